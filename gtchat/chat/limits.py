@@ -1,0 +1,106 @@
+"""Limits: the bounds that an operator may set, and the token bucket that rates are kept with.
+
+`Limits` is the `[limits]` table of the settings, key by key; the source of names and defaults is
+the protocol page's "Settings". For every one of them 0 means: no limit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+
+def _limit(default: float, help_text: str) -> Any:
+    """An attribute with its default, refusing what is negative, and the operator's help."""
+    return attrs.field(
+        default=default,
+        validator=[attrs.validators.instance_of((int, float)), attrs.validators.ge(0)],
+        metadata={"help": help_text},
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Every bound of the chat and its protocols; sizes in bytes, times in seconds, 0 = no limit."""
+
+    message_bytes: int = _limit(65_536, "largest message on the wire, in bytes")
+    text_chars: int = _limit(4_000, "longest text of a message, in characters")
+    commands_burst: int = _limit(20, "commands that a connection may send at once")
+    commands_per_second: float = _limit(10.0, "commands a second, for a connection")
+    failed_logins_per_minute: float = _limit(
+        10.0, "failed logins a minute, for an address"
+    )
+    registrations_burst: int = _limit(30, "registrations at once, for an address")
+    registrations_per_minute: float = _limit(
+        10.0, "registrations a minute, for an address"
+    )
+    connections_per_address: int = _limit(
+        256, "connections open at once, for an address"
+    )
+    login_timeout: float = _limit(
+        60.0, "seconds in which a new connection has to log in"
+    )
+    ping_interval: float = _limit(20.0, "seconds between pings to a connection")
+    ping_timeout: float = _limit(20.0, "seconds to wait for the answer to a ping")
+    outbox_bytes: int = _limit(
+        1_048_576, "unsent bytes kept for a connection that reads slowly"
+    )
+    unsent_bytes_total: int = _limit(
+        268_435_456, "unsent bytes kept for all connections"
+    )
+    lockout_tries: int = _limit(
+        3, "wrong passwords in a row before a name is locked out"
+    )
+    lockout_seconds: float = _limit(60.0, "seconds that a lock-out lasts")
+    rooms_per_user: int = _limit(100, "rooms that one user may own")
+    members_per_room: int = _limit(0, "members that a room may have")
+    stored_whispers_per_user: int = _limit(
+        10_000, "whispers kept for a user who is away"
+    )
+
+
+@attrs.define
+class TokenBucket:
+    """How often somebody may do something: `burst` at once, `rate` a second on average.
+
+    A rate of 0 means no limit.
+    """
+
+    rate: float
+    burst: float
+    _tokens: float = attrs.field(init=False)
+    _filled_at: float = attrs.field(init=False, default=-math.inf)
+
+    def __attrs_post_init__(self) -> None:
+        self._tokens = self.burst
+
+    def take(self, now: float) -> float:
+        """Take a token if there is one.
+
+        Args:
+            now: the time in seconds, on a clock that does not go backwards.
+
+        Returns:
+            0.0 where there was one, else the seconds until there will be one.
+        """
+        wait = self.wait(now)
+        if self.rate and not wait:
+            self._tokens -= 1.0
+        return wait
+
+    def wait(self, now: float) -> float:
+        """The seconds until there is a token, 0.0 if there is one, without taking it."""
+        if not self.rate:
+            return 0.0
+        self._tokens = min(
+            self.burst, self._tokens + (now - self._filled_at) * self.rate
+        )
+        self._filled_at = now
+        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self.rate
+
+    def full(self, now: float) -> bool:
+        """Whether nothing was taken for so long that the bucket may be forgotten."""
+        self.wait(now)
+        return not self.rate or self._tokens >= self.burst
