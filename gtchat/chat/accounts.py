@@ -1,0 +1,179 @@
+"""Accounts: registering, and proving who one is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+import uuid as uuids
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from gtchat.chat.errors import (
+    BadCredentials,
+    BadName,
+    BadRequest,
+    NameTaken,
+    RateLimited,
+)
+from gtchat.chat.interfaces import IPasswords, IStore
+from gtchat.chat.limits import Limits, TokenBucket
+from gtchat.chat.lockout import REMEMBERED, Lockout
+from gtchat.chat.names import password, user_name
+
+_log = Logger()
+
+
+def uuid_hash(raw: str) -> bytes:
+    """What is stored of a UUID that serves as a credential.
+
+    Its 122 random bits need no slow hash.
+
+    Raises:
+        BadRequest: it is not a version-4 UUID.
+    """
+    try:
+        value = uuids.UUID(raw)
+    except ValueError:
+        value = None
+    if (
+        value is None
+        or value.version != 4
+        or not re.fullmatch(r"[0-9a-fA-F-]{36}", raw)
+    ):
+        raise BadRequest("uuid: a version-4 UUID is wanted, as in RFC 9562.")
+    return hashlib.sha256(value.bytes).digest()
+
+
+class Accounts:
+    """Who there is, and who one says to be."""
+
+    def __init__(
+        self, store: IStore, clock: IReactorTime, limits: Limits, passwords: IPasswords
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+        self._passwords = passwords
+        self._lockout = Lockout(limits, clock.seconds)
+        self._registrations: dict[str, TokenBucket] = {}
+
+    async def register(
+        self, name: str | None, secret: str | None, uuid: str | None, address: str
+    ) -> str:
+        """Create an account, by name and password or by UUID and perhaps a name.
+
+        Args:
+            address: where the request came from.
+
+        Returns:
+            The account's name.
+
+        Raises:
+            BadRequest, BadName, WeakPassword, NameTaken, RateLimited, NotStored.
+        """
+        self._charge_registration(address)
+        if uuid is not None:
+            credential = uuid_hash(uuid)
+            chosen = user_name(
+                name if name is not None else f"mobile-{credential.hex()[:10]}"
+            )
+            digest = None
+        else:
+            if name is None or secret is None:
+                raise BadRequest("usr and pwd, or uuid, are wanted.")
+            credential, chosen = None, user_name(name)
+            normal = password(secret)
+            if await self._store.find(chosen.key, None) is not None:
+                raise NameTaken()
+            digest = await self._passwords.hash(normal)
+        await self._store.register(
+            chosen.shown,
+            chosen.key,
+            digest,
+            credential,
+            int(self._clock.seconds() * 1000),
+        )
+        _log.info(
+            "registered {name} from {address}", name=chosen.shown, address=address
+        )
+        return chosen.shown
+
+    def _charge_registration(self, address: str) -> None:
+        """Count a registration against its address."""
+        now = self._clock.seconds()
+        if len(self._registrations) >= REMEMBERED:
+            for full in [
+                a for a, bucket in self._registrations.items() if bucket.full(now)
+            ]:
+                del self._registrations[full]
+        bucket = self._registrations.setdefault(
+            address,
+            TokenBucket(
+                self._limits.registrations_per_minute / 60,
+                self._limits.registrations_burst,
+            ),
+        )
+        if wait := bucket.take(now):
+            raise RateLimited(
+                "Too many registrations from your address.", retry_after=wait
+            )
+
+    async def prove(self, name: str, secret: str, address: str) -> tuple[int, str]:
+        """Whose name and password these are: account id and key.
+
+        Raises:
+            BadCredentials, LockedOut, RateLimited.
+        """
+        key = login_key(name)
+        self._lockout.check(key, address)
+        account = await self._store.find(key, None)
+        digest = account.password_hash if account is not None else None
+        right = await self._passwords.verify(digest, _normal(secret))
+        if account is None or not right:
+            # Another try may have reached the limit while this one was being checked.
+            self._lockout.check(key, address)
+            self._lockout.failed(key, address)
+            _log.info(
+                "failed login of {name} from {address}", name=key, address=address
+            )
+            raise BadCredentials()
+        self._lockout.check(key, address)
+        self._lockout.succeeded(key, address)
+        return account.id, account.key
+
+    async def prove_uuid(self, uuid: str) -> tuple[int, str]:
+        """Whose UUID this is: account id and key.
+
+        Raises:
+            BadRequest, BadCredentials.
+        """
+        account = await self._store.find_uuid(uuid_hash(uuid))
+        if account is None:
+            raise BadCredentials()
+        return account.id, account.key
+
+    async def change_password(
+        self, account_id: int, new: str, keep: bytes | None
+    ) -> None:
+        """Give an account another password; its sessions but `keep` end in the store.
+
+        Raises:
+            WeakPassword, NotStored.
+        """
+        digest = await self._passwords.hash(password(new))
+        await self._store.set_password(account_id, digest, keep)
+
+
+def login_key(name: str) -> str:
+    """The key of a name that somebody wants to log in with; what can't be a name has none."""
+    try:
+        return user_name(name).key
+    except BadName:
+        return ""
+
+
+def _normal(secret: str) -> str:
+    """A password as it is compared; one that nobody can have costs no more than others."""
+    return unicodedata.normalize("NFC", secret[:4096])

@@ -1,0 +1,101 @@
+"""Guessing passwords: how often somebody may be wrong before he has to wait.
+
+Counted by name and address together, so that nobody can lock out somebody else from elsewhere; a
+slow-down by name alone stands above it, and a rate by address alone. Whoever came in from an
+address before is not slowed down there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from gtchat.chat.errors import LockedOut, RateLimited
+from gtchat.chat.limits import Limits, TokenBucket
+
+#: Wrong passwords for one name from all addresses: so many at once, so many a second.
+NAME_BURST, NAME_RATE = 30, 0.5
+#: How many names and addresses are remembered before those that matter no more are forgotten.
+REMEMBERED = 10_000
+
+
+@attrs.define
+class _Tries:
+    wrong: int = 0
+    until: float = 0.0
+    at: float = 0.0
+
+
+class Lockout:
+    """Wrong passwords so far.
+
+    Args:
+        limits: lockout_tries, lockout_seconds, failed_logins_per_minute.
+        seconds: tells the time.
+    """
+
+    def __init__(self, limits: Limits, seconds: Callable[[], float]) -> None:
+        self._limits = limits
+        self._seconds = seconds
+        self._tries: dict[tuple[str, str], _Tries] = {}
+        self._by_name: dict[str, TokenBucket] = {}
+        self._by_address: dict[str, TokenBucket] = {}
+        self._welcome: dict[tuple[str, str], None] = {}
+
+    def check(self, key: str, address: str) -> None:
+        """Whether somebody may try a password now.
+
+        Raises:
+            LockedOut: too many were wrong for this name from this address.
+            RateLimited: too many were wrong from this address.
+        """
+        now = self._seconds()
+        tries = self._tries.get((key, address))
+        if tries is not None and tries.until > now:
+            raise LockedOut(retry_after=tries.until - now)
+        if (bucket := self._by_address.get(address)) and (wait := bucket.wait(now)):
+            raise RateLimited(
+                "Too many failed logins from your address.", retry_after=wait
+            )
+        if (key, address) in self._welcome:
+            return
+        if (bucket := self._by_name.get(key)) and (wait := bucket.wait(now)):
+            raise LockedOut(retry_after=wait)
+
+    def failed(self, key: str, address: str) -> None:
+        """A password was wrong."""
+        now = self._seconds()
+        self._forget(now)
+        tries = self._tries.setdefault((key, address), _Tries())
+        tries.wrong += 1
+        tries.at = now
+        if self._limits.lockout_tries and tries.wrong >= self._limits.lockout_tries:
+            tries.wrong, tries.until = 0, now + self._limits.lockout_seconds
+        per_minute = self._limits.failed_logins_per_minute
+        self._by_address.setdefault(
+            address, TokenBucket(per_minute / 60, max(per_minute, 1))
+        ).take(now)
+        self._by_name.setdefault(key, TokenBucket(NAME_RATE, NAME_BURST)).take(now)
+
+    def succeeded(self, key: str, address: str) -> None:
+        """A password was right."""
+        self._tries.pop((key, address), None)
+        self._welcome.pop((key, address), None)
+        self._welcome[key, address] = None
+        if len(self._welcome) > REMEMBERED:
+            del self._welcome[next(iter(self._welcome))]
+
+    def _forget(self, now: float) -> None:
+        """Keep the tables from growing with every name that somebody makes up."""
+        if len(self._tries) >= REMEMBERED:
+            fresh = now - max(self._limits.lockout_seconds, 60.0)
+            self._tries = {
+                k: t for k, t in self._tries.items() if t.at > fresh or t.until > now
+            }
+        for buckets in (self._by_name, self._by_address):
+            if len(buckets) >= REMEMBERED:
+                for full in [
+                    key for key, bucket in buckets.items() if bucket.full(now)
+                ]:
+                    del buckets[full]

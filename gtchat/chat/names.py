@@ -1,0 +1,111 @@
+"""Names and texts: what may be one, and how it is compared. One function for all protocols.
+
+Names follow PRECIS (RFC 8265, RFC 8266) and this chat's own character rule on top; texts are NFC.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import attrs
+from precis_i18n import get_profile
+
+from gtchat.chat.errors import BadName, BadRequest, TooLong, WeakPassword
+
+#: Names that the server and the protocols speak under themselves.
+RESERVED = frozenset({"host", "server"})
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
+_FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_USER_SHOWN = get_profile("UsernameCasePreserved")
+_USER_KEY = get_profile("UsernameCaseMapped")
+_ROOM_SHOWN = get_profile("NicknameCasePreserved")
+_ROOM_KEY = get_profile("Nickname")
+
+
+@attrs.frozen
+class Name:
+    """A valid name: `shown` to people, compared by `key`."""
+
+    shown: str
+    key: str
+
+
+def user_name(raw: str) -> Name:
+    """A name for a user: 1 to 32 letters, digits, `_`, `-`, `.`, compared without case.
+
+    Raises:
+        BadName: it can't be one.
+    """
+    if _PLAIN.fullmatch(raw):
+        name = Name(raw, raw.lower())
+    else:
+        name = _enforced(raw, _USER_SHOWN, _USER_KEY, 32)
+        if not all(_is_name_character(character) for character in name.shown):
+            raise BadName("A user name has letters, digits and _ - . only.")
+    if name.key in RESERVED:
+        raise BadName("This name is the server's own.")
+    return name
+
+
+def room_name(raw: str) -> Name:
+    """A name for a room: 1 to 64 characters, compared without case (PRECIS Nickname).
+
+    Raises:
+        BadName: it can't be one.
+    """
+    if _PLAIN.fullmatch(raw):
+        return Name(raw, raw.lower())
+    return _enforced(raw, _ROOM_SHOWN, _ROOM_KEY, 64)
+
+
+def text(raw: str, most: int) -> str:
+    """A text for people: 1 to `most` characters (0: any number), in NFC.
+
+    Raises:
+        BadRequest: it is empty, or has a C0 control other than newline and tab.
+        TooLong: it has more characters.
+    """
+    if not (raw.isascii() and raw.isprintable()):
+        raw = unicodedata.normalize("NFC", raw)
+        if _FORBIDDEN_CONTROLS.search(raw):
+            raise BadRequest(
+                "msg: control characters other than newline and tab are refused."
+            )
+    if not raw or raw.isspace():
+        raise BadRequest("msg: there is no text.")
+    if most and len(raw) > most:
+        raise TooLong(f"msg: a text has at most {most:,} characters.")
+    return raw
+
+
+def password(raw: str) -> str:
+    """A new password: 8 to 1,024 characters, in NFC so that it can be typed anywhere.
+
+    Raises:
+        WeakPassword: it is shorter or longer.
+    """
+    normal = unicodedata.normalize("NFC", raw)
+    if not 8 <= len(normal) <= 1024:
+        raise WeakPassword()
+    return normal
+
+
+def _enforced(raw: str, shown: object, key: object, most: int) -> Name:
+    """`raw` as two PRECIS profiles want it."""
+    if not 1 <= len(unicodedata.normalize("NFC", raw[: 4 * most])) <= most:
+        raise BadName(f"A name has 1 to {most} characters.")
+    try:
+        return Name(shown.enforce(raw), key.enforce(raw))  # type: ignore[attr-defined]
+    except UnicodeEncodeError as error:
+        raise BadName("This name has characters that a name can't have.") from error
+
+
+def _is_name_character(character: str) -> bool:
+    """Letters and digits of any script with the marks that belong to them, and `_ - .`."""
+    return (
+        character in "_-."
+        or unicodedata.category(character)[0] in "LM"
+        or character.isdigit()
+    )

@@ -1,0 +1,377 @@
+"""Sessions: coming, going, coming back after a lost connection.
+
+A session's id is a secret that brings it back. A temporary user whose connection was lost is
+waited for; then he leaves his rooms, and his name is free.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from gtchat.chat.accounts import Accounts, login_key
+from gtchat.chat.errors import (
+    AlreadyLoggedIn,
+    BadRequest,
+    BadSession,
+    ChatError,
+    NameTaken,
+    NoSuchRoom,
+    PasswordMismatch,
+)
+from gtchat.chat.events import Replaced
+from gtchat.chat.interfaces import Belongings, IAudience, IOutlet, IStore, Missed
+from gtchat.chat.limits import Limits
+from gtchat.chat.membership import Membership
+from gtchat.chat.names import password, user_name
+from gtchat.chat.people import People, Session, User
+from gtchat.chat.rooms import Room, Rooms
+from gtchat.chat.unattended import unattended
+from gtchat.chat.whispers import Whispers
+
+#: How long a session can be resumed, and how long a temporary user is waited for, in seconds.
+RESUMABLE = 24 * 3600
+GUEST_GRACE = 120
+#: Entries of a room that a resumed session is given; whoever missed more reads the history.
+MISSED_MOST = 500
+
+_log = Logger()
+
+
+@attrs.frozen
+class Return:
+    """A session that came back.
+
+    Attributes:
+        session: the session.
+        missed: what it missed, by the room's name as the client gave it.
+    """
+
+    session: Session
+    missed: Mapping[str, tuple[Room | None, Missed]]
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a session's id."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+class Sessions:
+    """Everybody's coming and going.
+
+    Args:
+        token: makes an unguessable string.
+        mode: what becomes of an account that comes from a second place: `replace` ends the first
+            session, `refuse` refuses the second, `share` allows both.
+    """
+
+    def __init__(
+        self,
+        store: IStore,
+        clock: IReactorTime,
+        limits: Limits,
+        accounts: Accounts,
+        people: People,
+        rooms: Rooms,
+        membership: Membership,
+        whispers: Whispers,
+        token: Callable[[], str],
+        mode: str,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+        self._accounts = accounts
+        self._people = people
+        self._rooms = rooms
+        self._membership = membership
+        self._whispers = whispers
+        self._token = token
+        self._mode = mode
+        self.epoch = ""
+
+    async def login(
+        self,
+        name: str | None,
+        secret: str | None,
+        uuid: str | None,
+        audience: IAudience,
+        outlet: IOutlet,
+        current: Session | None,
+    ) -> tuple[Session, str]:
+        """Begin a session of a registered account.
+
+        Args:
+            current: the session that this connection has already; it ends first.
+
+        Returns:
+            The session and its id.
+
+        Raises:
+            BadRequest, BadCredentials, LockedOut, RateLimited, AlreadyLoggedIn, NotStored.
+        """
+        if uuid is not None:
+            account_id, key = await self._accounts.prove_uuid(uuid)
+        else:
+            if name is None or secret is None:
+                raise BadRequest("usr and pwd, or uuid, are wanted.")
+            if current is not None and current.user.key == login_key(name):
+                raise AlreadyLoggedIn()
+            account_id, key = await self._accounts.prove(name, secret, outlet.address)
+        here = self._people.get(key)
+        if here is not None and current is not None and current in here.sessions:
+            raise AlreadyLoggedIn()
+        if here is not None and here.sessions and self._mode == "refuse":
+            raise AlreadyLoggedIn("You are logged in from somewhere else.")
+        if current is not None:
+            await self.logout(current)
+        token = self._token()
+        belongings = await self._store.login(
+            account_id, token_hash(token), self._mode == "replace", self._people.now()
+        )
+        if self._mode != "share":
+            self._end_sessions(account_id, outlet.address)
+        return self._begin(belongings, audience, outlet, token), token
+
+    async def login_guest(
+        self, name: str, audience: IAudience, outlet: IOutlet, current: Session | None
+    ) -> tuple[Session, str]:
+        """Begin a session of a temporary user.
+
+        Args:
+            current: the session that this connection has already; it ends first.
+
+        Returns:
+            The session and its id.
+
+        Raises:
+            BadName, NameTaken, AlreadyLoggedIn, NotStored.
+        """
+        chosen = user_name(name)
+        if current is not None:
+            if current.user.key == chosen.key:
+                raise AlreadyLoggedIn()
+            if await self._store.find(chosen.key, None) is not None:
+                raise NameTaken()
+            await self.logout(current)
+        here = self._people.get(chosen.key)
+        if (
+            here is not None
+            and here.expiry is not None
+            and here.address == outlet.address
+        ):
+            # The same person, whose connection was lost, without the id of the old session.
+            await self._end_guest(here)
+        token = self._token()
+        account_id = await self._store.login_guest(
+            chosen.shown, chosen.key, token_hash(token), self._people.now()
+        )
+        user = User(id=account_id, name=chosen.shown, key=chosen.key, registered=False)
+        self._people.add(user)
+        session = Session(user, audience, outlet, token_hash(token), owed=None)
+        self._people.enter(session, [self._rooms.lobby])
+        return session, token
+
+    async def resume(
+        self,
+        token: str,
+        epoch: str,
+        seen: Mapping[str, int],
+        audience: IAudience,
+        outlet: IOutlet,
+    ) -> Return:
+        """Go on with a session whose connection was lost.
+
+        Args:
+            token: the session's id. epoch: the log's, at login.
+            seen: by room name, the last seq seen.
+
+        Raises:
+            BadSession: it has ended, or there is none of that id. NotStored.
+        """
+        rooms = {name: self._find_room(name) for name in seen}
+        asked = (
+            {room.id: seen[name] for name, room in rooms.items() if room is not None}
+            if hmac.compare_digest(
+                epoch.encode("utf-8", "replace"), self.epoch.encode()
+            )
+            else {}
+        )
+        hashed = token_hash(token)
+        now = self._people.now()
+        sure = (self._limits.ping_interval + self._limits.ping_timeout) * 1000
+        resumed = await self._store.resume(
+            hashed, now, now - RESUMABLE * 1000, asked, int(sure), MISSED_MOST
+        )
+        for old in self._sessions_of(resumed.belongings.account.id):
+            if old.token_hash == hashed:
+                self._end(old, outlet.address)
+        user = self._people.numbered(resumed.belongings.account.id)
+        if user is not None and user.going:
+            raise BadSession()
+        session = self._begin(resumed.belongings, audience, outlet, token)
+        own = {*session.user.rooms, self._rooms.lobby}
+        missed: dict[str, tuple[Room | None, Missed]] = {}
+        for name, room in rooms.items():
+            found = (
+                resumed.missed.get(room.id)
+                if room in own and room is not None
+                else None
+            )
+            missed[name] = (room if room in own else None, found or Missed(reset=True))
+        for room in own.difference(room for room in rooms.values() if room is not None):
+            missed[room.name] = (room, Missed(reset=True))
+        return Return(session, missed)
+
+    def _find_room(self, name: str) -> Room | None:
+        try:
+            return self._rooms.named(name)
+        except NoSuchRoom:
+            return None
+
+    def _begin(
+        self, belongings: Belongings, audience: IAudience, outlet: IOutlet, token: str
+    ) -> Session:
+        """A session starts with what its account has."""
+        account = belongings.account
+        user = self._people.numbered(account.id)
+        if user is None:
+            user = User(
+                id=account.id,
+                name=account.name,
+                key=account.key,
+                registered=account.registered,
+            )
+            self._people.add(user)
+        if not user.sessions:
+            user.rooms = {
+                room
+                for place in belongings.memberships
+                if (room := self._rooms.numbered(place.room_id))
+                and user.id in room.members
+            }
+            user.seen = {
+                place.room_id: place.spoken_seen for place in belongings.memberships
+            }
+            user.blocked = dict(belongings.blocked)
+            user.blocked_by = set(belongings.blocked_by)
+        session = Session(user, audience, outlet, token_hash(token))
+        self._people.enter(session, [self._rooms.lobby, *user.rooms])
+        return session
+
+    def _sessions_of(self, account_id: int) -> list[Session]:
+        user = self._people.numbered(account_id)
+        return list(user.sessions) if user is not None else []
+
+    def _end_sessions(self, account_id: int, address: str) -> None:
+        """Its user came from elsewhere: older sessions are told so, and end."""
+        for session in self._sessions_of(account_id):
+            self._end(session, address)
+
+    def _end(self, session: Session, address: str) -> None:
+        """This session ends here, since its user came from `address`."""
+        self._depart(session)
+        event = Replaced(usr=session.user.name, address=address, at=self._people.now())
+        session.outlet.end(event, "replaced")
+
+    def _depart(self, session: Session) -> None:
+        """A session is here no more."""
+        self._people.leave(session, [self._rooms.lobby, *session.user.rooms])
+
+    async def logout(self, session: Session) -> None:
+        """End a session for good; a temporary user goes with it.
+
+        Raises:
+            NotStored: it could not be kept, and goes on.
+        """
+        await self._store.end_session(session.user.id, session.token_hash)
+        if session not in session.user.sessions:
+            return
+        self._depart(session)
+        self._whispers.arrived(session)
+        if not session.user.registered:
+            await self._end_guest(session.user)
+
+    def lose(self, session: Session, clean: bool) -> None:
+        """A session's connection is gone; it can be resumed.
+
+        Args:
+            clean: its client closed it by intention: a temporary user leaves with it.
+        """
+        user = session.user
+        if session not in user.sessions:
+            return
+        self._depart(session)
+        if clean:
+            self._whispers.arrived(session)
+        else:
+            self._whispers.lost(session)
+        lost = self._store.lose_session(user.id, session.token_hash, self._people.now())
+        unattended(lost, "losing a session")
+        if not user.registered and not user.sessions:
+            self.expect_guest(user, 0 if clean else GUEST_GRACE)
+
+    def expect_guest(self, user: User, seconds: float) -> None:
+        """Wait for a temporary user to come back; then he goes."""
+        user.expiry = self._clock.callLater(seconds, self._expire, user)
+
+    def _expire(self, user: User) -> None:
+        user.expiry = None
+        unattended(
+            Deferred.fromCoroutine(self._end_guest(user)), "ending a temporary user"
+        )
+
+    async def _end_guest(self, user: User) -> None:
+        """A temporary user goes: he leaves his rooms, and his name is free."""
+        if user.expiry is not None:
+            user.expiry.cancel()
+            user.expiry = None
+        user.going = True
+        try:
+            await self._membership.leave_all(user)
+            await self._store.end_guest(user.id)
+        except ChatError:
+            user.going = False
+            self.expect_guest(user, GUEST_GRACE)
+        else:
+            self._people.discard(user)
+
+    async def change_password(
+        self,
+        session: Session | None,
+        name: str | None,
+        old: str,
+        new: str,
+        again: str,
+        address: str,
+    ) -> None:
+        """Give an account another password; its other sessions end.
+
+        Args:
+            session: whose password it is; where None, `name` and the old one prove it.
+
+        Raises:
+            PasswordMismatch, WeakPassword, BadCredentials, LockedOut, RateLimited, NotStored.
+        """
+        if new != again:
+            raise PasswordMismatch()
+        password(new)
+        whose = session.user.name if session is not None else name
+        if whose is None:
+            raise BadRequest("usr is wanted.")
+        account_id, _key = await self._accounts.prove(whose, old, address)
+        keep = session.token_hash if session is not None else None
+        await self._accounts.change_password(account_id, new, keep)
+        for other in self._sessions_of(account_id):
+            if other is not session:
+                self._depart(other)
+                other.outlet.end(None, "password")
+        _log.info(
+            "password of {name} changed from {address}", name=whose, address=address
+        )
