@@ -37,11 +37,7 @@ def uuid_hash(raw: str) -> bytes:
         value = uuids.UUID(raw)
     except ValueError:
         value = None
-    if (
-        value is None
-        or value.version != 4
-        or not re.fullmatch(r"[0-9a-fA-F-]{36}", raw)
-    ):
+    if value is None or value.version != 4 or not re.fullmatch(r"[0-9a-fA-F-]{36}", raw):
         raise BadRequest("uuid: a version-4 UUID is wanted, as in RFC 9562.")
     return hashlib.sha256(value.bytes).digest()
 
@@ -76,9 +72,7 @@ class Accounts:
         self._charge_registration(address)
         if uuid is not None:
             credential = uuid_hash(uuid)
-            chosen = user_name(
-                name if name is not None else f"mobile-{credential.hex()[:10]}"
-            )
+            chosen = user_name(name if name is not None else f"mobile-{credential.hex()[:10]}")
             digest = None
         else:
             if name is None or secret is None:
@@ -95,18 +89,14 @@ class Accounts:
             credential,
             int(self._clock.seconds() * 1000),
         )
-        _log.info(
-            "registered {name} from {address}", name=chosen.shown, address=address
-        )
+        _log.info("registered {name} from {address}", name=chosen.shown, address=address)
         return chosen.shown
 
     def _charge_registration(self, address: str) -> None:
         """Count a registration against its address."""
         now = self._clock.seconds()
         if len(self._registrations) >= REMEMBERED:
-            for full in [
-                a for a, bucket in self._registrations.items() if bucket.full(now)
-            ]:
+            for full in [a for a, bucket in self._registrations.items() if bucket.full(now)]:
                 del self._registrations[full]
         bucket = self._registrations.setdefault(
             address,
@@ -116,9 +106,7 @@ class Accounts:
             ),
         )
         if wait := bucket.take(now):
-            raise RateLimited(
-                "Too many registrations from your address.", retry_after=wait
-            )
+            raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
     async def prove(self, name: str, secret: str, address: str) -> tuple[int, str]:
         """Whose name and password these are: account id and key.
@@ -135,9 +123,7 @@ class Accounts:
             # Another try may have reached the limit while this one was being checked.
             self._lockout.check(key, address)
             self._lockout.failed(key, address)
-            _log.info(
-                "failed login of {name} from {address}", name=key, address=address
-            )
+            _log.info("failed login of {name} from {address}", name=key, address=address)
             raise BadCredentials()
         self._lockout.check(key, address)
         self._lockout.succeeded(key, address)
@@ -154,9 +140,7 @@ class Accounts:
             raise BadCredentials()
         return account.id, account.key
 
-    async def change_password(
-        self, account_id: int, new: str, keep: bytes | None
-    ) -> None:
+    async def change_password(self, account_id: int, new: str, keep: bytes | None) -> None:
         """Give an account another password; its sessions but `keep` end in the store.
 
         Raises:

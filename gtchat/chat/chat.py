@@ -79,12 +79,8 @@ class Chat:
         self._log = Log(store, self.people, self.rooms)
         persons = Persons(store, self.people)
         self.accounts = Accounts(store, clock, limits, passwords)
-        self.membership = Membership(
-            store, limits, self.people, persons, self.rooms, self._log
-        )
-        self.invitations = Invitations(
-            store, self.people, persons, self.rooms, self.membership
-        )
+        self.membership = Membership(store, limits, self.people, persons, self.rooms, self._log)
+        self.invitations = Invitations(store, self.people, persons, self.rooms, self.membership)
         self.whispers = Whispers(store, clock, limits, self.people, persons, self._ids)
         self.consent = Consent(store, self.people, persons)
         self.sessions = Sessions(
@@ -108,9 +104,7 @@ class Chat:
             self.rooms.add(Room.from_record(record))
         self.membership.count_owned()
         guests = {
-            account.id: User(
-                id=account.id, name=account.name, key=account.key, registered=False
-            )
+            account.id: User(id=account.id, name=account.name, key=account.key, registered=False)
             for account in contents.guests
         }
         for room in self.rooms:

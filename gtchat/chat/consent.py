@@ -97,9 +97,7 @@ class Consent:
         found = [
             asked
             for asked, at in self._asked.items()
-            if asked[1] is user
-            and asked[0].user.id == asker.id
-            and at + REQUEST_MS > now
+            if asked[1] is user and asked[0].user.id == asker.id and at + REQUEST_MS > now
         ]
         for asked in found:
             del self._asked[asked]

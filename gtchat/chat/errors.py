@@ -22,9 +22,7 @@ class ChatError(Exception):
     default: ClassVar[str] = "Something went wrong on our side."
     retry_after: float | None = None
 
-    def __init__(
-        self, text: str | None = None, *, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, text: str | None = None, *, retry_after: float | None = None) -> None:
         self.text = text or self.default
         self.retry_after = retry_after
         super().__init__(self.text)

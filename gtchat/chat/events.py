@@ -107,8 +107,7 @@ class Removed(Entry):
 
 #: Every kind of entry with its class: what `history` can be asked for, what the store keeps.
 ENTRIES: dict[str, type[Entry]] = {
-    entry.kind: entry
-    for entry in (Spoke, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+    entry.kind: entry for entry in (Spoke, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 }
 
 
@@ -192,6 +191,11 @@ class Replaced(Event):
 
     usr: str
     address: str
+
+
+@attrs.frozen(kw_only=True)
+class Lagged(Event):
+    """The session told reads too slowly, and loses what it was not sent."""
 
 
 @attrs.frozen(kw_only=True)

@@ -238,9 +238,7 @@ class IStore(Interface):
         """Create a registered account; its id. Fails with NameTaken, also for a known UUID, and
         where a temporary account has the name."""
 
-    def set_password(
-        account_id: int, password_hash: str, keep: bytes | None
-    ) -> Deferred[None]:
+    def set_password(account_id: int, password_hash: str, keep: bytes | None) -> Deferred[None]:
         """Change a password and end all sessions of the account but that of token hash `keep`."""
 
     def login(
@@ -289,22 +287,16 @@ class IStore(Interface):
         target has `most` (0: no limit) of them waiting.
         """
 
-    def whispers(
-        account_id: int, after: int, limit: int
-    ) -> Deferred[Sequence[StoredWhisper]]:
+    def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
         """Whispers that wait for an account, with numbers above `after`, in order (a read)."""
 
     def forget_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
         """These whispers have arrived."""
 
-    def invite(
-        room_id: int, account_id: int, inviter: str, told: bool, at: int
-    ) -> Deferred[None]:
+    def invite(room_id: int, account_id: int, inviter: str, told: bool, at: int) -> Deferred[None]:
         """Keep an invitation; the last one of a room and inviter counts."""
 
-    def end_invitations(
-        room_id: int, account_id: int, inviter: str, later: bool
-    ) -> Deferred[None]:
+    def end_invitations(room_id: int, account_id: int, inviter: str, later: bool) -> Deferred[None]:
         """Take an invitation back; `later`: keep it, and tell it again at the next login."""
 
     def invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:

@@ -53,14 +53,10 @@ class Invitations:
         await self._store.invite(room.id, person.id, session.user.name, here, at)
         if here and person.user is not None:
             person.user.tell(
-                _invited(
-                    Invited(room_name=room.name, usr=session.user.name, msg="", at=at)
-                )
+                _invited(Invited(room_name=room.name, usr=session.user.name, msg="", at=at))
             )
 
-    async def answer(
-        self, session: Session, inviter: str, raw: str, reply: str
-    ) -> Room | None:
+    async def answer(self, session: Session, inviter: str, raw: str, reply: str) -> Room | None:
         """Answer an invitation.
 
         Args:
@@ -82,9 +78,7 @@ class Invitations:
         if reply == "Y":
             await self._membership.enter(room, session.user, session)
         else:
-            await self._store.end_invitations(
-                room.id, session.user.id, person.name, reply == "L"
-            )
+            await self._store.end_invitations(room.id, session.user.id, person.name, reply == "L")
         if person.user is not None:
             person.user.tell(
                 InviteAnswered(

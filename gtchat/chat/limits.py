@@ -29,36 +29,20 @@ class Limits:
     text_chars: int = _limit(4_000, "longest text of a message, in characters")
     commands_burst: int = _limit(20, "commands that a connection may send at once")
     commands_per_second: float = _limit(10.0, "commands a second, for a connection")
-    failed_logins_per_minute: float = _limit(
-        10.0, "failed logins a minute, for an address"
-    )
+    failed_logins_per_minute: float = _limit(10.0, "failed logins a minute, for an address")
     registrations_burst: int = _limit(30, "registrations at once, for an address")
-    registrations_per_minute: float = _limit(
-        10.0, "registrations a minute, for an address"
-    )
-    connections_per_address: int = _limit(
-        256, "connections open at once, for an address"
-    )
-    login_timeout: float = _limit(
-        60.0, "seconds in which a new connection has to log in"
-    )
+    registrations_per_minute: float = _limit(10.0, "registrations a minute, for an address")
+    connections_per_address: int = _limit(256, "connections open at once, for an address")
+    login_timeout: float = _limit(60.0, "seconds in which a new connection has to log in")
     ping_interval: float = _limit(20.0, "seconds between pings to a connection")
     ping_timeout: float = _limit(20.0, "seconds to wait for the answer to a ping")
-    outbox_bytes: int = _limit(
-        1_048_576, "unsent bytes kept for a connection that reads slowly"
-    )
-    unsent_bytes_total: int = _limit(
-        268_435_456, "unsent bytes kept for all connections"
-    )
-    lockout_tries: int = _limit(
-        3, "wrong passwords in a row before a name is locked out"
-    )
+    outbox_bytes: int = _limit(1_048_576, "unsent bytes kept for a connection that reads slowly")
+    unsent_bytes_total: int = _limit(268_435_456, "unsent bytes kept for all connections")
+    lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
     lockout_seconds: float = _limit(60.0, "seconds that a lock-out lasts")
     rooms_per_user: int = _limit(100, "rooms that one user may own")
     members_per_room: int = _limit(0, "members that a room may have")
-    stored_whispers_per_user: int = _limit(
-        10_000, "whispers kept for a user who is away"
-    )
+    stored_whispers_per_user: int = _limit(10_000, "whispers kept for a user who is away")
 
 
 @attrs.define
@@ -94,9 +78,7 @@ class TokenBucket:
         """The seconds until there is a token, 0.0 if there is one, without taking it."""
         if not self.rate:
             return 0.0
-        self._tokens = min(
-            self.burst, self._tokens + (now - self._filled_at) * self.rate
-        )
+        self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
         self._filled_at = now
         return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self.rate
 

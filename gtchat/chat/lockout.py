@@ -55,9 +55,7 @@ class Lockout:
         if tries is not None and tries.until > now:
             raise LockedOut(retry_after=tries.until - now)
         if (bucket := self._by_address.get(address)) and (wait := bucket.wait(now)):
-            raise RateLimited(
-                "Too many failed logins from your address.", retry_after=wait
-            )
+            raise RateLimited("Too many failed logins from your address.", retry_after=wait)
         if (key, address) in self._welcome:
             return
         if (bucket := self._by_name.get(key)) and (wait := bucket.wait(now)):
@@ -73,9 +71,9 @@ class Lockout:
         if self._limits.lockout_tries and tries.wrong >= self._limits.lockout_tries:
             tries.wrong, tries.until = 0, now + self._limits.lockout_seconds
         per_minute = self._limits.failed_logins_per_minute
-        self._by_address.setdefault(
-            address, TokenBucket(per_minute / 60, max(per_minute, 1))
-        ).take(now)
+        self._by_address.setdefault(address, TokenBucket(per_minute / 60, max(per_minute, 1))).take(
+            now
+        )
         self._by_name.setdefault(key, TokenBucket(NAME_RATE, NAME_BURST)).take(now)
 
     def succeeded(self, key: str, address: str) -> None:
@@ -90,12 +88,8 @@ class Lockout:
         """Keep the tables from growing with every name that somebody makes up."""
         if len(self._tries) >= REMEMBERED:
             fresh = now - max(self._limits.lockout_seconds, 60.0)
-            self._tries = {
-                k: t for k, t in self._tries.items() if t.at > fresh or t.until > now
-            }
+            self._tries = {k: t for k, t in self._tries.items() if t.at > fresh or t.until > now}
         for buckets in (self._by_name, self._by_address):
             if len(buckets) >= REMEMBERED:
-                for full in [
-                    key for key, bucket in buckets.items() if bucket.full(now)
-                ]:
+                for full in [key for key, bucket in buckets.items() if bucket.full(now)]:
                     del buckets[full]

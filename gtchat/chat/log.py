@@ -117,11 +117,7 @@ class Log:
         run: dict[Room, list[Speech]] = {}
         spoken_in: dict[Session, Room] = {}
         for append in appends:
-            if (
-                isinstance(append, Speech)
-                and append.error is None
-                and append.earlier is None
-            ):
+            if isinstance(append, Speech) and append.error is None and append.earlier is None:
                 # Rooms are told one after the other. Somebody whose messages to several rooms
                 # come back together must get his answers in the order of his requests.
                 if spoken_in.setdefault(append.session, append.room) is not append.room:
@@ -174,11 +170,13 @@ class Log:
         room.last_seq = entry.seq
         subject = self._people.numbered(change.subject)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
+            subject.rooms.add(room)
             for session in subject.sessions:
                 room.listeners.add(session)
         change.done.callback(entry)
         self._tell_change(room, entry, change.actor, subject)
         if subject is not None and isinstance(entry, Left | Kicked | Removed):
+            subject.rooms.discard(room)
             for session in subject.sessions:
                 room.listeners.discard(session)
 
@@ -193,11 +191,7 @@ class Log:
                 )
                 self._people.tell_all(appeared, but=actor)
             return
-        own = (
-            actor is not None
-            and actor.user is subject
-            and not isinstance(entry, RoomChanged)
-        )
+        own = actor is not None and actor.user is subject and not isinstance(entry, RoomChanged)
         room.listeners.tell([entry], outlets([actor]) if own and actor else ())
 
 

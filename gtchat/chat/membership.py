@@ -98,9 +98,7 @@ class Membership:
             raise RoomExists()
         most = self._limits.rooms_per_user
         if most and self._owned.get(user.id, 0) >= most:
-            raise NotAllowed(
-                f"You own {most} rooms already, which is as many as one may."
-            )
+            raise NotAllowed(f"You own {most} rooms already, which is as many as one may.")
         room = Room(
             id=0,
             name=name.shown,
@@ -134,9 +132,7 @@ class Membership:
         most = self._limits.members_per_room
         return min(wanted or most, most) if most else wanted
 
-    def _settings(
-        self, kind: type[RoomCreated | RoomChanged], room: Room, by: str
-    ) -> Entry:
+    def _settings(self, kind: type[RoomCreated | RoomChanged], room: Room, by: str) -> Entry:
         """The entry that says a room's settings as they are now."""
         return kind(
             room_name=room.name,
@@ -210,9 +206,7 @@ class Membership:
         Raises:
             NoSuchRoom, NotOwner, NotStored.
         """
-        await self._delete(
-            self._owned_room(session.user, raw), session.user.name, session
-        )
+        await self._delete(self._owned_room(session.user, raw), session.user.name, session)
 
     async def _delete(self, room: Room, by: str, actor: Session | None) -> None:
         room.gone = True
@@ -234,9 +228,7 @@ class Membership:
         event = RoomGone(room_name=room.name, usr=by, at=self._people.now())
         room.listeners.tell([event])
         if room.public:
-            members = [
-                outlet for _, listening in room.listeners for outlet in listening
-            ]
+            members = [outlet for _, listening in room.listeners for outlet in listening]
             self._people.listeners.tell([event], but=members)
 
     async def join(self, session: Session, raw: str) -> Room:
@@ -270,7 +262,6 @@ class Membership:
         user = self._people.numbered(person.id)
         if user is not None:
             user.rooms.add(room)
-            user.seen[room.id] = room.spoken
         entry = Joined(room_name=room.name, usr=person.name, at=self._people.now())
         try:
             await self._log.change(room, entry, person.id, actor)
@@ -293,9 +284,7 @@ class Membership:
         room = self._rooms.joined(raw, session.user)
         if room.is_lobby:
             raise NotAllowed("Nobody can leave the lobby.")
-        await self._part(
-            room, session.user, _left(room, session.user, self._people), session
-        )
+        await self._part(room, session.user, _left(room, session.user, self._people), session)
         unattended(Deferred.fromCoroutine(self.settle(room)), "settling a room")
 
     async def leave_all(self, user: User) -> None:
@@ -342,9 +331,7 @@ class Membership:
         name = "" if heir is None else room.members[heir]
         self._apply(room, room.public, room.topic, room.max, heir, name)
         try:
-            await self._log.change(
-                room, self._settings(RoomChanged, room, by), heir, None
-            )
+            await self._log.change(room, self._settings(RoomChanged, room, by), heir, None)
         except ChatError:
             self._apply(room, *before)
             raise

@@ -70,9 +70,7 @@ def text(raw: str, most: int) -> str:
     if not (raw.isascii() and raw.isprintable()):
         raw = unicodedata.normalize("NFC", raw)
         if _FORBIDDEN_CONTROLS.search(raw):
-            raise BadRequest(
-                "msg: control characters other than newline and tab are refused."
-            )
+            raise BadRequest("msg: control characters other than newline and tab are refused.")
     if not raw or raw.isspace():
         raise BadRequest("msg: there is no text.")
     if most and len(raw) > most:
@@ -104,8 +102,4 @@ def _enforced(raw: str, shown: object, key: object, most: int) -> Name:
 
 def _is_name_character(character: str) -> bool:
     """Letters and digits of any script with the marks that belong to them, and `_ - .`."""
-    return (
-        character in "_-."
-        or unicodedata.category(character)[0] in "LM"
-        or character.isdigit()
-    )
+    return character in "_-." or unicodedata.category(character)[0] in "LM" or character.isdigit()

@@ -48,8 +48,8 @@ class User:
     """An account that is known here.
 
     Attributes:
-        rooms: those that the user belongs to, without the lobby. seen: room id -> how many of its
-            messages he had read when he came.
+        rooms: those that the user belongs to, without the lobby. unread: room id -> how many of
+            its messages he had not read when he came.
         blocked: account id -> name of those he blocks. blocked_by: ids of those who block him.
         address: where he came from last.
         expiry: ends a temporary user whose connection was lost. going: that is happening.
@@ -61,7 +61,7 @@ class User:
     registered: bool
     sessions: list[Session] = attrs.field(factory=list)
     rooms: set[Room] = attrs.field(factory=set)
-    seen: dict[int, int] = attrs.field(factory=dict)
+    unread: dict[int, int] = attrs.field(factory=dict)
     blocked: dict[int, str] = attrs.field(factory=dict)
     blocked_by: set[int] = attrs.field(factory=set)
     address: str = ""

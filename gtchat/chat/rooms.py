@@ -168,9 +168,7 @@ class Room:
 
     def heir(self) -> int | None:
         """The longest registered member's account id."""
-        return next(
-            (member for member in self.members if member not in self.guests), None
-        )
+        return next((member for member in self.members if member not in self.guests), None)
 
 
 class Rooms:

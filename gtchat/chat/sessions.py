@@ -161,11 +161,7 @@ class Sessions:
                 raise NameTaken()
             await self.logout(current)
         here = self._people.get(chosen.key)
-        if (
-            here is not None
-            and here.expiry is not None
-            and here.address == outlet.address
-        ):
+        if here is not None and here.expiry is not None and here.address == outlet.address:
             # The same person, whose connection was lost, without the id of the old session.
             await self._end_guest(here)
         token = self._token()
@@ -198,9 +194,7 @@ class Sessions:
         rooms = {name: self._find_room(name) for name in seen}
         asked = (
             {room.id: seen[name] for name, room in rooms.items() if room is not None}
-            if hmac.compare_digest(
-                epoch.encode("utf-8", "replace"), self.epoch.encode()
-            )
+            if hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode())
             else {}
         )
         hashed = token_hash(token)
@@ -219,11 +213,7 @@ class Sessions:
         own = {*session.user.rooms, self._rooms.lobby}
         missed: dict[str, tuple[Room | None, Missed]] = {}
         for name, room in rooms.items():
-            found = (
-                resumed.missed.get(room.id)
-                if room in own and room is not None
-                else None
-            )
+            found = resumed.missed.get(room.id) if room in own and room is not None else None
             missed[name] = (room if room in own else None, found or Missed(reset=True))
         for room in own.difference(room for room in rooms.values() if room is not None):
             missed[room.name] = (room, Missed(reset=True))
@@ -253,11 +243,12 @@ class Sessions:
             user.rooms = {
                 room
                 for place in belongings.memberships
-                if (room := self._rooms.numbered(place.room_id))
-                and user.id in room.members
+                if (room := self._rooms.numbered(place.room_id)) and user.id in room.members
             }
-            user.seen = {
-                place.room_id: place.spoken_seen for place in belongings.memberships
+            user.unread = {
+                place.room_id: room.spoken - place.spoken_seen
+                for place in belongings.memberships
+                if (room := self._rooms.numbered(place.room_id))
             }
             user.blocked = dict(belongings.blocked)
             user.blocked_by = set(belongings.blocked_by)
@@ -323,9 +314,7 @@ class Sessions:
 
     def _expire(self, user: User) -> None:
         user.expiry = None
-        unattended(
-            Deferred.fromCoroutine(self._end_guest(user)), "ending a temporary user"
-        )
+        unattended(Deferred.fromCoroutine(self._end_guest(user)), "ending a temporary user")
 
     async def _end_guest(self, user: User) -> None:
         """A temporary user goes: he leaves his rooms, and his name is free."""
@@ -372,6 +361,4 @@ class Sessions:
             if other is not session:
                 self._depart(other)
                 other.outlet.end(None, "password")
-        _log.info(
-            "password of {name} changed from {address}", name=whose, address=address
-        )
+        _log.info("password of {name} changed from {address}", name=whose, address=address)

@@ -145,9 +145,7 @@ class Whispers:
     def lost(self, session: Session) -> None:
         """A session's connection was lost: what it was told last may not have arrived."""
         if any(told.session is session for told in self._told):
-            self._told = deque(
-                told for told in self._told if told.session is not session
-            )
+            self._told = deque(told for told in self._told if told.session is not session)
 
     def _forget_arrived(self) -> None:
         """Forget what was told so long ago that its session would not live had it not arrived."""

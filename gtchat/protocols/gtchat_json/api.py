@@ -1,0 +1,421 @@
+"""API_Chatroom: one object behind each connection that speaks the JSON API.
+
+It decodes requests, keeps their order, sees to the rates, and says what the chat answered. What
+each command does stands in `commands`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from secrets import token_hex
+from typing import Protocol, Union
+
+import attrs
+import msgspec
+from gtchat.protocols.outbox import Outbox
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gtchat.chat.accounts import login_key
+from gtchat.chat.chat import Chat
+from gtchat.chat.errors import (
+    BadRequest,
+    ChatError,
+    NotLoggedIn,
+    NotYou,
+    RateLimited,
+    UnknownCommand,
+)
+from gtchat.chat.events import Event
+from gtchat.chat.interfaces import IOutlet, Receipt
+from gtchat.chat.limits import TokenBucket
+from gtchat.chat.people import Session
+from gtchat.chat.unattended import unattended
+from gtchat.protocols.gtchat_json import strict
+from gtchat.protocols.gtchat_json.audience import JSONAudience
+from gtchat.protocols.gtchat_json.commands import COMMANDS, spoke
+from gtchat.protocols.gtchat_json.replies import ErrorReply, LoginReply, Reply
+from gtchat.protocols.gtchat_json.requests import BY_CMD, CMD, REQUESTS, Request, Speak
+
+#: So many requests that can't be understood, in so many seconds, are one too many.
+BAD_MOST, BAD_SECONDS = 20, 10.0
+#: Whoever goes on at so many times the rate is put out.
+FLOOD = 10
+#: Requests that wait for their turn; beyond it no more are read.
+WAITING_MOST = 64
+
+POLICY = 1008
+#: Why a session ended -> what its connection is closed with.
+ENDS: dict[str, tuple[int, str]] = {
+    "replaced": (4001, "logged in elsewhere"),
+    "password": (4001, "the password was changed"),
+    "kicked": (4002, "put out by the operator"),
+}
+
+_decode = msgspec.json.Decoder(Union[REQUESTS]).decode  # noqa: UP007 (of a tuple)
+_encode = msgspec.json.Encoder().encode
+_log = Logger()
+
+
+class Connection(Protocol):
+    """What the transport offers."""
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def address(self) -> str: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@attrs.frozen
+class _Refused:
+    """A request that is refused when its turn comes."""
+
+    error: ChatError
+    last_cmd: str
+    tracker: str
+
+
+@implementer(IOutlet)
+class API_Chatroom:
+    """The JSON API to one connection.
+
+    Args:
+        chat: the chat.
+        audience: all sessions of this protocol.
+        connection: where to write, and whom from.
+        seconds: tells the time.
+
+    Attributes:
+        session: who is logged in here, if anybody is.
+    """
+
+    __slots__ = (
+        "_bad",
+        "_busy",
+        "_flood",
+        "_lost",
+        "_rate",
+        "_speaking",
+        "_waiting",
+        "audience",
+        "chat",
+        "connection",
+        "outbox",
+        "seconds",
+        "session",
+    )
+
+    def __init__(
+        self,
+        chat: Chat,
+        audience: JSONAudience,
+        connection: Connection,
+        seconds: Callable[[], float],
+    ) -> None:
+        self.chat = chat
+        self.audience = audience
+        self.connection = connection
+        self.outbox = connection.outbox
+        self.seconds = seconds
+        self.session: Session | None = None
+        limits = chat.limits
+        self._rate = TokenBucket(limits.commands_per_second, limits.commands_burst)
+        self._flood: TokenBucket | None = None
+        self._bad: deque[float] | None = None
+        self._waiting: deque[Request | _Refused] | None = None
+        self._speaking = 0
+        self._busy = False
+        self._lost = False
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the connection has a user."""
+        return self.session is not None
+
+    # What the chat asks of an outlet.
+
+    @property
+    def address(self) -> str:
+        """IP address that the person came from."""
+        return self.connection.address
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait to be sent."""
+        return self.outbox.unsent
+
+    def end(self, event: Event | None, reason: str) -> None:
+        """The session has ended: tell `event`, then close."""
+        self.session = None
+        if event is not None:
+            self.audience.burst([event]).tell((self,))
+        self.connection.close(*ENDS[reason])
+
+    # What the transport asks of an API.
+
+    def message(self, payload: bytes) -> None:
+        """Take a request: a JSON object in UTF-8."""
+        try:
+            request = _decode(payload)
+            strict.check(payload)
+        except (msgspec.MsgspecError, ChatError, RecursionError, UnicodeDecodeError):
+            self._take_bad(payload)
+            return
+        refusal = self._charge()
+        if refusal is not None:
+            self._take(_Refused(refusal, CMD[type(request)], _tracker(request)))
+        else:
+            self._take(request)
+
+    def connection_lost(self, clean: bool) -> None:
+        """The connection is gone. clean: its client closed it by intention."""
+        self._lost = True
+        self._waiting = None
+        session, self.session = self.session, None
+        if session is not None:
+            self.chat.sessions.lose(session, clean)
+
+    # Order and rates.
+
+    def _charge(self) -> RateLimited | None:
+        """Count a request; the refusal, if it is one too many."""
+        now = self.seconds()
+        wait = self._rate.take(now)
+        if not wait:
+            return None
+        if self._flood is None:
+            limits = self.chat.limits
+            self._flood = TokenBucket(
+                limits.commands_per_second * FLOOD,
+                max(limits.commands_burst, 1) * FLOOD,
+            )
+        if self._flood.take(now):
+            self.connection.close(POLICY, "too fast for too long")
+        return RateLimited(retry_after=wait)
+
+    def _take(self, request: Request | _Refused) -> None:
+        """Handle a request, or let it wait until those before it are answered."""
+        if self._may_go(request) and not self._waiting:
+            self._handle(request)
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(request)
+        if len(self._waiting) == WAITING_MOST:
+            self.connection.pause()
+
+    def _may_go(self, request: Request | _Refused) -> bool:
+        """Whether nothing that is under way must be answered before.
+
+        Messages to rooms may follow each other, since they come back in their order.
+        """
+        return not self._busy and (type(request) is Speak or not self._speaking)
+
+    def _go_on(self) -> None:
+        """Handle what waited."""
+        while self._waiting and not self._lost and self._may_go(self._waiting[0]):
+            self._handle(self._waiting.popleft())
+        if self._waiting is not None and not self._waiting:
+            self._waiting = None
+            self.connection.resume()
+
+    def _handle(self, request: Request | _Refused) -> None:
+        if isinstance(request, _Refused):
+            self._refuse(request.error, request.last_cmd, request.tracker)
+        elif type(request) is Speak and request.room_name is not None:
+            self._speak(request, request.room_name)
+        else:
+            self._run(request)
+
+    # Speaking: the way of every message.
+
+    def _speak(self, request: Speak, room_name: str) -> None:
+        """Say something in a room; the answer comes when it is stored."""
+        tracker = _tracker(request)
+        try:
+            session = self._user_of(request)
+            self.chat.speak(
+                session,
+                room_name,
+                request.msg,
+                request.txn,
+                partial(self._spoken, tracker),
+            )
+        except ChatError as error:
+            if self._speaking:
+                self._take_first(_Refused(error, "speak", tracker))
+            else:
+                self._refuse(error, "speak", tracker)
+        else:
+            self._speaking += 1
+
+    def _take_first(self, refused: _Refused) -> None:
+        """Let a refusal wait for the answers to what came before it."""
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.appendleft(refused)
+
+    def _spoken(self, tracker: str, result: Receipt | ChatError) -> None:
+        """A message is stored, or is not."""
+        self._speaking -= 1
+        if not self._lost:
+            if isinstance(result, ChatError):
+                self._refuse(result, "speak", tracker)
+            else:
+                self._write(spoke(result, tracker))
+        if self._waiting and not self._speaking:
+            self.chat.people.soon(self._go_on)
+
+    # All other commands.
+
+    def _run(self, request: Request) -> None:
+        """Do a command, and answer it."""
+        self._busy = True
+        command = COMMANDS[type(request)]
+        try:
+            if not command.open or self.session is not None:
+                self._check_usr(request, command.names_user)
+            result = command.do(self, request)
+        except ChatError as error:
+            result = error
+        if isinstance(result, Coroutine):
+            Deferred.fromCoroutine(result).addErrback(_expected).addBoth(self._answer, request)
+        else:
+            self._answer(result, request)
+
+    def _check_usr(self, request: Request, names_user: bool) -> None:
+        """See that somebody is logged in, and that a request does not speak for somebody else."""
+        if self.session is None:
+            raise NotLoggedIn()
+        usr, user = request.usr, self.session.user
+        if usr is None or usr == user.name or names_user:
+            return
+        if login_key(usr) != user.key:
+            raise NotYou()
+
+    def _user_of(self, request: Request) -> Session:
+        """The session, for a request that needs one."""
+        self._check_usr(request, names_user=False)
+        assert self.session is not None
+        return self.session
+
+    def _answer(self, result: Reply | ChatError | Failure, request: Request) -> None:
+        """Answer a command; whoever has come by it is given what waits for him."""
+        self._busy = False
+        cmd, tracker = CMD[type(request)], _tracker(request)
+        session = self.session
+        if self._lost:
+            if session is not None:
+                self.session = None
+                self.chat.sessions.lose(session, clean=False)
+            return
+        if isinstance(result, Reply):
+            result.last_cmd, result.tracker = cmd, tracker
+            result.msg = COMMANDS[type(request)].said
+            self._write(result)
+        elif isinstance(result, ChatError):
+            self._refuse(result, cmd, tracker)
+        else:
+            self._fail(result, cmd, tracker)
+        if isinstance(result, LoginReply) and session is not None:
+            unattended(Deferred.fromCoroutine(self.chat.welcome(session)), "giving what waits")
+        if self._waiting:
+            self.chat.people.soon(self._go_on)
+
+    # Answers.
+
+    def _write(self, reply: Reply) -> None:
+        self.outbox.write(self.audience.frame(_encode(reply)))
+
+    def _refuse(self, error: ChatError, last_cmd: str, tracker: str) -> None:
+        wait = error.retry_after
+        self._write(
+            ErrorReply(
+                last_cmd=last_cmd,
+                tracker=tracker,
+                msg=error.text,
+                code=error.code,
+                retry_after=msgspec.UNSET if wait is None else round(wait + 0.0005, 3),
+            )
+        )
+
+    def _fail(self, failure: Failure, cmd: str, tracker: str) -> None:
+        """A bug of ours: the log has the whole of it, the client its number."""
+        incident = token_hex(4)
+        _log.failure("incident {incident} in {cmd}", failure, incident=incident, cmd=cmd)
+        self._write(
+            ErrorReply(
+                last_cmd=cmd,
+                tracker=tracker,
+                msg=f"Something went wrong on our side (incident {incident}).",
+                code="internal",
+                incident=incident,
+            )
+        )
+
+    # What can't be understood.
+
+    def _take_bad(self, payload: bytes) -> None:
+        """Say what is wrong with a request; too many of them are too many."""
+        now = self.seconds()
+        if self._bad is None:
+            self._bad = deque(maxlen=BAD_MOST)
+        if len(self._bad) == BAD_MOST and now - self._bad[0] < BAD_SECONDS:
+            self.connection.close(POLICY, "too many requests that can't be understood")
+            return
+        self._bad.append(now)
+        error, last_cmd, tracker = self._diagnose(payload)
+        self._take(_Refused(self._charge() or error, last_cmd, tracker))
+
+    def _diagnose(self, payload: bytes) -> tuple[ChatError, str, str]:
+        """What is wrong with a request, its command and its tracker as far as it has them."""
+        try:
+            parsed = strict.parse(payload)
+        except ChatError as error:
+            return error, "", "0"
+        cmd, tracker = parsed.get("cmd"), parsed.get("tracker")
+        shown = str(tracker) if isinstance(tracker, str | int) and tracker is not True else "0"
+        if not isinstance(cmd, str):
+            return BadRequest("cmd: a command is wanted."), "", shown
+        kind = BY_CMD.get(cmd)
+        if kind is None:
+            return UnknownCommand(), cmd[:64], shown
+        if self.session is None and not COMMANDS[kind].open:
+            return NotLoggedIn(), cmd, shown
+        return BadRequest(_complaint(payload, kind)), cmd, shown
+
+
+def _tracker(request: Request) -> str:
+    """What the client finds the answer by."""
+    return "0" if request.tracker is None else str(request.tracker)
+
+
+def _expected(failure: Failure) -> ChatError | Failure:
+    """What people can do wrong is an answer; all else is a failure."""
+    return failure.value if isinstance(failure.value, ChatError) else failure
+
+
+def _complaint(payload: bytes, kind: type[Request]) -> str:
+    """Which field of a request is wrong, in msgspec's words."""
+    try:
+        msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        text = str(error)
+        if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
+            return f"{missing[1]}: this field is missing."
+        if wrong := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
+            return f"{wrong[2]}: {wrong[1]}."
+        return text
+    return BadRequest.default

@@ -1,0 +1,65 @@
+"""What the chat tells, encoded and framed once for all who hear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import attrs
+import msgspec
+from gtchat.protocols.outbox import Turn
+from zope.interface import implementer
+
+from gtchat.chat.events import Event
+from gtchat.chat.interfaces import IAudience, IBurst, IOutlet
+from gtchat.protocols.gtchat_json.replies import push
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(event: Event) -> bytes:
+    """The JSON object that tells an event: the same in a push, in history and at resume."""
+    return _encode(push(event))
+
+
+@implementer(IAudience)
+@attrs.define(eq=False)
+class JSONAudience:
+    """All sessions that speak the JSON API.
+
+    Args:
+        turn: what writes at the end of the reactor's turn.
+        frame: makes a frame of a message.
+    """
+
+    turn: Turn
+    frame: Callable[[bytes], bytes]
+
+    def burst(self, events: Sequence[Event]) -> JSONBurst:
+        """Encode events, each once."""
+        frame = self.frame
+        return JSONBurst(self.turn, [frame(_encode(push(event))) for event in events])
+
+
+@implementer(IBurst)
+@attrs.define(eq=False)
+class JSONBurst:
+    """Some frames in order."""
+
+    _turn: Turn
+    _frames: list[bytes]
+    _whole: bytes = b""
+
+    def tell(self, outlets: Collection[IOutlet]) -> None:
+        """Append all frames, as one piece, to each outlet."""
+        apis = cast("Collection[API_Chatroom]", outlets)
+        self._turn.write_all([api.outbox for api in apis], self._joined())
+
+    def tell_part(self, outlet: IOutlet, start: int, stop: int) -> None:
+        """Append the frames [start:stop] to one outlet."""
+        cast("API_Chatroom", outlet).outbox.write(b"".join(self._frames[start:stop]))
+
+    def _joined(self) -> bytes:
+        if not self._whole:
+            frames = self._frames
+            self._whole = frames[0] if len(frames) == 1 else b"".join(frames)
+        return self._whole
