@@ -1,0 +1,79 @@
+"""Jobs in a store's queue, and how their results are handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from gtchat.chat.errors import ChatError
+from gtchat.chat.events import RoomCreated
+from gtchat.chat.interfaces import Append
+
+
+@attrs.define(eq=False)
+class Request:
+    """Something to do in the queue, other than appending.
+
+    Attributes:
+        act: does it, with what the store gives to `answer`; raises a ChatError before it has
+            written anything. None where there is nothing to do but to wait for what was asked for
+            before.
+        deferred: gets the result.
+    """
+
+    act: Callable[..., Any] | None
+    deferred: Deferred[Any] = attrs.field(factory=Deferred)
+    result: object = None
+    error: Exception | None = None
+
+    def answer(self, *given: object) -> None:
+        """Do it; a ChatError is an answer too."""
+        if self.act is not None:
+            try:
+                self.result = self.act(*given)
+            except ChatError as error:
+                self.error = error
+
+
+Job = Append | Request
+
+
+def runs(jobs: Iterable[Job]) -> Iterator[list[Append] | Request]:
+    """Jobs in order, with appends that follow each other taken together."""
+    for kind, run in groupby(jobs, type):
+        if kind is Append:
+            yield list(run)  # type: ignore[arg-type]
+        else:
+            yield from run  # type: ignore[misc]
+
+
+def hand_out(
+    jobs: Iterable[Job], committed: Callable[[Sequence[Append]], None], log: Logger
+) -> None:
+    """Tell what became of jobs, in order. In the reactor thread."""
+    for part in runs(jobs):
+        if isinstance(part, Request):
+            if part.error is None:
+                part.deferred.callback(part.result)
+            else:
+                part.deferred.errback(part.error)
+            continue
+        try:
+            committed(part)
+        except Exception:
+            log.failure("What is stored could not be told.")
+
+
+def undo(job: Job) -> None:
+    """Take back what was filled in."""
+    job.error = None
+    if isinstance(job, Append):
+        job.seq = 0
+        job.earlier = None
+        if isinstance(job.entry, RoomCreated):
+            job.room_id = 0

@@ -1,0 +1,239 @@
+"""Accounts with their sessions, memberships and blocks as `MemoryStore` keeps them.
+
+Methods named like those of `IStore` do what it says, at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import attrs
+
+from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
+from gtchat.chat.interfaces import Account, Belongings, Membership, Resumed
+from gtchat.store.memory_rooms import Logs
+from gtchat.store.spans import Lapse, missed
+
+
+@attrs.define(eq=False)
+class Person:
+    """An account with what belongs to it.
+
+    Attributes:
+        lobby_seen: how many messages of the lobby it has read.
+        rooms: ids of those that it is a member of.
+        blocks: ids of the accounts that it blocks.
+        sessions: token hashes.
+    """
+
+    id: int
+    name: str
+    key: str
+    registered: bool
+    password_hash: str | None = None
+    uuid_hash: bytes | None = None
+    lobby_seen: int = 0
+    rooms: set[int] = attrs.field(factory=set)
+    blocks: set[int] = attrs.field(factory=set)
+    sessions: set[bytes] = attrs.field(factory=set)
+
+    def account(self, asker: int | None = None) -> Account:
+        """It, as a chat wants to know it."""
+        return Account(
+            id=self.id,
+            name=self.name,
+            key=self.key,
+            registered=self.registered,
+            password_hash=self.password_hash,
+            blocks_asker=asker in self.blocks,
+        )
+
+
+@attrs.define(eq=False)
+class Session:
+    """A session: `lost` and `aged` as in the tables, None while it is connected."""
+
+    account_id: int
+    began: int
+    lost: int | None = None
+    aged: int | None = None
+
+
+class People:
+    """All accounts."""
+
+    def __init__(self, logs: Logs) -> None:
+        self.accounts: dict[int, Person] = {}
+        self._keys: dict[str, Person] = {}
+        self._uuids: dict[bytes, Person] = {}
+        self._sessions: dict[bytes, Session] = {}
+        self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
+        self._logs = logs
+        self._last_id = 0
+
+    def strand(self, at: int) -> None:
+        """Sessions that were connected until now grow old from here on."""
+        for session in self._sessions.values():
+            if session.aged is None:
+                session.aged = at
+
+    def guests(self) -> tuple[Account, ...]:
+        """All temporary accounts."""
+        return tuple(one.account() for one in self.accounts.values() if not one.registered)
+
+    def find(self, key: str, asker: int | None) -> Account | None:
+        """The account of that name."""
+        person = self._keys.get(key)
+        return None if person is None else person.account(asker)
+
+    def find_uuid(self, uuid_hash: bytes) -> Account | None:
+        """The account whose credential is that UUID."""
+        person = self._uuids.get(uuid_hash)
+        return None if person is None else person.account()
+
+    def create(
+        self,
+        name: str,
+        key: str,
+        registered: bool,
+        password_hash: str | None = None,
+        uuid_hash: bytes | None = None,
+    ) -> int:
+        """Make an account; its id. Raises: NameTaken."""
+        if key in self._keys or uuid_hash in self._uuids:
+            raise NameTaken()
+        self._last_id += 1
+        seen = self._logs.lobby.spoken
+        person = Person(self._last_id, name, key, registered, password_hash, uuid_hash, seen)
+        self.accounts[person.id] = self._keys[key] = person
+        if uuid_hash is not None:
+            self._uuids[uuid_hash] = person
+        return person.id
+
+    def known(self, account_id: int | None) -> Person:
+        """An account. Raises: NotStored, if it is gone."""
+        person = None if account_id is None else self.accounts.get(account_id)
+        if person is None:
+            raise NotStored()
+        return person
+
+    def set_password(self, account_id: int, password_hash: str, keep: bytes | None) -> None:
+        """Change a password; sessions other than `keep` end."""
+        person = self.accounts.get(account_id)
+        if person is not None:
+            person.password_hash = password_hash
+            self._end_sessions(person, keep)
+
+    def _end_sessions(self, person: Person, keep: bytes | None) -> None:
+        for token_hash in person.sessions - {keep}:
+            self._end(token_hash, person.id)
+
+    def _end(self, token_hash: bytes, account_id: int) -> None:
+        session = self._sessions.get(token_hash)
+        if session is not None and session.account_id == account_id:
+            del self._sessions[token_hash]
+            self.accounts[account_id].sessions.discard(token_hash)
+
+    def login(self, account_id: int, token_hash: bytes, end_others: bool, at: int) -> Belongings:
+        """Begin a session of a registered account."""
+        found = self._belongings(account_id)
+        if end_others:
+            self._end_sessions(self.accounts[account_id], None)
+        self._begin(account_id, token_hash, at)
+        return found
+
+    def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> int:
+        """Make a temporary account with a session; its id."""
+        account_id = self.create(name, key, False)
+        self._begin(account_id, token_hash, at)
+        return account_id
+
+    def _begin(self, account_id: int, token_hash: bytes, at: int) -> None:
+        if token_hash in self._sessions:
+            raise NotStored()
+        self._sessions[token_hash] = Session(account_id, at)
+        self.accounts[account_id].sessions.add(token_hash)
+
+    def _belongings(self, account_id: int) -> Belongings:
+        person = self.accounts.get(account_id)
+        if person is None:
+            raise NoSuchUser()
+        lobby = self._logs.lobby
+        seen = {lobby.id: person.lobby_seen} if person.registered else {}
+        seen |= {room: self._logs.rooms[room].seen[account_id] for room in sorted(person.rooms)}
+        return Belongings(
+            account=person.account(),
+            memberships=tuple(Membership(*item) for item in seen.items()),
+            blocked={one: self.accounts[one].name for one in sorted(person.blocks)},
+            blocked_by=frozenset(self._blocked_by.get(account_id, ())),
+        )
+
+    def resume(
+        self,
+        token_hash: bytes,
+        at: int,
+        oldest: int,
+        seen: Mapping[int, int],
+        sure_ms: int,
+        most: int,
+    ) -> Resumed:
+        """Find a session again."""
+        session = self._sessions.get(token_hash)
+        if session is None or (session.aged is not None and session.aged <= oldest):
+            raise BadSession()
+        lapse = Lapse(session.began, session.lost)
+        logs = self._logs
+        found = missed(seen, most, lambda gone: lapse.saw_go(gone, sure_ms), logs.known, logs.read)
+        session.began, session.lost, session.aged = at, None, None
+        return Resumed(self._belongings(session.account_id), found)
+
+    def end_session(self, account_id: int, token_hash: bytes) -> None:
+        """A session has ended, and its rooms count as read."""
+        self._end(token_hash, account_id)
+        self._read(account_id)
+
+    def lose_session(self, account_id: int, token_hash: bytes, at: int) -> None:
+        """A session's connection was lost, and its rooms count as read."""
+        session = self._sessions.get(token_hash)
+        if session is not None and session.account_id == account_id:
+            session.lost = session.aged = at
+        self._read(account_id)
+
+    def _read(self, account_id: int) -> None:
+        person = self.accounts.get(account_id)
+        if person is not None:
+            person.lobby_seen = self._logs.lobby.spoken
+            for room in map(self._logs.rooms.__getitem__, person.rooms):
+                room.seen[account_id] = room.spoken
+
+    def prune(self, before: int) -> None:
+        """Forget sessions that grow old since before a time."""
+        for token_hash, session in list(self._sessions.items()):
+            if session.aged is not None and session.aged < before:
+                self._end(token_hash, session.account_id)
+
+    def block(self, account_id: int, blocked_id: int, on: bool) -> None:
+        """Begin or end a block."""
+        if on:
+            self.known(account_id).blocks.add(self.known(blocked_id).id)
+            self._blocked_by[blocked_id].add(account_id)
+        elif account_id in self.accounts:
+            self.accounts[account_id].blocks.discard(blocked_id)
+            self._blocked_by[blocked_id].discard(account_id)
+
+    def remove_guest(self, account_id: int) -> bool:
+        """Delete a temporary account with its sessions, memberships and blocks; whether it was
+        there."""
+        person = self.accounts.get(account_id)
+        if person is None or person.registered:
+            return False
+        self._end_sessions(person, None)
+        for room_id in person.rooms:
+            del self._logs.rooms[room_id].seen[account_id]
+        for other in self._blocked_by.pop(account_id, ()):
+            self.accounts[other].blocks.discard(account_id)
+        for other in person.blocks:
+            self._blocked_by[other].discard(account_id)
+        del self.accounts[account_id], self._keys[person.key]
+        return True

@@ -1,0 +1,160 @@
+"""Rooms with their logs as `MemoryStore` keeps them, and its marks against doubles.
+
+Methods named like those of `IStore` do what it says, at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from gtchat.chat.errors import NotStored, TxnConflict
+from gtchat.chat.events import Entry
+from gtchat.chat.interfaces import Page, Receipt, RoomRecord, Span
+from gtchat.store.spans import Known, nearest, sides
+
+if TYPE_CHECKING:
+    from gtchat.store.memory_people import People
+
+LOBBY = "lobby"
+
+
+@attrs.define(eq=False)
+class Room:
+    """A room and its log, whose entries are numbered by their places.
+
+    Attributes:
+        seen: account id -> how many messages it has read; longest member first.
+    """
+
+    id: int
+    key: str
+    name: str
+    public: bool = True
+    topic: str = ""
+    max: int = 0
+    owner_id: int | None = None
+    owner: str = ""
+    log: list[Entry] = attrs.field(factory=list)
+    spoken: int = 0
+    seen: dict[int, int] = attrs.field(factory=dict)
+
+    def record(self, people: People) -> RoomRecord:
+        """It, as a chat wants to know it."""
+        members = (people.accounts[member] for member in self.seen)
+        return RoomRecord(
+            id=self.id,
+            name=self.name,
+            key=self.key,
+            public=self.public,
+            topic=self.topic,
+            max=self.max,
+            owner_id=self.owner_id,
+            owner=self.owner,
+            last_seq=len(self.log),
+            spoken=self.spoken,
+            members=tuple((one.id, one.name, one.registered) for one in members),
+        )
+
+    def numbered(self, start: int, stop: int) -> tuple[Entry, ...]:
+        """Its entries from `start` + 1 to `stop`."""
+        part = enumerate(self.log[start:stop], start + 1)
+        return tuple(attrs.evolve(entry, seq=seq) for seq, entry in part)
+
+
+class Txns:
+    """Marks against doubles."""
+
+    def __init__(self) -> None:
+        self._kept: defaultdict[int, dict[str, tuple[object, Receipt]]] = defaultdict(dict)
+
+    def find(self, account_id: int, txn: str, content: object) -> Receipt | None:
+        """The receipt for this txn, if it was used. Raises: TxnConflict."""
+        kept = self._kept[account_id].get(txn)
+        if kept is None:
+            return None
+        if kept[0] != content:
+            raise TxnConflict()
+        return attrs.evolve(kept[1], dup=True)
+
+    def keep(self, account_id: int, txn: str, content: object, receipt: Receipt) -> None:
+        """Remember what an account got for a txn."""
+        self._kept[account_id][txn] = (content, receipt)
+
+    def forget(self, account_id: int) -> None:
+        """Forget all of an account."""
+        self._kept.pop(account_id, None)
+
+    def prune(self, before: int) -> None:
+        """Forget what was stored before a time."""
+        for account_id, kept in list(self._kept.items()):
+            young = {txn: kept[txn] for txn in kept if kept[txn][1].at >= before}
+            if young:
+                self._kept[account_id] = young
+            else:
+                del self._kept[account_id]
+
+
+class Logs:
+    """Rooms, by number and by name; and what is kept against doubles in them."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[int, Room] = {}
+        self.keys: dict[str, Room] = {}
+        self.deleted_at: dict[str, int] = {}
+        self.txns = Txns()
+        self._last_id = 0
+        self.lobby = self.create(LOBBY, LOBBY)
+
+    def create(self, key: str, name: str) -> Room:
+        """Make a room. Raises: NotStored, if there is one of that name."""
+        if key in self.keys:
+            raise NotStored()
+        self._last_id += 1
+        room = self.rooms[self._last_id] = self.keys[key] = Room(self._last_id, key, name)
+        return room
+
+    def delete(self, room_id: int, at: int) -> None:
+        """Delete a room with its log."""
+        room = self.rooms.pop(room_id, None)
+        if room is not None:
+            del self.keys[room.key]
+            self.deleted_at[room.key] = at
+
+    def known(self, room_id: int) -> Known | None:
+        """How far a room's log goes."""
+        room = self.rooms.get(room_id)
+        return None if room is None else Known(len(room.log), self.deleted_at.get(room.key))
+
+    def read(self, room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
+        """A room's entries from `start` + 1 to `stop`."""
+        return self.rooms[room_id].numbered(start, stop)
+
+    def history(self, room_id: int, span: Span) -> Page:
+        """Part of a room's log."""
+        room = self.rooms.get(room_id)
+        if room is None:
+            return Page((), 0, 0, False)
+        last = len(room.log)
+        before, after = sides(span)
+        older = [] if before is None else range(min(before - 1, last), 0, -1)
+        newer = [] if after is None else range(after + 1, last + 1)
+        some = partial(_some, room, span)
+        seqs, more = nearest(some(older), some(newer), span.limit)
+        found = tuple(entry for seq in seqs for entry in room.numbered(seq - 1, seq))
+        return Page(found, min(1, last), last, more)
+
+
+def _some(room: Room, span: Span, seqs: Iterable[int]) -> list[int]:
+    """The first of these numbers, one more than wanted, whose entries are of the kinds."""
+    found: list[int] = []
+    for seq in seqs:
+        if len(found) > span.limit:
+            break
+        if not span.kinds or room.log[seq - 1].kind in span.kinds:
+            found.append(seq)
+    return found

@@ -1,0 +1,166 @@
+"""Opening a database file: is it ours, is it whole, is it of this version; making a new one.
+
+What is not ours is looked at without leaving a trace, and refused with a StoreError. A new file
+is made whole under another name first, so a half-made one is never taken for a database.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from gtchat.store.connecting import connect
+from gtchat.store.errors import StoreError
+from gtchat.store.schema import APPLICATION_ID, REVISIONS
+
+#: Up to this size, in bytes, every page of a file is checked at start.
+_CHECKED_WHOLE = 8 * 1024 * 1024
+
+
+def prepare(path: Path) -> None:
+    """See that a database of the newest revision is at `path`, making or migrating it.
+
+    Raises:
+        StoreError: that can't be; the file was left as it is.
+    """
+    try:
+        _check_folder(path)
+        if not path.exists():
+            _create(path)
+        if _check(path) != REVISIONS[-1]:
+            _migrate(path)
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{path} can't be opened: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"{path} is damaged ({error}): restore a backup, or move it away to begin anew."
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path} can't be opened: {error.strerror}.") from error
+
+
+def _check_folder(path: Path) -> None:
+    """The folder is there and can be written to, as can the file."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise StoreError(f"The data folder {folder} is not there: create it, or name another one.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"The data folder {folder} can't be written to: change its permissions.")
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(f"{path} can't be read and written: change its owner or permissions.")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """The file that SQLite or we put beside a database."""
+    return path.with_name(path.name + ending)
+
+
+def _create(path: Path) -> None:
+    """Make a new database under another name, then give it its own."""
+    if _beside(path, "-wal").exists():
+        raise StoreError(
+            f"{path} is missing, but its {path.name}-wal is there: put it back, or move both away."
+        )
+    new = _beside(path, ".new")
+    for ending in ("", "-journal"):
+        _beside(new, ending).unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    db = connect(new, "rw")
+    try:
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    finally:
+        db.close()
+    _migrate(new)
+    os.rename(new, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names of a folder's files durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check(path: Path) -> str:
+    """The revision of a database that is ours and whole as far as can be seen quickly."""
+    if not path.is_file():
+        raise StoreError(f"{path} is not a file: move it away, or name another data folder.")
+    size = path.stat().st_size
+    if size == 0:
+        raise StoreError(f"{path} is empty: restore a backup, or move it away to begin anew.")
+    settled = not _has_content(_beside(path, "-wal"))
+    db = connect(path, "ro&immutable=1")
+    try:
+        _check_ours(db, path)
+        if settled:
+            return _check_whole(db, path, size)
+    finally:
+        db.close()
+    db = connect(path, "rw")
+    try:
+        return _check_whole(db, path, None)
+    finally:
+        db.close()
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _check_ours(db: sqlite3.Connection, path: Path) -> None:
+    """The file is a database, and one of this program."""
+    try:
+        mark = db.execute("PRAGMA application_id").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"{path} is not a database ({error}): move it away, or name another data folder."
+        ) from error
+    if mark != APPLICATION_ID:
+        raise StoreError(
+            f"{path} belongs to another program: move it away, or name another data folder."
+        )
+
+
+def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:
+    """Pages are there and the schema can be read; its revision. size: of the file, in bytes,
+    None where part of it is still in the write-ahead log."""
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    length = pages * db.execute("PRAGMA page_size").fetchone()[0]
+    if size is not None and size < length:
+        raise sqlite3.DatabaseError(f"{length - size} bytes are missing")
+    if length <= _CHECKED_WHOLE:
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(" ".join(str(found).split()))
+    revision = db.execute("SELECT version_num FROM alembic_version").fetchone()
+    if revision is None:
+        raise sqlite3.DatabaseError("it has no revision")
+    if revision[0] not in REVISIONS:
+        raise StoreError(
+            f"{path} is of a newer version (revision {revision[0]}): install that version."
+        )
+    return str(revision[0])
+
+
+def _migrate(path: Path) -> None:
+    """Bring a database from whatever revision it has, or none, to the newest, in one
+    transaction. Imported here: Alembic takes longer to import than everything else to start."""
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import Connection, NullPool, create_engine, event
+
+    engine = create_engine("sqlite://", creator=lambda: connect(path, "rw"), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    config = Config()
+    config.set_main_option("script_location", "gtchat.store:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

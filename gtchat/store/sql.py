@@ -1,0 +1,283 @@
+"""The store on disk: an SQLite file behind `IStore`.
+
+Here is which question goes where: writes into the writer's queue, reads to a few threads with
+connections of their own. What is done with a connection stands in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from gtchat.chat.errors import NotStored
+from gtchat.chat.events import Invited, Whispered
+from gtchat.chat.interfaces import (
+    Account,
+    Append,
+    Belongings,
+    Contents,
+    IStore,
+    Page,
+    Receipt,
+    Resumed,
+    Span,
+    StoredWhisper,
+)
+from gtchat.store import accounts, consent, entries, rooms, sessions
+from gtchat.store.connecting import BUSY_SECONDS, Connect, SameFile, connect, make_durable
+from gtchat.store.errors import StoreError
+from gtchat.store.jobs import Job, Request, hand_out
+from gtchat.store.ledger import Ledger
+from gtchat.store.opening import prepare
+from gtchat.store.readers import Readers
+from gtchat.store.writer import Outcome, Writer
+
+T = TypeVar("T")
+
+
+def _nobody(appends: Sequence[Append]) -> None:
+    """Takes what nobody waits for."""
+
+
+@implementer(IStore)
+class SQLStore:
+    """A store in an SQLite file; made by `SQLStore.open`."""
+
+    _log = Logger()
+
+    def __init__(self, path: Path, reactor: Any, connect: Connect, busy: float) -> None:
+        #: Takes finished appends; set by the chat.
+        self.committed: Callable[[Sequence[Append]], None] = _nobody
+        self._reactor = reactor
+        self._path = path
+        self._connect = partial(connect, path, busy=busy)
+        self._healthy = True
+        self._reported: float | None = None
+        self._closed = False
+        self._ledger = Ledger()
+        self._chores = rooms.Chores()
+        same = SameFile(path)
+        self._readers = Readers(reactor, lambda: self._connect("ro"), same)
+        self._writer = Writer(reactor, self._deliver, self._link, same, self._ledger, self._chores)
+
+    @classmethod
+    def open(
+        cls, path: Path, reactor: Any, *, connect: Connect = connect, busy: float = BUSY_SECONDS
+    ) -> SQLStore:
+        """Open a database, making it if there is none, migrating it if it is of an older version.
+
+        Args:
+            path: the file; its folder has to be there.
+            reactor: an IReactorTime and IReactorFromThreads.
+            connect: opens connections.
+            busy: seconds to wait for a lock of another program's.
+
+        Raises:
+            StoreError: that can't be; the file was left as it is.
+        """
+        prepare(path)
+        return cls(path, reactor, connect, busy)
+
+    def load(self) -> Contents:
+        """See `IStore.load`. Raises: StoreError."""
+        now = int(self._reactor.seconds() * 1000)
+        try:
+            with closing(self._link()) as db:
+                db.execute("BEGIN IMMEDIATE")
+                contents = rooms.load(db, secrets.token_urlsafe(9), now)
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path} can't be read: {error}.") from error
+        return contents
+
+    def append(self, append: Append) -> None:
+        """See `IStore.append`."""
+        if self._closed:
+            append.error = NotStored()
+            self._reactor.callLater(0, self.committed, [append])
+        else:
+            self._writer.put(append)
+
+    def find(self, key: str, asker: int | None) -> Deferred[Account | None]:
+        """See `IStore.find`."""
+        return self._readers.ask(lambda db: accounts.find(db, key, asker))
+
+    def find_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
+        """See `IStore.find_uuid`."""
+        return self._readers.ask(lambda db: accounts.find_uuid(db, uuid_hash))
+
+    def register(
+        self, name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+    ) -> Deferred[int]:
+        """See `IStore.register`."""
+        return self._write(accounts.register, name, key, password_hash, uuid_hash, at)
+
+    def set_password(
+        self, account_id: int, password_hash: str, keep: bytes | None
+    ) -> Deferred[None]:
+        """See `IStore.set_password`."""
+        return self._write(accounts.set_password, account_id, password_hash, keep)
+
+    def login(
+        self, account_id: int, token_hash: bytes, end_others: bool, at: int
+    ) -> Deferred[Belongings]:
+        """See `IStore.login`."""
+        return self._write(sessions.login, account_id, token_hash, end_others, at)
+
+    def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
+        """See `IStore.login_guest`."""
+        return self._write(sessions.login_guest, name, key, token_hash, at)
+
+    def resume(
+        self,
+        token_hash: bytes,
+        at: int,
+        oldest: int,
+        seen: Mapping[int, int],
+        sure_ms: int,
+        most: int,
+    ) -> Deferred[Resumed]:
+        """See `IStore.resume`."""
+        return self._write(
+            sessions.resume, self._ledger, token_hash, at, oldest, dict(seen), sure_ms, most
+        )
+
+    def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
+        """See `IStore.end_session`."""
+        return self._write(sessions.end, account_id, token_hash)
+
+    def lose_session(self, account_id: int, token_hash: bytes, at: int) -> Deferred[None]:
+        """See `IStore.lose_session`."""
+        return self._write(sessions.lose, account_id, token_hash, at)
+
+    def end_guest(self, account_id: int) -> Deferred[None]:
+        """See `IStore.end_guest`."""
+        return self._write(accounts.end_guest, account_id)
+
+    def delete_room(self, room_id: int, at: int) -> Deferred[None]:
+        """See `IStore.delete_room`."""
+
+        def delete(db: sqlite3.Connection) -> None:
+            rooms.delete_room(db, room_id, at)
+            self._ledger.forget(room_id)
+            self._chores.doomed = True
+
+        return self._write(delete)
+
+    def whisper(
+        self, sender_id: int, target_id: int, event: Whispered, txn: str | None, most: int
+    ) -> Deferred[tuple[Receipt, int]]:
+        """See `IStore.whisper`."""
+        return self._write(consent.whisper, sender_id, target_id, event, txn, most)
+
+    def whispers(
+        self, account_id: int, after: int, limit: int
+    ) -> Deferred[Sequence[StoredWhisper]]:
+        """See `IStore.whispers`."""
+        return self._readers.ask(lambda db: consent.whispers(db, account_id, after, limit))
+
+    def forget_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
+        """See `IStore.forget_whispers`."""
+        return self._write(consent.forget_whispers, account_id, tuple(numbers))
+
+    def invite(
+        self, room_id: int, account_id: int, inviter: str, told: bool, at: int
+    ) -> Deferred[None]:
+        """See `IStore.invite`."""
+        return self._write(consent.invite, room_id, account_id, inviter, told, at)
+
+    def end_invitations(
+        self, room_id: int, account_id: int, inviter: str, later: bool
+    ) -> Deferred[None]:
+        """See `IStore.end_invitations`."""
+        return self._write(consent.end_invitations, room_id, account_id, inviter, later)
+
+    def invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
+        """See `IStore.invited`."""
+        return self._readers.ask(lambda db: consent.invited(db, room_id, account_id, inviter))
+
+    def invitations(self, account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
+        """See `IStore.invitations`."""
+        return self._write(consent.invitations, account_id, untold)
+
+    def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
+        """See `IStore.block`."""
+        return self._write(accounts.block, account_id, blocked_id, on)
+
+    def history(self, room_id: int, span: Span) -> Deferred[Page]:
+        """See `IStore.history`."""
+        return self._readers.ask(lambda db: entries.history(db, room_id, span))
+
+    def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
+        """See `IStore.prune`."""
+
+        def prune(db: sqlite3.Connection) -> None:
+            rooms.prune(db, sessions_before)
+            self._chores.forget_txns(db, txns_before)
+
+        return self._write(prune)
+
+    def flush(self) -> Deferred[None]:
+        """See `IStore.flush`."""
+        return self._put(Request(None))
+
+    def healthy(self) -> bool:
+        """See `IStore.healthy`."""
+        return self._healthy
+
+    def close(self) -> Deferred[None]:
+        """See `IStore.close`."""
+        if self._closed:
+            return succeed(None)
+        self._closed = True
+        return self._writer.close().addCallback(lambda _: self._readers.close())
+
+    def _link(self) -> sqlite3.Connection:
+        """A connection to write with."""
+        db = self._connect("rw")
+        try:
+            make_durable(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _write(self, act: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Do something with the writer's connection, in its turn."""
+        return self._put(Request(lambda db: act(db, *args)))
+
+    def _put(self, request: Request) -> Deferred[Any]:
+        if self._closed:
+            return fail(NotStored())
+        self._writer.put(request)
+        return request.deferred
+
+    def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
+        """Tell the operator, then the chat, what became of a batch."""
+        if batch:
+            self._note_health(outcome.fault)
+        if outcome.odd is not None:
+            self._log.warn("Something could not be stored: {reason}", reason=str(outcome.odd))
+        hand_out(batch, self.committed, self._log)
+
+    def _note_health(self, fault: Exception | None) -> None:
+        """One line when storing begins to fail, at most one a second while it does, one after."""
+        if fault is None:
+            if not self._healthy:
+                self._healthy, self._reported = True, None
+                self._log.info("Storing again.")
+            return
+        self._healthy = False
+        now = self._reactor.seconds()
+        if self._reported is None or now - self._reported >= 1.0:
+            self._reported = now
+            self._log.error("Nothing can be stored now: {reason}", reason=str(fault))
