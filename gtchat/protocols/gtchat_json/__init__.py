@@ -3,7 +3,7 @@
     client                                   server
     ------                                   ------
     {"cmd": "login", "tracker": 1, …}   →
-                                        ←    {"cmd": "c_response", "status": "ok", "tracker": "1", …}
+                                        ←    {"cmd": "c_response", "status": "ok", "tracker": "1"…}
     {"cmd": "speak", "tracker": 2, …}   →
                                         ←    {"cmd": "c_response", …, "seq": 7}
                                         ←    {"cmd": "c_speak", …, "seq": 8}         (a push)

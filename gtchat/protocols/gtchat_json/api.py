@@ -15,7 +15,6 @@ from typing import Protocol, Union
 
 import attrs
 import msgspec
-from gtchat.protocols.outbox import Outbox
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,6 +40,7 @@ from gtchat.protocols.gtchat_json.audience import JSONAudience
 from gtchat.protocols.gtchat_json.commands import COMMANDS, spoke
 from gtchat.protocols.gtchat_json.replies import ErrorReply, LoginReply, Reply
 from gtchat.protocols.gtchat_json.requests import BY_CMD, CMD, REQUESTS, Request, Speak
+from gtchat.protocols.outbox import Outbox
 
 #: So many requests that can't be understood, in so many seconds, are one too many.
 BAD_MOST, BAD_SECONDS = 20, 10.0

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, cast
 
 import attrs
 import msgspec
-from gtchat.protocols.outbox import Turn
 from zope.interface import implementer
 
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IAudience, IBurst, IOutlet
 from gtchat.protocols.gtchat_json.replies import push
+from gtchat.protocols.outbox import Turn
+
+if TYPE_CHECKING:
+    from gtchat.protocols.gtchat_json.api import API_Chatroom
 
 _encode = msgspec.json.Encoder().encode
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 
 import attrs
@@ -239,7 +239,7 @@ class CEvent(msgspec.Struct, kw_only=True):
 
 @lru_cache(maxsize=256)
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def rfc3339(ms: int) -> str:

@@ -1,0 +1,84 @@
+"""Who may connect, and where from: origins of web pages, addresses behind reverse proxies."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import attrs
+
+
+@attrs.frozen
+class Origins:
+    """Which web pages may connect: any program may that is not a browser and names none.
+
+    Attributes:
+        allowed: origins by name, as `https://chat.example`; `*` for any.
+        web_ports: ports that our own pages are served on.
+        file_page: whether a page from disk may, which says `null`, as any page can.
+    """
+
+    allowed: Sequence[str] = ()
+    web_ports: frozenset[int] = frozenset()
+    file_page: bool = False
+
+    def allow(self, origin: str | None, host: str) -> bool:
+        """Whether a page of this origin may connect to us as `host` (RFC 6454 section 4)."""
+        if origin is None or origin in self.allowed or "*" in self.allowed:
+            return True
+        if origin == "null":
+            return self.file_page
+        try:
+            page, us = urlsplit(origin), urlsplit(f"{urlsplit(origin).scheme}://{host}")
+            if page.scheme not in ("http", "https") or page.path or page.query:
+                return False
+            page_port = page.port or (443 if page.scheme == "https" else 80)
+            our_port = us.port or (443 if page.scheme == "https" else 80)
+        except ValueError:
+            return False
+        return page.hostname == us.hostname and (
+            page_port == our_port or page_port in self.web_ports
+        )
+
+
+@attrs.frozen
+class Proxies:
+    """Reverse proxies whose word on where a client comes from is taken."""
+
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @classmethod
+    def named(cls, names: Sequence[str]) -> Proxies:
+        """Proxies by address or CIDR network. Raises ValueError."""
+        return cls(tuple(ipaddress.ip_network(name, strict=False) for name in names))
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self.networks)
+
+    def client(self, address: str, forwarded: str | None) -> str:
+        """Where a client comes from: the right-most X-Forwarded-For entry that is no proxy."""
+        if address not in self or not forwarded:
+            return address
+        for entry in reversed(forwarded.split(",")):
+            name = plain_address(entry.strip())
+            if name is None:
+                break
+            address = name
+            if name not in self:
+                break
+        return address
+
+
+def plain_address(host: str) -> str | None:
+    """An IP address as text, an IPv4-mapped one as IPv4; None if it is none."""
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return str(mapped or ip)

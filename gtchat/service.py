@@ -1,0 +1,281 @@
+"""Settings -> running services: the one place where everything is put together.
+
+Start: folder and lock, store, chat, then listening. Stop: no new connections, everything queued is
+stored, clients are told 1012, the store is closed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+from twisted.protocols.haproxy import proxyEndpoint
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gtchat.chat.chat import Chat
+from gtchat.config import Settings
+from gtchat.passwords import Passwords
+from gtchat.protocols.direct import DirectReactor
+from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
+from gtchat.protocols.handshake import Origins, Proxies, plain_address
+from gtchat.protocols.outbox import Turn
+from gtchat.protocols.websocket import ChatProtocol, build_factory, text_frame
+from gtchat.store import MemoryStore, SQLStore, StoreError
+from gtchat.web.site import build_site
+
+RESTARTING = 1012
+#: Seconds that clients get to close, at the end.
+GOODBYE = 2.0
+#: Exit statuses: something in the way, and a configuration or a database that can't be used.
+IN_THE_WAY, UNUSABLE = 1, 78
+
+_log = Logger()
+
+
+@attrs.frozen
+class StartError(Exception):
+    """Why the server can't start: the one line for its operator, and the exit status."""
+
+    text: str
+    status: int = IN_THE_WAY
+
+
+def static_folder() -> Path:
+    """Where the page is: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "static"
+    return installed if installed.is_dir() else package.parent / "static"
+
+
+@attrs.define(eq=False)
+class ProxiedFactory(Factory):
+    """Takes connections from trusted proxies only: others could say what they like of theirs."""
+
+    wrapped: Any
+    proxies: Proxies
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """The wrapped factory's protocol, or none."""
+        if (plain_address(getattr(addr, "host", "")) or "") not in self.proxies:
+            return None
+        built: Protocol | None = self.wrapped.buildProtocol(addr)
+        return built
+
+    def doStart(self) -> None:
+        """Start the wrapped factory."""
+        self.wrapped.doStart()
+
+    def doStop(self) -> None:
+        """Stop the wrapped factory."""
+        self.wrapped.doStop()
+
+
+@implementer(IStreamServerEndpoint)
+@attrs.frozen
+class ProxiedEndpoint:
+    """An endpoint that only trusted proxies may connect to."""
+
+    wrapped: IStreamServerEndpoint
+    proxies: Proxies
+
+    def listen(self, factory: Any) -> Deferred[IListeningPort]:
+        """Listen (IStreamServerEndpoint.listen)."""
+        listening: Deferred[IListeningPort] = self.wrapped.listen(
+            ProxiedFactory(factory, self.proxies)
+        )
+        return listening
+
+
+class ChatService(Service):
+    """A whole server.
+
+    Args:
+        settings: what the operator chose.
+        reactor: runs it.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any) -> None:
+        self.settings = settings
+        self._reactor = reactor
+        self._ports: list[IListeningPort] = []
+        self._lock: IO[str] | None = None
+
+    def privilegedStartService(self) -> None:
+        """Start, or say in one line why not, and leave."""
+        try:
+            self.start()
+        except StartError as error:
+            sys.stderr.write(f"gtchat: {error.text}\n")
+            sys.stderr.flush()
+            raise SystemExit(error.status) from None
+
+    def start(self) -> None:
+        """Open everything, then listen.
+
+        Raises:
+            StartError: something is in the way; nothing is left open.
+        """
+        server, limits = self.settings.server, self.settings.limits
+        try:
+            proxies = Proxies.named(server.trusted_proxies)
+        except ValueError as error:
+            raise StartError(f"trusted_proxies: {error}", UNUSABLE) from error
+        self._store = self._open_store()
+        self._passwords = Passwords(self._reactor, os.cpu_count() or 1)
+        self._passwords.start()
+        self.chat = Chat(
+            self._store,
+            self._reactor,
+            limits,
+            self._passwords,
+            lambda: secrets.token_urlsafe(24),
+            sessions=server.sessions,
+            broadcast_key=server.broadcast_key or None,
+        )
+        try:
+            self.chat.start()
+        except StoreError as error:
+            raise StartError(str(error), UNUSABLE) from error
+        turn = Turn(self._reactor, limits.outbox_bytes, limits.unsent_bytes_total)
+        audience = JSONAudience(turn, text_frame)
+
+        def build_api(connection: ChatProtocol) -> API_Chatroom:
+            return API_Chatroom(self.chat, audience, connection, self._reactor.seconds)
+
+        self._websocket = build_factory(self._reactor, turn, limits, build_api, proxies=proxies)
+        site = build_site(static_folder(), self._websocket, self._store.healthy, self._reactor)
+        ws_ports = [self._listen(name, self._websocket, proxies) for name in server.ws]
+        web_ports = [self._listen(name, site, proxies) for name in server.web]
+        self._websocket.origins = Origins(
+            tuple(server.allowed_origins),
+            frozenset(number for port in web_ports if (number := _number(port))),
+            server.file_page,
+        )
+        self._say_where(ws_ports, web_ports)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
+
+    def _open_store(self) -> Any:
+        """The store, in a folder that no other server uses."""
+        kind = self.settings.server.store
+        if kind == "memory":
+            return MemoryStore(self._reactor)
+        if kind == "sqlite":
+            folder = Path(self.settings.server.data).expanduser()
+            file = folder / "gtchat.sqlite"
+        elif kind.startswith("sqlite:///"):
+            file = Path(kind.removeprefix("sqlite:///")).expanduser()
+            folder = file.parent
+        else:
+            raise StartError(
+                f"store: {kind!r} is not to be had; sqlite, memory or sqlite:///FILE are", UNUSABLE
+            )
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (folder / "gtchat.lock").open("a+")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(
+                f"another server uses {folder}: stop it, or choose another folder with --data"
+            ) from None
+        except OSError as error:
+            raise StartError(
+                f"can't write to {folder}: {error.strerror}; choose another folder with --data"
+            ) from error
+        try:
+            return SQLStore.open(file, self._reactor)
+        except StoreError as error:
+            raise StartError(str(error), UNUSABLE) from error
+
+    def _listen(self, name: str, factory: Any, proxies: Proxies) -> IListeningPort:
+        """Listen on an endpoint, in Twisted's words for it."""
+        try:
+            reactor = DirectReactor(self._reactor)
+            if name.startswith("haproxy:"):
+                inner = serverFromString(reactor, name.removeprefix("haproxy:"))
+                endpoint = proxyEndpoint(ProxiedEndpoint(inner, proxies))
+            else:
+                endpoint = serverFromString(reactor, name)
+            results: list[Any] = []
+            endpoint.listen(factory).addBoth(results.append)
+        except (ValueError, TypeError, OSError) as error:
+            raise StartError(f"can't listen on {name}: {error}", UNUSABLE) from error
+        if not results or isinstance(results[0], Failure):
+            raise StartError(f"can't listen on {name}: {_why(results)}")
+        port: IListeningPort = results[0]
+        self._ports.append(port)
+        return port
+
+    def _say_where(self, ws: list[IListeningPort], web: list[IListeningPort]) -> None:
+        """Tell the operator where to go."""
+        for port in web:
+            _log.info("page: {url}", url=_url("http", port))
+        for port in ws:
+            _log.info("WebSocket: {url}", url=_url("ws", port))
+        kept = self.settings.server.data if self._lock is not None else "nowhere (in memory)"
+        _log.info("data: {folder}", folder=kept)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop: everything queued is stored, everybody is told."""
+        super().stopService()
+        return Deferred.fromCoroutine(self.stop())
+
+    async def stop(self) -> None:
+        """Stop listening, store what is queued, tell clients to come back, close the store."""
+        for port in self._ports:
+            await _done(port.stopListening())
+        await self.chat.stop()
+        await self._websocket.close_all(RESTARTING, "server restarting", GOODBYE)
+        self._websocket.stop()
+        self.chat.people.stop()
+        self._passwords.stop()
+        await self._store.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+async def _done(result: Any) -> None:
+    if isinstance(result, Deferred):
+        await result
+
+
+def _number(port: IListeningPort) -> int | None:
+    """A TCP port's number."""
+    number: int | None = getattr(port.getHost(), "port", None)
+    return number
+
+
+def _url(scheme: str, port: IListeningPort) -> str:
+    """Where a browser or a client finds a port."""
+    number, name = _number(port), str(getattr(port.getHost(), "host", ""))
+    if number is None:
+        return str(port.getHost())
+    if getattr(port, "_type", "TCP") == "TLS":
+        scheme += "s"
+    if name in ("0.0.0.0", "::"):
+        name = "localhost"
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{number}/"
+
+
+def _why(results: list[Any]) -> str:
+    """Why a port can't be listened on, and what to do."""
+    error = results[0].value if results else None
+    if isinstance(error, CannotListenError):
+        reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+        return f"{reason}; is another server running? Choose another port with --ws and --web"
+    return str(error)

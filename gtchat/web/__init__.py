@@ -1,0 +1,1 @@
+"""The web site: the page, its files, /ws and /healthz."""

@@ -1,0 +1,150 @@
+"""The site: static files with security headers, `/ws` beside them, and `/healthz` for monitors.
+
+Paths are checked before twisted.web looks at the disk. Only GET and HEAD are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from autobahn.twisted.resource import WebSocketResource
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request, Site
+from twisted.web.static import File
+from zope.interface import implementer
+
+from gtchat import __version__
+
+PAGE = b"client.html"
+#: Seconds in which a request has to be sent.
+REQUEST_SECONDS = 10
+
+HEADERS = {
+    b"Content-Security-Policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
+    b"img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; "
+    b"base-uri 'none'; form-action 'none'",
+    b"X-Content-Type-Options": b"nosniff",
+    b"Referrer-Policy": b"no-referrer",
+    b"Cross-Origin-Opener-Policy": b"same-origin",
+    b"Cache-Control": b"no-cache",
+}
+
+
+class SiteRequest(Request):
+    """A request whose answer has the site's headers, and which has to be a proper one."""
+
+    def process(self) -> None:
+        """Answer, once the headers are set and the request is one that we take."""
+        self.responseHeaders.removeHeader(b"server")
+        for name, value in HEADERS.items():
+            self.responseHeaders.setRawHeaders(name, [value])
+        hosts = self.requestHeaders.getRawHeaders(b"host", [])
+        if len(hosts) != 1 and not (self.clientproto == b"HTTP/1.0" and not hosts):
+            self._refuse(400)
+        elif self.method not in (b"GET", b"HEAD"):
+            self.setHeader(b"Allow", b"GET, HEAD")
+            self._refuse(405)
+        else:
+            super().process()
+            # twisted.web names itself only where nothing else was said.
+            self.responseHeaders.removeHeader(b"server")
+
+    def _refuse(self, code: int) -> None:
+        self.setResponseCode(code)
+        self.setHeader(b"Content-Length", b"0")
+        self.setHeader(b"Connection", b"close")
+        self.finish()
+        self.loseConnection()
+
+
+class NotFound(Resource):
+    """There is nothing here, whatever was asked for."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        """Say so, in words that repeat nothing of the request."""
+        request.setResponseCode(404)
+        request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+        return b"There is nothing here.\n"
+
+
+class Health(Resource):
+    """Whether the server does its work.
+
+    Args:
+        healthy: whether what is said now would be stored.
+    """
+
+    isLeaf = True
+
+    def __init__(self, healthy: Callable[[], bool]) -> None:
+        super().__init__()
+        self._healthy = healthy
+
+    def render_GET(self, request: Any) -> bytes:
+        """Answer a monitor."""
+        healthy = self._healthy()
+        request.setHeader(b"Content-Type", b"application/json")
+        if not healthy:
+            request.setResponseCode(503)
+        status = "ok" if healthy else "not_stored"
+        return msgspec.json.encode({"status": status, "version": __version__})
+
+
+@implementer(IResource)
+class Root(Resource):
+    """The files of a folder, the page at `/`, and what stands beside them.
+
+    Args:
+        folder: the static files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder.resolve()
+
+    def getChild(self, path: bytes, request: Any) -> IResource:
+        """The resource of a path below `/`."""
+        parts = [path, *request.postpath]
+        request.postpath = []
+        if parts == [b""]:
+            parts = [PAGE]
+        try:
+            names = [part.decode("ascii") for part in parts]
+        except UnicodeDecodeError:
+            return NotFound()
+        if any(not name or name.startswith(".") or set(name) & set("\\\0/%") for name in names):
+            return NotFound()
+        file = self._folder.joinpath(*names)
+        if not file.is_file() or not file.resolve().is_relative_to(self._folder):
+            return NotFound()
+        found = File(str(file))
+        found.isLeaf = True
+        return found
+
+
+class QuietSite(Site):
+    """A site that keeps no log of who looks at it."""
+
+    def log(self, request: Any) -> None:
+        """Write nothing."""
+
+
+def build_site(folder: Path, websocket: Any, healthy: Callable[[], bool], reactor: Any) -> Site:
+    """The site, as a factory to listen with.
+
+    Args:
+        folder: the static files.
+        websocket: factory of WebSocket connections, for `/ws`.
+        healthy: whether what is said now would be stored.
+    """
+    root = Root(folder)
+    root.putChild(b"ws", WebSocketResource(websocket))
+    root.putChild(b"healthz", Health(healthy))
+    site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
+    site.displayTracebacks = False
+    return site
