@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
 import attrs
@@ -45,11 +44,17 @@ Job = Append | Request
 
 def runs(jobs: Iterable[Job]) -> Iterator[list[Append] | Request]:
     """Jobs in order, with appends that follow each other taken together."""
-    for kind, run in groupby(jobs, type):
-        if kind is Append:
-            yield list(run)  # type: ignore[arg-type]
-        else:
-            yield from run  # type: ignore[misc]
+    run: list[Append] = []
+    for job in jobs:
+        if isinstance(job, Append):
+            run.append(job)
+            continue
+        if run:
+            yield run
+            run = []
+        yield job
+    if run:
+        yield run
 
 
 def hand_out(

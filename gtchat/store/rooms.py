@@ -168,7 +168,7 @@ class Chores:
         doomed: whether there may be logs to take away. txns_before: forget txns older than this.
     """
 
-    doomed: bool = True
+    doomed: bool = False
     txns_before: int | None = None
 
     def forget_txns(self, db: Connection, before: int) -> None:

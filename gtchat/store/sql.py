@@ -6,6 +6,7 @@ connections of their own. What is done with a connection stands in the modules b
 
 from __future__ import annotations
 
+import math
 import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -61,7 +62,7 @@ class SQLStore:
         self._path = path
         self._connect = partial(connect, path, busy=busy)
         self._healthy = True
-        self._reported: float | None = None
+        self._reported = -math.inf
         self._closed = False
         self._ledger = Ledger()
         self._chores = rooms.Chores()
@@ -96,7 +97,8 @@ class SQLStore:
                 contents = rooms.load(db, secrets.token_urlsafe(9), now)
                 db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path} can't be read: {error}.") from error
+            raise StoreError(f"{self._path} can't be used: {error}.") from error
+        self._chores.doomed = True
         return contents
 
     def append(self, append: Append) -> None:
@@ -263,21 +265,19 @@ class SQLStore:
 
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Tell the operator, then the chat, what became of a batch."""
-        if batch:
-            self._note_health(outcome.fault)
+        if outcome.fault is not None:
+            self._healthy = False
+            self._report("Nothing can be stored now: {reason}", outcome.fault)
+        elif batch and not self._healthy:
+            self._healthy = True
+            self._log.info("Storing again.")
         if outcome.odd is not None:
-            self._log.warn("Something could not be stored: {reason}", reason=str(outcome.odd))
+            self._report("Something could not be stored: {reason}", outcome.odd)
         hand_out(batch, self.committed, self._log)
 
-    def _note_health(self, fault: Exception | None) -> None:
-        """One line when storing begins to fail, at most one a second while it does, one after."""
-        if fault is None:
-            if not self._healthy:
-                self._healthy, self._reported = True, None
-                self._log.info("Storing again.")
-            return
-        self._healthy = False
+    def _report(self, text: str, reason: Exception) -> None:
+        """Tell the operator, at most once a second."""
         now = self._reactor.seconds()
-        if self._reported is None or now - self._reported >= 1.0:
+        if now - self._reported >= 1.0:
             self._reported = now
-            self._log.error("Nothing can be stored now: {reason}", reason=str(fault))
+            self._log.error(text, reason=str(reason))

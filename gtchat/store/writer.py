@@ -43,6 +43,10 @@ def _is_fault(error: Exception) -> bool:
     return type(error) is sqlite3.DatabaseError
 
 
+#: Does the jobs of a batch within a transaction.
+Way = Callable[[sqlite3.Connection, list[Job], Outcome], None]
+
+
 class Writer:
     """Does jobs in a thread of its own.
 
@@ -109,33 +113,33 @@ class Writer:
     def _commit(self, batch: list[Job]) -> Outcome:
         """Do a batch in one transaction; what became of each job is filled in."""
         outcome = Outcome()
-        for attempt in (self._eagerly, self._one_by_one):
-            try:
-                self._transact(attempt, batch, outcome)
-            except Exception as error:
-                self._take_back(batch)
-                outcome.fault = error
-                if _is_fault(error):
-                    break
-            else:
-                outcome.fault = None
-                return outcome
-        for job in batch:
-            if isinstance(job, Append) or job.act is not None:
-                job.error = NotStored()
+        outcome.fault = self._try(self._eagerly, batch, outcome)
+        if outcome.fault is not None and not _is_fault(outcome.fault):
+            outcome.fault = self._try(self._one_by_one, batch, outcome)
+        if outcome.fault is not None:
+            for job in batch:
+                if isinstance(job, Append) or job.act is not None:
+                    job.error = NotStored()
         return outcome
 
-    def _transact(
-        self,
-        attempt: Callable[[sqlite3.Connection, list[Job], Outcome], None],
-        batch: list[Job],
-        outcome: Outcome,
-    ) -> None:
+    def _try(self, way: Way, batch: list[Job], outcome: Outcome) -> Exception | None:
+        """Do a batch in one way; why nothing of it was done, None if it is committed."""
+        try:
+            self._transact(way, batch, outcome)
+        except Exception as error:
+            self._ledger.forget()
+            for job in batch:
+                undo(job)
+            self._roll_back()
+            return error
+        return None
+
+    def _transact(self, way: Way, batch: list[Job], outcome: Outcome) -> None:
         self._same.check()
         if self._db is None:
             self._db = self._link()
         self._db.execute("BEGIN IMMEDIATE")
-        attempt(self._db, batch, outcome)
+        way(self._db, batch, outcome)
         self._same.check()
         self._db.execute("COMMIT")
 
@@ -165,13 +169,6 @@ class Writer:
                 outcome.odd = error
                 job.error = NotStored()
             db.execute("RELEASE job")
-
-    def _take_back(self, batch: list[Job]) -> None:
-        """Nothing of a batch is so."""
-        self._ledger.forget()
-        for job in batch:
-            undo(job)
-        self._roll_back()
 
     def _roll_back(self) -> None:
         """End the transaction, if SQLite has not done so itself; else connect anew."""

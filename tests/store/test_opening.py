@@ -1,0 +1,167 @@
+"""Opening a database: ours, made anew, or refused with one line and left as it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from unittest import mock
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from gtchat.store import StoreError, opening
+from gtchat.store.opening import prepare
+from gtchat.store.schema import APPLICATION_ID
+from gtchat.store.sql import SQLStore
+
+
+class OpeningCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.path = self.folder / "gtchat.sqlite"
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+
+    def execute(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.path)) as db:
+            for statement in statements:
+                db.execute(statement)
+            db.commit()
+
+    def assertRefused(self, *words: str) -> None:
+        """It is refused in one line that has these words, and nothing in the folder changes."""
+        before = self.files()
+        error = self.assertRaises(StoreError, SQLStore.open, self.path, Clock())
+        self.assertEqual(self.files(), before)
+        self.assertNotIn("\n", str(error))
+        for word in words:
+            self.assertIn(word, str(error))
+
+
+class NewTests(OpeningCase):
+    def test_a_new_database_is_for_its_owner_alone(self) -> None:
+        prepare(self.path)
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_it_is_marked_as_ours(self) -> None:
+        prepare(self.path)
+        with closing(sqlite3.connect(self.path)) as db:
+            mark = db.execute("PRAGMA application_id").fetchone()[0]
+        self.assertEqual(mark, APPLICATION_ID)
+
+    def test_the_second_start_changes_nothing(self) -> None:
+        prepare(self.path)
+        before = self.files()
+        prepare(self.path)
+        self.assertEqual(self.files(), before)
+
+    def test_the_second_start_does_without_alembic(self) -> None:
+        prepare(self.path)
+        with mock.patch.object(opening, "_migrate") as migrate:
+            prepare(self.path)
+        migrate.assert_not_called()
+
+    def test_a_start_that_died_half_way_is_begun_anew(self) -> None:
+        with mock.patch.object(opening, "_migrate", side_effect=ZeroDivisionError):
+            self.assertRaises(ZeroDivisionError, prepare, self.path)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite.new"])
+        prepare(self.path)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_a_migration_that_died_left_nothing_behind(self) -> None:
+        step = "gtchat.store.migrations.versions.r0001_first._consent"
+        code = (
+            "import os, sys; from pathlib import Path; from alembic import op\n"
+            "from gtchat.store.opening import prepare\n"
+            "made = op.create_table\n"
+            "op.create_table = lambda name, *a, **k: "
+            "os._exit(9) if name == 'blocks' else made(name, *a, **k)\n"
+            "prepare(Path(sys.argv[1]))\n"
+        )
+        self.assertTrue(step)
+        ended = subprocess.run([sys.executable, "-c", code, str(self.path)], check=False)
+        self.assertEqual(ended.returncode, 9)
+        self.assertFalse(self.path.exists())
+        prepare(self.path)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_a_database_without_its_main_file_is_not_begun_anew(self) -> None:
+        (self.folder / "gtchat.sqlite-wal").write_bytes(b"what was said last")
+        self.assertRefused("is missing", "put it back")
+
+
+class RefusedTests(OpeningCase):
+    def test_something_that_is_no_database(self) -> None:
+        self.path.write_bytes(b"Dear diary,\n" * 1000)
+        self.assertRefused("not a database", "move it away")
+
+    def test_an_empty_file(self) -> None:
+        self.path.touch()
+        self.assertRefused("is empty", "restore a backup")
+
+    def test_another_programs_database(self) -> None:
+        self.execute("CREATE TABLE t (x)")
+        self.assertRefused("belongs to another program")
+
+    def test_another_programs_database_with_a_log_of_its_own(self) -> None:
+        self.execute("PRAGMA journal_mode = WAL", "CREATE TABLE t (x)")
+        self.assertRefused("belongs to another program")
+
+    def test_a_database_of_a_newer_version(self) -> None:
+        prepare(self.path)
+        self.execute("UPDATE alembic_version SET version_num = '9999'")
+        self.assertRefused("newer version", "9999", "install")
+
+    def test_a_database_that_lost_its_end(self) -> None:
+        prepare(self.path)
+        os.truncate(self.path, self.path.stat().st_size // 2)
+        self.assertRefused("is damaged", "restore a backup")
+
+    def test_a_database_with_garbage_in_its_middle(self) -> None:
+        prepare(self.path)
+        with self.path.open("r+b") as file:
+            file.seek(4096 * 3)
+            file.write(b"\xa5" * 4096)
+        self.assertRefused("is damaged", "restore a backup")
+
+    def test_a_database_with_garbage_in_its_header(self) -> None:
+        prepare(self.path)
+        with self.path.open("r+b") as file:
+            file.write(b"\xa5" * 100)
+        self.assertRefused("not a database")
+
+    def test_a_database_without_a_revision(self) -> None:
+        prepare(self.path)
+        self.execute("DELETE FROM alembic_version")
+        self.assertRefused("is damaged")
+
+    def test_a_database_without_its_tables(self) -> None:
+        self.execute(f"PRAGMA application_id = {APPLICATION_ID}", "CREATE TABLE t (x)")
+        self.assertRefused("is damaged")
+
+    def test_a_folder_in_place_of_a_file(self) -> None:
+        self.path.mkdir()
+        error = self.assertRaises(StoreError, SQLStore.open, self.path, Clock())
+        self.assertIn("is not a file", str(error))
+
+    def test_a_data_folder_that_is_not_there(self) -> None:
+        self.path = self.folder / "missing" / "gtchat.sqlite"
+        self.assertRefused("is not there", "create it")
+
+    def test_what_may_not_be_written_to(self) -> None:
+        if os.geteuid() == 0:
+            raise SkipTest("root may write to everything")
+        prepare(self.path)
+        self.path.chmod(0o400)
+        self.assertRefused("can't be read and written", "permissions")
+        self.folder.chmod(0o500)
+        self.addCleanup(self.folder.chmod, 0o700)
+        self.assertRefused("can't be written to", "permissions")
