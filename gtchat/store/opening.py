@@ -116,8 +116,10 @@ def _check_ours(db: sqlite3.Connection, path: Path) -> None:
     try:
         mark = db.execute("PRAGMA application_id").fetchone()[0]
     except sqlite3.DatabaseError as error:
+        if "not a database" not in str(error):
+            raise
         raise StoreError(
-            f"{path} is not a database ({error}): move it away, or name another data folder."
+            f"{path} is not a database: move it away, or name another data folder."
         ) from error
     if mark != APPLICATION_ID:
         raise StoreError(
@@ -136,14 +138,23 @@ def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:
         found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(" ".join(str(found).split()))
-    revision = db.execute("SELECT version_num FROM alembic_version").fetchone()
-    if revision is None:
-        raise sqlite3.DatabaseError("it has no revision")
-    if revision[0] not in REVISIONS:
+    revision = _revision(db)
+    if revision not in REVISIONS:
         raise StoreError(
-            f"{path} is of a newer version (revision {revision[0]}): install that version."
+            f"{path} is of a newer version (revision {revision}): install that version."
         )
-    return str(revision[0])
+    return revision
+
+
+def _revision(db: sqlite3.Connection) -> str:
+    """The schema's revision, as Alembic keeps it."""
+    tables = "SELECT name FROM sqlite_schema WHERE name = 'alembic_version'"
+    if db.execute(tables).fetchone() is None:
+        raise sqlite3.DatabaseError("tables are missing")
+    row = db.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("its revision is missing")
+    return str(row[0])
 
 
 def _migrate(path: Path) -> None:

@@ -29,7 +29,7 @@ class Statement:
     def __init__(self, clause: ClauseElement, columns: Sequence[str] | None = None) -> None:
         compiled = clause.compile(dialect=_NAMED, column_keys=columns)
         self.sql = str(compiled)
-        self._constants = {
+        self.constants = {
             name: value
             for name, value in compiled.params.items()
             if not compiled.binds[name].required  # type: ignore[attr-defined]
@@ -37,7 +37,7 @@ class Statement:
 
     def __call__(self, db: Connection, **values: Any) -> Cursor:
         """Run it."""
-        return db.execute(self.sql, {**self._constants, **values})
+        return db.execute(self.sql, {**self.constants, **values})
 
     def scalar(self, db: Connection, **values: Any) -> Any:
         """The first column of the first row, None where there is no row."""

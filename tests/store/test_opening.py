@@ -14,6 +14,7 @@ from unittest import mock
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+import gtchat
 from gtchat.store import StoreError, opening
 from gtchat.store.opening import prepare
 from gtchat.store.schema import APPLICATION_ID
@@ -77,7 +78,6 @@ class NewTests(OpeningCase):
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
 
     def test_a_migration_that_died_left_nothing_behind(self) -> None:
-        step = "gtchat.store.migrations.versions.r0001_first._consent"
         code = (
             "import os, sys; from pathlib import Path; from alembic import op\n"
             "from gtchat.store.opening import prepare\n"
@@ -86,8 +86,12 @@ class NewTests(OpeningCase):
             "os._exit(9) if name == 'blocks' else made(name, *a, **k)\n"
             "prepare(Path(sys.argv[1]))\n"
         )
-        self.assertTrue(step)
-        ended = subprocess.run([sys.executable, "-c", code, str(self.path)], check=False)
+        root = Path(gtchat.__file__).parent.parent
+        ended = subprocess.run(
+            [sys.executable, "-c", code, str(self.path)],
+            env={**os.environ, "PYTHONPATH": str(root)},
+            check=False,
+        )
         self.assertEqual(ended.returncode, 9)
         self.assertFalse(self.path.exists())
         prepare(self.path)

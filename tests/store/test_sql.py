@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from gtchat.store import SQLStore
-from tests.store.contract import QueueContract
+from gtchat.chat.events import ENTRIES
+from gtchat.store import SQLStore, entries
+from tests.store.contract import QueueContract, StoreCase
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.people_contract import AccountContract, ResumeContract, SessionContract
 from tests.store.post_contract import InvitationContract, WhisperContract
@@ -18,7 +21,8 @@ class OnDisk:
     def open_store(self) -> SQLStore:
         folder = Path(self.mktemp())  # type: ignore[attr-defined]
         folder.mkdir()
-        return SQLStore.open(folder / "gtchat.sqlite", reactor)
+        self.path = folder / "gtchat.sqlite"
+        return SQLStore.open(self.path, reactor)
 
 
 class QueueTests(OnDisk, QueueContract, TestCase):
@@ -55,3 +59,24 @@ class WhisperTests(OnDisk, WhisperContract, TestCase):
 
 class InvitationTests(OnDisk, InvitationContract, TestCase):
     pass
+
+
+class PlanTests(OnDisk, StoreCase, TestCase):
+    """Pages are found, not searched for."""
+
+    def plan(self, kinds: set[str]) -> str:
+        part = entries._part(frozenset(kinds), True)
+        values = {**part.constants, "room_id": 1, "seq": 1, "limit": 1}
+        with closing(sqlite3.connect(self.path)) as db:
+            rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
+        return "; ".join(row[3] for row in rows)
+
+    def test_a_page_is_found_by_the_logs_own_key(self) -> None:
+        plan = self.plan(set(ENTRIES))
+        self.assertIn("SEARCH entries USING PRIMARY KEY (room_id=? AND seq<?)", plan)
+        self.assertNotIn("B-TREE", plan)
+
+    def test_rare_kinds_are_found_by_their_index(self) -> None:
+        plan = self.plan({"kicked", "removed"})
+        self.assertEqual(plan.count("INDEX entries_rare (room_id=? AND kind=? AND seq<?)"), 2)
+        self.assertNotIn("PRIMARY KEY", plan)

@@ -1,0 +1,82 @@
+"""A database that fails when it is told to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from twisted.internet import reactor
+
+from gtchat.store import SQLStore
+from gtchat.store.connecting import connect
+
+
+class FlakyConnection:
+    """A connection that tells what it is about to execute, to somebody who may raise."""
+
+    def __init__(self, db: sqlite3.Connection, disk: Disk) -> None:
+        self._db = db
+        self._disk = disk
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        self._disk.before(sql)
+        return self._db.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+class Disk:
+    """What connections of one store are made of.
+
+    Attributes:
+        faults: SQL's first word -> what happens instead of it.
+        executed: the first words of all SQL since `open`.
+        connected: how often somebody connected to write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.faults: dict[str, Callable[[], object]] = {}
+        self.executed: list[str] = []
+        self.connected = 0
+        self.writer: Any = None
+
+    def before(self, sql: str) -> None:
+        word = sql.split()[0]
+        self.executed.append(word)
+        if word in self.faults:
+            self.faults[word]()
+
+    def connect(self, path: Path, mode: str, busy: float) -> Any:
+        db = connect(path, mode, busy)
+        if mode == "ro":
+            return db
+        self.connected += 1
+        self.writer = FlakyConnection(db, self)
+        return self.writer
+
+    def open(self) -> SQLStore:
+        return SQLStore.open(self.path, reactor, connect=self.connect, busy=0.05)
+
+    def fail(self, word: str, text: str) -> None:
+        """From now on this is what happens instead of such SQL."""
+
+        def failing() -> None:
+            raise sqlite3.OperationalError(text)
+
+        self.faults[word] = failing
+
+    def hold(self, word: str) -> Callable[[], None]:
+        """From now on nothing goes beyond such SQL, until what this returns is called."""
+        going_on = Event()
+        self.faults[word] = lambda: going_on.wait(10)
+
+        def go_on() -> None:
+            del self.faults[word]
+            going_on.set()
+
+        return go_on
