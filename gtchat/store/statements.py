@@ -12,9 +12,19 @@ from typing import Any
 
 from sqlalchemy import Table, insert
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.sql import ClauseElement, FromClause
+
+
+class _Compiler(SQLiteCompiler):
+    """Lets `with_hint` name an index, which Core does for other databases only."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
+
 
 _NAMED = sqlite.dialect(paramstyle="named")
+_NAMED.statement_compiler = _Compiler
 _POSITIONAL = sqlite.dialect(paramstyle="qmark")
 
 
