@@ -31,13 +31,23 @@ def prepare(path: Path) -> None:
         if _check(path) != REVISIONS[-1]:
             _migrate(path)
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{path} can't be opened: {error}.") from error
+        raise StoreError(f"{path} can't be opened: {advice(error)}.") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"{path} is damaged ({error}): restore a backup, or move it away to begin anew."
         ) from error
     except OSError as error:
         raise StoreError(f"{path} can't be opened: {error.strerror}.") from error
+
+
+def advice(error: sqlite3.Error) -> str:
+    """SQLite's words, and what to do where that is known."""
+    text = str(error)
+    if "locked" in text:
+        return f"{text}; stop the program that uses it"
+    if "full" in text:
+        return f"{text}; make room"
+    return text
 
 
 def _check_folder(path: Path) -> None:
@@ -163,6 +173,7 @@ def _migrate(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import Connection, NullPool, create_engine, event
+    from sqlalchemy.exc import DBAPIError
 
     engine = create_engine("sqlite://", creator=lambda: connect(path, "rw"), poolclass=NullPool)
 
@@ -172,6 +183,9 @@ def _migrate(path: Path) -> None:
 
     config = Config()
     config.set_main_option("script_location", "gtchat.store:migrations")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise error.orig or error from error

@@ -38,7 +38,7 @@ from gtchat.store.connecting import BUSY_SECONDS, Connect, SameFile, connect, ma
 from gtchat.store.errors import StoreError
 from gtchat.store.jobs import Job, Request, hand_out
 from gtchat.store.ledger import Ledger
-from gtchat.store.opening import prepare
+from gtchat.store.opening import advice, prepare
 from gtchat.store.readers import Readers
 from gtchat.store.writer import Outcome, Writer
 
@@ -97,7 +97,7 @@ class SQLStore:
                 contents = rooms.load(db, secrets.token_urlsafe(9), now)
                 db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path} can't be used: {error}.") from error
+            raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
         self._chores.doomed = True
         return contents
 
@@ -241,7 +241,10 @@ class SQLStore:
         if self._closed:
             return succeed(None)
         self._closed = True
-        return self._writer.close().addCallback(lambda _: self._readers.close())
+        # The last connection to go folds the write-ahead log into the file: it has to be the
+        # writer's, since readers may not write.
+        self._readers.close()
+        return self._writer.close()
 
     def _link(self) -> sqlite3.Connection:
         """A connection to write with."""

@@ -8,14 +8,16 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat
 from gtchat.store import StoreError, opening
+from gtchat.store.connecting import connect
 from gtchat.store.opening import prepare
 from gtchat.store.schema import APPLICATION_ID
 from gtchat.store.sql import SQLStore
@@ -97,6 +99,17 @@ class NewTests(OpeningCase):
         prepare(self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
 
+    def test_a_full_disk_is_told_in_one_line(self) -> None:
+        def small(path: Path, mode: str) -> sqlite3.Connection:
+            db = connect(path, mode)
+            db.execute("PRAGMA max_page_count = 10")
+            return db
+
+        with mock.patch.object(opening, "connect", small):
+            error = self.assertRaises(StoreError, prepare, self.path)
+        self.assertIn("disk is full; make room", str(error))
+        self.assertFalse(self.path.exists())
+
     def test_a_database_without_its_main_file_is_not_begun_anew(self) -> None:
         (self.folder / "gtchat.sqlite-wal").write_bytes(b"what was said last")
         self.assertRefused("is missing", "put it back")
@@ -142,6 +155,17 @@ class RefusedTests(OpeningCase):
             file.write(b"\xa5" * 100)
         self.assertRefused("not a database")
 
+    def test_a_database_that_another_program_has_locked(self) -> None:
+        prepare(self.path)
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("PRAGMA journal_mode = WAL")
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("UPDATE alembic_version SET version_num = version_num")
+            other.commit()
+            with mock.patch.object(opening, "connect", partial(connect, busy=0)):
+                error = self.assertRaises(StoreError, prepare, self.path)
+        self.assertIn("stop the program that uses it", str(error))
+
     def test_a_database_without_a_revision(self) -> None:
         prepare(self.path)
         self.execute("DELETE FROM alembic_version")
@@ -160,12 +184,11 @@ class RefusedTests(OpeningCase):
         self.path = self.folder / "missing" / "gtchat.sqlite"
         self.assertRefused("is not there", "create it")
 
-    def test_what_may_not_be_written_to(self) -> None:
-        if os.geteuid() == 0:
-            raise SkipTest("root may write to everything")
+    def test_a_file_that_may_not_be_written_to(self) -> None:
         prepare(self.path)
-        self.path.chmod(0o400)
-        self.assertRefused("can't be read and written", "permissions")
-        self.folder.chmod(0o500)
-        self.addCleanup(self.folder.chmod, 0o700)
-        self.assertRefused("can't be written to", "permissions")
+        with mock.patch("os.access", lambda path, mode: path != self.path):
+            self.assertRefused("can't be read and written", "permissions")
+
+    def test_a_folder_that_may_not_be_written_to(self) -> None:
+        with mock.patch("os.access", lambda path, mode: path != self.folder):
+            self.assertRefused("can't be written to", "permissions")

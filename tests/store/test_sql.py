@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,9 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.events import ENTRIES
+from gtchat.chat.interfaces import Span
 from gtchat.store import SQLStore, entries
-from tests.store.contract import QueueContract, StoreCase
+from tests.store.contract import QueueContract, StoreCase, spoke
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.people_contract import AccountContract, ResumeContract, SessionContract
 from tests.store.post_contract import InvitationContract, WhisperContract
@@ -59,6 +61,39 @@ class WhisperTests(OnDisk, WhisperContract, TestCase):
 
 class InvitationTests(OnDisk, InvitationContract, TestCase):
     pass
+
+
+class FileTests(OnDisk, StoreCase, TestCase):
+    """What is in the folder."""
+
+    async def test_a_closed_store_is_one_file(self) -> None:
+        await self.stored(self.lobby, spoke())
+        await self.store.history(self.lobby, Span())
+        await self.store.close()
+        self.assertEqual(list(self.path.parent.iterdir()), [self.path])
+
+    async def test_what_was_acknowledged_is_in_the_files_at_once(self) -> None:
+        for number in range(20):
+            await self.stored(self.lobby, spoke(str(number)))
+        copy = self.path.parent / "copy"
+        copy.mkdir()
+        for file in (self.path, self.path.with_name("gtchat.sqlite-wal")):
+            shutil.copy(file, copy)
+        found = SQLStore.open(copy / "gtchat.sqlite", reactor)
+        self.addCleanup(found.close)
+        contents = found.load()
+        self.assertEqual(contents.epoch, self.contents.epoch)
+        self.assertEqual((contents.rooms[0].last_seq, contents.rooms[0].spoken), (20, 20))
+
+    async def test_a_store_that_is_opened_again_has_everything(self) -> None:
+        ann = await self.account("Ann")
+        nest = await self.room(ann)
+        await self.stored(nest, spoke("kept"))
+        before = self.store.load()
+        await self.store.close()
+        self.store = SQLStore.open(self.path, reactor)
+        self.assertEqual(self.store.load(), before)
+        self.assertEqual(await self.texts(nest, Span()), ["room_created", "kept"])
 
 
 class PlanTests(OnDisk, StoreCase, TestCase):
