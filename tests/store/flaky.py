@@ -33,7 +33,7 @@ class Disk:
     """What connections of one store are made of.
 
     Attributes:
-        faults: SQL's first word -> what happens instead of it.
+        faults: how SQL begins -> what happens before it.
         executed: the first words of all SQL since `open`.
         connected: how often somebody connected to write.
     """
@@ -46,10 +46,10 @@ class Disk:
         self.writer: Any = None
 
     def before(self, sql: str) -> None:
-        word = sql.split()[0]
-        self.executed.append(word)
-        if word in self.faults:
-            self.faults[word]()
+        self.executed.append(sql.split()[0])
+        for beginning, fault in list(self.faults.items()):
+            if sql.startswith(beginning):
+                fault()
 
     def connect(self, path: Path, mode: str, busy: float) -> Any:
         db = connect(path, mode, busy)
@@ -62,13 +62,13 @@ class Disk:
     def open(self) -> SQLStore:
         return SQLStore.open(self.path, reactor, connect=self.connect, busy=0.05)
 
-    def fail(self, word: str, text: str) -> None:
-        """From now on this is what happens instead of such SQL."""
+    def fail(self, beginning: str, text: str) -> None:
+        """From now on this is what happens instead of SQL that begins so."""
 
         def failing() -> None:
             raise sqlite3.OperationalError(text)
 
-        self.faults[word] = failing
+        self.faults[beginning] = failing
 
     def hold(self, word: str) -> Callable[[], None]:
         """From now on nothing goes beyond such SQL, until what this returns is called."""

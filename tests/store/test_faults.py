@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Append, Span
+from gtchat.store import StoreError
 from tests.store.contract import StoreCase, created, spoke
 from tests.store.flaky import Disk
 
@@ -56,6 +57,14 @@ class GroupCommitTests(DiskCase, TestCase):
         await self.store.flush()
         self.assertLessEqual(self.disk.executed.count("COMMIT"), 3)
         self.assertEqual(sum(map(len, self.calls)), 51)
+
+    async def test_a_commit_waits_for_the_disk(self) -> None:
+        await self.stored(self.lobby, spoke())
+        found = [
+            self.disk.writer.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+        self.assertEqual(found, ["wal", 2, 1])
 
     async def test_a_bad_message_fails_alone(self) -> None:
         go_on = self.disk.hold("BEGIN")
@@ -132,13 +141,12 @@ class FaultTests(DiskCase, TestCase):
         await self.assertGoesOn(1)
         self.assertEqual(self.disk.connected, 2)
 
-    async def test_a_log_that_is_being_taken_away_waits_until_the_fault_is_over(self) -> None:
+    async def test_a_room_that_can_not_be_deleted_goes_on(self) -> None:
         nest = await self.room(None)
         self.disk.fail("DELETE", "disk I/O error")
         await self.refused(self.store.delete_room(nest, 1), NotStored)
         self.disk.faults.clear()
-        await self.store.delete_room(nest, 1)
-        await self.assertGoesOn(1)
+        self.assertEqual((await self.stored(nest, spoke())).seq, 2)
 
 
 class ReplacedTests(DiskCase, TestCase):
@@ -153,6 +161,15 @@ class ReplacedTests(DiskCase, TestCase):
         os.remove(self.path)
         error = await self.refused(self.store.history(self.lobby, Span()), NotStored)
         self.assertNotIn("gtchat.sqlite", str(error))
+
+    async def test_a_database_that_is_gone_can_not_be_taken_up(self) -> None:
+        os.remove(self.path)
+        error = self.assertRaises(StoreError, self.store.load)
+        self.assertIn("can't be used", str(error))
+
+    async def test_nothing_is_read_after_closing(self) -> None:
+        await self.store.close()
+        await self.refused(self.store.history(self.lobby, Span()), NotStored)
 
     async def test_a_replaced_database_is_not_written_to(self) -> None:
         await self.stored(self.lobby, spoke("kept"))
@@ -231,6 +248,15 @@ class ChoreTests(DiskCase, TestCase):
         self.disk.executed.clear()
         await self.until_gone()
         self.assertGreaterEqual(self.disk.executed.count("DELETE"), 3)
+
+    async def test_a_log_that_can_not_be_taken_away_is_when_the_fault_is_over(self) -> None:
+        nest = await self.long_room()
+        self.disk.fail("DELETE FROM entries", "disk I/O error")
+        await self.store.delete_room(nest, 1)
+        await self.store.flush()
+        self.assertGreater(self.left(), 1800)
+        self.disk.faults.clear()
+        await self.until_gone()
 
     async def test_what_was_not_taken_away_is_after_the_next_start(self) -> None:
         nest = await self.long_room()
