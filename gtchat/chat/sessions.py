@@ -271,8 +271,16 @@ class Sessions:
         event = Replaced(usr=session.user.name, address=address, at=self._people.now())
         session.outlet.end(event, "replaced")
 
-    def _depart(self, session: Session) -> None:
-        """A session is here no more."""
+    def _depart(self, session: Session, arrived: bool = False) -> None:
+        """A session is here no more.
+
+        Args:
+            arrived: whether what it was told has surely arrived.
+        """
+        if arrived:
+            self._whispers.arrived(session)
+        else:
+            self._whispers.lost(session)
         self._people.leave(session, [self._rooms.lobby, *session.user.rooms])
 
     async def logout(self, session: Session) -> None:
@@ -284,8 +292,7 @@ class Sessions:
         await self._store.end_session(session.user.id, session.token_hash)
         if session not in session.user.sessions:
             return
-        self._depart(session)
-        self._whispers.arrived(session)
+        self._depart(session, arrived=True)
         if not session.user.registered:
             await self._end_guest(session.user)
 
@@ -298,11 +305,7 @@ class Sessions:
         user = session.user
         if session not in user.sessions:
             return
-        self._depart(session)
-        if clean:
-            self._whispers.arrived(session)
-        else:
-            self._whispers.lost(session)
+        self._depart(session, arrived=clean)
         lost = self._store.lose_session(user.id, session.token_hash, self._people.now())
         unattended(lost, "losing a session")
         if not user.registered and not user.sessions:

@@ -90,7 +90,7 @@ class ChatProtocol(WebSocketServerProtocol):
     address = ""
     transport: Any
     outbox: Outbox
-    is_open = False
+    writable = False
     api: API | None = None
     heard = True
     counted = False
@@ -124,7 +124,7 @@ class ChatProtocol(WebSocketServerProtocol):
         for name in _LEFTOVERS:
             self.__dict__.pop(name, None)
         self.outbox = Outbox(self.factory.turn, self.transport, self._too_slow)
-        self.is_open = True
+        self.writable = True
         self.api = self.factory.build_api(self)
         self.factory.opened(self)
 
@@ -241,7 +241,7 @@ class ChatProtocol(WebSocketServerProtocol):
     # Writing and closing.
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        if self.is_open:
+        if self.writable:
             self.outbox.flush()
         super().sendData(data, sync, chopsize)
 
@@ -254,7 +254,7 @@ class ChatProtocol(WebSocketServerProtocol):
         """
         if self.state != _OPEN:
             return
-        if self.is_open:
+        if self.writable:
             self.outbox.close()
         self.sendCloseFrame(code=code, reasonUtf8=reason.encode(), isReply=False)
 
@@ -270,13 +270,13 @@ class ChatProtocol(WebSocketServerProtocol):
         self.transport.loseConnection()
 
     def _closeConnection(self, abort: bool = False) -> None:
-        if self.is_open:
+        if self.writable:
             self.outbox.close()
         super()._closeConnection(abort)
 
     def connectionLost(self, reason: Any = None) -> None:
         clean = self.remoteCloseCode in CLEAN_CODES and self.wasClean
-        if self.is_open:
+        if self.writable:
             self.outbox.stopProducing()
         self.factory.closed(self)
         api, self.api = self.api, None

@@ -87,6 +87,17 @@ class _Refused:
     tracker: str
 
 
+@attrs.frozen
+class _Bad:
+    """A request that can't be understood, and the refusal if it is one too many besides.
+
+    What is wrong with it depends on what those before it have done.
+    """
+
+    payload: bytes
+    refusal: ChatError | None
+
+
 @implementer(IOutlet)
 class API_Chatroom:
     """The JSON API to one connection.
@@ -134,7 +145,7 @@ class API_Chatroom:
         self._rate = TokenBucket(limits.commands_per_second, limits.commands_burst)
         self._flood: TokenBucket | None = None
         self._bad: deque[float] | None = None
-        self._waiting: deque[Request | _Refused] | None = None
+        self._waiting: deque[Request | _Refused | _Bad] | None = None
         self._speaking = 0
         self._busy = False
         self._lost = False
@@ -205,7 +216,7 @@ class API_Chatroom:
             self.connection.close(POLICY, "too fast for too long")
         return RateLimited(retry_after=wait)
 
-    def _take(self, request: Request | _Refused) -> None:
+    def _take(self, request: Request | _Refused | _Bad) -> None:
         """Handle a request, or let it wait until those before it are answered."""
         if self._may_go(request) and not self._waiting:
             self._handle(request)
@@ -216,7 +227,7 @@ class API_Chatroom:
         if len(self._waiting) == WAITING_MOST:
             self.connection.pause()
 
-    def _may_go(self, request: Request | _Refused) -> bool:
+    def _may_go(self, request: Request | _Refused | _Bad) -> bool:
         """Whether nothing that is under way must be answered before.
 
         Messages to rooms may follow each other, since they come back in their order.
@@ -231,9 +242,12 @@ class API_Chatroom:
             self._waiting = None
             self.connection.resume()
 
-    def _handle(self, request: Request | _Refused) -> None:
+    def _handle(self, request: Request | _Refused | _Bad) -> None:
         if isinstance(request, _Refused):
             self._refuse(request.error, request.last_cmd, request.tracker)
+        elif isinstance(request, _Bad):
+            error, last_cmd, tracker = self._diagnose(request.payload)
+            self._refuse(request.refusal or error, last_cmd, tracker)
         elif type(request) is Speak and request.room_name is not None:
             self._speak(request, request.room_name)
         else:
@@ -376,8 +390,7 @@ class API_Chatroom:
             self.connection.close(POLICY, "too many requests that can't be understood")
             return
         self._bad.append(now)
-        error, last_cmd, tracker = self._diagnose(payload)
-        self._take(_Refused(self._charge() or error, last_cmd, tracker))
+        self._take(_Bad(payload, self._charge()))
 
     def _diagnose(self, payload: bytes) -> tuple[ChatError, str, str]:
         """What is wrong with a request, its command and its tracker as far as it has them."""

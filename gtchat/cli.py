@@ -1,0 +1,132 @@
+"""The gtchat command: `gtchat client`, `gtchat config`, `gtchat backup`, and so on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+from twisted.python.usage import UsageError
+
+from gtchat import __version__
+from gtchat.config import SettingsError
+from gtchat.store.errors import StoreError
+
+
+class CommandError(Exception):
+    """What is wrong with a command; its text is the one line that a person gets."""
+
+
+def _client(words: Sequence[str]) -> int:
+    from gtchat.clients.console import main as console
+
+    return console(list(words))
+
+
+def _config(words: Sequence[str]) -> int:
+    from gtchat.config import shown
+    from gtchat.tap import Options
+
+    options = Options()
+    options.parseOptions(list(words))
+    sys.stdout.write(shown(options.chosen))
+    return 0
+
+
+def _database(words: Sequence[str]) -> tuple[Path, list[str]]:
+    """The database that options name, and the words that are left."""
+    from gtchat.config import load
+
+    left, given = list(words), {}
+    for option in ("--data", "--store"):
+        if option in left:
+            at = left.index(option)
+            if at + 1 == len(left):
+                raise CommandError(f"{option} wants a value")
+            given[option[2:]] = left[at + 1]
+            del left[at : at + 2]
+    server = load(given, os.environ).server
+    if server.store.startswith("sqlite:///"):
+        return Path(server.store.removeprefix("sqlite:///")).expanduser(), left
+    return Path(server.data).expanduser() / "gtchat.sqlite", left
+
+
+def _backup(words: Sequence[str]) -> int:
+    from gtchat.store import backup
+
+    source, left = _database(words)
+    if len(left) != 1:
+        raise CommandError("backup wants one file to write: gtchat backup FILE [--data DIR]")
+    target = Path(left[0])
+    backup(source, target)
+    sys.stdout.write(f"{source} is copied to {target}\n")
+    return 0
+
+
+def _import_credentials(words: Sequence[str]) -> int:
+    from gtchat.credentials import import_credentials
+
+    source, left = _database(words)
+    if len(left) != 1:
+        raise CommandError(
+            "import-credentials wants one file of lines `name password`: "
+            "gtchat import-credentials FILE [--data DIR]"
+        )
+    try:
+        return import_credentials(Path(left[0]), source)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{left[0]} can't be imported: {error}") from error
+
+
+@attrs.frozen
+class Command:
+    """A command: what runs it, its arguments, and what it does."""
+
+    run: Callable[[Sequence[str]], int]
+    arguments: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "client": Command(_client, "[URL] [options]", "talk, from a terminal or a pipe"),
+    "config": Command(_config, "[options of the server]", "show settings, and where each is from"),
+    "backup": Command(_backup, "FILE [--data DIR]", "copy the database, while the server runs"),
+    "import-credentials": Command(
+        _import_credentials, "FILE [--data DIR]", "make accounts of lines `name password`"
+    ),
+}
+
+
+def usage() -> str:
+    """What there is."""
+    rows = [(f"gtchat {name} {c.arguments}", c.help) for name, c in COMMANDS.items()]
+    width = max(len(words) for words, _ in rows)
+    lines = [f"  {words.ljust(width)}  {text}" for words, text in rows]
+    return "\n".join(
+        ["GTChat, a chat server. The server itself is `twistd -n gtchat`.", "", *lines, ""]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the words name; its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        sys.stdout.write(usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        sys.stdout.write(f"gtchat {__version__}\n")
+        return 0
+    command = COMMANDS.get(words[0])
+    try:
+        if command is None:
+            raise CommandError(f"there is no command {words[0]!r}; gtchat --help lists them")
+        return command.run(words[1:])
+    except (CommandError, UsageError, SettingsError, StoreError) as error:
+        sys.stderr.write(f"gtchat: {error}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

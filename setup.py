@@ -1,0 +1,54 @@
+"""Installs GTChat: the package, the page at the top level, and the plugin of twistd."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "gtchat/__init__.py").read_text()).group(1)
+
+CLIENTS = ["twisted[tls]>=26.4", "autobahn>=26.10.1", "service-identity>=24", "attrs>=24"]
+SERVER = [
+    *CLIENTS,
+    "msgspec>=0.21",
+    "SQLAlchemy>=2.0.40",
+    "alembic>=1.16",
+    "argon2-cffi>=25.1",
+    "precis-i18n>=1.1",
+    "tomli>=2; python_version < '3.11'",
+]
+
+setup(
+    name="gtchat",
+    version=VERSION,
+    description="A chat server for yourself: one command, one small process, many ways in",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[
+        *find_packages(include=["gtchat", "gtchat.*"]),
+        "gtchat.static",
+        "twisted.plugins",
+    ],
+    package_dir={"gtchat.static": "static"},
+    package_data={
+        "gtchat.static": ["*.html", "*.js", "*.css", "*.svg", "vendor/*"],
+        "gtchat.store": ["migrations/*.py", "migrations/versions/*.py"],
+        "gtchat": ["py.typed"],
+    },
+    install_requires=SERVER,
+    extras_require={
+        "clients": CLIENTS,
+        "test": [
+            "hypothesis>=6.140",
+            "mypy>=1.18",
+            "mypy-zope>=1.0.14",
+            "ruff>=0.14",
+            "coverage>=7",
+            "selenium>=4.30",
+        ],
+    },
+    entry_points={"console_scripts": ["gtchat = gtchat.cli:main"]},
+)

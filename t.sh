@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs all tests and checks: ./t.sh, or some tests: ./t.sh tests.chat
+set -eu
+EXTRAS=test
+source "$(dirname "${BASH_SOURCE[0]}")/.venv.sh"
+cd "$TOP"
+if [ $# -eq 0 ]; then
+    echo "ruff, mypy ..."
+    "$PYTHON" -m ruff check --quiet .
+    "$PYTHON" -m ruff format --quiet --check .
+    "$PYTHON" -m mypy --no-error-summary
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$PYTHON" -m twisted.trial --reporter=bwverbose --temp-directory="$work/trial" "${@:-tests}" \
+    > "$work/out" 2>&1 && verdict=0 || verdict=$?
+if [ "$verdict" -ne 0 ]; then
+    cat "$work/out"
+fi
+"$PYTHON" tests/verdict.py "$work/out"
+exit "$verdict"
