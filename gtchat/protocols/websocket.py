@@ -159,15 +159,17 @@ class ChatProtocol(WebSocketServerProtocol):
         limit = self.factory.message_bytes or 65_535
         start, end = 0, len(data)
         while start < end:
-            if end - start < 8:
-                if data[start] != 0x81:
-                    return start
-                return self._keep(data, start, 8) if _is_plain(data, start, end) else start
+            if data[start] != 0x81:
+                return start
+            if end - start < 6:
+                return self._keep(data, start, 6)
             size = data[start + 1] - 128
             head = start + 6
-            if data[start] != 0x81 or size < 0 or size == 127:
+            if size < 0 or size == 127:
                 return start
             if size == 126:
+                if end - start < 8:
+                    return self._keep(data, start, 8)
                 size = data[start + 2] << 8 | data[start + 3]
                 head = start + 8
                 if size < 126:
@@ -283,11 +285,6 @@ class ChatProtocol(WebSocketServerProtocol):
         if api is not None:
             api.connection_lost(clean)
         super().connectionLost(reason)
-
-
-def _is_plain(data: bytes, start: int, end: int) -> bool:
-    """Whether the few bytes there are may begin a frame that is handled here."""
-    return end - start < 2 or 128 <= data[start + 1] < 255
 
 
 class ChatFactory(WebSocketServerFactory):

@@ -104,8 +104,14 @@ class Closed(Exception):
 class Client:
     """A WebSocket client that does exactly what it is told (RFC 6455)."""
 
-    def __init__(self, port: int, path: str = "/", headers: str = "") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    def __init__(
+        self, port: int, path: str = "/", headers: str = "", receive_bytes: int | None = None
+    ) -> None:
+        self.socket = socket.socket()
+        if receive_bytes is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.settimeout(SECONDS)
+        self.socket.connect(("127.0.0.1", port))
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             (
