@@ -6,10 +6,12 @@ stored, clients are told 1012, the store is closed.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +20,7 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
@@ -119,9 +121,26 @@ class ChatService(Service):
         try:
             self.start()
         except StartError as error:
-            sys.stderr.write(f"gtchat: {error.text}\n")
-            sys.stderr.flush()
+            # twistd has made sys.stderr a part of its log.
+            print(f"gtchat: {error.text}", file=sys.__stderr__, flush=True)
             raise SystemExit(error.status) from None
+
+    def startService(self) -> None:
+        """Run, until a signal says to stop: then with exit status 0, since that is no failure."""
+        super().startService()
+        self._reactor.callWhenRunning(self._take_signals)
+
+    def _take_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._leave)
+
+    def _leave(self) -> None:
+        # The second signal of somebody who is in a hurry finds the reactor stopping already.
+        with contextlib.suppress(ReactorNotRunning):
+            self._reactor.stop()
 
     def start(self) -> None:
         """Open everything, then listen.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.python.usage import Options as TwistedOptions
@@ -61,6 +61,17 @@ class Options(TwistedOptions):
             return load(given, os.environ, self["config"], bool(self["public"]))
         except SettingsError as error:
             raise UsageError(str(error)) from error
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse; what is wrong is said in one line, not with all that might be right.
+
+        Raises:
+            SystemExit: something is wrong.
+        """
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            raise SystemExit(f"gtchat: {error} (--help lists the options)") from None
 
     def postOptions(self) -> None:
         """See that the settings can be."""
