@@ -37,7 +37,7 @@ sys.modules["setuptools"] = fake
 runpy.run_path(os.environ["PYTHONPATH"].split(":")[0] + "/setup.py")
 print(*wanted["install_requires"], *wanted["extras_require"].get(sys.argv[1], []), sep="\n")
 REQUIREMENTS
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+    "$PYTHON" -m pip install -qq --disable-pip-version-check --no-warn-script-location \
         -r "$TOP/.venv/requirements.txt" >&2 || {
         echo "pip could not install what GTChat needs; its words stand above." >&2
         exit 1

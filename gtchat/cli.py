@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,9 +21,8 @@ class CommandError(Exception):
 
 
 def _client(words: Sequence[str]) -> int:
-    from gtchat.clients.console import main as console
-
-    return console(list(words))
+    console = importlib.import_module("gtchat.clients.console")
+    return int(console.main(list(words)))
 
 
 def _config(words: Sequence[str]) -> int:
