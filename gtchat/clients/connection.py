@@ -10,6 +10,7 @@ told nothing twice. How a WebSocket works stands in `link`, the order of what is
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Coroutine
 from random import Random, SystemRandom
 from typing import Any
@@ -393,8 +394,10 @@ class Connection:
 
 def _why(error: BaseException | None) -> str:
     """Why there is no connection, in one clause."""
-    reason = getattr(error, "osError", None) or error
-    return getattr(reason, "strerror", None) or str(reason).rstrip(".") or type(reason).__name__
+    number = getattr(error, "osError", None)
+    if isinstance(number, int):
+        return os.strerror(number)
+    return str(error).rstrip(".") or type(error).__name__
 
 
 async def connect(

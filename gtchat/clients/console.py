@@ -1,0 +1,114 @@
+"""The console client as a program: `gtchat client [URL]`, its options, its end.
+
+What it does with lines stands in `shell`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import react
+
+from gtchat.clients.connection import CannotConnect, Connection, connect
+from gtchat.clients.options import first_lines, parser
+from gtchat.clients.rendering import Renderer
+from gtchat.clients.shell import FAILED, INTERRUPTED, NO_CONNECTION, Shell
+from gtchat.clients.terminal import Input, Lines, Screen, visible
+
+WELCOME = "Type /guest NAME to come in, or /register NAME, or /login NAME. /help lists commands."
+
+
+class _Program:
+    """The client as a program.
+
+    Args:
+        words: the options. colours: whether to colour.
+
+    Attributes:
+        status: exit status.
+    """
+
+    def __init__(self, words: argparse.Namespace, colours: bool) -> None:
+        self.status = INTERRUPTED
+        self._words = words
+        self._screen = Screen(sys.stdout, sys.stderr, colours, self._unread)
+        self._reactor: Any = None
+
+    async def run(self, reactor: Any) -> None:
+        """Connect, talk, close."""
+        self._reactor = reactor
+        words = self._words
+        try:
+            connection = await connect(words.url, reactor, ca_file=words.ca)
+        except CannotConnect as error:
+            self._refuse(f"can't connect to {words.url}: {error}: is the server running there?")
+        except (ValueError, OSError) as error:
+            self._refuse(f"{error}: --help shows what is wanted")
+        else:
+            await self._talk(connection)
+
+    def _refuse(self, text: str) -> None:
+        self._screen.complain(f"gtchat client: {visible(text)}")
+        self.status = NO_CONNECTION
+
+    async def _talk(self, connection: Connection) -> None:
+        """Do what is typed, until there is no more or the reactor stops."""
+        lines, screen = Lines(), self._screen
+        shell = Shell(connection, lines, screen, Renderer(screen.paint), self._reactor)
+        lines.input = Input(sys.stdin.fileno(), self._reactor, shell.typed, lines.end)
+        first = first_lines(self._words)
+        if lines.input.is_terminal and not first:
+            screen.show(WELCOME)
+        lines.input.resume()
+        over: Deferred[None] = Deferred()
+        self._reactor.addSystemEventTrigger("before", "shutdown", _interrupt, shell, over)
+        try:
+            await shell.run(first)
+        finally:
+            lines.input.pause()
+            lines.input.echo(True)
+            self.status = shell.status
+            over.callback(None)
+
+    def _unread(self) -> None:
+        """Nobody reads the output any more."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(ReactorNotRunning):
+            self._reactor.stop()
+
+
+def _interrupt(shell: Shell, over: Deferred[None]) -> Deferred[None] | None:
+    """The reactor stops: unless all is done, close in an orderly way first."""
+    if over.called:
+        return None
+    shell.interrupt()
+    return over
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the console client.
+
+    Args:
+        argv: the words behind the program's name; None: those of this process.
+
+    Returns:
+        The exit status, as `--help` tells.
+    """
+    words = parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    plain = words.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    program = _Program(words, sys.stdout.isatty() and not plain)
+    try:
+        react(program.run)
+    except SystemExit as end:
+        return program.status if not end.code else FAILED
