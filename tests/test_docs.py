@@ -1,0 +1,39 @@
+"""The documentation says what the code does: commands, codes, events."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.errors import CODES
+from gtchat.protocols.gtchat_json.commands import COMMANDS
+from gtchat.protocols.gtchat_json.replies import EVENT_TYPES
+from gtchat.protocols.gtchat_json.requests import BY_CMD
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def table(page: str, heading: str) -> set[str]:
+    """The words in code style in the first column of a section's table."""
+    section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {word for row in rows for word in re.findall(r"`([a-z_]+)`", row)}
+
+
+class Protocol(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.page = (DOCS / "protocol.md").read_text(encoding="utf-8")
+
+    def test_every_command_is_described_and_no_other(self) -> None:
+        self.assertEqual(table(self.page, "Commands"), set(BY_CMD))
+
+    def test_every_command_is_done(self) -> None:
+        self.assertEqual(set(COMMANDS), set(BY_CMD.values()))
+
+    def test_every_code_is_described_and_no_other(self) -> None:
+        self.assertEqual(table(self.page, "Codes"), set(CODES))
+
+    def test_every_event_is_described_and_no_other(self) -> None:
+        self.assertEqual(table(self.page, "Pushes"), set(EVENT_TYPES.values()))
