@@ -1,0 +1,176 @@
+"""The JSON API as its clients see it: order, rates, rules, pushes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.limits import Limits
+from tests.fakes import Line, World
+
+
+class Order(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+        self.ann = self.world.guest("ann")
+        self.ann.say("create_room", room_name="r")
+        self.ann.take()
+
+    def replies(self, line: Line) -> list[dict[str, Any]]:
+        return [m for m in line.take() if m["cmd"] == "c_response"]
+
+    def test_replies_keep_the_order_of_requests(self) -> None:
+        self.ann.send("speak", room_name="r", msg="1", tracker=1)
+        self.ann.send("ping", tracker=2)
+        self.ann.send("speak", room_name="nowhere", msg="2", tracker=3)
+        self.ann.send("speak", room_name="r", msg="3", tracker=4)
+        self.ann.raw("nonsense")
+        self.ann.send("history", room_name="r", tracker=5)
+        self.world.settle()
+        trackers = [r["tracker"] for r in self.replies(self.ann)]
+        self.assertEqual(trackers, ["1", "2", "3", "4", "0", "5"])
+
+    def test_messages_to_two_rooms_are_answered_in_order(self) -> None:
+        self.ann.say("create_room", room_name="s")
+        bob = self.world.guest("bob")
+        for room in "rs":
+            bob.say("join_room", room_name=room)
+        bob.take()
+        for number, room in enumerate("rsrsr"):
+            self.ann.send("speak", room_name=room, msg=str(number), tracker=number)
+        self.world.settle()
+        replies = self.replies(self.ann)
+        self.assertEqual([r["tracker"] for r in replies], list("01234"))
+        heard = bob.pushes("c_speak")
+        for room in "rs":
+            seqs = [p["seq"] for p in heard if p["room_name"] == room]
+            self.assertEqual(seqs, sorted(seqs))
+
+    def test_everybody_hears_a_room_in_the_order_of_seq(self) -> None:
+        bob, eve = self.world.guest("bob"), self.world.guest("eve")
+        for line in (bob, eve):
+            line.say("join_room", room_name="r")
+        for line in (self.ann, bob, eve):
+            line.take()
+        for number in range(4):
+            for line in (self.ann, bob, eve):
+                line.send("speak", room_name="r", msg=f"{number}")
+        self.world.settle()
+        for line in (self.ann, bob, eve):
+            seqs = [m["seq"] for m in line.take() if "seq" in m]
+            self.assertEqual(seqs, list(range(seqs[0], seqs[0] + 12)))
+
+    def test_a_push_for_oneself_comes_after_the_reply(self) -> None:
+        for cmd, fields, kind in (
+            ("set_room", {"room_name": "r", "topic": "new"}, "room_changed"),
+            ("delete_room", {"room_name": "r"}, "room_gone"),
+        ):
+            self.ann.send(cmd, tracker="x", **fields)
+            self.world.settle()
+            came = [m.get("type", m["cmd"]) for m in self.ann.take()]
+            self.assertEqual(came, ["c_response", kind])
+
+    def test_a_connection_lost_while_it_logs_in_leaves_nobody_behind(self) -> None:
+        eve = self.world.line()
+        eve.say("register", usr="eve", pwd="password")
+        self.world.passwords.held = []
+        eve.send("login", type="reg", usr="eve", pwd="password")
+        self.world.settle()
+        eve.drop()
+        for waiting in self.world.passwords.held:
+            waiting.callback(None)
+        self.world.settle()
+        self.assertEqual(self.ann.say("get_user_list")["users"], ["ann"])
+
+    def test_reading_pauses_while_much_waits(self) -> None:
+        self.world.passwords.held = []
+        line = self.world.line()
+        line.send("register", usr="eve", pwd="password")
+        for _ in range(100):
+            line.send("ping")
+        self.world.settle()
+        self.assertTrue(line.paused)
+        held: list[Deferred[None]] = self.world.passwords.held
+        held[0].callback(None)
+        self.world.settle()
+        self.assertFalse(line.paused)
+        self.assertEqual(len(line.take()), 101)
+
+
+class Envelope(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.line = World().line()
+
+    def test_the_tracker_is_echoed_as_a_string(self) -> None:
+        for tracker, echoed in ((7, "7"), ("x", "x"), (None, "0")):
+            self.line.raw(json.dumps({"cmd": "ping", "tracker": tracker}))
+            self.assertEqual(self.line.take()[0]["tracker"], echoed)
+        self.line.raw('{"cmd":"ping"}')
+        self.assertEqual(self.line.take()[0]["tracker"], "0")
+
+    def test_an_error_has_the_command_and_the_tracker(self) -> None:
+        self.line.raw('{"cmd":"login","tracker":3,"type":"tmp","usr":5}')
+        [reply] = self.line.take()
+        self.assertEqual((reply["last_cmd"], reply["tracker"]), ("login", "3"))
+        self.assertIn("usr", reply["msg"])
+
+    def test_unknown_fields_are_ignored(self) -> None:
+        self.assertEqual(self.line.say("ping", x={"y": [1]})["status"], "ok")
+
+    def test_escapes_and_emoji_come_back_as_they_went(self) -> None:
+        self.line.login("ann")
+        self.line.raw('{"cmd":"speak","room_name":"lobby","msg":"\\ud83d\\ude00 \\u00e9"}')
+        page = self.line.say("history", room_name="lobby")
+        self.assertEqual(page["entries"][0]["msg"], "\U0001f600 é")
+
+    def test_a_fault_of_ours_has_a_number_and_no_details(self) -> None:
+        world = World()
+        line = world.guest("ann")
+        world.store.history = lambda *args: 1 / 0  # type: ignore[method-assign,assignment]
+        reply = line.say("history", room_name="lobby")
+        self.assertEqual(reply["code"], "internal")
+        self.assertIn(reply["incident"], reply["msg"])
+        self.assertNotIn("Zero", json.dumps(reply))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Rates(SynchronousTestCase):
+    def test_tokens_come_back_with_time(self) -> None:
+        world = World(Limits(commands_burst=3, commands_per_second=1))
+        line = world.line()
+        codes = [line.say("ping").get("code") for _ in range(4)]
+        self.assertEqual(codes, [None, None, None, "rate_limited"])
+        world.clock.advance(1)
+        self.assertEqual(line.say("ping")["status"], "ok")
+
+    def test_a_refused_message_is_not_sent(self) -> None:
+        world = World(Limits(commands_burst=2, commands_per_second=1))
+        line = world.guest("ann")
+        line.say("ping")
+        reply = line.say("speak", room_name="lobby", msg="x")
+        self.assertEqual(reply["code"], "rate_limited")
+        self.assertGreater(reply["retry_after"], 0)
+        world.clock.advance(10)
+        self.assertEqual(line.say("history", room_name="lobby")["last"], 0)
+
+    def test_a_flood_is_put_out(self) -> None:
+        line = World(Limits(commands_burst=2, commands_per_second=1)).line()
+        for _ in range(30):
+            line.send("ping")
+        assert line.closed is not None
+        self.assertEqual(line.closed[0], 1008)
+
+    def test_old_nonsense_is_forgiven(self) -> None:
+        world = World()
+        line = world.line()
+        for _ in range(20):
+            line.raw("x")
+        world.clock.advance(10)
+        line.raw("x")
+        self.assertIsNone(line.closed)
+        for _ in range(20):
+            line.raw("x")
+        self.assertIsNotNone(line.closed)
