@@ -1,4 +1,35 @@
-"""Clients: `connection` is what bots and other clients build on, `console` is one for terminals.
+"""Clients: what bots and other clients build on stands here by name; `console` is for terminals.
 
-Nothing here imports anything of the server.
+Nothing in this package imports anything of the server.
 """
+
+from gtchat.clients.connection import Connection, connect
+from gtchat.clients.messages import (
+    Back,
+    CannotConnect,
+    CommandFailed,
+    Ended,
+    Happening,
+    Lost,
+    Push,
+    Reply,
+    Reset,
+    Room,
+    Unanswered,
+)
+
+__all__ = [
+    "Back",
+    "CannotConnect",
+    "CommandFailed",
+    "Connection",
+    "Ended",
+    "Happening",
+    "Lost",
+    "Push",
+    "Reply",
+    "Reset",
+    "Room",
+    "Unanswered",
+    "connect",
+]

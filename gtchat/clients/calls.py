@@ -143,9 +143,16 @@ class Calls:
         """The calls that are not answered, in their order."""
         return list(self._calls)
 
-    def lost(self) -> None:
-        """The connection is lost: those that can't be sent again are answered so."""
-        for call in [call for call in self._calls if call.sends and not call.repeatable]:
+    def lost(self, same_user: bool = True) -> None:
+        """The connection is lost: those that can't be sent again are answered so.
+
+        Args:
+            same_user: whether who comes back is the same to the server; else a txn means nothing.
+        """
+        for call in self.waiting():
+            again = call.repeatable and (same_user or call.cmd not in WITH_TXN)
+            if again or not call.sends:
+                continue
             self.discard(call)
             call.finish(Unanswered("the connection was lost before the answer came"))
 

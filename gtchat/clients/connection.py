@@ -34,28 +34,10 @@ from gtchat.clients.messages import (
     Lost,
     Push,
     Reply,
-    Reset,
-    Room,
     Unanswered,
     parse,
 )
 from gtchat.clients.session import Session, SessionOver
-
-__all__ = [
-    "Back",
-    "CannotConnect",
-    "CommandFailed",
-    "Connection",
-    "Ended",
-    "Happening",
-    "Lost",
-    "Push",
-    "Reply",
-    "Reset",
-    "Room",
-    "Unanswered",
-    "connect",
-]
 
 #: Close codes after which to stay away, and what they mean to a person.
 STAY_AWAY: dict[int, str] = {
@@ -133,9 +115,9 @@ class Connection:
         Raises:
             CannotConnect: it was not possible; nothing goes on.
         """
-        self._opening = Deferred()
+        opening = self._opening = Deferred()
         self._dial()
-        await self._opening
+        await opening
 
     async def call(self, cmd: str, /, **fields: Any) -> Reply:
         """Send a command and wait for its reply.
@@ -271,7 +253,7 @@ class Connection:
             self._feed.hold()
             back = await self._session.come_back()
             if back.last_cmd == "login" and self._session.is_guest:
-                self._calls.lost()  # to the server it is another person: a txn means nothing
+                self._calls.lost(same_user=False)
         if self._told_lost:
             self._told_lost = False
             self._feed.take_first([Back()])

@@ -17,7 +17,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import react
 
-from gtchat.clients.connection import CannotConnect, Connection, connect
+from gtchat.clients.connection import Connection, connect
+from gtchat.clients.messages import CannotConnect
 from gtchat.clients.options import first_lines, parser
 from gtchat.clients.rendering import Renderer
 from gtchat.clients.shell import FAILED, INTERRUPTED, NO_CONNECTION, Shell
@@ -63,7 +64,8 @@ class _Program:
         """Do what is typed, until there is no more or the reactor stops."""
         lines, screen = Lines(), self._screen
         shell = Shell(connection, lines, screen, Renderer(screen.paint), self._reactor)
-        lines.input = Input(sys.stdin.fileno(), self._reactor, shell.typed, lines.end)
+        source = sys.stdin or open(os.devnull)  # noqa: SIM115 (read until the end)
+        lines.input = Input(source.fileno(), self._reactor, shell.typed, lines.end)
         first = first_lines(self._words)
         if lines.input.is_terminal and not first:
             screen.show(WELCOME)

@@ -113,8 +113,9 @@ class Link(WebSocketClientProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
+        found = self.wasNotCleanReason  # Autobahn's own default says less than it seems
         super().connectionLost(reason)
-        text = self.remoteCloseReason or self.wasNotCleanReason or "the connection was lost"
+        text = self.remoteCloseReason or found or "the server is gone"
         if isinstance(reason.value, SSL.Error):
             text = f"no safe connection: {_tls_reason(reason.value)}"
         self.factory.owner.link_lost(self, self.remoteCloseCode, text)

@@ -16,9 +16,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from gtchat.clients import commands
 from gtchat.clients.commands import LOBBY, Argument, Misuse, Place, Request
-from gtchat.clients.connection import (
+from gtchat.clients.connection import Connection
+from gtchat.clients.messages import (
     CommandFailed,
-    Connection,
     Ended,
     Happening,
     Push,
