@@ -23,7 +23,7 @@ from gtchat.chat.invitations import Invitations
 from gtchat.chat.limits import Limits
 from gtchat.chat.log import Log, Speech
 from gtchat.chat.membership import Membership
-from gtchat.chat.names import text
+from gtchat.chat.names import check_txn, text
 from gtchat.chat.people import People, Session, User
 from gtchat.chat.persons import Persons
 from gtchat.chat.rooms import Room, Rooms
@@ -31,7 +31,6 @@ from gtchat.chat.sessions import GUEST_GRACE, RESUMABLE, Sessions
 from gtchat.chat.unattended import unattended
 from gtchat.chat.whispers import Whispers
 
-TXN_CHARS = 64
 HISTORY_MOST = 200
 #: Seconds between two clean-ups of what has expired in the store; txns are kept for a day.
 PRUNE, TXN_KEPT = 3600, 24 * 3600
@@ -151,8 +150,7 @@ class Chat:
         """
         user = session.user
         room = self.rooms.joined(room_name, user)
-        if txn is not None:
-            check_txn(txn)
+        check_txn(txn)
         entry = Spoke(
             room_name=room.name,
             usr=user.name,
@@ -216,13 +214,3 @@ class Chat:
         except ChatError as error:
             session.owed = None
             _log.warn("what waits was not given: {code}", code=error.code)
-
-
-def check_txn(txn: str) -> None:
-    """See that a txn is one.
-
-    Raises:
-        BadRequest.
-    """
-    if not 1 <= len(txn) <= TXN_CHARS:
-        raise BadRequest(f"txn: 1 to {TXN_CHARS} characters are wanted.")

@@ -16,6 +16,8 @@ from gtchat.chat.errors import BadName, BadRequest, TooLong, WeakPassword
 #: Names that the server and the protocols speak under themselves.
 RESERVED = frozenset({"host", "server"})
 
+TXN_CHARS = 64
+
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _USER_SHOWN = get_profile("UsernameCasePreserved")
@@ -88,6 +90,16 @@ def password(raw: str) -> str:
     if not 8 <= len(normal) <= 1024:
         raise WeakPassword()
     return normal
+
+
+def check_txn(raw: str | None) -> None:
+    """See that a client's mark against doubles is one, if there is one.
+
+    Raises:
+        BadRequest: it is empty or longer than 64 characters.
+    """
+    if raw is not None and not 1 <= len(raw) <= TXN_CHARS:
+        raise BadRequest(f"txn: 1 to {TXN_CHARS} characters are wanted.")
 
 
 def _enforced(raw: str, shown: object, key: object, most: int) -> Name:

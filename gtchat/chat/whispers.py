@@ -18,7 +18,7 @@ from gtchat.chat.events import Whispered
 from gtchat.chat.ids import Ids
 from gtchat.chat.interfaces import IStore, Receipt
 from gtchat.chat.limits import Limits
-from gtchat.chat.names import text
+from gtchat.chat.names import check_txn, text
 from gtchat.chat.people import People, Session
 from gtchat.chat.persons import Persons
 from gtchat.chat.unattended import unattended
@@ -73,6 +73,7 @@ class Whispers:
             BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotAllowed (too many
             are stored), NotStored.
         """
+        check_txn(txn)
         msg = text(raw, self._limits.text_chars)
         person = await self._persons.named(target, session.user)
         if person.id == session.user.id:

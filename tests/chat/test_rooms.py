@@ -1,0 +1,307 @@
+"""Rooms: making, entering, leaving, changing; invitations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.limits import Limits
+from tests.fakes import Line, World
+
+
+class Rooms(SynchronousTestCase):
+    """Ann owns a room, bob is in it, eve is not; dan is away."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.ann, self.bob, self.eve = (self.world.member(n) for n in ("ann", "bob", "eve"))
+        self.world.member("dan").drop(clean=True)
+        self.ann.say("create_room", room_name="r", topic="first")
+        self.bob.say("join_room", room_name="r")
+        self.clear()
+
+    def clear(self) -> None:
+        for line in (self.ann, self.bob, self.eve):
+            line.take()
+
+    def told(self, line: Line) -> list[tuple[Any, ...]]:
+        return [(p["type"], p["usr"], p.get("by")) for p in line.pushes() if p["cmd"] == "c_event"]
+
+    def refused(self, line: Line, cmd: str, **fields: object) -> str | None:
+        code: str | None = line.say(cmd, **fields).get("code")
+        return code
+
+
+class Making(Rooms):
+    def test_everybody_hears_of_a_public_room(self) -> None:
+        reply = self.ann.say("create_room", room_name="New Room", topic="t", max=5)
+        self.assertEqual(reply["room"]["users"], ["ann"])
+        self.assertEqual((reply["room"]["topic"], reply["room"]["max"]), ("t", 5))
+        for line in (self.bob, self.eve):
+            [event] = line.pushes()
+            self.assertEqual((event["type"], event["room_name"]), ("room_created", "New Room"))
+            self.assertEqual(event["seq"], 1)
+        self.assertEqual(self.ann.pushes(), [])
+
+    def test_nobody_hears_of_a_private_one(self) -> None:
+        self.ann.say("create_room", room_name="secret", public=False)
+        self.assertEqual(self.bob.pushes(), [])
+        names = [room["room_name"] for room in self.bob.say("get_room_list")["rooms"]]
+        self.assertNotIn("secret", names)
+        names = [room["room_name"] for room in self.ann.say("get_room_list")["rooms"]]
+        self.assertIn("secret", names)
+
+    def test_what_is_refused(self) -> None:
+        for fields, code in (
+            ({"room_name": "R"}, "room_exists"),
+            ({"room_name": "lobby"}, "room_exists"),
+            ({"room_name": ""}, "bad_name"),
+            ({"room_name": "x" * 65}, "bad_name"),
+            ({"room_name": "a\u200bb"}, "bad_name"),
+            ({"room_name": "n", "topic": "a\nb"}, "bad_request"),
+            ({"room_name": "n", "topic": "x" * 501}, "too_long"),
+            ({"room_name": "n", "max": -1}, "bad_request"),
+        ):
+            self.assertEqual(self.refused(self.ann, "create_room", **fields), code, fields)
+
+    def test_two_at_once_make_one(self) -> None:
+        self.ann.send("create_room", room_name="x", tracker="a")
+        self.bob.send("create_room", room_name="X", tracker="b")
+        self.world.settle()
+        codes = [self.ann.reply("a").get("code"), self.bob.reply("b").get("code")]
+        self.assertEqual(codes, [None, "room_exists"])
+
+    def test_one_may_own_so_many(self) -> None:
+        world = World(Limits(commands_per_second=0, rooms_per_user=2, members_per_room=1))
+        ann, bob = world.guest("ann"), world.guest("bob")
+        for name in "ab":
+            ann.say("create_room", room_name=name)
+        self.assertEqual(self.refused(ann, "create_room", room_name="c"), "not_allowed")
+        self.assertEqual(self.refused(bob, "join_room", room_name="a"), "room_full")
+        ann.say("delete_room", room_name="a")
+        self.assertIsNone(self.refused(ann, "create_room", room_name="c", max=7))
+        self.assertEqual(ann.say("set_room", room_name="c", max=3)["room"]["max"], 1)
+
+
+class Entering(Rooms):
+    def test_the_others_hear_it(self) -> None:
+        reply = self.eve.say("join_room", room_name="R")
+        self.assertEqual(reply["room"]["users"], ["ann", "bob", "eve"])
+        self.assertEqual(reply["room"]["last_seq"], 3)
+        self.assertEqual(self.told(self.ann), [("join_room", "eve", None)])
+        self.assertEqual(self.eve.pushes(), [])
+
+    def test_what_is_refused(self) -> None:
+        self.ann.say("create_room", room_name="p", public=False)
+        self.ann.say("create_room", room_name="small", max=1)
+        for name, code in (
+            ("nowhere", "no_such_room"),
+            ("\u200b", "no_such_room"),
+            ("p", "private_room"),
+            ("small", "room_full"),
+            ("lobby", "already_in_room"),
+            ("r", "already_in_room"),
+        ):
+            self.assertEqual(self.refused(self.bob, "join_room", room_name=name), code, name)
+
+    def test_leaving(self) -> None:
+        self.assertIsNone(self.refused(self.bob, "leave_room", room_name="r"))
+        self.assertEqual(self.told(self.ann), [("leave_room", "bob", None)])
+        self.assertEqual(self.bob.pushes(), [])
+        self.ann.say("speak", room_name="r", msg="x")
+        self.assertEqual(self.bob.pushes(), [])
+        for name, code in (("r", "not_in_room"), ("lobby", "not_allowed")):
+            self.assertEqual(self.refused(self.bob, "leave_room", room_name=name), code)
+
+    def test_members_are_listed_with_who_is_here(self) -> None:
+        self.ann.say("add_member", room_name="r", user="dan")
+        reply = self.eve.say("get_room_user_list", room_name="r")
+        self.assertEqual(reply["users"], ["ann", "bob", "dan"])
+        self.assertEqual(reply["online"], ["ann", "bob"])
+        self.ann.say("create_room", room_name="p", public=False)
+        self.assertEqual(self.refused(self.eve, "get_room_user_list", room_name="p"), "not_in_room")
+        lobby = self.eve.say("get_room_user_list", room_name="lobby")
+        self.assertEqual(lobby["users"], ["ann", "bob", "eve"])
+
+
+class Owning(Rooms):
+    def test_settings_are_told_to_the_room(self) -> None:
+        reply = self.ann.say("set_room", room_name="r", topic="new", public=False, max=9)
+        self.assertEqual((reply["room"]["topic"], reply["room"]["public"]), ("new", False))
+        [event] = self.bob.pushes()
+        told = {key: event[key] for key in ("type", "topic", "public", "max", "owner", "usr")}
+        expected = {"type": "room_changed", "topic": "new", "public": False, "max": 9}
+        self.assertEqual(told, {**expected, "owner": "ann", "usr": "ann"})
+        self.assertEqual(self.refused(self.eve, "join_room", room_name="r"), "private_room")
+        self.ann.say("set_room", room_name="r", public=True)
+        self.assertIsNone(self.refused(self.eve, "join_room", room_name="r"))
+
+    def test_a_room_can_be_handed_over(self) -> None:
+        self.assertEqual(
+            self.refused(self.ann, "set_room", room_name="r", master="eve"), "not_in_room"
+        )
+        self.assertEqual(
+            self.ann.say("set_room", room_name="r", master="bob")["room"]["owner"], "bob"
+        )
+        self.assertEqual(self.refused(self.ann, "set_room", room_name="r", topic="x"), "not_owner")
+        self.assertIsNone(self.refused(self.bob, "set_room", room_name="r", topic="x"))
+
+    def test_only_the_owner_may(self) -> None:
+        for cmd, fields in (
+            ("set_room", {}),
+            ("delete_room", {}),
+            ("kick", {"user": "ann"}),
+            ("remove_member", {"user": "ann"}),
+        ):
+            self.assertEqual(self.refused(self.bob, cmd, room_name="r", **fields), "not_owner")
+
+    def test_kicking(self) -> None:
+        for user, code in (("ann", "self_target"), ("eve", "not_in_room"), ("no", "no_such_user")):
+            self.assertEqual(self.refused(self.ann, "kick", room_name="r", user=user), code)
+        self.assertIsNone(self.refused(self.ann, "kick", room_name="r", user="BOB"))
+        for line in (self.ann, self.bob):
+            self.assertEqual(self.told(line), [("kicked", "bob", "ann")])
+        self.assertEqual(self.refused(self.bob, "speak", room_name="r", msg="x"), "not_in_room")
+
+    def test_removing(self) -> None:
+        self.ann.say("add_member", room_name="r", user="dan")
+        self.assertEqual(self.told(self.bob), [("join_room", "dan", None)])
+        reply = self.ann.say("remove_member", room_name="r", user="dan")
+        self.assertEqual(reply["room"]["users"], ["ann", "bob"])
+        self.assertEqual(self.told(self.bob), [("removed", "dan", "ann")])
+        self.assertIsNone(self.refused(self.bob, "remove_member", room_name="r", user="bob"))
+        self.assertEqual(
+            self.refused(self.bob, "remove_member", room_name="r", user="ann"), "not_in_room"
+        )
+        self.assertEqual(
+            self.refused(self.ann, "remove_member", room_name="lobby", user="bob"), "not_allowed"
+        )
+
+    def test_adding(self) -> None:
+        self.assertIsNone(self.refused(self.bob, "add_member", room_name="r", user="eve"))
+        self.assertEqual(self.told(self.eve), [("join_room", "eve", None)])
+        for fields, code in (
+            ({"room_name": "r", "user": "eve"}, "already_in_room"),
+            ({"room_name": "lobby", "user": "eve"}, "already_in_room"),
+            ({"room_name": "r", "user": "nobody"}, "no_such_user"),
+        ):
+            self.assertEqual(self.refused(self.ann, "add_member", **fields), code)
+        self.world.member("kim").say("block", user="ann")
+        self.assertEqual(self.refused(self.ann, "add_member", room_name="r", user="kim"), "blocked")
+
+    def test_deleting_tells_everybody(self) -> None:
+        self.assertIsNone(self.refused(self.ann, "delete_room", room_name="r"))
+        for line in (self.ann, self.bob, self.eve):
+            self.assertEqual(self.told(line), [("room_gone", "ann", None)])
+        self.assertEqual(self.refused(self.bob, "speak", room_name="r", msg="x"), "no_such_room")
+        self.assertEqual(self.refused(self.ann, "delete_room", room_name="r"), "no_such_room")
+        self.assertIsNone(self.refused(self.bob, "create_room", room_name="r"))
+
+    def test_a_private_room_goes_quietly(self) -> None:
+        self.ann.say("set_room", room_name="r", public=False)
+        self.clear()
+        self.ann.say("delete_room", room_name="r")
+        self.assertEqual(self.told(self.bob), [("room_gone", "ann", None)])
+        self.assertEqual(self.eve.pushes(), [])
+
+    def test_a_registered_owners_room_stays_when_nobody_is_in_it(self) -> None:
+        for line in (self.bob, self.ann):
+            line.say("leave_room", room_name="r")
+        names = [room["room_name"] for room in self.eve.say("get_room_list")["rooms"]]
+        self.assertIn("r", names)
+
+
+class Guests(Rooms):
+    def setUp(self) -> None:
+        super().setUp()
+        self.guest = self.world.guest("guest")
+        self.guest.say("create_room", room_name="g")
+
+    def test_a_temporary_owners_room_passes_to_the_longest_registered_member(self) -> None:
+        self.world.guest("other").say("join_room", room_name="g")
+        self.bob.say("join_room", room_name="g")
+        self.eve.say("join_room", room_name="g")
+        self.clear()
+        self.guest.say("logout")
+        events = self.eve.pushes()
+        self.assertEqual([e["type"] for e in events], ["leave_room", "room_changed"])
+        self.assertEqual(events[1]["owner"], "bob")
+        self.assertIsNone(self.refused(self.bob, "set_room", room_name="g", topic="mine"))
+
+    def test_or_to_nobody_and_goes_with_the_last(self) -> None:
+        other, third = self.world.guest("other"), self.world.guest("third")
+        for line in (other, third):
+            line.say("join_room", room_name="g")
+        self.guest.say("leave_room", room_name="g")
+        self.assertEqual(other.pushes("room_changed")[0]["owner"], "")
+        other.say("leave_room", room_name="g")
+        self.assertEqual(self.eve.pushes("room_gone"), [])
+        self.world.settle()
+        third.say("leave_room", room_name="g")
+        self.world.settle()
+        self.assertEqual(self.refused(self.eve, "join_room", room_name="g"), "no_such_room")
+        self.assertEqual([e["room_name"] for e in self.eve.pushes("room_gone")], ["g"])
+
+    def test_alone_he_takes_it_along(self) -> None:
+        self.clear()
+        self.guest.say("logout")
+        self.world.settle()
+        self.assertEqual([e["room_name"] for e in self.eve.pushes("room_gone")], ["g"])
+
+
+class Invitations(Rooms):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ann.say("set_room", room_name="r", public=False)
+        self.clear()
+
+    def test_the_invited_one_alone_hears_it_and_may_enter(self) -> None:
+        self.assertIsNone(self.refused(self.bob, "invite", room_name="r", invitee="eve"))
+        [push] = self.eve.pushes()
+        self.assertEqual((push["cmd"], push["usr"], push["room_name"]), ("c_invited", "bob", "r"))
+        self.assertEqual(self.ann.pushes(), [])
+        self.assertIsNone(self.refused(self.eve, "join_room", room_name="r"))
+
+    def test_answering(self) -> None:
+        for reply, kind in (("N", None), ("L", None), ("Y", "room")):
+            self.bob.say("invite", room_name="r", invitee="eve")
+            answer = self.eve.say("invite_reply", inviter="bob", room_name="r", reply=reply)
+            self.assertEqual((answer["status"], "room" in answer), ("ok", kind is not None))
+            self.assertEqual(self.bob.pushes("c_invite_reply")[0]["msg"], reply)
+
+    def test_what_is_refused(self) -> None:
+        self.world.member("kim").say("block", user="ann")
+        for line, fields, code in (
+            (self.ann, {"room_name": "r", "invitee": "ann"}, "self_target"),
+            (self.ann, {"room_name": "r", "invitee": "bob"}, "already_in_room"),
+            (self.ann, {"room_name": "lobby", "invitee": "eve"}, "already_in_room"),
+            (self.ann, {"room_name": "r", "invitee": "nobody"}, "no_such_user"),
+            (self.ann, {"room_name": "r", "invitee": "kim"}, "blocked"),
+            (self.eve, {"room_name": "r", "invitee": "dan"}, "not_in_room"),
+        ):
+            self.assertEqual(self.refused(line, "invite", **fields), code, fields)
+        answer = {"inviter": "ann", "room_name": "r"}
+        self.assertEqual(self.refused(self.eve, "invite_reply", reply="?", **answer), "bad_request")
+        self.assertEqual(self.refused(self.eve, "invite_reply", reply="Y", **answer), "not_allowed")
+
+    def test_who_is_away_hears_it_at_the_next_login_once(self) -> None:
+        self.ann.say("invite", room_name="r", invitee="dan")
+        dan = self.world.line()
+        for expected in (1, 0):
+            dan.login("dan", pwd="password")
+            self.assertEqual(len(dan.pushes("c_invited")), expected)
+            dan.say("logout")
+
+    def test_later_means_at_the_next_login(self) -> None:
+        self.ann.say("invite", room_name="r", invitee="eve")
+        self.eve.say("invite_reply", inviter="ann", room_name="r", reply="L")
+        self.eve.say("logout")
+        self.eve.take()
+        self.eve.login("eve", pwd="password")
+        self.assertEqual(len(self.eve.pushes("c_invited")), 1)
+
+    def test_no_takes_it_back(self) -> None:
+        self.ann.say("invite", room_name="r", invitee="eve")
+        self.eve.say("invite_reply", inviter="ann", room_name="r", reply="N")
+        self.assertEqual(self.refused(self.eve, "join_room", room_name="r"), "private_room")

@@ -1,0 +1,454 @@
+"""Talking: messages, whispers, broadcasts, blocks, addresses, history, resuming."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.errors import NotStored
+from gtchat.chat.interfaces import Append
+from gtchat.chat.limits import Limits
+from tests.fakes import Line, World
+
+
+class Talk(SynchronousTestCase):
+    """Ann, bob and eve are in a room."""
+
+    options: dict[str, Any] = {}
+
+    def setUp(self) -> None:
+        self.world = World(**self.options)
+        self.logins: dict[str, dict[str, Any]] = {}
+        self.ann, self.bob, self.eve = (self.come(n) for n in ("ann", "bob", "eve"))
+        self.ann.say("create_room", room_name="r")
+        for line in (self.bob, self.eve):
+            line.say("join_room", room_name="r")
+        for line in (self.ann, self.bob, self.eve):
+            line.take()
+
+    def come(self, name: str) -> Line:
+        line = self.world.line()
+        line.say("register", usr=name, pwd="password")
+        self.logins[name] = line.login(name, pwd="password")
+        return line
+
+    def resume(self, name: str, **seen: int) -> tuple[Line, dict[str, Any]]:
+        line, login = self.world.line(), self.logins[name]
+        reply = line.say("resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen)
+        return line, reply
+
+
+class Speaking(Talk):
+    def test_all_others_hear_it(self) -> None:
+        reply = self.ann.say("speak", room_name="r", msg="hi")
+        for line in (self.bob, self.eve):
+            [push] = line.pushes()
+            self.assertEqual(
+                {k: push[k] for k in ("cmd", "room_name", "usr", "msg", "id", "seq", "at")},
+                {"cmd": "c_speak", "room_name": "r", "usr": "ann", "msg": "hi"}
+                | {k: reply[k] for k in ("id", "seq", "at")},
+            )
+        self.assertEqual(self.ann.pushes(), [])
+
+    def test_what_is_refused(self) -> None:
+        self.ann.say("create_room", room_name="other")
+        for fields, code in (
+            ({"room_name": "nowhere", "msg": "x"}, "no_such_room"),
+            ({"room_name": "other", "msg": "x"}, "not_in_room"),
+            ({"room_name": "r", "msg": ""}, "bad_request"),
+            ({"room_name": "r", "msg": "  "}, "bad_request"),
+            ({"room_name": "r", "msg": "\x07"}, "bad_request"),
+            ({"room_name": "r", "msg": "x" * 4001}, "too_long"),
+            ({"room_name": "r", "msg": "x", "txn": ""}, "bad_request"),
+            ({"room_name": "r", "msg": "x", "txn": "x" * 65}, "bad_request"),
+            ({"msg": "x"}, "bad_request"),
+        ):
+            self.assertEqual(self.bob.say("speak", **fields).get("code"), code, fields)
+
+    def test_text_is_kept_in_nfc(self) -> None:
+        self.ann.say("speak", room_name="r", msg="e\u0301")
+        self.assertEqual(self.bob.pushes()[0]["msg"], "\u00e9")
+
+    def test_the_same_txn_is_stored_once(self) -> None:
+        first = self.ann.say("speak", room_name="r", msg="hi", txn="t")
+        again = self.ann.say("speak", room_name="r", msg="hi", txn="t")
+        self.assertEqual(
+            (again["seq"], again["id"], again["dup"]), (first["seq"], first["id"], True)
+        )
+        self.assertEqual(len(self.bob.pushes()), 1)
+        other = self.ann.say("speak", room_name="r", msg="ho", txn="t")
+        self.assertEqual(other["code"], "txn_conflict")
+
+    def test_what_cant_be_stored_is_told_to_nobody(self) -> None:
+        append = self.world.store.append
+
+        def refuse(given: Append) -> None:
+            given.error = NotStored()
+            self.world.store.committed([given])
+
+        self.world.store.append = refuse  # type: ignore[method-assign]
+        reply = self.ann.say("speak", room_name="r", msg="lost")
+        self.assertEqual(reply["code"], "not_stored")
+        self.assertEqual(self.bob.pushes(), [])
+        for cmd, fields in (
+            ("leave_room", {"room_name": "r"}),
+            ("create_room", {"room_name": "x"}),
+            ("set_room", {"room_name": "r", "topic": "y"}),
+            ("kick", {"room_name": "r", "user": "bob"}),
+            ("add_member", {"room_name": "r", "user": "dan"}),
+        ):
+            self.come("dan") if cmd == "add_member" else None
+            self.assertEqual(self.ann.say(cmd, **fields).get("code"), "not_stored", cmd)
+        self.world.store.append = append  # type: ignore[method-assign]
+        reply = self.ann.say("get_room_user_list", room_name="r")
+        self.assertEqual(reply["users"], ["ann", "bob", "eve"])
+        self.assertEqual(self.ann.say("speak", room_name="r", msg="back")["seq"], 4)
+        self.assertEqual(self.ann.say("create_room", room_name="x")["status"], "ok")
+        topics = {r["room_name"]: r["topic"] for r in self.ann.say("get_room_list")["rooms"]}
+        self.assertEqual(topics["r"], "")
+
+
+class Blocking(Talk):
+    def test_the_blocked_one_is_not_heard(self) -> None:
+        self.assertEqual(self.bob.say("block", user="Ann")["blocked"], ["ann"])
+        self.ann.send("speak", room_name="r", msg="one")
+        self.eve.send("speak", room_name="r", msg="two")
+        self.world.settle()
+        self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["two"])
+        reply = self.ann.say("whisper", target_user="bob", msg="psst")
+        self.assertEqual(reply["code"], "blocked")
+        self.assertEqual(self.ann.say("get_address", user="bob")["code"], "blocked")
+        self.assertEqual(self.bob.say("unblock", user="ann")["blocked"], [])
+        self.ann.say("speak", room_name="r", msg="three")
+        self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["three"])
+
+    def test_a_block_outlives_a_session(self) -> None:
+        self.bob.say("block", user="ann")
+        self.bob.drop()
+        reply = self.ann.say("whisper", target_user="bob", msg="psst")
+        self.assertEqual(reply["code"], "blocked")
+        self.ann.drop()
+        bob, _ = self.resume("bob")
+        ann, _ = self.resume("ann")
+        ann.say("speak", room_name="r", msg="x")
+        self.assertEqual(bob.pushes("c_speak"), [])
+
+    def test_what_is_refused(self) -> None:
+        self.assertEqual(self.ann.say("block", user="ann")["code"], "self_target")
+        self.assertEqual(self.ann.say("block", user="nobody")["code"], "no_such_user")
+        self.assertEqual(self.ann.say("block", user="no name")["code"], "no_such_user")
+
+
+class Whispering(Talk):
+    def test_now_or_later(self) -> None:
+        reply = self.ann.say("whisper", target_user="bob", msg="psst")
+        self.assertEqual(reply["delivered"], "now")
+        self.assertEqual(self.bob.pushes()[0]["id"], reply["id"])
+        self.bob.say("logout")
+        stored = [self.ann.say("whisper", target_user="bob", msg=f"{n}") for n in range(3)]
+        self.assertEqual({r["delivered"] for r in stored}, {"stored"})
+        self.bob.take()
+        self.bob.login("bob", pwd="password")
+        self.assertEqual([p["msg"] for p in self.bob.pushes("c_whisper")], ["0", "1", "2"])
+        self.bob.say("logout")
+        self.bob.take()
+        self.bob.login("bob", pwd="password")
+        self.assertEqual(self.bob.pushes("c_whisper"), [])
+
+    def test_what_may_not_have_arrived_comes_again_with_its_id(self) -> None:
+        reply = self.ann.say("whisper", target_user="bob", msg="psst")
+        self.bob.drop()
+        bob, _ = self.resume("bob")
+        self.assertEqual([p["id"] for p in bob.pushes("c_whisper")], [reply["id"]])
+
+    def test_what_has_arrived_does_not_come_again(self) -> None:
+        self.ann.say("whisper", target_user="bob", msg="psst")
+        for _ in range(6):
+            self.world.clock.advance(10)
+            self.world.settle()
+        self.bob.drop()
+        bob, _ = self.resume("bob")
+        self.assertEqual(bob.pushes("c_whisper"), [])
+
+    def test_txn(self) -> None:
+        first = self.ann.say("whisper", target_user="bob", msg="psst", txn="t")
+        again = self.ann.say("whisper", target_user="bob", msg="psst", txn="t")
+        self.assertEqual((again["id"], again["dup"]), (first["id"], True))
+        self.assertEqual(len(self.bob.pushes()), 1)
+        other = self.ann.say("whisper", target_user="eve", msg="psst", txn="t")
+        self.assertEqual(other["code"], "txn_conflict")
+        long = self.ann.say("whisper", target_user="eve", msg="psst", txn="x" * 65)
+        self.assertEqual(long["code"], "bad_request")
+
+    def test_what_is_refused(self) -> None:
+        for target, code in (("ann", "self_target"), ("nobody", "no_such_user")):
+            reply = self.ann.say("whisper", target_user=target, msg="x")
+            self.assertEqual(reply["code"], code)
+
+    def test_many_are_given_as_fast_as_they_are_read(self) -> None:
+        self.bob.say("logout")
+        for n in range(250):
+            self.ann.say("whisper", target_user="bob", msg=f"{n}")
+        self.bob.take()
+        self.bob.outbox.unsent = 1
+        self.bob.login("bob", pwd="password")
+        heard = [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(len(heard), 100)
+        self.ann.say("whisper", target_user="bob", msg="live")
+        self.bob.outbox.unsent = 0
+        for _ in range(5):
+            self.world.clock.advance(0.1)
+            self.world.settle()
+        heard += [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(heard, [*map(str, range(250)), "live"])
+
+    def test_so_many_are_kept(self) -> None:
+        world = World(Limits(commands_per_second=0, stored_whispers_per_user=2))
+        ann = world.member("ann")
+        world.member("bob").say("logout")
+        codes = [ann.say("whisper", target_user="bob", msg="x").get("code") for _ in range(3)]
+        self.assertEqual(codes, [None, None, "not_allowed"])
+
+    def test_who_goes_while_they_are_given_gets_the_rest_later(self) -> None:
+        self.bob.say("logout")
+        for n in range(150):
+            self.ann.say("whisper", target_user="bob", msg=f"{n}")
+        self.bob.outbox.unsent = 1
+        self.bob.login("bob", pwd="password")
+        self.bob.drop()
+        self.world.clock.advance(1)
+        self.world.settle()
+        bob, _ = (self.world.line(), None)
+        bob.login("bob", pwd="password")
+        self.world.clock.advance(1)
+        self.world.settle()
+        self.assertEqual(len(bob.pushes("c_whisper")), 150)
+
+
+class Broadcasting(Talk):
+    options = {"broadcast_key": "open sesame"}
+
+    def test_whoever_has_the_key_is_heard_by_all(self) -> None:
+        reply = self.ann.say("broadcast", msg="all", broadcast_key="open sesame")
+        self.assertEqual(reply["recipients"], 2)
+        reply = self.ann.say("speak", msg="all", broadcast_key="open sesame")
+        self.assertEqual(reply["recipients"], 2)
+        self.assertEqual(len(self.bob.pushes("c_broadcast")), 2)
+        self.assertEqual(self.ann.pushes("c_broadcast"), [])
+
+    def test_nobody_else(self) -> None:
+        for key in ("", "open", "open sesame!", "é"):
+            reply = self.ann.say("broadcast", msg="all", broadcast_key=key)
+            self.assertEqual(reply["code"], "bad_key")
+        world = World()
+        reply = world.guest("x").say("broadcast", msg="all", broadcast_key="")
+        self.assertEqual(reply["code"], "bad_key")
+
+
+class Addresses(Talk):
+    def test_asked_and_allowed(self) -> None:
+        self.assertEqual(self.bob.say("set_address", port=5000)["status"], "ok")
+        self.ann.say("get_address", user="bob")
+        self.assertEqual(self.bob.pushes("address_request")[0]["usr"], "ann")
+        self.assertEqual(self.bob.say("allow", user="ann")["status"], "ok")
+        [granted] = self.ann.pushes("address_granted")
+        self.assertEqual((granted["host"], granted["port"]), ("192.0.2.1", 5000))
+        self.assertEqual(self.bob.say("allow", user="ann")["code"], "not_allowed")
+
+    def test_asked_and_denied(self) -> None:
+        self.ann.say("get_address", user="bob")
+        self.assertEqual(self.eve.say("deny", user="ann")["code"], "not_allowed")
+        self.assertEqual(self.bob.say("deny", user="ann")["status"], "ok")
+        self.assertEqual(len(self.ann.pushes("address_denied")), 1)
+
+    def test_a_request_dies_after_ten_minutes(self) -> None:
+        self.bob.say("set_address", port=5000)
+        self.ann.say("get_address", user="bob")
+        self.world.clock.advance(601)
+        self.assertEqual(self.bob.say("allow", user="ann")["code"], "not_allowed")
+        self.eve.say("get_address", user="bob")
+        self.eve.say("logout")
+        self.assertEqual(self.bob.say("allow", user="eve")["code"], "not_allowed")
+
+    def test_what_is_refused(self) -> None:
+        self.eve.say("logout")
+        for cmd, fields, code in (
+            ("set_address", {"port": 22}, "bad_request"),
+            ("set_address", {"port": 70000}, "bad_request"),
+            ("get_address", {"user": "ann"}, "self_target"),
+            ("get_address", {"user": "eve"}, "no_such_user"),
+            ("get_address", {"user": "nobody"}, "no_such_user"),
+            ("allow", {"user": "bob"}, "not_allowed"),
+        ):
+            self.assertEqual(self.ann.say(cmd, **fields)["code"], code, (cmd, fields))
+
+
+class History(Talk):
+    def setUp(self) -> None:
+        super().setUp()
+        for n in range(20):
+            self.ann.say("speak", room_name="r", msg=f"{n}")
+
+    def seqs(self, **fields: object) -> list[int]:
+        reply = self.bob.say("history", room_name="r", **fields)
+        return [entry["seq"] for entry in reply["entries"]]
+
+    def test_pages(self) -> None:
+        self.assertEqual(self.seqs(limit=3), [21, 22, 23])
+        self.assertEqual(self.seqs(limit=3, before=10), [7, 8, 9])
+        self.assertEqual(self.seqs(limit=3, after=10), [11, 12, 13])
+        self.assertIn(10, self.seqs(limit=3, around=10))
+        self.assertEqual(self.seqs(limit=1000, after=0), list(range(1, 24)))
+        self.assertEqual(self.seqs(kinds=["join_room"]), [2, 3])
+        self.assertEqual(self.seqs(kinds=["c_speak"], limit=2), [22, 23])
+
+    def test_an_entry_is_the_same_as_its_push(self) -> None:
+        self.bob.take()
+        self.ann.say("speak", room_name="r", msg="x")
+        [push] = self.bob.pushes()
+        page = self.bob.say("history", room_name="r", limit=1)
+        self.assertEqual(page["entries"], [push])
+        self.assertEqual((page["first"], page["last"], page["more"]), (1, 24, True))
+
+    def test_what_is_refused(self) -> None:
+        for fields, code in (
+            ({"limit": 0}, "bad_request"),
+            ({"before": -1}, "bad_request"),
+            ({"before": 10**18}, "bad_request"),
+            ({"before": 1, "after": 1}, "bad_request"),
+            ({"kinds": ["x"]}, "bad_request"),
+            ({"room_name": "nowhere"}, "no_such_room"),
+        ):
+            reply = self.bob.say("history", **{"room_name": "r", **fields})
+            self.assertEqual(reply["code"], code, fields)
+        self.bob.say("leave_room", room_name="r")
+        self.assertEqual(self.bob.say("history", room_name="r")["code"], "not_in_room")
+
+
+class Resuming(Talk):
+    def test_what_was_missed_comes_and_pushes_go_on(self) -> None:
+        self.bob.drop()
+        for n in range(3):
+            self.ann.say("speak", room_name="r", msg=f"{n}")
+        bob, reply = self.resume("bob", r=3, lobby=0)
+        rooms = {r["room_name"]: r for r in reply["resumed"]}
+        self.assertEqual([e["seq"] for e in rooms["r"]["entries"]], [4, 5, 6])
+        self.assertEqual([r["state"] for r in rooms.values()], ["resumed", "resumed"])
+        self.ann.say("speak", room_name="r", msg="x")
+        self.assertEqual([p["seq"] for p in bob.pushes()], [7])
+
+    def test_after_a_restart_of_the_server(self) -> None:
+        self.ann.say("speak", room_name="r", msg="x")
+        self.world.start()
+        bob, reply = self.resume("bob", r=3)
+        rooms = {r["room_name"]: r for r in reply["resumed"]}
+        self.assertEqual([e["msg"] for e in rooms["r"]["entries"]], ["x"])
+        self.assertEqual(rooms["lobby"]["state"], "reset")
+        self.assertEqual(bob.say("speak", room_name="r", msg="y")["seq"], 5)
+
+    def test_too_much_is_behind(self) -> None:
+        self.bob.drop()
+        for n in range(501):
+            self.ann.say("speak", room_name="r", msg=f"{n}")
+        _, reply = self.resume("bob", r=3)
+        room = next(r for r in reply["resumed"] if r["room_name"] == "r")
+        self.assertEqual((room["state"], room["last_seq"], room["entries"]), ("behind", 504, []))
+
+    def test_what_is_not_of_this_log_is_reset(self) -> None:
+        self.bob.drop()
+        _, reply = self.resume("bob", r=99, nowhere=3)
+        states = {r["room_name"]: r["state"] for r in reply["resumed"]}
+        self.assertEqual(states, {"r": "reset", "nowhere": "reset", "lobby": "reset"})
+
+    def test_another_epoch_resets_all(self) -> None:
+        login = self.logins["bob"]
+        self.bob.drop()
+        line = self.world.line()
+        reply = line.say("resume", session_id=login["session_id"], epoch="old", seen={"r": 3})
+        self.assertEqual({r["state"] for r in reply["resumed"]}, {"reset"})
+
+    def test_a_room_that_was_made_again_is_reset(self) -> None:
+        self.bob.drop()
+        self.ann.say("delete_room", room_name="r")
+        self.ann.say("create_room", room_name="r")
+        self.ann.say("add_member", room_name="r", user="bob")
+        _, reply = self.resume("bob", r=1)
+        room = next(r for r in reply["resumed"] if r["room_name"] == "r")
+        self.assertEqual(room["state"], "reset")
+
+    def test_what_has_ended_is_a_bad_session(self) -> None:
+        line = self.world.line()
+        self.assertEqual(line.say("resume", session_id="x", epoch="y")["code"], "bad_session")
+        self.bob.say("logout")
+        self.assertEqual(self.resume("bob")[1]["code"], "bad_session")
+        self.eve.drop()
+        self.world.clock.advance(24 * 3600 + 1)
+        self.world.settle()
+        self.assertEqual(self.resume("eve")[1]["code"], "bad_session")
+
+    def test_the_old_connection_ends(self) -> None:
+        bob, reply = self.resume("bob", r=3)
+        self.assertEqual(reply["status"], "ok")
+        self.assertEqual(self.bob.closed, (4001, "logged in elsewhere"))
+        self.ann.say("speak", room_name="r", msg="x")
+        self.assertEqual(len(bob.pushes()), 1)
+
+    def test_resuming_on_a_connection_that_has_a_user_logs_him_out(self) -> None:
+        self.bob.drop()
+        login = self.logins["bob"]
+        reply = self.eve.say("resume", session_id=login["session_id"], epoch=login["epoch"])
+        self.assertEqual(reply["usr"], "bob")
+        self.assertEqual(self.ann.say("get_user_list")["users"], ["ann", "bob"])
+
+    def test_a_guest_who_comes_back_in_time_is_still_a_member(self) -> None:
+        guest = self.world.line()
+        self.logins["guest"] = guest.login("guest")
+        guest.say("join_room", room_name="r")
+        guest.drop()
+        self.world.clock.advance(100)
+        guest, reply = self.resume("guest", r=4)
+        self.assertEqual(reply["status"], "ok")
+        self.world.clock.advance(100)
+        self.world.settle()
+        self.assertEqual(guest.say("speak", room_name="r", msg="x")["seq"], 5)
+
+    def test_unread_messages_are_counted(self) -> None:
+        self.bob.drop()
+        for _ in range(3):
+            self.ann.say("speak", room_name="r", msg="x")
+        self.eve.say("leave_room", room_name="r")
+        reply = self.world.line().login("bob", pwd="password")
+        unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
+        self.assertEqual(unread["r"], 3)
+
+
+class Faults(Talk):
+    def test_going_that_cant_be_stored_is_logged_and_mended(self) -> None:
+        guest = self.world.line()
+        guest.login("guest")
+        guest.say("join_room", room_name="r")
+        end_guest = self.world.store.end_guest
+
+        def refuse(account_id: int) -> Deferred[None]:
+            return fail(NotStored())
+
+        self.world.store.end_guest = refuse  # type: ignore[method-assign]
+        guest.say("logout")
+        self.assertEqual(self.world.line("192.0.2.7").login("guest")["code"], "name_taken")
+        self.world.store.end_guest = end_guest  # type: ignore[method-assign]
+        self.world.clock.advance(120)
+        self.world.settle()
+        self.assertEqual(self.world.line("192.0.2.7").login("guest")["status"], "ok")
+
+    def test_a_deletion_that_cant_be_stored_did_not_happen(self) -> None:
+        delete_room = self.world.store.delete_room
+
+        def refuse(room_id: int, at: int) -> Deferred[None]:
+            return fail(NotStored())
+
+        self.world.store.delete_room = refuse  # type: ignore[method-assign]
+        self.assertEqual(self.ann.say("delete_room", room_name="r")["code"], "not_stored")
+        self.world.store.delete_room = delete_room  # type: ignore[method-assign]
+        self.assertEqual(self.bob.say("speak", room_name="r", msg="x")["status"], "ok")
