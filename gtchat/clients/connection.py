@@ -52,7 +52,7 @@ STAY_AWAY: dict[int, str] = {
 NO_LOGIN = 4003
 #: Pushes that wait for the user, beyond which no more are read from the server.
 PUSHES_MOST = 5_000
-MESSAGE_BYTES = 65_536
+MESSAGE_BYTES = 65_536  # what a server takes that does not say
 
 _log = Logger()
 
@@ -68,7 +68,6 @@ class Connection:
 
     Attributes:
         server: what the server said of itself (`hello`).
-        user: who is logged in; "" for nobody.
     """
 
     def __init__(
@@ -148,7 +147,7 @@ class Connection:
             The reply as the server wrote it, be it `ok` or an error.
 
         Raises:
-            CommandFailed (too long), Unanswered, Ended.
+            CommandFailed (it is too long), Unanswered, Ended.
         """
         return (await self._submit(self._calls.line(line))).payload.decode()
 

@@ -169,7 +169,7 @@ class Feed:
             self.seen[room] = seq
         if about_me and entry.type in ("leave_room", "kicked", "removed"):
             del self.seen[room]
-        return entry.id not in self._given
+        return not entry.id or entry.id not in self._given
 
     def _is_first(self, key: object) -> bool:
         """Whether something was not given before; from now on it was."""

@@ -234,10 +234,9 @@ class Renderer:
 
     def whispered(self, request: Request, reply: Reply) -> list[str]:
         """Whether it was heard."""
-        heard = "" if reply.delivered == "now" else ", and is kept until then"
         target = name(str(request.fields["target_user"]))
-        state = f"{target} is here" if not heard else f"{target} is told when he comes"
-        return [self._note(f"whispered: {state}{heard}")]
+        state = "has it" if reply.delivered == "now" else "is away, and gets it at the next login"
+        return [self._note(f"whispered: {target} {state}")]
 
     def blocked(self, request: Request, reply: Reply) -> list[str]:
         """Whom one does not hear."""
