@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,8 +20,9 @@ class CommandError(Exception):
 
 
 def _client(words: Sequence[str]) -> int:
-    console = importlib.import_module("gtchat.clients.console")
-    return int(console.main(list(words)))
+    from gtchat.clients.console import main as console
+
+    return console(list(words))
 
 
 def _config(words: Sequence[str]) -> int:
