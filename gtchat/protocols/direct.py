@@ -24,15 +24,19 @@ class DirectServer(tcp.Server):
 
     def write_direct(self, data: bytes) -> None:
         """Send as much as the kernel takes now; the rest goes the ordinary way."""
-        if self._tempDataBuffer or self.dataBuffer or not self.connected or self.disconnecting:
+        if (
+            self._tempDataBuffer
+            or self.dataBuffer
+            or self.disconnecting
+            or not self.connected
+            or self._writeDisconnected
+        ):
             self.write(data)
             return
         try:
             sent = self.socket.send(data)
-        except (BlockingIOError, InterruptedError):
+        except OSError:  # full for now, or broken: the ordinary way knows what to do
             sent = 0
-        except OSError:
-            return  # the reactor learns of it by itself, and says so
         if sent != len(data):
             self.write(data[sent:])
 
@@ -61,6 +65,8 @@ class DirectReactor:
     ) -> DirectPort:
         """Listen (IReactorTCP.listenTCP)."""
         # An endpoint asks for 50 waiting connections, too few when everybody comes back at once.
-        listening = DirectPort(port, factory, max(backlog, socket.SOMAXCONN), interface, self)
+        listening = DirectPort(
+            port, factory, max(backlog, socket.SOMAXCONN), interface, self._reactor
+        )
         listening.startListening()
         return listening

@@ -1,12 +1,41 @@
-"""Who may connect, and where from: origins of web pages, addresses behind reverse proxies."""
+"""The opening handshake: who may connect, where from, and what the others are answered.
+
+Origins of web pages, addresses behind reverse proxies, HTTP answers. No socket here.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import attrs
+
+HEADER_END = b"\r\n\r\n"
+
+#: Control characters, of which a line's end is none (RFC 9112 section 2.2, RFC 9110 section 5.5).
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
+#: What has to come with an answer.
+_HEADERS = {
+    405: "Allow: GET\r\n",
+    426: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+    503: "Retry-After: 5\r\n",
+}
+
+
+def bad_header(header: bytes) -> bool:
+    """Whether two readers could understand an HTTP header differently."""
+    return _CONTROL.search(header) is not None
+
+
+def http_answer(code: int) -> bytes:
+    """A whole HTTP answer, after which the connection is closed."""
+    return (
+        f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\n{_HEADERS.get(code, '')}"
+        "Content-Length: 0\r\nConnection: close\r\n\r\n"
+    ).encode()
 
 
 @attrs.frozen
@@ -27,7 +56,7 @@ class Origins:
         """Whether a page of this origin may connect to us as `host` (RFC 6454 section 4)."""
         if origin is None or origin in self.allowed or "*" in self.allowed:
             return True
-        if origin == "null":
+        if origin in ("null", "file://"):
             return self.file_page
         try:
             page, us = urlsplit(origin), urlsplit(f"{urlsplit(origin).scheme}://{host}")
@@ -37,8 +66,10 @@ class Origins:
             our_port = us.port or (443 if page.scheme == "https" else 80)
         except ValueError:
             return False
-        return page.hostname == us.hostname and (
-            page_port == our_port or page_port in self.web_ports
+        return (
+            bool(page.hostname)
+            and page.hostname == us.hostname
+            and (page_port == our_port or page_port in self.web_ports)
         )
 
 

@@ -8,10 +8,27 @@ Sharing one bytes object among many outboxes costs an append each; see `Turn.wri
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from twisted.internet.interfaces import IPushProducer, IReactorTime, ITransport
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
+
+_log = Logger()
+
+
+class Transport(Protocol):
+    """What an outbox asks of a connection: Twisted's ITransport and IConsumer."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+    def registerProducer(self, producer: Outbox, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
 
 
 class Turn:
@@ -26,22 +43,23 @@ class Turn:
 
     def __init__(self, clock: IReactorTime, outbox_bytes: int, unsent_bytes_total: int) -> None:
         self._clock = clock
+        self._outbox_bytes = outbox_bytes
+        self._total_bytes = unsent_bytes_total
         self._dirty: list[Outbox] = []
-        self._total = unsent_bytes_total
-        self._held_total = 0
         self._holding: set[Outbox] = set()
-        self.outbox_bytes = outbox_bytes
+        self._held_total = 0
 
     def write_all(self, outboxes: Iterable[Outbox], data: bytes) -> None:
         """Append the same frames to many outboxes. Nothing else is done for each."""
         dirty = self._dirty
-        if not dirty:
-            self._clock.callLater(0, self.flush)
+        idle = not dirty
         for outbox in outboxes:
             pending = outbox.pending
             if not pending:
                 dirty.append(outbox)
             pending.append(data)
+        if idle and dirty:
+            self._clock.callLater(0, self.flush)
 
     def touch(self, outbox: Outbox) -> None:
         """An outbox has something to write from now on."""
@@ -52,18 +70,41 @@ class Turn:
     def flush(self) -> None:
         """Give each connection what is for it in one write."""
         dirty, self._dirty = self._dirty, []
+        # Members of a room mostly get the same: what was joined for one is there for the next.
+        before: list[bytes] = []
+        joined = b""
         for outbox in dirty:
-            outbox.flush()
+            pending = outbox.pending
+            if not pending:
+                continue
+            outbox.pending = []
+            try:
+                if len(pending) == 1:
+                    outbox.send(pending[0])
+                else:
+                    if pending != before:
+                        before, joined = pending, b"".join(pending)
+                    outbox.send(joined)
+            except Exception:
+                # The others wait behind it: they are to get theirs.
+                _log.failure("writing to a connection failed")
+                outbox.abort()
 
     def hold(self, outbox: Outbox, more: int) -> None:
-        """An outbox holds `more` bytes (or fewer, if negative) than before."""
+        """An outbox holds `more` bytes than before (or fewer, if negative)."""
         self._held_total += more
-        if outbox.held:
-            self._holding.add(outbox)
-        else:
+        if not outbox.held:
             self._holding.discard(outbox)
-        if self._total and self._held_total > self._total:
-            max(self._holding, key=lambda held: held.held).overflow()
+            return
+        self._holding.add(outbox)
+        if self._outbox_bytes and outbox.held > self._outbox_bytes:
+            outbox.overflow()
+        elif self._total_bytes and self._held_total > self._total_bytes:
+            max(self._holding, key=lambda holding: holding.held).overflow()
+
+
+def _drop(data: bytes) -> None:
+    """Write to a connection that takes nothing any more."""
 
 
 @implementer(IPushProducer)
@@ -72,38 +113,45 @@ class Outbox:
 
     Args:
         turn: gathers outboxes.
-        transport: the connection; a `DirectServer` is written to directly.
-        on_overflow: called once when the peer reads too slowly; what is held is dropped then.
+        transport: the connection; one that has `write_direct` is written to directly.
+        on_overflow: called once when the peer reads too slowly; what was held is dropped then.
+            It has to close the outbox.
 
     Attributes:
-        pending: frames of this turn. held: bytes that wait since the transport is full.
+        pending: frames of this turn.
+        held: bytes that wait since the transport is full.
+        send: takes data to where it belongs now: the transport, what is held, or nowhere.
+        closed: whether nothing is taken any more.
     """
 
     __slots__ = (
-        "_closed",
-        "_direct",
         "_held",
         "_on_overflow",
-        "_paused",
         "_transport",
         "_turn",
+        "_write",
+        "closed",
         "held",
         "pending",
+        "send",
     )
 
-    def __init__(self, turn: Turn, transport: ITransport, on_overflow: Callable[[], None]) -> None:
+    def __init__(self, turn: Turn, transport: Transport, on_overflow: Callable[[], None]) -> None:
         self._turn = turn
-        self._transport = transport
-        self._direct = getattr(transport, "write_direct", None)
-        self._on_overflow = on_overflow
-        self._paused = False
-        self._closed = False
-        self._held: list[bytes] | None = None
+        self._transport: Transport | None = transport
+        self._on_overflow: Callable[[], None] | None = on_overflow
+        self._write: Callable[[bytes], None] = getattr(transport, "write_direct", transport.write)
+        self._held: deque[bytes] | None = None
+        self.closed = False
         self.held = 0
         self.pending: list[bytes] = []
-        # Under twisted.web the channel, which has handed its transport over, is registered yet.
-        transport.unregisterProducer()  # type: ignore[attr-defined]
-        transport.registerProducer(self, True)  # type: ignore[attr-defined]
+        self.send = self._write
+        try:
+            transport.registerProducer(self, True)
+        except RuntimeError:
+            # Under twisted.web the channel, which has handed its transport over, is registered.
+            transport.unregisterProducer()
+            transport.registerProducer(self, True)
 
     @property
     def unsent(self) -> int:
@@ -117,69 +165,81 @@ class Outbox:
         self.pending.append(data)
 
     def flush(self) -> None:
-        """Write what is pending now."""
-        pending = self.pending
-        if not pending:
-            return
-        data = pending[0] if len(pending) == 1 else b"".join(pending)
-        self.pending = []
-        if self._closed:
-            return
-        if self._paused:
-            self._hold(data)
-        elif self._direct is not None:
-            self._direct(data)
-        else:
-            self._transport.write(data)
-
-    def _hold(self, data: bytes) -> None:
-        """Keep frames until the transport can take them; too many are dropped."""
-        if self._held is None:
-            self._held = []
-        self._held.append(data)
-        self.held += len(data)
-        self._turn.hold(self, len(data))
-        if self._turn.outbox_bytes and self.held > self._turn.outbox_bytes:
-            self.overflow()
+        """Write what is pending now, without waiting for the end of the turn."""
+        pending, self.pending = self.pending, []
+        if pending:
+            self.send(b"".join(pending))
 
     def overflow(self) -> None:
         """The peer reads too slowly: drop what is held, and say so."""
-        if not self._closed:
-            self._closed = True
+        on_overflow, self._on_overflow = self._on_overflow, None
+        if on_overflow is not None:
+            self._take_no_more()
             self._let_go()
-            self._on_overflow()
+            on_overflow()
 
-    def _let_go(self) -> list[bytes]:
-        held, self._held = self._held or [], None
+    def close(self) -> None:
+        """Hand the transport all there is, and let go of it: it may be closed after that.
+
+        A transport with a paused producer would never finish closing.
+        """
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        transport.unregisterProducer()
+        if not self.closed:
+            rest = b"".join([*self._let_go(), *self.pending])
+            self._take_no_more()
+            if rest:
+                self._write(rest)
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        if self._transport is not None:
+            self._transport.abortConnection()
+
+    def _hold(self, data: bytes) -> None:
+        """Keep frames until the transport can take them."""
+        if self._held is None:
+            self._held = deque()
+        self._held.append(data)
+        self.held += len(data)
+        self._turn.hold(self, len(data))
+
+    def _let_go(self) -> Iterable[bytes]:
+        """What was held, which is not from now on."""
+        held, self._held = self._held or (), None
         less, self.held = self.held, 0
         self._turn.hold(self, -less)
         return held
 
-    def close(self) -> None:
-        """Write what there is, then nothing more; the transport may be closed after it."""
-        self.flush()
-        if not self._closed and self._held:
-            self._transport.write(b"".join(self._let_go()))
-        elif self._held:
-            self._let_go()
-        self._closed = True
-        self._transport.unregisterProducer()  # type: ignore[attr-defined]
+    def _take_no_more(self) -> None:
+        self.closed = True
+        self.pending = []
+        self.send = _drop
 
     # IPushProducer: the transport says when it is full and when it is empty again.
 
     def pauseProducing(self) -> None:
         """The transport is full."""
-        self._paused = True
+        if not self.closed:
+            self.send = self._hold
 
     def resumeProducing(self) -> None:
-        """The transport is empty."""
-        self._paused = False
-        if self._held:
-            self._transport.write(b"".join(self._let_go()))
+        """The transport is empty: fill it up, piece by piece, until it is full again."""
+        if self.closed:
+            return
+        self.send = self._write
+        while self._held and self.send == self._write:
+            data = self._held.popleft()
+            self.held -= len(data)
+            self._turn.hold(self, -len(data))
+            self._write(data)
+        if not self._held:
+            self._held = None
 
     def stopProducing(self) -> None:
         """The connection is gone."""
-        self._closed = True
-        self.pending = []
-        if self._held:
-            self._let_go()
+        self._transport = self._on_overflow = None
+        self._take_no_more()
+        self._let_go()
