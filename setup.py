@@ -34,7 +34,7 @@ setup(
     ],
     package_dir={"gtchat.static": "static"},
     package_data={
-        "gtchat.static": ["*.html", "*.js", "*.css", "*.svg", "vendor/*"],
+        "gtchat.static": ["*.html", "*.svg", "css/*.css", "js/*.js", "js/views/*.js", "vendor/*"],
         "gtchat.store": ["migrations/*.py", "migrations/versions/*.py"],
         "gtchat": ["py.typed"],
     },

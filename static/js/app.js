@@ -1,0 +1,31 @@
+// Draws the page, again whenever something changed.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html, render, useEffect } = globalThis.htmPreact;
+
+  const App = ({ shell }) => {
+    const inside = shell.inside;
+    const waiting = inside ? shell.chat.waitingCount : 0;
+    const place = inside ? shell.chat.place?.name : null;
+    useEffect(() => {
+      document.title = `${waiting ? `(${waiting}) ` : ""}${place ? `${place} · ` : ""}GTChat`;
+    }, [waiting, place]);
+    if (!inside) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
+    return html`
+      <a class="skip" href="#say">${GTChat.text("skip")}</a>
+      <div class="house" data-pane=${shell.pane}>
+        <${GTChat.Sidebar} shell=${shell} />
+        <${GTChat.Conversation} shell=${shell} />
+        <${GTChat.Members} shell=${shell} />
+      </div>
+      <${GTChat.Dialogs} shell=${shell} />
+      <${GTChat.Notices} shell=${shell} />`;
+  };
+
+  const shell = new GTChat.Shell();
+  const draw = () => render(html`<${App} shell=${shell} />`, document.getElementById("app"));
+  shell.on("change", draw);
+  shell.start();
+  draw();
+})();

@@ -1,0 +1,106 @@
+// What a person does: every click and every line that is written ends here.
+//
+// What is asked of the server is a promise that fails with a Refusal or Unanswered.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const randomText = () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(12));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  };
+
+  GTChat.Chat = class extends GTChat.World {
+    async login(fields) {
+      const reply = await this.connection.request("login", fields);
+      this.registered = fields.type === "reg";
+      return reply;
+    }
+
+    register(fields) { return this.connection.request("register", fields); }
+
+    async logout() {
+      await this.connection.request("logout").catch(() => {});
+      this.emit("over", { code: "logout" });
+    }
+
+    async create(fields) {
+      const { room } = await this.connection.request("create_room", fields);
+      return this.entered(room);
+    }
+
+    async join(name) {
+      const { room } = await this.connection.request("join_room", { room_name: name });
+      return this.entered(room);
+    }
+
+    async leave(name) {
+      await this.connection.request("leave_room", { room_name: name });
+      this.left(name);
+      this.emit("change");
+    }
+
+    async answer(invitation, reply) {
+      const { usr, room_name } = invitation;
+      const answered = await this.connection.request("invite_reply", { inviter: usr, room_name, reply });
+      this.invitations = this.invitations.filter((other) => other !== invitation);
+      const room = answered.room && this.entered(answered.room);
+      this.emit("change");
+      return room;
+    }
+
+    // Any other command that concerns a room's settings or members.
+    async order(cmd, fields) {
+      const reply = await this.connection.request(cmd, fields);
+      if (reply.room) this.describe(reply.room);
+      if (reply.blocked) this.blocked = new Set(reply.blocked.map((name) => name.toLowerCase()));
+      if (cmd === "delete_room") this.gone(fields.room_name);
+      this.emit("change");
+      return reply;
+    }
+
+    // Says something in a place. It shows at once; `again` sends what failed.
+    say(place, text) {
+      const item = {
+        txn: randomText(), msg: text.normalize("NFC"), after: place.lastSeq ?? 0,
+        at: new Date().toISOString(), state: "sending", again: false,
+      };
+      place.outgoing.push(item);
+      this.emit("change");
+      return this.#send(place, item);
+    }
+
+    again(place, item) {
+      Object.assign(item, { state: "sending", again: true, error: undefined });
+      this.emit("change");
+      return this.#send(place, item);
+    }
+
+    discard(place, item) {
+      place.outgoing = place.outgoing.filter((other) => other !== item);
+      this.emit("change");
+    }
+
+    async #send(place, item) {
+      const { msg, txn } = item;
+      const whisper = place instanceof GTChat.Talk;
+      try {
+        const reply = whisper
+          ? await this.connection.request("whisper", { target_user: place.name, msg, txn })
+          : await this.connection.request("speak", { room_name: place.name, msg, txn });
+        place.outgoing = place.outgoing.filter((other) => other !== item);
+        const entry = { usr: this.me, msg, id: reply.id, at: reply.at };
+        if (whisper) {
+          this.keep(place, { ...entry, stored: reply.delivered === "stored" });
+        } else {
+          place.take({ ...entry, cmd: "c_speak", room_name: place.name, seq: reply.seq });
+          this.read(place);
+        }
+      } catch (error) {
+        Object.assign(item, { state: "failed", error });
+      }
+      this.emit("change");
+    }
+
+  };
+
+})();

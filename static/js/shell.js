@@ -1,0 +1,216 @@
+// What holds the page together: settings, the connection's life, notices. It draws nothing.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+
+  const DISK = "ws://127.0.0.1:9000/";
+  const NOTICES = 5;
+
+  // Storage that may be refused (private windows, settings): then nothing is remembered.
+  const kept = (storage, key, fallback) => {
+    try {
+      return JSON.parse(storage().getItem(key)) ?? fallback;
+    } catch {
+      return fallback;
+    }
+  };
+  const keep = (storage, key, value) => {
+    try {
+      if (value === null) storage().removeItem(key);
+      else storage().setItem(key, JSON.stringify(value));
+    } catch { /* full or refused */ }
+  };
+  const local = () => globalThis.localStorage;
+  const tab = () => globalThis.sessionStorage;
+
+  GTChat.Shell = class extends GTChat.Emitter {
+    #drawing = false;
+    #notices = 0;
+
+    constructor() {
+      super();
+      this.fromDisk = location.protocol === "file:";
+      this.settings = { url: DISK, name: "", theme: "system", language: navigator.language,
+        ...kept(local, "gtchat", {}) };
+      this.notices = []; // {id, text, kind}
+      this.chat = null;
+      this.dialog = null; // {name, ...}
+      this.pane = "conversation"; // what a phone shows: rooms, conversation, people
+      this.ended = null; // why the last session ended
+      this.#dress();
+    }
+
+    get url() {
+      if (this.fromDisk) return this.settings.url;
+      const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+      return `${scheme}//${location.host}/ws`;
+    }
+
+    get inside() { return Boolean(this.chat?.me); }
+
+    // Takes up the session that this tab had, or waits for somebody to come in.
+    start() {
+      const state = kept(tab, "gtchat", null);
+      if (state?.session) this.#connect(state.url, state);
+      document.addEventListener("visibilitychange", () => this.#attend());
+      addEventListener("focus", () => this.#attend());
+      addEventListener("blur", () => this.#attend());
+      addEventListener("online", () => this.chat?.connection.start());
+      addEventListener("pagehide", () => this.save());
+    }
+
+    set(settings) {
+      Object.assign(this.settings, settings);
+      keep(local, "gtchat", this.settings);
+      this.#dress();
+      this.change();
+    }
+
+    #dress() {
+      GTChat.speakLanguage(this.settings.language);
+      document.documentElement.dataset.theme = this.settings.theme;
+    }
+
+    // Comes in. how: "guest", "member" or "register". It fails as Chat.login does.
+    async enter(how, name, password) {
+      this.set({ name });
+      this.ended = null;
+      if (!this.chat || this.chat.connection.end || this.chat.connection.url !== this.url) {
+        this.#connect(this.url, null);
+      }
+      const chat = this.chat;
+      if (how === "register") {
+        await chat.register({ usr: name, pwd: password });
+        this.notify(GTChat.text("registered", { usr: name }));
+      }
+      await chat.login(how === "guest" ? { type: "tmp", usr: name }
+        : { type: "reg", usr: name, pwd: password });
+    }
+
+    #connect(url, state) {
+      this.chat?.connection.close();
+      const connection = new GTChat.Connection(url, { session: state?.session ?? null });
+      const chat = this.chat = new GTChat.Chat(connection);
+      if (state) this.#restore(state);
+      chat.on("change", () => this.change());
+      chat.on("notice", ({ text, values }) => this.notify(GTChat.text(text, values), text));
+      chat.on("heard", (message) => this.emit("heard", message));
+      chat.on("over", (end) => this.#over(chat, end));
+      connection.on("login", () => this.save());
+      connection.on("resumed", () => this.save());
+      try {
+        this.#attend();
+        connection.start();
+      } catch (error) {
+        this.#over(chat, error);
+      }
+    }
+
+    #restore(state) {
+      const chat = this.chat;
+      chat.me = state.session.usr;
+      chat.registered = state.registered;
+      for (const { name, entries } of state.talks) {
+        const talk = chat.talk(name);
+        talk.entries = entries;
+        for (const entry of entries) chat.given.add(entry.id);
+      }
+      const talk = state.place?.talk;
+      const name = state.place?.room;
+      if (talk) chat.look(chat.talk(talk));
+      else if (name) {
+        // Its log is asked for when the session is taken up.
+        const off = chat.connection.on("resumed", () => {
+          off();
+          const room = chat.rooms.get(name);
+          if (room?.joined) chat.look(room);
+        });
+      }
+    }
+
+    // Remembers for this tab, so that loading the page again keeps the place.
+    save() {
+      const chat = this.chat;
+      if (!chat?.me || !chat.connection.session) return;
+      const place = chat.place;
+      keep(tab, "gtchat", {
+        url: chat.connection.url,
+        session: chat.connection.session,
+        registered: chat.registered,
+        place: place instanceof GTChat.Room ? { room: place.name } : { talk: place?.name },
+        talks: [...chat.talks.values()].map(({ name, entries }) => ({ name, entries })),
+      });
+    }
+
+    #over(chat, { code, reason }) {
+      if (this.chat !== chat) return;
+      this.chat = null;
+      this.dialog = null;
+      this.ended = code === "logout" ? null
+        : GTChat.TEXTS[`over_${code}`] ? GTChat.text(`over_${code}`)
+          : GTChat.text("over_other", { reason: reason || code });
+      keep(tab, "gtchat", null);
+      chat.connection.close();
+      this.change();
+    }
+
+    #attend() {
+      this.chat?.attend(document.visibilityState === "visible" && document.hasFocus());
+    }
+
+    // Tells something in passing.
+    notify(text, kind = "") {
+      this.notices = [...this.notices, { id: ++this.#notices, text, kind }].slice(-NOTICES);
+      this.change();
+    }
+
+    // Does something that a click asked for; what goes wrong is told in passing.
+    async attempt(work) {
+      try {
+        return await work();
+      } catch (error) {
+        this.notify(GTChat.reason(error));
+        return undefined;
+      }
+    }
+
+    dismiss(notice) {
+      this.notices = this.notices.filter((other) => other !== notice);
+      this.change();
+    }
+
+    show(dialog) {
+      this.dialog = dialog;
+      this.change();
+    }
+
+    turn(pane) {
+      this.pane = pane;
+      this.change();
+    }
+
+    // Looks at a room or a talk, on a phone too.
+    look(place) {
+      this.pane = "conversation";
+      this.chat.look(place);
+    }
+
+    // Asks for one drawing, however many things change before it.
+    change() {
+      if (this.#drawing) return;
+      this.#drawing = true;
+      const draw = () => {
+        this.#drawing = false;
+        this.emit("change");
+      };
+      if (document.visibilityState === "visible") requestAnimationFrame(draw);
+      else setTimeout(draw, 200);
+    }
+  };
+
+  // What somebody writes stays with its place, over a reload too.
+  GTChat.drafts = {
+    get: (place) => kept(tab, `draft:${place}`, ""),
+    set: (place, text) => keep(tab, `draft:${place}`, text || null),
+  };
+})();

@@ -1,0 +1,193 @@
+// Everything that the page says, in English and in Chinese. {name} is filled in.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+
+  const TEXTS = {
+    // Coming in.
+    tagline: ["Your own place to talk.", "属于你自己的聊天室。"],
+    server: ["Server", "服务器"],
+    server_hint: ["The server's address, for example ws://127.0.0.1:9000/", "服务器地址，例如 ws://127.0.0.1:9000/"],
+    name: ["Name", "用户名"],
+    password: ["Password", "密码"],
+    password_again: ["Password, again", "再次输入密码"],
+    come_in: ["Come in", "进入"],
+    guest: ["Guest", "访客"],
+    member: ["Log in", "登录"],
+    register: ["Register", "注册"],
+    how: ["How do you come in?", "登录方式"],
+    guest_hint: ["No password: the name is yours until you leave.", "无需密码：离开之前该名字归你使用。"],
+    member_hint: ["Your rooms and what you missed wait for you.", "你的房间和错过的消息都在等你。"],
+    register_hint: ["A name of your own, with a password of 8 characters or more.", "注册专属名字，密码至少 8 个字符。"],
+    show_password: ["Show", "显示"],
+    language: ["Language", "语言"],
+    theme: ["Theme", "主题"],
+    theme_system: ["Like the system", "跟随系统"],
+    theme_light: ["Light", "浅色"],
+    theme_dark: ["Dark", "深色"],
+
+    // Connection.
+    connecting: ["Connecting …", "正在连接……"],
+    connected: ["Connected", "已连接"],
+    waiting: ["Connection lost. Trying again in {seconds} s.", "连接已断开，{seconds} 秒后重试。"],
+    unreachable: ["No answer from {url}. Trying again in {seconds} s.", "{url} 没有响应，{seconds} 秒后重试。"],
+    try_now: ["Try now", "立即重试"],
+    bad_url: ["That is no server address: ws:// or wss:// is wanted.", "服务器地址不正确：应以 ws:// 或 wss:// 开头。"],
+    over_4001: ["You have logged in from somewhere else.", "你已在别处登录。"],
+    over_4002: ["The operator has put you out.", "管理员已将你移出。"],
+    over_bad_session: ["Your session has ended. Log in again.", "会话已结束，请重新登录。"],
+    over_other: ["The server has closed the connection: {reason}", "服务器关闭了连接：{reason}"],
+
+    // The house.
+    rooms: ["Rooms", "房间"],
+    other_rooms: ["Other rooms", "其他房间"],
+    whispers: ["Private", "私聊"],
+    people: ["People", "成员"],
+    here: ["Here", "在线"],
+    away: ["Away", "离线"],
+    me: ["you", "你"],
+    owner: ["owner", "房主"],
+    is_private: ["private", "私密"],
+    unread: ["{count} unread", "{count} 条未读"],
+    mentioned: ["you are mentioned", "有人提到你"],
+    members_count: ["{count} members", "{count} 名成员"],
+    one_member: ["1 member", "1 名成员"],
+    nobody: ["Nobody here", "这里没有人"],
+    find_room: ["Find a room", "查找房间"],
+    menu: ["Menu", "菜单"],
+    back: ["Back", "返回"],
+    log_out: ["Log out", "退出登录"],
+    settings: ["Settings", "设置"],
+    close: ["Close", "关闭"],
+    skip: ["Skip to the message box", "跳到输入框"],
+
+    // Rooms.
+    new_room: ["New room", "新建房间"],
+    room_name: ["Name of the room", "房间名称"],
+    topic: ["Topic", "主题"],
+    is_public: ["Everybody can find and join it", "所有人都可以找到并加入"],
+    room_size: ["Most members (0: any number)", "成员上限（0 表示不限）"],
+    create: ["Create", "创建"],
+    save: ["Save", "保存"],
+    cancel: ["Cancel", "取消"],
+    join: ["Join", "加入"],
+    leave: ["Leave the room", "离开房间"],
+    leave_sure: ["Leave {room}?", "离开 {room}？"],
+    delete: ["Delete the room", "删除房间"],
+    delete_sure: ["Delete {room} with all that was said in it? This can't be undone.", "删除 {room} 及其中的全部消息？此操作无法撤销。"],
+    invite: ["Invite somebody", "邀请"],
+    add: ["Add somebody", "添加成员"],
+    whom: ["Name of the person", "对方的名字"],
+    invited: ["{usr} is invited.", "已邀请 {usr}。"],
+    invitation: ["{usr} invites you to {room_name}", "{usr} 邀请你加入 {room_name}"],
+    yes: ["Join", "加入"],
+    no: ["No", "拒绝"],
+    later: ["Later", "以后再说"],
+    room_settings: ["Room settings", "房间设置"],
+    hand_over: ["Hand the room over to", "将房间转交给"],
+    room_empty: ["Nothing has been said here yet. Say hello!", "这里还没有消息，打个招呼吧！"],
+    room_start: ["This is where {room} begins.", "{room} 从这里开始。"],
+    talk_start: ["Only you and {usr} can read this. It stays on this page alone.", "只有你和 {usr} 能看到，并且只保存在此页面。"],
+
+    // People.
+    whisper: ["Write in private", "发私信"],
+    kick: ["Put out of the room", "移出房间"],
+    remove: ["Take off the list of members", "从成员列表移除"],
+    block: ["Block", "屏蔽"],
+    unblock: ["Unblock", "取消屏蔽"],
+    make_owner: ["Make owner", "设为房主"],
+    actions: ["Actions for {usr}", "对 {usr} 的操作"],
+    address_request: ["{usr} wants to reach you directly and asks for your address", "{usr} 想直接连接你，请求获取你的地址"],
+    allow: ["Allow", "允许"],
+    deny: ["Deny", "拒绝"],
+    ask_address: ["Ask for the address", "请求地址"],
+
+    // Talking.
+    say: ["Message to {place}", "发送消息到 {place}"],
+    send: ["Send", "发送"],
+    sending: ["sending …", "发送中……"],
+    failed: ["not sent: {reason}", "未发送：{reason}"],
+    again: ["Send again", "重新发送"],
+    discard: ["Discard", "丢弃"],
+    stored: ["waits until {usr} comes", "等待 {usr} 上线"],
+    not_joined: ["You are not in this room.", "你不在此房间中。"],
+    latest: ["Jump to the latest", "跳到最新消息"],
+    new_below: ["{count} new messages", "{count} 条新消息"],
+    new_line: ["New", "新消息"],
+    loading: ["Loading …", "加载中……"],
+    load_failed: ["That could not be loaded.", "加载失败。"],
+    load_again: ["Try again", "重试"],
+    messages: ["Messages in {place}", "{place} 中的消息"],
+    today: ["Today", "今天"],
+    yesterday: ["Yesterday", "昨天"],
+    broadcast: ["{usr} to everybody: {msg}", "{usr} 对所有人说：{msg}"],
+    broadcast_all: ["Speak to everybody", "广播"],
+    broadcast_key: ["Broadcast key", "广播密钥"],
+    broadcast_done: ["{count} people were told.", "已通知 {count} 人。"],
+    message: ["Message", "消息"],
+
+    // What happens in a room.
+    room_created: ["{usr} made the room", "{usr} 创建了房间"],
+    room_changed: ["{usr} changed the room’s settings", "{usr} 修改了房间设置"],
+    join_room: ["{usr} joined", "{usr} 加入了房间"],
+    leave_room: ["{usr} left", "{usr} 离开了房间"],
+    kicked: ["{by} put {usr} out", "{by} 将 {usr} 移出了房间"],
+    removed: ["{by} removed {usr}", "{by} 移除了 {usr}"],
+    room_gone: ["The room {room_name} was deleted.", "房间 {room_name} 已被删除。"],
+    added: ["You are now in {room_name}.", "你已加入 {room_name}。"],
+    invite_reply_Y: ["{usr} has joined {room_name}.", "{usr} 已加入 {room_name}。"],
+    invite_reply_N: ["{usr} does not want to join {room_name}.", "{usr} 拒绝加入 {room_name}。"],
+    invite_reply_L: ["{usr} will decide about {room_name} later.", "{usr} 以后再决定是否加入 {room_name}。"],
+    address_granted: ["{usr} can be reached at {host}:{port}.", "可以通过 {host}:{port} 连接 {usr}。"],
+    address_denied: ["{usr} does not give the address.", "{usr} 拒绝提供地址。"],
+
+    // Oneself.
+    change_password: ["Change the password", "修改密码"],
+    old_password: ["Password until now", "当前密码"],
+    new_password: ["New password", "新密码"],
+    password_changed: ["The password is changed.", "密码已修改。"],
+
+    // Errors, by the server's code. What is not here is told in the server's own words.
+    bad_credentials: ["The name or the password is wrong.", "用户名或密码错误。"],
+    locked_out: ["Too many wrong passwords. Try again in {retry} s.", "密码错误次数过多，请在 {retry} 秒后重试。"],
+    weak_password: ["A password has 8 to 1,024 characters.", "密码长度应为 8 到 1024 个字符。"],
+    password_mismatch: ["The two passwords differ.", "两次输入的密码不一致。"],
+    name_taken: ["Somebody has this name already. Choose another one.", "该名字已被使用，请换一个。"],
+    bad_name: ["Names have letters, digits, _ - and . (rooms: spaces too), and are not too long.", "名字只能包含字母、数字、_ - 和 .（房间名可含空格），且不能过长。"],
+    no_such_user: ["There is nobody of that name.", "没有这个用户。"],
+    room_exists: ["There is a room of that name already.", "该房间名已存在。"],
+    room_full: ["The room is full.", "房间已满。"],
+    private_room: ["Somebody inside has to invite you.", "需要房间成员邀请你。"],
+    blocked: ["This person does not take messages from you.", "对方不接收你的消息。"],
+    not_owner: ["Only the room’s owner can do that.", "只有房主可以执行此操作。"],
+    bad_key: ["The broadcast key is wrong.", "广播密钥错误。"],
+    rate_limited: ["Too fast. Try again in {retry} s.", "操作太快，请在 {retry} 秒后重试。"],
+    not_stored: ["The server can’t store anything just now. Try again.", "服务器暂时无法保存，请重试。"],
+    unanswered: ["The connection was lost. Try again.", "连接已断开，请重试。"],
+    not_logged_in: ["You are not logged in.", "你尚未登录。"],
+    registered: ["{usr} is registered.", "{usr} 已注册。"],
+  };
+
+  GTChat.LANGUAGES = { en: "English", zh: "中文" };
+  const order = Object.keys(GTChat.LANGUAGES);
+
+  let language = 0;
+  GTChat.language = () => order[language];
+  GTChat.speakLanguage = (wanted) => {
+    const known = order.indexOf(String(wanted).slice(0, 2));
+    language = Math.max(0, known);
+    if (globalThis.document) document.documentElement.lang = order[language];
+  };
+
+  GTChat.text = (key, values = {}) => {
+    const text = TEXTS[key]?.[language] ?? key;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  };
+
+  // What to tell a person of an error.
+  GTChat.reason = (error) => (TEXTS[error.code]
+    ? GTChat.text(error.code, { retry: Math.ceil(error.retryAfter ?? 1) })
+    : error.message || GTChat.text("unanswered"));
+
+  GTChat.TEXTS = TEXTS;
+})();

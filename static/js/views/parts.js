@@ -1,0 +1,94 @@
+// Small pieces that many views are made of.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html, useEffect, useRef } = globalThis.htmPreact;
+  const text = (...details) => GTChat.text(...details);
+
+  const hue = (name) => {
+    let sum = 0;
+    for (const letter of name.toLowerCase()) sum = (sum * 33 + letter.codePointAt(0)) % 65_521;
+    return (sum * 47) % 360;
+  };
+
+  const initials = (name) => {
+    const words = name.split(/[\s._-]+/).filter(Boolean);
+    const letters = words.length > 1 ? [...words[0]][0] + [...words[1]][0] : [...name].slice(0, 2).join("");
+    return letters.toUpperCase();
+  };
+
+  // A picture of a person, made from the name; the name itself stands beside it.
+  const Avatar = ({ name, here }) => html`
+    <span class="avatar" style=${{ "--hue": String(hue(name)) }} aria-hidden="true">
+      ${initials(name)}
+      ${here !== undefined && html`<span class=${`dot ${here ? "here" : ""}`}></span>`}
+    </span>`;
+
+  // Icons, as paths of a 24 × 24 field.
+  const ICONS = {
+    menu: "M4 6h16M4 12h16M4 18h16",
+    people: "M16 19a4 4 0 0 0-8 0M12 12a3 3 0 1 0 0-6 3 3 0 0 0 0 6M20 18a4 4 0 0 0-3-4M4 18a4 4 0 0 1 3-4",
+    plus: "M12 5v14M5 12h14",
+    gear: "M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6M12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M19 5l-2 2M7 17l-2 2",
+    send: "M4 12l16-8-6 16-3-7z",
+    close: "M6 6l12 12M18 6L6 18",
+    down: "M6 9l6 6 6-6",
+    lock: "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z",
+    more: "M6 12h.01M12 12h.01M18 12h.01",
+    leave: "M14 4h5v16h-5M4 12h11M8 8l-4 4 4 4",
+  };
+  const Icon = ({ name }) => html`
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
+
+  // A button that shows an icon alone, and says what it does.
+  const IconButton = ({ icon, label, onClick, ...rest }) => html`
+    <button type="button" class="icon-button" title=${label} aria-label=${label} onClick=${onClick}
+      ...${rest}><${Icon} name=${icon} /></button>`;
+
+  const clock = (at) => new Date(at).toLocaleTimeString(GTChat.language(), { hour: "2-digit", minute: "2-digit" });
+  const full = (at) => new Date(at).toLocaleString(GTChat.language(), { dateStyle: "full", timeStyle: "medium" });
+  const dayOf = (at) => new Date(at).toDateString();
+
+  // A day as people call it.
+  const dayName = (at, now = Date.now()) => {
+    if (dayOf(at) === dayOf(now)) return text("today");
+    if (dayOf(at) === dayOf(now - 86_400_000)) return text("yesterday");
+    return new Date(at).toLocaleDateString(GTChat.language(), { dateStyle: "full" });
+  };
+
+  const Time = ({ at }) => html`<time dateTime=${at} title=${full(at)}>${clock(at)}</time>`;
+
+  // Text of others is text. Only web addresses become links.
+  const LINK = /\bhttps?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]/giu;
+  const linked = (words) => {
+    const pieces = [];
+    let end = 0;
+    for (const match of words.matchAll(LINK)) {
+      pieces.push(words.slice(end, match.index));
+      pieces.push(html`<a href=${match[0]} target="_blank" rel="noopener noreferrer">${match[0]}</a>`);
+      end = match.index + match[0].length;
+    }
+    return [...pieces, words.slice(end)];
+  };
+
+  // An error beside what it is about; told at once by a screen reader.
+  const Problem = ({ id, error }) => html`
+    <p class="problem" id=${id} role="alert">${error ? GTChat.reason(error) : ""}</p>`;
+
+  // A dialog of the browser's own: it keeps the focus and closes with Escape.
+  const Dialog = ({ title, onClose, children }) => {
+    const box = useRef(null);
+    useEffect(() => { if (!box.current.open) box.current.showModal(); }, []);
+    return html`
+      <dialog ref=${box} aria-labelledby="dialog-title" onClose=${onClose}
+        onClick=${(event) => { if (event.target === box.current) onClose(); }}>
+        <div class="dialog-body">
+          <header><h2 id="dialog-title">${title}</h2>
+            <${IconButton} icon="close" label=${text("close")} onClick=${onClose} /></header>
+          ${children}
+        </div>
+      </dialog>`;
+  };
+
+  GTChat.parts = { Avatar, Icon, IconButton, Time, Dialog, Problem, linked, dayName, dayOf, full };
+})();

@@ -1,0 +1,61 @@
+// How the connection is, what is told in passing, and how the page looks.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html, useEffect, useState } = globalThis.htmPreact;
+  const { IconButton } = GTChat.parts;
+  const text = (...details) => GTChat.text(...details);
+  // Milliseconds that a notice stays.
+  const NOTICE = 8000;
+
+  GTChat.ConnectionState = ({ shell }) => {
+    const connection = shell.chat?.connection;
+    const waiting = connection?.state === "waiting";
+    const [, tick] = useState(0);
+    useEffect(() => {
+      if (!waiting) return undefined;
+      const timer = setInterval(() => tick((count) => count + 1), 250);
+      return () => clearInterval(timer);
+    }, [waiting]);
+    if (!connection || connection.state === "up" || connection.state === "closed") {
+      return html`<p class="connection" role="status"></p>`;
+    }
+    if (!waiting) return html`<p class="connection" role="status">${text("connecting")}</p>`;
+    const seconds = Math.max(0, Math.ceil((connection.retryAt - performance.now()) / 1000));
+    const words = connection.session ? "waiting" : "unreachable";
+    return html`
+      <p class="connection lost" role="status">
+        <span>${text(words, { url: connection.url, seconds })}</span>
+        <button type="button" onClick=${() => connection.start()}>${text("try_now")}</button>
+      </p>`;
+  };
+
+  const Notice = ({ shell, notice }) => {
+    useEffect(() => {
+      const timer = setTimeout(() => shell.dismiss(notice), NOTICE);
+      return () => clearTimeout(timer);
+    }, []);
+    return html`
+      <div class="notice"><span>${notice.text}</span>
+        <${IconButton} icon="close" label=${text("close")} onClick=${() => shell.dismiss(notice)} /></div>`;
+  };
+
+  GTChat.Notices = ({ shell }) => html`
+    <div class="notices" role="status" aria-live="polite">
+      ${shell.notices.map((notice) => html`<${Notice} key=${notice.id} shell=${shell} notice=${notice} />`)}
+    </div>`;
+
+  GTChat.Preferences = ({ shell }) => html`
+    <div class="preferences">
+      <label>${text("language")}
+        <select value=${GTChat.language()} onChange=${(event) => shell.set({ language: event.target.value })}>
+          ${Object.entries(GTChat.LANGUAGES).map(([key, name]) => html`
+            <option value=${key} selected=${key === GTChat.language()} lang=${key}>${name}</option>`)}
+        </select></label>
+      <label>${text("theme")}
+        <select value=${shell.settings.theme} onChange=${(event) => shell.set({ theme: event.target.value })}>
+          ${["system", "light", "dark"].map((name) => html`
+            <option value=${name} selected=${name === shell.settings.theme}>${text(`theme_${name}`)}</option>`)}
+        </select></label>
+    </div>`;
+})();

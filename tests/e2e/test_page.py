@@ -1,0 +1,254 @@
+"""The page in a real browser, against a real server on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from twisted.trial.unittest import TestCase
+
+from tests.e2e.browser import MISSING, STATIC, Browser
+from tests.e2e.server import Client, Server
+
+#: Texts that would do something, if anybody took them for HTML or for code.
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "javascript:alert(1)",
+    'https://x.example/"onmouseover=alert(1)//',
+    "https://x.example/'><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "<style>body{display:none}</style>",
+    "<base href='https://evil.example/'>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example/'>",
+    "<form action='https://evil.example/'><button>x</button></form>",
+    "<math><mtext></mtext><script>alert(1)</script></math>",
+    "{{constructor.constructor('alert(1)')()}}",
+    "${alert(1)}",
+    "__proto__",
+    '{"__html":"<img src=x onerror=alert(1)>"}',
+)
+
+
+class PageTest(TestCase):
+    """What people do with the page."""
+
+    skip = MISSING or None
+
+    def serve(self, *options: str) -> Server:
+        """A server of this test's own."""
+        server = Server(*options)
+        server.start()
+        self.addCleanup(server.kill)
+        return server
+
+    def browser(self, server: Server, **more: Any) -> Browser:
+        """A browser that looks at the page."""
+        return self.open(f"http://127.0.0.1:{server.web_port}/", **more)
+
+    def open(self, url: str, **more: Any) -> Browser:
+        """A browser that looks at an address; it has nothing to complain of at the end."""
+        browser = Browser(url, **more)
+        self.addCleanup(browser.close)
+        self.addCleanup(lambda: self.assertEqual(browser.complaints(), []))
+        return browser
+
+    def test_two_people_talk(self) -> None:
+        server = self.serve()
+        ann, bob = self.browser(server), self.browser(server)
+        ann.come_in("ann")
+        bob.come_in("bob")
+        ann.one(".members .name", "bob")
+        ann.say("hello\nbob")
+        bob.hears("hello\nbob")
+        bob.say("hi")
+        ann.hears("hi")
+        self.assertEqual(ann.texts(), ["hello\nbob", "hi"])
+        self.assertEqual(bob.texts(), ["hello\nbob", "hi"])
+
+    def test_registering_and_wrong_passwords(self) -> None:
+        server = self.serve()
+        page = self.browser(server)
+        page.enter("carol", "short", "register")
+        page.one("#password-problem", "8 to 1,024")
+        page.enter("carol", "long enough", "register")
+        page.one(".self .name", "carol")
+        page.click(".self button", "Log out")
+        for _ in range(3):
+            page.enter("carol", "wrong password", "member")
+            page.one("#password-problem", "wrong")
+        page.enter("carol", "long enough", "member")
+        page.one("#password-problem", "Too many wrong passwords")
+
+    def test_rooms_invitations_and_unread_counts(self) -> None:
+        server = self.serve()
+        ann, bob = self.browser(server), self.browser(server)
+        ann.come_in("ann", "long enough", "register")
+        bob.come_in("bob")
+        ann.click("button", "New room")
+        ann.fill("room_name", "Secret")
+        ann.click("dialog .check")
+        ann.click("dialog button.primary")
+        ann.one(".bar h2", "Secret")
+        self.assertEqual(bob.all(".open-room"), [])
+        ann.click(".members button", "Invite")
+        ann.fill("whom", "bob")
+        ann.click("dialog button.primary")
+        bob.click(".invitation button.primary")
+        bob.one(".bar h2", "Secret")
+        bob.look("lobby")
+        ann.say("first")
+        ann.say("bob, second")
+        bob.one(".place .count.mentioned", "2")
+        bob.look("Secret")
+        bob.one(".new")
+        self.assertEqual(bob.texts(), ["first", "bob, second"])
+        self.assertEqual(bob.all(".place .count"), [])
+        bob.click("button", "Room settings")
+        bob.click("dialog button.danger", "Leave")
+        bob.click(".sure button.danger")
+        bob.one(".bar h2", "lobby")
+        ann.one(".log .event", "bob left")
+
+    def test_whispering(self) -> None:
+        server = self.serve()
+        ann, bob = self.browser(server), self.browser(server)
+        ann.come_in("ann", "long enough", "register")
+        bob.come_in("bob", "long enough", "register")
+        ann.click(".members .place", "bob")
+        ann.click(".actions button", "Write in private")
+        ann.say("psst")
+        bob.one(".place .count", "1")
+        bob.look("ann")
+        bob.hears("psst")
+        bob.say("what?")
+        ann.hears("what?")
+        bob.click(".self button", "Log out")
+        ann.one(".topic", "Away")
+        ann.say("for later")
+        ann.one(".state", "waits until bob comes")
+        bob.come_in("bob", "long enough", "member")
+        bob.look("ann")
+        bob.hears("for later")
+
+    def test_loading_the_page_again_keeps_the_place(self) -> None:
+        server = self.serve()
+        page = self.browser(server)
+        page.come_in("ann")
+        page.click("button", "New room")
+        page.fill("room_name", "Den")
+        page.click("dialog button.primary")
+        page.one(".bar h2", "Den")
+        page.say("I was here")
+        page.hears("I was here")
+        page.one(".composer textarea").send_keys("half a sent")
+        page.driver.refresh()
+        page.one(".bar h2", "Den")
+        page.hears("I was here")
+        self.assertEqual(page.one(".composer textarea").get_attribute("value"), "half a sent")
+
+    def test_scrolling_up_through_history(self) -> None:
+        server = self.serve("--commands-per-second", "0")
+        writer = Client(server.ws_port)
+        writer.say("login", type="tmp", usr="writer")
+        for number in range(700):
+            writer.send("speak", room_name="lobby", msg=f"message {number}")
+        writer.say("ping")
+        page = self.browser(server)
+        page.come_in("ann")
+        page.hears("message 699")
+
+        def up() -> bool:
+            page.driver.execute_script("document.querySelector('.log').scrollTop = 0")
+            return "message 0" in page.texts()
+
+        page.until(up)
+        self.assertLess(len(page.texts()), 450)
+        page.click(".jump")
+        page.hears("message 699")
+        self.assertNotIn("message 0", page.texts())
+
+    def test_a_killed_server_loses_and_repeats_nothing(self) -> None:
+        server = self.serve()
+        ann, bob = self.browser(server), self.browser(server)
+        ann.come_in("ann", "long enough", "register")
+        bob.come_in("bob")
+        said = []
+        for number in range(12):
+            if number in (3, 7):
+                server.kill()
+            if number in (5, 9):
+                server.start()
+            for name, page in (("ann", ann), ("bob", bob)):
+                page.say(f"{name} {number}")
+                said.append(f"{name} {number}")
+        for page in (ann, bob):
+            page.until(
+                lambda page=page: not page.all(".waiting") and len(page.texts()) == len(said)
+            )
+        self.assertEqual(sorted(ann.texts()), sorted(said))
+        self.assertEqual(ann.texts(), bob.texts())
+        for name in ("ann", "bob"):
+            self.assertEqual(
+                [text for text in ann.texts() if text.startswith(name)],
+                [text for text in said if text.startswith(name)],
+            )
+
+    def test_text_is_never_html(self) -> None:
+        server = self.serve("--commands-per-second", "0", "--commands-burst", "0")
+        page = self.browser(server)
+        page.come_in("ann")
+        other = Client(server.ws_port)
+        other.say("login", type="tmp", usr="mallory")
+        for number, text in enumerate(HOSTILE):
+            other.say("speak", room_name="lobby", msg=text)
+            other.say("whisper", target_user="ann", msg=text)
+            other.say("create_room", room_name=f"{number} {text}"[:64], topic=text)
+        for text in HOSTILE:
+            page.hears(text)
+        page.look("mallory")
+        for text in HOSTILE:
+            page.hears(text)
+        for link in page.driver.find_elements(By.CSS_SELECTOR, ".log a"):
+            self.assertTrue((link.get_attribute("href") or "").startswith("https://"))
+            self.assertEqual(link.get_attribute("rel"), "noopener noreferrer")
+        self.assertEqual(page.all(".log script, .log img, .log iframe, .log style, .log form"), [])
+
+    def test_opened_from_disk(self) -> None:
+        server = self.serve("--file-page")
+        page = self.open((STATIC / "client.html").as_uri())
+        page.fill("url", f"ws://127.0.0.1:{server.ws_port}/")
+        page.come_in("ann")
+        page.say("from disk")
+        page.hears("from disk")
+        page.driver.refresh()
+        page.hears("from disk")
+
+    def test_a_phone_shows_one_pane(self) -> None:
+        server = self.serve()
+        page = self.browser(server, size="390,800")
+        page.driver.set_window_size(390, 800)
+        page.come_in("ann")
+        self.assertFalse(page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed())
+        page.click(".bar button", "Rooms")
+        page.until(lambda: page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed())
+        page.click(".sidebar .place", "lobby")
+        page.click(".people-button")
+        page.until(lambda: page.driver.find_element(By.CSS_SELECTOR, ".members").is_displayed())
+
+    def test_the_keyboard_is_enough(self) -> None:
+        server = self.serve()
+        page = self.browser(server)
+        name = page.one("#name")
+        name.send_keys("ann", Keys.ENTER)
+        box = page.one(".composer textarea")
+        box.send_keys("typed", Keys.ENTER)
+        page.hears("typed")
+        box.send_keys(Keys.ARROW_UP)
+        page.until(lambda: box.get_attribute("value") == "typed")
