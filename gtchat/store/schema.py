@@ -107,7 +107,9 @@ members = Table(
     sqlite_with_rowid=False,
 )
 
-#: Not bound to `rooms`: a long log is taken away in slices, after its room.
+#: Not bound to `rooms`: a long log is taken away in slices, after its room. Rows stand in the order
+#: of their coming, and an index finds a room's: a commit with messages to a hundred rooms writes
+#: few pages. Clustered by room, it would write a page for each room.
 entries = Table(
     "entries",
     metadata,
@@ -121,7 +123,6 @@ entries = Table(
     Column("msg", Text),
     Column("extra", Text),
     PrimaryKeyConstraint("room_id", "seq"),
-    sqlite_with_rowid=False,
 )
 
 #: Finds the rare kinds; it costs a message nothing.

@@ -107,7 +107,6 @@ def _messages() -> None:
         sa.Column("msg", sa.Text),
         sa.Column("extra", sa.Text),
         sa.PrimaryKeyConstraint("room_id", "seq"),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         "entries_rare",
