@@ -1,6 +1,7 @@
 """The site: static files with security headers, `/ws` beside them, and `/healthz` for monitors.
 
-Paths are checked before twisted.web looks at the disk. Only GET and HEAD are answered.
+Paths are checked before twisted.web looks at the disk. Only GET and HEAD are answered. A request
+that two readers could understand differently gets 400 (RFC 9112); all of it has to come in time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import msgspec
 from autobahn.twisted.resource import WebSocketResource
+from twisted.protocols.basic import LineReceiver
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 from twisted.web.static import File
@@ -33,12 +36,51 @@ HEADERS = {
 }
 
 
+class SiteChannel(HTTPChannel):
+    """A connection of the site's, stricter than twisted.web's own."""
+
+    transport: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes. They are no reason for more time: a request has to be whole in time."""
+        if self.line_mode and b"\n\n" in data:
+            self.refuse()
+        else:
+            LineReceiver.dataReceived(self, data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of the header."""
+        if line[:1] in (b" ", b"\t") or b"\n" in line or b"\r" in line:
+            self.refuse()  # RFC 9112 sections 2.2 and 5.2: no folding, no other ends of lines
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line is too long."""
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Say that this is no request, and hear no more of it."""
+        self.line_mode = False
+        self.rawDataReceived = _ignore  # type: ignore[method-assign]
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        self.loseConnection()
+
+
+def _ignore(data: bytes) -> None:
+    """Take bytes that nobody reads."""
+
+
 class SiteRequest(Request):
     """A request whose answer has the site's headers, and which has to be a proper one."""
 
+    def setHeader(self, name: Any, value: Any) -> None:
+        """Set a header of the answer, other than twisted.web's name."""
+        if name.lower() != b"server":
+            super().setHeader(name, value)
+
     def process(self) -> None:
         """Answer, once the headers are set and the request is one that we take."""
-        self.responseHeaders.removeHeader(b"server")
         for name, value in HEADERS.items():
             self.responseHeaders.setRawHeaders(name, [value])
         hosts = self.requestHeaders.getRawHeaders(b"host", [])
@@ -49,15 +91,14 @@ class SiteRequest(Request):
             self._refuse(405)
         else:
             super().process()
-            # twisted.web names itself only where nothing else was said.
-            self.responseHeaders.removeHeader(b"server")
 
     def _refuse(self, code: int) -> None:
         self.setResponseCode(code)
         self.setHeader(b"Content-Length", b"0")
         self.setHeader(b"Connection", b"close")
+        channel = self.channel
         self.finish()
-        self.loseConnection()
+        channel.loseConnection()
 
 
 class NotFound(Resource):
@@ -129,6 +170,8 @@ class Root(Resource):
 
 class QuietSite(Site):
     """A site that keeps no log of who looks at it."""
+
+    protocol = SiteChannel  # type: ignore[assignment]
 
     def log(self, request: Any) -> None:
         """Write nothing."""

@@ -1,0 +1,175 @@
+"""The site, over transports in memory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock, deferLater
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import TestCase
+
+from gtchat.web.site import REQUEST_SECONDS, build_site
+
+TURNS = 5
+HOST = b"Host: chat.example\r\n"
+
+
+class Transport(StringTransport):
+    """A transport that a client sees closed as soon as the server wants it."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """As TCP has it."""
+
+
+def refused() -> dict[str, bytes]:
+    """Requests that two readers could understand differently, by what is wrong with them."""
+    post, get = b"POST / HTTP/1.1\r\n" + HOST, b"GET / HTTP/1.1\r\n"
+    chunked = b"Transfer-Encoding: chunked\r\n"
+    return {
+        "length and chunks": post + b"Content-Length: 6\r\n" + chunked + b"\r\n0\r\n\r\nGET /evil",
+        "unknown encoding": post + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "length with a sign": post + b"Content-Length: +5\r\n\r\nabcde",
+        "two lengths": post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+        "bad chunk": post + chunked + b"\r\n0x5\r\nabcde\r\n0\r\n\r\n",
+        "LF only": b"GET / HTTP/1.1\nHost: x\n\nGET /evil HTTP/1.1\nHost: x\n\n",
+        "space before colon": get + b"Host : x\r\n\r\n",
+        "folded header": get + HOST + b"A: b\r\n c\r\n\r\n",
+        "no host": get + b"\r\n",
+        "two hosts": get + HOST + HOST + b"\r\n",
+        "NUL": get + HOST + b"A: b\0c\r\n\r\n",
+        "bare CR": get + HOST + b"A: b\rEvil: 1\r\n\r\n",
+        "long header": get + HOST + b"A: " + b"b" * 17_000 + b"\r\n\r\n",
+        "many headers": get + HOST + b"A: b\r\n" * 501 + b"\r\n",
+        "no method": b"G\x01T / HTTP/1.1\r\n" + HOST + b"\r\n",
+    }
+
+
+class SiteTest(TestCase):
+    """What a browser or an attacker gets."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()) / "static"
+        (self.folder / "js").mkdir(parents=True)
+        (self.folder / "client.html").write_text("<p>the page")
+        (self.folder / "js" / "app.js").write_text("code()")
+        (self.folder / ".hidden").write_text("secret")
+        (self.folder.parent / "outside").write_text("secret")
+        (self.folder / "link").symlink_to(self.folder.parent / "outside")
+        self.clock = Clock()
+        self.healthy = True
+        self.site = build_site(self.folder, None, lambda: self.healthy, self.clock)
+
+    def connect(self) -> tuple[Any, Transport]:
+        """A connection of a client."""
+        protocol: Any = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+        transport = Transport()
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    async def ask(self, request: bytes) -> tuple[list[int], bytes, bool]:
+        """Status codes of the answers, all bytes, whether the server closed."""
+        protocol, transport = self.connect()
+        protocol.dataReceived(request)
+        for _ in range(TURNS):  # twisted.web gives files a piece a turn
+            await deferLater(reactor, 0)
+        answer = transport.value()
+        codes = [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3})", answer)]
+        return codes, answer, transport.disconnecting
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status code and bytes of an answer."""
+        codes, answer, _ = await self.ask(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+        self.assertEqual(len(codes), 1)
+        return codes[0], answer
+
+    async def test_the_page_and_its_files(self) -> None:
+        for path, body in (
+            ("/", b"<p>the page"),
+            ("/client.html", b"<p>the page"),
+            ("/js/app.js", b"code()"),
+            ("/js/app.js?v=1", b"code()"),
+        ):
+            code, answer = await self.get(path)
+            self.assertEqual(code, 200, path)
+            self.assertTrue(answer.endswith(body), path)
+
+    async def test_nothing_else_is_given(self) -> None:
+        for path in (
+            "/js",
+            "/js/",
+            "/nothing",
+            "/.hidden",
+            "/link",
+            "/../outside",
+            "/js/../../outside",
+            "/%2e%2e/outside",
+            "/%2e%2e%2foutside",
+            "/..%5coutside",
+            "/client.html%00.png",
+            "/%00",
+            "/%ff",
+            "//etc/passwd",
+            "/client.html/x",
+        ):
+            code, answer = await self.get(path)
+            self.assertEqual(code, 404, path)
+            self.assertNotIn(b"secret", answer)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_security_headers_and_no_banner(self) -> None:
+        for path in ("/", "/nothing", "/healthz"):
+            _, answer = await self.get(path)
+            head = answer.split(b"\r\n\r\n")[0].lower()
+            self.assertIn(b"content-security-policy: default-src 'none'; script-src 'self'", head)
+            self.assertIn(b"x-content-type-options: nosniff", head)
+            self.assertIn(b"frame-ancestors 'none'", head)
+            self.assertNotIn(b"unsafe-inline", head)
+            self.assertNotIn(b"server:", head)
+            self.assertNotIn(b"twisted", head)
+
+    async def test_ambiguous_requests_get_one_answer_and_a_close(self) -> None:
+        for name, request in refused().items():
+            codes, _, closed = await self.ask(request)
+            self.assertEqual((name, codes, closed), (name, [400], True))
+
+    async def test_a_header_in_pieces_is_taken_and_refused_alike(self) -> None:
+        for request, expected in (
+            (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+            (refused()["folded header"], 400),
+            (refused()["long header"], 400),
+        ):
+            protocol, transport = self.connect()
+            for start in range(0, len(request), 7):
+                protocol.dataReceived(request[start : start + 7])
+            for _ in range(TURNS):
+                await deferLater(reactor, 0)
+            self.assertTrue(transport.value().startswith(b"HTTP/1.1 %d" % expected))
+
+    async def test_only_reading(self) -> None:
+        for method in (b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"):
+            codes, answer, closed = await self.ask(method + b" / HTTP/1.1\r\n" + HOST + b"\r\n")
+            self.assertEqual((codes, closed), ([405], True), method)
+            self.assertIn(b"Allow: GET, HEAD", answer)
+        codes, answer, _ = await self.ask(b"HEAD / HTTP/1.1\r\n" + HOST + b"\r\n")
+        self.assertEqual(codes, [200])
+        self.assertTrue(answer.endswith(b"\r\n\r\n"))
+
+    async def test_health(self) -> None:
+        code, answer = await self.get("/healthz")
+        self.assertEqual((code, b'"status":"ok"' in answer), (200, True))
+        self.healthy = False
+        code, answer = await self.get("/healthz")
+        self.assertEqual((code, b'"status":"not_stored"' in answer), (503, True))
+
+    async def test_a_request_has_to_be_whole_in_time(self) -> None:
+        protocol, transport = self.connect()
+        for _ in range(REQUEST_SECONDS - 1):
+            self.clock.advance(1)
+            protocol.dataReceived(b"G")
+            self.assertFalse(transport.disconnecting)
+        self.clock.advance(1)
+        self.assertTrue(transport.disconnecting)
