@@ -129,7 +129,8 @@ class Log:
             run, spoken_in = {}, {}
             if isinstance(append, Speech):
                 append.done(append.error or append.receipt())
-            elif isinstance(append, Change):
+            else:
+                assert isinstance(append, Change)
                 self._finish(append)
         self._tell_run(run)
 

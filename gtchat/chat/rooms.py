@@ -181,9 +181,6 @@ class Rooms:
         self.reserved: set[str] = set()
         self._public = SortedNames()
 
-    def __len__(self) -> int:
-        return len(self._by_key)
-
     def __iter__(self) -> Iterator[Room]:
         return iter(self._by_key.values())
 

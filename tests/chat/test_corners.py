@@ -1,0 +1,347 @@
+"""What seldom happens: a store that fails, people who go while they are served, full tables."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from unittest.mock import patch
+
+from twisted.internet.defer import Deferred, fail
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat import accounts, lockout, people
+from gtchat.chat.errors import NotStored
+from gtchat.chat.limits import Limits, TokenBucket
+from gtchat.chat.lockout import Lockout
+from gtchat.chat.people import User
+from gtchat.chat.rooms import Listeners
+from gtchat.chat.unattended import unattended
+from tests.fakes import Line, ListAudience, World
+
+UUID = str(uuid.UUID(int=5, version=4))
+
+
+class Held:
+    """A method of the store whose answer is kept back until it is let go."""
+
+    def __init__(self, test: SynchronousTestCase, world: World, name: str) -> None:
+        self._answer: Any = getattr(world.store, name)
+        self._held: list[tuple[Deferred[Any], Any]] = []
+        self._world = world
+        test.patch(world.store, name, self._hold)
+
+    def _hold(self, *details: Any) -> Deferred[Any]:
+        kept: Deferred[Any] = Deferred()
+        self._held.append((kept, self._answer(*details)))
+        return kept
+
+    def let_go(self) -> None:
+        """Answer what was asked."""
+        held, self._held = self._held, []
+        for kept, answer in held:
+            answer.chainDeferred(kept)
+        self._world.settle()
+
+
+def refuse(test: SynchronousTestCase, world: World, *names: str) -> None:
+    """Let methods of the store fail from now on."""
+    for name in names:
+        test.patch(world.store, name, lambda *_: fail(NotStored()))
+
+
+def refuse_appends(test: SynchronousTestCase, world: World) -> None:
+    """Let nothing be appended from now on."""
+
+    def append(append: Any) -> None:
+        append.error = NotStored()
+        world.clock.callLater(0, world.store.committed, [append])
+
+    test.patch(world.store, "append", append)
+
+
+class Stopping(SynchronousTestCase):
+    def test_no_timer_is_left(self) -> None:
+        world = World()
+        ann, bob = world.member("ann"), world.guest("bob")
+        ann.say("whisper", target_user="bob", msg="psst")
+        bob.drop()
+        for number in range(people.SINGLY + 5):
+            world.guest(f"g{number}")
+        for _ in range(2):
+            stopped = Deferred.fromCoroutine(world.chat.stop())
+            world.settle()
+            self.successResultOf(stopped)
+        self.assertEqual(world.clock.getDelayedCalls(), [])
+
+
+class FailingStore(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+
+    def test_what_waits_is_given_another_time(self) -> None:
+        ann, bob = self.world.member("ann"), self.world.member("bob")
+        bob.say("logout")
+        ann.say("whisper", target_user="bob", msg="later")
+        with patch.object(self.world.store, "whispers", lambda *_: fail(NotStored())):
+            self.assertEqual(bob.login("bob", pwd="password")["status"], "ok")
+        self.assertEqual(bob.pushes(), [])
+        bob.say("logout")
+        bob.login("bob", pwd="password")
+        self.assertEqual([push["msg"] for push in bob.pushes()], ["later"])
+
+    def test_a_member_who_can_not_be_removed_stays(self) -> None:
+        ann, bob = self.world.member("ann"), self.world.member("bob")
+        ann.say("create_room", room_name="den")
+        ann.say("add_member", room_name="den", user="bob")
+        for here in (True, False):
+            if not here:
+                bob.say("logout")
+            with patch.object(self.world.store, "append"):
+                refuse_appends(self, self.world)
+                reply = ann.say("remove_member", room_name="den", user="bob")
+            self.assertEqual(reply["code"], "not_stored")
+            users = ann.say("get_room_user_list", room_name="den")["users"]
+            self.assertEqual(users, ["ann", "bob"])
+
+    def test_a_room_that_can_not_pass_on_keeps_its_owner(self) -> None:
+        owner, heir = self.world.guest("owner"), self.world.member("heir")
+        owner.say("create_room", room_name="den")
+        heir.say("join_room", room_name="den")
+        append = self.world.store.append
+
+        def once(left: Any) -> None:
+            append(left)
+            refuse_appends(self, self.world)
+
+        self.patch(self.world.store, "append", once)
+        owner.say("leave_room", room_name="den")
+        room = self.world.chat.rooms.named("den")
+        self.assertEqual(room.owner, "owner")
+
+    def test_what_nobody_waits_for_is_logged(self) -> None:
+        unattended(fail(NotStored()), "tidying")
+        unattended(fail(ZeroDivisionError()), "dividing")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class GoneMeanwhile(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+
+    def test_a_session_that_ends_while_its_whispers_are_read(self) -> None:
+        ann, bob = self.world.member("ann"), self.world.member("bob")
+        bob.say("logout")
+        ann.say("whisper", target_user="bob", msg="later")
+        held = Held(self, self.world, "whispers")
+        bob.login("bob", pwd="password")
+        bob.drop()
+        held.let_go()
+        self.assertEqual(bob.pushes(), [])
+
+    def test_a_room_that_goes_while_an_invitation_is_looked_up(self) -> None:
+        ann, bob = self.world.member("ann"), self.world.member("bob")
+        ann.say("create_room", room_name="den")
+        ann.say("invite", room_name="den", invitee="bob")
+        held = Held(self, self.world, "invited")
+        bob.send("invite_reply", inviter="ann", room_name="den", reply="Y", tracker="1")
+        self.world.settle()
+        ann.say("delete_room", room_name="den")
+        held.let_go()
+        self.assertEqual(bob.reply("1")["code"], "no_such_room")
+
+    def test_a_temporary_user_who_is_going_is_not_resumed(self) -> None:
+        bob = self.world.line()
+        login = bob.login("bob")
+        bob.say("create_room", room_name="den")
+        parting: list[Any] = []
+        append = self.world.store.append
+        self.patch(self.world.store, "append", parting.append)
+        bob.drop(clean=True)
+        self.assertEqual(len(parting), 1)
+        reply = self.world.line().say(
+            "resume", session_id=login["session_id"], epoch=login["epoch"], seen={}
+        )
+        self.assertEqual(reply["code"], "bad_session")
+        append(parting[0])
+        self.world.settle()
+        self.assertIsNone(self.world.chat.people.get("bob"))
+
+    def test_a_logout_that_is_overtaken_by_a_login_elsewhere(self) -> None:
+        ann = self.world.member("ann")
+        held = Held(self, self.world, "end_session")
+        ann.send("logout", tracker="1")
+        self.world.settle()
+        other = self.world.line()
+        self.assertEqual(other.login("ann", pwd="password")["status"], "ok")
+        held.let_go()
+        self.assertEqual(other.say("ping")["status"], "ok")
+
+    def test_a_session_ends_once(self) -> None:
+        ann = self.world.member("ann")
+        session = ann.api.session
+        assert session is not None
+        self.world.chat.sessions.lose(session, clean=False)
+        self.world.chat.sessions.lose(session, clean=False)
+        self.assertEqual(session.user.sessions, [])
+
+    def test_a_user_is_forgotten_once(self) -> None:
+        user = User(id=1, name="x", key="x", registered=False)
+        everybody = self.world.chat.people
+        everybody.add(user)
+        everybody.discard(user)
+        everybody.discard(user)
+        self.assertIsNone(everybody.get("x"))
+
+    def test_nobody_listens_to_an_audience_that_never_was(self) -> None:
+        session = self.world.guest("ann").api.session
+        assert session is not None
+        listeners = Listeners()
+        listeners.discard(session)
+        listeners.add(session)
+        session.audience = ListAudience()
+        listeners.discard(session)
+        self.assertEqual(sum(len(found) for _, found in listeners), 1)
+
+
+class Sharing(SynchronousTestCase):
+    """Several places at once, and refused second places."""
+
+    def test_one_of_two_places_is_left(self) -> None:
+        world = World(sessions="share")
+        ann, bob = world.member("ann"), world.guest("bob")
+        second = world.line()
+        second.login("ann", pwd="password")
+        bob.take()
+        ann.say("logout")
+        self.assertEqual(bob.take(), [])
+        self.assertEqual(bob.say("get_user_list")["users"], ["ann", "bob"])
+        second.drop()
+        self.assertEqual([push["type"] for push in bob.take()], ["logout"])
+
+    def test_one_place_is_resumed_and_the_other_stays(self) -> None:
+        world = World(sessions="share")
+        ann, second = world.member("ann"), world.line()
+        login = second.login("ann", pwd="password")
+        reply = world.line().say(
+            "resume", session_id=login["session_id"], epoch=login["epoch"], seen={}
+        )
+        self.assertEqual(reply["status"], "ok")
+        self.assertEqual(second.closed, (4001, second.closed and second.closed[1]))
+        self.assertEqual(ann.say("ping")["status"], "ok")
+
+    def test_another_user_logs_in_on_a_connection(self) -> None:
+        world = World()
+        line, bob = world.member("ann"), world.guest("bob")
+        line.say("register", usr="carol", pwd="password")
+        self.assertEqual(line.login("carol", pwd="password")["status"], "ok")
+        self.assertEqual(bob.say("get_user_list")["users"], ["bob", "carol"])
+
+    def test_a_uuid_logs_in_once_on_a_connection(self) -> None:
+        world = World()
+        line = world.line()
+        line.say("register", uuid=UUID, usr="ann")
+        line.say("login", type="reg", uuid=UUID)
+        self.assertEqual(line.say("login", type="reg", uuid=UUID)["code"], "already_logged_in")
+
+    def test_what_a_login_needs(self) -> None:
+        world = World()
+        line = world.guest("ann")
+        for fields in ({"type": "reg", "usr": "bob"}, {"type": "reg", "pwd": "password"}):
+            self.assertEqual(line.say("login", **fields)["code"], "bad_request")
+        self.assertEqual(line.login("Ann")["code"], "already_logged_in")
+        world.member("bob")
+        self.assertEqual(line.login("bob")["code"], "name_taken")
+
+
+class Absent(SynchronousTestCase):
+    """Things done to people who are not here."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.ann, self.bob = self.world.member("ann"), self.world.member("bob")
+
+    def test_blocking(self) -> None:
+        self.bob.say("logout")
+        self.assertEqual(self.ann.say("block", user="bob")["blocked"], ["bob"])
+        self.bob.login("bob", pwd="password")
+        self.assertEqual(self.bob.say("whisper", target_user="ann", msg="hi")["code"], "blocked")
+        self.bob.say("logout")
+        self.assertEqual(self.ann.say("unblock", user="bob")["blocked"], [])
+
+    def test_answering_an_invitation(self) -> None:
+        self.ann.say("create_room", room_name="den", public=False)
+        self.ann.say("invite", room_name="den", invitee="bob")
+        self.ann.say("logout")
+        reply = self.bob.say("invite_reply", inviter="ann", room_name="den", reply="Y")
+        self.assertEqual(reply["room"]["users"], ["ann", "bob"])
+
+
+class Order(SynchronousTestCase):
+    def test_messages_to_several_rooms_are_answered_as_they_were_asked(self) -> None:
+        world = World()
+        ann, bob = world.guest("ann"), world.guest("bob")
+        for room in ("one", "two"):
+            ann.say("create_room", room_name=room)
+            bob.say("join_room", room_name=room)
+        ann.take()
+        bob.take()
+        wanted = [("one", "1"), ("two", "2"), ("one", "3"), ("two", "4")]
+        for room, text in wanted:
+            ann.send("speak", room_name=room, msg=text, tracker=text)
+        world.settle()
+        self.assertEqual([reply["tracker"] for reply in ann.take()], ["1", "2", "3", "4"])
+        self.assertEqual([(push["room_name"], push["msg"]) for push in bob.take()], wanted)
+
+    def test_somebody_who_comes_back_within_a_second_of_a_storm_did_not_go(self) -> None:
+        world = World()
+        ann = world.guest("ann")
+        bob = world.member("bob")
+        for number in range(people.SINGLY + 5):
+            world.guest(f"g{number}")
+        world.clock.advance(1)
+        ann.take()
+        bob.say("logout")
+        bob.login("bob", pwd="password")
+        world.clock.advance(1)
+        told = [push for push in ann.take() if push.get("type") in ("logout", "presence")]
+        self.assertEqual([push for push in told if "bob" in push.get("logins", ())], [])
+        self.assertEqual([push for push in told if "bob" in push.get("logouts", ())], [])
+
+
+class FullTables(SynchronousTestCase):
+    """Tables that grow with what anybody makes up are bounded."""
+
+    def test_registrations(self) -> None:
+        self.patch(accounts, "REMEMBERED", 2)
+        world = World(Limits(commands_per_second=0, registrations_per_minute=60))
+        for number in range(6):
+            world.line(f"192.0.2.{number}").say("register", usr=f"u{number}", pwd="password")
+            world.clock.advance(2)
+        self.assertLessEqual(len(world.chat.accounts._registrations), 2)
+
+    def test_wrong_and_right_passwords(self) -> None:
+        self.patch(lockout, "REMEMBERED", 2)
+        now = [0.0]
+        guard = Lockout(Limits(), lambda: now[0])
+        for number in range(6):
+            guard.failed(f"name{number}", f"192.0.2.{number}")
+            guard.succeeded(f"friend{number}", f"192.0.2.{number}")
+            now[0] += 3600
+        for table in (guard._tries, guard._by_name, guard._by_address, guard._welcome):
+            self.assertLessEqual(len(table), 2)
+
+    def test_a_bucket_that_nobody_uses_is_full(self) -> None:
+        bucket = TokenBucket(1.0, 2)
+        self.assertTrue(bucket.full(0.0))
+        bucket.take(0.0)
+        self.assertFalse(bucket.full(0.5))
+        self.assertTrue(bucket.full(1.0))
+        self.assertTrue(TokenBucket(0.0, 2).full(0.0))
+
+
+class Names(SynchronousTestCase):
+    def test_names_of_all_scripts(self) -> None:
+        world = World()
+        line: Line = world.line()
+        for name in ("ännchen", "王芳", "مريم"):
+            self.assertEqual(line.login(name)["usr"], name)
