@@ -4,11 +4,13 @@
 set -eu
 source "$(dirname "${BASH_SOURCE[0]}")/.venv.sh"
 cd "$TOP"
-# A page from disk may connect as long as only this machine can.
+# A page from disk may connect as long as only this machine can: with --public, a settings file or
+# an endpoint that does not name a loopback interface, it may not, unless --file-page is given too.
 page=--file-page
-for word in "$@"; do
+for word in "$@" "${GTCHAT_WS:-}" "${GTCHAT_WEB:-}"; do
     case $word in
-        --public | *tcp:* | *ssl:* | *haproxy:* | --ws* | --web* | --config* | -c*) page= ;;
+        *:interface=127.* | *:interface='\:\:1'* | unix:* | *=unix:*) ;;
+        --public | --config* | -c* | *tcp:* | *tcp6:* | *ssl:* | *haproxy:* | *systemd:*) page= ;;
     esac
 done
 exec "$TOP/.venv/bin/twistd" -n --pidfile= gtchat $page --data "$TOP/data" "$@"

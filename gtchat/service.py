@@ -23,13 +23,14 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.protocols.haproxy import proxyEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
 from gtchat.config import Settings
+from gtchat.logs import json_observer
 from gtchat.passwords import Passwords
 from gtchat.protocols.direct import DirectReactor
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
@@ -69,6 +70,7 @@ class ProxiedFactory(Factory):
 
     wrapped: Any
     proxies: Proxies
+    noisy = False
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """The wrapped factory's protocol, or none."""
@@ -108,13 +110,21 @@ class ChatService(Service):
     Args:
         settings: what the operator chose.
         reactor: runs it.
+        log_json: whether the log is written as JSON.
     """
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(self, settings: Settings, reactor: Any, log_json: bool = False) -> None:
         self.settings = settings
         self._reactor = reactor
+        self._log_json = log_json
         self._ports: list[IListeningPort] = []
         self._lock: IO[str] | None = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become part of twistd's application, which asks its components for a log."""
+        if self._log_json:
+            parent.setComponent(ILogObserver, json_observer(sys.stdout))
+        super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
         """Start, or say in one line why not, and leave."""

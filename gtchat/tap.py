@@ -31,7 +31,7 @@ class Options(TwistedOptions):
     ]
     optFlags = [
         ["public", None, "listen for the whole network on the usual ports"],
-        ["log-json", None, "write the log as JSON, an event a line"],
+        ["log-json", None, "write the log to standard output as JSON, an event a line"],
         *(
             [key.replace("_", "-"), None, field.metadata["help"]]
             for key, (_, field) in FIELDS.items()
@@ -95,13 +95,8 @@ for _key, (_table, _field) in FIELDS.items():
 
 def makeService(options: Options) -> Any:
     """The service that twistd runs."""
-    import sys
-
     from twisted.internet import reactor
-    from twisted.logger import globalLogPublisher, jsonFileLogObserver
 
     from gtchat.service import ChatService
 
-    if options["log-json"]:
-        globalLogPublisher.addObserver(jsonFileLogObserver(sys.stdout, recordSeparator=""))
-    return ChatService(options.chosen, reactor)
+    return ChatService(options.chosen, reactor, log_json=bool(options["log-json"]))

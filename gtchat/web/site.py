@@ -171,6 +171,7 @@ class Root(Resource):
 class QuietSite(Site):
     """A site that keeps no log of who looks at it."""
 
+    noisy = False
     protocol = SiteChannel  # type: ignore[assignment]
 
     def log(self, request: Any) -> None:

@@ -6,8 +6,10 @@ import base64
 import json
 import os
 import re
+import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -69,7 +71,7 @@ class Server:
                     self.web_port = int(found[2])
                 else:
                     self.ws_port = int(found[2])
-            if " data: " in line:
+            if re.search('[ "]data: ', line):
                 late.cancel()
                 return self
         late.cancel()
@@ -105,13 +107,20 @@ class Client:
     """A WebSocket client that does exactly what it is told (RFC 6455)."""
 
     def __init__(
-        self, port: int, path: str = "/", headers: str = "", receive_bytes: int | None = None
+        self,
+        port: int,
+        path: str = "/",
+        headers: str = "",
+        receive_bytes: int | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.socket = socket.socket()
         if receive_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(SECONDS)
         self.socket.connect(("127.0.0.1", port))
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             (
@@ -137,6 +146,10 @@ class Client:
     def frame(self, payload: bytes, opcode: int = 1, final: bool = True) -> None:
         """Send a masked frame."""
         self.socket.sendall(masked(payload, opcode, final))
+
+    def peek(self) -> bool:
+        """Whether something has come, without waiting for it."""
+        return bool(self._data) or bool(select.select([self.socket], [], [], 0)[0])
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Frames that come: opcode and payload."""

@@ -1,0 +1,331 @@
+"""What operators do: start, stop, what stands in the way, proxies, TLS, logs, backups."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.e2e.server import SECONDS, TOP, Client, Server
+
+PASSWORD = "correct horse"
+
+
+def gtchat(*words: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the gtchat command."""
+    where = ["--data", str(data)] if data else []
+    return subprocess.run(
+        [sys.executable, "-m", "gtchat.cli", *words, *where],
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+class Operation(SynchronousTestCase):
+    """Tests of a server on disk."""
+
+    def server(self, *options: str, data: str | None = None) -> Server:
+        """A server that is stopped at the end."""
+        server = Server(*options, data=data or self.mktemp())
+        server.folder.mkdir(parents=True, exist_ok=True)
+        server.folder = server.folder.resolve()
+        self.addCleanup(server.kill)
+        return server
+
+    def client(self, server: Server, name: str) -> Client:
+        """Somebody who is in."""
+        client = Client(server.ws_port)
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+        return client
+
+    def refused(self, server: Server) -> tuple[int, str]:
+        """Start a server that can't; its exit status, and the one line that it says."""
+        done = subprocess.run(
+            server.command(),
+            env={**os.environ, "PYTHONPATH": str(TOP)},
+            cwd=TOP,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        self.assertNotIn("Traceback", said)
+        lines = [line for line in said.splitlines() if line.startswith("gtchat: ")]
+        self.assertEqual(len(lines), 1, said)
+        return done.returncode, lines[0]
+
+
+class Starting(Operation):
+    def test_what_stands_in_the_way_is_said_in_one_line(self) -> None:
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        a_file = Path(self.mktemp()).resolve()
+        a_file.write_text("")
+        for options, status, words in (
+            (["--ws", f"tcp:{port}:interface=127.0.0.1"], 1, "Choose another port"),
+            (["--ws", "nonsense:1"], 78, "can't listen on nonsense:1"),
+            (["--data", str(a_file / "x")], 1, "choose another folder"),
+            (["--trusted-proxies", "here"], 78, "trusted_proxies"),
+            (["--text-chars", "many"], 1, "text_chars"),
+            (["--pign-interval", "1"], 1, "--help lists the options"),
+            (["--config", str(a_file / "x")], 1, str(a_file)),
+            (["--store", "mysql://x"], 78, "sqlite, memory or"),
+        ):
+            code, line = self.refused(self.server(*options))
+            self.assertEqual((code, words in line), (status, True), line)
+
+    def test_a_second_server_on_a_folder(self) -> None:
+        first = self.server().start()
+        code, line = self.refused(self.server(data=str(first.folder)))
+        self.assertEqual(code, 1)
+        self.assertIn("another server uses", line)
+        self.client(first, "ann")
+
+    def test_databases_that_are_left_alone(self) -> None:
+        server = self.server()
+        file = server.folder / "gtchat.sqlite"
+
+        def foreign() -> None:
+            with sqlite3.connect(file) as db:
+                db.execute("CREATE TABLE other (x)")
+            db.close()
+
+        def newer() -> None:
+            file.unlink()
+            server.start()
+            server.stop()
+            with sqlite3.connect(file) as db:
+                db.execute("UPDATE alembic_version SET version_num = '9999'")
+            db.close()
+
+        for make, words in (
+            (lambda: file.write_bytes(b"this is no database" * 1000), "not a database"),
+            (lambda: file.unlink() or foreign(), "another program"),
+            (newer, "newer version"),
+        ):
+            make()
+            before = file.read_bytes()
+            code, line = self.refused(server)
+            self.assertEqual((code, words in line), (78, True), line)
+            self.assertEqual(file.read_bytes(), before)
+
+
+class Stopping(Operation):
+    def test_a_signal_stops_it_in_an_orderly_way(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = self.server("--commands-per-second", "0").start()
+            ann = self.client(server, "ann")
+            asked = {ann.send("speak", room_name="lobby", msg=str(i)): str(i) for i in range(200)}
+            said = [asked[ann.message()["tracker"]]]
+            assert server.process is not None
+            server.process.send_signal(number)
+            code = None
+            try:
+                while True:
+                    reply = ann.message()
+                    if reply["cmd"] == "c_response" and reply["status"] == "ok":
+                        said.append(asked[reply["tracker"]])
+            except Exception as closed:
+                code = getattr(closed, "code", None)
+            self.assertEqual(code, 1012)
+            self.assertEqual(server.process.wait(SECONDS), 0)
+            server.stop()
+            self.assertNotIn("Traceback", "".join(server.lines))
+            server.start()
+            bob = self.client(server, "bob")
+            page = bob.say("history", room_name="lobby", limit=200, kinds=["c_speak"])
+            kept = [entry["msg"] for entry in page["entries"]]
+            self.assertEqual(kept[: len(said)], said)
+            server.stop()
+
+
+class Proxies(Operation):
+    def test_the_proxy_protocol_is_taken_from_trusted_proxies_only(self) -> None:
+        header = b"PROXY TCP4 203.0.113.7 127.0.0.1 1000 2000\r\n"
+        for trusted, expected in ((True, b"101"), (False, b"")):
+            options = ["--trusted-proxies", "127.0.0.1"] if trusted else []
+            server = self.server("--ws", "haproxy:tcp:0:interface=127.0.0.1", *options).start()
+            with socket.create_connection(("127.0.0.1", server.ws_port), SECONDS) as proxy:
+                proxy.sendall(
+                    header + b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                    b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                    b"Sec-WebSocket-Version: 13\r\n\r\n"
+                )
+                try:
+                    answer = proxy.recv(1000)
+                except ConnectionResetError:
+                    answer = b""
+            self.assertEqual(answer[9:12], expected)
+            server.stop()
+
+    def test_forwarded_addresses_are_taken_from_trusted_proxies_only(self) -> None:
+        for options, refused in (
+            (["--trusted-proxies", "127.0.0.1"], [False, False]),
+            ([], [False, True]),
+        ):
+            server = self.server("--connections-per-address", "1", *options).start()
+            for number in range(2):
+                forwarded = f"X-Forwarded-For: 203.0.113.{number}\r\n"
+                client = Client(server.ws_port, headers=forwarded)
+                self.addCleanup(client.close)
+                self.assertEqual(client.status == 503, refused[number])
+            server.stop()
+
+
+class Transports(Operation):
+    def certificate(self) -> Path:
+        """A key and a certificate of its own for localhost, in one file."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .sign(key, hashes.SHA256())
+        )
+        path = Path(self.mktemp()).resolve()
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + made.public_bytes(serialization.Encoding.PEM)
+        )
+        return path
+
+    def test_tls(self) -> None:
+        pem = self.certificate()
+        tls = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
+        server = self.server("--ws", tls, "--commands-per-second", "0").start()
+        self.assertIn("wss://", "".join(server.lines))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client = Client(server.ws_port, context=context)
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("login", type="tmp", usr="ann")["status"], "ok")
+        other = Client(server.ws_port, context=context)
+        self.addCleanup(other.close)
+        other.say("login", type="tmp", usr="bob")
+        for number in range(50):
+            other.say("speak", room_name="lobby", msg=f"{number} " + "x" * 3000)
+        heard: list[str] = []
+        while len(heard) < 50:
+            message = client.message()
+            if message["cmd"] == "c_speak":
+                heard.append(message["msg"].split()[0])
+        self.assertEqual(heard, [str(number) for number in range(50)])
+
+    def test_the_web_port_has_a_websocket_and_a_health_check(self) -> None:
+        server = self.server().start()
+        client = Client(server.web_port, "/ws")
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("hello")["status"], "ok")
+        with socket.create_connection(("127.0.0.1", server.web_port), SECONDS) as monitor:
+            monitor.sendall(b"GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n")
+            self.assertRegex(monitor.recv(1000), rb"^HTTP/1.[01] 200")
+
+    def test_the_log_as_json(self) -> None:
+        server = self.server("--log-json")
+        server.start()
+        self.client(server, "ann")
+        server.stop()
+        for line in "".join(server.lines).splitlines():
+            event = json.loads(line)
+            self.assertEqual({"time", "level", "source", "message"} - event.keys(), set())
+
+
+class Commands(Operation):
+    def test_a_live_server_is_copied_and_the_copy_runs(self) -> None:
+        server = self.server("--commands-per-second", "0").start()
+        ann = self.client(server, "ann")
+        for number in range(20):
+            ann.say("speak", room_name="lobby", msg=str(number))
+        copy = self.server()
+        done = gtchat("backup", str(copy.folder / "gtchat.sqlite"), data=server.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(ann.say("ping")["status"], "ok")
+        copy.start()
+        bob = self.client(copy, "bob")
+        entries = bob.say("history", room_name="lobby", kinds=["c_speak"])["entries"]
+        self.assertEqual([entry["msg"] for entry in entries], [str(i) for i in range(20)])
+
+    def test_accounts_of_older_systems_are_brought_along(self) -> None:
+        server = self.server().start()
+        words = Path(self.mktemp()).resolve()
+        words.write_text(f"# old ones\nyoda wins\n\nann {PASSWORD}\nb@d name\n")
+        done = gtchat("import-credentials", str(words), data=server.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("2 accounts made, 1 passed over", done.stdout)
+        self.assertNotIn("name\n", done.stderr.split(":")[0])
+        client = Client(server.ws_port)
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("login", type="reg", usr="yoda", pwd="wins")["status"], "ok")
+
+    def test_settings_are_shown_with_where_they_are_from(self) -> None:
+        config = Path(self.mktemp()).resolve()
+        config.write_text('[server]\nbroadcast_key = "a secret"\n[limits]\ntext_chars = 7\n')
+        done = gtchat("config", "--config", str(config), "--ping-interval", "5")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, rf"text_chars\s*=\s*7\b.*{config}")
+        self.assertRegex(done.stdout, r"ping_interval\s*=\s*5.*--ping-interval")
+        self.assertRegex(done.stdout, r"outbox_bytes\s*=\s*1048576.*default")
+        self.assertNotIn("a secret", done.stdout)
+
+    def test_what_is_wrong_with_a_command_is_one_line(self) -> None:
+        for words in (
+            ["nonsense"],
+            ["backup"],
+            ["backup", "copy", "--data", "/nonexistent"],
+            ["import-credentials", "/nonexistent"],
+            ["config", "--text-chars", "many"],
+            ["client", "http://x"],
+        ):
+            done = gtchat(*words)
+            self.assertNotEqual(done.returncode, 0, words)
+            self.assertEqual(len(done.stderr.splitlines()), 1, (words, done.stderr))
+        self.assertEqual(gtchat("--version").returncode, 0)
+        self.assertIn("gtchat backup FILE", gtchat("--help").stdout)
+
+
+class Bystanders(Operation):
+    def test_passwords_that_are_checked_delay_nobody(self) -> None:
+        server = self.server("--failed-logins-per-minute", "0", "--lockout-tries", "0").start()
+        ann = self.client(server, "ann")
+        busy = [Client(server.ws_port) for _ in range(8)]
+        for number, client in enumerate(busy):
+            self.addCleanup(client.close)
+            client.send("login", type="reg", usr=f"u{number}", pwd=PASSWORD)
+        for number in range(20):
+            self.assertEqual(ann.say("speak", room_name="lobby", msg=str(number))["status"], "ok")
+        # All were asked before, and answered after somebody else had talked.
+        waiting = [client.peek() for client in busy]
+        self.assertIn(False, waiting)
+        for client in busy:
+            self.assertEqual(client.message()["code"], "bad_credentials")
