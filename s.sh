@@ -9,6 +9,7 @@ cd "$TOP"
 page=--file-page
 for word in "$@" "${GTCHAT_WS:-}" "${GTCHAT_WEB:-}"; do
     case $word in
+        *,*) page= ;;
         *:interface=127.* | *:interface='\:\:1'* | unix:* | *=unix:*) ;;
         --public | --config* | -c* | *tcp:* | *tcp6:* | *ssl:* | *haproxy:* | *systemd:*) page= ;;
     esac

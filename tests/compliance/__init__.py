@@ -1,0 +1,1 @@
+"""Outside judges of the protocols, run by hand; see README.md."""

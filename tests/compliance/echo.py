@@ -1,0 +1,56 @@
+"""Our WebSocket with its limits, and an echo in place of the API: what conformance is judged by.
+
+    python -m tests.compliance.echo PORT [message_bytes]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.internet import reactor
+from twisted.internet.endpoints import serverFromString
+
+from gtchat.chat.limits import Limits
+from gtchat.protocols.direct import DirectReactor
+from gtchat.protocols.outbox import Turn
+from gtchat.protocols.websocket import ChatProtocol, build_factory
+
+
+class Echo(ChatProtocol):
+    """Says what it hears."""
+
+    accepts_binary = True
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Take a message that came by Autobahn's way."""
+        self.sendMessage(payload, isBinary)
+
+    def messageReceived(self, payload: bytes) -> None:
+        """Take a message that came by the quick way."""
+        self.sendMessage(payload)
+
+
+class NoAPI:
+    """Nobody is there to talk to."""
+
+    logged_in = True
+
+    def message(self, payload: bytes) -> None:
+        """Never called: the protocol keeps messages."""
+
+    def connection_lost(self, clean: bool) -> None:
+        """Nothing to end."""
+
+
+def main(port: int, message_bytes: int) -> None:
+    """Serve until a signal."""
+    limits = Limits(message_bytes=message_bytes)
+    turn = Turn(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
+    factory = build_factory(reactor, turn, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
+    endpoint = serverFromString(DirectReactor(reactor), f"tcp:{port}:interface=127.0.0.1")
+    endpoint.listen(factory)
+    reactor.run()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 65_536)
