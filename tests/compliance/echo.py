@@ -1,6 +1,6 @@
 """Our WebSocket with its limits, and an echo in place of the API: what conformance is judged by.
 
-    python -m tests.compliance.echo PORT [message_bytes]
+python -m tests.compliance.echo PORT [message_bytes]
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Echo(ChatProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Take a message that came by Autobahn's way."""
-        self.sendMessage(payload, isBinary)
+        if self.state == self.STATE_OPEN:
+            self.sendMessage(payload, isBinary)
 
     def messageReceived(self, payload: bytes) -> None:
         """Take a message that came by the quick way."""
@@ -43,7 +44,9 @@ class NoAPI:
 
 
 def main(port: int, message_bytes: int) -> None:
-    """Serve until a signal."""
+    """Serve until a signal. message_bytes: more than the usual is for messages in many pieces."""
+    if message_bytes > 65_536:
+        Echo.fragments_most = message_bytes
     limits = Limits(message_bytes=message_bytes)
     turn = Turn(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
     factory = build_factory(reactor, turn, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
