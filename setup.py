@@ -47,6 +47,7 @@ setup(
             "mypy-zope>=1.0.14",
             "ruff>=0.14",
             "coverage>=7",
+            "setuptools>=68",
             "selenium>=4.30",
         ],
     },
