@@ -437,7 +437,9 @@ class ChatProtocol(WebSocketServerProtocol):
         self._unread = None
         if self.has_outbox:
             self.outbox.stopProducing()
-        self.factory.gone(self)
         api, self.api = self.api, None
-        if api is not None:
-            api.connection_lost(clean)
+        try:
+            if api is not None:
+                api.connection_lost(clean)
+        finally:
+            self.factory.gone(self)  # last: when all are gone the store is closed

@@ -301,6 +301,15 @@ class Ends(SynchronousTestCase):
         self.assertEqual(slow.close_code(), 4008)
         self.assertEqual(len(other.frames()), 20)
 
+    def test_all_are_gone_when_the_last_session_has_ended(self) -> None:
+        house = House()
+        wire = house.open()
+        ended: list[bool | None] = []
+        gone = house.factory.close_all(1012, "server restarting", 2.0)
+        gone.addCallback(lambda _: ended.append(wire.api.lost))
+        wire.lose()
+        self.assertEqual(ended, [False])
+
     def test_all_are_closed_at_the_end(self) -> None:
         house = House()
         wires = [house.open() for _ in range(3)]
