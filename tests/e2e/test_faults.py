@@ -1,0 +1,67 @@
+"""A disk that takes no more, on the real server: nothing is acknowledged, and it recovers."""
+
+from __future__ import annotations
+
+import resource
+import urllib.error
+import urllib.request
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.e2e.server import Client, Server
+
+
+class FullDisk(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = Server("--commands-per-second", "0").start()
+        self.addCleanup(self.server.kill)
+
+    def files_may_have(self, size: int) -> None:
+        """Bound the size of the files that the server may write, in bytes."""
+        assert self.server.process is not None
+        bounds = (size, resource.RLIM_INFINITY)
+        resource.prlimit(self.server.process.pid, resource.RLIMIT_FSIZE, bounds)
+
+    def client(self, name: str) -> Client:
+        client = Client(self.server.ws_port)
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+        return client
+
+    def health(self) -> int:
+        try:
+            url = f"http://127.0.0.1:{self.server.web_port}/healthz"
+            with urllib.request.urlopen(url) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def test_what_can_not_be_stored_is_said_and_later_things_are_stored_again(self) -> None:
+        ann, bob = self.client("ann"), self.client("bob")
+        self.assertEqual(ann.say("speak", room_name="lobby", msg="1")["status"], "ok")
+        self.assertEqual(self.health(), 200)
+        self.files_may_have(4096)
+        for cmd, fields in (
+            ("speak", {"room_name": "lobby", "msg": "lost", "txn": "t"}),
+            ("whisper", {"target_user": "bob", "msg": "lost"}),
+            ("create_room", {"room_name": "lost"}),
+            ("register", {"usr": "lost", "pwd": "long enough"}),
+        ):
+            self.assertEqual(ann.say(cmd, **fields)["code"], "not_stored", cmd)
+        self.assertEqual(self.health(), 503)
+        self.assertEqual(bob.say("ping")["status"], "ok")
+        history = bob.say("history", room_name="lobby", kinds=["c_speak"])["entries"]
+        self.assertEqual([entry["msg"] for entry in history], ["1"])
+        self.files_may_have(resource.RLIM_INFINITY)
+        again = ann.say("speak", room_name="lobby", msg="lost", txn="t")
+        self.assertEqual((again["status"], "dup" in again), ("ok", False))
+        self.assertEqual(bob.say("ping")["status"], "ok")
+        heard = [message["msg"] for message in bob.taken if message["cmd"] == "c_speak"]
+        self.assertEqual(heard, ["1", "lost"])
+        self.assertEqual(self.health(), 200)
+        self.server.kill()
+        self.server.start()
+        carol = self.client("carol")
+        history = carol.say("history", room_name="lobby", kinds=["c_speak"])["entries"]
+        self.assertEqual([entry["msg"] for entry in history], ["1", "lost"])
+        self.assertNotIn("Traceback", "".join(self.server.lines))
