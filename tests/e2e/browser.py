@@ -82,16 +82,13 @@ class Browser:
 
     def enter(self, name: str, password: str = "", way: str = "guest") -> None:
         """Come in by the form."""
-        self.one("form")
-        self.driver.find_element(By.CSS_SELECTOR, f"input[value={way}]").find_element(
-            By.XPATH, ".."
-        ).click()
+        self.click(f"label:has(> input[value={way}])")
         self.fill("name", name)
         if way != "guest":
             self.fill("password", password)
         if way == "register":
             self.fill("again", password)
-        self.click("form button.primary")
+        self.click("form button.primary:not(:disabled)")
 
     def come_in(self, name: str, password: str = "", way: str = "guest") -> None:
         """Come in, and wait until the house is there."""

@@ -316,7 +316,11 @@ class Commands(Operation):
 
 class Bystanders(Operation):
     def test_passwords_that_are_checked_delay_nobody(self) -> None:
-        server = self.server("--failed-logins-per-minute", "0", "--lockout-tries", "0").start()
+        server = self.server(
+            *("--failed-logins-per-minute", "0"),
+            *("--lockout-tries", "0"),
+            *("--commands-per-second", "0"),
+        ).start()
         ann = self.client(server, "ann")
         busy = [Client(server.ws_port) for _ in range(8)]
         for number, client in enumerate(busy):
