@@ -1,0 +1,81 @@
+"""Our server and others at the same work, one after the other, medians of several rounds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import report
+from bench.servers import servers
+from bench.tools import BenchError, faults, generate
+from bench.workloads import WORKLOADS, Workload
+
+KEPT = ("cpu_us", "deliv_s", "p50_us", "p99_us", "login_s", "kib_conn")
+
+
+def measure(start: Callable[[int], Any], workload: Workload, seconds: float) -> dict[str, Any]:
+    """One server at one work, once.
+
+    Raises:
+        BenchError: the server or the load generator does not run.
+    """
+    with start(workload.rooms) as target:
+        words = ["--port", str(target.port), "--pid", str(target.pid), "--quiet", *target.words]
+        result = generate([*words, *workload.words(seconds)], core=1)
+    return {**{key: result[key] for key in KEPT}, "faults": faults(result)}
+
+
+def summed(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Medians of several runs, the best CPU time, and all that went wrong."""
+    medians = {key: median(run[key] for run in runs) for key in KEPT}
+    best = min(run["cpu_us"] for run in runs)
+    return {**medians, "cpu_us_min": best, "faults": sum(run["faults"] for run in runs)}
+
+
+def compare(
+    folder: Path,
+    only: Sequence[str],
+    works: Sequence[str],
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> int:
+    """Measure, and write table, JSON and plot into a folder; 1 if something was lost."""
+    found, missing = servers()
+    for line in missing:
+        say(f"left out: {line}\n")
+    if only:
+        found = {name: start for name, start in found.items() if name.lower() in only}
+        if not found:
+            raise BenchError(f"no such server; there are: {', '.join(servers()[0])}")
+    workloads = [w for w in WORKLOADS if not works or w.name.lower() in works]
+    runs: dict[str, dict[str, list[dict[str, Any]]]] = {name: {} for name in found}
+    steps = len(workloads) * rounds * len(found)
+    step = 0
+    for workload in workloads:
+        for turn in range(rounds):
+            for name, start in found.items():
+                step += 1
+                say(f"[{step}/{steps}] {workload.name} round {turn + 1}: {name} … ")
+                try:
+                    run = measure(start, workload, seconds)
+                except BenchError as error:
+                    say(f"{error}\n")
+                    continue
+                say(f"{run['cpu_us']:.3f} µs, p99 {run['p99_us']:.0f} µs\n")
+                runs[name].setdefault(workload.name, []).append(run)
+    results = {
+        name: {work: summed(taken) for work, taken in by_work.items()}
+        for name, by_work in runs.items()
+        if by_work
+    }
+    text = report.table(results)
+    document = {"machine": report.machine(), "rounds": rounds, "seconds": seconds}
+    report.write(folder, "compare", {**document, "results": results}, text)
+    if not report.bars(folder / "compare.png", results):
+        say("no plot: pip install matplotlib\n")
+    sys.stdout.write(text)
+    return int(any(run["faults"] for taken in results.values() for run in taken.values()))

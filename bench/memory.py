@@ -1,0 +1,113 @@
+"""Memory: an idle connection, a room, a member, an account, and 200,000 comings and goings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import report
+from bench.servers import gtchat
+from bench.tools import generate
+from tests.e2e.server import Client, Server
+
+Say = Callable[[str], None]
+
+LOGIN = ("--noecho", "--step", '{"cmd":"login","type":"tmp","usr":"u%u"}', '"ok"')
+JOIN = ("--step", '{"cmd":"join_room","room_name":"r%r"}', '"ok"')
+
+
+def resident(server: Server) -> float:
+    """KiB of memory that the server's process has."""
+    assert server.process is not None
+    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return float(line.split()[1])
+    return 0.0
+
+
+def connection(count: int) -> float:
+    """KiB an idle connection, logged in and in one room of ten."""
+    with gtchat(rooms=count // 10) as server:
+        assert server.process is not None
+        words = ["--port", str(server.ws_port), "--pid", str(server.process.pid), "--quiet"]
+        work = ["-n", str(count), "-r", "10", "-s", "1", "--rate", "1", "--dur", "1"]
+        result = generate([*words, *LOGIN, *JOIN, *work], core=1)
+        return float(result["kib_conn"])
+
+
+def room(count: int) -> float:
+    """KiB a room that somebody made who is a member alone."""
+    with gtchat(rooms=10) as server:
+        maker = Client(server.ws_port)
+        maker.say("login", type="tmp", usr="builder")
+        before = resident(server)
+        for number in range(count):
+            maker.say("create_room", room_name=f"more{number}")
+        return (resident(server) - before) / count
+
+
+def member(members: int, count: int) -> float:
+    """Bytes a membership: people in one more room each."""
+    with gtchat(rooms=count) as server:
+        people = [Client(server.ws_port) for _ in range(members)]
+        for number, client in enumerate(people):
+            client.say("login", type="tmp", usr=f"p{number}")
+            client.say("join_room", room_name="r0")
+        before = resident(server)
+        for number in range(1, count):
+            for client in people:
+                client.send("join_room", room_name=f"r{number}")
+            for client in people:
+                client.say("ping")
+                client.taken.clear()
+        return (resident(server) - before) * 1024 / (members * (count - 1))
+
+
+def account(count: int) -> float:
+    """Bytes an account that is registered and not here (by uuid, which costs no Argon2)."""
+    import uuid
+
+    with gtchat() as server:
+        client = Client(server.ws_port)
+        for _ in range(100):
+            client.say("register", uuid=str(uuid.uuid4()))
+        before = resident(server)
+        for _ in range(count):
+            client.say("register", uuid=str(uuid.uuid4()))
+        return (resident(server) - before) * 1024 / count
+
+
+def comings(count: int, at_once: int, say: Say) -> list[tuple[float, float]]:
+    """MiB after so many comings and goings."""
+    points: list[tuple[float, float]] = []
+    with gtchat(rooms=1) as server:
+        for done in range(0, count + 1, at_once):
+            points.append((done, resident(server) / 1024))
+            if done < count:
+                words = ["--port", str(server.ws_port), "--quiet", *LOGIN]
+                work = ["-n", str(at_once), "-r", str(at_once), "-s", "1", "--rate", "1"]
+                generate([*words, *work, "--warm", "0", "--dur", "0.1", "--settle", "0"], core=1)
+            if done % (at_once * 10) == 0:
+                say(f"{done} came and went: {points[-1][1]:.1f} MiB\n")
+    return points
+
+
+def memory(folder: Path, quick: bool, say: Say) -> int:
+    """Measure all, and write JSON and plot into a folder."""
+    found = {}
+    say("connections … ")
+    found["connection_kib"] = connection(1_000 if quick else 5_000)
+    say(f"{found['connection_kib']:.2f} KiB each\nrooms … ")
+    found["room_kib"] = room(500 if quick else 5_000)
+    say(f"{found['room_kib']:.2f} KiB each\nmembers … ")
+    found["member_bytes"] = member(100, 20 if quick else 200)
+    say(f"{found['member_bytes']:.0f} bytes each\naccounts … ")
+    found["account_bytes"] = account(1_000 if quick else 10_000)
+    say(f"{found['account_bytes']:.0f} bytes each\n")
+    points = comings(5_000 if quick else 200_000, 1_000, say)
+    document = {"machine": report.machine(), **found, "comings_mib": points}
+    report.write(folder, "memory", document)
+    report.curves(folder / "memory.png", [("comings and goings", "connections", "MiB", points)])
+    sys.stdout.write("".join(f"{name}: {value:.2f}\n" for name, value in found.items()))
+    return 0

@@ -1,0 +1,127 @@
+"""What a message costs, counted instead of timed: encodings, writes, calls of Python functions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from unittest.mock import patch
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.chat import Chat
+from gtchat.chat.limits import Limits
+from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience, api, audience
+from gtchat.protocols.outbox import Turn
+from gtchat.protocols.websocket import build_factory, text_frame
+from gtchat.store.memory import MemoryStore
+from tests.fakes import PlainPasswords, Tokens
+from tests.protocols.websocket.wire import House, Transport, Wire, frame, handshake
+
+
+class CountingTransport(Transport):
+    """Counts writes."""
+
+    writes = 0
+
+    def write(self, data: bytes) -> None:
+        self.writes += 1
+        super().write(data)
+
+
+class Hall(House):
+    """The whole way of a message but sockets and disk: one room, many members."""
+
+    def __init__(self, members: int) -> None:
+        self.clock = Clock()
+        limits = Limits(commands_per_second=0, connections_per_address=0)
+        store = MemoryStore(self.clock)
+        self.chat = Chat(store, self.clock, limits, PlainPasswords(), Tokens())
+        self.chat.start()
+        self.turn = Turn(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
+        everybody = JSONAudience(self.turn, text_frame)
+        self.factory = build_factory(
+            self.clock,
+            self.turn,
+            limits,
+            lambda wire: API_Chatroom(self.chat, everybody, wire, self.clock.seconds),
+        )
+        self.wires = [self._member(number) for number in range(members)]
+        for wire in self.wires:
+            wire.transport.writes = 0  # type: ignore[attr-defined]
+
+    def _member(self, number: int) -> Wire:
+        with patch("tests.protocols.websocket.wire.Transport", CountingTransport):
+            wire = self.connect()
+        wire.receive(handshake())
+        self.say(wire, cmd="login", type="tmp", usr=f"u{number}")
+        first = {"cmd": "create_room" if number == 0 else "join_room", "room_name": "hall"}
+        self.say(wire, **first)
+        return wire
+
+    def say(self, wire: Wire, **request: Any) -> None:
+        """Send a request, and let it be done."""
+        wire.receive(frame(json.dumps(request).encode()))
+
+    def speak(self, messages: int) -> None:
+        """The first member speaks, all in one read."""
+        said = {"cmd": "speak", "room_name": "hall", "msg": "x" * 120}
+        self.wires[0].receive(frame(json.dumps(said).encode()) * messages)
+
+    @property
+    def writes(self) -> list[int]:
+        """Writes to each connection."""
+        return [wire.transport.writes for wire in self.wires]  # type: ignore[attr-defined]
+
+
+def calls(work: Any) -> int:
+    """How many Python functions are called."""
+    count = 0
+
+    def note(frame: object, event: str, arg: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+class Cost(SynchronousTestCase):
+    def test_a_message_is_encoded_once_for_all(self) -> None:
+        hall = Hall(50)
+        encoded: list[object] = []
+
+        def counted(encode: Any) -> Any:
+            return lambda thing: encoded.append(thing) or encode(thing)
+
+        with (
+            patch.object(audience, "_encode", counted(audience._encode)),
+            patch.object(api, "_encode", counted(api._encode)),
+        ):
+            hall.speak(1)
+        self.assertEqual(len(encoded), 2)  # for the room, and the answer
+
+    def test_a_turn_is_one_write_for_each(self) -> None:
+        for messages in (1, 16):
+            hall = Hall(50)
+            hall.speak(messages)
+            self.assertEqual(hall.writes, [1] * 50)
+
+    def test_a_member_more_costs_a_write_and_nothing_else(self) -> None:
+        few, many = Hall(50), Hall(150)
+        for hall in (few, many):
+            hall.speak(1)  # what is made once is made
+        more = calls(lambda: many.speak(1)) - calls(lambda: few.speak(1))
+        # CountingTransport.write and Transport.write; a list comprehension is a call before 3.12.
+        self.assertLessEqual(more, 2 * 100)
+
+    def test_a_message_costs_few_calls(self) -> None:
+        hall = Hall(10)
+        hall.speak(4)
+        one, four = calls(lambda: hall.speak(1)), calls(lambda: hall.speak(4))
+        self.assertLessEqual((four - one) / 3, 45)
