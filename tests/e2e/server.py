@@ -32,6 +32,7 @@ class Server:
         self.ws_port = self.web_port = 0
         self.process: subprocess.Popen[str] | None = None
         self.lines: list[str] = []
+        self._reader: threading.Thread | None = None
 
     def command(self) -> list[str]:
         """What is run."""
@@ -73,6 +74,11 @@ class Server:
                     self.ws_port = int(found[2])
             if re.search('[ "]data: ', line):
                 late.cancel()
+                # A pipe that nobody reads would stop the server when it is full.
+                self._reader = threading.Thread(
+                    target=self.lines.extend, args=[self.process.stdout]
+                )
+                self._reader.start()
                 return self
         late.cancel()
         raise AssertionError("the server did not start:\n" + "".join(self.lines))
@@ -90,9 +96,12 @@ class Server:
         if process is None:
             return 0
         process.send_signal(number)
-        out, _ = process.communicate(timeout=SECONDS)
-        self.lines.append(out)
-        return process.returncode
+        status = process.wait(SECONDS)
+        if self._reader is not None:
+            self._reader.join(SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
+        return status
 
 
 class Closed(Exception):

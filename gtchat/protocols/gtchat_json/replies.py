@@ -242,6 +242,7 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+@lru_cache(maxsize=256)
 def rfc3339(ms: int) -> str:
     """A time as people's programs read it (RFC 3339). ms: since 1970, UTC."""
     seconds, milliseconds = divmod(ms, 1000)
