@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+import tempfile
+import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from bench import report
@@ -47,27 +51,35 @@ def room(count: int) -> float:
         return (resident(server) - before) / count
 
 
-def member(members: int, count: int) -> float:
-    """Bytes a membership: people in one more room each."""
-    with gtchat(rooms=count) as server:
-        people = [Client(server.ws_port) for _ in range(members)]
-        for number, client in enumerate(people):
-            client.say("login", type="tmp", usr=f"p{number}")
-            client.say("join_room", room_name="r0")
-        before = resident(server)
-        for number in range(1, count):
-            for client in people:
-                client.send("join_room", room_name=f"r{number}")
-            for client in people:
+def member(people: int, rooms: int) -> float:
+    """Bytes a membership, of people who are here: with all memberships, and with none."""
+    keys = [str(uuid.UUID(int=number, version=4)) for number in range(people)]
+
+    def with_everybody(folder: str) -> float:
+        with gtchat(data=folder) as server:
+            clients = [Client(server.ws_port) for _ in keys]
+            for client, key in zip(clients, keys, strict=True):
+                client.say("login", type="reg", uuid=key)
+            return resident(server)
+
+    with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as folder:
+        with gtchat(rooms=rooms, data=folder) as server:
+            for key in keys:
+                client = Client(server.ws_port)
+                client.say("register", uuid=key)
+                client.say("login", type="reg", uuid=key)
+                for number in range(rooms):
+                    client.send("join_room", room_name=f"r{number}")
                 client.say("ping")
-                client.taken.clear()
-        return (resident(server) - before) * 1024 / (members * (count - 1))
+                client.close()
+        many = with_everybody(folder)
+        with closing(sqlite3.connect(Path(folder, "gtchat.sqlite"))) as db, db:
+            db.execute("DELETE FROM members")
+        return (many - with_everybody(folder)) * 1024 / (people * rooms)
 
 
 def account(count: int) -> float:
     """Bytes an account that is registered and not here (by uuid, which costs no Argon2)."""
-    import uuid
-
     with gtchat() as server:
         client = Client(server.ws_port)
         for _ in range(100):
@@ -101,7 +113,7 @@ def memory(folder: Path, quick: bool, say: Say) -> int:
     say(f"{found['connection_kib']:.2f} KiB each\nrooms … ")
     found["room_kib"] = room(500 if quick else 5_000)
     say(f"{found['room_kib']:.2f} KiB each\nmembers … ")
-    found["member_bytes"] = member(100, 20 if quick else 200)
+    found["member_bytes"] = member(100, 50 if quick else 200)
     say(f"{found['member_bytes']:.0f} bytes each\naccounts … ")
     found["account_bytes"] = account(1_000 if quick else 10_000)
     say(f"{found['account_bytes']:.0f} bytes each\n")

@@ -246,9 +246,10 @@ class Sessions:
                 if (room := self._rooms.numbered(place.room_id)) and user.id in room.members
             }
             user.unread = {
-                place.room_id: room.spoken - place.spoken_seen
+                room.id: room.spoken - place.spoken_seen
                 for place in belongings.memberships
                 if (room := self._rooms.numbered(place.room_id))
+                and room.spoken > place.spoken_seen
             }
             user.blocked = dict(belongings.blocked)
             user.blocked_by = set(belongings.blocked_by)

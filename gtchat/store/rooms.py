@@ -121,8 +121,10 @@ def load(db: Connection, new_epoch: str, at: int) -> Contents:
     _CREATE_LOBBY(db)
     _STRAND(db, at=at)
     members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
+    people: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of a person
     for room_id, account_id, name, registered in _MEMBERS(db):
-        members[room_id].append((account_id, name, bool(registered)))
+        person = people.setdefault(account_id, (account_id, name, bool(registered)))
+        members[room_id].append(person)
     return Contents(
         epoch=epoch,
         rooms=tuple(_record(row, members[row[0]]) for row in _ROOMS(db)),
