@@ -6,6 +6,7 @@ know how many rooms, idle connections or stored messages there are besides.
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import tempfile
 import time
@@ -69,7 +70,13 @@ def idle(sizes: tuple[int, ...], seconds: float, say: Say) -> tuple[Points, Poin
     """CPU µs a delivery, and its p99, by connections that are there and say nothing."""
     costs: Points = []
     waits: Points = []
-    for size in sizes:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500
+    for wanted in sizes:
+        size = min(wanted, most)
+        if size < wanted:
+            say(
+                f"{wanted} idle connections need more descriptors than `ulimit -Hn` allows: {size}\n"
+            )
         with gtchat(rooms=10) as server:
             result = _load(server, size + 100, (size + 100) // 10 or 10, 10, seconds)
             costs.append((size, result["cpu_us"]))

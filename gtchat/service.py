@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import gc
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -159,6 +160,7 @@ class ChatService(Service):
             StartError: something is in the way; nothing is left open.
         """
         server, limits = self.settings.server, self.settings.limits
+        _allow_many_files()
         try:
             proxies = Proxies.named(server.trusted_proxies)
         except ValueError as error:
@@ -276,6 +278,13 @@ class ChatService(Service):
         await self._store.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def _allow_many_files() -> None:
+    """Have as many descriptors as the system lets us: the usual 1,024 are 1,000 connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _done(result: Any) -> None:

@@ -248,8 +248,7 @@ class Sessions:
             user.unread = {
                 room.id: room.spoken - place.spoken_seen
                 for place in belongings.memberships
-                if (room := self._rooms.numbered(place.room_id))
-                and room.spoken > place.spoken_seen
+                if (room := self._rooms.numbered(place.room_id)) and room.spoken > place.spoken_seen
             }
             user.blocked = dict(belongings.blocked)
             user.blocked_by = set(belongings.blocked_by)

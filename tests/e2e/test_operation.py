@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -129,6 +130,18 @@ class Starting(Operation):
             code, line = self.refused(server)
             self.assertEqual((code, words in line), (78, True), line)
             self.assertEqual(file.read_bytes(), before)
+
+    def test_it_takes_as_many_descriptors_as_it_may_have(self) -> None:
+        server = self.server("--store", "memory")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+        try:
+            server.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert server.process is not None
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        self.assertEqual(limits, (hard, hard))
 
 
 class Stopping(Operation):
