@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import selectors
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -80,6 +82,46 @@ def _import_credentials(words: Sequence[str]) -> int:
         raise CommandError(f"{left[0]} can't be imported: {error}") from error
 
 
+def _console(words: Sequence[str]) -> int:
+    from gtchat.console import SOCKET
+
+    database, left = _database(words)
+    if left:
+        raise CommandError("console wants nothing but a folder: gtchat console [--data DIR]")
+    path = database.parent / SOCKET
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.connect(str(path))
+        except OSError as error:
+            raise CommandError(f"no server answers at {path}: {error.strerror}") from error
+        return _relay(server)
+
+
+def _relay(server: socket.socket) -> int:
+    """Show what a socket says, and tell it what is typed, until one of them ends."""
+    typed = sys.stdin.fileno()
+    with selectors.DefaultSelector() as ready:
+        ready.register(server, selectors.EVENT_READ)
+        try:
+            ready.register(typed, selectors.EVENT_READ)
+        except PermissionError:  # a file can always be read
+            server.sendall(sys.stdin.buffer.read())
+            server.shutdown(socket.SHUT_WR)
+        while True:
+            for key, _ in ready.select():
+                data = server.recv(65_536) if key.fileobj is server else os.read(typed, 65_536)
+                if key.fileobj is server:
+                    sys.stdout.write(data.decode("utf-8", "replace"))
+                    sys.stdout.flush()
+                    if not data:
+                        return 0
+                elif data:
+                    server.sendall(data)
+                else:
+                    ready.unregister(typed)
+                    server.shutdown(socket.SHUT_WR)
+
+
 @attrs.frozen
 class Command:
     """A command: what runs it, its arguments, and what it does."""
@@ -93,6 +135,7 @@ COMMANDS: dict[str, Command] = {
     "client": Command(_client, "[URL] [options]", "talk, from a terminal or a pipe"),
     "config": Command(_config, "[options of the server]", "show settings, and where each is from"),
     "backup": Command(_backup, "FILE [--data DIR]", "copy the database, while the server runs"),
+    "console": Command(_console, "[--data DIR]", "the host's console of a server that runs here"),
     "import-credentials": Command(
         _import_credentials, "FILE [--data DIR]", "make accounts of lines `name password`"
     ),

@@ -21,6 +21,8 @@ from gtchat.chat.limits import Limits
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
 PUBLIC = {"ws": "tcp:9000", "web": "tcp:8080"}
+#: Ports that programs of the other protocols expect.
+USUAL_PORTS = {"message_center": 6066, "pa1": 5566, "livechat": 3001}
 
 
 class SettingsError(Exception):
@@ -63,6 +65,18 @@ class Server:
         (), "web pages from elsewhere that may connect, as https://chat.example; * for any"
     )
     file_page: bool = _setting(False, "let a page opened from disk connect (Origin null)")
+    message_center: tuple[str, ...] = _setting(
+        (), "endpoint for Message Center clients, usually port 6066; off without one"
+    )
+    pa1: tuple[str, ...] = _setting(
+        (), "endpoint for PA1 clients, usually port 5566; off without one"
+    )
+    livechat: tuple[str, ...] = _setting(
+        (), "endpoint for Live chat clients, usually port 3001; off without one"
+    )
+    randomchat: bool = _setting(False, "RandomChat clients may come on the WebSocket port")
+    all_protocols: bool = _setting(False, "all of these, on their usual ports")
+    console: bool = _setting(False, "the host's console on standard input")
     trusted_proxies: tuple[str, ...] = _setting(
         (), "addresses or networks of reverse proxies whose word on the client's address is taken"
     )
@@ -122,6 +136,13 @@ def load(
     for key, value in options.items():
         source = f"--{key.replace('_', '-')}"
         values[key], sources[key] = _converted(key, value, source, text=True), source
+    if values.get("all_protocols"):
+        for key, port in USUAL_PORTS.items():
+            here = "" if public else ":interface=127.0.0.1"
+            values.setdefault(key, (f"tcp:{port}{here}",))
+            sources.setdefault(key, sources["all_protocols"])
+        values.setdefault("randomchat", True)
+        sources.setdefault("randomchat", sources["all_protocols"])
     tables = {
         table: kind(**{key: values[key] for key in values if FIELDS[key][0] == table})
         for table, kind in TABLES.items()

@@ -24,6 +24,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.stdio import StandardIO
 from twisted.logger import ILogObserver, Logger
 from twisted.protocols.haproxy import proxyEndpoint
 from twisted.python.failure import Failure
@@ -31,11 +32,13 @@ from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
 from gtchat.config import Settings
+from gtchat.console import SOCKET, ConsoleServer
 from gtchat.logs import json_observer
 from gtchat.passwords import Passwords
 from gtchat.protocols.direct import DirectReactor
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
 from gtchat.protocols.handshake import Origins, Proxies, plain_address
+from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.outbox import Turn
 from gtchat.protocols.websocket import ChatProtocol, build_factory, text_frame
 from gtchat.store import MemoryStore, SQLStore, StoreError
@@ -120,6 +123,7 @@ class ChatService(Service):
         self._log_json = log_json
         self._ports: list[IListeningPort] = []
         self._lock: IO[str] | None = None
+        self._folder: Path | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of twistd's application, which asks its components for a log."""
@@ -188,18 +192,40 @@ class ChatService(Service):
             return API_Chatroom(self.chat, audience, connection, self._reactor.seconds)
 
         self._websocket = build_factory(self._reactor, turn, limits, build_api, proxies=proxies)
+        old = {"livechat": LiveChatFactory(self.chat, self._reactor)}
         site = build_site(static_folder(), self._websocket, self._store.healthy, self._reactor)
         ws_ports = [self._listen(name, self._websocket, proxies) for name in server.ws]
         web_ports = [self._listen(name, site, proxies) for name in server.web]
+        for key, factory in old.items():
+            for name in getattr(server, key):
+                port = self._listen(name, factory, proxies)
+                _log.info("{protocol}: {where}", protocol=key, where=_url("tcp", port))
+        self._console = ConsoleServer(self.chat, self._leave)
         self._websocket.origins = Origins(
             tuple(server.allowed_origins),
             frozenset(number for port in web_ports if (number := _number(port))),
             server.file_page,
         )
+        self._open_console()
         self._say_where(ws_ports, web_ports)
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)
+
+    def _open_console(self) -> None:
+        """Let the operator in: on standard input if that was wanted, and beside the data."""
+        if self.settings.server.console:
+            self._console.attach_terminal(StandardIO)
+        if self._folder is not None:
+            path = str(self._folder / SOCKET)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            try:
+                port = self._reactor.listenUNIX(path, self._console, mode=0o600)
+            except (CannotListenError, OSError) as error:
+                _log.warn("no console: {error}", error=error)
+            else:
+                self._ports.append(port)
 
     def _open_store(self) -> Any:
         """The store, in a folder that no other server uses."""
@@ -228,6 +254,7 @@ class ChatService(Service):
             raise StartError(
                 f"can't write to {folder}: {error.strerror}; choose another folder with --data"
             ) from error
+        self._folder = folder
         try:
             return SQLStore.open(file, self._reactor)
         except StoreError as error:

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 import gtchat
 
 PACKAGE = Path(gtchat.__file__).parent
-TOP = {"cli", "service", "tap", "config", "credentials", "passwords"}
-SHARED = {"outbox", "dialback"}
+TOP = {"cli", "console", "service", "tap", "config", "credentials", "passwords"}
+SHARED = {"outbox", "dialback", "plain"}
 
 
 def modules() -> Iterator[tuple[tuple[str, ...], ast.Module]]:

@@ -14,7 +14,8 @@ from precis_i18n import get_profile
 from gtchat.chat.errors import BadName, BadRequest, TooLong, WeakPassword
 
 #: Names that the server and the protocols speak under themselves.
-RESERVED = frozenset({"host", "server"})
+#: `host` and `server` are the server's own; the others are orders to clients of PA1.
+RESERVED = frozenset({"host", "server", "usrip", "privacy", "logout"})
 
 TXN_CHARS = 64
 
@@ -32,6 +33,10 @@ class Name:
 
     shown: str
     key: str
+
+
+#: The server, when it speaks.
+HOST = Name("Host", "host")
 
 
 def user_name(raw: str) -> Name:

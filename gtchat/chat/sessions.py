@@ -23,13 +23,14 @@ from gtchat.chat.errors import (
     ChatError,
     NameTaken,
     NoSuchRoom,
+    NoSuchUser,
     PasswordMismatch,
 )
 from gtchat.chat.events import Replaced
 from gtchat.chat.interfaces import Belongings, IAudience, IOutlet, IStore, Missed
 from gtchat.chat.limits import Limits
 from gtchat.chat.membership import Membership
-from gtchat.chat.names import password, user_name
+from gtchat.chat.names import HOST, Name, password, user_name
 from gtchat.chat.people import People, Session, User
 from gtchat.chat.rooms import Room, Rooms
 from gtchat.chat.unattended import unattended
@@ -160,6 +161,20 @@ class Sessions:
             if await self._store.find(chosen.key, None) is not None:
                 raise NameTaken()
             await self.logout(current)
+        return await self._enter_guest(chosen, audience, outlet)
+
+    async def enter_host(self, audience: IAudience, outlet: IOutlet) -> Session:
+        """Begin the session of the server itself, whose name nobody else can have.
+
+        Raises:
+            NameTaken: it has one. NotStored.
+        """
+        return (await self._enter_guest(HOST, audience, outlet))[0]
+
+    async def _enter_guest(
+        self, chosen: Name, audience: IAudience, outlet: IOutlet
+    ) -> tuple[Session, str]:
+        """Begin a session of a temporary user under a name that may be had."""
         here = self._people.get(chosen.key)
         if here is not None and here.expiry is not None and here.address == outlet.address:
             # The same person, whose connection was lost, without the id of the old session.
@@ -295,6 +310,28 @@ class Sessions:
         self._depart(session, arrived=True)
         if not session.user.registered:
             await self._end_guest(session.user)
+
+    async def put_out(self, name: str) -> str:
+        """End all sessions of somebody, by order of the operator.
+
+        Returns:
+            The name as it is shown.
+
+        Raises:
+            NoSuchUser: nobody of that name is here. NotStored.
+        """
+        user = self._people.get(login_key(name))
+        if user is None or not user.sessions:
+            raise NoSuchUser()
+        for session in list(user.sessions):
+            await self._store.end_session(user.id, session.token_hash)
+            if session in user.sessions:
+                self._depart(session, arrived=True)
+                session.outlet.end(None, "kicked")
+        if not user.registered:
+            await self._end_guest(user)
+        _log.info("{name} was put out", name=user.name)
+        return user.name
 
     def lose(self, session: Session, clean: bool) -> None:
         """A session's connection is gone; it can be resumed.

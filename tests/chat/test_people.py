@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.limits import Limits
-from tests.fakes import World
+from gtchat.chat.people import Session
+from tests.fakes import ListAudience, ListOutlet, World
 
 UUID = str(uuid.UUID(int=5, version=4))
 
@@ -268,3 +272,59 @@ class Lists(SynchronousTestCase):
             found += [room["room_name"] for room in rooms]
             after = found[-1]
         self.assertEqual(sorted(found), ["lobby", *(f"r{n:03}" for n in range(230))])
+
+
+class Operator(SynchronousTestCase):
+    """The server speaks itself, and puts people out."""
+
+    def setUp(self) -> None:
+        self.world = World()
+
+    def enter_host(self, world: World) -> Session:
+        outlet = ListOutlet("")
+        entering = Deferred.fromCoroutine(world.chat.sessions.enter_host(ListAudience(), outlet))
+        world.settle()
+        return self.successResultOf(entering)
+
+    def test_the_host_has_a_name_that_nobody_else_gets(self) -> None:
+        ann = self.world.guest("ann")
+        host = self.enter_host(self.world)
+        self.assertEqual([push["usr"] for push in ann.take()], ["Host"])
+        self.world.chat.speak(host, "lobby", "hello", None, lambda result: None)
+        self.world.settle()
+        self.assertEqual([push["msg"] for push in ann.pushes("c_speak")], ["hello"])
+        self.assertEqual(self.world.line().login("host")["code"], "bad_name")
+        self.world.start()
+        self.enter_host(self.world)
+
+    def put_out(self, name: str) -> Deferred[str]:
+        putting = Deferred.fromCoroutine(self.world.chat.sessions.put_out(name))
+        self.world.settle()
+        return putting
+
+    def test_people_are_put_out(self) -> None:
+        ann, bob = self.world.member("ann"), self.world.guest("bob")
+        self.assertEqual(self.successResultOf(self.put_out("BOB")), "bob")
+        self.assertEqual(bob.closed, (4002, "put out by the operator"))
+        self.assertEqual([push["type"] for push in ann.take() if "type" in push][-1], "logout")
+        self.assertEqual(self.world.line().login("bob")["status"], "ok")
+        self.successResultOf(self.put_out("ann"))
+        self.assertEqual(ann.closed, (4002, "put out by the operator"))
+        for name in ("ann", "nobody", "no name"):
+            self.failureResultOf(self.put_out(name), NoSuchUser)
+
+    def test_one_who_goes_while_he_is_put_out(self) -> None:
+        ann = self.world.member("ann")
+        end_session = self.world.store.end_session
+        answers: list[Deferred[None]] = []
+
+        def held(*details: Any) -> Deferred[None]:
+            end_session(*details)
+            answers.append(Deferred())
+            return answers[-1]
+
+        self.patch(self.world.store, "end_session", held)
+        putting = self.put_out("ann")
+        ann.drop()
+        answers[0].callback(None)
+        self.assertEqual(self.successResultOf(putting), "ann")

@@ -1,0 +1,90 @@
+"""What the protocols of plain text share: clean text, times, and events as words for each reader.
+
+A protocol says in words what an event is to its readers, once for all of them; each reader then
+takes the words in its own time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol, cast
+
+import attrs
+from zope.interface import implementer
+
+from gtchat.chat.events import Event
+from gtchat.chat.interfaces import IAudience, IBurst, IOutlet
+
+LOBBY = "lobby"
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def cleaned(data: bytes | str) -> str:
+    """A text as somebody sent it, without white space at the end and control characters in it.
+
+    Args:
+        data: UTF-8; what is not is replaced.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).rstrip()
+
+
+def pieces(text: str, most: int) -> list[str]:
+    """A text in pieces of at most `most` characters (0: any number) that are not blank."""
+    if not most:
+        return [text] if text.strip() else []
+    cut = [text[start : start + most] for start in range(0, len(text), most)]
+    return [piece for piece in cut if piece.strip()]
+
+
+def clock(at: int) -> str:
+    """A time of day as these protocols show it, in the server's zone. at: ms since 1970, UTC."""
+    return time.strftime("[%H:%M:%S]", time.localtime(at / 1000))
+
+
+class Reader(Protocol):
+    """Somebody who is told events in words."""
+
+    def hear(self, event: Event, words: str) -> None:
+        """Take the words for an event."""
+
+
+@implementer(IAudience)
+@attrs.define(eq=False)
+class PlainAudience:
+    """All sessions of one protocol of plain text.
+
+    Args:
+        say: the words for an event; None for one that this protocol can't express.
+    """
+
+    say: Callable[[Event], str | None]
+
+    def burst(self, events: Sequence[Event]) -> PlainBurst:
+        """Find the words for events, once."""
+        return PlainBurst([(event, self.say(event)) for event in events])
+
+
+@implementer(IBurst)
+@attrs.define(eq=False)
+class PlainBurst:
+    """Some events with their words, in order."""
+
+    _told: list[tuple[Event, str | None]]
+
+    def tell(self, outlets: Collection[IOutlet]) -> None:
+        """Give all that has words to each reader."""
+        self._give(outlets, self._told)
+
+    def tell_part(self, outlet: IOutlet, start: int, stop: int) -> None:
+        """Give the events [start:stop] to one reader."""
+        self._give((outlet,), self._told[start:stop])
+
+    def _give(self, outlets: Collection[IOutlet], told: list[tuple[Event, str | None]]) -> None:
+        said = [(event, words) for event, words in told if words is not None]
+        for reader in cast("Collection[Reader]", outlets):
+            for event, words in said:
+                reader.hear(event, words)
