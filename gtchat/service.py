@@ -39,7 +39,9 @@ from gtchat.protocols.direct import DirectReactor
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
 from gtchat.protocols.handshake import Origins, Proxies, plain_address
 from gtchat.protocols.livechat import LiveChatFactory
+from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.outbox import Turn
+from gtchat.protocols.pa1 import PA1, PA1Factory
 from gtchat.protocols.websocket import ChatProtocol, build_factory, text_frame
 from gtchat.store import MemoryStore, SQLStore, StoreError
 from gtchat.web.site import build_site
@@ -192,11 +194,17 @@ class ChatService(Service):
             return API_Chatroom(self.chat, audience, connection, self._reactor.seconds)
 
         self._websocket = build_factory(self._reactor, turn, limits, build_api, proxies=proxies)
-        old = {"livechat": LiveChatFactory(self.chat, self._reactor)}
+        self._old: dict[str, Any] = {
+            "message_center": MessageCenterFactory(
+                MessageCenter(self.chat, self._reactor, self._own_ports)
+            ),
+            "pa1": PA1Factory(PA1(self.chat, self._reactor, self._own_ports)),
+            "livechat": LiveChatFactory(self.chat, self._reactor),
+        }
         site = build_site(static_folder(), self._websocket, self._store.healthy, self._reactor)
         ws_ports = [self._listen(name, self._websocket, proxies) for name in server.ws]
         web_ports = [self._listen(name, site, proxies) for name in server.web]
-        for key, factory in old.items():
+        for key, factory in self._old.items():
             for name in getattr(server, key):
                 port = self._listen(name, factory, proxies)
                 _log.info("{protocol}: {where}", protocol=key, where=_url("tcp", port))
@@ -279,6 +287,10 @@ class ChatService(Service):
         self._ports.append(port)
         return port
 
+    def _own_ports(self) -> frozenset[int]:
+        """Ports that we listen on, which no client may have us call."""
+        return frozenset(number for port in self._ports if (number := _number(port)))
+
     def _say_where(self, ws: list[IListeningPort], web: list[IListeningPort]) -> None:
         """Tell the operator where to go."""
         for port in web:
@@ -297,6 +309,8 @@ class ChatService(Service):
         """Stop listening, store what is queued, tell clients to come back, close the store."""
         for port in self._ports:
             await _done(port.stopListening())
+        for factory in self._old.values():
+            factory.stop()
         await self.chat.stop()
         await self._websocket.close_all(RESTARTING, "server restarting", GOODBYE)
         self._websocket.stop()

@@ -129,6 +129,10 @@ class Accounts:
         self._lockout.succeeded(key, address)
         return account.id, account.key
 
+    def tries_left(self, name: str, address: str) -> int:
+        """How many wrong passwords a name has left from an address, after one; 0: it is locked."""
+        return self._lockout.tries_left(login_key(name), address)
+
     async def prove_uuid(self, uuid: str) -> tuple[int, str]:
         """Whose UUID this is: account id and key.
 

@@ -52,6 +52,7 @@ class Chat:
 
     Attributes:
         accounts, sessions, membership, invitations, whispers, consent: what people can do.
+        persons: whom somebody means by a name.
         rooms, people: what is there.
         epoch: names all logs together; another one after a restored backup.
     """
@@ -76,7 +77,7 @@ class Chat:
         self.rooms = Rooms()
         self.people = People(clock)
         self._log = Log(store, self.people, self.rooms)
-        persons = Persons(store, self.people)
+        self.persons = persons = Persons(store, self.people)
         self.accounts = Accounts(store, clock, limits, passwords)
         self.membership = Membership(store, limits, self.people, persons, self.rooms, self._log)
         self.invitations = Invitations(store, self.people, persons, self.rooms, self.membership)

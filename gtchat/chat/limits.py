@@ -38,6 +38,9 @@ class Limits:
     ping_timeout: float = _limit(20.0, "seconds to wait for the answer to a ping")
     outbox_bytes: int = _limit(1_048_576, "unsent bytes kept for a connection that reads slowly")
     unsent_bytes_total: int = _limit(268_435_456, "unsent bytes kept for all connections")
+    heartbeat_timeout: float = _limit(
+        45.0, "seconds of silence after which a client of Message Center or PA1 is gone"
+    )
     lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
     lockout_seconds: float = _limit(60.0, "seconds that a lock-out lasts")
     rooms_per_user: int = _limit(100, "rooms that one user may own")

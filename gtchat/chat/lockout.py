@@ -61,6 +61,13 @@ class Lockout:
         if (bucket := self._by_name.get(key)) and (wait := bucket.wait(now)):
             raise LockedOut(retry_after=wait)
 
+    def tries_left(self, key: str, address: str) -> int:
+        """How often a password for a name may still be wrong from an address; 0: it is locked."""
+        tries = self._tries.get((key, address))
+        if tries is None or tries.until > self._seconds():
+            return 0
+        return self._limits.lockout_tries - tries.wrong
+
     def failed(self, key: str, address: str) -> None:
         """A password was wrong."""
         now = self._seconds()

@@ -8,18 +8,19 @@ before gets it again, with the same id.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.chat.errors import Blocked, SelfTarget
-from gtchat.chat.events import Whispered
+from gtchat.chat.events import Spoke, Whispered
 from gtchat.chat.ids import Ids
 from gtchat.chat.interfaces import IStore, Receipt
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import check_txn, text
-from gtchat.chat.people import People, Session
+from gtchat.chat.people import People, Session, User
 from gtchat.chat.persons import Persons
 from gtchat.chat.unattended import unattended
 
@@ -33,6 +34,7 @@ LOOK = 10.0
 class _Told:
     session: Session
     number: int
+    id: str
     at: float
 
 
@@ -102,11 +104,11 @@ class Whispers:
                 session.owed = number
             else:
                 session.tell(event)
-                self._remember(session, number)
+                self._remember(session, number, event.id)
         return True
 
-    def _remember(self, session: Session, number: int) -> None:
-        self._told.append(_Told(session, number, self._clock.seconds()))
+    def _remember(self, session: Session, number: int, id: str) -> None:
+        self._told.append(_Told(session, number, id, self._clock.seconds()))
         if self._look is None and not self._stopped:
             self._look = self._clock.callLater(LOOK, self._forget_arrived)
 
@@ -123,7 +125,7 @@ class Whispers:
                 return
             for whisper in page:
                 session.tell(whisper.event)
-                self._remember(session, whisper.number)
+                self._remember(session, whisper.number, whisper.event.id)
                 after = whisper.number
             if not page and (session.owed or 0) <= after:
                 session.owed = None
@@ -137,6 +139,28 @@ class Whispers:
             waiting: Deferred[None] = Deferred()
             self._clock.callLater(PAUSE, waiting.callback, None)
             await waiting
+
+    def confirm(self, session: Session, ids: Collection[str]) -> None:
+        """A protocol knows that these whispers have arrived.
+
+        Args:
+            ids: of whispers that the session was told.
+        """
+        arrived = [told for told in self._told if told.session is session and told.id in ids]
+        self._told = deque(told for told in self._told if told not in arrived)
+        self._forget(arrived)
+
+    async def keep(self, user: User, event: Spoke) -> None:
+        """Keep something that was said in a room for somebody whom it did not reach, and who gets
+        it as a whisper at his next login.
+
+        Raises:
+            NoSuchUser: the speaker is no more. NotAllowed (too many are stored), NotStored.
+        """
+        speaker = await self._persons.named(event.usr)
+        whisper = Whispered(usr=event.usr, msg=event.msg, id=self._ids.next(), at=event.at)
+        most = self._limits.stored_whispers_per_user
+        await self._store.whisper(speaker.id, user.id, whisper, None, most)
 
     def arrived(self, session: Session) -> None:
         """A session ended in an orderly way: what it was told has arrived."""

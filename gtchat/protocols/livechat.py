@@ -320,7 +320,7 @@ class LiveChatFactory(Factory):
         if session in session.user.sessions:
             await self.chat.sessions.logout(session)
 
-    def close_all(self) -> None:
+    def stop(self) -> None:
         """The server stops."""
         for client in list(self._here):
             client.transport.loseConnection()

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import accounts, lockout, people
 from gtchat.chat.errors import NotStored
+from gtchat.chat.events import Spoke
 from gtchat.chat.limits import Limits, TokenBucket
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.people import User
@@ -345,3 +346,45 @@ class Names(SynchronousTestCase):
         line: Line = world.line()
         for name in ("ännchen", "王芳", "مريم"):
             self.assertEqual(line.login(name)["usr"], name)
+
+
+class Proven(SynchronousTestCase):
+    """A protocol that knows what has arrived, and what has not."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.ann, self.bob = self.world.member("ann"), self.world.member("bob")
+
+    def waiting(self) -> list[str]:
+        """What bob is given when he comes again after a lost connection."""
+        self.bob.drop()
+        self.bob = self.world.line()
+        self.bob.login("bob", pwd="password")
+        return [push["msg"] for push in self.bob.pushes("c_whisper")]
+
+    def test_what_is_confirmed_does_not_come_again(self) -> None:
+        ids = [
+            self.ann.say("whisper", target_user="bob", msg=text)["id"] for text in ("one", "two")
+        ]
+        session = self.bob.api.session
+        assert session is not None
+        self.world.chat.whispers.confirm(session, ids[:1])
+        self.world.settle()
+        self.assertEqual(self.waiting(), ["two"])
+
+    def test_what_was_said_in_a_room_is_kept_as_a_whisper(self) -> None:
+        session = self.bob.api.session
+        assert session is not None
+        said = Spoke(room_name="lobby", usr="ann", msg="to all", id="x", at=1)
+        keeping = Deferred.fromCoroutine(self.world.chat.whispers.keep(session.user, said))
+        self.world.settle()
+        self.successResultOf(keeping)
+        self.assertEqual(self.waiting(), ["to all"])
+
+    def test_tries_are_counted_down(self) -> None:
+        line = self.world.line("192.0.2.9")
+        accounts = self.world.chat.accounts
+        self.assertEqual(accounts.tries_left("ann", "192.0.2.9"), 0)
+        for left in (2, 1, 0):
+            line.login("ann", pwd="wrong password")
+            self.assertEqual(accounts.tries_left("ann", "192.0.2.9"), left)
