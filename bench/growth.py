@@ -74,9 +74,7 @@ def idle(sizes: tuple[int, ...], seconds: float, say: Say) -> tuple[Points, Poin
     for wanted in sizes:
         size = min(wanted, most)
         if size < wanted:
-            say(
-                f"{wanted} idle connections are more than `ulimit -Hn` allows: {size} instead\n"
-            )
+            say(f"{wanted} idle connections are more than `ulimit -Hn` allows: {size} instead\n")
         with gtchat(rooms=10) as server:
             result = _load(server, size + 100, (size + 100) // 10 or 10, 10, seconds)
             costs.append((size, result["cpu_us"]))

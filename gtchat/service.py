@@ -42,6 +42,7 @@ from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.outbox import Turn
 from gtchat.protocols.pa1 import PA1, PA1Factory
+from gtchat.protocols.randomchat import FirstObject, RandomChat
 from gtchat.protocols.websocket import ChatProtocol, build_factory, text_frame
 from gtchat.store import MemoryStore, SQLStore, StoreError
 from gtchat.web.site import build_site
@@ -193,7 +194,18 @@ class ChatService(Service):
         def build_api(connection: ChatProtocol) -> API_Chatroom:
             return API_Chatroom(self.chat, audience, connection, self._reactor.seconds)
 
-        self._websocket = build_factory(self._reactor, turn, limits, build_api, proxies=proxies)
+        random = RandomChat(self.chat, turn, text_frame, self._reactor.seconds, self._store)
+
+        def build_first(connection: ChatProtocol) -> FirstObject:
+            return FirstObject(connection, build_api, random)
+
+        self._websocket = build_factory(
+            self._reactor,
+            turn,
+            limits,
+            build_first if server.randomchat else build_api,
+            proxies=proxies,
+        )
         self._old: dict[str, Any] = {
             "message_center": MessageCenterFactory(
                 MessageCenter(self.chat, self._reactor, self._own_ports)

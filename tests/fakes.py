@@ -192,7 +192,9 @@ class World:
         self.start()
 
     def start(self) -> None:
-        """A server starts on the store."""
+        """A server starts on the store; the one before, if there was one, does nothing more."""
+        if hasattr(self, "chat"):
+            Deferred.fromCoroutine(self.chat.stop())
         self.chat = Chat(
             self.store, self.clock, self.limits, self.passwords, self.tokens, **self.options
         )

@@ -17,10 +17,14 @@ from gtchat.chat.errors import (
     NameTaken,
     RateLimited,
 )
-from gtchat.chat.interfaces import IPasswords, IStore
+from gtchat.chat.interfaces import IPasswords, IStore, Phone
 from gtchat.chat.limits import Limits, TokenBucket
 from gtchat.chat.lockout import REMEMBERED, Lockout
 from gtchat.chat.names import password, user_name
+
+#: Names tried for somebody whose wish is taken, and the characters of a wish that count.
+NAMES_TRIED, LONGEST_WISH = 1_000, 27
+_NO_NAME = re.compile(r"[^\w.-]", re.UNICODE)
 
 _log = Logger()
 
@@ -40,6 +44,23 @@ def uuid_hash(raw: str) -> bytes:
     if value is None or value.version != 4 or not re.fullmatch(r"[0-9a-fA-F-]{36}", raw):
         raise BadRequest("uuid: a version-4 UUID is wanted, as in RFC 9562.")
     return hashlib.sha256(value.bytes).digest()
+
+
+def phone_number(raw: str) -> str:
+    """A telephone number as it is compared: 3 to 15 digits (E.164), perhaps with a +.
+
+    Raises:
+        BadRequest: it can't be one.
+    """
+    number = re.sub(r"[ ()./-]", "", raw)
+    if not re.fullmatch(r"\+?[0-9]{3,15}", number):
+        raise BadRequest("phone: 3 to 15 digits are wanted.")
+    return number
+
+
+def phone_hash(number: str) -> bytes:
+    """The credential that a telephone number is; never the same as a UUID's."""
+    return hashlib.sha256(b"phone:" + number.encode()).digest()
 
 
 class Accounts:
@@ -92,6 +113,30 @@ class Accounts:
         _log.info("registered {name} from {address}", name=chosen.shown, address=address)
         return chosen.shown
 
+    async def register_phone(self, name: str, number: str, address: str) -> Phone:
+        """Create an account that a telephone number opens, under a name like the one wished for.
+
+        Args:
+            number: as `phone_number` makes it. address: where the request came from.
+
+        Raises:
+            BadName (nothing in the name can be one), NameTaken (the number is known),
+            RateLimited, NotStored.
+        """
+        self._charge_registration(address)
+        now = int(self._clock.seconds() * 1000)
+        wished = "-".join(_NO_NAME.sub(" ", name).split())[:LONGEST_WISH]
+        for again in range(1, NAMES_TRIED + 1):
+            chosen = user_name(wished if again == 1 else f"{wished}-{again}")
+            if await self._store.find(chosen.key, None) is not None:
+                continue
+            account_id = await self._store.register_phone(
+                chosen.shown, chosen.key, number, phone_hash(number), now
+            )
+            _log.info("registered {name} from {address}", name=chosen.shown, address=address)
+            return Phone(account_id, chosen.shown, number, now)
+        raise NameTaken()
+
     def _charge_registration(self, address: str) -> None:
         """Count a registration against its address."""
         now = self._clock.seconds()
@@ -139,7 +184,11 @@ class Accounts:
         Raises:
             BadRequest, BadCredentials.
         """
-        account = await self._store.find_uuid(uuid_hash(uuid))
+        return await self.prove_credential(uuid_hash(uuid))
+
+    async def prove_credential(self, credential: bytes) -> tuple[int, str]:
+        """Whose credential this is: account id and key. Raises BadCredentials."""
+        account = await self._store.find_uuid(credential)
         if account is None:
             raise BadCredentials()
         return account.id, account.key

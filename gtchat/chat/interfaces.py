@@ -199,6 +199,20 @@ class RoomRecord:
 
 
 @attrs.frozen
+class Phone:
+    """An account that comes by a telephone number.
+
+    Attributes:
+        left_at: when it was last here, ms since 1970, UTC.
+    """
+
+    account_id: int
+    name: str
+    number: str
+    left_at: int
+
+
+@attrs.frozen
 class Contents:
     """All that a chat has to know when it starts: its rooms, and temporary accounts left over."""
 
@@ -308,6 +322,18 @@ class IStore(Interface):
 
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """Begin or end a block."""
+
+    def register_phone(
+        name: str, key: str, number: str, credential: bytes, at: int
+    ) -> Deferred[int]:
+        """Create a registered account with a telephone number, whose credential stands for a
+        UUID's hash; its id. Fails with NameTaken, also for a known number."""
+
+    def left_phone(account_id: int, at: int) -> Deferred[None]:
+        """An account with a telephone number was here last."""
+
+    def phones() -> Deferred[Sequence[Phone]]:
+        """All accounts with telephone numbers, oldest first (a read)."""
 
     def history(room_id: int, span: Span) -> Deferred[Page]:
         """Part of a room's log (a read)."""

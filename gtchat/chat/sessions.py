@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from gtchat.chat.accounts import Accounts, login_key
+from gtchat.chat.accounts import Accounts, login_key, phone_hash
 from gtchat.chat.errors import (
     AlreadyLoggedIn,
     BadRequest,
@@ -125,6 +125,28 @@ class Sessions:
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
             account_id, key = await self._accounts.prove(name, secret, outlet.address)
+        return await self._enter(account_id, key, audience, outlet, current)
+
+    async def login_phone(
+        self, number: str, audience: IAudience, outlet: IOutlet, current: Session | None
+    ) -> Session:
+        """Begin a session of an account that a telephone number opens; see `login`.
+
+        Raises:
+            BadCredentials: nobody has that number. AlreadyLoggedIn, NotStored.
+        """
+        account_id, key = await self._accounts.prove_credential(phone_hash(number))
+        return (await self._enter(account_id, key, audience, outlet, current))[0]
+
+    async def _enter(
+        self,
+        account_id: int,
+        key: str,
+        audience: IAudience,
+        outlet: IOutlet,
+        current: Session | None,
+    ) -> tuple[Session, str]:
+        """Begin a session of an account that is proved."""
         here = self._people.get(key)
         if here is not None and current is not None and current in here.sessions:
             raise AlreadyLoggedIn()

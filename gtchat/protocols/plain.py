@@ -45,6 +45,12 @@ def clock(at: int) -> str:
     return time.strftime("[%H:%M:%S]", time.localtime(at / 1000))
 
 
+def iso(at: int) -> str:
+    """A time as RFC 3339 has it, in UTC. at: ms since 1970."""
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000))
+    return f"{second}.{at % 1000:03d}Z"
+
+
 class Reader(Protocol):
     """Somebody who is told events in words."""
 

@@ -24,6 +24,7 @@ from gtchat.chat.interfaces import (
     Contents,
     IStore,
     Page,
+    Phone,
     Receipt,
     Resumed,
     Span,
@@ -178,6 +179,20 @@ class MemoryStore:
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""
         return self._write(self._people.block, account_id, blocked_id, on)
+
+    def register_phone(
+        self, name: str, key: str, number: str, credential: bytes, at: int
+    ) -> Deferred[int]:
+        """See `IStore.register_phone`."""
+        return self._write(self._people.register_phone, name, key, number, credential, at)
+
+    def left_phone(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IStore.left_phone`."""
+        return self._write(self._people.left_phone, account_id, at)
+
+    def phones(self) -> Deferred[Sequence[Phone]]:
+        """See `IStore.phones`."""
+        return self._read(self._people.phones)
 
     def history(self, room_id: int, span: Span) -> Deferred[Page]:
         """See `IStore.history`."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import attrs
 
 from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
-from gtchat.chat.interfaces import Account, Belongings, Membership, Resumed
+from gtchat.chat.interfaces import Account, Belongings, Membership, Phone, Resumed
 from gtchat.store.memory_rooms import Logs
 from gtchat.store.spans import Lapse, missed
 
@@ -67,6 +67,7 @@ class People:
         self.accounts: dict[int, Person] = {}
         self._keys: dict[str, Person] = {}
         self._uuids: dict[bytes, Person] = {}
+        self._phones: dict[int, Phone] = {}
         self._sessions: dict[bytes, Session] = {}
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
         self._logs = logs
@@ -110,6 +111,22 @@ class People:
         if uuid_hash is not None:
             self._uuids[uuid_hash] = person
         return person.id
+
+    def register_phone(self, name: str, key: str, number: str, credential: bytes, at: int) -> int:
+        """Make an account with a telephone number; its id. Raises: NameTaken."""
+        account_id = self.create(name, key, True, None, credential)
+        self._phones[account_id] = Phone(account_id, name, number, at)
+        return account_id
+
+    def left_phone(self, account_id: int, at: int) -> None:
+        """Somebody was here last."""
+        phone = self._phones.get(account_id)
+        if phone is not None:
+            self._phones[account_id] = attrs.evolve(phone, left_at=at)
+
+    def phones(self) -> list[Phone]:
+        """All accounts with telephone numbers."""
+        return list(self._phones.values())
 
     def known(self, account_id: int | None) -> Person:
         """An account. Raises: NotStored, if it is gone."""

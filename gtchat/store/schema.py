@@ -27,7 +27,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Names of the schema's revisions, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 metadata = MetaData()
 
@@ -194,5 +194,21 @@ blocks = Table(
     _account("blocked_id"),
     PrimaryKeyConstraint("account_id", "blocked_id"),
     Index("blocks_blocked", "blocked_id"),
+    sqlite_with_rowid=False,
+)
+
+#: Accounts that come by a telephone number, and when they were last here.
+phones = Table(
+    "phones",
+    metadata,
+    Column(
+        "account_id",
+        Integer,
+        ForeignKey("accounts.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("number", Text, nullable=False, unique=True),
+    Column("left_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

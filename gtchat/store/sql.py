@@ -28,12 +28,13 @@ from gtchat.chat.interfaces import (
     Contents,
     IStore,
     Page,
+    Phone,
     Receipt,
     Resumed,
     Span,
     StoredWhisper,
 )
-from gtchat.store import accounts, consent, entries, rooms, sessions
+from gtchat.store import accounts, consent, entries, phones, rooms, sessions
 from gtchat.store.connecting import BUSY_SECONDS, Connect, SameFile, connect, make_durable
 from gtchat.store.errors import StoreError
 from gtchat.store.jobs import Job, Request, hand_out
@@ -214,6 +215,20 @@ class SQLStore:
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""
         return self._write(accounts.block, account_id, blocked_id, on)
+
+    def register_phone(
+        self, name: str, key: str, number: str, credential: bytes, at: int
+    ) -> Deferred[int]:
+        """See `IStore.register_phone`."""
+        return self._write(phones.register, name, key, number, credential, at)
+
+    def left_phone(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IStore.left_phone`."""
+        return self._write(phones.left, account_id, at)
+
+    def phones(self) -> Deferred[Sequence[Phone]]:
+        """See `IStore.phones`."""
+        return self._readers.ask(phones.phones)
 
     def history(self, room_id: int, span: Span) -> Deferred[Page]:
         """See `IStore.history`."""

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
-from gtchat.chat.interfaces import Account, Membership, Missed
+from gtchat.chat.interfaces import Account, Membership, Missed, Phone
 from tests.store.contract import StoreCase, joined, left, spoke
 
 TOKEN = b"t" * 32
@@ -339,3 +339,27 @@ class ResumeContract(StoreCase):
         self.append(self.lobby, spoke("after"))
         entries = (await resumed).missed[self.lobby].entries
         self.assertEqual([entry.msg for entry in entries], ["before"])
+
+
+class PhoneContract(StoreCase):
+    """Accounts that come by a telephone number."""
+
+    async def test_they_are_kept_with_when_they_were_here_last(self) -> None:
+        first = await self.store.register_phone("Ana", "ana", "111", b"a" * 32, 5)
+        second = await self.store.register_phone("Bob", "bob", "222", b"b" * 32, 6)
+        await self.store.left_phone(first, 9)
+        await self.store.left_phone(12345, 9)
+        self.assertEqual(
+            await self.store.phones(),
+            [Phone(first, "Ana", "111", 9), Phone(second, "Bob", "222", 6)],
+        )
+        found = await self.store.find_uuid(b"a" * 32)
+        self.assertEqual((found.id, found.password_hash), (first, None))
+
+    async def test_a_number_or_a_name_that_is_taken(self) -> None:
+        await self.store.register_phone("Ana", "ana", "111", b"a" * 32, 5)
+        for name, number, credential in (("ana", "333", b"c" * 32), ("Bob", "111", b"a" * 32)):
+            await self.refused(
+                self.store.register_phone(name, name.lower(), number, credential, 6), NameTaken
+            )
+        self.assertEqual(len(await self.store.phones()), 1)

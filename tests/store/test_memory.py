@@ -10,7 +10,12 @@ from gtchat.chat.interfaces import Append
 from gtchat.store import MemoryStore
 from tests.store.contract import QueueContract, spoke
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
-from tests.store.people_contract import AccountContract, ResumeContract, SessionContract
+from tests.store.people_contract import (
+    AccountContract,
+    PhoneContract,
+    ResumeContract,
+    SessionContract,
+)
 from tests.store.post_contract import InvitationContract, WhisperContract
 
 
@@ -37,6 +42,10 @@ class HistoryTests(InMemory, HistoryContract, TestCase):
 
 class AccountTests(InMemory, AccountContract, TestCase):
     pass
+
+
+class PhoneTests(InMemory, PhoneContract, TestCase):
+    """See `PhoneContract`."""
 
 
 class SessionTests(InMemory, SessionContract, TestCase):

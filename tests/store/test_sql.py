@@ -15,7 +15,12 @@ from gtchat.chat.interfaces import Span
 from gtchat.store import SQLStore, entries
 from tests.store.contract import QueueContract, StoreCase, spoke
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
-from tests.store.people_contract import AccountContract, ResumeContract, SessionContract
+from tests.store.people_contract import (
+    AccountContract,
+    PhoneContract,
+    ResumeContract,
+    SessionContract,
+)
 from tests.store.post_contract import InvitationContract, WhisperContract
 
 
@@ -45,6 +50,10 @@ class HistoryTests(OnDisk, HistoryContract, TestCase):
 
 class AccountTests(OnDisk, AccountContract, TestCase):
     pass
+
+
+class PhoneTests(OnDisk, PhoneContract, TestCase):
+    """See `PhoneContract`."""
 
 
 class SessionTests(OnDisk, SessionContract, TestCase):

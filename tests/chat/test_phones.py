@@ -1,0 +1,66 @@
+"""Accounts that a telephone number opens."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat import accounts
+from gtchat.chat.accounts import phone_hash, phone_number
+from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken
+from gtchat.chat.interfaces import Phone
+from tests.fakes import ListAudience, ListOutlet, World
+
+T = TypeVar("T")
+
+
+class Phones(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+
+    def run_it(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
+        done = Deferred.fromCoroutine(work)
+        self.world.settle()
+        return done
+
+    def register(self, name: str, number: str) -> Deferred[Phone]:
+        register = self.world.chat.accounts.register_phone
+        return self.run_it(register(name, number, "192.0.2.1"))
+
+    def test_numbers(self) -> None:
+        for raw, number in (("111", "111"), ("+34 600-11.22 (33)", "+34600112233")):
+            self.assertEqual(phone_number(raw), number)
+        for raw in ("", "12", "1" * 16, "12a4", "+", "\u0661\u0662\u0663"):
+            self.assertRaises(BadRequest, phone_number, raw)
+        self.assertNotEqual(phone_hash("111"), phone_hash("+111"))
+
+    def test_a_name_that_is_taken_gets_a_number_behind_it(self) -> None:
+        names = [
+            self.successResultOf(self.register(name, str(100 + index))).name
+            for index, name in enumerate(("Ana", "ana", "Ana Mar\u00eda!", "Ana"))
+        ]
+        self.assertEqual(names, ["Ana", "ana-2", "Ana-Mar\u00eda", "Ana-3"])
+
+    def test_names_that_can_not_be(self) -> None:
+        self.failureResultOf(self.register("<>", "111"), BadName)
+        self.patch(accounts, "NAMES_TRIED", 2)
+        for number in ("111", "112"):
+            self.successResultOf(self.register("Ana", number))
+        self.failureResultOf(self.register("Ana", "113"), NameTaken)
+
+    def test_a_number_is_somebodys_once(self) -> None:
+        self.successResultOf(self.register("Ana", "111"))
+        self.failureResultOf(self.register("Bob", "111"), NameTaken)
+
+    def test_logging_in(self) -> None:
+        login = self.world.chat.sessions.login_phone
+        outlet = ListOutlet()
+        self.failureResultOf(
+            self.run_it(login("111", ListAudience(), outlet, None)), BadCredentials
+        )
+        phone = self.successResultOf(self.register("Ana", "111"))
+        session = self.successResultOf(self.run_it(login("111", ListAudience(), outlet, None)))
+        self.assertEqual((session.user.id, session.user.name), (phone.account_id, "Ana"))

@@ -1,0 +1,212 @@
+"""RandomChat on the real server: the exchanges of the seed, traps, and one chat with the others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.e2e.server import Client, Closed, Server
+
+
+class RandomClient:
+    """A client of RandomChat."""
+
+    def __init__(self, port: int) -> None:
+        self.wire = Client(port)
+
+    def send(self, kind: str, **fields: object) -> None:
+        """Send a request."""
+        self.wire.frame(json.dumps({"type": kind, **fields}).encode())
+
+    def read(self) -> dict[str, Any]:
+        """The next object."""
+        while True:
+            opcode, payload = self.wire.next_frame()
+            if opcode == 8:
+                raise Closed(int.from_bytes(payload[:2], "big"))
+            if opcode == 1:
+                assert payload.isascii()
+                return dict(json.loads(payload))
+
+    def ask(self, kind: str, **fields: object) -> dict[str, Any]:
+        """Send a request; the next object."""
+        self.send(kind, **fields)
+        return self.read()
+
+    def come(self, name: str, phone: str) -> list[dict[str, Any]]:
+        """Register; the chats of the state."""
+        state = self.ask("register", user={"name": name, "phone": phone})
+        assert state["type"] == "state", state
+        return list(state["chats"])
+
+
+class RandomCase(SynchronousTestCase):
+    """Tests with a server that speaks RandomChat."""
+
+    options: tuple[str, ...] = ("--randomchat",)
+
+    def setUp(self) -> None:
+        self.server = Server("--commands-per-second", "0", *self.options).start()
+        self.addCleanup(self.server.kill)
+
+    def client(self, name: str = "", phone: str = "") -> RandomClient:
+        """A client, who is in if he has a name."""
+        client = RandomClient(self.server.ws_port)
+        self.addCleanup(client.wire.close)
+        if name:
+            self.assertEqual(client.come(name, phone), [])
+        return client
+
+    def web(self, name: str) -> Client:
+        """Somebody on the web."""
+        client = Client(self.server.ws_port)
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+        return client
+
+
+class Seed(RandomCase):
+    def test_registering_talking_and_what_was_missed(self) -> None:
+        ana = self.client("Ana", "111")
+        created = ana.ask("create_chat", name="room1")
+        self.assertEqual((created["type"], created["user"]["phone"]), ("new_member", "111"))
+        error = ana.ask("add_member", chat="room1", phone="999")
+        self.assertEqual((error["type"], error["detail"]), ("error", "User not found"))
+        bob = self.client("Bob", "222")
+        ana.send("add_member", chat="room1", phone="222")
+        for told in (ana.read(), bob.read()):
+            self.assertEqual(told["type"], "new_member")
+            self.assertEqual(told["user"]["name"], "Bob")
+            self.assertEqual([one["phone"] for one in told["chat"]["members"]], ["111", "222"])
+            self.assertEqual(told["chat"]["owner"]["name"], "Ana")
+        ana.send("send_message", chat="room1", message="hola Bob \u00f1")
+        for told in (ana.read(), bob.read()):
+            self.assertEqual((told["type"], told["message"]), ("message", "hola Bob \u00f1"))
+            self.assertEqual(told["from"]["phone"], "111")
+            self.assertIsNone(told["from"]["disconnection_date"])
+            self.assertRegex(told["date"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        bob.send("send_message", chat="room1", message="hi")
+        self.assertEqual([ana.read()["message"], bob.read()["message"]], ["hi", "hi"])
+        bob.wire.close()
+        carl = self.client("Carl", "333")
+        ana.send("add_member", chat="room1", phone="333")
+        date = carl.read()["chat"]["members"][1]["disconnection_date"]
+        ana.read()
+        for text in ("while you", "were out"):
+            ana.ask("send_message", chat="room1", message=text)
+        self.assertRegex(date, r"Z$")
+        for missed in (["while you", "were out"], []):
+            bob = self.client()
+            [chat] = bob.come("Bobby", "222")
+            self.assertEqual(chat["chat"]["name"], "room1")
+            self.assertEqual([one["message"] for one in chat["messages"]], missed)
+            bob.wire.frame(b"\x03\xe8", 8)
+            self.assertRaises(Closed, bob.read)
+
+    def test_removing_and_deleting(self) -> None:
+        ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
+        ana.ask("create_chat", name="den")
+        ana.ask("add_member", chat="den", phone="222")
+        bob.read()
+        error = bob.ask("remove_member", chat="den", phone="111")
+        self.assertIn("Only the chat owner is able to remove", error["detail"])
+        error = bob.ask("delete_chat", chat="den")
+        self.assertEqual(error["detail"], "Only the chat owner is able to delete it")
+        ana.send("remove_member", chat="den", phone="222")
+        for told in (ana.read(), bob.read()):
+            self.assertEqual((told["type"], told["user"]["phone"]), ("member_removed", "222"))
+        self.assertEqual(bob.ask("send_message", chat="den", message="x")["code"], "not_in_room")
+        ana.send("delete_chat", chat="den")
+        self.assertEqual(ana.read()["type"], "chat_deleted")
+        self.assertEqual(ana.ask("send_message", chat="den", message="x")["code"], "no_such_room")
+
+    def test_a_second_place_closes_the_first(self) -> None:
+        first = self.client("Ana", "111")
+        second = self.client("Ana", "+1 11".replace("+", ""))
+        with self.assertRaises(Closed) as closed:
+            first.read()
+        self.assertEqual(closed.exception.code, 4409)
+        self.assertEqual(second.ask("create_chat", name="still here")["type"], "new_member")
+
+    def test_what_was_said_is_kept_over_a_restart(self) -> None:
+        ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
+        ana.ask("create_chat", name="den")
+        ana.ask("add_member", chat="den", phone="222")
+        bob.read()
+        bob.wire.frame(b"\x03\xe8", 8)
+        self.assertRaises(Closed, bob.read)
+        for number in range(250):
+            ana.ask("send_message", chat="den", message=str(number))
+        self.server.kill()
+        self.server.start()
+        [chat] = self.client().come("Bob", "222")
+        self.assertEqual([one["message"] for one in chat["messages"]], [str(n) for n in range(250)])
+
+
+class Traps(RandomCase):
+    def test_what_is_wrong_is_said_and_nothing_happens(self) -> None:
+        client = self.client()
+        for request, code in (
+            ({"type": "create_chat", "name": "x"}, "not_logged_in"),
+            ({"type": "write_message"}, "unknown_cmd"),
+            ({"type": "_send_error", "detail": "x"}, "unknown_cmd"),
+            ({"type": ["ping"]}, "unknown_cmd"),
+            ({"type": "register"}, "bad_request"),
+            ({"type": "register", "user": {"name": "x"}}, "bad_request"),
+            ({"type": "register", "user": {"name": "x", "phone": "12"}}, "bad_request"),
+            ({"type": "register", "user": {"name": "x", "phone": 123456}}, "bad_request"),
+            ({"type": "register", "user": {"name": "<>", "phone": "123456"}}, "bad_name"),
+        ):
+            client.wire.frame(json.dumps(request).encode())
+            error = client.read()
+            self.assertEqual((request, error["type"], error["code"]), (request, "error", code))
+        for junk in (b"hello", b"[]", b"1", b'"x"'):
+            client.wire.frame(junk)
+            self.assertEqual(client.read()["code"], "bad_request")
+        self.assertEqual(client.come("Ana", "111"), [])
+        client.send("create_chat", name="den")
+        client.read()
+        self.assertEqual(client.ask("create_chat", name="den")["code"], "room_exists")
+
+    def test_a_password_account_can_not_be_entered_by_phone(self) -> None:
+        web = Client(self.server.ws_port)
+        self.addCleanup(web.close)
+        web.say("register", usr="Ana", pwd="long enough")
+        ana = self.client("Ana", "111")
+        ana.send("create_chat", name="den")
+        self.assertEqual(ana.read()["user"]["name"], "Ana-2")
+        code = web.say("login", type="reg", usr="Ana-2", pwd="long enough")["code"]
+        self.assertEqual(code, "bad_credentials")
+
+    def test_the_first_object_picks_for_good(self) -> None:
+        ana = self.client("Ana", "111")
+        ana.wire.frame(b'{"cmd":"ping"}')
+        self.assertEqual(ana.read()["code"], "unknown_cmd")
+        web = self.web("ann")
+        web.frame(b'{"type":"register","user":{"name":"x","phone":"123"}}')
+        self.assertEqual(web.message()["code"], "bad_request")
+
+
+class OneChat(RandomCase):
+    def test_the_lobby_is_the_same_for_all(self) -> None:
+        ann, ana = self.web("ann"), self.client("Ana", "111")
+        ann.say("speak", room_name="lobby", msg="hello phones")
+        told = ana.read()
+        self.assertEqual((told["chat"]["name"], told["message"]), ("lobby", "hello phones"))
+        self.assertEqual(told["from"], {"name": "ann", "phone": "", "disconnection_date": None})
+        ana.ask("send_message", chat="lobby", message="hello web")
+        self.assertEqual(ann.taken[0]["usr"], "Ana")
+        self.assertEqual(ann.message()["msg"], "hello web")
+        ann.say("whisper", target_user="Ana", msg="psst")
+        self.assertEqual(ana.read()["message"], "psst")
+
+
+class Off(RandomCase):
+    options = ()
+
+    def test_it_is_off_unless_it_is_named(self) -> None:
+        client = self.client()
+        client.send("register", user={"name": "Ana", "phone": "111"})
+        self.assertEqual(client.read()["cmd"], "c_response")
