@@ -100,7 +100,7 @@ def comings(count: int, at_once: int, say: Say) -> list[tuple[float, float]]:
                 words = ["--port", str(server.ws_port), "--quiet", *LOGIN]
                 work = ["-n", str(at_once), "-r", str(at_once), "-s", "1", "--rate", "1"]
                 generate([*words, *work, "--warm", "0", "--dur", "0.1", "--settle", "0"], core=1)
-            if done % (at_once * 10) == 0:
+            if done % (at_once * 4) == 0:
                 say(f"{done} came and went: {points[-1][1]:.1f} MiB\n")
     return points
 
@@ -117,7 +117,7 @@ def memory(folder: Path, quick: bool, say: Say) -> int:
     say(f"{found['member_bytes']:.0f} bytes each\naccounts … ")
     found["account_bytes"] = account(1_000 if quick else 10_000)
     say(f"{found['account_bytes']:.0f} bytes each\n")
-    points = comings(5_000 if quick else 200_000, 1_000, say)
+    points = comings(5_000 if quick else 200_000, 1_000 if quick else 5_000, say)
     document = {"machine": report.machine(), **found, "comings_mib": points}
     report.write(folder, "memory", document)
     report.curves(folder / "memory.png", [("comings and goings", "connections", "MiB", points)])

@@ -157,8 +157,10 @@ TABLE: tuple[Command, ...] = (
     Command(
         "topic", "give this room a topic", "set_room", (THIS, Argument("topic", "TEXT", "text"))
     ),
-    Command("public", "let everybody join this room", "set_room", (THIS,), {"public": True}),
-    Command("private", "let invited people alone join", "set_room", (THIS,), {"public": False}),
+    Command("open", "let everybody join this room", "set_room", (THIS,), {"public": True}),
+    Command(
+        "close", "let invited people alone join this room", "set_room", (THIS,), {"public": False}
+    ),
     Command(
         "max",
         "let so many people join; 0: any",
@@ -187,9 +189,15 @@ TABLE: tuple[Command, ...] = (
         "set_address",
         (Argument("port", "PORT", "number"),),
     ),
-    Command("address", "ask somebody for his address", "get_address", (USER,)),
+    Command("getaddress", "ask somebody for his address", "get_address", (USER,)),
     Command("allow", "tell your address to who asked", "allow", (USER,)),
     Command("deny", "do not tell your address", "deny", (USER,)),
+    Command(
+        "private",
+        "talk to somebody directly, who has told you his address",
+        "",
+        (USER, Argument("msg", "TEXT", "text")),
+    ),
     Command("hello", "show what the server is", "hello"),
     Command("ping", "see whether the server answers", "ping"),
     Command("help", "show this", "", (Argument("name", "COMMAND", default="nothing"),)),

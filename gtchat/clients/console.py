@@ -20,6 +20,7 @@ from twisted.internet.task import react
 from gtchat.clients.connection import Connection, connect
 from gtchat.clients.messages import CannotConnect
 from gtchat.clients.options import first_lines, parser
+from gtchat.clients.peer import PeerError, Peers
 from gtchat.clients.rendering import Renderer
 from gtchat.clients.shell import FAILED, INTERRUPTED, NO_CONNECTION, Shell
 from gtchat.clients.terminal import Input, Lines, Screen, visible
@@ -63,7 +64,15 @@ class _Program:
     async def _talk(self, connection: Connection) -> None:
         """Do what is typed, until there is no more or the reactor stops."""
         lines, screen = Lines(), self._screen
-        shell = Shell(connection, lines, screen, Renderer(screen.paint), self._reactor)
+        peers = Peers(self._reactor, lambda host, text: shell.peer_said(host, text))
+        shell = Shell(connection, lines, screen, Renderer(screen.paint), self._reactor, peers)
+        if self._words.peer_port is not None:
+            try:
+                await peers.listen(self._words.peer_port)
+            except PeerError as error:
+                self._refuse(str(error))
+                await connection.close()
+                return
         source = sys.stdin or open(os.devnull)  # noqa: SIM115 (read until the end)
         lines.input = Input(source.fileno(), self._reactor, shell.typed, lines.end)
         first = first_lines(self._words)

@@ -38,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
     who.add_argument("--user", metavar="NAME", help="log in; the password is asked for")
     who.add_argument("--guest", metavar="NAME", help="come in as a temporary user")
     words.add_argument("--room", metavar="NAME", help="join this room, and speak there")
+    words.add_argument(
+        "--peer-port",
+        type=int,
+        metavar="PORT",
+        help="let others talk to you directly at this port, if you /allow them (0: any port)",
+    )
     words.add_argument("--ca", metavar="FILE", help="trust these authorities (PEM) for wss://")
     words.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
     return words

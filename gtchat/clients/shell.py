@@ -18,6 +18,7 @@ from gtchat.clients import commands
 from gtchat.clients.commands import LOBBY, Argument, Misuse, Place, Request
 from gtchat.clients.connection import Connection
 from gtchat.clients.messages import (
+    Back,
     CommandFailed,
     Ended,
     Happening,
@@ -26,6 +27,7 @@ from gtchat.clients.messages import (
     Reset,
     Unanswered,
 )
+from gtchat.clients.peer import PeerError, Peers
 from gtchat.clients.rendering import Renderer, room
 from gtchat.clients.terminal import Lines, Screen, visible
 
@@ -38,7 +40,7 @@ class Shell:
 
     Args:
         connection: to the server. lines: what is typed. screen: where it is shown.
-        renderer: how it is shown. clock: waits.
+        renderer: how it is shown. clock: waits. peers: whom one can talk to directly.
 
     Attributes:
         status: exit status so far. asked: whether anything was sent.
@@ -51,8 +53,10 @@ class Shell:
         screen: Screen,
         renderer: Renderer,
         clock: IReactorTime,
+        peers: Peers | None = None,
     ) -> None:
         self._connection = connection
+        self._peers = peers
         self._lines = lines
         self._screen = screen
         self._renderer = renderer
@@ -123,6 +127,23 @@ class Shell:
             self._move(inviter=what.usr, invited=what.room_name)
         if self._puts_out(what):
             self._away_from(what.room_name)
+        if isinstance(what, Back):
+            Deferred.fromCoroutine(self._tell_port())
+        if self._peers and isinstance(what, Push) and what.type == "address_granted":
+            self._peers.learn(what.usr, what.host, what.port)
+
+    async def _tell_port(self) -> None:
+        """Tell the server where we listen for others; it forgets with each connection."""
+        if self._peers is None or self._peers.port is None or not self._connection.user:
+            return
+        try:
+            await self._ask("set_address", port=self._peers.port)
+        except (CommandFailed, Unanswered, Ended) as error:
+            self._screen.complain(f"nobody can reach you directly: {visible(str(error))}")
+
+    def peer_said(self, host: str, text: str) -> None:
+        """Somebody has called directly."""
+        self._screen.show(f"* directly, from {host}: {visible(text)}")
 
     def _puts_out(self, what: Happening) -> TypeGuard[Push | Reset]:
         """Whether one is no longer in a room by what happened."""
@@ -224,9 +245,19 @@ class Shell:
             await self._request(request)
         elif request.command.name == "room":
             self._speak_in(request.fields["room_name"])
+        elif request.command.name == "private":
+            await self._say_directly(**request.fields)
         elif request.command.name == "help":
             for text in commands.help_lines(request.fields.get("name", "")):
                 self._screen.show(text)
+
+    async def _say_directly(self, user: str, msg: str) -> None:
+        if self._peers is None:
+            raise Misuse("this client can't call others")
+        try:
+            await self._peers.say(self._connection.user, user, msg)
+        except PeerError as error:
+            raise Misuse(str(error)) from None
 
     async def _request(self, request: Request) -> None:
         cmd = request.command.cmd
@@ -250,6 +281,7 @@ class Shell:
             self._away_from(request.fields["room_name"])
         elif cmd == "login":
             self._move(room=LOBBY)
+            Deferred.fromCoroutine(self._tell_port())
 
     async def _secret(self, secret: Argument) -> str:
         """Ask for a secret, which is not shown; in a pipe the next line is taken."""

@@ -55,8 +55,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "room_name": "garden",
         "topic": "all about trees",
     },
-    "/public": {"cmd": "set_room", "room_name": "garden", "public": True},
-    "/private": {"cmd": "set_room", "room_name": "garden", "public": False},
+    "/open": {"cmd": "set_room", "room_name": "garden", "public": True},
+    "/close": {"cmd": "set_room", "room_name": "garden", "public": False},
     "/max 7": {"cmd": "set_room", "room_name": "garden", "max": 7},
     "/owner bob": {"cmd": "set_room", "room_name": "garden", "master": "bob"},
     "/delete den": {"cmd": "delete_room", "room_name": "den"},
@@ -71,7 +71,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "broadcast_key": "?",
     },
     "/port 5000": {"cmd": "set_address", "port": 5000},
-    "/address bob": {"cmd": "get_address", "user": "bob"},
+    "/getaddress bob": {"cmd": "get_address", "user": "bob"},
     "/allow bob": {"cmd": "allow", "user": "bob"},
     "/deny bob": {"cmd": "deny", "user": "bob"},
     "/hello": {"cmd": "hello"},
@@ -79,7 +79,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 #: Rows that send nothing.
-LOCAL = {"room", "help", "quit"}
+LOCAL = {"room", "private", "help", "quit"}
 
 #: Line -> a part of the complaint.
 MISUSES = {
