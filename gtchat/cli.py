@@ -27,6 +27,12 @@ def _client(words: Sequence[str]) -> int:
     return console(list(words))
 
 
+def _tk(words: Sequence[str]) -> int:
+    from gtchat.clients.tk import main as tk
+
+    return tk(words)
+
+
 def _config(words: Sequence[str]) -> int:
     from gtchat.config import shown
     from gtchat.tap import Options
@@ -133,6 +139,7 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "client": Command(_client, "[URL] [options]", "talk, from a terminal or a pipe"),
+    "tk": Command(_tk, "[-c]", "talk, in a window"),
     "config": Command(_config, "[options of the server]", "show settings, and where each is from"),
     "backup": Command(_backup, "FILE [--data DIR]", "copy the database, while the server runs"),
     "console": Command(_console, "[--data DIR]", "the host's console of a server that runs here"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
+import subprocess
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.e2e.called import CenterClient, PA1Client, framed
-from tests.e2e.server import SECONDS, Client, Server
+from tests.e2e.server import SECONDS, TOP, Client, Server
+from tests.e2e.test_randomchat import RandomClient
 
 ACCOUNTS = {"seas": "summerisover", "google": "hasglasses", "columbia": "116bway.u"}
 
@@ -24,6 +28,7 @@ class CalledCase(SynchronousTestCase):
             *("--pa1", here),
             *("--livechat", here),
             *("--commands-per-second", "0"),
+            "--randomchat",
         ).start()
         self.addCleanup(self.server.kill)
         web = self.connect()
@@ -284,33 +289,89 @@ class PA1(CalledCase):
 
 
 class OneChat(CalledCase):
-    def test_five_people_on_five_protocols_meet_in_the_lobby(self) -> None:
-        ann = self.web("ann")
-        seas = self.center("seas")
-        google = self.pa1("google")
+    def live(self, name: bytes) -> socket.socket:
+        """A client of Live chat that has come in."""
         live = socket.create_connection(("127.0.0.1", self.port("livechat")), SECONDS)
         self.addCleanup(live.close)
-        live.sendall(b"lea")
-        while b"&lea" not in live.recv(4096):
+        live.sendall(name)
+        while b"&" + name not in live.recv(4096):
             pass
-        self.assertEqual(seas.shown(), "google has logged on.")
-        self.assertEqual(seas.shown(), "lea has logged on.")
-        self.assertEqual(google.shown(), ">>>lea<<<logs in\n")
-        came = [ann.message()["usr"] for _ in range(3)]
-        self.assertEqual(came, ["seas", "google", "lea"])
-        ann.say("speak", room_name="lobby", msg="hello all")
-        self.assertEqual(seas.shown(), "[ann]: hello all")
-        self.assertEqual(google.shown(), "ann said: hello all\n")
-        self.assertRegex(live.recv(4096), rb"^\[..:..:..\] ann > hello all$")
-        seas.ask(b"BRD", b"from the center")
-        self.assertEqual(google.shown(), "seas said: from the center\n")
-        self.assertEqual(ann.message()["msg"], "from the center")
-        self.assertRegex(live.recv(4096), rb"seas > from the center$")
+        return live
+
+    def kick(self, name: str) -> None:
+        """Put somebody out from the host's console."""
+        subprocess.run(
+            [sys.executable, "-m", "gtchat.cli", "console", "--data", str(self.server.folder)],
+            env={**os.environ, "PYTHONPATH": str(TOP)},
+            input=f"KICK {name}\n",
+            stdout=subprocess.DEVNULL,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+
+    def test_five_people_on_five_protocols_meet_in_the_lobby(self) -> None:
+        ann, seas, google = self.web("ann"), self.center("seas"), self.pa1("google")
+        lea = self.live(b"lea")
+        phone = RandomClient(self.server.ws_port)
+        self.addCleanup(phone.wire.close)
+        phone.come("Pia", "111")
+        # Each sees those come who come after him; a phone can't be told who comes.
+        came = [ann.message()["usr"] for _ in range(4)]
+        self.assertEqual(came, ["seas", "google", "lea", "Pia"])
+        self.assertEqual(
+            [seas.shown() for _ in range(3)], [f"{n} has logged on." for n in came[1:]]
+        )
+        self.assertEqual(
+            [google.shown() for _ in range(2)], [f">>>{n}<<<logs in\n" for n in came[2:]]
+        )
+        self.assertRegex(lea.recv(4096), rb"\[\*\] Pia entered.$")
+        # Each speaks, and is heard once by the four others.
+        speak = {
+            "ann": lambda: ann.say("speak", room_name="lobby", msg="it is ann"),
+            "seas": lambda: seas.ask(b"BRD", b"it is seas"),
+            "google": lambda: google.say("google broadcast it is google"),
+            "lea": lambda: lea.sendall(b"it is lea"),
+            "Pia": lambda: phone.ask("send_message", chat="lobby", message="it is Pia"),
+        }
+        hear = {
+            "ann": lambda who: self.assertEqual(self.spoken(ann), (who, f"it is {who}")),
+            "seas": lambda who: self.assertEqual(seas.shown(), f"[{who}]: it is {who}"),
+            "google": lambda who: self.assertEqual(google.shown(), f"{who} said: it is {who}\n"),
+            "lea": lambda who: self.assertRegex(
+                lea.recv(4096), rf"^\[..:..:..\] {who} > it is {who}$".encode()
+            ),
+            "Pia": lambda who: self.assertEqual(phone.read()["message"], f"it is {who}"),
+        }
+        for who, says in speak.items():
+            says()
+            for other, hears in hear.items():
+                if other != who:
+                    hears(who)
+        # A whisper from one protocol to another, and its answer.
         google.say("google message ann psst")
         whisper = ann.message()
         self.assertEqual((whisper["cmd"], whisper["usr"]), ("c_whisper", "google"))
         ann.say("whisper", target_user="google", msg="what?")
         self.assertEqual(google.shown(), "\nann:what?\n")
-        live.close()
-        self.assertEqual(seas.shown(), "lea is offline.")
-        self.assertEqual(google.shown(), ">>>lea<<<logs out\n")
+        # The host puts one out, and all see him go.
+        self.kick("lea")
+        while lea.recv(4096):
+            pass
+        self.shown_until(seas, "lea is offline.")
+        self.shown_until(google, ">>>lea<<<logs out\n")
+        while (push := ann.message()).get("type") != "logout":
+            pass
+        self.assertEqual(push["usr"], "lea")
+
+    def spoken(self, client: Client) -> tuple[str, str]:
+        """Who said what, next."""
+        for message in iter(client.message, None):
+            if message["cmd"] == "c_speak":
+                return message["usr"], message["msg"]
+        raise AssertionError("nobody spoke")
+
+    def shown_until(self, client: CenterClient | PA1Client, words: str) -> None:
+        """Read what is shown until these words come."""
+        while client.shown() != words:
+            pass
