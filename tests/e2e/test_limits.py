@@ -124,7 +124,7 @@ class Rates(OneServer):
         self.assertEqual(replies[-1]["code"], "rate_limited")
         self.assertGreater(replies[-1]["retry_after"], 0)
 
-    def test_ten_times_over_it_is_the_end(self) -> None:
+    def test_ten_times_over_it_is_the_end(self) -> None:  # G04
         client = self.client("ann")
         for _ in range(60):
             client.send("ping")

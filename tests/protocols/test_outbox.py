@@ -96,7 +96,7 @@ class Writing(SynchronousTestCase):
         self.assertEqual((bad.aborted, good.writes), (True, [b"x"]))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
-    def test_a_full_transport_gets_the_rest_piece_by_piece(self) -> None:
+    def test_a_full_transport_gets_the_rest_piece_by_piece(self) -> None:  # G02
         outbox, transport = self.outbox()
         transport.producer.pauseProducing()
         for data in (b"a", b"b", b"c"):
@@ -122,7 +122,7 @@ class Writing(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.overflown, [transport])
 
-    def test_too_much_for_all_drops_the_one_that_holds_most(self) -> None:
+    def test_too_much_for_all_drops_the_one_that_holds_most(self) -> None:  # G03
         pairs = [self.outbox() for _ in range(4)]
         for size, (outbox, transport) in zip((60, 90, 70, 40), pairs, strict=True):
             transport.producer.pauseProducing()
