@@ -180,8 +180,10 @@ class Line:
 class World:
     """A chat with its clock and store."""
 
-    def __init__(self, limits: Limits | None = None, **options: Any) -> None:
-        self.clock = Clock()
+    def __init__(
+        self, limits: Limits | None = None, clock: Clock | None = None, **options: Any
+    ) -> None:
+        self.clock = clock or Clock()
         self.clock.advance(1_800_000_000)
         self.store = MemoryStore(self.clock)
         self.passwords = PlainPasswords()

@@ -104,6 +104,8 @@ class MessageCenter(CalledPeople):
         if session is None:
             return
         waited = await person.open(session, port)
+        if person.session is None:  # he came from elsewhere meanwhile
+            return
         self.remember(person)
         if waited:
             texts = "".join(f"[{one.usr}]: {one.msg}\n" for one in waited)

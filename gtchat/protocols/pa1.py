@@ -161,6 +161,8 @@ class PA1(CalledPeople):
         session = person.session
         self.by_key[session.user.key] = person
         waited = await person.open(session, port)
+        if person.session is None:  # he came from elsewhere meanwhile
+            return
         self.remember(person)
         texts = "".join(f"\n{one.usr} said:{one.msg}\n" for one in waited)
         parts = [(0.0, b"Ok"), (AFTER_OK, f" {texts}".encode())]
