@@ -1,4 +1,4 @@
-"""python -m bench: compare, growth, memory, storm."""
+"""python -m bench: compare, growth, memory, storm, tls."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bench.compare import compare
 from bench.growth import growth
 from bench.memory import memory
 from bench.storm import storm
+from bench.tls import tls
 from bench.tools import BenchError
 
 
@@ -26,9 +27,9 @@ def parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="compare",
-        choices=("compare", "growth", "memory", "storm"),
+        choices=("compare", "growth", "memory", "storm", "tls"),
         help="compare with other servers (default); cost as the work grows; memory; "
-        "2,000 clients that come back at once",
+        "2,000 clients that come back at once; TLS beside plain connections",
     )
     made.add_argument("--quick", action="store_true", help="once, and for a short time")
     made.add_argument("--only", nargs="+", default=[], metavar="SERVER", help="these servers")
@@ -51,7 +52,7 @@ def main() -> int:
             only = [name.lower() for name in chosen.only]
             works = [name.lower() for name in chosen.works]
             return compare(chosen.out, only, works, rounds, seconds, say)
-        run = {"growth": growth, "memory": memory, "storm": storm}[chosen.what]
+        run = {"growth": growth, "memory": memory, "storm": storm, "tls": tls}[chosen.what]
         return run(chosen.out, chosen.quick, say)
     except BenchError as error:
         say(f"bench: {error}\n")

@@ -36,6 +36,16 @@ class Loading(SynchronousTestCase):
         server = load({"web": "tcp:1"}, {}, public=True).server
         self.assertEqual((server.ws, server.web), (("tcp:9000",), ("tcp:1",)))
 
+    def test_all_protocols_have_their_usual_ports(self) -> None:
+        off = load({}, {}).server
+        self.assertEqual((off.pa1, off.livechat, off.randomchat), ((), (), False))
+        here = load({"all_protocols": "true", "pa1": "tcp:1"}, {}).server
+        self.assertEqual(here.message_center, ("tcp:6066:interface=127.0.0.1",))
+        self.assertEqual((here.pa1, here.randomchat), (("tcp:1",), True))
+        self.assertEqual(
+            load({"all_protocols": "true"}, {}, public=True).server.livechat, ("tcp:3001",)
+        )
+
     def test_what_is_wrong_is_said_in_one_line(self) -> None:
         for text, word in (
             ("[limit]", "did you mean limits?"),

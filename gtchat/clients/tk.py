@@ -328,7 +328,11 @@ class Window:
 def _ask(prompt: str, default: str) -> str:
     sys.stdout.write(prompt)
     sys.stdout.flush()
-    return sys.stdin.readline().strip() or default
+    answer = b""
+    # Byte by byte: what follows the line is for the console client.
+    while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
+        answer += byte
+    return answer.decode(errors="replace").strip() or default
 
 
 def _text_mode() -> int:

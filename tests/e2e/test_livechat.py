@@ -253,6 +253,27 @@ class HostConsole(LiveCase):
         assert self.server.process is not None
         self.assertEqual(self.server.process.wait(SECONDS), 0)
 
+    def test_it_is_on_standard_input_too(self) -> None:
+        server = Server("--store", "memory", "--console")
+        host = subprocess.Popen(
+            server.command(),
+            env={**os.environ, "PYTHONPATH": str(TOP)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        self.addCleanup(host.kill)
+        assert host.stdin is not None and host.stdout is not None
+        while "HELP lists" not in host.stdout.readline():
+            pass
+        host.stdin.write("LIST_USERS\nEXIT\n")
+        while host.stdout.readline() != "Host\n":
+            pass
+        self.assertEqual(host.wait(SECONDS), 0)
+        host.stdout.close()
+        host.stdin.close()
+
     def test_only_this_user_may_open_it(self) -> None:
         mode = (self.server.folder / "console.sock").stat().st_mode
         self.assertEqual(mode & 0o777, 0o600)

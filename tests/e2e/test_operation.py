@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import resource
 import signal
 import socket
 import sqlite3
-import ssl
 import subprocess
 import sys
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.e2e.certificate import make_certificate, trusting_all
 from tests.e2e.server import SECONDS, TOP, Client, Server
 
 PASSWORD = "correct horse"
@@ -207,39 +202,13 @@ class Proxies(Operation):
 
 
 class Transports(Operation):
-    def certificate(self) -> Path:
-        """A key and a certificate of its own for localhost, in one file."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = datetime.datetime.now(datetime.timezone.utc)
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .sign(key, hashes.SHA256())
-        )
-        path = Path(self.mktemp()).resolve()
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + made.public_bytes(serialization.Encoding.PEM)
-        )
-        return path
-
     def test_tls(self) -> None:
-        pem = self.certificate()
+        pem = Path(self.mktemp()).resolve()
+        make_certificate(pem)
         tls = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
         server = self.server("--ws", tls, "--commands-per-second", "0").start()
         self.assertIn("wss://", "".join(server.lines))
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context = trusting_all()
         client = Client(server.ws_port, context=context)
         self.addCleanup(client.close)
         self.assertEqual(client.say("login", type="tmp", usr="ann")["status"], "ok")

@@ -161,6 +161,25 @@ class Tk(SynchronousTestCase):
         self.order(window, f"enter 127.0.0.1 {port} anna")
         self.shows(window, "status", "Server offline")
 
+    def test_the_text_mode_asks_the_same(self) -> None:
+        ben = Client(self.server.ws_port)
+        self.addCleanup(ben.close)
+        ben.say("login", type="tmp", usr="ben")
+        done = subprocess.run(
+            [sys.executable, "-m", "gtchat.cli", "tk", "-c"],
+            env=self.environment,
+            input=f"127.0.0.1\n{self.server.ws_port}\nanna\nhello ben\n",
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        self.assertIn("SERVER IP > SERVER PORT > USERNAME > ", done.stdout)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        while (push := ben.message())["cmd"] != "c_speak":
+            pass
+        self.assertEqual((push["usr"], push["msg"]), ("anna", "hello ben"))
+
     def test_without_a_screen_one_line_says_so(self) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "gtchat.cli", "tk"],
