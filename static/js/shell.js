@@ -30,7 +30,7 @@
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
-      this.settings = { url: DISK, name: "", theme: "system", language: navigator.language,
+      this.settings = { url: DISK, name: "", theme: "system", notify: false, language: navigator.language,
         ...kept(local, "gtchat", {}) };
       this.notices = []; // {id, text, kind}
       this.chat = null;
@@ -94,7 +94,7 @@
       if (state) this.#restore(state);
       chat.on("change", () => this.change());
       chat.on("notice", ({ text, values }) => this.notify(GTChat.text(text, values), text));
-      chat.on("heard", (message) => this.emit("heard", message));
+      chat.on("heard", (message) => this.#alert(message));
       chat.on("over", (end) => this.#over(chat, end));
       connection.on("login", () => this.save());
       connection.on("resumed", () => this.save());
@@ -156,6 +156,26 @@
 
     #attend() {
       this.chat?.attend(document.visibilityState === "visible" && document.hasFocus());
+    }
+
+    // Lets the browser ask whether messages may show on the desktop.
+    async wantAlerts(wanted) {
+      const allowed = wanted && globalThis.Notification
+        && await Notification.requestPermission() === "granted";
+      if (wanted && !allowed) this.notify(GTChat.text("notify_refused"));
+      this.set({ notify: Boolean(allowed) });
+    }
+
+    // Shows a message on the desktop to somebody who looks elsewhere.
+    #alert({ place, usr, msg, mention }) {
+      if (!this.settings.notify || !mention || this.chat.attentive) return;
+      if (globalThis.Notification?.permission !== "granted") return;
+      const shown = new Notification(`${usr} · ${place.name}`, { body: msg, tag: place.name });
+      shown.onclick = () => {
+        globalThis.focus();
+        this.look(place);
+        shown.close();
+      };
     }
 
     // Tells something in passing.

@@ -26,6 +26,9 @@
     theme_light: ["Light", "浅色"],
     theme_dark: ["Dark", "深色"],
 
+    notify: ["Tell me on the desktop when I am mentioned or written to in private", "被提及或收到私信时显示桌面通知"],
+    notify_refused: ["The browser does not allow notifications for this page.", "浏览器不允许此页面显示通知。"],
+
     // Connection.
     connecting: ["Connecting …", "正在连接……"],
     connected: ["Connected", "已连接"],

@@ -1,4 +1,5 @@
-// Writing: Enter sends, Shift-Enter breaks the line, arrow up in an empty box recalls.
+// Writing: Enter sends, Shift-Enter breaks the line, arrow up in an empty box recalls, Tab completes
+// the name of a person behind an @.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -35,8 +36,24 @@
       const mine = place.entries.filter((entry) => entry.usr === shell.chat.me && entry.msg);
       if (mine.length) write(mine.at(-1).msg);
     };
+    const complete = () => {
+      const caret = box.current.selectionStart;
+      const begun = /(?:^|\s)@([^\s@]*)$/u.exec(words.slice(0, caret));
+      const found = begun && [...shell.chat.people.values()].sort().find((name) => (
+        name !== shell.chat.me && name.toLowerCase().startsWith(begun[1].toLowerCase())
+      ));
+      if (!found) return false;
+      const before = `${words.slice(0, caret - begun[1].length)}${found} `;
+      write(before + words.slice(caret));
+      requestAnimationFrame(() => box.current?.setSelectionRange(before.length, before.length));
+      return true;
+    };
     const press = (event) => {
       if (event.isComposing) return;
+      if (event.key === "Tab" && !event.shiftKey && complete()) {
+        event.preventDefault();
+        return;
+      }
       if (event.key === "Enter" && !event.shiftKey) {
         event.preventDefault();
         send();

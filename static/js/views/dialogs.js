@@ -120,6 +120,8 @@
     return html`
       <${Dialog} title=${text("settings")} onClose=${close}>
         <${GTChat.Preferences} shell=${shell} />
+        <label class="check alerts"><input type="checkbox" checked=${shell.settings.notify}
+          onChange=${(event) => shell.wantAlerts(event.target.checked)} /> ${text("notify")}</label>
         ${chat.registered && html`<details><summary>${text("change_password")}</summary>
           <${Form} submit="save" act=${change} done=${close} owner=${chat.me} fields=${{
             old_password: { ...password, autocomplete: "current-password" },
