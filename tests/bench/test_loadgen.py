@@ -38,6 +38,8 @@ class FaultyFactory(WebSocketServerFactory):
 
     def __init__(self, tell: Any) -> None:
         super().__init__()
+        # Autobahn's timers would outlive a test.
+        self.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
         self.room: list[Any] = []
         self.said = 0
         self.kept: dict[Any, bytes] = {}
