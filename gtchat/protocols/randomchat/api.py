@@ -1,37 +1,17 @@
-"""RandomChat: JSON over WebSocket, on the same port as the JSON API (seed 001).
-
-    → register {user: {name, phone}}                 ← state {chats: [{chat, messages}]}
-    → create_chat {name}                             ← new_member for oneself
-    → send_message {chat, message}                   ← message to all members, oneself too
-    → add_member {chat, phone}                       ← new_member to all members
-    → remove_member {chat, phone}                    ← member_removed to all members
-    → delete_chat {chat}                             ← chat_deleted to all members
-                                                     ← error {detail, code}
-
-    User {name, phone, disconnection_date}   Chat {name, members, owner}
-    message {chat, from, date, message}      new_member, member_removed {chat, user}
-
-A telephone number is all that proves who somebody is. The first object of a connection says which
-API it speaks: one with `cmd` the JSON API, one with `type` and no `cmd` this one.
-Source: spec/randomchat.md.
-"""
+"""RandomChat to one connection: its requests, one after the other, and what they are answered."""
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import attrs
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
-from gtchat.chat import events
 from gtchat.chat.accounts import phone_number
-from gtchat.chat.chat import Chat
 from gtchat.chat.errors import (
     BadCredentials,
     BadRequest,
@@ -43,14 +23,14 @@ from gtchat.chat.errors import (
     UnknownCommand,
 )
 from gtchat.chat.events import Event, Spoke
-from gtchat.chat.interfaces import IAudience, IBurst, IOutlet, Phone, Receipt, Span
+from gtchat.chat.interfaces import IOutlet, Receipt, Span
 from gtchat.chat.limits import TokenBucket
 from gtchat.chat.membership import Settings
 from gtchat.chat.people import Session
 from gtchat.chat.rooms import Room
 from gtchat.chat.unattended import unattended
-from gtchat.protocols.outbox import Outbox, Turn
-from gtchat.protocols.plain import iso
+from gtchat.protocols.outbox import Outbox
+from gtchat.protocols.randomchat.house import Object, RandomChat
 
 #: Close codes: replaced by a register elsewhere, put out by the operator, policy.
 ELSEWHERE, PUT_OUT, POLICY = 4409, 4002, 1008
@@ -70,9 +50,6 @@ DETAILS: dict[tuple[str, type[ChatError]], str] = {
     ("delete_chat", NotOwner): "Only the chat owner is able to delete it",
 }
 
-_log = Logger()
-Object = dict[str, Any]
-
 
 class Connection(Protocol):
     """What the transport offers."""
@@ -90,161 +67,6 @@ class Connection(Protocol):
     def pause(self) -> None: ...
 
     def resume(self) -> None: ...
-
-
-@attrs.define(eq=False)
-class RandomChat:
-    """All of RandomChat: its audience, and the telephone numbers that there are.
-
-    Args:
-        chat: the chat. turn: writes at the end of the reactor's turn. frame: makes a frame of a
-            message. seconds: tells the time. phones: reads the numbers from the store.
-    """
-
-    chat: Chat
-    turn: Turn
-    frame: Callable[[bytes], bytes]
-    seconds: Callable[[], float]
-    store: Any
-    audience: RandomAudience = attrs.field(init=False)
-    _by_id: dict[int, Phone] = attrs.field(factory=dict)
-    _by_number: dict[str, Phone] = attrs.field(factory=dict)
-    _by_name: dict[str, Phone] = attrs.field(factory=dict)
-    _loading: Deferred[None] | None = None
-    _loaded: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        self.audience = RandomAudience(self)
-
-    async def load(self) -> None:
-        """Know the numbers; read once, when the first one comes. Raises NotStored."""
-        if self._loaded:
-            return
-        if self._loading is None:
-            self._loading = Deferred.fromCoroutine(self._load())
-        waiting: Deferred[None] = Deferred()
-        self._loading.chainDeferred(waiting)
-        await waiting
-
-    async def _load(self) -> None:
-        try:
-            for phone in await self.store.phones():
-                self.know(phone)
-            self._loaded = True
-        finally:
-            self._loading = None
-
-    def know(self, phone: Phone) -> None:
-        """There is this number, or it has changed."""
-        self._by_id[phone.account_id] = self._by_number[phone.number] = phone
-        self._by_name[phone.name] = phone
-
-    def numbered(self, number: str) -> Phone | None:
-        """Who has a number."""
-        return self._by_number.get(number)
-
-    async def left(self, account_id: int) -> None:
-        """Somebody is not here any more."""
-        phone = self._by_id.get(account_id)
-        if phone is not None:
-            now = self.chat.people.now()
-            self.know(attrs.evolve(phone, left_at=now))
-            await self.store.left_phone(account_id, now)
-
-    # Objects of the protocol.
-
-    def user(self, name: str) -> Object:
-        """User: people of other protocols have no number."""
-        phone = self._by_name.get(name)
-        here = name in self.chat.people.online
-        left = None if here or phone is None else iso(phone.left_at)
-        return {"name": name, "phone": phone.number if phone else "", "disconnection_date": left}
-
-    def of_room(self, room: Room) -> Object:
-        """Chat. The lobby has no members, since everybody is in it."""
-        members = [self.user(name) for name in room.members.values()]
-        return {"name": room.name, "members": members, "owner": self.user(room.owner)}
-
-    def brief(self, entry: Spoke) -> Object:
-        """BriefMessage."""
-        return {"from": self.user(entry.usr), "date": iso(entry.at), "message": entry.msg}
-
-    def said(self, event: Event) -> Object | None:
-        """An event as these clients read it, None if they can't."""
-        if isinstance(event, events.Whispered):
-            person = self.user(event.usr)
-            talk = {"name": event.usr, "members": [], "owner": person}
-            return {
-                "type": "message",
-                "chat": talk,
-                "from": person,
-                "date": iso(event.at),
-                "message": event.msg,
-            }
-        if isinstance(event, events.RoomGone):
-            gone = {"name": event.room_name, "members": [], "owner": self.user(event.usr)}
-            return {"type": "chat_deleted", "chat": gone}
-        kind = {
-            events.Spoke: "message",
-            events.Joined: "new_member",
-            events.Left: "member_removed",
-            events.Kicked: "member_removed",
-            events.Removed: "member_removed",
-        }.get(type(event))
-        if kind is None or not isinstance(event, events.Entry):
-            return None
-        try:
-            chat = self.of_room(self.chat.rooms.named(event.room_name))
-        except ChatError:
-            return None
-        if isinstance(event, events.Spoke):
-            return {"type": kind, "chat": chat, **self.brief(event)}
-        return {"type": kind, "chat": chat, "user": self.user(event.usr)}
-
-    def framed(self, thing: Object) -> bytes:
-        """An object as it is written."""
-        return self.frame(json.dumps(thing).encode())
-
-
-@implementer(IAudience)
-@attrs.define(eq=False)
-class RandomAudience:
-    """All sessions of RandomChat."""
-
-    house: RandomChat
-
-    def burst(self, told: Sequence[Event]) -> RandomBurst:
-        """Encode events, each once; one that can't be told is empty."""
-        house = self.house
-        objects = [house.said(event) for event in told]
-        frames = [house.framed(thing) if thing is not None else b"" for thing in objects]
-        return RandomBurst(house.turn, frames)
-
-
-@implementer(IBurst)
-@attrs.define(eq=False)
-class RandomBurst:
-    """Some frames in order."""
-
-    _turn: Turn
-    _frames: list[bytes]
-
-    def tell(self, outlets: Collection[IOutlet]) -> None:
-        """Append all frames to each outlet."""
-        self._give(outlets, b"".join(self._frames))
-
-    def tell_part(self, outlet: IOutlet, start: int, stop: int) -> None:
-        """Append the frames [start:stop] to one outlet."""
-        self._give((outlet,), b"".join(self._frames[start:stop]))
-
-    def _give(self, outlets: Collection[IOutlet], data: bytes) -> None:
-        if not data:
-            return
-        apis = cast("Collection[RandomAPI]", outlets)
-        for api in apis:
-            if api.held is not None:
-                api.held.append(data)
-        self._turn.write_all([api.outbox for api in apis if api.held is None], data)
 
 
 @implementer(IOutlet)
