@@ -412,6 +412,8 @@ class ChatProtocol(WebSocketServerProtocol):
             _log.debug("closing {address}: {code}", address=self.address, code=code)
             self.outbox.close()
             self.factory.deadlines.put(self, CLOSING)
+            # Nothing more can be told here: whatever is said from now on was missed.
+            self._end_api(clean=isReply and self.remoteCloseCode in (1000, None))
 
     def _too_slow(self) -> None:
         self.outbox.close()
@@ -431,15 +433,18 @@ class ChatProtocol(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         """The connection is gone, whoever closed it."""
-        # A close code of the peer's own choice: 1000 or none. An answer to ours tells nothing.
-        clean = self.wasClean and not self.closedByMe and self.remoteCloseCode in (1000, None)
         self.state = _CLOSED
         self._unread = None
         if self.has_outbox:
             self.outbox.stopProducing()
-        api, self.api = self.api, None
         try:
-            if api is not None:
-                api.connection_lost(clean)
+            self._end_api(clean=False)
         finally:
             self.factory.gone(self)  # last: when all are gone the store is closed
+
+    def _end_api(self, clean: bool) -> None:
+        """Tell the API that its connection is gone. clean: the client closed it by intention,
+        with code 1000 or none."""
+        api, self.api = self.api, None
+        if api is not None:
+            api.connection_lost(clean)

@@ -272,6 +272,12 @@ class Ends(SynchronousTestCase):
             self.assertIs(self.end(frame(body, CLOSE)).api.lost, clean)
         self.assertIs(self.end().api.lost, False)
 
+    def test_a_session_ends_with_the_close_and_not_with_the_tcp_connection(self) -> None:
+        theirs, ours = House().open(), House().open()
+        theirs.receive(frame(b"\x03\xe8", CLOSE))
+        ours.protocol.close(4008, "too slow")
+        self.assertEqual((theirs.api.lost, ours.api.lost), (True, False))
+
     def test_a_close_that_was_ours_is_not(self) -> None:
         wire = House().open()
         wire.protocol.close(4001, "elsewhere")
