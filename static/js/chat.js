@@ -9,7 +9,7 @@
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   };
 
-  GTChat.Chat = class extends GTChat.World {
+  GTChat.Chat = class extends GTChat.Hearing {
     async login(fields) {
       const reply = await this.connection.request("login", fields);
       this.registered = fields.type === "reg";
@@ -90,7 +90,7 @@
         place.outgoing = place.outgoing.filter((other) => other !== item);
         const entry = { usr: this.me, msg, id: reply.id, at: reply.at };
         if (whisper) {
-          this.keep(place, { ...entry, stored: reply.delivered === "stored" });
+          place.keep({ ...entry, stored: reply.delivered === "stored" });
         } else {
           place.take({ ...entry, cmd: "c_speak", room_name: place.name, seq: reply.seq });
           this.read(place);

@@ -39,6 +39,9 @@
       }
     }
 
+    // The number of the last entry.
+    get end() { return this.lastSeq; }
+
     get first() { return this.entries.length ? this.entries[0].seq : this.lastSeq + 1; }
     get last() { return this.entries.length ? this.entries.at(-1).seq : this.lastSeq; }
     get atStart() { return this.first <= 1; }

@@ -1,28 +1,16 @@
-// What one person knows of the chat: rooms, people, talks in private, invitations.
+// What one person knows of the chat: rooms, people, talks in private, invitations; and where somebody
+// looks.
 //
-// It is the fold of what a connection tells, and it reads on where somebody looks. What a person does
-// stands in `chat`. Happenings: "change", "heard" (a message came: {place, usr, msg, mention}),
-// "notice" (something to tell: {text, values}), "over".
+// How it follows from what a connection tells stands in `hearing`, what a person does in `chat`.
+// Happenings: "change", "heard" (a message came: {place, usr, msg, mention}), "notice" (something to
+// tell: {text, values}), "over".
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
+  // Names in a page of a list.
   const LIST = 1000;
-  // Whispers kept of a talk in private, in the page.
-  const TALK = 500;
 
   const folded = (name) => name.toLowerCase();
-
-  // A talk in private with one person; it is kept here alone, the server forgets what was delivered.
-  GTChat.Talk = class {
-    constructor(name, entries = []) {
-      this.name = name;
-      this.entries = entries;
-      this.outgoing = [];
-      this.unread = 0;
-      this.readSeq = 0; // how many entries were read
-      this.line = null;
-    }
-  };
 
   GTChat.World = class extends GTChat.Emitter {
     constructor(connection) {
@@ -40,9 +28,6 @@
       this.attentive = true; // whether somebody looks at the page
       this.given = new Set(); // ids of whispers
       connection.seen = () => this.seen();
-      connection.on("login", (reply) => this.#enter(reply));
-      connection.on("resumed", (reply) => this.#resumed(reply));
-      connection.on("push", (push) => this.#take(push));
       connection.on("over", (end) => this.emit("over", end));
       connection.on("state", () => this.emit("change"));
     }
@@ -93,11 +78,10 @@
       this.emit("change");
     }
 
-    #end(place) { return place instanceof GTChat.Room ? place.lastSeq : place.entries.length; }
-
+    // What is looked at counts as read.
     read(place) {
       if (place !== this.place || !this.attentive) return;
-      place.readSeq = this.#end(place);
+      place.readSeq = place.end;
       place.unread = 0;
       place.mentioned = false;
     }
@@ -137,7 +121,8 @@
       this.emit("change");
     }
 
-    async #loadRest(cmd, list, total, take) {
+    // The pages of a list behind the one that is here. list: names; take: does with a page.
+    async loadRest(cmd, list, total, take) {
       let after = list.at(-1);
       let count = list.length;
       while (count < total && after !== undefined) {
@@ -150,29 +135,17 @@
       this.emit("change");
     }
 
-    // Hearing.
-
-    #enter(reply) {
-      this.me = reply.usr;
-      this.rooms.clear();
-      this.#list(reply);
-      this.place = null;
-      this.look(this.rooms.get("lobby") ?? null);
+    // Asks for the rooms anew.
+    async refresh() {
+      try {
+        const page = await this.connection.request("get_room_list", { limit: LIST });
+        page.rooms.forEach((info) => this.list(info));
+        this.emit("change");
+      } catch { /* the next login or resume brings them */ }
     }
 
-    #list(reply) {
-      for (const info of reply.rooms) this.#info(info);
-      this.people = new Map(reply.users.map((name) => [folded(name), name]));
-      const rest = (cmd, list, total, take) => {
-        this.#loadRest(cmd, list, total, take).catch(() => {});
-      };
-      rest("get_room_list", reply.rooms.map((room) => room.room_name), reply.rooms_total,
-        (page) => page.rooms.forEach((info) => this.#info(info)));
-      rest("get_user_list", reply.users, reply.users_total,
-        (page) => page.users.forEach((name) => this.people.set(folded(name), name)));
-    }
-
-    #info(info) {
+    // What a list says of a room.
+    list(info) {
       let room = this.rooms.get(info.room_name);
       if (!room) {
         room = new GTChat.Room(info.room_name);
@@ -187,139 +160,9 @@
       room.joined = info.joined;
     }
 
-    // A connection came back: what was missed, room by room.
-    #resumed(reply) {
-      this.me = reply.usr;
-      const before = new Map([...this.rooms].map(([name, room]) => [name, room.joined]));
-      for (const missed of reply.resumed) {
-        const room = this.rooms.get(missed.room_name);
-        if (!room || !before.get(missed.room_name)) continue;
-        if (missed.state === "resumed") {
-          for (const entry of missed.entries) this.#entry(entry);
-        } else {
-          const more = Math.max(0, missed.last_seq - room.lastSeq);
-          room.forget(missed.last_seq);
-          room.unread += missed.state === "behind" ? more : 0;
-        }
-        room.membersLoaded = false;
-        room.members.clear();
-      }
-      this.#list(reply);
-      const listed = new Set(reply.rooms.map((info) => info.room_name));
-      for (const name of [...this.rooms.keys()]) {
-        if (!listed.has(name) && reply.rooms_total === listed.size) this.gone(name);
-      }
-      for (const place of [...this.rooms.values(), ...this.talks.values()]) {
-        for (const item of place.outgoing) item.again = true;
-      }
-      this.look(this.place ?? this.rooms.get("lobby") ?? null);
-    }
+    tell(text, values) { this.emit("notice", { text, values }); }
 
-    #take(push) {
-      if (push.cmd === "c_speak" || (push.seq && push.room_name)) this.#entry(push);
-      else if (push.cmd === "c_whisper") this.#whispered(push);
-      else if (push.cmd === "c_broadcast") this.#tell("broadcast", push);
-      else if (push.cmd === "c_invited") this.#invited(push);
-      else if (push.cmd === "c_invite_reply") this.#tell(`invite_reply_${push.msg}`, push);
-      else if (push.cmd === "c_event") this.#event(push);
-      this.emit("change");
-    }
-
-    #tell(text, values) { this.emit("notice", { text, values }); }
-
-    #entry(entry) {
-      const name = entry.room_name;
-      const mine = entry.usr === this.me;
-      let room = this.rooms.get(name);
-      if (!room) {
-        room = new GTChat.Room(name);
-        room.lastSeq = entry.seq;
-        this.rooms.set(name, room);
-        if (entry.type !== "room_created") this.#refresh();
-      } else if (room.joined || mine) {
-        if (!room.take(entry)) return;
-      } else {
-        room.lastSeq = Math.max(room.lastSeq, entry.seq);
-      }
-      this.#apply(room, entry, mine);
-      if (entry.cmd === "c_speak" && !mine) this.#count(room, entry);
-      else this.read(room);
-    }
-
-    // What an entry changes in its room.
-    #apply(room, entry, mine) {
-      const type = entry.type;
-      if (type === "room_created" || type === "room_changed") {
-        room.describe(entry);
-      } else if (type === "join_room") {
-        room.members.add(entry.usr);
-        room.memberCount += 1;
-        if (mine && !room.joined) {
-          room.forget(entry.seq);
-          room.joined = true;
-          this.#refresh();
-          this.#tell("added", entry);
-        }
-      } else if (["leave_room", "kicked", "removed"].includes(type)) {
-        room.members.delete(entry.usr);
-        room.memberCount -= 1;
-        if (mine) {
-          if (type !== "leave_room") this.#tell(type, entry);
-          this.left(room.name);
-        }
-      }
-    }
-
-    #count(place, message) {
-      const mention = place instanceof GTChat.Talk || GTChat.mentions(message.msg, this.me);
-      if (place !== this.place || !this.attentive) {
-        place.unread += 1;
-        place.mentioned ||= mention;
-      } else {
-        this.read(place);
-      }
-      this.emit("heard", { place, usr: message.usr, msg: message.msg, mention });
-    }
-
-    #refresh() {
-      this.connection.request("get_room_list", { limit: LIST }).then((page) => {
-        page.rooms.forEach((info) => this.#info(info));
-        this.emit("change");
-      }).catch(() => {});
-    }
-
-    #whispered(push) {
-      if (this.given.has(push.id)) return;
-      this.given.add(push.id);
-      const talk = this.talk(push.usr);
-      this.keep(talk, push);
-      this.#count(talk, push);
-    }
-
-    keep(talk, entry) {
-      if (talk.entries.some((other) => other.id === entry.id)) return;
-      talk.entries.push({ ...entry, cmd: "c_whisper", seq: 0 });
-      if (talk.entries.length > TALK) talk.entries.shift();
-    }
-
-    #invited(push) {
-      const same = (other) => other.usr === push.usr && other.room_name === push.room_name;
-      if (!this.invitations.some(same)) this.invitations.push(push);
-    }
-
-    #event(event) {
-      const here = (name) => this.people.set(folded(name), name);
-      const away = (name) => this.people.delete(folded(name));
-      switch (event.type) {
-        case "login": here(event.usr); break;
-        case "logout": away(event.usr); break;
-        case "presence": event.logins.forEach(here); event.logouts.forEach(away); break;
-        case "room_gone": this.gone(event.room_name); break;
-        case "address_request": this.requests.push(event.usr); break;
-        case "address_granted": case "address_denied": this.#tell(event.type, event); break;
-        default:
-      }
-    }
+    // Rooms that one comes into, and that one is out of.
 
     entered(details) {
       const room = this.rooms.get(details.room_name) ?? new GTChat.Room(details.room_name);
@@ -352,16 +195,9 @@
     gone(name) {
       const room = this.rooms.get(name);
       if (!room) return;
-      if (room.joined) this.#tell("room_gone", { room_name: name });
+      if (room.joined) this.tell("room_gone", { room_name: name });
       this.rooms.delete(name);
       if (this.place === room) this.look(this.rooms.get("lobby") ?? null);
     }
-  };
-
-  // Whether a text names a person: @name, or the bare name as a word.
-  GTChat.mentions = (text, name) => {
-    if (!name) return false;
-    const quoted = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    return new RegExp(`(^|[^\\p{L}\\p{N}_])@?${quoted}(?![\\p{L}\\p{N}_])`, "iu").test(text);
   };
 })();
