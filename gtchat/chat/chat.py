@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from gtchat.chat.accounts import Accounts
+from gtchat.chat.attention import Attention
 from gtchat.chat.consent import Consent
 from gtchat.chat.errors import BadKey, BadRequest, ChatError
 from gtchat.chat.events import Broadcasted, Spoke
@@ -51,7 +52,8 @@ class Chat:
         broadcast_key: what a broadcast needs; None: nobody can.
 
     Attributes:
-        accounts, sessions, membership, invitations, whispers, consent: what people can do.
+        accounts, sessions, membership, invitations, whispers, consent, attention: what people can
+            do.
         persons: whom somebody means by a name.
         rooms, people: what is there.
         epoch: names all logs together; another one after a restored backup.
@@ -83,6 +85,7 @@ class Chat:
         self.invitations = Invitations(store, self.people, persons, self.rooms, self.membership)
         self.whispers = Whispers(store, clock, limits, self.people, persons, self._ids)
         self.consent = Consent(store, self.people, persons)
+        self.attention = Attention(store, limits, self.people, self.rooms, clock.seconds)
         self.sessions = Sessions(
             store,
             clock,

@@ -134,6 +134,22 @@ class Presence(Event):
 
 
 @attrs.frozen(kw_only=True)
+class Typing(Event):
+    """A person is typing in a room; told at most every few seconds."""
+
+    usr: str
+    room_name: str
+
+
+@attrs.frozen(kw_only=True)
+class MarkedRead(Event):
+    """The person told has read a room up to an entry, at another place of his."""
+
+    room_name: str
+    seq: int
+
+
+@attrs.frozen(kw_only=True)
 class RoomAppeared(Event):
     """A public room was created: told to everybody, beside its log's first entry."""
 

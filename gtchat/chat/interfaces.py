@@ -90,9 +90,15 @@ class Account:
 
 @attrs.frozen
 class Membership:
-    """An account's place in a room, and how much of it was read: messages counted, not entries."""
+    """An account's place in a room.
+
+    Attributes:
+        read_seq: the last entry that counts as read, 0 for none.
+        spoken_seen: how many messages there are up to that one.
+    """
 
     room_id: int
+    read_seq: int
     spoken_seen: int
 
 
@@ -280,11 +286,18 @@ class IStore(Interface):
         """
 
     def end_session(account_id: int, token_hash: bytes) -> Deferred[None]:
-        """The session has ended and can't be resumed. What its rooms have now counts as read."""
+        """The session has ended and can't be resumed. What its rooms have now counts as read,
+        unless it has said itself what was read (`mark_read`)."""
 
     def lose_session(account_id: int, token_hash: bytes, at: int) -> Deferred[None]:
-        """The session's connection was lost; it may be resumed. What its rooms have now counts as
-        read."""
+        """The session's connection was lost; it may be resumed. As to what counts as read, it is
+        as with `end_session`."""
+
+    def mark_read(
+        account_id: int, token_hash: bytes, room_id: int, seq: int
+    ) -> Deferred[Membership]:
+        """The account has read a room up to that entry, or further; how far it is then. Fails
+        with NotInRoom if it does not belong to the room any more."""
 
     def end_guest(account_id: int) -> Deferred[None]:
         """Delete a temporary account and all that belongs to it; its memberships ended before."""

@@ -43,6 +43,9 @@ class Limits:
     )
     lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
     lockout_seconds: float = _limit(60.0, "seconds that a lock-out lasts")
+    typing_interval: float = _limit(
+        3.0, "seconds between two signs that the same user is typing in the same room"
+    )
     rooms_per_user: int = _limit(100, "rooms that one user may own")
     members_per_room: int = _limit(0, "members that a room may have")
     stored_whispers_per_user: int = _limit(10_000, "whispers kept for a user who is away")

@@ -147,17 +147,12 @@ class Log:
         for index, speech in enumerate(speeches):
             partly.setdefault(speech.session, set()).add(index)
             if speech.session.user.blocked_by:
-                for session in self._blockers(speech.session.user):
+                for session in self._people.blockers(speech.session.user):
                     partly.setdefault(session, set()).add(index)
         bursts = room.listeners.tell(entries, but=outlets(partly))
         for session, gaps in partly.items():
             burst = bursts[session.audience] if session in room.listeners else None
             _tell_partly(burst, session, sorted(gaps), speeches)
-
-    def _blockers(self, user: User) -> list[Session]:
-        """The sessions of those here who block a user."""
-        found = (self._people.numbered(blocker) for blocker in user.blocked_by)
-        return [session for blocker in found if blocker for session in blocker.sessions]
 
     def _finish(self, change: Change) -> None:
         """Answer for a change, then tell it."""
@@ -172,12 +167,13 @@ class Log:
         subject = self._people.numbered(change.subject)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
             subject.rooms.add(room)
+            subject.read[room.id] = entry.seq
             for session in subject.sessions:
                 room.listeners.add(session)
         change.done.callback(entry)
         self._tell_change(room, entry, change.actor, subject)
         if subject is not None and isinstance(entry, Left | Kicked | Removed):
-            subject.rooms.discard(room)
+            subject.forget(room)
             for session in subject.sessions:
                 room.listeners.discard(session)
 

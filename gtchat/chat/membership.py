@@ -219,7 +219,7 @@ class Membership:
         self._own(room.owner_id, -1)
         for member in room.members:
             if (user := self._people.numbered(member)) is not None:
-                user.rooms.discard(room)
+                user.forget(room)
         # Whoever asked for it is answered first.
         self._people.soon(self._tell_gone, room, by)
 

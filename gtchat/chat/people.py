@@ -49,7 +49,9 @@ class User:
 
     Attributes:
         rooms: those that the user belongs to, without the lobby. unread: room id -> how many of
-            its messages he had not read when he came.
+            its messages he had not read when he came, or marked the room as read. read: room id
+            -> the last entry that counts as read.
+        typed: room id -> when he was typing there; of the last seconds only.
         blocked: account id -> name of those he blocks. blocked_by: ids of those who block him.
         address: where he came from last.
         expiry: ends a temporary user whose connection was lost. going: that is happening.
@@ -62,11 +64,19 @@ class User:
     sessions: list[Session] = attrs.field(factory=list)
     rooms: set[Room] = attrs.field(factory=set)
     unread: dict[int, int] = attrs.field(factory=dict)
+    read: dict[int, int] = attrs.field(factory=dict)
+    typed: dict[int, float] = attrs.field(factory=dict)
     blocked: dict[int, str] = attrs.field(factory=dict)
     blocked_by: set[int] = attrs.field(factory=set)
     address: str = ""
     expiry: IDelayedCall | None = None
     going: bool = False
+
+    def forget(self, room: Room) -> None:
+        """The user does not belong to a room any more."""
+        self.rooms.discard(room)
+        self.unread.pop(room.id, None)
+        self.read.pop(room.id, None)
 
     def tell(self, *events: Event) -> None:
         """Tell all sessions of this user."""
@@ -103,6 +113,11 @@ class People:
     def numbered(self, account_id: int | None) -> User | None:
         """The user of that account, if known here."""
         return None if account_id is None else self._by_id.get(account_id)
+
+    def blockers(self, user: User) -> list[Session]:
+        """The sessions of those here who block a user."""
+        found = (self.numbered(blocker) for blocker in user.blocked_by)
+        return [session for blocker in found if blocker for session in blocker.sessions]
 
     def add(self, user: User) -> None:
         """A user is known here from now on."""

@@ -206,6 +206,7 @@ class Sessions:
             chosen.shown, chosen.key, token_hash(token), self._people.now()
         )
         user = User(id=account_id, name=chosen.shown, key=chosen.key, registered=False)
+        user.read[self._rooms.lobby.id] = self._rooms.lobby.last_seq
         self._people.add(user)
         session = Session(user, audience, outlet, token_hash(token), owed=None)
         self._people.enter(session, [self._rooms.lobby])
@@ -287,6 +288,7 @@ class Sessions:
                 for place in belongings.memberships
                 if (room := self._rooms.numbered(place.room_id)) and room.spoken > place.spoken_seen
             }
+            user.read = {place.room_id: place.read_seq for place in belongings.memberships}
             user.blocked = dict(belongings.blocked)
             user.blocked_by = set(belongings.blocked_by)
         session = Session(user, audience, outlet, token_hash(token))

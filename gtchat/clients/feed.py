@@ -154,6 +154,8 @@ class Feed:
         """Whether something was not told before; an entry moves its room on."""
         if push.type == "room_gone":
             self.seen.pop(push.room_name, None)
+        elif push.type == "marked_read":  # its seq says how far one has read
+            return True
         elif push.seq and push.room_name:
             return self._is_new_entry(push)
         elif push.cmd in ("c_whisper", "c_invited"):

@@ -21,6 +21,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     last_seq: int = 0
     joined: bool = False
     unread: int = 0
+    read_seq: int = 0
     max: int = 0
     users: tuple[str, ...] = ()
     users_total: int = 0
@@ -34,7 +35,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         type: what kind of `c_event`, such as `join_room`.
         usr: the person that it comes from, or is about.
         msg: the text; of `c_invite_reply` Y, N or L.
-        seq: its number in the log of its room; 0 where it is not an entry of one.
+        seq: its number in the log of its room; 0 where it is not an entry of one. Of a
+            `marked_read`, the entry that one has read up to.
         at: RFC 3339 in UTC.
     """
 

@@ -42,6 +42,8 @@ EVENTS: dict[str, str] = {
     "address_denied": "{usr} does not tell an address",
     "lagged": "this client reads too slowly",
 }
+#: What lines do not show.
+QUIET = frozenset({"typing", "marked_read"})
 ANSWERS = {"Y": "takes", "N": "declines", "L": "will later answer"}
 
 #: What to do about an error, by its code.
@@ -114,7 +116,7 @@ class Renderer:
         if push.cmd == "c_broadcast":
             return self._said(push.at, self._paint(f"{who} to everybody:", "bold"), push.msg)
         if push.cmd == "c_event":
-            return self._event(push)
+            return [] if push.type in QUIET else self._event(push)
         if push.cmd == "c_invited":
             text = f"{name(push.usr)} invites you to {room(push.room_name)}: /accept or /decline"
         elif push.cmd == "c_invite_reply":

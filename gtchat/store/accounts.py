@@ -26,15 +26,13 @@ _shown = (
 )
 _newest = schema.entries.alias()
 
-#: How many messages the lobby has.
-lobby_spoken = func.coalesce(
-    select(_newest.c.spoken)
+#: The newest entry of the lobby.
+lobby_last = func.coalesce(
+    select(func.max(_newest.c.seq))
     .where(
         _newest.c.room_id
         == select(schema.rooms.c.id).where(schema.rooms.c.key == "lobby").scalar_subquery()
     )
-    .order_by(_newest.c.seq.desc())
-    .limit(1)
     .scalar_subquery(),
     0,
 )
@@ -52,7 +50,7 @@ _NUMBERED = Statement(select(*_shown).where(_is_account))
 _GUESTS = Statement(
     select(*_shown).where(_accounts.c.registered.is_(False)).order_by(_accounts.c.id)
 )
-_LOBBY_SPOKEN = Statement(select(lobby_spoken))
+_LOBBY_LAST = Statement(select(lobby_last))
 _CREATE = Statement(
     insert(_accounts),
     columns=(
@@ -62,7 +60,7 @@ _CREATE = Statement(
         "password_hash",
         "uuid_hash",
         "created_at",
-        "lobby_seen",
+        "lobby_read",
     ),
 )
 _SET_PASSWORD = Statement(
@@ -127,9 +125,8 @@ def register(
     uuid_hash: bytes | None,
     at: int,
 ) -> int:
-    """Make a registered account, which has read everything; its id."""
-    seen = _LOBBY_SPOKEN.scalar(db)
-    return create(db, name, key, at, True, password_hash, uuid_hash, seen)
+    """Make a registered account; its id. Raises NameTaken."""
+    return create(db, name, key, at, True, password_hash, uuid_hash)
 
 
 def create(
@@ -140,9 +137,8 @@ def create(
     registered: bool,
     password_hash: str | None = None,
     uuid_hash: bytes | None = None,
-    lobby_seen: int = 0,
 ) -> int:
-    """Make an account; its id.
+    """Make an account, which has read everything; its id.
 
     Raises:
         NameTaken: the name or the UUID is somebody's already.
@@ -156,7 +152,7 @@ def create(
             password_hash=password_hash,
             uuid_hash=uuid_hash,
             created_at=at,
-            lobby_seen=lobby_seen,
+            lobby_read=_LOBBY_LAST.scalar(db),
         )
     except IntegrityError as error:
         raise NameTaken() from error

@@ -54,7 +54,7 @@ _CHANGE = Statement(
 )
 _ENROLL = Statement(
     insert(_members).on_conflict_do_nothing(),
-    columns=("room_id", "account_id", "joined", "spoken_seen"),
+    columns=("room_id", "account_id", "joined", "read_seq"),
 )
 _STRIKE = Statement(delete(_members).where(_in_room, _is_account))
 _UNINVITE = Statement(
@@ -180,7 +180,7 @@ def _is_double(db: Connection, append: Append, content: bytes) -> bool:
 def _enroll(db: Connection, append: Append, head: Head) -> None:
     """The subject is a member from here on, and has read everything."""
     where = {"room_id": append.room_id, "account_id": append.subject}
-    _ENROLL(db, **where, joined=head.seq, spoken_seen=head.spoken)
+    _ENROLL(db, **where, joined=head.seq, read_seq=head.seq)
     _UNINVITE(db, **where)
 
 

@@ -23,6 +23,7 @@ from gtchat.chat.interfaces import (
     Belongings,
     Contents,
     IStore,
+    Membership,
     Page,
     Phone,
     Receipt,
@@ -131,6 +132,12 @@ class MemoryStore:
     def lose_session(self, account_id: int, token_hash: bytes, at: int) -> Deferred[None]:
         """See `IStore.lose_session`."""
         return self._write(self._people.lose_session, account_id, token_hash, at)
+
+    def mark_read(
+        self, account_id: int, token_hash: bytes, room_id: int, seq: int
+    ) -> Deferred[Membership]:
+        """See `IStore.mark_read`."""
+        return self._write(self._people.mark_read, account_id, token_hash, room_id, seq)
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
+from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotInRoom, NotStored
 from gtchat.chat.interfaces import Account, Belongings, Membership, Phone, Resumed
 from gtchat.store.memory_rooms import Logs
 from gtchat.store.spans import Lapse, missed
@@ -21,7 +21,7 @@ class Person:
     """An account with what belongs to it.
 
     Attributes:
-        lobby_seen: how many messages of the lobby it has read.
+        lobby_read: the entry of the lobby that it has read up to.
         rooms: ids of those that it is a member of.
         blocks: ids of the accounts that it blocks.
         sessions: token hashes.
@@ -33,7 +33,7 @@ class Person:
     registered: bool
     password_hash: str | None = None
     uuid_hash: bytes | None = None
-    lobby_seen: int = 0
+    lobby_read: int = 0
     rooms: set[int] = attrs.field(factory=set)
     blocks: set[int] = attrs.field(factory=set)
     sessions: set[bytes] = attrs.field(factory=set)
@@ -52,12 +52,13 @@ class Person:
 
 @attrs.define(eq=False)
 class Session:
-    """A session: `lost` and `aged` as in the tables, None while it is connected."""
+    """A session as in the tables: `lost` and `aged` are None while it is connected."""
 
     account_id: int
     began: int
     lost: int | None = None
     aged: int | None = None
+    marks: bool = False
 
 
 class People:
@@ -105,8 +106,8 @@ class People:
         if key in self._keys or uuid_hash in self._uuids:
             raise NameTaken()
         self._last_id += 1
-        seen = self._logs.lobby.spoken
-        person = Person(self._last_id, name, key, registered, password_hash, uuid_hash, seen)
+        read = len(self._logs.lobby.log)
+        person = Person(self._last_id, name, key, registered, password_hash, uuid_hash, read)
         self.accounts[person.id] = self._keys[key] = person
         if uuid_hash is not None:
             self._uuids[uuid_hash] = person
@@ -176,12 +177,13 @@ class People:
         person = self.accounts.get(account_id)
         if person is None:
             raise NoSuchUser()
-        lobby = self._logs.lobby
-        seen = {lobby.id: person.lobby_seen} if person.registered else {}
-        seen |= {room: self._logs.rooms[room].seen[account_id] for room in sorted(person.rooms)}
+        rooms = map(self._logs.rooms.__getitem__, sorted(person.rooms))
         return Belongings(
             account=person.account(),
-            memberships=tuple(Membership(*item) for item in seen.items()),
+            memberships=(
+                self._logs.lobby.place(person.lobby_read),
+                *(room.place(room.read[account_id]) for room in rooms),
+            ),
             blocked={one: self.accounts[one].name for one in sorted(person.blocks)},
             blocked_by=frozenset(self._blocked_by.get(account_id, ())),
         )
@@ -206,23 +208,41 @@ class People:
         return Resumed(self._belongings(session.account_id), found)
 
     def end_session(self, account_id: int, token_hash: bytes) -> None:
-        """A session has ended, and its rooms count as read."""
+        """A session has ended."""
+        self._told(account_id, token_hash)
         self._end(token_hash, account_id)
-        self._read(account_id)
 
     def lose_session(self, account_id: int, token_hash: bytes, at: int) -> None:
-        """A session's connection was lost, and its rooms count as read."""
+        """A session's connection was lost."""
+        self._told(account_id, token_hash)
         session = self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.lost = session.aged = at
-        self._read(account_id)
 
-    def _read(self, account_id: int) -> None:
-        person = self.accounts.get(account_id)
+    def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> Membership:
+        """Somebody has read a room up to an entry. Raises: NotInRoom."""
+        person, room = self.accounts.get(account_id), self._logs.rooms.get(room_id)
+        is_lobby = room is self._logs.lobby
+        if person is None or room is None or not (is_lobby or room_id in person.rooms):
+            raise NotInRoom()
+        session = self._sessions.get(token_hash)
+        if session is not None and session.account_id == account_id:
+            session.marks = True
+        if is_lobby:
+            person.lobby_read = read = max(person.lobby_read, seq)
+        else:
+            room.read[account_id] = read = max(room.read[account_id], seq)
+        return room.place(read)
+
+    def _told(self, account_id: int, token_hash: bytes) -> None:
+        """A session is over: its rooms count as read, unless it said itself what was read."""
+        person, session = self.accounts.get(account_id), self._sessions.get(token_hash)
+        if session is not None and session.account_id == account_id and session.marks:
+            return
         if person is not None:
-            person.lobby_seen = self._logs.lobby.spoken
+            person.lobby_read = len(self._logs.lobby.log)
             for room in map(self._logs.rooms.__getitem__, person.rooms):
-                room.seen[account_id] = room.spoken
+                room.read[account_id] = len(room.log)
 
     def prune(self, before: int) -> None:
         """Forget sessions that grow old since before a time."""
@@ -247,7 +267,7 @@ class People:
             return False
         self._end_sessions(person, None)
         for room_id in person.rooms:
-            del self._logs.rooms[room_id].seen[account_id]
+            del self._logs.rooms[room_id].read[account_id]
         for other in self._blocked_by.pop(account_id, ()):
             self.accounts[other].blocks.discard(account_id)
         for other in person.blocks:

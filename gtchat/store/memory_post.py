@@ -103,21 +103,21 @@ class Post:
     def _enroll(self, room: Room, append: Append) -> None:
         person = self._people.known(append.subject)
         person.rooms.add(room.id)
-        room.seen.setdefault(person.id, room.spoken)
+        room.read.setdefault(person.id, len(room.log) + 1)
         self._uninvite(room.id, person.id)
 
     def _strike(self, room: Room, append: Append) -> None:
         person = self._people.accounts.get(append.subject or 0)
         if person is not None:
             person.rooms.discard(room.id)
-            room.seen.pop(person.id, None)
+            room.read.pop(person.id, None)
 
     def delete_room(self, room_id: int, at: int) -> None:
         """Delete a room, its memberships and invitations."""
         room = self._logs.rooms.get(room_id)
         if room is None:
             return
-        for account_id in room.seen:
+        for account_id in room.read:
             self._people.accounts[account_id].rooms.discard(room_id)
         for account_id in list(self._invitations):
             self._uninvite(room_id, account_id)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from gtchat.chat.errors import NotStored, TxnConflict
-from gtchat.chat.events import Entry
-from gtchat.chat.interfaces import Page, Receipt, RoomRecord, Span
+from gtchat.chat.events import Entry, Spoke
+from gtchat.chat.interfaces import Membership, Page, Receipt, RoomRecord, Span
 from gtchat.store.spans import Known, nearest, sides
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Room:
     """A room and its log, whose entries are numbered by their places.
 
     Attributes:
-        seen: account id -> how many messages it has read; longest member first.
+        read: account id -> the seq that it has read up to; longest member first.
     """
 
     id: int
@@ -41,11 +41,11 @@ class Room:
     owner: str = ""
     log: list[Entry] = attrs.field(factory=list)
     spoken: int = 0
-    seen: dict[int, int] = attrs.field(factory=dict)
+    read: dict[int, int] = attrs.field(factory=dict)
 
     def record(self, people: People) -> RoomRecord:
         """It, as a chat wants to know it."""
-        members = (people.accounts[member] for member in self.seen)
+        members = (people.accounts[member] for member in self.read)
         return RoomRecord(
             id=self.id,
             name=self.name,
@@ -59,6 +59,11 @@ class Room:
             spoken=self.spoken,
             members=tuple((one.id, one.name, one.registered) for one in members),
         )
+
+    def place(self, read: int) -> Membership:
+        """The place of somebody who has read up to a seq."""
+        unread = sum(entry.kind == Spoke.kind for entry in self.log[read:])
+        return Membership(self.id, read, self.spoken - unread)
 
     def numbered(self, start: int, stop: int) -> tuple[Entry, ...]:
         """Its entries from `start` + 1 to `stop`."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
     literal_column,
 )
 
@@ -27,7 +28,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Names of the schema's revisions, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 metadata = MetaData()
 
@@ -60,12 +61,12 @@ accounts = Table(
     Column("password_hash", Text),
     Column("uuid_hash", LargeBinary, unique=True),
     Column("created_at", BigInteger, nullable=False),
-    Column("lobby_seen", BigInteger, nullable=False),
+    Column("lobby_read", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
 
 #: `lost`: when the connection was lost, NULL as long as nobody knows. `aged`: from when on the
-#: session grows old, NULL while it is connected.
+#: session grows old, NULL while it is connected. `marks`: whether it says itself what was read.
 sessions = Table(
     "sessions",
     metadata,
@@ -74,6 +75,7 @@ sessions = Table(
     Column("began", BigInteger, nullable=False),
     Column("lost", BigInteger),
     Column("aged", BigInteger),
+    Column("marks", Boolean, nullable=False, server_default=false()),
     Index("sessions_account", "account_id"),
     Index("sessions_aged", "aged"),
     sqlite_with_rowid=False,
@@ -94,14 +96,15 @@ rooms = Table(
     sqlite_autoincrement=True,
 )
 
-#: `joined` is the seq of the entry by which the membership began.
+#: `joined` is the seq of the entry by which the membership began, `read_seq` that of the last one
+#: that counts as read. For the lobby, which has no members, `accounts.lobby_read` is the latter.
 members = Table(
     "members",
     metadata,
     _room(),
     _account("account_id"),
     Column("joined", BigInteger, nullable=False),
-    Column("spoken_seen", BigInteger, nullable=False),
+    Column("read_seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("room_id", "account_id"),
     Index("members_account", "account_id"),
     sqlite_with_rowid=False,

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from sqlite3 import Connection
-from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import BadSession, NoSuchUser
 from gtchat.chat.events import Entry
-from gtchat.chat.interfaces import Belongings, Membership, Resumed
-from gtchat.store import accounts, schema
+from gtchat.chat.interfaces import Belongings, Resumed
+from gtchat.store import accounts, reading, schema
 from gtchat.store.entries import entries_after
 from gtchat.store.ledger import Ledger
 from gtchat.store.spans import Known, Lapse, missed
 from gtchat.store.statements import Statement
 
 _accounts = schema.accounts
-_members = schema.members
 _rooms = schema.rooms
 _sessions = schema.sessions
 _blocks = schema.blocks
-_log = schema.entries
 _is_session = _sessions.c.token_hash == bindparam("token")
 
 _BEGIN = Statement(insert(_sessions), columns=("token_hash", "account_id", "began"))
@@ -42,35 +39,6 @@ _LOSE = Statement(
 )
 _END = Statement(
     delete(_sessions).where(_is_session, _sessions.c.account_id == bindparam("account"))
-)
-_READ_ROOMS = Statement(
-    update(_members)
-    .where(_members.c.account_id == bindparam("account"))
-    .values(
-        spoken_seen=func.coalesce(
-            select(_log.c.spoken)
-            .where(_log.c.room_id == _members.c.room_id)
-            .order_by(_log.c.seq.desc())
-            .limit(1)
-            .scalar_subquery(),
-            0,
-        )
-    )
-)
-_READ_LOBBY = Statement(
-    update(_accounts)
-    .where(_accounts.c.id == bindparam("account"))
-    .values(lobby_seen=accounts.lobby_spoken)
-)
-_MEMBERSHIPS = Statement(
-    select(_members.c.room_id, _members.c.spoken_seen)
-    .where(_members.c.account_id == bindparam("account"))
-    .order_by(_members.c.room_id)
-)
-_LOBBY = Statement(
-    select(_rooms.c.id, _accounts.c.lobby_seen).where(
-        _rooms.c.key == "lobby", _accounts.c.id == bindparam("account")
-    )
 )
 _BLOCKED = Statement(
     select(_blocks.c.blocked_id, _accounts.c.name)
@@ -97,11 +65,9 @@ def belongings(db: Connection, account_id: int) -> Belongings:
     account = accounts.numbered(db, account_id)
     if account is None:
         raise NoSuchUser()
-    rows: list[Any] = _LOBBY(db, account=account_id).fetchall() if account.registered else []
-    rows += _MEMBERSHIPS(db, account=account_id)
     return Belongings(
         account=account,
-        memberships=tuple(Membership(room_id, seen) for room_id, seen in rows),
+        memberships=reading.places(db, account_id),
         blocked=dict(_BLOCKED(db, account=account_id).fetchall()),
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
     )
@@ -126,20 +92,15 @@ def login_guest(db: Connection, name: str, key: str, token_hash: bytes, at: int)
 
 
 def end(db: Connection, account_id: int, token_hash: bytes) -> None:
-    """A session has ended, and its rooms count as read."""
+    """A session has ended."""
+    reading.told(db, account_id, token_hash)
     _END(db, token=token_hash, account=account_id)
-    _read(db, account_id)
 
 
 def lose(db: Connection, account_id: int, token_hash: bytes, at: int) -> None:
-    """A session's connection was lost, and its rooms count as read."""
+    """A session's connection was lost."""
+    reading.told(db, account_id, token_hash)
     _LOSE(db, token=token_hash, account=account_id, at=at)
-    _read(db, account_id)
-
-
-def _read(db: Connection, account_id: int) -> None:
-    _READ_ROOMS(db, account=account_id)
-    _READ_LOBBY(db, account=account_id)
 
 
 def resume(

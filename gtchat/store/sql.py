@@ -27,6 +27,7 @@ from gtchat.chat.interfaces import (
     Belongings,
     Contents,
     IStore,
+    Membership,
     Page,
     Phone,
     Receipt,
@@ -34,7 +35,7 @@ from gtchat.chat.interfaces import (
     Span,
     StoredWhisper,
 )
-from gtchat.store import accounts, consent, entries, phones, rooms, sessions
+from gtchat.store import accounts, consent, entries, phones, reading, rooms, sessions
 from gtchat.store.connecting import BUSY_SECONDS, Connect, SameFile, connect, make_durable
 from gtchat.store.errors import StoreError
 from gtchat.store.jobs import Job, Request, hand_out
@@ -161,6 +162,12 @@ class SQLStore:
     def lose_session(self, account_id: int, token_hash: bytes, at: int) -> Deferred[None]:
         """See `IStore.lose_session`."""
         return self._write(sessions.lose, account_id, token_hash, at)
+
+    def mark_read(
+        self, account_id: int, token_hash: bytes, room_id: int, seq: int
+    ) -> Deferred[Membership]:
+        """See `IStore.mark_read`."""
+        return self._write(reading.mark, account_id, token_hash, room_id, seq)
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""

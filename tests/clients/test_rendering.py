@@ -50,6 +50,10 @@ class RenderingTests(SynchronousTestCase):
             self.assertTrue(line.startswith("07:08 * "), line)
             self.assertNotIn("{", line)
 
+    def test_lines_do_not_show_who_is_typing_or_what_was_read(self) -> None:
+        for kind in ("typing", "marked_read"):
+            self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
+
     def test_many_who_come_and_go_are_one_line(self) -> None:
         names = tuple(f"u{number}" for number in range(30))
         (line,) = self.shown(cmd="c_event", type="presence", logins=names, logouts=("ann",))

@@ -209,6 +209,13 @@ class SeenTests(ConnectedTestCase):
         self.result("join_room", room_name="tower")
         self.assertEqual(self.seen(), {"lobby": 3, "garden": 1, "tower": 9})
 
+    def test_what_another_session_has_read_is_told_and_is_no_entry(self) -> None:
+        for seq in (2, 9):
+            self.server.push(cmd="c_event", type="marked_read", room_name="lobby", seq=seq)
+        self.server.pump()
+        self.assertEqual(self.kinds(), ["Push", "Push"])
+        self.assertEqual(self.seen(), {"lobby": 3, "garden": 1})
+
     def test_a_room_that_one_leaves(self) -> None:
         self.result("leave_room", room_name="garden")
         self.assertEqual(self.seen(), {"lobby": 3})

@@ -121,7 +121,7 @@ class SessionContract(StoreCase):
         nest = await self.room(ann)
         found = await self.store.login(ann, TOKEN, True, 1)
         self.assertEqual(found.account, await self.store.find("ann", None))
-        self.assertEqual(found.memberships, (Membership(self.lobby, 0), Membership(nest, 0)))
+        self.assertEqual(found.memberships, (Membership(self.lobby, 0, 0), Membership(nest, 1, 0)))
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
     async def test_nobody_logs_in_who_is_not_there(self) -> None:
@@ -230,7 +230,7 @@ class SessionContract(StoreCase):
         bob = await self.store.login_guest("Bob", "bob", TOKEN, 1)
         found = await self.store.resume(TOKEN, 2, 0, {}, 0, 1)
         self.assertEqual(found.belongings.account, Account(bob, "Bob", "bob", False))
-        self.assertEqual(found.belongings.memberships, ())
+        self.assertEqual(found.belongings.memberships, (Membership(self.lobby, 0, 0),))
 
 
 class ResumeContract(StoreCase):

@@ -17,6 +17,7 @@ from tests.store.people_contract import (
     SessionContract,
 )
 from tests.store.post_contract import InvitationContract, WhisperContract
+from tests.store.reading_contract import ReadingContract
 
 
 class InMemory:
@@ -50,6 +51,10 @@ class PhoneTests(InMemory, PhoneContract, TestCase):
 
 class SessionTests(InMemory, SessionContract, TestCase):
     pass
+
+
+class ReadingTests(InMemory, ReadingContract, TestCase):
+    """See `ReadingContract`."""
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):

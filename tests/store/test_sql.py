@@ -22,6 +22,7 @@ from tests.store.people_contract import (
     SessionContract,
 )
 from tests.store.post_contract import InvitationContract, WhisperContract
+from tests.store.reading_contract import ReadingContract
 
 
 class OnDisk:
@@ -58,6 +59,10 @@ class PhoneTests(OnDisk, PhoneContract, TestCase):
 
 class SessionTests(OnDisk, SessionContract, TestCase):
     pass
+
+
+class ReadingTests(OnDisk, ReadingContract, TestCase):
+    """See `ReadingContract`."""
 
 
 class ResumeTests(OnDisk, ResumeContract, TestCase):

@@ -35,6 +35,8 @@ FEATURES = [
     "block",
     "address",
     "broadcast",
+    "typing",
+    "read",
 ]
 
 Answer = Reply | ChatError
@@ -113,6 +115,7 @@ def _info(api: API_Chatroom, room: Room) -> replies.RoomInfo:
         room.last_seq,
         room.has(user),
         user.unread.get(room.id, 0),
+        user.read.get(room.id, 0) if room.has(user) else 0,
     )
 
 
@@ -339,6 +342,18 @@ def _kinds(raw: Sequence[str]) -> frozenset[str]:
     return kinds
 
 
+def typing(api: API_Chatroom, request: requests.Typing) -> Reply:
+    """Show that one is typing."""
+    api.chat.attention.typing(_session(api), request.room_name)
+    return Reply()
+
+
+async def mark_read(api: API_Chatroom, request: requests.MarkRead) -> Reply:
+    """Say how far one has read."""
+    await api.chat.attention.mark_read(_session(api), request.room_name, request.seq)
+    return Reply()
+
+
 async def whisper(api: API_Chatroom, request: requests.Whisper) -> Reply:
     """Say something to one person."""
     receipt, told = await api.chat.whispers.send(
@@ -415,6 +430,8 @@ COMMANDS: dict[type[Request], Command] = {
     requests.Kick: Command(kick, "Put out of the room."),
     requests.Speak: Command(speak, "Said to everybody."),
     requests.History: Command(history, "History."),
+    requests.Typing: Command(typing, "Shown."),
+    requests.MarkRead: Command(mark_read, "Noted."),
     requests.Whisper: Command(whisper, "Whispered."),
     requests.Broadcast: Command(broadcast, "Said to everybody."),
     requests.Block: Command(block, "Blocked."),

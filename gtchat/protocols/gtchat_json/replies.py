@@ -45,6 +45,7 @@ class RoomInfo(msgspec.Struct):
     last_seq: int
     joined: bool
     unread: int
+    read_seq: int
 
 
 class RoomDetails(msgspec.Struct):
@@ -288,6 +289,8 @@ EVENT_TYPES: dict[type[Event], str] = {
     events.AddressRequested: "address_request",
     events.AddressGranted: "address_granted",
     events.AddressDenied: "address_denied",
+    events.Typing: "typing",
+    events.MarkedRead: "marked_read",
     events.Lagged: "lagged",
 }
 

@@ -170,6 +170,19 @@ class History(Request, tag="history"):
     kinds: list[str] = []
 
 
+class Typing(Request, tag="typing"):
+    """Show that one is typing."""
+
+    room_name: str
+
+
+class MarkRead(Request, tag="mark_read"):
+    """Say how far one has read."""
+
+    room_name: str
+    seq: Whole
+
+
 class Whisper(Request, tag="whisper"):
     """Say something to one person."""
 
@@ -247,6 +260,8 @@ REQUESTS: tuple[type[Request], ...] = (
     Kick,
     Speak,
     History,
+    Typing,
+    MarkRead,
     Whisper,
     Broadcast,
     Block,
