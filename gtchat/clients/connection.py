@@ -10,7 +10,6 @@ told nothing twice. How a WebSocket works stands in `link`, the order of what is
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Coroutine
 from random import Random, SystemRandom
 from typing import Any
@@ -24,7 +23,7 @@ from twisted.python.failure import Failure
 from gtchat.clients.backoff import Backoff
 from gtchat.clients.calls import WITH_TXN, Answer, Call, Calls
 from gtchat.clients.feed import Feed
-from gtchat.clients.link import Link, LinkFactory, endpoint_for
+from gtchat.clients.link import Link, LinkFactory, endpoint_for, why
 from gtchat.clients.messages import (
     Back,
     CannotConnect,
@@ -107,6 +106,11 @@ class Connection:
     def is_up(self) -> bool:
         """Whether commands are sent at once."""
         return self._ready
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds until it is tried again to connect; 0: there is no need to wait for that."""
+        return max(0.0, self._retry.getTime() - self._clock.seconds()) if self._retry else 0.0
 
     async def open(self) -> None:
         """Connect for the first time.
@@ -219,7 +223,7 @@ class Connection:
     def _dial_failed(self, failure: Failure) -> None:
         self._dialing = None
         if self._ended is None:
-            self._lost(None, _why(failure.value))
+            self._lost(None, why(failure.value))
 
     def link_opened(self, link: Link) -> None:
         """A WebSocket is open."""
@@ -371,14 +375,6 @@ class Connection:
             opening.errback(CannotConnect(str(self._ended)))
         if self._closing is not None and not self._closing.called:
             self._closing.callback(None)
-
-
-def _why(error: BaseException | None) -> str:
-    """Why there is no connection, in one clause."""
-    number = getattr(error, "osError", None)
-    if isinstance(number, int):
-        return os.strerror(number)
-    return str(error).rstrip(".") or type(error).__name__
 
 
 async def connect(

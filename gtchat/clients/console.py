@@ -18,11 +18,12 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import react
 
 from gtchat.clients.connection import Connection, connect
+from gtchat.clients.interpreter import FAILED, INTERRUPTED, NO_CONNECTION
 from gtchat.clients.messages import CannotConnect
 from gtchat.clients.options import first_lines, parser
 from gtchat.clients.peer import PeerError, Peers
 from gtchat.clients.rendering import Renderer
-from gtchat.clients.shell import FAILED, INTERRUPTED, NO_CONNECTION, Shell
+from gtchat.clients.shell import Shell
 from gtchat.clients.terminal import Input, Lines, Screen, visible
 
 WELCOME = "Type /guest NAME to come in, or /register NAME, or /login NAME. /help lists commands."

@@ -6,6 +6,7 @@ All times go by the clock that is given. Source: RFC 6455.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -185,3 +186,11 @@ def _certificates(path: str) -> list[Certificate]:
         return [Certificate.loadPEM(mark + part) for part in parts]
     except SSL.Error as error:
         raise ValueError(f"{path} has a certificate that can't be read") from error
+
+
+def why(error: BaseException | None) -> str:
+    """Why there is no connection, in one clause."""
+    number = getattr(error, "osError", None)
+    if isinstance(number, int):
+        return os.strerror(number)
+    return str(error).rstrip(".") or type(error).__name__

@@ -83,6 +83,47 @@ def names(all_names: tuple[str, ...], total: int = 0) -> str:
     return f"{shown} and {rest} more" if rest else shown or "nobody"
 
 
+def moment(at: str, zone: tzinfo | None = None) -> datetime | None:
+    """When something was. at: RFC 3339. zone: None: that of this machine. None: never."""
+    try:
+        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def happened(push: Push) -> str:
+    """What a push tells, other than what somebody says."""
+    if push.cmd == "c_event":
+        return _event(push)
+    if push.cmd == "c_invited":
+        return f"{name(push.usr)} invites you to {room(push.room_name)}: /accept or /decline"
+    if push.cmd == "c_invite_reply":
+        answer = ANSWERS.get(push.msg, "answers")
+        return f"{name(push.usr)} {answer} your invitation to {room(push.room_name)}"
+    return f"something that this client does not know: {visible(push.cmd)}"
+
+
+def _event(push: Push) -> str:
+    if push.type == "presence":
+        return "; ".join(
+            f"{names(who)} {what}"
+            for who, what in ((push.logins, "came"), (push.logouts, "went"))
+            if who
+        )
+    return EVENTS.get(push.type, "something happened: {type}").format(
+        type=visible(push.type),
+        usr=name(push.usr),
+        room=room(push.room_name),
+        by=name(push.by),
+        access="public" if push.public else "private",
+        owned=f"owner {name(push.owner)}" if push.owner else "no owner",
+        topic=f', topic "{visible(push.topic)}"' if push.topic else "",
+        address=visible(push.address),
+        host=visible(push.host),
+        port=push.port,
+    )
+
+
 class Renderer:
     """Makes lines.
 
@@ -115,38 +156,9 @@ class Renderer:
             return self._said(push.at, self._paint(f"{who} whispers:", "whisper"), push.msg)
         if push.cmd == "c_broadcast":
             return self._said(push.at, self._paint(f"{who} to everybody:", "bold"), push.msg)
-        if push.cmd == "c_event":
-            return [] if push.type in QUIET else self._event(push)
-        if push.cmd == "c_invited":
-            text = f"{name(push.usr)} invites you to {room(push.room_name)}: /accept or /decline"
-        elif push.cmd == "c_invite_reply":
-            answer = ANSWERS.get(push.msg, "answers")
-            text = f"{name(push.usr)} {answer} your invitation to {room(push.room_name)}"
-        else:
-            text = f"something that this client does not know: {visible(push.cmd)}"
-        return [f"{self._time(push.at)} {self._note(text)}"]
-
-    def _event(self, push: Push) -> list[str]:
-        if push.type == "presence":
-            text = "; ".join(
-                f"{names(who)} {what}"
-                for who, what in ((push.logins, "came"), (push.logouts, "went"))
-                if who
-            )
-        else:
-            text = EVENTS.get(push.type, "something happened: {type}").format(
-                type=visible(push.type),
-                usr=name(push.usr),
-                room=room(push.room_name),
-                by=name(push.by),
-                access="public" if push.public else "private",
-                owned=f"owner {name(push.owner)}" if push.owner else "no owner",
-                topic=f', topic "{visible(push.topic)}"' if push.topic else "",
-                address=visible(push.address),
-                host=visible(push.host),
-                port=push.port,
-            )
-        return [f"{self._time(push.at)} {self._note(text)}"]
+        if push.cmd == "c_event" and push.type in QUIET:
+            return []
+        return [f"{self._time(push.at)} {self._note(happened(push))}"]
 
     def _said(self, at: str, head: str, text: str) -> list[str]:
         """A text, whose further lines can't be taken for somebody else's."""
@@ -158,11 +170,8 @@ class Renderer:
         return self._paint(f"* {text}", "dim")
 
     def _time(self, at: str) -> str:
-        try:
-            moment = datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(self._zone)
-        except (ValueError, OverflowError, OSError):
-            return self._paint("--:--", "dim")
-        return self._paint(moment.strftime("%H:%M"), "dim")
+        time = moment(at, self._zone)
+        return self._paint(time.strftime("%H:%M") if time else "--:--", "dim")
 
     # Replies.
 

@@ -1,49 +1,32 @@
-"""What the console client does with lines: requests out; what happens is shown as it comes.
+"""The line mode of the console client: lines in, lines out.
 
 Lines are done one after the other, each when the one before is answered, so that a pipe keeps its
-order and no rate is exceeded. The table of commands stands in `commands`, what is shown in
+order and no rate is exceeded. What a line does stands in `interpreter`, what is shown in
 `rendering`, the terminal itself in `terminal`, the program around it all in `console`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeGuard
 
-import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from gtchat.clients import commands
-from gtchat.clients.commands import LOBBY, Argument, Misuse, Place, Request
+from gtchat.clients.commands import Argument, Misuse
 from gtchat.clients.connection import Connection
-from gtchat.clients.messages import (
-    Back,
-    CommandFailed,
-    Ended,
-    Happening,
-    Push,
-    Reply,
-    Reset,
-    Unanswered,
-)
-from gtchat.clients.peer import PeerError, Peers
+from gtchat.clients.interpreter import Interpreter
+from gtchat.clients.messages import Happening
+from gtchat.clients.peer import Peers
 from gtchat.clients.rendering import Renderer, room
-from gtchat.clients.terminal import Lines, Screen, visible
-
-#: Exit statuses.
-GOOD, FAILED, NO_CONNECTION, INTERRUPTED = 0, 1, 2, 130
+from gtchat.clients.terminal import Lines, Screen
 
 
-class Shell:
-    """A person's chat over one connection.
+class Shell(Interpreter):
+    """A person's chat over one connection, line by line.
 
     Args:
         connection: to the server. lines: what is typed. screen: where it is shown.
         renderer: how it is shown. clock: waits. peers: whom one can talk to directly.
-
-    Attributes:
-        status: exit status so far. asked: whether anything was sent.
     """
 
     def __init__(
@@ -55,15 +38,9 @@ class Shell:
         clock: IReactorTime,
         peers: Peers | None = None,
     ) -> None:
-        self._connection = connection
-        self._peers = peers
+        super().__init__(connection, renderer, clock, peers)
         self._lines = lines
         self._screen = screen
-        self._renderer = renderer
-        self._clock = clock
-        self._place = Place()
-        self.status = GOOD
-        self.asked = False
 
     async def run(self, first: Sequence[str]) -> None:
         """Do lines until there are no more, or the connection ends.
@@ -79,19 +56,22 @@ class Shell:
     def typed(self, raw: bytes) -> None:
         """A line was typed. Whoever wants to go need not wait for a connection."""
         if raw.strip() == b"/quit" and self._asks and not self._connection.is_up:
-            self._leave()
+            self.leave()
         else:
             self._lines.put(raw)
 
-    def interrupt(self) -> None:
+    def leave(self) -> None:
         """Leave at once, whatever waits."""
-        if not self.asked:
-            self.status = INTERRUPTED
-        self._leave()
-
-    def _leave(self) -> None:
         self._lines.abandon()
         Deferred.fromCoroutine(self._connection.close())
+
+    def show(self, line: str) -> None:
+        """Show a line that is safe."""
+        self._screen.show(line)
+
+    def complain(self, line: str) -> None:
+        """Show, among the errors, a line that is safe."""
+        self._screen.complain(line)
 
     @property
     def _asks(self) -> bool:
@@ -109,179 +89,17 @@ class Shell:
                 return
             await self._do(line)
 
-    async def _listen(self) -> None:
-        """Show what happens, until nothing more can."""
-        try:
-            async for what in self._connection.pushes():
-                self._follow(what)
-                for line in self._renderer.happening(what):
-                    self._screen.show(line)
-        except Ended as error:
-            self._screen.complain(f"the connection has ended: {visible(error.text)}")
-            self.status = NO_CONNECTION
-        self._lines.abandon()
+    def _happened(self, what: Happening) -> None:
+        for line in self._renderer.happening(what):
+            self.show(line)
 
-    def _follow(self, what: Happening) -> None:
-        """Keep in mind where one speaks and what one was invited to."""
-        if isinstance(what, Push) and what.cmd == "c_invited":
-            self._move(inviter=what.usr, invited=what.room_name)
-        if self._puts_out(what):
-            self._away_from(what.room_name)
-        if isinstance(what, Back):
-            Deferred.fromCoroutine(self._tell_port())
-        if self._peers and isinstance(what, Push) and what.type == "address_granted":
-            self._peers.learn(what.usr, what.host, what.port)
-
-    async def _tell_port(self) -> None:
-        """Tell the server where we listen for others; it forgets with each connection."""
-        if self._peers is None or self._peers.port is None or not self._connection.user:
-            return
-        try:
-            await self._ask("set_address", port=self._peers.port)
-        except (CommandFailed, Unanswered, Ended) as error:
-            self._screen.complain(f"nobody can reach you directly: {visible(str(error))}")
-
-    def peer_said(self, host: str, text: str) -> None:
-        """Somebody has called directly."""
-        self._screen.show(f"* directly, from {host}: {visible(text)}")
-
-    def _puts_out(self, what: Happening) -> TypeGuard[Push | Reset]:
-        """Whether one is no longer in a room by what happened."""
-        if isinstance(what, Reset):
-            return what.gone
-        if not isinstance(what, Push):
-            return False
-        mine = what.usr == self._connection.user
-        return what.type == "room_gone" or (
-            mine and what.type in ("kicked", "removed", "leave_room")
-        )
-
-    def _away_from(self, room_name: str) -> None:
-        if room_name == self._place.room:
-            self._speak_in(LOBBY)
+    async def _say(self, text: str) -> None:
+        await self._ask("speak", room_name=self._place.room, msg=text)
 
     def _speak_in(self, room_name: str) -> None:
         if room_name != self._place.room:
             self._move(room=room_name)
-            self._screen.show(f"* you speak in {room(room_name)}")
-
-    def _move(self, **changes: str) -> None:
-        place = self._place
-        self._place = Place(
-            changes.get("room", place.room),
-            changes.get("inviter", place.inviter),
-            changes.get("invited", place.invited),
-        )
-
-    # A line.
-
-    async def _do(self, line: str) -> None:
-        """Do a line, whatever it is."""
-        if not line.strip():
-            return
-        try:
-            if not line.isprintable():
-                _check_text(line)
-            if line.startswith("{"):
-                await self._send_as_is(line)
-            elif line.startswith("/") and not line.startswith("//"):
-                await self._command(line)
-            else:
-                text = line[1:] if line.startswith("//") else line
-                await self._ask("speak", room_name=self._place.room, msg=text)
-        except Misuse as error:
-            self._fail(f"error: {visible(str(error))}")
-        except CommandFailed as error:
-            self._fail(self._renderer.error(error))
-        except Unanswered as error:
-            self._fail(f"error: {error}: see whether it was done before you do it again")
-        except Ended:
-            self._lines.abandon()  # it is told where pushes end
-
-    def _fail(self, text: str) -> None:
-        self._screen.complain(text)
-        self.status = self.status or FAILED
-
-    async def _ask(self, cmd: str, **fields: Any) -> Reply:
-        """Send a command; where the server wants it slower, send it again later."""
-        self.asked = True
-        while (reply := await self._try(cmd, fields)) is None:
-            pass
-        return reply
-
-    async def _try(self, cmd: str, fields: dict[str, Any]) -> Reply | None:
-        try:
-            return await self._connection.call(cmd, **fields)
-        except CommandFailed as error:
-            if error.code != "rate_limited":
-                raise
-            await self._sleep(error.retry_after or 1.0)
-            return None
-
-    def _sleep(self, seconds: float) -> Deferred[None]:
-        slept: Deferred[None] = Deferred()
-        self._clock.callLater(seconds, slept.callback, None)
-        return slept
-
-    async def _send_as_is(self, line: str) -> None:
-        """Send JSON as it was written, and show the reply as it came."""
-        self.asked = True
-        while True:
-            answer = await self._connection.send(line)
-            reply = msgspec.json.decode(answer, type=Reply)
-            if reply.code != "rate_limited":
-                break
-            await self._sleep(reply.retry_after or 1.0)
-        self._screen.show(visible(answer))
-        if reply.status != "ok":
-            self.status = self.status or FAILED
-
-    async def _command(self, line: str) -> None:
-        """Do a command of the table."""
-        request = commands.parse(line, self._place)
-        for secret in request.secrets:
-            request.fields[secret.field] = await self._secret(secret)
-        if request.command.cmd:
-            await self._request(request)
-        elif request.command.name == "room":
-            self._speak_in(request.fields["room_name"])
-        elif request.command.name == "private":
-            await self._say_directly(**request.fields)
-        elif request.command.name == "help":
-            for text in commands.help_lines(request.fields.get("name", "")):
-                self._screen.show(text)
-
-    async def _say_directly(self, user: str, msg: str) -> None:
-        if self._peers is None:
-            raise Misuse("this client can't call others")
-        try:
-            await self._peers.say(self._connection.user, user, msg)
-        except PeerError as error:
-            raise Misuse(str(error)) from None
-
-    async def _request(self, request: Request) -> None:
-        cmd = request.command.cmd
-        try:
-            reply = await self._ask(cmd, **request.fields)
-        except CommandFailed as error:
-            if cmd != "join_room" or error.code != "already_in_room":
-                raise
-            self._speak_in(request.fields["room_name"])
-            return
-        for shown in self._renderer.reply(request, reply):
-            self._screen.show(shown)
-        self._go_along(request, reply)
-
-    def _go_along(self, request: Request, reply: Reply) -> None:
-        """Speak where a command has brought one."""
-        cmd = request.command.cmd
-        if cmd in ("create_room", "join_room", "invite_reply") and reply.room is not None:
-            self._speak_in(reply.room.room_name)
-        elif cmd in ("leave_room", "delete_room"):
-            self._away_from(request.fields["room_name"])
-        elif cmd == "login":
-            self._move(room=LOBBY)
-            Deferred.fromCoroutine(self._tell_port())
+            self.show(f"* you speak in {room(room_name)}")
 
     async def _secret(self, secret: Argument) -> str:
         """Ask for a secret, which is not shown; in a pipe the next line is taken."""
@@ -304,11 +122,3 @@ class Shell:
         if raw is None:
             raise Misuse(f"{prompt}: there is no more input")
         return raw.decode(errors="surrogateescape")
-
-
-def _check_text(line: str) -> None:
-    """See that a line was UTF-8. Raises Misuse."""
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        raise Misuse("this line is not UTF-8, and was not sent") from None

@@ -191,6 +191,19 @@ class LossTests(ConnectedTestCase):
             self.assertEqual(self.server.attempts, 2, code)
             self.assertEqual(self.kinds(), ["Lost", "Back"], code)
 
+    def test_it_says_when_it_is_tried_again(self) -> None:
+        self.open()
+        self.assertEqual(self.connection.retry_in, 0)
+        self.server.refuses = True
+        self.server.drop()
+        before = self.connection.retry_in
+        self.assertTrue(0 < before <= 0.5, before)
+        self.clock.advance(before / 2)
+        self.assertAlmostEqual(self.connection.retry_in, before / 2)
+        self.server.refuses = False
+        self.come_back()
+        self.assertEqual(self.connection.retry_in, 0)
+
     def test_it_tries_later_and_later_and_never_all_at_once(self) -> None:
         self.open()
         self.server.refuses = True

@@ -10,8 +10,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from gtchat.clients.interpreter import FAILED, GOOD, INTERRUPTED, NO_CONNECTION
 from gtchat.clients.rendering import Renderer
-from gtchat.clients.shell import FAILED, GOOD, INTERRUPTED, NO_CONNECTION, Shell
+from gtchat.clients.shell import Shell
 from gtchat.clients.terminal import Lines, Screen
 from tests.clients.fakes import ConnectedTestCase, resumed, spoken, welcome
 
