@@ -6,6 +6,10 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.robustness import count
+
 
 def verdict(output: str) -> str:
     """The last line for a run of trial. output: what trial printed."""
@@ -18,4 +22,5 @@ def verdict(output: str) -> str:
 if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(errors="replace")
     print("".join(text.splitlines(keepends=True)[-4:]).strip())
+    print(count())
     print(verdict(text))

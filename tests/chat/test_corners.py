@@ -312,7 +312,7 @@ class Order(SynchronousTestCase):
 class FullTables(SynchronousTestCase):
     """Tables that grow with what anybody makes up are bounded."""
 
-    def test_registrations(self) -> None:
+    def test_registrations(self) -> None:  # G11
         self.patch(accounts, "REMEMBERED", 2)
         world = World(Limits(commands_per_second=0, registrations_per_minute=60))
         for number in range(6):
@@ -320,7 +320,7 @@ class FullTables(SynchronousTestCase):
             world.clock.advance(2)
         self.assertLessEqual(len(world.chat.accounts._registrations), 2)
 
-    def test_wrong_and_right_passwords(self) -> None:
+    def test_wrong_and_right_passwords(self) -> None:  # G11
         self.patch(lockout, "REMEMBERED", 2)
         now = [0.0]
         guard = Lockout(Limits(), lambda: now[0])

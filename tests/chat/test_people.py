@@ -105,18 +105,18 @@ class Passwords(SynchronousTestCase):
         self.assertEqual([self.wrong(name="nobody") for _ in range(4)], known)
         self.assertEqual(self.wrong(name="no such name!"), "bad_credentials")
 
-    def test_many_addresses_together_are_slowed_down_but_not_the_owner(self) -> None:
+    def test_many_addresses_together_are_slowed_down_but_not_the_owner(self) -> None:  # D03
         codes = {self.wrong(f"198.51.100.{n}") for n in range(60)}
         self.assertEqual(codes, {"bad_credentials", "locked_out"})
         self.assertEqual(self.world.line().login("ann", pwd="password")["status"], "ok")
 
-    def test_failed_logins_of_an_address_are_bounded(self) -> None:
+    def test_failed_logins_of_an_address_are_bounded(self) -> None:  # D02
         self.world.limits = Limits(commands_per_second=0, failed_logins_per_minute=5)
         self.world.start()
         codes = [self.wrong(name=f"u{n}") for n in range(6)]
         self.assertEqual(codes, ["bad_credentials"] * 5 + ["rate_limited"])
 
-    def test_changing_it(self) -> None:
+    def test_changing_it(self) -> None:  # D14
         change = {"pwd": "password", "new_pwd": "new password", "new_pwd2": "new password"}
         for fields, code in (
             ({"new_pwd2": "other password"}, "password_mismatch"),
@@ -137,7 +137,7 @@ class Passwords(SynchronousTestCase):
 
 
 class OnePlace(SynchronousTestCase):
-    def test_a_login_elsewhere_replaces_the_session(self) -> None:
+    def test_a_login_elsewhere_replaces_the_session(self) -> None:  # D10
         world = World()
         first = world.member("ann")
         second = world.line("192.0.2.9")
@@ -165,7 +165,7 @@ class OnePlace(SynchronousTestCase):
         self.assertEqual([p["msg"] for p in second.pushes("c_speak")], ["from here"])
         self.assertEqual(first.pushes("c_speak"), [])
 
-    def test_a_second_login_on_a_connection(self) -> None:
+    def test_a_second_login_on_a_connection(self) -> None:  # D16
         world = World()
         bob = world.guest("bob")
         line = world.member("ann")
@@ -195,11 +195,11 @@ class Guests(SynchronousTestCase):
         self.assertEqual([p["type"] for p in self.ann.pushes()], ["leave_room"])
         self.assertEqual(self.world.line("192.0.2.2").login("guest")["status"], "ok")
 
-    def test_closing_his_client_he_leaves(self) -> None:
+    def test_closing_his_client_he_leaves(self) -> None:  # F12
         self.guest.drop(clean=True)
         self.assertEqual([p["type"] for p in self.ann.pushes()], ["leave_room"])
 
-    def test_losing_his_connection_he_is_waited_for(self) -> None:
+    def test_losing_his_connection_he_is_waited_for(self) -> None:  # F12
         self.guest.drop()
         self.assertEqual([p["type"] for p in self.ann.pushes("logout")], ["logout"])
         self.world.clock.advance(119)
@@ -225,7 +225,7 @@ class Guests(SynchronousTestCase):
 
 
 class Presence(SynchronousTestCase):
-    def test_a_few_are_told_one_by_one_and_many_together(self) -> None:
+    def test_a_few_are_told_one_by_one_and_many_together(self) -> None:  # G06
         world = World()
         ann = world.guest("ann")
         world.clock.advance(2)
@@ -249,7 +249,7 @@ class Presence(SynchronousTestCase):
 
 
 class Lists(SynchronousTestCase):
-    def test_long_lists_are_paged(self) -> None:
+    def test_long_lists_are_paged(self) -> None:  # G05
         world = World()
         lines = [world.guest(f"u{n:03}") for n in range(230)]
         reply = lines[0].say("get_user_list")

@@ -72,7 +72,7 @@ class Making(Rooms):
         codes = [self.ann.reply("a").get("code"), self.bob.reply("b").get("code")]
         self.assertEqual(codes, [None, "room_exists"])
 
-    def test_one_may_own_so_many(self) -> None:
+    def test_one_may_own_so_many(self) -> None:  # G05
         world = World(Limits(commands_per_second=0, rooms_per_user=2, members_per_room=1))
         ann, bob = world.guest("ann"), world.guest("bob")
         for name in "ab":
@@ -147,7 +147,7 @@ class Owning(Rooms):
         self.assertEqual(self.refused(self.ann, "set_room", room_name="r", topic="x"), "not_owner")
         self.assertIsNone(self.refused(self.bob, "set_room", room_name="r", topic="x"))
 
-    def test_only_the_owner_may(self) -> None:
+    def test_only_the_owner_may(self) -> None:  # D20
         for cmd, fields in (
             ("set_room", {}),
             ("delete_room", {}),
@@ -218,7 +218,7 @@ class Guests(Rooms):
         self.guest = self.world.guest("guest")
         self.guest.say("create_room", room_name="g")
 
-    def test_a_temporary_owners_room_passes_to_the_longest_registered_member(self) -> None:
+    def test_a_temporary_owners_room_passes_to_the_longest_registered_member(self) -> None:  # D20
         self.world.guest("other").say("join_room", room_name="g")
         self.bob.say("join_room", room_name="g")
         self.eve.say("join_room", room_name="g")

@@ -71,7 +71,7 @@ class Speaking(Talk):
         self.ann.say("speak", room_name="r", msg="e\u0301")
         self.assertEqual(self.bob.pushes()[0]["msg"], "\u00e9")
 
-    def test_the_same_txn_is_stored_once(self) -> None:
+    def test_the_same_txn_is_stored_once(self) -> None:  # C19
         first = self.ann.say("speak", room_name="r", msg="hi", txn="t")
         again = self.ann.say("speak", room_name="r", msg="hi", txn="t")
         self.assertEqual(
@@ -81,7 +81,7 @@ class Speaking(Talk):
         other = self.ann.say("speak", room_name="r", msg="ho", txn="t")
         self.assertEqual(other["code"], "txn_conflict")
 
-    def test_what_cant_be_stored_is_told_to_nobody(self) -> None:
+    def test_what_cant_be_stored_is_told_to_nobody(self) -> None:  # H17
         append = self.world.store.append
 
         def refuse(given: Append) -> None:
@@ -111,7 +111,7 @@ class Speaking(Talk):
 
 
 class Blocking(Talk):
-    def test_the_blocked_one_is_not_heard(self) -> None:
+    def test_the_blocked_one_is_not_heard(self) -> None:  # D21
         self.assertEqual(self.bob.say("block", user="Ann")["blocked"], ["ann"])
         self.ann.send("speak", room_name="r", msg="one")
         self.eve.send("speak", room_name="r", msg="two")
@@ -182,7 +182,7 @@ class Whispering(Talk):
         long = self.ann.say("whisper", target_user="eve", msg="psst", txn="x" * 65)
         self.assertEqual(long["code"], "bad_request")
 
-    def test_what_is_refused(self) -> None:
+    def test_what_is_refused(self) -> None:  # F14
         for target, code in (("ann", "self_target"), ("nobody", "no_such_user")):
             reply = self.ann.say("whisper", target_user=target, msg="x")
             self.assertEqual(reply["code"], code)
@@ -204,7 +204,7 @@ class Whispering(Talk):
         heard += [p["msg"] for p in self.bob.pushes("c_whisper")]
         self.assertEqual(heard, [*map(str, range(250)), "live"])
 
-    def test_so_many_are_kept(self) -> None:
+    def test_so_many_are_kept(self) -> None:  # F14
         world = World(Limits(commands_per_second=0, stored_whispers_per_user=2))
         ann = world.member("ann")
         world.member("bob").say("logout")
@@ -238,7 +238,7 @@ class Broadcasting(Talk):
         self.assertEqual(len(self.bob.pushes("c_broadcast")), 2)
         self.assertEqual(self.ann.pushes("c_broadcast"), [])
 
-    def test_nobody_else(self) -> None:
+    def test_nobody_else(self) -> None:  # D18
         for key in ("", "open", "open sesame!", "é"):
             reply = self.ann.say("broadcast", msg="all", broadcast_key=key)
             self.assertEqual(reply["code"], "bad_key")
@@ -272,7 +272,7 @@ class Addresses(Talk):
         self.eve.say("logout")
         self.assertEqual(self.bob.say("allow", user="eve")["code"], "not_allowed")
 
-    def test_what_is_refused(self) -> None:
+    def test_what_is_refused(self) -> None:  # F07
         self.eve.say("logout")
         for cmd, fields, code in (
             ("set_address", {"port": 22}, "bad_request"),
@@ -312,7 +312,7 @@ class History(Talk):
         self.assertEqual(page["entries"], [push])
         self.assertEqual((page["first"], page["last"], page["more"]), (1, 24, True))
 
-    def test_what_is_refused(self) -> None:
+    def test_what_is_refused(self) -> None:  # C21
         for fields, code in (
             ({"limit": 0}, "bad_request"),
             ({"before": -1}, "bad_request"),
@@ -356,13 +356,13 @@ class Resuming(Talk):
         room = next(r for r in reply["resumed"] if r["room_name"] == "r")
         self.assertEqual((room["state"], room["last_seq"], room["entries"]), ("behind", 504, []))
 
-    def test_what_is_not_of_this_log_is_reset(self) -> None:
+    def test_what_is_not_of_this_log_is_reset(self) -> None:  # H19
         self.bob.drop()
         _, reply = self.resume("bob", r=99, nowhere=3)
         states = {r["room_name"]: r["state"] for r in reply["resumed"]}
         self.assertEqual(states, {"r": "reset", "nowhere": "reset", "lobby": "reset"})
 
-    def test_another_epoch_resets_all(self) -> None:
+    def test_another_epoch_resets_all(self) -> None:  # H19
         login = self.logins["bob"]
         self.bob.drop()
         line = self.world.line()
@@ -378,7 +378,7 @@ class Resuming(Talk):
         room = next(r for r in reply["resumed"] if r["room_name"] == "r")
         self.assertEqual(room["state"], "reset")
 
-    def test_what_has_ended_is_a_bad_session(self) -> None:
+    def test_what_has_ended_is_a_bad_session(self) -> None:  # D12, H19
         line = self.world.line()
         self.assertEqual(line.say("resume", session_id="x", epoch="y")["code"], "bad_session")
         self.bob.say("logout")

@@ -116,7 +116,7 @@ class RenderingTests(SynchronousTestCase):
         (line,) = self.shown(**spoken(1, "eve", 'lobby <ann> "x', "hi"))
         self.assertEqual(line, '07:08 #"lobby <ann> \\"x" <eve> hi')
 
-    def test_a_text_that_looks_like_an_event_is_a_text(self) -> None:
+    def test_a_text_that_looks_like_an_event_is_a_text(self) -> None:  # E12
         self.assertEqual(
             self.shown(**spoken(1, "eve", msg="* ann has gone")),
             ["07:08 #lobby <eve> * ann has gone"],

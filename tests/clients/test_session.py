@@ -144,7 +144,7 @@ class PendingTests(ConnectedTestCase):
         self.calling = self.call("speak", room_name="lobby", msg="mine")
         self.server.drop()
 
-    def test_it_is_sent_again_with_the_same_mark_and_answered_once(self) -> None:
+    def test_it_is_sent_again_with_the_same_mark_and_answered_once(self) -> None:  # H18
         self.server.answers["resume"] = resumed(spoken(4), spoken(5, "ann", msg="mine"))
         self.server.answers["speak"] = {"id": "lobby-5", "seq": 5, "dup": True}
         self.come_back()

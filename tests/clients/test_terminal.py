@@ -18,7 +18,7 @@ class VisibleTests(SynchronousTestCase):
         for number in (*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0)):
             self.assertEqual(visible(chr(number)), f"\\x{number:02x}")
 
-    def test_escape_sequences_do_nothing(self) -> None:
+    def test_escape_sequences_do_nothing(self) -> None:  # E14
         self.assertEqual(visible("\x1b]0;owned\x07\x9b2J"), "\\x1b]0;owned\\x07\\x9b2J")
 
     def test_what_turns_the_order_of_reading_is_an_escape(self) -> None:

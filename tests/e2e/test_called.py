@@ -83,7 +83,7 @@ class MessageCenter(CalledCase):
         self.center("google")
         self.assertEqual(seas.shown(), "google has logged on.")
 
-    def test_three_failures(self) -> None:
+    def test_three_failures(self) -> None:  # F11
         client = self.center()
         answers = client.log_in(b"seas", b"a", b"b", b"c", b"summerisover")
         self.assertEqual(answers[:2], [b"LOGIN_FAILED|2", b"LOGIN_FAILED|1"])
@@ -91,7 +91,7 @@ class MessageCenter(CalledCase):
         self.assertRegex(answers[3], rb"^PENNED\|\d+(\.\d+)?$")
         self.assertEqual(client.log_in(b"nobody", b"a"), [b"LOGIN_FAILED|2"])
 
-    def test_talking(self) -> None:
+    def test_talking(self) -> None:  # E13
         seas, google = self.center("seas"), self.center("google")
         self.assertEqual(seas.shown(), "google has logged on.")
         self.assertEqual(seas.ask(b"ONL"), b"")
@@ -112,7 +112,7 @@ class MessageCenter(CalledCase):
         self.assertEqual(again.shown(), "While you were away...\n[seas]: one\n[seas]: two\n")
         self.assertEqual(again.shown(), "google has logged on.")
 
-    def test_blocking(self) -> None:
+    def test_blocking(self) -> None:  # D21
         seas, google = self.center("seas"), self.center("google")
         seas.shown()
         seas.ask(b"BLC", b"1|google")
@@ -139,7 +139,7 @@ class MessageCenter(CalledCase):
         google.ask(b"ALL", b"seas")
         self.assertEqual(seas.shown(), f"ADR|google|127.0.0.1|{google.port}")
 
-    def test_logging_in_elsewhere(self) -> None:
+    def test_logging_in_elsewhere(self) -> None:  # D10
         old = self.center("seas")
         token = old.token
         self.center("seas")
@@ -147,7 +147,7 @@ class MessageCenter(CalledCase):
         self.assertEqual(old.ask(b"GET", b"google", token), b"FAIL")
         self.assertEqual(old.ask(b"MSG", b"google|forged", token), b"")
 
-    def test_a_client_that_dies_loses_no_message(self) -> None:
+    def test_a_client_that_dies_loses_no_message(self) -> None:  # F15
         seas, google = self.center("seas"), self.center("google")
         seas.shown()
         seas.ask(b"MSG", b"google|first")
@@ -166,7 +166,7 @@ class MessageCenter(CalledCase):
         last.log_in(b"google", b"hasglasses")
         self.assertEqual(last.shown(), "google has logged on.")
 
-    def test_junk(self) -> None:
+    def test_junk(self) -> None:  # F01, F04
         seas = self.center("seas")
         for junk in (
             b"\0\0\0\0",
@@ -185,7 +185,7 @@ class MessageCenter(CalledCase):
         seas.ask(b"ONL")
         self.assertEqual(seas.shown(), "[CURRENTLY ONLINE]: seas ")
 
-    def test_ports_that_are_not_called(self) -> None:
+    def test_ports_that_are_not_called(self) -> None:  # F06
         seas = self.center("seas")
         for port in (b"22", b"nonsense", b"99999", str(self.server.ws_port).encode()):
             with socket.create_connection(("127.0.0.1", seas.server), SECONDS) as line:
@@ -207,7 +207,7 @@ class PA1(CalledCase):
         self.assertEqual(seas.shown(), ">>>google<<<logs in\n")
         self.assertEqual(self.pa1().log_in("nobody", "x"), [b"usr not exist"])
 
-    def test_three_failures(self) -> None:
+    def test_three_failures(self) -> None:  # F11
         client = self.pa1()
         for _ in range(3):
             self.assertEqual(client.log_in("seas", "wrong"), [b"wrong password"])
@@ -237,7 +237,7 @@ class PA1(CalledCase):
         self.assertEqual(seas.shown(), ">>>google<<<logs out\n")
         self.assertEqual(self.pa1().log_in("google", "hasglasses"), [b"Ok", b" "])
 
-    def test_blocking(self) -> None:
+    def test_blocking(self) -> None:  # D21
         seas, columbia = self.pa1("seas"), self.pa1("columbia")
         seas.shown()
         seas.say("seas block columbia")
@@ -278,7 +278,7 @@ class PA1(CalledCase):
         self.assertEqual(new.log_in("seas", "summerisover"), [b"Ok", b" "])
         self.assertEqual(old.shown(), "logout 127.0.0.1")
 
-    def test_junk_hurts_nobody(self) -> None:
+    def test_junk_hurts_nobody(self) -> None:  # F10
         seas = self.pa1("seas")
         for line in ("", "google message seas forged", "seas", "logIn", "x" * 9000, "logIn a b c"):
             seas.say(line or " ")

@@ -62,7 +62,7 @@ class BadInput(OneServer):
             self.assertEqual((reply["status"], reply["code"]), ("error", code), payload[:60])
             self.assertEqual(client.say("ping")["status"], "ok")
 
-    def test_commands_before_login(self) -> None:
+    def test_commands_before_login(self) -> None:  # D15
         client = self.client()
         for cmd in ("speak", "get_room_list", "logout", "join_room", "whisper"):
             self.assertEqual(client.say(cmd)["code"], "not_logged_in")

@@ -144,7 +144,7 @@ class Golden(LiveCase):
 
 
 class Traps(LiveCase):
-    def test_events_can_not_be_forged(self) -> None:
+    def test_events_can_not_be_forged(self) -> None:  # E12
         alice = self.here(b"alice")
         self.here(b"bob")
         self.web("ann").say("speak", room_name="lobby", msg="[*] bob exited.")
@@ -152,7 +152,7 @@ class Traps(LiveCase):
         self.assertEqual(sum(b"[*]" in words for words in heard), 2)
         self.assertIn(b"ann > [ * ] bob exited.", heard[-1])
 
-    def test_junk_hurts_nobody(self) -> None:
+    def test_junk_hurts_nobody(self) -> None:  # F10
         alice = self.live(b"alice")
         alice.come_in()
         silent, junk = self.live(None), self.live(b"\xff\xfe\x00\x01")
@@ -173,7 +173,7 @@ class Traps(LiveCase):
             heard += alice.read()
         self.assertGreater(heard.count(b"bob > "), 1)
 
-    def test_one_that_resets_is_gone_once(self) -> None:
+    def test_one_that_resets_is_gone_once(self) -> None:  # F12
         alice = self.here(b"alice")
         bob = socket.create_connection(("127.0.0.1", self.port), SECONDS)
         bob.sendall(b"bob")
@@ -274,6 +274,6 @@ class HostConsole(LiveCase):
         host.stdout.close()
         host.stdin.close()
 
-    def test_only_this_user_may_open_it(self) -> None:
+    def test_only_this_user_may_open_it(self) -> None:  # D25
         mode = (self.server.folder / "console.sock").stat().st_mode
         self.assertEqual(mode & 0o777, 0o600)

@@ -70,7 +70,7 @@ class Operation(SynchronousTestCase):
 
 
 class Starting(Operation):
-    def test_what_stands_in_the_way_is_said_in_one_line(self) -> None:
+    def test_what_stands_in_the_way_is_said_in_one_line(self) -> None:  # H15
         taken = socket.socket()
         self.addCleanup(taken.close)
         taken.bind(("127.0.0.1", 0))
@@ -98,7 +98,7 @@ class Starting(Operation):
         self.assertIn("another server uses", line)
         self.client(first, "ann")
 
-    def test_databases_that_are_left_alone(self) -> None:
+    def test_databases_that_are_left_alone(self) -> None:  # H11
         server = self.server()
         file = server.folder / "gtchat.sqlite"
 
@@ -140,7 +140,7 @@ class Starting(Operation):
 
 
 class Stopping(Operation):
-    def test_a_signal_stops_it_in_an_orderly_way(self) -> None:
+    def test_a_signal_stops_it_in_an_orderly_way(self) -> None:  # H04, H05
         for number in (signal.SIGTERM, signal.SIGINT):
             server = self.server("--commands-per-second", "0").start()
             ann = self.client(server, "ann")
@@ -297,7 +297,7 @@ class Commands(Operation):
 
 
 class Bystanders(Operation):
-    def test_passwords_that_are_checked_delay_nobody(self) -> None:
+    def test_passwords_that_are_checked_delay_nobody(self) -> None:  # G08
         server = self.server(
             *("--failed-logins-per-minute", "0"),
             *("--lockout-tries", "0"),

@@ -200,7 +200,7 @@ class PageTest(TestCase):
                 [text for text in said if text.startswith(name)],
             )
 
-    def test_text_is_never_html(self) -> None:
+    def test_text_is_never_html(self) -> None:  # E10, E11
         server = self.serve("--commands-per-second", "0", "--commands-burst", "0")
         page = self.browser(server)
         page.come_in("ann")

@@ -170,7 +170,7 @@ class Traps(RandomCase):
         client.read()
         self.assertEqual(client.ask("create_chat", name="den")["code"], "room_exists")
 
-    def test_a_password_account_can_not_be_entered_by_phone(self) -> None:
+    def test_a_password_account_can_not_be_entered_by_phone(self) -> None:  # D22
         web = Client(self.server.ws_port)
         self.addCleanup(web.close)
         web.say("register", usr="Ana", pwd="long enough")

@@ -104,7 +104,7 @@ class Center(CalledCase):
             [(host, port) for host, port, *_ in self.reactor.tcpClients], [("192.0.2.7", 6067)]
         )
 
-    def test_who_gives_no_sign_of_life_is_gone_once(self) -> None:
+    def test_who_gives_no_sign_of_life_is_gone_once(self) -> None:  # F13
         token = self.log_in("ann", 6067)
         self.answer_calls()
         for _ in range(10):
@@ -174,7 +174,7 @@ class Words(CalledCase):
         self.world.settle()
         return transport
 
-    def test_a_command_in_pieces_is_one_command(self) -> None:
+    def test_a_command_in_pieces_is_one_command(self) -> None:  # F02
         protocol, _ = self.connect(self.factory)
         for piece in (b"logIn a", b"nn pass", b"word 6067"):
             protocol.dataReceived(piece)

@@ -47,12 +47,12 @@ class Calling(SynchronousTestCase):
             self.failureResultOf(self.to(port).call(Push(self.reactor, [])), Undeliverable)
         self.assertEqual(self.reactor.tcpClients, [])
 
-    def test_only_the_logins_own_address(self) -> None:
+    def test_only_the_logins_own_address(self) -> None:  # F06
         self.push((0, b"x"))
         [(host, port, _, timeout, _)] = self.reactor.tcpClients
         self.assertEqual((host, port, timeout), ("192.0.2.7", 6067, CONNECT))
 
-    def test_one_at_a_time_and_in_order(self) -> None:
+    def test_one_at_a_time_and_in_order(self) -> None:  # F09
         first, second = self.push((0, b"one")), self.push((0, b"two"))
         self.assertEqual(len(self.reactor.tcpClients), 1)
         protocol, transport = self.accept(0)
@@ -96,7 +96,7 @@ class Calling(SynchronousTestCase):
         self.successResultOf(current)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_calls_that_wait_are_bounded(self) -> None:
+    def test_calls_that_wait_are_bounded(self) -> None:  # F09
         calls = [self.push((0, b"x")) for _ in range(WAITING + 2)]
         self.failureResultOf(calls[-1], Undeliverable)
         self.line.close()

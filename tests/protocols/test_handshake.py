@@ -45,7 +45,7 @@ class Tables(SynchronousTestCase):
         self.assertRaises(ValueError, Proxies.named, ["here"])
         self.assertNotIn("local", proxies)
 
-    def test_addresses(self) -> None:
+    def test_addresses(self) -> None:  # N11
         for host, address in (
             ("1.2.3.4", "1.2.3.4"),
             ("::ffff:1.2.3.4", "1.2.3.4"),

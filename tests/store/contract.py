@@ -127,7 +127,7 @@ class QueueContract(StoreCase):
         self.assertEqual([one for call in self.calls for one in call], first + second)
         self.assertFalse([call for call in self.calls if first[-1] in call and second[0] in call])
 
-    async def test_nothing_is_told_before_the_caller_has_returned(self) -> None:
+    async def test_nothing_is_told_before_the_caller_has_returned(self) -> None:  # H17
         append = self.append(self.lobby, spoke())
         self.assertEqual(self.calls, [])
         await self.store.flush()

@@ -38,7 +38,7 @@ class BackupTests(TestCase):
             self.store.append(Append(self.lobby, spoke(f"{number}" * 100), None))
         return self.store.flush()
 
-    async def test_a_copy_is_a_prefix_of_a_log_that_goes_on(self) -> None:
+    async def test_a_copy_is_a_prefix_of_a_log_that_goes_on(self) -> None:  # H29
         await self.say(3000)
         told: list[tuple[int, int]] = []
 
@@ -61,7 +61,7 @@ class BackupTests(TestCase):
         self.assertTrue(told)
         self.assertEqual(told[-1][0], told[-1][1])
 
-    async def test_a_copy_is_another_log(self) -> None:
+    async def test_a_copy_is_another_log(self) -> None:  # H29
         await deferToThread(backup, self.path, self.target)
         epoch = self.open(self.target).load().epoch
         self.assertNotEqual(epoch, self.epoch)

@@ -102,7 +102,7 @@ class FaultTests(DiskCase, TestCase):
         self.disk.writer.execute("PRAGMA max_page_count = 1000000")
         await self.assertGoesOn(2)
 
-    async def test_a_file_that_can_only_be_read(self) -> None:
+    async def test_a_file_that_can_only_be_read(self) -> None:  # H09
         await self.stored(self.lobby, spoke("kept"))
         self.disk.writer.execute("PRAGMA query_only = ON")
         await self.failed(self.append(self.lobby, spoke()))
@@ -110,7 +110,7 @@ class FaultTests(DiskCase, TestCase):
         self.disk.writer.execute("PRAGMA query_only = OFF")
         await self.assertGoesOn(2)
 
-    async def test_a_database_that_somebody_else_has_locked(self) -> None:
+    async def test_a_database_that_somebody_else_has_locked(self) -> None:  # H10
         with closing(sqlite3.connect(self.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             await self.failed(self.append(self.lobby, spoke()))
@@ -150,7 +150,7 @@ class FaultTests(DiskCase, TestCase):
 
 
 class ReplacedTests(DiskCase, TestCase):
-    async def test_a_deleted_database_is_not_made_anew(self) -> None:
+    async def test_a_deleted_database_is_not_made_anew(self) -> None:  # H12
         await self.stored(self.lobby, spoke("kept"))
         os.remove(self.path)
         await self.failed(self.append(self.lobby, spoke()))
@@ -171,7 +171,7 @@ class ReplacedTests(DiskCase, TestCase):
         await self.store.close()
         await self.refused(self.store.history(self.lobby, Span()), NotStored)
 
-    async def test_a_replaced_database_is_not_written_to(self) -> None:
+    async def test_a_replaced_database_is_not_written_to(self) -> None:  # H12
         await self.stored(self.lobby, spoke("kept"))
         copy = self.path.with_name("copy")
         shutil.copy(self.path, copy)

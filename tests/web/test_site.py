@@ -97,7 +97,7 @@ class SiteTest(TestCase):
             self.assertEqual(code, 200, path)
             self.assertTrue(answer.endswith(body), path)
 
-    async def test_nothing_else_is_given(self) -> None:
+    async def test_nothing_else_is_given(self) -> None:  # A18, A19
         for path in (
             "/js",
             "/js/",
@@ -120,7 +120,7 @@ class SiteTest(TestCase):
             self.assertNotIn(b"secret", answer)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    async def test_security_headers_and_no_banner(self) -> None:
+    async def test_security_headers_and_no_banner(self) -> None:  # A25
         for path in ("/", "/nothing", "/healthz"):
             _, answer = await self.get(path)
             head = answer.split(b"\r\n\r\n")[0].lower()
@@ -132,6 +132,7 @@ class SiteTest(TestCase):
             self.assertNotIn(b"twisted", head)
 
     async def test_ambiguous_requests_get_one_answer_and_a_close(self) -> None:
+        """A13, A14, A15, A16, A17."""
         for name, request in refused().items():
             codes, _, closed = await self.ask(request)
             self.assertEqual((name, codes, closed), (name, [400], True))

@@ -73,7 +73,7 @@ class Order(SynchronousTestCase):
             came = [m.get("type", m["cmd"]) for m in self.ann.take()]
             self.assertEqual(came, ["c_response", kind])
 
-    def test_a_connection_lost_while_it_logs_in_leaves_nobody_behind(self) -> None:
+    def test_a_connection_lost_while_it_logs_in_leaves_nobody_behind(self) -> None:  # D24
         eve = self.world.line()
         eve.say("register", usr="eve", pwd="password")
         self.world.passwords.held = []
@@ -120,7 +120,7 @@ class Envelope(SynchronousTestCase):
     def test_unknown_fields_are_ignored(self) -> None:
         self.assertEqual(self.line.say("ping", x={"y": [1]})["status"], "ok")
 
-    def test_escapes_and_emoji_come_back_as_they_went(self) -> None:
+    def test_escapes_and_emoji_come_back_as_they_went(self) -> None:  # C08
         self.line.login("ann")
         self.line.raw('{"cmd":"speak","room_name":"lobby","msg":"\\ud83d\\ude00 \\u00e9"}')
         page = self.line.say("history", room_name="lobby")

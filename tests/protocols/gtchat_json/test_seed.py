@@ -55,7 +55,7 @@ def outcome(reply: dict[str, Any]) -> str:
 
 
 class GeneralTest(SynchronousTestCase):
-    def test_every_line_gives_what_the_page_says(self) -> None:
+    def test_every_line_gives_what_the_page_says(self) -> None:  # C17, C18
         line = World().line()
         for sent, expected in GENERAL:
             line.raw(sent)

@@ -41,7 +41,7 @@ class Handshake(SynchronousTestCase):
         wire.receive(request.replace(b"\r\n\r\n", b"\r\nOrigin: http://evil.example\r\n\r\n"))
         self.assertEqual(wire.status(), 400)
 
-    def test_what_is_no_handshake(self) -> None:
+    def test_what_is_no_handshake(self) -> None:  # A27
         for request, status in (
             (handshake(Sec_WebSocket_Key=""), 400),  # A08
             (handshake(Sec_WebSocket_Key="short"), 400),
@@ -71,7 +71,7 @@ class Handshake(SynchronousTestCase):
             answer = b"Sec-WebSocket-Protocol: gtchat.v1\r\n" in wire.transport.written
             self.assertEqual(answer, chosen)
 
-    def test_no_extension_is_accepted(self) -> None:  # B13
+    def test_no_extension_is_accepted(self) -> None:  # B13, B14
         for name in ("deflate", "brotli", "bzip2", "snappy"):
             wire = House().connect()
             wire.receive(handshake(Sec_WebSocket_Extensions=f"permessage-{name}"))
@@ -115,7 +115,7 @@ class Handshake(SynchronousTestCase):
         first.lose()
         house.open()
 
-    def test_addresses_behind_a_proxy(self) -> None:
+    def test_addresses_behind_a_proxy(self) -> None:  # N11
         proxies = Proxies.named(["192.0.2.0/24"])
         for peer, forwarded, address in (
             ("192.0.2.1", "203.0.113.5", "203.0.113.5"),
@@ -224,7 +224,7 @@ class BadFrames(SynchronousTestCase):
 class Time(SynchronousTestCase):
     """Who is not there is found out."""
 
-    def test_no_login(self) -> None:
+    def test_no_login(self) -> None:  # D15
         wire = House(Limits(login_timeout=60, ping_interval=0)).open()
         wire.house.clock.pump([1.0] * 61)
         self.assertEqual(wire.close_code(), 4003)
@@ -249,7 +249,7 @@ class Time(SynchronousTestCase):
             wire.receive(frame(b"", PONG))
         self.assertFalse(wire.transport.disconnecting)
 
-    def test_nothing_is_left_when_all_are_gone(self) -> None:
+    def test_nothing_is_left_when_all_are_gone(self) -> None:  # G15
         house = House()
         for wire in [house.open() for _ in range(5)]:
             wire.lose()
