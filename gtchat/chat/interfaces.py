@@ -289,9 +289,14 @@ class IStore(Interface):
         """The session has ended and can't be resumed. What its rooms have now counts as read,
         unless it has said itself what was read (`mark_read`)."""
 
-    def lose_session(account_id: int, token_hash: bytes, at: int) -> Deferred[None]:
-        """The session's connection was lost; it may be resumed. As to what counts as read, it is
-        as with `end_session`."""
+    def lose_session(
+        account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+    ) -> Deferred[None]:
+        """The session's connection was lost; it may be resumed.
+
+        `told`: room id -> last seq that it was told; so far it counts as read, unless it has said
+        itself what was read. What is queued before this, and told later, does not.
+        """
 
     def mark_read(
         account_id: int, token_hash: bytes, room_id: int, seq: int

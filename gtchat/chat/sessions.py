@@ -367,7 +367,8 @@ class Sessions:
         if session not in user.sessions:
             return
         self._depart(session, arrived=clean)
-        lost = self._store.lose_session(user.id, session.token_hash, self._people.now())
+        told = {room.id: room.last_seq for room in (self._rooms.lobby, *user.rooms)}
+        lost = self._store.lose_session(user.id, session.token_hash, self._people.now(), told)
         unattended(lost, "losing a session")
         if not user.registered and not user.sessions:
             self.expect_guest(user, 0 if clean else GUEST_GRACE)

@@ -129,9 +129,11 @@ class MemoryStore:
         """See `IStore.end_session`."""
         return self._write(self._people.end_session, account_id, token_hash)
 
-    def lose_session(self, account_id: int, token_hash: bytes, at: int) -> Deferred[None]:
+    def lose_session(
+        self, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+    ) -> Deferred[None]:
         """See `IStore.lose_session`."""
-        return self._write(self._people.lose_session, account_id, token_hash, at)
+        return self._write(self._people.lose_session, account_id, token_hash, at, told)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int

@@ -208,16 +208,29 @@ class People:
         return Resumed(self._belongings(session.account_id), found)
 
     def end_session(self, account_id: int, token_hash: bytes) -> None:
-        """A session has ended."""
-        self._told(account_id, token_hash)
+        """A session has ended; its rooms count as read, unless it said itself what was read."""
+        person, session = self.accounts.get(account_id), self._sessions.get(token_hash)
+        marks = session is not None and session.account_id == account_id and session.marks
+        if person is not None and not marks:
+            person.lobby_read = len(self._logs.lobby.log)
+            for room in map(self._logs.rooms.__getitem__, person.rooms):
+                room.read[account_id] = len(room.log)
         self._end(token_hash, account_id)
 
-    def lose_session(self, account_id: int, token_hash: bytes, at: int) -> None:
+    def lose_session(
+        self, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+    ) -> None:
         """A session's connection was lost."""
-        self._told(account_id, token_hash)
-        session = self._sessions.get(token_hash)
+        person, session = self.accounts.get(account_id), self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.lost = session.aged = at
+            if session.marks:
+                return
+        if person is not None:
+            person.lobby_read = max(person.lobby_read, told.get(self._logs.lobby.id, 0))
+            for room_id in person.rooms & told.keys():
+                read = self._logs.rooms[room_id].read
+                read[account_id] = max(read[account_id], told[room_id])
 
     def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> Membership:
         """Somebody has read a room up to an entry. Raises: NotInRoom."""
@@ -233,16 +246,6 @@ class People:
         else:
             room.read[account_id] = read = max(room.read[account_id], seq)
         return room.place(read)
-
-    def _told(self, account_id: int, token_hash: bytes) -> None:
-        """A session is over: its rooms count as read, unless it said itself what was read."""
-        person, session = self.accounts.get(account_id), self._sessions.get(token_hash)
-        if session is not None and session.account_id == account_id and session.marks:
-            return
-        if person is not None:
-            person.lobby_read = len(self._logs.lobby.log)
-            for room in map(self._logs.rooms.__getitem__, person.rooms):
-                room.read[account_id] = len(room.log)
 
     def prune(self, before: int) -> None:
         """Forget sessions that grow old since before a time."""

@@ -7,6 +7,7 @@ count of messages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from sqlite3 import Connection
 
 from sqlalchemy import bindparam, func, select, update
@@ -119,7 +120,15 @@ def _place(db: Connection, account_id: int, room_id: int) -> Membership | None:
     return Membership(*row) if row is not None and row[0] == room_id else None
 
 
-def told(db: Connection, account_id: int, token_hash: bytes) -> None:
+def told_until(db: Connection, account_id: int, token_hash: bytes, told: Mapping[int, int]) -> None:
+    """A session is over: so far its rooms count as read, unless it said itself what was read."""
+    if not _DOES_MARK.scalar(db, token=token_hash, account=account_id):
+        for room_id, seq in told.items():
+            _MARK_ROOM(db, account=account_id, room=room_id, seq=seq)
+            _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+
+
+def told_all(db: Connection, account_id: int, token_hash: bytes) -> None:
     """A session is over: its rooms count as read, unless it said itself what was read."""
     if not _DOES_MARK.scalar(db, token=token_hash, account=account_id):
         _READ_ROOMS(db, account=account_id)

@@ -93,13 +93,15 @@ def login_guest(db: Connection, name: str, key: str, token_hash: bytes, at: int)
 
 def end(db: Connection, account_id: int, token_hash: bytes) -> None:
     """A session has ended."""
-    reading.told(db, account_id, token_hash)
+    reading.told_all(db, account_id, token_hash)
     _END(db, token=token_hash, account=account_id)
 
 
-def lose(db: Connection, account_id: int, token_hash: bytes, at: int) -> None:
+def lose(
+    db: Connection, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+) -> None:
     """A session's connection was lost."""
-    reading.told(db, account_id, token_hash)
+    reading.told_until(db, account_id, token_hash, told)
     _LOSE(db, token=token_hash, account=account_id, at=at)
 
 

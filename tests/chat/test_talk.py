@@ -423,6 +423,13 @@ class Resuming(Talk):
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 3)
 
+    def test_what_was_on_its_way_when_a_connection_was_lost_is_unread(self) -> None:
+        self.ann.send("speak", room_name="r", msg="x")
+        self.bob.drop()
+        reply = self.world.line().login("bob", pwd="password")
+        unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
+        self.assertEqual(unread["r"], 1)
+
 
 class Faults(Talk):
     def test_going_that_cant_be_stored_is_logged_and_mended(self) -> None:

@@ -142,16 +142,26 @@ class SessionContract(StoreCase):
     async def test_what_comes_after_a_session_is_unread(self) -> None:
         ann = await self.account("Ann")
         nest = await self.room(ann)
-        for leave in (self.store.end_session, lambda *who: self.store.lose_session(*who, 5)):
-            await self.store.login(ann, TOKEN, True, 1)
-            await self.stored(nest, spoke("read"))
-            self.append(self.lobby, spoke("read"))
-            await leave(ann, TOKEN)
-            before = await self.seen(ann)
-            self.assertEqual(before[nest], (await self.record(nest)).spoken)
-            self.assertEqual(before[self.lobby], (await self.record(self.lobby)).spoken)
-            await self.stored(nest, spoke("unread"))
-            self.assertEqual(await self.seen(ann), before)
+        await self.store.login(ann, TOKEN, True, 1)
+        await self.stored(nest, spoke("read"))
+        self.append(self.lobby, spoke("read"))
+        await self.store.end_session(ann, TOKEN)
+        self.assertEqual(await self.seen(ann), {self.lobby: 1, nest: 1})
+        await self.stored(nest, spoke("unread"))
+        self.assertEqual(await self.seen(ann), {self.lobby: 1, nest: 1})
+
+    async def test_what_a_lost_session_did_not_hear_is_unread(self) -> None:
+        ann = await self.account("Ann")
+        nest = await self.room(ann)
+        await self.store.login(ann, TOKEN, True, 1)
+        for room in (nest, self.lobby):
+            for text in ("heard", "on its way"):
+                self.append(room, spoke(text))
+        await self.store.lose_session(ann, TOKEN, 5, {nest: 2, self.lobby: 1, 999: 7})
+        self.assertEqual(await self.seen(ann), {self.lobby: 1, nest: 1})
+        await self.store.lose_session(ann, TOKEN, 5, {nest: 0, self.lobby: 0})
+        self.assertEqual(await self.seen(ann), {self.lobby: 1, nest: 1})
+        await self.store.lose_session(999, TOKEN, 5, {nest: 3})
 
     async def test_a_membership_that_ended_is_not_found(self) -> None:
         ann = await self.account("Ann")
@@ -199,7 +209,7 @@ class SessionContract(StoreCase):
     async def test_a_session_that_was_lost_too_long_ago_can_not_be_resumed(self) -> None:
         ann = await self.account("Ann")
         await self.store.login(ann, TOKEN, False, 1000)
-        await self.store.lose_session(ann, TOKEN, 2000)
+        await self.store.lose_session(ann, TOKEN, 2000, {})
         await self.refused(self.store.resume(TOKEN, 9000, 2000, {}, 0, 1), BadSession)
         await self.store.resume(TOKEN, 9000, 1999, {}, 0, 1)
 
@@ -213,8 +223,8 @@ class SessionContract(StoreCase):
         ann = await self.account("Ann")
         await self.store.login(ann, TOKEN, False, 1000)
         await self.store.login(ann, OTHER, False, 1000)
-        await self.store.lose_session(ann, TOKEN, 2000)
-        await self.store.lose_session(ann, OTHER, 3000)
+        await self.store.lose_session(ann, TOKEN, 2000, {})
+        await self.store.lose_session(ann, OTHER, 3000, {})
         await self.store.prune(3000, 0)
         await self.refused(self.store.resume(TOKEN, 9000, 0, {}, 0, 1), BadSession)
         await self.store.resume(OTHER, 9000, 0, {}, 0, 1)
@@ -291,7 +301,7 @@ class ResumeContract(StoreCase):
 
     async def test_a_name_that_had_another_log_is_a_reset(self) -> None:
         await self.missed({})
-        await self.store.lose_session(self.ann, TOKEN, 1500)
+        await self.store.lose_session(self.ann, TOKEN, 1500, {})
         nest = await self.again(10000)
         self.assertTrue((await self.missed({nest: 1}))[nest].reset)
 
@@ -302,13 +312,13 @@ class ResumeContract(StoreCase):
     async def test_who_was_lost_surely_later_means_the_new_one(self) -> None:
         await self.missed({}, at=1000)
         nest = await self.again(2000)
-        await self.store.lose_session(self.ann, TOKEN, 2050)
+        await self.store.lose_session(self.ann, TOKEN, 2050, {})
         self.assertEqual((await self.missed({nest: 1}))[nest], Missed())
 
     async def test_who_was_lost_a_little_later_may_mean_the_old_one(self) -> None:
         await self.missed({}, at=1000)
         nest = await self.again(2000)
-        await self.store.lose_session(self.ann, TOKEN, 2049)
+        await self.store.lose_session(self.ann, TOKEN, 2049, {})
         self.assertTrue((await self.missed({nest: 1}))[nest].reset)
 
     async def test_whose_loss_nobody_noticed_may_mean_the_old_one(self) -> None:
@@ -324,7 +334,7 @@ class ResumeContract(StoreCase):
 
     async def test_a_resumed_session_counts_as_connected_again(self) -> None:
         await self.missed({}, at=1000)
-        await self.store.lose_session(self.ann, TOKEN, 1500)
+        await self.store.lose_session(self.ann, TOKEN, 1500, {})
         await self.missed({}, at=7000)
         await self.missed({}, oldest=6000)
 
