@@ -28,7 +28,8 @@ REQUEST_SECONDS = 10
 HEADERS = {
     b"Content-Security-Policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
     b"img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; "
-    b"base-uri 'none'; form-action 'none'",
+    b"base-uri 'none'; form-action 'none'; "
+    b"require-trusted-types-for 'script'; trusted-types 'none'",
     b"X-Content-Type-Options": b"nosniff",
     b"Referrer-Policy": b"no-referrer",
     b"Cross-Origin-Opener-Policy": b"same-origin",

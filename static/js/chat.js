@@ -9,6 +9,9 @@
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   };
 
+  // Milliseconds between two signs that one writes.
+  const TYPING_EVERY = 3200;
+
   GTChat.Chat = class extends GTChat.Hearing {
     async login(fields) {
       const reply = await this.connection.request("login", fields);
@@ -67,6 +70,26 @@
       place.outgoing.push(item);
       this.emit("change");
       return this.#send(place, item);
+    }
+
+    // Tells the room that one writes, now and then.
+    typing(place) {
+      const { connection } = this;
+      if (!(place instanceof GTChat.Room) || !place.joined || connection.state !== "up") return;
+      if (connection.now < (place.typingAgain ?? 0)) return;
+      place.typingAgain = connection.now + TYPING_EVERY;
+      connection.request("typing", { room_name: place.name }).catch(() => {});
+    }
+
+    // Takes up what was not confirmed before the page was loaded again. items: {txn, msg, at, after, state}.
+    takeUp(place, items) {
+      for (const known of items) {
+        const item = { ...known, again: true };
+        if (item.state === "failed") item.error = new GTChat.Unanswered();
+        place.outgoing.push(item);
+        if (item.state === "sending") this.#send(place, item);
+      }
+      this.emit("change");
     }
 
     again(place, item) {

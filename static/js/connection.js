@@ -113,6 +113,14 @@
       });
     }
 
+    // Calls after a time (milliseconds); the function returned keeps it from being called.
+    after(wait, call) {
+      const timer = this.#outside.setTimeout(call, wait);
+      return () => this.#outside.clearTimeout(timer);
+    }
+
+    get now() { return this.#outside.now(); }
+
     #become(state) {
       this.state = state;
       this.emit("state");
@@ -196,7 +204,7 @@
     #answered(reply) {
       const call = this.#calls.get(reply.tracker);
       if (!call) return;
-      if (call.fields.txn && reply.code === "rate_limited") {
+      if (reply.code === "rate_limited" && (call.fields.txn || REPEATABLE.has(call.cmd))) {
         // It is still to be said; the same txn keeps it from being said twice.
         this.#outside.setTimeout(() => {
           if (this.state === "up" && this.#calls.has(call.tracker)) this.#send(call);

@@ -5,6 +5,9 @@
 
   const folded = (name) => name.toLowerCase();
 
+  // Milliseconds after which somebody who was writing is not any more.
+  const WRITES = 6000;
+
   GTChat.Hearing = class extends GTChat.World {
     constructor(connection) {
       super(connection);
@@ -58,11 +61,12 @@
       for (const place of [...this.rooms.values(), ...this.talks.values()]) {
         for (const item of place.outgoing) item.again = true;
       }
-      this.look(this.place ?? this.rooms.get("lobby") ?? null);
+      const out = this.place instanceof GTChat.Room && !this.place.joined;
+      this.look(this.place && !out ? this.place : this.rooms.get("lobby") ?? null);
     }
 
     #take(push) {
-      if (push.cmd === "c_speak" || (push.seq && push.room_name)) this.#entry(push);
+      if (push.cmd === "c_speak" || (push.seq && push.room_name && push.type !== "marked_read")) this.#entry(push);
       else if (push.cmd === "c_whisper") this.#whispered(push);
       else if (push.cmd === "c_broadcast") this.tell("broadcast", push);
       else if (push.cmd === "c_invited") this.#invited(push);
@@ -85,6 +89,7 @@
       } else {
         room.lastSeq = Math.max(room.lastSeq, entry.seq);
       }
+      room.typing.get(entry.usr)?.();
       this.#apply(room, entry, mine);
       if (entry.cmd === "c_speak" && !mine) this.#count(room, entry);
       else this.read(room);
@@ -138,6 +143,28 @@
       if (!this.invitations.some(same)) this.invitations.push(push);
     }
 
+    // Somebody is writing in a room, for a while.
+    #writes({ room_name: name, usr }) {
+      const typing = this.rooms.get(name)?.typing;
+      if (!typing || usr === this.me) return;
+      typing.get(usr)?.();
+      const cancel = this.connection.after(WRITES, () => end());
+      const end = () => {
+        cancel();
+        typing.delete(usr);
+        this.emit("change");
+      };
+      typing.set(usr, end);
+    }
+
+    // One has read a room elsewhere.
+    #read({ room_name: name, seq }) {
+      const room = this.rooms.get(name);
+      if (!room) return;
+      room.markedSeq = Math.max(room.markedSeq, seq);
+      room.readTo(seq);
+    }
+
     #event(event) {
       const here = (name) => this.people.set(folded(name), name);
       const away = (name) => this.people.delete(folded(name));
@@ -146,6 +173,8 @@
         case "logout": away(event.usr); break;
         case "presence": event.logins.forEach(here); event.logouts.forEach(away); break;
         case "room_gone": this.gone(event.room_name); break;
+        case "typing": this.#writes(event); break;
+        case "marked_read": this.#read(event); break;
         case "address_request": this.requests.push(event.usr); break;
         case "address_granted": case "address_denied": this.tell(event.type, event); break;
         default:

@@ -22,14 +22,17 @@
       this.joined = false;
       this.lastSeq = 0;
       this.entries = [];
+      this.stretch = 0; // which one it is: a page that was asked for before belongs to no later one
       this.started = false; // whether a part of the log was asked for
-      this.loading = null; // "before", "after", "latest"
+      this.loading = null; // "before", "after", "latest", "around"
       this.failed = false; // whether the last loading failed
       this.outgoing = []; // one's own messages that the server has not confirmed
       this.unread = 0;
       this.mentioned = false;
       this.readSeq = 0; // the last that was read
+      this.markedSeq = 0; // what the server knows to be read
       this.line = null; // the "new" line stands below this seq
+      this.typing = new Map(); // name of who writes just now -> what ends it
     }
 
     // What lists and replies say of a room.
@@ -58,14 +61,26 @@
 
     // Forgets the stretch; the newest page is asked for next time.
     forget(lastSeq) {
+      this.stretch += 1;
+      this.loading = null;
       this.lastSeq = lastSeq;
       this.entries = [];
       this.started = false;
     }
 
-    // What to ask the server for, to read on in a direction; null where there is nothing.
-    request(direction) {
+    // Somebody read up to an entry, here or elsewhere.
+    readTo(seq) {
+      if (seq <= this.readSeq) return;
+      this.readSeq = Math.min(seq, this.lastSeq);
+      this.unread = Math.min(this.unread, this.lastSeq - this.readSeq);
+      if (!this.unread) this.mentioned = false;
+    }
+
+    // What to ask the server for, to read on in a direction (or around a seq); null where there is
+    // nothing.
+    request(direction, seq) {
       if (this.loading) return null;
+      if (direction === "around") return { around: seq, limit: PAGE };
       if (direction === "before") {
         return this.started && !this.atStart ? { before: this.first, limit: PAGE } : null;
       }
@@ -78,7 +93,7 @@
     // Puts a page of the log where it belongs.
     place(direction, page) {
       const entries = page.entries;
-      if (direction === "latest") {
+      if (direction === "latest" || direction === "around") {
         this.entries = entries;
         this.started = true;
         this.lastSeq = Math.max(this.lastSeq, this.last);

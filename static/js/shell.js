@@ -6,22 +6,10 @@
   const DISK = "ws://127.0.0.1:9000/";
   const NOTICES = 5;
 
-  // Storage that may be refused (private windows, settings): then nothing is remembered.
-  const kept = (storage, key, fallback) => {
-    try {
-      return JSON.parse(storage().getItem(key)) ?? fallback;
-    } catch {
-      return fallback;
-    }
-  };
-  const keep = (storage, key, value) => {
-    try {
-      if (value === null) storage().removeItem(key);
-      else storage().setItem(key, JSON.stringify(value));
-    } catch { /* full or refused */ }
-  };
-  const local = () => globalThis.localStorage;
-  const tab = () => globalThis.sessionStorage;
+  const { local, tab } = GTChat.memory;
+
+  // What one said and the server did not confirm, to be said again with the same txn.
+  const unsaid = (outgoing) => outgoing.map(({ txn, msg, at, after, state }) => ({ txn, msg, at, after, state }));
 
   GTChat.Shell = class extends GTChat.Emitter {
     #drawing = false;
@@ -31,7 +19,7 @@
       super();
       this.fromDisk = location.protocol === "file:";
       this.settings = { url: DISK, name: "", theme: "system", notify: false, language: navigator.language,
-        ...kept(local, "gtchat", {}) };
+        ...local.get("gtchat", {}) };
       this.notices = []; // {id, text, kind}
       this.chat = null;
       this.dialog = null; // {name, ...}
@@ -50,7 +38,7 @@
 
     // Takes up the session that this tab had, or waits for somebody to come in.
     start() {
-      const state = kept(tab, "gtchat", null);
+      const state = tab.get("gtchat", null);
       if (state?.session) this.#connect(state.url, state);
       document.addEventListener("visibilitychange", () => this.#attend());
       addEventListener("focus", () => this.#attend());
@@ -61,7 +49,7 @@
 
     set(settings) {
       Object.assign(this.settings, settings);
-      keep(local, "gtchat", this.settings);
+      local.set("gtchat", this.settings);
       this.#dress();
       this.change();
     }
@@ -110,22 +98,20 @@
       const chat = this.chat;
       chat.me = state.session.usr;
       chat.registered = state.registered;
-      for (const { name, entries } of state.talks) {
+      for (const { name, entries, outgoing } of state.talks) {
         const talk = chat.talk(name);
         talk.entries = entries;
         for (const entry of entries) chat.given.add(entry.id);
+        chat.takeUp(talk, outgoing);
       }
-      const talk = state.place?.talk;
-      const name = state.place?.room;
-      if (talk) chat.look(chat.talk(talk));
-      else if (name) {
-        // Its log is asked for when the session is taken up.
-        const off = chat.connection.on("resumed", () => {
-          off();
-          const room = chat.rooms.get(name);
-          if (room?.joined) chat.look(room);
-        });
+      // What became of the rooms since is told when the session is taken up.
+      for (const { outgoing, ...known } of state.rooms) {
+        const room = Object.assign(new GTChat.Room(known.name), known, { joined: true });
+        chat.rooms.set(room.name, room);
+        chat.takeUp(room, outgoing);
       }
+      const { talk, room } = state.place;
+      chat.look(talk ? chat.talk(talk) : chat.rooms.get(room) ?? null);
     }
 
     // Remembers for this tab, so that loading the page again keeps the place.
@@ -133,12 +119,15 @@
       const chat = this.chat;
       if (!chat?.me || !chat.connection.session) return;
       const place = chat.place;
-      keep(tab, "gtchat", {
+      tab.set("gtchat", {
         url: chat.connection.url,
         session: chat.connection.session,
         registered: chat.registered,
         place: place instanceof GTChat.Room ? { room: place.name } : { talk: place?.name },
-        talks: [...chat.talks.values()].map(({ name, entries }) => ({ name, entries })),
+        talks: [...chat.talks.values()].map(({ name, entries, outgoing }) => ({ name, entries, outgoing: unsaid(outgoing) })),
+        rooms: chat.joined.map((room) => ({
+          name: room.name, lastSeq: room.lastSeq, readSeq: room.readSeq, markedSeq: room.markedSeq, unread: room.unread,
+          mentioned: room.mentioned, outgoing: unsaid(room.outgoing) })),
       });
     }
 
@@ -149,7 +138,7 @@
       this.ended = code === "logout" ? null
         : GTChat.TEXTS[`over_${code}`] ? GTChat.text(`over_${code}`)
           : GTChat.text("over_other", { reason: reason || code });
-      keep(tab, "gtchat", null);
+      tab.set("gtchat", null);
       chat.connection.close();
       this.change();
     }
@@ -226,11 +215,5 @@
       if (document.visibilityState === "visible") requestAnimationFrame(draw);
       else setTimeout(draw, 200);
     }
-  };
-
-  // What somebody writes stays with its place, over a reload too.
-  GTChat.drafts = {
-    get: (place) => kept(tab, `draft:${place}`, ""),
-    set: (place, text) => keep(tab, `draft:${place}`, text || null),
   };
 })();

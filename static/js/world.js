@@ -9,6 +9,8 @@
   const GTChat = globalThis.GTChat;
   // Names in a page of a list.
   const LIST = 1000;
+  // Milliseconds between two times that what was read of a room is told.
+  const MARK_AGAIN = 1000;
 
   const folded = (name) => name.toLowerCase();
 
@@ -84,21 +86,32 @@
       place.readSeq = place.end;
       place.unread = 0;
       place.mentioned = false;
+      if (place instanceof GTChat.Room && place.joined) this.#mark(place);
     }
 
-    // Reads a room's log on: "latest", "before" or "after" what is here.
-    async load(room, direction) {
-      const span = room.request(direction);
+    // Tells the server what was read, for one's other devices; not for each message anew.
+    async #mark(room) {
+      if (room.marking || room.readSeq <= room.markedSeq || !this.connection.session) return;
+      room.marking = true;
+      const seq = room.markedSeq = room.readSeq;
+      await this.connection.request("mark_read", { room_name: room.name, seq }).catch(() => {});
+      this.connection.after(MARK_AGAIN, () => {
+        room.marking = false;
+        if (room.joined && room.readSeq > room.markedSeq) this.#mark(room);
+      });
+    }
+
+    // Reads a room's log on: "latest", "before" or "after" what is here, or "around" a seq.
+    async load(room, direction, seq) {
+      const span = room.request(direction, seq);
       if (!span) return;
+      const { stretch } = room;
       room.loading = direction;
       this.emit("change");
-      try {
-        const page = await this.connection.request("history", { room_name: room.name, ...span });
-        room.place(direction, page);
-        room.failed = false;
-      } catch {
-        room.failed = true;
-      }
+      const page = await this.connection.request("history", { room_name: room.name, ...span }).catch(() => null);
+      if (room.stretch !== stretch) return;
+      if (page) room.place(direction, page);
+      room.failed = !page;
       room.loading = null;
       this.emit("change");
     }
@@ -151,13 +164,17 @@
         room = new GTChat.Room(info.room_name);
         room.lastSeq = info.last_seq;
         room.unread = info.unread;
-        room.readSeq = info.last_seq - info.unread;
+        room.readSeq = room.markedSeq = info.read_seq ?? info.last_seq - info.unread;
         this.rooms.set(info.room_name, room);
       }
       room.describe(info);
       room.memberCount = info.members;
       if (room.joined !== info.joined) room.forget(info.last_seq);
       room.joined = info.joined;
+      if (info.read_seq > room.markedSeq) {
+        room.markedSeq = info.read_seq;
+        room.readTo(info.read_seq);
+      }
     }
 
     tell(text, values) { this.emit("notice", { text, values }); }

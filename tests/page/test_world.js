@@ -113,6 +113,30 @@
     equal([chat.place.entries.length, chat.place.first, chat.place.last], [400, 4101, 4500]);
   });
 
+  test("a page that was asked for before a jump is put aside", async () => {
+    const { server, chat } = await inside([roomInfo("lobby", { last_seq: 5000 })]);
+    await server.answer("history", page("lobby", 4901, 5000));
+    chat.load(chat.place, "before");
+    const late = server.asked("history").at(-1);
+    chat.place.forget(5000);
+    chat.load(chat.place, "latest");
+    await server.answer("history", page("lobby", 4801, 4900), late);
+    equal([chat.place.started, chat.place.entries.length], [false, 0]);
+    await server.answer("history", page("lobby", 4901, 5000));
+    equal([chat.place.first, chat.place.atEnd], [4901, true]);
+  });
+
+  test("one can go to any entry, and read on from there", async () => {
+    const { server, chat } = await inside([roomInfo("lobby", { last_seq: 5000 })]);
+    await server.answer("history", page("lobby", 4901, 5000));
+    chat.load(chat.place, "around", 1);
+    equal(server.asked("history").at(-1).around, 1);
+    await server.answer("history", page("lobby", 1, 100));
+    equal([chat.place.atStart, chat.place.atEnd, chat.place.lastSeq], [true, false, 5000]);
+    await server.say(spoken("lobby", 5001, "bob", "x"));
+    equal([chat.place.last, chat.place.lastSeq], [100, 5001]);
+  });
+
   test("a whisper that comes again shows once", async () => {
     const { server, chat } = await inside();
     const whisper = { cmd: "c_whisper", usr: "bob", msg: "psst", id: "w", at: "2026-01-01T12:00:00.000Z" };
@@ -133,5 +157,67 @@
   test("names are mentioned as words, with an @ or without", () => {
     equal(["@ann", "Ann!", "hi ann", "annals", "joann", "@annabel", "安ann"].map((text) => GTChat.mentions(text, "ann")),
       [true, true, true, false, false, false, false]);
+  });
+
+  test("what is read is told to the server, at most once a second", async () => {
+    const { server, chat } = await inside([roomInfo("lobby"), roomInfo("den", { last_seq: 5, unread: 2, read_seq: 3 })]);
+    const den = chat.rooms.get("den");
+    equal([den.unread, den.readSeq, server.asked("mark_read").length], [2, 3, 0]);
+    chat.look(den);
+    equal(server.asked("mark_read").map(({ room_name: room, seq }) => [room, seq]), [["den", 5]]);
+    await server.answer("mark_read");
+    for (let seq = 6; seq < 20; seq += 1) await server.say(spoken("den", seq, "bob", "x"));
+    equal(server.asked("mark_read").length, 1);
+    await server.pass(1000);
+    equal(server.asked("mark_read").map(({ seq }) => seq), [5, 19]);
+  });
+
+  test("what was read elsewhere is not unread here", async () => {
+    const { server, chat } = await inside([roomInfo("lobby"), roomInfo("den")]);
+    const den = chat.rooms.get("den");
+    for (const seq of [1, 2, 3]) await server.say(spoken("den", seq, "bob", "ann?"));
+    await server.say({ cmd: "c_event", type: "marked_read", room_name: "den", seq: 2, at: "2026-01-01T12:00:00.000Z" });
+    equal([den.unread, den.mentioned, den.lastSeq], [1, true, 3]);
+    await server.say({ cmd: "c_event", type: "marked_read", room_name: "den", seq: 3, at: "2026-01-01T12:00:00.000Z" });
+    equal([den.unread, den.mentioned], [0, false]);
+  });
+
+  test("who types is shown for a while, or until he has said it", async () => {
+    const { server, chat } = await inside();
+    const typing = (usr) => server.say({ cmd: "c_event", type: "typing", room_name: "lobby", usr, at: "2026-01-01T12:00:00.000Z" });
+    await typing("bob");
+    await typing("carol");
+    equal([...chat.place.typing.keys()], ["bob", "carol"]);
+    await server.say(spoken("lobby", 1, "bob", "there"));
+    equal([...chat.place.typing.keys()], ["carol"]);
+    await server.pass(4000);
+    await typing("carol");
+    await server.pass(4000);
+    equal([...chat.place.typing.keys()], ["carol"]);
+    await server.pass(4000);
+    equal([...chat.place.typing.keys()], []);
+  });
+
+  test("that one types is told now and then, and only over a connection", async () => {
+    const { server, chat } = await inside();
+    for (let letter = 0; letter < 10; letter += 1) chat.typing(chat.place);
+    equal(server.asked("typing").length, 1);
+    await server.pass(4000);
+    chat.typing(chat.place);
+    equal(server.asked("typing").length, 2);
+    await server.lose();
+    await server.pass(200);
+    chat.typing(chat.place);
+    equal(server.asked("typing").length, 2);
+  });
+
+  test("what was not confirmed before a reload is sent with the same txn", async () => {
+    const { server, chat } = await inside();
+    await server.answer("history", { entries: [] });
+    chat.takeUp(chat.place, [{ txn: "t", msg: "hello", at: "2026-01-01T12:00:00.000Z", after: 0, state: "sending" },
+      { txn: "u", msg: "no", at: "2026-01-01T12:00:00.000Z", after: 0, state: "failed" }]);
+    equal(server.asked("speak").map(({ txn }) => txn), ["t"]);
+    await server.answer("speak", { id: "i", seq: 1, at: "2026-01-01T12:00:00.000Z" });
+    equal(chat.place.outgoing.map(({ txn, state }) => [txn, state]), [["u", "failed"]]);
   });
 })();

@@ -127,6 +127,7 @@ class SiteTest(TestCase):
             self.assertIn(b"content-security-policy: default-src 'none'; script-src 'self'", head)
             self.assertIn(b"x-content-type-options: nosniff", head)
             self.assertIn(b"frame-ancestors 'none'", head)
+            self.assertIn(b"trusted-types 'none'", head)
             self.assertNotIn(b"unsafe-inline", head)
             self.assertNotIn(b"server:", head)
             self.assertNotIn(b"twisted", head)

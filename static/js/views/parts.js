@@ -33,6 +33,8 @@
     send: "M4 12l16-8-6 16-3-7z",
     close: "M6 6l12 12M18 6L6 18",
     down: "M6 9l6 6 6-6",
+    up: "M6 15l6-6 6 6",
+    smile: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M8.5 14.5a4.5 4.5 0 0 0 7 0M9 9.5h.01M15 9.5h.01",
     lock: "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z",
     more: "M6 12h.01M12 12h.01M18 12h.01",
     leave: "M14 4h5v16h-5M4 12h11M8 8l-4 4 4 4",
@@ -58,19 +60,6 @@
 
   const Time = ({ at }) => html`<time dateTime=${at} title=${full(at)}>${clock(at)}</time>`;
 
-  // Text of others is text. Only web addresses become links.
-  const LINK = /\bhttps?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]/giu;
-  const linked = (words) => {
-    const pieces = [];
-    let end = 0;
-    for (const match of words.matchAll(LINK)) {
-      pieces.push(words.slice(end, match.index));
-      pieces.push(html`<a href=${match[0]} target="_blank" rel="noopener noreferrer">${match[0]}</a>`);
-      end = match.index + match[0].length;
-    }
-    return [...pieces, words.slice(end)];
-  };
-
   // An error beside what it is about; told at once by a screen reader.
   const Problem = ({ id, error }) => html`
     <p class="problem" id=${id} role="alert">${error ? GTChat.reason(error) : ""}</p>`;
@@ -90,5 +79,5 @@
       </dialog>`;
   };
 
-  GTChat.parts = { Avatar, Icon, IconButton, Time, Dialog, Problem, linked, dayName, dayOf, full };
+  GTChat.parts = { Avatar, Icon, IconButton, Time, Dialog, Problem, dayName, dayOf, full };
 })();
