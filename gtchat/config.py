@@ -64,6 +64,9 @@ class Server:
     allowed_origins: tuple[str, ...] = _setting(
         (), "web pages from elsewhere that may connect, as https://chat.example; * for any"
     )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), "names that the server may be called by in a browser, as chat.example; any without one"
+    )
     file_page: bool = _setting(False, "let a page opened from disk connect (Origin null)")
     message_center: tuple[str, ...] = _setting(
         (), "endpoint for Message Center clients, usually port 6066; off without one"

@@ -37,7 +37,7 @@ from gtchat.logs import json_observer
 from gtchat.passwords import Passwords
 from gtchat.protocols.direct import DirectReactor
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
-from gtchat.protocols.handshake import Origins, Proxies, plain_address
+from gtchat.protocols.handshake import Hosts, Origins, Proxies, plain_address
 from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.outbox import Turn
@@ -213,7 +213,10 @@ class ChatService(Service):
             "pa1": PA1Factory(PA1(self.chat, self._reactor, self._own_ports)),
             "livechat": LiveChatFactory(self.chat, self._reactor),
         }
-        site = build_site(static_folder(), self._websocket, self._store.healthy, self._reactor)
+        hosts = self._websocket.hosts = Hosts(frozenset(map(str.lower, server.allowed_hosts)))
+        site = build_site(
+            static_folder(), self._websocket, self._store.healthy, self._reactor, hosts.known
+        )
         ws_ports = [self._listen(name, self._websocket, proxies) for name in server.ws]
         web_ports = [self._listen(name, site, proxies) for name in server.web]
         for key, factory in self._old.items():

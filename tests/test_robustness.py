@@ -19,27 +19,19 @@ NUMBER = re.compile(r"(?<![\w\\+%])([A-HN]\d\d)(?![\w+;])")
 
 
 def source_of(test: Any) -> str:
-    """The source of a test, with the tables of its module that it or its class names."""
+    """The source of a test, with the tables of its module that it names."""
     function = inspect.unwrap(test)
-    lines, first = inspect.getsourcelines(function)
     module = inspect.getsourcefile(function)
     assert module is not None
     text = Path(module).read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    body = "".join(lines)
-    scope = body + "".join(
-        ast.get_source_segment(text, node) or ""
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.lineno <= first <= (node.end_lineno or 0)
-    )
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef):
-            targets = node.targets if isinstance(node, ast.Assign) else [node]
-            names = {getattr(t, "id", getattr(getattr(t, "target", t), "id", "")) for t in targets}
-            names.add(getattr(node, "name", ""))
-            if any(name and re.search(rf"\b{name}\b", scope) for name in names):
-                body += "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
-    return body
+    found = body = inspect.getsource(function)
+    for node in ast.parse(text).body:
+        names = [getattr(node, "name", "")]
+        names += [getattr(target, "id", "") for target in getattr(node, "targets", ())]
+        names += [getattr(getattr(node, "target", None), "id", "")]
+        if any(name and re.search(rf"\b{name}\b", body) for name in names):
+            found += "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+    return found
 
 
 class Robustness(SynchronousTestCase):

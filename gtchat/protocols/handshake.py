@@ -74,6 +74,30 @@ class Origins:
 
 
 @attrs.frozen
+class Hosts:
+    """Which names the server may be called by (RFC 9110 section 7.2).
+
+    A page of somebody else's, whose name is made to lead to us, has that name for its origin and
+    for ours. An address, and localhost, can be nobody else's.
+
+    Attributes:
+        names: in small letters; without one, any will do.
+    """
+
+    names: frozenset[str] = frozenset()
+
+    def known(self, host: str) -> bool:
+        """Whether a Host header names us."""
+        if not self.names:
+            return True
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in self.names or name == "localhost" or plain_address(name) is not None
+
+
+@attrs.frozen
 class Proxies:
     """Reverse proxies whose word on where a client comes from is taken."""
 

@@ -84,9 +84,12 @@ class SiteRequest(Request):
         """Answer, once the headers are set and the request is one that we take."""
         for name, value in HEADERS.items():
             self.responseHeaders.setRawHeaders(name, [value])
+        channel: Any = self.channel
         hosts = self.requestHeaders.getRawHeaders(b"host", [])
         if len(hosts) != 1 and not (self.clientproto == b"HTTP/1.0" and not hosts):
             self._refuse(400)
+        elif hosts and not channel.site.known_host(hosts[0].decode("latin-1")):
+            self._refuse(421)
         elif self.method not in (b"GET", b"HEAD"):
             self.setHeader(b"Allow", b"GET, HEAD")
             self._refuse(405)
@@ -174,22 +177,31 @@ class QuietSite(Site):
 
     noisy = False
     protocol = SiteChannel  # type: ignore[assignment]
+    known_host: Callable[[str], bool]
 
     def log(self, request: Any) -> None:
         """Write nothing."""
 
 
-def build_site(folder: Path, websocket: Any, healthy: Callable[[], bool], reactor: Any) -> Site:
+def build_site(
+    folder: Path,
+    websocket: Any,
+    healthy: Callable[[], bool],
+    reactor: Any,
+    known_host: Callable[[str], bool] = lambda host: True,
+) -> Site:
     """The site, as a factory to listen with.
 
     Args:
         folder: the static files.
         websocket: factory of WebSocket connections, for `/ws`.
         healthy: whether what is said now would be stored.
+        known_host: whether the server may be called so.
     """
     root = Root(folder)
     root.putChild(b"ws", WebSocketResource(websocket))
     root.putChild(b"healthz", Health(healthy))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False
+    site.known_host = known_host
     return site

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.protocols.handshake import Origins, Proxies, bad_header, http_answer, plain_address
+from gtchat.protocols.handshake import (
+    Hosts,
+    Origins,
+    Proxies,
+    bad_header,
+    http_answer,
+    plain_address,
+)
 
 
 class Tables(SynchronousTestCase):
@@ -29,6 +36,23 @@ class Tables(SynchronousTestCase):
             self.assertEqual((origin, ours.allow(origin, host)), (origin, allowed))
         self.assertTrue(Origins(("*",)).allow("http://anybody.example", "x"))
         self.assertTrue(Origins(file_page=True).allow("null", "x"))
+
+    def test_hosts(self) -> None:  # A06
+        hosts = Hosts(frozenset({"chat.example"}))
+        for host, known in (
+            ("chat.example", True),
+            ("Chat.Example:8080", True),
+            ("localhost:9000", True),
+            ("127.0.0.1:9000", True),
+            ("[::1]:9000", True),
+            ("attacker.example", False),
+            ("chat.example.attacker.example", False),
+            ("127.0.0.1.attacker.example", False),
+            ("[::1", False),
+            ("", False),
+        ):
+            self.assertIs(hosts.known(host), known, host)
+            self.assertIs(Hosts().known(host), True)
 
     def test_proxies(self) -> None:
         proxies = Proxies.named(["10.0.0.0/8", "2001:db8::1"])

@@ -167,7 +167,7 @@ class SiteTest(TestCase):
         code, answer = await self.get("/healthz")
         self.assertEqual((code, b'"status":"not_stored"' in answer), (503, True))
 
-    async def test_a_request_has_to_be_whole_in_time(self) -> None:
+    async def test_a_request_has_to_be_whole_in_time(self) -> None:  # A22
         protocol, transport = self.connect()
         for _ in range(REQUEST_SECONDS - 1):
             self.clock.advance(1)

@@ -138,6 +138,8 @@ class ChatProtocol(WebSocketServerProtocol):
         self.websocket_extensions: list[Any] = []
         if request.path not in PATHS:
             raise ConnectionDeny(404, "no such path")
+        if not self.factory.hosts.known(request.headers.get("host", "")):
+            raise ConnectionDeny(421, "no name of this server")
         origin = request.headers.get("origin")
         if origin is not None and "," in origin:  # several headers, which twisted.web joins
             raise ConnectionDeny(400, "more than one origin")

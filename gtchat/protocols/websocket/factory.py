@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.handshake import Origins, Proxies
+from gtchat.protocols.handshake import Hosts, Origins, Proxies
 from gtchat.protocols.outbox import Turn
 from gtchat.protocols.websocket.connection import SUBPROTOCOL, ChatProtocol
 from gtchat.protocols.websocket.deadlines import Deadlines
@@ -53,6 +53,7 @@ class ChatFactory(WebSocketServerFactory):
         self.limits = limits
         self.build_api = build_api
         self.origins = origins
+        self.hosts = Hosts()
         self.proxies = proxies
         self.deadlines = Deadlines(clock)
         self.connections: set[ChatProtocol] = set()
