@@ -52,11 +52,15 @@ class Server:
             *self.options,
         ]
 
+    def environment(self) -> dict[str, str]:
+        """What it is run with."""
+        return {**os.environ, "PYTHONPATH": str(TOP)}
+
     def start(self) -> Server:
         """Start, and wait until it listens."""
         self.process = subprocess.Popen(
             self.command(),
-            env={**os.environ, "PYTHONPATH": str(TOP)},
+            env=self.environment(),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,88 @@
+"""The long runs: see README.md, or --help of each."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e.server import Server
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    """Shows on standard error how far a run is, at most once a second."""
+    began = time.monotonic()
+    shown = 0.0
+
+    def show(done: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= 1 or done >= total:
+            shown = now
+            left = (now - began) / max(done, 1) * (total - done)
+            print(f"\r{done} of {total}, {left:.0f} s to go   ", end="", file=sys.stderr)
+
+    return show
+
+
+def _tell(result: Any) -> int:
+    """Say how a run went; the exit status."""
+    print(f"\n{result}")
+    for fault in result.faults[:50]:
+        print("  " + fault)
+    return bool(result.faults)
+
+
+def crash(given: argparse.Namespace) -> int:
+    """Kill the server at random moments while people of five protocols talk."""
+    from tests.proofs.broken import BrokenServer
+    from tests.proofs.crash import OPTIONS, Crash
+
+    server = BrokenServer(given.broken, *OPTIONS) if given.broken else Server(*OPTIONS)
+    print(f"seed {given.seed}; data in {server.folder}")
+    run = Crash(server, given.seed).run(given.runs, _progress(given.runs))
+    return _tell(asyncio.run(run))
+
+
+def schema(given: argparse.Namespace) -> int:
+    """Kill while a database is made, and while one is brought to the newest version."""
+    from tests.proofs.schema import run
+
+    return _tell(run(given.moments, _progress(2 * given.moments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.proofs",
+        description="Proofs that the server stands. Each command starts servers of its own on free "
+        "ports, tells what it found, and fails if that is not all right.",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10**6), help="repeats what a run chose"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(do: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        made = commands.add_parser(do.__name__, help=do.__doc__, description=do.__doc__)
+        made.set_defaults(do=do)
+        return made
+
+    made = command(crash)
+    made.add_argument("--runs", type=int, default=200, help="kills, at least (200)")
+    made.add_argument(
+        "--broken",
+        choices=("promises", "tells", "forgets"),
+        help="a build that is wrong on purpose, to see that it is caught (see broken.py)",
+    )
+    made = command(schema)
+    made.add_argument("--moments", type=int, default=100, help="of each of the two (100)")
+    return parser
+
+
+if __name__ == "__main__":
+    arguments = _parser().parse_args()
+    sys.exit(arguments.do(arguments))
