@@ -21,6 +21,23 @@ TXN_CHARS = 64
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
+#: Scripts with letters that can't be told from each other's.
+_ALIKE = frozenset({"LATIN", "GREEK", "CYRILLIC"})
+#: Characters that nobody sees: white space, format characters, variation selectors, fillers.
+_UNSEEN = frozenset(
+    chr(number)
+    for number in [
+        *(number for number in range(0x3001) if chr(number).isspace()),
+        *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
+        *range(0x180B, 0x1810),
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        *range(0xFE00, 0xFE10),
+        *range(0xE0000, 0xE0080),
+        *range(0xE0100, 0xE01F0),
+    ]
+)
 _USER_SHOWN = get_profile("UsernameCasePreserved")
 _USER_KEY = get_profile("UsernameCaseMapped")
 _ROOM_SHOWN = get_profile("NicknameCasePreserved")
@@ -51,6 +68,8 @@ def user_name(raw: str) -> Name:
         name = _enforced(raw, _USER_SHOWN, _USER_KEY, 32)
         if not all(_is_name_character(character) for character in name.shown):
             raise BadName("A user name has letters, digits and _ - . only.")
+        if len(_scripts(name.shown)) > 1:
+            raise BadName("A name has letters of one of Latin, Greek and Cyrillic only.")
     if name.key in RESERVED:
         raise BadName("This name is the server's own.")
     return name
@@ -78,7 +97,7 @@ def text(raw: str, most: int) -> str:
         raw = unicodedata.normalize("NFC", raw)
         if _FORBIDDEN_CONTROLS.search(raw):
             raise BadRequest("msg: control characters other than newline and tab are refused.")
-    if not raw or raw.isspace():
+    if not raw or raw[0] in _UNSEEN and all(character in _UNSEEN for character in raw):
         raise BadRequest("msg: there is no text.")
     if most and len(raw) > most:
         raise TooLong(f"msg: a text has at most {most:,} characters.")
@@ -112,9 +131,18 @@ def _enforced(raw: str, shown: object, key: object, most: int) -> Name:
     if not 1 <= len(unicodedata.normalize("NFC", raw[: 4 * most])) <= most:
         raise BadName(f"A name has 1 to {most} characters.")
     try:
-        return Name(shown.enforce(raw), key.enforce(raw))  # type: ignore[attr-defined]
+        name = Name(shown.enforce(raw), key.enforce(raw))  # type: ignore[attr-defined]
     except UnicodeEncodeError as error:
         raise BadName("This name has characters that a name can't have.") from error
+    if unicodedata.category(name.shown[0])[0] == "M":
+        raise BadName("A name can't begin with a mark, which belongs to a letter before it.")
+    return name
+
+
+def _scripts(name: str) -> frozenset[str]:
+    """Which of the scripts whose letters look alike a name has letters of."""
+    words = (unicodedata.name(character, "").partition(" ")[0] for character in name)
+    return _ALIKE.intersection(words)
 
 
 def _is_name_character(character: str) -> bool:

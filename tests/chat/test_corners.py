@@ -344,8 +344,20 @@ class Names(SynchronousTestCase):
     def test_names_of_all_scripts(self) -> None:
         world = World()
         line: Line = world.line()
-        for name in ("ännchen", "王芳", "مريم"):
+        for name in ("ännchen", "王芳", "مريم", "раура", "王a"):
             self.assertEqual(line.login(name)["usr"], name)
+
+    def test_names_that_could_be_taken_for_others(self) -> None:  # D08
+        line: Line = World().line()
+        for name in ("раураl", "αnn", "\u0301ann"):
+            self.assertEqual(line.login(name)["code"], "bad_name")
+
+    def test_texts_that_nobody_sees(self) -> None:
+        line: Line = World().guest("ann")
+        for text in ("", " \n\t", "\u00a0", "\u200b\u200d\ufeff", "\u3164", "\u2800\ufe0f "):
+            self.assertEqual(line.say("speak", room_name="lobby", msg=text)["code"], "bad_request")
+        for text in ("\u200bé", "\U0001f469\u200d\U0001f469", "."):
+            self.assertEqual(line.say("speak", room_name="lobby", msg=text)["status"], "ok")
 
 
 class Proven(SynchronousTestCase):

@@ -14,14 +14,14 @@ from gtchat.clients.terminal import LINE_MOST, LINES_MOST, Input, Lines, Screen,
 
 
 class VisibleTests(SynchronousTestCase):
-    def test_every_control_is_an_escape(self) -> None:
+    def test_every_control_is_an_escape(self) -> None:  # C16
         for number in (*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0)):
             self.assertEqual(visible(chr(number)), f"\\x{number:02x}")
 
     def test_escape_sequences_do_nothing(self) -> None:  # E14
         self.assertEqual(visible("\x1b]0;owned\x07\x9b2J"), "\\x1b]0;owned\\x07\\x9b2J")
 
-    def test_what_turns_the_order_of_reading_is_an_escape(self) -> None:
+    def test_what_turns_the_order_of_reading_is_an_escape(self) -> None:  # C15
         for character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c":
             self.assertEqual(visible(character), f"\\u{ord(character):04x}")
 

@@ -77,7 +77,7 @@ class Bystanders:
         self._said += 1
         reply = speaker.say("speak", room_name=ROOM, msg=str(self._said))
         assert reply["status"] == "ok", reply
-        while not (heard := [m for m in hearer.taken if m["cmd"] == "c_speak"]):
+        while not (heard := [message for message in hearer.taken if _is_ours(message)]):
             hearer.taken.append(hearer.message())
         assert [m.get("msg") for m in heard] == [str(self._said)], heard
         pair[0].taken.clear()
@@ -125,6 +125,10 @@ class Bystanders:
     def check_log(self) -> None:
         """The log has no traceback, no secret, no control character."""
         check_log("".join(self.server.lines), self.secrets)
+
+
+def _is_ours(message: dict[str, Any]) -> bool:
+    return message["cmd"] == "c_speak" and message["room_name"] == ROOM
 
 
 def check_log(log: str, secrets: Sequence[str] = ()) -> None:
