@@ -8,7 +8,13 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "gtchat/__init__.py").read_text()).group(1)
 
-CLIENTS = ["twisted[tls]>=26.4", "autobahn>=26.10.1", "service-identity>=24", "attrs>=24"]
+CLIENTS = [
+    "twisted[tls]>=26.4",
+    "autobahn>=26.10.1",
+    "service-identity>=24",
+    "attrs>=24",
+    "urwid>=4.2",
+]
 SERVER = [
     *CLIENTS,
     "msgspec>=0.21",

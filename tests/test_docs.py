@@ -8,6 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import CODES
+from gtchat.clients.fullscreen.keys import KEYS
 from gtchat.protocols.gtchat_json.commands import COMMANDS
 from gtchat.protocols.gtchat_json.replies import EVENT_TYPES
 from gtchat.protocols.gtchat_json.requests import BY_CMD
@@ -20,6 +21,13 @@ def table(page: str, heading: str) -> set[str]:
     section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {word for row in rows for word in re.findall(r"`([a-z_]+)`", row)}
+
+
+class Terminal(SynchronousTestCase):
+    def test_every_key_is_described_as_the_client_tells_it(self) -> None:
+        page = (DOCS / "terminal.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE)
+        self.assertEqual(rows[1:], list(KEYS))
 
 
 class Protocol(SynchronousTestCase):

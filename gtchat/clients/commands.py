@@ -64,7 +64,8 @@ class Command:
     @property
     def usage(self) -> str:
         """How it is typed."""
-        return " ".join([f"/{self.name}", *(argument.usage for argument in self.arguments)])
+        shown = (argument.usage for argument in self.arguments if argument.label)
+        return " ".join([f"/{self.name}", *shown])
 
 
 @attrs.frozen
@@ -72,7 +73,8 @@ class Place:
     """What stands for arguments that are left out.
 
     Attributes:
-        room: where one speaks. inviter, invited: of the last invitation; "" for none.
+        room: where one speaks; "" for no room.
+        inviter, invited: of the last invitation; "" for none.
     """
 
     room: str = LOBBY
@@ -266,7 +268,8 @@ def _default(argument: Argument, place: Place, command: Command) -> str:
     defaults = {"room": place.room, "inviter": place.inviter, "invited": place.invited}
     text = defaults[argument.default]
     if not text:
-        raise Misuse(f"there is no invitation yet: {command.usage}")
+        missing = "this is no room" if argument.default == "room" else "there is no invitation yet"
+        raise Misuse(f"{missing}: {command.usage}")
     return text
 
 

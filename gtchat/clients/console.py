@@ -1,6 +1,7 @@
 """The console client as a program: `gtchat client [URL]`, its options, its end.
 
-What it does with lines stands in `shell`.
+On a terminal it is `fullscreen`; in a pipe, or with --plain, what it does with lines stands in
+`shell`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import react
 
 from gtchat.clients.connection import Connection, connect
-from gtchat.clients.interpreter import FAILED, INTERRUPTED, NO_CONNECTION
+from gtchat.clients.fullscreen.app import FullScreen, usable
+from gtchat.clients.interpreter import FAILED, INTERRUPTED, NO_CONNECTION, Interpreter
 from gtchat.clients.messages import CannotConnect
 from gtchat.clients.options import first_lines, parser
 from gtchat.clients.peer import PeerError, Peers
@@ -42,6 +44,7 @@ class _Program:
     def __init__(self, words: argparse.Namespace, colours: bool) -> None:
         self.status = INTERRUPTED
         self._words = words
+        self._colours = colours
         self._screen = Screen(sys.stdout, sys.stderr, colours, self._unread)
         self._reactor: Any = None
 
@@ -64,9 +67,8 @@ class _Program:
 
     async def _talk(self, connection: Connection) -> None:
         """Do what is typed, until there is no more or the reactor stops."""
-        lines, screen = Lines(), self._screen
-        peers = Peers(self._reactor, lambda host, text: shell.peer_said(host, text))
-        shell = Shell(connection, lines, screen, Renderer(screen.paint), self._reactor, peers)
+        peers = Peers(self._reactor, lambda host, text: who.peer_said(host, text))
+        who: Interpreter
         if self._words.peer_port is not None:
             try:
                 await peers.listen(self._words.peer_port)
@@ -74,21 +76,37 @@ class _Program:
                 self._refuse(str(error))
                 await connection.close()
                 return
+        over: Deferred[None] = Deferred()
+        if usable(os.environ) and not self._words.plain:
+            screen = FullScreen(connection, self._reactor, peers, self._colours)
+            who = screen.desk
+            work = screen.run(first_lines(self._words))
+        else:
+            lines = Lines()
+            who = Shell(
+                connection, lines, self._screen, Renderer(self._screen.paint), self._reactor, peers
+            )
+            work = self._line_by_line(who, lines)
+        self._reactor.addSystemEventTrigger("before", "shutdown", _interrupt, who, over)
+        try:
+            self.status = await work
+        finally:
+            over.callback(None)
+
+    async def _line_by_line(self, shell: Shell, lines: Lines) -> int:
+        """Do line after line; the exit status."""
         source = sys.stdin or open(os.devnull)  # noqa: SIM115 (read until the end)
         lines.input = Input(source.fileno(), self._reactor, shell.typed, lines.end)
         first = first_lines(self._words)
         if lines.input.is_terminal and not first:
-            screen.show(WELCOME)
+            self._screen.show(WELCOME)
         lines.input.resume()
-        over: Deferred[None] = Deferred()
-        self._reactor.addSystemEventTrigger("before", "shutdown", _interrupt, shell, over)
         try:
             await shell.run(first)
         finally:
             lines.input.pause()
             lines.input.echo(True)
-            self.status = shell.status
-            over.callback(None)
+        return shell.status
 
     def _unread(self) -> None:
         """Nobody reads the output any more."""
@@ -97,11 +115,11 @@ class _Program:
             self._reactor.stop()
 
 
-def _interrupt(shell: Shell, over: Deferred[None]) -> Deferred[None] | None:
+def _interrupt(who: Interpreter, over: Deferred[None]) -> Deferred[None] | None:
     """The reactor stops: unless all is done, close in an orderly way first."""
     if over.called:
         return None
-    shell.interrupt()
+    who.interrupt()
     return over
 
 

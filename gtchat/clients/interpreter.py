@@ -91,17 +91,19 @@ class Interpreter(ABC):
         """Speak in a room from now on."""
 
     def _replied(self, request: Request, reply: Reply) -> None:
-        """Show a good reply."""
+        """Show a good reply, and follow it."""
         for line in self._renderer.reply(request, reply):
             self.show(line)
+        self._go_along(request, reply)
 
     def _answered_as_is(self, line: str, answer: str, reply: Reply) -> None:
         """Show the reply to a request that somebody wrote."""
         self.show(visible(answer))
 
-    def _help(self, name: str) -> list[str]:
-        """The help. Raises Misuse: there is no such command."""
-        return commands.help_lines(name)
+    def _show_help(self, name: str) -> None:
+        """Show the help. Raises Misuse: there is no such command."""
+        for line in commands.help_lines(name):
+            self.show(line)
 
     # What happens.
 
@@ -243,8 +245,7 @@ class Interpreter(ABC):
         elif request.command.name == "private":
             await self._say_directly(**request.fields)
         elif request.command.name == "help":
-            for text in self._help(request.fields.get("name", "")):
-                self.show(text)
+            self._show_help(request.fields.get("name", ""))
 
     async def _say_directly(self, user: str, msg: str) -> None:
         if self._peers is None:
@@ -264,7 +265,6 @@ class Interpreter(ABC):
             self._speak_in(request.fields["room_name"])
             return
         self._replied(request, reply)
-        self._go_along(request, reply)
 
     def _go_along(self, request: Request, reply: Reply) -> None:
         """Speak where a command has brought one."""

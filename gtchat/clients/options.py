@@ -20,6 +20,9 @@ def parser() -> argparse.ArgumentParser:
                 "commands:",
                 *commands.help_lines(),
                 "",
+                "On a terminal it takes the whole screen, where /help shows the keys too; with",
+                "--plain it goes line by line, as in a pipe.",
+                "",
                 "In a pipe each line is done when the one before is answered; a password that is",
                 "not on its line is the next line. A lost connection is taken up again.",
                 "",
@@ -45,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         help="let others talk to you directly at this port, if you /allow them (0: any port)",
     )
     words.add_argument("--ca", metavar="FILE", help="trust these authorities (PEM) for wss://")
+    words.add_argument("--plain", action="store_true", help="line by line, also on a terminal")
     words.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
     return words
 
