@@ -94,8 +94,8 @@ class ListOutbox:
         self.lines: list[bytes] = []
         self.unsent = 0
 
-    def write(self, data: bytes) -> None:
-        self.lines += data.splitlines()
+    def write(self, data: bytes | memoryview) -> None:
+        self.lines += bytes(data).splitlines()
 
 
 class ListTurn:

@@ -18,7 +18,7 @@ from gtchat.chat.attention import Attention
 from gtchat.chat.consent import Consent
 from gtchat.chat.errors import BadKey, BadRequest, ChatError
 from gtchat.chat.events import Broadcasted, Spoke
-from gtchat.chat.ids import Ids
+from gtchat.chat.ids import ids
 from gtchat.chat.interfaces import IPasswords, IStore, Page, Receipt, Span
 from gtchat.chat.invitations import Invitations
 from gtchat.chat.limits import Limits
@@ -72,7 +72,8 @@ class Chat:
         self._store = store
         self._clock = clock
         self._broadcast_key = broadcast_key
-        self._ids = Ids.started(token)
+        self._next_id = ids(token)
+        self._seconds = clock.seconds
         self._prune: IDelayedCall | None = None
         self.limits = limits
         self.epoch = ""
@@ -83,7 +84,7 @@ class Chat:
         self.accounts = Accounts(store, clock, limits, passwords)
         self.membership = Membership(store, limits, self.people, persons, self.rooms, self._log)
         self.invitations = Invitations(store, self.people, persons, self.rooms, self.membership)
-        self.whispers = Whispers(store, clock, limits, self.people, persons, self._ids)
+        self.whispers = Whispers(store, clock, limits, self.people, persons, self._next_id)
         self.consent = Consent(store, self.people, persons)
         self.attention = Attention(store, limits, self.people, self.rooms, clock.seconds)
         self.sessions = Sessions(
@@ -154,13 +155,14 @@ class Chat:
         """
         user = session.user
         room = self.rooms.joined(room_name, user)
-        check_txn(txn)
+        if txn is not None:
+            check_txn(txn)
         entry = Spoke(
             room_name=room.name,
             usr=user.name,
             msg=text(msg, self.limits.text_chars),
-            id=self._ids.next(),
-            at=self.people.now(),
+            id=self._next_id(),
+            at=int(self._seconds() * 1000),
         )
         self._store.append(
             Speech(

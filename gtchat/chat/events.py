@@ -14,9 +14,9 @@ from typing import ClassVar
 import attrs
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Event:
-    """Something that happened at a time.
+    """Something that happened at a time. Nobody changes what happened.
 
     Attributes:
         at: when, in milliseconds since 1970, UTC.
@@ -25,9 +25,12 @@ class Event:
     at: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Entry(Event):
     """A line of a room's log.
+
+    The store numbers it in place, before anybody is told: on the way of every message a copy, and
+    a frozen class, would cost more than all of the rules.
 
     Attributes:
         kind: the stable word for this class of entries.
@@ -42,7 +45,7 @@ class Entry(Event):
     seq: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Spoke(Entry):
     """A person said something in a room; `id` is unique for ever."""
 
@@ -51,7 +54,7 @@ class Spoke(Entry):
     id: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class RoomSet(Entry):
     """A room's settings from here on; `usr` is who made them, `owner` is "" for nobody."""
 
@@ -61,35 +64,35 @@ class RoomSet(Entry):
     owner: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class RoomCreated(RoomSet):
     """The first entry of every room; its creator is its first member."""
 
     kind = "room_created"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class RoomChanged(RoomSet):
     """The owner changed settings, or the ownership passed on."""
 
     kind = "room_changed"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Joined(Entry):
     """A person became a member."""
 
     kind = "join_room"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Left(Entry):
     """A member left by himself."""
 
     kind = "leave_room"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Kicked(Entry):
     """A member was put out by `by`."""
 
@@ -97,7 +100,7 @@ class Kicked(Entry):
     by: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Removed(Entry):
     """A member was taken off the list of members by `by`."""
 

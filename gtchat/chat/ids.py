@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-import attrs
 
+def ids(token: Callable[[], str]) -> Callable[[], str]:
+    """A source of ids: an unguessable prefix for every start of the server, and a number.
 
-@attrs.define
-class Ids:
-    """A source of ids: an unguessable prefix for every start of the server, and a number."""
+    Args:
+        token: makes an unguessable string.
 
-    _prefix: str
-    _numbers: count[int] = attrs.field(factory=lambda: count(1))
-
-    @classmethod
-    def started(cls, token: Callable[[], str]) -> Ids:
-        """A new source. token: makes an unguessable string."""
-        return cls(token()[:12])
-
-    def next(self) -> str:
-        """An id that never was before."""
-        return f"{self._prefix}-{next(self._numbers):x}"
+    Returns:
+        Makes an id that never was before, at every call.
+    """
+    return map(f"{token()[:12]}-{{:x}}".format, count(1)).__next__

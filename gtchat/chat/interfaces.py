@@ -18,7 +18,7 @@ from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Event, Invited, Whispered
 
 
-@attrs.frozen
+@attrs.define
 class Receipt:
     """What the writer of a message gets for it.
 
@@ -47,12 +47,11 @@ class Append:
     Attributes:
         room_id: which log; 0 for `room_created`, where the store puts the new id.
         room_key: the room's name as it is compared; needed for `room_created` only.
-        entry: the entry, with seq 0.
+        entry: the entry, with seq 0; filled in: its seq, once it is stored.
         subject: account id of the person whom it is about (the speaker, who joins, who is kicked;
             for `room_changed` the new owner's account id or None for nobody).
         txn: the client's own mark against doubles, of this subject.
         origin: whatever the chat wants to find again; the store does not look at it.
-        seq: filled in: the number that the entry got.
         error: filled in: why it was not stored (`NotStored`, `TxnConflict`), else None.
         earlier: filled in: the receipt of an earlier entry with the same txn and content.
     """
@@ -63,7 +62,6 @@ class Append:
     origin: object = None
     room_key: str = ""
     txn: str | None = None
-    seq: int = 0
     error: ChatError | None = None
     earlier: Receipt | None = None
 

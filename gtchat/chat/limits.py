@@ -75,10 +75,17 @@ class TokenBucket:
         Returns:
             0.0 where there was one, else the seconds until there will be one.
         """
-        wait = self.wait(now)
-        if self.rate and not wait:
-            self._tokens -= 1.0
-        return wait
+        if not self.rate:
+            return 0.0
+        tokens = self._tokens + (now - self._filled_at) * self.rate
+        self._filled_at = now
+        if tokens > self.burst:
+            tokens = self.burst
+        if tokens < 1.0:
+            self._tokens = tokens
+            return (1.0 - tokens) / self.rate
+        self._tokens = tokens - 1.0
+        return 0.0
 
     def wait(self, now: float) -> float:
         """The seconds until there is a token, 0.0 if there is one, without taking it."""

@@ -38,28 +38,15 @@ class Speech(Append):
             a plain call, not a Deferred: this is the way of every message.
     """
 
+    entry: Spoke
     room: Room
     session: Session
     done: Callable[[Receipt | ChatError], None]
 
-    def stored(self) -> Spoke:
-        """The entry with its number."""
+    def answer(self) -> None:
+        """Tell its writer that it is stored."""
         entry = self.entry
-        assert isinstance(entry, Spoke)
-        return Spoke(
-            room_name=entry.room_name,
-            usr=entry.usr,
-            msg=entry.msg,
-            id=entry.id,
-            seq=self.seq,
-            at=entry.at,
-        )
-
-    def receipt(self) -> Receipt:
-        """What its writer gets."""
-        entry = self.entry
-        assert isinstance(entry, Spoke)
-        return self.earlier or Receipt(entry.id, self.seq, entry.at)
+        self.done(Receipt(entry.id, entry.seq, entry.at))
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -118,17 +105,23 @@ class Log:
         spoken_in: dict[Session, Room] = {}
         for append in appends:
             if isinstance(append, Speech) and append.error is None and append.earlier is None:
+                room, session = append.room, append.session
                 # Rooms are told one after the other. Somebody whose messages to several rooms
                 # come back together must get his answers in the order of his requests.
-                if spoken_in.setdefault(append.session, append.room) is not append.room:
+                if spoken_in.setdefault(session, room) is not room:
                     self._tell_run(run)
-                    run, spoken_in = {}, {append.session: append.room}
-                run.setdefault(append.room, []).append(append)
+                    run, spoken_in = {}, {session: room}
+                if room in run:
+                    run[room].append(append)
+                else:
+                    run[room] = [append]
                 continue
             self._tell_run(run)
             run, spoken_in = {}, {}
             if isinstance(append, Speech):
-                append.done(append.error or append.receipt())
+                outcome = append.error or append.earlier
+                assert outcome is not None
+                append.done(outcome)
             else:
                 assert isinstance(append, Change)
                 self._finish(append)
@@ -140,19 +133,23 @@ class Log:
 
     def _tell_speeches(self, room: Room, speeches: list[Speech]) -> None:
         """Tell a room some messages, each to all but its writer and those who block him."""
-        entries = [speech.stored() for speech in speeches]
+        entries = [speech.entry for speech in speeches]
         room.last_seq = entries[-1].seq
         room.spoken += len(entries)
-        partly: dict[Session, set[int]] = {}
+        partly: dict[Session, list[int]] = {}
         for index, speech in enumerate(speeches):
-            partly.setdefault(speech.session, set()).add(index)
-            if speech.session.user.blocked_by:
-                for session in self._people.blockers(speech.session.user):
-                    partly.setdefault(session, set()).add(index)
+            session = speech.session
+            if session in partly:
+                partly[session].append(index)
+            else:
+                partly[session] = [index]
+            if session.user.blocked_by:
+                for blocker in self._people.blockers(session.user):
+                    partly.setdefault(blocker, []).append(index)
         bursts = room.listeners.tell(entries, but=outlets(partly))
         for session, gaps in partly.items():
             burst = bursts[session.audience] if session in room.listeners else None
-            _tell_partly(burst, session, sorted(gaps), speeches)
+            _tell_partly(burst, session, gaps, speeches)
 
     def _finish(self, change: Change) -> None:
         """Answer for a change, then tell it."""
@@ -162,7 +159,7 @@ class Log:
         room = change.room
         if isinstance(change.entry, RoomCreated):
             room.id = change.room_id
-        entry = attrs.evolve(change.entry, seq=change.seq)
+        entry = change.entry
         room.last_seq = entry.seq
         subject = self._people.numbered(change.subject)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
@@ -205,8 +202,9 @@ def _tell_partly(
     for gap in gaps:
         if burst is not None and gap > start:
             burst.tell_part(session.outlet, start, gap)
-        if speeches[gap].session is session:
-            speeches[gap].done(speeches[gap].receipt())
+        speech = speeches[gap]
+        if speech.session is session:
+            speech.answer()
         start = gap + 1
     if burst is not None and start < len(speeches):
         burst.tell_part(session.outlet, start, len(speeches))

@@ -240,8 +240,10 @@ class Rooms:
             NoSuchRoom: there is none.
             NotInRoom: he does not belong to it.
         """
-        room = self.named(raw)
-        if not room.has(user):
+        room = self._by_key.get(raw)
+        if room is None or room.gone:
+            room = self.named(raw)
+        if user.id not in room.members and room.key != LOBBY:
             raise NotInRoom()
         return room
 

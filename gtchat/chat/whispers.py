@@ -8,7 +8,7 @@ before gets it again, with the same id.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -16,7 +16,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.chat.errors import Blocked, SelfTarget
 from gtchat.chat.events import Spoke, Whispered
-from gtchat.chat.ids import Ids
 from gtchat.chat.interfaces import IStore, Receipt
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import check_txn, text
@@ -48,14 +47,14 @@ class Whispers:
         limits: Limits,
         people: People,
         persons: Persons,
-        ids: Ids,
+        next_id: Callable[[], str],
     ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
         self._people = people
         self._persons = persons
-        self._ids = ids
+        self._next_id = next_id
         self._told: deque[_Told] = deque()
         self._look: IDelayedCall | None = None
         self._stopped = False
@@ -82,9 +81,7 @@ class Whispers:
             raise SelfTarget()
         if person.blocks_asker:
             raise Blocked()
-        event = Whispered(
-            usr=session.user.name, msg=msg, id=self._ids.next(), at=self._people.now()
-        )
+        event = Whispered(usr=session.user.name, msg=msg, id=self._next_id(), at=self._people.now())
         receipt, number = await self._store.whisper(
             session.user.id,
             person.id,
@@ -158,7 +155,7 @@ class Whispers:
             NoSuchUser: the speaker is no more. NotAllowed (too many are stored), NotStored.
         """
         speaker = await self._persons.named(event.usr)
-        whisper = Whispered(usr=event.usr, msg=event.msg, id=self._ids.next(), at=event.at)
+        whisper = Whispered(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
         most = self._limits.stored_whispers_per_user
         await self._store.whisper(speaker.id, user.id, whisper, None, most)
 

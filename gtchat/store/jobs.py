@@ -78,7 +78,7 @@ def undo(job: Job) -> None:
     """Take back what was filled in."""
     job.error = None
     if isinstance(job, Append):
-        job.seq = 0
+        job.entry.seq = 0
         job.earlier = None
         if isinstance(job.entry, RoomCreated):
             job.room_id = 0

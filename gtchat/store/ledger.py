@@ -126,11 +126,11 @@ class Ledger:
                     entry.msg,
                     None,
                 )
-                append.seq = seq
+                entry.seq = seq
             else:
                 values += self._number(db, append)
             if append.txn is not None and append.error is None:
-                receipt = Receipt(getattr(entry, "id", ""), append.seq, entry.at)
+                receipt = Receipt(getattr(entry, "id", ""), entry.seq, entry.at)
                 remember(db, append.subject, append.txn, content, receipt)
         _INSERT(db, values)
 
@@ -144,7 +144,7 @@ class Ledger:
             return ()
         head.seq += 1
         head.spoken += append.entry.kind == Spoke.kind
-        append.seq = head.seq
+        append.entry.seq = head.seq
         fold = _FOLDS.get(append.entry.kind)
         if fold is not None:
             fold(db, append, head)

@@ -259,9 +259,7 @@ class MemoryStore:
             if isinstance(job, Append):
                 room = rooms.get(job.room_id)
                 if job.txn is None and room is not None and type(job.entry) is Spoke:
-                    room.spoken += 1
-                    room.log.append(job.entry)
-                    job.seq = len(room.log)
+                    room.append(job.entry)
                 else:
                     self._post.append(job)
             else:

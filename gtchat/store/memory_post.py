@@ -20,7 +20,6 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
     RoomSet,
-    Spoke,
     Whispered,
 )
 from gtchat.chat.interfaces import Append, Receipt, StoredWhisper
@@ -68,7 +67,7 @@ class Post:
             append.error = error
             return
         if append.txn is not None and append.earlier is None:
-            receipt = Receipt(getattr(append.entry, "id", ""), append.seq, append.entry.at)
+            receipt = Receipt(getattr(append.entry, "id", ""), append.entry.seq, append.entry.at)
             self._logs.txns.keep(subject, append.txn, content, receipt)
 
     def _store(self, append: Append) -> None:
@@ -83,9 +82,7 @@ class Post:
         fold = self._folds.get(append.entry.kind)
         if fold is not None:
             fold(room, append)
-        room.spoken += append.entry.kind == Spoke.kind
-        room.log.append(append.entry)
-        append.seq = len(room.log)
+        room.append(append.entry)
 
     def _create(self, room: Room, append: Append) -> None:
         self._change(room, append)

@@ -65,10 +65,11 @@ class Room:
         unread = sum(entry.kind == Spoke.kind for entry in self.log[read:])
         return Membership(self.id, read, self.spoken - unread)
 
-    def numbered(self, start: int, stop: int) -> tuple[Entry, ...]:
-        """Its entries from `start` + 1 to `stop`."""
-        part = enumerate(self.log[start:stop], start + 1)
-        return tuple(attrs.evolve(entry, seq=seq) for seq, entry in part)
+    def append(self, entry: Entry) -> None:
+        """Number an entry, and put it into the log."""
+        self.log.append(entry)
+        entry.seq = len(self.log)
+        self.spoken += entry.kind == Spoke.kind
 
 
 class Txns:
@@ -137,7 +138,7 @@ class Logs:
 
     def read(self, room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
         """A room's entries from `start` + 1 to `stop`."""
-        return self.rooms[room_id].numbered(start, stop)
+        return tuple(self.rooms[room_id].log[start:stop])
 
     def history(self, room_id: int, span: Span) -> Page:
         """Part of a room's log."""
@@ -150,7 +151,7 @@ class Logs:
         newer = [] if after is None else range(after + 1, last + 1)
         some = partial(_some, room, span)
         seqs, more = nearest(some(older), some(newer), span.limit)
-        found = tuple(entry for seq in seqs for entry in room.numbered(seq - 1, seq))
+        found = tuple(room.log[seq - 1] for seq in seqs)
         return Page(found, min(1, last), last, more)
 
 

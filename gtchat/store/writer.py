@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Append
@@ -24,7 +24,7 @@ from gtchat.store.jobs import Job, Request, runs, undo
 from gtchat.store.ledger import Ledger
 from gtchat.store.rooms import Chores
 
-#: Jobs in one transaction, at most: beyond this the first one would wait for no gain.
+#: Jobs in one transaction: beyond this no more join it, since the first would wait for no gain.
 MOST = 10_000
 
 
@@ -51,13 +51,14 @@ class Writer:
     """Does jobs in a thread of its own.
 
     Args:
+        reactor: an IReactorTime and IReactorFromThreads.
         deliver: called in the reactor thread with a batch that is done and how it went.
         link: opens the connection to write with. same: tells if the file is still the same.
     """
 
     def __init__(
         self,
-        reactor: IReactorFromThreads,
+        reactor: Any,
         deliver: Callable[[list[Job], Outcome], None],
         link: Callable[[], sqlite3.Connection],
         same: SameFile,
@@ -70,14 +71,27 @@ class Writer:
         self._same = same
         self._ledger = ledger
         self._chores = chores
-        self._queue: SimpleQueue[Job] = SimpleQueue()
+        self._queue: SimpleQueue[list[Job]] = SimpleQueue()
+        self._gathered: list[Job] = []
         self._db: sqlite3.Connection | None = None
         self._resting = False
         self._last: Request | None = None
-        #: Queue a job. From the reactor thread.
-        self.put = self._queue.put
         self._thread = Thread(target=self._run, name="gtchat store", daemon=True)
         self._thread.start()
+
+    def put(self, job: Job) -> None:
+        """Queue a job. From the reactor thread.
+
+        What is asked for in one reactor turn goes to the thread together: one that is woken in the
+        middle of the turn fights with the reactor for the interpreter, for a handful of jobs.
+        """
+        if not self._gathered:
+            self._reactor.callLater(0, self._hand_over)
+        self._gathered.append(job)
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._queue.put(gathered)
 
     def close(self) -> Deferred[None]:
         """Finish what is queued; nothing may be put after this."""
@@ -102,12 +116,11 @@ class Writer:
 
     def _take(self) -> list[Job]:
         """Everything that waits; waits for it, unless there are chores to do."""
-        waiting = self._queue.qsize()
-        if not waiting and self._chores.pending() and not self._resting:
+        if self._queue.empty() and self._chores.pending() and not self._resting:
             return []
-        batch = [self._queue.get()]
-        waiting = min(self._queue.qsize(), MOST - 1)
-        batch.extend(self._queue.get_nowait() for _ in range(waiting))
+        batch = self._queue.get()
+        while len(batch) < MOST and not self._queue.empty():
+            batch += self._queue.get_nowait()
         return batch
 
     def _commit(self, batch: list[Job]) -> Outcome:

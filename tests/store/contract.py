@@ -156,7 +156,7 @@ class QueueContract(StoreCase):
     async def test_closing_finishes_the_queue(self) -> None:
         append = self.append(self.lobby, spoke())
         await self.store.close()
-        self.assertEqual((append.seq, self.calls), (1, [[append]]))
+        self.assertEqual((append.entry.seq, self.calls), (1, [[append]]))
 
     async def test_nothing_is_stored_after_closing(self) -> None:
         await self.store.close()

@@ -16,14 +16,14 @@ class LogContract(StoreCase):
     async def test_entries_are_numbered_from_1_without_a_gap(self) -> None:
         appends = [self.append(self.lobby, spoke(str(number))) for number in range(300)]
         await self.store.flush()
-        self.assertEqual([one.seq for one in appends], list(range(1, 301)))
+        self.assertEqual([one.entry.seq for one in appends], list(range(1, 301)))
 
     async def test_each_room_counts_for_itself(self) -> None:
         nest = await self.room(await self.account("Ann"))
         await self.stored(self.lobby, spoke("a"))
         await self.stored(nest, spoke("b"))
-        self.assertEqual((await self.stored(self.lobby, spoke("c"))).seq, 2)
-        self.assertEqual((await self.stored(nest, spoke("d"))).seq, 3)
+        self.assertEqual((await self.stored(self.lobby, spoke("c"))).entry.seq, 2)
+        self.assertEqual((await self.stored(nest, spoke("d"))).entry.seq, 3)
 
     async def test_an_entry_that_fails_takes_no_number(self) -> None:
         ann = await self.account("Ann")
@@ -34,7 +34,7 @@ class LogContract(StoreCase):
         ]
         await self.store.flush()
         self.assertIsInstance(appends[1].error, NotStored)
-        self.assertEqual([one.seq for one in appends], [1, 0, 2])
+        self.assertEqual([one.entry.seq for one in appends], [1, 0, 2])
         self.assertEqual([one for call in self.calls for one in call], appends)
 
     async def test_every_kind_of_entry_comes_back_as_it_went_in(self) -> None:
@@ -71,7 +71,7 @@ class LogContract(StoreCase):
         ann = await self.account("Ann")
         append = await self.stored(0, created(public=False), ann, key="nest")
         record = await self.record(append.room_id)
-        self.assertEqual(append.seq, 1)
+        self.assertEqual(append.entry.seq, 1)
         self.assertEqual((record.name, record.key), ("Nest", "nest"))
         self.assertEqual((record.public, record.topic, record.max), (False, "twigs", 7))
         self.assertEqual((record.owner_id, record.owner), (ann, "Ann"))
@@ -157,7 +157,7 @@ class TxnContract(StoreCase):
         await self.stored(self.lobby, spoke("x"), ann, txn="t")
         again = await self.stored(self.lobby, spoke("x", at=5000), ann, txn="t")
         self.assertEqual(again.earlier, Receipt("id of x", 1, 1000, dup=True))
-        self.assertEqual(again.seq, 0)
+        self.assertEqual(again.entry.seq, 0)
         self.assertEqual(await self.texts(self.lobby, Span()), ["x"])
 
     async def test_a_double_within_the_same_batch_is_one_too(self) -> None:
@@ -168,7 +168,7 @@ class TxnContract(StoreCase):
         await self.store.flush()
         self.assertIsNone(first.earlier)
         self.assertEqual(second.earlier, Receipt("id of x", 1, 1000, dup=True))
-        self.assertEqual((first.seq, third.seq), (1, 2))
+        self.assertEqual((first.entry.seq, third.entry.seq), (1, 2))
 
     async def test_the_same_txn_with_other_content_is_a_conflict(self) -> None:
         ann = await self.account("Ann")
@@ -185,7 +185,7 @@ class TxnContract(StoreCase):
         ann, bob = await self.account("Ann"), await self.account("Bob")
         await self.stored(self.lobby, spoke("x"), ann, txn="t")
         other = await self.stored(self.lobby, spoke("y"), bob, txn="t")
-        self.assertEqual((other.seq, other.earlier), (2, None))
+        self.assertEqual((other.entry.seq, other.earlier), (2, None))
 
     async def test_a_failed_message_leaves_its_txn_free(self) -> None:
         ann = await self.account("Ann")
@@ -193,14 +193,14 @@ class TxnContract(StoreCase):
         await self.store.flush()
         self.assertIsInstance(failed.error, NotStored)
         again = await self.stored(self.lobby, spoke("y"), ann, txn="t")
-        self.assertEqual(again.seq, 1)
+        self.assertEqual(again.entry.seq, 1)
 
     async def test_old_txns_are_forgotten(self) -> None:
         ann = await self.account("Ann")
         await self.stored(self.lobby, spoke("old", at=1000), ann, txn="1")
         await self.stored(self.lobby, spoke("new", at=2000), ann, txn="2")
         await self.store.prune(0, 2000)
-        self.assertEqual((await self.stored(self.lobby, spoke("x"), ann, txn="1")).seq, 3)
+        self.assertEqual((await self.stored(self.lobby, spoke("x"), ann, txn="1")).entry.seq, 3)
         kept = await self.stored(self.lobby, spoke("new"), ann, txn="2")
         self.assertEqual(kept.earlier, Receipt("id of new", 2, 2000, dup=True))
 

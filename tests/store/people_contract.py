@@ -44,7 +44,7 @@ class AccountContract(StoreCase):
         await self.refused(second, NameTaken)
         self.assertEqual((await self.store.find("ann", None)).id, await first)
         await self.store.flush()
-        self.assertEqual(append.seq, 1)
+        self.assertEqual(append.entry.seq, 1)
 
     async def test_a_temporary_users_name_can_not_be_registered(self) -> None:
         await self.store.login_guest("Ann", "ann", TOKEN, 1)

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
@@ -36,13 +38,13 @@ class DiskCase(StoreCase):
         await self.store.flush()
         for append in appends:
             self.assertIsInstance(append.error, NotStored)
-            self.assertEqual(append.seq, 0)
+            self.assertEqual(append.entry.seq, 0)
         self.assertFalse(self.store.healthy())
 
     async def assertGoesOn(self, seq: int) -> None:
         """The next message gets this number, and is there."""
         append = await self.stored(self.lobby, spoke("again"))
-        self.assertEqual(append.seq, seq)
+        self.assertEqual(append.entry.seq, seq)
         self.assertTrue(self.store.healthy())
         self.assertEqual((await self.texts(self.lobby, Span(limit=1))), ["again"])
 
@@ -53,10 +55,19 @@ class GroupCommitTests(DiskCase, TestCase):
         self.append(self.lobby, spoke("first"))
         for number in range(50):
             self.append(self.lobby, spoke(str(number)))
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
         go_on()
         await self.store.flush()
         self.assertLessEqual(self.disk.executed.count("COMMIT"), 3)
         self.assertEqual(sum(map(len, self.calls)), 51)
+
+    async def test_what_is_asked_for_in_one_turn_is_one_transaction(self) -> None:
+        before = self.disk.executed.count("COMMIT")
+        for number in range(50):
+            self.append(self.lobby, spoke(str(number)))
+        await self.store.flush()
+        self.assertEqual(self.disk.executed.count("COMMIT"), before + 1)
+        self.assertEqual(len(self.calls), 1)
 
     async def test_a_commit_waits_for_the_disk(self) -> None:
         await self.stored(self.lobby, spoke())
@@ -77,7 +88,7 @@ class GroupCommitTests(DiskCase, TestCase):
         await self.refused(name, NotStored)
         await self.store.flush()
         self.assertIsInstance(bad.error, NotStored)
-        self.assertEqual([one.seq for one in good], [2, 3, 0])
+        self.assertEqual([one.entry.seq for one in good], [2, 3, 0])
         self.assertEqual(good[2].earlier.seq, 2)
         self.assertTrue(self.store.healthy())
         await self.assertGoesOn(4)
@@ -146,7 +157,7 @@ class FaultTests(DiskCase, TestCase):
         self.disk.fail("DELETE", "disk I/O error")
         await self.refused(self.store.delete_room(nest, 1), NotStored)
         self.disk.faults.clear()
-        self.assertEqual((await self.stored(nest, spoke())).seq, 2)
+        self.assertEqual((await self.stored(nest, spoke())).entry.seq, 2)
 
 
 class ReplacedTests(DiskCase, TestCase):
