@@ -124,4 +124,4 @@ class Cost(SynchronousTestCase):
         hall = Hall(10)
         hall.speak(4)
         one, four = calls(lambda: hall.speak(1)), calls(lambda: hall.speak(4))
-        self.assertLessEqual((four - one) / 3, 45)
+        self.assertLessEqual((four - one) / 3, 24)

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, Union
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 _log = Logger()
+
+
+#: Whole frames, or a view of frames that others get too.
+Frames = Union[bytes, memoryview]  # noqa: UP007 (evaluated)
 
 
 class Transport(Protocol):
@@ -71,7 +75,7 @@ class Turn:
         """Give each connection what is for it in one write."""
         dirty, self._dirty = self._dirty, []
         # Members of a room mostly get the same: what was joined for one is there for the next.
-        before: list[bytes] = []
+        before: list[Frames] = []
         joined = b""
         for outbox in dirty:
             pending = outbox.pending
@@ -79,8 +83,9 @@ class Turn:
                 continue
             outbox.pending = []
             try:
-                if len(pending) == 1:
-                    outbox.send(pending[0])
+                first = pending[0]
+                if len(pending) == 1 and type(first) is bytes:
+                    outbox.send(first)
                 else:
                     if pending != before:
                         before, joined = pending, b"".join(pending)
@@ -144,7 +149,7 @@ class Outbox:
         self._held: deque[bytes] | None = None
         self.closed = False
         self.held = 0
-        self.pending: list[bytes] = []
+        self.pending: list[Frames] = []
         self.send = self._write
         try:
             transport.registerProducer(self, True)
@@ -158,7 +163,7 @@ class Outbox:
         """Bytes that wait since the peer does not read them."""
         return self.held
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Frames) -> None:
         """Append whole frames."""
         if not self.pending:
             self._turn.touch(self)

@@ -26,7 +26,7 @@ class Echo(ChatProtocol):
         if self.state == self.STATE_OPEN:
             self.sendMessage(payload, isBinary)
 
-    def messageReceived(self, payload: bytes) -> None:
+    def deliver(self, payload: bytes) -> None:
         """Take a message that came by the quick way."""
         self.sendMessage(payload)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -52,6 +53,8 @@ class JSONBurst:
     _turn: Turn
     _frames: list[bytes]
     _whole: bytes = b""
+    _view: memoryview | None = None
+    _starts: Sequence[int] = ()
 
     def tell(self, outlets: Collection[IOutlet]) -> None:
         """Append all frames, as one piece, to each outlet."""
@@ -60,7 +63,14 @@ class JSONBurst:
 
     def tell_part(self, outlet: IOutlet, start: int, stop: int) -> None:
         """Append the frames [start:stop] to one outlet."""
-        cast("API_Chatroom", outlet).outbox.write(b"".join(self._frames[start:stop]))
+        if self._view is None:
+            # In a room where many speak at once everybody gets other parts, and together they are
+            # large: they are views of what was joined once, until each is sent.
+            self._view = memoryview(self._joined())
+            self._starts = list(accumulate(map(len, self._frames), initial=0))
+        starts = self._starts
+        part = self._view[starts[start] : starts[stop]]
+        cast("API_Chatroom", outlet).outbox.write(part)
 
     def _joined(self) -> bytes:
         if not self._whole:

@@ -158,6 +158,20 @@ class Speak(Request, tag="speak"):
     txn: str | None = None
     broadcast_key: str | None = None
 
+    def quotes(self) -> int:
+        """Quotation marks that its JSON has if no key stands twice and none is null or unknown.
+
+        Any other has more of them, as long as none is escaped.
+        """
+        quotes = 8 if self.room_name is None else 12
+        if self.txn is not None:
+            quotes += 4
+        if self.tracker is not None:
+            quotes += 4 if type(self.tracker) is str else 2
+        if self.usr is not None:
+            quotes += 4
+        return quotes if self.broadcast_key is None else quotes + 4
+
 
 class History(Request, tag="history"):
     """Read a room's log."""

@@ -231,7 +231,7 @@ class ChatProtocol(WebSocketServerProtocol):
                 messages, start = text_messages(data, start, largest, left)
                 left -= len(messages)
                 for payload in messages:
-                    self._deliver(payload)
+                    self.deliver(payload)
                 if start == end or left <= 0:
                     continue
             start = self._give_autobahn(data, start)
@@ -309,21 +309,18 @@ class ChatProtocol(WebSocketServerProtocol):
         if isBinary and not self.accepts_binary:
             self.close(UNSUPPORTED, "text messages are wanted")
         else:
-            self._deliver(payload)
+            self.deliver(payload)
 
-    def _deliver(self, payload: bytes) -> None:
-        if self.state != _OPEN:
+    def deliver(self, payload: bytes) -> None:
+        """Give a message to the API. This is the one place where messages leave this module."""
+        api = self.api
+        if api is None or self.state != _OPEN:
             return
         try:
-            self.messageReceived(payload)
+            api.message(payload)
         except Exception:
             _log.failure("a message could not be handled")
             self.close(OUR_FAULT, "internal error")
-
-    def messageReceived(self, payload: bytes) -> None:
-        """Take a message. This is the one place where messages leave this module."""
-        if self.api is not None:
-            self.api.message(payload)
 
     def onPing(self, payload: bytes) -> None:
         self._charge_control_frame()

@@ -32,22 +32,27 @@ def text_messages(data: bytes, start: int, largest: int, most: int) -> tuple[lis
         Payloads, and where the frame begins that comes after them.
     """
     messages: list[bytes] = []
+    number = int.from_bytes
     end = len(data)
     while end - start >= 6 and data[start] == FINAL_TEXT and len(messages) < most:
-        size = data[start + 1] - 128
-        body = start + 6
-        if size == 126:
-            size = int.from_bytes(data[start + 2 : start + 4], "big")
+        size = data[start + 1]
+        if 128 <= size < 254:
+            size -= 128
+            body = start + 6
+        elif size == 254:
+            size = data[start + 2] << 8 | data[start + 3]
             body = start + 8
             if size < 126:
                 break
+        else:
+            break
         stop = body + size
-        if size < 0 or size > largest or stop > end or data[start + 1] == 255:
+        if size > largest or stop > end:
             break
         mask = data[body - 4 : body] * ((size + 3) >> 2)
-        payload = (
-            int.from_bytes(data[body:stop], "little") ^ int.from_bytes(mask[:size], "little")
-        ).to_bytes(size, "little")
+        payload = (number(data[body:stop], "little") ^ number(mask[:size], "little")).to_bytes(
+            size, "little"
+        )
         if not payload.isascii() and not _is_utf8(payload):
             break
         messages.append(payload)
