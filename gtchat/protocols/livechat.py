@@ -35,7 +35,7 @@ from gtchat.chat.limits import TokenBucket
 from gtchat.chat.names import HOST
 from gtchat.chat.people import Session
 from gtchat.chat.unattended import unattended
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, clock, pieces
+from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, clock, pieces, shown
 
 #: Seconds between two writes, and between OK and the list.
 PACE, AFTER_OK = 0.04, 0.1
@@ -74,7 +74,7 @@ def _speaker(name: str) -> str:
 
 def _harmless(text: str) -> str:
     """A text in which nobody can forge an event."""
-    return text.replace("[*]", "[ * ]")
+    return shown(text).replace("[*]", "[ * ]")
 
 
 def comings(event: Event) -> Iterator[tuple[str, bool]]:

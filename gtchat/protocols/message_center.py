@@ -32,7 +32,7 @@ from gtchat.chat.interfaces import Receipt
 from gtchat.chat.unattended import unattended
 from gtchat.protocols.called import Called, CalledPeople
 from gtchat.protocols.dialback import Push
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, pieces
+from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, pieces, shown
 
 #: Bytes of a frame, and seconds for a request, and for a login once it is right.
 LARGEST, REQUEST, PLACE = 65_536, 10.0, 10.0
@@ -49,9 +49,9 @@ _log = Logger()
 def said(event: Event) -> str | None:
     """An event as a client of Message Center shows it; "" for one that is several."""
     if isinstance(event, events.Spoke):
-        return f"[{event.usr}]: {event.msg}" if event.room_name == LOBBY else None
+        return f"[{event.usr}]: {shown(event.msg)}" if event.room_name == LOBBY else None
     if isinstance(event, events.Whispered | events.Broadcasted):
-        return f"[{event.usr}]: {event.msg}"
+        return f"[{event.usr}]: {shown(event.msg)}"
     if isinstance(event, events.LoggedIn):
         return f"{event.usr} has logged on."
     if isinstance(event, events.LoggedOut):

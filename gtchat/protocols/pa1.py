@@ -29,7 +29,7 @@ from gtchat.chat.interfaces import Receipt
 from gtchat.chat.unattended import unattended
 from gtchat.protocols.called import Called, CalledPeople
 from gtchat.protocols.dialback import Call, Line, Push, Undeliverable
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, pieces
+from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, pieces, shown
 
 #: Bytes of a command; seconds of silence that end it, and that one may last in all.
 LARGEST, PAUSE, WHOLE = 4096, 0.05, 60.0
@@ -44,11 +44,11 @@ _log = Logger()
 def said(event: Event) -> str | None:
     """An event as a client of PA1 shows it; "" for one that is several, or has a call its own."""
     if isinstance(event, events.Spoke):
-        return f"{event.usr} said: {event.msg}\n" if event.room_name == LOBBY else None
+        return f"{event.usr} said: {shown(event.msg)}\n" if event.room_name == LOBBY else None
     if isinstance(event, events.Whispered):
-        return f"\n{event.usr}:{event.msg}\n"
+        return f"\n{event.usr}:{shown(event.msg)}\n"
     if isinstance(event, events.Broadcasted):
-        return f"{event.usr} said: {event.msg}\n"
+        return f"{event.usr} said: {shown(event.msg)}\n"
     if isinstance(event, events.LoggedIn):
         return f">>>{event.usr}<<<logs in\n"
     if isinstance(event, events.LoggedOut):

@@ -32,6 +32,15 @@ def cleaned(data: bytes | str) -> str:
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).rstrip()
 
 
+def shown(text: str) -> str:
+    """A text of somebody's as a terminal may have it: nothing in it acts on the terminal, and its
+    further lines can't be taken for somebody else's words or for the server's.
+    """
+    if text.isprintable():
+        return text
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text).replace("\n", "\n    ")
+
+
 def pieces(text: str, most: int) -> list[str]:
     """A text in pieces of at most `most` characters (0: any number) that are not blank."""
     if not most:
