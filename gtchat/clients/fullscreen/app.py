@@ -26,7 +26,7 @@ from gtchat.clients.fullscreen.markup import PALETTE
 from gtchat.clients.fullscreen.panes import Status
 from gtchat.clients.fullscreen.window import Window
 from gtchat.clients.fullscreen.world import World
-from gtchat.clients.interpreter import GOOD, INTERRUPTED, NO_CONNECTION
+from gtchat.clients.interpreter import FAILED, GOOD, INTERRUPTED, NO_CONNECTION
 from gtchat.clients.peer import Peers
 from gtchat.clients.rendering import Renderer
 
@@ -113,7 +113,7 @@ class FullScreen:
             first: lines to do before those that are typed.
 
         Returns:
-            The exit status. What crashed is raised, when the terminal is as it was.
+            The exit status.
         """
         complaints = io.StringIO()
         _log_to(complaints)
@@ -124,14 +124,17 @@ class FullScreen:
                 self._loop.start()
                 ticking.start(TICK)
                 await self.desk.run(first)
+        except Exception:
+            self._crashed(Failure())
         finally:
             if ticking.running:
                 ticking.stop()
             if self._screen.started:
                 self._loop.stop()
-            sys.stderr.write(complaints.getvalue())
+            sys.stderr.write(complaints.getvalue())  # the terminal is as it was
         if self._crash is not None:
-            self._crash.raiseException()
+            self._crash.printTraceback(sys.stderr)
+            return FAILED
         if self.desk.status == NO_CONNECTION:
             sys.stderr.write(f"gtchat client: {self.desk.last_words}\n")
         return self.desk.status if self.desk.status in (NO_CONNECTION, INTERRUPTED) else GOOD

@@ -1,0 +1,273 @@
+"""The client in a real terminal (tmux), on a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from wcwidth import wcswidth
+
+from tests.e2e.server import SECONDS, TOP, Client, Server
+from tests.e2e.tmux import MISSING, Terminal, client
+
+#: A server that writes on terminals, which ours refuses to do: it says what it is told, to who
+#: comes. Its port is the first line that it writes.
+EVIL = r"""
+import json, sys
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet import reactor
+BAD = "\x1b]0;owned\x07 \x1b[2J \x1b]52;c;b3duZWQ=\x07 \x9b31m \x1bP+q\x1b\\ \u202eturned\x08\r"
+AT = "2030-05-06T07:08:09.000Z"
+class Evil(WebSocketServerProtocol):
+    def onMessage(self, payload, binary):
+        request = json.loads(payload)
+        room = {"room_name": "lobby", "joined": True, "topic": BAD}
+        self.send(cmd="c_response", status="ok", last_cmd=request["cmd"], usr="ann",
+                  tracker=request["tracker"], msg=BAD, rooms=[room], users=["ann", BAD])
+        if request["cmd"] == "login":
+            self.send(cmd="c_speak", room_name="lobby", usr=BAD, msg=BAD, seq=1, id="1", at=AT)
+            self.send(cmd="c_whisper", usr=BAD, msg=BAD, id="2", at=AT)
+            self.send(cmd="c_event", type=BAD, usr=BAD, at=AT)
+            self.send(cmd="c_speak", room_name="lobby", usr="eve", msg="the end", seq=2, id="3")
+    def send(self, **message):
+        self.sendMessage(json.dumps(message).encode())
+factory = WebSocketServerFactory()
+factory.protocol = Evil
+print(reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port, flush=True)
+reactor.run()
+"""
+#: The client, with a mistake in it.
+BROKEN = """
+import sys
+from gtchat.clients.console import main
+from gtchat.clients.fullscreen.conversation import Conversation
+def wrong(self, rows):
+    raise RuntimeError("a mistake")
+Conversation.scroll = wrong
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class TerminalTestCase(SynchronousTestCase):
+    if MISSING:
+        skip = MISSING
+
+    def setUp(self) -> None:
+        self.server = Server("--commands-burst", "1000").start()
+        self.addCleanup(self.server.kill)
+
+    def terminal(self, *options: str, width: int = 120, height: int = 30, **more: str) -> Terminal:
+        """The client in a terminal."""
+        words = client(self.server.ws_port, *options)
+        terminal = Terminal(words, width, height, **more)
+        self.addCleanup(terminal.end)
+        return terminal
+
+    def bare(self, name: str, **login: Any) -> Client:
+        """Somebody without a terminal."""
+        somebody = Client(self.server.ws_port)
+        self.addCleanup(somebody.close)
+        login = login or {"type": "tmp"}
+        self.assertEqual(somebody.say("login", usr=name, **login)["status"], "ok")
+        return somebody
+
+    def speak(self, somebody: Client, *texts: str, room: str = "lobby") -> None:
+        for text in texts:
+            self.assertEqual(somebody.say("speak", room_name=room, msg=text)["status"], "ok")
+
+
+class Talking(TerminalTestCase):
+    def test_two_talk_and_the_screen_keeps_its_shape(self) -> None:
+        ann, ben = self.terminal("--guest", "ann"), self.terminal("--guest", "ben")
+        ann.see("● ann", "● ben", "connected")
+        ben.see("● ann", "● ben")
+        ann.say("hello ben")
+        ben.see("ann hello ben")
+        ben.say("hello Ann, 你好")
+        ann.see("ben hello Ann, 你好")
+        ben.say("/whisper ann psst")
+        ann.wait(
+            lambda rows: any("● ben" in row and row.rstrip().endswith("│") for row in rows[3:8])
+        )
+        self.columns(ann, 120, 2)
+        ann.resize(80, 24)
+        ann.wait(lambda rows: len(rows) == 24 and "│ ● ann" not in rows[1])
+        self.columns(ann, 80, 1)
+        ann.see("hello Ann, 你好")
+        ann.resize(50, 12)
+        ann.wait(lambda rows: len(rows) == 12 and "│" not in rows[1])
+        ann.see("hello Ann, 你好", "ben 1")
+        ann.resize(110, 20)
+        ann.see("│ 2 here", "hello ben", "hello Ann, 你好")
+        self.columns(ann, 110, 2)
+        ann.click(5, 5)
+        ann.see("psst", "to ben alone")
+        ann.say("/quit")
+        ben.see("│ 1 of 2 here", "○ ann")
+
+    def columns(self, terminal: Terminal, width: int, edges: int) -> None:
+        """The edges stand one above the other, in a terminal so wide."""
+        rows = terminal.rows()[:-2]
+        wanted = [20, width - 21][:edges]
+        for row in rows:
+            at = [wcswidth(row[:i]) for i, sign in enumerate(row) if sign == "│"]
+            self.assertEqual(at, wanted, "\n".join(rows))
+
+    def test_wide_signs_keep_the_columns(self) -> None:
+        ann = self.terminal("--guest", "ann")
+        ann.see("1 here")
+        eve = self.bare("eve")
+        texts = ["日本語のテキスト" * 9, "e\u0301" * 70 + "x", "👋🎉" * 30, "שלום " * 30]
+        self.speak(eve, *texts, "the end")
+        ann.see("the end")
+        self.columns(ann, 120, 2)
+        # No two terminals agree on these; where the edges go does not depend on them.
+        odd = "👩\u200d👩\u200d👧 ❤\ufe0f 👍🏽 🇩🇪 1\ufe0f\u20e3 "
+        self.speak(eve, odd * 9, "still the end")
+        rows = ann.see("still the end")
+        for row in rows[:-2]:
+            self.assertTrue("│ 2 here" in row or "│ ●" in row or row.endswith("│"), row)
+        ann.resize(59, 30)
+        ann.see_no("│ 2 here")
+        self.assertTrue(all(wcswidth(row) <= 59 for row in ann.see("still the end")[-6:]))
+
+    def test_going_back_in_a_long_conversation(self) -> None:
+        eve = self.bare("eve")
+        self.speak(eve, *(f"text {number}." for number in range(1, 251)))
+        ann = self.terminal("--guest", "ann", height=40)
+        ann.see("text 250.")
+        seen = set()
+        for _ in range(40):
+            rows = ann.rows()
+            seen |= {word for row in rows for word in row.split() if word.endswith(".")}
+            if "the beginning of" in "\n".join(rows):
+                break
+            ann.type("", "PPage")
+            ann.wait(lambda now, before=rows: now != before and "loading" not in "\n".join(now))
+        self.assertEqual(seen, {f"{number}." for number in range(1, 251)})
+        self.speak(eve, "while ann reads")
+        ann.see("↓ newer", "text 1.")
+        ann.click(40, 5, button=65)
+        ann.wait(lambda rows: "text 1." not in "\n".join(rows[:2]))
+        ann.type("", "Escape")
+        ann.see("while ann reads")
+
+
+class Losing(TerminalTestCase):
+    def test_nothing_is_lost_or_twice_when_the_server_is_killed(self) -> None:
+        for name in ("ann", "ben"):
+            newcomer = Client(self.server.ws_port)
+            self.addCleanup(newcomer.close)
+            newcomer.say("register", usr=name, pwd="password1")
+        ann = self.terminal("--user", "ann")
+        ann.see("Password:")
+        ann.type("password1")
+        ann.see("•••••••••")
+        ann.type("", "Enter")
+        self.assertNotIn("password1", "\n".join(ann.see("● ann")))
+        account = {"type": "reg", "pwd": "password1"}
+        ben = self.bare("ben", **account)
+        self.speak(ben, "first words")
+        ann.see("first words")
+        self.server.kill()
+        ann.see("connection lost, trying again in")
+        ann.say("said without a server")
+        ann.see("said without a server  (sending …)")
+        self.server.start()
+        ann.see("connected")
+        ann.see_no("(sending …)")
+        ben = self.bare("ben", **account)
+        self.speak(ben, "last words")
+        shown = "\n".join(ann.see("last words"))
+        for text in ("first words", "said without a server", "last words"):
+            self.assertEqual(shown.count(text), 1, shown)
+        told = [entry["msg"] for entry in ben.say("history", room_name="lobby")["entries"]]
+        self.assertEqual(told, ["first words", "said without a server", "last words"])
+
+
+class Harm(SynchronousTestCase):
+    if MISSING:
+        skip = MISSING
+
+    def test_nothing_that_others_write_acts_on_the_terminal(self) -> None:
+        evil = subprocess.Popen([sys.executable, "-c", EVIL], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(evil.wait)
+        self.addCleanup(evil.kill)
+        assert evil.stdout is not None
+        self.addCleanup(evil.stdout.close)
+        port = int(evil.stdout.readline())
+        terminal = Terminal(client(port, "--guest", "ann"), NO_COLOR="1")
+        self.addCleanup(terminal.end)
+        rows = terminal.see("the end", "\\x1b]0;owned\\x07", "\\x9b31m", "\\u202eturned")
+        self.assertIn("│ 2 here", rows[0])
+        self.assertEqual(terminal.told("#{pane_title}"), "quiet")
+        self.assertIn("no buffer", terminal.tmux("show-buffer"))
+        coloured = "".join(terminal.rows("-e"))
+        self.assertNotIn("\x1b[31m", coloured)  # what the C1 control asked for
+        self.assertTrue("".join(rows).isprintable())
+
+
+class Leaving(TerminalTestCase):
+    def restored(self, terminal: Terminal, status: int) -> list[str]:
+        """See that the terminal is as it was, behind the program; the rows."""
+        rows = terminal.see(f"left with {status}", "icanon")
+        shown = " ".join(rows)
+        self.assertIn(" icanon", shown)
+        self.assertIn(" echo ", shown)
+        flags = "#{alternate_on} #{mouse_any_flag} #{cursor_flag} #{wrap_flag}"
+        self.assertEqual(terminal.told(flags), "0 0 1 1")
+        return rows
+
+    def test_the_terminal_is_as_it_was(self) -> None:
+        for leave in (["/quit", "Enter"], ["", "C-d"], ["", "C-c"]):
+            terminal = self.terminal("--guest", "ann")
+            terminal.see("● ann")
+            self.assertEqual(terminal.told("#{alternate_on} #{mouse_any_flag}"), "1 1")
+            terminal.type(*leave)
+            self.restored(terminal, 0)
+
+    def test_so_it_is_after_a_mistake_of_the_program(self) -> None:
+        words = client(self.server.ws_port, "--guest", "ann")
+        terminal = Terminal([sys.executable, "-c", BROKEN, *words[4:]])
+        self.addCleanup(terminal.end)
+        terminal.see("● ann")
+        terminal.type("", "PPage")
+        self.assertIn("RuntimeError: a mistake", "\n".join(self.restored(terminal, 1)))
+
+    def test_whoever_comes_from_elsewhere_ends_it(self) -> None:
+        newcomer = Client(self.server.ws_port)
+        self.addCleanup(newcomer.close)
+        newcomer.say("register", usr="ann", pwd="password1")
+        terminal = self.terminal("--user", "ann")
+        terminal.see("Password:")
+        terminal.say("password1")
+        terminal.see("● ann")
+        self.bare("ann", type="reg", pwd="password1")
+        self.assertIn("somewhere else", "\n".join(self.restored(terminal, 2)))
+
+
+class Plain(TerminalTestCase):
+    def test_line_by_line_where_it_is_wanted_or_nothing_else_is_possible(self) -> None:
+        for options, environ in ((["--plain"], {}), ([], {"TERM": "dumb"})):
+            terminal = self.terminal("--guest", "ann", *options, **environ)
+            terminal.see("* you are ann")
+            self.assertEqual(terminal.told("#{alternate_on}"), "0")
+            terminal.type("/quit", "Enter")
+            terminal.see("left with 0")
+
+    def test_line_by_line_in_a_pipe(self) -> None:
+        done = subprocess.run(
+            client(self.server.ws_port, "--guest", "ann"),
+            env={**os.environ, "PYTHONPATH": str(TOP), "TERM": "xterm-256color"},
+            input="hello\n",
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("* you are ann", done.stdout)
+        self.assertNotIn("\x1b", done.stdout)
