@@ -6,11 +6,9 @@
 
   const App = ({ shell }) => {
     const inside = shell.inside;
-    const waiting = inside ? shell.chat.waitingCount : 0;
-    const place = inside ? shell.chat.place?.name : null;
-    useEffect(() => {
-      document.title = `${waiting ? `(${waiting}) ` : ""}${place ? `${place} · ` : ""}GTChat`;
-    }, [waiting, place]);
+    const waiting = inside ? shell.alerts.count : 0;
+    const place = inside ? shell.chat.place?.name : "";
+    useEffect(() => shell.alerts.show(waiting, place), [waiting, place]);
     if (!inside) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
     return html`
       <a class="skip" href="#say">${GTChat.text("skip")}</a>
@@ -27,5 +25,7 @@
   const draw = () => render(html`<${App} shell=${shell} />`, document.getElementById("app"));
   shell.on("change", draw);
   shell.start();
+  GTChat.listenToKeys(shell);
+  GTChat.listenToSwipes(shell);
   draw();
 })();

@@ -55,10 +55,24 @@
     async order(cmd, fields) {
       const reply = await this.connection.request(cmd, fields);
       if (reply.room) this.describe(reply.room);
-      if (reply.blocked) this.blocked = new Set(reply.blocked.map((name) => name.toLowerCase()));
+      this.blocked = reply.blocked ?? this.blocked;
       if (cmd === "delete_room") this.gone(fields.room_name);
       this.emit("change");
       return reply;
+    }
+
+    // Says where a program of one's own listens for peers: a browser can't.
+    async listenAt(port) {
+      if (!(port >= 1024 && port <= 65_535)) throw Object.assign(new Error(), { code: "bad_port", field: "port" });
+      await this.order("set_address", { port });
+      this.port = port;
+    }
+
+    // Answers somebody who asks for one's address.
+    async answerRequest(usr, cmd) {
+      await this.order(cmd, { user: usr });
+      this.requests = this.requests.filter((name) => name !== usr);
+      this.emit("change");
     }
 
     // Says something in a place. It shows at once; `again` sends what failed.

@@ -25,6 +25,7 @@
     }
 
     #list(reply) {
+      this.blocked = reply.blocked ?? this.blocked;
       for (const info of reply.rooms) this.list(info);
       this.people = new Map(reply.users.map((name) => [folded(name), name]));
       const rest = (cmd, list, total, take) => {

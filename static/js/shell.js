@@ -18,9 +18,11 @@
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
-      this.settings = { url: DISK, name: "", theme: "system", notify: false, language: navigator.language,
+      this.settings = { url: DISK, name: "", theme: "system", notify: false, sound: false, rooms: {},
+        language: navigator.language,
         ...local.get("gtchat", {}) };
       this.notices = []; // {id, text, kind}
+      this.alerts = new GTChat.Alerts(this);
       this.chat = null;
       this.dialog = null; // {name, ...}
       this.pane = "conversation"; // what a phone shows: rooms, conversation, people
@@ -82,7 +84,7 @@
       if (state) this.#restore(state);
       chat.on("change", () => this.change());
       chat.on("notice", ({ text, values }) => this.notify(GTChat.text(text, values), text));
-      chat.on("heard", (message) => this.#alert(message));
+      chat.on("heard", (message) => this.alerts.heard(message));
       chat.on("over", (end) => this.#over(chat, end));
       connection.on("login", () => this.save());
       connection.on("resumed", () => this.save());
@@ -147,24 +149,15 @@
       this.chat?.attend(document.visibilityState === "visible" && document.hasFocus());
     }
 
-    // Lets the browser ask whether messages may show on the desktop.
     async wantAlerts(wanted) {
-      const allowed = wanted && globalThis.Notification
-        && await Notification.requestPermission() === "granted";
-      if (wanted && !allowed) this.notify(GTChat.text("notify_refused"));
-      this.set({ notify: Boolean(allowed) });
+      const notify = wanted && await this.alerts.ask();
+      if (wanted && !notify) this.notify(GTChat.text("notify_refused"));
+      this.set({ notify });
     }
 
-    // Shows a message on the desktop to somebody who looks elsewhere.
-    #alert({ place, usr, msg, mention }) {
-      if (!this.settings.notify || !mention || this.chat.attentive) return;
-      if (globalThis.Notification?.permission !== "granted") return;
-      const shown = new Notification(`${usr} · ${place.name}`, { body: msg, tag: place.name });
-      shown.onclick = () => {
-        globalThis.focus();
-        this.look(place);
-        shown.close();
-      };
+    wantSound(sound) {
+      if (sound) GTChat.Alerts.play();
+      this.set({ sound });
     }
 
     // Tells something in passing.

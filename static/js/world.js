@@ -25,7 +25,8 @@
       this.people = new Map(); // folded name -> name, of those who are here
       this.invitations = []; // {room_name, usr}
       this.requests = []; // names of those who ask for one's address
-      this.blocked = new Set();
+      this.blocked = []; // names of those whom one does not want to hear
+      this.port = 0; // where a program of one's own listens for peers
       this.place = null; // what is looked at: a Room or a Talk
       this.attentive = true; // whether somebody looks at the page
       this.given = new Set(); // ids of whispers
@@ -36,13 +37,12 @@
 
     get joined() { return [...this.rooms.values()].filter((room) => room.joined); }
     get open() { return [...this.rooms.values()].filter((room) => !room.joined && room.public); }
-    get waitingCount() {
-      return [...this.joined, ...this.talks.values()].reduce((sum, place) => sum + place.unread, 0);
-    }
 
     seen() {
       return Object.fromEntries(this.joined.map((room) => [room.name, room.lastSeq]));
     }
+
+    isBlocked(name) { return this.blocked.some((other) => folded(other) === folded(name)); }
 
     isHere(name) { return this.people.has(folded(name)); }
 

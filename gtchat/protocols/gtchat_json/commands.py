@@ -101,6 +101,7 @@ def _belongings(api: API_Chatroom, token: str) -> dict[str, Any]:
         "users_total": len(chat.people.online),
         "rooms": [_info(api, room) for room in chat.rooms.listed(user, None, LIST)],
         "rooms_total": chat.rooms.listed_total(user),
+        "blocked": sorted(user.blocked.values()),
     }
 
 

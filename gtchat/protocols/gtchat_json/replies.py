@@ -72,6 +72,7 @@ class LoginReply(Reply, kw_only=True):
     users_total: int
     rooms: list[RoomInfo]
     rooms_total: int
+    blocked: list[str]
 
 
 class Resumption(msgspec.Struct):

@@ -4,7 +4,7 @@
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useLayoutEffect, useRef, useState } = globalThis.htmPreact;
   const { Icon, Time, dayName, dayOf } = GTChat.parts;
-  const { Message, Waiting, isMessage, follows } = GTChat.messages;
+  const { Message, Unheard, Waiting, isMessage, follows } = GTChat.messages;
   const text = (...details) => GTChat.text(...details);
 
   // Pixels from an end at which to read on, and from the bottom that still count as the bottom.
@@ -52,7 +52,7 @@
       const fresh = place.line !== null && seq === place.line + 1;
       if (fresh) shown.push(html`<div class="new" key="new" role="separator"><span>${text("new_line")}</span></div>`);
       shown.push(html`<div class="entry" key=${seq} data-seq=${seq}>
-        ${isMessage(entry)
+        ${isMessage(entry) && chat.isBlocked(entry.usr) ? html`<${Unheard} entry=${entry} />` : isMessage(entry)
           ? html`<${Message} chat=${chat} entry=${entry} together=${!fresh && follows(entry, before)} />`
           : html`<${Event} entries=${group} />`}</div>`);
       before = group.at(-1);

@@ -3,25 +3,27 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useRef, useState } = globalThis.htmPreact;
-  const { Avatar, Icon, IconButton } = GTChat.parts;
+  const { Avatar, IconButton, Problem } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
   // People shown of each kind.
   const SHOWN = 300;
 
   const actions = (shell, room, name) => {
     const { chat } = shell;
-    const order = (cmd, fields) => () => shell.attempt(() => chat.order(cmd, fields));
-    const blocked = chat.blocked.has(name.toLowerCase());
+    const order = (cmd, fields) => () => chat.order(cmd, fields);
+    const blocked = chat.isBlocked(name);
     const here = { room_name: room.name, user: name };
     const owner = room.owner === chat.me && room.name !== "lobby";
     return [
-      ["whisper", () => shell.look(chat.talk(name))],
+      ["whisper", async () => shell.look(chat.talk(name))],
       [blocked ? "unblock" : "block", order(blocked ? "unblock" : "block", { user: name })],
-      ["ask_address", order("get_address", { user: name })],
+      ["ask_address", async () => {
+        await chat.order("get_address", { user: name });
+        shell.notify(text("address_asked", { usr: name }));
+      }],
       ...(owner ? [
         ["kick", order("kick", here)],
         ["remove", order("remove_member", here)],
-        ["make_owner", order("set_room", { room_name: room.name, master: name })],
       ] : []),
     ];
   };
@@ -29,17 +31,32 @@
   const Person = ({ shell, room, name }) => {
     const { chat } = shell;
     const [open, setOpen] = useState(false);
+    const [error, setError] = useState(null);
     const box = useRef(null);
+    const turn = (next) => {
+      setError(null);
+      setOpen(next);
+    };
     useEffect(() => {
       if (!open) return undefined;
-      const away = (event) => { if (!box.current.contains(event.target)) setOpen(false); };
+      const away = (event) => { if (!box.current.contains(event.target)) turn(false); };
       document.addEventListener("pointerdown", away);
       return () => document.removeEventListener("pointerdown", away);
     }, [open]);
     const press = (event) => {
       if (event.key !== "Escape" || !open) return;
-      setOpen(false);
+      event.preventDefault();
+      turn(false);
       box.current.querySelector("button").focus();
+    };
+    // Does it; what goes wrong is told here.
+    const go = async (act) => {
+      try {
+        await act();
+        turn(false);
+      } catch (refusal) {
+        setError(refusal);
+      }
     };
     const mine = name === chat.me;
     const words = html`<${Avatar} name=${name} here=${chat.isHere(name)} /><span class="name" dir="auto">${name}</span>
@@ -49,9 +66,10 @@
     return html`
       <li ref=${box} onKeyDown=${press}>
         <button type="button" class="place" aria-expanded=${open ? "true" : "false"}
-          aria-label=${text("actions", { usr: name })} onClick=${() => setOpen(!open)}>${words}</button>
+          aria-label=${text("actions", { usr: name })} onClick=${() => turn(!open)}>${words}</button>
         ${open && html`<ul class="actions">${actions(shell, room, name).map(([key, act]) => html`
-          <li><button type="button" onClick=${() => { setOpen(false); act(); }}>${text(key)}</button></li>`)}</ul>`}
+          <li><button type="button" onClick=${() => go(act)}>${text(key)}</button></li>`)}</ul>`}
+        <${Problem} error=${error} />
       </li>`;
   };
 

@@ -44,6 +44,9 @@
     return chat.isHere(name) || chat.place?.members?.has(name) ? "known" : "";
   };
 
+  // What somebody says whom one blocks stays where it was said, and unseen.
+  const Unheard = ({ entry }) => html`<p class="event">${text("blocked_message", entry)} <${Time} at=${entry.at} /></p>`;
+
   const Message = ({ chat, entry, together, children }) => {
     const mention = entry.usr !== chat.me && GTChat.mentions(entry.msg, chat.me);
     return html`
@@ -74,5 +77,5 @@
   const follows = (entry, before) => Boolean(before) && isMessage(before) && before.usr === entry.usr
     && new Date(entry.at) - new Date(before.at) < TOGETHER && dayOf(entry.at) === dayOf(before.at);
 
-  GTChat.messages = { Message, Waiting, isMessage, follows };
+  GTChat.messages = { Message, Unheard, Waiting, isMessage, follows };
 })();

@@ -3,7 +3,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
-  const { Avatar, Icon, IconButton } = GTChat.parts;
+  const { Avatar, Icon, IconButton, Problem } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
   const byName = (a, b) => (a.name === "lobby" ? -1 : b.name === "lobby" ? 1 : a.name.localeCompare(b.name));
@@ -12,10 +12,14 @@
 
   const Place = ({ shell, place, label, picture }) => {
     const current = shell.chat.place === place;
+    const muted = shell.alerts.level(place) === "nothing";
+    const kind = place instanceof GTChat.Room ? "room" : "talk";
+    const draft = !current && GTChat.memory.drafts.get(shell.chat.me, `${kind} ${place.name}`);
     return html`
-      <li><button type="button" class=${`place ${place.unread ? "unread" : ""}`}
+      <li><button type="button" class=${`place ${place.unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
         aria-current=${current ? "true" : undefined} onClick=${() => shell.look(place)}>
         ${picture}<span class="name" dir="auto">${label}</span>
+        ${draft && html`<span class="tag">${text("draft")}</span>`}
         ${place.unread > 0 && html`
           <span class=${`count ${place.mentioned ? "mentioned" : ""}`}>
             <span class="hidden">, </span>${place.unread > 999 ? "999+" : place.unread}
@@ -24,35 +28,66 @@
       </button></li>`;
   };
 
-  const Invitation = ({ shell, invitation }) => {
+  // Something to be answered, with what went wrong beside it. answers: [[text, act]], the best first.
+  const Question = ({ words, answers, children }) => {
     const [busy, setBusy] = useState(false);
-    const answer = (reply) => async () => {
+    const [error, setError] = useState(null);
+    const answer = async (act) => {
       setBusy(true);
+      setError(null);
       try {
-        const room = await shell.chat.answer(invitation, reply);
-        if (room) shell.look(room);
-      } catch (error) {
-        shell.notify(GTChat.reason(error));
+        await act();
+      } catch (refusal) {
+        setError(refusal);
         setBusy(false);
       }
     };
     return html`
-      <li class="invitation"><p>${text("invitation", invitation)}</p>
-        <button type="button" class="primary" disabled=${busy} onClick=${answer("Y")}>${text("yes")}</button>
-        <button type="button" disabled=${busy} onClick=${answer("N")}>${text("no")}</button>
-        <button type="button" disabled=${busy} onClick=${answer("L")}>${text("later")}</button></li>`;
+      <li class="invitation"><p dir="auto">${words}</p>${children}
+        ${answers.map(([key, act], index) => html`
+          <button type="button" class=${index ? "" : "primary"} disabled=${busy} onClick=${() => answer(act)}>${text(key)}</button>`)}
+        <${Problem} error=${error} /></li>`;
   };
 
+  const Invitation = ({ shell, invitation }) => {
+    const answer = (reply) => async () => {
+      const room = await shell.chat.answer(invitation, reply);
+      if (room) shell.look(room);
+    };
+    return html`<${Question} words=${text("invitation", invitation)}
+      answers=${[["yes", answer("Y")], ["no", answer("N")], ["later", answer("L")]]} />`;
+  };
+
+  // Somebody asks for one's address; the server knows the host, the port has to be told.
   const Request = ({ shell, usr }) => {
-    const answer = (cmd) => async () => {
-      const chat = shell.chat;
-      chat.requests = chat.requests.filter((name) => name !== usr);
-      await shell.attempt(() => chat.order(cmd, { user: usr }));
+    const { chat } = shell;
+    const [port, setPort] = useState(chat.port || "");
+    const allow = async () => {
+      if (Number(port) !== chat.port) await chat.listenAt(Number(port));
+      await chat.answerRequest(usr, "allow");
     };
     return html`
-      <li class="invitation"><p>${text("address_request", { usr })}</p>
-        <button type="button" class="primary" onClick=${answer("allow")}>${text("allow")}</button>
-        <button type="button" onClick=${answer("deny")}>${text("deny")}</button></li>`;
+      <${Question} words=${text("address_request", { usr })}
+        answers=${[["allow", allow], ["deny", () => chat.answerRequest(usr, "deny")]]}>
+        <label class="port">${text("port")}<input type="number" min="1024" max="65535" value=${port}
+          onInput=${(event) => setPort(event.target.value)} /></label><//>`;
+  };
+
+  const OpenRoom = ({ shell, room }) => {
+    const [error, setError] = useState(null);
+    const join = async () => {
+      setError(null);
+      try {
+        shell.look(await shell.chat.join(room.name));
+      } catch (refusal) {
+        setError(refusal);
+      }
+    };
+    return html`
+      <li class="open-room"><span class="sign" aria-hidden="true">#</span>
+        <span class="name"><bdi>${room.name}</bdi>${room.topic && html`<small dir="auto">${room.topic}</small>`}</span>
+        <button type="button" aria-label=${`${text("join")} ${room.name}`} onClick=${join}>${text("join")}</button>
+        <${Problem} error=${error} /></li>`;
   };
 
   const OtherRooms = ({ shell }) => {
@@ -67,10 +102,7 @@
           aria-label=${text("find_room")} onInput=${(event) => setWanted(event.target.value)} />`}
       <ul aria-labelledby="open-title">
         ${rooms.slice(0, SHOWN).map((room) => html`
-          <li key=${room.name} class="open-room"><span class="name" dir="auto" title=${room.topic}># ${room.name}</span>
-            <button type="button" aria-label=${`${text("join")} ${room.name}`}
-              onClick=${() => shell.attempt(async () => shell.look(await shell.chat.join(room.name)))}>
-              ${text("join")}</button></li>`)}
+          <${OpenRoom} key=${room.name} shell=${shell} room=${room} />`)}
       </ul>`;
   };
 
@@ -79,7 +111,8 @@
     const talks = [...chat.talks.values()];
     return html`
       <nav class="sidebar" aria-label=${text("rooms")}>
-        <header class="bar"><img src="logo.svg" alt="" width="26" height="26" /><h1>GTChat</h1></header>
+        <header class="bar"><img src="logo.svg" alt="" width="26" height="26" /><h1>GTChat</h1>
+          <${IconButton} icon="search" label=${text("go")} onClick=${() => shell.show({ name: "go" })} /></header>
         <div class="scroll">
           ${(chat.invitations.length > 0 || chat.requests.length > 0) && html`
             <ul class="invitations">${chat.invitations.map((invitation) => html`

@@ -5,8 +5,9 @@
   const { html, useEffect, useState } = globalThis.htmPreact;
   const { IconButton } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
-  // Milliseconds that a notice stays.
+  // Milliseconds that a notice stays; some stay until they are put away.
   const NOTICE = 8000;
+  const STAYS = new Set(["broadcast", "address_granted"]);
 
   GTChat.ConnectionState = ({ shell }) => {
     const connection = shell.chat?.connection;
@@ -32,11 +33,12 @@
 
   const Notice = ({ shell, notice }) => {
     useEffect(() => {
+      if (STAYS.has(notice.kind)) return undefined;
       const timer = setTimeout(() => shell.dismiss(notice), NOTICE);
       return () => clearTimeout(timer);
     }, []);
     return html`
-      <div class="notice"><span>${notice.text}</span>
+      <div class=${`notice ${notice.kind}`}><span dir="auto">${notice.text}</span>
         <${IconButton} icon="close" label=${text("close")} onClick=${() => shell.dismiss(notice)} /></div>`;
   };
 

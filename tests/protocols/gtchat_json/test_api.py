@@ -137,6 +137,18 @@ class Envelope(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
+class Belongings(SynchronousTestCase):
+    def test_who_comes_is_told_whom_he_blocks(self) -> None:
+        world = World()
+        ann = world.member("ann")
+        world.member("Zoe")
+        world.member("bob")
+        for name in ("zoe", "bob"):
+            ann.say("block", user=name)
+        ann.say("logout")
+        self.assertEqual(ann.login("ann", pwd="password")["blocked"], ["Zoe", "bob"])
+
+
 class Rates(SynchronousTestCase):
     def test_tokens_come_back_with_time(self) -> None:
         world = World(Limits(commands_burst=3, commands_per_second=1))
