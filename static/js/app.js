@@ -12,11 +12,12 @@
     if (!inside) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
     return html`
       <a class="skip" href="#say">${GTChat.text("skip")}</a>
-      <div class="house" data-pane=${shell.pane}>
+      <main class="house" data-pane=${shell.pane}>
+        <h1 class="hidden">GTChat</h1>
         <${GTChat.Sidebar} shell=${shell} />
         <${GTChat.Conversation} shell=${shell} />
         <${GTChat.Members} shell=${shell} />
-      </div>
+      </main>
       <${GTChat.Dialogs} shell=${shell} />
       <${GTChat.Notices} shell=${shell} />`;
   };

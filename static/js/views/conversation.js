@@ -17,8 +17,8 @@
           : html`<${Avatar} name=${place.name} here=${chat.isHere(place.name)} />`}
         <div class="title"><h2 dir="auto">${place.name}</h2>
           <p class="topic" dir="auto" title=${room?.topic}>${room ? room.topic : text(chat.isHere(place.name) ? "here" : "away")}</p></div>
-        ${room && html`<button type="button" class="people-button" onClick=${() => shell.turn("people")}
-            aria-label=${text("people")}><${Icon} name="people" /> ${count}</button>
+        ${room && html`<button type="button" class="people-button" onClick=${() => shell.turn("people")}>
+            <${Icon} name="people" /><span class="hidden">${text("people")}:</span> ${count}</button>
           <${IconButton} icon="gear" label=${text("room_settings")} onClick=${() => shell.show({ name: "room", room })} />`}
         ${!room && html`<${IconButton} icon="close" label=${text("close")} onClick=${() => chat.closeTalk(place)} />`}
       </header>`;
@@ -27,15 +27,15 @@
   GTChat.Conversation = ({ shell }) => {
     const { place } = shell.chat;
     if (!place) {
-      return html`<main class="conversation"><p class="hint">${text("loading")}</p><${GTChat.ConnectionState} shell=${shell} /></main>`;
+      return html`<section class="conversation"><p class="hint">${text("loading")}</p><${GTChat.ConnectionState} shell=${shell} /></section>`;
     }
     const key = `${place instanceof GTChat.Room ? "room" : "talk"} ${place.name}`;
     return html`
-      <main class="conversation">
+      <section class="conversation" aria-label=${place.name}>
         <${Head} shell=${shell} place=${place} />
         <${GTChat.ConnectionState} shell=${shell} />
         <${GTChat.Log} key=${key} shell=${shell} place=${place} />
         <${GTChat.Composer} key=${`to ${key}`} shell=${shell} place=${place} draft=${key} />
-      </main>`;
+      </section>`;
   };
 })();

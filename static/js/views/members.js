@@ -66,7 +66,7 @@
     return html`
       <li ref=${box} onKeyDown=${press}>
         <button type="button" class="place" aria-expanded=${open ? "true" : "false"}
-          aria-label=${text("actions", { usr: name })} onClick=${() => turn(!open)}>${words}</button>
+          title=${text("actions", { usr: name })} onClick=${() => turn(!open)}>${words}</button>
         ${open && html`<ul class="actions">${actions(shell, room, name).map(([key, act]) => html`
           <li><button type="button" onClick=${() => go(act)}>${text(key)}</button></li>`)}</ul>`}
         <${Problem} error=${error} />
@@ -87,7 +87,7 @@
     const lobby = room.name === "lobby";
     const names = (lobby ? [...chat.people.values()] : [...room.members]).sort((a, b) => a.localeCompare(b));
     return html`
-      <aside class="members" aria-label=${text("people")}>
+      <section class="members" aria-label=${text("people")}>
         <header class="bar">
           <${IconButton} icon="menu" label=${text("back")} class="icon-button narrow" onClick=${() => shell.turn("conversation")} />
           <h2>${text("people")}</h2>
@@ -97,6 +97,6 @@
           <${People} shell=${shell} room=${room} title="here" names=${names.filter((name) => chat.isHere(name))} />
           <${People} shell=${shell} room=${room} title="away" names=${names.filter((name) => !chat.isHere(name))} />
         </div>
-      </aside>`;
+      </section>`;
   };
 })();

@@ -111,7 +111,7 @@
     const talks = [...chat.talks.values()];
     return html`
       <nav class="sidebar" aria-label=${text("rooms")}>
-        <header class="bar"><img src="logo.svg" alt="" width="26" height="26" /><h1>GTChat</h1>
+        <header class="bar"><img src="logo.svg" alt="" width="26" height="26" /><p class="brand">GTChat</p>
           <${IconButton} icon="search" label=${text("go")} onClick=${() => shell.show({ name: "go" })} /></header>
         <div class="scroll">
           ${(chat.invitations.length > 0 || chat.requests.length > 0) && html`
