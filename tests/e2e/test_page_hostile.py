@@ -82,8 +82,9 @@ const alien = [...document.querySelectorAll('*')].filter((element) => (
   ['IMG', 'IFRAME', 'OBJECT', 'EMBED', 'VIDEO', 'AUDIO', 'STYLE', 'BASE', 'TEMPLATE', 'MATH']
     .includes(element.tagName.toUpperCase()) && !/logo.svg$/.test(element.src)
   || [...element.attributes].some(({ name }) => /^on/.test(name))
-  || (element.href && !/^(https?|mailto):/.test(element.href))));
-return { scripts, alien: alien.map((element) => element.outerHTML),
+  || (element.href && element.rel !== 'icon' && !/^(https?|mailto):/.test(element.href))));
+const links = document.querySelectorAll('link').length;
+return { scripts, links, alien: alien.map((element) => element.outerHTML),
   loaded: performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin),
   rel: [...document.querySelectorAll('.log a')].map((link) => `${link.rel} ${link.target}`) };
 """
@@ -141,7 +142,8 @@ class HostileTextTest(TestCase):
     def _shown(self, page: Browser, before: dict[str, Any]) -> None:
         """See that nothing of it has done anything."""
         found = page.driver.execute_script(COUNT)
-        self.assertEqual(found["scripts"], before["scripts"])
+        for part in ("scripts", "links"):
+            self.assertEqual(found[part], before[part])
         self.assertEqual(found["alien"], [])
         self.assertEqual(set(found["loaded"]), set(before["loaded"]))
         self.assertLessEqual(set(found["rel"]), {"noopener noreferrer _blank"})
