@@ -11,7 +11,7 @@ from typing import Any
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.robustness import STATES, entries, numbers
+from tests.robustness import PAGE, STATES, entries, numbers
 
 TESTS = Path(__file__).resolve().parent
 #: A number as it stands in a test; not one of the signs or codes that look like it.
@@ -62,4 +62,4 @@ class Robustness(SynchronousTestCase):
         known = set(numbers())
         for path in TESTS.rglob("*.py"):
             for number in known.intersection(NUMBER.findall(path.read_text(encoding="utf-8"))):
-                self.assertIn((str(path), number), named)
+                self.assertTrue((str(path), number) in named, f"{PAGE}: {number} is also in {path}")

@@ -403,6 +403,6 @@ def _topic(raw: str) -> str:
         BadRequest, TooLong.
     """
     topic = text(raw, TOPIC_CHARS) if raw else ""
-    if "\n" in topic or "\t" in topic:
+    if "\t" in topic or len(topic.splitlines()) > 1:
         raise BadRequest("topic: it is one line.")
     return topic

@@ -21,6 +21,7 @@ from gtchat.chat.interfaces import IOutlet
 from gtchat.chat.people import Session, User
 from gtchat.chat.unattended import unattended
 from gtchat.protocols.dialback import Call, Line, Push
+from gtchat.protocols.plain import Crowd
 
 #: Seconds between two looks at who is silent.
 LOOK = 5.0
@@ -163,6 +164,7 @@ class CalledPeople:
         self.reactor = self.clock = reactor
         self.own_ports = own_ports
         self.people: set[Called] = set()
+        self.crowd = Crowd(chat.limits.connections_per_address)
         self._look: Any = None
 
     def remember(self, person: Called) -> None:

@@ -35,7 +35,7 @@ from gtchat.chat.limits import TokenBucket
 from gtchat.chat.names import HOST
 from gtchat.chat.people import Session
 from gtchat.chat.unattended import unattended
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, clock, pieces, shown
+from gtchat.protocols.plain import LOBBY, Crowd, PlainAudience, cleaned, clock, pieces, shown
 
 #: Seconds between two writes, and between OK and the list.
 PACE, AFTER_OK = 0.04, 0.1
@@ -159,12 +159,12 @@ class LiveChat(Protocol):
             self._write(b"NOT_UNIQUE")
             self._close()
             return
-        if self._login is not None:
-            self._login.cancel()
-            self._login = None
         if self._gone:
             await self._house.leave(session)
             return
+        if self._login is not None:
+            self._login.cancel()
+            self._login = None
         self._session = session
         self._name = session.user.name
         here = chat.people.online.page(None, len(chat.people.online))
@@ -300,6 +300,7 @@ class LiveChatFactory(Factory):
         self.clock = clock
         self.audience = PlainAudience(said)
         self._here: set[LiveChat] = set()
+        self._crowd = Crowd(chat.limits.connections_per_address)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat:
         """A connection."""
@@ -307,13 +308,13 @@ class LiveChatFactory(Factory):
 
     def arrived(self, client: LiveChat) -> bool:
         """Somebody connected; whether there is room for another one from there."""
-        most = self.chat.limits.connections_per_address
         self._here.add(client)
-        return not most or sum(one.address == client.address for one in self._here) <= most
+        return self._crowd.arrived(client.address)
 
     def gone(self, client: LiveChat) -> None:
         """A connection is no more."""
         self._here.discard(client)
+        self._crowd.gone(client.address)
 
     async def leave(self, session: Session) -> None:
         """End the session of somebody who left."""

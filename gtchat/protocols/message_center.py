@@ -210,6 +210,8 @@ class Connection(Protocol):
         """A client has something to say."""
         self.transport.setTcpNoDelay(True)
         self._within(REQUEST)
+        if not self._house.crowd.arrived(self.transport.getPeer().host):
+            self.transport.abortConnection()
 
     def _within(self, seconds: float) -> None:
         """Close the connection after so many seconds (0: never)."""
@@ -229,7 +231,7 @@ class Connection(Protocol):
         while len(self._data) >= 4 and not self._busy:
             size = struct.unpack("!I", self._data[:4])[0]
             if not 1 <= size <= LARGEST:
-                _log.info("a frame of {size} bytes", size=size)
+                _log.debug("a frame of {size} bytes", size=size)
                 self.transport.abortConnection()
                 return
             if len(self._data) < 4 + size:
@@ -242,6 +244,7 @@ class Connection(Protocol):
     def connectionLost(self, reason: Any = None) -> None:
         """The connection is gone."""
         self._within(0)
+        self._house.crowd.gone(self.transport.getPeer().host)
         person, self._person = self._person, None
         if person is not None:
             person.lose()

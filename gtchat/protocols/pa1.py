@@ -291,6 +291,8 @@ class Connection(Protocol):
     def connectionMade(self) -> None:
         """A client has something to say, or not."""
         self._late = self._house.clock.callLater(WHOLE, self.transport.abortConnection)
+        if not self._house.crowd.arrived(self.transport.getPeer().host):
+            self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes until there is a pause."""
@@ -302,6 +304,7 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         """The client has closed: what it said counts."""
+        self._house.crowd.gone(self.transport.getPeer().host)
         if self._late is not None and self._late.active():
             self._late.cancel()
         if self._pause is not None:
@@ -326,7 +329,7 @@ class Connection(Protocol):
             word, _, rest = rest.partition(" ")
             person = house.by_key.get(name.lower())
             if person is None or person.address != address:
-                _log.info("a command for {name} from {address}", name=name[:32], address=address)
+                _log.debug("a command from {address} for nobody", address=address)
                 return
             person.heard_at = house.clock.seconds()
             if word in COMMANDS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, cast
 
@@ -58,6 +59,29 @@ def iso(at: int) -> str:
     """A time as RFC 3339 has it, in UTC. at: ms since 1970."""
     second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000))
     return f"{second}.{at % 1000:03d}Z"
+
+
+@attrs.define(eq=False)
+class Crowd:
+    """How many connections are open at once, by address.
+
+    Args:
+        most: how many an address may have; 0: any number.
+    """
+
+    most: int
+    _by_address: Counter[str] = attrs.field(factory=Counter)
+
+    def arrived(self, address: str) -> bool:
+        """Somebody has connected; whether there is room for him."""
+        self._by_address[address] += 1
+        return not self.most or self._by_address[address] <= self.most
+
+    def gone(self, address: str) -> None:
+        """A connection is no more."""
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
 
 
 class Reader(Protocol):

@@ -21,6 +21,8 @@ ACCOUNTS = {"seas": "summerisover", "google": "hasglasses", "columbia": "116bway
 class CalledCase(SynchronousTestCase):
     """A server that speaks both, with the accounts of the seeds."""
 
+    options: tuple[str, ...] = ()
+
     def setUp(self) -> None:
         here = "tcp:0:interface=127.0.0.1"
         self.server = Server(
@@ -29,6 +31,7 @@ class CalledCase(SynchronousTestCase):
             *("--livechat", here),
             *("--commands-per-second", "0"),
             "--randomchat",
+            *self.options,
         ).start()
         self.addCleanup(self.server.kill)
         web = self.connect()

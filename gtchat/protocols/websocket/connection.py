@@ -131,7 +131,7 @@ class ChatProtocol(WebSocketServerProtocol):
         self.factory.arrived(self)
         self.factory.deadlines.put(self, OPENING)
         if self.address not in self.factory.proxies and not self.factory.count(self):
-            self._refuse(503, "too many connections from this address")
+            self._refuse(503)
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         """See whether a handshake is one that we want. Raises ConnectionDeny."""
@@ -177,14 +177,15 @@ class ChatProtocol(WebSocketServerProtocol):
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         """Refuse a handshake; Autobahn says so too."""
         # Autobahn sends a header of its own with a version that it does not speak, and no other.
-        self._refuse(426 if responseHeaders else code, reason)
+        self._refuse(426 if responseHeaders else code)
 
-    def _refuse(self, code: int, reason: str) -> None:
+    def _refuse(self, code: int) -> None:
         """Answer, and close when there was time to read it.
 
         A socket that is closed with something unread takes its answer back.
         """
-        _log.debug("refused {address}: {reason}", address=self.address, reason=reason)
+        # Autobahn's reasons repeat what was sent, which may be anything.
+        _log.debug("refused {address}: {code}", address=self.address, code=code)
         self.state = _CLOSED
         self.data = b""
         self.transport.write(http_answer(code))
@@ -209,11 +210,11 @@ class ChatProtocol(WebSocketServerProtocol):
         end = header.find(HEADER_END, max(before - 3, 0)) + len(HEADER_END)
         whole = end >= len(HEADER_END)
         if (end if whole else len(header)) > HANDSHAKE_BYTES:
-            self._refuse(431, "the handshake is too large")
+            self._refuse(431)
         elif not whole:
             self.data = header
         elif bad_header(header[:end]):
-            self._refuse(400, "control characters in the handshake")
+            self._refuse(400)
         else:
             self._dataReceived(header[before:end])
             if end < len(header):
@@ -401,7 +402,7 @@ class ChatProtocol(WebSocketServerProtocol):
             self.sendCloseFrame(code=code, reasonUtf8=encode_truncate(reason, 123))
             self.resume()  # its answer is to be read
         elif self.state == _CONNECTING:
-            self._refuse(503, reason)
+            self._refuse(503)
 
     def sendCloseFrame(
         self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False

@@ -1,0 +1,221 @@
+"""E and F of docs/robustness.md: between protocols, and the old ones over TCP."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import select
+import socket
+import struct
+import unicodedata
+
+from tests.e2e.bystanders import Bystanders, check_log, files, process, until
+from tests.e2e.called import CenterClient, PA1Client, frame, framed
+from tests.e2e.raw import ask
+from tests.e2e.server import SECONDS, Client
+from tests.e2e.test_called import ACCOUNTS, CalledCase
+from tests.e2e.test_livechat import LiveClient
+from tests.e2e.test_randomchat import RandomClient
+
+SECRET = b"only-in-a-request"
+EVIL = "x\n2026-01-01 [audit] login of root\r\n\x1b[2J\x9b\u202e" + "y" * 200
+
+#: What people write; each comes to everybody as his protocol may show it.
+TEXTS = [
+    "hello",
+    "  spaces  inside  ",
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308",
+    "\u05e9\u05dc\u05d5\u05dd abc \u0645\u0631\u062d\u0628\u0627",
+    "e\u0301 and \u00e9",
+    "a" + "\u0316" * 30,
+    "\U00010348\U0010fffd",
+    "tab\there",
+    "'single' \"double\" `back`",
+    "back\\slash \\n \\x1b",
+    "<b>markup</b> &amp; <script>alert(1)</script>",
+    "w" * 900,
+    "two\nlines",
+    "[*] bob exited.",
+    "[bob]: not he",
+    "a|b|c",
+    "/quit",
+    "=1+1",
+    "%s {0} ${x}",
+    "\u4f60\u597d, \u4e16\u754c",
+    "c1 \x9b2J and \x85 and \x7f",
+]
+
+#: Protocols that somebody may take for another one.
+WRONG = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100,  # F16
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"NICK ann\r\nUSER ann 0 * :ann\r\n\r\n",
+    b"PROXY TCP4 203.0.113.7 127.0.0.1 1000 2000\r\n\r\n",
+    b"\r\n\r\n\0\x0d\x0a\x51\x55\x49\x54\x0a" + b"\0" * 16,
+    b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    b"\x9b2J\xc2\x9b2J\r\n\r\n",
+    b"GET /?pwd=" + SECRET + b" nonsense\r\n\r\n",
+    b"\xff\xfb\x01\xff\xfd\x03\r\n\r\n",  # F10
+    b"\0" * 1_000 + b"\r\n\r\n",
+]
+
+
+class BetweenProtocols(CalledCase):
+    def test_difficult_texts_come_to_everybody_as_he_may_have_them(self) -> None:  # E17
+        with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
+            ann = self.web("ann")
+            seas, google = self.center("seas"), self.pa1("google")
+            seas.shown()
+            lea = LiveClient(self.port("livechat"), b"lea")
+            lea.come_in()
+            pia = RandomClient(self.server.ws_port)
+            pia.come("Pia", "111")
+            for text in TEXTS:
+                said = unicodedata.normalize("NFC", text)
+                plain = re.sub(r"[\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", said)
+                plain = plain.replace("\n", "\n    ")
+                self.assertEqual(ann.say("speak", room_name="lobby", msg=text)["status"], "ok")
+                self.assertEqual(self.next_of(seas, "[ann]: "), f"[ann]: {plain}")
+                self.assertEqual(self.next_of(google, "ann said: "), f"ann said: {plain}\n")
+                heard = lea.read()
+                while b"] ann > " not in heard:
+                    heard = lea.read()
+                wanted = "ann > " + plain.replace("[*]", "[ * ]")
+                self.assertEqual(heard.split(b"] ", 1)[1].decode(), wanted)
+                self.assertEqual(pia.read()["message"], said)
+            entries = ann.say("history", room_name="lobby", kinds=["c_speak"])["entries"]
+            kept = [entry["msg"] for entry in entries]
+            self.assertEqual(kept, [unicodedata.normalize("NFC", text) for text in TEXTS])
+            pia.wire.close()
+
+    def next_of(self, client: CenterClient | PA1Client, start: str) -> str:
+        """The next push that begins so."""
+        shown = client.shown()
+        while not shown.startswith(start):
+            shown = client.shown()
+        return shown
+
+    def test_a_line_break_is_in_no_name(self) -> None:  # E03
+        with Bystanders(self.server, watch=False):
+            web = self.connect()
+            for name in ("a\r\nb", "a\nb", "a\rb", "a\x85b", "a\u2028b", "a\0b"):
+                self.assertEqual(web.say("login", type="tmp", usr=name)["code"], "bad_name")
+            web.say("login", type="tmp", usr="ann")
+            for name in ("a\r\nb", "a\u2028b", "a\u2029b", "a\x85b"):
+                self.assertEqual(web.say("create_room", room_name=name)["code"], "bad_name")
+                reply = web.say("create_room", room_name="x", topic=name)
+                self.assertEqual(reply["code"], "bad_request", ascii(name))
+
+
+class LogInjection(CalledCase):
+    options = ("--log-json",)
+
+    def test_nothing_forges_a_line_of_the_log(self) -> None:  # E15
+        with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
+            web = self.connect()
+            web.say("register", usr=EVIL, pwd="password")
+            for name in (EVIL, EVIL[:20], "nobody"):
+                web.say("login", type="reg", usr=name, pwd="wrong password")
+            web.say("login", type="tmp", usr="ann")
+            web.say("create_room", room_name=EVIL[:60])
+            web.say("broadcast", msg=EVIL, broadcast_key=EVIL)
+            web.say(EVIL)
+            self.pa1().say(f"{EVIL} message {EVIL}")
+            self.pa1().say(f"logIn {EVIL} {EVIL} 4444")
+            self.center().log_in(EVIL.encode(), EVIL.encode())
+            self.center().ask(b"MSG", EVIL.encode(), EVIL.encode())
+            ask(self.port("livechat"), EVIL.encode(), close=True)
+            headers = f"X-Forwarded-For: {EVIL[:1]}\x9b\r\nUser-Agent: \x9b{EVIL[-50:]}\r\n"
+            Client(self.server.ws_port, headers=headers).close()
+        for line in "".join(self.server.lines).splitlines():
+            self.assertNotIn("[audit] login of root", json.loads(line)["message"])
+            self.assertLess(len(line), 2_000)
+
+
+class OverTCP(CalledCase):
+    def test_frames_in_one_segment_and_half_a_frame(self) -> None:  # F03
+        with Bystanders(self.server, *ACCOUNTS.values()):
+            port = self.port("message_center")
+            login = [b"LIN", b"seas", ACCOUNTS["seas"].encode()]
+            with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
+                line.sendall(b"".join(map(framed, login)))
+                self.assertEqual(frame(line), b"LOGIN_OKAY")
+            self.assertEqual(ask(port, framed(b"MSG|seas")[:7], close=True), b"")
+            self.assertEqual(ask(port, struct.pack("!I", 2**31), close=True), b"")
+
+    def test_an_address_is_the_connections_own(self) -> None:  # F08
+        with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
+            seas = self.center("seas")
+            for port in (b"80 80", b"8080|x", b"\x1b[2J", b"65536", b"25"):
+                with socket.create_connection(("127.0.0.1", seas.server), SECONDS) as line:
+                    line.sendall(framed(b"LIN") + framed(b"google") + framed(b"hasglasses"))
+                    line.sendall(framed(b"evil|\x1b[2J\x07") + framed(port))
+                    while line.recv(100):
+                        pass
+                self.assertEqual(seas.shown(), "google has logged on.")
+                self.assertEqual(seas.shown(), "google is offline.")
+            web = self.web("ann")
+            for number in (25, 1023, 65_536, -1, 0):
+                self.assertEqual(web.say("set_address", port=number)["code"], "bad_request")
+
+    def test_a_connection_a_request_many_times(self) -> None:  # F05
+        with Bystanders(self.server):
+            for _ in range(200):
+                ask(self.port("message_center"), framed(b"ONL|seas|0123456789|"))
+                ask(self.port("pa1"), b"seas online", close=True)
+
+    def test_the_wrong_protocol_on_every_port(self) -> None:
+        ports = [self.port(name) for name in ("message_center", "pa1", "livechat")]
+        with Bystanders(self.server, SECRET.decode()):
+            for port in (*ports, self.server.ws_port, self.server.web_port):
+                for data in WRONG:
+                    ask(port, data, close=True)
+
+    def test_those_who_say_nothing_take_only_their_share(self) -> None:  # F17
+        ports = [self.port(name) for name in ("message_center", "pa1", "livechat")]
+        with Bystanders(self.server):
+            for port in (*ports, self.server.ws_port):
+                lines = [self.connection(port) for _ in range(256)]
+                for _ in range(10):
+                    self.assertIn(self.end_of(self.connection(port)), (b"", b"HTTP/1.1 503"))
+                self.assertEqual(select.select(lines[:100], [], [], 0)[0], [])
+                for line in lines:
+                    line.close()
+
+    def connection(self, port: int) -> socket.socket:
+        """A connection that says nothing."""
+        line = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self.addCleanup(line.close)
+        return line
+
+    def end_of(self, line: socket.socket) -> bytes:
+        """The first that comes of a connection that the server closes."""
+        try:
+            return line.recv(12)
+        except ConnectionResetError:
+            return b""
+        finally:
+            line.close()
+
+
+class NoDescriptors(CalledCase):
+    def test_no_descriptors_are_left(self) -> None:  # F18
+        with Bystanders(self.server):
+            pid = int(process(self.server).name)
+            most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            tight = files(self.server) + 8
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (tight, most[1]))
+            lines = [
+                socket.create_connection(("127.0.0.1", self.server.ws_port), SECONDS)
+                for _ in range(40)
+            ]
+            until(lambda: files(self.server) >= tight - 1, "there are descriptors left")
+            for line in lines:
+                line.close()
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
+            client = self.connect()
+            self.assertEqual(client.say("login", type="tmp", usr="late")["status"], "ok")
+            client.close()
+        self.assertLess(len(self.server.lines), 200)
+        check_log("".join(self.server.lines))
