@@ -8,6 +8,7 @@ options.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -159,7 +160,7 @@ def _read_file(config: str) -> dict[str, Any]:
         tables = msgspec.toml.decode(Path(config).read_bytes())
     except OSError as error:
         raise SettingsError(f"can't read {config}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config} is not TOML: {error}") from error
     found: dict[str, Any] = {}
     for table, values in tables.items():
@@ -186,7 +187,7 @@ def _converted(key: str, value: Any, source: str, text: bool) -> Any:
     kind = str(field.type)
     try:
         converted = _as_kind(kind, value, text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}
         raise SettingsError(
             f"{source}: {key} wants {wanted.get(kind, 'text')}, not {value!r}"
@@ -238,7 +239,9 @@ def shown(settings: Settings) -> str:
             if field.metadata.get("secret"):
                 lines.append(f"# {field.name} is {'set' if value else 'not set'}  # {source}")
             else:
-                toml = msgspec.json.encode(value).decode()  # these are the same in TOML
+                # These are the same in TOML. A path may be no UTF-8.
+                json_text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+                toml = json_text.encode("utf-8", "backslashreplace").decode()
                 lines.append(f"{field.name} = {toml}  # {source}")
         lines.append("")
     return "\n".join(lines)

@@ -57,6 +57,7 @@ class Loading(SynchronousTestCase):
             ("[server]\nws = 1", "text"),
             ("[server]\nfile_page = 'x'", "true or false"),
             ("[server]\nsessions = 'x'", "one of replace, refuse, share"),
+            ("[limits]\ntext_chars = inf", "a whole number"),
             ("[server", "not TOML"),
             ("server = 1", "[server]"),
         ):
@@ -69,6 +70,14 @@ class Loading(SynchronousTestCase):
         self.assertIn("No such file", str(caught.exception))
         with self.assertRaises(SettingsError):
             load({}, {"GTCHAT_PING_TIMEOUT": "inf"})
+        file = self.file("")
+        Path(file).write_bytes(b"\xff")
+        with self.assertRaises(SettingsError) as caught:
+            load({}, {}, file)
+        self.assertIn("not TOML", str(caught.exception))
+
+    def test_a_path_that_is_no_utf_8_is_shown(self) -> None:
+        self.assertIn(r"/\udcff", shown(load({}, {"GTCHAT_DATA": "/\udcff"})))
 
     def test_secrets_are_not_shown(self) -> None:
         text = shown(load({"broadcast_key": "sesame"}, {}))

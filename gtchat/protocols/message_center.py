@@ -315,7 +315,7 @@ class Connection(Protocol):
         self._within(0)
         if person is None:
             return
-        if body.isdecimal() and 1024 <= int(body) <= 65_535:
+        if body.isdecimal() and len(body) < 6 and 1024 <= int(body) <= 65_535:
             begun = self._house.begin(person, int(body))
             unattended(Deferred.fromCoroutine(begun), "Message Center")
         else:

@@ -190,7 +190,7 @@ class MessageCenter(CalledCase):
 
     def test_ports_that_are_not_called(self) -> None:  # F06
         seas = self.center("seas")
-        for port in (b"22", b"nonsense", b"99999", str(self.server.ws_port).encode()):
+        for port in (b"22", b"nonsense", b"99999", b"9" * 5000, str(self.server.ws_port).encode()):
             with socket.create_connection(("127.0.0.1", seas.server), SECONDS) as line:
                 line.sendall(framed(b"LIN") + framed(b"google") + framed(b"hasglasses"))
                 line.sendall(framed(b"127.0.0.1") + framed(port))

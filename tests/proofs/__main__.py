@@ -12,6 +12,12 @@ from typing import Any
 
 from tests.e2e.server import Server
 
+#: The names of `fuzz.targets.TARGETS`, which takes long to import.
+FUZZED = (
+    *("json", "randomchat", "message_center", "pa1", "livechat"),
+    *("frames", "handshake", "site", "config"),
+)
+
 
 def _progress(total: int) -> Callable[[int], None]:
     """Shows on standard error how far a run is, at most once a second."""
@@ -55,6 +61,18 @@ def schema(given: argparse.Namespace) -> int:
     return _tell(run(given.moments, _progress(2 * given.moments)))
 
 
+def fuzz(given: argparse.Namespace) -> int:
+    """Feed a parser with junk, or all of them one after the other; needs atheris."""
+    from tests.proofs.fuzz.run import run
+    from tests.proofs.fuzz.targets import TARGETS
+
+    status = 0
+    for target in TARGETS if given.target == "all" else [given.target]:
+        print(f"{target} for {given.seconds} s, seed {given.seed} ...", file=sys.stderr)
+        status |= _tell(run(target, given.seconds, given.seed))
+    return status
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.proofs",
@@ -80,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     made = command(schema)
     made.add_argument("--moments", type=int, default=100, help="of each of the two (100)")
+    made = command(fuzz)
+    made.add_argument("target", help="all, or one of: " + ", ".join(FUZZED))
+    made.add_argument("--seconds", type=int, default=600, help="for each target (600)")
     return parser
 
 

@@ -33,6 +33,7 @@ class Book:
         complete: (who, room) where all sessions of `shown` together are to have everything.
         shown: (who, room) -> texts of one session each, of readers that are told none; what one
             says oneself is not among them.
+        told: all texts that somebody was told with a number.
         whispered: text -> to whom, of whispers that were acknowledged; in order.
         heard: who -> whispers that were shown to him, repeated ones too.
         faults: what is wrong, as far as it was seen at once.
@@ -43,6 +44,7 @@ class Book:
     numbered: dict[tuple[str, str], dict[int, str | None]] = attrs.field(factory=dict)
     shown: dict[tuple[str, str], list[list[str]]] = attrs.field(factory=dict)
     complete: set[tuple[str, str]] = attrs.field(factory=set)
+    told: set[str] = attrs.field(factory=set)
     whispered: dict[str, str] = attrs.field(factory=dict)
     heard: dict[str, list[str]] = attrs.field(factory=dict)
     faults: list[str] = attrs.field(factory=list)
@@ -64,6 +66,8 @@ class Book:
         if last is not None and seq != last + 1:
             self.faults.append(f"{who} was told {seq} of {room} after {last}")
         known[seq] = text
+        if text is not None:
+            self.told.add(text)
 
     def last(self, who: str, room: str) -> int | None:
         """The last number that somebody was told."""

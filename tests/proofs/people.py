@@ -357,9 +357,10 @@ class Live(Person):
             assert self._writer is not None
             if self._writer.transport.is_closing():
                 raise ConnectionResetError
-            self._writer.write(self.text(LOBBY).encode())
-            await self._writer.drain()
-            await asyncio.sleep(PACE)  # what comes at once is one message
+            text = self.text(LOBBY)
+            self._writer.write(text.encode())
+            while text not in self.book.told:  # what comes at once is one message
+                await asyncio.sleep(PACE)
 
     async def listen(self) -> None:
         while True:
