@@ -100,9 +100,9 @@ class SiteRequest(Request):
         self.setResponseCode(code)
         self.setHeader(b"Content-Length", b"0")
         self.setHeader(b"Connection", b"close")
-        channel = self.channel
+        # What stands behind it is no request either.
+        self.channel.persistent = False
         self.finish()
-        channel.loseConnection()
 
 
 class NotFound(Resource):

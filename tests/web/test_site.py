@@ -160,6 +160,12 @@ class SiteTest(TestCase):
         self.assertEqual(codes, [200])
         self.assertTrue(answer.endswith(b"\r\n\r\n"))
 
+    async def test_nothing_behind_a_refused_request_is_answered(self) -> None:
+        body = b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        for behind in (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", b"nonsense\r\n\r\n"):
+            codes, _, closed = await self.ask(b"POST / HTTP/1.1\r\n" + HOST + body + behind)
+            self.assertEqual((codes, closed), ([405], True))
+
     async def test_health(self) -> None:
         code, answer = await self.get("/healthz")
         self.assertEqual((code, b'"status":"ok"' in answer), (200, True))
