@@ -165,7 +165,11 @@ class Root(Resource):
         if any(not name or name.startswith(".") or set(name) & set("\\\0/%") for name in names):
             return NotFound()
         file = self._folder.joinpath(*names)
-        if not file.is_file() or not file.resolve().is_relative_to(self._folder):
+        try:
+            found_inside = file.is_file() and file.resolve().is_relative_to(self._folder)
+        except OSError:  # a name longer than names can be
+            found_inside = False
+        if not found_inside:
             return NotFound()
         found = File(str(file))
         found.isLeaf = True

@@ -114,6 +114,7 @@ class SiteTest(TestCase):
             "/%ff",
             "//etc/passwd",
             "/client.html/x",
+            "/" + "x" * 300,
         ):
             code, answer = await self.get(path)
             self.assertEqual(code, 404, path)
