@@ -214,6 +214,8 @@ class Chat:
 
     async def welcome(self, session: Session) -> None:
         """Give a session that has begun what waits for its user: invitations and whispers."""
+        if session.owed is None:  # a temporary user who has only just come
+            return
         try:
             await self.invitations.give(session)
             await self.whispers.give(session)

@@ -99,25 +99,31 @@ def _belongings(api: API_Chatroom, token: str) -> dict[str, Any]:
         "usr": user.name,
         "users": chat.people.online.page(None, LIST),
         "users_total": len(chat.people.online),
-        "rooms": [_info(api, room) for room in chat.rooms.listed(user, None, LIST)],
+        "rooms": _infos(api, chat.rooms.listed(user, None, LIST)),
         "rooms_total": chat.rooms.listed_total(user),
         "blocked": sorted(user.blocked.values()),
     }
 
 
-def _info(api: API_Chatroom, room: Room) -> replies.RoomInfo:
-    user = _user(api)
-    return replies.RoomInfo(
-        room.name,
-        room.public,
-        room.topic,
-        room.owner,
-        len(api.chat.people.online) if room.is_lobby else len(room.members),
-        room.last_seq,
-        room.has(user),
-        user.unread.get(room.id, 0),
-        user.read.get(room.id, 0) if room.has(user) else 0,
-    )
+def _infos(api: API_Chatroom, rooms: list[Room]) -> list[replies.RoomInfo]:
+    user, lobby = _user(api), api.chat.rooms.lobby
+    infos = []
+    for room in rooms:
+        joined = room in user.rooms or room is lobby
+        infos.append(
+            replies.RoomInfo(
+                room.name,
+                room.public,
+                room.topic,
+                room.owner,
+                len(api.chat.people.online) if room is lobby else len(room.members),
+                room.last_seq,
+                joined,
+                user.unread.get(room.id, 0) if joined else 0,
+                user.read.get(room.id, 0) if joined else 0,
+            )
+        )
+    return infos
 
 
 def _details(api: API_Chatroom, room: Room) -> replies.RoomDetails:
@@ -191,9 +197,7 @@ def get_room_list(api: API_Chatroom, request: requests.GetRoomList) -> Reply:
     """The rooms that one may know of."""
     user, rooms = _user(api), api.chat.rooms
     page = rooms.listed(user, request.after, _limit(request))
-    return replies.RoomListReply(
-        rooms=[_info(api, room) for room in page], rooms_total=rooms.listed_total(user)
-    )
+    return replies.RoomListReply(rooms=_infos(api, page), rooms_total=rooms.listed_total(user))
 
 
 def get_user_list(api: API_Chatroom, request: requests.GetUserList) -> Reply:
