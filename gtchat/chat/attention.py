@@ -54,10 +54,10 @@ class Attention:
     def _pace(self, user: User, room: Room) -> None:
         """See that nobody types too often; only the last interval is remembered."""
         now, interval = self._seconds(), self._limits.typing_interval
-        user.typed = {where: at for where, at in user.typed.items() if now - at < interval}
-        if room.id in user.typed:
-            raise RateLimited(retry_after=interval - (now - user.typed[room.id]))
-        user.typed[room.id] = now
+        typed = {where: at for where, at in user.typed.items() if now - at < interval}
+        if room.id in typed:
+            raise RateLimited(retry_after=interval - (now - typed[room.id]))
+        user.typed = {**typed, room.id: now}
 
     async def mark_read(self, session: Session, raw: str, seq: int) -> None:
         """Say that one has read a room up to an entry; a lower one than before changes nothing.

@@ -124,7 +124,8 @@ class Consent:
         else:
             user.blocked.pop(person.id, None)
         if blocked is not None:
-            (blocked.blocked_by.add if on else blocked.blocked_by.discard)(user.id)
+            one = frozenset({user.id})
+            blocked.blocked_by = blocked.blocked_by | one if on else blocked.blocked_by - one
         return sorted(user.blocked.values())
 
     async def _other(self, session: Session, target: str) -> Person:

@@ -6,7 +6,8 @@ is still known here, with no session, until he comes back or his time is over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -65,9 +66,9 @@ class User:
     rooms: set[Room] = attrs.field(factory=set)
     unread: dict[int, int] = attrs.field(factory=dict)
     read: dict[int, int] = attrs.field(factory=dict)
-    typed: dict[int, float] = attrs.field(factory=dict)
+    typed: Mapping[int, float] = MappingProxyType({})
     blocked: dict[int, str] = attrs.field(factory=dict)
-    blocked_by: set[int] = attrs.field(factory=set)
+    blocked_by: frozenset[int] = frozenset()
     address: str = ""
     expiry: IDelayedCall | None = None
     going: bool = False

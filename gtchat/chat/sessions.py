@@ -290,7 +290,7 @@ class Sessions:
             }
             user.read = {place.room_id: place.read_seq for place in belongings.memberships}
             user.blocked = dict(belongings.blocked)
-            user.blocked_by = set(belongings.blocked_by)
+            user.blocked_by = belongings.blocked_by
         session = Session(user, audience, outlet, token_hash(token))
         self._people.enter(session, [self._rooms.lobby, *user.rooms])
         return session

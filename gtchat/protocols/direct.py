@@ -20,6 +20,7 @@ class DirectServer(tcp.Server):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.repstr = self.logstr
         self.setTcpNoDelay(True)
 
     def write_direct(self, data: bytes) -> None:

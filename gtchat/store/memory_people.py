@@ -35,8 +35,8 @@ class Person:
     uuid_hash: bytes | None = None
     lobby_read: int = 0
     rooms: set[int] = attrs.field(factory=set)
-    blocks: set[int] = attrs.field(factory=set)
-    sessions: set[bytes] = attrs.field(factory=set)
+    blocks: frozenset[int] = frozenset()
+    sessions: frozenset[bytes] = frozenset()
 
     def account(self, asker: int | None = None) -> Account:
         """It, as a chat wants to know it."""
@@ -151,7 +151,7 @@ class People:
         session = self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             del self._sessions[token_hash]
-            self.accounts[account_id].sessions.discard(token_hash)
+            self.accounts[account_id].sessions -= {token_hash}
 
     def login(self, account_id: int, token_hash: bytes, end_others: bool, at: int) -> Belongings:
         """Begin a session of a registered account."""
@@ -171,7 +171,7 @@ class People:
         if token_hash in self._sessions:
             raise NotStored()
         self._sessions[token_hash] = Session(account_id, at)
-        self.accounts[account_id].sessions.add(token_hash)
+        self.accounts[account_id].sessions |= {token_hash}
 
     def _belongings(self, account_id: int) -> Belongings:
         person = self.accounts.get(account_id)
@@ -256,10 +256,10 @@ class People:
     def block(self, account_id: int, blocked_id: int, on: bool) -> None:
         """Begin or end a block."""
         if on:
-            self.known(account_id).blocks.add(self.known(blocked_id).id)
+            self.known(account_id).blocks |= {self.known(blocked_id).id}
             self._blocked_by[blocked_id].add(account_id)
         elif account_id in self.accounts:
-            self.accounts[account_id].blocks.discard(blocked_id)
+            self.accounts[account_id].blocks -= {blocked_id}
             self._blocked_by[blocked_id].discard(account_id)
 
     def remove_guest(self, account_id: int) -> bool:
@@ -272,7 +272,7 @@ class People:
         for room_id in person.rooms:
             del self._logs.rooms[room_id].read[account_id]
         for other in self._blocked_by.pop(account_id, ()):
-            self.accounts[other].blocks.discard(account_id)
+            self.accounts[other].blocks -= {account_id}
         for other in person.blocks:
             self._blocked_by[other].discard(account_id)
         del self.accounts[account_id], self._keys[person.key]

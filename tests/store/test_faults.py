@@ -62,12 +62,10 @@ class GroupCommitTests(DiskCase, TestCase):
         self.assertEqual(sum(map(len, self.calls)), 51)
 
     async def test_what_is_asked_for_in_one_turn_is_one_transaction(self) -> None:
-        before = self.disk.executed.count("COMMIT")
         for number in range(50):
             self.append(self.lobby, spoke(str(number)))
         await self.store.flush()
-        self.assertEqual(self.disk.executed.count("COMMIT"), before + 1)
-        self.assertEqual(len(self.calls), 1)
+        self.assertEqual(list(map(len, self.calls)), [50])
 
     async def test_a_commit_waits_for_the_disk(self) -> None:
         await self.stored(self.lobby, spoke())

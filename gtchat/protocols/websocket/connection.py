@@ -47,10 +47,11 @@ _CLOSED = WebSocketProtocol.STATE_CLOSED
 _CONNECTING = WebSocketProtocol.STATE_CONNECTING
 _OPEN = WebSocketProtocol.STATE_OPEN
 
-#: What the opening handshake leaves behind in each connection begins with one of these.
-_LEFT_BEHIND = ("http_", "websocket_", "_wskey")
+#: What the opening handshake leaves behind in each connection begins with one of these. With ten
+#: attributes or fewer, a connection at rest takes 200 bytes less.
+_LEFT_BEHIND = ("http_", "websocket_", "_wskey", "connected")
 #: What Autobahn leaves behind of a frame.
-_OF_A_FRAME = (
+_OF_A_FRAME = {
     "_fragments",
     "_isMessageCompressed",
     "_message_began",
@@ -67,7 +68,7 @@ _OF_A_FRAME = (
     "utf8validateIncomingCurrentMessage",
     "utf8validateLast",
     "utf8validator",
-)
+}
 
 _log = Logger()
 
@@ -91,17 +92,17 @@ class ChatProtocol(WebSocketServerProtocol):
     factory: ChatFactory
     transport: Any
     address = "local"
-    outbox: Outbox
+    outbox: Outbox = None  # type: ignore[assignment]
     api: API | None = None
     tick: int | None = None
     counted = False
 
     # What a connection has while it is at rest stands here, not in each.
+    connected = 1
     websocket_version = 13
     websocket_protocol_in_use: str | None = None
     inside_message = False
     current_frame: Any = None
-    has_outbox = False
     _reading = True
     _unread: bytes | None = None
     _heard = True
@@ -154,7 +155,6 @@ class ChatProtocol(WebSocketServerProtocol):
 
     def _onOpen(self) -> None:
         self.outbox = Outbox(self.factory.turn, self.transport, self._too_slow)
-        self.has_outbox = True
         self.onOpen()
         self.__dict__ = {
             name: value for name, value in vars(self).items() if not name.startswith(_LEFT_BEHIND)
@@ -195,7 +195,8 @@ class ChatProtocol(WebSocketServerProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes as they come."""
-        self._heard = True
+        if not self._heard:
+            self._heard = True
         if self._unread is not None:
             self._unread += data
         elif self.state == _CONNECTING:
@@ -238,8 +239,10 @@ class ChatProtocol(WebSocketServerProtocol):
             start = self._give_autobahn(data, start)
             left -= 1
         if "current_frame" in vars(self) and self._at_rest():
-            for name in _OF_A_FRAME:
-                vars(self).pop(name, None)
+            # A new dict: one that was larger once does not shrink.
+            self.__dict__ = {
+                name: value for name, value in vars(self).items() if name not in _OF_A_FRAME
+            }
 
     def _at_rest(self) -> bool:
         """Whether Autobahn has no frame, no message and no part of a header under way."""
@@ -357,7 +360,7 @@ class ChatProtocol(WebSocketServerProtocol):
     def _see_who_is_there(self, now: float) -> None:
         limits = self.factory.limits
         if now >= self._login_due:
-            self._login_due = inf
+            del self._login_due
             if self.api is not None and not self.api.logged_in:
                 self.close(NO_LOGIN, "no login in time")
                 return
@@ -386,7 +389,7 @@ class ChatProtocol(WebSocketServerProtocol):
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send what Autobahn has to say, behind what waits to be sent."""
-        if self.has_outbox and not self.outbox.closed:
+        if self.outbox is not None and not self.outbox.closed:
             self.outbox.write(data)
         else:
             self.transport.write(data)
@@ -423,7 +426,7 @@ class ChatProtocol(WebSocketServerProtocol):
         """Nothing: the producer is the outbox, which sees to that itself."""
 
     def _closeConnection(self, abort: bool = False) -> None:
-        if self.has_outbox:
+        if self.outbox is not None:
             self.outbox.close()
         if abort and not self.wasClean:
             self.transport.abortConnection()
@@ -435,7 +438,7 @@ class ChatProtocol(WebSocketServerProtocol):
         """The connection is gone, whoever closed it."""
         self.state = _CLOSED
         self._unread = None
-        if self.has_outbox:
+        if self.outbox is not None:
             self.outbox.stopProducing()
         try:
             self._end_api(clean=False)
