@@ -149,8 +149,10 @@ class ChatService(Service):
         self._reactor.callWhenRunning(self._take_signals)
 
     def _take_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # nohup has a server go on whose terminal is gone.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._signalled)
 
     def _signalled(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._leave)

@@ -1,0 +1,70 @@
+/* A disk that fails: put before the C library with LD_PRELOAD, it lets calls on the files of a
+   database go wrong. Which, and how often in a hundred, stands in the file that GTCHAT_FAULTS
+   names, and is read at each call: "fsync 30", "write 10", "short 10", "full 100", or nothing. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static __thread unsigned long state = 88172645463325252UL;
+
+static int is_database(int fd) {
+    char link[64], path[512];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, sizeof path - 1);
+    if (size <= 0) return 0;
+    path[size] = 0;
+    return strstr(path, "gtchat.sqlite") != NULL;
+}
+
+/* Whether this call is to fail in that way. */
+static int fails(int fd, const char *way) {
+    char found[64] = "", name[16] = "";
+    int percent = 0;
+    const char *file = getenv("GTCHAT_FAULTS");
+    if (file == NULL || !is_database(fd)) return 0;
+    int control = syscall(SYS_openat, AT_FDCWD, file, O_RDONLY);
+    if (control < 0) return 0;
+    ssize_t size = syscall(SYS_read, control, found, sizeof found - 1);
+    syscall(SYS_close, control);
+    if (size <= 0 || sscanf(found, "%15s %d", name, &percent) != 2) return 0;
+    if (strcmp(name, way) != 0) return 0;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return (int)(state % 100) < percent;
+}
+
+static int sync_or_fail(int fd, int number) {
+    if (fails(fd, "fsync")) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(number, fd);
+}
+
+int fsync(int fd) { return sync_or_fail(fd, SYS_fsync); }
+int fdatasync(int fd) { return sync_or_fail(fd, SYS_fdatasync); }
+
+static ssize_t put(int fd, const void *data, size_t size, off_t offset) {
+    if (fails(fd, "write")) {
+        errno = EIO;
+        return -1;
+    }
+    if (fails(fd, "full")) {
+        errno = ENOSPC;
+        return -1;
+    }
+    if (size > 1 && fails(fd, "short")) size /= 2;
+    return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+    return put(fd, data, size, offset);
+}
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t offset) {
+    return put(fd, data, size, offset);
+}
