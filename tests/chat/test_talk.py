@@ -348,7 +348,7 @@ class Resuming(Talk):
         self.assertEqual(rooms["lobby"]["state"], "reset")
         self.assertEqual(bob.say("speak", room_name="r", msg="y")["seq"], 5)
 
-    def test_too_much_is_behind(self) -> None:
+    def test_too_much_is_behind(self) -> None:  # H20
         self.bob.drop()
         for n in range(501):
             self.ann.say("speak", room_name="r", msg=f"{n}")

@@ -86,7 +86,7 @@ class FileTests(OnDisk, StoreCase, TestCase):
         await self.store.close()
         self.assertEqual(list(self.path.parent.iterdir()), [self.path])
 
-    async def test_what_was_acknowledged_is_in_the_files_at_once(self) -> None:
+    async def test_what_was_acknowledged_is_in_the_files_at_once(self) -> None:  # H13
         for number in range(20):
             await self.stored(self.lobby, spoke(str(number)))
         copy = self.path.parent / "copy"
@@ -98,6 +98,21 @@ class FileTests(OnDisk, StoreCase, TestCase):
         contents = found.load()
         self.assertEqual(contents.epoch, self.contents.epoch)
         self.assertEqual((contents.rooms[0].last_seq, contents.rooms[0].spoken), (20, 20))
+
+    async def test_numbers_go_on_beyond_those_of_32_bits(self) -> None:  # G14
+        for last in (2**31 - 1, 2**32 - 1, 2**53 - 3):
+            nest = await self.room(None, f"Nest {last}")
+            with closing(sqlite3.connect(self.path)) as db, db:
+                db.execute(
+                    "UPDATE entries SET seq = ?, spoken = seq WHERE room_id = ?", (last, nest)
+                )
+            self.store._ledger.forget()
+            for seq in (last + 1, last + 2):
+                self.assertEqual((await self.stored(nest, spoke(str(seq)))).entry.seq, seq)
+            page = await self.store.history(nest, Span(after=last, limit=1))
+            self.assertEqual(
+                (page.entries[0].seq, page.last, page.more), (last + 1, last + 2, True)
+            )
 
     async def test_a_store_that_is_opened_again_has_everything(self) -> None:
         ann = await self.account("Ann")
@@ -120,7 +135,7 @@ class PlanTests(OnDisk, StoreCase, TestCase):
             rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
         return "; ".join(row[3] for row in rows)
 
-    def test_a_page_is_found_by_the_logs_own_key(self) -> None:
+    def test_a_page_is_found_by_the_logs_own_key(self) -> None:  # G09
         plan = self.plan(set(ENTRIES))
         self.assertIn("(room_id=? AND seq<?)", plan)
         self.assertNotIn("B-TREE", plan)

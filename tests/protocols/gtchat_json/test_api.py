@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
+from gtchat.protocols.gtchat_json.replies import rfc3339
 from tests.fakes import Line, World
 
 
@@ -147,6 +150,23 @@ class Belongings(SynchronousTestCase):
             ann.say("block", user=name)
         ann.say("logout")
         self.assertEqual(ann.login("ann", pwd="password")["blocked"], ["Zoe", "bob"])
+
+
+class Times(SynchronousTestCase):
+    def test_times_are_utc_wherever_the_server_stands(self) -> None:  # G13
+        before = os.environ.get("TZ", "")
+        self.addCleanup(time.tzset)
+        self.addCleanup(os.environ.__setitem__, "TZ", before)
+        for zone in ("UTC", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati"):
+            os.environ["TZ"] = zone
+            time.tzset()
+            rfc3339.cache_clear()
+            # Half an hour before and after New York's clocks go back.
+            for ms, shown in (
+                (1_793_511_000_123, "2026-11-01T05:30:00.123Z"),
+                (1_793_514_600_000, "2026-11-01T06:30:00.000Z"),
+            ):
+                self.assertEqual(rfc3339(ms), shown, zone)
 
 
 class Rates(SynchronousTestCase):

@@ -1,0 +1,74 @@
+"""No pattern of ours can be made slow by a text: none repeats without bound what repeats so."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import gtchat
+from gtchat.chat.names import text
+from gtchat.protocols.gtchat_json import strict
+
+try:
+    from re import _parser as parser  # type: ignore[attr-defined]
+except ImportError:  # Python 3.10
+    import sre_parse as parser
+
+REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
+#: Texts that are dear for patterns that go back and forth.
+DEAR = ["a" * 4_000, "a" * 3_999 + "!", "@" * 4_000, " " * 3_999 + "x", '"' * 4_000, "\\" * 4_000]
+
+
+def nested(tree: Any, inside: bool = False) -> bool:
+    """Whether a pattern repeats without bound something that does so itself."""
+    for operator, value in tree:
+        endless = str(operator) in REPEATS and value[1] == parser.MAXREPEAT
+        if endless and inside:
+            return True
+        if any(nested(part, inside or endless) for part in parts(str(operator), value)):
+            return True
+    return False
+
+
+def parts(operator: str, value: Any) -> list[Any]:
+    """What a pattern is made of."""
+    if operator == "BRANCH":
+        return list(value[1])
+    if operator in (*REPEATS, "SUBPATTERN"):
+        return [value[-1]]
+    return [value[1]] if operator in ("ASSERT", "ASSERT_NOT") else []
+
+
+def patterns() -> dict[str, Any]:
+    """All patterns that stand in modules of ours, by where."""
+    found = {}
+    for module in pkgutil.walk_packages(gtchat.__path__, "gtchat."):
+        if "migrations" in module.name or module.name.endswith(".tk"):
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, re.Pattern):
+                found[f"{module.name}.{name}"] = value.pattern
+    return found
+
+
+class Patterns(SynchronousTestCase):
+    def test_none_repeats_what_repeats(self) -> None:  # G10
+        found = patterns()
+        self.assertIn("gtchat.protocols.gtchat_json.strict._STRING", found)
+        for name, pattern in found.items():
+            self.assertFalse(nested(parser.parse(pattern)), name)
+
+    def test_one_that_does_is_noticed(self) -> None:
+        for pattern in ("(a+)+", "(?:a*b?)*", "(x|(?:y+))*z", r"(?=(\w+)*)"):
+            self.assertTrue(nested(parser.parse(pattern)), pattern)
+
+    def test_dear_texts_are_taken(self) -> None:
+        for dear in DEAR:
+            self.assertEqual(text(dear, 4_000), dear)
+            payload = json.dumps({"cmd": "speak", "msg": dear}).encode()
+            self.assertEqual(strict.parse(payload)["msg"], dear)
