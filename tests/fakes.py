@@ -181,11 +181,15 @@ class World:
     """A chat with its clock and store."""
 
     def __init__(
-        self, limits: Limits | None = None, clock: Clock | None = None, **options: Any
+        self,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        store: type[MemoryStore] = MemoryStore,
+        **options: Any,
     ) -> None:
         self.clock = clock or Clock()
         self.clock.advance(1_800_000_000)
-        self.store = MemoryStore(self.clock)
+        self.store = store(self.clock)
         self.passwords = PlainPasswords()
         self.limits = limits or Limits(commands_per_second=0)
         self.options = options
