@@ -61,6 +61,14 @@ def schema(given: argparse.Namespace) -> int:
     return _tell(run(given.moments, _progress(2 * given.moments)))
 
 
+def order(given: argparse.Namespace) -> int:
+    """Let 8 write and 8 read through bad weather, and kill the server now and then."""
+    from tests.proofs.order import OPTIONS, Order
+
+    run = Order(Server(*OPTIONS), given.messages, given.kills, given.seed)
+    return _tell(asyncio.run(run.run(_progress(given.messages))))
+
+
 def fuzz(given: argparse.Namespace) -> int:
     """Feed a parser with junk, or all of them one after the other; needs atheris."""
     from tests.proofs.fuzz.run import run
@@ -98,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     made = command(schema)
     made.add_argument("--moments", type=int, default=100, help="of each of the two (100)")
+    made = command(order)
+    made.add_argument("--messages", type=int, default=100_000, help="in all (100,000)")
+    made.add_argument("--kills", type=int, default=20, help="of the server (20)")
     made = command(fuzz)
     made.add_argument("target", help="all, or one of: " + ", ".join(FUZZED))
     made.add_argument("--seconds", type=int, default=600, help="for each target (600)")

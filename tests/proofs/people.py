@@ -83,7 +83,7 @@ class Web(Person):
 
     Args:
         whispers_to: who is whispered to now and then. speaks: whether he talks at all.
-        rooms: where he is.
+        rooms: where he is. most: how many things he says in all, None for any number.
     """
 
     wire: Wire | None = None
@@ -96,10 +96,12 @@ class Web(Person):
         whispers_to: str | None = None,
         speaks: bool = True,
         rooms: tuple[str, ...] = (NEST, LOBBY),
+        most: int | None = None,
     ) -> None:
         super().__init__(name, book)
         self.whispers_to = whispers_to
         self.speaks = speaks
+        self.most = most
         self.rooms = rooms
         #: Text -> request, of all that is not acknowledged; in order.
         self.unsure: dict[str, Object] = {}
@@ -169,6 +171,8 @@ class Web(Person):
                 self._answered.clear()
                 await self._answered.wait()
             number = next(self._turns)
+            if self.most is not None and number >= self.most:
+                return
             if self.whispers_to is not None and number % 16 == 0:
                 text = f"{self.name} whispers {next(self.numbers)}"
                 request: Object = {"cmd": "whisper", "target_user": self.whispers_to}
