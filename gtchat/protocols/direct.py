@@ -25,18 +25,14 @@ class DirectServer(tcp.Server):
 
     def write_direct(self, data: bytes) -> None:
         """Send as much as the kernel takes now; the rest goes the ordinary way."""
-        if (
-            self._tempDataBuffer
-            or self.dataBuffer
-            or self.disconnecting
-            or not self.connected
-            or self._writeDisconnected
-        ):
+        if self._tempDataBuffer or self.dataBuffer or self.disconnecting:
             self.write(data)
             return
         try:
             sent = self.socket.send(data)
-        except OSError:  # full for now, or broken: the ordinary way knows what to do
+        except (OSError, AttributeError):
+            # Full for now, broken, or closed, when there is no socket any more: the ordinary way
+            # knows what to do.
             sent = 0
         if sent != len(data):
             self.write(data[sent:])

@@ -59,9 +59,13 @@ class Turn:
         idle = not dirty
         for outbox in outboxes:
             pending = outbox.pending
-            if not pending:
+            if pending is None:
+                outbox.pending = data
                 dirty.append(outbox)
-            pending.append(data)
+            elif isinstance(pending, list):
+                pending.append(data)
+            else:
+                outbox.pending = [pending, data]
         if idle and dirty:
             self._clock.callLater(0, self.flush)
 
@@ -79,17 +83,16 @@ class Turn:
         joined = b""
         for outbox in dirty:
             pending = outbox.pending
-            if not pending:
-                continue
-            outbox.pending = []
+            outbox.pending = None
             try:
-                first = pending[0]
-                if len(pending) == 1 and type(first) is bytes:
-                    outbox.send(first)
-                else:
+                if type(pending) is bytes:
+                    outbox.send(pending)
+                elif isinstance(pending, list):
                     if pending != before:
                         before, joined = pending, b"".join(pending)
                     outbox.send(joined)
+                elif pending is not None:
+                    outbox.send(bytes(pending))
             except Exception:
                 # The others wait behind it: they are to get theirs.
                 _log.failure("writing to a connection failed")
@@ -108,6 +111,11 @@ class Turn:
             max(self._holding, key=lambda holding: holding.held).overflow()
 
 
+def _joined(pending: Frames | list[Frames] | None) -> bytes:
+    """All that is pending, as one piece."""
+    return b"".join(pending) if isinstance(pending, list) else bytes(pending or b"")
+
+
 def _drop(data: bytes) -> None:
     """Write to a connection that takes nothing any more."""
 
@@ -123,7 +131,8 @@ class Outbox:
             It has to close the outbox.
 
     Attributes:
-        pending: frames of this turn.
+        pending: frames of this turn: None, a piece, or a list of pieces (most often it is one,
+            for which a list would cost more than the rest).
         held: bytes that wait since the transport is full.
         send: takes data to where it belongs now: the transport, what is held, or nowhere.
         closed: whether nothing is taken any more.
@@ -149,7 +158,7 @@ class Outbox:
         self._held: deque[bytes] | None = None
         self.closed = False
         self.held = 0
-        self.pending: list[Frames] = []
+        self.pending: Frames | list[Frames] | None = None
         self.send = self._write
         try:
             transport.registerProducer(self, True)
@@ -165,15 +174,20 @@ class Outbox:
 
     def write(self, data: Frames) -> None:
         """Append whole frames."""
-        if not self.pending:
+        pending = self.pending
+        if pending is None:
+            self.pending = data
             self._turn.touch(self)
-        self.pending.append(data)
+        elif isinstance(pending, list):
+            pending.append(data)
+        else:
+            self.pending = [pending, data]
 
     def flush(self) -> None:
         """Write what is pending now, without waiting for the end of the turn."""
-        pending, self.pending = self.pending, []
-        if pending:
-            self.send(b"".join(pending))
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            self.send(_joined(pending))
 
     def overflow(self) -> None:
         """The peer reads too slowly: drop what is held, and say so."""
@@ -193,7 +207,7 @@ class Outbox:
             return
         transport.unregisterProducer()
         if not self.closed:
-            rest = b"".join([*self._let_go(), *self.pending])
+            rest = b"".join([*self._let_go(), _joined(self.pending)])
             self._take_no_more()
             if rest:
                 self._write(rest)
@@ -220,7 +234,7 @@ class Outbox:
 
     def _take_no_more(self) -> None:
         self.closed = True
-        self.pending = []
+        self.pending = None
         self.send = _drop
 
     # IPushProducer: the transport says when it is full and when it is empty again.
