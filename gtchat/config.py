@@ -98,6 +98,18 @@ class Settings:
     limits: Limits
     sources: Mapping[str, str] = attrs.field(factory=dict)
 
+    def chosen(self) -> str:
+        """What was said other than the defaults, without secrets, for the log."""
+        said = [f"{key} {self._shown(key)}" for key in sorted(self.sources)]
+        return ", ".join(said) or "default settings"
+
+    def _shown(self, key: str) -> str:
+        table, field = FIELDS[key]
+        value = getattr(getattr(self, table), key)
+        if field.metadata.get("secret"):
+            return "set" if value else "not set"
+        return ascii(value)
+
 
 TABLES: dict[str, type] = {"server": Server, "limits": Limits}
 FIELDS: dict[str, tuple[str, attrs.Attribute[Any]]] = {

@@ -30,6 +30,7 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from gtchat.chat.audit import audit
 from gtchat.chat.chat import Chat
 from gtchat.config import Settings
 from gtchat.console import SOCKET, ConsoleServer
@@ -233,6 +234,7 @@ class ChatService(Service):
         )
         self._open_console()
         self._say_where(ws_ports, web_ports)
+        audit("started", settings=self.settings.chosen())
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)

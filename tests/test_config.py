@@ -84,6 +84,11 @@ class Loading(SynchronousTestCase):
         self.assertNotIn("sesame", text)
         self.assertIn("broadcast_key is set", text)
 
+    def test_what_was_chosen_is_told_without_secrets(self) -> None:
+        self.assertEqual(load({}, {}).chosen(), "default settings")
+        settings = load({"broadcast_key": "sesame", "text_chars": "7", "data": "a\x9bb"}, {})
+        self.assertEqual(settings.chosen(), "broadcast_key set, data 'a\\x9bb', text_chars 7")
+
     def test_what_is_shown_can_be_read_again(self) -> None:
         settings = load({"text_chars": "7", "ws": "tcp:1,tcp:2", "file_page": "true"}, {})
         again = load({}, {}, self.file(shown(settings)))
@@ -91,7 +96,8 @@ class Loading(SynchronousTestCase):
 
     def test_every_setting_is_described_with_its_default_and_no_other(self) -> None:
         page = (DOCS / "operations.md").read_text(encoding="utf-8")
-        rows = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]+) \|", page, re.M))
+        section = page.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
+        rows = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]+) \|", section, re.M))
         self.assertEqual(set(rows), set(FIELDS))
         limits = load({}, {}).limits
         for key, (table, _) in FIELDS.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.audit import AUDIT
 from gtchat.chat.errors import CODES
 from gtchat.clients.fullscreen.keys import KEYS
 from gtchat.protocols.gtchat_json.commands import COMMANDS
@@ -28,6 +29,19 @@ class Terminal(SynchronousTestCase):
         page = (DOCS / "terminal.md").read_text(encoding="utf-8")
         rows = re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE)
         self.assertEqual(rows[1:], list(KEYS))
+
+
+class Operations(SynchronousTestCase):
+    def test_every_line_of_the_audit_is_described_and_no_other(self) -> None:
+        page = (DOCS / "operations.md").read_text(encoding="utf-8")
+        rows = page.split("\n| code | fields |\n", 1)[1].split("\n\n", 1)[0].splitlines()
+        described: dict[str, set[str]] = {}
+        for row in rows[1:]:
+            codes, fields = row.strip("| ").split(" | ")
+            for code in re.findall(r"`(\w+)`", codes):
+                described[code] = set(re.split(r"[:;] ", fields)[0].split(", "))
+        wanted = {code: set(re.findall(r"{(\w+)}", line)) for code, line in AUDIT.items()}
+        self.assertEqual(described, wanted)
 
 
 class Protocol(SynchronousTestCase):

@@ -8,8 +8,8 @@ import unicodedata
 import uuid as uuids
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from gtchat.chat.audit import audit
 from gtchat.chat.errors import (
     BadCredentials,
     BadName,
@@ -26,7 +26,8 @@ from gtchat.chat.names import password, user_name
 NAMES_TRIED, LONGEST_WISH = 1_000, 27
 _NO_NAME = re.compile(r"[^\w.-]", re.UNICODE)
 
-_log = Logger()
+#: In the log, for a name that nobody has: it may be a password, typed in the wrong place.
+UNKNOWN = "(nobody)"
 
 
 def uuid_hash(raw: str) -> bytes:
@@ -110,7 +111,7 @@ class Accounts:
             credential,
             int(self._clock.seconds() * 1000),
         )
-        _log.info("registered {name} from {address}", name=chosen.shown, address=address)
+        audit("registered", name=chosen.shown, address=address)
         return chosen.shown
 
     async def register_phone(self, name: str, number: str, address: str) -> Phone:
@@ -133,7 +134,7 @@ class Accounts:
             account_id = await self._store.register_phone(
                 chosen.shown, chosen.key, number, phone_hash(number), now
             )
-            _log.info("registered {name} from {address}", name=chosen.shown, address=address)
+            audit("registered", name=chosen.shown, address=address)
             return Phone(account_id, chosen.shown, number, now)
         raise NameTaken()
 
@@ -167,24 +168,34 @@ class Accounts:
         if account is None or not right:
             # Another try may have reached the limit while this one was being checked.
             self._lockout.check(key, address)
-            self._lockout.failed(key, address)
-            _log.info("failed login of {name} from {address}", name=key, address=address)
+            self._fail(account.name if account is not None else UNKNOWN, key, address)
             raise BadCredentials()
         self._lockout.check(key, address)
         self._lockout.succeeded(key, address)
         return account.id, account.key
 
+    def _fail(self, name: str, key: str, address: str) -> None:
+        """A password was wrong. name: for the log."""
+        locked = self._lockout.failed(key, address)
+        audit("login_failed", name=name, address=address)
+        if locked:
+            audit("locked_out", name=name, address=address, seconds=self._limits.lockout_seconds)
+
     def tries_left(self, name: str, address: str) -> int:
         """How many wrong passwords a name has left from an address, after one; 0: it is locked."""
         return self._lockout.tries_left(login_key(name), address)
 
-    async def prove_uuid(self, uuid: str) -> tuple[int, str]:
+    async def prove_uuid(self, uuid: str, address: str) -> tuple[int, str]:
         """Whose UUID this is: account id and key.
 
         Raises:
             BadRequest, BadCredentials.
         """
-        return await self.prove_credential(uuid_hash(uuid))
+        try:
+            return await self.prove_credential(uuid_hash(uuid))
+        except BadCredentials:
+            audit("login_failed", name=UNKNOWN, address=address)
+            raise
 
     async def prove_credential(self, credential: bytes) -> tuple[int, str]:
         """Whose credential this is: account id and key. Raises BadCredentials."""

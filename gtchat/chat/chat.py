@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.attention import Attention
+from gtchat.chat.audit import audit
 from gtchat.chat.consent import Consent
 from gtchat.chat.errors import BadKey, BadRequest, ChatError
 from gtchat.chat.events import Broadcasted, Spoke
@@ -202,14 +203,14 @@ class Chat:
         expected = self._broadcast_key
         given = key.encode("utf-8", "replace")
         if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
-            _log.warn("broadcast with a wrong key by {name}", name=session.user.name)
+            audit("broadcast_refused", name=session.user.name)
             raise BadKey()
         event = Broadcasted(
             usr=session.user.name,
             msg=text(msg, self.limits.text_chars),
             at=self.people.now(),
         )
-        _log.info("broadcast by {name}", name=session.user.name)
+        audit("broadcast", name=session.user.name)
         return self.people.tell_all(event, but=session)
 
     async def welcome(self, session: Session) -> None:

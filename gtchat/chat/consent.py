@@ -5,6 +5,7 @@ And blocks: whom one does not want to hear.
 
 from __future__ import annotations
 
+from gtchat.chat.audit import audit
 from gtchat.chat.errors import (
     BadRequest,
     Blocked,
@@ -126,6 +127,7 @@ class Consent:
         if blocked is not None:
             one = frozenset({user.id})
             blocked.blocked_by = blocked.blocked_by | one if on else blocked.blocked_by - one
+        audit("blocked" if on else "unblocked", by=user.name, name=person.name)
         return sorted(user.blocked.values())
 
     async def _other(self, session: Session, target: str) -> Person:

@@ -68,20 +68,22 @@ class Lockout:
             return 0
         return self._limits.lockout_tries - tries.wrong
 
-    def failed(self, key: str, address: str) -> None:
-        """A password was wrong."""
+    def failed(self, key: str, address: str) -> bool:
+        """A password was wrong; whether that was one too many."""
         now = self._seconds()
         self._forget(now)
         tries = self._tries.setdefault((key, address), _Tries())
         tries.wrong += 1
         tries.at = now
-        if self._limits.lockout_tries and tries.wrong >= self._limits.lockout_tries:
+        locked = bool(self._limits.lockout_tries) and tries.wrong >= self._limits.lockout_tries
+        if locked:
             tries.wrong, tries.until = 0, now + self._limits.lockout_seconds
         per_minute = self._limits.failed_logins_per_minute
         self._by_address.setdefault(address, TokenBucket(per_minute / 60, max(per_minute, 1))).take(
             now
         )
         self._by_name.setdefault(key, TokenBucket(NAME_RATE, NAME_BURST)).take(now)
+        return locked
 
     def succeeded(self, key: str, address: str) -> None:
         """A password was right."""

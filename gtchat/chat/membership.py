@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred
 
+from gtchat.chat.audit import audit
 from gtchat.chat.errors import (
     AlreadyInRoom,
     BadRequest,
@@ -176,6 +177,14 @@ class Membership:
         except ChatError:
             self._apply(room, *before)
             raise
+        audit(
+            "room_set",
+            by=session.user.name,
+            room=room.name,
+            public=room.public,
+            max=room.max,
+            owner=room.owner,
+        )
         return room
 
     def _apply(
@@ -206,7 +215,9 @@ class Membership:
         Raises:
             NoSuchRoom, NotOwner, NotStored.
         """
-        await self._delete(self._owned_room(session.user, raw), session.user.name, session)
+        room = self._owned_room(session.user, raw)
+        await self._delete(room, session.user.name, session)
+        audit("room_deleted", by=session.user.name, room=room.name)
 
     async def _delete(self, room: Room, by: str, actor: Session | None) -> None:
         room.gone = True
@@ -375,6 +386,8 @@ class Membership:
             at=self._people.now(),
         )
         await self._part(room, person, entry, actor)
+        code = "kicked" if kind is Kicked else "removed"
+        audit(code, by=actor.user.name, name=person.name, room=room.name)
 
     async def add(self, session: Session, raw: str, target: str) -> Room:
         """Make somebody else a member of a room that one belongs to.

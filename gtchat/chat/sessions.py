@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from gtchat.chat.accounts import Accounts, login_key, phone_hash
+from gtchat.chat.audit import audit
 from gtchat.chat.errors import (
     AlreadyLoggedIn,
     BadRequest,
@@ -41,8 +41,6 @@ RESUMABLE = 24 * 3600
 GUEST_GRACE = 120
 #: Entries of a room that a resumed session is given; whoever missed more reads the history.
 MISSED_MOST = 500
-
-_log = Logger()
 
 
 @attrs.frozen
@@ -118,7 +116,7 @@ class Sessions:
             BadRequest, BadCredentials, LockedOut, RateLimited, AlreadyLoggedIn, NotStored.
         """
         if uuid is not None:
-            account_id, key = await self._accounts.prove_uuid(uuid)
+            account_id, key = await self._accounts.prove_uuid(uuid, outlet.address)
         else:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are wanted.")
@@ -158,6 +156,7 @@ class Sessions:
         belongings = await self._store.login(
             account_id, token_hash(token), self._mode == "replace", self._people.now()
         )
+        audit("login", name=belongings.account.name, address=outlet.address)
         if self._mode != "share":
             self._end_sessions(account_id, outlet.address)
         return self._begin(belongings, audience, outlet, token), token
@@ -207,6 +206,7 @@ class Sessions:
         )
         user = User(id=account_id, name=chosen.shown, key=chosen.key, registered=False)
         user.read[self._rooms.lobby.id] = self._rooms.lobby.last_seq
+        audit("login", name=chosen.shown, address=outlet.address)
         self._people.add(user)
         session = Session(user, audience, outlet, token_hash(token), owed=None)
         self._people.enter(session, [self._rooms.lobby])
@@ -354,7 +354,7 @@ class Sessions:
                 session.outlet.end(None, "kicked")
         if not user.registered:
             await self._end_guest(user)
-        _log.info("{name} was put out", name=user.name)
+        audit("put_out", name=user.name)
         return user.name
 
     def lose(self, session: Session, clean: bool) -> None:
@@ -426,4 +426,4 @@ class Sessions:
             if other is not session:
                 self._depart(other)
                 other.outlet.end(None, "password")
-        _log.info("password of {name} changed from {address}", name=whose, address=address)
+        audit("password_changed", name=whose, address=address)

@@ -1,0 +1,79 @@
+"""What an operator can look up later."""
+
+from __future__ import annotations
+
+import uuid
+
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.audit import AUDIT
+from tests.fakes import World
+
+SECRETS = ["correct horse", "wrong horse", "new horse!", "the-key", "a-guessed-key"]
+UUID = str(uuid.UUID(int=7, version=4))
+
+LINES = [
+    "login: bob logged in from 192.0.2.1",
+    "registered: ann registered from 192.0.2.7",
+    "login_failed: wrong password for (nobody) from 192.0.2.7",
+    "login_failed: wrong password for (nobody) from 192.0.2.7",
+    "login_failed: wrong password for ann from 192.0.2.9",
+    "login_failed: wrong password for ann from 192.0.2.9",
+    "login_failed: wrong password for ann from 192.0.2.9",
+    "locked_out: ann is locked out from 192.0.2.9 for 60.0 s",
+    "login: ann logged in from 192.0.2.7",
+    "password_changed: ann changed the password from 192.0.2.7",
+    "kicked: ann put bob out of r",
+    "removed: ann took bob off r",
+    "room_set: ann changed r: public False, max 7, owner ann",
+    "room_deleted: ann deleted r",
+    "blocked: ann blocks bob",
+    "unblocked: ann blocks bob no more",
+    "broadcast_refused: ann had a wrong key to speak to everybody",
+    "broadcast: ann spoke to everybody",
+    "put_out: the operator put bob out",
+]
+
+
+class Audit(SynchronousTestCase):
+    def a_day(self) -> None:
+        """All that is written down happens."""
+        world = World(broadcast_key=SECRETS[3])
+        line, bob = world.line("192.0.2.7"), world.guest("bob")
+        line.say("register", usr="ann", pwd=SECRETS[0])
+        line.say("login", type="reg", usr="a-password-typed-here", pwd=SECRETS[1])
+        line.say("login", type="reg", uuid=UUID)
+        for _ in range(3):
+            world.line("192.0.2.9").login("ANN", pwd=SECRETS[1])
+        line.login("ann", pwd=SECRETS[0])
+        line.say("update_pwd", pwd=SECRETS[0], new_pwd=SECRETS[2], new_pwd2=SECRETS[2])
+        line.say("create_room", room_name="r")
+        for cmd in ("kick", "remove_member"):
+            bob.say("join_room", room_name="r")
+            line.say(cmd, room_name="r", user="bob")
+        line.say("set_room", room_name="r", public=False, max=7)
+        line.say("delete_room", room_name="r")
+        line.say("block", user="bob")
+        line.say("unblock", user="bob")
+        line.say("broadcast", msg="x", broadcast_key=SECRETS[4])
+        line.say("broadcast", msg="x", broadcast_key=SECRETS[3])
+        Deferred.fromCoroutine(world.chat.sessions.put_out("bob"))
+        world.settle()
+
+    def test_each_thing_has_its_line(self) -> None:
+        with capturedLogs() as events:
+            self.a_day()
+        lines = [event for event in events if event["log_namespace"] == "gtchat.chat.audit"]
+        self.assertEqual([formatEvent(event) for event in lines], LINES)
+        self.assertEqual({event["code"] for event in lines}, AUDIT.keys() - {"started"})
+        for event in lines:
+            self.assertEqual(formatEvent(event).split(": ")[0], event["code"])
+
+    def test_no_secret_is_in_any_line(self) -> None:
+        with capturedLogs() as events:
+            self.a_day()
+        for event in events:
+            for secret in (*SECRETS, UUID, "a-password-typed-here"):
+                self.assertNotIn(secret, f"{formatEvent(event)} {event}")
