@@ -230,7 +230,7 @@ class Whispering(Talk):
 class Broadcasting(Talk):
     options = {"broadcast_key": "open sesame"}
 
-    def test_whoever_has_the_key_is_heard_by_all(self) -> None:
+    def test_whoever_has_the_key_is_heard_by_all(self) -> None:  # C17
         reply = self.ann.say("broadcast", msg="all", broadcast_key="open sesame")
         self.assertEqual(reply["recipients"], 2)
         reply = self.ann.say("speak", msg="all", broadcast_key="open sesame")
@@ -361,6 +361,19 @@ class Resuming(Talk):
         _, reply = self.resume("bob", r=99, nowhere=3)
         states = {r["room_name"]: r["state"] for r in reply["resumed"]}
         self.assertEqual(states, {"r": "reset", "nowhere": "reset", "lobby": "reset"})
+
+    def test_places_that_no_log_has(self) -> None:  # H19
+        self.bob.drop()
+        for seen, state, count in ((0, "resumed", 3), (3, "resumed", 0), (4, "reset", 0)):
+            _, reply = self.resume("bob", r=seen)
+            [room] = (room for room in reply["resumed"] if room["room_name"] == "r")
+            self.assertEqual((room["state"], len(room["entries"])), (state, count))
+        for wrong in (2**53, -1):
+            _, reply = self.resume("bob", r=wrong)
+            self.assertEqual(reply["resumed"][0]["state"], "reset")
+        for wrong in (10**18, "3", 3.5, None, [3]):
+            _, reply = self.resume("bob", r=wrong)  # type: ignore[arg-type]
+            self.assertEqual(reply["code"], "bad_request")
 
     def test_another_epoch_resets_all(self) -> None:  # H19
         login = self.logins["bob"]

@@ -1,10 +1,14 @@
-"""G of docs/robustness.md on the real server: many who come back at once."""
+"""G of docs/robustness.md on the real server: many who come back at once, and floods."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.e2e.server import Client, Server
+from tests.e2e.bystanders import Bystanders
+from tests.e2e.server import Client, Server, masked
 
 MANY = 200
 
@@ -37,3 +41,51 @@ class Herd(SynchronousTestCase):
             self.assertEqual(lobby["state"], "resumed")
             self.assertEqual([entry["msg"] for entry in lobby["entries"]], list("01234"))
             client.close()
+
+
+class Floods(SynchronousTestCase):
+    """One who does what he can, while two talk beside him."""
+
+    def setUp(self) -> None:
+        self.server = Server("--store", "memory").start()
+        self.addCleanup(self.server.kill)
+
+    def guest(self, name: str, receive_bytes: int | None = None) -> Client:
+        client = Client(self.server.ws_port, receive_bytes=receive_bytes)
+        self.addCleanup(client.close)
+        self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+        return client
+
+    def test_who_floods_is_put_out(self) -> None:  # G04
+        with Bystanders(self.server):
+            for number, cmd in enumerate(("ping", "speak", "get_room_list", "whisper")):
+                client = self.guest(f"flood{number}")
+                request = {"cmd": cmd, "room_name": "lobby", "msg": "x" * 1_000}
+                frame = masked(json.dumps({**request, "target_user": "nobody"}).encode())
+                with contextlib.suppress(OSError):
+                    for _ in range(50):
+                        client.socket.sendall(frame * 20)
+                self.assertIn(client.wait_closed(), (1008, None))
+                client.close()
+
+    def test_who_never_reads_hurts_nobody(self) -> None:  # G01
+        with Bystanders(self.server):
+            deaf = [self.guest(f"deaf{number}", receive_bytes=2_048) for number in range(3)]
+            for number in range(10):
+                loud = self.guest(f"loud{number}")
+                for _ in range(10):
+                    loud.say("speak", room_name="lobby", msg="\u2603" * 4_000)
+                loud.say("logout")
+                loud.close()
+            for client in deaf:
+                client.close()
+
+    def test_many_rooms_and_names(self) -> None:  # G05
+        with Bystanders(self.server):
+            for number in range(6):
+                client = self.guest(f"maker{number}")
+                for room in range(18):
+                    client.say("create_room", room_name=f"{number} {room}")
+                self.assertLessEqual(len(client.say("get_room_list")["rooms"]), 200)
+                client.say("logout")
+                client.close()

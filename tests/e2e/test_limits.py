@@ -137,7 +137,7 @@ class NobodyThere(OneServer):
     def test_no_login_in_time(self) -> None:
         self.assertEqual(self.client().wait_closed(), 4003)
 
-    def test_who_answers_no_ping_is_gone(self) -> None:
+    def test_who_answers_no_ping_is_gone(self) -> None:  # B16
         deaf = self.client("deaf")
         other = self.client("other")
         while True:  # answers pings until the deaf one is gone

@@ -1,0 +1,60 @@
+"""Who has gone leaves nothing behind."""
+
+from __future__ import annotations
+
+import gc
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.limits import Limits
+from tests.fakes import World
+
+MANY = 100
+
+
+class Leaks(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World(Limits(commands_per_second=0, registrations_per_minute=0))
+        self.host = self.world.member("owner")
+        self.host.say("create_room", room_name="hall")
+        self.world.line().say("register", usr="again", pwd="password")
+
+    def crowd(self) -> None:
+        """A hundred people come, do what people do, and go: by intention, or not."""
+        for number in range(MANY):
+            guest = self.world.guest(f"guest{number}")
+            guest.say("join_room", room_name="hall")
+            guest.say("typing", room_name="hall")
+            guest.say("mark_read", room_name="hall", seq=1)
+            guest.say("whisper", target_user="owner", msg="x", txn=str(number))
+            guest.say("block", user="owner")
+            guest.say("set_address", port=5000)
+            guest.say("get_address", user="owner")
+            guest.say("create_room", room_name=f"room{number}")
+            if number % 2:
+                guest.say("logout")
+            guest.drop(clean=not number % 3)
+            member = self.world.line()
+            member.login("again", pwd="password")
+            member.say("typing", room_name="lobby")
+            member.drop()
+            self.host.take()
+        self.world.clock.advance(600)
+        self.world.settle()
+        self.world.clock.advance(600)
+        self.world.settle()
+
+    def left(self) -> int:
+        """How many objects there are."""
+        gc.collect()
+        return len(gc.get_objects())
+
+    def test_who_has_gone_leaves_nothing_behind(self) -> None:  # G15
+        self.crowd()
+        before, timers = self.left(), len(self.world.clock.getDelayedCalls())
+        self.crowd()
+        self.assertEqual(len(self.world.clock.getDelayedCalls()), timers)
+        self.assertEqual(self.world.chat.people.online.page(None, 9), ["owner"])
+        self.assertEqual([room.name for room in self.world.chat.rooms], ["lobby", "hall"])
+        # The log of the hall has two entries for each who was there.
+        self.assertLess(self.left() - before, MANY * 4)
