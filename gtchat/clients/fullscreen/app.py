@@ -34,6 +34,8 @@ from gtchat.clients.rendering import Renderer
 DRAW, TICK = 0.02, 0.5
 #: A row that a terminal finds wider than we do ends at its end (DECAWM).
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
+#: xterm sends Alt-1 as Escape and 1, not as another letter, until it is as it was (XTSAVE).
+ALT_ESCAPES, ALT_AS_BEFORE = "\x1b[?1036s\x1b[?1036h", "\x1b[?1036r"
 
 
 def usable(environ: Mapping[str, str]) -> bool:
@@ -47,14 +49,18 @@ def usable(environ: Mapping[str, str]) -> bool:
 class _Screen(urwid.display.raw.Screen):
     """A terminal, without the wrapping of rows."""
 
+    @property
+    def _is_xterm(self) -> bool:
+        return self.term.startswith("xterm")
+
     def start(self, *args: Any, **kwargs: Any) -> Any:
         started = super().start(*args, **kwargs)
-        self.write(WRAP_OFF)
+        self.write(WRAP_OFF + (ALT_ESCAPES if self._is_xterm else ""))
         return started
 
     def stop(self) -> None:
         if self.started:
-            self.write(WRAP_ON)
+            self.write(WRAP_ON + (ALT_AS_BEFORE if self._is_xterm else ""))
         super().stop()
 
 

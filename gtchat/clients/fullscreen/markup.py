@@ -15,7 +15,7 @@ from gtchat.clients.rendering import moment, name, room
 from gtchat.clients.terminal import visible
 
 #: Colours of names that are told apart on a dark and on a light ground: of 256, each has a contrast
-#: of at least 4 to black and to white (WCAG 2.2, relative luminance); of 16, the darker ones.
+#: of at least 3.9 to black and to white (WCAG 2.2, relative luminance); of 16, the darker ones.
 NAMES: tuple[tuple[str, str], ...] = (
     ("dark blue", "h27"),
     ("dark green", "h28"),
@@ -30,7 +30,7 @@ NAMES: tuple[tuple[str, str], ...] = (
     ("dark red", "h161"),
     ("dark magenta", "h164"),
 )
-FAINT = "h243"
+FAINT = "h244"
 
 #: Attribute, colour and ground of 16, what it is without colours, colour and ground of 256.
 PALETTE: tuple[tuple[str, str, str, str, str, str], ...] = (

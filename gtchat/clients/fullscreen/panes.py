@@ -164,7 +164,7 @@ class Status(urwid.Widget):
         (width,) = size
         state, style = self._state()
         state = f" {state} "
-        rest = "".join(f" {part} │" for part in self._parts()).rstrip("│")
+        rest = "".join(f"│ {part} " for part in self._parts())
         columns = max(0, width - width_of(state))
         text = [(style, state)]
         if columns:

@@ -20,6 +20,8 @@ ROOMS, MEMBERS = 20, 20
 #: Rows of what is being typed, at most; rows for a turn of the wheel.
 TYPED_MOST, WHEEL = 6, 3
 PROMPT = "› "
+#: Takes away what is behind the cursor in its row.
+CLEAR = "\x1b[K"
 
 
 class Typed(urwid.Edit):
@@ -136,11 +138,12 @@ class Window(urwid.Widget):
 
     def _render_body(self, width: int, height: int) -> Any:
         left, right = _sides(width)
-        middle = width - left - 1 - (right + 1 if right else 0)
+        edge = 2 if left else 1
+        middle = width - left - edge - (right + 1 if right else 0)
         columns: list[tuple[Any, Any, bool, int]] = []
         if left:
             columns.append((self._talks.render((left, height)), None, False, left))
-        columns.append((_edge(left, height, "│" if left else " ", True), None, False, 1))
+        columns.append((_edge(left, height, "│" if left else " ", True), None, False, edge))
         columns.append((self.conversation.render((middle, height)), None, True, middle))
         if right:
             columns.append((_edge(width - right - 1, height, "│", False), None, False, 1))
@@ -280,15 +283,14 @@ def _edge(column: int, rows: int, character: str, first: bool) -> Any:
     where it belongs, whatever the terminal made of what is before it; and the first edge takes
     away what was there, for signs that are less wide than they were thought.
     """
-    text = character.encode()
+    text = f"{character} " if first and character.strip() else character
     if urwid.util.get_encoding() == "utf-8":
-        text = b"\x1b[%dG%s%s" % (column + 1, text, b"\x1b[K" if first else b"")
-    else:
-        text = b"|" if character.strip() else b" "
+        text = f"\x1b[{column + 1}G{character}{CLEAR if first else ''}{text[1:]}"
+    row = text.encode(urwid.util.get_encoding(), "replace")
     return urwid.TextCanvas(
-        [text] * rows,
-        attr=[[("faint", len(text))]] * rows,
-        cs=[[("U", len(text))]] * rows,
-        maxcol=1,
+        [row] * rows,
+        attr=[[("faint", len(row))]] * rows,
+        cs=[[("U", len(row))]] * rows,
+        maxcol=2 if first and character.strip() else 1,
         check_width=False,
     )
