@@ -14,6 +14,7 @@ import resource
 import secrets
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -170,6 +171,9 @@ class ChatService(Service):
             StartError: something is in the way; nothing is left open.
         """
         server, limits = self.settings.server, self.settings.limits
+        # Twisted counts by the time of day, which somebody may set: then nothing would be due for a
+        # day, or all at once.
+        self._reactor.seconds = time.monotonic
         _allow_many_files()
         try:
             proxies = Proxies.named(server.trusted_proxies)
@@ -186,6 +190,7 @@ class ChatService(Service):
             lambda: secrets.token_urlsafe(24),
             sessions=server.sessions,
             broadcast_key=server.broadcast_key or None,
+            wall=time.time,
         )
         try:
             self.chat.start()

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 import uuid as uuids
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -65,15 +66,21 @@ def phone_hash(number: str) -> bytes:
 
 
 class Accounts:
-    """Who there is, and who one says to be."""
+    """Who there is, and who one says to be. now: ms since 1970."""
 
     def __init__(
-        self, store: IStore, clock: IReactorTime, limits: Limits, passwords: IPasswords
+        self,
+        store: IStore,
+        clock: IReactorTime,
+        limits: Limits,
+        passwords: IPasswords,
+        now: Callable[[], int],
     ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
         self._passwords = passwords
+        self._now = now
         self._lockout = Lockout(limits, clock.seconds)
         self._registrations: dict[str, TokenBucket] = {}
 
@@ -109,7 +116,7 @@ class Accounts:
             chosen.key,
             digest,
             credential,
-            int(self._clock.seconds() * 1000),
+            self._now(),
         )
         audit("registered", name=chosen.shown, address=address)
         return chosen.shown
@@ -125,7 +132,7 @@ class Accounts:
             RateLimited, NotStored.
         """
         self._charge_registration(address)
-        now = int(self._clock.seconds() * 1000)
+        now = self._now()
         wished = "-".join(_NO_NAME.sub(" ", name).split())[:LONGEST_WISH]
         for again in range(1, NAMES_TRIED + 1):
             chosen = user_name(wished if again == 1 else f"{wished}-{again}")

@@ -45,12 +45,14 @@ class Chat:
 
     Args:
         store: where it is kept.
-        clock: tells the time and calls later.
+        clock: calls later, and counts seconds that pass.
         limits: its bounds.
         passwords: hashes them.
         token: makes an unguessable string.
         sessions: `replace`, `refuse` or `share`, see `Sessions`.
         broadcast_key: what a broadcast needs; None: nobody can.
+        wall: tells the time of day, in seconds since 1970; the clock's own where there is none.
+            It may jump, and is used for nothing but to say when something was.
 
     Attributes:
         accounts, sessions, membership, invitations, whispers, consent, attention: what people can
@@ -69,20 +71,21 @@ class Chat:
         token: Callable[[], str],
         sessions: str = "replace",
         broadcast_key: str | None = None,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._broadcast_key = broadcast_key
         self._next_id = ids(token)
-        self._seconds = clock.seconds
+        self._seconds = wall or clock.seconds
         self._prune: IDelayedCall | None = None
         self.limits = limits
         self.epoch = ""
         self.rooms = Rooms()
-        self.people = People(clock)
+        self.people = People(clock, self._seconds)
         self._log = Log(store, self.people, self.rooms)
         self.persons = persons = Persons(store, self.people)
-        self.accounts = Accounts(store, clock, limits, passwords)
+        self.accounts = Accounts(store, clock, limits, passwords, self.people.now)
         self.membership = Membership(store, limits, self.people, persons, self.rooms, self._log)
         self.invitations = Invitations(store, self.people, persons, self.rooms, self.membership)
         self.whispers = Whispers(store, clock, limits, self.people, persons, self._next_id)

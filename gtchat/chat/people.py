@@ -86,22 +86,27 @@ class User:
 
 
 class People:
-    """Everybody who is here."""
+    """Everybody who is here.
 
-    def __init__(self, clock: IReactorTime) -> None:
+    Args:
+        clock: calls later. wall: tells the time of day, in seconds since 1970.
+    """
+
+    def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
         self._by_key: dict[str, User] = {}
         self._by_id: dict[int, User] = {}
         self._clock = clock
+        self._wall = wall
         self.online = SortedNames()
         self.listeners = Listeners()
-        self._presence = PresenceNews(clock, self.listeners)
+        self._presence = PresenceNews(clock, self.now, self.listeners)
 
     def __iter__(self) -> Iterator[User]:
         return iter(self._by_key.values())
 
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
-        return int(self._clock.seconds() * 1000)
+        return int(self._wall() * 1000)
 
     def soon(self, call: Callable[..., None], *args: object) -> None:
         """Call something when what goes on now is done, after the answers that belong to it."""
@@ -176,8 +181,9 @@ class People:
 class PresenceNews:
     """Tells comings and goings: at once while they are few, else once a second for all."""
 
-    def __init__(self, clock: IReactorTime, listeners: Listeners) -> None:
+    def __init__(self, clock: IReactorTime, now: Callable[[], int], listeners: Listeners) -> None:
         self._clock = clock
+        self._now = now
         self._listeners = listeners
         self._second = 0.0
         self._told = 0
@@ -224,7 +230,7 @@ class PresenceNews:
         event = Presence(
             logins=tuple(self._logins),
             logouts=tuple(self._logouts),
-            at=int(self._clock.seconds() * 1000),
+            at=self._now(),
         )
         self._logins, self._logouts = {}, {}
         self._later = self._clock.callLater(1.0, self._tell)

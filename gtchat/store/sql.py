@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -57,10 +58,18 @@ class SQLStore:
 
     _log = Logger()
 
-    def __init__(self, path: Path, reactor: Any, connect: Connect, busy: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reactor: Any,
+        connect: Connect,
+        busy: float,
+        wall: Callable[[], float],
+    ) -> None:
         #: Takes finished appends; set by the chat.
         self.committed: Callable[[Sequence[Append]], None] = _nobody
         self._reactor = reactor
+        self._wall = wall
         self._path = path
         self._connect = partial(connect, path, busy=busy)
         self._healthy = True
@@ -74,7 +83,13 @@ class SQLStore:
 
     @classmethod
     def open(
-        cls, path: Path, reactor: Any, *, connect: Connect = connect, busy: float = BUSY_SECONDS
+        cls,
+        path: Path,
+        reactor: Any,
+        *,
+        connect: Connect = connect,
+        busy: float = BUSY_SECONDS,
+        wall: Callable[[], float] = time.time,
     ) -> SQLStore:
         """Open a database, making it if there is none, migrating it if it is of an older version.
 
@@ -83,16 +98,17 @@ class SQLStore:
             reactor: an IReactorTime and IReactorFromThreads.
             connect: opens connections.
             busy: seconds to wait for a lock of another program's.
+            wall: tells the time of day, in seconds since 1970.
 
         Raises:
             StoreError: that can't be; the file was left as it is.
         """
         prepare(path)
-        return cls(path, reactor, connect, busy)
+        return cls(path, reactor, connect, busy, wall)
 
     def load(self) -> Contents:
         """See `IStore.load`. Raises: StoreError."""
-        now = int(self._reactor.seconds() * 1000)
+        now = int(self._wall() * 1000)
         try:
             with closing(self._link()) as db:
                 db.execute("BEGIN IMMEDIATE")

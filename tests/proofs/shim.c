@@ -1,6 +1,7 @@
-/* A disk that fails: put before the C library with LD_PRELOAD, it lets calls on the files of a
+/* A disk that fails, and a clock that jumps: put before the C library with LD_PRELOAD, it lets calls on the files of a
    database go wrong. Which, and how often in a hundred, stands in the file that GTCHAT_FAULTS
-   names, and is read at each call: "fsync 30", "write 10", "short 10", "full 100", or nothing. */
+   names, and is read at each call: "fsync 30", "write 10", "short 10", "full 100", or nothing.
+   The file that GTCHAT_CLOCK names has the seconds by which the time of day is wrong. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,9 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static __thread unsigned long state = 88172645463325252UL;
+
+/* The first bytes of a file, as a text. */
+static int content(const char *file, char *found, size_t most) {
+    int handle = syscall(SYS_openat, AT_FDCWD, file, O_RDONLY);
+    if (handle < 0) return 0;
+    ssize_t size = syscall(SYS_read, handle, found, most - 1);
+    syscall(SYS_close, handle);
+    found[size > 0 ? size : 0] = 0;
+    return size > 0;
+}
+
+static long wrong_by(void) {
+    char found[64];
+    const char *file = getenv("GTCHAT_CLOCK");
+    return file != NULL && content(file, found, sizeof found) ? atol(found) : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int failed = syscall(SYS_clock_gettime, clock, now);
+    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += wrong_by();
+    return failed;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    int failed = syscall(SYS_gettimeofday, now, zone);
+    if (!failed) now->tv_sec += wrong_by();
+    return failed;
+}
 
 static int is_database(int fd) {
     char link[64], path[512];
@@ -24,15 +55,12 @@ static int is_database(int fd) {
 
 /* Whether this call is to fail in that way. */
 static int fails(int fd, const char *way) {
-    char found[64] = "", name[16] = "";
+    char found[64], name[16] = "";
     int percent = 0;
     const char *file = getenv("GTCHAT_FAULTS");
     if (file == NULL || !is_database(fd)) return 0;
-    int control = syscall(SYS_openat, AT_FDCWD, file, O_RDONLY);
-    if (control < 0) return 0;
-    ssize_t size = syscall(SYS_read, control, found, sizeof found - 1);
-    syscall(SYS_close, control);
-    if (size <= 0 || sscanf(found, "%15s %d", name, &percent) != 2) return 0;
+    if (!content(file, found, sizeof found)) return 0;
+    if (sscanf(found, "%15s %d", name, &percent) != 2) return 0;
     if (strcmp(name, way) != 0) return 0;
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;
     return (int)(state % 100) < percent;

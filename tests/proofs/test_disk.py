@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from gtchat.store.opening import prepare
 from tests.e2e.server import SECONDS, Client, Closed, Server
-from tests.proofs.disk import COMPILER, FailingDisk, ServerOnIt
+from tests.proofs.disk import COMPILER, FailingMachine, ServerOnIt
 from tests.proofs.wire import BROKEN, Wire
 
 FREE = ("--commands-per-second", "0")
@@ -40,7 +40,7 @@ class Disk(SynchronousTestCase):
     def setUp(self) -> None:
         if COMPILER is None:
             raise SkipTest("there is no C compiler")
-        self.disk = FailingDisk()
+        self.disk = FailingMachine()
         self.addCleanup(self.disk.remove)
         self.server = ServerOnIt(self.disk, *FREE).start()
         self.addCleanup(self.server.kill)

@@ -12,6 +12,8 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 TICK = 0.25
+#: Seconds: whoever wakes later than that has stood still, or had much to do.
+LATE = 1.0
 #: Deadlines seen to in one turn of the reactor; the others wait for the next.
 MOST_A_TURN = 500
 
@@ -37,6 +39,7 @@ class Deadlines:
         self._ticks: dict[int, set[Entry]] = {}
         self._timer: IDelayedCall | None = None
         self._timer_tick = 0
+        self._has_read = False
 
     def put(self, entry: Entry, seconds: float) -> None:
         """Set a deadline in place of the one that there was."""
@@ -71,7 +74,15 @@ class Deadlines:
     def _wake(self) -> None:
         """See to those whose time has come."""
         self._timer = None
-        now = floor(self._clock.seconds() / TICK)
+        seconds = self._clock.seconds()
+        late = seconds - self._timer_tick * TICK > LATE
+        if late and not self._has_read:
+            # Signs of life that came meanwhile wait in the sockets: they are read first.
+            self._has_read = True
+            self._timer = self._clock.callLater(0, self._wake)
+            return
+        self._has_read = False
+        now = floor(seconds / TICK)
         left = MOST_A_TURN
         for tick in sorted(tick for tick in self._ticks if tick <= now):
             while left and (entries := self._ticks.get(tick)):

@@ -54,6 +54,16 @@ class Waiting(SynchronousTestCase):
         self.assertEqual([len(entry.times) for entry in entries], [1] * len(entries))
         self.assertEqual(len(turns), 1)
 
+    def test_who_wakes_late_lets_what_came_meanwhile_be_read_first(self) -> None:
+        clock = Clock()
+        deadlines = Deadlines(clock)
+        entry = Entry(clock)
+        deadlines.put(entry, 1)
+        dues: list[int] = []
+        clock.callLater(9, lambda: dues.append(len(entry.times)))
+        clock.advance(10)
+        self.assertEqual((dues, len(entry.times)), ([0], 1))
+
     def test_stopping_forgets_all(self) -> None:
         clock = Clock()
         deadlines = Deadlines(clock)
