@@ -31,7 +31,7 @@ from gtchat.clients.peer import Peers
 from gtchat.clients.rendering import Renderer
 
 #: Seconds in which changes are drawn together, and between two looks at the clock.
-DRAW, TICK = 0.02, 0.5
+DRAW, TICK = 0.04, 0.5
 #: A row that a terminal finds wider than we do ends at its end (DECAWM).
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 #: xterm sends Alt-1 as Escape and 1, not as another letter, until it is as it was (XTSAVE).

@@ -83,6 +83,7 @@ class Conversation(urwid.Widget):
         self._anchor: tuple[object, int] | None = None
         #: Columns of the names.
         self._who = WHO[0]
+        self._found: tuple[object, list[Item]] = (None, [])
         self._drawn: dict[object, tuple[Any, Any, Any]] = {}
 
     @property
@@ -128,10 +129,7 @@ class Conversation(urwid.Widget):
             self._drawn.clear()
         elif self._anchor is not None and not self._talk.held:
             self._anchor = None  # the reader has said something
-        found = items(self._talk, self._zone)
-        names = {name(line.usr) for line in self._talk.lines if line.kind == "said"}
-        widest = max((urwid.calc_width(who, 0, len(who)) for who in names), default=0)
-        self._who = max(WHO[0], min(WHO[1], widest))
+        found = self._all()
         if self._anchor is not None:
             key, hidden = self._anchor
             for at, item in enumerate(found):
@@ -140,6 +138,17 @@ class Conversation(urwid.Widget):
             self._anchor = None
             self._talk.held = False
         return found, len(found) - 1, 0
+
+    def _all(self) -> list[Item]:
+        """All items, found anew when something has changed."""
+        talk = self._talk
+        now = (talk, talk.version, talk.new_from, talk.loaded, talk.complete, talk.loading)
+        if now != self._found[0]:
+            self._found = now, items(talk, self._zone)
+            names = {name(line.usr) for line in talk.lines if line.kind == "said"}
+            widest = max((urwid.calc_width(who, 0, len(who)) for who in names), default=0)
+            self._who = max(WHO[0], min(WHO[1], widest))
+        return self._found[1]
 
     def _clamp(self) -> None:
         """Do not stand before the beginning; there, ask for what is older."""

@@ -284,9 +284,9 @@ def _edge(column: int, rows: int, character: str, first: bool) -> Any:
     away what was there, for signs that are less wide than they were thought.
     """
     text = f"{character} " if first and character.strip() else character
+    row = text.replace("│", "|").encode()
     if urwid.util.get_encoding() == "utf-8":
-        text = f"\x1b[{column + 1}G{character}{CLEAR if first else ''}{text[1:]}"
-    row = text.encode(urwid.util.get_encoding(), "replace")
+        row = f"\x1b[{column + 1}G{character}{CLEAR if first else ''}{text[1:]}".encode()
     return urwid.TextCanvas(
         [row] * rows,
         attr=[[("faint", len(row))]] * rows,

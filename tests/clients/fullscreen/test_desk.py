@@ -9,9 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gtchat.clients.fullscreen.desk import Desk
-from gtchat.clients.fullscreen.talk import Line, Talk
+from gtchat.clients.fullscreen.talk import LINES_MOST, Line, Talk
 from gtchat.clients.fullscreen.world import World
 from gtchat.clients.interpreter import GOOD, NO_CONNECTION
+from gtchat.clients.messages import Push
 from gtchat.clients.rendering import Renderer
 from tests.clients.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
 
@@ -217,14 +218,22 @@ class InsideTests(DeskTestCase):
         self.clock.advance(2)
         self.server.pump()
         self.server.requests.clear()
-        for seq in (3, 4, 5):
+        for seq in range(3, 13):
             self.server.say(seq)
-        self.server.pump()
-        self.assertEqual(self.server.asked("mark_read"), [])
+            self.server.pump()
+            self.clock.advance(0.4)
+            self.server.pump()
         self.clock.advance(1)
         self.server.pump()
         marked = [(r["room_name"], r["seq"]) for r in self.server.asked("mark_read")]
-        self.assertEqual(marked, [("lobby", 5)])
+        self.assertEqual(marked[-1], ("lobby", 12))
+        self.assertTrue(len(marked) <= 5, marked)
+
+    def test_however_much_is_said_where_one_is_so_much_is_kept(self) -> None:
+        for seq in range(3, 2 * LINES_MOST):
+            self.world.happened(Push(cmd="c_speak", room_name="lobby", usr="bob", seq=seq))
+        self.assertTrue(len(self.lines()) <= LINES_MOST * 3 // 2)
+        self.assertEqual(self.lines()[-1].seq, 2 * LINES_MOST - 1)
 
     def test_what_is_read_elsewhere_is_no_longer_new(self) -> None:
         self.server.say(31, room="garden")

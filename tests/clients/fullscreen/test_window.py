@@ -137,6 +137,7 @@ class LayoutTests(WindowTestCase):
         self.push(cmd="c_broadcast", usr=evil, msg=evil, at=AT)
         self.server.answers["ping"] = {"code": evil, "msg": evil}
         self.type("/ping")
+        self.size = (600, 30)  # so that nothing is cut off
         for talk in self.world.talks:
             self.desk.go_to(talk)
             shown = "".join(self.rows())
