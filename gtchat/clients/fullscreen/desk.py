@@ -6,7 +6,7 @@ are sent one after the other; commands have a queue of their own. What is known 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from gtchat.clients.interpreter import Interpreter, is_command
 from gtchat.clients.messages import Back, CommandFailed, Ended, Happening, Reply, Reset, Unanswered
 from gtchat.clients.peer import Peers
 from gtchat.clients.rendering import Renderer
+from gtchat.clients.terminal import visible
 
 
 class Desk(Interpreter):
@@ -264,7 +265,12 @@ class Desk(Interpreter):
         here = [name for name in dict.fromkeys((*spoke, *members)) if name != world.me]
         users = sorted({*world.here, *world.whispers} - {world.me}, key=str.casefold)
         rooms = sorted({*world.known, *world.rooms}, key=str.casefold)
-        return Vocabulary(tuple(here), tuple(users), tuple(rooms))
+        return Vocabulary(_typable(here), _typable(users), _typable(rooms))
+
+
+def _typable(names: Iterable[str]) -> tuple[str, ...]:
+    """Names that do nothing to a terminal when they stand in the line that is typed."""
+    return tuple(name for name in names if visible(name) == name)
 
 
 def _is_local(line: str) -> bool:

@@ -11,57 +11,16 @@ from gtchat.clients.fullscreen.conversation import Conversation
 from gtchat.clients.fullscreen.desk import Desk
 from gtchat.clients.fullscreen.editing import Completion, History
 from gtchat.clients.fullscreen.panes import Members, Status, Talks
+from gtchat.clients.fullscreen.typed import Typed
 from gtchat.clients.fullscreen.world import World
-from gtchat.clients.terminal import visible
 
 #: Columns from which rooms and members are seen, and how many they take.
 ROOMS_FROM, MEMBERS_FROM = 60, 100
 ROOMS, MEMBERS = 20, 20
 #: Rows of what is being typed, at most; rows for a turn of the wheel.
 TYPED_MOST, WHEEL = 6, 3
-PROMPT = "› "
 #: Takes away what is behind the cursor in its row.
 CLEAR = "\x1b[K"
-
-
-class Typed(urwid.Edit):
-    """The line that is being typed. It may have several lines."""
-
-    def __init__(self) -> None:
-        super().__init__(("prompt", PROMPT), multiline=True)
-
-    def ask(self, prompt: str) -> None:
-        """Take a secret, which is not shown; "" takes a line again."""
-        self.set_caption(("prompt", f"{visible(prompt)}: " if prompt else PROMPT))
-        self.set_mask("•" if prompt else None)
-
-    def write(self, text: str, cursor: int | None = None) -> None:
-        """Put a text there. cursor: None: behind it."""
-        self.set_edit_text(text)
-        self.set_edit_pos(len(text) if cursor is None else cursor)
-
-    def cut_word(self) -> None:
-        """Take away the word before the cursor."""
-        before = self.edit_text[: self.edit_pos]
-        kept = before.rstrip()
-        kept = kept[: max(kept.rfind(" "), kept.rfind("\n")) + 1]
-        self.write(kept + self.edit_text[self.edit_pos :], len(kept))
-
-    def cut_before(self) -> None:
-        """Take away all before the cursor."""
-        self.write(self.edit_text[self.edit_pos :], 0)
-
-    def cut_behind(self) -> None:
-        """Take away all behind the cursor."""
-        self.write(self.edit_text[: self.edit_pos])
-
-    def to_start(self) -> None:
-        """Go to the beginning."""
-        self.set_edit_pos(0)
-
-    def to_end(self) -> None:
-        """Go to the end."""
-        self.set_edit_pos(len(self.edit_text))
 
 
 class Window(urwid.Widget):
@@ -178,8 +137,8 @@ class Window(urwid.Widget):
         width, _ = size
         if key in ("begin paste", "end paste"):
             self._pasting = key == "begin paste"
-        elif self._pasting and key in ("enter", "tab"):
-            self.typed.insert_text("\n" if key == "enter" else "    ")
+        elif self._pasting:
+            self._paste(key)
         elif key == "ctrl d" and not self.typed.edit_text:
             self._desk.leave()
         elif key in self._keys:
@@ -189,6 +148,12 @@ class Window(urwid.Widget):
         else:
             self._edit((width,), "delete" if key == "ctrl d" else key)
         return None
+
+    def _paste(self, key: str) -> None:
+        """A key of what is pasted is text, whatever else it does when it is pressed."""
+        text = {"enter": "\n", "tab": "    "}.get(key, key)
+        if text != key or self.typed.valid_char(key):
+            self.typed.insert_text(text)
 
     def _edit(self, size: tuple[int], key: str) -> None:
         """A key of the line itself."""

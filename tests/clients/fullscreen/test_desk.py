@@ -377,7 +377,7 @@ class InsideTests(DeskTestCase):
 
     def test_words_for_completion(self) -> None:
         self.server.say(3, "eve")
-        self.server.pump()
+        self.event("login", usr="\u202eevil")
         words = self.desk.vocabulary()
         self.assertEqual(words.here, ("eve", "bob"))
         self.assertEqual((words.users, words.rooms), (("bob",), ("garden", "lobby")))

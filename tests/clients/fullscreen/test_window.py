@@ -265,7 +265,7 @@ class KeyTests(WindowTestCase):
         self.assertEqual(self.server.asked("speak")[0]["msg"], "one\ntwo")
 
     def test_what_is_pasted_is_not_sent_before_it_is_wanted(self) -> None:
-        self.key("begin paste", "a", "enter", "tab", "b", "end paste")
+        self.key("begin paste", "a", "enter", "tab", "ctrl u", "esc", "b", "end paste")
         self.assertEqual(self.server.asked("speak"), [])
         self.key("enter")
         self.assertEqual(self.server.asked("speak")[0]["msg"], "a\n    b")
