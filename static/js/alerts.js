@@ -25,10 +25,10 @@
   };
 
   // Makes the sound, if the browser lets the page be heard.
-  const play = async () => {
+  const play = () => {
     try {
       audio ??= new AudioContext();
-      await audio.resume();
+      audio.resume().catch(() => {});
       for (const [frequency, after] of TONES) tone(frequency, after);
     } catch { /* there is nothing to be heard with */ }
   };

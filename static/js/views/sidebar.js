@@ -63,7 +63,7 @@
     const { chat } = shell;
     const [port, setPort] = useState(chat.port || "");
     const allow = async () => {
-      if (Number(port) !== chat.port) await chat.listenAt(Number(port));
+      if (!chat.port || Number(port) !== chat.port) await chat.listenAt(Number(port));
       await chat.answerRequest(usr, "allow");
     };
     return html`

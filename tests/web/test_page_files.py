@@ -1,0 +1,53 @@
+"""The page's files: small modules, every word in the table, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
+SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
+TEXTS = (STATIC / "js" / "texts.js").read_text(encoding="utf-8")
+#: A row of the table: a key, and the words in English and in Chinese.
+ROW = re.compile(r'    (\w+): \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],')
+#: Bytes that the first visit may take.
+FIRST_LOAD = 300_000
+
+
+class PageFiles(SynchronousTestCase):
+    def test_modules_are_small(self) -> None:
+        for script in SCRIPTS:
+            lines = script.read_text(encoding="utf-8").count("\n")
+            self.assertLess(lines, 300, script.name)
+
+    def test_the_page_names_each_file_once_and_all_of_them(self) -> None:
+        named = re.findall(r'(?:src|href)="([^"]+)"', PAGE)
+        self.assertEqual(len(named), len(set(named)))
+        for name in named:
+            self.assertTrue((STATIC / name).is_file(), name)
+        here = [
+            path.relative_to(STATIC).as_posix()
+            for path in STATIC.rglob("*")
+            if path.suffix in (".js", ".css")
+        ]
+        self.assertEqual(sorted(here), sorted(name for name in named if name != "logo.svg"))
+
+    def test_the_first_visit_is_small(self) -> None:
+        named = set(re.findall(r'(?:src|href)="([^"]+)"', PAGE))
+        size = len(PAGE) + sum((STATIC / name).stat().st_size for name in named)
+        self.assertLess(size, FIRST_LOAD)
+
+    def test_every_word_stands_in_the_table_in_all_languages(self) -> None:
+        rows = TEXTS.split("const TEXTS = {\n", 1)[1].split("\n  };\n", 1)[0].splitlines()
+        found = [ROW.fullmatch(row) for row in rows if row.strip() and "//" not in row[:6]]
+        self.assertNotIn(None, found)
+        table = {row[1]: (row[2], row[3]) for row in found if row}
+        for script in SCRIPTS:
+            for key in re.findall(r'\btext\("(\w+)"', script.read_text(encoding="utf-8")):
+                self.assertIn(key, table, script.name)
+        for key, words in table.items():
+            fields = [sorted(re.findall(r"\{\w+\}", text)) for text in words]
+            self.assertEqual(fields[0], fields[1], key)
