@@ -141,7 +141,7 @@ class Talking(TerminalTestCase):
         ann.see("text 250.")
         seen = set()
         for _ in range(40):
-            rows = ann.rows()
+            rows = ann.settled()
             seen |= {word for row in rows for word in row.split() if word.endswith(".")}
             if "the beginning of" in "\n".join(rows):
                 break

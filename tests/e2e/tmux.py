@@ -17,6 +17,12 @@ from tests.e2e.server import SECONDS, TOP
 #: Why there is none; "" where there is one.
 MISSING = "" if shutil.which("tmux") else "tmux is not installed"
 
+#: What tests run in, whatever terminal they are started from.
+ENVIRON = {
+    **{n: v for n, v in os.environ.items() if n not in ("TMUX", "NO_COLOR", "COLORTERM")},
+    "LC_ALL": "C.UTF-8",
+}
+
 
 class Terminal:
     """A terminal with a program in it.
@@ -31,28 +37,32 @@ class Terminal:
     ) -> None:
         self._folder = tempfile.mkdtemp(prefix="tmux-")
         self._socket = str(Path(self._folder, "socket"))
-        names = {"PYTHONPATH": str(TOP), "LANG": "C.UTF-8", **environ}
+        names = {"PYTHONPATH": str(TOP), **environ}
         given = " ".join(f"{name}={shlex.quote(value)}" for name, value in names.items())
         # What is left of the terminal behind the program can be seen in the same window.
         script = f"env {given} {shlex.join(words)}; echo left with $?; stty -a; exec cat"
-        unset = {"TMUX", "NO_COLOR", "COLORTERM"}
         subprocess.run(
             [*self._tmux(), "-f", "/dev/null", "new-session", "-d"]
             + ["-x", str(width), "-y", str(height), script]
             + [";", "set", "-g", "status", "off", ";", "set", "-s", "set-clipboard", "on"]
             + [";", "select-pane", "-T", "quiet"],
-            env={name: value for name, value in os.environ.items() if name not in unset},
+            env=ENVIRON,
             check=True,
             timeout=SECONDS,
         )
 
     def _tmux(self) -> list[str]:
-        return ["tmux", "-S", self._socket]
+        return ["tmux", "-u", "-S", self._socket]
 
     def tmux(self, *words: str) -> str:
         """A command of tmux; what it says."""
         done = subprocess.run(
-            [*self._tmux(), *words], capture_output=True, text=True, timeout=SECONDS, check=False
+            [*self._tmux(), *words],
+            env=ENVIRON,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=SECONDS,
+            check=False,
         )
         return done.stdout + done.stderr
 
@@ -91,6 +101,16 @@ class Terminal:
                 raise AssertionError(f"{what or 'it'} was not seen:\n" + "\n".join(rows))
             time.sleep(0.05)
         return rows
+
+    def settled(self) -> list[str]:
+        """Look until nothing moves; the rows."""
+        last: list[list[str]] = [[]]
+
+        def same(rows: list[str]) -> bool:
+            before, last[0] = last[0], rows
+            return rows == before
+
+        return self.wait(same, "rest")
 
     def see(self, *words: str) -> list[str]:
         """Look until all words are seen; the rows."""
