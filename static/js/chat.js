@@ -12,10 +12,19 @@
   // Milliseconds between two signs that one writes.
   const TYPING_EVERY = 3200;
 
+  // A random UUID (version 4, RFC 9562); the browser's own way is not there for pages without TLS.
+  GTChat.randomKey = () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  };
+
   GTChat.Chat = class extends GTChat.Hearing {
     async login(fields) {
       const reply = await this.connection.request("login", fields);
-      this.registered = fields.type === "reg";
+      this.hasPassword = fields.pwd !== undefined;
       return reply;
     }
 

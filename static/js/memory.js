@@ -30,5 +30,11 @@
     set: (me, place, text) => tab.set(`draft ${me} ${place}`, text || null),
   };
 
-  GTChat.memory = { local, tab, drafts };
+  // A key in place of a password, for each server: {name, uuid}.
+  const keys = {
+    get: (url) => local.get("gtchat keys", {})[url] ?? null,
+    set: (url, key) => local.set("gtchat keys", { ...local.get("gtchat keys", {}), [url]: key }),
+  };
+
+  GTChat.memory = { local, tab, drafts, keys };
 })();

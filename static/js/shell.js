@@ -6,7 +6,7 @@
   const DISK = "ws://127.0.0.1:9000/";
   const NOTICES = 5;
 
-  const { local, tab } = GTChat.memory;
+  const { local, tab, keys } = GTChat.memory;
 
   // What one said and the server did not confirm, to be said again with the same txn.
   const unsaid = (outgoing) => outgoing.map(({ txn, msg, at, after, state }) => ({ txn, msg, at, after, state }));
@@ -61,7 +61,8 @@
       document.documentElement.dataset.theme = this.settings.theme;
     }
 
-    // Comes in. how: "guest", "member" or "register". It fails as Chat.login does.
+    // Comes in. how: "guest", "member" or "register"; or with a key of this browser's in place of a
+    // password: "key" or "make_key". It fails as Chat.login does.
     async enter(how, name, password) {
       this.set({ name });
       this.ended = null;
@@ -69,12 +70,16 @@
         this.#connect(this.url, null);
       }
       const chat = this.chat;
-      if (how === "register") {
-        await chat.register({ usr: name, pwd: password });
+      const key = how === "make_key" ? { name, uuid: GTChat.randomKey() } : keys.get(this.url);
+      const proof = { guest: {}, key: { uuid: key?.uuid }, make_key: { uuid: key?.uuid } }[how] ?? { pwd: password };
+      if (how === "register" || how === "make_key") {
+        await chat.register({ usr: name, ...proof });
         this.notify(GTChat.text("registered", { usr: name }));
       }
-      await chat.login(how === "guest" ? { type: "tmp", usr: name }
-        : { type: "reg", usr: name, pwd: password });
+      if (how === "make_key") keys.set(this.url, key);
+      // A key says by itself who comes.
+      const who = proof.uuid ? {} : { usr: name };
+      await chat.login({ type: how === "guest" ? "tmp" : "reg", ...who, ...proof });
     }
 
     #connect(url, state) {
@@ -99,7 +104,7 @@
     #restore(state) {
       const chat = this.chat;
       chat.me = state.session.usr;
-      chat.registered = state.registered;
+      chat.hasPassword = state.hasPassword;
       for (const { name, entries, outgoing } of state.talks) {
         const talk = chat.talk(name);
         talk.entries = entries;
@@ -124,7 +129,7 @@
       tab.set("gtchat", {
         url: chat.connection.url,
         session: chat.connection.session,
-        registered: chat.registered,
+        hasPassword: chat.hasPassword,
         place: place instanceof GTChat.Room ? { room: place.name } : { talk: place?.name },
         talks: [...chat.talks.values()].map(({ name, entries, outgoing }) => ({ name, entries, outgoing: unsaid(outgoing) })),
         rooms: chat.joined.map((room) => ({

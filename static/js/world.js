@@ -19,7 +19,7 @@
       super();
       this.connection = connection;
       this.me = "";
-      this.registered = false;
+      this.hasPassword = false;
       this.rooms = new Map(); // name -> Room
       this.talks = new Map(); // folded name -> Talk
       this.people = new Map(); // folded name -> name, of those who are here

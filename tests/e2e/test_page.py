@@ -62,6 +62,22 @@ class PageTest(TestCase):
         page.enter("carol", "long enough", "member")
         page.one("#password-problem", "Too many wrong passwords")
 
+    def test_a_key_of_the_browsers_in_place_of_a_password(self) -> None:
+        page = self.browser(self.serve())
+        page.click("label:has(> input[value=register])")
+        page.click("[name=keyed]")
+        self.assertEqual(page.all("[type=password]"), [])
+        page.fill("name", "dora")
+        page.click("form button.primary")
+        page.one(".self .name", "dora")
+        page.click(".self button", "Settings")
+        self.assertEqual([s.text for s in page.all("dialog summary") if "pass" in s.text], [])
+        page.one("dialog header button").send_keys(Keys.ESCAPE)
+        page.click(".self button", "Log out")
+        page.click("label:has(> input[value=member])")
+        page.click(".with-key", "dora")
+        page.one(".self .name", "dora")
+
     def test_rooms_invitations_and_unread_counts(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)

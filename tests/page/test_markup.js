@@ -71,7 +71,7 @@
   });
 
   test("names are offered behind an @, pictures behind a colon", () => {
-    const people = ["bob", "Roberta", "bobby"];
+    const people = () => ["bob", "Roberta", "bobby"];
     const offered = (words, caret = words.length) => GTChat.completion(words, caret, people)?.items.map((item) => item.label) ?? null;
     equal(offered("hi @bo"), ["bob", "bobby"]);
     equal(offered("@ROB"), ["Roberta"]);

@@ -72,7 +72,7 @@
     // On a phone the keyboard would cover what is to be read.
     useEffect(() => { if (matchMedia("(min-width: 700px)").matches) box.current.focus(); }, []);
 
-    const found = words !== refused && GTChat.completion(words, caret, people(chat, place));
+    const found = words !== refused && GTChat.completion(words, caret, () => people(chat, place));
     const offers = found ? found.items : [];
 
     const send = () => {

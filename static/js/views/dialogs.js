@@ -123,7 +123,7 @@
         <label class="check alerts"><input type="checkbox" name="sound" checked=${shell.settings.sound}
           onChange=${(event) => shell.wantSound(event.target.checked)} /> ${text("sound")}</label>
         <p class="hint">${text("alerts_hint")}</p>
-        ${chat.registered && html`<details><summary>${text("change_password")}</summary>
+        ${chat.hasPassword && html`<details><summary>${text("change_password")}</summary>
           <${Form} submit="save" act=${change} done=${close} owner=${chat.me} fields=${{
             old_password: { ...password, autocomplete: "current-password" },
             new_password: { ...password, autocomplete: "new-password" },

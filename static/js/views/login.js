@@ -28,22 +28,27 @@
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
     const [shown, setShown] = useState(false);
+    const [keyed, setKeyed] = useState(false); // whether a key is wanted in place of a password
+    const key = GTChat.memory.keys.get(shell.url);
     const change = (key) => (event) => setValues({ ...values, [key]: event.target.value });
     const problem = (field) => (error && (FIELDS[error.code] ?? "form") === field ? error : null);
 
     const submit = async (event) => {
       event.preventDefault();
+      await come(way === "register" && keyed ? "make_key" : way, values.name.trim());
+    };
+    const come = async (how, name) => {
       setError(null);
       const url = values.url.trim();
       if (shell.fromDisk && !isUrl(url)) { setError({ code: "bad_url" }); return; }
-      if (way === "register" && values.password !== values.again) {
+      if (how === "register" && values.password !== values.again) {
         setError({ code: "password_mismatch" });
         return;
       }
       if (shell.fromDisk) shell.set({ url });
       setBusy(true);
       try {
-        await shell.enter(way, values.name.trim(), values.password);
+        await shell.enter(how, name, values.password);
       } catch (refusal) {
         setError(refusal);
         setBusy(false);
@@ -71,9 +76,15 @@
               </label>`)}
           </fieldset>
           <p class="hint">${text(`${way}_hint`)}</p>
+          ${way === "member" && key && html`
+            <button type="button" class="with-key" disabled=${busy} onClick=${() => come("key", key.name)}>
+              ${text("with_key", { usr: key.name })}</button>`}
           ${shell.fromDisk && field("url", "url", { spellcheck: false, title: text("server_hint") })}
           ${field("name", "text", { autocomplete: "username", spellcheck: false, autofocus: true, maxlength: 64 })}
-          ${way !== "guest" && html`
+          ${way === "register" && html`<label class="check"><input type="checkbox" name="keyed" checked=${keyed}
+            onChange=${(event) => setKeyed(event.target.checked)} /> ${text("key_instead")}</label>
+            ${keyed && html`<p class="hint">${text("key_hint")}</p>`}`}
+          ${way !== "guest" && !(way === "register" && keyed) && html`
             ${field("password", shown ? "text" : "password", {
               autocomplete: way === "register" ? "new-password" : "current-password" })}
             ${way === "register" && field("again", shown ? "text" : "password", { autocomplete: "new-password" })}
