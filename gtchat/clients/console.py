@@ -19,14 +19,13 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import react
 
 from gtchat.clients.connection import Connection, connect
-from gtchat.clients.fullscreen.app import FullScreen, usable
 from gtchat.clients.interpreter import FAILED, INTERRUPTED, NO_CONNECTION, Interpreter
 from gtchat.clients.messages import CannotConnect
 from gtchat.clients.options import first_lines, parser
 from gtchat.clients.peer import PeerError, Peers
 from gtchat.clients.rendering import Renderer
 from gtchat.clients.shell import Shell
-from gtchat.clients.terminal import Input, Lines, Screen, visible
+from gtchat.clients.terminal import Input, Lines, Screen, takes_a_screen, visible
 
 WELCOME = "Type /guest NAME to come in, or /register NAME, or /login NAME. /help lists commands."
 
@@ -77,7 +76,9 @@ class _Program:
                 await connection.close()
                 return
         over: Deferred[None] = Deferred()
-        if usable(os.environ) and not self._words.plain:
+        if takes_a_screen(os.environ) and not self._words.plain:
+            from gtchat.clients.fullscreen.app import FullScreen  # urwid; a pipe need not wait
+
             screen = FullScreen(connection, self._reactor, peers, self._colours)
             who = screen.desk
             work = screen.run(first_lines(self._words))

@@ -6,10 +6,11 @@ Nothing that others wrote reaches a terminal as a control character.
 from __future__ import annotations
 
 import os
+import sys
 import termios
 import unicodedata
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from twisted.internet.defer import Deferred
@@ -48,6 +49,14 @@ def _visible(character: str) -> str:
 
 #: Controls, format characters, surrogates, line and paragraph separators (Unicode, chapter 4.5).
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def takes_a_screen(environ: Mapping[str, str]) -> bool:
+    """Whether there is a terminal, at both ends, on all of which can be drawn."""
+    streams = (sys.stdin, sys.stdout)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        return False
+    return environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 class Screen:

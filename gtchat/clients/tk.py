@@ -343,7 +343,7 @@ def _text_mode() -> int:
     host = _ask("SERVER IP > ", host)
     port = _ask("SERVER PORT > ", port)
     name = _ask("USERNAME > ", name)
-    return console([f"ws://{host}:{port}/", "--guest", name])
+    return console([f"ws://{host}:{port}/", "--guest", name, "--plain"])
 
 
 def main(argv: Sequence[str]) -> int:

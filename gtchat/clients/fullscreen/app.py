@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from typing import Any
 
@@ -36,14 +36,6 @@ DRAW, TICK = 0.04, 0.5
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 #: xterm sends Alt-1 as Escape and 1, not as another letter, until it is as it was (XTSAVE).
 ALT_ESCAPES, ALT_AS_BEFORE = "\x1b[?1036s\x1b[?1036h", "\x1b[?1036r"
-
-
-def usable(environ: Mapping[str, str]) -> bool:
-    """Whether there is a terminal that a screen can be drawn on."""
-    streams = (sys.stdin, sys.stdout)
-    if not all(stream is not None and stream.isatty() for stream in streams):
-        return False
-    return environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 class _Screen(urwid.display.raw.Screen):
