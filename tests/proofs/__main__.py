@@ -69,6 +69,13 @@ def order(given: argparse.Namespace) -> int:
     return _tell(asyncio.run(run.run(_progress(given.messages))))
 
 
+def memory(given: argparse.Namespace) -> int:
+    """Let very many come and go, and see what stays in the server's memory."""
+    from tests.proofs.memory import OPTIONS, run
+
+    return _tell(asyncio.run(run(Server(*OPTIONS), given.thousands, _progress(given.thousands))))
+
+
 def fuzz(given: argparse.Namespace) -> int:
     """Feed a parser with junk, or all of them one after the other; needs atheris."""
     from tests.proofs.fuzz.run import run
@@ -109,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     made = command(order)
     made.add_argument("--messages", type=int, default=100_000, help="in all (100,000)")
     made.add_argument("--kills", type=int, default=20, help="of the server (20)")
+    made = command(memory)
+    made.add_argument("--thousands", type=int, default=20, help="connections, in thousands (20)")
     made = command(fuzz)
     made.add_argument("target", help="all, or one of: " + ", ".join(FUZZED))
     made.add_argument("--seconds", type=int, default=600, help="for each target (600)")
