@@ -22,8 +22,9 @@ from zope.interface import implementer
 from gtchat import __version__
 
 PAGE = b"client.html"
-#: Seconds in which a request has to be sent.
-REQUEST_SECONDS = 10
+WEBSOCKET = b"/ws"
+#: Seconds in which a request has to be sent, and in which its answer has to be taken.
+REQUEST_SECONDS, ANSWER_SECONDS = 10, 60
 
 HEADERS = {
     b"Content-Security-Policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -94,6 +95,9 @@ class SiteRequest(Request):
             self.setHeader(b"Allow", b"GET, HEAD")
             self._refuse(405)
         else:
+            if self.path != WEBSOCKET:
+                late = self.channel.callLater(ANSWER_SECONDS, self.channel.forceAbortClient)
+                self.notifyFinish().addBoth(lambda _: late.cancel() if late.active() else None)
             super().process()
 
     def _refuse(self, code: int) -> None:
@@ -203,7 +207,7 @@ def build_site(
         known_host: whether the server may be called so.
     """
     root = Root(folder)
-    root.putChild(b"ws", WebSocketResource(websocket))
+    root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketResource(websocket))
     root.putChild(b"healthz", Health(healthy))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False

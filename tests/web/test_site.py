@@ -8,11 +8,13 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from gtchat.web.site import REQUEST_SECONDS, build_site
+from gtchat.web.site import ANSWER_SECONDS, REQUEST_SECONDS, build_site
 
 TURNS = 5
 HOST = b"Host: chat.example\r\n"
@@ -166,6 +168,20 @@ class SiteTest(TestCase):
         for behind in (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", b"nonsense\r\n\r\n"):
             codes, _, closed = await self.ask(b"POST / HTTP/1.1\r\n" + HOST + body + behind)
             self.assertEqual((codes, closed), ([405], True))
+
+    async def test_who_does_not_take_an_answer_is_cut_off(self) -> None:  # A22
+        (self.folder / "js" / "large.js").write_bytes(b"x" * 10**6)
+        protocol, transport = self.connect()
+        protocol.dataReceived(b"GET /js/large.js HTTP/1.1\r\n" + HOST + b"\r\n")
+        self.clock.advance(ANSWER_SECONDS - 1)
+        self.assertFalse(transport.disconnecting)
+        self.clock.advance(1)
+        self.assertTrue(transport.disconnecting)
+        assert transport.producer is not None
+        transport.producer.stopProducing()
+        protocol.connectionLost(Failure(ConnectionAborted()))
+        await self.get("/js/app.js")
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # the idle limit of the last one
 
     async def test_health(self) -> None:
         code, answer = await self.get("/healthz")
