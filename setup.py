@@ -10,7 +10,8 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "gtchat/__init__.py").read_
 
 CLIENTS = [
     "twisted[tls]>=26.4",
-    "autobahn>=26.10.1",
+    "autobahn>=26.10.1; python_version >= '3.11'",
+    "autobahn>=24.4.2; python_version < '3.11'",  # the last one for Python 3.10
     "service-identity>=24",
     "attrs>=24",
     "urwid>=4.2",
