@@ -181,7 +181,6 @@ class ChatService(Service):
             raise StartError(f"trusted_proxies: {error}", UNUSABLE) from error
         self._store = self._open_store()
         self._passwords = Passwords(self._reactor, os.cpu_count() or 1)
-        self._passwords.start()
         self.chat = Chat(
             self._store,
             self._reactor,
@@ -239,6 +238,8 @@ class ChatService(Service):
         )
         self._open_console()
         self._say_where(ws_ports, web_ports)
+        # Not before all is well: a thread that hashes would keep a process that gives up.
+        self._passwords.start()
         audit("started", settings=self.settings.chosen())
         gc.collect()
         gc.freeze()

@@ -90,13 +90,15 @@ class Writer:
         self._gathered.append(job)
 
     def _hand_over(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        self._queue.put(gathered)
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
 
     def close(self) -> Deferred[None]:
         """Finish what is queued; nothing may be put after this."""
         self._last = Request(None)
-        self.put(self._last)
+        self._gathered.append(self._last)
+        self._hand_over()  # at once: there may be no other turn
         return self._last.deferred
 
     def _run(self) -> None:
