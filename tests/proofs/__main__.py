@@ -69,6 +69,19 @@ def order(given: argparse.Namespace) -> int:
     return _tell(asyncio.run(run.run(_progress(given.messages))))
 
 
+def network(given: argparse.Namespace) -> int:
+    """Let 4 write and 4 read over a network that loses packets; needs root and iptables."""
+    from tests.proofs.network import TROUBLES, run
+
+    status = 0
+    for trouble in TROUBLES:
+        print(f"{trouble.words}:", file=sys.stderr)
+        result = asyncio.run(run(trouble, given.seed, _progress(trouble.messages)))
+        print(f"\n{trouble.words}:", end="")
+        status |= _tell(result)
+    return status
+
+
 def memory(given: argparse.Namespace) -> int:
     """Let very many come and go, and see what stays in the server's memory."""
     from tests.proofs.memory import OPTIONS, run
@@ -116,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command(order)
     made.add_argument("--messages", type=int, default=100_000, help="in all (100,000)")
     made.add_argument("--kills", type=int, default=20, help="of the server (20)")
+    command(network)
     made = command(memory)
     made.add_argument("--thousands", type=int, default=20, help="connections, in thousands (20)")
     made = command(fuzz)

@@ -23,6 +23,10 @@ OPTIONS = (
     *("--registrations-per-minute", "0"),
     *("--connections-per-address", "0"),
 )
+#: Seconds without an acknowledgement that are too many; a network may be silent for a minute.
+STILL = 150
+#: Seconds in which at least a ping has to come, as any client wants it.
+PATIENCE = 45.0
 #: Seconds between two tries to come back.
 AGAIN = 0.05
 
@@ -65,6 +69,10 @@ class Order:
     Args:
         server: not started yet. messages: how many are said in all. writers, readers: how many.
         kills: how often the server is killed, evenly over the messages. seed: of all chance.
+        weather: makes that of a connection. host: where the server listens.
+
+    Attributes:
+        before_judging: called when all is said.
     """
 
     def __init__(
@@ -75,7 +83,12 @@ class Order:
         seed: int,
         writers: int = 8,
         readers: int = 8,
+        weather: Callable[[random.Random], Weather] = storm,
+        host: str = "127.0.0.1",
     ) -> None:
+        self.weather = weather
+        self.host = host
+        self.before_judging: Callable[[], object] = lambda: None
         self.server = server
         self.messages = messages
         self.kills = kills
@@ -90,22 +103,28 @@ class Order:
     async def run(self, progress: Callable[[int], None] = lambda _: None) -> Result:
         """Do it, and judge."""
         self.server.start()
-        proxy = Proxy(self.server.ws_port, lambda: storm(self.random), self.random.randrange(999))
+        port = self.server.ws_port
+        proxy = Proxy(port, lambda: self.weather(self.random), seed=7, host=self.host)
+        fair = Proxy(port, lambda: CLEAR, host=self.host)
         await proxy.start()
+        await fair.start()
         try:
-            direct = {"ws": self.server.ws_port}
+            direct = {"ws": fair.port}
             for person in self.people:
+                person.patience = PATIENCE
                 await person.begin(direct, creates=person is self.people[0])
                 person.part()
             lives = [asyncio.create_task(self._live(one, proxy.port)) for one in self.people]
             killed = await self._kill_now_and_then(progress)
             self._done = True
+            self.before_judging()
             for person in self.people:
                 person.part()
             await asyncio.gather(*lives)
             faults = await self._judge(direct)
         finally:
             await proxy.stop()
+            await fair.stop()
             self.server.kill()
         told = sum(map(len, self.book.numbered.values()))
         return Result(len(self.book.promised), told, proxy.connections, killed, faults)
@@ -124,7 +143,7 @@ class Order:
         while (done := len(self.book.promised)) < goal and not self.book.faults:
             progress(done)
             still = still + 1 if done == before else 0
-            if still > SECONDS * 20:
+            if still > STILL * 20:
                 self.book.faults.append(f"nothing was acknowledged for long; {done} were before")
             before = done
             if times and done >= times[0]:

@@ -84,7 +84,12 @@ class Web(Person):
     Args:
         whispers_to: who is whispered to now and then. speaks: whether he talks at all.
         rooms: where he is. most: how many things he says in all, None for any number.
+
+    Attributes:
+        patience: see `Wire`.
     """
+
+    patience: float | None = None
 
     wire: Wire | None = None
     session: Object | None = None
@@ -119,6 +124,7 @@ class Web(Person):
     async def begin(self, ports: dict[str, int], creates: bool = False) -> None:
         """Come for the first time."""
         self.wire = await Wire.connect(ports["ws"])
+        self.wire.patience = self.patience
         await self.ask("register", usr=self.name, pwd=PASSWORD)
         self.session = await self.ask("login", type="reg", usr=self.name, pwd=PASSWORD)
         for room in self.rooms:
@@ -131,6 +137,7 @@ class Web(Person):
 
     async def come(self, ports: dict[str, int]) -> None:
         self.wire = await Wire.connect(ports["ws"])
+        self.wire.patience = self.patience
         assert self.session is not None
         seen = {room: self.book.last(self.name, room) for room in self.rooms}
         back = await self.ask(

@@ -44,15 +44,22 @@ class Proxy:
     """Passes connections on to a port.
 
     Args:
-        target: the port on this machine.
+        target: the port. host: whose it is.
         weather: called for each connection.
 
     Attributes:
         port: where it listens. connections: how many there were. passed: bytes, both ways.
     """
 
-    def __init__(self, target: int, weather: Callable[[], Weather], seed: int = 0) -> None:
+    def __init__(
+        self,
+        target: int,
+        weather: Callable[[], Weather],
+        seed: int = 0,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.target = target
+        self.host = host
         self._weather = weather
         self._random = random.Random(seed)
         self._open = asyncio.Event()
@@ -92,7 +99,7 @@ class Proxy:
         link = _Link(self, self._weather(), self._random, self._open, writer)
         self._links.add(link)
         try:
-            await link.run(reader, self.target)
+            await link.run(reader, self.host, self.target)
         except OSError:
             pass
         finally:
@@ -120,9 +127,9 @@ class _Link:
         self._from_client = 0
         self._ended = asyncio.Event()
 
-    async def run(self, reader: asyncio.StreamReader, target: int) -> None:
+    async def run(self, reader: asyncio.StreamReader, host: str, target: int) -> None:
         """Pass on until it ends."""
-        other, writer = await asyncio.open_connection("127.0.0.1", target)
+        other, writer = await asyncio.open_connection(host, target)
         self._sides.append(writer)
         ways = [
             asyncio.create_task(self._pump(reader, writer, True)),

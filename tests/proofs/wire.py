@@ -21,6 +21,7 @@ class Wire:
     """One connection.
 
     Attributes:
+        patience: seconds after which a connection counts as closed on which not even a ping came.
         unread: objects that have come, and that nobody has taken yet.
     """
 
@@ -28,6 +29,7 @@ class Wire:
         self._reader = reader
         self._writer = writer
         self._data = b""
+        self.patience: float | None = None
         self.unread: list[Object] = []
 
     @classmethod
@@ -85,7 +87,10 @@ class Wire:
             Closed, OSError: nothing comes any more.
         """
         while not self.unread:
-            data = await self._reader.read(1 << 18)
+            try:
+                data = await asyncio.wait_for(self._reader.read(1 << 18), self.patience)
+            except asyncio.TimeoutError:
+                data = b""
             if not data:
                 raise Closed(None)
             self._data += data

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
 
 from gtchat.chat.limits import Limits
 from gtchat.config import SettingsError, load, shown
@@ -28,7 +30,7 @@ from gtchat.protocols.randomchat import FirstObject, RandomChat
 from gtchat.protocols.websocket import build_factory, text_frame
 from gtchat.web.site import build_site
 from tests.fakes import World
-from tests.protocols.websocket.wire import House, handshake
+from tests.protocols.websocket.wire import House, frame, handshake
 
 PEER = IPv4Address("TCP", "192.0.2.7", 40_000)
 #: Seconds for one input.
@@ -91,7 +93,7 @@ def deliver(protocol: Any, transport: Transport, chunks: list[bytes], turn: Any)
         if chunk:
             protocol.dataReceived(chunk)
         turn()
-    protocol.connectionLost(None)
+    protocol.connectionLost(Failure(ConnectionDone()))
     turn()
 
 
@@ -134,7 +136,12 @@ class Chat(Target):
 
     def begin(self) -> None:
         self.reactor = MemoryReactorClock()
-        limits = Limits(commands_per_second=0, registrations_per_minute=0)
+        limits = Limits(
+            commands_per_second=0,
+            registrations_per_minute=0,
+            failed_logins_per_minute=0,
+            lockout_tries=0,
+        )
         self.world = World(limits, clock=self.reactor, broadcast_key="key")
         self.web = self.world.line()
         for name in ("ann", "bob", "eve"):
@@ -204,7 +211,7 @@ class Random(Chat):
             self.turn()
             if transport.disconnecting:
                 break
-            protocol.messageReceived(chunk)  # type: ignore[attr-defined]
+            protocol.dataReceived(frame(chunk))
         self.turn()
         protocol.connectionLost(None)  # type: ignore[arg-type]
         self.turn()
