@@ -3,14 +3,9 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const places = (chat) => {
-    const byName = (a, b) => (a.name === "lobby" ? -1 : b.name === "lobby" ? 1 : a.name.localeCompare(b.name));
-    return [...chat.joined.sort(byName), ...chat.talks.values()];
-  };
-
   // Goes to the next place up or down (-1, 1); to one with something unread, if that is wanted.
   const step = (shell, by, unread) => {
-    const all = places(shell.chat);
+    const all = shell.chat.places;
     const at = all.indexOf(shell.chat.place);
     for (let count = 1; count <= all.length; count += 1) {
       const place = all[(at + by * count + all.length * count) % all.length];

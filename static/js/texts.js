@@ -240,6 +240,10 @@
     if (globalThis.document) document.documentElement.lang = order[language];
   };
 
+  // The order in which people expect names.
+  const collator = new Intl.Collator(undefined, { numeric: true });
+  GTChat.inOrder = (a, b) => collator.compare(a, b);
+
   GTChat.text = (key, values = {}) => {
     const text = TEXTS[key]?.[language] ?? key;
     return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);

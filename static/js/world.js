@@ -35,6 +35,12 @@
       connection.on("state", () => this.emit("change"));
     }
 
+    // Rooms and then talks, as they stand in a list: the lobby first, then by name.
+    get places() {
+      const order = (a, b) => (b.name === "lobby") - (a.name === "lobby") || GTChat.inOrder(a.name, b.name);
+      return [...this.joined.sort(order), ...this.talks.values()];
+    }
+
     get joined() { return [...this.rooms.values()].filter((room) => room.joined); }
     get open() { return [...this.rooms.values()].filter((room) => !room.joined && room.public); }
 

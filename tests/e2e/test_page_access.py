@@ -66,6 +66,9 @@ class AccessTest(TestCase):
         for way in ("member", "register"):
             page.click(f"label:has(> input[value={way}])")
             self.looks_right(f"coming in: {way}")
+        page.click("[name=keyed]")
+        self.looks_right("coming in: with a key")
+        page.click("[name=keyed]")
         page.enter("ann", "short", "register")
         page.one("#password-problem", "8 to 1,024")
         self.looks_right("a refused password")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
@@ -175,9 +176,10 @@ class TalkTest(TestCase):
         )
         second.look("den")
         second.click(".bar button", "Room settings")
-        second.one("dialog [name=level]").send_keys("Nothing")
+        Select(second.one("dialog [name=level]")).select_by_value("nothing")
         second.one("dialog header button").send_keys(Keys.ESCAPE)
-        second.look("lobby")
+        for page in (first, second):
+            page.look("lobby")
         bob.say("speak", room_name="den", msg="ann, not heard")
         second.one(".place.muted .count", "1")
         self.assertEqual(len(second.driver.execute_script(told)), 3)

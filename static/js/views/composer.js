@@ -18,7 +18,7 @@
   // Those who could be meant, the nearest first: the room's own people, then whoever is here.
   const people = (chat, place) => {
     const members = place.members ? [...place.members] : [place.name];
-    const sorted = (names) => names.sort((a, b) => a.localeCompare(b));
+    const sorted = (names) => names.sort(GTChat.inOrder);
     return [...new Set([...sorted(members), ...sorted([...chat.people.values()])])].filter((name) => name !== chat.me);
   };
 

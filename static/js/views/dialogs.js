@@ -43,7 +43,7 @@
     const { chat } = shell;
     const fits = (name) => name.toLowerCase().includes(wanted.trim().toLowerCase());
     const talked = new Set([...chat.talks.keys(), chat.me.toLowerCase()]);
-    const known = [...chat.joined, ...chat.talks.values()].sort((a, b) => b.unread - a.unread || a.name.localeCompare(b.name));
+    const known = chat.places.sort((a, b) => b.unread - a.unread);
     return [
       ...known.map((place) => ({ name: place.name, place, talk: place instanceof GTChat.Talk, go: () => shell.look(place) })),
       ...[...chat.people.values()].filter((name) => !talked.has(name.toLowerCase())).sort()

@@ -85,7 +85,7 @@
     const room = chat.place;
     if (!(room instanceof GTChat.Room)) return null;
     const lobby = room.name === "lobby";
-    const names = (lobby ? [...chat.people.values()] : [...room.members]).sort((a, b) => a.localeCompare(b));
+    const names = (lobby ? [...chat.people.values()] : [...room.members]).sort(GTChat.inOrder);
     return html`
       <section class="members" aria-label=${text("people")}>
         <header class="bar">

@@ -6,7 +6,7 @@
   const { Avatar, Icon, IconButton, Problem } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
-  const byName = (a, b) => (a.name === "lobby" ? -1 : b.name === "lobby" ? 1 : a.name.localeCompare(b.name));
+  const byName = (a, b) => GTChat.inOrder(a.name, b.name);
   // Rooms that one could join are shown up to this many; the rest is found by name.
   const SHOWN = 50;
 
@@ -120,7 +120,7 @@
               ${chat.requests.map((usr) => html`<${Request} key=${usr} shell=${shell} usr=${usr} />`)}</ul>`}
           <div class="heading"><h2 id="rooms-title">${text("rooms")}</h2>
             <${IconButton} icon="plus" label=${text("new_room")} onClick=${() => shell.show({ name: "create" })} /></div>
-          <ul aria-labelledby="rooms-title">${chat.joined.sort(byName).map((room) => html`
+          <ul aria-labelledby="rooms-title">${chat.places.filter((place) => place instanceof GTChat.Room).map((room) => html`
             <${Place} key=${room.name} shell=${shell} place=${room} label=${room.name}
               picture=${html`<span class="sign" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`} />`)}
           </ul>
