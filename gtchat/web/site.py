@@ -42,6 +42,7 @@ class SiteChannel(HTTPChannel):
     """A connection of the site's, stricter than twisted.web's own."""
 
     transport: Any
+    _paused: Any = None
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes. They are no reason for more time: a request has to be whole in time."""
@@ -60,6 +61,29 @@ class SiteChannel(HTTPChannel):
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is too long."""
         self.refuse()
+
+    # Twisted's own channel stops a producer for each write to a full transport, and lets it go on
+    # once, also one that was never stopped.
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        self._waitingForTransport = True
+        producer = self._requestProducer
+        if producer is not None and producer is not self._paused:
+            self._paused = producer
+            producer.pauseProducing()
+        if not self._handlingRequest:
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The transport is empty."""
+        self._waitingForTransport = False
+        producer: Any = self._requestProducer
+        if producer is not None and producer is self._paused:
+            producer.resumeProducing()
+        self._paused = None
+        if not self._handlingRequest:
+            self.transport.resumeProducing()
 
     def refuse(self) -> None:
         """Say that this is no request, and hear no more of it."""

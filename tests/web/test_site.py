@@ -27,6 +27,21 @@ class Transport(StringTransport):
         """As TCP has it."""
 
 
+class Producer:
+    """Counts how often it was stopped and not let go on."""
+
+    paused = 0
+
+    def pauseProducing(self) -> None:
+        self.paused += 1
+
+    def resumeProducing(self) -> None:
+        self.paused -= 1
+
+    def stopProducing(self) -> None:
+        """As producers have it."""
+
+
 def refused() -> dict[str, bytes]:
     """Requests that two readers could understand differently, by what is wrong with them."""
     post, get = b"POST / HTTP/1.1\r\n" + HOST, b"GET / HTTP/1.1\r\n"
@@ -189,6 +204,23 @@ class SiteTest(TestCase):
         self.healthy = False
         code, answer = await self.get("/healthz")
         self.assertEqual((code, b'"status":"not_stored"' in answer), (503, True))
+
+    async def test_a_producer_is_let_go_on_as_often_as_it_was_stopped(self) -> None:  # A20
+        protocol, _ = self.connect()
+        channel, producer = getattr(protocol, "_channel", protocol), Producer()
+        channel.registerProducer(producer, True)
+        for calls in (
+            ["pauseProducing", "pauseProducing", "resumeProducing"],
+            ["pauseProducing", "resumeProducing"],
+        ):
+            for call in calls:
+                getattr(channel, call)()
+            self.assertEqual(producer.paused, 0)
+        channel.unregisterProducer()
+        channel.pauseProducing()
+        channel.registerProducer(producer, True)
+        channel.resumeProducing()
+        self.assertEqual(producer.paused, 0)
 
     async def test_a_request_has_to_be_whole_in_time(self) -> None:  # A22
         protocol, transport = self.connect()
