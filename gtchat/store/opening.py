@@ -102,7 +102,8 @@ def _check(path: Path) -> str:
     size = path.stat().st_size
     if size == 0:
         raise StoreError(f"{path} is empty: restore a backup, or move it away to begin anew.")
-    settled = not _has_content(_beside(path, "-wal"))
+    # What a log or a journal holds belongs to it; SQLite sees to it when it may write.
+    settled = not any(_has_content(_beside(path, ending)) for ending in ("-wal", "-journal"))
     db = connect(path, "ro&immutable=1")
     try:
         _check_ours(db, path)
@@ -139,7 +140,7 @@ def _check_ours(db: sqlite3.Connection, path: Path) -> None:
 
 def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:
     """Pages are there and the schema can be read; its revision. size: of the file, in bytes,
-    None where part of it is still in the write-ahead log."""
+    None where it is not settled yet."""
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     length = pages * db.execute("PRAGMA page_size").fetchone()[0]
     if size is not None and size < length:

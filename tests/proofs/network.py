@@ -28,7 +28,7 @@ class Net:
         if os.geteuid() or not shutil.which("ip") or not shutil.which("iptables"):
             raise SystemExit("root, ip and iptables are needed: apt-get install iproute2 iptables")
         self.name = f"gtchat{os.getpid()}"
-        card = self.name[-13:]
+        self._card = card = self.name[-13:]
         _run("ip", "netns", "add", self.name)
         _run("ip", "link", "add", f"{card}a", "type", "veth", "peer", "name", f"{card}b")
         _run("ip", "link", "set", f"{card}b", "netns", self.name)
@@ -55,7 +55,8 @@ class Net:
                 )
 
     def remove(self) -> None:
-        """Leave nothing behind: the cards go with the namespace."""
+        """Leave nothing behind."""
+        _run("ip", "link", "del", f"{self._card}a")
         _run("ip", "netns", "del", self.name)
 
 

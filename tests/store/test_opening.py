@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -19,7 +20,7 @@ import gtchat
 from gtchat.store import StoreError, opening
 from gtchat.store.connecting import connect
 from gtchat.store.opening import prepare
-from gtchat.store.schema import APPLICATION_ID
+from gtchat.store.schema import APPLICATION_ID, REVISIONS
 from gtchat.store.sql import SQLStore
 
 
@@ -98,6 +99,23 @@ class NewTests(OpeningCase):
         self.assertFalse(self.path.exists())
         prepare(self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_a_change_that_was_killed_half_way_is_taken_back_before_it_is_looked_at(self) -> None:
+        prepare(self.path)
+        with closing(connect(self.path, "rw")) as db:
+            db.execute("PRAGMA cache_size = 2")  # so that what is not committed is in the file
+            db.execute("BEGIN")
+            db.execute("UPDATE alembic_version SET version_num = '9999'")
+            db.execute("CREATE TABLE much (x)")
+            for _ in range(20):
+                db.execute("INSERT INTO much VALUES (zeroblob(100000))")
+            killed = self.path.with_name("killed.sqlite")
+            for ending in ("", "-journal"):
+                shutil.copy(f"{self.path}{ending}", f"{killed}{ending}")
+        prepare(killed)
+        with closing(connect(killed, "ro")) as db:
+            revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+            self.assertEqual(revision, REVISIONS[-1])
 
     def test_a_full_disk_is_told_in_one_line(self) -> None:
         def small(path: Path, mode: str) -> sqlite3.Connection:
