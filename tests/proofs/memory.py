@@ -1,7 +1,8 @@
 """Whoever comes and goes leaves nothing behind: the server's memory over very many connections.
 
-In turns of a hundred, people come as guests, say something and go: some log out, some close, some
-are just gone. Half of the connections never get as far as that.
+In turns of a hundred, people come as guests and go: some log out, some close, some are just gone.
+Half of the connections never get as far as that. Nobody says anything, since what is said is kept,
+and SQLite keeps some of it at hand.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ OPTIONS = (
 )
 TOGETHER = 100
 #: KiB that a thousand connections may leave behind, by the slope of the second half.
-ALLOWED = 40.0
+ALLOWED = 20.0
 
 
 @attrs.define
@@ -78,13 +79,13 @@ async def run(
 
 
 async def _visit(port: int, name: str, number: int) -> None:
-    """Come, maybe say something, and go in one of several ways."""
+    """Come, maybe log in, and go in one of several ways."""
     with contextlib.suppress(*BROKEN):
         wire = await Wire.connect(port)
         if number % 2:
             await wire.ask(cmd="login", type="tmp", usr=name)
-            await wire.ask(cmd="speak", room_name="lobby", msg="hi")
-            await wire.ask(cmd="logout")
+            if number % 5:
+                await wire.ask(cmd="logout")
         if number % 3 == 0:
             wire.send_close()
             while True:

@@ -123,12 +123,15 @@ async def run(trouble: Trouble, seed: int, progress: Callable[[int], None]) -> R
             weather=lambda _: CLEAR,
             host=ITS_END,
         )
-        doing = asyncio.create_task(trouble.do(net))
-        order.before_judging = lambda: net.lose(0)
-        try:
-            return await order.run(progress)
-        finally:
-            doing.cancel()
+        doing: list[asyncio.Task[None]] = []
+
+        def end() -> None:
+            doing.pop().cancel()
+            net.lose(0)
+
+        order.begun = lambda: doing.append(asyncio.ensure_future(trouble.do(net)))
+        order.ended = end
+        return await order.run(progress)
     finally:
         net.remove()
 

@@ -72,7 +72,7 @@ class Order:
         weather: makes that of a connection. host: where the server listens.
 
     Attributes:
-        before_judging: called when all is said.
+        begun: called when all are known to the server. ended: called when all is said.
     """
 
     def __init__(
@@ -88,7 +88,8 @@ class Order:
     ) -> None:
         self.weather = weather
         self.host = host
-        self.before_judging: Callable[[], object] = lambda: None
+        self.begun: Callable[[], object] = lambda: None
+        self.ended: Callable[[], object] = lambda: None
         self.server = server
         self.messages = messages
         self.kills = kills
@@ -114,10 +115,11 @@ class Order:
                 person.patience = PATIENCE
                 await person.begin(direct, creates=person is self.people[0])
                 person.part()
+            self.begun()
             lives = [asyncio.create_task(self._live(one, proxy.port)) for one in self.people]
             killed = await self._kill_now_and_then(progress)
             self._done = True
-            self.before_judging()
+            self.ended()
             for person in self.people:
                 person.part()
             await asyncio.gather(*lives)

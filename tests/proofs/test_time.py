@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -90,3 +91,29 @@ class StandsStill(Case):
         heard = [one["msg"] for one in bob.taken if one["cmd"] == "c_speak"]
         self.assertEqual(heard, [str(number) for number in range(20)])
         self.assertEqual([one for one in bob.taken if one["cmd"] == "c_event"], [])
+
+    def test_little_time_of_the_processor(self) -> None:  # G19
+        server = Server(*QUICK).start()
+        self.addCleanup(server.kill)
+        ann = self.client(server, "ann")
+        assert server.process is not None
+        pid, done = server.process.pid, threading.Event()
+
+        def starve() -> None:
+            """Let the server run for a tenth of the time."""
+            while not done.is_set():
+                os.kill(pid, signal.SIGSTOP)
+                done.wait(0.09)
+                os.kill(pid, signal.SIGCONT)
+                done.wait(0.01)
+
+        starving = threading.Thread(target=starve)
+        starving.start()
+        try:
+            for number in range(20):
+                reply = ann.say("speak", room_name="lobby", msg=str(number))
+                self.assertEqual((reply["status"], reply["seq"]), ("ok", number + 1))
+        finally:
+            done.set()
+            starving.join()
+        self.assertNotIn("Traceback", "".join(server.lines))
