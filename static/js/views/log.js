@@ -37,6 +37,24 @@
     return groups;
   };
 
+  // Lines as they were drawn, with what they depended on: a line that is the same costs nothing again.
+  const drawn = new WeakMap();
+
+  // The line of a group of entries. together: whether it stands together with the one before.
+  const line = (chat, seq, group, together) => {
+    const [entry] = group;
+    const blocked = isMessage(entry) && chat.isBlocked(entry.usr);
+    const state = `${GTChat.language()} ${seq} ${group.length} ${together} ${blocked}`;
+    const known = drawn.get(entry);
+    if (known?.state === state) return known.line;
+    const made = html`<div class="entry" key=${seq} data-seq=${seq}>
+      ${blocked ? html`<${Unheard} entry=${entry} />` : isMessage(entry)
+        ? html`<${Message} chat=${chat} entry=${entry} together=${together} />`
+        : html`<${Event} entries=${group} />`}</div>`;
+    drawn.set(entry, { state, line: made });
+    return made;
+  };
+
   // The lines of a log: days, the "new" line, messages, what else happened; and its last entry.
   const lines = (chat, place) => {
     const shown = [];
@@ -51,10 +69,7 @@
       }
       const fresh = place.line !== null && seq === place.line + 1;
       if (fresh) shown.push(html`<div class="new" key="new" role="separator"><span>${text("new_line")}</span></div>`);
-      shown.push(html`<div class="entry" key=${seq} data-seq=${seq}>
-        ${isMessage(entry) && chat.isBlocked(entry.usr) ? html`<${Unheard} entry=${entry} />` : isMessage(entry)
-          ? html`<${Message} chat=${chat} entry=${entry} together=${!fresh && follows(entry, before)} />`
-          : html`<${Event} entries=${group} />`}</div>`);
+      shown.push(line(chat, seq, group, !fresh && follows(entry, before)));
       before = group.at(-1);
     }
     return { shown, before };
