@@ -99,6 +99,20 @@ class FileTests(OnDisk, StoreCase, TestCase):
         self.assertEqual(contents.epoch, self.contents.epoch)
         self.assertEqual((contents.rooms[0].last_seq, contents.rooms[0].spoken), (20, 20))
 
+    async def test_what_was_read_is_known_after_a_restart(self) -> None:
+        ann = await self.account("Ann")
+        nest = await self.room(ann)
+        await self.store.login(ann, b"t" * 32, True, 1)
+        await self.stored(nest, spoke("1"))
+        await self.stored(nest, spoke("2"))
+        place = await self.store.mark_read(ann, b"t" * 32, nest, 2)
+        await self.store.close()
+        self.store = SQLStore.open(self.path, reactor)
+        self.store.load()
+        found = await self.store.login(ann, b"u" * 32, True, 2)
+        self.assertEqual(found.memberships[1], place)
+        self.assertEqual((place.read_seq, place.spoken_seen), (2, 1))
+
     async def test_numbers_go_on_beyond_those_of_32_bits(self) -> None:  # G14
         for last in (2**31 - 1, 2**32 - 1, 2**53 - 3):
             nest = await self.room(None, f"Nest {last}")
