@@ -31,6 +31,7 @@
     register(fields) { return this.connection.request("register", fields); }
 
     async logout() {
+      this.tellRead();
       await this.connection.request("logout").catch(() => {});
       this.emit("over", { code: "logout" });
     }

@@ -46,7 +46,10 @@
       addEventListener("focus", () => this.#attend());
       addEventListener("blur", () => this.#attend());
       addEventListener("online", () => this.chat?.connection.start());
-      addEventListener("pagehide", () => this.save());
+      addEventListener("pagehide", () => {
+        this.chat?.tellRead();
+        this.save();
+      });
     }
 
     set(settings) {

@@ -99,12 +99,21 @@
     async #mark(room) {
       if (room.marking || room.readSeq <= room.markedSeq || !this.connection.session) return;
       room.marking = true;
-      const seq = room.markedSeq = room.readSeq;
-      await this.connection.request("mark_read", { room_name: room.name, seq }).catch(() => {});
+      await this.#tellRead(room);
       this.connection.after(MARK_AGAIN, () => {
         room.marking = false;
         if (room.joined && room.readSeq > room.markedSeq) this.#mark(room);
       });
+    }
+
+    async #tellRead(room) {
+      const seq = room.markedSeq = room.readSeq;
+      await this.connection.request("mark_read", { room_name: room.name, seq }).catch(() => {});
+    }
+
+    // Tells at once what was read and is not told yet, of somebody who goes.
+    tellRead() {
+      for (const room of this.joined) if (room.readSeq > room.markedSeq) this.#tellRead(room);
     }
 
     // Reads a room's log on: "latest", "before" or "after" what is here, or "around" a seq.

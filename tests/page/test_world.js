@@ -173,6 +173,15 @@
     equal(server.asked("mark_read").map(({ seq }) => seq), [5, 19]);
   });
 
+  test("who goes has told all that was read", async () => {
+    const { server, chat } = await inside();
+    for (const seq of [1, 2, 3]) await server.say(spoken("lobby", seq, "bob", "x"));
+    equal(server.asked("mark_read").map(({ seq }) => seq), [1]);
+    chat.logout();
+    const sent = server.socket.sent.map(({ cmd, seq }) => [cmd, seq]).slice(-2);
+    equal(sent, [["mark_read", 3], ["logout", null]]);
+  });
+
   test("what was read elsewhere is not unread here", async () => {
     const { server, chat } = await inside([roomInfo("lobby"), roomInfo("den")]);
     const den = chat.rooms.get("den");
