@@ -145,27 +145,6 @@ class PageTest(TestCase):
         page.hears("I was here")
         self.assertEqual(page.one(".composer textarea").get_attribute("value"), "half a sent")
 
-    def test_scrolling_up_through_history(self) -> None:
-        server = self.serve("--commands-per-second", "0")
-        writer = Client(server.ws_port)
-        writer.say("login", type="tmp", usr="writer")
-        for number in range(700):
-            writer.send("speak", room_name="lobby", msg=f"message {number}")
-        writer.say("ping")
-        page = self.browser(server)
-        page.come_in("ann")
-        page.hears("message 699")
-
-        def up() -> bool:
-            page.driver.execute_script("document.querySelector('.log').scrollTop = 0")
-            return "message 0" in page.texts()
-
-        page.until(up)
-        self.assertLess(len(page.texts()), 450)
-        page.click(".jump")
-        page.hears("message 699")
-        self.assertNotIn("message 0", page.texts())
-
     def test_a_killed_server_loses_and_repeats_nothing(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)
