@@ -44,6 +44,7 @@ from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.outbox import Turn
 from gtchat.protocols.pa1 import PA1, PA1Factory
+from gtchat.protocols.plain import Crowd
 from gtchat.protocols.randomchat import FirstObject, RandomChat
 from gtchat.protocols.websocket import ChatProtocol, build_factory, text_frame
 from gtchat.store import MemoryStore, SQLStore, StoreError
@@ -222,7 +223,12 @@ class ChatService(Service):
         }
         hosts = self._websocket.hosts = Hosts(frozenset(map(str.lower, server.allowed_hosts)))
         site = build_site(
-            static_folder(), self._websocket, self._store.healthy, self._reactor, hosts.known
+            static_folder(),
+            self._websocket,
+            self._store.healthy,
+            self._reactor,
+            hosts.known,
+            Crowd(limits.connections_per_address, proxies),
         )
         ws_ports = [self._listen(name, self._websocket, proxies) for name in server.ws]
         web_ports = [self._listen(name, site, proxies) for name in server.web]

@@ -108,9 +108,9 @@ class Proxies:
         """Proxies by address or CIDR network. Raises ValueError."""
         return cls(tuple(ipaddress.ip_network(name, strict=False) for name in names))
 
-    def __contains__(self, address: str) -> bool:
+    def __contains__(self, address: object) -> bool:
         try:
-            ip = ipaddress.ip_address(address)
+            ip = ipaddress.ip_address(str(address))
         except ValueError:
             return False
         return any(ip in network for network in self.networks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import Protocol, cast
 
 import attrs
@@ -67,15 +67,18 @@ class Crowd:
 
     Args:
         most: how many an address may have; 0: any number.
+        proxies: addresses that many people come from.
     """
 
     most: int
+    proxies: Container[str] = ()
     _by_address: Counter[str] = attrs.field(factory=Counter)
 
     def arrived(self, address: str) -> bool:
         """Somebody has connected; whether there is room for him."""
         self._by_address[address] += 1
-        return not self.most or self._by_address[address] <= self.most
+        room = not self.most or self._by_address[address] <= self.most
+        return room or address in self.proxies
 
     def gone(self, address: str) -> None:
         """A connection is no more."""

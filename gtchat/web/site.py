@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from autobahn.twisted.resource import WebSocketResource
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -43,6 +45,27 @@ class SiteChannel(HTTPChannel):
 
     transport: Any
     _paused: Any = None
+    _counted = ""
+
+    def connectionMade(self) -> None:
+        """Somebody has connected; more than his share he may not."""
+        super().connectionMade()
+        crowd = self.site.crowd  # type: ignore[attr-defined]
+        if crowd is not None:
+            self._counted = str(getattr(self.transport.getPeer(), "host", "local"))
+            if not crowd.arrived(self._counted):
+                self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is no more."""
+        self.leave()
+        super().connectionLost(reason)
+
+    def leave(self) -> None:
+        """This is no connection of the site's any more."""
+        if self._counted:
+            self.site.crowd.gone(self._counted)  # type: ignore[attr-defined]
+            self._counted = ""
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes. They are no reason for more time: a request has to be whole in time."""
@@ -204,11 +227,31 @@ class Root(Resource):
         return found
 
 
+class Door(WebSocketResource):
+    """Where WebSockets open: they are counted by their own factory from here on."""
+
+    def render(self, request: Any) -> Any:
+        """Hand the connection over."""
+        request.channel.leave()
+        return super().render(request)
+
+
+class Crowd(Protocol):
+    """Counts connections by address."""
+
+    def arrived(self, address: str) -> bool:
+        """Somebody has connected; whether there is room for him."""
+
+    def gone(self, address: str) -> None:
+        """A connection is no more."""
+
+
 class QuietSite(Site):
     """A site that keeps no log of who looks at it."""
 
     noisy = False
     protocol = SiteChannel  # type: ignore[assignment]
+    crowd: Crowd | None = None
     known_host: Callable[[str], bool]
 
     def log(self, request: Any) -> None:
@@ -221,6 +264,7 @@ def build_site(
     healthy: Callable[[], bool],
     reactor: Any,
     known_host: Callable[[str], bool] = lambda host: True,
+    crowd: Crowd | None = None,
 ) -> Site:
     """The site, as a factory to listen with.
 
@@ -229,11 +273,13 @@ def build_site(
         websocket: factory of WebSocket connections, for `/ws`.
         healthy: whether what is said now would be stored.
         known_host: whether the server may be called so.
+        crowd: sees that nobody has more than his share of the connections.
     """
     root = Root(folder)
-    root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketResource(websocket))
+    root.putChild(WEBSOCKET.lstrip(b"/"), Door(websocket))
     root.putChild(b"healthz", Health(healthy))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False
     site.known_host = known_host
+    site.crowd = crowd
     return site

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import reactor
@@ -14,6 +15,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from gtchat.protocols.handshake import Proxies
+from gtchat.protocols.plain import Crowd
 from gtchat.web.site import ANSWER_SECONDS, REQUEST_SECONDS, build_site
 
 TURNS = 5
@@ -137,6 +140,28 @@ class SiteTest(TestCase):
             self.assertEqual(code, 404, path)
             self.assertNotIn(b"secret", answer)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_nobody_has_more_than_his_share_of_the_connections(self) -> None:  # F17
+        self.site.crowd = Crowd(2)
+        first, second, third = self.connect(), self.connect(), self.connect()
+        self.assertEqual(
+            [one[1].disconnecting for one in (first, second, third)], [False, False, True]
+        )
+        for protocol, _ in (third, first):
+            protocol.connectionLost(Failure(ConnectionAborted()))
+        self.assertFalse(self.connect()[1].disconnecting)
+        self.assertTrue(self.connect()[1].disconnecting)
+
+    def test_people_behind_a_proxy_share_nothing(self) -> None:
+        self.site.crowd = Crowd(1, Proxies.named(["192.168.0.0/16"]))
+        self.assertEqual([self.connect()[1].disconnecting for _ in range(3)], [False] * 3)
+
+    def test_a_websocket_is_counted_as_one_and_not_here(self) -> None:
+        nobody = SimpleNamespace(buildProtocol=lambda address: None)
+        self.site = build_site(self.folder, nobody, lambda: True, self.clock, crowd=Crowd(1))
+        protocol, _ = self.connect()
+        protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
+        self.assertFalse(self.connect()[1].disconnecting)
 
     async def test_security_headers_and_no_banner(self) -> None:  # A25
         for path in ("/", "/nothing", "/healthz"):
