@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.interfaces import Append
+from gtchat.chat.log import Speech
 from gtchat.store import sql
 from gtchat.store.jobs import Job
 from gtchat.store.sql import SQLStore
@@ -53,7 +54,7 @@ class HastyWriter(Writer):
 
         def hasty(db: sqlite3.Connection, jobs: list[Job], result: Outcome) -> None:
             way(db, jobs, result)
-            if jobs and all(hasattr(job, "receipt") for job in jobs):
+            if jobs and all(isinstance(job, Speech) for job in jobs):
                 if not self.promises:
                     late.extend(_later(job) for job in jobs)
                 self._told.update(map(id, jobs))

@@ -148,6 +148,12 @@ class Crash:
             while self._rob_knows() < enough:
                 await asyncio.sleep(0.001)
         else:
+            if self.kills % 4 == 3:  # whoever comes slowly is to be heard, too
+                everybody = (*self.web, *self.others)
+                while not all(one.is_here for one in everybody) and not any(
+                    life.done() for life in lives
+                ):
+                    await asyncio.sleep(0.01)
             await asyncio.sleep(self.random.uniform(*self.moment))
         self.server.kill()
         self.kills += 1

@@ -29,7 +29,10 @@ class Person:
 
     Attributes:
         quiet: whether he only listens from now on.
+        is_here: whether he has come in.
     """
+
+    is_here = False
 
     def __init__(self, name: str, book: Book) -> None:
         self.name = name
@@ -57,6 +60,7 @@ class Person:
         """Come, talk and listen until the connection breaks."""
         try:
             await self.come(ports)
+            self.is_here = True
             ways = [asyncio.create_task(way) for way in (self.talk(), self.listen())]
             try:
                 await asyncio.gather(*ways)
@@ -69,6 +73,7 @@ class Person:
         except BROKEN:
             pass
         finally:
+            self.is_here = False
             self.part()
 
     def part(self) -> None:

@@ -71,24 +71,20 @@ async def talk(port: int, name: str) -> list[Object]:
 
 
 class Slow(Through):
-    def dialogue(self, weather: Weather) -> None:
-        """A dialogue goes well."""
+    def test_a_dialogue_goes_well(self) -> None:
+        for name, weather in (
+            ("ann", Weather(delay=(0.03, 0.07))),  # N01
+            ("bob", Weather(piece=1)),  # N04
+            ("eve", Weather(rate=20_000, piece=200)),  # N05
+        ):
+            self.through(lambda proxy, name=name: self.dialogue(proxy, name), weather)  # type: ignore[misc]
+        said = [(name, text) for name in ("ann", "bob", "eve") for text in SAID]
+        self.assertEqual(self.history(), said)
 
-        async def do(proxy: Proxy) -> None:
-            answers = await talk(proxy.port, "ann")
-            self.assertEqual([answer["status"] for answer in answers], ["ok"] * len(answers))
-
-        self.through(do, weather)
-        self.assertEqual(self.history(), [("ann", text) for text in SAID])
-
-    def test_delay(self) -> None:  # N01
-        self.dialogue(Weather(delay=(0.03, 0.07)))
-
-    def test_a_byte_a_piece(self) -> None:  # N04
-        self.dialogue(Weather(piece=1))
-
-    def test_twenty_kilobytes_a_second(self) -> None:  # N05
-        self.dialogue(Weather(rate=20_000, piece=200))
+    async def dialogue(self, proxy: Proxy, name: str) -> None:
+        """A dialogue, in which all is granted."""
+        answers = await talk(proxy.port, name)
+        self.assertEqual([answer["status"] for answer in answers], ["ok"] * len(answers))
 
 
 class Parted(Through):
