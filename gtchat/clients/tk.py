@@ -83,8 +83,8 @@ class Conversation:
         except (CommandFailed, Unanswered, Ended) as error:
             taken = isinstance(error, CommandFailed) and error.code == "name_taken"
             text = "Username exists. Please choose another." if taken else str(error)
-            view.say(visible(text), bad=True)
             await connection.close()
+            view.say(visible(text), bad=True)  # and at once the button can be pressed again
             return False
         self._connection = connection
         self._here = set(reply.users)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -107,6 +108,10 @@ class Tk(SynchronousTestCase):
         )
         self.addCleanup(window.wait)
         self.addCleanup(window.kill)
+        # What it never shows is not waited for without end.
+        late = threading.Timer(3 * SECONDS, window.kill)
+        late.start()
+        self.addCleanup(late.cancel)
         return window
 
     def order(self, window: subprocess.Popen[str], line: str) -> None:
