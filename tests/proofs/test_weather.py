@@ -166,7 +166,7 @@ class Broken(Through):
             return all(character >= " " or character in "\n\t" for character in text)
 
         async def do(proxy: Proxy) -> None:
-            for number in range(40):
+            for number in range(15):
                 # What comes back may be flipped too, so that nothing can be made of it.
                 nonsense = (asyncio.TimeoutError, ValueError, KeyError, AttributeError)
                 with contextlib.suppress(*BROKEN, *nonsense):
