@@ -18,7 +18,8 @@ import attrs
 
 from tests.e2e.server import SECONDS, Server
 from tests.proofs.book import Book, judge
-from tests.proofs.people import LOBBY, NEST, PASSWORD, Center, Live, Old, Person, Phone, Web
+from tests.proofs.old_people import Center, Live, Old
+from tests.proofs.people import LOBBY, NEST, PASSWORD, Person, Phone, Web
 from tests.proofs.wire import Wire
 
 HERE = "tcp:0:interface=127.0.0.1"
