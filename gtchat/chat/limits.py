@@ -55,7 +55,7 @@ class Limits:
 class TokenBucket:
     """How often somebody may do something: `burst` at once, `rate` a second on average.
 
-    A rate of 0 means no limit.
+    A rate or a burst of 0 means no limit.
     """
 
     rate: float
@@ -65,6 +65,8 @@ class TokenBucket:
 
     def __attrs_post_init__(self) -> None:
         self._tokens = self.burst
+        if not self.burst:
+            self.rate = 0.0
 
     def take(self, now: float) -> float:
         """Take a token if there is one.

@@ -339,6 +339,10 @@ class FullTables(SynchronousTestCase):
         self.assertTrue(bucket.full(1.0))
         self.assertTrue(TokenBucket(0.0, 2).full(0.0))
 
+    def test_no_burst_is_no_limit(self) -> None:
+        bucket = TokenBucket(1.0, 0)
+        self.assertEqual([bucket.take(0.0) for _ in range(3)], [0.0] * 3)
+
 
 class Names(SynchronousTestCase):
     def test_names_of_all_scripts(self) -> None:

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 TICK = 0.25
 #: Seconds: whoever wakes later than that has stood still, or had much to do.
-LATE = 1.0
+LATE = TICK
 #: Deadlines seen to in one turn of the reactor; the others wait for the next.
 MOST_A_TURN = 500
 

@@ -93,6 +93,8 @@ def deliver(protocol: Any, transport: Transport, chunks: list[bytes], turn: Any)
         if chunk:
             protocol.dataReceived(chunk)
         turn()
+    if transport.producer is not None:
+        transport.producer.stopProducing()  # as Twisted's connections do
     protocol.connectionLost(Failure(ConnectionDone()))
     turn()
 
