@@ -28,19 +28,24 @@ class Killed(SynchronousTestCase):
         heard = {who for (who, _), sessions in crash.book.shown.items() if any(sessions)}
         self.assertLessEqual({"pia", "seas"}, heard)
 
-    def broken(self, fault: str, runs: int = 1) -> str:
-        """What is found in a build that is wrong."""
-        crash = Crash(BrokenServer(fault, *OPTIONS), seed=7, told=30)
-        return "\n".join(asyncio.run(crash.run(runs)).faults)
+    def assertCaught(self, fault: str, words: str, runs: int = 1) -> None:
+        """A build that is wrong is found out, sooner or later: chance chooses the moments."""
+        found: list[str] = []
+        for seed in range(7, 17):
+            crash = Crash(BrokenServer(fault, *OPTIONS), seed=seed, told=30)
+            found += asyncio.run(crash.run(runs)).faults
+            if any(re.search(words, one) for one in found):
+                return
+        self.fail(f"{fault}: {found}")
 
     def test_a_build_that_acknowledges_before_the_commit_is_caught(self) -> None:
-        self.assertRegex(self.broken("promises"), "is lost|was acknowledged as|was told")
+        self.assertCaught("promises", "is lost|was acknowledged as|was told")
 
     def test_a_build_that_tells_before_the_commit_is_caught(self) -> None:  # H17
-        self.assertRegex(self.broken("tells"), "not stored|was told")
+        self.assertCaught("tells", "not stored|was told")
 
     def test_a_build_that_takes_doubles_is_caught(self) -> None:
-        self.assertIn("more than once", self.broken("forgets", 3))
+        self.assertCaught("forgets", "more than once", 3)
 
     def test_kills_while_a_database_is_made_or_migrated(self) -> None:  # H03
         done = subprocess.run(
