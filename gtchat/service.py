@@ -37,6 +37,7 @@ from gtchat.config import Settings
 from gtchat.console import SOCKET, ConsoleServer
 from gtchat.logs import json_observer
 from gtchat.passwords import Passwords
+from gtchat.protocols.crowd import Crowd
 from gtchat.protocols.direct import DirectReactor
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
 from gtchat.protocols.handshake import Hosts, Origins, Proxies, plain_address
@@ -44,7 +45,6 @@ from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.outbox import Turn
 from gtchat.protocols.pa1 import PA1, PA1Factory
-from gtchat.protocols.plain import Crowd
 from gtchat.protocols.randomchat import FirstObject, RandomChat
 from gtchat.protocols.websocket import ChatProtocol, build_factory, text_frame
 from gtchat.store import MemoryStore, SQLStore, StoreError

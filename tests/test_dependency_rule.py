@@ -12,7 +12,7 @@ import gtchat
 
 PACKAGE = Path(gtchat.__file__).parent
 TOP = {"cli", "console", "service", "tap", "config", "credentials", "passwords"}
-SHARED = {"outbox", "dialback", "called", "plain"}
+SHARED = {"outbox", "dialback", "called", "plain", "crowd"}
 
 
 def modules() -> Iterator[tuple[tuple[str, ...], ast.Module]]:

@@ -20,8 +20,8 @@ from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IOutlet
 from gtchat.chat.people import Session, User
 from gtchat.chat.unattended import unattended
+from gtchat.protocols.crowd import Crowd
 from gtchat.protocols.dialback import Call, Line, Push
-from gtchat.protocols.plain import Crowd
 
 #: Seconds between two looks at who is silent.
 LOOK = 5.0

@@ -35,7 +35,8 @@ from gtchat.chat.limits import TokenBucket
 from gtchat.chat.names import HOST
 from gtchat.chat.people import Session
 from gtchat.chat.unattended import unattended
-from gtchat.protocols.plain import LOBBY, Crowd, PlainAudience, cleaned, clock, pieces, shown
+from gtchat.protocols.crowd import Crowd
+from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, clock, pieces, shown
 
 #: Seconds between two writes, and between OK and the list.
 PACE, AFTER_OK = 0.04, 0.1

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, cast
 
 import attrs
@@ -59,32 +58,6 @@ def iso(at: int) -> str:
     """A time as RFC 3339 has it, in UTC. at: ms since 1970."""
     second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000))
     return f"{second}.{at % 1000:03d}Z"
-
-
-@attrs.define(eq=False)
-class Crowd:
-    """How many connections are open at once, by address.
-
-    Args:
-        most: how many an address may have; 0: any number.
-        proxies: addresses that many people come from.
-    """
-
-    most: int
-    proxies: Container[str] = ()
-    _by_address: Counter[str] = attrs.field(factory=Counter)
-
-    def arrived(self, address: str) -> bool:
-        """Somebody has connected; whether there is room for him."""
-        self._by_address[address] += 1
-        room = not self.most or self._by_address[address] <= self.most
-        return room or address in self.proxies
-
-    def gone(self, address: str) -> None:
-        """A connection is no more."""
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
 
 
 class Reader(Protocol):

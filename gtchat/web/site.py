@@ -44,13 +44,14 @@ class SiteChannel(HTTPChannel):
     """A connection of the site's, stricter than twisted.web's own."""
 
     transport: Any
+    site: Any
     _paused: Any = None
     _counted = ""
 
     def connectionMade(self) -> None:
         """Somebody has connected; more than his share he may not."""
         super().connectionMade()
-        crowd = self.site.crowd  # type: ignore[attr-defined]
+        crowd = self.site.crowd
         if crowd is not None:
             self._counted = str(getattr(self.transport.getPeer(), "host", "local"))
             if not crowd.arrived(self._counted):
@@ -64,7 +65,7 @@ class SiteChannel(HTTPChannel):
     def leave(self) -> None:
         """This is no connection of the site's any more."""
         if self._counted:
-            self.site.crowd.gone(self._counted)  # type: ignore[attr-defined]
+            self.site.crowd.gone(self._counted)
             self._counted = ""
 
     def dataReceived(self, data: bytes) -> None:

@@ -15,8 +15,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from gtchat.protocols.crowd import Crowd
 from gtchat.protocols.handshake import Proxies
-from gtchat.protocols.plain import Crowd
 from gtchat.web.site import ANSWER_SECONDS, REQUEST_SECONDS, build_site
 
 TURNS = 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -11,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.limits import Limits
+from gtchat.protocols.crowd import Crowd
 from gtchat.protocols.handshake import Hosts, Origins, Proxies
 from gtchat.protocols.outbox import Turn
 from gtchat.protocols.websocket.connection import SUBPROTOCOL, ChatProtocol
@@ -57,7 +57,7 @@ class ChatFactory(WebSocketServerFactory):
         self.proxies = proxies
         self.deadlines = Deadlines(clock)
         self.connections: set[ChatProtocol] = set()
-        self._by_address: Counter[str] = Counter()
+        self._crowd = Crowd(limits.connections_per_address)
         self._all_gone: Deferred[None] | None = None
         # Origins are compared by us, pings and timeouts are ours; sizes are Autobahn's own.
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
@@ -82,12 +82,12 @@ class ChatFactory(WebSocketServerFactory):
         Returns:
             Whether there is room for it.
         """
-        address, most = connection.address, self.limits.connections_per_address
-        if self._all_gone is not None or most and self._by_address[address] >= most:
+        if self._all_gone is not None:
             return False
-        self._by_address[address] += 1
-        connection.counted = True
-        return True
+        connection.counted = self._crowd.arrived(connection.address)
+        if not connection.counted:
+            self._crowd.gone(connection.address)
+        return connection.counted
 
     def gone(self, connection: ChatProtocol) -> None:
         """A connection is no more."""
@@ -95,9 +95,7 @@ class ChatFactory(WebSocketServerFactory):
         self.connections.discard(connection)
         if connection.counted:
             connection.counted = False
-            self._by_address[connection.address] -= 1
-            if not self._by_address[connection.address]:
-                del self._by_address[connection.address]
+            self._crowd.gone(connection.address)
         if not self.connections and self._all_gone is not None:
             all_gone, self._all_gone = self._all_gone, None
             all_gone.callback(None)
