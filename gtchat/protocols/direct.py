@@ -7,35 +7,68 @@ small and the kernel nearly always takes them: so `send` is tried first. All els
 from __future__ import annotations
 
 import socket
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
 
 from twisted.internet import tcp
-from twisted.internet.interfaces import IReactorTCP
+from twisted.internet.interfaces import IProducer, IPushProducer, IReactorTCP
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 
 class DirectServer(tcp.Server):
-    """A server's connection with `write_direct`, and without Nagle's delay."""
+    """A server's connection that can be written to at once, and without Nagle's delay.
+
+    Whoever sends through `send_now` has registered a producer, and is to be the only one who
+    writes: it is paused as long as anything waits in the buffer.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.repstr = self.logstr
         self.setTcpNoDelay(True)
 
+    @property
+    def send_now(self) -> Callable[[bytes], int]:
+        """The socket's own `send`: a Python call around it costs as much as it does.
+
+        It returns how many bytes the kernel took, and raises OSError if it takes none now, or
+        never; `write_later` knows what to do with the rest.
+        """
+        send: Callable[[bytes], int] = self.socket.send
+        return send
+
+    def write_later(self, data: bytes) -> None:
+        """Write what `send_now` did not take, and pause the producer until that is gone."""
+        self.write(data)
+        self._pause_while_waiting()
+
     def write_direct(self, data: bytes) -> None:
         """Send as much as the kernel takes now; the rest goes the ordinary way."""
-        if self._tempDataBuffer or self.dataBuffer or self.disconnecting:
-            self.write(data)
-            return
-        try:
-            sent = self.socket.send(data)
-        except (OSError, AttributeError):
+        sent = 0
+        if not (self._waiting or self.disconnecting):
             # Full for now, broken, or closed, when there is no socket any more: the ordinary way
             # knows what to do.
-            sent = 0
+            with suppress(OSError, AttributeError):
+                sent = self.socket.send(data)
         if sent != len(data):
             self.write(data[sent:])
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer (IConsumer.registerProducer), which waits if anything does."""
+        super().registerProducer(producer, streaming)
+        self._pause_while_waiting()
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._tempDataBuffer or self.dataBuffer)
+
+    def _pause_while_waiting(self) -> None:
+        # Twisted lets 64 KiB gather before it pauses anybody.
+        if self._waiting and self.streamingProducer and self.producer is not None:
+            self.producerPaused = True
+            cast("IPushProducer", self.producer).pauseProducing()
 
 
 class DirectPort(tcp.Port):

@@ -24,7 +24,10 @@ Frames = Union[bytes, memoryview]  # noqa: UP007 (evaluated)
 
 
 class Transport(Protocol):
-    """What an outbox asks of a connection: Twisted's ITransport and IConsumer."""
+    """What an outbox asks of a connection: Twisted's ITransport and IConsumer.
+
+    One that has `send_now` and `write_later`, too, is written to directly: see `direct`.
+    """
 
     def write(self, data: bytes) -> None: ...
 
@@ -83,16 +86,25 @@ class Turn:
         joined = b""
         for outbox in dirty:
             pending = outbox.pending
+            if pending is None:
+                continue
             outbox.pending = None
+            if type(pending) is bytes:
+                data = pending
+            elif isinstance(pending, list):
+                if pending != before:
+                    before, joined = pending, b"".join(pending)
+                data = joined
+            else:
+                data = bytes(pending)
+            # What `Outbox._put` does, without a call for each: this is where a message costs most.
             try:
-                if type(pending) is bytes:
-                    outbox.send(pending)
-                elif isinstance(pending, list):
-                    if pending != before:
-                        before, joined = pending, b"".join(pending)
-                    outbox.send(joined)
-                elif pending is not None:
-                    outbox.send(bytes(pending))
+                try:
+                    sent = outbox.send(data)
+                except OSError:
+                    sent = 0  # full for now, or broken: the transport knows what to do
+                if sent != len(data) and sent is not None:
+                    outbox.leave(data[sent:])
             except Exception:
                 # The others wait behind it: they are to get theirs.
                 _log.failure("writing to a connection failed")
@@ -126,7 +138,7 @@ class Outbox:
 
     Args:
         turn: gathers outboxes.
-        transport: the connection; one that has `write_direct` is written to directly.
+        transport: the connection.
         on_overflow: called once when the peer reads too slowly; what was held is dropped then.
             It has to close the outbox.
 
@@ -134,16 +146,17 @@ class Outbox:
         pending: frames of this turn: None, a piece, or a list of pieces (most often it is one,
             for which a list would cost more than the rest).
         held: bytes that wait since the transport is full.
-        send: takes data to where it belongs now: the transport, what is held, or nowhere.
+        send: takes data to where it belongs now: the kernel, the transport, what is held, or
+            nowhere. It returns how many bytes were taken, or None for all.
         closed: whether nothing is taken any more.
     """
 
     __slots__ = (
+        "_direct",
         "_held",
         "_on_overflow",
         "_transport",
         "_turn",
-        "_write",
         "closed",
         "held",
         "pending",
@@ -154,12 +167,12 @@ class Outbox:
         self._turn = turn
         self._transport: Transport | None = transport
         self._on_overflow: Callable[[], None] | None = on_overflow
-        self._write: Callable[[bytes], None] = getattr(transport, "write_direct", transport.write)
+        self._direct: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
         self._held: deque[bytes] | None = None
         self.closed = False
         self.held = 0
         self.pending: Frames | list[Frames] | None = None
-        self.send = self._write
+        self.send: Callable[[bytes], int | None] = self._direct or transport.write
         try:
             transport.registerProducer(self, True)
         except RuntimeError:
@@ -187,7 +200,21 @@ class Outbox:
         """Write what is pending now, without waiting for the end of the turn."""
         pending, self.pending = self.pending, None
         if pending is not None:
-            self.send(_joined(pending))
+            self._put(_joined(pending))
+
+    def leave(self, data: bytes) -> None:
+        """Leave to the transport what the kernel did not take."""
+        if self._transport is not None:
+            getattr(self._transport, "write_later", self._transport.write)(data)
+
+    def _put(self, data: bytes) -> None:
+        """Give data to where it belongs now."""
+        try:
+            sent = self.send(data)
+        except OSError:
+            sent = 0
+        if sent != len(data) and sent is not None:
+            self.leave(data[sent:])
 
     def overflow(self) -> None:
         """The peer reads too slowly: drop what is held, and say so."""
@@ -210,7 +237,7 @@ class Outbox:
             rest = b"".join([*self._let_go(), _joined(self.pending)])
             self._take_no_more()
             if rest:
-                self._write(rest)
+                transport.write(rest)
 
     def abort(self) -> None:
         """Cut the connection off."""
@@ -248,12 +275,13 @@ class Outbox:
         """The transport is empty: fill it up, piece by piece, until it is full again."""
         if self.closed:
             return
-        self.send = self._write
-        while self._held and self.send == self._write:
+        assert self._transport is not None
+        self.send = self._direct or self._transport.write
+        while self._held and self.send != self._hold:
             data = self._held.popleft()
             self.held -= len(data)
             self._turn.hold(self, -len(data))
-            self._write(data)
+            self._put(data)
         if not self._held:
             self._held = None
 

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from gtchat.protocols.direct import DirectReactor
+from gtchat.protocols.outbox import Outbox, Turn
 
 
 class Accepting(Factory):
@@ -68,6 +69,41 @@ class Direct(TestCase):
         for piece in pieces:
             transport.write_direct(piece)
         self.assertEqual(await self.read(peer, 5_000_000), b"".join(pieces))
+
+    async def test_an_outbox_keeps_the_order_when_the_kernel_is_full(self) -> None:
+        transport, peer = await self.connect()
+        turn = Turn(reactor, 0, 0)
+        outbox = Outbox(turn, transport, lambda: None)
+        pieces = [bytes([number]) * 100_000 for number in range(50)]
+        for piece in pieces:
+            outbox.write(piece)
+            turn.flush()
+        self.assertTrue(outbox.unsent)
+        self.assertEqual(await self.read(peer, 5_000_000), b"".join(pieces))
+        self.assertFalse(outbox.unsent)
+        outbox.write(b"then")
+        turn.flush()
+        self.assertEqual(peer.recv(10), b"then")
+
+    async def test_what_waited_before_there_was_an_outbox_goes_first(self) -> None:
+        transport, peer = await self.connect()
+        transport.write(b"first ")
+        turn = Turn(reactor, 0, 0)
+        Outbox(turn, transport, lambda: None).write(b"second")
+        turn.flush()
+        self.assertEqual(await self.read(peer, 12), b"first second")
+
+    async def test_an_outbox_of_a_broken_connection_says_nothing(self) -> None:
+        transport, peer = await self.connect()
+        turn = Turn(reactor, 0, 0)
+        outbox = Outbox(turn, transport, lambda: None)
+        transport.socket.shutdown(socket.SHUT_RDWR)
+        outbox.write(b"x")
+        turn.flush()
+        for _ in range(3):
+            await deferLater(reactor, 0)
+        self.assertTrue(outbox.closed)
+        self.assertFalse(transport.connected)
 
     async def test_a_broken_connection_is_no_error_of_ours(self) -> None:
         transport, peer = await self.connect()

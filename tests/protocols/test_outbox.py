@@ -46,6 +46,39 @@ class Transport:
         return b"".join(self.writes)
 
 
+class DirectTransport(Transport):
+    """Is written to directly, as long as there is room: `room` is in bytes here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = b""
+
+    def send_now(self, data: bytes) -> int:
+        assert not self.waiting, "what waits is overtaken"
+        if self.room == 0:
+            raise BlockingIOError
+        taken = data[: self.room]
+        self.writes.append(taken)
+        if self.room is not None:
+            self.room -= len(taken)
+        return len(taken)
+
+    def write_later(self, data: bytes) -> None:
+        self.waiting += data
+        self.producer.pauseProducing()
+
+    def drain(self, room: int | None) -> None:
+        """There is room in the kernel again."""
+        self.room, waiting, self.waiting = room, self.waiting, b""
+        if waiting:
+            try:
+                self.waiting = waiting[self.send_now(waiting) :]
+            except BlockingIOError:
+                self.waiting = waiting
+            if not self.waiting:
+                self.producer.resumeProducing()
+
+
 class Writing(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
@@ -71,8 +104,7 @@ class Writing(SynchronousTestCase):
     def test_what_a_write_causes_waits_for_the_next_turn(self) -> None:
         first, _ = self.outbox()
         second, transport = self.outbox()
-        write = first.send
-        first.send = lambda data: (second.write(b"then"), write(data))  # type: ignore[assignment]
+        first.send = lambda data: second.write(b"then")
         first.write(b"now")
         self.turn.flush()
         self.assertEqual(transport.writes, [])
@@ -109,6 +141,19 @@ class Writing(SynchronousTestCase):
         transport.room = None
         transport.producer.resumeProducing()
         self.assertEqual((transport.writes, outbox.unsent), ([b"a", b"b", b"c"], 0))
+
+    def test_what_the_kernel_leaves_comes_before_all_else(self) -> None:
+        transport = DirectTransport()
+        outbox = Outbox(self.turn, transport, lambda: None)
+        transport.room = 2
+        for data in (b"abc", b"d", b"e"):
+            outbox.write(data)
+            self.clock.advance(0)
+        self.assertEqual((transport.written, transport.waiting, outbox.unsent), (b"ab", b"c", 2))
+        transport.drain(2)
+        self.assertEqual((transport.written, transport.waiting), (b"abcd", b"e"))
+        transport.drain(None)
+        self.assertEqual((transport.written, outbox.unsent), (b"abcde", 0))
 
     def test_too_much_for_one_is_dropped_and_said(self) -> None:
         outbox, transport = self.outbox()
@@ -186,3 +231,27 @@ class Order(SynchronousTestCase):
         transport.room = None
         transport.producer.resumeProducing()
         self.assertEqual(transport.written, written)
+
+    @given(
+        st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.integers(0, 9), st.just("turn")))
+    )
+    def test_so_it_does_where_the_kernel_takes_it_directly(
+        self, steps: list[bytes | int | str]
+    ) -> None:
+        clock = Clock()
+        transport = DirectTransport()
+        outbox = Outbox(Turn(clock, 0, 0), transport, lambda: None)
+        written = b""
+        for step in steps:
+            if isinstance(step, bytes):
+                outbox.write(step)
+                written += step
+            elif isinstance(step, int):
+                transport.drain(step)
+            else:
+                clock.advance(0)
+                if not transport.waiting:
+                    self.assertEqual((transport.written, outbox.unsent), (written, 0))
+        clock.advance(0)
+        transport.drain(None)
+        self.assertEqual((transport.written, transport.waiting), (written, b""))

@@ -124,7 +124,7 @@ class ChatProtocol(WebSocketServerProtocol):
     # Opening.
 
     def connectionMade(self) -> None:
-        if not hasattr(self.transport, "write_direct"):
+        if not hasattr(self.transport, "send_now"):
             with suppress(AttributeError, OSError):
                 self.transport.setTcpNoDelay(True)
         host = getattr(self.transport.getPeer(), "host", None)
@@ -392,7 +392,7 @@ class ChatProtocol(WebSocketServerProtocol):
         if self.outbox is not None and not self.outbox.closed:
             self.outbox.write(data)
         else:
-            self.transport.write(data)
+            getattr(self.transport, "write_direct", self.transport.write)(data)
 
     def close(self, code: int, reason: str) -> None:
         """Close the connection behind what is to be sent yet.
