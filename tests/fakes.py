@@ -13,8 +13,9 @@ from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import IAudience, IBurst, IOutlet, IPasswords
+from gtchat.chat.interfaces import Append, IAudience, IBurst, IOutlet, IPasswords
 from gtchat.chat.limits import Limits
+from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
 from gtchat.store.memory import MemoryStore
 
@@ -175,6 +176,18 @@ class Line:
         """Come in as a temporary user, or, with pwd, as a registered one."""
         kind = "reg" if "pwd" in fields else "tmp"
         return self.say("login", type=kind, usr=name, **fields)
+
+
+class FailingStore(MemoryStore):
+    """A store that can't keep the next entries, so many of them."""
+
+    failing = 0
+
+    def append(self, append: Append) -> None:
+        if self.failing:
+            self.failing -= 1
+            append.room_id, append.room_key = -1, LOBBY  # no such room; a name that is had
+        super().append(append)
 
 
 class World:

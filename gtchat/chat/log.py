@@ -134,8 +134,7 @@ class Log:
     def _tell_speeches(self, room: Room, speeches: list[Speech]) -> None:
         """Tell a room some messages, each to all but its writer and those who block him."""
         entries = [speech.entry for speech in speeches]
-        room.last_seq = entries[-1].seq
-        room.spoken += len(entries)
+        room.advance(entries[-1].seq, len(entries))
         partly: dict[Session, list[int]] = {}
         for index, speech in enumerate(speeches):
             session = speech.session
@@ -160,7 +159,7 @@ class Log:
         if isinstance(change.entry, RoomCreated):
             room.id = change.room_id
         entry = change.entry
-        room.last_seq = entry.seq
+        room.advance(entry.seq)
         subject = self._people.numbered(change.subject)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
             subject.rooms.add(room)

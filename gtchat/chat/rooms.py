@@ -105,6 +105,8 @@ class Room:
         owner_id: None where it belongs to nobody.
         last_seq, spoken: how many entries, and how many messages, its log has.
         gone: it is about to be deleted.
+        shown: what a protocol has made of it for those who do not belong to it, which may be as
+            many as there are logins; forgotten when something of it changes that they may see.
     """
 
     id: int
@@ -122,6 +124,7 @@ class Room:
     roster: SortedNames = attrs.field(factory=SortedNames)
     listeners: Listeners = attrs.field(factory=Listeners)
     gone: bool = False
+    shown: object = None
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:
@@ -157,6 +160,7 @@ class Room:
 
     def enroll(self, account_id: int, name: str, registered: bool) -> None:
         """Make an account a member."""
+        self.shown = None
         self.members[account_id] = name
         self.roster.add(name)
         if not registered:
@@ -164,9 +168,16 @@ class Room:
 
     def strike(self, account_id: int) -> None:
         """End an account's membership."""
+        self.shown = None
         name = self.members.pop(account_id)
         self.roster.discard(name)
         self.guests.discard(account_id)
+
+    def advance(self, seq: int, messages: int = 0) -> None:
+        """Its log has so many messages more, and ends with `seq`."""
+        self.shown = None
+        self.last_seq = seq
+        self.spoken += messages
 
     def heir(self) -> int | None:
         """The longest registered member's account id."""
@@ -209,6 +220,7 @@ class Rooms:
 
     def publish(self, room: Room, public: bool) -> None:
         """A room is in everybody's list from now on, or is not."""
+        room.shown = None
         if public != room.public:
             room.public = public
             self._public.add(room.key) if public else self._public.discard(room.key)
@@ -266,10 +278,13 @@ class Rooms:
 
     def _others(self, user: User, after: str | None, limit: int) -> list[str]:
         """Public rooms that a user does not belong to."""
+        if not user.rooms:
+            return self._public.page(after, limit)
+        own = {room.key for room in user.rooms}
         found: list[str] = []
         while len(found) < limit:
             page = self._public.page(after, limit)
-            found += (key for key in page if self._by_key[key] not in user.rooms)
+            found += [key for key in page if key not in own]
             if len(page) < limit:
                 break
             after = page[-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -109,6 +110,8 @@ class Proxies:
         return cls(tuple(ipaddress.ip_network(name, strict=False) for name in names))
 
     def __contains__(self, address: object) -> bool:
+        if not self.networks:
+            return False
         try:
             ip = ipaddress.ip_address(str(address))
         except ValueError:
@@ -129,6 +132,7 @@ class Proxies:
         return address
 
 
+@lru_cache(maxsize=1024)
 def plain_address(host: str) -> str | None:
     """An IP address as text, an IPv4-mapped one as IPv4; None if it is none."""
     try:

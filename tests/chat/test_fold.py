@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.interfaces import Append, Page, Span
-from gtchat.chat.rooms import LOBBY
+from gtchat.chat.interfaces import Page, Span
 from gtchat.protocols.gtchat_json.audience import encode
-from gtchat.store.memory import MemoryStore
-from tests.fakes import Line, World
+from tests.fakes import FailingStore, Line, World
 
 NAMES = ("ann", "bob", "eve", "guest")
 ROOMS = ("a", "b")
@@ -49,18 +47,6 @@ class Shadow:
             self.members.add(entry["usr"])
         elif kind in ("leave_room", "kicked", "removed"):
             self.members.discard(entry["usr"])
-
-
-class FailingStore(MemoryStore):
-    """A store that can't keep the next entries, so many of them."""
-
-    failing = 0
-
-    def append(self, append: Append) -> None:
-        if self.failing:
-            self.failing -= 1
-            append.room_id, append.room_key = -1, LOBBY  # no such room; a name that is had
-        super().append(append)
 
 
 class People(RuleBasedStateMachine):

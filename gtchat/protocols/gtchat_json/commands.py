@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import msgspec
@@ -105,25 +105,22 @@ def _belongings(api: API_Chatroom, token: str) -> dict[str, Any]:
     }
 
 
-def _infos(api: API_Chatroom, rooms: list[Room]) -> list[replies.RoomInfo]:
-    user, lobby = _user(api), api.chat.rooms.lobby
-    infos = []
-    for room in rooms:
-        joined = room in user.rooms or room is lobby
-        infos.append(
-            replies.RoomInfo(
-                room.name,
-                room.public,
-                room.topic,
-                room.owner,
-                len(api.chat.people.online) if room is lobby else len(room.members),
-                room.last_seq,
-                joined,
-                user.unread.get(room.id, 0) if joined else 0,
-                user.read.get(room.id, 0) if joined else 0,
-            )
-        )
-    return infos
+def _infos(api: API_Chatroom, rooms: list[Room]) -> list[replies.RoomInfo | msgspec.Raw]:
+    """Rooms for a list, each as it looks to the user of this connection."""
+    user = _user(api)
+    own = {api.chat.rooms.lobby, *user.rooms}
+    infos = [
+        _own_info(api, room, user) if room in own else room.shown or replies.shown(room)
+        for room in rooms
+    ]
+    return cast("list[replies.RoomInfo | msgspec.Raw]", infos)
+
+
+def _own_info(api: API_Chatroom, room: Room, user: User) -> replies.RoomInfo:
+    """A room that a user belongs to."""
+    members = len(api.chat.people.online) if room.is_lobby else len(room.members)
+    unread, read = user.unread.get(room.id, 0), user.read.get(room.id, 0)
+    return replies.room_info(room, members, True, unread, read)
 
 
 def _details(api: API_Chatroom, room: Room) -> replies.RoomDetails:

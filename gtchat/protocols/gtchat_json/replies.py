@@ -70,7 +70,7 @@ class LoginReply(Reply, kw_only=True):
     usr: str
     users: list[str]
     users_total: int
-    rooms: list[RoomInfo]
+    rooms: list[RoomInfo | msgspec.Raw]
     rooms_total: int
     blocked: list[str]
 
@@ -104,7 +104,7 @@ class HelloReply(Reply, kw_only=True):
 class RoomListReply(Reply, kw_only=True):
     """A page of rooms."""
 
-    rooms: list[RoomInfo]
+    rooms: list[RoomInfo | msgspec.Raw]
     rooms_total: int
 
 
@@ -239,6 +239,9 @@ class CEvent(msgspec.Struct, kw_only=True):
     logouts: tuple[str, ...] | UnsetType = UNSET
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 @lru_cache(maxsize=256)
 def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
@@ -319,6 +322,28 @@ _FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name != "at")
     for kind in EVENT_TYPES
 }
+
+
+def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int) -> RoomInfo:
+    """A room in a list. joined: whether it is for one of its members; what he has read of it."""
+    return RoomInfo(
+        room.name,
+        room.public,
+        room.topic,
+        room.owner,
+        members,
+        room.last_seq,
+        joined,
+        unread,
+        read_seq,
+    )
+
+
+def shown(room: Room) -> msgspec.Raw:
+    """Encode a room in a list, once for all who do not belong to it: see `Room.shown`."""
+    info = room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
+    room.shown = raw = msgspec.Raw(_encode(info))
+    return raw
 
 
 def room_details(room: Room, users: list[str], total: int) -> RoomDetails:

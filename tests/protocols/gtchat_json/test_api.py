@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
 from gtchat.protocols.gtchat_json.replies import rfc3339
-from tests.fakes import Line, World
+from tests.fakes import FailingStore, Line, World
 
 
 class Order(SynchronousTestCase):
@@ -206,3 +206,67 @@ class Rates(SynchronousTestCase):
         for _ in range(20):
             line.raw("x")
         self.assertIsNotNone(line.closed)
+
+
+class Lists(SynchronousTestCase):
+    def test_a_room_looks_to_outsiders_as_it_is(self) -> None:
+        world = World()
+        ann, outsider = world.guest("ann"), world.guest("eve")
+        bob = Line(world)
+        bob.say("register", usr="bob", pwd="password")
+        bob.login("bob", pwd="password")
+
+        def looks() -> list[dict[str, Any]]:
+            rooms: list[dict[str, Any]] = outsider.say("get_room_list")["rooms"]
+            return [room for room in rooms if room["room_name"] != "lobby"]
+
+        room = {
+            "room_name": "r",
+            "public": True,
+            "topic": "",
+            "owner": "ann",
+            "members": 1,
+            "last_seq": 1,
+            "joined": False,
+            "unread": 0,
+            "read_seq": 0,
+        }
+        steps: list[tuple[Line, str, dict[str, object], dict[str, object]]] = [
+            (ann, "create_room", {}, {}),
+            (ann, "speak", {"msg": "hi"}, {"last_seq": 2}),
+            (bob, "join_room", {}, {"last_seq": 3, "members": 2}),
+            (ann, "set_room", {"topic": "t"}, {"last_seq": 4, "topic": "t"}),
+            (ann, "set_room", {"master": "bob"}, {"last_seq": 5, "owner": "bob"}),
+            (ann, "leave_room", {}, {"last_seq": 6, "members": 1}),
+            (bob, "set_room", {"public": False}, {"last_seq": 7, "public": False}),
+            (bob, "set_room", {"public": True}, {"last_seq": 8, "public": True}),
+        ]
+        for line, cmd, fields, changed in steps:
+            self.assertEqual(line.say(cmd, room_name="r", **fields)["status"], "ok", (cmd, fields))
+            room |= changed
+            self.assertEqual(looks(), [room] if room["public"] else [], (cmd, fields))
+        self.assertEqual(outsider.say("join_room", room_name="r")["status"], "ok")
+        own = {"joined": True, "members": 2, "last_seq": 9, "read_seq": 9}
+        self.assertEqual(looks(), [room | own])
+        self.assertEqual(bob.say("delete_room", room_name="r")["status"], "ok")
+        self.assertEqual(looks(), [])
+
+    def test_what_could_not_be_kept_is_not_shown_on(self) -> None:
+        world = World(store=FailingStore)
+        ann, bob, outsider = (world.guest(name) for name in ("ann", "bob", "eve"))
+        ann.say("create_room", room_name="r")
+        carl = world.guest("carl")
+        carl.say("join_room", room_name="r")
+        before = outsider.say("get_room_list")["rooms"]
+        for line, cmd, fields in (
+            (bob, "join_room", {}),
+            (carl, "leave_room", {}),
+            (ann, "set_room", {"topic": "t"}),
+        ):
+            world.store.failing = 1  # type: ignore[attr-defined]
+            line.send(cmd, room_name="r", **fields)
+            # While it is on its way the rules see it, and so does a list.
+            outsider.send("get_room_list", tracker=cmd)
+            world.settle()
+            self.assertNotEqual(outsider.reply(cmd)["rooms"], before, cmd)
+            self.assertEqual(outsider.say("get_room_list")["rooms"], before, cmd)
