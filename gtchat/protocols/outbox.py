@@ -100,7 +100,8 @@ class Turn:
             # What `Outbox._put` does, without a call for each: this is where a message costs most.
             try:
                 try:
-                    sent = outbox.send(data)
+                    send = outbox.send  # Python looks up attributes faster than methods
+                    sent = send(data)
                 except OSError:
                     sent = 0  # full for now, or broken: the transport knows what to do
                 if sent != len(data) and sent is not None:
