@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +36,7 @@ from gtchat.chat.audit import audit
 from gtchat.chat.chat import Chat
 from gtchat.config import Settings
 from gtchat.console import SOCKET, ConsoleServer
-from gtchat.logs import json_observer
+from gtchat.logs import LogTarget, reopen
 from gtchat.passwords import Passwords
 from gtchat.protocols.crowd import Crowd
 from gtchat.protocols.direct import DirectReactor
@@ -120,21 +121,21 @@ class ChatService(Service):
     Args:
         settings: what the operator chose.
         reactor: runs it.
-        log_json: whether the log is written as JSON.
+        log: where the log goes; None where that is not ours to say.
     """
 
-    def __init__(self, settings: Settings, reactor: Any, log_json: bool = False) -> None:
+    def __init__(self, settings: Settings, reactor: Any, log: LogTarget | None = None) -> None:
         self.settings = settings
         self._reactor = reactor
-        self._log_json = log_json
+        self._log = log
         self._ports: list[IListeningPort] = []
         self._lock: IO[str] | None = None
         self._folder: Path | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of twistd's application, which asks its components for a log."""
-        if self._log_json:
-            parent.setComponent(ILogObserver, json_observer(sys.stdout))
+        if self._log is not None:
+            parent.setComponent(ILogObserver, self._log.observer)
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
@@ -152,13 +153,19 @@ class ChatService(Service):
         self._reactor.callWhenRunning(self._take_signals)
 
     def _take_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        log = self._log
+        takes = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave}
+        if log is not None and log.file is not None:
+            takes[signal.SIGHUP] = partial(reopen, log.file)
+            takes[signal.SIGUSR1] = log.file.rotate
+        elif any(map(os.isatty, range(3))):
+            takes[signal.SIGHUP] = self._leave  # the terminal is gone
+        else:
+            takes[signal.SIGHUP] = lambda: None  # there is nothing to open anew
+        for number, take in takes.items():
             # nohup has a server go on whose terminal is gone.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._signalled)
-
-    def _signalled(self, number: int, frame: object) -> None:
-        self._reactor.callFromThread(self._leave)
+                signal.signal(number, lambda *_, take=take: self._reactor.callFromThread(take))
 
     def _leave(self) -> None:
         # The second signal of somebody who is in a hurry finds the reactor stopping already.

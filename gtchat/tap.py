@@ -31,7 +31,7 @@ class Options(TwistedOptions):
     ]
     optFlags = [
         ["public", None, "listen for the whole network on the usual ports"],
-        ["log-json", None, "write the log to standard output as JSON, an event a line"],
+        ["log-json", None, "write the log as JSON, an event a line"],
         *(
             [key.replace("_", "-"), None, field.metadata["help"]]
             for key, (_, field) in FIELDS.items()
@@ -97,6 +97,11 @@ def makeService(options: Options) -> Any:
     """The service that twistd runs."""
     from twisted.internet import reactor
 
+    from gtchat.logs import LogTarget
     from gtchat.service import ChatService
 
-    return ChatService(options.chosen, reactor, log_json=bool(options["log-json"]))
+    try:
+        log = LogTarget.chosen(options.parent or {}, bool(options["log-json"]))
+    except OSError as error:
+        raise SystemExit(f"gtchat: the log can't be written: {error}") from None
+    return ChatService(options.chosen, reactor, log)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import ssl
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,12 @@ class Server:
 
     def __init__(self, *options: str, data: str | None = None) -> None:
         self.folder = Path(data or tempfile.mkdtemp(prefix="gtchat-"))
+        if data is None:
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.options = options
         self.ws_port = self.web_port = 0
         self.process: subprocess.Popen[str] | None = None
+        self.stdin = subprocess.DEVNULL
         self.lines: list[str] = []
         self._reader: threading.Thread | None = None
 
@@ -62,6 +67,7 @@ class Server:
             self.command(),
             env=self.environment(),
             cwd=self.folder,
+            stdin=self.stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

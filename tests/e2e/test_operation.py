@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -166,6 +168,106 @@ class Stopping(Operation):
             kept = [entry["msg"] for entry in page["entries"]]
             self.assertEqual(kept[: len(said)], said)
             server.stop()
+
+
+class Hangups(Operation):  # H05
+    """SIGHUP: a terminal that is gone, or a log that was moved away."""
+
+    def on_terminal(self, server: Server) -> None:
+        """Start a server whose input is a terminal."""
+        ours, theirs = os.openpty()
+        for end in (ours, theirs):
+            self.addCleanup(os.close, end)
+        server.stdin = theirs
+        server.start()
+
+    def hang_up(self, server: Server) -> None:
+        assert server.process is not None
+        server.process.send_signal(signal.SIGHUP)
+
+    def test_it_leaves_with_its_terminal(self) -> None:
+        server = self.server()
+        self.on_terminal(server)
+        client = self.client(server, "ann")
+        self.hang_up(server)
+        self.assertEqual(client.wait_closed(), 1012)
+        assert server.process is not None
+        self.assertEqual(server.process.wait(SECONDS), 0)
+
+    def test_it_stays_where_nohup_says_so(self) -> None:
+        server = self.server()
+        words = server.command()
+        ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+        server.command = lambda: [sys.executable, "-c", ignoring + words[2], *words[3:]]  # type: ignore[method-assign]
+        self.on_terminal(server)
+        self.client(server, "ann")
+        self.hang_up(server)
+        self.client(server, "bob")
+        self.assertEqual(server.stop(), 0)
+
+    def test_it_stays_where_there_was_no_terminal(self) -> None:
+        server = self.server().start()
+        self.client(server, "ann")
+        self.hang_up(server)
+        self.client(server, "bob")
+        self.assertEqual(server.stop(), 0)
+
+    def test_its_log_goes_on_in_a_new_file(self) -> None:
+        for options in ((), ("--log-json",)):
+            server = self.server("--store", "memory", *options)
+            file, old = server.folder / "log", server.folder / "log.old"
+            words = server.command()
+            at = words.index("gtchat")
+            process = subprocess.Popen(
+                [*words[:at], "--logfile", str(file), *words[at:]],
+                env=server.environment(),
+                cwd=server.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            tail = subprocess.Popen(
+                ["tail", "-n", "+1", "-F", str(file)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            assert tail.stdout is not None
+            late = threading.Timer(SECONDS, tail.kill)
+            late.start()
+            try:
+                for line in tail.stdout:
+                    if found := re.search(r"WebSocket: ws://[^:]+:(\d+)/", line):
+                        server.ws_port = int(found[1])
+                    if re.search('[ "]data: ', line):
+                        break
+                self.client(server, "ann")
+                file.rename(old)
+                process.send_signal(signal.SIGHUP)
+                for line in tail.stdout:
+                    if "the log goes on here" in line:
+                        break
+                self.client(server, "bob")
+            finally:
+                process.terminate()
+                process.wait(SECONDS)
+                late.cancel()
+                tail.kill()
+                tail.communicate()
+            self.assertEqual(process.returncode, 0)
+            for name, where in (("ann", old), ("bob", file)):
+                for each in (old, file):
+                    said = f"{name} logged in" in each.read_text()
+                    self.assertEqual(said, each == where, (name, each, options))
+
+    def test_a_log_that_cannot_be_written_is_said_in_one_line(self) -> None:
+        server = self.server()
+        words = server.command()
+        at = words.index("gtchat")
+        server.command = lambda: [*words[:at], "--logfile", "/nowhere/log", *words[at:]]  # type: ignore[method-assign]
+        code, line = self.refused(server)
+        self.assertEqual(code, 1)
+        self.assertRegex(line, "^gtchat: the log can't be written: .*/nowhere/log")
 
 
 class Proxies(Operation):
