@@ -18,6 +18,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,8 @@ class Client:
         while True:
             opcode, payload = self.next_frame()
             if opcode == 8:
+                with suppress(OSError):
+                    self.frame(payload[:2], 8)  # a server that stops waits for it
                 raise Closed(struct.unpack("!H", payload[:2])[0] if payload else None)
             if opcode == 9:
                 self.frame(payload, 10)

@@ -167,7 +167,7 @@ class Stopping(Operation):
             page = bob.say("history", room_name="lobby", limit=200, kinds=["c_speak"])
             kept = [entry["msg"] for entry in page["entries"]]
             self.assertEqual(kept[: len(said)], said)
-            server.stop()
+            server.kill()
 
 
 class Hangups(Operation):  # H05
@@ -200,16 +200,20 @@ class Hangups(Operation):  # H05
         ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
         server.command = lambda: [sys.executable, "-c", ignoring + words[2], *words[3:]]  # type: ignore[method-assign]
         self.on_terminal(server)
-        self.client(server, "ann")
+        client = self.client(server, "ann")
         self.hang_up(server)
-        self.client(server, "bob")
+        self.assertEqual(client.say("ping")["status"], "ok")
+        self.client(server, "bob").close()  # it takes new ones, too
+        client.close()
         self.assertEqual(server.stop(), 0)
 
     def test_it_stays_where_there_was_no_terminal(self) -> None:
         server = self.server().start()
-        self.client(server, "ann")
+        client = self.client(server, "ann")
         self.hang_up(server)
-        self.client(server, "bob")
+        self.assertEqual(client.say("ping")["status"], "ok")
+        self.client(server, "bob").close()  # it takes new ones, too
+        client.close()
         self.assertEqual(server.stop(), 0)
 
     def test_its_log_goes_on_in_a_new_file(self) -> None:
@@ -300,7 +304,7 @@ class Proxies(Operation):
                 client = Client(server.ws_port, headers=forwarded)
                 self.addCleanup(client.close)
                 self.assertEqual(client.status == 503, refused[number])
-            server.stop()
+            server.kill()
 
 
 class Transports(Operation):
@@ -338,7 +342,7 @@ class Transports(Operation):
     def test_the_log_as_json(self) -> None:
         server = self.server("--log-json")
         server.start()
-        self.client(server, "ann")
+        self.client(server, "ann").close()
         server.stop()
         for line in "".join(server.lines).splitlines():
             event = json.loads(line)
