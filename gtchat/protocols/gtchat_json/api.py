@@ -1,12 +1,11 @@
 """API_Chatroom: one object behind each connection that speaks the JSON API.
 
-It decodes requests, keeps their order, sees to the rates, and says what the chat answered. What
-each command does stands in `commands`.
+It decodes requests, keeps their order, sees to the rates, and says what the chat answered. Which
+commands there are stands in `commands`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -23,12 +22,10 @@ from zope.interface import implementer
 from gtchat.chat.accounts import login_key
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import (
-    BadRequest,
     ChatError,
     NotLoggedIn,
     NotYou,
     RateLimited,
-    UnknownCommand,
 )
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IOutlet, Receipt
@@ -37,9 +34,11 @@ from gtchat.chat.people import Session
 from gtchat.chat.unattended import unattended
 from gtchat.protocols.gtchat_json import strict
 from gtchat.protocols.gtchat_json.audience import JSONAudience
-from gtchat.protocols.gtchat_json.commands import COMMANDS, spoke
+from gtchat.protocols.gtchat_json.commands import COMMANDS
+from gtchat.protocols.gtchat_json.complaints import diagnose
 from gtchat.protocols.gtchat_json.replies import ErrorReply, LoginReply, Reply
-from gtchat.protocols.gtchat_json.requests import BY_CMD, CMD, REQUESTS, Request, Speak
+from gtchat.protocols.gtchat_json.requests import CMD, REQUESTS, Request, Speak
+from gtchat.protocols.gtchat_json.talk import spoke
 from gtchat.protocols.outbox import Outbox
 
 #: So many requests that can't be understood, in so many seconds, are one too many.
@@ -155,6 +154,12 @@ class API_Chatroom:
         """Whether the connection has a user."""
         return self.session is not None
 
+    @property
+    def present(self) -> Session:
+        """Who is logged in, for a command that is only done for somebody."""
+        assert self.session is not None, "seen to before the command is done"
+        return self.session
+
     # What the chat asks of an outlet.
 
     @property
@@ -253,7 +258,7 @@ class API_Chatroom:
         if isinstance(request, _Refused):
             self._refuse(request.error, request.last_cmd, request.tracker)
         elif isinstance(request, _Bad):
-            error, last_cmd, tracker = self._diagnose(request.payload)
+            error, last_cmd, tracker = diagnose(request.payload, self.logged_in)
             self._refuse(request.refusal or error, last_cmd, tracker)
         elif type(request) is Speak and request.room_name is not None:
             self._speak(request, request.room_name)
@@ -327,8 +332,7 @@ class API_Chatroom:
     def _user_of(self, request: Request) -> Session:
         """The session, for a request that needs one."""
         self._check_usr(request, names_user=False)
-        assert self.session is not None
-        return self.session
+        return self.present
 
     def _answer(self, result: Reply | ChatError | Failure, request: Request) -> None:
         """Answer a command; whoever has come by it is given what waits for him."""
@@ -397,23 +401,6 @@ class API_Chatroom:
         self._bad.append(now)
         self._take(_Bad(payload, self._charge()))
 
-    def _diagnose(self, payload: bytes) -> tuple[ChatError, str, str]:
-        """What is wrong with a request, its command and its tracker as far as it has them."""
-        try:
-            parsed = strict.parse(payload)
-        except ChatError as error:
-            return error, "", "0"
-        cmd, tracker = parsed.get("cmd"), parsed.get("tracker")
-        shown = str(tracker) if isinstance(tracker, str | int) and tracker is not True else "0"
-        if not isinstance(cmd, str):
-            return BadRequest("cmd: a command is wanted."), "", shown
-        kind = BY_CMD.get(cmd)
-        if kind is None:
-            return UnknownCommand(), cmd[:64], shown
-        if self.session is None and not COMMANDS[kind].open:
-            return NotLoggedIn(), cmd, shown
-        return BadRequest(_complaint(payload, kind)), cmd, shown
-
 
 def _tracker(request: Request) -> str:
     """What the client finds the answer by."""
@@ -423,17 +410,3 @@ def _tracker(request: Request) -> str:
 def _expected(failure: Failure) -> ChatError | Failure:
     """What people can do wrong is an answer; all else is a failure."""
     return failure.value if isinstance(failure.value, ChatError) else failure
-
-
-def _complaint(payload: bytes, kind: type[Request]) -> str:
-    """Which field of a request is wrong, in msgspec's words."""
-    try:
-        msgspec.json.decode(payload, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        text = str(error)
-        if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
-            return f"{missing[1]}: this field is missing."
-        if wrong := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
-            return f"{wrong[2]}: {wrong[1]}."
-        return text
-    return BadRequest.default
