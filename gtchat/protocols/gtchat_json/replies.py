@@ -339,10 +339,14 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
     )
 
 
+def outside_info(room: Room) -> RoomInfo:
+    """A room in a list for those who do not belong to it."""
+    return room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
+
+
 def shown(room: Room) -> msgspec.Raw:
     """Encode a room in a list, once for all who do not belong to it: see `Room.shown`."""
-    info = room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
-    room.shown = raw = msgspec.Raw(_encode(info))
+    room.shown = raw = msgspec.Raw(_encode(outside_info(room)))
     return raw
 
 

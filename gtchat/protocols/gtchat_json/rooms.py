@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -16,19 +17,24 @@ from gtchat.protocols.gtchat_json.replies import Reply
 if TYPE_CHECKING:
     from gtchat.protocols.gtchat_json.api import API_Chatroom
 
+Info = replies.RoomInfo | msgspec.Raw
+
 #: How many names or rooms a reply has, and how many may be asked for.
 LIST, LIST_MOST = 200, 1_000
 
 
-def infos(api: API_Chatroom, rooms: list[Room]) -> list[replies.RoomInfo | msgspec.Raw]:
-    """Rooms for a list, each as it looks to the user of this connection."""
+def infos(api: API_Chatroom, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
+    """Rooms for a list, each as it looks to the user of this connection.
+
+    Args:
+        outside: how one looks that he does not belong to, if that is not kept in the room.
+    """
     user = api.present.user
     own = {api.chat.rooms.lobby, *user.rooms}
     found = [
-        _own_info(api, room, user) if room in own else room.shown or replies.shown(room)
-        for room in rooms
+        _own_info(api, room, user) if room in own else room.shown or outside(room) for room in rooms
     ]
-    return cast("list[replies.RoomInfo | msgspec.Raw]", found)
+    return cast("list[Info]", found)
 
 
 def _own_info(api: API_Chatroom, room: Room, user: User) -> replies.RoomInfo:
@@ -54,7 +60,9 @@ def get_room_list(api: API_Chatroom, request: requests.GetRoomList) -> Reply:
     """The rooms that one may know of."""
     user, rooms = api.present.user, api.chat.rooms
     page = rooms.listed(user, request.after, _limit(request))
-    return replies.RoomListReply(rooms=infos(api, page), rooms_total=rooms.listed_total(user))
+    return replies.RoomListReply(
+        rooms=infos(api, page, replies.outside_info), rooms_total=rooms.listed_total(user)
+    )
 
 
 def get_user_list(api: API_Chatroom, request: requests.GetUserList) -> Reply:

@@ -63,7 +63,7 @@ def _belongings(api: API_Chatroom, token: str) -> dict[str, Any]:
         "usr": user.name,
         "users": chat.people.online.page(None, LIST),
         "users_total": len(chat.people.online),
-        "rooms": infos(api, chat.rooms.listed(user, None, LIST)),
+        "rooms": infos(api, chat.rooms.listed(user, None, LIST), replies.shown),
         "rooms_total": chat.rooms.listed_total(user),
         "blocked": sorted(user.blocked.values()),
     }
