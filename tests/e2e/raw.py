@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 from tests.e2e.server import SECONDS
 
@@ -19,7 +20,8 @@ def ask(port: int, *pieces: bytes, close: bool = False) -> bytes:
             for piece in pieces:
                 line.sendall(piece)
             if close:
-                line.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # the server may have closed already
+                    line.shutdown(socket.SHUT_WR)
             while data := line.recv(65536):
                 answer += data
         except (ConnectionResetError, BrokenPipeError):
