@@ -16,6 +16,7 @@ from gtchat.store.schema import APPLICATION_ID, REVISIONS
 
 #: Up to this size, in bytes, every page of a file is checked at start.
 _CHECKED_WHOLE = 8 * 1024 * 1024
+_HEADER_BYTES = 100
 
 
 def prepare(path: Path) -> None:
@@ -102,18 +103,12 @@ def _check(path: Path) -> str:
     size = path.stat().st_size
     if size == 0:
         raise StoreError(f"{path} is empty: restore a backup, or move it away to begin anew.")
+    _check_ours(path)
     # What a log or a journal holds belongs to it; SQLite sees to it when it may write.
     settled = not any(_has_content(_beside(path, ending)) for ending in ("-wal", "-journal"))
-    db = connect(path, "ro&immutable=1")
+    db = connect(path, "ro&immutable=1" if settled else "rw")
     try:
-        _check_ours(db, path)
-        if settled:
-            return _check_whole(db, path, size)
-    finally:
-        db.close()
-    db = connect(path, "rw")
-    try:
-        return _check_whole(db, path, None)
+        return _check_whole(db, path, size if settled else None)
     finally:
         db.close()
 
@@ -122,17 +117,18 @@ def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def _check_ours(db: sqlite3.Connection, path: Path) -> None:
-    """The file is a database, and one of this program."""
-    try:
-        mark = db.execute("PRAGMA application_id").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        if "not a database" not in str(error):
-            raise
-        raise StoreError(
-            f"{path} is not a database: move it away, or name another data folder."
-        ) from error
-    if mark != APPLICATION_ID:
+def _check_ours(path: Path) -> None:
+    """The file is a database, and one of this program: its header says so.
+
+    SQLite is not asked, since whoever dies while he writes leaves pages that do not fit together
+    until SQLite may write, and then it would write to what may belong to somebody else.
+    Source: Database File Format, section 1.3.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        raise StoreError(f"{path} is not a database: move it away, or name another data folder.")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise StoreError(
             f"{path} belongs to another program: move it away, or name another data folder."
         )

@@ -106,7 +106,7 @@ class RoomsTest(TestCase):
         bob.click(".sure button.danger")
         ann.one(".notice", "was deleted")
         ann.one(".bar h2", "lobby")
-        self.assertEqual(len(ann.all(".sidebar .place")), 1)
+        ann.until(lambda: len(ann.all(".sidebar .place")) == 1)
 
     def test_people_and_oneself(self) -> None:
         ann, bob = self.ann, self.bob

@@ -117,6 +117,36 @@ class NewTests(OpeningCase):
             revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
             self.assertEqual(revision, REVISIONS[-1])
 
+    def test_what_was_killed_while_it_wrote_is_seen_to_before_it_is_read(self) -> None:
+        # The pages that are written do not fit together; what lies beside them has the right ones.
+        for journal in ("-journal", "-wal"):
+            path = self.path.with_name(f"of{journal}.sqlite")
+            prepare(path)
+            killed = path.with_name(f"killed{journal}.sqlite")
+            with closing(connect(path, "rw")) as db:
+                if journal == "-wal":
+                    db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA cache_size = 2")
+                db.execute("BEGIN")
+                db.execute("CREATE TABLE much (x)")
+                for _ in range(20):
+                    db.execute("INSERT INTO much VALUES (zeroblob(100000))")
+                if journal == "-wal":
+                    db.execute("COMMIT")
+                for ending in ("", journal):
+                    shutil.copy(f"{path}{ending}", f"{killed}{ending}")
+            with killed.open("rb+") as file:
+                file.seek(28)  # how many pages there are: more than have been written yet
+                file.write((1 << 20).to_bytes(4, "big"))
+            with (
+                self.assertRaises(sqlite3.DatabaseError),
+                closing(connect(killed, "ro&immutable=1")) as db,
+            ):
+                db.execute("PRAGMA application_id").fetchone()
+            prepare(killed)
+            with closing(connect(killed, "ro")) as db:
+                self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+
     def test_a_full_disk_is_told_in_one_line(self) -> None:
         def small(path: Path, mode: str) -> sqlite3.Connection:
             db = connect(path, mode)
