@@ -88,12 +88,13 @@ class LogTarget:
         name = twistd.get("logfile")
         if twistd.get("logger") or twistd.get("syslog"):
             return None
+        line = json_line if as_json else text_line
         if twistd.get("nodaemon") and name in (None, "", "-"):
-            return cls(FileLogObserver(sys.stdout, json_line if as_json else text_line))
+            return cls(FileLogObserver(sys.stdout, line))
         if name == "-":
             return None  # twistd says that a daemon has no standard output
         file = LogFile.fromFullPath(name or "twistd.log")
-        return cls(FileLogObserver(file, json_line if as_json else text_line), file)
+        return cls(FileLogObserver(file, line), file)
 
 
 def reopen(file: LogFile) -> None:

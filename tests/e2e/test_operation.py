@@ -185,6 +185,15 @@ class Hangups(Operation):  # H05
         assert server.process is not None
         server.process.send_signal(signal.SIGHUP)
 
+    def assertStays(self, server: Server) -> None:
+        """Nothing happens at a hangup."""
+        client = self.client(server, "ann")
+        self.hang_up(server)
+        self.assertEqual(client.say("ping")["status"], "ok")
+        self.client(server, "bob").close()  # it takes new ones, too
+        client.close()
+        self.assertEqual(server.stop(), 0)
+
     def test_it_leaves_with_its_terminal(self) -> None:
         server = self.server()
         self.on_terminal(server)
@@ -200,21 +209,11 @@ class Hangups(Operation):  # H05
         ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
         server.command = lambda: [sys.executable, "-c", ignoring + words[2], *words[3:]]  # type: ignore[method-assign]
         self.on_terminal(server)
-        client = self.client(server, "ann")
-        self.hang_up(server)
-        self.assertEqual(client.say("ping")["status"], "ok")
-        self.client(server, "bob").close()  # it takes new ones, too
-        client.close()
-        self.assertEqual(server.stop(), 0)
+        self.assertStays(server)
 
     def test_it_stays_where_there_was_no_terminal(self) -> None:
         server = self.server().start()
-        client = self.client(server, "ann")
-        self.hang_up(server)
-        self.assertEqual(client.say("ping")["status"], "ok")
-        self.client(server, "bob").close()  # it takes new ones, too
-        client.close()
-        self.assertEqual(server.stop(), 0)
+        self.assertStays(server)
 
     def test_its_log_goes_on_in_a_new_file(self) -> None:
         for options in ((), ("--log-json",)):
