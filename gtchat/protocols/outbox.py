@@ -89,16 +89,16 @@ class Turn:
             if pending is None:
                 continue
             outbox.pending = None
-            if type(pending) is bytes:
-                data = pending
-            elif isinstance(pending, list):
-                if pending != before:
-                    before, joined = pending, b"".join(pending)
-                data = joined
-            else:
-                data = bytes(pending)
-            # What `Outbox._put` does, without a call for each: this is where a message costs most.
             try:
+                if type(pending) is bytes:
+                    data = pending
+                elif isinstance(pending, list):
+                    if pending != before:
+                        before, joined = pending, b"".join(pending)
+                    data = joined
+                else:
+                    data = bytes(pending)
+                # What `Outbox._put` does, without a call: this is where a message costs most.
                 try:
                     send = outbox.send  # Python looks up attributes faster than methods
                     sent = send(data)
