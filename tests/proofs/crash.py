@@ -187,15 +187,17 @@ class Crash:
         for person in (*self.web, *self.others):
             await person.come(self.ports)
         try:
-            logs = [
-                await asyncio.wait_for(person.settle(), SECONDS) for person in (*self.web, self.ann)
-            ]
+            # Whoever comes says again what he is unsure of: the others hear it, and the log is
+            # whole, after all have done so.
+            for person in (*self.web, self.pia):
+                await asyncio.wait_for(person.settle(), SECONDS)
+            for person in self.web:
+                log = await asyncio.wait_for(person.settle(), SECONDS)
             await asyncio.wait_for(self._whispers_shown(), SECONDS)
         except asyncio.TimeoutError:
             self.book.faults.append("somebody waits for what does not come")
             return self.book.faults
-        # The first log was read before others had said again what they were unsure of.
-        faults = judge(self.book, {room: logs[-1][room] for room in (NEST, LOBBY)})
+        faults = judge(self.book, {room: log[room] for room in (NEST, LOBBY)})
         faults += [line.strip() for line in self.server.lines if "Traceback" in line]
         for person in (*self.web, *self.others):
             person.part()

@@ -310,6 +310,15 @@ class Phone(Person):
         if self.wire is not None:
             self.wire.close()
 
+    async def settle(self) -> None:
+        """Say a last thing: when that is told, all has come that was said before."""
+        assert self.wire is not None
+        text = self.text(NEST)
+        self.wire.send({"type": "send_message", "chat": NEST, "message": text})
+        while text not in self.book.promised:
+            for thing in await self.wire.read():
+                self._take(thing)
+
     async def talk(self) -> None:
         assert self.wire is not None
         while not self.quiet:
