@@ -360,6 +360,8 @@ class Sessions:
     def lose(self, session: Session, clean: bool) -> None:
         """A session's connection is gone; it can be resumed.
 
+        What its user was told counts as read, unless some of it is known not to have been sent.
+
         Args:
             clean: its client closed it by intention: a temporary user leaves with it.
         """
@@ -367,7 +369,8 @@ class Sessions:
         if session not in user.sessions:
             return
         self._depart(session, arrived=clean)
-        told = {room.id: room.last_seq for room in (self._rooms.lobby, *user.rooms)}
+        rooms = () if session.outlet.unsent else (self._rooms.lobby, *user.rooms)
+        told = {room.id: room.last_seq for room in rooms}
         lost = self._store.lose_session(user.id, session.token_hash, self._people.now(), told)
         unattended(lost, "losing a session")
         if not user.registered and not user.sessions:

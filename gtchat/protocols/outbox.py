@@ -146,7 +146,7 @@ class Outbox:
     Attributes:
         pending: frames of this turn: None, a piece, or a list of pieces (most often it is one,
             for which a list would cost more than the rest).
-        held: bytes that wait since the transport is full.
+        held: bytes that wait since the transport is full. dropped: those that were never sent.
         send: takes data to where it belongs now: the kernel, the transport, what is held, or
             nowhere. It returns how many bytes were taken, or None for all.
         closed: whether nothing is taken any more.
@@ -159,6 +159,7 @@ class Outbox:
         "_transport",
         "_turn",
         "closed",
+        "dropped",
         "held",
         "pending",
         "send",
@@ -171,7 +172,7 @@ class Outbox:
         self._direct: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
         self._held: deque[bytes] | None = None
         self.closed = False
-        self.held = 0
+        self.held = self.dropped = 0
         self.pending: Frames | list[Frames] | None = None
         self.send: Callable[[bytes], int | None] = self._direct or transport.write
         try:
@@ -183,8 +184,9 @@ class Outbox:
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait since the peer does not read them."""
-        return self.held
+        """Bytes that wait since the peer does not read them, or were dropped; all that the
+        transport has itself counts as one."""
+        return self.held + self.dropped + (self.send == self._hold)
 
     def write(self, data: Frames) -> None:
         """Append whole frames."""
@@ -221,8 +223,7 @@ class Outbox:
         """The peer reads too slowly: drop what is held, and say so."""
         on_overflow, self._on_overflow = self._on_overflow, None
         if on_overflow is not None:
-            self._take_no_more()
-            self._let_go()
+            self._drop_all()
             on_overflow()
 
     def close(self) -> None:
@@ -238,7 +239,8 @@ class Outbox:
             rest = b"".join([*self._let_go(), _joined(self.pending)])
             self._take_no_more()
             if rest:
-                transport.write(rest)
+                # At once, if that can be: what was told before a session's end counts as read.
+                getattr(transport, "write_direct", transport.write)(rest)
 
     def abort(self) -> None:
         """Cut the connection off."""
@@ -259,6 +261,12 @@ class Outbox:
         less, self.held = self.held, 0
         self._turn.hold(self, -less)
         return held
+
+    def _drop_all(self) -> None:
+        """Take nothing more, and send nothing more of what there is."""
+        self.dropped = self.unsent + len(_joined(self.pending))
+        self._take_no_more()
+        self._let_go()
 
     def _take_no_more(self) -> None:
         self.closed = True
@@ -289,5 +297,4 @@ class Outbox:
     def stopProducing(self) -> None:
         """The connection is gone."""
         self._transport = self._on_overflow = None
-        self._take_no_more()
-        self._let_go()
+        self._drop_all()

@@ -443,6 +443,26 @@ class Resuming(Talk):
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
 
+    def test_what_somebody_missed_who_left_before_he_was_answered_is_unread(self) -> None:
+        self.bob.drop()
+        self.ann.say("speak", room_name="r", msg="x")
+        hasty = self.world.line()
+        hasty.send("login", type="reg", usr="bob", pwd="password")
+        hasty.drop()
+        reply = self.world.line().login("bob", pwd="password")
+        unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
+        self.assertEqual(unread["r"], 1)
+
+    def test_what_was_told_and_not_sent_is_unread(self) -> None:
+        for unsent, expected in ((0, 0), (20, 1)):
+            self.ann.say("speak", room_name="r", msg="x")
+            self.bob.outbox.unsent = unsent
+            self.bob.drop()
+            self.bob = self.world.line()
+            reply = self.bob.login("bob", pwd="password")
+            unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
+            self.assertEqual(unread["r"], expected)
+
 
 class Faults(Talk):
     def test_going_that_cant_be_stored_is_logged_and_mended(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.e2e.server import Client, Closed, Server
+from tests.e2e.server import Client, Closed, Server, masked
 
 
 class RandomClient:
@@ -104,6 +104,21 @@ class Seed(RandomCase):
             self.assertEqual([one["message"] for one in chat["messages"]], missed)
             bob.wire.frame(b"\x03\xe8", 8)
             self.assertRaises(Closed, bob.read)
+
+    def test_who_leaves_before_he_is_told_what_he_missed_is_told_the_next_time(self) -> None:
+        ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
+        ana.ask("create_chat", name="room1")
+        ana.ask("add_member", chat="room1", phone="222")
+        bob.read()
+        bob.wire.frame(b"\x03\xe8", 8)
+        self.assertRaises(Closed, bob.read)
+        ana.ask("send_message", chat="room1", message="while you were out")
+        register = json.dumps({"type": "register", "user": {"name": "Bob", "phone": "222"}})
+        bob = self.client()
+        bob.wire.socket.sendall(masked(register.encode()) + masked(b"\x03\xe8", 8))
+        self.assertRaises(Closed, bob.read)
+        [chat] = self.client().come("Bob", "222")
+        self.assertEqual([one["message"] for one in chat["messages"]], ["while you were out"])
 
     def test_removing_and_deleting(self) -> None:
         ana, bob = self.client("Ana", "111"), self.client("Bob", "222")

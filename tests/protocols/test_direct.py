@@ -93,6 +93,13 @@ class Direct(TestCase):
         turn.flush()
         self.assertEqual(await self.read(peer, 12), b"first second")
 
+    async def test_what_is_left_at_a_close_leaves_at_once(self) -> None:
+        transport, peer = await self.connect()
+        outbox = Outbox(Turn(reactor, 0, 0), transport, lambda: None)
+        outbox.write(b"last words")
+        outbox.close()
+        self.assertEqual(peer.recv(10), b"last words")
+
     async def test_an_outbox_of_a_broken_connection_says_nothing(self) -> None:
         transport, peer = await self.connect()
         turn = Turn(reactor, 0, 0)

@@ -134,10 +134,10 @@ class Writing(SynchronousTestCase):
         for data in (b"a", b"b", b"c"):
             outbox.write(data)
             self.clock.advance(0)
-        self.assertEqual((transport.writes, outbox.unsent), ([], 3))
+        self.assertEqual((transport.writes, outbox.held), ([], 3))
         transport.room = 2
         transport.producer.resumeProducing()
-        self.assertEqual((transport.writes, outbox.unsent), ([b"a", b"b"], 1))
+        self.assertEqual((transport.writes, outbox.held), ([b"a", b"b"], 1))
         transport.room = None
         transport.producer.resumeProducing()
         self.assertEqual((transport.writes, outbox.unsent), ([b"a", b"b", b"c"], 0))
@@ -149,7 +149,7 @@ class Writing(SynchronousTestCase):
         for data in (b"abc", b"d", b"e"):
             outbox.write(data)
             self.clock.advance(0)
-        self.assertEqual((transport.written, transport.waiting, outbox.unsent), (b"ab", b"c", 2))
+        self.assertEqual((transport.written, transport.waiting, outbox.held), (b"ab", b"c", 2))
         transport.drain(2)
         self.assertEqual((transport.written, transport.waiting), (b"abcd", b"e"))
         transport.drain(None)
@@ -162,7 +162,7 @@ class Writing(SynchronousTestCase):
             outbox.write(b"x" * 50)
             self.clock.advance(0)
         self.assertEqual(self.overflown, [transport])
-        self.assertEqual(outbox.unsent, 0)
+        self.assertEqual((outbox.held, outbox.unsent), (0, 151))
         outbox.write(b"late")
         self.clock.advance(0)
         self.assertEqual(self.overflown, [transport])
@@ -194,6 +194,19 @@ class Writing(SynchronousTestCase):
         self.clock.advance(0)
         outbox.abort()
         self.assertEqual((transport.writes, transport.aborted), ([], False))
+
+    def test_what_was_never_sent_is_known(self) -> None:
+        for held, pending, unsent in ((b"", b"", 0), (b"", b"four", 4), (b"three", b"four", 10)):
+            outbox, transport = self.outbox()
+            if held:
+                transport.producer.pauseProducing()  # the transport's own counts as one
+                outbox.write(held)
+                self.clock.advance(0)
+            if pending:
+                outbox.write(pending)
+            transport.producer.stopProducing()
+            outbox.stopProducing()
+            self.assertEqual((outbox.held, outbox.unsent), (0, unsent))
 
     def test_the_producer_of_a_web_channel_is_replaced(self) -> None:
         transport = Transport()

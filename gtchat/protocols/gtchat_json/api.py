@@ -169,8 +169,8 @@ class API_Chatroom:
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait to be sent."""
-        return self.outbox.unsent
+        """Bytes that wait since the peer does not read; a reply that came too late is one."""
+        return self.outbox.unsent + self._lost
 
     def end(self, event: Event | None, reason: str) -> None:
         """The session has ended: tell `event`, then close."""
@@ -202,11 +202,11 @@ class API_Chatroom:
 
     def connection_lost(self, clean: bool) -> None:
         """The connection is gone. clean: its client closed it by intention."""
-        self._lost = True
         self._waiting = None
         session, self.session = self.session, None
         if session is not None:
             self.chat.sessions.lose(session, clean)
+        self._lost = True
 
     # Order and rates.
 

@@ -99,8 +99,8 @@ class RandomAPI:
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait to be sent."""
-        return self.outbox.unsent
+        """Bytes that wait since the peer does not read; as long as `state` does, one at least."""
+        return self.outbox.unsent + (self.held is not None)
 
     def end(self, event: Event | None, reason: str) -> None:
         """The session has ended."""
