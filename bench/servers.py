@@ -53,16 +53,20 @@ class PinnedServer(Server):
 
 
 @contextmanager
-def gtchat(*options: str, rooms: int = 0, data: str | None = None) -> Iterator[Server]:
+def gtchat(
+    *options: str, rooms: int = 0, data: str | None = None, before: str = ""
+) -> Iterator[Server]:
     """Our server, with rooms r0, r1 … that belong to somebody else.
 
     Args:
         options: of `twistd gtchat`, besides those that lift limits.
         rooms: how many.
         data: folder; by default one that is deleted at the end.
+        before: Python to run before the server starts.
     """
     with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as folder:
         server = PinnedServer(*LIFTED, *options, data=data or folder)
+        server.program = before + server.program
         try:
             server.start()
             if rooms:

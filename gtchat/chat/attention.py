@@ -69,10 +69,9 @@ class Attention:
         room = self._rooms.joined(raw, user)
         if not 0 <= seq <= room.last_seq:
             raise BadRequest(f"seq: the room has the entries 1 to {room.last_seq}.")
-        before = user.read.get(room.id, 0)
+        before = user.read(room)
         place = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        user.read[room.id] = place.read_seq
-        user.unread[room.id] = room.spoken - place.spoken_seen
+        user.has_read(room, place.read_seq, room.spoken - place.spoken_seen)
         if place.read_seq > before:
             event = MarkedRead(room_name=room.name, seq=place.read_seq, at=self._people.now())
             for other in user.sessions:

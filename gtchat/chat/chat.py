@@ -117,7 +117,7 @@ class Chat:
         }
         for room in self.rooms:
             for member in room.guests & guests.keys():
-                guests[member].rooms.add(room)
+                guests[member].rooms[room] = 0
         for guest in guests.values():
             self.people.add(guest)
             self.sessions.expect_guest(guest, GUEST_GRACE)

@@ -162,8 +162,7 @@ class Log:
         room.advance(entry.seq)
         subject = self._people.numbered(change.subject)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
-            subject.rooms.add(room)
-            subject.read[room.id] = entry.seq
+            subject.rooms[room] = entry.seq
             for session in subject.sessions:
                 room.listeners.add(session)
         change.done.callback(entry)

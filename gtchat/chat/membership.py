@@ -123,7 +123,6 @@ class Membership:
         finally:
             self._rooms.reserved.discard(room.key)
         self._rooms.add(room)
-        user.rooms.add(room)
         return room
 
     def _max(self, wanted: int) -> int:
@@ -272,7 +271,7 @@ class Membership:
         room.enroll(person.id, person.name, person.registered)
         user = self._people.numbered(person.id)
         if user is not None:
-            user.rooms.add(room)
+            user.rooms[room] = 0
         entry = Joined(room_name=room.name, usr=person.name, at=self._people.now())
         try:
             await self._log.change(room, entry, person.id, actor)
@@ -280,11 +279,11 @@ class Membership:
             self._strike(room, person.id)
             raise
 
-    def _strike(self, room: Room, account_id: int) -> None:
+    def _strike(self, room: Room, account_id: int) -> int:
+        """End a membership here; the last entry that counted as read."""
         room.strike(account_id)
         user = self._people.numbered(account_id)
-        if user is not None:
-            user.rooms.discard(room)
+        return user.rooms.pop(room, 0) if user is not None else 0
 
     async def leave(self, session: Session, raw: str) -> None:
         """End one's own membership.
@@ -312,13 +311,13 @@ class Membership:
         self, room: Room, person: User | Person, entry: Entry, actor: Session | None
     ) -> None:
         """A membership ends."""
-        self._strike(room, person.id)
+        read = self._strike(room, person.id)
         try:
             await self._log.change(room, entry, person.id, actor)
         except ChatError:
             room.enroll(person.id, person.name, person.registered)
             if (user := self._people.numbered(person.id)) is not None:
-                user.rooms.add(room)
+                user.rooms[room] = read
             raise
 
     async def settle(self, room: Room) -> None:

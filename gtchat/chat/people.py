@@ -49,9 +49,9 @@ class User:
     """An account that is known here.
 
     Attributes:
-        rooms: those that the user belongs to, without the lobby. unread: room id -> how many of
-            its messages he had not read when he came, or marked the room as read. read: room id
-            -> the last entry that counts as read.
+        rooms: those that the user belongs to, without the lobby, and the last entry of each that
+            counts as read. lobby_read: that of the lobby. unread: room id -> how many of its
+            messages he had not read when he came, or marked the room as read.
         typed: room id -> when he was typing there; of the last seconds only.
         blocked: account id -> name of those he blocks. blocked_by: ids of those who block him.
         address: where he came from last.
@@ -63,9 +63,10 @@ class User:
     key: str
     registered: bool
     sessions: list[Session] = attrs.field(factory=list)
-    rooms: set[Room] = attrs.field(factory=set)
+    #: A dict has half the size of a set with numbers beside it.
+    rooms: dict[Room, int] = attrs.field(factory=dict)
+    lobby_read: int = 0
     unread: dict[int, int] = attrs.field(factory=dict)
-    read: dict[int, int] = attrs.field(factory=dict)
     typed: Mapping[int, float] = MappingProxyType({})
     blocked: dict[int, str] = attrs.field(factory=dict)
     blocked_by: frozenset[int] = frozenset()
@@ -75,9 +76,24 @@ class User:
 
     def forget(self, room: Room) -> None:
         """The user does not belong to a room any more."""
-        self.rooms.discard(room)
+        self.rooms.pop(room, None)
         self.unread.pop(room.id, None)
-        self.read.pop(room.id, None)
+
+    def read(self, room: Room) -> int:
+        """The last entry of a room that counts as read."""
+        return self.lobby_read if room.is_lobby else self.rooms.get(room, 0)
+
+    def has_read(self, room: Room, seq: int, unread: int) -> None:
+        """Entries up to one count as read from now on, and so many messages after it do not."""
+        if room.is_lobby:
+            self.lobby_read = seq
+        elif room in self.rooms:
+            self.rooms[room] = seq
+        else:
+            return  # he has been put out meanwhile
+        self.unread.pop(room.id, None)
+        if unread:
+            self.unread[room.id] = unread
 
     def tell(self, *events: Event) -> None:
         """Tell all sessions of this user."""

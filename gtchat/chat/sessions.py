@@ -205,7 +205,7 @@ class Sessions:
             chosen.shown, chosen.key, token_hash(token), self._people.now()
         )
         user = User(id=account_id, name=chosen.shown, key=chosen.key, registered=False)
-        user.read[self._rooms.lobby.id] = self._rooms.lobby.last_seq
+        user.lobby_read = self._rooms.lobby.last_seq
         audit("login", name=chosen.shown, address=outlet.address)
         self._people.add(user)
         session = Session(user, audience, outlet, token_hash(token), owed=None)
@@ -278,17 +278,13 @@ class Sessions:
             )
             self._people.add(user)
         if not user.sessions:
-            user.rooms = {
-                room
-                for place in belongings.memberships
-                if (room := self._rooms.numbered(place.room_id)) and user.id in room.members
-            }
-            user.unread = {
-                room.id: room.spoken - place.spoken_seen
-                for place in belongings.memberships
-                if (room := self._rooms.numbered(place.room_id)) and room.spoken > place.spoken_seen
-            }
-            user.read = {place.room_id: place.read_seq for place in belongings.memberships}
+            user.rooms, user.unread = {}, {}
+            for place in belongings.memberships:
+                room = self._rooms.numbered(place.room_id)
+                if room is not None and room.has(user):
+                    if not room.is_lobby:
+                        user.rooms[room] = 0
+                    user.has_read(room, place.read_seq, room.spoken - place.spoken_seen)
             user.blocked = dict(belongings.blocked)
             user.blocked_by = belongings.blocked_by
         session = Session(user, audience, outlet, token_hash(token))

@@ -14,6 +14,8 @@ Connect = Callable[..., sqlite3.Connection]
 
 #: Seconds to wait for somebody else's lock.
 BUSY_SECONDS = 5.0
+#: KiB of pages that the connection that writes keeps.
+PAGE_CACHE_KIB = 16_384
 
 
 def connect(path: Path, mode: str, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
@@ -47,7 +49,7 @@ def make_durable(db: sqlite3.Connection) -> None:
     # Pages that many commits touch are copied to the database once: 40 MB of log, not 4.
     db.execute("PRAGMA wal_autocheckpoint = 10000")
     db.execute("PRAGMA journal_size_limit = 67108864")
-    db.execute("PRAGMA cache_size = -16384")
+    db.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
 
 
 class Replaced(Exception):

@@ -152,10 +152,10 @@ class Reading(Talk):
         self.bob.say("mark_read", room_name="r", seq=5)
         assert self.bob.api.session is not None
         user = self.bob.api.session.user
-        room = self.world.chat.rooms.named("r").id
-        self.assertIn(room, user.read)
+        room = self.world.chat.rooms.named("r")
+        self.assertEqual(user.read(room), 5)
         self.ann.say("delete_room", room_name="r")
-        self.assertNotIn(room, {**user.read, **user.unread})
+        self.assertEqual((user.read(room), user.unread), (0, {}))
 
 
 class ReadingInTwoPlaces(Talk):
@@ -199,3 +199,10 @@ class ReadingAsMembershipChanges(Talk):
         world.settle()
         [room] = (r for r in self.bob.say("get_room_list")["rooms"] if r["room_name"] == "r")
         self.assertEqual((room["read_seq"], room["unread"]), (room["last_seq"], 0))
+
+    def test_who_is_put_out_meanwhile_has_no_mark_there(self) -> None:
+        assert self.bob.api.session is not None
+        user = self.bob.api.session.user
+        self.bob.send("mark_read", room_name="r", seq=1)
+        self.ann.say("kick", room_name="r", user="bob")
+        self.assertEqual((user.rooms, user.unread), ({}, {}))

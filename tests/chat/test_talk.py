@@ -427,6 +427,16 @@ class Resuming(Talk):
         self.world.settle()
         self.assertEqual(guest.say("speak", room_name="r", msg="x")["seq"], 5)
 
+    def test_who_is_put_out_while_he_comes_back_is_out(self) -> None:
+        self.bob.drop()
+        line, login = self.world.line(), self.logins["bob"]
+        self.ann.send("kick", room_name="r", user="bob")
+        line.send("resume", session_id=login["session_id"], epoch=login["epoch"], seen={"r": 3})
+        self.world.settle()
+        assert line.api.session is not None
+        self.assertEqual(line.api.session.user.rooms, {})
+        self.assertEqual(line.say("speak", room_name="r", msg="x")["code"], "not_in_room")
+
     def test_unread_messages_are_counted(self) -> None:
         self.bob.drop()
         for _ in range(3):

@@ -27,7 +27,13 @@ SECONDS = 20
 
 
 class Server:
-    """`twistd -n gtchat` on a data folder. Ports stay the same over restarts."""
+    """`twistd -n gtchat` on a data folder. Ports stay the same over restarts.
+
+    Attributes:
+        program: what Python runs, which takes the words of a command line.
+    """
+
+    program = "from twisted.scripts.twistd import run; run()"
 
     def __init__(self, *options: str, data: str | None = None) -> None:
         self.folder = Path(data or tempfile.mkdtemp(prefix="gtchat-"))
@@ -45,7 +51,7 @@ class Server:
         return [
             sys.executable,
             "-c",
-            "from twisted.scripts.twistd import run; run()",
+            self.program,
             "-n",
             "--pidfile=",
             "gtchat",

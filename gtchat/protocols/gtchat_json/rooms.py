@@ -40,8 +40,7 @@ def infos(api: API_Chatroom, rooms: list[Room], outside: Callable[[Room], Info])
 def _own_info(api: API_Chatroom, room: Room, user: User) -> replies.RoomInfo:
     """A room that a user belongs to."""
     members = len(api.chat.people.online) if room.is_lobby else len(room.members)
-    unread, read = user.unread.get(room.id, 0), user.read.get(room.id, 0)
-    return replies.room_info(room, members, True, unread, read)
+    return replies.room_info(room, members, True, user.unread.get(room.id, 0), user.read(room))
 
 
 def _details(api: API_Chatroom, room: Room) -> replies.RoomDetails:
