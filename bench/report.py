@@ -116,7 +116,7 @@ def curves(
     Args:
         series: title, label of x, label of y, and points.
     """
-    columns = 3
+    columns = min(3, len(series))
     made = _axes(-(-len(series) // columns), columns)
     if made is None:
         return False
@@ -124,7 +124,7 @@ def curves(
     for axis, (title, across, up, points) in zip(axes.flat, series, strict=False):
         axis.plot([x for x, _ in points], [y for _, y in points], "o-", color="#4338ca")
         axis.set_xscale("symlog")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.15 * max(y for _, y in points))
         axis.set_title(title, fontsize=10)
         axis.set_xlabel(across, fontsize=8)
         axis.set_ylabel(up, fontsize=8)
