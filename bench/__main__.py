@@ -1,4 +1,4 @@
-"""python -m bench: compare, growth, memory, storm, tls."""
+"""python -m bench: compare, growth, idle, memory, storm, tls."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.compare import compare
 from bench.growth import growth
+from bench.idle import idle
 from bench.memory import memory
 from bench.storm import storm
 from bench.tls import tls
@@ -27,9 +28,9 @@ def parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="compare",
-        choices=("compare", "growth", "memory", "storm", "tls"),
-        help="compare with other servers (default); cost as the work grows; memory; "
-        "2,000 clients that come back at once; TLS beside plain connections",
+        choices=("compare", "growth", "idle", "memory", "storm", "tls"),
+        help="compare with other servers (default); cost as the work grows; work beside 5,000 idle "
+        "connections; memory; 2,000 clients that come back at once; TLS beside plain connections",
     )
     made.add_argument("--quick", action="store_true", help="once, and for a short time")
     made.add_argument("--only", nargs="+", default=[], metavar="SERVER", help="these servers")
@@ -52,8 +53,8 @@ def main() -> int:
             only = [name.lower() for name in chosen.only]
             works = [name.lower() for name in chosen.works]
             return compare(chosen.out, only, works, rounds, seconds, say)
-        run = {"growth": growth, "memory": memory, "storm": storm, "tls": tls}[chosen.what]
-        return run(chosen.out, chosen.quick, say)
+        others = {"growth": growth, "idle": idle, "memory": memory, "storm": storm, "tls": tls}
+        return others[chosen.what](chosen.out, chosen.quick, say)
     except BenchError as error:
         say(f"bench: {error}\n")
         return 2

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import report
-from bench.servers import servers
+from bench.servers import Target, servers
 from bench.tools import BenchError, faults, generate
 from bench.workloads import WORKLOADS, Workload
 
 KEPT = ("cpu_us", "deliv_s", "p50_us", "p99_us", "login_s", "kib_conn")
 
 
-def measure(start: Callable[[int], Any], workload: Workload, seconds: float) -> dict[str, Any]:
+def measure(
+    start: Callable[[int], Any],
+    workload: Workload,
+    seconds: float,
+    beside: Callable[[Target], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> dict[str, Any]:
     """One server at one work, once.
+
+    Args:
+        beside: what goes on with the server meanwhile.
 
     Raises:
         BenchError: the server or the load generator does not run.
     """
-    with start(workload.rooms) as target:
+    with start(workload.rooms) as target, beside(target):
         words = ["--port", str(target.port), "--pid", str(target.pid), "--quiet", *target.words]
         result = generate([*words, *workload.words(seconds)], core=1)
     return {**{key: result[key] for key in KEPT}, "faults": faults(result)}

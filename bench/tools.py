@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def compiled(name: str) -> Path:
     return program
 
 
+def _program(words: Sequence[str], core: int | None) -> list[str]:
+    """The load generator with its options, kept on a CPU where the machine can."""
+    program = [str(compiled("loadgen")), *words]
+    if core is not None and shutil.which("taskset"):
+        program = ["taskset", "-c", str(core), *program]
+    return program
+
+
 def generate(words: Sequence[str], *, core: int | None = None, timeout: float = 600) -> Any:
     """Run the load generator.
 
@@ -64,9 +73,7 @@ def generate(words: Sequence[str], *, core: int | None = None, timeout: float = 
     Raises:
         BenchError: it measured nothing.
     """
-    program = [str(compiled("loadgen")), *words]
-    if core is not None and shutil.which("taskset"):
-        program = ["taskset", "-c", str(core), *program]
+    program = _program(words, core)
     try:
         done = subprocess.run(program, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired as error:
@@ -76,6 +83,23 @@ def generate(words: Sequence[str], *, core: int | None = None, timeout: float = 
     except ValueError as error:
         words_of_it = (done.stderr or done.stdout).strip().splitlines()
         raise BenchError(words_of_it[-1] if words_of_it else "no result") from error
+
+
+@contextmanager
+def generating(words: Sequence[str], *, core: int | None = None) -> Iterator[None]:
+    """Keep the load generator running beside; what it measures is nobody's.
+
+    Raises:
+        BenchError: it can't be compiled.
+    """
+    running = subprocess.Popen(
+        _program(words, core), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        running.kill()
+        running.wait()
 
 
 FAULTS = ("lost", "reord", "misrouted", "undelivered", "dead")
