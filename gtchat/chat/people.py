@@ -92,7 +92,7 @@ class User:
         else:
             return  # he has been put out meanwhile
         self.unread.pop(room.id, None)
-        if unread:
+        if unread > 0:
             self.unread[room.id] = unread
 
     def tell(self, *events: Event) -> None:
