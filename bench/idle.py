@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import report
-from bench.compare import measure, summed
+from bench.compare import in_rounds, measure, went_wrong
 from bench.servers import Target, servers
 from bench.tools import BenchError, generating
 from bench.workloads import WORKLOADS
@@ -49,26 +49,17 @@ def idle(folder: Path, quick: bool, say: Callable[[str], None]) -> int:
     """Measure, and write a table and JSON into a folder; 1 if something was lost."""
     count, rounds, seconds = (1_000, 1, 1.5) if quick else (IDLE, 3, 3.0)
     found, _ = servers()
-    results: dict[str, dict[str, dict[str, object]]] = {}
-    for workload in (workload for workload in WORKLOADS if not workload.rate):
-        runs: dict[str, list[dict[str, float]]] = {}
-        for turn in range(rounds):
-            for name in OURS:
-                for many in (0, count):
-                    who = f"{name}, {many} idle"
-                    say(f"{workload.name} round {turn + 1}: {who} … ")
-                    run = measure(found[name], workload, seconds, partial(resting, count=many))
-                    say(f"{run['cpu_us']:.3f} µs\n")
-                    runs.setdefault(who, []).append(run)
-        for who, taken in runs.items():
-            results.setdefault(who, {})[workload.name] = summed(taken)
-    works = list(next(iter(results.values())))
-    lines = ["| CPU µs a delivery | " + " | ".join(works) + " |", "|---" * (len(works) + 1) + "|"]
-    for who, measured in results.items():
-        cells = [f"{measured[work]['cpu_us']:.3g}" for work in works]
-        lines.append(f"| {who} | " + " | ".join(cells) + " |")
-    text = "\n".join([*lines, ""])
+    measures = {
+        f"{name}, {many} idle" if many else name: partial(
+            measure, found[name], seconds=seconds, beside=partial(resting, count=many)
+        )
+        for name in OURS
+        for many in (0, count)
+    }
+    workloads = [workload for workload in WORKLOADS if not workload.rate]
+    results = in_rounds(measures, workloads, rounds, say)
+    text = report.table(results)
     document = {"machine": report.machine(), "rounds": rounds, "idle": count, "results": results}
     report.write(folder, "idle", document, text)
     sys.stdout.write(text)
-    return int(any(run["faults"] for taken in results.values() for run in taken.values()))
+    return int(went_wrong(results))

@@ -48,18 +48,23 @@ def _cell(measured: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, ke
 
 
 def table(results: Results) -> str:
-    """CPU µs a delivery for each server and workload, with the ratio to ours."""
-    names = [workload.name for workload in WORKLOADS if not workload.rate]
-    head = ["server", *(f"{name}, CPU µs" for name in names), "W4 p99, µs", "KiB a connection"]
-    rows = [head, ["---"] * len(head)]
+    """What was measured of each server, with the ratio to ours."""
+    workloads = [w for w in WORKLOADS if any(w.name in measured for measured in results.values())]
+    columns = [(f"{w.name}, CPU µs", w.name, "cpu_us", True) for w in workloads if not w.rate]
+    for workload in workloads:
+        if workload.rate:
+            columns.append((f"{workload.name} p99, µs", workload.name, "p99_us", True))
+            columns.append(("KiB a connection", workload.name, "kib_conn", False))
+    rows = [["server", *(title for title, *_ in columns)], ["---"] * (len(columns) + 1)]
     ours = results.get("GTChat", {})
     for server, measured in results.items():
-        cells = [_cell(measured.get(name), ours.get(name), "cpu_us") for name in names]
-        cells.append(_cell(measured.get("W4"), ours.get("W4"), "p99_us"))
-        cells.append(_cell(measured.get("W4"), None, "kib_conn"))
+        cells = [
+            _cell(measured.get(work), ours.get(work) if beside else None, key)
+            for _, work, key, beside in columns
+        ]
         rows.append([server, *cells])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    about = [f"* {workload.name}: {workload.about}" for workload in WORKLOADS]
+    about = [f"* {workload.name}: {workload.about}" for workload in workloads]
     note = "In brackets: the ratio to GTChat as users get it, with everything on disk."
     return "\n".join([*lines, "", note, "", *about, ""])
 
