@@ -371,7 +371,7 @@ class IOutlet(Interface):
     """Where one session is spoken to; made by its protocol, kept by the chat."""
 
     address: str = Attribute("IP address that the person came from")
-    unsent: int = Attribute("bytes that wait since the peer does not read, as far as is known")
+    unsent: int = Attribute("bytes that were told and have not left, as far as is known")
 
     def end(event: Event | None, reason: str) -> None:
         """The session has ended: tell `event`, then close. `reason` is a key of the protocol's own

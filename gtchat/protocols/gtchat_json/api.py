@@ -206,7 +206,7 @@ class API_Chatroom:
         session, self.session = self.session, None
         if session is not None:
             self.chat.sessions.lose(session, clean)
-        self._lost = True
+        self._lost = True  # last: what was told until now has left
 
     # Order and rates.
 
