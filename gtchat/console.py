@@ -89,6 +89,7 @@ class HostOutlet:
     server: ConsoleServer
     address: str = ""
     unsent: int = 0
+    gone: bool = False
 
     def hear(self, event: Event, words: str) -> None:
         """Show an event."""

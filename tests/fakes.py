@@ -69,6 +69,7 @@ class ListOutlet:
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address
         self.unsent = 0
+        self.gone = False
         self.heard: list[Event] = []
         self.ended: str | None = None
 

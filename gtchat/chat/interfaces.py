@@ -372,6 +372,7 @@ class IOutlet(Interface):
 
     address: str = Attribute("IP address that the person came from")
     unsent: int = Attribute("bytes that were told and have not left, as far as is known")
+    gone: bool = Attribute("whether its connection is lost, so that nobody can come by it")
 
     def end(event: Event | None, reason: str) -> None:
         """The session has ended: tell `event`, then close. `reason` is a key of the protocol's own

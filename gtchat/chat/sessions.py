@@ -24,6 +24,7 @@ from gtchat.chat.errors import (
     NameTaken,
     NoSuchRoom,
     NoSuchUser,
+    NotLoggedIn,
     PasswordMismatch,
 )
 from gtchat.chat.events import Replaced
@@ -145,6 +146,8 @@ class Sessions:
         current: Session | None,
     ) -> tuple[Session, str]:
         """Begin a session of an account that is proved."""
+        if outlet.gone:
+            raise NotLoggedIn()  # his next connection may have come already: it is not replaced
         here = self._people.get(key)
         if here is not None and current is not None and current in here.sessions:
             raise AlreadyLoggedIn()

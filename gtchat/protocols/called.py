@@ -35,6 +35,8 @@ class Called:
         house: its protocol's people. address: IP address that he logged in from.
     """
 
+    gone = False  # he is called back, whatever becomes of the connection that he came by
+
     def __init__(self, house: CalledPeople, address: str) -> None:
         self.house = house
         self.address = address

@@ -213,6 +213,11 @@ class LiveChat(Protocol):
     # IOutlet, and what PlainAudience asks of a reader.
 
     @property
+    def gone(self) -> bool:
+        """Whether the connection is lost."""
+        return self._gone
+
+    @property
     def unsent(self) -> int:
         """Messages that wait to be sent."""
         return len(self._queue)

@@ -141,6 +141,16 @@ class Resuming(Talk):
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
 
+    def test_whoever_comes_again_is_not_replaced_by_a_login_of_a_lost_connection(self) -> None:
+        self.bob.drop()
+        lost, line = self.world.line(), self.world.line()
+        for one in (line, lost):
+            one.send("login", type="reg", usr="bob", pwd="password")
+        lost.drop()
+        self.assertIsNone(line.closed)
+        self.assertEqual(line.say("speak", room_name="r", msg="x")["status"], "ok")
+        self.assertIsNone(lost.api.session)
+
     def test_what_was_told_and_not_sent_is_unread(self) -> None:
         for unsent, expected in ((0, 0), (20, 1)):
             self.ann.say("speak", room_name="r", msg="x")

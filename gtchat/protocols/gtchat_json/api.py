@@ -172,6 +172,11 @@ class API_Chatroom:
         """Bytes that wait since the peer does not read; a reply that came too late is one."""
         return self.outbox.unsent + self._lost
 
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is lost."""
+        return self._lost
+
     def end(self, event: Event | None, reason: str) -> None:
         """The session has ended: tell `event`, then close."""
         self.session = None

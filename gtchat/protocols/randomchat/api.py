@@ -102,6 +102,11 @@ class RandomAPI:
         """Bytes that wait since the peer does not read; as long as `state` does, one at least."""
         return self.outbox.unsent + (self.held is not None)
 
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is lost."""
+        return self._lost
+
     def end(self, event: Event | None, reason: str) -> None:
         """The session has ended."""
         self.session = None
