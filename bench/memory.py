@@ -18,7 +18,7 @@ from tests.e2e.server import Client, Server
 Say = Callable[[str], None]
 
 LOGIN = ("--noecho", "--step", '{"cmd":"login","type":"tmp","usr":"u%u"}', '"ok"')
-NO_CACHE = "import gtchat.store.connecting as c; c.PAGE_CACHE_KIB = 64; "
+NO_CACHE = "import gtchat.store.sql.sqlite as c; c.PAGE_CACHE_KIB = 64; "
 JOIN = ("--step", '{"cmd":"join_room","room_name":"r%r"}', '"ok"')
 
 

@@ -13,8 +13,8 @@ import attrs
 from twisted.python.usage import UsageError
 
 from gtchat import __version__
-from gtchat.config import SettingsError
-from gtchat.store.errors import StoreError
+from gtchat.server.config import SettingsError
+from gtchat.store.sql.sqlite import StoreError
 
 
 class CommandError(Exception):
@@ -34,7 +34,7 @@ def _tk(words: Sequence[str]) -> int:
 
 
 def _config(words: Sequence[str]) -> int:
-    from gtchat.config import shown
+    from gtchat.server.config import shown
     from gtchat.tap import Options
 
     options = Options()
@@ -45,7 +45,7 @@ def _config(words: Sequence[str]) -> int:
 
 def _database(words: Sequence[str]) -> tuple[Path, list[str]]:
     """The database that options name, and the words that are left."""
-    from gtchat.config import load
+    from gtchat.server.config import load
 
     left, given = list(words), {}
     for option in ("--data", "--store"):
@@ -74,7 +74,7 @@ def _backup(words: Sequence[str]) -> int:
 
 
 def _import_credentials(words: Sequence[str]) -> int:
-    from gtchat.credentials import import_credentials
+    from gtchat.server.import_accounts import import_credentials
 
     source, left = _database(words)
     if len(left) != 1:
@@ -89,7 +89,7 @@ def _import_credentials(words: Sequence[str]) -> int:
 
 
 def _console(words: Sequence[str]) -> int:
-    from gtchat.console import SOCKET
+    from gtchat.server.admin_console import SOCKET
 
     database, left = _database(words)
     if left:

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
-from gtchat.config import FIELDS, Settings, SettingsError, load
+from gtchat.server.config import FIELDS, Settings, SettingsError, load
 
 
 class Options(TwistedOptions):
@@ -97,8 +97,8 @@ def makeService(options: Options) -> Any:
     """The service that twistd runs."""
     from twisted.internet import reactor
 
-    from gtchat.logs import LogTarget
-    from gtchat.service import ChatService
+    from gtchat.server.logs import LogTarget
+    from gtchat.server.service import ChatService
 
     try:
         log = LogTarget.chosen(options.parent or {}, bool(options["log-json"]))

@@ -13,11 +13,11 @@ from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Append, IAudience, IBurst, IOutlet, IPasswords
+from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, IPasswords, PendingEntry
 from gtchat.chat.limits import Limits
 from gtchat.chat.rooms import LOBBY
-from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience
-from gtchat.store.memory import MemoryStore
+from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder
+from gtchat.store.memory.store import MemoryStore
 
 
 @implementer(IPasswords)
@@ -41,41 +41,41 @@ class PlainPasswords:
         return waiting.addCallback(lambda _: result)
 
 
-@implementer(IBurst)
-class ListBurst:
+@implementer(IEncodedBatch)
+class RecordingBatch:
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = list(events)
 
-    def tell(self, outlets: Collection[Any]) -> None:
-        for outlet in outlets:
-            outlet.heard.extend(self.events)
+    def send(self, connections: Collection[Any]) -> None:
+        for connection in connections:
+            connection.events.extend(self.events)
 
-    def tell_part(self, outlet: Any, start: int, stop: int) -> None:
-        outlet.heard.extend(self.events[start:stop])
+    def send_part(self, connection: Any, start: int, stop: int) -> None:
+        connection.events.extend(self.events[start:stop])
 
 
-@implementer(IAudience)
-class ListAudience:
+@implementer(IEncoder)
+class RecordingEncoder:
     """A protocol whose people hear events as they are."""
 
-    def burst(self, events: Sequence[Event]) -> ListBurst:
-        return ListBurst(events)
+    def encode(self, events: Sequence[Event]) -> RecordingBatch:
+        return RecordingBatch(events)
 
 
-@implementer(IOutlet)
-class ListOutlet:
+@implementer(IConnection)
+class RecordingConnection:
     """Somebody's ear: `heard` has the events, `ended` why the session ended."""
 
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address
-        self.unsent = 0
-        self.gone = False
-        self.heard: list[Event] = []
+        self.buffered_bytes = 0
+        self.closed = False
+        self.events: list[Event] = []
         self.ended: str | None = None
 
-    def end(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str) -> None:
         if event is not None:
-            self.heard.append(event)
+            self.events.append(event)
         self.ended = reason
 
 
@@ -89,34 +89,34 @@ class Tokens:
         return f"{next(self._numbers):032x}"
 
 
-class ListOutbox:
+class RecordingOutbox:
     """Takes what is written to a connection, one JSON object a line."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
-        self.unsent = 0
+        self.buffered_bytes = 0
 
     def write(self, data: bytes | memoryview) -> None:
         self.lines += bytes(data).splitlines()
 
 
-class ListTurn:
-    def write_all(self, outboxes: Collection[ListOutbox], data: bytes) -> None:
+class RecordingBatcher:
+    def write_all(self, outboxes: Collection[RecordingOutbox], data: bytes) -> None:
         for outbox in outboxes:
             outbox.write(data)
 
 
-class Line:
+class FakeClient:
     """A client's connection without a socket: `say` a request, `take` what came."""
 
-    def __init__(self, world: World, address: str = "192.0.2.1") -> None:
-        self.outbox = ListOutbox()
+    def __init__(self, world: TestServer, address: str = "192.0.2.1") -> None:
+        self.outbox = RecordingOutbox()
         self.address = address
         self.closed: tuple[int, str] | None = None
         self.paused = False
-        self._world = world
+        self._server = world
         self._numbers = count(1)
-        self.api = API_Chatroom(world.chat, world.audience, self, world.clock.seconds)
+        self.api = API_Chatroom(world.chat, world.encoder, self, world.clock.seconds)
 
     def close(self, code: int, reason: str) -> None:
         if self.closed is None:
@@ -133,22 +133,22 @@ class Line:
         """The connection is gone."""
         self.closed = (1000 if clean else 1006, "")
         self.api.connection_lost(clean)
-        self._world.settle()
+        self._server.run_pending()
 
     def raw(self, payload: bytes | str) -> None:
         """Send a message as it is, and let it be done."""
         self.api.message(payload.encode() if isinstance(payload, str) else payload)
-        self._world.settle()
+        self._server.run_pending()
 
     def send(self, cmd: str, **fields: object) -> None:
         """Send a request without waiting."""
         self.api.message(json.dumps({"cmd": cmd, **fields}).encode())
 
-    def say(self, cmd: str, **fields: object) -> dict[str, Any]:
+    def call(self, cmd: str, **fields: object) -> dict[str, Any]:
         """Send a request; its reply. What was pushed before it stays to be taken."""
         tracker = f"t{next(self._numbers)}"
         self.send(cmd, tracker=tracker, **fields)
-        self._world.settle()
+        self._server.run_pending()
         return self.reply(tracker)
 
     def reply(self, tracker: str) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class Line:
                 return dict(message)
         raise AssertionError(f"no reply {tracker} in {self.outbox.lines}")
 
-    def take(self) -> list[dict[str, Any]]:
+    def received(self) -> list[dict[str, Any]]:
         """All that came and was not taken yet."""
         lines, self.outbox.lines = self.outbox.lines, []
         return [json.loads(line) for line in lines]
@@ -168,7 +168,7 @@ class Line:
     def pushes(self, *kinds: str) -> list[dict[str, Any]]:
         """All pushes that came, of these kinds (cmd, or type of a c_event), or of all but
         presence."""
-        taken = [m for m in self.take() if m["cmd"] != "c_response"]
+        taken = [m for m in self.received() if m["cmd"] != "c_response"]
         if kinds:
             return [m for m in taken if m.get("type", m["cmd"]) in kinds]
         return [m for m in taken if m.get("type") not in ("login", "logout", "presence")]
@@ -176,7 +176,7 @@ class Line:
     def login(self, name: str, **fields: object) -> dict[str, Any]:
         """Come in as a temporary user, or, with pwd, as a registered one."""
         kind = "reg" if "pwd" in fields else "tmp"
-        return self.say("login", type=kind, usr=name, **fields)
+        return self.call("login", type=kind, usr=name, **fields)
 
 
 class FailingStore(MemoryStore):
@@ -184,14 +184,14 @@ class FailingStore(MemoryStore):
 
     failing = 0
 
-    def append(self, append: Append) -> None:
+    def append(self, append: PendingEntry) -> None:
         if self.failing:
             self.failing -= 1
             append.room_id, append.room_key = -1, LOBBY  # no such room; a name that is had
         super().append(append)
 
 
-class World:
+class TestServer:
     """A chat with its clock and store."""
 
     def __init__(
@@ -207,7 +207,7 @@ class World:
         self.passwords = PlainPasswords()
         self.limits = limits or Limits(commands_per_second=0)
         self.options = options
-        self.audience = JSONAudience(ListTurn(), lambda payload: payload + b"\n")  # type: ignore[arg-type]
+        self.encoder = JSONEncoder(RecordingBatcher(), lambda payload: payload + b"\n")  # type: ignore[arg-type]
         self.tokens = Tokens()
         self.start()
 
@@ -219,27 +219,27 @@ class World:
             self.store, self.clock, self.limits, self.passwords, self.tokens, **self.options
         )
         self.chat.start()
-        self.settle()
+        self.run_pending()
 
-    def settle(self) -> None:
+    def run_pending(self) -> None:
         """Let everything be done that needs no time."""
         for _ in range(50):
             self.clock.advance(0)
 
-    def line(self, address: str = "192.0.2.1") -> Line:
+    def connect(self, address: str = "192.0.2.1") -> FakeClient:
         """A new connection."""
-        return Line(self, address)
+        return FakeClient(self, address)
 
-    def guest(self, name: str) -> Line:
+    def guest(self, name: str) -> FakeClient:
         """Somebody who has come in as a temporary user."""
-        line = self.line()
+        line = self.connect()
         assert line.login(name)["status"] == "ok"
         return line
 
-    def member(self, name: str, pwd: str = "password") -> Line:
+    def member(self, name: str, pwd: str = "password") -> FakeClient:
         """Somebody who has registered and come in."""
-        line = self.line()
-        line.say("register", usr=name, pwd=pwd)
+        line = self.connect()
+        line.call("register", usr=name, pwd=pwd)
         reply = line.login(name, pwd=pwd)
         assert reply["status"] == "ok", reply
         return line

@@ -13,12 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.limits import Limits
-from gtchat.protocols.gtchat_json import API_Chatroom, JSONAudience, api, audience
-from gtchat.protocols.outbox import Turn
+from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder, api, encoder
 from gtchat.protocols.websocket import build_factory, text_frame
-from gtchat.store.memory import MemoryStore
+from gtchat.store.memory.store import MemoryStore
 from tests.fakes import PlainPasswords, Tokens
-from tests.protocols.websocket.wire import House, Transport, Wire, frame, handshake
+from tests.protocols.websocket.fakes import FakeSocket, TestFactory, Transport, frame, handshake
 
 
 class CountingTransport(Transport):
@@ -32,7 +32,7 @@ class CountingTransport(Transport):
         return len(data)
 
 
-class Hall(House):
+class MemberFixture(TestFactory):
     """The whole way of a message but sockets and disk: one room, many members."""
 
     def __init__(self, members: int) -> None:
@@ -41,8 +41,8 @@ class Hall(House):
         store = MemoryStore(self.clock)
         self.chat = Chat(store, self.clock, limits, PlainPasswords(), Tokens())
         self.chat.start()
-        self.turn = Turn(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
-        everybody = JSONAudience(self.turn, text_frame)
+        self.turn = WriteBatcher(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
+        everybody = JSONEncoder(self.turn, text_frame)
         self.factory = build_factory(
             self.clock,
             self.turn,
@@ -53,8 +53,8 @@ class Hall(House):
         for wire in self.wires:
             wire.transport.writes = 0  # type: ignore[attr-defined]
 
-    def _member(self, number: int) -> Wire:
-        with patch("tests.protocols.websocket.wire.Transport", CountingTransport):
+    def _member(self, number: int) -> FakeSocket:
+        with patch("tests.protocols.websocket.fakes.Transport", CountingTransport):
             wire = self.connect()
         wire.receive(handshake())
         self.say(wire, cmd="login", type="tmp", usr=f"u{number}")
@@ -62,7 +62,7 @@ class Hall(House):
         self.say(wire, **first)
         return wire
 
-    def say(self, wire: Wire, **request: Any) -> None:
+    def say(self, wire: FakeSocket, **request: Any) -> None:
         """Send a request, and let it be done."""
         wire.receive(frame(json.dumps(request).encode()))
 
@@ -97,14 +97,14 @@ def calls(work: Any) -> int:
 
 class Cost(SynchronousTestCase):
     def test_a_message_is_encoded_once_for_all(self) -> None:
-        hall = Hall(50)
+        hall = MemberFixture(50)
         encoded: list[object] = []
 
         def counted(encode: Any) -> Any:
             return lambda thing: encoded.append(thing) or encode(thing)
 
         with (
-            patch.object(audience, "_encode", counted(audience._encode)),
+            patch.object(encoder, "_encode", counted(encoder._encode)),
             patch.object(api, "_encode", counted(api._encode)),
         ):
             hall.speak(1)
@@ -112,12 +112,12 @@ class Cost(SynchronousTestCase):
 
     def test_a_turn_is_one_write_for_each(self) -> None:
         for messages in (1, 16):
-            hall = Hall(50)
+            hall = MemberFixture(50)
             hall.speak(messages)
             self.assertEqual(hall.writes, [1] * 50)
 
     def test_a_member_more_costs_a_write_and_nothing_else(self) -> None:
-        few, many = Hall(50), Hall(150)
+        few, many = MemberFixture(50), MemberFixture(150)
         for hall in (few, many):
             hall.speak(1)  # what is made once is made
         more = calls(lambda: many.speak(1)) - calls(lambda: few.speak(1))
@@ -125,7 +125,7 @@ class Cost(SynchronousTestCase):
         self.assertLessEqual(more, 100)
 
     def test_a_message_costs_few_calls(self) -> None:
-        hall = Hall(10)
+        hall = MemberFixture(10)
         hall.speak(4)
         one, four = calls(lambda: hall.speak(1)), calls(lambda: hall.speak(4))
         self.assertLessEqual((four - one) / 3, 24)

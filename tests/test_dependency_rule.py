@@ -1,8 +1,13 @@
-"""The plan of the house, read off the imports: dependencies go downwards only."""
+"""The layers of `docs/architecture.md`, checked against the imports of every module.
+
+Three rules: dependencies point downwards only, no modules import each other in a circle (imports
+for type checkers included), and no object of ours is annotated `Any` to evade the first rule.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,20 +16,43 @@ from twisted.trial.unittest import SynchronousTestCase
 import gtchat
 
 PACKAGE = Path(gtchat.__file__).parent
-TOP = {"cli", "console", "service", "tap", "config", "credentials", "passwords"}
-SHARED = {"outbox", "dialback", "called", "plain", "crowd"}
+
+#: Layer -> the layers that it may import, besides itself.
+ALLOWED: dict[str, set[str]] = {
+    "chat": set(),
+    "store": {"chat"},
+    "protocols": {"chat"},
+    "web": {"chat", "protocols.base"},
+    "server": {"chat", "store", "protocols", "web"},
+    "client": set(),
+    "ui": {"client"},
+    "tap": {"server"},
+    "cli": {"server", "store", "client", "ui"},
+    "__init__": set(),
+}
+#: What the rules of the chat must not know.
+NOT_IN_CHAT = {"sqlalchemy", "sqlite3", "json", "msgspec", "socket", "autobahn"}
+#: Layers that are handed a reactor.
+NO_REACTOR = {"chat", "store", "protocols", "web", "client"}
+#: Names that stand for objects of ours; they have a type.
+OURS = {
+    "api", "batcher", "chat", "client", "delivery", "directory", "encoder", "entry", "limiter",
+    "limits", "log_writer", "mailbox", "message", "outbox", "query", "room", "rooms", "server",
+    "service", "session", "settings", "site", "state", "store", "user", "users", "writer",
+}  # fmt: skip
 
 
-def modules() -> Iterator[tuple[tuple[str, ...], ast.Module]]:
-    """Every module of the package, by its parts below gtchat."""
-    for path in PACKAGE.rglob("*.py"):
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the dotted name below `gtchat` and the tree of each module, migrations excepted."""
+    for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if "migrations" not in parts:
-            yield parts, ast.parse(path.read_text(encoding="utf-8"))
+        if "migrations" not in parts and "static" not in parts:
+            name = ".".join(parts)
+            yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
-    """The full names of everything that a module imports."""
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the full names of everything that a module imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -33,44 +61,117 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def forbidden(parts: tuple[str, ...], name: str) -> bool:
-    """Whether a module may not import a name."""
-    floor, words = parts[0], name.split(".")
-    if name == "twisted.internet.reactor":
-        return floor in ("chat", "store", "protocols", "web")
-    if floor == "chat" and words[0] in ("sqlalchemy", "sqlite3", "json", "msgspec", "socket"):
+def within(name: str, layer: str) -> bool:
+    """Return whether a dotted name is a layer or below it."""
+    return name == layer or name.startswith(layer + ".")
+
+
+def unit(module: str) -> str:
+    """Return the unit of a protocol: `protocols.pa1` of `protocols.pa1` and what is below it."""
+    return ".".join(module.split(".")[:2])
+
+
+def forbidden(module: str, imported: str) -> bool:
+    """Return whether a module must not import a name."""
+    layer = module.split(".")[0]
+    if imported == "twisted.internet.reactor":
+        return layer in NO_REACTOR and module != "client.connection"
+    if layer == "chat" and imported.split(".")[0] in NOT_IN_CHAT:
         return True
-    if words[0] != "gtchat" or len(words) < 2 or words[1] == "__version__":
+    target = imported.removeprefix("gtchat.")
+    if target == imported or target == "__version__":
         return False
-    below = words[1]
-    if floor == "chat":
-        return below != "chat"
-    if floor == "store":
-        return below not in ("store", "chat")
-    if floor == "clients":
-        return below != "clients"
-    if floor == "web":
-        return below not in ("web", "chat")
-    if floor == "protocols":
-        if below == "chat":
-            return False
-        own = {parts[1], "handshake" if parts[1] == "websocket" else parts[1]}
-        return below != "protocols" or (len(words) > 2 and words[2] not in own | SHARED)
-    return floor not in TOP and floor != "__init__"
+    if layer == "protocols" and target.startswith("protocols."):
+        return unit(target) not in (unit(module), "protocols.base")
+    return not any(within(target, allowed) for allowed in ALLOWED[layer] | {layer})
+
+
+def circles() -> list[list[str]]:
+    """Return the groups of modules that import each other (strongly connected components)."""
+    trees = dict(modules())
+    graph: dict[str, set[str]] = defaultdict(set)
+    for module, tree in trees.items():
+        for imported in imports(tree):
+            target = imported.removeprefix("gtchat.")
+            if target != imported and target in trees and target != module:
+                graph[module].add(target)
+
+    def reachable(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = list(graph[start])
+        while todo:
+            module = todo.pop()
+            if module not in seen:
+                seen.add(module)
+                todo += graph[module]
+        return seen
+
+    reach = {module: reachable(module) for module in trees}
+    groups = {
+        tuple(sorted(other for other in reach[module] if module in reach[other]))
+        for module in trees
+        if module in reach[module]
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def untyped(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of objects of ours whose annotation has `Any` for their type."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            name, annotation = node.arg, node.annotation
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name | ast.Attribute):
+            target = node.target
+            name = target.id if isinstance(target, ast.Name) else target.attr
+            annotation = node.annotation
+        else:
+            continue
+        kind = "" if annotation is None else ast.unparse(annotation).partition(" ")[0]
+        if name.strip("_") in OURS and kind == "Any":
+            yield name
 
 
 class DependencyRule(SynchronousTestCase):
-    def test_imports_go_downwards_only(self) -> None:
+    def test_imports_point_downwards_only(self) -> None:
         wrong = [
-            f"{'.'.join(parts)} imports {name}"
-            for parts, tree in modules()
-            for name in imports(tree)
-            if forbidden(parts, name)
+            f"{module} imports {imported}"
+            for module, tree in modules()
+            for imported in imports(tree)
+            if forbidden(module, imported)
         ]
         self.assertEqual(wrong, [])
 
-    def test_the_rule_can_be_broken(self) -> None:
-        self.assertTrue(forbidden(("chat", "chat"), "gtchat.store.sql"))
-        self.assertTrue(forbidden(("protocols", "pa1"), "gtchat.protocols.websocket"))
-        self.assertTrue(forbidden(("clients", "console"), "gtchat.chat.names"))
-        self.assertFalse(forbidden(("protocols", "pa1"), "gtchat.protocols.outbox"))
+    def test_no_modules_import_each_other_in_a_circle(self) -> None:
+        self.assertEqual(circles(), [])
+
+    def test_objects_of_ours_have_a_type(self) -> None:
+        wrong = [f"{module}: {name}" for module, tree in modules() for name in untyped(tree)]
+        self.assertEqual(wrong, [])
+
+    def test_the_rules_can_be_broken(self) -> None:
+        for module, imported in (
+            ("chat.chat", "gtchat.store.sql"),
+            ("chat.chat", "json"),
+            ("protocols.pa1", "gtchat.protocols.websocket"),
+            ("protocols.pa1", "gtchat.store.sql"),
+            ("store.sql.store", "twisted.internet.reactor"),
+            ("ui.console", "gtchat.chat.names"),
+            ("client.connection", "gtchat.ui.console"),
+        ):
+            self.assertTrue(forbidden(module, imported), (module, imported))
+        self.assertFalse(forbidden("protocols.pa1", "gtchat.protocols.base.outbox"))
+        self.assertFalse(forbidden("web.site", "gtchat.protocols.base.connection_limit"))
+        self.assertEqual(list(untyped(ast.parse("def f(chat: Any, wall: Any): pass"))), ["chat"])
+
+
+class Names(SynchronousTestCase):
+    def test_a_class_name_is_used_once(self) -> None:
+        """No two classes of one name outside `client`, and none within it."""
+        for inside in (False, True):
+            found: dict[str, list[str]] = defaultdict(list)
+            for module, tree in modules():
+                if within(module, "client") is inside:
+                    for node in ast.walk(tree):
+                        if isinstance(node, ast.ClassDef):
+                            found[node.name].append(module)
+            self.assertEqual({n: where for n, where in found.items() if len(where) > 1}, {})

@@ -11,8 +11,8 @@ from gtchat.chat.audit import AUDIT
 from gtchat.chat.errors import CODES
 from gtchat.clients.fullscreen.keys import KEYS
 from gtchat.protocols.gtchat_json.commands import COMMANDS
-from gtchat.protocols.gtchat_json.replies import EVENT_TYPES
 from gtchat.protocols.gtchat_json.requests import BY_CMD
+from gtchat.protocols.gtchat_json.responses import EVENT_TYPES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat
 from gtchat.chat.names import text
-from gtchat.protocols.gtchat_json import strict
+from gtchat.protocols.gtchat_json import strict_json
 
 try:
     from re import _parser as parser  # type: ignore[attr-defined]
@@ -59,7 +59,7 @@ def patterns() -> dict[str, Any]:
 class Patterns(SynchronousTestCase):
     def test_none_repeats_what_repeats(self) -> None:  # G10
         found = patterns()
-        self.assertIn("gtchat.protocols.gtchat_json.strict._STRING", found)
+        self.assertIn("gtchat.protocols.gtchat_json.strict_json._STRING", found)
         for name, pattern in found.items():
             self.assertFalse(nested(parser.parse(pattern)), name)
 
@@ -71,4 +71,4 @@ class Patterns(SynchronousTestCase):
         for dear in DEAR:
             self.assertEqual(text(dear, 4_000), dear)
             payload = json.dumps({"cmd": "speak", "msg": dear}).encode()
-            self.assertEqual(strict.parse(payload)["msg"], dear)
+            self.assertEqual(strict_json.parse(payload)["msg"], dear)

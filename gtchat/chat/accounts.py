@@ -18,17 +18,17 @@ from gtchat.chat.errors import (
     NameTaken,
     RateLimited,
 )
-from gtchat.chat.interfaces import IPasswords, IStore, Phone
+from gtchat.chat.interfaces import IPasswords, IStore, PhoneAccount
 from gtchat.chat.limits import Limits, TokenBucket
-from gtchat.chat.lockout import REMEMBERED, Lockout
+from gtchat.chat.lockout import TABLE_LIMIT, Lockout
 from gtchat.chat.names import password, user_name
 
 #: Names tried for somebody whose wish is taken, and the characters of a wish that count.
-NAMES_TRIED, LONGEST_WISH = 1_000, 27
+NAME_ATTEMPTS, MAX_REQUESTED_NAME = 1_000, 27
 _NO_NAME = re.compile(r"[^\w.-]", re.UNICODE)
 
 #: In the log, for a name that nobody has: it may be a password, typed in the wrong place.
-UNKNOWN = "(nobody)"
+UNKNOWN_NAME = "(nobody)"
 
 
 def uuid_hash(raw: str) -> bytes:
@@ -108,20 +108,20 @@ class Accounts:
                 raise BadRequest("usr and pwd, or uuid, are wanted.")
             credential, chosen = None, user_name(name)
             normal = password(secret)
-            if await self._store.find(chosen.key, None) is not None:
+            if await self._store.find_account(chosen.key, None) is not None:
                 raise NameTaken()
             digest = await self._passwords.hash(normal)
         await self._store.register(
-            chosen.shown,
+            chosen.display,
             chosen.key,
             digest,
             credential,
             self._now(),
         )
-        audit("registered", name=chosen.shown, address=address)
-        return chosen.shown
+        audit("registered", name=chosen.display, address=address)
+        return chosen.display
 
-    async def register_phone(self, name: str, number: str, address: str) -> Phone:
+    async def register_phone(self, name: str, number: str, address: str) -> PhoneAccount:
         """Create an account that a telephone number opens, under a name like the one wished for.
 
         Args:
@@ -133,22 +133,22 @@ class Accounts:
         """
         self._charge_registration(address)
         now = self._now()
-        wished = "-".join(_NO_NAME.sub(" ", name).split())[:LONGEST_WISH]
-        for again in range(1, NAMES_TRIED + 1):
+        wished = "-".join(_NO_NAME.sub(" ", name).split())[:MAX_REQUESTED_NAME]
+        for again in range(1, NAME_ATTEMPTS + 1):
             chosen = user_name(wished if again == 1 else f"{wished}-{again}")
-            if await self._store.find(chosen.key, None) is not None:
+            if await self._store.find_account(chosen.key, None) is not None:
                 continue
             account_id = await self._store.register_phone(
-                chosen.shown, chosen.key, number, phone_hash(number), now
+                chosen.display, chosen.key, number, phone_hash(number), now
             )
-            audit("registered", name=chosen.shown, address=address)
-            return Phone(account_id, chosen.shown, number, now)
+            audit("registered", name=chosen.display, address=address)
+            return PhoneAccount(account_id, chosen.display, number, now)
         raise NameTaken()
 
     def _charge_registration(self, address: str) -> None:
         """Count a registration against its address."""
         now = self._clock.seconds()
-        if len(self._registrations) >= REMEMBERED:
+        if len(self._registrations) >= TABLE_LIMIT:
             for full in [a for a, bucket in self._registrations.items() if bucket.full(now)]:
                 del self._registrations[full]
         bucket = self._registrations.setdefault(
@@ -161,7 +161,7 @@ class Accounts:
         if wait := bucket.take(now):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
-    async def prove(self, name: str, secret: str, address: str) -> tuple[int, str]:
+    async def authenticate(self, name: str, secret: str, address: str) -> tuple[int, str]:
         """Whose name and password these are: account id and key.
 
         Raises:
@@ -169,13 +169,13 @@ class Accounts:
         """
         key = login_key(name)
         self._lockout.check(key, address)
-        account = await self._store.find(key, None)
+        account = await self._store.find_account(key, None)
         digest = account.password_hash if account is not None else None
         right = await self._passwords.verify(digest, _normal(secret))
         if account is None or not right:
             # Another try may have reached the limit while this one was being checked.
             self._lockout.check(key, address)
-            self._fail(account.name if account is not None else UNKNOWN, key, address)
+            self._fail(account.name if account is not None else UNKNOWN_NAME, key, address)
             raise BadCredentials()
         self._lockout.check(key, address)
         self._lockout.succeeded(key, address)
@@ -188,25 +188,25 @@ class Accounts:
         if locked:
             audit("locked_out", name=name, address=address, seconds=self._limits.lockout_seconds)
 
-    def tries_left(self, name: str, address: str) -> int:
+    def attempts_left(self, name: str, address: str) -> int:
         """How many wrong passwords a name has left from an address, after one; 0: it is locked."""
-        return self._lockout.tries_left(login_key(name), address)
+        return self._lockout.attempts_left(login_key(name), address)
 
-    async def prove_uuid(self, uuid: str, address: str) -> tuple[int, str]:
+    async def authenticate_uuid(self, uuid: str, address: str) -> tuple[int, str]:
         """Whose UUID this is: account id and key.
 
         Raises:
             BadRequest, BadCredentials.
         """
         try:
-            return await self.prove_credential(uuid_hash(uuid))
+            return await self.authenticate_credential(uuid_hash(uuid))
         except BadCredentials:
-            audit("login_failed", name=UNKNOWN, address=address)
+            audit("login_failed", name=UNKNOWN_NAME, address=address)
             raise
 
-    async def prove_credential(self, credential: bytes) -> tuple[int, str]:
+    async def authenticate_credential(self, credential: bytes) -> tuple[int, str]:
         """Whose credential this is: account id and key. Raises BadCredentials."""
-        account = await self._store.find_uuid(credential)
+        account = await self._store.find_by_uuid(credential)
         if account is None:
             raise BadCredentials()
         return account.id, account.key

@@ -14,28 +14,27 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from gtchat.chat.accounts import Accounts
-from gtchat.chat.attention import Attention
 from gtchat.chat.audit import audit
-from gtchat.chat.consent import Consent
+from gtchat.chat.background import run_in_background
+from gtchat.chat.blocks import Blocks
+from gtchat.chat.delivery import Delivery, PendingMessage
+from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import BadKey, BadRequest, ChatError
-from gtchat.chat.events import Broadcasted, Spoke
-from gtchat.chat.ids import ids
-from gtchat.chat.interfaces import IPasswords, IStore, Page, Receipt, Span
+from gtchat.chat.events import BroadcastSent, MessageSent
+from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, IPasswords, IStore
 from gtchat.chat.invitations import Invitations
 from gtchat.chat.limits import Limits
-from gtchat.chat.log import Log, Speech
 from gtchat.chat.membership import Membership
-from gtchat.chat.names import check_txn, text
-from gtchat.chat.people import People, Session, User
-from gtchat.chat.persons import Persons
-from gtchat.chat.rooms import Room, Rooms
-from gtchat.chat.sessions import GUEST_GRACE, RESUMABLE, Sessions
-from gtchat.chat.unattended import unattended
-from gtchat.chat.whispers import Whispers
+from gtchat.chat.names import check_txn, message_ids, text
+from gtchat.chat.peer_address import PeerAddress
+from gtchat.chat.read_state import ReadState
+from gtchat.chat.rooms import Room, RoomRegistry
+from gtchat.chat.sessions import GUEST_GRACE_S, RESUME_WINDOW_S, Sessions
+from gtchat.chat.users import Session, User, UserDirectory, UserRegistry
 
-HISTORY_MOST = 200
+HISTORY_LIMIT = 200
 #: Seconds between two clean-ups of what has expired in the store; txns are kept for a day.
-PRUNE, TXN_KEPT = 3600, 24 * 3600
+PRUNE_INTERVAL_S, TXN_RETENTION_S = 3600, 24 * 3600
 
 _log = Logger()
 
@@ -76,27 +75,30 @@ class Chat:
         self._store = store
         self._clock = clock
         self._broadcast_key = broadcast_key
-        self._next_id = ids(token)
+        self._next_id = message_ids(token)
         self._seconds = wall or clock.seconds
         self._prune: IDelayedCall | None = None
         self.limits = limits
         self.epoch = ""
-        self.rooms = Rooms()
-        self.people = People(clock, self._seconds)
-        self._log = Log(store, self.people, self.rooms)
-        self.persons = persons = Persons(store, self.people)
-        self.accounts = Accounts(store, clock, limits, passwords, self.people.now)
-        self.membership = Membership(store, limits, self.people, persons, self.rooms, self._log)
-        self.invitations = Invitations(store, self.people, persons, self.rooms, self.membership)
-        self.whispers = Whispers(store, clock, limits, self.people, persons, self._next_id)
-        self.consent = Consent(store, self.people, persons)
-        self.attention = Attention(store, limits, self.people, self.rooms, clock.seconds)
+        self.rooms = RoomRegistry()
+        self.users = UserRegistry(clock, self._seconds)
+        self._delivery = Delivery(store, self.users, self.rooms)
+        self.directory = directory = UserDirectory(store, self.users)
+        self.accounts = Accounts(store, clock, limits, passwords, self.users.now)
+        self.membership = Membership(
+            store, limits, self.users, directory, self.rooms, self._delivery
+        )
+        self.invitations = Invitations(store, self.users, directory, self.rooms, self.membership)
+        self.whispers = Whispers(store, clock, limits, self.users, directory, self._next_id)
+        self.blocks = Blocks(store, self.users, directory)
+        self.peer_address = PeerAddress(store, self.users, directory)
+        self.read_state = ReadState(store, limits, self.users, self.rooms, clock.seconds)
         self.sessions = Sessions(
             store,
             clock,
             limits,
             self.accounts,
-            self.people,
+            self.users,
             self.rooms,
             self.membership,
             self.whispers,
@@ -119,16 +121,16 @@ class Chat:
             for member in room.guests & guests.keys():
                 guests[member].rooms[room] = 0
         for guest in guests.values():
-            self.people.add(guest)
-            self.sessions.expect_guest(guest, GUEST_GRACE)
+            self.users.add(guest)
+            self.sessions.start_grace_period(guest, GUEST_GRACE_S)
         self._clean_up()
 
     def _clean_up(self) -> None:
         """Forget what has expired, now and every hour."""
-        now = self.people.now()
-        pruned = self._store.prune(now - RESUMABLE * 1000, now - TXN_KEPT * 1000)
-        unattended(pruned, "cleaning up")
-        self._prune = self._clock.callLater(PRUNE, self._clean_up)
+        now = self.users.now()
+        pruned = self._store.prune(now - RESUME_WINDOW_S * 1000, now - TXN_RETENTION_S * 1000)
+        run_in_background(pruned, "cleaning up")
+        self._prune = self._clock.callLater(PRUNE_INTERVAL_S, self._clean_up)
 
     async def stop(self) -> None:
         """Leave no timer behind, and wait until everything queued is stored."""
@@ -136,7 +138,7 @@ class Chat:
             self._prune.cancel()
             self._prune = None
         self.whispers.stop()
-        self.people.stop()
+        self.users.stop()
         await self._store.flush()
 
     def speak(
@@ -145,7 +147,7 @@ class Chat:
         room_name: str,
         msg: str,
         txn: str | None,
-        done: Callable[[Receipt | ChatError], None],
+        done: Callable[[Ack | ChatError], None],
     ) -> None:
         """Say something in a room.
 
@@ -158,10 +160,10 @@ class Chat:
             NoSuchRoom, NotInRoom, BadRequest, TooLong: at once; then `done` is not called.
         """
         user = session.user
-        room = self.rooms.joined(room_name, user)
+        room = self.rooms.require_member(room_name, user)
         if txn is not None:
             check_txn(txn)
-        entry = Spoke(
+        entry = MessageSent(
             room_name=room.name,
             usr=user.name,
             msg=text(msg, self.limits.text_chars),
@@ -169,10 +171,10 @@ class Chat:
             at=int(self._seconds() * 1000),
         )
         self._store.append(
-            Speech(
+            PendingMessage(
                 room_id=room.id,
                 entry=entry,
-                subject=user.id,
+                subject_id=user.id,
                 txn=txn,
                 room=room,
                 session=session,
@@ -180,15 +182,17 @@ class Chat:
             )
         )
 
-    def history(self, session: Session, room_name: str, span: Span) -> Deferred[Page]:
+    def history(
+        self, session: Session, room_name: str, span: HistoryQuery
+    ) -> Deferred[HistoryPage]:
         """Part of the log of a room that one belongs to.
 
         Raises:
             NoSuchRoom, NotInRoom, BadRequest.
         """
-        if not 1 <= span.limit <= HISTORY_MOST:
-            raise BadRequest(f"limit: 1 to {HISTORY_MOST} is wanted.")
-        room = self.rooms.joined(room_name, session.user)
+        if not 1 <= span.limit <= HISTORY_LIMIT:
+            raise BadRequest(f"limit: 1 to {HISTORY_LIMIT} is wanted.")
+        room = self.rooms.require_member(room_name, session.user)
         return self._store.history(room.id, span)
 
     def broadcast(self, session: Session, msg: str, key: str) -> int:
@@ -208,21 +212,21 @@ class Chat:
         if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
             audit("broadcast_refused", name=session.user.name)
             raise BadKey()
-        event = Broadcasted(
+        event = BroadcastSent(
             usr=session.user.name,
             msg=text(msg, self.limits.text_chars),
-            at=self.people.now(),
+            at=self.users.now(),
         )
         audit("broadcast", name=session.user.name)
-        return self.people.tell_all(event, but=session)
+        return self.users.broadcast(event, exclude=session)
 
-    async def welcome(self, session: Session) -> None:
+    async def deliver_pending(self, session: Session) -> None:
         """Give a session that has begun what waits for its user: invitations and whispers."""
-        if session.owed is None:  # a temporary user who has only just come
+        if session.pending_whisper is None:  # a temporary user who has only just come
             return
         try:
-            await self.invitations.give(session)
-            await self.whispers.give(session)
+            await self.invitations.deliver_pending(session)
+            await self.whispers.deliver_pending(session)
         except ChatError as error:
-            session.owed = None
+            session.pending_whisper = None
             _log.warn("what waits was not given: {code}", code=error.code)

@@ -46,7 +46,7 @@ class Entry(Event):
 
 
 @attrs.define(kw_only=True)
-class Spoke(Entry):
+class MessageSent(Entry):
     """A person said something in a room; `id` is unique for ever."""
 
     kind = "speak"
@@ -55,7 +55,7 @@ class Spoke(Entry):
 
 
 @attrs.define(kw_only=True)
-class RoomSet(Entry):
+class RoomSettingsEntry(Entry):
     """A room's settings from here on; `usr` is who made them, `owner` is "" for nobody."""
 
     public: bool
@@ -65,14 +65,14 @@ class RoomSet(Entry):
 
 
 @attrs.define(kw_only=True)
-class RoomCreated(RoomSet):
+class RoomCreated(RoomSettingsEntry):
     """The first entry of every room; its creator is its first member."""
 
     kind = "room_created"
 
 
 @attrs.define(kw_only=True)
-class RoomChanged(RoomSet):
+class RoomChanged(RoomSettingsEntry):
     """The owner changed settings, or the ownership passed on."""
 
     kind = "room_changed"
@@ -109,8 +109,9 @@ class Removed(Entry):
 
 
 #: Every kind of entry with its class: what `history` can be asked for, what the store keeps.
-ENTRIES: dict[str, type[Entry]] = {
-    entry.kind: entry for entry in (Spoke, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+ENTRY_TYPES: dict[str, type[Entry]] = {
+    entry.kind: entry
+    for entry in (MessageSent, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 }
 
 
@@ -129,7 +130,7 @@ class LoggedOut(Event):
 
 
 @attrs.frozen(kw_only=True)
-class Presence(Event):
+class PresenceChanged(Event):
     """Many people came or went within a second: their names."""
 
     logins: tuple[str, ...]
@@ -137,7 +138,7 @@ class Presence(Event):
 
 
 @attrs.frozen(kw_only=True)
-class Typing(Event):
+class UserTyping(Event):
     """A person is typing in a room; told at most every few seconds."""
 
     usr: str
@@ -145,7 +146,7 @@ class Typing(Event):
 
 
 @attrs.frozen(kw_only=True)
-class MarkedRead(Event):
+class ReadMarked(Event):
     """The person told has read a room up to an entry, at another place of his."""
 
     room_name: str
@@ -153,7 +154,7 @@ class MarkedRead(Event):
 
 
 @attrs.frozen(kw_only=True)
-class RoomAppeared(Event):
+class RoomListed(Event):
     """A public room was created: told to everybody, beside its log's first entry."""
 
     room_name: str
@@ -162,7 +163,7 @@ class RoomAppeared(Event):
 
 
 @attrs.frozen(kw_only=True)
-class RoomGone(Event):
+class RoomDeleted(Event):
     """A room and its log are no more."""
 
     room_name: str
@@ -170,7 +171,7 @@ class RoomGone(Event):
 
 
 @attrs.frozen(kw_only=True)
-class Whispered(Event):
+class WhisperSent(Event):
     """A person said something to one other alone; `id` is unique for ever."""
 
     usr: str
@@ -179,7 +180,7 @@ class Whispered(Event):
 
 
 @attrs.frozen(kw_only=True)
-class Broadcasted(Event):
+class BroadcastSent(Event):
     """Somebody who has the key spoke to all."""
 
     usr: str
@@ -205,7 +206,7 @@ class InviteAnswered(Event):
 
 
 @attrs.frozen(kw_only=True)
-class Replaced(Event):
+class SessionReplaced(Event):
     """The session told has ended, since its user came from `address`."""
 
     usr: str
@@ -213,7 +214,7 @@ class Replaced(Event):
 
 
 @attrs.frozen(kw_only=True)
-class Lagged(Event):
+class ConnectionLagged(Event):
     """The session told reads too slowly, and loses what it was not sent."""
 
 
@@ -241,11 +242,11 @@ class AddressDenied(Event):
 
 
 #: Attribute names of an entry that are not columns of their own where it is kept.
-EXTRA: dict[str, tuple[str, ...]] = {
+EXTRA_FIELDS: dict[str, tuple[str, ...]] = {
     kind: tuple(
         field.name
         for field in attrs.fields(entry)
         if field.name not in {"at", "room_name", "usr", "seq", "msg", "id"}
     )
-    for kind, entry in ENTRIES.items()
+    for kind, entry in ENTRY_TYPES.items()
 }

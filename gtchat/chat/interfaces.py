@@ -15,11 +15,11 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from gtchat.chat.errors import ChatError
-from gtchat.chat.events import Entry, Event, Invited, Whispered
+from gtchat.chat.events import Entry, Event, Invited, WhisperSent
 
 
 @attrs.define
-class Receipt:
+class Ack:
     """What the writer of a message gets for it.
 
     Attributes:
@@ -36,7 +36,7 @@ class Receipt:
 
 
 @attrs.define(eq=False)
-class Append:
+class PendingEntry:
     """An entry on its way into a room's log; the store fills in what became of it.
 
     The change that an entry means for the room is made in the same transaction: `room_created`
@@ -58,12 +58,12 @@ class Append:
 
     room_id: int
     entry: Entry
-    subject: int | None
+    subject_id: int | None
     origin: object = None
     room_key: str = ""
     txn: str | None = None
     error: ChatError | None = None
-    earlier: Receipt | None = None
+    earlier: Ack | None = None
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ class Account:
 
 
 @attrs.frozen
-class Membership:
+class MembershipRecord:
     """An account's place in a room.
 
     Attributes:
@@ -97,11 +97,11 @@ class Membership:
 
     room_id: int
     read_seq: int
-    spoken_seen: int
+    messages_read: int
 
 
 @attrs.frozen
-class Belongings:
+class AccountState:
     """What an account finds when it comes.
 
     Attributes:
@@ -112,13 +112,13 @@ class Belongings:
     """
 
     account: Account
-    memberships: tuple[Membership, ...]
+    memberships: tuple[MembershipRecord, ...]
     blocked: Mapping[int, str]
     blocked_by: frozenset[int]
 
 
 @attrs.frozen
-class Missed:
+class Backlog:
     """A room's entries after the last one seen.
 
     Attributes:
@@ -133,11 +133,11 @@ class Missed:
 
 
 @attrs.frozen
-class Resumed:
+class ResumeResult:
     """A session found again: what its account has, and what it missed, by room id."""
 
-    belongings: Belongings
-    missed: Mapping[int, Missed]
+    belongings: AccountState
+    missed: Mapping[int, Backlog]
 
 
 @attrs.frozen
@@ -145,11 +145,11 @@ class StoredWhisper:
     """A whisper that waits for its target: `number` orders them and names it in `forget`."""
 
     number: int
-    event: Whispered
+    event: WhisperSent
 
 
 @attrs.frozen
-class Page:
+class HistoryPage:
     """Some entries of a log, oldest first.
 
     Attributes:
@@ -166,7 +166,7 @@ class Page:
 
 
 @attrs.frozen
-class Span:
+class HistoryQuery:
     """Which part of a log: the newest `limit` entries before or the oldest after a seq, or both
     sides of one; the newest of all if none is given.
 
@@ -198,12 +198,12 @@ class RoomRecord:
     owner_id: int | None
     owner: str
     last_seq: int
-    spoken: int
+    message_count: int
     members: tuple[tuple[int, str, bool], ...]
 
 
 @attrs.frozen
-class Phone:
+class PhoneAccount:
     """An account that comes by a telephone number.
 
     Attributes:
@@ -217,7 +217,7 @@ class Phone:
 
 
 @attrs.frozen
-class Contents:
+class StoredState:
     """All that a chat has to know when it starts: its rooms, and temporary accounts left over."""
 
     epoch: str
@@ -232,22 +232,22 @@ class IStore(Interface):
     milliseconds since 1970, UTC. Secrets come hashed, except that `password_hash` is Argon2's.
     """
 
-    committed: Callable[[Sequence[Append]], None] = Attribute(
+    committed: Callable[[Sequence[PendingEntry]], None] = Attribute(
         "The chat's method that takes finished appends, in the order of the queue. A run of "
         "appends between two other writes comes in one call."
     )
 
-    def load() -> Contents:
+    def load() -> StoredState:
         """Everything that the chat keeps in memory; called once, before anything else. The room
         with key `lobby`, owned by nobody, is made here if it is not there; it has no members."""
 
-    def append(append: Append) -> None:
+    def append(append: PendingEntry) -> None:
         """Queue an entry; `committed` is called with it when it is stored or has failed."""
 
-    def find(key: str, asker: int | None) -> Deferred[Account | None]:
+    def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
         """The account of that name (a read). `asker`: who wants to know, for `blocks_asker`."""
 
-    def find_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
+    def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
         """The account whose credential is that UUID (a read). uuid_hash: 32 bytes."""
 
     def register(
@@ -261,7 +261,7 @@ class IStore(Interface):
 
     def login(
         account_id: int, token_hash: bytes, end_others: bool, at: int
-    ) -> Deferred[Belongings]:
+    ) -> Deferred[AccountState]:
         """Begin a session of a registered account; `end_others`: its other sessions end."""
 
     def login_guest(name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
@@ -272,9 +272,9 @@ class IStore(Interface):
         at: int,
         oldest: int,
         seen: Mapping[int, int],
-        sure_ms: int,
-        most: int,
-    ) -> Deferred[Resumed]:
+        liveness_ms: int,
+        limit: int,
+    ) -> Deferred[ResumeResult]:
         """Find a session again. Fails with BadSession if it is unknown or not newer than `oldest`.
 
         `seen`: room id -> last seq seen. At most `most` entries a room and 2,000 in all are
@@ -287,7 +287,7 @@ class IStore(Interface):
         """The session has ended and can't be resumed. What its rooms have now counts as read,
         unless it has said itself what was read (`mark_read`)."""
 
-    def lose_session(
+    def session_lost(
         account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
     ) -> Deferred[None]:
         """The session's connection was lost; it may be resumed.
@@ -298,7 +298,7 @@ class IStore(Interface):
 
     def mark_read(
         account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> Deferred[Membership]:
+    ) -> Deferred[MembershipRecord]:
         """The account has read a room up to that entry, or further; how far it is then. Fails
         with NotInRoom if it does not belong to the room any more."""
 
@@ -309,8 +309,8 @@ class IStore(Interface):
         """Delete a room, its log, memberships and invitations; its name is free then."""
 
     def whisper(
-        sender_id: int, target_id: int, event: Whispered, txn: str | None, most: int
-    ) -> Deferred[tuple[Receipt, int]]:
+        sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+    ) -> Deferred[tuple[Ack, int]]:
         """Keep a whisper until it is forgotten; its receipt and number (0 for a double).
 
         Fails with TxnConflict, with NoSuchUser if the target is gone, with NotAllowed where the
@@ -320,7 +320,7 @@ class IStore(Interface):
     def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
         """Whispers that wait for an account, with numbers above `after`, in order (a read)."""
 
-    def forget_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
+    def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
         """These whispers have arrived."""
 
     def invite(room_id: int, account_id: int, inviter: str, told: bool, at: int) -> Deferred[None]:
@@ -329,7 +329,7 @@ class IStore(Interface):
     def end_invitations(room_id: int, account_id: int, inviter: str, later: bool) -> Deferred[None]:
         """Take an invitation back; `later`: keep it, and tell it again at the next login."""
 
-    def invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
+    def is_invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
         """Whether somebody, or `inviter`, has invited the account into the room (a read)."""
 
     def invitations(account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
@@ -345,13 +345,13 @@ class IStore(Interface):
         """Create a registered account with a telephone number, whose credential stands for a
         UUID's hash; its id. Fails with NameTaken, also for a known number."""
 
-    def left_phone(account_id: int, at: int) -> Deferred[None]:
+    def set_phone_left(account_id: int, at: int) -> Deferred[None]:
         """An account with a telephone number was here last."""
 
-    def phones() -> Deferred[Sequence[Phone]]:
+    def phones() -> Deferred[Sequence[PhoneAccount]]:
         """All accounts with telephone numbers, oldest first (a read)."""
 
-    def history(room_id: int, span: Span) -> Deferred[Page]:
+    def history(room_id: int, span: HistoryQuery) -> Deferred[HistoryPage]:
         """Part of a room's log (a read)."""
 
     def prune(sessions_before: int, txns_before: int) -> Deferred[None]:
@@ -367,32 +367,32 @@ class IStore(Interface):
         """Finish the queue and let go of the files."""
 
 
-class IOutlet(Interface):
+class IConnection(Interface):
     """Where one session is spoken to; made by its protocol, kept by the chat."""
 
     address: str = Attribute("IP address that the person came from")
-    unsent: int = Attribute("bytes that were told and have not left, as far as is known")
-    gone: bool = Attribute("whether its connection is lost, so that nobody can come by it")
+    buffered_bytes: int = Attribute("bytes that were told and have not left, as far as is known")
+    closed: bool = Attribute("whether its connection is lost, so that nobody can come by it")
 
-    def end(event: Event | None, reason: str) -> None:
+    def close(event: Event | None, reason: str) -> None:
         """The session has ended: tell `event`, then close. `reason` is a key of the protocol's own
         table: `replaced`, `password`, `kicked`."""
 
 
-class IBurst(Interface):
+class IEncodedBatch(Interface):
     """Some events in order, encoded once for all who hear them over one protocol."""
 
-    def tell(outlets: Collection[IOutlet]) -> None:
-        """Append all of the events to each outlet; does nothing else per outlet."""
+    def send(connections: Collection[IConnection]) -> None:
+        """PendingEntry all of the events to each outlet; does nothing else per outlet."""
 
-    def tell_part(outlet: IOutlet, start: int, stop: int) -> None:
-        """Append the events [start:stop] to one outlet."""
+    def send_part(connection: IConnection, start: int, stop: int) -> None:
+        """PendingEntry the events [start:stop] to one outlet."""
 
 
-class IAudience(Interface):
+class IEncoder(Interface):
     """All sessions of one protocol."""
 
-    def burst(events: Sequence[Event]) -> IBurst:
+    def encode(events: Sequence[Event]) -> IEncodedBatch:
         """Encode events, each once."""
 
 

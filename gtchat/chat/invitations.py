@@ -7,14 +7,12 @@ from gtchat.chat.errors import (
     BadRequest,
     Blocked,
     NotAllowed,
-    SelfTarget,
 )
 from gtchat.chat.events import InviteAnswered, Invited
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.membership import Membership
-from gtchat.chat.people import People, Session
-from gtchat.chat.persons import Persons
-from gtchat.chat.rooms import Room, Rooms
+from gtchat.chat.rooms import Room, RoomRegistry
+from gtchat.chat.users import Session, UserDirectory, UserRegistry
 
 
 class Invitations:
@@ -23,14 +21,14 @@ class Invitations:
     def __init__(
         self,
         store: IStore,
-        people: People,
-        persons: Persons,
-        rooms: Rooms,
+        users: UserRegistry,
+        directory: UserDirectory,
+        rooms: RoomRegistry,
         membership: Membership,
     ) -> None:
         self._store = store
-        self._people = people
-        self._persons = persons
+        self._users = users
+        self._directory = directory
         self._rooms = rooms
         self._membership = membership
 
@@ -40,19 +38,17 @@ class Invitations:
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, NotStored.
         """
-        room = self._rooms.joined(raw, session.user)
-        person = await self._persons.named(invitee, session.user)
-        if person.id == session.user.id:
-            raise SelfTarget()
+        room = self._rooms.require_member(raw, session.user)
+        person = await self._directory.resolve_other(invitee, session.user)
         if room.is_lobby or person.id in room.members:
             raise AlreadyInRoom("This user is a member already.")
         if person.blocks_asker:
             raise Blocked()
         here = person.user is not None and bool(person.user.sessions)
-        at = self._people.now()
+        at = self._users.now()
         await self._store.invite(room.id, person.id, session.user.name, here, at)
         if here and person.user is not None:
-            person.user.tell(
+            person.user.send(
                 _invited(Invited(room_name=room.name, usr=session.user.name, msg="", at=at))
             )
 
@@ -71,33 +67,33 @@ class Invitations:
         """
         if reply not in ("Y", "N", "L"):
             raise BadRequest("reply: Y, N or L is wanted.")
-        room = self._rooms.named(raw)
-        person = await self._persons.named(inviter)
-        if not await self._store.invited(room.id, session.user.id, person.name):
+        room = self._rooms.find(raw)
+        person = await self._directory.resolve(inviter)
+        if not await self._store.is_invited(room.id, session.user.id, person.name):
             raise NotAllowed("There is no such invitation.")
         if reply == "Y":
             await self._membership.enter(room, session.user, session)
         else:
             await self._store.end_invitations(room.id, session.user.id, person.name, reply == "L")
         if person.user is not None:
-            person.user.tell(
+            person.user.send(
                 InviteAnswered(
                     room_name=room.name,
                     usr=session.user.name,
                     reply=reply,
-                    at=self._people.now(),
+                    at=self._users.now(),
                 )
             )
         return room if reply == "Y" else None
 
-    async def give(self, session: Session) -> None:
+    async def deliver_pending(self, session: Session) -> None:
         """Tell a session that has begun what its user was invited to while away.
 
         Raises:
             NotStored: it is told at the next login.
         """
         for event in await self._store.invitations(session.user.id, True):
-            session.tell(_invited(event))
+            session.send(_invited(event))
 
 
 def _invited(event: Invited) -> Invited:

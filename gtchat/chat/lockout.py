@@ -17,7 +17,7 @@ from gtchat.chat.limits import Limits, TokenBucket
 #: Wrong passwords for one name from all addresses: so many at once, so many a second.
 NAME_BURST, NAME_RATE = 30, 0.5
 #: How many names and addresses are remembered before those that matter no more are forgotten.
-REMEMBERED = 10_000
+TABLE_LIMIT = 10_000
 
 
 @attrs.define
@@ -38,10 +38,10 @@ class Lockout:
     def __init__(self, limits: Limits, seconds: Callable[[], float]) -> None:
         self._limits = limits
         self._seconds = seconds
-        self._tries: dict[tuple[str, str], _Tries] = {}
+        self._attempts: dict[tuple[str, str], _Tries] = {}
         self._by_name: dict[str, TokenBucket] = {}
         self._by_address: dict[str, TokenBucket] = {}
-        self._welcome: dict[tuple[str, str], None] = {}
+        self._known_good: dict[tuple[str, str], None] = {}
 
     def check(self, key: str, address: str) -> None:
         """Whether somebody may try a password now.
@@ -51,19 +51,19 @@ class Lockout:
             RateLimited: too many were wrong from this address.
         """
         now = self._seconds()
-        tries = self._tries.get((key, address))
+        tries = self._attempts.get((key, address))
         if tries is not None and tries.until > now:
             raise LockedOut(retry_after=tries.until - now)
         if (bucket := self._by_address.get(address)) and (wait := bucket.wait(now)):
             raise RateLimited("Too many failed logins from your address.", retry_after=wait)
-        if (key, address) in self._welcome:
+        if (key, address) in self._known_good:
             return
         if (bucket := self._by_name.get(key)) and (wait := bucket.wait(now)):
             raise LockedOut(retry_after=wait)
 
-    def tries_left(self, key: str, address: str) -> int:
+    def attempts_left(self, key: str, address: str) -> int:
         """How often a password for a name may still be wrong from an address; 0: it is locked."""
-        tries = self._tries.get((key, address))
+        tries = self._attempts.get((key, address))
         if tries is None or tries.until > self._seconds():
             return 0
         return self._limits.lockout_tries - tries.wrong
@@ -72,7 +72,7 @@ class Lockout:
         """A password was wrong; whether that was one too many."""
         now = self._seconds()
         self._forget(now)
-        tries = self._tries.setdefault((key, address), _Tries())
+        tries = self._attempts.setdefault((key, address), _Tries())
         tries.wrong += 1
         tries.at = now
         locked = bool(self._limits.lockout_tries) and tries.wrong >= self._limits.lockout_tries
@@ -87,18 +87,20 @@ class Lockout:
 
     def succeeded(self, key: str, address: str) -> None:
         """A password was right."""
-        self._tries.pop((key, address), None)
-        self._welcome.pop((key, address), None)
-        self._welcome[key, address] = None
-        if len(self._welcome) > REMEMBERED:
-            del self._welcome[next(iter(self._welcome))]
+        self._attempts.pop((key, address), None)
+        self._known_good.pop((key, address), None)
+        self._known_good[key, address] = None
+        if len(self._known_good) > TABLE_LIMIT:
+            del self._known_good[next(iter(self._known_good))]
 
     def _forget(self, now: float) -> None:
         """Keep the tables from growing with every name that somebody makes up."""
-        if len(self._tries) >= REMEMBERED:
+        if len(self._attempts) >= TABLE_LIMIT:
             fresh = now - max(self._limits.lockout_seconds, 60.0)
-            self._tries = {k: t for k, t in self._tries.items() if t.at > fresh or t.until > now}
+            self._attempts = {
+                k: t for k, t in self._attempts.items() if t.at > fresh or t.until > now
+            }
         for buckets in (self._by_name, self._by_address):
-            if len(buckets) >= REMEMBERED:
+            if len(buckets) >= TABLE_LIMIT:
                 for full in [key for key, bucket in buckets.items() if bucket.full(now)]:
                     del buckets[full]

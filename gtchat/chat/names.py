@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from itertools import count
 
 import attrs
 from precis_i18n import get_profile
@@ -22,9 +24,9 @@ TXN_CHARS = 64
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
 _FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
 #: Scripts with letters that can't be told from each other's.
-_ALIKE = frozenset({"LATIN", "GREEK", "CYRILLIC"})
+_CONFUSABLE_SCRIPTS = frozenset({"LATIN", "GREEK", "CYRILLIC"})
 #: Characters that nobody sees: white space, format characters, variation selectors, fillers.
-_UNSEEN = frozenset(
+_INVISIBLE = frozenset(
     chr(number)
     for number in [
         *(number for number in range(0x3001) if chr(number).isspace()),
@@ -48,7 +50,7 @@ _ROOM_KEY = get_profile("Nickname")
 class Name:
     """A valid name: `shown` to people, compared by `key`."""
 
-    shown: str
+    display: str
     key: str
 
 
@@ -66,9 +68,9 @@ def user_name(raw: str) -> Name:
         name = Name(raw, raw.lower())
     else:
         name = _enforced(raw, _USER_SHOWN, _USER_KEY, 32)
-        if not all(_is_name_character(character) for character in name.shown):
+        if not all(_is_name_character(character) for character in name.display):
             raise BadName("A user name has letters, digits and _ - . only.")
-        if len(_scripts(name.shown)) > 1:
+        if len(_scripts(name.display)) > 1:
             raise BadName("A name has letters of one of Latin, Greek and Cyrillic only.")
     if name.key in RESERVED:
         raise BadName("This name is the server's own.")
@@ -86,7 +88,7 @@ def room_name(raw: str) -> Name:
     return _enforced(raw, _ROOM_SHOWN, _ROOM_KEY, 64)
 
 
-def text(raw: str, most: int) -> str:
+def text(raw: str, limit: int) -> str:
     """A text for people: 1 to `most` characters (0: any number), in NFC.
 
     Raises:
@@ -97,10 +99,10 @@ def text(raw: str, most: int) -> str:
         raw = unicodedata.normalize("NFC", raw)
         if _FORBIDDEN_CONTROLS.search(raw):
             raise BadRequest("msg: control characters other than newline and tab are refused.")
-    if not raw or raw[0] in _UNSEEN and all(character in _UNSEEN for character in raw):
+    if not raw or raw[0] in _INVISIBLE and all(character in _INVISIBLE for character in raw):
         raise BadRequest("msg: there is no text.")
-    if most and len(raw) > most:
-        raise TooLong(f"msg: a text has at most {most:,} characters.")
+    if limit and len(raw) > limit:
+        raise TooLong(f"msg: a text has at most {limit:,} characters.")
     return raw
 
 
@@ -126,15 +128,15 @@ def check_txn(raw: str | None) -> None:
         raise BadRequest(f"txn: 1 to {TXN_CHARS} characters are wanted.")
 
 
-def _enforced(raw: str, shown: object, key: object, most: int) -> Name:
+def _enforced(raw: str, shown: object, key: object, limit: int) -> Name:
     """`raw` as two PRECIS profiles want it."""
-    if not 1 <= len(unicodedata.normalize("NFC", raw[: 4 * most])) <= most:
-        raise BadName(f"A name has 1 to {most} characters.")
+    if not 1 <= len(unicodedata.normalize("NFC", raw[: 4 * limit])) <= limit:
+        raise BadName(f"A name has 1 to {limit} characters.")
     try:
         name = Name(shown.enforce(raw), key.enforce(raw))  # type: ignore[attr-defined]
     except UnicodeEncodeError as error:
         raise BadName("This name has characters that a name can't have.") from error
-    if unicodedata.category(name.shown[0])[0] == "M":
+    if unicodedata.category(name.display[0])[0] == "M":
         raise BadName("A name can't begin with a mark, which belongs to a letter before it.")
     return name
 
@@ -142,9 +144,21 @@ def _enforced(raw: str, shown: object, key: object, most: int) -> Name:
 def _scripts(name: str) -> frozenset[str]:
     """Which of the scripts whose letters look alike a name has letters of."""
     words = (unicodedata.name(character, "").partition(" ")[0] for character in name)
-    return _ALIKE.intersection(words)
+    return _CONFUSABLE_SCRIPTS.intersection(words)
 
 
 def _is_name_character(character: str) -> bool:
     """Letters and digits of any script with the marks that belong to them, and `_ - .`."""
     return character in "_-." or unicodedata.category(character)[0] in "LM" or character.isdigit()
+
+
+def message_ids(token: Callable[[], str]) -> Callable[[], str]:
+    """A source of ids: an unguessable prefix for every start of the server, and a number.
+
+    Args:
+        token: makes an unguessable string.
+
+    Returns:
+        Makes an id that never was before, at every call.
+    """
+    return map(f"{token()[:12]}-{{:x}}".format, count(1)).__next__

@@ -14,11 +14,11 @@ import attrs
 
 from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import IAudience, IBurst, IOutlet, RoomRecord
+from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
 from gtchat.chat.names import room_name
 
 if TYPE_CHECKING:
-    from gtchat.chat.people import Session, User
+    from gtchat.chat.users import Session, User
 
 LOBBY = "lobby"
 
@@ -53,43 +53,43 @@ class SortedNames:
 
 
 @attrs.define(eq=False)
-class Listeners:
+class Subscribers:
     """The sessions that are told what happens somewhere, grouped by protocol."""
 
     #: Dicts without values: sets have up to twice the size.
-    _by_audience: dict[IAudience, dict[IOutlet, None]] = attrs.field(factory=dict)
+    _by_audience: dict[IEncoder, dict[IConnection, None]] = attrs.field(factory=dict)
 
     def __contains__(self, session: Session) -> bool:
-        return session.outlet in self._by_audience.get(session.audience, ())
+        return session.connection in self._by_audience.get(session.encoder, ())
 
-    def __iter__(self) -> Iterator[tuple[IAudience, Collection[IOutlet]]]:
+    def __iter__(self) -> Iterator[tuple[IEncoder, Collection[IConnection]]]:
         return iter(self._by_audience.items())
 
     def add(self, session: Session) -> None:
         """From now on this session is told."""
-        self._by_audience.setdefault(session.audience, {})[session.outlet] = None
+        self._by_audience.setdefault(session.encoder, {})[session.connection] = None
 
     def discard(self, session: Session) -> None:
         """From now on this session is not told."""
-        outlets = self._by_audience.get(session.audience)
-        if outlets is not None:
-            outlets.pop(session.outlet, None)
-            if not outlets:
-                del self._by_audience[session.audience]
+        connections_of = self._by_audience.get(session.encoder)
+        if connections_of is not None:
+            connections_of.pop(session.connection, None)
+            if not connections_of:
+                del self._by_audience[session.encoder]
 
-    def tell(
-        self, events: Sequence[Event], but: Collection[IOutlet] = ()
-    ) -> dict[IAudience, IBurst]:
+    def publish(
+        self, events: Sequence[Event], exclude: Collection[IConnection] = ()
+    ) -> dict[IEncoder, IEncodedBatch]:
         """Tell events to all but some; what was encoded, for those who get a part of it."""
-        bursts: dict[IAudience, IBurst] = {}
-        for audience, listening in self._by_audience.items():
-            burst = bursts[audience] = audience.burst(events)
-            apart = [outlet for outlet in but if outlet in listening]
-            for outlet in apart:
-                del listening[outlet]
+        bursts: dict[IEncoder, IEncodedBatch] = {}
+        for encoder, listening in self._by_audience.items():
+            burst = bursts[encoder] = encoder.encode(events)
+            apart = [connection for connection in exclude if connection in listening]
+            for connection in apart:
+                del listening[connection]
             try:
                 if listening:
-                    burst.tell(listening)
+                    burst.send(listening)
             finally:
                 listening.update(dict.fromkeys(apart))
         return bursts
@@ -118,13 +118,13 @@ class Room:
     owner_id: int | None = None
     owner: str = ""
     last_seq: int = 0
-    spoken: int = 0
+    message_count: int = 0
     members: dict[int, str] = attrs.field(factory=dict)
     guests: set[int] = attrs.field(factory=set)
-    roster: SortedNames = attrs.field(factory=SortedNames)
-    listeners: Listeners = attrs.field(factory=Listeners)
-    gone: bool = False
-    shown: object = None
+    member_names: SortedNames = attrs.field(factory=SortedNames)
+    subscribers: Subscribers = attrs.field(factory=Subscribers)
+    deleted: bool = False
+    list_cache: object = None
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:
@@ -139,10 +139,10 @@ class Room:
             owner_id=record.owner_id,
             owner=record.owner,
             last_seq=record.last_seq,
-            spoken=record.spoken,
+            message_count=record.message_count,
         )
         for account_id, name, registered in record.members:
-            room.enroll(account_id, name, registered)
+            room.add_member(account_id, name, registered)
         return room
 
     @property
@@ -150,7 +150,7 @@ class Room:
         """Whether this is the room that everybody is in by being logged in."""
         return self.key == LOBBY
 
-    def has(self, user: User) -> bool:
+    def has_member(self, user: User) -> bool:
         """Whether a user who is logged in belongs to it."""
         return user.id in self.members or self.key == LOBBY
 
@@ -158,33 +158,33 @@ class Room:
         """Whether a user may know of it from a list."""
         return self.public or user.id in self.members
 
-    def enroll(self, account_id: int, name: str, registered: bool) -> None:
+    def add_member(self, account_id: int, name: str, registered: bool) -> None:
         """Make an account a member."""
-        self.shown = None
+        self.list_cache = None
         self.members[account_id] = name
-        self.roster.add(name)
+        self.member_names.add(name)
         if not registered:
             self.guests.add(account_id)
 
-    def strike(self, account_id: int) -> None:
+    def remove_member(self, account_id: int) -> None:
         """End an account's membership."""
-        self.shown = None
+        self.list_cache = None
         name = self.members.pop(account_id)
-        self.roster.discard(name)
+        self.member_names.discard(name)
         self.guests.discard(account_id)
 
     def advance(self, seq: int, messages: int = 0) -> None:
         """Its log has so many messages more, and ends with `seq`."""
-        self.shown = None
+        self.list_cache = None
         self.last_seq = seq
-        self.spoken += messages
+        self.message_count += messages
 
-    def heir(self) -> int | None:
+    def next_owner(self) -> int | None:
         """The longest registered member's account id."""
         return next((member for member in self.members if member not in self.guests), None)
 
 
-class Rooms:
+class RoomRegistry:
     """All rooms, by name and by number."""
 
     def __init__(self) -> None:
@@ -218,18 +218,18 @@ class Rooms:
         del self._by_id[room.id]
         self._public.discard(room.key)
 
-    def publish(self, room: Room, public: bool) -> None:
+    def set_public(self, room: Room, public: bool) -> None:
         """A room is in everybody's list from now on, or is not."""
-        room.shown = None
+        room.list_cache = None
         if public != room.public:
             room.public = public
             self._public.add(room.key) if public else self._public.discard(room.key)
 
-    def numbered(self, room_id: int) -> Room | None:
+    def get(self, room_id: int) -> Room | None:
         """The room of that number."""
         return self._by_id.get(room_id)
 
-    def named(self, raw: str) -> Room:
+    def find(self, raw: str) -> Room:
         """The room that a person means by a name.
 
         Raises:
@@ -241,11 +241,11 @@ class Rooms:
                 room = self._by_key.get(room_name(raw).key)
             except BadName:
                 room = None
-        if room is None or room.gone:
+        if room is None or room.deleted:
             raise NoSuchRoom()
         return room
 
-    def joined(self, raw: str, user: User) -> Room:
+    def require_member(self, raw: str, user: User) -> Room:
         """The room of that name that a user belongs to.
 
         Raises:
@@ -253,14 +253,14 @@ class Rooms:
             NotInRoom: he does not belong to it.
         """
         room = self._by_key.get(raw)
-        if room is None or room.gone:
-            room = self.named(raw)
+        if room is None or room.deleted:
+            room = self.find(raw)
         if user.id not in room.members and room.key != LOBBY:
             raise NotInRoom()
         return room
 
-    def listed(self, user: User, after: str | None, limit: int) -> list[Room]:
-        """Rooms that a user may know of: his own and the lobby first, then public ones, in order.
+    def list_rooms(self, user: User, after: str | None, limit: int) -> list[Room]:
+        """Return the rooms that a user may see: own rooms and the lobby first, then public rooms.
 
         Args:
             after: the room that the last page ended with.
@@ -290,11 +290,11 @@ class Rooms:
             after = page[-1]
         return found[:limit]
 
-    def listed_total(self, user: User) -> int:
+    def count_listed(self, user: User) -> int:
         """How many rooms a user may know of."""
         return 1 + len(self._public) + sum(not room.public for room in user.rooms)
 
 
-def outlets(sessions: Iterable[Session]) -> list[IOutlet]:
+def connections_of(sessions: Iterable[Session]) -> list[IConnection]:
     """Where these sessions are spoken to."""
-    return [session.outlet for session in sessions]
+    return [session.connection for session in sessions]

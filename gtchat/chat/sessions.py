@@ -16,6 +16,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.accounts import Accounts, login_key, phone_hash
 from gtchat.chat.audit import audit
+from gtchat.chat.background import run_in_background
+from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import (
     AlreadyLoggedIn,
     BadRequest,
@@ -27,25 +29,23 @@ from gtchat.chat.errors import (
     NotLoggedIn,
     PasswordMismatch,
 )
-from gtchat.chat.events import Replaced
-from gtchat.chat.interfaces import Belongings, IAudience, IOutlet, IStore, Missed
+from gtchat.chat.events import SessionReplaced
+from gtchat.chat.interfaces import AccountState, Backlog, IConnection, IEncoder, IStore
 from gtchat.chat.limits import Limits
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import HOST, Name, password, user_name
-from gtchat.chat.people import People, Session, User
-from gtchat.chat.rooms import Room, Rooms
-from gtchat.chat.unattended import unattended
-from gtchat.chat.whispers import Whispers
+from gtchat.chat.rooms import Room, RoomRegistry
+from gtchat.chat.users import Session, User, UserRegistry
 
 #: How long a session can be resumed, and how long a temporary user is waited for, in seconds.
-RESUMABLE = 24 * 3600
-GUEST_GRACE = 120
+RESUME_WINDOW_S = 24 * 3600
+GUEST_GRACE_S = 120
 #: Entries of a room that a resumed session is given; whoever missed more reads the history.
-MISSED_MOST = 500
+BACKLOG_LIMIT = 500
 
 
 @attrs.frozen
-class Return:
+class ResumedSession:
     """A session that came back.
 
     Attributes:
@@ -54,7 +54,7 @@ class Return:
     """
 
     session: Session
-    missed: Mapping[str, tuple[Room | None, Missed]]
+    missed: Mapping[str, tuple[Room | None, Backlog]]
 
 
 def token_hash(token: str) -> bytes:
@@ -77,8 +77,8 @@ class Sessions:
         clock: IReactorTime,
         limits: Limits,
         accounts: Accounts,
-        people: People,
-        rooms: Rooms,
+        users: UserRegistry,
+        rooms: RoomRegistry,
         membership: Membership,
         whispers: Whispers,
         token: Callable[[], str],
@@ -88,7 +88,7 @@ class Sessions:
         self._clock = clock
         self._limits = limits
         self._accounts = accounts
-        self._people = people
+        self._users = users
         self._rooms = rooms
         self._membership = membership
         self._whispers = whispers
@@ -101,8 +101,8 @@ class Sessions:
         name: str | None,
         secret: str | None,
         uuid: str | None,
-        audience: IAudience,
-        outlet: IOutlet,
+        encoder: IEncoder,
+        connection: IConnection,
         current: Session | None,
     ) -> tuple[Session, str]:
         """Begin a session of a registered account.
@@ -117,38 +117,38 @@ class Sessions:
             BadRequest, BadCredentials, LockedOut, RateLimited, AlreadyLoggedIn, NotStored.
         """
         if uuid is not None:
-            account_id, key = await self._accounts.prove_uuid(uuid, outlet.address)
+            account_id, key = await self._accounts.authenticate_uuid(uuid, connection.address)
         else:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are wanted.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
-            account_id, key = await self._accounts.prove(name, secret, outlet.address)
-        return await self._enter(account_id, key, audience, outlet, current)
+            account_id, key = await self._accounts.authenticate(name, secret, connection.address)
+        return await self._enter(account_id, key, encoder, connection, current)
 
     async def login_phone(
-        self, number: str, audience: IAudience, outlet: IOutlet, current: Session | None
+        self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
     ) -> Session:
         """Begin a session of an account that a telephone number opens; see `login`.
 
         Raises:
             BadCredentials: nobody has that number. AlreadyLoggedIn, NotStored.
         """
-        account_id, key = await self._accounts.prove_credential(phone_hash(number))
-        return (await self._enter(account_id, key, audience, outlet, current))[0]
+        account_id, key = await self._accounts.authenticate_credential(phone_hash(number))
+        return (await self._enter(account_id, key, encoder, connection, current))[0]
 
     async def _enter(
         self,
         account_id: int,
         key: str,
-        audience: IAudience,
-        outlet: IOutlet,
+        encoder: IEncoder,
+        connection: IConnection,
         current: Session | None,
     ) -> tuple[Session, str]:
         """Begin a session of an account that is proved."""
-        if outlet.gone:
+        if connection.closed:
             raise NotLoggedIn()  # his next connection may have come already: it is not replaced
-        here = self._people.get(key)
+        here = self._users.get(key)
         if here is not None and current is not None and current in here.sessions:
             raise AlreadyLoggedIn()
         if here is not None and here.sessions and self._mode == "refuse":
@@ -157,15 +157,15 @@ class Sessions:
             await self.logout(current)
         token = self._token()
         belongings = await self._store.login(
-            account_id, token_hash(token), self._mode == "replace", self._people.now()
+            account_id, token_hash(token), self._mode == "replace", self._users.now()
         )
-        audit("login", name=belongings.account.name, address=outlet.address)
+        audit("login", name=belongings.account.name, address=connection.address)
         if self._mode != "share":
-            self._end_sessions(account_id, outlet.address)
-        return self._begin(belongings, audience, outlet, token), token
+            self._end_sessions(account_id, connection.address)
+        return self._begin(belongings, encoder, connection, token), token
 
     async def login_guest(
-        self, name: str, audience: IAudience, outlet: IOutlet, current: Session | None
+        self, name: str, encoder: IEncoder, connection: IConnection, current: Session | None
     ) -> tuple[Session, str]:
         """Begin a session of a temporary user.
 
@@ -182,37 +182,37 @@ class Sessions:
         if current is not None:
             if current.user.key == chosen.key:
                 raise AlreadyLoggedIn()
-            if await self._store.find(chosen.key, None) is not None:
+            if await self._store.find_account(chosen.key, None) is not None:
                 raise NameTaken()
             await self.logout(current)
-        return await self._enter_guest(chosen, audience, outlet)
+        return await self._enter_guest(chosen, encoder, connection)
 
-    async def enter_host(self, audience: IAudience, outlet: IOutlet) -> Session:
+    async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
         """Begin the session of the server itself, whose name nobody else can have.
 
         Raises:
             NameTaken: it has one. NotStored.
         """
-        return (await self._enter_guest(HOST, audience, outlet))[0]
+        return (await self._enter_guest(HOST, encoder, connection))[0]
 
     async def _enter_guest(
-        self, chosen: Name, audience: IAudience, outlet: IOutlet
+        self, chosen: Name, encoder: IEncoder, connection: IConnection
     ) -> tuple[Session, str]:
         """Begin a session of a temporary user under a name that may be had."""
-        here = self._people.get(chosen.key)
-        if here is not None and here.expiry is not None and here.address == outlet.address:
+        here = self._users.get(chosen.key)
+        if here is not None and here.grace_timer is not None and here.address == connection.address:
             # The same person, whose connection was lost, without the id of the old session.
             await self._end_guest(here)
         token = self._token()
         account_id = await self._store.login_guest(
-            chosen.shown, chosen.key, token_hash(token), self._people.now()
+            chosen.display, chosen.key, token_hash(token), self._users.now()
         )
-        user = User(id=account_id, name=chosen.shown, key=chosen.key, registered=False)
-        user.lobby_read = self._rooms.lobby.last_seq
-        audit("login", name=chosen.shown, address=outlet.address)
-        self._people.add(user)
-        session = Session(user, audience, outlet, token_hash(token), owed=None)
-        self._people.enter(session, [self._rooms.lobby])
+        user = User(id=account_id, name=chosen.display, key=chosen.key, registered=False)
+        user.lobby_read_seq = self._rooms.lobby.last_seq
+        audit("login", name=chosen.display, address=connection.address)
+        self._users.add(user)
+        session = Session(user, encoder, connection, token_hash(token), pending_whisper=None)
+        self._users.add_session(session, [self._rooms.lobby])
         return session, token
 
     async def resume(
@@ -220,9 +220,9 @@ class Sessions:
         token: str,
         epoch: str,
         seen: Mapping[str, int],
-        audience: IAudience,
-        outlet: IOutlet,
-    ) -> Return:
+        encoder: IEncoder,
+        connection: IConnection,
+    ) -> ResumedSession:
         """Go on with a session whose connection was lost.
 
         Args:
@@ -239,39 +239,39 @@ class Sessions:
             else {}
         )
         hashed = token_hash(token)
-        now = self._people.now()
+        now = self._users.now()
         sure = (self._limits.ping_interval + self._limits.ping_timeout) * 1000
         resumed = await self._store.resume(
-            hashed, now, now - RESUMABLE * 1000, asked, int(sure), MISSED_MOST
+            hashed, now, now - RESUME_WINDOW_S * 1000, asked, int(sure), BACKLOG_LIMIT
         )
         for old in self._sessions_of(resumed.belongings.account.id):
             if old.token_hash == hashed:
-                self._end(old, outlet.address)
-        user = self._people.numbered(resumed.belongings.account.id)
-        if user is not None and user.going:
+                self._end(old, connection.address)
+        user = self._users.get_by_id(resumed.belongings.account.id)
+        if user is not None and user.leaving:
             raise BadSession()
-        session = self._begin(resumed.belongings, audience, outlet, token)
+        session = self._begin(resumed.belongings, encoder, connection, token)
         own = {*session.user.rooms, self._rooms.lobby}
-        missed: dict[str, tuple[Room | None, Missed]] = {}
+        missed: dict[str, tuple[Room | None, Backlog]] = {}
         for name, room in rooms.items():
             found = resumed.missed.get(room.id) if room in own and room is not None else None
-            missed[name] = (room if room in own else None, found or Missed(reset=True))
+            missed[name] = (room if room in own else None, found or Backlog(reset=True))
         for room in own.difference(room for room in rooms.values() if room is not None):
-            missed[room.name] = (room, Missed(reset=True))
-        return Return(session, missed)
+            missed[room.name] = (room, Backlog(reset=True))
+        return ResumedSession(session, missed)
 
     def _find_room(self, name: str) -> Room | None:
         try:
-            return self._rooms.named(name)
+            return self._rooms.find(name)
         except NoSuchRoom:
             return None
 
     def _begin(
-        self, belongings: Belongings, audience: IAudience, outlet: IOutlet, token: str
+        self, belongings: AccountState, encoder: IEncoder, connection: IConnection, token: str
     ) -> Session:
         """A session starts with what its account has."""
         account = belongings.account
-        user = self._people.numbered(account.id)
+        user = self._users.get_by_id(account.id)
         if user is None:
             user = User(
                 id=account.id,
@@ -279,23 +279,25 @@ class Sessions:
                 key=account.key,
                 registered=account.registered,
             )
-            self._people.add(user)
+            self._users.add(user)
         if not user.sessions:
             user.rooms, user.unread = {}, {}
             for place in belongings.memberships:
-                room = self._rooms.numbered(place.room_id)
-                if room is not None and room.has(user):
+                room = self._rooms.get(place.room_id)
+                if room is not None and room.has_member(user):
                     if not room.is_lobby:
                         user.rooms[room] = 0
-                    user.has_read(room, place.read_seq, room.spoken - place.spoken_seen)
+                    user.set_read_seq(
+                        room, place.read_seq, room.message_count - place.messages_read
+                    )
             user.blocked = dict(belongings.blocked)
             user.blocked_by = belongings.blocked_by
-        session = Session(user, audience, outlet, token_hash(token))
-        self._people.enter(session, [self._rooms.lobby, *user.rooms])
+        session = Session(user, encoder, connection, token_hash(token))
+        self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
 
     def _sessions_of(self, account_id: int) -> list[Session]:
-        user = self._people.numbered(account_id)
+        user = self._users.get_by_id(account_id)
         return list(user.sessions) if user is not None else []
 
     def _end_sessions(self, account_id: int, address: str) -> None:
@@ -305,21 +307,21 @@ class Sessions:
 
     def _end(self, session: Session, address: str) -> None:
         """This session ends here, since its user came from `address`."""
-        self._depart(session)
-        event = Replaced(usr=session.user.name, address=address, at=self._people.now())
-        session.outlet.end(event, "replaced")
+        self._detach(session)
+        event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
+        session.connection.close(event, "replaced")
 
-    def _depart(self, session: Session, arrived: bool = False) -> None:
+    def _detach(self, session: Session, arrived: bool = False) -> None:
         """A session is here no more.
 
         Args:
             arrived: whether what it was told has surely arrived.
         """
         if arrived:
-            self._whispers.arrived(session)
+            self._whispers.session_ended(session)
         else:
-            self._whispers.lost(session)
-        self._people.leave(session, [self._rooms.lobby, *session.user.rooms])
+            self._whispers.session_lost(session)
+        self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
 
     async def logout(self, session: Session) -> None:
         """End a session for good; a temporary user goes with it.
@@ -330,11 +332,11 @@ class Sessions:
         await self._store.end_session(session.user.id, session.token_hash)
         if session not in session.user.sessions:
             return
-        self._depart(session, arrived=True)
+        self._detach(session, arrived=True)
         if not session.user.registered:
             await self._end_guest(session.user)
 
-    async def put_out(self, name: str) -> str:
+    async def disconnect_user(self, name: str) -> str:
         """End all sessions of somebody, by order of the operator.
 
         Returns:
@@ -343,20 +345,20 @@ class Sessions:
         Raises:
             NoSuchUser: nobody of that name is here. NotStored.
         """
-        user = self._people.get(login_key(name))
+        user = self._users.get(login_key(name))
         if user is None or not user.sessions:
             raise NoSuchUser()
         for session in list(user.sessions):
             await self._store.end_session(user.id, session.token_hash)
             if session in user.sessions:
-                self._depart(session, arrived=True)
-                session.outlet.end(None, "kicked")
+                self._detach(session, arrived=True)
+                session.connection.close(None, "kicked")
         if not user.registered:
             await self._end_guest(user)
         audit("put_out", name=user.name)
         return user.name
 
-    def lose(self, session: Session, clean: bool) -> None:
+    def connection_lost(self, session: Session, clean: bool) -> None:
         """A session's connection is gone; it can be resumed.
 
         What its user was told counts as read, unless some of it is known not to have been sent.
@@ -367,36 +369,36 @@ class Sessions:
         user = session.user
         if session not in user.sessions:
             return
-        self._depart(session, arrived=clean)
-        rooms = () if session.outlet.unsent else (self._rooms.lobby, *user.rooms)
+        self._detach(session, arrived=clean)
+        rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
         told = {room.id: room.last_seq for room in rooms}
-        lost = self._store.lose_session(user.id, session.token_hash, self._people.now(), told)
-        unattended(lost, "losing a session")
+        lost = self._store.session_lost(user.id, session.token_hash, self._users.now(), told)
+        run_in_background(lost, "losing a session")
         if not user.registered and not user.sessions:
-            self.expect_guest(user, 0 if clean else GUEST_GRACE)
+            self.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
 
-    def expect_guest(self, user: User, seconds: float) -> None:
+    def start_grace_period(self, user: User, seconds: float) -> None:
         """Wait for a temporary user to come back; then he goes."""
-        user.expiry = self._clock.callLater(seconds, self._expire, user)
+        user.grace_timer = self._clock.callLater(seconds, self._expire, user)
 
     def _expire(self, user: User) -> None:
-        user.expiry = None
-        unattended(Deferred.fromCoroutine(self._end_guest(user)), "ending a temporary user")
+        user.grace_timer = None
+        run_in_background(Deferred.fromCoroutine(self._end_guest(user)), "ending a temporary user")
 
     async def _end_guest(self, user: User) -> None:
         """A temporary user goes: he leaves his rooms, and his name is free."""
-        if user.expiry is not None:
-            user.expiry.cancel()
-            user.expiry = None
-        user.going = True
+        if user.grace_timer is not None:
+            user.grace_timer.cancel()
+            user.grace_timer = None
+        user.leaving = True
         try:
             await self._membership.leave_all(user)
             await self._store.end_guest(user.id)
         except ChatError:
-            user.going = False
-            self.expect_guest(user, GUEST_GRACE)
+            user.leaving = False
+            self.start_grace_period(user, GUEST_GRACE_S)
         else:
-            self._people.discard(user)
+            self._users.discard(user)
 
     async def change_password(
         self,
@@ -421,11 +423,11 @@ class Sessions:
         whose = session.user.name if session is not None else name
         if whose is None:
             raise BadRequest("usr is wanted.")
-        account_id, _key = await self._accounts.prove(whose, old, address)
+        account_id, _key = await self._accounts.authenticate(whose, old, address)
         keep = session.token_hash if session is not None else None
         await self._accounts.change_password(account_id, new, keep)
         for other in self._sessions_of(account_id):
             if other is not session:
-                self._depart(other)
-                other.outlet.end(None, "password")
+                self._detach(other)
+                other.connection.close(None, "password")
         audit("password_changed", name=whose, address=address)

@@ -27,16 +27,23 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, RateLimited
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import IOutlet, Receipt
+from gtchat.chat.interfaces import Ack, IConnection
 from gtchat.chat.limits import TokenBucket
 from gtchat.chat.names import HOST
-from gtchat.chat.people import Session
-from gtchat.chat.unattended import unattended
-from gtchat.protocols.crowd import Crowd
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, clock, pieces, shown
+from gtchat.chat.users import Session
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.text import (
+    LOBBY,
+    TextEncoder,
+    escape_controls,
+    format_clock,
+    split_text,
+    strip_controls,
+)
 
 #: Seconds between two writes, and between OK and the list.
 PACE, AFTER_OK = 0.04, 0.1
@@ -45,49 +52,49 @@ QUEUE, PRESENCE_QUEUE = 256, 128
 #: Bytes that the original reads at once, which make one message.
 READ = 4096
 #: Messages refused in a row for their rate, after which a client is put out.
-REFUSED_MOST = 100
+REJECTED_LIMIT = 100
 
 _log = Logger()
 
 
-def said(event: Event) -> str | None:
+def render(event: Event) -> str | None:
     """An event as a client of Live chat reads it, None if it can't."""
-    now = clock(event.at)
-    if isinstance(event, events.Spoke):
+    now = format_clock(event.at)
+    if isinstance(event, events.MessageSent):
         if event.room_name != LOBBY:
             return None
         return f"{now} {_speaker(event.usr)} > {_harmless(event.msg)}"
-    if isinstance(event, events.Whispered):
+    if isinstance(event, events.WhisperSent):
         return f"{now} {event.usr} (to you alone) > {_harmless(event.msg)}"
-    if isinstance(event, events.Broadcasted):
+    if isinstance(event, events.BroadcastSent):
         return f"{now} {event.usr} (to everybody) > {_harmless(event.msg)}"
     if isinstance(event, events.LoggedIn):
         return f"{now} [*] {event.usr} entered."
     if isinstance(event, events.LoggedOut):
         return f"{now} [*] {event.usr} exited."
-    return "" if isinstance(event, events.Presence) else None
+    return "" if isinstance(event, events.PresenceChanged) else None
 
 
 def _speaker(name: str) -> str:
     """The server goes by another name in talk than in the list, as it always did."""
-    return "server" if name == HOST.shown else name
+    return "server" if name == HOST.display else name
 
 
 def _harmless(text: str) -> str:
     """A text in which nobody can forge an event."""
-    return shown(text).replace("[*]", "[ * ]")
+    return escape_controls(text).replace("[*]", "[ * ]")
 
 
-def comings(event: Event) -> Iterator[tuple[str, bool]]:
+def presence_changes(event: Event) -> Iterator[tuple[str, bool]]:
     """Who came (True) or went (False) by an event."""
     if isinstance(event, events.LoggedIn | events.LoggedOut):
         yield event.usr, isinstance(event, events.LoggedIn)
-    elif isinstance(event, events.Presence):
+    elif isinstance(event, events.PresenceChanged):
         yield from ((name, False) for name in event.logouts)
         yield from ((name, True) for name in event.logins)
 
 
-@implementer(IOutlet, IPushProducer)
+@implementer(IConnection, IPushProducer)
 class LiveChat(Protocol):
     """One client of Live chat."""
 
@@ -95,7 +102,7 @@ class LiveChat(Protocol):
     address = ""
 
     def __init__(self, factory: LiveChatFactory) -> None:
-        self._house = factory
+        self._factory = factory
         self._session: Session | None = None
         self._name = ""
         self._entering = False
@@ -118,62 +125,62 @@ class LiveChat(Protocol):
         self.address = self.transport.getPeer().host
         self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
-        if not self._house.arrived(self):
+        if not self._factory.arrived(self):
             self.transport.abortConnection()
             return
-        timeout = self._house.chat.limits.login_timeout
+        timeout = self._factory.chat.limits.login_timeout
         if timeout:
-            self._login = self._house.clock.callLater(timeout, self.transport.abortConnection)
+            self._login = self._factory.clock.callLater(timeout, self.transport.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what was read at once."""
         for start in range(0, len(data), READ):
-            text = cleaned(self._decoder.decode(data[start : start + READ]))
+            text = strip_controls(self._decoder.decode(data[start : start + READ]))
             if self._session is not None:
                 self._speak(text)
             elif not self._entering:
                 self._entering = True
-                unattended(Deferred.fromCoroutine(self._enter(text)), "coming in")
+                run_in_background(Deferred.fromCoroutine(self._enter(text)), "coming in")
             elif len(self._early) < QUEUE:
                 self._early.append(text)
 
     def connectionLost(self, reason: Any = None) -> None:
         """The connection is gone."""
         self._gone = True
-        self._house.gone(self)
+        self._factory.gone(self)
         for call in (self._later, self._login):
             if call is not None and call.active():
                 call.cancel()
         session, self._session = self._session, None
         if session is not None:
             # There is no way back into a session here, so it ends with its connection.
-            unattended(Deferred.fromCoroutine(self._house.leave(session)), "leaving")
+            run_in_background(Deferred.fromCoroutine(self._factory.leave(session)), "leaving")
 
     # Coming in.
 
     async def _enter(self, name: str) -> None:
         """Come in under a name."""
-        chat = self._house.chat
+        chat = self._factory.chat
         try:
-            session, _ = await chat.sessions.login_guest(name, self._house.audience, self, None)
+            session, _ = await chat.sessions.login_guest(name, self._factory.encoder, self, None)
         except ChatError:
             self._write(b"NOT_UNIQUE")
             self._close()
             return
         if self._gone:
-            await self._house.leave(session)
+            await self._factory.leave(session)
             return
         if self._login is not None:
             self._login.cancel()
             self._login = None
         self._session = session
         self._name = session.user.name
-        here = chat.people.online.page(None, len(chat.people.online))
-        others = [name for name in here if name not in (self._name, HOST.shown)]
+        here = chat.users.online.page(None, len(chat.users.online))
+        others = [name for name in here if name not in (self._name, HOST.display)]
         self._known.update(others)
         held, self._queue = self._queue, deque()
         self._write(b"OK")
-        self._queue.append("".join(f"&{n}" for n in (HOST.shown, *others, self._name)).encode())
+        self._queue.append("".join(f"&{n}" for n in (HOST.display, *others, self._name)).encode())
         self._queue.extend(held)
         self._pump_after(AFTER_OK)
         early, self._early = self._early, []
@@ -184,15 +191,15 @@ class LiveChat(Protocol):
 
     def _speak(self, text: str) -> None:
         """Say something in the lobby."""
-        session, chat = self._session, self._house.chat
-        for piece in pieces(text, chat.limits.text_chars):
+        session, chat = self._session, self._factory.chat
+        for piece in split_text(text, chat.limits.text_chars):
             if session is None:
                 return
-            wait = self._rate.take(self._house.clock.seconds())
+            wait = self._rate.take(self._factory.clock.seconds())
             if wait:
                 self._refused += 1
                 self._refuse(RateLimited(retry_after=wait))
-                if self._refused >= REFUSED_MOST:
+                if self._refused >= REJECTED_LIMIT:
                     self.transport.abortConnection()
                 continue
             self._refused = 0
@@ -201,31 +208,31 @@ class LiveChat(Protocol):
             except ChatError as error:
                 self._refuse(error)
 
-    def _spoken(self, result: Receipt | ChatError) -> None:
+    def _spoken(self, result: Ack | ChatError) -> None:
         if isinstance(result, ChatError):
             self._refuse(result)
 
     def _refuse(self, error: ChatError) -> None:
         """Say why something was not said, as the server's own talk."""
-        now = clock(self._house.chat.people.now())
+        now = format_clock(self._factory.chat.users.now())
         self._send(f"{now} server > Not sent: {error.text}")
 
     # IOutlet, and what PlainAudience asks of a reader.
 
     @property
-    def gone(self) -> bool:
+    def closed(self) -> bool:
         """Whether the connection is lost."""
         return self._gone
 
     @property
-    def unsent(self) -> int:
+    def buffered_bytes(self) -> int:
         """Messages that wait to be sent."""
         return len(self._queue)
 
-    def hear(self, event: Event, words: str) -> None:
+    def on_event(self, event: Event, words: str) -> None:
         """Take an event in words."""
         moved = False
-        for name, came in comings(event):
+        for name, came in presence_changes(event):
             moved = True
             self._tell_coming(event.at, name, came)
         if not moved:
@@ -234,14 +241,14 @@ class LiveChat(Protocol):
     def _tell_coming(self, at: int, name: str, came: bool) -> None:
         """Tell that somebody came or went. Clients can't stand to hear that somebody went of whom
         they did not hear that he came."""
-        if name == HOST.shown or came == (name in self._known):
+        if name == HOST.display or came == (name in self._known):
             return
         if came and len(self._queue) >= PRESENCE_QUEUE:
             return
         (self._known.add if came else self._known.discard)(name)
-        self._send(f"{clock(at)} [*] {name} {'entered' if came else 'exited'}.")
+        self._send(f"{format_clock(at)} [*] {name} {'entered' if came else 'exited'}.")
 
-    def end(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str) -> None:
         """The session has ended."""
         self._session = None
         self._close()
@@ -268,7 +275,7 @@ class LiveChat(Protocol):
             self._pump_after(PACE)
 
     def _pump_after(self, seconds: float) -> None:
-        self._later = self._house.clock.callLater(seconds, self._pump)
+        self._later = self._factory.clock.callLater(seconds, self._pump)
 
     def _write(self, data: bytes) -> None:
         self.transport.write(data)
@@ -304,9 +311,9 @@ class LiveChatFactory(Factory):
     def __init__(self, chat: Chat, clock: IReactorTime) -> None:
         self.chat = chat
         self.clock = clock
-        self.audience = PlainAudience(said)
+        self.encoder = TextEncoder(render)
         self._here: set[LiveChat] = set()
-        self._crowd = Crowd(chat.limits.connections_per_address)
+        self._limiter = ConnectionLimiter(chat.limits.connections_per_address)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat:
         """A connection."""
@@ -315,12 +322,12 @@ class LiveChatFactory(Factory):
     def arrived(self, client: LiveChat) -> bool:
         """Somebody connected; whether there is room for another one from there."""
         self._here.add(client)
-        return self._crowd.arrived(client.address)
+        return self._limiter.acquire(client.address)
 
     def gone(self, client: LiveChat) -> None:
         """A connection is no more."""
         self._here.discard(client)
-        self._crowd.gone(client.address)
+        self._limiter.release(client.address)
 
     async def leave(self, session: Session) -> None:
         """End the session of somebody who left."""

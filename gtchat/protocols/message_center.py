@@ -26,13 +26,18 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 
 from gtchat.chat import events
+from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, LockedOut, NoSuchUser, NotAllowed
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Receipt
-from gtchat.chat.unattended import unattended
-from gtchat.protocols.called import Called, CalledPeople
-from gtchat.protocols.dialback import Push
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, pieces, shown
+from gtchat.chat.interfaces import Ack
+from gtchat.protocols.base.dialback import DialbackClient, DialbackServer, OutgoingWrite
+from gtchat.protocols.base.text import (
+    LOBBY,
+    TextEncoder,
+    escape_controls,
+    split_text,
+    strip_controls,
+)
 
 #: Bytes of a frame, and seconds for a request, and for a login once it is right.
 LARGEST, REQUEST, PLACE = 65_536, 10.0, 10.0
@@ -46,12 +51,12 @@ ELSEWHERE = "Logged on different location!"
 _log = Logger()
 
 
-def said(event: Event) -> str | None:
+def render(event: Event) -> str | None:
     """An event as a client of Message Center shows it; "" for one that is several."""
-    if isinstance(event, events.Spoke):
-        return f"[{event.usr}]: {shown(event.msg)}" if event.room_name == LOBBY else None
-    if isinstance(event, events.Whispered | events.Broadcasted):
-        return f"[{event.usr}]: {shown(event.msg)}"
+    if isinstance(event, events.MessageSent):
+        return f"[{event.usr}]: {escape_controls(event.msg)}" if event.room_name == LOBBY else None
+    if isinstance(event, events.WhisperSent | events.BroadcastSent):
+        return f"[{event.usr}]: {escape_controls(event.msg)}"
     if isinstance(event, events.LoggedIn):
         return f"{event.usr} has logged on."
     if isinstance(event, events.LoggedOut):
@@ -60,7 +65,7 @@ def said(event: Event) -> str | None:
         return f"Request: {event.usr} wants your address. [allow {event.usr}] to accept."
     if isinstance(event, events.AddressGranted):
         return f"ADR|{event.usr}|{event.host}|{event.port}"
-    return "" if isinstance(event, events.Presence) else None
+    return "" if isinstance(event, events.PresenceChanged) else None
 
 
 def framed(text: str) -> bytes:
@@ -69,36 +74,36 @@ def framed(text: str) -> bytes:
     return struct.pack("!I", len(data)) + data
 
 
-class MessageCenter(CalledPeople):
+class MessageCenter(DialbackServer):
     """All people of Message Center, by token."""
 
     def __init__(self, *details: Any) -> None:
         super().__init__(*details)
-        self.audience = PlainAudience(said)
-        self.by_token: dict[str, Called] = {}
+        self.encoder = TextEncoder(render)
+        self.by_token: dict[str, DialbackClient] = {}
 
     def frame(self, text: str) -> bytes:
         """A text as the protocol writes it."""
         return framed(text)
 
-    def each(self, event: Event) -> list[str]:
+    def render_each(self, event: Event) -> list[str]:
         """Many comings and goings, one by one."""
-        assert isinstance(event, events.Presence)
+        assert isinstance(event, events.PresenceChanged)
         return [f"{name} is offline." for name in event.logouts] + [
             f"{name} has logged on." for name in event.logins
         ]
 
-    def parting(self, event: Event | None, reason: str) -> str:
+    def closing_text(self, event: Event | None, reason: str) -> str:
         """What somebody is told last."""
-        return ELSEWHERE if isinstance(event, events.Replaced) else ""
+        return ELSEWHERE if isinstance(event, events.SessionReplaced) else ""
 
-    def forget(self, person: Called) -> None:
+    def remove_client(self, person: DialbackClient) -> None:
         """Somebody is not here any more: his token is dead."""
-        super().forget(person)
+        super().remove_client(person)
         for token in [token for token, one in self.by_token.items() if one is person]:
             del self.by_token[token]
 
-    async def begin(self, person: Called, port: int) -> None:
+    async def begin(self, person: DialbackClient, port: int) -> None:
         """Somebody has said where he listens."""
         session = person.session
         if session is None:
@@ -106,22 +111,22 @@ class MessageCenter(CalledPeople):
         waited = await person.open(session, port)
         if person.session is None:  # he came from elsewhere meanwhile
             return
-        self.remember(person)
+        self.add_client(person)
         if waited:
             texts = "".join(f"[{one.usr}]: {one.msg}\n" for one in waited)
             text = f"While you were away...\n{texts}"
-            person.deliver(Push(self.clock, [(0, framed(text))]), waited)
+            person.deliver(OutgoingWrite(self.clock, [(0, framed(text))]), waited)
         person.push(f"{session.user.name} has logged on.")
         person.flush()
 
     # Requests.
 
-    async def message(self, person: Called, rest: str) -> None:
+    async def message(self, person: DialbackClient, rest: str) -> None:
         """MSG target|text."""
         assert person.session is not None
         target, _, text = rest.partition("|")
         try:
-            for piece in pieces(cleaned(text), self.chat.limits.text_chars):
+            for piece in split_text(strip_controls(text), self.chat.limits.text_chars):
                 _, now = await self.chat.whispers.send(person.session, target, piece, None)
                 if not now:
                     person.push(OFFLINE)
@@ -130,78 +135,78 @@ class MessageCenter(CalledPeople):
         except NoSuchUser:
             person.push(UNKNOWN)
 
-    async def broadcast(self, person: Called, rest: str) -> None:
+    async def broadcast(self, person: DialbackClient, rest: str) -> None:
         """BRD text."""
         session = person.session
         assert session is not None
 
-        def done(result: Receipt | ChatError) -> None:
+        def done(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
                 person.push(result.text)
 
-        for piece in pieces(cleaned(rest), self.chat.limits.text_chars):
+        for piece in split_text(strip_controls(rest), self.chat.limits.text_chars):
             self.chat.speak(session, LOBBY, piece, None, done)
-        if any(self.chat.people.numbered(one) for one in session.user.blocked_by):
+        if any(self.chat.users.get_by_id(one) for one in session.user.blocked_by):
             person.push(SOME_BLOCKED)
 
-    async def online(self, person: Called, rest: str) -> None:
+    async def online(self, person: DialbackClient, rest: str) -> None:
         """ONL."""
-        here = self.chat.people.online
+        here = self.chat.users.online
         names = "".join(f"{name} " for name in here.page(None, len(here)))
         person.push(f"[CURRENTLY ONLINE]: {names}")
 
-    async def block(self, person: Called, rest: str) -> None:
+    async def block(self, person: DialbackClient, rest: str) -> None:
         """BLC 1|user or 0|user."""
         assert person.session is not None
         flag, _, name = rest.partition("|")
         if flag in ("0", "1"):
             try:
-                await self.chat.consent.block(person.session, name, flag == "1")
+                await self.chat.blocks.set_block(person.session, name, flag == "1")
             except NoSuchUser:
                 person.push(UNKNOWN)
             else:
                 person.push(f"You have {'un' if flag == '0' else ''}blocked {name}")
 
-    async def leave(self, person: Called, rest: str) -> None:
+    async def leave(self, person: DialbackClient, rest: str) -> None:
         """OUT."""
-        person.lose()
+        person.disconnect()
 
-    async def live(self, person: Called, rest: str) -> None:
+    async def live(self, person: DialbackClient, rest: str) -> None:
         """HEY: any request is a sign of life."""
 
-    async def allow(self, person: Called, rest: str) -> None:
+    async def allow(self, person: DialbackClient, rest: str) -> None:
         """ALL requester."""
         assert person.session is not None
         try:
-            await self.chat.consent.allow(person.session, rest)
+            await self.chat.peer_address.allow(person.session, rest)
         except (NotAllowed, NoSuchUser):
-            user = self.chat.people.get(rest.lower())
+            user = self.chat.users.get(rest.lower())
             if user is None or not user.sessions:
                 person.push(
                     f"{rest} has gone offline. Please allow access when they are online again."
                 )
 
-    async def ask(self, person: Called, name: str) -> str:
+    async def ask(self, person: DialbackClient, name: str) -> str:
         """GET user: the answer."""
         assert person.session is not None
         try:
-            await self.chat.consent.request(person.session, name)
+            await self.chat.peer_address.request(person.session, name)
         except ChatError:
             return "FAIL"
         return "OKAY"
 
 
-class Connection(Protocol):
+class MessageCenterProtocol(Protocol):
     """One connection of a client."""
 
     transport: Any
 
-    def __init__(self, house: MessageCenter) -> None:
-        self._house = house
+    def __init__(self, server: MessageCenter) -> None:
+        self._server = server
         self._data = b""
         self._take: Callable[[str], None] = self._first
         self._name = ""
-        self._person: Called | None = None
+        self._person: DialbackClient | None = None
         self._host = ""
         self._busy = False
         self._timer: IDelayedCall | None = None
@@ -210,7 +215,7 @@ class Connection(Protocol):
         """A client has something to say."""
         self.transport.setTcpNoDelay(True)
         self._within(REQUEST)
-        if not self._house.crowd.arrived(self.transport.getPeer().host):
+        if not self._server.limiter.acquire(self.transport.getPeer().host):
             self.transport.abortConnection()
 
     def _within(self, seconds: float) -> None:
@@ -219,7 +224,7 @@ class Connection(Protocol):
             self._timer.cancel()
         self._timer = None
         if seconds:
-            self._timer = self._house.clock.callLater(seconds, self._late)
+            self._timer = self._server.clock.callLater(seconds, self._late)
 
     def _late(self) -> None:
         self._timer = None
@@ -244,15 +249,15 @@ class Connection(Protocol):
     def connectionLost(self, reason: Any = None) -> None:
         """The connection is gone."""
         self._within(0)
-        self._house.crowd.gone(self.transport.getPeer().host)
+        self._server.limiter.release(self.transport.getPeer().host)
         person, self._person = self._person, None
         if person is not None:
-            person.lose()
+            person.disconnect()
 
     def _do(self, work: Awaitable[None]) -> None:
         """Let something be done; frames that come meanwhile wait."""
         self._busy = True
-        unattended(Deferred.fromCoroutine(self._through(work)), "Message Center")
+        run_in_background(Deferred.fromCoroutine(self._through(work)), "Message Center")
 
     async def _through(self, work: Awaitable[None]) -> None:
         try:
@@ -265,7 +270,7 @@ class Connection(Protocol):
     def _first(self, body: str) -> None:
         """The first frame says what the connection is for."""
         if body == "LIN":
-            self._within(self._house.chat.limits.login_timeout)
+            self._within(self._server.chat.limits.login_timeout)
             self._take = self._naming
         else:
             self._do(self._request(body))
@@ -281,13 +286,13 @@ class Connection(Protocol):
 
     async def _log_in(self, name: str, secret: str) -> None:
         """See whether a password is right, and say so."""
-        house, chat = self._house, self._house.chat
+        server, chat = self._server, self._server.chat
         address = self.transport.getPeer().host
-        person = Called(house, address)
+        person = DialbackClient(server, address)
         try:
-            session, _ = await chat.sessions.login(name, secret, None, house.audience, person, None)
+            session, _ = await chat.sessions.login(name, secret, None, server.encoder, person, None)
         except BadCredentials:
-            left = chat.accounts.tries_left(name, address)
+            left = chat.accounts.attempts_left(name, address)
             seconds = chat.limits.lockout_seconds
             self._answer(f"LOGIN_FAILED|{left}" if left else f"JUST_PENNED|{seconds}")
         except ChatError as error:
@@ -296,10 +301,10 @@ class Connection(Protocol):
         else:
             person.session = session
             if not self.transport.connected:
-                person.lose()
+                person.disconnect()
                 return
             token = secrets.token_hex(16)
-            house.by_token[token] = person
+            server.by_token[token] = person
             self._person = person
             self._take = self._hosting
             self._within(PLACE)
@@ -316,11 +321,11 @@ class Connection(Protocol):
         if person is None:
             return
         if body.isdecimal() and len(body) < 6 and 1024 <= int(body) <= 65_535:
-            begun = self._house.begin(person, int(body))
-            unattended(Deferred.fromCoroutine(begun), "Message Center")
+            begun = self._server.begin(person, int(body))
+            run_in_background(Deferred.fromCoroutine(begun), "Message Center")
         else:
             _log.info("{name} listens at no port", name=person.name)
-            person.lose()
+            person.disconnect()
         self.transport.loseConnection()
 
     # Requests.
@@ -330,15 +335,15 @@ class Connection(Protocol):
         kind, _, after = body.partition("|")
         name, _, after = after.partition("|")
         token, _, rest = after.partition("|")
-        person = self._house.by_token.get(token)
+        person = self._server.by_token.get(token)
         right = person is not None and person.name.lower() == name.lower()
         if person is not None and right:
-            person.heard_at = self._house.clock.seconds()
+            person.last_seen_at = self._server.clock.seconds()
         try:
             if kind == "GET":
-                self._answer(await self._house.ask(person, rest) if person and right else "FAIL")
+                self._answer(await self._server.ask(person, rest) if person and right else "FAIL")
             elif person is not None and right and kind in REQUESTS:
-                await REQUESTS[kind](self._house, person, rest)
+                await REQUESTS[kind](self._server, person, rest)
         except ChatError as error:
             if person is not None:
                 person.push(error.text)
@@ -349,7 +354,7 @@ class Connection(Protocol):
         self.transport.write(framed(text))
 
 
-REQUESTS: dict[str, Callable[[MessageCenter, Called, str], Awaitable[None]]] = {
+REQUESTS: dict[str, Callable[[MessageCenter, DialbackClient, str], Awaitable[None]]] = {
     "MSG": MessageCenter.message,
     "BRD": MessageCenter.broadcast,
     "ONL": MessageCenter.online,
@@ -365,13 +370,13 @@ class MessageCenterFactory(Factory):
 
     noisy = False
 
-    def __init__(self, house: MessageCenter) -> None:
-        self.house = house
+    def __init__(self, server: MessageCenter) -> None:
+        self.server = server
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
+    def buildProtocol(self, addr: IAddress | None) -> MessageCenterProtocol:
         """A connection."""
-        return Connection(self.house)
+        return MessageCenterProtocol(self.server)
 
     def stop(self) -> None:
         """The server stops."""
-        self.house.stop()
+        self.server.stop()

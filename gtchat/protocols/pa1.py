@@ -23,13 +23,25 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 
 from gtchat.chat import events
+from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Receipt
-from gtchat.chat.unattended import unattended
-from gtchat.protocols.called import Called, CalledPeople
-from gtchat.protocols.dialback import Call, Line, Push, Undeliverable
-from gtchat.protocols.plain import LOBBY, PlainAudience, cleaned, pieces, shown
+from gtchat.chat.interfaces import Ack
+from gtchat.protocols.base.dialback import (
+    DialbackClient,
+    DialbackQueue,
+    DialbackServer,
+    OutgoingCall,
+    OutgoingWrite,
+    Undeliverable,
+)
+from gtchat.protocols.base.text import (
+    LOBBY,
+    TextEncoder,
+    escape_controls,
+    split_text,
+    strip_controls,
+)
 
 #: Bytes of a command; seconds of silence that end it, and that one may last in all.
 LARGEST, PAUSE, WHOLE = 4096, 0.05, 60.0
@@ -41,14 +53,18 @@ REJECTED = "\nYour request is rejected\n"
 _log = Logger()
 
 
-def said(event: Event) -> str | None:
+def render(event: Event) -> str | None:
     """An event as a client of PA1 shows it; "" for one that is several, or has a call its own."""
-    if isinstance(event, events.Spoke):
-        return f"{event.usr} said: {shown(event.msg)}\n" if event.room_name == LOBBY else None
-    if isinstance(event, events.Whispered):
-        return f"\n{event.usr}:{shown(event.msg)}\n"
-    if isinstance(event, events.Broadcasted):
-        return f"{event.usr} said: {shown(event.msg)}\n"
+    if isinstance(event, events.MessageSent):
+        return (
+            f"{event.usr} said: {escape_controls(event.msg)}\n"
+            if event.room_name == LOBBY
+            else None
+        )
+    if isinstance(event, events.WhisperSent):
+        return f"\n{event.usr}:{escape_controls(event.msg)}\n"
+    if isinstance(event, events.BroadcastSent):
+        return f"{event.usr} said: {escape_controls(event.msg)}\n"
     if isinstance(event, events.LoggedIn):
         return f">>>{event.usr}<<<logs in\n"
     if isinstance(event, events.LoggedOut):
@@ -62,7 +78,7 @@ def said(event: Event) -> str | None:
             f"Privacy {event.usr} wants to get your IP for P2P chat. "
             "Type Y/y if agree, type N/n otherwise\n"
         )
-    return "" if isinstance(event, events.Presence) else None
+    return "" if isinstance(event, events.PresenceChanged) else None
 
 
 @attrs.define(eq=False)
@@ -92,39 +108,39 @@ class Question:
         self._transport.loseConnection()
 
 
-class PA1(CalledPeople):
+class PA1(DialbackServer):
     """All people of PA1, by name."""
 
     def __init__(self, *details: Any) -> None:
         super().__init__(*details)
-        self.audience = PlainAudience(said)
-        self.by_key: dict[str, Called] = {}
-        self._asking: dict[tuple[Called, str], IDelayedCall] = {}
+        self.encoder = TextEncoder(render)
+        self.by_key: dict[str, DialbackClient] = {}
+        self._asking: dict[tuple[DialbackClient, str], IDelayedCall] = {}
 
     def frame(self, text: str) -> bytes:
         """A text as the protocol writes it."""
         return text.encode()
 
-    def each(self, event: Event) -> list[str]:
+    def render_each(self, event: Event) -> list[str]:
         """Many comings and goings, one by one."""
-        assert isinstance(event, events.Presence)
+        assert isinstance(event, events.PresenceChanged)
         return [f">>>{name}<<<logs out\n" for name in event.logouts] + [
             f">>>{name}<<<logs in\n" for name in event.logins
         ]
 
-    def parting(self, event: Event | None, reason: str) -> str:
+    def closing_text(self, event: Event | None, reason: str) -> str:
         """What somebody is told last: his client ends with it."""
-        return f"logout {event.address}" if isinstance(event, events.Replaced) else ""
+        return f"logout {event.address}" if isinstance(event, events.SessionReplaced) else ""
 
-    def forget(self, person: Called) -> None:
+    def remove_client(self, person: DialbackClient) -> None:
         """Somebody is not here any more."""
-        super().forget(person)
+        super().remove_client(person)
         for key in [key for key, one in self.by_key.items() if one is person]:
             del self.by_key[key]
         for asking in [asking for asking in self._asking if asking[0] is person]:
             self._asking.pop(asking).cancel()
 
-    def call(self, person: Called, event: Event, text: str) -> Call:
+    def call(self, person: DialbackClient, event: Event, text: str) -> OutgoingCall:
         """The call that tells an event; a request for one's address wants an answer."""
         if isinstance(event, events.AddressGranted | events.AddressDenied):
             timer = self._asking.pop((person, event.usr.lower()), None)
@@ -134,48 +150,50 @@ class PA1(CalledPeople):
             asker = event.usr
 
             def answered(yes: bool) -> None:
-                unattended(Deferred.fromCoroutine(self._consent(person, asker, yes)), "consent")
+                run_in_background(
+                    Deferred.fromCoroutine(self._consent(person, asker, yes)), "consent"
+                )
 
             return Question(self.clock, text.encode(), answered)
         return super().call(person, event, text)
 
-    async def _consent(self, person: Called, asker: str, yes: bool) -> None:
+    async def _consent(self, person: DialbackClient, asker: str, yes: bool) -> None:
         """Somebody has answered whether his address may be told."""
         if person.session is not None:
-            consent = self.chat.consent
-            await (consent.allow if yes else consent.deny)(person.session, asker)
+            addresses = self.chat.peer_address
+            await (addresses.allow if yes else addresses.deny)(person.session, asker)
 
     # Login.
 
     async def log_in(self, address: str, name: str, secret: str, port: int) -> None:
         """Somebody wants to come in; the answer is a call."""
-        person = Called(self, address)
+        person = DialbackClient(self, address)
         answer = await self._answer(person, name, secret)
-        line = Line(self.reactor, address, port, self.own_ports)
+        line = DialbackQueue(self.reactor, address, port, self.own_ports)
         if answer != "Ok" or person.session is None:
-            line.call(Push(self.clock, [(0, answer.encode())])).addErrback(_undeliverable)
+            line.call(OutgoingWrite(self.clock, [(0, answer.encode())])).addErrback(_undeliverable)
             return
         if not 1024 <= port <= 65_535:
-            person.lose()
+            person.disconnect()
             return
         session = person.session
         self.by_key[session.user.key] = person
         waited = await person.open(session, port)
         if person.session is None:  # he came from elsewhere meanwhile
             return
-        self.remember(person)
+        self.add_client(person)
         texts = "".join(f"\n{one.usr} said:{one.msg}\n" for one in waited)
         parts = [(0.0, b"Ok"), (AFTER_OK, f" {texts}".encode())]
-        person.deliver(Push(self.clock, parts), waited)
+        person.deliver(OutgoingWrite(self.clock, parts), waited)
         person.push(f">>>{session.user.name}<<<logs in\n")
         person.flush()
 
-    async def _answer(self, person: Called, name: str, secret: str) -> str:
+    async def _answer(self, person: DialbackClient, name: str, secret: str) -> str:
         """The answer to a login; after `Ok` the person has a session."""
         try:
-            await self.chat.persons.named(name)
+            await self.chat.directory.resolve(name)
             person.session, _ = await self.chat.sessions.login(
-                name, secret, None, self.audience, person, None
+                name, secret, None, self.encoder, person, None
             )
         except NoSuchUser:
             return "usr not exist"
@@ -187,39 +205,39 @@ class PA1(CalledPeople):
 
     # Commands.
 
-    async def online(self, person: Called, rest: str) -> None:
+    async def online(self, person: DialbackClient, rest: str) -> None:
         """Who is here."""
-        here = self.chat.people.online
+        here = self.chat.users.online
         person.push("\n" + "".join(f"{name}\n" for name in here.page(None, len(here))))
 
-    async def message(self, person: Called, rest: str) -> None:
+    async def message(self, person: DialbackClient, rest: str) -> None:
         """message <user> <text>."""
         assert person.session is not None
         target, _, text = rest.partition(" ")
         try:
-            for piece in pieces(text, self.chat.limits.text_chars):
+            for piece in split_text(text, self.chat.limits.text_chars):
                 await self.chat.whispers.send(person.session, target, piece, None)
         except NoSuchUser:
             person.push("\nusr doesn't exist\n")
         except Blocked:
             person.push("\nyou are blocked by this user, sending failed\n")
 
-    async def broadcast(self, person: Called, rest: str) -> None:
+    async def broadcast(self, person: DialbackClient, rest: str) -> None:
         """broadcast <text>."""
         assert person.session is not None
 
-        def done(result: Receipt | ChatError) -> None:
+        def done(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
                 person.push(f"\n{result.text}\n")
 
-        for piece in pieces(rest, self.chat.limits.text_chars):
+        for piece in split_text(rest, self.chat.limits.text_chars):
             self.chat.speak(person.session, LOBBY, piece, None, done)
 
-    async def get_address(self, person: Called, name: str) -> None:
+    async def get_address(self, person: DialbackClient, name: str) -> None:
         """getaddress <user>: he is asked, and has a minute to answer."""
         assert person.session is not None
         try:
-            await self.chat.consent.request(person.session, name)
+            await self.chat.peer_address.request(person.session, name)
         except (NoSuchUser, SelfTarget):
             person.push(f"{name} is not online, please send offline msg")
         except Blocked:
@@ -231,39 +249,39 @@ class PA1(CalledPeople):
                 timer.cancel()
             self._asking[asking] = self.clock.callLater(CONSENT, self._no_answer, asking)
 
-    def _no_answer(self, asking: tuple[Called, str]) -> None:
+    def _no_answer(self, asking: tuple[DialbackClient, str]) -> None:
         del self._asking[asking]
         asking[0].push(REJECTED)
 
-    async def block(self, person: Called, name: str) -> None:
+    async def block(self, person: DialbackClient, name: str) -> None:
         """block <user>."""
         assert person.session is not None
         try:
-            await self.chat.consent.block(person.session, name, True)
+            await self.chat.blocks.set_block(person.session, name, True)
         except NoSuchUser:
             person.push("\nblock_usr doesn't exist\n")
         else:
             person.push(f"{name} is Blocked Successfully\n")
 
-    async def unblock(self, person: Called, name: str) -> None:
+    async def unblock(self, person: DialbackClient, name: str) -> None:
         """unblock <user>."""
         assert person.session is not None
         blocked = {one.lower() for one in person.session.user.blocked.values()}
         if name.lower() not in blocked:
             person.push("\nunblock_usr doesn't exist in your blacklist\n")
             return
-        await self.chat.consent.block(person.session, name, False)
+        await self.chat.blocks.set_block(person.session, name, False)
         person.push(f"{name} is Unblocked Successfully\n")
 
-    async def log_out(self, person: Called, rest: str) -> None:
+    async def log_out(self, person: DialbackClient, rest: str) -> None:
         """logout."""
-        person.lose()
+        person.disconnect()
 
-    async def heartbeat(self, person: Called, rest: str) -> None:
+    async def heartbeat(self, person: DialbackClient, rest: str) -> None:
         """heartbeat <time>: any command is a sign of life."""
 
 
-COMMANDS: dict[str, Callable[[PA1, Called, str], Awaitable[None]]] = {
+COMMANDS: dict[str, Callable[[PA1, DialbackClient, str], Awaitable[None]]] = {
     "online": PA1.online,
     "message": PA1.message,
     "broadcast": PA1.broadcast,
@@ -276,13 +294,13 @@ COMMANDS: dict[str, Callable[[PA1, Called, str], Awaitable[None]]] = {
 }
 
 
-class Connection(Protocol):
+class PA1Protocol(Protocol):
     """One connection of a client: one command."""
 
     transport: Any
 
-    def __init__(self, house: PA1) -> None:
-        self._house = house
+    def __init__(self, server: PA1) -> None:
+        self._server = server
         self._data = b""
         self._pause: IDelayedCall | None = None
         self._late: IDelayedCall | None = None
@@ -290,8 +308,8 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         """A client has something to say, or not."""
-        self._late = self._house.clock.callLater(WHOLE, self.transport.abortConnection)
-        if not self._house.crowd.arrived(self.transport.getPeer().host):
+        self._late = self._server.clock.callLater(WHOLE, self.transport.abortConnection)
+        if not self._server.limiter.acquire(self.transport.getPeer().host):
             self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -300,11 +318,11 @@ class Connection(Protocol):
         if self._pause is not None:
             self._pause.reset(PAUSE)
         elif not self._done:
-            self._pause = self._house.clock.callLater(PAUSE, self._command)
+            self._pause = self._server.clock.callLater(PAUSE, self._command)
 
     def connectionLost(self, reason: Any = None) -> None:
         """The client has closed: what it said counts."""
-        self._house.crowd.gone(self.transport.getPeer().host)
+        self._server.limiter.release(self.transport.getPeer().host)
         if self._late is not None and self._late.active():
             self._late.cancel()
         if self._pause is not None:
@@ -313,27 +331,27 @@ class Connection(Protocol):
 
     def _command(self) -> None:
         self._pause, self._done = None, True
-        work = self._act(cleaned(self._data))
-        unattended(Deferred.fromCoroutine(work), "PA1")
+        work = self._act(strip_controls(self._data))
+        run_in_background(Deferred.fromCoroutine(work), "PA1")
 
     async def _act(self, line: str) -> None:
         """Do what a line says, then close."""
-        house, address = self._house, self.transport.getPeer().host
+        server, address = self._server, self.transport.getPeer().host
         words = line.split(" ", 3)
-        person: Called | None = None
+        person: DialbackClient | None = None
         try:
             if words[0] == "logIn" and len(words) == 4 and words[3].isdecimal():
-                await house.log_in(address, words[1], words[2], int(words[3][:6]))
+                await server.log_in(address, words[1], words[2], int(words[3][:6]))
                 return
             name, _, rest = line.partition(" ")
             word, _, rest = rest.partition(" ")
-            person = house.by_key.get(name.lower())
+            person = server.by_key.get(name.lower())
             if person is None or person.address != address:
                 _log.debug("a command from {address} for nobody", address=address)
                 return
-            person.heard_at = house.clock.seconds()
+            person.last_seen_at = server.clock.seconds()
             if word in COMMANDS:
-                await COMMANDS[word](house, person, rest)
+                await COMMANDS[word](server, person, rest)
         except ChatError as error:
             if person is not None:
                 person.push(f"\n{error.text}\n")
@@ -351,13 +369,13 @@ class PA1Factory(Factory):
 
     noisy = False
 
-    def __init__(self, house: PA1) -> None:
-        self.house = house
+    def __init__(self, server: PA1) -> None:
+        self.server = server
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
+    def buildProtocol(self, addr: IAddress | None) -> PA1Protocol:
         """A connection."""
-        return Connection(self.house)
+        return PA1Protocol(self.server)
 
     def stop(self) -> None:
         """The server stops."""
-        self.house.stop()
+        self.server.stop()

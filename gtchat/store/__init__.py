@@ -5,9 +5,9 @@ keeps it as long as the process lives. `backup` copies a live database. Rules of
 here, only what follows from a room's log.
 """
 
-from gtchat.store.backup import backup
-from gtchat.store.errors import StoreError
-from gtchat.store.memory import MemoryStore
-from gtchat.store.sql import SQLStore
+from gtchat.store.memory.store import MemoryStore
+from gtchat.store.sql.backup import backup
+from gtchat.store.sql.sqlite import StoreError
+from gtchat.store.sql.store import SQLStore
 
 __all__ = ["MemoryStore", "SQLStore", "StoreError", "backup"]

@@ -11,11 +11,11 @@ from twisted.logger import Logger
 
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import RoomCreated
-from gtchat.chat.interfaces import Append
+from gtchat.chat.interfaces import PendingEntry
 
 
 @attrs.define(eq=False)
-class Request:
+class StoreCall:
     """Something to do in the queue, other than appending.
 
     Attributes:
@@ -25,28 +25,28 @@ class Request:
         deferred: gets the result.
     """
 
-    act: Callable[..., Any] | None
+    function: Callable[..., Any] | None
     deferred: Deferred[Any] = attrs.field(factory=Deferred)
     result: object = None
     error: Exception | None = None
 
-    def answer(self, *given: object) -> None:
+    def run(self, *given: object) -> None:
         """Do it; a ChatError is an answer too."""
-        if self.act is not None:
+        if self.function is not None:
             try:
-                self.result = self.act(*given)
+                self.result = self.function(*given)
             except ChatError as error:
                 self.error = error
 
 
-Job = Append | Request
+Job = PendingEntry | StoreCall
 
 
-def runs(jobs: Iterable[Job]) -> Iterator[list[Append] | Request]:
+def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCall]:
     """Jobs in order, with appends that follow each other taken together."""
-    run: list[Append] = []
+    run: list[PendingEntry] = []
     for job in jobs:
-        if isinstance(job, Append):
+        if isinstance(job, PendingEntry):
             run.append(job)
             continue
         if run:
@@ -57,12 +57,12 @@ def runs(jobs: Iterable[Job]) -> Iterator[list[Append] | Request]:
         yield run
 
 
-def hand_out(
-    jobs: Iterable[Job], committed: Callable[[Sequence[Append]], None], log: Logger
+def deliver_results(
+    jobs: Iterable[Job], committed: Callable[[Sequence[PendingEntry]], None], log: Logger
 ) -> None:
     """Tell what became of jobs, in order. In the reactor thread."""
-    for part in runs(jobs):
-        if isinstance(part, Request):
+    for part in group_appends(jobs):
+        if isinstance(part, StoreCall):
             if part.error is None:
                 part.deferred.callback(part.result)
             else:
@@ -74,10 +74,10 @@ def hand_out(
             log.failure("What is stored could not be told.")
 
 
-def undo(job: Job) -> None:
+def reset(job: Job) -> None:
     """Take back what was filled in."""
     job.error = None
-    if isinstance(job, Append):
+    if isinstance(job, PendingEntry):
         job.entry.seq = 0
         job.earlier = None
         if isinstance(job.entry, RoomCreated):

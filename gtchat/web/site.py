@@ -51,10 +51,10 @@ class SiteChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Somebody has connected; more than his share he may not."""
         super().connectionMade()
-        crowd = self.site.crowd
-        if crowd is not None:
+        limiter = self.site.limiter
+        if limiter is not None:
             self._counted = str(getattr(self.transport.getPeer(), "host", "local"))
-            if not crowd.arrived(self._counted):
+            if not limiter.acquire(self._counted):
                 self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -65,7 +65,7 @@ class SiteChannel(HTTPChannel):
     def leave(self) -> None:
         """This is no connection of the site's any more."""
         if self._counted:
-            self.site.crowd.gone(self._counted)
+            self.site.limiter.release(self._counted)
             self._counted = ""
 
     def dataReceived(self, data: bytes) -> None:
@@ -228,7 +228,7 @@ class Root(Resource):
         return found
 
 
-class Door(WebSocketResource):
+class WebSocketEndpoint(WebSocketResource):
     """Where WebSockets open: they are counted by their own factory from here on."""
 
     def render(self, request: Any) -> Any:
@@ -237,13 +237,13 @@ class Door(WebSocketResource):
         return super().render(request)
 
 
-class Crowd(Protocol):
+class ConnectionLimiter(Protocol):
     """Counts connections by address."""
 
-    def arrived(self, address: str) -> bool:
+    def acquire(self, address: str) -> bool:
         """Somebody has connected; whether there is room for him."""
 
-    def gone(self, address: str) -> None:
+    def release(self, address: str) -> None:
         """A connection is no more."""
 
 
@@ -252,7 +252,7 @@ class QuietSite(Site):
 
     noisy = False
     protocol = SiteChannel  # type: ignore[assignment]
-    crowd: Crowd | None = None
+    limiter: ConnectionLimiter | None = None
     known_host: Callable[[str], bool]
 
     def log(self, request: Any) -> None:
@@ -265,7 +265,7 @@ def build_site(
     healthy: Callable[[], bool],
     reactor: Any,
     known_host: Callable[[str], bool] = lambda host: True,
-    crowd: Crowd | None = None,
+    limiter: ConnectionLimiter | None = None,
 ) -> Site:
     """The site, as a factory to listen with.
 
@@ -277,10 +277,10 @@ def build_site(
         crowd: sees that nobody has more than his share of the connections.
     """
     root = Root(folder)
-    root.putChild(WEBSOCKET.lstrip(b"/"), Door(websocket))
+    root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
     root.putChild(b"healthz", Health(healthy))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)
     site.displayTracebacks = False
     site.known_host = known_host
-    site.crowd = crowd
+    site.limiter = limiter
     return site

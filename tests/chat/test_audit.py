@@ -9,7 +9,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.audit import AUDIT
-from tests.fakes import World
+from tests.fakes import TestServer
 
 SECRETS = ["correct horse", "wrong horse", "new horse!", "the-key", "a-guessed-key"]
 UUID = str(uuid.UUID(int=7, version=4))
@@ -40,27 +40,27 @@ LINES = [
 class Audit(SynchronousTestCase):
     def a_day(self) -> None:
         """All that is written down happens."""
-        world = World(broadcast_key=SECRETS[3])
-        line, bob = world.line("192.0.2.7"), world.guest("bob")
-        line.say("register", usr="ann", pwd=SECRETS[0])
-        line.say("login", type="reg", usr="a-password-typed-here", pwd=SECRETS[1])
-        line.say("login", type="reg", uuid=UUID)
+        world = TestServer(broadcast_key=SECRETS[3])
+        line, bob = world.connect("192.0.2.7"), world.guest("bob")
+        line.call("register", usr="ann", pwd=SECRETS[0])
+        line.call("login", type="reg", usr="a-password-typed-here", pwd=SECRETS[1])
+        line.call("login", type="reg", uuid=UUID)
         for _ in range(3):
-            world.line("192.0.2.9").login("ANN", pwd=SECRETS[1])
+            world.connect("192.0.2.9").login("ANN", pwd=SECRETS[1])
         line.login("ann", pwd=SECRETS[0])
-        line.say("update_pwd", pwd=SECRETS[0], new_pwd=SECRETS[2], new_pwd2=SECRETS[2])
-        line.say("create_room", room_name="r")
+        line.call("update_pwd", pwd=SECRETS[0], new_pwd=SECRETS[2], new_pwd2=SECRETS[2])
+        line.call("create_room", room_name="r")
         for cmd in ("kick", "remove_member"):
-            bob.say("join_room", room_name="r")
-            line.say(cmd, room_name="r", user="bob")
-        line.say("set_room", room_name="r", public=False, max=7)
-        line.say("delete_room", room_name="r")
-        line.say("block", user="bob")
-        line.say("unblock", user="bob")
-        line.say("broadcast", msg="x", broadcast_key=SECRETS[4])
-        line.say("broadcast", msg="x", broadcast_key=SECRETS[3])
-        Deferred.fromCoroutine(world.chat.sessions.put_out("bob"))
-        world.settle()
+            bob.call("join_room", room_name="r")
+            line.call(cmd, room_name="r", user="bob")
+        line.call("set_room", room_name="r", public=False, max=7)
+        line.call("delete_room", room_name="r")
+        line.call("block", user="bob")
+        line.call("unblock", user="bob")
+        line.call("broadcast", msg="x", broadcast_key=SECRETS[4])
+        line.call("broadcast", msg="x", broadcast_key=SECRETS[3])
+        Deferred.fromCoroutine(world.chat.sessions.disconnect_user("bob"))
+        world.run_pending()
 
     def test_each_thing_has_its_line(self) -> None:
         with capturedLogs() as events:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.interfaces import Page, Span
-from gtchat.protocols.gtchat_json.audience import encode
-from tests.fakes import FailingStore, Line, World
+from gtchat.chat.interfaces import HistoryPage, HistoryQuery
+from gtchat.protocols.gtchat_json.encoder import encode
+from tests.fakes import FailingStore, FakeClient, TestServer
 
 NAMES = ("ann", "bob", "eve", "guest")
 ROOMS = ("a", "b")
 
-WHOLE = Span(after=0, limit=100_000)
+WHOLE = HistoryQuery(after=0, limit=100_000)
 
 names = st.sampled_from(NAMES)
 #: Whether somebody does it who may: else hardly anything would be done.
@@ -57,8 +57,8 @@ class People(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(store=FailingStore)
-        self.lines: dict[str, Line] = {}
+        self.world = TestServer(store=FailingStore)
+        self.lines: dict[str, FakeClient] = {}
         for name in NAMES[:3]:
             self.lines[name] = self.world.member(name)
         self.lines["guest"] = self.world.guest("guest")
@@ -69,7 +69,7 @@ class People(RuleBasedStateMachine):
 
     def say(self, name: str, cmd: str, room: str, **fields: object) -> None:
         """One of them asks for something."""
-        reply = self.lines[name].say(cmd, room_name=room, **fields)
+        reply = self.lines[name].call(cmd, room_name=room, **fields)
         self.reached[cmd, reply.get("code", "ok")] += 1
 
     def owner(self, room: str, otherwise: str) -> str:
@@ -133,19 +133,19 @@ class People(RuleBasedStateMachine):
         for line in self.lines.values():
             for _ in range(count):
                 line.send("speak", room_name=room, msg="x")
-        self.world.settle()
+        self.world.run_pending()
 
     @rule(name=st.sampled_from(NAMES[:3]))
     def come_anew(self, name: str) -> None:
         self.lines[name].drop()
-        self.lines[name] = self.world.line()
+        self.lines[name] = self.world.connect()
         assert self.lines[name].login(name, pwd="password")["status"] == "ok"
 
     @rule()
     def guest_goes(self) -> None:
         self.there_is_room_again()
-        self.lines["guest"].say("logout")
-        self.world.settle()
+        self.lines["guest"].call("logout")
+        self.world.run_pending()
         assert self.lines["guest"].login("guest")["status"] == "ok"
 
     @rule()
@@ -156,12 +156,12 @@ class People(RuleBasedStateMachine):
         self.watcher.drop()
         self.world.start()
         for name, line in list(self.lines.items()):
-            self.lines[name] = line = self.world.line()
+            self.lines[name] = line = self.world.connect()
             self.world.clock.advance(0 if name != "guest" else 121)
-            self.world.settle()
+            self.world.run_pending()
             reply = line.login(name) if name == "guest" else line.login(name, pwd="password")
             assert reply["status"] == "ok", reply
-        self.watcher = self.world.line()
+        self.watcher = self.world.connect()
         self.watcher.login("watcher", pwd="password")
 
     def there_is_room_again(self) -> None:
@@ -171,19 +171,23 @@ class People(RuleBasedStateMachine):
 
     @invariant()
     def state_is_the_fold_of_the_log(self) -> None:
-        self.world.settle()
+        self.world.run_pending()
         for room in self.world.chat.rooms:
             if room.is_lobby:
                 continue
             shadow = Shadow()
-            pages: list[Page] = []
+            pages: list[HistoryPage] = []
             self.world.store.history(room.id, WHOLE).addCallback(pages.append)
-            self.world.settle()
+            self.world.run_pending()
             page = pages[0]
             for entry in page.entries:
                 shadow.take(json.loads(encode(entry)))
             assert shadow.seq == room.last_seq
-            assert shadow.members == set(room.members.values()) == set(room.roster.page(None, 99))
+            assert (
+                shadow.members
+                == set(room.members.values())
+                == set(room.member_names.page(None, 99))
+            )
             assert shadow.settings == {
                 "public": room.public,
                 "topic": room.topic,
@@ -193,7 +197,7 @@ class People(RuleBasedStateMachine):
             for name, line in self.lines.items():
                 session = line.api.session
                 assert session is not None
-                listens = session in room.listeners
+                listens = session in room.subscribers
                 assert listens == (name in shadow.members), (name, room.name)
                 assert (room in session.user.rooms) == listens
 

@@ -7,42 +7,42 @@ import gc
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from tests.fakes import World
+from tests.fakes import TestServer
 
 MANY = 100
 
 
 class Leaks(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = World(Limits(commands_per_second=0, registrations_per_minute=0))
+        self.world = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
         self.host = self.world.member("owner")
-        self.host.say("create_room", room_name="hall")
-        self.world.line().say("register", usr="again", pwd="password")
+        self.host.call("create_room", room_name="hall")
+        self.world.connect().call("register", usr="again", pwd="password")
 
-    def crowd(self) -> None:
+    def limiter(self) -> None:
         """A hundred people come, do what people do, and go: by intention, or not."""
         for number in range(MANY):
             guest = self.world.guest(f"guest{number}")
-            guest.say("join_room", room_name="hall")
-            guest.say("typing", room_name="hall")
-            guest.say("mark_read", room_name="hall", seq=1)
-            guest.say("whisper", target_user="owner", msg="x", txn=str(number))
-            guest.say("block", user="owner")
-            guest.say("set_address", port=5000)
-            guest.say("get_address", user="owner")
-            guest.say("create_room", room_name=f"room{number}")
+            guest.call("join_room", room_name="hall")
+            guest.call("typing", room_name="hall")
+            guest.call("mark_read", room_name="hall", seq=1)
+            guest.call("whisper", target_user="owner", msg="x", txn=str(number))
+            guest.call("block", user="owner")
+            guest.call("set_address", port=5000)
+            guest.call("get_address", user="owner")
+            guest.call("create_room", room_name=f"room{number}")
             if number % 2:
-                guest.say("logout")
+                guest.call("logout")
             guest.drop(clean=not number % 3)
-            member = self.world.line()
+            member = self.world.connect()
             member.login("again", pwd="password")
-            member.say("typing", room_name="lobby")
+            member.call("typing", room_name="lobby")
             member.drop()
-            self.host.take()
+            self.host.received()
         self.world.clock.advance(600)
-        self.world.settle()
+        self.world.run_pending()
         self.world.clock.advance(600)
-        self.world.settle()
+        self.world.run_pending()
 
     def left(self) -> int:
         """How many objects there are."""
@@ -50,11 +50,11 @@ class Leaks(SynchronousTestCase):
         return len(gc.get_objects())
 
     def test_who_has_gone_leaves_nothing_behind(self) -> None:  # G15
-        self.crowd()
+        self.limiter()
         before, timers = self.left(), len(self.world.clock.getDelayedCalls())
-        self.crowd()
+        self.limiter()
         self.assertEqual(len(self.world.clock.getDelayedCalls()), timers)
-        self.assertEqual(self.world.chat.people.online.page(None, 9), ["owner"])
+        self.assertEqual(self.world.chat.users.online.page(None, 9), ["owner"])
         self.assertEqual([room.name for room in self.world.chat.rooms], ["lobby", "hall"])
         # The log of the hall has two entries for each who was there.
         self.assertLess(self.left() - before, MANY * 4)

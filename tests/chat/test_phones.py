@@ -11,22 +11,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat import accounts
 from gtchat.chat.accounts import phone_hash, phone_number
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken
-from gtchat.chat.interfaces import Phone
-from tests.fakes import ListAudience, ListOutlet, World
+from gtchat.chat.interfaces import PhoneAccount
+from tests.fakes import RecordingConnection, RecordingEncoder, TestServer
 
 T = TypeVar("T")
 
 
 class Phones(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = World()
+        self.world = TestServer()
 
     def run_it(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
         done = Deferred.fromCoroutine(work)
-        self.world.settle()
+        self.world.run_pending()
         return done
 
-    def register(self, name: str, number: str) -> Deferred[Phone]:
+    def register(self, name: str, number: str) -> Deferred[PhoneAccount]:
         register = self.world.chat.accounts.register_phone
         return self.run_it(register(name, number, "192.0.2.1"))
 
@@ -46,7 +46,7 @@ class Phones(SynchronousTestCase):
 
     def test_names_that_can_not_be(self) -> None:
         self.failureResultOf(self.register("<>", "111"), BadName)
-        self.patch(accounts, "NAMES_TRIED", 2)
+        self.patch(accounts, "NAME_ATTEMPTS", 2)
         for number in ("111", "112"):
             self.successResultOf(self.register("Ana", number))
         self.failureResultOf(self.register("Ana", "113"), NameTaken)
@@ -57,10 +57,12 @@ class Phones(SynchronousTestCase):
 
     def test_logging_in(self) -> None:
         login = self.world.chat.sessions.login_phone
-        outlet = ListOutlet()
+        connection = RecordingConnection()
         self.failureResultOf(
-            self.run_it(login("111", ListAudience(), outlet, None)), BadCredentials
+            self.run_it(login("111", RecordingEncoder(), connection, None)), BadCredentials
         )
         phone = self.successResultOf(self.register("Ana", "111"))
-        session = self.successResultOf(self.run_it(login("111", ListAudience(), outlet, None)))
+        session = self.successResultOf(
+            self.run_it(login("111", RecordingEncoder(), connection, None))
+        )
         self.assertEqual((session.user.id, session.user.name), (phone.account_id, "Ana"))

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from tests.chat.test_talk import Talk
+from tests.chat.test_messages import Talk
 
 
 class Resuming(Talk):
     def test_what_was_missed_comes_and_pushes_go_on(self) -> None:
         self.bob.drop()
         for n in range(3):
-            self.ann.say("speak", room_name="r", msg=f"{n}")
+            self.ann.call("speak", room_name="r", msg=f"{n}")
         bob, reply = self.resume("bob", r=3, lobby=0)
         rooms = {r["room_name"]: r for r in reply["resumed"]}
         self.assertEqual([e["seq"] for e in rooms["r"]["entries"]], [4, 5, 6])
         self.assertEqual([r["state"] for r in rooms.values()], ["resumed", "resumed"])
-        self.ann.say("speak", room_name="r", msg="x")
+        self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual([p["seq"] for p in bob.pushes()], [7])
 
     def test_after_a_restart_of_the_server(self) -> None:
-        self.ann.say("speak", room_name="r", msg="x")
+        self.ann.call("speak", room_name="r", msg="x")
         self.world.start()
         bob, reply = self.resume("bob", r=3)
         rooms = {r["room_name"]: r for r in reply["resumed"]}
         self.assertEqual([e["msg"] for e in rooms["r"]["entries"]], ["x"])
         self.assertEqual(rooms["lobby"]["state"], "reset")
-        self.assertEqual(bob.say("speak", room_name="r", msg="y")["seq"], 5)
+        self.assertEqual(bob.call("speak", room_name="r", msg="y")["seq"], 5)
 
     def test_too_much_is_behind(self) -> None:  # H20
         self.bob.drop()
         for n in range(501):
-            self.ann.say("speak", room_name="r", msg=f"{n}")
+            self.ann.call("speak", room_name="r", msg=f"{n}")
         _, reply = self.resume("bob", r=3)
         room = next(r for r in reply["resumed"] if r["room_name"] == "r")
         self.assertEqual((room["state"], room["last_seq"], room["entries"]), ("behind", 504, []))
@@ -56,107 +56,107 @@ class Resuming(Talk):
     def test_another_epoch_resets_all(self) -> None:  # H19
         login = self.logins["bob"]
         self.bob.drop()
-        line = self.world.line()
-        reply = line.say("resume", session_id=login["session_id"], epoch="old", seen={"r": 3})
+        line = self.world.connect()
+        reply = line.call("resume", session_id=login["session_id"], epoch="old", seen={"r": 3})
         self.assertEqual({r["state"] for r in reply["resumed"]}, {"reset"})
 
     def test_a_room_that_was_made_again_is_reset(self) -> None:
         self.bob.drop()
-        self.ann.say("delete_room", room_name="r")
-        self.ann.say("create_room", room_name="r")
-        self.ann.say("add_member", room_name="r", user="bob")
+        self.ann.call("delete_room", room_name="r")
+        self.ann.call("create_room", room_name="r")
+        self.ann.call("add_member", room_name="r", user="bob")
         _, reply = self.resume("bob", r=1)
         room = next(r for r in reply["resumed"] if r["room_name"] == "r")
         self.assertEqual(room["state"], "reset")
 
     def test_what_has_ended_is_a_bad_session(self) -> None:  # D12, H19
-        line = self.world.line()
-        self.assertEqual(line.say("resume", session_id="x", epoch="y")["code"], "bad_session")
-        self.bob.say("logout")
+        line = self.world.connect()
+        self.assertEqual(line.call("resume", session_id="x", epoch="y")["code"], "bad_session")
+        self.bob.call("logout")
         self.assertEqual(self.resume("bob")[1]["code"], "bad_session")
         self.eve.drop()
         self.world.clock.advance(24 * 3600 + 1)
-        self.world.settle()
+        self.world.run_pending()
         self.assertEqual(self.resume("eve")[1]["code"], "bad_session")
 
     def test_the_old_connection_ends(self) -> None:
         bob, reply = self.resume("bob", r=3)
         self.assertEqual(reply["status"], "ok")
         self.assertEqual(self.bob.closed, (4001, "logged in elsewhere"))
-        self.ann.say("speak", room_name="r", msg="x")
+        self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual(len(bob.pushes()), 1)
 
     def test_resuming_on_a_connection_that_has_a_user_logs_him_out(self) -> None:
         self.bob.drop()
         login = self.logins["bob"]
-        reply = self.eve.say("resume", session_id=login["session_id"], epoch=login["epoch"])
+        reply = self.eve.call("resume", session_id=login["session_id"], epoch=login["epoch"])
         self.assertEqual(reply["usr"], "bob")
-        self.assertEqual(self.ann.say("get_user_list")["users"], ["ann", "bob"])
+        self.assertEqual(self.ann.call("get_user_list")["users"], ["ann", "bob"])
 
     def test_a_guest_who_comes_back_in_time_is_still_a_member(self) -> None:
-        guest = self.world.line()
+        guest = self.world.connect()
         self.logins["guest"] = guest.login("guest")
-        guest.say("join_room", room_name="r")
+        guest.call("join_room", room_name="r")
         guest.drop()
         self.world.clock.advance(100)
         guest, reply = self.resume("guest", r=4)
         self.assertEqual(reply["status"], "ok")
         self.world.clock.advance(100)
-        self.world.settle()
-        self.assertEqual(guest.say("speak", room_name="r", msg="x")["seq"], 5)
+        self.world.run_pending()
+        self.assertEqual(guest.call("speak", room_name="r", msg="x")["seq"], 5)
 
     def test_who_is_put_out_while_he_comes_back_is_out(self) -> None:
         self.bob.drop()
-        line, login = self.world.line(), self.logins["bob"]
+        line, login = self.world.connect(), self.logins["bob"]
         self.ann.send("kick", room_name="r", user="bob")
         line.send("resume", session_id=login["session_id"], epoch=login["epoch"], seen={"r": 3})
-        self.world.settle()
+        self.world.run_pending()
         assert line.api.session is not None
         self.assertEqual(line.api.session.user.rooms, {})
-        self.assertEqual(line.say("speak", room_name="r", msg="x")["code"], "not_in_room")
+        self.assertEqual(line.call("speak", room_name="r", msg="x")["code"], "not_in_room")
 
     def test_unread_messages_are_counted(self) -> None:
         self.bob.drop()
         for _ in range(3):
-            self.ann.say("speak", room_name="r", msg="x")
-        self.eve.say("leave_room", room_name="r")
-        reply = self.world.line().login("bob", pwd="password")
+            self.ann.call("speak", room_name="r", msg="x")
+        self.eve.call("leave_room", room_name="r")
+        reply = self.world.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 3)
 
     def test_what_was_on_its_way_when_a_connection_was_lost_is_unread(self) -> None:
         self.ann.send("speak", room_name="r", msg="x")
         self.bob.drop()
-        reply = self.world.line().login("bob", pwd="password")
+        reply = self.world.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
 
     def test_what_somebody_missed_who_left_before_he_was_answered_is_unread(self) -> None:
         self.bob.drop()
-        self.ann.say("speak", room_name="r", msg="x")
-        hasty = self.world.line()
+        self.ann.call("speak", room_name="r", msg="x")
+        hasty = self.world.connect()
         hasty.send("login", type="reg", usr="bob", pwd="password")
         hasty.drop()
-        reply = self.world.line().login("bob", pwd="password")
+        reply = self.world.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
 
     def test_whoever_comes_again_is_not_replaced_by_a_login_of_a_lost_connection(self) -> None:
         self.bob.drop()
-        lost, line = self.world.line(), self.world.line()
+        lost, line = self.world.connect(), self.world.connect()
         for one in (line, lost):
             one.send("login", type="reg", usr="bob", pwd="password")
         lost.drop()
         self.assertIsNone(line.closed)
-        self.assertEqual(line.say("speak", room_name="r", msg="x")["status"], "ok")
+        self.assertEqual(line.call("speak", room_name="r", msg="x")["status"], "ok")
         self.assertIsNone(lost.api.session)
 
     def test_what_was_told_and_not_sent_is_unread(self) -> None:
-        for unsent, expected in ((0, 0), (20, 1)):
-            self.ann.say("speak", room_name="r", msg="x")
-            self.bob.outbox.unsent = unsent
+        for buffered_bytes, expected in ((0, 0), (20, 1)):
+            self.ann.call("speak", room_name="r", msg="x")
+            self.bob.outbox.buffered_bytes = buffered_bytes
             self.bob.drop()
-            self.bob = self.world.line()
+            self.bob = self.world.connect()
             reply = self.bob.login("bob", pwd="password")
             unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
             self.assertEqual(unread["r"], expected)

@@ -7,35 +7,35 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from tests.fakes import Line, World
+from tests.fakes import FakeClient, TestServer
 
 
 class Rooms(SynchronousTestCase):
     """Ann owns a room, bob is in it, eve is not; dan is away."""
 
     def setUp(self) -> None:
-        self.world = World()
+        self.world = TestServer()
         self.ann, self.bob, self.eve = (self.world.member(n) for n in ("ann", "bob", "eve"))
         self.world.member("dan").drop(clean=True)
-        self.ann.say("create_room", room_name="r", topic="first")
-        self.bob.say("join_room", room_name="r")
+        self.ann.call("create_room", room_name="r", topic="first")
+        self.bob.call("join_room", room_name="r")
         self.clear()
 
     def clear(self) -> None:
         for line in (self.ann, self.bob, self.eve):
-            line.take()
+            line.received()
 
-    def told(self, line: Line) -> list[tuple[Any, ...]]:
+    def told(self, line: FakeClient) -> list[tuple[Any, ...]]:
         return [(p["type"], p["usr"], p.get("by")) for p in line.pushes() if p["cmd"] == "c_event"]
 
-    def refused(self, line: Line, cmd: str, **fields: object) -> str | None:
-        code: str | None = line.say(cmd, **fields).get("code")
+    def refused(self, line: FakeClient, cmd: str, **fields: object) -> str | None:
+        code: str | None = line.call(cmd, **fields).get("code")
         return code
 
 
 class Making(Rooms):
     def test_everybody_hears_of_a_public_room(self) -> None:
-        reply = self.ann.say("create_room", room_name="New Room", topic="t", max=5)
+        reply = self.ann.call("create_room", room_name="New Room", topic="t", max=5)
         self.assertEqual(reply["room"]["users"], ["ann"])
         self.assertEqual((reply["room"]["topic"], reply["room"]["max"]), ("t", 5))
         for line in (self.bob, self.eve):
@@ -45,11 +45,11 @@ class Making(Rooms):
         self.assertEqual(self.ann.pushes(), [])
 
     def test_nobody_hears_of_a_private_one(self) -> None:
-        self.ann.say("create_room", room_name="secret", public=False)
+        self.ann.call("create_room", room_name="secret", public=False)
         self.assertEqual(self.bob.pushes(), [])
-        names = [room["room_name"] for room in self.bob.say("get_room_list")["rooms"]]
+        names = [room["room_name"] for room in self.bob.call("get_room_list")["rooms"]]
         self.assertNotIn("secret", names)
-        names = [room["room_name"] for room in self.ann.say("get_room_list")["rooms"]]
+        names = [room["room_name"] for room in self.ann.call("get_room_list")["rooms"]]
         self.assertIn("secret", names)
 
     def test_what_is_refused(self) -> None:
@@ -68,33 +68,33 @@ class Making(Rooms):
     def test_two_at_once_make_one(self) -> None:
         self.ann.send("create_room", room_name="x", tracker="a")
         self.bob.send("create_room", room_name="X", tracker="b")
-        self.world.settle()
+        self.world.run_pending()
         codes = [self.ann.reply("a").get("code"), self.bob.reply("b").get("code")]
         self.assertEqual(codes, [None, "room_exists"])
 
     def test_one_may_own_so_many(self) -> None:  # G05
-        world = World(Limits(commands_per_second=0, rooms_per_user=2, members_per_room=1))
+        world = TestServer(Limits(commands_per_second=0, rooms_per_user=2, members_per_room=1))
         ann, bob = world.guest("ann"), world.guest("bob")
         for name in "ab":
-            ann.say("create_room", room_name=name)
+            ann.call("create_room", room_name=name)
         self.assertEqual(self.refused(ann, "create_room", room_name="c"), "not_allowed")
         self.assertEqual(self.refused(bob, "join_room", room_name="a"), "room_full")
-        ann.say("delete_room", room_name="a")
+        ann.call("delete_room", room_name="a")
         self.assertIsNone(self.refused(ann, "create_room", room_name="c", max=7))
-        self.assertEqual(ann.say("set_room", room_name="c", max=3)["room"]["max"], 1)
+        self.assertEqual(ann.call("set_room", room_name="c", max=3)["room"]["max"], 1)
 
 
 class Entering(Rooms):
     def test_the_others_hear_it(self) -> None:
-        reply = self.eve.say("join_room", room_name="R")
+        reply = self.eve.call("join_room", room_name="R")
         self.assertEqual(reply["room"]["users"], ["ann", "bob", "eve"])
         self.assertEqual(reply["room"]["last_seq"], 3)
         self.assertEqual(self.told(self.ann), [("join_room", "eve", None)])
         self.assertEqual(self.eve.pushes(), [])
 
     def test_what_is_refused(self) -> None:
-        self.ann.say("create_room", room_name="p", public=False)
-        self.ann.say("create_room", room_name="small", max=1)
+        self.ann.call("create_room", room_name="p", public=False)
+        self.ann.call("create_room", room_name="small", max=1)
         for name, code in (
             ("nowhere", "no_such_room"),
             ("\u200b", "no_such_room"),
@@ -109,32 +109,32 @@ class Entering(Rooms):
         self.assertIsNone(self.refused(self.bob, "leave_room", room_name="r"))
         self.assertEqual(self.told(self.ann), [("leave_room", "bob", None)])
         self.assertEqual(self.bob.pushes(), [])
-        self.ann.say("speak", room_name="r", msg="x")
+        self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual(self.bob.pushes(), [])
         for name, code in (("r", "not_in_room"), ("lobby", "not_allowed")):
             self.assertEqual(self.refused(self.bob, "leave_room", room_name=name), code)
 
     def test_members_are_listed_with_who_is_here(self) -> None:
-        self.ann.say("add_member", room_name="r", user="dan")
-        reply = self.eve.say("get_room_user_list", room_name="r")
+        self.ann.call("add_member", room_name="r", user="dan")
+        reply = self.eve.call("get_room_user_list", room_name="r")
         self.assertEqual(reply["users"], ["ann", "bob", "dan"])
         self.assertEqual(reply["online"], ["ann", "bob"])
-        self.ann.say("create_room", room_name="p", public=False)
+        self.ann.call("create_room", room_name="p", public=False)
         self.assertEqual(self.refused(self.eve, "get_room_user_list", room_name="p"), "not_in_room")
-        lobby = self.eve.say("get_room_user_list", room_name="lobby")
+        lobby = self.eve.call("get_room_user_list", room_name="lobby")
         self.assertEqual(lobby["users"], ["ann", "bob", "eve"])
 
 
 class Owning(Rooms):
     def test_settings_are_told_to_the_room(self) -> None:
-        reply = self.ann.say("set_room", room_name="r", topic="new", public=False, max=9)
+        reply = self.ann.call("set_room", room_name="r", topic="new", public=False, max=9)
         self.assertEqual((reply["room"]["topic"], reply["room"]["public"]), ("new", False))
         [event] = self.bob.pushes()
         told = {key: event[key] for key in ("type", "topic", "public", "max", "owner", "usr")}
         expected = {"type": "room_changed", "topic": "new", "public": False, "max": 9}
         self.assertEqual(told, {**expected, "owner": "ann", "usr": "ann"})
         self.assertEqual(self.refused(self.eve, "join_room", room_name="r"), "private_room")
-        self.ann.say("set_room", room_name="r", public=True)
+        self.ann.call("set_room", room_name="r", public=True)
         self.assertIsNone(self.refused(self.eve, "join_room", room_name="r"))
 
     def test_a_room_can_be_handed_over(self) -> None:
@@ -142,7 +142,7 @@ class Owning(Rooms):
             self.refused(self.ann, "set_room", room_name="r", master="eve"), "not_in_room"
         )
         self.assertEqual(
-            self.ann.say("set_room", room_name="r", master="bob")["room"]["owner"], "bob"
+            self.ann.call("set_room", room_name="r", master="bob")["room"]["owner"], "bob"
         )
         self.assertEqual(self.refused(self.ann, "set_room", room_name="r", topic="x"), "not_owner")
         self.assertIsNone(self.refused(self.bob, "set_room", room_name="r", topic="x"))
@@ -165,9 +165,9 @@ class Owning(Rooms):
         self.assertEqual(self.refused(self.bob, "speak", room_name="r", msg="x"), "not_in_room")
 
     def test_removing(self) -> None:
-        self.ann.say("add_member", room_name="r", user="dan")
+        self.ann.call("add_member", room_name="r", user="dan")
         self.assertEqual(self.told(self.bob), [("join_room", "dan", None)])
-        reply = self.ann.say("remove_member", room_name="r", user="dan")
+        reply = self.ann.call("remove_member", room_name="r", user="dan")
         self.assertEqual(reply["room"]["users"], ["ann", "bob"])
         self.assertEqual(self.told(self.bob), [("removed", "dan", "ann")])
         self.assertIsNone(self.refused(self.bob, "remove_member", room_name="r", user="bob"))
@@ -187,7 +187,7 @@ class Owning(Rooms):
             ({"room_name": "r", "user": "nobody"}, "no_such_user"),
         ):
             self.assertEqual(self.refused(self.ann, "add_member", **fields), code)
-        self.world.member("kim").say("block", user="ann")
+        self.world.member("kim").call("block", user="ann")
         self.assertEqual(self.refused(self.ann, "add_member", room_name="r", user="kim"), "blocked")
 
     def test_deleting_tells_everybody(self) -> None:
@@ -199,16 +199,16 @@ class Owning(Rooms):
         self.assertIsNone(self.refused(self.bob, "create_room", room_name="r"))
 
     def test_a_private_room_goes_quietly(self) -> None:
-        self.ann.say("set_room", room_name="r", public=False)
+        self.ann.call("set_room", room_name="r", public=False)
         self.clear()
-        self.ann.say("delete_room", room_name="r")
+        self.ann.call("delete_room", room_name="r")
         self.assertEqual(self.told(self.bob), [("room_gone", "ann", None)])
         self.assertEqual(self.eve.pushes(), [])
 
     def test_a_registered_owners_room_stays_when_nobody_is_in_it(self) -> None:
         for line in (self.bob, self.ann):
-            line.say("leave_room", room_name="r")
-        names = [room["room_name"] for room in self.eve.say("get_room_list")["rooms"]]
+            line.call("leave_room", room_name="r")
+        names = [room["room_name"] for room in self.eve.call("get_room_list")["rooms"]]
         self.assertIn("r", names)
 
 
@@ -216,14 +216,14 @@ class Guests(Rooms):
     def setUp(self) -> None:
         super().setUp()
         self.guest = self.world.guest("guest")
-        self.guest.say("create_room", room_name="g")
+        self.guest.call("create_room", room_name="g")
 
     def test_a_temporary_owners_room_passes_to_the_longest_registered_member(self) -> None:  # D20
-        self.world.guest("other").say("join_room", room_name="g")
-        self.bob.say("join_room", room_name="g")
-        self.eve.say("join_room", room_name="g")
+        self.world.guest("other").call("join_room", room_name="g")
+        self.bob.call("join_room", room_name="g")
+        self.eve.call("join_room", room_name="g")
         self.clear()
-        self.guest.say("logout")
+        self.guest.call("logout")
         events = self.eve.pushes()
         self.assertEqual([e["type"] for e in events], ["leave_room", "room_changed"])
         self.assertEqual(events[1]["owner"], "bob")
@@ -232,28 +232,28 @@ class Guests(Rooms):
     def test_or_to_nobody_and_goes_with_the_last(self) -> None:
         other, third = self.world.guest("other"), self.world.guest("third")
         for line in (other, third):
-            line.say("join_room", room_name="g")
-        self.guest.say("leave_room", room_name="g")
+            line.call("join_room", room_name="g")
+        self.guest.call("leave_room", room_name="g")
         self.assertEqual(other.pushes("room_changed")[0]["owner"], "")
-        other.say("leave_room", room_name="g")
+        other.call("leave_room", room_name="g")
         self.assertEqual(self.eve.pushes("room_gone"), [])
-        self.world.settle()
-        third.say("leave_room", room_name="g")
-        self.world.settle()
+        self.world.run_pending()
+        third.call("leave_room", room_name="g")
+        self.world.run_pending()
         self.assertEqual(self.refused(self.eve, "join_room", room_name="g"), "no_such_room")
         self.assertEqual([e["room_name"] for e in self.eve.pushes("room_gone")], ["g"])
 
     def test_alone_he_takes_it_along(self) -> None:
         self.clear()
-        self.guest.say("logout")
-        self.world.settle()
+        self.guest.call("logout")
+        self.world.run_pending()
         self.assertEqual([e["room_name"] for e in self.eve.pushes("room_gone")], ["g"])
 
 
 class Invitations(Rooms):
     def setUp(self) -> None:
         super().setUp()
-        self.ann.say("set_room", room_name="r", public=False)
+        self.ann.call("set_room", room_name="r", public=False)
         self.clear()
 
     def test_the_invited_one_alone_hears_it_and_may_enter(self) -> None:
@@ -265,13 +265,13 @@ class Invitations(Rooms):
 
     def test_answering(self) -> None:
         for reply, kind in (("N", None), ("L", None), ("Y", "room")):
-            self.bob.say("invite", room_name="r", invitee="eve")
-            answer = self.eve.say("invite_reply", inviter="bob", room_name="r", reply=reply)
+            self.bob.call("invite", room_name="r", invitee="eve")
+            answer = self.eve.call("invite_reply", inviter="bob", room_name="r", reply=reply)
             self.assertEqual((answer["status"], "room" in answer), ("ok", kind is not None))
             self.assertEqual(self.bob.pushes("c_invite_reply")[0]["msg"], reply)
 
     def test_what_is_refused(self) -> None:
-        self.world.member("kim").say("block", user="ann")
+        self.world.member("kim").call("block", user="ann")
         for line, fields, code in (
             (self.ann, {"room_name": "r", "invitee": "ann"}, "self_target"),
             (self.ann, {"room_name": "r", "invitee": "bob"}, "already_in_room"),
@@ -286,22 +286,22 @@ class Invitations(Rooms):
         self.assertEqual(self.refused(self.eve, "invite_reply", reply="Y", **answer), "not_allowed")
 
     def test_who_is_away_hears_it_at_the_next_login_once(self) -> None:
-        self.ann.say("invite", room_name="r", invitee="dan")
-        dan = self.world.line()
+        self.ann.call("invite", room_name="r", invitee="dan")
+        dan = self.world.connect()
         for expected in (1, 0):
             dan.login("dan", pwd="password")
             self.assertEqual(len(dan.pushes("c_invited")), expected)
-            dan.say("logout")
+            dan.call("logout")
 
     def test_later_means_at_the_next_login(self) -> None:
-        self.ann.say("invite", room_name="r", invitee="eve")
-        self.eve.say("invite_reply", inviter="ann", room_name="r", reply="L")
-        self.eve.say("logout")
-        self.eve.take()
+        self.ann.call("invite", room_name="r", invitee="eve")
+        self.eve.call("invite_reply", inviter="ann", room_name="r", reply="L")
+        self.eve.call("logout")
+        self.eve.received()
         self.eve.login("eve", pwd="password")
         self.assertEqual(len(self.eve.pushes("c_invited")), 1)
 
     def test_no_takes_it_back(self) -> None:
-        self.ann.say("invite", room_name="r", invitee="eve")
-        self.eve.say("invite_reply", inviter="ann", room_name="r", reply="N")
+        self.ann.call("invite", room_name="r", invitee="eve")
+        self.eve.call("invite_reply", inviter="ann", room_name="r", reply="N")
         self.assertEqual(self.refused(self.eve, "join_room", room_name="r"), "private_room")

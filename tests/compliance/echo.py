@@ -11,8 +11,8 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.direct import DirectReactor
-from gtchat.protocols.outbox import Turn
+from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.base.transport import EagerReactor
 from gtchat.protocols.websocket import ChatProtocol, build_factory
 
 
@@ -48,9 +48,9 @@ def main(port: int, message_bytes: int) -> None:
     if message_bytes > 65_536:
         Echo.fragments_most = message_bytes
     limits = Limits(message_bytes=message_bytes)
-    turn = Turn(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
+    turn = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
     factory = build_factory(reactor, turn, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
-    endpoint = serverFromString(DirectReactor(reactor), f"tcp:{port}:interface=127.0.0.1")
+    endpoint = serverFromString(EagerReactor(reactor), f"tcp:{port}:interface=127.0.0.1")
     endpoint.listen(factory)
     reactor.run()  # type: ignore[attr-defined]
 

@@ -13,8 +13,8 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.names import user_name
 from tests.e2e.bystanders import Bystanders
 from tests.e2e.server import Client
-from tests.e2e.test_called import ACCOUNTS, CalledCase
-from tests.fakes import Line, World
+from tests.e2e.test_dialback import ACCOUNTS, DialbackCase
+from tests.fakes import FakeClient, TestServer
 
 PASSWORD = "one-that-no-log-has"
 
@@ -49,32 +49,32 @@ PASSWORDS = [
 
 class Names(SynchronousTestCase):
     def test_a_name_is_the_same_in_every_case_and_form(self) -> None:
-        world = World()
-        line = world.line()
+        world = TestServer()
+        line = world.connect()
         for name, taken in SAME:
-            line.say("register", usr=taken, pwd=PASSWORD)
-            self.assertEqual(line.say("register", usr=name, pwd=PASSWORD)["code"], "name_taken")
+            line.call("register", usr=taken, pwd=PASSWORD)
+            self.assertEqual(line.call("register", usr=name, pwd=PASSWORD)["code"], "name_taken")
             self.assertEqual(line.login(name)["code"], "name_taken")
-            self.assertEqual(world.line().login(name, pwd=PASSWORD)["usr"], taken)
+            self.assertEqual(world.connect().login(name, pwd=PASSWORD)["usr"], taken)
 
     def test_what_a_name_is_compared_by_stays_what_it_is(self) -> None:  # D09
         for name in DIFFICULT:
             key = user_name(name).key
             self.assertEqual(user_name(key).key, key)
-            self.assertEqual(user_name(user_name(name).shown).key, key)
+            self.assertEqual(user_name(user_name(name).display).key, key)
         self.assertRaises(BadName, user_name, "\ufb03")  # a ligature is no letter
 
     def test_a_hundred_races_for_a_name(self) -> None:  # D06
-        world = World(Limits(commands_per_second=0, registrations_per_minute=0))
-        first, second = world.line(), world.line()
+        world = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
+        first, second = world.connect(), world.connect()
         for number in range(100):
             world.passwords.held = []
             for line in (first, second):
                 line.send("register", usr=f"name{number}", pwd=PASSWORD, tracker="r")
-            world.settle()
+            world.run_pending()
             for waiting in world.passwords.held:
                 waiting.callback(None)
-            world.settle()
+            world.run_pending()
             codes = [line.reply("r").get("code") for line in (first, second)]
             self.assertEqual(sorted(map(str, codes)), ["None", "name_taken"])
 
@@ -82,45 +82,47 @@ class Names(SynchronousTestCase):
 class Secrets(SynchronousTestCase):
     def test_passwords(self) -> None:
         for number, (password, code) in enumerate(PASSWORDS):
-            world = World()
-            line = world.line()
+            world = TestServer()
+            line = world.connect()
             self.assertEqual(
-                line.say("register", usr=f"u{number}", pwd=password).get("code"), code, password[:9]
+                line.call("register", usr=f"u{number}", pwd=password).get("code"),
+                code,
+                password[:9],
             )
             if code is None:
                 self.assertEqual(line.login(f"u{number}", pwd=password)["status"], "ok")
 
     def test_a_password_is_the_same_in_every_form(self) -> None:  # D05
-        line = World().line()
-        line.say("register", usr="ann", pwd="caf\u00e9 au lait")
+        line = TestServer().connect()
+        line.call("register", usr="ann", pwd="caf\u00e9 au lait")
         self.assertEqual(line.login("ann", pwd="cafe\u0301 au lait")["status"], "ok")
 
     def test_an_unknown_name_costs_what_a_wrong_password_costs(self) -> None:  # D01
-        world = World()
-        world.line().say("register", usr="ann", pwd=PASSWORD)
+        world = TestServer()
+        world.connect().call("register", usr="ann", pwd=PASSWORD)
         replies = []
         for name in ("ann", "nobody", "not a name!"):
             world.passwords.held = []
-            line = world.line(f"192.0.2.{len(replies) + 1}")
+            line = world.connect(f"192.0.2.{len(replies) + 1}")
             line.send("login", type="reg", usr=name, pwd="wrong password", tracker="x")
-            world.settle()
+            world.run_pending()
             self.assertEqual(len(world.passwords.held), 1, name)
             world.passwords.held[0].callback(None)
-            world.settle()
+            world.run_pending()
             replies.append(line.reply("x"))
         self.assertEqual(replies[0]["code"], "bad_credentials")
         self.assertEqual(replies, [replies[0]] * 3)
 
     def test_ids_of_sessions_that_are_none(self) -> None:  # D12
-        world = World(sessions="share")
+        world = TestServer(sessions="share")
         ann = world.member("ann")
         token, epoch = self.come(world, "ann")
         changed, _ = self.come(world, "ann")
-        out = world.line()
+        out = world.connect()
         gone = out.login("ann", pwd="password")["session_id"]
-        out.say("logout")
+        out.call("logout")
         change = {"pwd": "password", "new_pwd": PASSWORD, "new_pwd2": PASSWORD}
-        self.assertEqual(ann.say("update_pwd", **change)["status"], "ok")
+        self.assertEqual(ann.call("update_pwd", **change)["status"], "ok")
         for wrong in (
             gone,
             changed,
@@ -132,56 +134,56 @@ class Secrets(SynchronousTestCase):
             "\u00e9",
             "x" * 999,
         ):
-            reply = world.line().say("resume", session_id=wrong, epoch=epoch, seen={})
+            reply = world.connect().call("resume", session_id=wrong, epoch=epoch, seen={})
             self.assertEqual(reply["code"], "bad_session", wrong[:40])
         self.assertIsNone(ann.closed)
 
-    def come(self, world: World, name: str) -> tuple[str, str]:
+    def come(self, world: TestServer, name: str) -> tuple[str, str]:
         """Log in; session id and epoch."""
-        reply = world.line().login(name, pwd="password")
+        reply = world.connect().login(name, pwd="password")
         return reply["session_id"], reply["epoch"]
 
     def test_the_id_of_a_session_is_told_once(self) -> None:  # D13
-        world = World()
+        world = TestServer()
         ann, bob = world.member("ann"), world.member("bob")
-        token = world.line().login("ann", pwd="password")["session_id"]
+        token = world.connect().login("ann", pwd="password")["session_id"]
         said: list[Any] = []
         for line in (bob, world.guest("eve")):
-            said += [line.say(cmd) for cmd in ("get_user_list", "get_room_list", "hello")]
-            said.append(line.say("get_room_user_list", room_name="lobby"))
-            said.append(line.say("history", room_name="lobby"))
-            said += line.take()
-        self.assertNotIn(token, json.dumps([*said, *ann.take()]))
+            said += [line.call(cmd) for cmd in ("get_user_list", "get_room_list", "hello")]
+            said.append(line.call("get_room_user_list", room_name="lobby"))
+            said.append(line.call("history", room_name="lobby"))
+            said += line.received()
+        self.assertNotIn(token, json.dumps([*said, *ann.received()]))
 
 
 class Places(SynchronousTestCase):
     def test_fifty_logins_at_once_leave_one_session(self) -> None:  # D11
-        world = World()
-        world.line().say("register", usr="ann", pwd="password")
+        world = TestServer()
+        world.connect().call("register", usr="ann", pwd="password")
         watcher = world.guest("watcher")
         world.passwords.held = []
-        lines = [world.line() for _ in range(50)]
+        lines = [world.connect() for _ in range(50)]
         for line in lines:
             line.send("login", type="reg", usr="ann", pwd="password")
-        world.settle()
+        world.run_pending()
         for waiting in world.passwords.held:
             waiting.callback(None)
-        world.settle()
+        world.run_pending()
         left = [line for line in lines if line.closed is None]
         self.assertEqual(len(left), 1)
         self.assertEqual({line.closed[0] for line in lines if line.closed}, {4001})
-        self.assertEqual(watcher.say("get_user_list")["users"], ["ann", "watcher"])
+        self.assertEqual(watcher.call("get_user_list")["users"], ["ann", "watcher"])
         left[0].drop(clean=True)
-        self.assertEqual(watcher.say("get_user_list")["users"], ["watcher"])
+        self.assertEqual(watcher.call("get_user_list")["users"], ["watcher"])
 
     def test_an_address_that_changes(self) -> None:  # N12
-        world = World()
-        old = world.line("192.0.2.1")
-        old.say("register", usr="ann", pwd="password")
+        world = TestServer()
+        old = world.connect("192.0.2.1")
+        old.call("register", usr="ann", pwd="password")
         login = old.login("ann", pwd="password")
-        old.take()
-        new = world.line("203.0.113.9")
-        reply = new.say(
+        old.received()
+        new = world.connect("203.0.113.9")
+        reply = new.call(
             "resume", session_id=login["session_id"], epoch=login["epoch"], seen={"lobby": 0}
         )
         self.assertEqual(reply["resumed"][0]["state"], "resumed")
@@ -190,38 +192,38 @@ class Places(SynchronousTestCase):
         self.assertEqual(old.closed, (4001, "logged in elsewhere"))
 
     def test_a_name_used_again_inherits_nothing(self) -> None:  # D17
-        world = World()
+        world = TestServer()
         ann = world.member("ann")
-        self.assertEqual(world.line().login("Ann")["code"], "name_taken")
+        self.assertEqual(world.connect().login("Ann")["code"], "name_taken")
         first = world.guest("guest")
-        ann.say("create_room", room_name="secret", public=False)
-        ann.say("add_member", room_name="secret", user="guest")
-        first.say("logout")
-        self.assertEqual(ann.say("whisper", target_user="guest", msg="x")["code"], "no_such_user")
+        ann.call("create_room", room_name="secret", public=False)
+        ann.call("add_member", room_name="secret", user="guest")
+        first.call("logout")
+        self.assertEqual(ann.call("whisper", target_user="guest", msg="x")["code"], "no_such_user")
         second = world.guest("guest")
         self.assertEqual(second.pushes("c_whisper", "c_invited"), [])
-        self.assertEqual(second.say("history", room_name="secret")["code"], "not_in_room")
-        self.assertEqual(second.say("join_room", room_name="secret")["code"], "private_room")
-        rooms = [room["room_name"] for room in second.say("get_room_list")["rooms"]]
+        self.assertEqual(second.call("history", room_name="secret")["code"], "not_in_room")
+        self.assertEqual(second.call("join_room", room_name="secret")["code"], "private_room")
+        rooms = [room["room_name"] for room in second.call("get_room_list")["rooms"]]
         self.assertEqual(rooms, ["lobby"])
 
     def test_rooms_that_one_is_not_in(self) -> None:  # D19
-        world = World()
+        world = TestServer()
         ann, bob = world.member("ann"), world.member("bob")
         for room in ("private", "left", "kicked"):
-            ann.say("create_room", room_name=room, public=room != "private")
-        ann.say("create_room", room_name="gone")
+            ann.call("create_room", room_name=room, public=room != "private")
+        ann.call("create_room", room_name="gone")
         for room in ("left", "kicked", "gone"):
-            bob.say("join_room", room_name=room)
-        bob.say("leave_room", room_name="left")
-        ann.say("kick", room_name="kicked", user="bob")
-        ann.say("delete_room", room_name="gone")
+            bob.call("join_room", room_name=room)
+        bob.call("leave_room", room_name="left")
+        ann.call("kick", room_name="kicked", user="bob")
+        ann.call("delete_room", room_name="gone")
         self.trying(bob, ("private", "left", "kicked"), "not_in_room")
         self.trying(bob, ("gone", "never"), "no_such_room")
-        reply = bob.say("get_room_user_list", room_name="private")
+        reply = bob.call("get_room_user_list", room_name="private")
         self.assertEqual((reply["code"], "users" in reply), ("not_in_room", False))
 
-    def trying(self, line: Line, rooms: tuple[str, ...], code: str) -> None:
+    def trying(self, line: FakeClient, rooms: tuple[str, ...], code: str) -> None:
         """Try all that members may."""
         for room in rooms:
             for cmd, fields in (
@@ -233,26 +235,28 @@ class Places(SynchronousTestCase):
                 ("add_member", {"user": "ann"}),
                 ("leave_room", {}),
             ):
-                self.assertEqual(line.say(cmd, room_name=room, **fields)["code"], code, (room, cmd))
+                self.assertEqual(
+                    line.call(cmd, room_name=room, **fields)["code"], code, (room, cmd)
+                )
 
     def test_owners_and_others(self) -> None:  # D20
-        world = World()
+        world = TestServer()
         ann, bob = world.member("ann"), world.member("bob")
-        ann.say("create_room", room_name="r")
-        bob.say("join_room", room_name="r")
+        ann.call("create_room", room_name="r")
+        bob.call("join_room", room_name="r")
         for cmd, fields in (
             ("delete_room", {}),
             ("set_room", {"topic": "x"}),
             ("kick", {"user": "ann"}),
             ("remove_member", {"user": "ann"}),
         ):
-            self.assertEqual(bob.say(cmd, room_name="r", **fields)["code"], "not_owner", cmd)
-        self.assertEqual(ann.say("kick", room_name="r", user="ann")["code"], "self_target")
-        self.assertEqual(ann.say("remove_member", room_name="r", user="ann")["status"], "ok")
-        self.assertEqual(ann.say("set_room", room_name="r", topic="still mine")["status"], "ok")
+            self.assertEqual(bob.call(cmd, room_name="r", **fields)["code"], "not_owner", cmd)
+        self.assertEqual(ann.call("kick", room_name="r", user="ann")["code"], "self_target")
+        self.assertEqual(ann.call("remove_member", room_name="r", user="ann")["status"], "ok")
+        self.assertEqual(ann.call("set_room", room_name="r", topic="still mine")["status"], "ok")
 
 
-class ManyProtocols(CalledCase):
+class ManyProtocols(DialbackCase):
     def test_wrong_passwords_are_counted_together(self) -> None:  # D04
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()

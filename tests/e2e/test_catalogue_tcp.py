@@ -11,10 +11,10 @@ import struct
 import unicodedata
 
 from tests.e2e.bystanders import Bystanders, check_log, files, process, until
-from tests.e2e.called import CenterClient, PA1Client, frame, framed
+from tests.e2e.dialback import CenterClient, PA1Client, frame, framed
 from tests.e2e.raw import ask
 from tests.e2e.server import SECONDS, Client
-from tests.e2e.test_called import ACCOUNTS, CalledCase
+from tests.e2e.test_dialback import ACCOUNTS, DialbackCase
 from tests.e2e.test_livechat import LiveClient
 from tests.e2e.test_randomchat import RandomClient
 
@@ -61,7 +61,7 @@ WRONG = [
 ]
 
 
-class BetweenProtocols(CalledCase):
+class BetweenProtocols(DialbackCase):
     def test_difficult_texts_come_to_everybody_as_he_may_have_them(self) -> None:  # E17
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             ann = self.web("ann")
@@ -108,7 +108,7 @@ class BetweenProtocols(CalledCase):
                 self.assertEqual(reply["code"], "bad_request", ascii(name))
 
 
-class LogInjection(CalledCase):
+class LogInjection(DialbackCase):
     options = ("--log-json",)
 
     def test_nothing_forges_a_line_of_the_log(self) -> None:  # E15
@@ -133,7 +133,7 @@ class LogInjection(CalledCase):
             self.assertLess(len(line), 2_000)
 
 
-class OverTCP(CalledCase):
+class OverTCP(DialbackCase):
     def test_frames_in_one_segment_and_half_a_frame(self) -> None:  # F03
         with Bystanders(self.server, *ACCOUNTS.values()):
             port = self.port("message_center")
@@ -198,7 +198,7 @@ class OverTCP(CalledCase):
             return b""
 
 
-class NoDescriptors(CalledCase):
+class NoDescriptors(DialbackCase):
     def test_no_descriptors_are_left(self) -> None:  # F18
         with Bystanders(self.server):
             pid = int(process(self.server).name)

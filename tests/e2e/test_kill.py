@@ -1,4 +1,4 @@
-"""The end of a server, as its operator wishes it; SIGKILL is in tests/proofs."""
+"""The end of a server, as its operator wishes it; SIGKILL is in tests/stress."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.e2e.called import CenterClient
+from tests.e2e.dialback import CenterClient
 from tests.e2e.server import SECONDS, TOP, Server
 
 

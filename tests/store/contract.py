@@ -9,12 +9,14 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import Entry, Joined, Left, RoomCreated, Spoke
-from gtchat.chat.interfaces import Append, IStore
+from gtchat.chat.events import Entry, Joined, Left, MessageSent, RoomCreated
+from gtchat.chat.interfaces import IStore, PendingEntry
 
 
-def spoke(msg: str = "hello", *, at: int = 1000, room: str = "Nest", usr: str = "Ann") -> Spoke:
-    return Spoke(room_name=room, usr=usr, at=at, msg=msg, id=f"id of {msg}")
+def spoke(
+    msg: str = "hello", *, at: int = 1000, room: str = "Nest", usr: str = "Ann"
+) -> MessageSent:
+    return MessageSent(room_name=room, usr=usr, at=at, msg=msg, id=f"id of {msg}")
 
 
 def created(room: str = "Nest", *, public: bool = True, owner: str = "Ann") -> RoomCreated:
@@ -31,7 +33,7 @@ def left(usr: str, room: str = "Nest") -> Left:
     return Left(room_name=room, usr=usr, at=960)
 
 
-class Speech(Append):
+class Speech(PendingEntry):
     """A chat's own kind of append."""
 
 
@@ -46,7 +48,7 @@ class StoreCase:
     def setUp(self) -> None:
         self.numbers = count(1)
         self.store = self.open_store()
-        self.calls: list[list[Append]] = []
+        self.calls: list[list[PendingEntry]] = []
         self.store.committed = lambda appends: self.calls.append(list(appends))
         self.contents = self.store.load()
         self.lobby = self.contents.rooms[0].id
@@ -59,12 +61,12 @@ class StoreCase:
         subject: int | None = None,
         txn: str | None = None,
         key: str = "",
-    ) -> Append:
+    ) -> PendingEntry:
         append = Speech(room_id, entry, subject, txn=txn, room_key=key)
         self.store.append(append)
         return append
 
-    async def stored(self, *args: Any, **options: Any) -> Append:
+    async def stored(self, *args: Any, **options: Any) -> PendingEntry:
         append = self.append(*args, **options)
         await self.store.flush()
         self.assertIsNone(append.error)
@@ -100,7 +102,7 @@ class QueueContract(StoreCase):
         (lobby,) = self.contents.rooms
         self.assertEqual((lobby.key, lobby.name, lobby.public), ("lobby", "lobby", True))
         self.assertEqual((lobby.owner_id, lobby.owner), (None, ""))
-        self.assertEqual((lobby.members, lobby.last_seq, lobby.spoken), ((), 0, 0))
+        self.assertEqual((lobby.members, lobby.last_seq, lobby.message_count), ((), 0, 0))
 
     def test_a_chat_that_starts_again_finds_the_same_epoch(self) -> None:
         self.assertTrue(self.contents.epoch)
@@ -134,9 +136,9 @@ class QueueContract(StoreCase):
         self.assertEqual(self.calls, [[append]])
 
     async def test_a_chat_that_fails_over_one_run_is_told_the_next(self) -> None:
-        heard: Sequence[Append] = []
+        heard: Sequence[PendingEntry] = []
 
-        def committed(appends: Sequence[Append]) -> None:
+        def committed(appends: Sequence[PendingEntry]) -> None:
             nonlocal heard
             heard = [*heard, *appends]
             raise ZeroDivisionError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from gtchat.chat.errors import NotStored, TxnConflict
-from gtchat.chat.events import ENTRIES, Kicked, Removed, RoomChanged
-from gtchat.chat.interfaces import Page, Receipt, Span
+from gtchat.chat.events import ENTRY_TYPES, Kicked, Removed, RoomChanged
+from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from tests.store.contract import StoreCase, created, joined, left, spoke
 
 
@@ -56,9 +56,9 @@ class LogContract(StoreCase):
         expected = [
             attrs.evolve(entry, seq=seq) for seq, entry in enumerate([created(), *entries], 1)
         ]
-        self.assertEqual({entry.kind for entry in expected}, set(ENTRIES))
-        page = await self.store.history(nest, Span())
-        self.assertEqual(page, Page(tuple(expected), 1, 7, False))
+        self.assertEqual({entry.kind for entry in expected}, set(ENTRY_TYPES))
+        page = await self.store.history(nest, HistoryQuery())
+        self.assertEqual(page, HistoryPage(tuple(expected), 1, 7, False))
 
     async def test_nothing_can_be_said_in_a_room_that_is_not_there(self) -> None:
         lost = self.append(999, spoke())
@@ -76,7 +76,7 @@ class LogContract(StoreCase):
         self.assertEqual((record.public, record.topic, record.max), (False, "twigs", 7))
         self.assertEqual((record.owner_id, record.owner), (ann, "Ann"))
         self.assertEqual(record.members, ((ann, "Ann", True),))
-        self.assertEqual((record.last_seq, record.spoken), (1, 0))
+        self.assertEqual((record.last_seq, record.message_count), (1, 0))
 
     async def test_a_name_makes_one_room(self) -> None:
         ann = await self.account("Ann")
@@ -127,7 +127,7 @@ class LogContract(StoreCase):
         await self.stored(nest, left("Nobody"), 999)
         await self.stored(nest, spoke("b"))
         record = await self.record(nest)
-        self.assertEqual((record.last_seq, record.spoken), (4, 2))
+        self.assertEqual((record.last_seq, record.message_count), (4, 2))
 
     async def test_a_deleted_room_is_gone_with_its_log_and_its_name_is_free(self) -> None:
         ann = await self.account("Ann")
@@ -135,18 +135,20 @@ class LogContract(StoreCase):
         await self.stored(nest, spoke("old"))
         await self.store.delete_room(nest, 2000)
         self.assertIsNone(await self.record(nest))
-        self.assertEqual(await self.store.history(nest, Span()), Page((), 0, 0, False))
+        self.assertEqual(
+            await self.store.history(nest, HistoryQuery()), HistoryPage((), 0, 0, False)
+        )
         lost = self.append(nest, spoke("late"))
         again = await self.room(ann)
         self.assertIsInstance(lost.error, NotStored)
         self.assertNotEqual(again, nest)
-        self.assertEqual(await self.texts(again, Span()), ["room_created"])
+        self.assertEqual(await self.texts(again, HistoryQuery()), ["room_created"])
 
     async def test_deleting_a_room_that_is_not_there_changes_nothing(self) -> None:
         await self.store.delete_room(self.lobby + 1, 2000)
         nest = await self.room(await self.account("Ann"))
         await self.store.flush()
-        self.assertEqual(await self.texts(nest, Span()), ["room_created"])
+        self.assertEqual(await self.texts(nest, HistoryQuery()), ["room_created"])
 
 
 class TxnContract(StoreCase):
@@ -156,9 +158,9 @@ class TxnContract(StoreCase):
         ann = await self.account("Ann")
         await self.stored(self.lobby, spoke("x"), ann, txn="t")
         again = await self.stored(self.lobby, spoke("x", at=5000), ann, txn="t")
-        self.assertEqual(again.earlier, Receipt("id of x", 1, 1000, dup=True))
+        self.assertEqual(again.earlier, Ack("id of x", 1, 1000, dup=True))
         self.assertEqual(again.entry.seq, 0)
-        self.assertEqual(await self.texts(self.lobby, Span()), ["x"])
+        self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["x"])
 
     async def test_a_double_within_the_same_batch_is_one_too(self) -> None:
         ann = await self.account("Ann")
@@ -167,7 +169,7 @@ class TxnContract(StoreCase):
         third = self.append(self.lobby, spoke("y"), ann)
         await self.store.flush()
         self.assertIsNone(first.earlier)
-        self.assertEqual(second.earlier, Receipt("id of x", 1, 1000, dup=True))
+        self.assertEqual(second.earlier, Ack("id of x", 1, 1000, dup=True))
         self.assertEqual((first.entry.seq, third.entry.seq), (1, 2))
 
     async def test_the_same_txn_with_other_content_is_a_conflict(self) -> None:
@@ -179,7 +181,7 @@ class TxnContract(StoreCase):
         await self.store.flush()
         self.assertIsInstance(other_text.error, TxnConflict)
         self.assertIsInstance(other_room.error, TxnConflict)
-        self.assertEqual(await self.texts(self.lobby, Span()), ["x"])
+        self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["x"])
 
     async def test_another_account_may_use_the_same_txn(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
@@ -202,7 +204,7 @@ class TxnContract(StoreCase):
         await self.store.prune(0, 2000)
         self.assertEqual((await self.stored(self.lobby, spoke("x"), ann, txn="1")).entry.seq, 3)
         kept = await self.stored(self.lobby, spoke("new"), ann, txn="2")
-        self.assertEqual(kept.earlier, Receipt("id of new", 2, 2000, dup=True))
+        self.assertEqual(kept.earlier, Ack("id of new", 2, 2000, dup=True))
 
 
 class HistoryContract(StoreCase):
@@ -218,7 +220,7 @@ class HistoryContract(StoreCase):
         return nest
 
     async def page(self, **span: object) -> tuple[list[int], bool]:
-        page = await self.store.history(await self.talk(), Span(**span))  # type: ignore[arg-type]
+        page = await self.store.history(await self.talk(), HistoryQuery(**span))  # type: ignore[arg-type]
         self.assertEqual((page.first, page.last), (1, 20))
         return [entry.seq for entry in page.entries], page.more
 
@@ -278,5 +280,5 @@ class HistoryContract(StoreCase):
         self.assertEqual(await self.page(kinds=frozenset({"moved"})), ([], False))
 
     async def test_an_empty_log(self) -> None:
-        page = await self.store.history(self.lobby, Span())
-        self.assertEqual(page, Page((), 0, 0, False))
+        page = await self.store.history(self.lobby, HistoryQuery())
+        self.assertEqual(page, HistoryPage((), 0, 0, False))

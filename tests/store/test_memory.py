@@ -6,18 +6,18 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from gtchat.chat.interfaces import Append
+from gtchat.chat.interfaces import PendingEntry
 from gtchat.store import MemoryStore
-from tests.store.contract import QueueContract, spoke
-from tests.store.log_contract import HistoryContract, LogContract, TxnContract
-from tests.store.people_contract import (
+from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
     ResumeContract,
     SessionContract,
 )
-from tests.store.post_contract import InvitationContract, WhisperContract
-from tests.store.reading_contract import ReadingContract
+from tests.store.contract import QueueContract, spoke
+from tests.store.log_contract import HistoryContract, LogContract, TxnContract
+from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.read_state_contract import ReadingContract
 
 
 class InMemory:
@@ -76,9 +76,9 @@ class TurnTests(SynchronousTestCase):
         self.lobby = self.store.load().rooms[0].id
 
     def test_what_was_asked_for_in_one_turn_is_one_batch(self) -> None:
-        calls: list[list[Append]] = []
+        calls: list[list[PendingEntry]] = []
         self.store.committed = lambda appends: calls.append(list(appends))
-        appends = [Append(self.lobby, spoke(str(number)), None) for number in range(3)]
+        appends = [PendingEntry(self.lobby, spoke(str(number)), None) for number in range(3)]
         for append in appends:
             self.store.append(append)
         self.assertEqual(calls, [])
@@ -86,7 +86,7 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(calls, [appends])
 
     def test_no_timer_is_left(self) -> None:
-        self.store.append(Append(self.lobby, spoke(), None))
-        self.store.find("ann", None)
+        self.store.append(PendingEntry(self.lobby, spoke(), None))
+        self.store.find_account("ann", None)
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

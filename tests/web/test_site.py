@@ -15,8 +15,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from gtchat.protocols.crowd import Crowd
-from gtchat.protocols.handshake import Proxies
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.http_access import Proxies
 from gtchat.web.site import ANSWER_SECONDS, REQUEST_SECONDS, build_site
 
 TURNS = 5
@@ -142,7 +142,7 @@ class SiteTest(TestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_nobody_has_more_than_his_share_of_the_connections(self) -> None:  # F17
-        self.site.crowd = Crowd(2)
+        self.site.limiter = ConnectionLimiter(2)
         first, second, third = self.connect(), self.connect(), self.connect()
         self.assertEqual(
             [one[1].disconnecting for one in (first, second, third)], [False, False, True]
@@ -153,12 +153,14 @@ class SiteTest(TestCase):
         self.assertTrue(self.connect()[1].disconnecting)
 
     def test_people_behind_a_proxy_share_nothing(self) -> None:
-        self.site.crowd = Crowd(1, Proxies.named(["192.168.0.0/16"]))
+        self.site.limiter = ConnectionLimiter(1, Proxies.named(["192.168.0.0/16"]))
         self.assertEqual([self.connect()[1].disconnecting for _ in range(3)], [False] * 3)
 
     def test_a_websocket_is_counted_as_one_and_not_here(self) -> None:
         nobody = SimpleNamespace(buildProtocol=lambda address: None)
-        self.site = build_site(self.folder, nobody, lambda: True, self.clock, crowd=Crowd(1))
+        self.site = build_site(
+            self.folder, nobody, lambda: True, self.clock, limiter=ConnectionLimiter(1)
+        )
         protocol, _ = self.connect()
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertFalse(self.connect()[1].disconnecting)

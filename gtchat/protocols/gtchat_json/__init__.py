@@ -18,6 +18,6 @@ object behind each connection. It knows no socket: it is given something to writ
 """
 
 from gtchat.protocols.gtchat_json.api import API_Chatroom
-from gtchat.protocols.gtchat_json.audience import JSONAudience
+from gtchat.protocols.gtchat_json.encoder import JSONEncoder
 
-__all__ = ["API_Chatroom", "JSONAudience"]
+__all__ = ["API_Chatroom", "JSONEncoder"]

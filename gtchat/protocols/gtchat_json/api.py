@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat.accounts import login_key
+from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import (
     ChatError,
@@ -28,25 +29,24 @@ from gtchat.chat.errors import (
     RateLimited,
 )
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import IOutlet, Receipt
+from gtchat.chat.interfaces import Ack, IConnection
 from gtchat.chat.limits import TokenBucket
-from gtchat.chat.people import Session
-from gtchat.chat.unattended import unattended
-from gtchat.protocols.gtchat_json import strict
-from gtchat.protocols.gtchat_json.audience import JSONAudience
+from gtchat.chat.users import Session
+from gtchat.protocols.base.outbox import Outbox
+from gtchat.protocols.gtchat_json import strict_json
 from gtchat.protocols.gtchat_json.commands import COMMANDS
-from gtchat.protocols.gtchat_json.complaints import diagnose
-from gtchat.protocols.gtchat_json.replies import ErrorReply, LoginReply, Reply
+from gtchat.protocols.gtchat_json.diagnostics import explain
+from gtchat.protocols.gtchat_json.encoder import JSONEncoder
+from gtchat.protocols.gtchat_json.messages import spoke
 from gtchat.protocols.gtchat_json.requests import CMD, REQUESTS, Request, Speak
-from gtchat.protocols.gtchat_json.talk import spoke
-from gtchat.protocols.outbox import Outbox
+from gtchat.protocols.gtchat_json.responses import ErrorReply, LoginReply, Reply
 
 #: So many requests that can't be understood, in so many seconds, are one too many.
-BAD_MOST, BAD_SECONDS = 20, 10.0
+MALFORMED_LIMIT, MALFORMED_WINDOW_S = 20, 10.0
 #: Whoever goes on at so many times the rate is put out.
 FLOOD = 10
 #: Requests that wait for their turn; beyond it no more are read.
-WAITING_MOST = 64
+QUEUE_LIMIT = 64
 
 POLICY = 1008
 #: Why a session ended -> what its connection is closed with.
@@ -61,7 +61,7 @@ _encode = msgspec.json.Encoder().encode
 _log = Logger()
 
 
-class Connection(Protocol):
+class JSONTransport(Protocol):
     """What the transport offers."""
 
     @property
@@ -78,7 +78,7 @@ class Connection(Protocol):
 
 
 @attrs.frozen
-class _Refused:
+class RejectedRequest:
     """A request that is refused when its turn comes."""
 
     error: ChatError
@@ -87,7 +87,7 @@ class _Refused:
 
 
 @attrs.frozen
-class _Bad:
+class MalformedRequest:
     """A request that can't be understood, and the refusal if it is one too many besides.
 
     What is wrong with it depends on what those before it have done.
@@ -97,7 +97,7 @@ class _Bad:
     refusal: ChatError | None
 
 
-@implementer(IOutlet)
+@implementer(IConnection)
 class API_Chatroom:
     """The JSON API to one connection.
 
@@ -119,7 +119,7 @@ class API_Chatroom:
         "_rate",
         "_speaking",
         "_waiting",
-        "audience",
+        "encoder",
         "chat",
         "connection",
         "outbox",
@@ -130,12 +130,12 @@ class API_Chatroom:
     def __init__(
         self,
         chat: Chat,
-        audience: JSONAudience,
-        connection: Connection,
+        encoder: JSONEncoder,
+        connection: JSONTransport,
         seconds: Callable[[], float],
     ) -> None:
         self.chat = chat
-        self.audience = audience
+        self.encoder = encoder
         self.connection = connection
         self.outbox = connection.outbox
         self.seconds = seconds
@@ -144,7 +144,7 @@ class API_Chatroom:
         self._rate = TokenBucket(limits.commands_per_second, limits.commands_burst)
         self._flood: TokenBucket | None = None
         self._bad: deque[float] | None = None
-        self._waiting: deque[Request | _Refused | _Bad] | None = None
+        self._waiting: deque[Request | RejectedRequest | MalformedRequest] | None = None
         self._speaking = 0
         self._busy = False
         self._lost = False
@@ -155,7 +155,7 @@ class API_Chatroom:
         return self.session is not None
 
     @property
-    def present(self) -> Session:
+    def require_session(self) -> Session:
         """Who is logged in, for a command that is only done for somebody."""
         assert self.session is not None, "seen to before the command is done"
         return self.session
@@ -168,20 +168,20 @@ class API_Chatroom:
         return self.connection.address
 
     @property
-    def unsent(self) -> int:
+    def buffered_bytes(self) -> int:
         """Bytes that wait since the peer does not read; a reply that came too late is one."""
-        return self.outbox.unsent + self._lost
+        return self.outbox.buffered_bytes + self._lost
 
     @property
-    def gone(self) -> bool:
+    def closed(self) -> bool:
         """Whether the connection is lost."""
         return self._lost
 
-    def end(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str) -> None:
         """The session has ended: tell `event`, then close."""
         self.session = None
         if event is not None:
-            self.audience.burst([event]).tell((self,))
+            self.encoder.encode([event]).send((self,))
         self.connection.close(*ENDS[reason])
 
     # What the transport asks of an API.
@@ -193,24 +193,24 @@ class API_Chatroom:
             speaks = type(request) is Speak
             # A message that has nothing but what its decoder has seen needs no second look.
             if not (speaks and payload.count(b'"') == request.quotes() and b"\\" not in payload):
-                strict.check(payload)
+                strict_json.check(payload)
         except (msgspec.MsgspecError, ChatError, RecursionError, UnicodeDecodeError):
-            self._take_bad(payload)
+            self._reject_malformed(payload)
             return
         refusal = self._charge()
         if refusal is not None:
-            self._take(_Refused(refusal, CMD[type(request)], _tracker(request)))
+            self._enqueue(RejectedRequest(refusal, CMD[type(request)], _tracker(request)))
         elif speaks and not self._busy and self._waiting is None and request.room_name is not None:
             self._speak(request, request.room_name)
         else:
-            self._take(request)
+            self._enqueue(request)
 
     def connection_lost(self, clean: bool) -> None:
         """The connection is gone. clean: its client closed it by intention."""
         self._waiting = None
         session, self.session = self.session, None
         if session is not None:
-            self.chat.sessions.lose(session, clean)
+            self.chat.sessions.connection_lost(session, clean)
         self._lost = True  # last: what was told until now has left
 
     # Order and rates.
@@ -233,37 +233,37 @@ class API_Chatroom:
             self.connection.close(POLICY, "too fast for too long")
         return RateLimited(retry_after=wait)
 
-    def _take(self, request: Request | _Refused | _Bad) -> None:
+    def _enqueue(self, request: Request | RejectedRequest | MalformedRequest) -> None:
         """Handle a request, or let it wait until those before it are answered."""
-        if self._may_go(request) and not self._waiting:
+        if self._ready(request) and not self._waiting:
             self._handle(request)
             return
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(request)
-        if len(self._waiting) == WAITING_MOST:
+        if len(self._waiting) == QUEUE_LIMIT:
             self.connection.pause()
 
-    def _may_go(self, request: Request | _Refused | _Bad) -> bool:
+    def _ready(self, request: Request | RejectedRequest | MalformedRequest) -> bool:
         """Whether nothing that is under way must be answered before.
 
         Messages to rooms may follow each other, since they come back in their order.
         """
         return not self._busy and (type(request) is Speak or not self._speaking)
 
-    def _go_on(self) -> None:
+    def _drain(self) -> None:
         """Handle what waited."""
-        while self._waiting and not self._lost and self._may_go(self._waiting[0]):
+        while self._waiting and not self._lost and self._ready(self._waiting[0]):
             self._handle(self._waiting.popleft())
         if self._waiting is not None and not self._waiting:
             self._waiting = None
             self.connection.resume()
 
-    def _handle(self, request: Request | _Refused | _Bad) -> None:
-        if isinstance(request, _Refused):
+    def _handle(self, request: Request | RejectedRequest | MalformedRequest) -> None:
+        if isinstance(request, RejectedRequest):
             self._refuse(request.error, request.last_cmd, request.tracker)
-        elif isinstance(request, _Bad):
-            error, last_cmd, tracker = diagnose(request.payload, self.logged_in)
+        elif isinstance(request, MalformedRequest):
+            error, last_cmd, tracker = explain(request.payload, self.logged_in)
             self._refuse(request.refusal or error, last_cmd, tracker)
         elif type(request) is Speak and request.room_name is not None:
             self._speak(request, request.room_name)
@@ -282,30 +282,30 @@ class API_Chatroom:
             self.chat.speak(session, room_name, request.msg, request.txn, done)
         except ChatError as error:
             if self._speaking:
-                self._take_first(_Refused(error, "speak", _tracker(request)))
+                self._enqueue_first(RejectedRequest(error, "speak", _tracker(request)))
             else:
                 self._refuse(error, "speak", _tracker(request))
         else:
             self._speaking += 1
 
-    def _take_first(self, refused: _Refused) -> None:
+    def _enqueue_first(self, refused: RejectedRequest) -> None:
         """Let a refusal wait for the answers to what came before it."""
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.appendleft(refused)
 
-    def _spoken(self, number: str | int | None, result: Receipt | ChatError) -> None:
+    def _spoken(self, number: str | int | None, result: Ack | ChatError) -> None:
         """A message is stored, or is not. number: what the client calls its request."""
         self._speaking -= 1
         tracker = "0" if number is None else str(number)
         if self._lost:
             return
-        if isinstance(result, Receipt):
-            self.outbox.write(self.audience.frame(_encode(spoke(result, tracker))))
+        if isinstance(result, Ack):
+            self.outbox.write(self.encoder.frame(_encode(spoke(result, tracker))))
         else:
             self._refuse(result, "speak", tracker)
         if self._waiting and not self._speaking:
-            self.chat.people.soon(self._go_on)
+            self.chat.users.call_soon(self._drain)
 
     # All other commands.
 
@@ -314,9 +314,9 @@ class API_Chatroom:
         self._busy = True
         command = COMMANDS[type(request)]
         try:
-            if not command.open or self.session is not None:
-                self._check_usr(request, command.names_user)
-            result = command.do(self, request)
+            if not command.before_login or self.session is not None:
+                self._check_usr(request, command.usr_is_subject)
+            result = command.handler(self, request)
         except ChatError as error:
             result = error
         if isinstance(result, Coroutine):
@@ -324,20 +324,20 @@ class API_Chatroom:
         else:
             self._answer(result, request)
 
-    def _check_usr(self, request: Request, names_user: bool) -> None:
+    def _check_usr(self, request: Request, usr_is_subject: bool) -> None:
         """See that somebody is logged in, and that a request does not speak for somebody else."""
         if self.session is None:
             raise NotLoggedIn()
         usr, user = request.usr, self.session.user
-        if usr is None or usr == user.name or names_user:
+        if usr is None or usr == user.name or usr_is_subject:
             return
         if login_key(usr) != user.key:
             raise NotYou()
 
     def _user_of(self, request: Request) -> Session:
         """The session, for a request that needs one."""
-        self._check_usr(request, names_user=False)
-        return self.present
+        self._check_usr(request, usr_is_subject=False)
+        return self.require_session
 
     def _answer(self, result: Reply | ChatError | Failure, request: Request) -> None:
         """Answer a command; whoever has come by it is given what waits for him."""
@@ -347,25 +347,27 @@ class API_Chatroom:
         if self._lost:
             if session is not None:
                 self.session = None
-                self.chat.sessions.lose(session, clean=False)
+                self.chat.sessions.connection_lost(session, clean=False)
             return
         if isinstance(result, Reply):
             result.last_cmd, result.tracker = cmd, tracker
-            result.msg = COMMANDS[type(request)].said
+            result.msg = COMMANDS[type(request)].message
             self._write(result)
         elif isinstance(result, ChatError):
             self._refuse(result, cmd, tracker)
         else:
             self._fail(result, cmd, tracker)
         if isinstance(result, LoginReply) and session is not None:
-            unattended(Deferred.fromCoroutine(self.chat.welcome(session)), "giving what waits")
+            run_in_background(
+                Deferred.fromCoroutine(self.chat.deliver_pending(session)), "giving what waits"
+            )
         if self._waiting:
-            self.chat.people.soon(self._go_on)
+            self.chat.users.call_soon(self._drain)
 
     # Answers.
 
     def _write(self, reply: Reply) -> None:
-        self.outbox.write(self.audience.frame(_encode(reply)))
+        self.outbox.write(self.encoder.frame(_encode(reply)))
 
     def _refuse(self, error: ChatError, last_cmd: str, tracker: str) -> None:
         wait = error.retry_after
@@ -395,16 +397,16 @@ class API_Chatroom:
 
     # What can't be understood.
 
-    def _take_bad(self, payload: bytes) -> None:
+    def _reject_malformed(self, payload: bytes) -> None:
         """Say what is wrong with a request; too many of them are too many."""
         now = self.seconds()
         if self._bad is None:
-            self._bad = deque(maxlen=BAD_MOST)
-        if len(self._bad) == BAD_MOST and now - self._bad[0] < BAD_SECONDS:
+            self._bad = deque(maxlen=MALFORMED_LIMIT)
+        if len(self._bad) == MALFORMED_LIMIT and now - self._bad[0] < MALFORMED_WINDOW_S:
             self.connection.close(POLICY, "too many requests that can't be understood")
             return
         self._bad.append(now)
-        self._take(_Bad(payload, self._charge()))
+        self._enqueue(MalformedRequest(payload, self._charge()))
 
 
 def _tracker(request: Request) -> str:

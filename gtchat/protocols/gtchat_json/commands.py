@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from gtchat.chat.errors import ChatError
-from gtchat.protocols.gtchat_json import requests, rooms, sessions, talk
-from gtchat.protocols.gtchat_json.replies import Reply
+from gtchat.protocols.gtchat_json import messages, requests, rooms, sessions
 from gtchat.protocols.gtchat_json.requests import Request
+from gtchat.protocols.gtchat_json.responses import Reply
 
 if TYPE_CHECKING:
     from gtchat.protocols.gtchat_json.api import API_Chatroom
@@ -30,19 +30,23 @@ class Command:
         names_user: whether `usr` in it says who comes, and need not be the session's user.
     """
 
-    do: Do
-    said: str
-    open: bool = False
-    names_user: bool = False
+    handler: Do
+    message: str
+    before_login: bool = False
+    usr_is_subject: bool = False
 
 
 COMMANDS: dict[type[Request], Command] = {
-    requests.Register: Command(sessions.register, "Registered.", open=True, names_user=True),
-    requests.Login: Command(sessions.login, "Welcome.", open=True, names_user=True),
-    requests.Resume: Command(sessions.resume, "Welcome back.", open=True),
-    requests.Hello: Command(sessions.hello, "Hello.", open=True),
+    requests.Register: Command(
+        sessions.register, "Registered.", before_login=True, usr_is_subject=True
+    ),
+    requests.Login: Command(sessions.login, "Welcome.", before_login=True, usr_is_subject=True),
+    requests.Resume: Command(sessions.resume, "Welcome back.", before_login=True),
+    requests.Hello: Command(sessions.hello, "Hello.", before_login=True),
     requests.Logout: Command(sessions.logout, "Goodbye."),
-    requests.UpdatePwd: Command(sessions.update_pwd, "Your password is changed.", open=True),
+    requests.UpdatePwd: Command(
+        sessions.update_pwd, "Your password is changed.", before_login=True
+    ),
     requests.GetRoomList: Command(rooms.get_room_list, "Rooms."),
     requests.GetUserList: Command(rooms.get_user_list, "Who is here."),
     requests.GetRoomUserList: Command(rooms.get_room_user_list, "Who belongs to the room."),
@@ -56,17 +60,17 @@ COMMANDS: dict[type[Request], Command] = {
     requests.JoinRoom: Command(rooms.join_room, "You are in the room."),
     requests.LeaveRoom: Command(rooms.leave_room, "You have left the room."),
     requests.Kick: Command(rooms.kick, "Put out of the room."),
-    requests.Speak: Command(talk.speak, "Said to everybody."),
-    requests.History: Command(talk.history, "History."),
-    requests.Typing: Command(talk.typing, "Shown."),
-    requests.MarkRead: Command(talk.mark_read, "Noted."),
-    requests.Whisper: Command(talk.whisper, "Whispered."),
-    requests.Broadcast: Command(talk.broadcast, "Said to everybody."),
-    requests.Block: Command(talk.block, "Blocked."),
-    requests.Unblock: Command(talk.unblock, "No longer blocked."),
-    requests.SetAddress: Command(talk.set_address, "Your address is noted."),
-    requests.GetAddress: Command(talk.get_address, "Asked."),
-    requests.Allow: Command(talk.allow, "Allowed."),
-    requests.Deny: Command(talk.deny, "Denied."),
-    requests.Ping: Command(sessions.ping, "Here.", open=True),
+    requests.Speak: Command(messages.speak, "Said to everybody."),
+    requests.History: Command(messages.history, "History."),
+    requests.Typing: Command(messages.typing, "Shown."),
+    requests.MarkRead: Command(messages.mark_read, "Noted."),
+    requests.Whisper: Command(messages.whisper, "Whispered."),
+    requests.Broadcast: Command(messages.broadcast, "Said to everybody."),
+    requests.Block: Command(messages.block, "Blocked."),
+    requests.Unblock: Command(messages.unblock, "No longer blocked."),
+    requests.SetAddress: Command(messages.set_address, "Your address is noted."),
+    requests.GetAddress: Command(messages.get_address, "Asked."),
+    requests.Allow: Command(messages.allow, "Allowed."),
+    requests.Deny: Command(messages.deny, "Denied."),
+    requests.Ping: Command(sessions.ping, "Here.", before_login=True),
 }

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from gtchat.chat.errors import BadRequest, NotInRoom
-from gtchat.chat.membership import Settings
-from gtchat.chat.people import User
+from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room
-from gtchat.protocols.gtchat_json import replies, requests
-from gtchat.protocols.gtchat_json.replies import Reply
+from gtchat.chat.users import User
+from gtchat.protocols.gtchat_json import requests, responses
+from gtchat.protocols.gtchat_json.responses import Reply
 
 if TYPE_CHECKING:
     from gtchat.protocols.gtchat_json.api import API_Chatroom
 
-Info = replies.RoomInfo | msgspec.Raw
+Info = responses.RoomInfo | msgspec.Raw
 
 #: How many names or rooms a reply has, and how many may be asked for.
 LIST, LIST_MOST = 200, 1_000
@@ -29,24 +29,27 @@ def infos(api: API_Chatroom, rooms: list[Room], outside: Callable[[Room], Info])
     Args:
         outside: how one looks that he does not belong to, if that is not kept in the room.
     """
-    user = api.present.user
+    user = api.require_session.user
     own = {api.chat.rooms.lobby, *user.rooms}
     found = [
-        _own_info(api, room, user) if room in own else room.shown or outside(room) for room in rooms
+        _own_info(api, room, user) if room in own else room.list_cache or outside(room)
+        for room in rooms
     ]
     return cast("list[Info]", found)
 
 
-def _own_info(api: API_Chatroom, room: Room, user: User) -> replies.RoomInfo:
+def _own_info(api: API_Chatroom, room: Room, user: User) -> responses.RoomInfo:
     """A room that a user belongs to."""
-    members = len(api.chat.people.online) if room.is_lobby else len(room.members)
-    return replies.room_info(room, members, True, user.unread.get(room.id, 0), user.read(room))
+    members = len(api.chat.users.online) if room.is_lobby else len(room.members)
+    return responses.room_info(
+        room, members, True, user.unread.get(room.id, 0), user.read_seq(room)
+    )
 
 
-def _details(api: API_Chatroom, room: Room) -> replies.RoomDetails:
+def _details(api: API_Chatroom, room: Room) -> responses.RoomDetails:
     """A room as one gets it who is in it."""
-    roster = api.chat.people.online if room.is_lobby else room.roster
-    return replies.room_details(room, roster.page(None, LIST), len(roster))
+    member_names = api.chat.users.online if room.is_lobby else room.member_names
+    return responses.room_details(room, member_names.page(None, LIST), len(member_names))
 
 
 def _limit(request: requests.Paged) -> int:
@@ -57,95 +60,97 @@ def _limit(request: requests.Paged) -> int:
 
 def get_room_list(api: API_Chatroom, request: requests.GetRoomList) -> Reply:
     """The rooms that one may know of."""
-    user, rooms = api.present.user, api.chat.rooms
-    page = rooms.listed(user, request.after, _limit(request))
-    return replies.RoomListReply(
-        rooms=infos(api, page, replies.outside_info), rooms_total=rooms.listed_total(user)
+    user, rooms = api.require_session.user, api.chat.rooms
+    page = rooms.list_rooms(user, request.after, _limit(request))
+    return responses.RoomListReply(
+        rooms=infos(api, page, responses.outside_info), rooms_total=rooms.count_listed(user)
     )
 
 
 def get_user_list(api: API_Chatroom, request: requests.GetUserList) -> Reply:
     """Who is here."""
-    online = api.chat.people.online
-    return replies.UserListReply(
+    online = api.chat.users.online
+    return responses.UserListReply(
         users=online.page(request.after, _limit(request)), users_total=len(online)
     )
 
 
 def get_room_user_list(api: API_Chatroom, request: requests.GetRoomUserList) -> Reply:
     """Who belongs to a room."""
-    room = api.chat.rooms.named(request.room_name)
-    if not room.is_lobby and not room.visible_to(api.present.user):
+    room = api.chat.rooms.find(request.room_name)
+    if not room.is_lobby and not room.visible_to(api.require_session.user):
         raise NotInRoom()
-    here = api.chat.people.online
-    roster = here if room.is_lobby else room.roster
-    users = roster.page(request.after, _limit(request))
-    return replies.RoomUserListReply(
+    here = api.chat.users.online
+    member_names = here if room.is_lobby else room.member_names
+    users = member_names.page(request.after, _limit(request))
+    return responses.RoomUserListReply(
         users=users,
         online=[name for name in users if name in here],
-        users_total=len(roster),
+        users_total=len(member_names),
     )
 
 
 async def create_room(api: API_Chatroom, request: requests.CreateRoom) -> Reply:
     """Make a room."""
-    wanted = Settings(public=request.public, topic=request.topic, max=request.max)
-    room = await api.chat.membership.create(api.present, request.room_name, wanted)
-    return replies.RoomReply(room=_details(api, room))
+    wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
+    room = await api.chat.membership.create(api.require_session, request.room_name, wanted)
+    return responses.RoomReply(room=_details(api, room))
 
 
 async def set_room(api: API_Chatroom, request: requests.SetRoom) -> Reply:
     """Change a room."""
-    wanted = Settings(public=request.public, topic=request.topic, max=request.max)
-    room = await api.chat.membership.change(api.present, request.room_name, wanted, request.master)
-    return replies.RoomReply(room=_details(api, room))
+    wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
+    room = await api.chat.membership.change(
+        api.require_session, request.room_name, wanted, request.master
+    )
+    return responses.RoomReply(room=_details(api, room))
 
 
 async def delete_room(api: API_Chatroom, request: requests.DeleteRoom) -> Reply:
     """Delete a room."""
-    await api.chat.membership.delete(api.present, request.room_name)
+    await api.chat.membership.delete(api.require_session, request.room_name)
     return Reply()
 
 
 async def invite(api: API_Chatroom, request: requests.Invite) -> Reply:
     """Invite somebody."""
-    await api.chat.invitations.invite(api.present, request.room_name, request.invitee)
+    await api.chat.invitations.invite(api.require_session, request.room_name, request.invitee)
     return Reply()
 
 
 async def invite_reply(api: API_Chatroom, request: requests.InviteReply) -> Reply:
     """Answer an invitation."""
     room = await api.chat.invitations.answer(
-        api.present, request.inviter, request.room_name, request.reply
+        api.require_session, request.inviter, request.room_name, request.reply
     )
-    return Reply() if room is None else replies.RoomReply(room=_details(api, room))
+    return Reply() if room is None else responses.RoomReply(room=_details(api, room))
 
 
 async def add_member(api: API_Chatroom, request: requests.AddMember) -> Reply:
     """Make somebody a member."""
-    room = await api.chat.membership.add(api.present, request.room_name, request.user)
-    return replies.RoomReply(room=_details(api, room))
+    room = await api.chat.membership.add(api.require_session, request.room_name, request.user)
+    return responses.RoomReply(room=_details(api, room))
 
 
 async def remove_member(api: API_Chatroom, request: requests.RemoveMember) -> Reply:
     """Take somebody off the list."""
-    room = await api.chat.membership.remove(api.present, request.room_name, request.user)
-    return replies.RoomReply(room=_details(api, room))
+    room = await api.chat.membership.remove(api.require_session, request.room_name, request.user)
+    return responses.RoomReply(room=_details(api, room))
 
 
 async def join_room(api: API_Chatroom, request: requests.JoinRoom) -> Reply:
     """Become a member."""
-    room = await api.chat.membership.join(api.present, request.room_name)
-    return replies.RoomReply(room=_details(api, room))
+    room = await api.chat.membership.join(api.require_session, request.room_name)
+    return responses.RoomReply(room=_details(api, room))
 
 
 async def leave_room(api: API_Chatroom, request: requests.LeaveRoom) -> Reply:
     """End one's membership."""
-    await api.chat.membership.leave(api.present, request.room_name)
+    await api.chat.membership.leave(api.require_session, request.room_name)
     return Reply()
 
 
 async def kick(api: API_Chatroom, request: requests.Kick) -> Reply:
     """Put somebody out."""
-    await api.chat.membership.kick(api.present, request.room_name, request.user)
+    await api.chat.membership.kick(api.require_session, request.room_name, request.user)
     return Reply()

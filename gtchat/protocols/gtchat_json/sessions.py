@@ -9,11 +9,11 @@ import msgspec
 
 from gtchat import __version__
 from gtchat.chat.errors import BadRequest
-from gtchat.chat.interfaces import Missed
+from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room
-from gtchat.protocols.gtchat_json import replies, requests
-from gtchat.protocols.gtchat_json.audience import encode
-from gtchat.protocols.gtchat_json.replies import Reply, rfc3339
+from gtchat.protocols.gtchat_json import requests, responses
+from gtchat.protocols.gtchat_json.encoder import encode
+from gtchat.protocols.gtchat_json.responses import Reply, rfc3339
 from gtchat.protocols.gtchat_json.rooms import LIST, infos
 
 if TYPE_CHECKING:
@@ -45,26 +45,26 @@ async def login(api: API_Chatroom, request: requests.Login) -> Reply:
     if request.type == "tmp":
         if request.usr is None:
             raise BadRequest("usr: this field is missing.")
-        session, token = await sessions.login_guest(request.usr, api.audience, api, current)
+        session, token = await sessions.login_guest(request.usr, api.encoder, api, current)
     else:
         session, token = await sessions.login(
-            request.usr, request.pwd, request.uuid, api.audience, api, current
+            request.usr, request.pwd, request.uuid, api.encoder, api, current
         )
     api.session = session
-    return replies.LoginReply(**_belongings(api, token))
+    return responses.LoginReply(**_belongings(api, token))
 
 
 def _belongings(api: API_Chatroom, token: str) -> dict[str, Any]:
     """What everybody gets who comes."""
-    user, chat = api.present.user, api.chat
+    user, chat = api.require_session.user, api.chat
     return {
         "session_id": token,
         "epoch": chat.epoch,
         "usr": user.name,
-        "users": chat.people.online.page(None, LIST),
-        "users_total": len(chat.people.online),
-        "rooms": infos(api, chat.rooms.listed(user, None, LIST), replies.shown),
-        "rooms_total": chat.rooms.listed_total(user),
+        "users": chat.users.online.page(None, LIST),
+        "users_total": len(chat.users.online),
+        "rooms": infos(api, chat.rooms.list_rooms(user, None, LIST), responses.shown),
+        "rooms_total": chat.rooms.count_listed(user),
         "blocked": sorted(user.blocked.values()),
     }
 
@@ -75,16 +75,16 @@ async def resume(api: API_Chatroom, request: requests.Resume) -> Reply:
         await api.chat.sessions.logout(api.session)
         api.session = None
     back = await api.chat.sessions.resume(
-        request.session_id, request.epoch, request.seen, api.audience, api
+        request.session_id, request.epoch, request.seen, api.encoder, api
     )
     api.session = back.session
     resumed = [_resumption(name, room, missed) for name, (room, missed) in back.missed.items()]
-    return replies.ResumeReply(**_belongings(api, request.session_id), resumed=resumed)
+    return responses.ResumeReply(**_belongings(api, request.session_id), resumed=resumed)
 
 
-def _resumption(name: str, room: Room | None, missed: Missed) -> replies.Resumption:
+def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resumption:
     state = "reset" if missed.reset else "behind" if missed.behind else "resumed"
-    return replies.Resumption(
+    return responses.Resumption(
         room.name if room is not None else name,
         state,
         room.last_seq if room is not None else 0,
@@ -95,7 +95,7 @@ def _resumption(name: str, room: Room | None, missed: Missed) -> replies.Resumpt
 def hello(api: API_Chatroom, request: requests.Hello) -> Reply:
     """Say what the server is."""
     limits = api.chat.limits
-    return replies.HelloReply(
+    return responses.HelloReply(
         server="GTChat",
         version=__version__,
         epoch=api.chat.epoch,
@@ -107,7 +107,7 @@ def hello(api: API_Chatroom, request: requests.Hello) -> Reply:
 
 async def logout(api: API_Chatroom, request: requests.Logout) -> Reply:
     """End the session."""
-    await api.chat.sessions.logout(api.present)
+    await api.chat.sessions.logout(api.require_session)
     api.session = None
     return Reply()
 
@@ -127,4 +127,4 @@ async def update_pwd(api: API_Chatroom, request: requests.UpdatePwd) -> Reply:
 
 def ping(api: API_Chatroom, request: requests.Ping) -> Reply:
     """Answer."""
-    return replies.PingReply(at=rfc3339(api.chat.people.now()))
+    return responses.PingReply(at=rfc3339(api.chat.users.now()))

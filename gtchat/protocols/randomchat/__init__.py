@@ -16,7 +16,7 @@ API it speaks: one with `cmd` the JSON API, one with `type` and no `cmd` this on
 Source: spec/randomchat.md.
 """
 
-from gtchat.protocols.randomchat.api import FirstObject, RandomAPI
-from gtchat.protocols.randomchat.house import RandomChat
+from gtchat.protocols.randomchat.api import ProtocolNegotiator, RandomChatAPI
+from gtchat.protocols.randomchat.state import RandomChatState
 
-__all__ = ["FirstObject", "RandomAPI", "RandomChat"]
+__all__ = ["ProtocolNegotiator", "RandomChatAPI", "RandomChatState"]

@@ -1,4 +1,4 @@
-"""RandomChat to one connection: its requests, one after the other, and what they are answered."""
+"""RandomChat on one connection: its requests, in order, and their answers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from gtchat.chat.accounts import phone_number
+from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import (
     BadCredentials,
     BadRequest,
@@ -22,22 +23,21 @@ from gtchat.chat.errors import (
     RateLimited,
     UnknownCommand,
 )
-from gtchat.chat.events import Event, Spoke
-from gtchat.chat.interfaces import IOutlet, Receipt, Span
+from gtchat.chat.events import Event, MessageSent
+from gtchat.chat.interfaces import Ack, HistoryQuery, IConnection
 from gtchat.chat.limits import TokenBucket
-from gtchat.chat.membership import Settings
-from gtchat.chat.people import Session
+from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room
-from gtchat.chat.unattended import unattended
-from gtchat.protocols.outbox import Outbox
-from gtchat.protocols.randomchat.house import Object, RandomChat
+from gtchat.chat.users import Session
+from gtchat.protocols.base.outbox import Outbox
+from gtchat.protocols.randomchat.state import Object, RandomChatState
 
 #: Close codes: replaced by a register elsewhere, put out by the operator, policy.
 ELSEWHERE, PUT_OUT, POLICY = 4409, 4002, 1008
 #: Requests that wait for the ones before them; beyond it no more are read.
-WAITING_MOST = 64
+QUEUE_LIMIT = 64
 #: Requests in a row refused for their rate, after which a connection is closed.
-REFUSED_MOST = 100
+REJECTED_LIMIT = 100
 #: Entries asked for at once.
 PAGE = 200
 
@@ -51,7 +51,7 @@ DETAILS: dict[tuple[str, type[ChatError]], str] = {
 }
 
 
-class Connection(Protocol):
+class RandomChatTransport(Protocol):
     """What the transport offers."""
 
     api: Any
@@ -69,16 +69,16 @@ class Connection(Protocol):
     def resume(self) -> None: ...
 
 
-@implementer(IOutlet)
-class RandomAPI:
-    """RandomChat to one connection.
+@implementer(IConnection)
+class RandomChatAPI:
+    """RandomChatState to one connection.
 
     Attributes:
         held: what is told before `state` was; None once it was.
     """
 
-    def __init__(self, house: RandomChat, connection: Connection) -> None:
-        self.house = house
+    def __init__(self, state: RandomChatState, connection: RandomChatTransport) -> None:
+        self.state = state
         self.connection = connection
         self.outbox = connection.outbox
         self.session: Session | None = None
@@ -87,7 +87,7 @@ class RandomAPI:
         self._busy = False
         self._lost = False
         self._refused = 0
-        limits = house.chat.limits
+        limits = state.chat.limits
         self._rate = TokenBucket(limits.commands_per_second, limits.commands_burst)
 
     # IOutlet.
@@ -98,16 +98,16 @@ class RandomAPI:
         return self.connection.address
 
     @property
-    def unsent(self) -> int:
+    def buffered_bytes(self) -> int:
         """Bytes that wait since the peer does not read; as long as `state` does, one at least."""
-        return self.outbox.unsent + (self.held is not None)
+        return self.outbox.buffered_bytes + (self.held is not None)
 
     @property
-    def gone(self) -> bool:
+    def closed(self) -> bool:
         """Whether the connection is lost."""
         return self._lost
 
-    def end(self, event: Event | None, reason: str) -> None:
+    def close(self, event: Event | None, reason: str) -> None:
         """The session has ended."""
         self.session = None
         if reason == "kicked":
@@ -124,11 +124,11 @@ class RandomAPI:
 
     def message(self, payload: bytes) -> None:
         """Take a request."""
-        wait = self._rate.take(self.house.seconds())
+        wait = self._rate.take(self.state.seconds())
         if wait:
             self._refused += 1
             self._complain("", RateLimited(retry_after=wait))
-            if self._refused >= REFUSED_MOST:
+            if self._refused >= REJECTED_LIMIT:
                 self.connection.close(POLICY, "too fast for too long")
             return
         self._refused = 0
@@ -142,7 +142,7 @@ class RandomAPI:
             self._complain("", error)
         else:
             self._waiting.append(request)
-            if len(self._waiting) == WAITING_MOST:
+            if len(self._waiting) == QUEUE_LIMIT:
                 self.connection.pause()
             self._next()
 
@@ -150,14 +150,14 @@ class RandomAPI:
         """The connection is gone."""
         self._lost = True
         self._waiting.clear()
-        self._part()
+        self._end_membership()
 
-    def _part(self) -> None:
+    def _end_membership(self) -> None:
         session, self.session = self.session, None
         if session is not None:
-            self.house.chat.sessions.lose(session, clean=False)
-            left = self.house.left(session.user.id)
-            unattended(Deferred.fromCoroutine(left), "leaving RandomChat")
+            self.state.chat.sessions.connection_lost(session, clean=False)
+            left = self.state.user_left(session.user.id)
+            run_in_background(Deferred.fromCoroutine(left), "leaving RandomChat")
 
     # Requests, one after the other.
 
@@ -166,9 +166,9 @@ class RandomAPI:
             return
         self._busy = True
         request = self._waiting.popleft()
-        if len(self._waiting) == WAITING_MOST - 1:
+        if len(self._waiting) == QUEUE_LIMIT - 1:
             self.connection.resume()
-        unattended(Deferred.fromCoroutine(self._do(request)), "RandomChat")
+        run_in_background(Deferred.fromCoroutine(self._do(request)), "RandomChatState")
 
     async def _do(self, request: Object) -> None:
         kind = request.get("type")
@@ -183,7 +183,7 @@ class RandomAPI:
             self._complain(str(kind), error)
         finally:
             self._busy = False
-            self.house.chat.people.soon(self._next)
+            self.state.chat.users.call_soon(self._next)
 
     def _complain(self, kind: str, error: ChatError) -> None:
         detail = DETAILS.get((kind, type(error)), error.text)
@@ -191,24 +191,24 @@ class RandomAPI:
 
     def _write(self, thing: Object) -> None:
         if not self._lost:
-            self.outbox.write(self.house.framed(thing))
+            self.outbox.write(self.state.framed(thing))
 
     async def register(self, user: Object) -> None:
         """Come in by a telephone number; whoever is new gets an account."""
         name, raw = user.get("name"), user.get("phone")
         if not isinstance(name, str) or not isinstance(raw, str):
             raise BadRequest("user: name and phone are wanted.")
-        number, house = phone_number(raw), self.house
-        await house.load()
-        self._part()
+        number, state = phone_number(raw), self.state
+        await state.load()
+        self._end_membership()
         self.held = []
         try:
             self.session = await self._enter(name, number)
             if self._lost:
-                self._part()
+                self._end_membership()
                 return
             chats = [
-                {"chat": house.of_room(room), "messages": await self._missed(room, count, last)}
+                {"chat": state.chat_of(room), "messages": await self._missed(room, count, last)}
                 for room, count, last in self._unread(self.session)
             ]
             self._write({"type": "state", "chats": chats})
@@ -216,17 +216,17 @@ class RandomAPI:
             held, self.held = self.held, None
             for data in held:
                 self.outbox.write(data)
-        await house.chat.whispers.give(self.session)
+        await state.chat.whispers.deliver_pending(self.session)
 
     async def _enter(self, name: str, number: str) -> Session:
         """Log in, after making an account if there is none."""
-        house = self.house
-        sessions = house.chat.sessions
+        state = self.state
+        sessions = state.chat.sessions
         try:
-            return await sessions.login_phone(number, house.audience, self, None)
+            return await sessions.login_phone(number, state.encoder, self, None)
         except BadCredentials:
-            house.know(await house.chat.accounts.register_phone(name, number, self.address))
-        return await sessions.login_phone(number, house.audience, self, None)
+            state.add_phone(await state.chat.accounts.register_phone(name, number, self.address))
+        return await sessions.login_phone(number, state.encoder, self, None)
 
     def _unread(self, session: Session) -> list[tuple[Room, int, int]]:
         """Rooms of somebody who has just come, how many messages he missed, and the last seq."""
@@ -240,47 +240,51 @@ class RandomAPI:
         before = last + 1
         while count > len(found) and self.session is not None:
             limit = min(PAGE, count - len(found))
-            span = Span(before=before, limit=limit, kinds=frozenset({Spoke.kind}))
-            page = await self.house.chat.history(self.session, room.name, span)
-            said = [entry for entry in page.entries if isinstance(entry, Spoke)]
+            span = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
+            page = await self.state.chat.history(self.session, room.name, span)
+            said = [entry for entry in page.entries if isinstance(entry, MessageSent)]
             if not said:
                 break
-            found = [self.house.brief(entry) for entry in said] + found
+            found = [self.state.brief_message(entry) for entry in said] + found
             before = said[0].seq
         return found
 
     async def create_chat(self, name: str) -> None:
         """Make a chat of one's own; its creator is told of himself as its first member."""
         assert self.session is not None
-        wanted = Settings(public=False)
-        room = await self.house.chat.membership.create(self.session, name, wanted)
-        me = self.house.user(self.session.user.name)
-        self._write({"type": "new_member", "chat": self.house.of_room(room), "user": me})
+        wanted = RoomSettings(public=False)
+        room = await self.state.chat.membership.create(self.session, name, wanted)
+        me = self.state.user(self.session.user.name)
+        self._write({"type": "new_member", "chat": self.state.chat_of(room), "user": me})
 
     async def send_message(self, name: str, text: str) -> None:
         """Say something; oneself is told too."""
         session = self.session
         assert session is not None
-        done: Deferred[Receipt] = Deferred()
+        done: Deferred[Ack] = Deferred()
 
-        def spoken(result: Receipt | ChatError) -> None:
+        def spoken(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
                 done.errback(result)
             else:
                 done.callback(result)
 
-        self.house.chat.speak(session, name, text, None, spoken)
+        self.state.chat.speak(session, name, text, None, spoken)
         receipt = await done
-        room = self.house.chat.rooms.named(name)
-        entry = Spoke(
+        room = self.state.chat.rooms.find(name)
+        entry = MessageSent(
             room_name=room.name, usr=session.user.name, msg=text, id=receipt.id, at=receipt.at
         )
-        told = {"type": "message", "chat": self.house.of_room(room), **self.house.brief(entry)}
+        told = {
+            "type": "message",
+            "chat": self.state.chat_of(room),
+            **self.state.brief_message(entry),
+        }
         self._write(told)
 
     def _named(self, raw: str) -> str:
         """The name of whoever has a number. Raises NoSuchUser, BadRequest."""
-        phone = self.house.numbered(phone_number(raw))
+        phone = self.state.find_phone(phone_number(raw))
         if phone is None:
             raise NoSuchUser()
         return phone.name
@@ -288,17 +292,17 @@ class RandomAPI:
     async def add_member(self, name: str, number: str) -> None:
         """Make somebody a member."""
         assert self.session is not None
-        await self.house.chat.membership.add(self.session, name, self._named(number))
+        await self.state.chat.membership.add(self.session, name, self._named(number))
 
     async def remove_member(self, name: str, number: str) -> None:
         """End somebody's membership, or one's own."""
         assert self.session is not None
-        await self.house.chat.membership.remove(self.session, name, self._named(number))
+        await self.state.chat.membership.remove(self.session, name, self._named(number))
 
     async def delete_chat(self, name: str) -> None:
         """Delete a chat of one's own."""
         assert self.session is not None
-        await self.house.chat.membership.delete(self.session, name)
+        await self.state.chat.membership.delete(self.session, name)
 
 
 def _field(request: Object, name: str) -> Any:
@@ -311,24 +315,24 @@ def _field(request: Object, name: str) -> Any:
 
 
 @attrs.frozen
-class Command:
+class RandomChatCommand:
     """A request: what does it, and its fields in order."""
 
     run: Callable[..., Awaitable[None]]
     fields: tuple[str, ...]
 
 
-COMMANDS: dict[str, Command] = {
-    "register": Command(RandomAPI.register, ("user",)),
-    "create_chat": Command(RandomAPI.create_chat, ("name",)),
-    "send_message": Command(RandomAPI.send_message, ("chat", "message")),
-    "add_member": Command(RandomAPI.add_member, ("chat", "phone")),
-    "remove_member": Command(RandomAPI.remove_member, ("chat", "phone")),
-    "delete_chat": Command(RandomAPI.delete_chat, ("chat",)),
+COMMANDS: dict[str, RandomChatCommand] = {
+    "register": RandomChatCommand(RandomChatAPI.register, ("user",)),
+    "create_chat": RandomChatCommand(RandomChatAPI.create_chat, ("name",)),
+    "send_message": RandomChatCommand(RandomChatAPI.send_message, ("chat", "message")),
+    "add_member": RandomChatCommand(RandomChatAPI.add_member, ("chat", "phone")),
+    "remove_member": RandomChatCommand(RandomChatAPI.remove_member, ("chat", "phone")),
+    "delete_chat": RandomChatCommand(RandomChatAPI.delete_chat, ("chat",)),
 }
 
 
-class FirstObject:
+class ProtocolNegotiator:
     """The API of a connection that has said nothing yet: its first object picks one.
 
     Args:
@@ -339,11 +343,11 @@ class FirstObject:
     logged_in = False
 
     def __init__(
-        self, connection: Connection, usual: Callable[[Any], Any], house: RandomChat
+        self, connection: RandomChatTransport, usual: Callable[[Any], Any], state: RandomChatState
     ) -> None:
         self._connection = connection
         self._usual = usual
-        self._house = house
+        self._house = state
 
     def message(self, payload: bytes) -> None:
         """Pick an API, and give it the message."""
@@ -353,7 +357,7 @@ class FirstObject:
             first = None
         connection = self._connection
         if isinstance(first, dict) and "type" in first and "cmd" not in first:
-            connection.api = RandomAPI(self._house, connection)
+            connection.api = RandomChatAPI(self._house, connection)
         else:
             connection.api = self._usual(connection)
         connection.api.message(payload)

@@ -23,8 +23,8 @@ from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.logger import Logger
 
 from gtchat.chat.limits import TokenBucket
-from gtchat.protocols.handshake import HEADER_END, bad_header, http_answer, plain_address
-from gtchat.protocols.outbox import Outbox
+from gtchat.protocols.base.http_access import HEADER_END, bad_header, http_answer, plain_address
+from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.websocket.frames import header_size, text_messages
 
 if TYPE_CHECKING:
@@ -271,9 +271,9 @@ class ChatProtocol(WebSocketServerProtocol):
         self._unread = data
         self.transport.pauseProducing()
         if self._reading:
-            self.factory.clock.callLater(0, self._go_on)
+            self.factory.clock.callLater(0, self._drain)
 
-    def _go_on(self) -> None:
+    def _drain(self) -> None:
         """Take what was left."""
         data, self._unread = self._unread, None
         if self.state == _CLOSED or data is None:
@@ -294,7 +294,7 @@ class ChatProtocol(WebSocketServerProtocol):
             self._reading = True
             if self._unread is None:
                 self._unread = b""
-            self.factory.clock.callLater(0, self._go_on)
+            self.factory.clock.callLater(0, self._drain)
 
     # What was read.
 

@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.crowd import Crowd
-from gtchat.protocols.handshake import Hosts, Origins, Proxies
-from gtchat.protocols.outbox import Turn
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
+from gtchat.protocols.base.outbox import WriteBatcher
 from gtchat.protocols.websocket.connection import SUBPROTOCOL, ChatProtocol
-from gtchat.protocols.websocket.deadlines import Deadlines
+from gtchat.protocols.websocket.timer_wheel import TimerWheel
 
 
 class API(Protocol):
@@ -39,7 +39,7 @@ class ChatFactory(WebSocketServerFactory):
     def __init__(
         self,
         clock: IReactorTime,
-        turn: Turn,
+        turn: WriteBatcher,
         limits: Limits,
         build_api: Callable[[ChatProtocol], API],
         origins: Origins,
@@ -55,9 +55,9 @@ class ChatFactory(WebSocketServerFactory):
         self.origins = origins
         self.hosts = Hosts()
         self.proxies = proxies
-        self.deadlines = Deadlines(clock)
+        self.deadlines = TimerWheel(clock)
         self.connections: set[ChatProtocol] = set()
-        self._crowd = Crowd(limits.connections_per_address)
+        self._limiter = ConnectionLimiter(limits.connections_per_address)
         self._all_gone: Deferred[None] | None = None
         # Origins are compared by us, pings and timeouts are ours; sizes are Autobahn's own.
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
@@ -84,9 +84,9 @@ class ChatFactory(WebSocketServerFactory):
         """
         if self._all_gone is not None:
             return False
-        connection.counted = self._crowd.arrived(connection.address)
+        connection.counted = self._limiter.acquire(connection.address)
         if not connection.counted:
-            self._crowd.gone(connection.address)
+            self._limiter.release(connection.address)
         return connection.counted
 
     def gone(self, connection: ChatProtocol) -> None:
@@ -95,7 +95,7 @@ class ChatFactory(WebSocketServerFactory):
         self.connections.discard(connection)
         if connection.counted:
             connection.counted = False
-            self._crowd.gone(connection.address)
+            self._limiter.release(connection.address)
         if not self.connections and self._all_gone is not None:
             all_gone, self._all_gone = self._all_gone, None
             all_gone.callback(None)
@@ -135,14 +135,14 @@ P = TypeVar("P", bound=ChatProtocol)
 _NOT_SHARED = {"factory", "is_open", "is_closed", "utf8validator", *vars(ChatProtocol)}
 
 
-class _Nobody:
+class _NullDeferred:
     """In the place of Deferreds that nobody waits for."""
 
     def callback(self, result: object) -> None:
         """Nobody is told."""
 
 
-def lean(protocol: type[P], factory: ChatFactory) -> type[P]:
+def shared_defaults(protocol: type[P], factory: ChatFactory) -> type[P]:
     """The same protocol, of which an instance holds nothing that it shares with all others.
 
     Autobahn sets some sixty attributes in each connection, and formats half of them for a log that
@@ -158,13 +158,13 @@ def lean(protocol: type[P], factory: ChatFactory) -> type[P]:
         for name, value in {**options, **vars(pattern)}.items()
         if name not in _NOT_SHARED
     }
-    nobody = _Nobody()
+    nobody = _NullDeferred()
     return type(protocol.__name__, (protocol,), {**shared, "is_open": nobody, "is_closed": nobody})
 
 
 def build_factory(
     clock: IReactorTime,
-    turn: Turn,
+    turn: WriteBatcher,
     limits: Limits,
     build_api: Callable[[ChatProtocol], API],
     *,
@@ -189,5 +189,5 @@ def build_factory(
     factory = ChatFactory(
         clock, turn, limits, build_api, origins or Origins(), proxies or Proxies()
     )
-    factory.protocol = lean(protocol, factory)
+    factory.protocol = shared_defaults(protocol, factory)
     return factory

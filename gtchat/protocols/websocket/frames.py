@@ -20,7 +20,7 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
 
-def text_messages(data: bytes, start: int, largest: int, most: int) -> tuple[list[bytes], int]:
+def text_messages(data: bytes, start: int, largest: int, limit: int) -> tuple[list[bytes], int]:
     """The text messages that data begins with, up to the first frame of another kind.
 
     Args:
@@ -34,7 +34,7 @@ def text_messages(data: bytes, start: int, largest: int, most: int) -> tuple[lis
     messages: list[bytes] = []
     number = int.from_bytes
     end = len(data)
-    while end - start >= 6 and data[start] == FINAL_TEXT and len(messages) < most:
+    while end - start >= 6 and data[start] == FINAL_TEXT and len(messages) < limit:
         size = data[start + 1]
         if 128 <= size < 254:
             size -= 128

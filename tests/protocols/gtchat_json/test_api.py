@@ -12,19 +12,19 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.gtchat_json.replies import rfc3339
-from tests.fakes import FailingStore, Line, World
+from gtchat.protocols.gtchat_json.responses import rfc3339
+from tests.fakes import FailingStore, FakeClient, TestServer
 
 
 class Order(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = World()
+        self.world = TestServer()
         self.ann = self.world.guest("ann")
-        self.ann.say("create_room", room_name="r")
-        self.ann.take()
+        self.ann.call("create_room", room_name="r")
+        self.ann.received()
 
-    def replies(self, line: Line) -> list[dict[str, Any]]:
-        return [m for m in line.take() if m["cmd"] == "c_response"]
+    def replies(self, line: FakeClient) -> list[dict[str, Any]]:
+        return [m for m in line.received() if m["cmd"] == "c_response"]
 
     def test_replies_keep_the_order_of_requests(self) -> None:
         self.ann.send("speak", room_name="r", msg="1", tracker=1)
@@ -33,19 +33,19 @@ class Order(SynchronousTestCase):
         self.ann.send("speak", room_name="r", msg="3", tracker=4)
         self.ann.raw("nonsense")
         self.ann.send("history", room_name="r", tracker=5)
-        self.world.settle()
+        self.world.run_pending()
         trackers = [r["tracker"] for r in self.replies(self.ann)]
         self.assertEqual(trackers, ["1", "2", "3", "4", "0", "5"])
 
     def test_messages_to_two_rooms_are_answered_in_order(self) -> None:
-        self.ann.say("create_room", room_name="s")
+        self.ann.call("create_room", room_name="s")
         bob = self.world.guest("bob")
         for room in "rs":
-            bob.say("join_room", room_name=room)
-        bob.take()
+            bob.call("join_room", room_name=room)
+        bob.received()
         for number, room in enumerate("rsrsr"):
             self.ann.send("speak", room_name=room, msg=str(number), tracker=number)
-        self.world.settle()
+        self.world.run_pending()
         replies = self.replies(self.ann)
         self.assertEqual([r["tracker"] for r in replies], list("01234"))
         heard = bob.pushes("c_speak")
@@ -56,15 +56,15 @@ class Order(SynchronousTestCase):
     def test_everybody_hears_a_room_in_the_order_of_seq(self) -> None:
         bob, eve = self.world.guest("bob"), self.world.guest("eve")
         for line in (bob, eve):
-            line.say("join_room", room_name="r")
+            line.call("join_room", room_name="r")
         for line in (self.ann, bob, eve):
-            line.take()
+            line.received()
         for number in range(4):
             for line in (self.ann, bob, eve):
                 line.send("speak", room_name="r", msg=f"{number}")
-        self.world.settle()
+        self.world.run_pending()
         for line in (self.ann, bob, eve):
-            seqs = [m["seq"] for m in line.take() if "seq" in m]
+            seqs = [m["seq"] for m in line.received() if "seq" in m]
             self.assertEqual(seqs, list(range(seqs[0], seqs[0] + 12)))
 
     def test_a_push_for_oneself_comes_after_the_reply(self) -> None:
@@ -73,68 +73,68 @@ class Order(SynchronousTestCase):
             ("delete_room", {"room_name": "r"}, "room_gone"),
         ):
             self.ann.send(cmd, tracker="x", **fields)
-            self.world.settle()
-            came = [m.get("type", m["cmd"]) for m in self.ann.take()]
+            self.world.run_pending()
+            came = [m.get("type", m["cmd"]) for m in self.ann.received()]
             self.assertEqual(came, ["c_response", kind])
 
     def test_a_connection_lost_while_it_logs_in_leaves_nobody_behind(self) -> None:  # D24
-        eve = self.world.line()
-        eve.say("register", usr="eve", pwd="password")
+        eve = self.world.connect()
+        eve.call("register", usr="eve", pwd="password")
         self.world.passwords.held = []
         eve.send("login", type="reg", usr="eve", pwd="password")
-        self.world.settle()
+        self.world.run_pending()
         eve.drop()
         for waiting in self.world.passwords.held:
             waiting.callback(None)
-        self.world.settle()
-        self.assertEqual(self.ann.say("get_user_list")["users"], ["ann"])
+        self.world.run_pending()
+        self.assertEqual(self.ann.call("get_user_list")["users"], ["ann"])
 
     def test_reading_pauses_while_much_waits(self) -> None:
         self.world.passwords.held = []
-        line = self.world.line()
+        line = self.world.connect()
         line.send("register", usr="eve", pwd="password")
         for _ in range(100):
             line.send("ping")
-        self.world.settle()
+        self.world.run_pending()
         self.assertTrue(line.paused)
         held: list[Deferred[None]] = self.world.passwords.held
         held[0].callback(None)
-        self.world.settle()
+        self.world.run_pending()
         self.assertFalse(line.paused)
-        self.assertEqual(len(line.take()), 101)
+        self.assertEqual(len(line.received()), 101)
 
 
 class Envelope(SynchronousTestCase):
     def setUp(self) -> None:
-        self.line = World().line()
+        self.line = TestServer().connect()
 
     def test_the_tracker_is_echoed_as_a_string(self) -> None:
         for tracker, echoed in ((7, "7"), ("x", "x"), (None, "0")):
             self.line.raw(json.dumps({"cmd": "ping", "tracker": tracker}))
-            self.assertEqual(self.line.take()[0]["tracker"], echoed)
+            self.assertEqual(self.line.received()[0]["tracker"], echoed)
         self.line.raw('{"cmd":"ping"}')
-        self.assertEqual(self.line.take()[0]["tracker"], "0")
+        self.assertEqual(self.line.received()[0]["tracker"], "0")
 
     def test_an_error_has_the_command_and_the_tracker(self) -> None:
         self.line.raw('{"cmd":"login","tracker":3,"type":"tmp","usr":5}')
-        [reply] = self.line.take()
+        [reply] = self.line.received()
         self.assertEqual((reply["last_cmd"], reply["tracker"]), ("login", "3"))
         self.assertIn("usr", reply["msg"])
 
     def test_unknown_fields_are_ignored(self) -> None:
-        self.assertEqual(self.line.say("ping", x={"y": [1]})["status"], "ok")
+        self.assertEqual(self.line.call("ping", x={"y": [1]})["status"], "ok")
 
     def test_escapes_and_emoji_come_back_as_they_went(self) -> None:  # C08
         self.line.login("ann")
         self.line.raw('{"cmd":"speak","room_name":"lobby","msg":"\\ud83d\\ude00 \\u00e9"}')
-        page = self.line.say("history", room_name="lobby")
+        page = self.line.call("history", room_name="lobby")
         self.assertEqual(page["entries"][0]["msg"], "\U0001f600 é")
 
     def test_a_fault_of_ours_has_a_number_and_no_details(self) -> None:
-        world = World()
+        world = TestServer()
         line = world.guest("ann")
         world.store.history = lambda *args: 1 / 0  # type: ignore[method-assign,assignment]
-        reply = line.say("history", room_name="lobby")
+        reply = line.call("history", room_name="lobby")
         self.assertEqual(reply["code"], "internal")
         self.assertIn(reply["incident"], reply["msg"])
         self.assertNotIn("Zero", json.dumps(reply))
@@ -143,13 +143,13 @@ class Envelope(SynchronousTestCase):
 
 class Belongings(SynchronousTestCase):
     def test_who_comes_is_told_whom_he_blocks(self) -> None:
-        world = World()
+        world = TestServer()
         ann = world.member("ann")
         world.member("Zoe")
         world.member("bob")
         for name in ("zoe", "bob"):
-            ann.say("block", user=name)
-        ann.say("logout")
+            ann.call("block", user=name)
+        ann.call("logout")
         self.assertEqual(ann.login("ann", pwd="password")["blocked"], ["Zoe", "bob"])
 
 
@@ -172,33 +172,33 @@ class Times(SynchronousTestCase):
 
 class Rates(SynchronousTestCase):
     def test_tokens_come_back_with_time(self) -> None:
-        world = World(Limits(commands_burst=3, commands_per_second=1))
-        line = world.line()
-        codes = [line.say("ping").get("code") for _ in range(4)]
+        world = TestServer(Limits(commands_burst=3, commands_per_second=1))
+        line = world.connect()
+        codes = [line.call("ping").get("code") for _ in range(4)]
         self.assertEqual(codes, [None, None, None, "rate_limited"])
         world.clock.advance(1)
-        self.assertEqual(line.say("ping")["status"], "ok")
+        self.assertEqual(line.call("ping")["status"], "ok")
 
     def test_a_refused_message_is_not_sent(self) -> None:
-        world = World(Limits(commands_burst=2, commands_per_second=1))
+        world = TestServer(Limits(commands_burst=2, commands_per_second=1))
         line = world.guest("ann")
-        line.say("ping")
-        reply = line.say("speak", room_name="lobby", msg="x")
+        line.call("ping")
+        reply = line.call("speak", room_name="lobby", msg="x")
         self.assertEqual(reply["code"], "rate_limited")
         self.assertGreater(reply["retry_after"], 0)
         world.clock.advance(10)
-        self.assertEqual(line.say("history", room_name="lobby")["last"], 0)
+        self.assertEqual(line.call("history", room_name="lobby")["last"], 0)
 
     def test_a_flood_is_put_out(self) -> None:
-        line = World(Limits(commands_burst=2, commands_per_second=1)).line()
+        line = TestServer(Limits(commands_burst=2, commands_per_second=1)).connect()
         for _ in range(30):
             line.send("ping")
         assert line.closed is not None
         self.assertEqual(line.closed[0], 1008)
 
     def test_old_nonsense_is_forgiven(self) -> None:
-        world = World()
-        line = world.line()
+        world = TestServer()
+        line = world.connect()
         for _ in range(20):
             line.raw("x")
         world.clock.advance(10)
@@ -211,18 +211,18 @@ class Rates(SynchronousTestCase):
 
 class Lists(SynchronousTestCase):
     def test_a_room_looks_to_outsiders_as_it_is(self) -> None:
-        world = World()
+        world = TestServer()
         ann, outsider = world.guest("ann"), world.guest("eve")
         names = map("guest{}".format, count())
-        bob = Line(world)
-        bob.say("register", usr="bob", pwd="password")
+        bob = FakeClient(world)
+        bob.call("register", usr="bob", pwd="password")
         bob.login("bob", pwd="password")
 
         def looks() -> list[dict[str, Any]]:
             """What a login tells, which is kept, and what a list tells."""
             first, second = (
                 [room for room in reply["rooms"] if room["room_name"] != "lobby"]
-                for reply in (Line(world).login(next(names)), outsider.say("get_room_list"))
+                for reply in (FakeClient(world).login(next(names)), outsider.call("get_room_list"))
             )
             self.assertEqual(first, second)
             return first
@@ -238,7 +238,7 @@ class Lists(SynchronousTestCase):
             "unread": 0,
             "read_seq": 0,
         }
-        steps: list[tuple[Line, str, dict[str, object], dict[str, object]]] = [
+        steps: list[tuple[FakeClient, str, dict[str, object], dict[str, object]]] = [
             (ann, "create_room", {}, {}),
             (ann, "speak", {"msg": "hi"}, {"last_seq": 2}),
             (bob, "join_room", {}, {"last_seq": 3, "members": 2}),
@@ -249,32 +249,32 @@ class Lists(SynchronousTestCase):
             (bob, "set_room", {"public": True}, {"last_seq": 8, "public": True}),
         ]
         for line, cmd, fields, changed in steps:
-            self.assertEqual(line.say(cmd, room_name="r", **fields)["status"], "ok", (cmd, fields))
+            self.assertEqual(line.call(cmd, room_name="r", **fields)["status"], "ok", (cmd, fields))
             room |= changed
             self.assertEqual(looks(), [room] if room["public"] else [], (cmd, fields))
-        self.assertEqual(outsider.say("join_room", room_name="r")["status"], "ok")
+        self.assertEqual(outsider.call("join_room", room_name="r")["status"], "ok")
         own = {"joined": True, "members": 2, "last_seq": 9, "read_seq": 9}
-        self.assertEqual(outsider.say("get_room_list")["rooms"][1], room | own)
-        self.assertEqual(bob.say("delete_room", room_name="r")["status"], "ok")
+        self.assertEqual(outsider.call("get_room_list")["rooms"][1], room | own)
+        self.assertEqual(bob.call("delete_room", room_name="r")["status"], "ok")
         self.assertEqual(looks(), [])
 
     def test_what_could_not_be_kept_is_not_shown_on(self) -> None:
-        world = World(store=FailingStore)
+        world = TestServer(store=FailingStore)
         ann, bob, outsider = (world.guest(name) for name in ("ann", "bob", "eve"))
-        ann.say("create_room", room_name="r")
+        ann.call("create_room", room_name="r")
         carl = world.guest("carl")
-        carl.say("join_room", room_name="r")
-        before = outsider.say("get_room_list")["rooms"][1:]
+        carl.call("join_room", room_name="r")
+        before = outsider.call("get_room_list")["rooms"][1:]
         for line, cmd, fields in (
             (bob, "join_room", {}),
             (carl, "leave_room", {}),
             (ann, "set_room", {"topic": "t"}),
         ):
-            early, late = Line(world), Line(world)
+            early, late = FakeClient(world), FakeClient(world)
             early.send("login", type="tmp", usr=f"early-{cmd}", tracker=cmd)
             world.store.failing = 1  # type: ignore[attr-defined]
             line.send(cmd, room_name="r", **fields)
-            world.settle()
+            world.run_pending()
             # While it is on its way the rules see it, and so does whoever comes.
             self.assertNotEqual(early.reply(cmd)["rooms"][1:], before, cmd)
             self.assertEqual(late.login(f"late-{cmd}")["rooms"][1:], before, cmd)

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.fakes import Line, World
+from tests.fakes import FakeClient, TestServer
 
 GENERAL: list[tuple[str, str]] = [
     ('{"cmd":"register","usr":"user1","pwd":"pwd1abcd"}', "ok"),
@@ -56,43 +56,43 @@ def outcome(reply: dict[str, Any]) -> str:
 
 class GeneralTest(SynchronousTestCase):
     def test_every_line_gives_what_the_page_says(self) -> None:  # C17, C18
-        line = World().line()
+        line = TestServer().connect()
         for sent, expected in GENERAL:
             line.raw(sent)
-            [reply] = [m for m in line.take() if m["cmd"] == "c_response"]
+            [reply] = [m for m in line.received() if m["cmd"] == "c_response"]
             self.assertEqual(outcome(reply), expected, sent)
             self.assertEqual(reply["last_cmd"], json.loads(sent)["cmd"])
 
     def test_all_lines_sent_at_once_give_the_same_in_the_same_order(self) -> None:
-        world = World()
-        line = world.line()
+        world = TestServer()
+        line = world.connect()
         for sent, _ in GENERAL:
             line.api.message(sent.encode())
-        world.settle()
-        replies = [m for m in line.take() if m["cmd"] == "c_response"]
+        world.run_pending()
+        replies = [m for m in line.received() if m["cmd"] == "c_response"]
         self.assertEqual([outcome(r) for r in replies], [expected for _, expected in GENERAL])
 
     def test_user2_stays_a_member_though_he_logged_out(self) -> None:
-        world = World()
-        line = world.line()
+        world = TestServer()
+        line = world.connect()
         for sent, _ in GENERAL:
             line.raw(sent)
-        members = line.say("get_room_user_list", room_name="nerdhaus")
+        members = line.call("get_room_user_list", room_name="nerdhaus")
         self.assertEqual(members["users"], ["user2"])
         self.assertEqual(members["online"], [])
 
 
 class BroadcastTest(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clients: list[Line] = []
-        world = World()
+        self.clients: list[FakeClient] = []
+        world = TestServer()
         for script in BROADCAST:
-            client = world.line()
+            client = world.connect()
             for sent in script:
                 client.raw(sent)
             self.clients.append(client)
         for client in self.clients:
-            self.assertTrue(all(m.get("status", "ok") == "ok" for m in client.take()))
+            self.assertTrue(all(m.get("status", "ok") == "ok" for m in client.received()))
 
     def test_only_client_2_receives_the_speech(self) -> None:
         self.clients[0].raw(SPEAK)

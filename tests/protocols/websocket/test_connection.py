@@ -5,18 +5,27 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.handshake import Origins, Proxies
+from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket.connection import HANDSHAKE_BYTES, MESSAGE, OPENING
 from gtchat.protocols.websocket.frames import text_frame
-from tests.protocols.websocket.wire import BINARY, CLOSE, PING, PONG, House, Wire, frame, handshake
+from tests.protocols.websocket.fakes import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    FakeSocket,
+    TestFactory,
+    frame,
+    handshake,
+)
 
 
 class Handshake(SynchronousTestCase):
     """Who gets in."""
 
     def test_origins(self) -> None:
-        house = House(origins=Origins(("https://named.example",), frozenset({8080})))
-        page = House(origins=Origins(file_page=True))
+        house = TestFactory(origins=Origins(("https://named.example",), frozenset({8080})))
+        page = TestFactory(origins=Origins(file_page=True))
         for where, origin, status in (
             (house, "http://evil.example", 403),  # A01
             (house, "null", 403),  # A02
@@ -36,7 +45,7 @@ class Handshake(SynchronousTestCase):
             self.assertEqual((origin, wire.status()), (origin, status))
 
     def test_two_origins(self) -> None:  # A05
-        wire = House().connect()
+        wire = TestFactory().connect()
         request = handshake(Origin="http://chat.example:9000")
         wire.receive(request.replace(b"\r\n\r\n", b"\r\nOrigin: http://evil.example\r\n\r\n"))
         self.assertEqual(wire.status(), 400)
@@ -52,20 +61,20 @@ class Handshake(SynchronousTestCase):
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
             (handshake(X="a\0b"), 400),
         ):
-            wire = House().connect()
+            wire = TestFactory().connect()
             wire.receive(request)
             self.assertEqual(wire.status(), status, request)
             wire.house.clock.advance(1)
             self.assertTrue(wire.transport.disconnecting)
 
     def test_the_version_that_we_speak_is_named(self) -> None:  # A08
-        wire = House().connect()
+        wire = TestFactory().connect()
         wire.receive(handshake(Sec_WebSocket_Version="12"))
         self.assertIn(b"Sec-WebSocket-Version: 13\r\n", wire.transport.written)
 
     def test_subprotocols(self) -> None:  # A09
         for offered, chosen in (("gtchat.v1", True), ("other, gtchat.v1", True), ("other", False)):
-            wire = House().connect()
+            wire = TestFactory().connect()
             wire.receive(handshake(Sec_WebSocket_Protocol=offered))
             self.assertEqual(wire.status(), 101)
             answer = b"Sec-WebSocket-Protocol: gtchat.v1\r\n" in wire.transport.written
@@ -73,13 +82,13 @@ class Handshake(SynchronousTestCase):
 
     def test_no_extension_is_accepted(self) -> None:  # B13, B14
         for name in ("deflate", "brotli", "bzip2", "snappy"):
-            wire = House().connect()
+            wire = TestFactory().connect()
             wire.receive(handshake(Sec_WebSocket_Extensions=f"permessage-{name}"))
             self.assertEqual(wire.status(), 101)
             self.assertNotIn(b"Extensions", wire.transport.written)
 
     def test_one_that_drips(self) -> None:  # A10
-        wire = House().connect()
+        wire = TestFactory().connect()
         for number in range(int(OPENING / 0.4)):
             wire.receive(handshake()[number : number + 1])
             wire.house.clock.advance(0.4)
@@ -87,12 +96,12 @@ class Handshake(SynchronousTestCase):
         self.assertTrue(wire.transport.aborted)
 
     def test_one_that_says_nothing(self) -> None:  # A11
-        wire = House().connect()
+        wire = TestFactory().connect()
         wire.house.clock.pump([1.0] * int(OPENING + 1))
         self.assertTrue(wire.transport.aborted)
 
     def test_one_that_never_ends(self) -> None:  # A12
-        wire = House().connect()
+        wire = TestFactory().connect()
         taken = 0
         while not wire.transport.written:
             wire.receive(b"X: " + b"y" * 1000 + b"\r\n")
@@ -103,12 +112,12 @@ class Handshake(SynchronousTestCase):
         self.assertEqual(wire.protocol.data, b"")
 
     def test_frames_behind_the_handshake_are_taken(self) -> None:
-        wire = House().connect()
+        wire = TestFactory().connect()
         wire.receive(handshake() + frame(b"early"))
         self.assertEqual(wire.api.heard, [b"early"])
 
     def test_too_many_of_one_address(self) -> None:
-        house = House(Limits(connections_per_address=2))
+        house = TestFactory(Limits(connections_per_address=2))
         first, _ = house.open(), house.open()
         self.assertEqual(house.connect().status(), 503)
         house.open("192.0.2.2")
@@ -123,7 +132,7 @@ class Handshake(SynchronousTestCase):
             ("192.0.2.1", "nonsense", "192.0.2.1"),
             ("198.51.100.1", "203.0.113.5", "198.51.100.1"),
         ):
-            wire = House(proxies=proxies).connect(peer)
+            wire = TestFactory(proxies=proxies).connect(peer)
             wire.receive(handshake(X_Forwarded_For=forwarded))
             self.assertEqual(wire.protocol.address, address)
 
@@ -154,28 +163,28 @@ class BadFrames(SynchronousTestCase):
             ("B18 one byte", frame(b"\x03", CLOSE), 1002),
             ("B18 reason", frame(b"\x03\xe8\xff", CLOSE), 1007),
         ):
-            wire = House().open()
+            wire = TestFactory().open()
             wire.receive(data)
             self.assertEqual((name, wire.close_code()), (name, code))
             self.assertEqual(wire.api.heard, [])
 
     def test_the_largest_message_is_taken(self) -> None:  # B07
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"x" * 65_536))
         self.assertEqual(len(wire.api.heard[0]), 65_536)
 
     def test_invalid_utf_8_is_noticed_before_the_message_ends(self) -> None:  # B05
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"good, then \xff", final=False))
         self.assertEqual(wire.close_code(), 1007)
 
     def test_nothing_is_set_aside_for_what_a_header_declares(self) -> None:  # B08
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"", length=60_000)[:8])
         self.assertLess(sum(len(v) for v in vars(wire.protocol).values() if type(v) is bytes), 100)
 
     def test_a_hundred_thousand_fragments(self) -> None:  # B09
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"x", final=False))
         sent = 0
         while wire.close_code() is None and sent < 100_000:
@@ -185,14 +194,14 @@ class BadFrames(SynchronousTestCase):
         self.assertLess(sent, 10_000)
 
     def test_a_message_that_never_ends(self) -> None:  # B10
-        wire = House(Limits(ping_interval=0, login_timeout=100)).open()
+        wire = TestFactory(Limits(ping_interval=0, login_timeout=100)).open()
         wire.receive(frame(b"x", final=False))
         wire.house.clock.advance(MESSAGE)
         wire.house.clock.pump([10.0] * 10)
         self.assertIn(wire.close_code(), (1008, 4003))
 
     def test_a_flood_of_pings(self) -> None:  # B15
-        wire = House().open()
+        wire = TestFactory().open()
         for _ in range(10):
             wire.receive(frame(b"x", PING) * 100)
         self.assertEqual(wire.close_code(), 4009)
@@ -200,13 +209,13 @@ class BadFrames(SynchronousTestCase):
         self.assertLess(len(pongs), 300)
 
     def test_pongs_that_nobody_asked_for(self) -> None:  # B17
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"surprise", PONG) + frame(b"text"))
         self.assertEqual(wire.api.heard, [b"text"])
         self.assertEqual(wire.frames(), [])
 
     def test_what_comes_behind_a_close_is_not_heard(self) -> None:  # B19
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"\x03\xe8", CLOSE) + frame(b"late"))
         wire.receive(frame(b"later"))
         self.assertEqual(wire.api.heard, [])
@@ -214,7 +223,7 @@ class BadFrames(SynchronousTestCase):
         self.assertTrue(wire.transport.disconnecting)
 
     def test_a_connection_that_breaks_in_a_frame(self) -> None:  # B20
-        wire = House().open()
+        wire = TestFactory().open()
         wire.receive(frame(b"half a message")[:9])
         wire.lose()
         self.assertEqual((wire.api.heard, wire.api.lost), ([], False))
@@ -225,32 +234,32 @@ class Time(SynchronousTestCase):
     """Who is not there is found out."""
 
     def test_no_login(self) -> None:  # D15
-        wire = House(Limits(login_timeout=60, ping_interval=0)).open()
+        wire = TestFactory(Limits(login_timeout=60, ping_interval=0)).open()
         wire.house.clock.pump([1.0] * 61)
         self.assertEqual(wire.close_code(), 4003)
 
     def test_a_login_in_time(self) -> None:
-        wire = House(Limits(login_timeout=60, ping_interval=0)).open()
+        wire = TestFactory(Limits(login_timeout=60, ping_interval=0)).open()
         wire.api.logged_in = True
         wire.house.clock.pump([1.0] * 100)
         self.assertIsNone(wire.close_code())
 
     def test_a_peer_that_does_not_answer_pings(self) -> None:  # B16
-        wire = House(Limits(login_timeout=0)).open()
+        wire = TestFactory(Limits(login_timeout=0)).open()
         wire.house.clock.pump([1.0] * 21)
         self.assertEqual([opcode for opcode, _ in wire.frames()], [PING])
         wire.house.clock.pump([1.0] * 20)
         self.assertTrue(wire.transport.aborted)
 
     def test_a_peer_that_answers(self) -> None:
-        wire = House(Limits(login_timeout=0)).open()
+        wire = TestFactory(Limits(login_timeout=0)).open()
         for _ in range(10):
             wire.house.clock.pump([1.0] * 21)
             wire.receive(frame(b"", PONG))
         self.assertFalse(wire.transport.disconnecting)
 
     def test_nothing_is_left_when_all_are_gone(self) -> None:  # G15
-        house = House()
+        house = TestFactory()
         for wire in [house.open() for _ in range(5)]:
             wire.lose()
         self.assertEqual(house.clock.getDelayedCalls(), [])
@@ -260,8 +269,8 @@ class Time(SynchronousTestCase):
 class Ends(SynchronousTestCase):
     """Whose intention an end was, and what a bug does."""
 
-    def end(self, *data: bytes) -> Wire:
-        wire = House().open()
+    def end(self, *data: bytes) -> FakeSocket:
+        wire = TestFactory().open()
         for piece in data:
             wire.receive(piece)
         wire.lose()
@@ -273,13 +282,13 @@ class Ends(SynchronousTestCase):
         self.assertIs(self.end().api.lost, False)
 
     def test_a_session_ends_with_the_close_and_not_with_the_tcp_connection(self) -> None:
-        theirs, ours = House().open(), House().open()
+        theirs, ours = TestFactory().open(), TestFactory().open()
         theirs.receive(frame(b"\x03\xe8", CLOSE))
         ours.protocol.close(4008, "too slow")
         self.assertEqual((theirs.api.lost, ours.api.lost), (True, False))
 
     def test_a_close_that_was_ours_is_not(self) -> None:
-        wire = House().open()
+        wire = TestFactory().open()
         wire.protocol.close(4001, "elsewhere")
         self.assertEqual(wire.close_code(), 4001)
         wire.receive(frame(b"\x0f\xa1", CLOSE))
@@ -287,7 +296,7 @@ class Ends(SynchronousTestCase):
         self.assertIs(wire.api.lost, False)
 
     def test_a_bug_closes_its_connection_only(self) -> None:
-        house = House()
+        house = TestFactory()
         wire, other = house.open(), house.open()
         wire.receive(frame(b"fail"))
         other.receive(frame(b"fine"))
@@ -296,19 +305,19 @@ class Ends(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_a_slow_reader_is_closed_and_the_others_go_on(self) -> None:
-        house = House(Limits(outbox_bytes=10_000))
+        house = TestFactory(Limits(outbox_bytes=10_000))
         slow, other = house.open(), house.open()
         slow.transport.producer.pauseProducing()
         for _ in range(20):
             house.turn.write_all(
                 [slow.protocol.outbox, other.protocol.outbox], text_frame(b"x" * 1000)
             )
-            house.settle()
+            house.run_pending()
         self.assertEqual(slow.close_code(), 4008)
         self.assertEqual(len(other.frames()), 20)
 
     def test_all_are_gone_when_the_last_session_has_ended(self) -> None:
-        house = House()
+        house = TestFactory()
         wire = house.open()
         ended: list[bool | None] = []
         gone = house.factory.close_all(1012, "server restarting", 2.0)
@@ -317,7 +326,7 @@ class Ends(SynchronousTestCase):
         self.assertEqual(ended, [False])
 
     def test_all_are_closed_at_the_end(self) -> None:
-        house = House()
+        house = TestFactory()
         wires = [house.open() for _ in range(3)]
         gone = house.factory.close_all(1012, "server restarting", 2.0)
         self.assertEqual([wire.close_code() for wire in wires], [1012] * 3)
@@ -332,19 +341,19 @@ class Ends(SynchronousTestCase):
 
 class Turns(SynchronousTestCase):
     def test_many_frames_of_one_read_are_taken_over_several_turns(self) -> None:
-        wire = House().open()
+        wire = TestFactory().open()
         wire.protocol.dataReceived(frame(b"x") * 1000)
         self.assertLess(len(wire.api.heard), 100)
         self.assertFalse(wire.transport.reading)
-        wire.house.settle()
+        wire.house.run_pending()
         self.assertEqual(len(wire.api.heard), 1000)
         self.assertTrue(wire.transport.reading)
 
     def test_a_pause_holds_what_was_read(self) -> None:
-        wire = House().open()
+        wire = TestFactory().open()
         wire.protocol.pause()
         wire.receive(frame(b"a"))
         self.assertEqual(wire.api.heard, [])
         wire.protocol.resume()
-        wire.house.settle()
+        wire.house.run_pending()
         self.assertEqual(wire.api.heard, [b"a"])

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.limits import Limits
 from gtchat.protocols.websocket import connection
 from gtchat.protocols.websocket.frames import header_size, text_frame, text_messages
-from tests.protocols.websocket.wire import CLOSE, PING, PONG, House, frame
+from tests.protocols.websocket.fakes import CLOSE, PING, PONG, TestFactory, frame
 
 LARGEST = 300
 
@@ -33,7 +33,7 @@ frames = st.one_of(
 
 def outcome(pieces: list[bytes], quick: bool) -> tuple[list[bytes], bytes, bool]:
     """What is heard, what is written, and whether the connection is closed."""
-    house = House(Limits(message_bytes=LARGEST, commands_per_second=0))
+    house = TestFactory(Limits(message_bytes=LARGEST, commands_per_second=0))
     wire = house.open()
     way = text_messages if quick else lambda data, start, largest, most: ([], start)
     with patch.object(connection, "text_messages", way):

@@ -1,0 +1,1 @@
+"""What two or more protocols need: writing, text, connection limits, HTTP access, dialback."""

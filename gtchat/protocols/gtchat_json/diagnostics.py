@@ -1,0 +1,44 @@
+"""What is wrong with a request that can't be understood, in words for its writer."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from gtchat.chat.errors import BadRequest, ChatError, NotLoggedIn, UnknownCommand
+from gtchat.protocols.gtchat_json import strict_json
+from gtchat.protocols.gtchat_json.commands import COMMANDS
+from gtchat.protocols.gtchat_json.requests import BY_CMD, Request
+
+
+def explain(payload: bytes, logged_in: bool) -> tuple[ChatError, str, str]:
+    """What is wrong with a request, its command and its tracker as far as it has them."""
+    try:
+        parsed = strict_json.parse(payload)
+    except ChatError as error:
+        return error, "", "0"
+    cmd, tracker = parsed.get("cmd"), parsed.get("tracker")
+    shown = str(tracker) if isinstance(tracker, str | int) and tracker is not True else "0"
+    if not isinstance(cmd, str):
+        return BadRequest("cmd: a command is wanted."), "", shown
+    kind = BY_CMD.get(cmd)
+    if kind is None:
+        return UnknownCommand(), cmd[:64], shown
+    if not logged_in and not COMMANDS[kind].before_login:
+        return NotLoggedIn(), cmd, shown
+    return BadRequest(_complaint(payload, kind)), cmd, shown
+
+
+def _complaint(payload: bytes, kind: type[Request]) -> str:
+    """Which field of a request is wrong, in msgspec's words."""
+    try:
+        msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        text = str(error)
+        if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
+            return f"{missing[1]}: this field is missing."
+        if wrong := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
+            return f"{wrong[2]}: {wrong[1]}."
+        return text
+    return BadRequest.default

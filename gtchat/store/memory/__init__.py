@@ -1,0 +1,5 @@
+"""The store in memory: for tests and trials, everything is gone when the process ends."""
+
+from gtchat.store.memory.store import MemoryStore
+
+__all__ = ["MemoryStore"]

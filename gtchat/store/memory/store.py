@@ -1,0 +1,269 @@
+"""The store that keeps everything in memory, for as long as the process lives.
+
+What is asked for in one reactor turn is done as one batch in the next, so results come in the
+order and in the company that the store on disk gives them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from gtchat.chat.errors import NotStored
+from gtchat.chat.events import Invited, MessageSent, WhisperSent
+from gtchat.chat.interfaces import (
+    Account,
+    AccountState,
+    Ack,
+    HistoryPage,
+    HistoryQuery,
+    IStore,
+    MembershipRecord,
+    PendingEntry,
+    PhoneAccount,
+    ResumeResult,
+    StoredState,
+    StoredWhisper,
+)
+from gtchat.store.jobs import Job, StoreCall, deliver_results
+from gtchat.store.memory.accounts import AccountTable
+from gtchat.store.memory.mailbox import Mailbox
+from gtchat.store.memory.rooms import RoomTable
+
+T = TypeVar("T")
+
+
+def _nobody(appends: Sequence[PendingEntry]) -> None:
+    """Takes what nobody waits for."""
+
+
+@implementer(IStore)
+class MemoryStore:
+    """A store in memory.
+
+    Args:
+        reactor: where results come from; a `task.Clock` will do.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        #: Takes finished appends; set by the chat.
+        self.committed: Callable[[Sequence[PendingEntry]], None] = _nobody
+        self._reactor = reactor
+        self._epoch = secrets.token_urlsafe(9)
+        self._queue: list[Job] = []
+        self._closed = False
+        self._logs = RoomTable()
+        self._accounts = AccountTable(self._logs)
+        self._mailbox = Mailbox(self._logs, self._accounts)
+
+    def load(self) -> StoredState:
+        """See `IStore.load`."""
+        self._accounts.mark_disconnected(int(self._reactor.seconds() * 1000))
+        return StoredState(
+            epoch=self._epoch,
+            rooms=tuple(room.record(self._accounts) for room in self._logs.rooms.values()),
+            guests=self._accounts.guests(),
+        )
+
+    def append(self, append: PendingEntry) -> None:
+        """See `IStore.append`."""
+        if self._closed:
+            append.error = NotStored()
+            self._reactor.callLater(0, self.committed, [append])
+            return
+        if not self._queue:
+            self._reactor.callLater(0, self._work)
+        self._queue.append(append)
+
+    def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
+        """See `IStore.find`."""
+        return self._read(self._accounts.find, key, asker)
+
+    def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
+        """See `IStore.find_uuid`."""
+        return self._read(self._accounts.find_by_uuid, uuid_hash)
+
+    def register(
+        self, name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+    ) -> Deferred[int]:
+        """See `IStore.register`."""
+        return self._write(self._accounts.create, name, key, True, password_hash, uuid_hash)
+
+    def set_password(
+        self, account_id: int, password_hash: str, keep: bytes | None
+    ) -> Deferred[None]:
+        """See `IStore.set_password`."""
+        return self._write(self._accounts.set_password, account_id, password_hash, keep)
+
+    def login(
+        self, account_id: int, token_hash: bytes, end_others: bool, at: int
+    ) -> Deferred[AccountState]:
+        """See `IStore.login`."""
+        return self._write(self._accounts.login, account_id, token_hash, end_others, at)
+
+    def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
+        """See `IStore.login_guest`."""
+        return self._write(self._accounts.login_guest, name, key, token_hash, at)
+
+    def resume(
+        self,
+        token_hash: bytes,
+        at: int,
+        oldest: int,
+        seen: Mapping[int, int],
+        liveness_ms: int,
+        limit: int,
+    ) -> Deferred[ResumeResult]:
+        """See `IStore.resume`."""
+        return self._write(
+            self._accounts.resume, token_hash, at, oldest, dict(seen), liveness_ms, limit
+        )
+
+    def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
+        """See `IStore.end_session`."""
+        return self._write(self._accounts.end_session, account_id, token_hash)
+
+    def session_lost(
+        self, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+    ) -> Deferred[None]:
+        """See `IStore.lose_session`."""
+        return self._write(self._accounts.lose_session, account_id, token_hash, at, told)
+
+    def mark_read(
+        self, account_id: int, token_hash: bytes, room_id: int, seq: int
+    ) -> Deferred[MembershipRecord]:
+        """See `IStore.mark_read`."""
+        return self._write(self._accounts.mark_read, account_id, token_hash, room_id, seq)
+
+    def end_guest(self, account_id: int) -> Deferred[None]:
+        """See `IStore.end_guest`."""
+        return self._write(self._mailbox.end_guest, account_id)
+
+    def delete_room(self, room_id: int, at: int) -> Deferred[None]:
+        """See `IStore.delete_room`."""
+        return self._write(self._mailbox.delete_room, room_id, at)
+
+    def whisper(
+        self, sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+    ) -> Deferred[tuple[Ack, int]]:
+        """See `IStore.whisper`."""
+        return self._write(self._mailbox.whisper, sender_id, target_id, event, txn, limit)
+
+    def whispers(
+        self, account_id: int, after: int, limit: int
+    ) -> Deferred[Sequence[StoredWhisper]]:
+        """See `IStore.whispers`."""
+        return self._read(self._mailbox.whispers, account_id, after, limit)
+
+    def delete_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
+        """See `IStore.forget_whispers`."""
+        return self._write(self._mailbox.delete_whispers, account_id, tuple(numbers))
+
+    def invite(
+        self, room_id: int, account_id: int, inviter: str, told: bool, at: int
+    ) -> Deferred[None]:
+        """See `IStore.invite`."""
+        return self._write(self._mailbox.invite, room_id, account_id, inviter, told, at)
+
+    def end_invitations(
+        self, room_id: int, account_id: int, inviter: str, later: bool
+    ) -> Deferred[None]:
+        """See `IStore.end_invitations`."""
+        return self._write(self._mailbox.end_invitations, room_id, account_id, inviter, later)
+
+    def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
+        """See `IStore.invited`."""
+        return self._read(self._mailbox.invited, room_id, account_id, inviter)
+
+    def invitations(self, account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
+        """See `IStore.invitations`."""
+        return self._write(self._mailbox.invitations, account_id, untold)
+
+    def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
+        """See `IStore.block`."""
+        return self._write(self._accounts.block, account_id, blocked_id, on)
+
+    def register_phone(
+        self, name: str, key: str, number: str, credential: bytes, at: int
+    ) -> Deferred[int]:
+        """See `IStore.register_phone`."""
+        return self._write(self._accounts.register_phone, name, key, number, credential, at)
+
+    def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
+        """See `IStore.left_phone`."""
+        return self._write(self._accounts.set_phone_left, account_id, at)
+
+    def phones(self) -> Deferred[Sequence[PhoneAccount]]:
+        """See `IStore.phones`."""
+        return self._read(self._accounts.phones)
+
+    def history(self, room_id: int, span: HistoryQuery) -> Deferred[HistoryPage]:
+        """See `IStore.history`."""
+        return self._read(self._logs.history, room_id, span)
+
+    def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
+        """See `IStore.prune`."""
+
+        def prune() -> None:
+            self._accounts.prune(sessions_before)
+            self._logs.txns.prune(txns_before)
+
+        return self._write(prune)
+
+    def flush(self) -> Deferred[None]:
+        """See `IStore.flush`."""
+        return self._put(StoreCall(None))
+
+    def healthy(self) -> bool:
+        """See `IStore.healthy`."""
+        return True
+
+    def close(self) -> Deferred[None]:
+        """See `IStore.close`."""
+        if self._closed:
+            return succeed(None)
+        done = self.flush()
+        self._closed = True
+        return done
+
+    def _write(self, act: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Do something in its turn."""
+        return self._put(StoreCall(lambda: act(*args)))
+
+    def _put(self, request: StoreCall) -> Deferred[Any]:
+        if self._closed:
+            return fail(NotStored())
+        if not self._queue:
+            self._reactor.callLater(0, self._work)
+        self._queue.append(request)
+        return request.deferred
+
+    def _read(self, question: Callable[..., T], *args: Any) -> Deferred[T]:
+        """The answer to a question, in the next turn, past the queue."""
+        answer: Deferred[T] = Deferred()
+        answer.addCallback(lambda _: question(*args))
+        self._reactor.callLater(0, answer.callback, None)
+        return answer
+
+    def _work(self) -> None:
+        """Do what was asked for, then hand it out."""
+        batch, self._queue = self._queue, []
+        rooms = self._logs.rooms
+        for job in batch:
+            if isinstance(job, PendingEntry):
+                room = rooms.get(job.room_id)
+                if job.txn is None and room is not None and type(job.entry) is MessageSent:
+                    room.append(job.entry)
+                else:
+                    self._mailbox.append(job)
+            else:
+                job.run()
+        deliver_results(batch, self.committed, self._log)

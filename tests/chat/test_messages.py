@@ -1,0 +1,357 @@
+"""Talking: messages, whispers, broadcasts, blocks, addresses, history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.errors import NotStored
+from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.limits import Limits
+from tests.fakes import FakeClient, TestServer
+
+
+class Talk(SynchronousTestCase):
+    """Ann, bob and eve are in a room."""
+
+    options: dict[str, Any] = {}
+
+    def setUp(self) -> None:
+        self.world = TestServer(**self.options)
+        self.logins: dict[str, dict[str, Any]] = {}
+        self.ann, self.bob, self.eve = (self.come(n) for n in ("ann", "bob", "eve"))
+        self.ann.call("create_room", room_name="r")
+        for line in (self.bob, self.eve):
+            line.call("join_room", room_name="r")
+        for line in (self.ann, self.bob, self.eve):
+            line.received()
+
+    def come(self, name: str) -> FakeClient:
+        line = self.world.connect()
+        line.call("register", usr=name, pwd="password")
+        self.logins[name] = line.login(name, pwd="password")
+        return line
+
+    def resume(self, name: str, **seen: int) -> tuple[FakeClient, dict[str, Any]]:
+        line, login = self.world.connect(), self.logins[name]
+        reply = line.call("resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen)
+        return line, reply
+
+
+class Speaking(Talk):
+    def test_all_others_hear_it(self) -> None:
+        reply = self.ann.call("speak", room_name="r", msg="hi")
+        for line in (self.bob, self.eve):
+            [push] = line.pushes()
+            self.assertEqual(
+                {k: push[k] for k in ("cmd", "room_name", "usr", "msg", "id", "seq", "at")},
+                {"cmd": "c_speak", "room_name": "r", "usr": "ann", "msg": "hi"}
+                | {k: reply[k] for k in ("id", "seq", "at")},
+            )
+        self.assertEqual(self.ann.pushes(), [])
+
+    def test_what_is_refused(self) -> None:
+        self.ann.call("create_room", room_name="other")
+        for fields, code in (
+            ({"room_name": "nowhere", "msg": "x"}, "no_such_room"),
+            ({"room_name": "other", "msg": "x"}, "not_in_room"),
+            ({"room_name": "r", "msg": ""}, "bad_request"),
+            ({"room_name": "r", "msg": "  "}, "bad_request"),
+            ({"room_name": "r", "msg": "\x07"}, "bad_request"),
+            ({"room_name": "r", "msg": "x" * 4001}, "too_long"),
+            ({"room_name": "r", "msg": "x", "txn": ""}, "bad_request"),
+            ({"room_name": "r", "msg": "x", "txn": "x" * 65}, "bad_request"),
+            ({"msg": "x"}, "bad_request"),
+        ):
+            self.assertEqual(self.bob.call("speak", **fields).get("code"), code, fields)
+
+    def test_text_is_kept_in_nfc(self) -> None:
+        self.ann.call("speak", room_name="r", msg="e\u0301")
+        self.assertEqual(self.bob.pushes()[0]["msg"], "\u00e9")
+
+    def test_the_same_txn_is_stored_once(self) -> None:  # C19
+        first = self.ann.call("speak", room_name="r", msg="hi", txn="t")
+        again = self.ann.call("speak", room_name="r", msg="hi", txn="t")
+        self.assertEqual(
+            (again["seq"], again["id"], again["dup"]), (first["seq"], first["id"], True)
+        )
+        self.assertEqual(len(self.bob.pushes()), 1)
+        other = self.ann.call("speak", room_name="r", msg="ho", txn="t")
+        self.assertEqual(other["code"], "txn_conflict")
+
+    def test_what_cant_be_stored_is_told_to_nobody(self) -> None:  # H17
+        append = self.world.store.append
+
+        def refuse(given: PendingEntry) -> None:
+            given.error = NotStored()
+            self.world.store.committed([given])
+
+        self.world.store.append = refuse  # type: ignore[method-assign]
+        reply = self.ann.call("speak", room_name="r", msg="lost")
+        self.assertEqual(reply["code"], "not_stored")
+        self.assertEqual(self.bob.pushes(), [])
+        for cmd, fields in (
+            ("leave_room", {"room_name": "r"}),
+            ("create_room", {"room_name": "x"}),
+            ("set_room", {"room_name": "r", "topic": "y"}),
+            ("kick", {"room_name": "r", "user": "bob"}),
+            ("add_member", {"room_name": "r", "user": "dan"}),
+        ):
+            self.come("dan") if cmd == "add_member" else None
+            self.assertEqual(self.ann.call(cmd, **fields).get("code"), "not_stored", cmd)
+        self.world.store.append = append  # type: ignore[method-assign]
+        reply = self.ann.call("get_room_user_list", room_name="r")
+        self.assertEqual(reply["users"], ["ann", "bob", "eve"])
+        self.assertEqual(self.ann.call("speak", room_name="r", msg="back")["seq"], 4)
+        self.assertEqual(self.ann.call("create_room", room_name="x")["status"], "ok")
+        topics = {r["room_name"]: r["topic"] for r in self.ann.call("get_room_list")["rooms"]}
+        self.assertEqual(topics["r"], "")
+
+
+class Blocking(Talk):
+    def test_the_blocked_one_is_not_heard(self) -> None:  # D21
+        self.assertEqual(self.bob.call("block", user="Ann")["blocked"], ["ann"])
+        self.ann.send("speak", room_name="r", msg="one")
+        self.eve.send("speak", room_name="r", msg="two")
+        self.world.run_pending()
+        self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["two"])
+        reply = self.ann.call("whisper", target_user="bob", msg="psst")
+        self.assertEqual(reply["code"], "blocked")
+        self.assertEqual(self.ann.call("get_address", user="bob")["code"], "blocked")
+        self.assertEqual(self.bob.call("unblock", user="ann")["blocked"], [])
+        self.ann.call("speak", room_name="r", msg="three")
+        self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["three"])
+
+    def test_a_block_outlives_a_session(self) -> None:
+        self.bob.call("block", user="ann")
+        self.bob.drop()
+        reply = self.ann.call("whisper", target_user="bob", msg="psst")
+        self.assertEqual(reply["code"], "blocked")
+        self.ann.drop()
+        bob, _ = self.resume("bob")
+        ann, _ = self.resume("ann")
+        ann.call("speak", room_name="r", msg="x")
+        self.assertEqual(bob.pushes("c_speak"), [])
+
+    def test_what_is_refused(self) -> None:
+        self.assertEqual(self.ann.call("block", user="ann")["code"], "self_target")
+        self.assertEqual(self.ann.call("block", user="nobody")["code"], "no_such_user")
+        self.assertEqual(self.ann.call("block", user="no name")["code"], "no_such_user")
+
+
+class Whispering(Talk):
+    def test_now_or_later(self) -> None:
+        reply = self.ann.call("whisper", target_user="bob", msg="psst")
+        self.assertEqual(reply["delivered"], "now")
+        self.assertEqual(self.bob.pushes()[0]["id"], reply["id"])
+        self.bob.call("logout")
+        stored = [self.ann.call("whisper", target_user="bob", msg=f"{n}") for n in range(3)]
+        self.assertEqual({r["delivered"] for r in stored}, {"stored"})
+        self.bob.received()
+        self.bob.login("bob", pwd="password")
+        self.assertEqual([p["msg"] for p in self.bob.pushes("c_whisper")], ["0", "1", "2"])
+        self.bob.call("logout")
+        self.bob.received()
+        self.bob.login("bob", pwd="password")
+        self.assertEqual(self.bob.pushes("c_whisper"), [])
+
+    def test_what_may_not_have_arrived_comes_again_with_its_id(self) -> None:
+        reply = self.ann.call("whisper", target_user="bob", msg="psst")
+        self.bob.drop()
+        bob, _ = self.resume("bob")
+        self.assertEqual([p["id"] for p in bob.pushes("c_whisper")], [reply["id"]])
+
+    def test_what_has_arrived_does_not_come_again(self) -> None:
+        self.ann.call("whisper", target_user="bob", msg="psst")
+        for _ in range(6):
+            self.world.clock.advance(10)
+            self.world.run_pending()
+        self.bob.drop()
+        bob, _ = self.resume("bob")
+        self.assertEqual(bob.pushes("c_whisper"), [])
+
+    def test_txn(self) -> None:
+        first = self.ann.call("whisper", target_user="bob", msg="psst", txn="t")
+        again = self.ann.call("whisper", target_user="bob", msg="psst", txn="t")
+        self.assertEqual((again["id"], again["dup"]), (first["id"], True))
+        self.assertEqual(len(self.bob.pushes()), 1)
+        other = self.ann.call("whisper", target_user="eve", msg="psst", txn="t")
+        self.assertEqual(other["code"], "txn_conflict")
+        long = self.ann.call("whisper", target_user="eve", msg="psst", txn="x" * 65)
+        self.assertEqual(long["code"], "bad_request")
+
+    def test_what_is_refused(self) -> None:  # F14
+        for target, code in (("ann", "self_target"), ("nobody", "no_such_user")):
+            reply = self.ann.call("whisper", target_user=target, msg="x")
+            self.assertEqual(reply["code"], code)
+
+    def test_many_are_given_as_fast_as_they_are_read(self) -> None:
+        self.bob.call("logout")
+        for n in range(250):
+            self.ann.call("whisper", target_user="bob", msg=f"{n}")
+        self.bob.received()
+        self.bob.outbox.buffered_bytes = 1
+        self.bob.login("bob", pwd="password")
+        heard = [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(len(heard), 100)
+        self.ann.call("whisper", target_user="bob", msg="live")
+        self.bob.outbox.buffered_bytes = 0
+        for _ in range(5):
+            self.world.clock.advance(0.1)
+            self.world.run_pending()
+        heard += [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(heard, [*map(str, range(250)), "live"])
+
+    def test_so_many_are_kept(self) -> None:  # F14
+        world = TestServer(Limits(commands_per_second=0, stored_whispers_per_user=2))
+        ann = world.member("ann")
+        world.member("bob").call("logout")
+        codes = [ann.call("whisper", target_user="bob", msg="x").get("code") for _ in range(3)]
+        self.assertEqual(codes, [None, None, "not_allowed"])
+
+    def test_who_goes_while_they_are_given_gets_the_rest_later(self) -> None:
+        self.bob.call("logout")
+        for n in range(150):
+            self.ann.call("whisper", target_user="bob", msg=f"{n}")
+        self.bob.outbox.buffered_bytes = 1
+        self.bob.login("bob", pwd="password")
+        self.bob.drop()
+        self.world.clock.advance(1)
+        self.world.run_pending()
+        bob, _ = (self.world.connect(), None)
+        bob.login("bob", pwd="password")
+        self.world.clock.advance(1)
+        self.world.run_pending()
+        self.assertEqual(len(bob.pushes("c_whisper")), 150)
+
+
+class Broadcasting(Talk):
+    options = {"broadcast_key": "open sesame"}
+
+    def test_whoever_has_the_key_is_heard_by_all(self) -> None:  # C17
+        reply = self.ann.call("broadcast", msg="all", broadcast_key="open sesame")
+        self.assertEqual(reply["recipients"], 2)
+        reply = self.ann.call("speak", msg="all", broadcast_key="open sesame")
+        self.assertEqual(reply["recipients"], 2)
+        self.assertEqual(len(self.bob.pushes("c_broadcast")), 2)
+        self.assertEqual(self.ann.pushes("c_broadcast"), [])
+
+    def test_nobody_else(self) -> None:  # D18
+        for key in ("", "open", "open sesame!", "é"):
+            reply = self.ann.call("broadcast", msg="all", broadcast_key=key)
+            self.assertEqual(reply["code"], "bad_key")
+        world = TestServer()
+        reply = world.guest("x").call("broadcast", msg="all", broadcast_key="")
+        self.assertEqual(reply["code"], "bad_key")
+
+
+class Addresses(Talk):
+    def test_asked_and_allowed(self) -> None:
+        self.assertEqual(self.bob.call("set_address", port=5000)["status"], "ok")
+        self.ann.call("get_address", user="bob")
+        self.assertEqual(self.bob.pushes("address_request")[0]["usr"], "ann")
+        self.assertEqual(self.bob.call("allow", user="ann")["status"], "ok")
+        [granted] = self.ann.pushes("address_granted")
+        self.assertEqual((granted["host"], granted["port"]), ("192.0.2.1", 5000))
+        self.assertEqual(self.bob.call("allow", user="ann")["code"], "not_allowed")
+
+    def test_asked_and_denied(self) -> None:
+        self.ann.call("get_address", user="bob")
+        self.assertEqual(self.eve.call("deny", user="ann")["code"], "not_allowed")
+        self.assertEqual(self.bob.call("deny", user="ann")["status"], "ok")
+        self.assertEqual(len(self.ann.pushes("address_denied")), 1)
+
+    def test_a_request_dies_after_ten_minutes(self) -> None:
+        self.bob.call("set_address", port=5000)
+        self.ann.call("get_address", user="bob")
+        self.world.clock.advance(601)
+        self.assertEqual(self.bob.call("allow", user="ann")["code"], "not_allowed")
+        self.eve.call("get_address", user="bob")
+        self.eve.call("logout")
+        self.assertEqual(self.bob.call("allow", user="eve")["code"], "not_allowed")
+
+    def test_what_is_refused(self) -> None:  # F07
+        self.eve.call("logout")
+        for cmd, fields, code in (
+            ("set_address", {"port": 22}, "bad_request"),
+            ("set_address", {"port": 70000}, "bad_request"),
+            ("get_address", {"user": "ann"}, "self_target"),
+            ("get_address", {"user": "eve"}, "no_such_user"),
+            ("get_address", {"user": "nobody"}, "no_such_user"),
+            ("allow", {"user": "bob"}, "not_allowed"),
+        ):
+            self.assertEqual(self.ann.call(cmd, **fields)["code"], code, (cmd, fields))
+
+
+class History(Talk):
+    def setUp(self) -> None:
+        super().setUp()
+        for n in range(20):
+            self.ann.call("speak", room_name="r", msg=f"{n}")
+
+    def seqs(self, **fields: object) -> list[int]:
+        reply = self.bob.call("history", room_name="r", **fields)
+        return [entry["seq"] for entry in reply["entries"]]
+
+    def test_pages(self) -> None:
+        self.assertEqual(self.seqs(limit=3), [21, 22, 23])
+        self.assertEqual(self.seqs(limit=3, before=10), [7, 8, 9])
+        self.assertEqual(self.seqs(limit=3, after=10), [11, 12, 13])
+        self.assertIn(10, self.seqs(limit=3, around=10))
+        self.assertEqual(self.seqs(limit=1000, after=0), list(range(1, 24)))
+        self.assertEqual(self.seqs(kinds=["join_room"]), [2, 3])
+        self.assertEqual(self.seqs(kinds=["c_speak"], limit=2), [22, 23])
+
+    def test_an_entry_is_the_same_as_its_push(self) -> None:
+        self.bob.received()
+        self.ann.call("speak", room_name="r", msg="x")
+        [push] = self.bob.pushes()
+        page = self.bob.call("history", room_name="r", limit=1)
+        self.assertEqual(page["entries"], [push])
+        self.assertEqual((page["first"], page["last"], page["more"]), (1, 24, True))
+
+    def test_what_is_refused(self) -> None:  # C21
+        for fields, code in (
+            ({"limit": 0}, "bad_request"),
+            ({"before": -1}, "bad_request"),
+            ({"before": 10**18}, "bad_request"),
+            ({"before": 1, "after": 1}, "bad_request"),
+            ({"kinds": ["x"]}, "bad_request"),
+            ({"room_name": "nowhere"}, "no_such_room"),
+        ):
+            reply = self.bob.call("history", **{"room_name": "r", **fields})
+            self.assertEqual(reply["code"], code, fields)
+        self.bob.call("leave_room", room_name="r")
+        self.assertEqual(self.bob.call("history", room_name="r")["code"], "not_in_room")
+
+
+class Faults(Talk):
+    def test_going_that_cant_be_stored_is_logged_and_mended(self) -> None:
+        guest = self.world.connect()
+        guest.login("guest")
+        guest.call("join_room", room_name="r")
+        end_guest = self.world.store.end_guest
+
+        def refuse(account_id: int) -> Deferred[None]:
+            return fail(NotStored())
+
+        self.world.store.end_guest = refuse  # type: ignore[method-assign]
+        guest.call("logout")
+        self.assertEqual(self.world.connect("192.0.2.7").login("guest")["code"], "name_taken")
+        self.world.store.end_guest = end_guest  # type: ignore[method-assign]
+        self.world.clock.advance(120)
+        self.world.run_pending()
+        self.assertEqual(self.world.connect("192.0.2.7").login("guest")["status"], "ok")
+
+    def test_a_deletion_that_cant_be_stored_did_not_happen(self) -> None:
+        delete_room = self.world.store.delete_room
+
+        def refuse(room_id: int, at: int) -> Deferred[None]:
+            return fail(NotStored())
+
+        self.world.store.delete_room = refuse  # type: ignore[method-assign]
+        self.assertEqual(self.ann.call("delete_room", room_name="r")["code"], "not_stored")
+        self.world.store.delete_room = delete_room  # type: ignore[method-assign]
+        self.assertEqual(self.bob.call("speak", room_name="r", msg="x")["status"], "ok")

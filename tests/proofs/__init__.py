@@ -1,4 +1,0 @@
-"""Proofs that the server stands: killed, cut off, starved, lied to. See README.md.
-
-`python -m tests.proofs --help` has the long runs; `test_*.py` are their short ones for ./t.sh.
-"""

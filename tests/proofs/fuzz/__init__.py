@@ -1,5 +1,0 @@
-"""Everything that reads what strangers send, fed with junk that is nearly right.
-
-`targets` has one function for each parser, `seeds` what junk begins as; the tests feed them by
-hypothesis, `python -m tests.proofs fuzz` by atheris, which sees what code is reached.
-"""

@@ -1,0 +1,274 @@
+"""Outboxes: one write a turn, order, full transports, slow readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.protocols.base.outbox import Outbox, WriteBatcher
+
+
+class Transport:
+    """Counts writes; takes no more when it is told so."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.producer: Any = None
+        self.aborted = self.broken = False
+        self.room: int | None = None
+
+    def write(self, data: bytes) -> None:
+        if self.broken:
+            raise OSError("broken")
+        self.writes.append(data)
+        if self.room is not None:
+            self.room -= 1
+            if self.room <= 0:
+                self.producer.pauseProducing()
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        if self.producer is not None:
+            raise RuntimeError("there is one")
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    @property
+    def written(self) -> bytes:
+        return b"".join(self.writes)
+
+
+class DirectTransport(Transport):
+    """Is written to directly, as long as there is room: `room` is in bytes here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = b""
+
+    def send_now(self, data: bytes) -> int:
+        assert not self.waiting, "what waits is overtaken"
+        if self.room == 0:
+            raise BlockingIOError
+        taken = data[: self.room]
+        self.writes.append(taken)
+        if self.room is not None:
+            self.room -= len(taken)
+        return len(taken)
+
+    def write_later(self, data: bytes) -> None:
+        self.waiting += data
+        self.producer.pauseProducing()
+
+    def drain(self, room: int | None) -> None:
+        """There is room in the kernel again."""
+        self.room, waiting, self.waiting = room, self.waiting, b""
+        if waiting:
+            try:
+                self.waiting = waiting[self.send_now(waiting) :]
+            except BlockingIOError:
+                self.waiting = waiting
+            if not self.waiting:
+                self.producer.resumeProducing()
+
+
+class Writing(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.turn = WriteBatcher(self.clock, 100, 250)
+        self.overflown: list[Transport] = []
+
+    def outbox(self) -> tuple[Outbox, Transport]:
+        transport = Transport()
+        outbox = Outbox(self.turn, transport, lambda: self.overflown.append(transport))
+        return outbox, transport
+
+    def test_frames_of_a_turn_are_one_write(self) -> None:
+        outbox, transport = self.outbox()
+        outbox.write(b"a")
+        self.turn.write_all([outbox], b"b")
+        outbox.write(b"c")
+        self.assertEqual(transport.writes, [])
+        self.clock.advance(0)
+        outbox.write(b"d")
+        self.clock.advance(0)
+        self.assertEqual(transport.writes, [b"abc", b"d"])
+
+    def test_what_a_write_causes_waits_for_the_next_turn(self) -> None:
+        first, _ = self.outbox()
+        second, transport = self.outbox()
+        first.send = lambda data: second.write(b"then")
+        first.write(b"now")
+        self.turn.flush()
+        self.assertEqual(transport.writes, [])
+        self.turn.flush()
+        self.assertEqual(transport.writes, [b"then"])
+
+    def test_members_who_get_the_same_share_one_piece(self) -> None:
+        pairs = [self.outbox() for _ in range(3)]
+        for data in (b"a", b"b"):
+            self.turn.write_all([outbox for outbox, _ in pairs], data)
+        self.clock.advance(0)
+        pieces = {id(transport.writes[0]) for _, transport in pairs}
+        self.assertEqual(len(pieces), 1)
+
+    def test_one_that_breaks_hurts_nobody_else(self) -> None:
+        broken, bad = self.outbox()
+        other, good = self.outbox()
+        bad.broken = True
+        self.turn.write_all([broken, other], b"x")
+        self.clock.advance(0)
+        self.assertEqual((bad.aborted, good.writes), (True, [b"x"]))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_a_full_transport_gets_the_rest_piece_by_piece(self) -> None:  # G02
+        outbox, transport = self.outbox()
+        transport.producer.pauseProducing()
+        for data in (b"a", b"b", b"c"):
+            outbox.write(data)
+            self.clock.advance(0)
+        self.assertEqual((transport.writes, outbox.held), ([], 3))
+        transport.room = 2
+        transport.producer.resumeProducing()
+        self.assertEqual((transport.writes, outbox.held), ([b"a", b"b"], 1))
+        transport.room = None
+        transport.producer.resumeProducing()
+        self.assertEqual((transport.writes, outbox.buffered_bytes), ([b"a", b"b", b"c"], 0))
+
+    def test_what_the_kernel_leaves_comes_before_all_else(self) -> None:
+        transport = DirectTransport()
+        outbox = Outbox(self.turn, transport, lambda: None)
+        transport.room = 2
+        for data in (b"abc", b"d", b"e"):
+            outbox.write(data)
+            self.clock.advance(0)
+        self.assertEqual((transport.written, transport.waiting, outbox.held), (b"ab", b"c", 2))
+        transport.drain(2)
+        self.assertEqual((transport.written, transport.waiting), (b"abcd", b"e"))
+        transport.drain(None)
+        self.assertEqual((transport.written, outbox.buffered_bytes), (b"abcde", 0))
+
+    def test_too_much_for_one_is_dropped_and_said(self) -> None:
+        outbox, transport = self.outbox()
+        transport.producer.pauseProducing()
+        for _ in range(3):
+            outbox.write(b"x" * 50)
+            self.clock.advance(0)
+        self.assertEqual(self.overflown, [transport])
+        self.assertEqual((outbox.held, outbox.buffered_bytes), (0, 151))
+        outbox.write(b"late")
+        self.clock.advance(0)
+        self.assertEqual(self.overflown, [transport])
+
+    def test_too_much_for_all_drops_the_one_that_holds_most(self) -> None:  # G03
+        pairs = [self.outbox() for _ in range(4)]
+        for size, (outbox, transport) in zip((60, 90, 70, 40), pairs, strict=True):
+            transport.producer.pauseProducing()
+            outbox.write(b"x" * size)
+            self.clock.advance(0)
+        self.assertEqual(self.overflown, [pairs[1][1]])
+
+    def test_closing_hands_over_what_is_left(self) -> None:
+        outbox, transport = self.outbox()
+        transport.producer.pauseProducing()
+        outbox.write(b"held ")
+        self.clock.advance(0)
+        outbox.write(b"pending")
+        outbox.close()
+        outbox.write(b"late")
+        self.clock.advance(0)
+        self.assertEqual((transport.written, transport.producer), (b"held pending", None))
+        outbox.close()
+
+    def test_a_lost_connection_takes_nothing_more(self) -> None:
+        outbox, transport = self.outbox()
+        outbox.write(b"x")
+        transport.producer.stopProducing()
+        self.clock.advance(0)
+        outbox.abort()
+        self.assertEqual((transport.writes, transport.aborted), ([], False))
+
+    def test_what_was_never_sent_is_known(self) -> None:
+        for held, pending, buffered_bytes in (
+            (b"", b"", 0),
+            (b"", b"four", 4),
+            (b"three", b"four", 10),
+        ):
+            outbox, transport = self.outbox()
+            if held:
+                transport.producer.pauseProducing()  # the transport's own counts as one
+                outbox.write(held)
+                self.clock.advance(0)
+            if pending:
+                outbox.write(pending)
+            transport.producer.stopProducing()
+            outbox.stopProducing()
+            self.assertEqual((outbox.held, outbox.buffered_bytes), (0, buffered_bytes))
+
+    def test_the_producer_of_a_web_channel_is_replaced(self) -> None:
+        transport = Transport()
+        transport.producer = object()
+        outbox = Outbox(self.turn, transport, lambda: None)
+        self.assertIs(transport.producer, outbox)
+
+
+class Order(SynchronousTestCase):
+    @given(
+        st.lists(
+            st.one_of(
+                st.binary(min_size=1, max_size=5),
+                st.sampled_from(["turn", "full", "room", "more"]),
+            )
+        )
+    )
+    def test_everything_arrives_once_and_in_order(self, steps: list[bytes | str]) -> None:
+        clock = Clock()
+        transport = Transport()
+        outbox = Outbox(WriteBatcher(clock, 0, 0), transport, lambda: None)
+        written = b""
+        for step in steps:
+            if isinstance(step, bytes):
+                outbox.write(step)
+                written += step
+            elif step == "turn":
+                clock.advance(0)
+            elif step == "full":
+                transport.producer.pauseProducing()
+            else:
+                transport.room = 1 if step == "room" else None
+                transport.producer.resumeProducing()
+        clock.advance(0)
+        transport.room = None
+        transport.producer.resumeProducing()
+        self.assertEqual(transport.written, written)
+
+    @given(
+        st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.integers(0, 9), st.just("turn")))
+    )
+    def test_so_it_does_where_the_kernel_takes_it_directly(
+        self, steps: list[bytes | int | str]
+    ) -> None:
+        clock = Clock()
+        transport = DirectTransport()
+        outbox = Outbox(WriteBatcher(clock, 0, 0), transport, lambda: None)
+        written = b""
+        for step in steps:
+            if isinstance(step, bytes):
+                outbox.write(step)
+                written += step
+            elif isinstance(step, int):
+                transport.drain(step)
+            else:
+                clock.advance(0)
+                if not transport.waiting:
+                    self.assertEqual((transport.written, outbox.buffered_bytes), (written, 0))
+        clock.advance(0)
+        transport.drain(None)
+        self.assertEqual((transport.written, transport.waiting), (written, b""))

@@ -1,0 +1,105 @@
+"""Settings: from where they come, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.server.config import FIELDS, SettingsError, load, shown
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+class Loading(SynchronousTestCase):
+    def file(self, text: str) -> str:
+        path = self.mktemp()
+        Path(path).write_text(text)
+        return path
+
+    def test_options_win_over_the_environment_which_wins_over_the_file(self) -> None:
+        config = self.file(
+            '[server]\nws = ["tcp:1"]\n[limits]\ntext_chars = 1\nping_interval = 1\n'
+        )
+        env = {"GTCHAT_TEXT_CHARS": "2", "GTCHAT_WEB": "tcp:2, tcp:3"}
+        settings = load({"text_chars": "3"}, env, config)
+        self.assertEqual(settings.limits.text_chars, 3)
+        self.assertEqual(settings.limits.ping_interval, 1.0)
+        self.assertEqual(settings.server.ws, ("tcp:1",))
+        self.assertEqual(settings.server.web, ("tcp:2", "tcp:3"))
+        self.assertEqual(settings.sources["text_chars"], "--text-chars")
+        self.assertEqual(settings.sources["web"], "GTCHAT_WEB")
+        self.assertEqual(settings.sources["ws"], f"{config} [server]")
+
+    def test_public_opens_both_unless_something_else_is_said(self) -> None:
+        server = load({"web": "tcp:1"}, {}, public=True).server
+        self.assertEqual((server.ws, server.web), (("tcp:9000",), ("tcp:1",)))
+
+    def test_all_protocols_have_their_usual_ports(self) -> None:
+        off = load({}, {}).server
+        self.assertEqual((off.pa1, off.livechat, off.randomchat), ((), (), False))
+        here = load({"all_protocols": "true", "pa1": "tcp:1"}, {}).server
+        self.assertEqual(here.message_center, ("tcp:6066:interface=127.0.0.1",))
+        self.assertEqual((here.pa1, here.randomchat), (("tcp:1",), True))
+        self.assertEqual(
+            load({"all_protocols": "true"}, {}, public=True).server.livechat, ("tcp:3001",)
+        )
+
+    def test_what_is_wrong_is_said_in_one_line(self) -> None:
+        for text, word in (
+            ("[limit]", "did you mean limits?"),
+            ("[limits]\ntext_char = 1", "did you mean text_chars?"),
+            ("[limits]\ntext_chars = '1'", "a whole number"),
+            ("[limits]\ntext_chars = 1.5", "a whole number"),
+            ("[limits]\ntext_chars = -1", "0 is no limit"),
+            ("[limits]\ntext_chars = true", "a whole number"),
+            ("[server]\nws = 1", "text"),
+            ("[server]\nfile_page = 'x'", "true or false"),
+            ("[server]\nsessions = 'x'", "one of replace, refuse, share"),
+            ("[limits]\ntext_chars = inf", "a whole number"),
+            ("[server", "not TOML"),
+            ("server = 1", "[server]"),
+        ):
+            with self.assertRaises(SettingsError) as caught:
+                load({}, {}, self.file(text))
+            self.assertIn(word, str(caught.exception))
+            self.assertNotIn("\n", str(caught.exception))
+        with self.assertRaises(SettingsError) as caught:
+            load({}, {}, "no/such/file")
+        self.assertIn("No such file", str(caught.exception))
+        with self.assertRaises(SettingsError):
+            load({}, {"GTCHAT_PING_TIMEOUT": "inf"})
+        file = self.file("")
+        Path(file).write_bytes(b"\xff")
+        with self.assertRaises(SettingsError) as caught:
+            load({}, {}, file)
+        self.assertIn("not TOML", str(caught.exception))
+
+    def test_a_path_that_is_no_utf_8_is_shown(self) -> None:
+        self.assertIn(r"/\udcff", shown(load({}, {"GTCHAT_DATA": "/\udcff"})))
+
+    def test_secrets_are_not_shown(self) -> None:
+        text = shown(load({"broadcast_key": "sesame"}, {}))
+        self.assertNotIn("sesame", text)
+        self.assertIn("broadcast_key is set", text)
+
+    def test_what_was_chosen_is_told_without_secrets(self) -> None:
+        self.assertEqual(load({}, {}).chosen(), "default settings")
+        settings = load({"broadcast_key": "sesame", "text_chars": "7", "data": "a\x9bb"}, {})
+        self.assertEqual(settings.chosen(), "broadcast_key set, data 'a\\x9bb', text_chars 7")
+
+    def test_what_is_shown_can_be_read_again(self) -> None:
+        settings = load({"text_chars": "7", "ws": "tcp:1,tcp:2", "file_page": "true"}, {})
+        again = load({}, {}, self.file(shown(settings)))
+        self.assertEqual((again.server, again.limits), (settings.server, settings.limits))
+
+    def test_every_setting_is_described_with_its_default_and_no_other(self) -> None:
+        page = (DOCS / "operations.md").read_text(encoding="utf-8")
+        section = page.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
+        rows = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]+) \|", section, re.M))
+        self.assertEqual(set(rows), set(FIELDS))
+        limits = load({}, {}).limits
+        for key, (table, _) in FIELDS.items():
+            if table == "limits":
+                self.assertEqual(float(rows[key]), getattr(limits, key), key)

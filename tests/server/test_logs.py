@@ -1,0 +1,141 @@
+"""The log: its lines, where it goes, and a file that somebody moves away."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from twisted.logger import FileLogObserver, Logger, LogLevel, formatEventAsClassicLogText
+from twisted.python.logfile import LogFile
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.server import logs
+from gtchat.server.logs import LogTarget, json_line, reopen, text_line
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    """An event as twisted.logger makes it."""
+    return {
+        "log_time": 1_800_000_000.25,
+        "log_level": LogLevel.info,
+        "log_namespace": "gtchat.x",
+        **fields,
+    }
+
+
+class Lines(SynchronousTestCase):
+    def test_text_is_as_twisted_writes_it(self) -> None:
+        for one in (
+            event(log_format="{name} came", name="ann"),
+            event(log_format="later", log_time=1_800_000_000.75),
+            event(log_format="two\nlines", log_time=1_700_000_000.0),
+            event(log_format="{nothing}"),
+            {"log_format": "no time"},
+            event(log_format=""),
+        ):
+            self.assertEqual(text_line(dict(one)), formatEventAsClassicLogText(dict(one)))
+
+    def test_json_has_the_fields(self) -> None:
+        line = json_line(event(log_format="{name} came", name="ann", number=3, thing=len))
+        self.assertTrue(line.endswith("}\n"))
+        self.assertEqual(
+            json.loads(line),
+            {
+                "time": "2027-01-15T08:00:00.250Z",
+                "level": "info",
+                "source": "gtchat.x",
+                "message": "ann came",
+                "name": "ann",
+                "number": 3,
+                "thing": "<built-in function len>",
+            },
+        )
+
+
+class Target(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        self.file = self.folder / "log"
+
+    def test_it_goes_where_the_options_say(self) -> None:
+        file = str(self.file)
+        cases: list[tuple[dict[str, Any], str | None]] = [
+            ({"nodaemon": 1, "logfile": None}, "out"),
+            ({"nodaemon": 1, "logfile": "-"}, "out"),
+            ({"nodaemon": 1, "logfile": file}, file),
+            ({"nodaemon": 0, "logfile": file}, file),
+            ({"nodaemon": 0, "logfile": "-"}, None),
+            ({"nodaemon": 1, "logfile": file, "syslog": 1}, None),
+            ({"nodaemon": 1, "logfile": file, "logger": "some.where"}, None),
+        ]
+        for as_json in (False, True):
+            for options, where in cases:
+                out = StringIO()
+                with patch.object(sys, "stdout", out):
+                    target = LogTarget.chosen(options, as_json)
+                self.file.unlink(missing_ok=True) if where != file else None
+                if where is None:
+                    self.assertIsNone(target, options)
+                    continue
+                assert target is not None, options
+                target.observer(event(log_format="hi"))
+                said = out.getvalue() if where == "out" else self.file.read_text()
+                self.assertEqual((said[0] == "{", "hi" in said), (as_json, True), options)
+                if target.file is not None:
+                    target.file.close()
+                    self.file.unlink()
+
+    def test_a_daemon_has_a_file(self) -> None:
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            target = LogTarget.chosen({"nodaemon": 0}, as_json=False)
+        finally:
+            os.chdir(before)
+        assert target is not None
+        assert target.file is not None
+        self.addCleanup(target.file.close)
+        self.assertEqual(target.file.path, str(self.folder / "twistd.log"))
+
+    def test_a_file_that_cannot_be_is_said_at_once(self) -> None:
+        with self.assertRaises(OSError):
+            LogTarget.chosen({"logfile": str(self.folder / "none" / "log")}, as_json=False)
+
+    def observed(self) -> tuple[LogFile, Logger]:
+        """A file of the log, and a logger that writes there."""
+        file = LogFile.fromFullPath(str(self.file))
+        self.addCleanup(file.close)
+        log = Logger(observer=FileLogObserver(file, text_line))
+        self.patch(logs, "_log", log)
+        return file, log
+
+    def test_a_file_that_was_moved_away_begins_anew(self) -> None:
+        file, log = self.observed()
+        log.info("before")
+        moved = self.file.rename(self.folder / "moved")
+        log.info("meanwhile")
+        reopen(file)
+        log.info("after")
+        self.assertEqual(
+            [" before" in moved.read_text(), "after" in moved.read_text()], [True, False]
+        )
+        self.assertEqual("meanwhile" in moved.read_text(), True)
+        lines = self.file.read_text().splitlines()
+        self.assertEqual(
+            [line.rpartition("] ")[2] for line in lines], ["the log goes on here", "after"]
+        )
+
+    def test_where_it_cannot_begin_anew_it_goes_on(self) -> None:
+        file, log = self.observed()
+        moved = self.folder.rename(self.folder.with_name("elsewhere"))
+        self.addCleanup(moved.rename, self.folder)
+        reopen(file)
+        log.info("after")
+        self.assertIn("the log stays where it is", (moved / "log").read_text())
+        self.assertIn("after", (moved / "log").read_text())

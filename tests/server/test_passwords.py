@@ -1,0 +1,61 @@
+"""Hashing in threads: nobody learns from it who there is, and it does not pile up."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import Any
+
+from argon2.exceptions import VerifyMismatchError
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+from twisted.trial.unittest import TestCase
+
+from gtchat.chat.errors import RateLimited
+from gtchat.server.passwords import QUEUE_LIMIT, Passwords
+
+
+class Hasher:
+    """Counts what it is asked for, and does it when it may."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.may = Event()
+        self.may.set()
+
+    def hash(self, password: str) -> str:
+        self.asked.append("hash")
+        return f"hash of {password}"
+
+    def verify(self, hash: str, password: str) -> bool:
+        self.may.wait()
+        self.asked.append("verify")
+        if hash != f"hash of {password}":
+            raise VerifyMismatchError
+        return True
+
+
+class PasswordsTest(TestCase):
+    def setUp(self) -> None:
+        self.hasher = Hasher()
+        self.passwords = Passwords(reactor, 1)
+        patched: Any = self.passwords
+        patched._hasher = self.hasher
+        self.passwords.start()
+        self.addCleanup(self.passwords.stop)
+
+    async def test_an_unknown_name_takes_what_a_known_one_takes(self) -> None:  # D01
+        known = await self.passwords.hash("right")
+        self.hasher.asked.clear()
+        for hash, password, right in ((None, "right", False), (known, "wrong", False)):
+            self.assertIs(await self.passwords.verify(hash, password), right)
+            self.assertEqual(self.hasher.asked, ["verify"])
+            self.hasher.asked.clear()
+        self.assertTrue(await self.passwords.verify(known, "right"))
+
+    async def test_what_waits_is_bounded(self) -> None:  # G08
+        self.hasher.may.clear()
+        waiting = [self.passwords.verify(None, "x") for _ in range(QUEUE_LIMIT)]
+        await self.assertFailure(self.passwords.verify(None, "x"), RateLimited)
+        self.hasher.may.set()
+        self.assertEqual(set(await gatherResults(waiting)), {False})
+        self.assertFalse(await self.passwords.verify(None, "x"))

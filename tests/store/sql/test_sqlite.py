@@ -1,0 +1,242 @@
+"""Opening a database: ours, made anew, or refused with one line and left as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+import gtchat
+from gtchat.store import StoreError
+from gtchat.store.sql import sqlite
+from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
+from gtchat.store.sql.sqlite import connect, prepare
+from gtchat.store.sql.store import SQLStore
+
+
+class OpeningCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.path = self.folder / "gtchat.sqlite"
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+
+    def execute(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.path)) as db:
+            for statement in statements:
+                db.execute(statement)
+            db.commit()
+
+    def assertRefused(self, *words: str) -> None:
+        """It is refused in one line that has these words, and nothing in the folder changes."""
+        before = self.files()
+        error = self.assertRaises(StoreError, SQLStore.open, self.path, Clock())
+        self.assertEqual(self.files(), before)
+        self.assertNotIn("\n", str(error))
+        for word in words:
+            self.assertIn(word, str(error))
+
+
+class NewTests(OpeningCase):
+    def test_a_new_database_is_for_its_owner_alone(self) -> None:
+        prepare(self.path)
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_it_is_marked_as_ours(self) -> None:
+        prepare(self.path)
+        with closing(sqlite3.connect(self.path)) as db:
+            mark = db.execute("PRAGMA application_id").fetchone()[0]
+        self.assertEqual(mark, APPLICATION_ID)
+
+    def test_the_second_start_changes_nothing(self) -> None:
+        prepare(self.path)
+        before = self.files()
+        prepare(self.path)
+        self.assertEqual(self.files(), before)
+
+    def test_the_second_start_does_without_alembic(self) -> None:
+        prepare(self.path)
+        with mock.patch.object(sqlite, "_migrate") as migrate:
+            prepare(self.path)
+        migrate.assert_not_called()
+
+    def test_a_start_that_died_half_way_is_begun_anew(self) -> None:
+        with mock.patch.object(sqlite, "_migrate", side_effect=ZeroDivisionError):
+            self.assertRaises(ZeroDivisionError, prepare, self.path)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite.new"])
+        prepare(self.path)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_a_migration_that_died_left_nothing_behind(self) -> None:
+        code = (
+            "import os, sys; from pathlib import Path; from alembic import op\n"
+            "from gtchat.store.sql.sqlite import prepare\n"
+            "made = op.create_table\n"
+            "op.create_table = lambda name, *a, **k: "
+            "os._exit(9) if name == 'blocks' else made(name, *a, **k)\n"
+            "prepare(Path(sys.argv[1]))\n"
+        )
+        root = Path(gtchat.__file__).parent.parent
+        ended = subprocess.run(
+            [sys.executable, "-c", code, str(self.path)],
+            env={**os.environ, "PYTHONPATH": str(root)},
+            check=False,
+        )
+        self.assertEqual(ended.returncode, 9)
+        self.assertFalse(self.path.exists())
+        prepare(self.path)
+        self.assertEqual(list(self.files()), ["gtchat.sqlite"])
+
+    def test_a_change_that_was_killed_half_way_is_taken_back_before_it_is_looked_at(self) -> None:
+        prepare(self.path)
+        with closing(connect(self.path, "rw")) as db:
+            db.execute("PRAGMA cache_size = 2")  # so that what is not committed is in the file
+            db.execute("BEGIN")
+            db.execute("UPDATE alembic_version SET version_num = '9999'")
+            db.execute("CREATE TABLE much (x)")
+            for _ in range(20):
+                db.execute("INSERT INTO much VALUES (zeroblob(100000))")
+            killed = self.path.with_name("killed.sqlite")
+            for ending in ("", "-journal"):
+                shutil.copy(f"{self.path}{ending}", f"{killed}{ending}")
+        prepare(killed)
+        with closing(connect(killed, "ro")) as db:
+            revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+            self.assertEqual(revision, REVISIONS[-1])
+
+    def test_what_was_killed_while_it_wrote_is_seen_to_before_it_is_read(self) -> None:
+        # The pages that are written do not fit together; what lies beside them has the right ones.
+        for journal in ("-journal", "-wal"):
+            path = self.path.with_name(f"of{journal}.sqlite")
+            prepare(path)
+            killed = path.with_name(f"killed{journal}.sqlite")
+            with closing(connect(path, "rw")) as db:
+                if journal == "-wal":
+                    db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA cache_size = 2")
+                db.execute("BEGIN")
+                db.execute("CREATE TABLE much (x)")
+                for _ in range(20):
+                    db.execute("INSERT INTO much VALUES (zeroblob(100000))")
+                if journal == "-wal":
+                    db.execute("COMMIT")
+                for ending in ("", journal):
+                    shutil.copy(f"{path}{ending}", f"{killed}{ending}")
+            with killed.open("rb+") as file:
+                file.seek(28)  # how many pages there are: more than have been written yet
+                file.write((1 << 20).to_bytes(4, "big"))
+            with (
+                self.assertRaises(sqlite3.DatabaseError),
+                closing(connect(killed, "ro&immutable=1")) as db,
+            ):
+                db.execute("PRAGMA application_id").fetchone()
+            prepare(killed)
+            with closing(connect(killed, "ro")) as db:
+                self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+
+    def test_a_full_disk_is_told_in_one_line(self) -> None:
+        def small(path: Path, mode: str) -> sqlite3.Connection:
+            db = connect(path, mode)
+            db.execute("PRAGMA max_page_count = 10")
+            return db
+
+        with mock.patch.object(sqlite, "connect", small):
+            error = self.assertRaises(StoreError, prepare, self.path)
+        self.assertIn("disk is full; make room", str(error))
+        self.assertFalse(self.path.exists())
+
+    def test_a_database_without_its_main_file_is_not_begun_anew(self) -> None:
+        (self.folder / "gtchat.sqlite-wal").write_bytes(b"what was said last")
+        self.assertRefused("is missing", "put it back")
+
+
+class RefusedTests(OpeningCase):
+    def test_something_that_is_no_database(self) -> None:
+        self.path.write_bytes(b"Dear diary,\n" * 1000)
+        self.assertRefused("not a database", "move it away")
+
+    def test_an_empty_file(self) -> None:
+        self.path.touch()
+        self.assertRefused("is empty", "restore a backup")
+
+    def test_another_programs_database(self) -> None:
+        self.execute("CREATE TABLE t (x)")
+        self.assertRefused("belongs to another program")
+
+    def test_another_programs_database_with_a_log_of_its_own(self) -> None:
+        self.execute("PRAGMA journal_mode = WAL", "CREATE TABLE t (x)")
+        self.assertRefused("belongs to another program")
+
+    def test_a_database_of_a_newer_version(self) -> None:
+        prepare(self.path)
+        self.execute("UPDATE alembic_version SET version_num = '9999'")
+        self.assertRefused("newer version", "9999", "install")
+
+    def test_a_database_that_lost_its_end(self) -> None:
+        prepare(self.path)
+        os.truncate(self.path, self.path.stat().st_size // 2)
+        self.assertRefused("is damaged", "restore a backup")
+
+    def test_a_database_with_garbage_in_its_middle(self) -> None:
+        prepare(self.path)
+        with self.path.open("r+b") as file:
+            file.seek(4096 * 3)
+            file.write(b"\xa5" * 4096)
+        self.assertRefused("is damaged", "restore a backup")
+
+    def test_a_database_with_garbage_in_its_header(self) -> None:
+        prepare(self.path)
+        with self.path.open("r+b") as file:
+            file.write(b"\xa5" * 100)
+        self.assertRefused("not a database")
+
+    def test_a_database_that_another_program_has_locked(self) -> None:
+        prepare(self.path)
+        with closing(sqlite3.connect(self.path)) as other:
+            other.execute("PRAGMA journal_mode = WAL")
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("UPDATE alembic_version SET version_num = version_num")
+            other.commit()
+            with mock.patch.object(sqlite, "connect", partial(connect, busy=0)):
+                error = self.assertRaises(StoreError, prepare, self.path)
+        self.assertIn("stop the program that uses it", str(error))
+
+    def test_a_database_without_a_revision(self) -> None:
+        prepare(self.path)
+        self.execute("DELETE FROM alembic_version")
+        self.assertRefused("is damaged")
+
+    def test_a_database_without_its_tables(self) -> None:
+        self.execute(f"PRAGMA application_id = {APPLICATION_ID}", "CREATE TABLE t (x)")
+        self.assertRefused("is damaged")
+
+    def test_a_folder_in_place_of_a_file(self) -> None:
+        self.path.mkdir()
+        error = self.assertRaises(StoreError, SQLStore.open, self.path, Clock())
+        self.assertIn("is not a file", str(error))
+
+    def test_a_data_folder_that_is_not_there(self) -> None:
+        self.path = self.folder / "missing" / "gtchat.sqlite"
+        self.assertRefused("is not there", "create it")
+
+    def test_a_file_that_may_not_be_written_to(self) -> None:
+        prepare(self.path)
+        with mock.patch("os.access", lambda path, mode: path != self.path):
+            self.assertRefused("can't be read and written", "permissions")
+
+    def test_a_folder_that_may_not_be_written_to(self) -> None:
+        with mock.patch("os.access", lambda path, mode: path != self.folder):
+            self.assertRefused("can't be written to", "permissions")
