@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Starts the server from this checkout: ./s.sh [options of twistd gtchat]
-# Data are kept in ./data. Options: ./s.sh --help
+# Start the server from this checkout: ./s.sh [options of twistd gtchat]
+# It keeps its data in ./data. Options: ./s.sh --help
 set -eu
 source "$(dirname "${BASH_SOURCE[0]}")/.venv.sh"
 cd "$TOP"
-# A page from disk may connect as long as only this machine can: with --public, a settings file or
-# an endpoint that does not name a loopback interface, it may not, unless --file-page is given too.
+# Accept static/client.html opened from disk (Origin null) while only this machine can connect. With
+# --public, a settings file or an endpoint without a loopback interface, --file-page has to be given.
 page=--file-page
 for word in "$@" "${GTCHAT_WS:-}" "${GTCHAT_WEB:-}"; do
     case $word in

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests and checks: ./t.sh, or some tests: ./t.sh tests.chat
+# Run all tests and checks: ./t.sh, or some of the tests: ./t.sh tests.chat
 set -eu
 EXTRAS=test
 source "$(dirname "${BASH_SOURCE[0]}")/.venv.sh"
@@ -13,7 +13,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ $# -eq 0 ]; then
-    # The rules of the chat are tested whole, every branch of them, without a socket.
+    # gtchat/chat needs no socket: its own tests have to cover every branch of it.
     export COVERAGE_FILE=$work/coverage
     "$PYTHON" -m coverage run --source=gtchat/chat -m twisted.trial \
         --temp-directory="$work/trial" tests.chat > "$work/out" 2>&1 || true
