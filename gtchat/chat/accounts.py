@@ -19,8 +19,8 @@ from gtchat.chat.errors import (
     RateLimited,
 )
 from gtchat.chat.interfaces import IPasswords, IStore, PhoneAccount
-from gtchat.chat.limits import Limits, TokenBucket
-from gtchat.chat.lockout import TABLE_LIMIT, Lockout
+from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.lockout import Lockout
 from gtchat.chat.names import password, user_name
 
 #: Names tried for somebody whose wish is taken, and the characters of a wish that count.
@@ -82,7 +82,9 @@ class Accounts:
         self._passwords = passwords
         self._now = now
         self._lockout = Lockout(limits, clock.seconds)
-        self._registrations: dict[str, TokenBucket] = {}
+        self._registrations = BucketTable(
+            limits.registrations_per_minute / 60, limits.registrations_burst, clock.seconds
+        )
 
     async def register(
         self, name: str | None, secret: str | None, uuid: str | None, address: str
@@ -147,18 +149,7 @@ class Accounts:
 
     def _charge_registration(self, address: str) -> None:
         """Count a registration against its address."""
-        now = self._clock.seconds()
-        if len(self._registrations) >= TABLE_LIMIT:
-            for full in [a for a, bucket in self._registrations.items() if bucket.full(now)]:
-                del self._registrations[full]
-        bucket = self._registrations.setdefault(
-            address,
-            TokenBucket(
-                self._limits.registrations_per_minute / 60,
-                self._limits.registrations_burst,
-            ),
-        )
-        if wait := bucket.take(now):
+        if wait := self._registrations.take(address):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
     async def authenticate(self, name: str, secret: str, address: str) -> tuple[int, str]:

@@ -23,7 +23,7 @@ from gtchat.chat.errors import BadKey, BadRequest, ChatError
 from gtchat.chat.events import BroadcastSent, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, IPasswords, IStore
 from gtchat.chat.invitations import Invitations
-from gtchat.chat.limits import Limits
+from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import check_txn, message_ids, text
 from gtchat.chat.peer_address import PeerAddress
@@ -57,7 +57,8 @@ class Chat:
         accounts, sessions, membership, invitations, whispers, consent, attention: what people can
             do.
         persons: whom somebody means by a name.
-        rooms, people: what is there.
+        rooms, users: what is there.
+        rates: the token bucket of each account by its id, for all of its connections.
         epoch: names all logs together; another one after a restored backup.
     """
 
@@ -79,6 +80,7 @@ class Chat:
         self._seconds = wall or clock.seconds
         self._prune: IDelayedCall | None = None
         self.limits = limits
+        self.rates = BucketTable(limits.commands_per_second, limits.commands_burst, clock.seconds)
         self.epoch = ""
         self.rooms = RoomRegistry()
         self.users = UserRegistry(clock, self._seconds)

@@ -7,9 +7,13 @@ the protocol page's "Settings". For every one of them 0 means: no limit.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
+
+#: Keys of a table of rates or failed logins that are kept before those that no longer matter go.
+TABLE_LIMIT = 10_000
 
 
 def _limit(default: float, help_text: str) -> Any:
@@ -98,6 +102,65 @@ class TokenBucket:
         return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self.rate
 
     def full(self, now: float) -> bool:
-        """Whether nothing was taken for so long that the bucket may be forgotten."""
+        """Return whether every token is there, so that a new bucket would be the same."""
         self.wait(now)
         return not self.rate or self._tokens >= self.burst
+
+    def lower_to(self, other: TokenBucket, now: float) -> None:
+        """Take tokens out until there are no more than in another bucket.
+
+        Args:
+            other: the bucket that its owner used until now.
+            now: the time in seconds, on a clock that does not go backwards.
+        """
+        self.wait(now)
+        other.wait(now)
+        self._tokens = min(self._tokens, other._tokens)
+
+
+class BucketTable:
+    """Token buckets by key: one for each account, name or address that was seen lately.
+
+    Args:
+        rate: tokens a second of each bucket; 0: no limit.
+        burst: tokens of a full bucket; 0: no limit.
+        seconds: tells the time in seconds, on a clock that does not go backwards.
+
+    Full buckets are dropped when there are more than `TABLE_LIMIT`, so that made-up keys do not
+    fill the memory.
+    """
+
+    def __init__(self, rate: float, burst: float, seconds: Callable[[], float]) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._seconds = seconds
+        self._buckets: dict[Hashable, TokenBucket] = {}
+        self._limit = TABLE_LIMIT
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def get(self, key: Hashable) -> TokenBucket:
+        """Return the bucket of a key, a full one if it has none yet."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= self._limit:
+                self._drop_full()
+            bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
+        return bucket
+
+    def take(self, key: Hashable) -> float:
+        """Take a token of a key; see `TokenBucket.take`."""
+        return self.get(key).take(self._seconds())
+
+    def wait(self, key: Hashable) -> float:
+        """Return the seconds until a key has a token, without taking it."""
+        bucket = self._buckets.get(key)
+        return 0.0 if bucket is None else bucket.wait(self._seconds())
+
+    def _drop_full(self) -> None:
+        now = self._seconds()
+        for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
+            del self._buckets[key]
+        # Looking through the table costs as much as it is long: not again for each new key.
+        self._limit = max(TABLE_LIMIT, 2 * len(self._buckets))

@@ -12,12 +12,10 @@ from collections.abc import Callable
 import attrs
 
 from gtchat.chat.errors import LockedOut, RateLimited
-from gtchat.chat.limits import Limits, TokenBucket
+from gtchat.chat.limits import TABLE_LIMIT, BucketTable, Limits
 
 #: Wrong passwords for one name from all addresses: so many at once, so many a second.
 NAME_BURST, NAME_RATE = 30, 0.5
-#: How many names and addresses are remembered before those that matter no more are forgotten.
-TABLE_LIMIT = 10_000
 
 
 @attrs.define
@@ -39,8 +37,9 @@ class Lockout:
         self._limits = limits
         self._seconds = seconds
         self._attempts: dict[tuple[str, str], _Tries] = {}
-        self._by_name: dict[str, TokenBucket] = {}
-        self._by_address: dict[str, TokenBucket] = {}
+        per_minute = limits.failed_logins_per_minute
+        self._by_name = BucketTable(NAME_RATE, NAME_BURST, seconds)
+        self._by_address = BucketTable(per_minute / 60, max(per_minute, 1), seconds)
         self._known_good: dict[tuple[str, str], None] = {}
 
     def check(self, key: str, address: str) -> None:
@@ -54,11 +53,11 @@ class Lockout:
         tries = self._attempts.get((key, address))
         if tries is not None and tries.until > now:
             raise LockedOut(retry_after=tries.until - now)
-        if (bucket := self._by_address.get(address)) and (wait := bucket.wait(now)):
+        if wait := self._by_address.wait(address):
             raise RateLimited("Too many failed logins from your address.", retry_after=wait)
         if (key, address) in self._known_good:
             return
-        if (bucket := self._by_name.get(key)) and (wait := bucket.wait(now)):
+        if wait := self._by_name.wait(key):
             raise LockedOut(retry_after=wait)
 
     def attempts_left(self, key: str, address: str) -> int:
@@ -78,11 +77,8 @@ class Lockout:
         locked = bool(self._limits.lockout_tries) and tries.wrong >= self._limits.lockout_tries
         if locked:
             tries.wrong, tries.until = 0, now + self._limits.lockout_seconds
-        per_minute = self._limits.failed_logins_per_minute
-        self._by_address.setdefault(address, TokenBucket(per_minute / 60, max(per_minute, 1))).take(
-            now
-        )
-        self._by_name.setdefault(key, TokenBucket(NAME_RATE, NAME_BURST)).take(now)
+        self._by_address.take(address)
+        self._by_name.take(key)
         return locked
 
     def succeeded(self, key: str, address: str) -> None:
@@ -100,7 +96,3 @@ class Lockout:
             self._attempts = {
                 k: t for k, t in self._attempts.items() if t.at > fresh or t.until > now
             }
-        for buckets in (self._by_name, self._by_address):
-            if len(buckets) >= TABLE_LIMIT:
-                for full in [key for key, bucket in buckets.items() if bucket.full(now)]:
-                    del buckets[full]

@@ -9,11 +9,11 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat import accounts, lockout, users
+from gtchat.chat import limits, lockout, users
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
 from gtchat.chat.events import MessageSent
-from gtchat.chat.limits import Limits, TokenBucket
+from gtchat.chat.limits import BucketTable, Limits, TokenBucket
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.rooms import Subscribers
 from gtchat.chat.users import User
@@ -313,7 +313,7 @@ class FullTables(SynchronousTestCase):
     """Tables that grow with what anybody makes up are bounded."""
 
     def test_registrations(self) -> None:  # G11
-        self.patch(accounts, "TABLE_LIMIT", 2)
+        self.patch(limits, "TABLE_LIMIT", 2)
         world = TestServer(Limits(commands_per_second=0, registrations_per_minute=60))
         for number in range(6):
             world.connect(f"192.0.2.{number}").call("register", usr=f"u{number}", pwd="password")
@@ -321,6 +321,7 @@ class FullTables(SynchronousTestCase):
         self.assertLessEqual(len(world.chat.accounts._registrations), 2)
 
     def test_wrong_and_right_passwords(self) -> None:  # G11
+        self.patch(limits, "TABLE_LIMIT", 2)
         self.patch(lockout, "TABLE_LIMIT", 2)
         now = [0.0]
         guard = Lockout(Limits(), lambda: now[0])
@@ -330,6 +331,28 @@ class FullTables(SynchronousTestCase):
             now[0] += 3600
         for table in (guard._attempts, guard._by_name, guard._by_address, guard._known_good):
             self.assertLessEqual(len(table), 2)
+
+    def test_a_table_of_buckets_keeps_those_in_use(self) -> None:
+        self.patch(limits, "TABLE_LIMIT", 2)
+        now = [0.0]
+        table = BucketTable(1.0, 2, lambda: now[0])
+        for key in "abcde":
+            self.assertEqual(table.take(key), 0.0)
+        self.assertEqual(len(table), 5)
+        now[0] += 1.0
+        self.assertEqual([table.take("e"), table.take("e"), table.take("e")], [0.0, 0.0, 1.0])
+        for key in "fghi":
+            table.take(key)
+        self.assertLessEqual(len(table), 5)
+        self.assertEqual(table.wait("e"), 1.0)
+        self.assertEqual(table.wait("unknown"), 0.0)
+
+    def test_a_bucket_is_lowered_to_another(self) -> None:
+        used, fresh = TokenBucket(1.0, 3), TokenBucket(1.0, 3)
+        for _ in range(3):
+            used.take(0.0)
+        fresh.lower_to(used, 1.0)
+        self.assertEqual([fresh.take(1.0), fresh.take(1.0)], [0.0, 1.0])
 
     def test_a_bucket_that_nobody_uses_is_full(self) -> None:
         bucket = TokenBucket(1.0, 2)
