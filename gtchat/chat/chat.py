@@ -74,7 +74,7 @@ class Chat:
         wall: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self.clock = clock
         self._broadcast_key = broadcast_key
         self._next_id = message_ids(token)
         self._seconds = wall or clock.seconds
@@ -132,7 +132,7 @@ class Chat:
         now = self.users.now()
         pruned = self._store.prune(now - RESUME_WINDOW_S * 1000, now - TXN_RETENTION_S * 1000)
         run_in_background(pruned, "cleaning up")
-        self._prune = self._clock.callLater(PRUNE_INTERVAL_S, self._clean_up)
+        self._prune = self.clock.callLater(PRUNE_INTERVAL_S, self._clean_up)
 
     async def stop(self) -> None:
         """Leave no timer behind, and wait until everything queued is stored."""

@@ -207,7 +207,7 @@ class ChatService(Service):
         encoder = JSONEncoder(turn, text_frame)
 
         def build_api(connection: ChatProtocol) -> API_Chatroom:
-            return API_Chatroom(self.chat, encoder, connection, self._reactor.seconds)
+            return API_Chatroom(self.chat, encoder, connection)
 
         random = RandomChatState(self.chat, turn, text_frame, self._reactor.seconds, self._store)
 

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from gtchat.chat import events
 from gtchat.chat.events import Event
+from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import Room
 
 
@@ -240,6 +241,25 @@ class CEvent(msgspec.Struct, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def speak_reply(ack: Ack, tracker: str, msg: str) -> SpeakReply:
+    """Return the reply to a message that is stored.
+
+    Args:
+        ack: what the store acknowledged.
+        tracker: of the request.
+        msg: for people.
+    """
+    return SpeakReply(
+        last_cmd="speak",
+        tracker=tracker,
+        msg=msg,
+        id=ack.id,
+        seq=ack.seq,
+        at=rfc3339(ack.at),
+        dup=ack.dup or UNSET,
+    )
 
 
 @lru_cache(maxsize=256)
