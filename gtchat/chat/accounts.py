@@ -6,8 +6,9 @@ import hashlib
 import re
 import unicodedata
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.audit import audit
@@ -201,6 +202,18 @@ class Accounts:
         if account is None:
             raise BadCredentials()
         return account.id, account.key
+
+    def phones(self) -> Deferred[Sequence[PhoneAccount]]:
+        """Return all accounts with telephone numbers, oldest first."""
+        return self._store.phones()
+
+    def set_phone_left(self, account_id: int) -> Deferred[None]:
+        """Note that an account with a telephone number was connected until now.
+
+        Raises:
+            NotStored: (through the Deferred) it could not be kept.
+        """
+        return self._store.set_phone_left(account_id, self._now())
 
     async def change_password(self, account_id: int, new: str, keep: bytes | None) -> None:
         """Give an account another password; its sessions but `keep` end in the store.
