@@ -10,10 +10,11 @@ from gtchat.chat.chat import HISTORY_LIMIT
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.interfaces import HistoryQuery
+from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.encoder import encode
-from gtchat.protocols.gtchat_json.responses import Reply, rfc3339
+from gtchat.protocols.gtchat_json.responses import Reply
 
 
 def speak(context: Context, request: requests.Speak) -> Reply:

@@ -12,10 +12,11 @@ from gtchat.chat.errors import BadRequest
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base import login as steps
+from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.encoder import encode
-from gtchat.protocols.gtchat_json.responses import Reply, rfc3339
+from gtchat.protocols.gtchat_json.responses import Reply
 from gtchat.protocols.gtchat_json.rooms import LIST, infos
 
 FEATURES = [
