@@ -18,7 +18,7 @@
     login_mode: ["How to log in", "登录方式"],
     guest_hint: ["No password needed. The name is yours until you log out.", "无需密码。退出登录前，该用户名归你使用。"],
     member_hint: ["See your rooms and the messages you missed.", "查看你的房间和错过的消息。"],
-    register_hint: ["Create an account with a password of at least 8 characters.", "创建账号，密码至少 8 个字符。"],
+    register_hint: ["Create an account. Passwords need at least 8 characters.", "创建账号，密码至少 8 个字符。"],
     show_password: ["Show password", "显示密码"],
     use_key: ["No password: use a key saved in this browser", "不设密码：使用保存在此浏览器中的密钥"],
     key_hint: ["Anyone who uses this browser can log in to this account. If the browser’s data is deleted, the account is lost.", "使用此浏览器的任何人都能登录该账号。清除浏览器数据后，账号将无法找回。"],
@@ -32,7 +32,7 @@
     // Notifications.
     desktop_notifications: ["Desktop notifications", "桌面通知"],
     notification_sound: ["Notification sound", "通知提示音"],
-    notifications_hint: ["For mentions and direct messages. Each room’s settings can change this.", "被提及或收到私信时通知。可在房间设置中单独调整。"],
+    notifications_hint: ["For mentions and direct messages. You can change this in each room’s settings.", "被提及或收到私信时通知。可在房间设置中单独调整。"],
     notify_about: ["Notify me about", "通知我"],
     level_all: ["All messages", "所有消息"],
     level_mentions: ["Mentions only", "仅提及我的消息"],
@@ -82,7 +82,10 @@
     shortcut_line: ["New line", "换行"],
     shortcut_recall: ["In an empty message box: repeat your last message", "输入框为空时：重新填入你的上一条消息"],
     shortcut_accept: ["Accept the suggestion", "采用建议"],
+    shortcut_bold: ["Bold", "粗体"],
+    shortcut_italic: ["Italic", "斜体"],
     shortcut_first: ["In the message list: go to the first message", "在消息列表中：跳到第一条消息"],
+    shortcut_latest: ["In the message list: go to the latest message", "在消息列表中：跳到最新消息"],
 
     // Rooms.
     new_room: ["New room", "新建房间"],

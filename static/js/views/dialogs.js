@@ -95,8 +95,8 @@
   // [keys, text key].
   const SHORTCUTS = [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"],
     ["Esc", "shortcut_focus"], ["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"],
-    ["Tab", "shortcut_accept"], ["Ctrl B", "bold"], ["Ctrl I", "italic"], ["Home", "shortcut_first"],
-    ["End", "jump_to_latest"], ["Ctrl /", "shortcuts"]];
+    ["Tab", "shortcut_accept"], ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"], ["Home", "shortcut_first"],
+    ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]];
 
   const Shortcuts = ({ close }) => html`
     <${Dialog} title=${text("shortcuts")} onClose=${close}>
