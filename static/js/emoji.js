@@ -47,9 +47,9 @@
 
   // Returns at most `limit` pairs [name, emoji] whose name contains `part`, best first.
   GTChat.findEmoji = (part, limit = 8) => {
-    const wanted = part.toLowerCase();
-    return [...byName].filter(([name]) => name.includes(wanted))
-      .sort(([a], [b]) => a.indexOf(wanted) - b.indexOf(wanted) || a.length - b.length)
+    const query = part.toLowerCase();
+    return [...byName].filter(([name]) => name.includes(query))
+      .sort(([a], [b]) => a.indexOf(query) - b.indexOf(query) || a.length - b.length)
       .slice(0, limit);
   };
 

@@ -1,7 +1,7 @@
 """The page in headless Chromium, driven through what a user sees.
 
-A `Browser` is one user. Methods wait up to `SECONDS` for what they need, since the page draws later
-than it is told to.
+A `Browser` is one user. Methods wait up to `SECONDS`, because the page draws after the
+call that changes it.
 """
 
 from __future__ import annotations

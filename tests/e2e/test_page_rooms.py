@@ -56,9 +56,9 @@ class RoomsTest(TestCase):
         ann.fill("user", "bob")
         ann.click("dialog button.primary")
         self.wait_until_closed(ann)
-        for answer, told in (("Later", "will decide"), ("Decline", "declined")):
+        for answer, notice in (("Later", "will decide"), ("Decline", "declined")):
             bob.click(".invitation button", answer)
-            ann.find(".notice", told)
+            ann.find(".notice", notice)
             bob.wait_until(lambda: not bob.find_all(".invitation"))
             ann.click(".members button", "Invite")
             ann.fill("user", "bob")
@@ -125,7 +125,7 @@ class RoomsTest(TestCase):
         ann.find("dialog header button").send_keys(Keys.ESCAPE)
         ann.wait_for_message("can you hear me?")
         # An address is requested and denied, then requested and allowed.
-        for answer, told in (("Deny", "declined to share"), ("Allow", "127.0.0.1:4000")):
+        for answer, notice in (("Deny", "declined to share"), ("Allow", "127.0.0.1:4000")):
             bob.click(".members .row", "ann")
             bob.click(".actions button", "Request address")
             bob.find(".notice", "Address requested")
@@ -134,7 +134,7 @@ class RoomsTest(TestCase):
                 ann.find(".invitation .problem", "1024")
                 ann.find(".invitation input").send_keys("4000")
             ann.click(".invitation button", answer)
-            bob.find(".notice", told)
+            bob.find(".notice", notice)
             ann.wait_until(lambda: not ann.find_all(".invitation"))
         # A broadcast needs the key.
         self.open_settings(ann, "Broadcast to all users")

@@ -1,4 +1,4 @@
-// A server that is told what to send, a clock that is moved by hand, and messages of the protocol.
+// A fake server, a clock that tests move, and messages of the protocol.
 "use strict";
 (() => {
   class FakeSocket {

@@ -53,7 +53,7 @@
     equal([unread, lastSeq, loaded], [900, 900, false]);
   });
 
-  test("a resume removes rooms that are gone, and leads from them to the lobby", () => {
+  test("a resume removes deleted rooms and opens the lobby instead", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     transitions.open(state, state.rooms.get("den"));
     const effects = resume(state, [roomInfo("lobby")], []);
@@ -157,7 +157,7 @@
     equal([topic, isPublic, max, owner], ["new", false, 9, "bob"]);
   });
 
-  test("a kicked user is told and goes to the lobby", () => {
+  test("a kicked user gets a notice and goes to the lobby", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     transitions.open(state, state.rooms.get("den"));
     const effects = push(state, event("kicked", { room_name: "den", usr: "ann", by: "bob", seq: 1 }));
@@ -165,13 +165,13 @@
     equal([state.current.name, state.rooms.get("den").joined], ["lobby", false]);
   });
 
-  test("leaving in another session is not told, and removes a private room", () => {
+  test("leaving in another session causes no notice and removes a private room", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { public: false })]);
     equal(push(state, event("leave_room", { room_name: "den", usr: "ann", seq: 1 })), []);
     equal(state.rooms.has("den"), false);
   });
 
-  test("a user who is added to a room is told, and its settings are loaded", () => {
+  test("a user who is added to a room gets a notice, and its settings are loaded", () => {
     const state = stateAfterLogin();
     equal(push(state, event("join_room", { room_name: "den", usr: "ann", by: "bob", seq: 4 })),
       ["loadRooms", "loadRooms", "notice added"]);
@@ -211,7 +211,7 @@
     equal([...state.online.values()], ["ann", "carol"]);
   });
 
-  test("a deleted room disappears, and its members are told", () => {
+  test("a deleted room disappears, and its members get a notice", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic", { joined: false })]);
     transitions.open(state, state.rooms.get("den"));
     equal(push(state, event("room_gone", { room_name: "attic" })), []);

@@ -15,7 +15,7 @@
     return html`
       <header class="bar">
         <${IconButton} icon="menu" label=${text("rooms")} class="icon-button narrow" onClick=${() => shell.showPane("rooms")} />
-        ${room ? html`<span class="sign" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`
+        ${room ? html`<span class="room-icon" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`
           : html`<${Avatar} name=${name} online=${online} />`}
         <div class="title"><h2 dir="auto">${name}</h2>
           <p class="topic" dir="auto" title=${room?.topic}>${room ? room.topic : text(online ? "online" : "offline")}</p></div>

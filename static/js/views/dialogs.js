@@ -84,7 +84,7 @@
             <li key=${`${target.isUser} ${target.name}`} id=${`target-${index}`} role="option"
               aria-selected=${index === chosen ? "true" : "false"} onClick=${() => open(target)}>
               ${target.isUser ? html`<${Avatar} name=${target.name} online=${shell.state.isOnline(target.name)} />`
-                : html`<span class="sign">#</span>`}
+                : html`<span class="room-icon">#</span>`}
               <bdi class="name">${target.name}</bdi>
               ${target.unread > 0 && html`<span class="count">${target.unread}</span>`}
               ${target.hint && html`<span class="hint">${target.hint}</span>`}</li>`)}</ul>`

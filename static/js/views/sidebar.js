@@ -23,8 +23,8 @@
       </span>`;
   };
 
-  // picture: what stands before the name.
-  const ConversationRow = ({ shell, conversation, picture }) => {
+  // icon: the element before the name.
+  const ConversationRow = ({ shell, conversation, icon }) => {
     const { state } = shell;
     const { name, unread } = conversation;
     const current = state.current === conversation;
@@ -33,7 +33,7 @@
     return html`
       <li><button type="button" class=${`row ${unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
         aria-current=${current ? "true" : undefined} onClick=${() => shell.open(conversation)}>
-        ${picture}<span class="name" dir="auto">${name}</span>
+        ${icon}<span class="name" dir="auto">${name}</span>
         ${draft && html`<span class="tag">${text("draft")}</span>`}
         ${unread > 0 && html`<${Count} conversation=${conversation} />`}
       </button></li>`;
@@ -96,7 +96,7 @@
       }
     };
     return html`
-      <li class="joinable-room"><span class="sign" aria-hidden="true">#</span>
+      <li class="joinable-room"><span class="room-icon" aria-hidden="true">#</span>
         <span class="name"><bdi>${room.name}</bdi>${room.topic && html`<small dir="auto">${room.topic}</small>`}</span>
         <button type="button" aria-label=${`${text("join")} ${room.name}`} onClick=${join}>${text("join")}</button>
         <${Problem} error=${error} /></li>`;
@@ -142,12 +142,12 @@
             <${IconButton} icon="plus" label=${text("new_room")} onClick=${() => shell.showDialog({ name: "create" })} /></div>
           <ul aria-labelledby="rooms-title">${rooms.map((room) => html`
             <${ConversationRow} key=${room.name} shell=${shell} conversation=${room}
-              picture=${html`<span class="sign" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`} />`)}
+              icon=${html`<span class="room-icon" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`} />`)}
           </ul>
           ${directs.length > 0 && html`<h2 id="directs-title">${text("direct_messages")}</h2>
             <ul aria-labelledby="directs-title">${directs.map((direct) => html`
               <${ConversationRow} key=${direct.name} shell=${shell} conversation=${direct}
-                picture=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} />`} />`)}</ul>`}
+                icon=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} />`} />`)}</ul>`}
           <${JoinableRooms} shell=${shell} />
         </div>
         <footer class="account"><${Avatar} name=${state.me} /><span class="name" dir="auto">${state.me}</span>
