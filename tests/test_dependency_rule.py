@@ -47,8 +47,10 @@ def forbidden(parts: tuple[str, ...], name: str) -> bool:
         return below != "chat"
     if floor == "store":
         return below not in ("store", "chat")
-    if floor == "clients":
-        return below != "clients"
+    if floor == "client":
+        return below != "client"
+    if floor == "ui":
+        return below not in ("ui", "client")
     if floor == "web":
         return below not in ("web", "chat")
     if floor == "protocols":
@@ -72,5 +74,6 @@ class DependencyRule(SynchronousTestCase):
     def test_the_rule_can_be_broken(self) -> None:
         self.assertTrue(forbidden(("chat", "chat"), "gtchat.store.sql"))
         self.assertTrue(forbidden(("protocols", "pa1"), "gtchat.protocols.websocket"))
-        self.assertTrue(forbidden(("clients", "console"), "gtchat.chat.names"))
+        self.assertTrue(forbidden(("ui", "console"), "gtchat.chat.names"))
+        self.assertTrue(forbidden(("client", "connection"), "gtchat.ui.rendering"))
         self.assertFalse(forbidden(("protocols", "pa1"), "gtchat.protocols.outbox"))

@@ -42,8 +42,8 @@ reactor.run()
 #: The client, with a mistake in it.
 BROKEN = """
 import sys
-from gtchat.clients.console import main
-from gtchat.clients.fullscreen.conversation import Conversation
+from gtchat.ui.console import main
+from gtchat.ui.tui.conversation import Conversation
 def wrong(self, rows):
     raise RuntimeError("a mistake")
 Conversation.scroll = wrong

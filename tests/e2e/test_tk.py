@@ -18,7 +18,7 @@ from tests.e2e.server import SECONDS, TOP, Client, Server
 DRIVER = """
 import sys, tkinter
 from twisted.internet import reactor, tksupport, task
-from gtchat.clients.tk import Window
+from gtchat.ui.tk import Window
 root = tkinter.Tk()
 tksupport.install(root)
 window = Window(root, reactor, reactor.stop)
