@@ -1,35 +1,60 @@
-"""Clients: what bots and other clients build on stands here by name; `console` is for terminals.
+"""The client library for bots and for our own clients.
 
-Nothing in this package imports anything of the server.
+Public is what `__all__` names. Importing it installs no reactor and imports nothing of the server.
+The names of the first development versions still work, with a DeprecationWarning.
 """
 
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from gtchat.client import messages
 from gtchat.client.connection import Connection, connect
 from gtchat.client.messages import (
-    Back,
     CannotConnect,
     CommandFailed,
-    Ended,
-    Happening,
-    Lost,
+    ConnectionClosed,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     Push,
     Reply,
-    Reset,
     Room,
+    RoomReset,
     Unanswered,
 )
 
 __all__ = [
-    "Back",
     "CannotConnect",
     "CommandFailed",
     "Connection",
-    "Ended",
-    "Happening",
-    "Lost",
+    "ConnectionClosed",
+    "ConnectionLost",
+    "ConnectionRestored",
+    "Event",
     "Push",
     "Reply",
-    "Reset",
     "Room",
+    "RoomReset",
     "Unanswered",
     "connect",
 ]
+
+#: Old name -> new name.
+_RENAMED = {
+    "Happening": "Event",
+    "Back": "ConnectionRestored",
+    "Lost": "ConnectionLost",
+    "Reset": "RoomReset",
+    "Ended": "ConnectionClosed",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return what has an old name now."""
+    new = _RENAMED.get(name)
+    if new is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"gtchat.client.{name} is renamed to {new}", DeprecationWarning, stacklevel=2)
+    return getattr(messages, new)

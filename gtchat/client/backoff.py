@@ -1,4 +1,7 @@
-"""When to try again: later and later, and not all clients at once."""
+"""Reconnect delays: exponential backoff with jitter.
+
+The jitter keeps clients apart that lost their connections together, as in a server restart.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,37 @@ from random import Random
 
 from twisted.internet.interfaces import IReactorTime
 
-#: Seconds before the first try, and at most before any.
-FIRST, LAST = 0.5, 30.0
-#: A connection that lasted so many seconds was a good one.
-GOOD = 10.0
+#: Seconds: upper bound of the first delay, and of every delay.
+FIRST_DELAY, MAX_DELAY = 0.5, 30.0
+#: Seconds that a connection must last to count as stable; only then the delays start over.
+STABLE_AFTER = 10.0
+#: Doublings of the first delay; the result is above MAX_DELAY.
+MAX_DOUBLINGS = 10
 
 
 class Backoff:
-    """Waiting times, doubled from try to try, with jitter.
+    """Compute the delay before each connection attempt.
 
     Args:
-        clock: tells the time. random: draws the jitter.
+        clock: tells the time.
+        random: source of the jitter.
     """
 
     def __init__(self, clock: IReactorTime, random: Random) -> None:
         self._clock = clock
         self._random = random
-        self._tries = 0
-        self._ready_at: float | None = None
+        self._attempts = 0
+        self._connected_at: float | None = None
 
-    def ready(self) -> None:
-        """There is a connection."""
-        self._ready_at = self._clock.seconds()
+    def connected(self) -> None:
+        """Note that a connection is in use from now on."""
+        self._connected_at = self._clock.seconds()
 
     def next(self) -> float:
-        """Seconds to wait before the next try."""
-        ready_at, self._ready_at = self._ready_at, None
-        if ready_at is not None and self._clock.seconds() - ready_at >= GOOD:
-            self._tries = 0
-        wait = min(LAST, FIRST * 2.0**self._tries)
-        self._tries = min(self._tries + 1, 10)
-        return wait * self._random.uniform(0.5, 1.0)
+        """Return the seconds to wait before the next attempt, and count that attempt."""
+        connected_at, self._connected_at = self._connected_at, None
+        if connected_at is not None and self._clock.seconds() - connected_at >= STABLE_AFTER:
+            self._attempts = 0
+        delay = min(MAX_DELAY, FIRST_DELAY * 2.0**self._attempts)
+        self._attempts = min(self._attempts + 1, MAX_DOUBLINGS)
+        return delay * self._random.uniform(0.5, 1.0)

@@ -1,11 +1,12 @@
-"""A connection to a GTChat server: what bots and other clients build on.
+"""A connection to a GTChat server that reconnects by itself.
 
     connection = await connect("ws://127.0.0.1:9000/", reactor)
     await connection.call("login", type="tmp", usr="ann")
-    async for push in connection.pushes(): ...
+    async for event in connection.events(): ...
 
-It comes back by itself when it is lost, with backoff, and resumes: its user misses nothing and is
-told nothing twice. How a WebSocket works stands in `link`, the order of what is told in `feed`.
+After a loss it reconnects with backoff and resumes its session: the caller gets each event once and
+misses none. The WebSocket is in `link`, connection attempts in `dialer`, the order of events in
+`event_stream`, the login in `session`.
 """
 
 from __future__ import annotations
@@ -16,57 +17,60 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gtchat.client.backoff import Backoff
-from gtchat.client.event_stream import Feed
-from gtchat.client.link import Link, LinkFactory, endpoint_for, why
+from gtchat.client.dialer import Dialer
+from gtchat.client.event_stream import EventStream
+from gtchat.client.link import WebSocketLink, WebSocketLinkFactory, endpoint_for
 from gtchat.client.messages import (
-    Back,
     CannotConnect,
     CommandFailed,
-    Ended,
-    Happening,
-    Lost,
+    ConnectionClosed,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     Push,
     Reply,
     Unanswered,
     parse,
 )
-from gtchat.client.requests import WITH_TXN, Answer, Call, Calls
-from gtchat.client.session import Session, SessionOver
+from gtchat.client.requests import WITH_TXN, PendingRequest, ReceivedReply, RequestQueue
+from gtchat.client.session import CannotResume, Session
 
-#: Close codes after which to stay away, and what they mean to a person.
-STAY_AWAY: dict[int, str] = {
-    4001: "this user has logged in from somewhere else, or the password was changed",
-    4002: "the operator has put this user out",
+#: Close codes after which a client must not reconnect, with their meaning (docs/protocol.md).
+FATAL_CLOSE_CODES: dict[int, str] = {
+    4001: "this user logged in from another client, or the password was changed",
+    4002: "an operator disconnected this user",
     1002: "the server does not understand this client",
     1003: "the server does not understand this client",
     1007: "the server does not understand this client",
-    1008: "the server refuses to hear more from here",
+    1008: "the server rejected too many requests of this client",
     1009: "a message was too long for the server",
 }
-NO_LOGIN = 4003
-#: Pushes that wait for the user, beyond which no more are read from the server.
-PUSHES_MOST = 5_000
-MESSAGE_BYTES = 65_536  # what a server takes that does not say
+#: Close code of a connection on which no user logged in in time.
+LOGIN_TIMEOUT_CODE = 4003
+#: Events that wait for the reader, beyond which nothing more is read from the server.
+MAX_WAITING_EVENTS = 5_000
+#: Maximum size of a request, for a server that does not state one.
+DEFAULT_MESSAGE_BYTES = 65_536
 
 _log = Logger()
 
 
 class Connection:
-    """A connection that comes back. Made by `connect`.
+    """A connection that reconnects. Made by `connect`.
 
     Args:
         url: `ws://…` or `wss://…`.
-        endpoint: where to connect to.
-        clock: tells the time and calls later.
-        random: for jitter, and for what keeps messages from being said twice.
+        endpoint: the address to connect to.
+        clock: tells the time and schedules calls.
+        random: source of the jitter and of transaction ids; default: the system's.
 
     Attributes:
-        server: what the server said of itself (`hello`).
+        server: the server's reply to `hello`: version, limits, features.
     """
 
     def __init__(
@@ -77,95 +81,96 @@ class Connection:
         random: Random | None = None,
     ) -> None:
         self.server = Reply(status="ok")
-        self._factory = LinkFactory(url, self, clock)
-        self._endpoint = endpoint
         self._clock = clock
         self._random = random or SystemRandom()
-        self._calls = Calls()
-        self._feed = Feed(self._regulate)
-        self._session = Session(self._feed, self._ask, self._sleep)
-        self._link: Link | None = None
+        self._requests = RequestQueue()
+        self._stream = EventStream(self._regulate)
+        self._session = Session(self._stream, self._send_internal, self._sleep)
+        factory = WebSocketLinkFactory(url, self, clock)
+        backoff = Backoff(clock, self._random)
+        self._dialer = Dialer(endpoint, factory, clock, backoff, self._dial_failed)
+        self._link: WebSocketLink | None = None
         self._ready = False
         self._paused = False
-        self._backoff = Backoff(clock, self._random)
-        self._told_lost = False
-        self._dialing: Deferred[Any] | None = None
-        self._retry: IDelayedCall | None = None
+        self._loss_reported = False
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
-        self._ended: Exception | None = None
+        self._closed: Exception | None = None
 
-    # What its user does.
+    # Public interface.
 
     @property
     def user(self) -> str:
-        """Who is logged in; "" for nobody."""
-        return self._feed.user
+        """The user who is logged in; "" when none is."""
+        return self._stream.user
 
     @property
     def is_up(self) -> bool:
-        """Whether commands are sent at once."""
+        """Whether requests are sent at once."""
         return self._ready
 
     @property
     def retry_in(self) -> float:
-        """Seconds until it is tried again to connect; 0: there is no need to wait for that."""
-        return max(0.0, self._retry.getTime() - self._clock.seconds()) if self._retry else 0.0
+        """Seconds until the next connection attempt; 0 when none is scheduled."""
+        return self._dialer.retry_in
 
     async def open(self) -> None:
         """Connect for the first time.
 
         Raises:
-            CannotConnect: it was not possible; nothing goes on.
+            CannotConnect: the attempt failed; it is not repeated.
         """
         opening = self._opening = Deferred()
-        self._dial()
+        self._dialer.dial()
         await opening
 
     async def call(self, cmd: str, /, **fields: Any) -> Reply:
-        """Send a command and wait for its reply.
+        """Send a command and return its reply.
 
-        `speak` and `whisper` are given a `txn`, so that they are said once, also when the
-        connection is lost before the reply and they are sent again. A command that is called
-        while there is no connection is sent as soon as there is one.
+        `speak` and `whisper` get a `txn`: sent again after a lost connection, the message is
+        stored once. A command that is called while the connection is down is sent when it is up.
 
         Args:
-            cmd: a command of the protocol page. fields: its fields.
+            cmd: a command of docs/protocol.md.
+            fields: its fields.
 
         Raises:
-            CommandFailed: the server answered with an error.
+            CommandFailed: the server replied with an error.
             Unanswered: the connection was lost, and the command can't be sent twice.
-            Ended: the connection has ended for good.
+            ConnectionClosed: the connection is closed.
+            TypeError: a field can't be encoded as JSON.
         """
         if cmd in WITH_TXN and "broadcast_key" not in fields:
             fields.setdefault("txn", f"{self._random.getrandbits(96):024x}")
-        return (await self._submit(self._calls.command(cmd, fields))).checked()
+        return (await self._submit(self._requests.make(cmd, fields))).checked()
 
     async def send(self, line: str) -> str:
-        """Send a request as it is written, and wait for its reply.
+        """Send a request as it is written and return its reply as it was received.
 
         Args:
-            line: a JSON object, as the protocol page has it.
+            line: a JSON object as in docs/protocol.md.
 
         Returns:
-            The reply as the server wrote it, be it `ok` or an error.
+            The JSON of the reply, whether its status is `ok` or `error`.
 
         Raises:
-            CommandFailed (it is too long), Unanswered, Ended.
+            CommandFailed: it is too long.
+            Unanswered: the connection was lost, and the request can't be sent twice.
+            ConnectionClosed: the connection is closed.
         """
-        return (await self._submit(self._calls.line(line))).payload.decode()
+        return (await self._submit(self._requests.make_raw(line))).payload.decode()
 
-    def pushes(self) -> AsyncIterator[Happening]:
-        """What happens: pushes of the server, and `Lost`, `Back`, `Reset`.
+    def events(self) -> AsyncIterator[Event]:
+        """Return the iterator over all events; it has one reader at a time.
 
-        To be iterated over in one place. It stops after `close()`, and raises `Ended` when the
-        connection has ended for good.
+        It stops after `close` and raises ConnectionClosed when the connection closes for another
+        reason. A second reader gets a RuntimeError.
         """
-        return self._feed
+        return self._stream
 
     async def close(self) -> None:
-        """Close the connection in an orderly way, and do not come back."""
-        if self._ended is not None:
+        """Close the connection with code 1000 and do not reconnect."""
+        if self._closed is not None:
             return
         if self._closing is None:
             self._closing = Deferred()
@@ -181,52 +186,44 @@ class Connection:
 
     # Sending.
 
-    def _submit(self, call: Call) -> Deferred[Answer]:
-        """Send a call now or as soon as it can be."""
-        if self._ended is not None or self._closing is not None:
-            call.answer.errback(self._ended or Ended(1000, "the connection is closed"))
-            return call.answer
-        most = self.server.limits.get("message_bytes", MESSAGE_BYTES)
-        if most and len(call.payload) > most:
-            call.answer.errback(CommandFailed("too_long", f"more than {most:.0f} bytes"))
-            return call.answer
-        self._calls.add(call)
+    def _submit(self, request: PendingRequest) -> Deferred[ReceivedReply]:
+        """Send a request now, or as soon as the connection is up."""
+        if self._closed is not None or self._closing is not None:
+            closed = self._closed or ConnectionClosed(1000, "the connection is closed")
+            request.reply.errback(closed)
+            return request.reply
+        limit = self.server.limits.get("message_bytes", DEFAULT_MESSAGE_BYTES)
+        if limit and len(request.payload) > limit:
+            request.reply.errback(CommandFailed("too_long", f"more than {limit:.0f} bytes"))
+            return request.reply
+        self._requests.add(request)
         if self._ready:
-            self._send(call)
-        elif self._link is None and self._dialing is None and self._retry is None:
-            self._dial()
+            self._send(request)
+        elif self._link is None and self._dialer.is_idle:
+            self._dialer.dial()
         self._regulate()
-        return call.answer
+        return request.reply
 
-    def _send(self, call: Call) -> None:
-        if self._link is not None and not call.answer.called:
-            call.sends += 1
-            self._link.send(call.payload)
+    def _send(self, request: PendingRequest) -> None:
+        if self._link is not None and not request.reply.called:
+            request.sent_count += 1
+            self._link.send(request.payload)
 
-    async def _ask(self, cmd: str, **fields: Any) -> Reply:
-        """Send a command of the connection's own. Raises CommandFailed, Unanswered."""
-        call = self._calls.command(cmd, fields, internal=True)
-        self._calls.add(call)
-        self._send(call)
-        return (await call.answer).checked()
+    async def _send_internal(self, cmd: str, **fields: Any) -> Reply:
+        """Send a request of the connection's own. Raises CommandFailed, Unanswered."""
+        request = self._requests.make(cmd, fields, internal=True)
+        self._requests.add(request)
+        self._send(request)
+        return (await request.reply).checked()
 
     # Connecting.
 
-    def _dial(self) -> None:
-        self._retry = None
-        self._dialing = self._endpoint.connect(self._factory)
-        self._dialing.addCallbacks(self._dialed, self._dial_failed)
+    def _dial_failed(self, reason: str) -> None:
+        if self._closed is None:
+            self._reconnect(None, reason)
 
-    def _dialed(self, _: Any) -> None:
-        self._dialing = None
-
-    def _dial_failed(self, failure: Failure) -> None:
-        self._dialing = None
-        if self._ended is None:
-            self._lost(None, why(failure.value))
-
-    def link_opened(self, link: Link) -> None:
-        """A WebSocket is open."""
+    def link_opened(self, link: WebSocketLink) -> None:
+        """Resume the session on a link that opened."""
         self._link = link
         self._paused = False
         if self._closing is not None:
@@ -234,145 +231,143 @@ class Connection:
             return
         self._run(self._begin(link), link)
 
-    def _run(self, work: Coroutine[Any, Any, None], link: Link) -> None:
-        """Do what a fresh link needs; where that fails, another link is made."""
+    def _run(self, work: Coroutine[Any, Any, None], link: WebSocketLink) -> None:
+        """Run the first steps on a link; if they fail, drop it, so that another one is opened."""
 
         def failed(failure: Failure) -> None:
-            if failure.check(SessionOver):
-                self._finish(Ended(0, str(failure.value)))
+            if failure.check(CannotResume):
+                self._finish(ConnectionClosed(0, str(failure.value)))
                 link.finish()
-            elif not failure.check(Unanswered, Ended):
+            elif not failure.check(Unanswered, ConnectionClosed):
                 if not failure.check(CommandFailed):
-                    _log.failure("coming back failed", failure)
+                    _log.failure("The first steps on a connection failed", failure)
                 link.drop(str(failure.value))
 
         Deferred.fromCoroutine(work).addErrback(failed)
 
-    async def _begin(self, link: Link) -> None:
-        """Ask who is there, take the session up again, send what waits."""
-        self.server = await self._ask("hello")
-        back = None
+    async def _begin(self, link: WebSocketLink) -> None:
+        """Ask for the server's limits, resume the session, send the requests that wait."""
+        self.server = await self._send_internal("hello")
+        resumed = None
         if self._session.is_open:
-            self._feed.hold()
-            back = await self._session.come_back()
-            if back.last_cmd == "login" and self._session.is_guest:
-                self._calls.lost(same_user=False)
-        if self._told_lost:
-            self._told_lost = False
-            self._feed.take_first([Back()])
+            self._stream.hold()
+            resumed = await self._session.resume()
+            if resumed.last_cmd == "login" and self._session.is_guest:
+                self._requests.connection_lost(same_user=False)
+        if self._loss_reported:
+            self._loss_reported = False
+            self._stream.add_first([ConnectionRestored()])
         self._ready = True
-        self._backoff.ready()
-        again = self._send_waiting()
+        self._dialer.connected()
+        resent = self._send_pending()
         if self._opening is not None:
             opening, self._opening = self._opening, None
             opening.callback(None)
-        if back is not None:
-            await gatherResults([call.when_settled() for call in again])
+        if resumed is not None:
+            # A reply to a message that is sent again says that it is our own, so that it is not
+            # delivered to us as a missed one.
+            await gatherResults([request.when_settled() for request in resent])
             if self._link is link:
-                await self._session.catch_up(back)
+                await self._session.catch_up(resumed)
 
-    def _send_waiting(self) -> list[Call]:
-        """Send all calls that wait; those are returned that were sent before."""
-        again = [call for call in self._calls.waiting() if call.sends]
-        for call in self._calls.waiting():
-            self._send(call)
-        return [call for call in again if not call.answer.called]
+    def _send_pending(self) -> list[PendingRequest]:
+        """Send all requests that wait; return those that were sent before and are still open."""
+        resent = [request for request in self._requests.pending() if request.sent_count]
+        for request in self._requests.pending():
+            self._send(request)
+        return [request for request in resent if not request.reply.called]
 
     def _sleep(self, seconds: float) -> Deferred[None]:
         slept: Deferred[None] = Deferred()
         self._clock.callLater(seconds, slept.callback, None)
         return slept
 
-    # Hearing.
+    # Receiving.
 
-    def link_received(self, link: Link, payload: bytes) -> None:
-        """The server says something."""
+    def link_received(self, link: WebSocketLink, payload: bytes) -> None:
+        """Handle a message of the server; one that can't be decoded ends the link."""
         try:
             message = parse(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            _log.warn("not understood: {error}", error=error)
-            link.drop("the server sent something that can't be understood")
+            _log.warn("The server sent an invalid message: {error}", error=error)
+            link.drop("the server sent an invalid message")
             return
         if isinstance(message, Push):
-            self._feed.take(message)
+            self._stream.add(message)
             self._regulate()
         else:
-            self._answered(Answer(message, payload))
+            self._reply_received(ReceivedReply(message, payload))
 
-    def _answered(self, answer: Answer) -> None:
-        call = self._calls.find(answer.reply)
-        if call is None:
+    def _reply_received(self, received: ReceivedReply) -> None:
+        reply = received.reply
+        request = self._requests.find(reply)
+        if request is None:
             return
-        reply = answer.reply
-        if call.sends > 1 and reply.code == "rate_limited":
-            wait = reply.retry_after or 1.0
-            call.again = self._clock.callLater(wait, self._send_again, call, self._link)
+        if request.sent_count > 1 and reply.code == "rate_limited":
+            delay = reply.retry_after or 1.0
+            timer = self._clock.callLater(delay, self._send_again, request, self._link)
+            request.resend_timer = timer
             return
-        self._calls.discard(call)
-        if reply.status == "ok" and not call.internal:
-            self._session.learn(call, reply)
-        call.finish(answer)
+        self._requests.discard(request)
+        if reply.status == "ok" and not request.internal:
+            self._session.update_from(request, reply)
+        request.finish(received)
         self._regulate()
 
-    def _send_again(self, call: Call, link: Link | None) -> None:
+    def _send_again(self, request: PendingRequest, link: WebSocketLink | None) -> None:
         if link is self._link:
-            self._send(call)
+            self._send(request)
 
     def _regulate(self) -> None:
-        """Read no more than the user takes, unless he waits for an answer."""
+        """Stop reading while too many events wait and no request is open; read again later."""
         if self._link is None:
             return
-        full = len(self._feed) > PUSHES_MOST and not len(self._calls)
+        full = len(self._stream) > MAX_WAITING_EVENTS and not len(self._requests)
         if full and not self._paused:
             self._paused = True
             self._link.pause()
-        elif self._paused and (len(self._calls) or len(self._feed) < PUSHES_MOST // 2):
+        elif self._paused and (len(self._requests) or len(self._stream) < MAX_WAITING_EVENTS // 2):
             self._paused = False
             self._link.resume()
 
-    # Losing.
+    # Losing the connection.
 
-    def link_lost(self, link: Link, code: int | None, reason: str) -> None:
-        """The WebSocket is gone."""
+    def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
+        """Reconnect after a lost link, unless its close code forbids it."""
         self._link, self._ready = None, False
-        self._feed.lost()
-        self._calls.lost()
-        if self._ended is not None:
+        self._stream.connection_lost()
+        self._requests.connection_lost()
+        if self._closed is not None:
             return
         if self._closing is not None:
             self._finish(None)
-        elif code in STAY_AWAY:
-            self._finish(Ended(code, STAY_AWAY[code]))
+        elif code in FATAL_CLOSE_CODES:
+            self._finish(ConnectionClosed(code, FATAL_CLOSE_CODES[code]))
         else:
-            self._lost(code, reason)
+            self._reconnect(code, reason)
 
-    def _lost(self, code: int | None, reason: str) -> None:
-        """There is no connection: try again, later and later."""
+    def _reconnect(self, code: int | None, reason: str) -> None:
+        """Schedule the next attempt; the first connection is not retried."""
         if self._opening is not None:
             self._finish(CannotConnect(reason))
             return
-        if code == NO_LOGIN and not self._session.is_open and not len(self._calls):
-            return  # the next command connects
-        delay = self._backoff.next()
-        self._retry = self._clock.callLater(delay, self._dial)
-        if not self._told_lost:
-            self._told_lost = True
-            self._feed.take(Lost(reason, delay))
+        if code == LOGIN_TIMEOUT_CODE and not self._session.is_open and not len(self._requests):
+            return  # the next request connects
+        delay = self._dialer.retry()
+        if not self._loss_reported:
+            self._loss_reported = True
+            self._stream.add(ConnectionLost(reason, delay))
 
     def _finish(self, error: Exception | None) -> None:
-        """All is over. error: why, if not by one's own wish."""
-        self._ended = error or Ended(1000, "the connection is closed")
+        """End everything. error: the reason; None: `close` was called."""
+        self._closed = error or ConnectionClosed(1000, "the connection is closed")
         self._session.end()
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-        if self._dialing is not None:
-            self._dialing.cancel()
-        self._calls.end(self._ended)
-        self._feed.end(error)
+        self._dialer.stop()
+        self._requests.fail_all(self._closed)
+        self._stream.end(error)
         if self._opening is not None:
             opening, self._opening = self._opening, None
-            opening.errback(CannotConnect(str(self._ended)))
+            opening.errback(CannotConnect(str(self._closed)))
         if self._closing is not None and not self._closing.called:
             self._closing.callback(None)
 
@@ -383,13 +378,15 @@ async def connect(
     """Connect to a server.
 
     Args:
-        url: `ws://host:port/` or `wss://host:port/`; with `wss` the certificate is verified.
-        reactor: Twisted's.
-        ca_file: PEM file of the authorities to trust instead of the platform's.
+        url: `ws://host:port/`, or `wss://host:port/`, whose certificate is verified.
+        reactor: Twisted's reactor.
+        ca_file: PEM file of the certificate authorities to trust; None for the platform's.
+        random: source of the jitter and of transaction ids; default: the system's.
 
     Raises:
-        CannotConnect: there is no connection; later losses are mended by themselves.
-        ValueError: the URL is not one, or the file has no certificate. OSError: nor can it be read.
+        CannotConnect: the attempt failed. Later losses are handled by the connection itself.
+        ValueError: the URL is invalid, or the file has no usable certificate.
+        OSError: the file can't be read.
     """
     connection = Connection(url, endpoint_for(url, reactor, ca_file), reactor, random)
     await connection.open()

@@ -1,7 +1,7 @@
-"""One WebSocket to a server, on Autobahn: opening, text messages, liveness, closing.
+"""One WebSocket connection to a server, on Autobahn: handshake, text messages, pings, closing.
 
-What the messages mean stands in `connection`, which also decides what follows when a link is lost.
-All times go by the clock that is given. Source: RFC 6455.
+What the messages mean, and what follows when a link is lost, is decided in `connection`. All
+timers run on the clock that is passed in. Source: RFC 6455.
 """
 
 from __future__ import annotations
@@ -19,36 +19,39 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFrom
 from twisted.python.failure import Failure
 
 SUBPROTOCOL = "gtchat.v1"
-#: Bytes of a message that the server may send.
-MESSAGE_MOST = 16 * 1024 * 1024
-#: Seconds: for the opening handshake; between two looks whether the server lives; for closing.
-OPENING, LIVENESS, CLOSING = 10.0, 20.0, 2.0
+#: Maximum size in bytes of a message from the server.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+#: Seconds: for the opening handshake; between two pings; for the closing handshake.
+OPEN_TIMEOUT, PING_INTERVAL, CLOSE_TIMEOUT = 10.0, 20.0, 2.0
 
 
-class Owner(Protocol):
-    """Whom a link belongs to."""
+class LinkOwner(Protocol):
+    """What a link reports to."""
 
-    def link_opened(self, link: Link) -> None: ...
+    def link_opened(self, link: WebSocketLink) -> None:
+        """Handle the end of the opening handshake."""
 
-    def link_received(self, link: Link, payload: bytes) -> None: ...
+    def link_received(self, link: WebSocketLink, payload: bytes) -> None:
+        """Handle a text message. payload: UTF-8."""
 
-    def link_lost(self, link: Link, code: int | None, reason: str) -> None: ...
+    def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
+        """Handle the end of the link. code: the server's close code, if it sent one."""
 
 
-class Link(WebSocketClientProtocol):
+class WebSocketLink(WebSocketClientProtocol):
     """One WebSocket connection.
 
     Attributes:
         factory: has the owner and the clock.
     """
 
-    factory: LinkFactory
+    factory: WebSocketLinkFactory
     transport: Any
     _timer: IDelayedCall | None = None
-    _heard = True
+    _received_data = True
 
     def connectionMade(self) -> None:
-        self._call_later(OPENING, "no WebSocket handshake in time")
+        self._drop_later(OPEN_TIMEOUT, "no WebSocket handshake in time")
         super().connectionMade()
 
     def onOpen(self) -> None:
@@ -56,7 +59,7 @@ class Link(WebSocketClientProtocol):
         self.factory.owner.link_opened(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self._heard = True
+        self._received_data = True
         super().dataReceived(data)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -70,42 +73,42 @@ class Link(WebSocketClientProtocol):
         self.sendMessage(payload)  # type: ignore[no-untyped-call]
 
     def pause(self) -> None:
-        """Read no more, until `resume`."""
+        """Stop reading until `resume` is called; pings stop too."""
         self._cancel_timer()
         self.transport.pauseProducing()
 
     def resume(self) -> None:
         """Read again."""
         self.transport.resumeProducing()
-        self._heard = True
+        self._received_data = True
         self._check_liveness()
 
     def finish(self) -> None:
-        """Close in an orderly way (code 1000); a server that does not answer is not waited for."""
+        """Close with code 1000; drop the link if the server does not answer in CLOSE_TIMEOUT."""
         if self.state == self.STATE_OPEN:
             self.sendClose(1000)
-            self._call_later(CLOSING, "the server did not answer the close")
+            self._drop_later(CLOSE_TIMEOUT, "the server did not answer the close")
         else:
             self.drop("closed")
 
-    def drop(self, why: str) -> None:
-        """Cut the connection."""
-        self.wasNotCleanReason = why
+    def drop(self, reason: str) -> None:
+        """Abort the TCP connection. reason: passed to `LinkOwner.link_lost`."""
+        self.wasNotCleanReason = reason
         self.dropConnection(abort=True)
 
     def _check_liveness(self) -> None:
-        """Ping; a server that says nothing until the next look is gone."""
-        if not self._heard:
+        """Send a ping, or drop the link if nothing arrived since the ping before."""
+        if not self._received_data:
             self.drop("the server does not answer")
             return
-        self._heard = False
+        self._received_data = False
         self.sendPing()
         self._cancel_timer()
-        self._timer = self.factory.clock.callLater(LIVENESS, self._check_liveness)
+        self._timer = self.factory.clock.callLater(PING_INTERVAL, self._check_liveness)
 
-    def _call_later(self, seconds: float, why: str) -> None:
+    def _drop_later(self, seconds: float, reason: str) -> None:
         self._cancel_timer()
-        self._timer = self.factory.clock.callLater(seconds, self.drop, why)
+        self._timer = self.factory.clock.callLater(seconds, self.drop, reason)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -114,43 +117,46 @@ class Link(WebSocketClientProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
-        found = self.wasNotCleanReason  # Autobahn's own default says less than it seems
+        # Read first: Autobahn replaces it by a text of its own that says less.
+        our_reason = self.wasNotCleanReason
         super().connectionLost(reason)
-        text = self.remoteCloseReason or found or "the server is gone"
+        text = self.remoteCloseReason or our_reason or "closed by the server"
         if isinstance(reason.value, SSL.Error):
-            text = f"no safe connection: {_tls_reason(reason.value)}"
+            text = f"TLS error: {_describe_tls_error(reason.value)}"
         self.factory.owner.link_lost(self, self.remoteCloseCode, text)
 
 
-def _tls_reason(error: SSL.Error) -> str:
-    """OpenSSL's own words for what is wrong."""
-    found = [entry[-1] for entry in (error.args[0] if error.args else ()) if entry[-1]]
-    return found[-1] if found else "the TLS handshake failed"
+def _describe_tls_error(error: SSL.Error) -> str:
+    """Return OpenSSL's own description."""
+    reasons = [entry[-1] for entry in (error.args[0] if error.args else ()) if entry[-1]]
+    return reasons[-1] if reasons else "the handshake failed"
 
 
-class LinkFactory(WebSocketClientFactory):
+class WebSocketLinkFactory(WebSocketClientFactory):
     """Makes links to one URL.
 
     Args:
         url: `ws://…` or `wss://…`.
+        owner: what the links report to.
+        clock: runs their timers.
 
     Raises:
-        ValueError: the URL is not one.
+        ValueError: the URL is invalid.
     """
 
-    protocol: Any = Link
+    protocol: Any = WebSocketLink
     noisy = False
 
-    def __init__(self, url: str, owner: Owner, clock: IReactorTime) -> None:
+    def __init__(self, url: str, owner: LinkOwner, clock: IReactorTime) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             url, reactor=clock, protocols=[SUBPROTOCOL], useragent="GTChat"
         )
         self.owner = owner
         self.clock = clock
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
-            maxFramePayloadSize=MESSAGE_MOST,
-            maxMessagePayloadSize=MESSAGE_MOST,
-            # Autobahn's own timers go by the global reactor.
+            maxFramePayloadSize=MAX_MESSAGE_BYTES,
+            maxMessagePayloadSize=MAX_MESSAGE_BYTES,
+            # Autobahn's timers run on the global reactor: ours replace them.
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
             serverConnectionDropTimeout=0,
@@ -158,38 +164,40 @@ class LinkFactory(WebSocketClientFactory):
 
 
 def endpoint_for(url: str, reactor: Any, ca_file: str | None = None) -> IStreamClientEndpoint:
-    """The endpoint that a URL names; with wss:// the server's certificate is verified.
+    """Return the endpoint that a URL names.
 
     Args:
-        ca_file: PEM file of the authorities to trust instead of the platform's.
+        url: `ws://…`, or `wss://…`, for which the server's certificate is verified.
+        reactor: Twisted's reactor.
+        ca_file: PEM file of the certificate authorities to trust; None for the platform's.
 
     Raises:
-        ValueError: the URL is not one, or the file has no certificate.
+        ValueError: the URL is invalid, or the file has no usable certificate.
         OSError: the file can't be read.
     """
     secure, host, port, *_ = parse_url(url)
     endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port)
     if not secure:
         return endpoint
-    trust = trustRootFromCertificates(_certificates(ca_file)) if ca_file else None
+    trust = trustRootFromCertificates(_load_certificates(ca_file)) if ca_file else None
     return wrapClientTLS(optionsForClientTLS(host, trustRoot=trust), endpoint)
 
 
-def _certificates(path: str) -> list[Certificate]:
-    """All certificates of a PEM file."""
+def _load_certificates(path: str) -> list[Certificate]:
+    """Return all certificates of a PEM file."""
     mark = b"-----BEGIN CERTIFICATE-----"
     with open(path, "rb") as file:
         parts = file.read().split(mark)[1:]
     if not parts:
-        raise ValueError(f"{path} has no certificate in it")
+        raise ValueError(f"{path} contains no certificate")
     try:
         return [Certificate.loadPEM(mark + part) for part in parts]
     except SSL.Error as error:
-        raise ValueError(f"{path} has a certificate that can't be read") from error
+        raise ValueError(f"{path} contains an invalid certificate") from error
 
 
-def why(error: BaseException | None) -> str:
-    """Why there is no connection, in one clause."""
+def describe_failure(error: BaseException | None) -> str:
+    """Return in one clause why a connection attempt failed."""
     number = getattr(error, "osError", None)
     if isinstance(number, int):
         return os.strerror(number)

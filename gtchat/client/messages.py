@@ -1,7 +1,7 @@
-"""What a server says, as frozen structs: replies, pushes, and what they are made of.
+"""What a server sends, as frozen structs: replies, pushes and their parts; events and errors.
 
-A field that a message does not have is empty. Fields that are not named here are ignored, so that
-a newer server can say more. Source: the protocol page.
+A field that a message does not have is empty. Unknown fields are ignored, so that a newer server
+can send more. Source: docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ import msgspec
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """A room, as lists have it, or with `users` and `max` as somebody gets it who enters."""
+    """A room.
+
+    Attributes:
+        members: number of members.
+        last_seq: number of the newest entry of its log.
+        joined: whether the user is a member.
+        unread: messages after `read_seq`.
+        read_seq: the last entry that counts as read.
+        max: maximum number of members; 0: no limit.
+        users: names of members, in the reply of a command that enters the room.
+        users_total: number of members, where `users` is only a part.
+    """
 
     room_name: str
     public: bool = True
@@ -28,16 +39,17 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """Something that the server tells unasked; also an entry of a room's log.
+    """A message that the server sends without a request; also an entry of a room's log.
 
     Attributes:
         cmd: `c_speak`, `c_whisper`, `c_broadcast`, `c_invited`, `c_invite_reply` or `c_event`.
-        type: what kind of `c_event`, such as `join_room`.
-        usr: the person that it comes from, or is about.
-        msg: the text; of `c_invite_reply` Y, N or L.
-        seq: its number in the log of its room; 0 where it is not an entry of one. Of a
-            `marked_read`, the entry that one has read up to.
-        at: RFC 3339 in UTC.
+        type: kind of a `c_event`, such as `join_room`.
+        usr: the user who sent it, or whom it is about.
+        msg: the text; in a `c_invite_reply` Y, N or L.
+        seq: its number in the room's log; 0: it is not an entry. In a `marked_read`, the last
+            entry that the user has read.
+        at: time in UTC, RFC 3339.
+        by: the user who kicked or removed `usr`.
     """
 
     cmd: str
@@ -61,7 +73,13 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a room while the connection was lost."""
+    """What happened to a room while the connection was lost.
+
+    Attributes:
+        state: `resumed`, `behind` or `reset`, see docs/protocol.md.
+        last_seq: number of the newest entry of its log.
+        entries: all that were missed, if the state is `resumed`.
+    """
 
     room_name: str
     state: str
@@ -70,7 +88,7 @@ class Resumption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """The answer to a command; which fields it has depends on the command."""
+    """The reply to a command; which fields it has depends on the command."""
 
     status: str
     last_cmd: str = ""
@@ -110,24 +128,31 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
 
 @attrs.frozen
-class Lost:
-    """The connection is lost; the next try is in `retry_in` seconds."""
+class ConnectionLost:
+    """The connection was lost; it is reported once, however many attempts follow.
+
+    Attributes:
+        reason: one clause, such as `Connection refused`.
+        retry_in: seconds until the next attempt.
+    """
 
     reason: str
     retry_in: float
 
 
 @attrs.frozen
-class Back:
-    """The connection is there again; what was missed follows."""
+class ConnectionRestored:
+    """The connection is up again; what was missed follows."""
 
 
 @attrs.frozen
-class Reset:
-    """What is known of a room no longer holds: load it anew.
+class RoomReset:
+    """What the client knows of a room is outdated: load it again.
 
     Attributes:
-        last_seq: the newest entry of its log. gone: one is no longer in it, or it is no more.
+        room_name: the room.
+        last_seq: number of the newest entry of its log.
+        gone: whether the user is no longer in it, or it was deleted.
     """
 
     room_name: str
@@ -135,16 +160,17 @@ class Reset:
     gone: bool
 
 
-#: What `pushes()` gives.
-Happening = Push | Lost | Back | Reset
+#: What `Connection.events` yields.
+Event = Push | ConnectionLost | ConnectionRestored | RoomReset
 
 
 class CommandFailed(Exception):
-    """The server answered a command with an error.
+    """The server replied to a command with an error.
 
-    Attributes:
-        code: the stable word for it. text: one sentence for a person.
-        retry_after: seconds after which to try again, where that helps.
+    Args:
+        code: the error code, for programs.
+        text: one sentence, for users.
+        retry_after: seconds after which a retry makes sense, or None.
     """
 
     def __init__(self, code: str, text: str, retry_after: float | None = None) -> None:
@@ -153,18 +179,20 @@ class CommandFailed(Exception):
 
 
 class Unanswered(Exception):
-    """The connection was lost before the answer: the command may have been done or not."""
+    """The connection was lost before the reply: the command may have been executed."""
 
 
 class CannotConnect(Exception):
-    """The first connection could not be made; the text says why."""
+    """The first connection attempt failed; the text says why."""
 
 
-class Ended(Exception):
-    """The connection has ended for good.
+class ConnectionClosed(Exception):
+    """The connection is closed and does not reconnect.
 
-    Attributes:
-        code: what the server closed with; 1000 after one's own `close()`.
+    Args:
+        code: the server's close code; 1000 after `Connection.close`; 0 if the session could not
+            be resumed.
+        text: the reason, one clause.
     """
 
     def __init__(self, code: int, text: str) -> None:
@@ -176,15 +204,18 @@ class _Envelope(msgspec.Struct, frozen=True):
     cmd: str
 
 
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_reply = msgspec.json.Decoder(Reply).decode
-_push = msgspec.json.Decoder(Push).decode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_reply = msgspec.json.Decoder(Reply).decode
+_decode_push = msgspec.json.Decoder(Push).decode
 
 
 def parse(payload: bytes) -> Reply | Push:
-    """Understand a message of the server.
+    """Decode a message of the server. payload: UTF-8 JSON.
 
     Raises:
-        msgspec.MsgspecError, UnicodeDecodeError: it is not one.
+        msgspec.MsgspecError: it is not JSON, or a field has a wrong type.
+        UnicodeDecodeError: it is not UTF-8.
     """
-    return _reply(payload) if _envelope(payload).cmd == "c_response" else _push(payload)
+    if _decode_envelope(payload).cmd == "c_response":
+        return _decode_reply(payload)
+    return _decode_push(payload)

@@ -15,13 +15,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.connection import Connection
 from gtchat.client.messages import (
-    Back,
     CommandFailed,
-    Ended,
-    Happening,
+    ConnectionClosed,
+    ConnectionRestored,
+    Event,
     Push,
     Reply,
-    Reset,
+    RoomReset,
     Unanswered,
 )
 from gtchat.ui import commands
@@ -83,7 +83,7 @@ class Interpreter(ABC):
         """Ask for a secret. Raises Misuse: there is none."""
 
     @abstractmethod
-    def _happened(self, what: Happening) -> None:
+    def _happened(self, what: Event) -> None:
         """Show what happened."""
 
     @abstractmethod
@@ -110,10 +110,10 @@ class Interpreter(ABC):
     async def _listen(self) -> None:
         """Follow what happens, until nothing more can."""
         try:
-            async for what in self._connection.pushes():
+            async for what in self._connection.events():
                 self._follow(what)
                 self._happened(what)
-        except Ended as error:
+        except ConnectionClosed as error:
             self.complain(f"the connection has ended: {visible(error.text)}")
             self.status = NO_CONNECTION
         self.leave()
@@ -124,13 +124,13 @@ class Interpreter(ABC):
             self.status = INTERRUPTED
         self.leave()
 
-    def _follow(self, what: Happening) -> None:
+    def _follow(self, what: Event) -> None:
         """Keep in mind where one speaks and what one was invited to."""
         if isinstance(what, Push) and what.cmd == "c_invited":
             self._move(inviter=what.usr, invited=what.room_name)
         if self._puts_out(what):
             self._away_from(what.room_name)
-        if isinstance(what, Back):
+        if isinstance(what, ConnectionRestored):
             Deferred.fromCoroutine(self._tell_port())
         if self._peers and isinstance(what, Push) and what.type == "address_granted":
             self._peers.learn(what.usr, what.host, what.port)
@@ -141,16 +141,16 @@ class Interpreter(ABC):
             return
         try:
             await self._ask("set_address", port=self._peers.port)
-        except (CommandFailed, Unanswered, Ended) as error:
+        except (CommandFailed, Unanswered, ConnectionClosed) as error:
             self.complain(f"nobody can reach you directly: {visible(str(error))}")
 
     def peer_said(self, host: str, text: str) -> None:
         """Somebody has called directly."""
         self.show(f"* directly, from {host}: {visible(text)}")
 
-    def _puts_out(self, what: Happening) -> TypeGuard[Push | Reset]:
+    def _puts_out(self, what: Event) -> TypeGuard[Push | RoomReset]:
         """Whether one is no longer in a room by what happened."""
-        if isinstance(what, Reset):
+        if isinstance(what, RoomReset):
             return what.gone
         if not isinstance(what, Push):
             return False
@@ -192,7 +192,7 @@ class Interpreter(ABC):
             self._fail(self._renderer.error(error))
         except Unanswered as error:
             self._fail(f"error: {error}: see whether it was done before you do it again")
-        except Ended:
+        except ConnectionClosed:
             self.leave()  # it is told where pushes end
 
     def _fail(self, text: str) -> None:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.connection import Connection
-from gtchat.client.messages import Happening
+from gtchat.client.messages import Event
 from gtchat.ui.commands import Argument, Misuse
 from gtchat.ui.interpreter import Interpreter
 from gtchat.ui.peer import Peers
@@ -89,7 +89,7 @@ class Shell(Interpreter):
                 return
             await self._do(line)
 
-    def _happened(self, what: Happening) -> None:
+    def _happened(self, what: Event) -> None:
         for line in self._renderer.happening(what):
             self.show(line)
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime, tzinfo
 
 from gtchat.client.messages import (
-    Back,
     CommandFailed,
-    Happening,
-    Lost,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     Push,
     Reply,
     Room,
@@ -135,13 +135,13 @@ class Renderer:
         self._paint = paint
         self._zone = zone
 
-    def happening(self, what: Happening) -> list[str]:
+    def happening(self, what: Event) -> list[str]:
         """The lines of something that happened."""
         if isinstance(what, Push):
             return self._push(what)
-        if isinstance(what, Lost):
+        if isinstance(what, ConnectionLost):
             return [self._note(f"connection lost ({visible(what.reason)}); trying again")]
-        if isinstance(what, Back):
+        if isinstance(what, ConnectionRestored):
             return [self._note("connected again")]
         if what.gone:
             return [self._note(f"you are no longer in {room(what.room_name)}")]

@@ -21,12 +21,12 @@ from twisted.internet.error import ReactorNotRunning
 
 from gtchat.client.connection import Connection, connect
 from gtchat.client.messages import (
-    Back,
     CannotConnect,
     CommandFailed,
-    Ended,
-    Happening,
-    Lost,
+    ConnectionClosed,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
     Push,
     Unanswered,
 )
@@ -80,7 +80,7 @@ class Conversation:
             return False
         try:
             reply = await connection.call("login", type="tmp", usr=name)
-        except (CommandFailed, Unanswered, Ended) as error:
+        except (CommandFailed, Unanswered, ConnectionClosed) as error:
             taken = isinstance(error, CommandFailed) and error.code == "name_taken"
             text = "Username exists. Please choose another." if taken else str(error)
             await connection.close()
@@ -109,14 +109,14 @@ class Conversation:
         self._view.show(f"{_clock()} {connection.user} > {visible(text)}")
         try:
             await connection.call("speak", room_name=LOBBY, msg=text)
-        except (CommandFailed, Unanswered, Ended) as error:
+        except (CommandFailed, Unanswered, ConnectionClosed) as error:
             self._view.say(f"Not sent: {visible(str(error))}", bad=True)
 
     async def _listen(self, connection: Connection) -> None:
         try:
-            async for what in connection.pushes():
+            async for what in connection.events():
                 self._happened(what)
-        except Ended as error:
+        except ConnectionClosed as error:
             if self._connection is connection:
                 self._connection = None
                 self._over(visible(error.text), bad=True)
@@ -127,11 +127,11 @@ class Conversation:
         self._view.connected(False)
         self._view.say(text, bad=bad)
 
-    def _happened(self, what: Happening) -> None:
+    def _happened(self, what: Event) -> None:
         view = self._view
-        if isinstance(what, Lost):
+        if isinstance(what, ConnectionLost):
             view.say("Connection lost; trying again …", bad=True)
-        elif isinstance(what, Back):
+        elif isinstance(what, ConnectionRestored):
             view.say("Connected again.")
             Deferred.fromCoroutine(self._look_around())
         elif isinstance(what, Push):
@@ -158,7 +158,7 @@ class Conversation:
     async def _look_around(self) -> None:
         """After a lost connection others may be here."""
         if self._connection is not None:
-            with suppress(CommandFailed, Unanswered, Ended):
+            with suppress(CommandFailed, Unanswered, ConnectionClosed):
                 self._here = set((await self._connection.call("get_user_list")).users)
                 self._people()
 

@@ -1,4 +1,4 @@
-"""A server in memory, which answers as a test says, for clients under test."""
+"""A server in memory, whose replies the test chooses, for tests of clients."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gtchat.client import Connection, Happening, Reply
+from gtchat.client import Connection, Event, Push, Reply
 
 AT = "2030-05-06T07:08:09.000Z"
 
 
 class _Peer(WebSocketServerProtocol):
-    """The server's side of one connection."""
+    """The server side of one connection."""
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.factory.server.received(self, payload)
@@ -33,14 +33,19 @@ class _Peer(WebSocketServerProtocol):
 
 @implementer(IStreamClientEndpoint)
 class FakeServer:
-    """Takes connections, remembers requests, answers them.
+    """Accepts connections, records requests, and replies.
+
+    Args:
+        clock: runs the timers of its WebSockets.
 
     Attributes:
-        answers: by command, the data of its reply, or what makes them of a request; None: no
-            reply at all. Commands that are not here get a plain `ok`.
-        requests: all that were sent, without `hello`. lines: as they were sent.
-        refuses: whether nobody can connect. attempts: how often somebody tried.
-        codes: that clients closed with.
+        answers: by command, the fields of its reply, or a function from the request to them; None:
+            no reply. Other commands get `ok` without fields.
+        requests: all requests, without `hello`.
+        lines: the same as they were received.
+        refuses: whether connection attempts fail.
+        attempts: number of connection attempts.
+        codes: close codes received from clients.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -77,7 +82,7 @@ class FakeServer:
         return succeed(link)
 
     def pump(self) -> None:
-        """Let all that is on its way arrive."""
+        """Transfer all data in both directions."""
         moved = True
         while moved:
             moved = False
@@ -100,7 +105,7 @@ class FakeServer:
             self.reply(request, **data)
 
     def reply(self, request: dict[str, Any], **data: Any) -> None:
-        """Answer a request."""
+        """Reply to a request; with a `code` the status is `error`."""
         error = "code" in data
         self.push(
             cmd="c_response",
@@ -111,7 +116,7 @@ class FakeServer:
         )
 
     def push(self, **message: Any) -> None:
-        """Tell the client something."""
+        """Send a message to the client."""
         self.peer.sendMessage(json.dumps(message).encode())
 
     def say(self, seq: int, usr: str = "bob", room: str = "lobby", msg: str = "") -> None:
@@ -119,22 +124,22 @@ class FakeServer:
         self.push(**spoken(seq, usr, room, msg))
 
     def drop(self) -> None:
-        """Cut the connection without a word."""
+        """Abort the connection."""
         self.peer.transport.abortConnection()
         self.pump()
 
     def close(self, code: int, reason: str = "") -> None:
-        """Close with a code."""
+        """Close the WebSocket. code: of the close frame."""
         self.peer.sendCloseFrame(code=code, reasonUtf8=reason.encode())
         self.pump()
 
     def asked(self, cmd: str) -> list[dict[str, Any]]:
-        """The requests of a command."""
+        """Return the requests of a command."""
         return [request for request in self.requests if request.get("cmd") == cmd]
 
 
 def spoken(seq: int, usr: str = "bob", room: str = "lobby", msg: str = "") -> dict[str, Any]:
-    """An entry of a room's log that is a message."""
+    """Return a message as an entry of a room's log."""
     return {
         "cmd": "c_speak",
         "room_name": room,
@@ -147,12 +152,12 @@ def spoken(seq: int, usr: str = "bob", room: str = "lobby", msg: str = "") -> di
 
 
 def whisper(number: int, usr: str = "bob") -> dict[str, Any]:
-    """A whisper."""
+    """Return a direct message."""
     return {"cmd": "c_whisper", "usr": usr, "msg": f"psst {number}", "id": f"w{number}", "at": AT}
 
 
 def welcome(usr: str = "ann", **rooms: int) -> dict[str, Any]:
-    """The data of a login's reply. rooms: last seq of each room that one is in."""
+    """Return the fields of the reply to a login. rooms: last seq of each room joined."""
     return {
         "session_id": "secret",
         "epoch": "e1",
@@ -168,35 +173,35 @@ def welcome(usr: str = "ann", **rooms: int) -> dict[str, Any]:
 
 
 def resumed(*entries: dict[str, Any], room: str = "lobby", **more: Any) -> dict[str, Any]:
-    """The data of a resume's reply, with the missed entries of a room."""
+    """Return the fields of the reply to a resume, with the missed entries of a room."""
     last = entries[-1]["seq"] if entries else 0
     state = {"room_name": room, "state": "resumed", "last_seq": last, "entries": entries, **more}
     return {**welcome(**{room: state["last_seq"]}), "resumed": [state]}
 
 
 class ConnectedTestCase(SynchronousTestCase):
-    """A connection to a server in memory; what it tells is in `heard`."""
+    """A connection to a server in memory; `received` has its events."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.server = FakeServer(self.clock)
         self.connection = Connection("ws://fake:9000/", self.server, self.clock, Random(1))
-        self.heard: list[Happening] = []
-        self.ended: Deferred[None] | None = None
+        self.received: list[Event] = []
+        self.reading: Deferred[None] | None = None
 
     def open(self) -> None:
-        """Connect, and listen."""
+        """Connect, and read events."""
         opened = Deferred.fromCoroutine(self.connection.open())
         self.server.pump()
         self.successResultOf(opened)
-        self.ended = Deferred.fromCoroutine(self._listen())
+        self.reading = Deferred.fromCoroutine(self._read_events())
 
-    async def _listen(self) -> None:
-        async for happening in self.connection.pushes():
-            self.heard.append(happening)
+    async def _read_events(self) -> None:
+        async for event in self.connection.events():
+            self.received.append(event)
 
     def log_in(self, **rooms: int) -> None:
-        """Be ann, in these rooms with their last seqs."""
+        """Log in as ann. rooms: last seq of each room joined."""
         self.server.answers["login"] = welcome(**rooms)
         self.result("login", type="tmp", usr="ann")
 
@@ -207,22 +212,18 @@ class ConnectedTestCase(SynchronousTestCase):
         return calling
 
     def result(self, cmd: str, **fields: Any) -> Reply:
-        """Call a command and get its reply."""
+        """Call a command and return its reply."""
         return self.successResultOf(self.call(cmd, **fields))
 
-    def come_back(self) -> None:
-        """Let time go by until a lost connection is tried again."""
+    def reconnect(self) -> None:
+        """Advance the clock past the delay of the first reconnect."""
         self.clock.advance(1)
         self.server.pump()
 
     def texts(self) -> list[str]:
-        """The texts that were told."""
-        return [getattr(happening, "msg", "") for happening in self.heard if _has_text(happening)]
+        """Return the texts of the messages received."""
+        return [event.msg for event in self.received if isinstance(event, Push) and event.msg]
 
     def kinds(self) -> list[str]:
-        """What kinds of things were told."""
-        return [type(happening).__name__ for happening in self.heard]
-
-
-def _has_text(happening: Any) -> bool:
-    return bool(getattr(happening, "msg", ""))
+        """Return the class names of the events received."""
+        return [type(event).__name__ for event in self.received]

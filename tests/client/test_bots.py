@@ -1,4 +1,4 @@
-"""The bot in docs/bots.md does what the page says."""
+"""The code in docs/bots.md runs and does what the page says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "bots.md"
 
 
 def bot() -> str:
-    """The first example of the page."""
+    """Return the first example of the page."""
     found = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert found, "the page has an example"
     return found[1]
@@ -32,14 +32,14 @@ class BotTests(ConnectedTestCase):
         self.running = Deferred.fromCoroutine(names["echo"](self.connection))
         self.server.pump()
 
-    def test_it_answers_whispers(self) -> None:
+    def test_it_answers_direct_messages(self) -> None:
         self.server.push(**whisper(1, "ann"))
         self.server.pump()
         (request,) = self.server.asked("whisper")
         self.assertEqual((request["target_user"], request["msg"]), ("ann", "You said: psst 1"))
 
-    def test_it_greets_whoever_says_its_name(self) -> None:
-        self.server.push(**spoken(1, "ann", msg="nobody here?"))
+    def test_it_greets_users_who_write_its_name(self) -> None:
+        self.server.push(**spoken(1, "ann", msg="is it quiet here?"))
         self.server.push(**spoken(2, "ann", msg="hi echo"))
         self.server.pump()
         (request,) = self.server.asked("speak")

@@ -246,7 +246,7 @@ class Leaving(TerminalTestCase):
         terminal.say("password1")
         terminal.see("● ann")
         self.bare("ann", type="reg", pwd="password1")
-        self.assertIn("somewhere else", "\n".join(self.restored(terminal, 2)))
+        self.assertIn("another client", "\n".join(self.restored(terminal, 2)))
 
 
 class Plain(TerminalTestCase):

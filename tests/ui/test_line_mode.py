@@ -179,11 +179,11 @@ class PipeTests(ShellTestCase):
         self.server.answers["resume"] = resumed(spoken(1))
         self.server.drop()
         self.type("said meanwhile")
-        self.come_back()
+        self.reconnect()
         self.assertEqual(
             self.shown()[-3:],
             [
-                "* connection lost (the server is gone); trying again",
+                "* connection lost (closed by the server); trying again",
                 "* connected again",
                 "07:08 #lobby <bob> text 1",
             ],
@@ -197,7 +197,7 @@ class PipeTests(ShellTestCase):
         self.server.pump()
         self.successResultOf(self.running)
         self.assertEqual(self.shell.status, NO_CONNECTION)
-        self.assertIn("somewhere else", self.complaints()[-1])
+        self.assertIn("another client", self.complaints()[-1])
 
     def test_an_answer_that_was_lost_is_said(self) -> None:
         self.server.answers["create_room"] = None

@@ -7,7 +7,7 @@ from datetime import timezone
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.client import CommandFailed, Lost, Push, Reply, Reset
+from gtchat.client import CommandFailed, ConnectionLost, Push, Reply, RoomReset
 from gtchat.ui.commands import COMMANDS, Place, Request, parse
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
@@ -104,7 +104,11 @@ class RenderingTests(SynchronousTestCase):
                 self.assertTrue(line.isprintable(), repr(line))
         line = self.renderer.error(CommandFailed(EVIL, EVIL))
         self.assertTrue(line.isprintable(), repr(line))
-        for happening in (Lost(EVIL, 1), Reset(EVIL, 0, True), Reset(EVIL, 1, False)):
+        for happening in (
+            ConnectionLost(EVIL, 1),
+            RoomReset(EVIL, 0, True),
+            RoomReset(EVIL, 1, False),
+        ):
             for line in self.renderer.happening(happening):
                 self.assertTrue(line.isprintable(), repr(line))
 

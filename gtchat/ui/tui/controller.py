@@ -15,7 +15,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from gtchat.client.connection import Connection
-from gtchat.client.messages import Back, CommandFailed, Ended, Happening, Reply, Reset, Unanswered
+from gtchat.client.messages import (
+    CommandFailed,
+    ConnectionClosed,
+    ConnectionRestored,
+    Event,
+    Reply,
+    RoomReset,
+    Unanswered,
+)
 from gtchat.ui.commands import COMMANDS, Argument, Misuse, Request
 from gtchat.ui.interpreter import Interpreter, is_command
 from gtchat.ui.peer import Peers
@@ -154,7 +162,7 @@ class Desk(Interpreter):
                 reply = await self._ask("speak", room_name=talk.name, msg=line.text)
         except CommandFailed as error:
             self._world.not_said(talk, line, self._renderer.error(error))
-        except (Unanswered, Ended) as error:
+        except (Unanswered, ConnectionClosed) as error:
             self._world.not_said(talk, line, str(error))
         else:
             self._world.said(talk, line, reply)
@@ -206,13 +214,13 @@ class Desk(Interpreter):
     def _away_from(self, room_name: str) -> None:
         """The world leaves a room by itself; here one follows it."""
 
-    def _happened(self, what: Happening) -> None:
+    def _happened(self, what: Event) -> None:
         world, before = self._world, self._world.current
         world.happened(what)
         talk = world.current
-        if isinstance(what, Back):
+        if isinstance(what, ConnectionRestored):
             self.looking.anew()
-        if isinstance(what, Back | Reset) or talk is not before:
+        if isinstance(what, ConnectionRestored | RoomReset) or talk is not before:
             self.go_to(talk)
         else:
             self.looking.read(talk)

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.connection import Connection
-from gtchat.client.messages import CommandFailed, Ended, Reply, Unanswered
+from gtchat.client.messages import CommandFailed, ConnectionClosed, Reply, Unanswered
 from gtchat.ui.commands import LOBBY
 from gtchat.ui.tui.buffer import Talk
 from gtchat.ui.tui.model import World
@@ -105,7 +105,7 @@ class Looking:
         before = {"before": talk.first} if talk.loaded and talk.first else {}
         try:
             reply = await self._ask("history", room_name=talk.name, limit=PAGE, **before)
-        except (CommandFailed, Unanswered, Ended):
+        except (CommandFailed, Unanswered, ConnectionClosed):
             talk.complete = talk.loaded = True
         else:
             self._world.heard_history(talk, reply)
@@ -124,5 +124,5 @@ class Looking:
         """Send a command that is of no importance."""
         try:
             return await self._connection.call(cmd, **fields)
-        except (CommandFailed, Unanswered, Ended):
+        except (CommandFailed, Unanswered, ConnectionClosed):
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
-from gtchat.client.messages import Happening, Push, Reply, Reset, Room
+from gtchat.client.messages import Event, Push, Reply, Room, RoomReset
 from gtchat.ui.commands import LOBBY
 from gtchat.ui.rendering import QUIET, happened, room
 from gtchat.ui.tui.buffer import Line, Talk, mentions
@@ -174,15 +174,15 @@ class World:
 
     # What happens.
 
-    def happened(self, what: Happening) -> None:
+    def happened(self, what: Event) -> None:
         """Follow what is told."""
         if isinstance(what, Push):
             self._pushed(what)
-        elif isinstance(what, Reset):
+        elif isinstance(what, RoomReset):
             self._was_reset(what)
         self.changed()
 
-    def _was_reset(self, reset: Reset) -> None:
+    def _was_reset(self, reset: RoomReset) -> None:
         talk = self.rooms.get(reset.room_name)
         if not reset.gone:
             talk = talk or self.rooms.setdefault(reset.room_name, Talk(reset.room_name))

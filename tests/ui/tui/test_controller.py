@@ -189,7 +189,7 @@ class InsideTests(DeskTestCase):
         self.server.drop()
         self.type("meanwhile")
         self.assertEqual(self.states(), [("meanwhile", "sending")])
-        self.come_back()
+        self.reconnect()
         self.settle()
         self.assertEqual(self.states(), [("meanwhile", "")])
         entries = [line.text for line in self.lines() if line.kind == "said"]
@@ -199,7 +199,7 @@ class InsideTests(DeskTestCase):
         self.server.answers["resume"] = welcome("ann", lobby=2)
         self.server.answers["get_user_list"] = {"users": ["ann", "zoe"], "users_total": 2}
         self.server.drop()
-        self.come_back()
+        self.reconnect()
         self.settle()
         self.assertEqual(self.world.here, {"ann", "zoe"})
 
@@ -370,7 +370,7 @@ class InsideTests(DeskTestCase):
         }
         self.server.answers["history"] = {"entries": [spoken(1, msg="anew")], "more": False}
         self.server.drop()
-        self.come_back()
+        self.reconnect()
         self.settle()
         said = [line.text for line in self.lines() if line.kind == "said"]
         self.assertEqual(said, ["anew"])
@@ -393,4 +393,4 @@ class InsideTests(DeskTestCase):
         self.server.pump()
         self.successResultOf(self.running)
         self.assertEqual(self.desk.status, NO_CONNECTION)
-        self.assertIn("somewhere else", self.desk.last_words)
+        self.assertIn("another client", self.desk.last_words)
