@@ -1,7 +1,7 @@
-"""The console's commands: one table, from which requests, /help and complaints are made.
+"""The slash commands of the terminal clients: one table for parsing, /help and error messages.
 
-What a row says: how a line becomes a request of the protocol page. Who sends it, and what is shown
-of the reply, stands elsewhere.
+A row defines how a typed line becomes a request of docs/protocol.md. Requests are sent in
+`interpreter`, replies are formatted in `rendering`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import attrs
 LOBBY = "lobby"
 
 
-class Misuse(Exception):
-    """A line that is not a command as the table has it; the text says what is wanted."""
+class InputError(Exception):
+    """A typed line can't be executed; the text says why."""
 
 
 @attrs.frozen
-class Argument:
-    """An argument of a command, which becomes a field of its request.
+class CommandArgument:
+    """An argument of a command; it becomes a field of the request.
 
     Attributes:
-        field: of the request. label: how help names it.
-        kind: a `word` (in double quotes it may have spaces), a `name` or `text` that takes all
-            the rest of the line, a `number`, or a `secret` that is asked for if it is not there.
-        default: where it may be left out: None, or what stands for it: the current `room`, the
-            `inviter` and the `invited` room of the last invitation, or `nothing`.
-        prompt: what a secret is asked for with. again: whether it is to be typed twice.
+        field: name of the field.
+        label: its name in /help; "" for a field that is never typed.
+        kind: a `word` (in double quotes it may contain spaces), a `name` or `text` that takes the
+            rest of the line, a `number`, or a `secret` that is asked for when it is missing.
+        default: the value when it is omitted: None (it is required), the current `room`, the
+            `inviter` or `invited` room of the last invitation, or `nothing` (no field).
+        prompt: the question for a secret.
+        again: whether the secret has to be typed twice.
     """
 
     field: str
@@ -40,41 +42,44 @@ class Argument:
 
     @property
     def usage(self) -> str:
-        """How help shows it."""
+        """Its form in /help; optional ones are in brackets."""
         optional = self.default is not None or self.kind == "secret"
         return f"[{self.label}]" if optional else self.label
 
 
 @attrs.frozen
-class Command:
+class SlashCommand:
     """A row of the table.
 
     Attributes:
-        name: what is typed after the slash. help: what it does, in a few words.
-        cmd: of the request; "" where nothing is sent.
-        arguments: in their order. constant: fields that are always the same.
+        name: the word after the slash.
+        help: what it does, in a few words.
+        cmd: command of the request; "" when no request is sent.
+        arguments: in order.
+        constant: fields with fixed values.
     """
 
     name: str
     help: str
     cmd: str
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[CommandArgument, ...] = ()
     constant: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def usage(self) -> str:
-        """How it is typed."""
-        shown = (argument.usage for argument in self.arguments if argument.label)
-        return " ".join([f"/{self.name}", *shown])
+        """The line to type, with the labels of its arguments."""
+        labels = (argument.usage for argument in self.arguments if argument.label)
+        return " ".join([f"/{self.name}", *labels])
 
 
 @attrs.frozen
-class Place:
-    """What stands for arguments that are left out.
+class CommandContext:
+    """Values of omitted arguments.
 
     Attributes:
-        room: where one speaks; "" for no room.
-        inviter, invited: of the last invitation; "" for none.
+        room: the current room; "" for none.
+        inviter: who sent the last invitation; "" for none.
+        invited: the room of the last invitation; "" for none.
     """
 
     room: str = LOBBY
@@ -83,147 +88,170 @@ class Place:
 
 
 @attrs.frozen
-class Request:
-    """What a line asks for.
+class ParsedCommand:
+    """A typed command.
 
     Attributes:
-        command: its row. fields: of the request. secrets: what has yet to be asked for.
+        command: its row.
+        fields: fields of the request.
+        secrets: arguments that have to be asked for.
     """
 
-    command: Command
+    command: SlashCommand
     fields: dict[str, Any]
-    secrets: tuple[Argument, ...] = ()
+    secrets: tuple[CommandArgument, ...] = ()
 
 
-NAME = Argument("usr", "NAME")
-USER = Argument("user", "USER")
-ROOM = Argument("room_name", "ROOM", "name")
-HERE = Argument("room_name", "ROOM", "name", "room")
-THIS = Argument("room_name", "", "name", "room")
-INVITER = Argument("inviter", "USER", default="inviter")
-INVITED = Argument("room_name", "ROOM", "name", "invited")
-AFTER = Argument("after", "AFTER", "name", "nothing")
-PASSWORD = Argument("pwd", "PASSWORD", "secret", prompt="Password")
-CHOSEN = Argument("pwd", "PASSWORD", "secret", prompt="Password (8 characters or more)", again=True)
+NAME = CommandArgument("usr", "NAME")
+USER = CommandArgument("user", "USER")
+ROOM = CommandArgument("room_name", "ROOM", "name")
+ROOM_OR_CURRENT = CommandArgument("room_name", "ROOM", "name", "room")
+CURRENT_ROOM = CommandArgument("room_name", "", "name", "room")
+INVITER = CommandArgument("inviter", "USER", default="inviter")
+INVITED_ROOM = CommandArgument("room_name", "ROOM", "name", "invited")
+AFTER = CommandArgument("after", "AFTER", "name", "nothing")
+PASSWORD = CommandArgument("pwd", "PASSWORD", "secret", prompt="Password")
+NEW_PASSWORD = CommandArgument(
+    "pwd", "PASSWORD", "secret", prompt="Password (8 characters or more)", again=True
+)
+INVITATION = (INVITER, INVITED_ROOM)
 
-#: Every command of the console, in the order of its help.
-TABLE: tuple[Command, ...] = (
-    Command("guest", "come in as a temporary user", "login", (NAME,), {"type": "tmp"}),
-    Command("register", "create an account; then /login", "register", (NAME, CHOSEN)),
-    Command("login", "come in with an account", "login", (NAME, PASSWORD), {"type": "reg"}),
-    Command("logout", "go, and stay connected", "logout"),
-    Command(
+#: All commands, in the order of /help.
+TABLE: tuple[SlashCommand, ...] = (
+    SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp"}),
+    SlashCommand("register", "create an account; then /login", "register", (NAME, NEW_PASSWORD)),
+    SlashCommand("login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg"}),
+    SlashCommand("logout", "log out and stay connected", "logout"),
+    SlashCommand(
         "password",
-        "choose another password",
+        "change your password",
         "update_pwd",
         (
-            Argument("pwd", "OLD", "secret", prompt="Old password"),
-            Argument("new_pwd", "NEW", "secret", prompt="New password"),
-            Argument("new_pwd2", "NEW", "secret", prompt="New password again"),
+            CommandArgument("pwd", "OLD", "secret", prompt="Old password"),
+            CommandArgument("new_pwd", "NEW", "secret", prompt="New password"),
+            CommandArgument("new_pwd2", "NEW", "secret", prompt="Repeat the new password"),
         ),
     ),
-    Command("rooms", "list the rooms", "get_room_list", (AFTER,)),
-    Command("users", "list who is here", "get_user_list", (AFTER,)),
-    Command("who", "list who belongs to a room", "get_room_user_list", (HERE,)),
-    Command("room", "speak in another room from now on", "", (ROOM,)),
-    Command("create", "make a room that everybody can join", "create_room", (ROOM,)),
-    Command(
+    SlashCommand("rooms", "list the rooms", "get_room_list", (AFTER,)),
+    SlashCommand("users", "list the users who are online", "get_user_list", (AFTER,)),
+    SlashCommand("who", "list the members of a room", "get_room_user_list", (ROOM_OR_CURRENT,)),
+    SlashCommand("room", "switch to another room", "", (ROOM,)),
+    SlashCommand("create", "create a public room", "create_room", (ROOM,)),
+    SlashCommand(
         "create-private",
-        "make a room for invited people",
+        "create a private room; members join by invitation",
         "create_room",
         (ROOM,),
         {"public": False},
     ),
-    Command("join", "enter a room, and speak there", "join_room", (ROOM,)),
-    Command("leave", "leave a room", "leave_room", (HERE,)),
-    Command("invite", "invite somebody into a room", "invite", (Argument("invitee", "USER"), HERE)),
-    Command("accept", "take an invitation", "invite_reply", (INVITER, INVITED), {"reply": "Y"}),
-    Command("decline", "decline an invitation", "invite_reply", (INVITER, INVITED), {"reply": "N"}),
-    Command("later", "be asked again at login", "invite_reply", (INVITER, INVITED), {"reply": "L"}),
-    Command(
-        "whisper",
-        "say something to one person alone",
-        "whisper",
-        (Argument("target_user", "USER"), Argument("msg", "TEXT", "text")),
+    SlashCommand("join", "join a room and switch to it", "join_room", (ROOM,)),
+    SlashCommand("leave", "leave a room", "leave_room", (ROOM_OR_CURRENT,)),
+    SlashCommand(
+        "invite",
+        "invite a user to a room",
+        "invite",
+        (CommandArgument("invitee", "USER"), ROOM_OR_CURRENT),
     ),
-    Command(
+    SlashCommand("accept", "accept an invitation", "invite_reply", INVITATION, {"reply": "Y"}),
+    SlashCommand("decline", "decline an invitation", "invite_reply", INVITATION, {"reply": "N"}),
+    SlashCommand(
+        "later", "be asked again at the next login", "invite_reply", INVITATION, {"reply": "L"}
+    ),
+    SlashCommand(
+        "whisper",
+        "send a direct message",
+        "whisper",
+        (CommandArgument("target_user", "USER"), CommandArgument("msg", "TEXT", "text")),
+    ),
+    SlashCommand(
         "history",
-        "show what was said here; BEFORE is a number of a line",
+        "show recent messages, or those before number BEFORE",
         "history",
         (
-            THIS,
-            Argument("limit", "COUNT", "number", "nothing"),
-            Argument("before", "BEFORE", "number", "nothing"),
+            CURRENT_ROOM,
+            CommandArgument("limit", "COUNT", "number", "nothing"),
+            CommandArgument("before", "BEFORE", "number", "nothing"),
         ),
     ),
-    Command(
-        "topic", "give this room a topic", "set_room", (THIS, Argument("topic", "TEXT", "text"))
-    ),
-    Command("open", "let everybody join this room", "set_room", (THIS,), {"public": True}),
-    Command(
-        "close", "let invited people alone join this room", "set_room", (THIS,), {"public": False}
-    ),
-    Command(
-        "max",
-        "let so many people join; 0: any",
+    SlashCommand(
+        "topic",
+        "set the topic of this room",
         "set_room",
-        (THIS, Argument("max", "COUNT", "number")),
+        (CURRENT_ROOM, CommandArgument("topic", "TEXT", "text")),
     ),
-    Command("owner", "hand this room over", "set_room", (Argument("master", "USER"), HERE)),
-    Command("delete", "delete a room", "delete_room", (ROOM,)),
-    Command("add", "make somebody a member of a room", "add_member", (USER, HERE)),
-    Command("remove", "take somebody off the members", "remove_member", (USER, HERE)),
-    Command("kick", "put somebody out of a room", "kick", (USER, HERE)),
-    Command("block", "hear somebody no more", "block", (USER,)),
-    Command("unblock", "hear somebody again", "unblock", (USER,)),
-    Command(
+    SlashCommand("open", "make this room public", "set_room", (CURRENT_ROOM,), {"public": True}),
+    SlashCommand("close", "make this room private", "set_room", (CURRENT_ROOM,), {"public": False}),
+    SlashCommand(
+        "max",
+        "set the member limit of this room; 0: no limit",
+        "set_room",
+        (CURRENT_ROOM, CommandArgument("max", "COUNT", "number")),
+    ),
+    SlashCommand(
+        "owner",
+        "make another member the owner of a room",
+        "set_room",
+        (CommandArgument("master", "USER"), ROOM_OR_CURRENT),
+    ),
+    SlashCommand("delete", "delete a room", "delete_room", (ROOM,)),
+    SlashCommand("add", "add a member to a room", "add_member", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("remove", "remove a member from a room", "remove_member", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("kick", "kick a user from a room", "kick", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("block", "receive no more messages from a user", "block", (USER,)),
+    SlashCommand("unblock", "receive messages from a user again", "unblock", (USER,)),
+    SlashCommand(
         "broadcast",
-        "speak to everybody; asks for the operator's key",
+        "send a message to all users; asks for the operator's key",
         "broadcast",
         (
-            Argument("msg", "TEXT", "text"),
-            Argument("broadcast_key", "", "secret", prompt="Broadcast key"),
+            CommandArgument("msg", "TEXT", "text"),
+            CommandArgument("broadcast_key", "", "secret", prompt="Broadcast key"),
         ),
     ),
-    Command(
+    SlashCommand(
         "port",
-        "say where your client listens for peers",
+        "announce the port of this client for peer messages",
         "set_address",
-        (Argument("port", "PORT", "number"),),
+        (CommandArgument("port", "PORT", "number"),),
     ),
-    Command("getaddress", "ask somebody for his address", "get_address", (USER,)),
-    Command("allow", "tell your address to who asked", "allow", (USER,)),
-    Command("deny", "do not tell your address", "deny", (USER,)),
-    Command(
+    SlashCommand("getaddress", "ask a user for their address", "get_address", (USER,)),
+    SlashCommand("allow", "send your address to a user who asked for it", "allow", (USER,)),
+    SlashCommand("deny", "refuse to send your address", "deny", (USER,)),
+    SlashCommand(
         "private",
-        "talk to somebody directly, who has told you his address",
+        "send a peer message, which does not pass the server",
         "",
-        (USER, Argument("msg", "TEXT", "text")),
+        (USER, CommandArgument("msg", "TEXT", "text")),
     ),
-    Command("hello", "show what the server is", "hello"),
-    Command("ping", "see whether the server answers", "ping"),
-    Command("help", "show this", "", (Argument("name", "COMMAND", default="nothing"),)),
-    Command("quit", "leave", ""),
+    SlashCommand("hello", "show the server's version, features and limits", "hello"),
+    SlashCommand("ping", "check whether the server answers", "ping"),
+    SlashCommand(
+        "help", "show this help", "", (CommandArgument("name", "COMMAND", default="nothing"),)
+    ),
+    SlashCommand("quit", "quit", ""),
 )
 
-COMMANDS: dict[str, Command] = {command.name: command for command in TABLE}
+COMMANDS: dict[str, SlashCommand] = {command.name: command for command in TABLE}
 
 
-def parse(line: str, place: Place) -> Request:
-    """Understand a line that begins with a slash.
+def parse(line: str, context: CommandContext) -> ParsedCommand:
+    """Parse a line that begins with a slash.
 
     Args:
-        line: without its end. place: what stands for arguments that are left out.
+        line: the line without its end.
+        context: values of omitted arguments.
 
     Raises:
-        Misuse: it is not a command, or not used as it is to be.
+        InputError: the command is unknown, or its arguments are wrong.
     """
     name, _, rest = line[1:].partition(" ")
     command = COMMANDS.get(name)
     if command is None:
-        raise Misuse(f"there is no /{name}: /help lists the commands; //{name} says /{name}")
+        raise InputError(
+            f"unknown command /{name}: /help lists the commands; //{name} sends the text /{name}"
+        )
     fields = dict(command.constant)
-    secrets: list[Argument] = []
+    secrets: list[CommandArgument] = []
     rest = rest.strip()
     for argument in command.arguments:
         text, rest = _take(argument, rest)
@@ -232,14 +260,14 @@ def parse(line: str, place: Place) -> Request:
         elif argument.kind == "secret":
             secrets.append(argument)
         elif argument.default != "nothing":
-            fields[argument.field] = _default(argument, place, command)
+            fields[argument.field] = _default(argument, context, command)
     if rest:
-        raise Misuse(f"too many words: {command.usage}")
-    return Request(command, fields, tuple(secrets))
+        raise InputError(f"too many arguments: {command.usage}")
+    return ParsedCommand(command, fields, tuple(secrets))
 
 
-def _take(argument: Argument, rest: str) -> tuple[str, str]:
-    """The text of an argument, and what is left for the next ones."""
+def _take(argument: CommandArgument, rest: str) -> tuple[str, str]:
+    """Split the text of an argument off the line; return both parts."""
     if not argument.label:
         return "", rest
     if argument.kind == "text":
@@ -253,42 +281,46 @@ def _take(argument: Argument, rest: str) -> tuple[str, str]:
     return text, rest.strip()
 
 
-def _value(argument: Argument, text: str, command: Command) -> str | int:
+def _value(argument: CommandArgument, text: str, command: SlashCommand) -> str | int:
     if argument.kind != "number":
         return text
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise Misuse(f"{argument.label} is a number: {command.usage}")
+        raise InputError(f"{argument.label} must be a number: {command.usage}")
     return int(text)
 
 
-def _default(argument: Argument, place: Place, command: Command) -> str:
-    """What stands for an argument that is not there."""
+def _default(argument: CommandArgument, context: CommandContext, command: SlashCommand) -> str:
+    """Return the value of an omitted argument. Raises InputError: there is none."""
     if argument.default is None:
-        raise Misuse(f"{argument.label} is missing: {command.usage}")
-    defaults = {"room": place.room, "inviter": place.inviter, "invited": place.invited}
+        raise InputError(f"{argument.label} is missing: {command.usage}")
+    defaults = {"room": context.room, "inviter": context.inviter, "invited": context.invited}
     text = defaults[argument.default]
     if not text:
-        missing = "this is no room" if argument.default == "room" else "there is no invitation yet"
-        raise Misuse(f"{missing}: {command.usage}")
+        missing = "no current room" if argument.default == "room" else "no invitation"
+        raise InputError(f"there is {missing}: {command.usage}")
     return text
 
 
 def help_lines(name: str = "") -> list[str]:
-    """The help, made from the table. name: of one command; "" for all.
+    """Return the help.
+
+    Args:
+        name: of one command, with or without its slash; "" for all.
 
     Raises:
-        Misuse: there is no such command.
+        InputError: the command is unknown.
     """
     wanted = name.lstrip("/")
     rows = [command for command in TABLE if wanted in ("", command.name)]
     if not rows:
-        raise Misuse(f"there is no /{wanted}: /help lists the commands")
+        raise InputError(f"unknown command /{wanted}: /help lists the commands")
     width = max(len(command.usage) for command in rows)
     lines = [f"  {command.usage.ljust(width)}  {command.help}" for command in rows]
     if wanted:
         return lines
     return [
         *lines,
-        "Any other line is said in the current room; //TEXT says /TEXT; a line that begins with {",
-        "is sent as it is. ROOM may have spaces; where it can be left out it is the current room.",
+        "Other lines are sent to the current room; //TEXT sends the text /TEXT; a line that begins",
+        "with { is sent as a JSON request. ROOM may contain spaces; [ROOM] is the current room if",
+        "it is omitted.",
     ]

@@ -1,7 +1,7 @@
-"""The console client as a program: `gtchat client [URL]`, its options, its end.
+"""The terminal client as a program: `gtchat client [URL]`.
 
-On a terminal it is `fullscreen`; in a pipe, or with --plain, what it does with lines stands in
-`shell`.
+In a terminal it runs `tui`; in a pipe, or with --plain, `line_mode`. This module has what both
+need: options, connecting, signals and the exit status.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,126 +20,138 @@ from twisted.internet.task import react
 
 from gtchat.client.connection import Connection, connect
 from gtchat.client.messages import CannotConnect
-from gtchat.ui.interpreter import FAILED, INTERRUPTED, NO_CONNECTION, Interpreter
-from gtchat.ui.line_mode import Shell
-from gtchat.ui.options import first_lines, parser
-from gtchat.ui.peer import PeerError, Peers
+from gtchat.ui.interpreter import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CONNECTION, Interpreter
+from gtchat.ui.line_mode import LineClient
+from gtchat.ui.options import parser, startup_lines
+from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.terminal import Input, Lines, Screen, takes_a_screen, visible
+from gtchat.ui.terminal import (
+    LineQueue,
+    LineReader,
+    TerminalOutput,
+    escape_controls,
+    supports_full_screen,
+)
 
-WELCOME = "Type /guest NAME to come in, or /register NAME, or /login NAME. /help lists commands."
+WELCOME = "Log in: /guest NAME or /login NAME. New account: /register NAME. Commands: /help."
 
 
-class _Program:
-    """The client as a program.
+class _ConsoleProgram:
+    """The terminal client as a program.
 
     Args:
-        words: the options. colours: whether to colour.
+        options: as parsed.
+        colors: whether to use colors.
 
     Attributes:
-        status: exit status.
+        exit_status: exit status of the program.
     """
 
-    def __init__(self, words: argparse.Namespace, colours: bool) -> None:
-        self.status = INTERRUPTED
-        self._words = words
-        self._colours = colours
-        self._screen = Screen(sys.stdout, sys.stderr, colours, self._unread)
+    def __init__(self, options: argparse.Namespace, colors: bool) -> None:
+        self.exit_status = EXIT_INTERRUPTED
+        self._options = options
+        self._colors = colors
+        self._output = TerminalOutput(sys.stdout, sys.stderr, colors, self._output_closed)
         self._reactor: Any = None
 
     async def run(self, reactor: Any) -> None:
-        """Connect, talk, close."""
+        """Connect, chat until the user quits, close. reactor: Twisted's reactor."""
         self._reactor = reactor
-        words = self._words
+        url = self._options.url
         try:
-            connection = await connect(words.url, reactor, ca_file=words.ca)
+            connection = await connect(url, reactor, ca_file=self._options.ca)
         except CannotConnect as error:
-            self._refuse(f"can't connect to {words.url}: {error}: is the server running there?")
+            self._refuse(f"can't connect to {url}: {error}: is the server running?")
         except (ValueError, OSError) as error:
-            self._refuse(f"{error}: --help shows what is wanted")
+            self._refuse(f"{error}: see --help")
         else:
-            await self._talk(connection)
+            await self._chat(connection)
 
     def _refuse(self, text: str) -> None:
-        self._screen.complain(f"gtchat client: {visible(text)}")
-        self.status = NO_CONNECTION
+        self._output.show_error(f"gtchat client: {escape_controls(text)}")
+        self.exit_status = EXIT_NO_CONNECTION
 
-    async def _talk(self, connection: Connection) -> None:
-        """Do what is typed, until there is no more or the reactor stops."""
-        peers = Peers(self._reactor, lambda host, text: who.peer_said(host, text))
-        who: Interpreter
-        if self._words.peer_port is not None:
+    async def _chat(self, connection: Connection) -> None:
+        """Run the interface until the user quits or the reactor stops."""
+        peers = PeerMessenger(
+            self._reactor, lambda host, text: interpreter.show_peer_message(host, text)
+        )
+        if self._options.peer_port is not None:
             try:
-                await peers.listen(self._words.peer_port)
+                await peers.listen(self._options.peer_port)
             except PeerError as error:
                 self._refuse(str(error))
                 await connection.close()
                 return
-        over: Deferred[None] = Deferred()
-        if takes_a_screen(os.environ) and not self._words.plain:
-            from gtchat.ui.tui.app import FullScreen  # urwid; a pipe need not wait
-
-            screen = FullScreen(connection, self._reactor, peers, self._colours)
-            who = screen.desk
-            work = screen.run(first_lines(self._words))
-        else:
-            lines = Lines()
-            who = Shell(
-                connection, lines, self._screen, Renderer(self._screen.paint), self._reactor, peers
-            )
-            work = self._line_by_line(who, lines)
-        self._reactor.addSystemEventTrigger("before", "shutdown", _interrupt, who, over)
+        done: Deferred[None] = Deferred()
+        interpreter, work = self._interface(connection, peers)
+        self._reactor.addSystemEventTrigger("before", "shutdown", _interrupt, interpreter, done)
         try:
-            self.status = await work
+            self.exit_status = await work
         finally:
-            over.callback(None)
+            done.callback(None)
 
-    async def _line_by_line(self, shell: Shell, lines: Lines) -> int:
-        """Do line after line; the exit status."""
+    def _interface(
+        self, connection: Connection, peers: PeerMessenger
+    ) -> tuple[Interpreter, Coroutine[Any, Any, int]]:
+        """Return the interface, and what runs it and returns the exit status."""
+        if supports_full_screen(os.environ) and not self._options.plain:
+            from gtchat.ui.tui.app import FullScreenApp  # loads urwid, which a pipe does not need
+
+            app = FullScreenApp(connection, self._reactor, peers, self._colors)
+            return app.controller, app.run(startup_lines(self._options))
+        lines = LineQueue()
+        renderer = Renderer(self._output.paint)
+        client = LineClient(connection, lines, self._output, renderer, self._reactor, peers)
+        return client, self._run_line_mode(client, lines)
+
+    async def _run_line_mode(self, client: LineClient, lines: LineQueue) -> int:
+        """Execute line after line; return the exit status."""
         source = sys.stdin or open(os.devnull)  # noqa: SIM115 (read until the end)
-        lines.input = Input(source.fileno(), self._reactor, shell.typed, lines.end)
-        first = first_lines(self._words)
-        if lines.input.is_terminal and not first:
-            self._screen.show(WELCOME)
-        lines.input.resume()
+        reader = LineReader(source.fileno(), self._reactor, client.line_typed, lines.end)
+        lines.reader = reader
+        startup = startup_lines(self._options)
+        if reader.is_terminal and not startup:
+            self._output.show(WELCOME)
+        reader.resume()
         try:
-            await shell.run(first)
+            await client.run(startup)
         finally:
-            lines.input.pause()
-            lines.input.echo(True)
-        return shell.status
+            reader.pause()
+            reader.echo(True)
+        return client.exit_status
 
-    def _unread(self) -> None:
-        """Nobody reads the output any more."""
+    def _output_closed(self) -> None:
+        """Stop: the reader of our output is gone, as in `gtchat client | head`."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         with suppress(ReactorNotRunning):
             self._reactor.stop()
 
 
-def _interrupt(who: Interpreter, over: Deferred[None]) -> Deferred[None] | None:
-    """The reactor stops: unless all is done, close in an orderly way first."""
-    if over.called:
+def _interrupt(interpreter: Interpreter, done: Deferred[None]) -> Deferred[None] | None:
+    """Delay the reactor's shutdown until the connection is closed."""
+    if done.called:
         return None
-    who.interrupt()
-    return over
+    interpreter.interrupt()
+    return done
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the console client.
+    """Run the terminal client.
 
     Args:
-        argv: the words behind the program's name; None: those of this process.
+        argv: the arguments after the program's name; None: those of this process.
 
     Returns:
-        The exit status, as `--help` tells.
+        The exit status, see `--help`.
     """
-    words = parser().parse_args(argv)
+    options = parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    plain = words.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    program = _Program(words, sys.stdout.isatty() and not plain)
+    no_color = options.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    program = _ConsoleProgram(options, sys.stdout.isatty() and not no_color)
     try:
         react(program.run)
-    except SystemExit as end:
-        return program.status if not end.code else FAILED
+    except SystemExit as exited:
+        return program.exit_status if not exited.code else EXIT_FAILED

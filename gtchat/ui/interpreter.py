@@ -1,7 +1,7 @@
-"""What a typed line does: requests out, and what their answers change. It draws nothing.
+"""Executes typed lines: sends requests and follows what their replies change. It draws nothing.
 
-How a line is typed and where answers are shown is up to those who build on it: `shell`, line by
-line, and `fullscreen.desk`. The table of commands stands in `commands`, their words in `rendering`.
+How lines are typed and where results are shown is up to its subclasses: `line_mode` and
+`tui.controller`. The table of commands is in `commands`, the texts in `rendering`.
 """
 
 from __future__ import annotations
@@ -25,24 +25,33 @@ from gtchat.client.messages import (
     Unanswered,
 )
 from gtchat.ui import commands
-from gtchat.ui.commands import LOBBY, Argument, Misuse, Place, Request
-from gtchat.ui.peer import PeerError, Peers
+from gtchat.ui.commands import (
+    LOBBY,
+    CommandArgument,
+    CommandContext,
+    InputError,
+    ParsedCommand,
+)
+from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.terminal import visible
+from gtchat.ui.terminal import escape_controls
 
 #: Exit statuses.
-GOOD, FAILED, NO_CONNECTION, INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_FAILED, EXIT_NO_CONNECTION, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 class Interpreter(ABC):
-    """A person's chat over one connection.
+    """The chat of one user over one connection.
 
     Args:
-        connection: to the server. renderer: finds the words. clock: waits.
-        peers: whom one can talk to directly.
+        connection: to the server.
+        renderer: formats what is shown.
+        clock: waits where the server limits the rate.
+        peers: sends and receives peer messages; None: that is not possible.
 
     Attributes:
-        status: exit status so far. asked: whether anything was sent.
+        exit_status: exit status of the program, so far.
+        has_sent: whether a request was sent.
     """
 
     def __init__(
@@ -50,163 +59,174 @@ class Interpreter(ABC):
         connection: Connection,
         renderer: Renderer,
         clock: IReactorTime,
-        peers: Peers | None = None,
+        peers: PeerMessenger | None = None,
     ) -> None:
         self._connection = connection
         self._renderer = renderer
         self._clock = clock
         self._peers = peers
-        self._place = Place()
-        self.status = GOOD
-        self.asked = False
+        self._context = CommandContext()
+        self.exit_status = EXIT_OK
+        self.has_sent = False
 
-    # What those who build on it do.
+    # What subclasses implement.
 
     @abstractmethod
     def show(self, line: str) -> None:
-        """Show a line that is safe."""
+        """Show a line without control characters."""
 
     @abstractmethod
-    def complain(self, line: str) -> None:
-        """Show, as an error, a line that is safe."""
+    def show_error(self, line: str) -> None:
+        """Show an error message without control characters."""
 
     @abstractmethod
-    def leave(self) -> None:
-        """Leave at once, whatever waits."""
+    def quit(self) -> None:
+        """Quit at once, without waiting for open requests."""
 
     @abstractmethod
-    async def _say(self, text: str) -> None:
-        """Say something where one is."""
+    async def _send_message(self, text: str) -> None:
+        """Send a message to the current room or user."""
 
     @abstractmethod
-    async def _secret(self, secret: Argument) -> str:
-        """Ask for a secret. Raises Misuse: there is none."""
+    async def _ask_secret(self, secret: CommandArgument) -> str:
+        """Ask the user for a secret. Raises InputError: there is none."""
 
     @abstractmethod
-    def _happened(self, what: Event) -> None:
-        """Show what happened."""
+    def _show_event(self, event: Event) -> None:
+        """Show an event."""
 
     @abstractmethod
-    def _speak_in(self, room_name: str) -> None:
-        """Speak in a room from now on."""
+    def _switch_room(self, room_name: str) -> None:
+        """Make a room the current one."""
 
-    def _replied(self, request: Request, reply: Reply) -> None:
-        """Show a good reply, and follow it."""
-        for line in self._renderer.reply(request, reply):
+    def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
+        """Show a reply with status `ok` and follow it."""
+        for line in self._renderer.reply_lines(parsed, reply):
             self.show(line)
-        self._go_along(request, reply)
+        self._follow_reply(parsed, reply)
 
-    def _answered_as_is(self, line: str, answer: str, reply: Reply) -> None:
-        """Show the reply to a request that somebody wrote."""
-        self.show(visible(answer))
+    def _handle_raw_reply(self, line: str, answer: str, reply: Reply) -> None:
+        """Show the reply to a request that was typed as JSON.
+
+        Args:
+            line: the request.
+            answer: the reply as it was received.
+            reply: the same, decoded.
+        """
+        self.show(escape_controls(answer))
 
     def _show_help(self, name: str) -> None:
-        """Show the help. Raises Misuse: there is no such command."""
+        """Show the help. name: of one command, or "". Raises InputError: it is unknown."""
         for line in commands.help_lines(name):
             self.show(line)
 
-    # What happens.
+    # Events.
 
-    async def _listen(self) -> None:
-        """Follow what happens, until nothing more can."""
+    async def _read_events(self) -> None:
+        """Follow and show all events; quit after the last one."""
         try:
-            async for what in self._connection.events():
-                self._follow(what)
-                self._happened(what)
+            async for event in self._connection.events():
+                self._follow_event(event)
+                self._show_event(event)
         except ConnectionClosed as error:
-            self.complain(f"the connection has ended: {visible(error.text)}")
-            self.status = NO_CONNECTION
-        self.leave()
+            self.show_error(f"the connection is closed: {escape_controls(error.text)}")
+            self.exit_status = EXIT_NO_CONNECTION
+        self.quit()
 
     def interrupt(self) -> None:
-        """Leave, because the program is told to end."""
-        if not self.asked:
-            self.status = INTERRUPTED
-        self.leave()
+        """Quit because of a signal."""
+        if not self.has_sent:
+            self.exit_status = EXIT_INTERRUPTED
+        self.quit()
 
-    def _follow(self, what: Event) -> None:
-        """Keep in mind where one speaks and what one was invited to."""
-        if isinstance(what, Push) and what.cmd == "c_invited":
-            self._move(inviter=what.usr, invited=what.room_name)
-        if self._puts_out(what):
-            self._away_from(what.room_name)
-        if isinstance(what, ConnectionRestored):
-            Deferred.fromCoroutine(self._tell_port())
-        if self._peers and isinstance(what, Push) and what.type == "address_granted":
-            self._peers.learn(what.usr, what.host, what.port)
+    def _follow_event(self, event: Event) -> None:
+        """Update the current room, the last invitation and the addresses of peers."""
+        if isinstance(event, Push) and event.cmd == "c_invited":
+            self._update_context(inviter=event.usr, invited=event.room_name)
+        if self._ends_membership(event):
+            self._left_room(event.room_name)
+        if isinstance(event, ConnectionRestored):
+            Deferred.fromCoroutine(self._announce_port())
+        if self._peers and isinstance(event, Push) and event.type == "address_granted":
+            self._peers.add_address(event.usr, event.host, event.port)
 
-    async def _tell_port(self) -> None:
-        """Tell the server where we listen for others; it forgets with each connection."""
+    async def _announce_port(self) -> None:
+        """Tell the server our port for peer messages; it forgets it with each connection."""
         if self._peers is None or self._peers.port is None or not self._connection.user:
             return
         try:
-            await self._ask("set_address", port=self._peers.port)
+            await self._call("set_address", port=self._peers.port)
         except (CommandFailed, Unanswered, ConnectionClosed) as error:
-            self.complain(f"nobody can reach you directly: {visible(str(error))}")
+            self.show_error(f"other clients can't reach this one: {escape_controls(str(error))}")
 
-    def peer_said(self, host: str, text: str) -> None:
-        """Somebody has called directly."""
-        self.show(f"* directly, from {host}: {visible(text)}")
+    def show_peer_message(self, host: str, text: str) -> None:
+        """Show a peer message.
 
-    def _puts_out(self, what: Event) -> TypeGuard[Push | RoomReset]:
-        """Whether one is no longer in a room by what happened."""
-        if isinstance(what, RoomReset):
-            return what.gone
-        if not isinstance(what, Push):
+        Args:
+            host: address that it came from.
+            text: `NAME: TEXT`; the name is not verified.
+        """
+        self.show(f"* peer message from {host}: {escape_controls(text)}")
+
+    def _ends_membership(self, event: Event) -> TypeGuard[Push | RoomReset]:
+        """Return whether the user is no longer in a room because of an event."""
+        if isinstance(event, RoomReset):
+            return event.gone
+        if not isinstance(event, Push):
             return False
-        mine = what.usr == self._connection.user
-        return what.type == "room_gone" or (
-            mine and what.type in ("kicked", "removed", "leave_room")
+        own = event.usr == self._connection.user
+        return event.type == "room_gone" or (
+            own and event.type in ("kicked", "removed", "leave_room")
         )
 
-    def _away_from(self, room_name: str) -> None:
-        if room_name == self._place.room:
-            self._speak_in(LOBBY)
+    def _left_room(self, room_name: str) -> None:
+        if room_name == self._context.room:
+            self._switch_room(LOBBY)
 
-    def _move(self, **changes: str) -> None:
-        place = self._place
-        self._place = Place(
-            changes.get("room", place.room),
-            changes.get("inviter", place.inviter),
-            changes.get("invited", place.invited),
+    def _update_context(self, **changes: str) -> None:
+        context = self._context
+        self._context = CommandContext(
+            changes.get("room", context.room),
+            changes.get("inviter", context.inviter),
+            changes.get("invited", context.invited),
         )
 
-    # A line.
+    # Lines.
 
-    async def _do(self, line: str) -> None:
-        """Do a line, whatever it is."""
+    async def _execute(self, line: str) -> None:
+        """Execute a line: a message, a command or a JSON request. Errors are shown."""
         if not line.strip():
             return
         try:
             if not line.isprintable():
-                _check_text(line)
+                _check_utf8(line)
             if line.startswith("{"):
-                await self._send_as_is(line)
+                await self._send_raw(line)
             elif is_command(line):
-                await self._command(line)
+                await self._run_command(line)
             else:
-                await self._say(spoken(line))
-        except Misuse as error:
-            self._fail(f"error: {visible(str(error))}")
+                await self._send_message(message_text(line))
+        except InputError as error:
+            self._fail(f"error: {escape_controls(str(error))}")
         except CommandFailed as error:
-            self._fail(self._renderer.error(error))
+            self._fail(self._renderer.error_line(error))
         except Unanswered as error:
-            self._fail(f"error: {error}: see whether it was done before you do it again")
+            self._fail(f"error: {error}: check whether it was executed before you repeat it")
         except ConnectionClosed:
-            self.leave()  # it is told where pushes end
+            self.quit()  # _read_events shows the reason
 
     def _fail(self, text: str) -> None:
-        self.complain(text)
-        self.status = self.status or FAILED
+        self.show_error(text)
+        self.exit_status = self.exit_status or EXIT_FAILED
 
-    async def _ask(self, cmd: str, **fields: Any) -> Reply:
-        """Send a command; where the server wants it slower, send it again later."""
-        self.asked = True
-        while (reply := await self._try(cmd, fields)) is None:
+    async def _call(self, cmd: str, **fields: Any) -> Reply:
+        """Send a command and return its reply; repeat it when the server limits the rate."""
+        self.has_sent = True
+        while (reply := await self._try_call(cmd, fields)) is None:
             pass
         return reply
 
-    async def _try(self, cmd: str, fields: dict[str, Any]) -> Reply | None:
+    async def _try_call(self, cmd: str, fields: dict[str, Any]) -> Reply | None:
         try:
             return await self._connection.call(cmd, **fields)
         except CommandFailed as error:
@@ -220,77 +240,77 @@ class Interpreter(ABC):
         self._clock.callLater(seconds, slept.callback, None)
         return slept
 
-    async def _send_as_is(self, line: str) -> None:
-        """Send JSON as it was written, and show the reply as it came."""
-        self.asked = True
+    async def _send_raw(self, line: str) -> None:
+        """Send a JSON request as it was typed and show its reply as it was received."""
+        self.has_sent = True
         while True:
             answer = await self._connection.send(line)
             reply = msgspec.json.decode(answer, type=Reply)
             if reply.code != "rate_limited":
                 break
             await self._sleep(reply.retry_after or 1.0)
-        self._answered_as_is(line, answer, reply)
+        self._handle_raw_reply(line, answer, reply)
         if reply.status != "ok":
-            self.status = self.status or FAILED
+            self.exit_status = self.exit_status or EXIT_FAILED
 
-    async def _command(self, line: str) -> None:
-        """Do a command of the table."""
-        request = commands.parse(line, self._place)
-        for secret in request.secrets:
-            request.fields[secret.field] = await self._secret(secret)
-        if request.command.cmd:
-            await self._request(request)
-        elif request.command.name == "room":
-            self._speak_in(request.fields["room_name"])
-        elif request.command.name == "private":
-            await self._say_directly(**request.fields)
-        elif request.command.name == "help":
-            self._show_help(request.fields.get("name", ""))
+    async def _run_command(self, line: str) -> None:
+        """Run a command of the table."""
+        parsed = commands.parse(line, self._context)
+        for secret in parsed.secrets:
+            parsed.fields[secret.field] = await self._ask_secret(secret)
+        if parsed.command.cmd:
+            await self._send_command(parsed)
+        elif parsed.command.name == "room":
+            self._switch_room(parsed.fields["room_name"])
+        elif parsed.command.name == "private":
+            await self._send_peer_message(**parsed.fields)
+        elif parsed.command.name == "help":
+            self._show_help(parsed.fields.get("name", ""))
 
-    async def _say_directly(self, user: str, msg: str) -> None:
+    async def _send_peer_message(self, user: str, msg: str) -> None:
         if self._peers is None:
-            raise Misuse("this client can't call others")
+            raise InputError("this client can't send peer messages")
         try:
-            await self._peers.say(self._connection.user, user, msg)
+            await self._peers.send(self._connection.user, user, msg)
         except PeerError as error:
-            raise Misuse(str(error)) from None
+            raise InputError(str(error)) from None
 
-    async def _request(self, request: Request) -> None:
-        cmd = request.command.cmd
+    async def _send_command(self, parsed: ParsedCommand) -> None:
+        cmd = parsed.command.cmd
         try:
-            reply = await self._ask(cmd, **request.fields)
+            reply = await self._call(cmd, **parsed.fields)
         except CommandFailed as error:
             if cmd != "join_room" or error.code != "already_in_room":
                 raise
-            self._speak_in(request.fields["room_name"])
+            self._switch_room(parsed.fields["room_name"])
             return
-        self._replied(request, reply)
+        self._handle_reply(parsed, reply)
 
-    def _go_along(self, request: Request, reply: Reply) -> None:
-        """Speak where a command has brought one."""
-        cmd = request.command.cmd
+    def _follow_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
+        """Switch to the room that a command entered, or leave the one that it left."""
+        cmd = parsed.command.cmd
         if cmd in ("create_room", "join_room", "invite_reply") and reply.room is not None:
-            self._speak_in(reply.room.room_name)
+            self._switch_room(reply.room.room_name)
         elif cmd in ("leave_room", "delete_room"):
-            self._away_from(request.fields["room_name"])
+            self._left_room(parsed.fields["room_name"])
         elif cmd == "login":
-            self._move(room=LOBBY)
-            Deferred.fromCoroutine(self._tell_port())
+            self._update_context(room=LOBBY)
+            Deferred.fromCoroutine(self._announce_port())
 
 
 def is_command(line: str) -> bool:
-    """Whether a line is a command of the table; `//` says a line that begins with a slash."""
+    """Return whether a line is a command; one that begins with `//` is a message."""
     return line.startswith("/") and not line.startswith("//")
 
 
-def spoken(line: str) -> str:
-    """What a line says that is no command."""
+def message_text(line: str) -> str:
+    """Return the text of a line that is a message."""
     return line[1:] if line.startswith("//") else line
 
 
-def _check_text(line: str) -> None:
-    """See that a line was UTF-8. Raises Misuse."""
+def _check_utf8(line: str) -> None:
+    """Raise InputError if a line, decoded with surrogateescape, was not UTF-8."""
     try:
         line.encode()
     except UnicodeEncodeError:
-        raise Misuse("this line is not UTF-8, and was not sent") from None
+        raise InputError("this line is not UTF-8 and was not sent") from None

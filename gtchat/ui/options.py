@@ -1,4 +1,4 @@
-"""The options of the console client, and a help worth reading."""
+"""The command line options of the terminal client, and their help."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import argparse
 
 from gtchat.ui import commands
 
-URL = "ws://127.0.0.1:9000/"
+DEFAULT_URL = "ws://127.0.0.1:9000/"
 
 
 def parser() -> argparse.ArgumentParser:
-    """What words are taken."""
-    words = argparse.ArgumentParser(
+    """Return the parser of the options."""
+    options = argparse.ArgumentParser(
         prog="gtchat client",
-        description="Talk on a GTChat server, from a terminal or through a pipe.",
+        description="Chat on a GTChat server, in a terminal or in a pipe.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(
             [
                 "commands:",
                 *commands.help_lines(),
                 "",
-                "On a terminal it takes the whole screen, where /help shows the keys too; with",
-                "--plain it goes line by line, as in a pipe.",
+                "In a terminal the client uses the full screen; /help shows its keys too. With",
+                "--plain it works line by line, as it does in a pipe.",
                 "",
-                "In a pipe each line is done when the one before is answered; a password that is",
-                "not on its line is the next line. A lost connection is taken up again.",
+                "In a pipe each line is executed after the reply to the line before. A password",
+                "that is not on its command's line is read from the next line. After a lost",
+                "connection the client reconnects and resumes its session.",
                 "",
-                "exit status: 0 all went well; 1 a command failed, line by line; 2 wrong options,",
-                "or no connection; 130 left by Ctrl-C before anything was sent.",
+                "exit status: 0 success; 1 a command failed (line mode); 2 wrong options, or no",
+                "connection; 130 interrupted by Ctrl-C before anything was sent.",
                 "",
                 "examples:",
                 "  gtchat client --guest ann",
@@ -36,25 +37,29 @@ def parser() -> argparse.ArgumentParser:
             ]
         ),
     )
-    words.add_argument("url", nargs="?", default=URL, help=f"ws://… or wss://… (default: {URL})")
-    who = words.add_mutually_exclusive_group()
-    who.add_argument("--user", metavar="NAME", help="log in; the password is asked for")
-    who.add_argument("--guest", metavar="NAME", help="come in as a temporary user")
-    words.add_argument("--room", metavar="NAME", help="join this room, and speak there")
-    words.add_argument(
+    options.add_argument(
+        "url", nargs="?", default=DEFAULT_URL, help=f"ws://… or wss://… (default: {DEFAULT_URL})"
+    )
+    login = options.add_mutually_exclusive_group()
+    login.add_argument("--user", metavar="NAME", help="log in; the password is asked for")
+    login.add_argument("--guest", metavar="NAME", help="log in as a temporary user")
+    options.add_argument("--room", metavar="NAME", help="join this room and switch to it")
+    options.add_argument(
         "--peer-port",
         type=int,
         metavar="PORT",
-        help="let others talk to you directly at this port, if you /allow them (0: any port)",
+        help="accept peer messages on this port from users whom you /allow (0: any free port)",
     )
-    words.add_argument("--ca", metavar="FILE", help="trust these authorities (PEM) for wss://")
-    words.add_argument("--plain", action="store_true", help="line by line, also on a terminal")
-    words.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
-    return words
+    options.add_argument(
+        "--ca", metavar="FILE", help="trust these certificate authorities (PEM) for wss://"
+    )
+    options.add_argument("--plain", action="store_true", help="line mode, also in a terminal")
+    options.add_argument("--no-color", action="store_true", help="no colors (also: NO_COLOR=1)")
+    return options
 
 
-def first_lines(options: argparse.Namespace) -> list[str]:
-    """What the options say to do first, as lines."""
+def startup_lines(options: argparse.Namespace) -> list[str]:
+    """Return the commands that the options stand for, as typed lines."""
     lines = []
     if options.user:
         lines.append(f'/login "{options.user}"')

@@ -1,9 +1,9 @@
-"""Talking to somebody directly: frames as Message Center has them, from client to client.
+"""Peer messages: from client to client, past the server, in the frames of Message Center.
 
-    frame    4 bytes, big-endian: the length; then `<name>: <text>` in UTF-8; one a connection
+    frame    4 bytes, big-endian: length in bytes; then `<name>: <text>` in UTF-8; one a connection
 
-Where somebody listens is told by the server, if he allows it. Who calls says a name, which nothing
-proves; so the address that he calls from is shown beside it.
+The server tells the address of a user who allows it. The name in a frame is not verified; so the
+address that the frame came from is shown with it.
 """
 
 from __future__ import annotations
@@ -18,34 +18,38 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory, Protocol
 
-#: Bytes of a frame, seconds for a call, and calls at once.
-LARGEST, SECONDS, AT_ONCE = 65_536, 10.0, 32
+#: Maximum size of a frame's text in bytes.
+MAX_FRAME_BYTES = 65_536
+#: Seconds for connecting, and for receiving a frame.
+TIMEOUT = 10.0
+#: Incoming connections at the same time; further ones are aborted.
+MAX_CONNECTIONS = 32
 
 
 class PeerError(Exception):
-    """Somebody can't be reached, or we can't listen; the text says why."""
+    """A user can't be reached, or the port can't be opened; the text says why."""
 
 
-def framed(text: str) -> bytes:
-    """A frame."""
+def encode_frame(text: str) -> bytes:
+    """Return a frame with a text."""
     data = text.encode()
     return struct.pack("!I", len(data)) + data
 
 
-class _Heard(Protocol):
-    """Somebody calls: one frame."""
+class _IncomingMessage(Protocol):
+    """An incoming connection: receives one frame."""
 
     transport: Any
 
-    def __init__(self, peers: Peers) -> None:
+    def __init__(self, peers: PeerMessenger) -> None:
         self._peers = peers
         self._data = b""
-        self._late: IDelayedCall | None = None
+        self._timeout: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self._peers.calls.add(self)
-        self._late = self._peers.reactor.callLater(SECONDS, self.transport.abortConnection)
-        if len(self._peers.calls) > AT_ONCE:
+        self._peers.incoming.add(self)
+        self._timeout = self._peers.reactor.callLater(TIMEOUT, self.transport.abortConnection)
+        if len(self._peers.incoming) > MAX_CONNECTIONS:
             self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -53,21 +57,21 @@ class _Heard(Protocol):
         if len(self._data) < 4:
             return
         size = struct.unpack("!I", self._data[:4])[0]
-        if not 1 <= size <= LARGEST:
+        if not 1 <= size <= MAX_FRAME_BYTES:
             self.transport.abortConnection()
         elif len(self._data) >= 4 + size:
             text = self._data[4 : 4 + size].decode("utf-8", "replace")
-            self._peers.heard(self.transport.getPeer().host, text)
+            self._peers.received(self.transport.getPeer().host, text)
             self.transport.loseConnection()
 
     def connectionLost(self, reason: Any = None) -> None:
-        self._peers.calls.discard(self)
-        if self._late is not None and self._late.active():
-            self._late.cancel()
+        self._peers.incoming.discard(self)
+        if self._timeout is not None and self._timeout.active():
+            self._timeout.cancel()
 
 
-class _Said(Protocol):
-    """We call: one frame, in one write."""
+class _OutgoingMessage(Protocol):
+    """An outgoing connection: sends one frame in one write, as Message Center expects it."""
 
     transport: Any
 
@@ -76,41 +80,42 @@ class _Said(Protocol):
         self._done = done
 
     def connectionMade(self) -> None:
-        self.transport.write(framed(self._text))
+        self.transport.write(encode_frame(self._text))
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Any = None) -> None:
         self._done.callback(None)
 
 
-class Peers(Factory):
-    """Those whom one talks to directly.
+class PeerMessenger(Factory):
+    """Sends and receives peer messages.
 
     Args:
         reactor: connects and listens.
-        heard: called with the address of somebody who called, and what he said.
+        received: called with the address that a message came from, and its text.
 
     Attributes:
-        port: where we listen; None: nowhere.
+        port: the port that we listen on; None: none.
+        incoming: incoming connections.
     """
 
     noisy = False
 
-    def __init__(self, reactor: Any, heard: Callable[[str, str], None]) -> None:
+    def __init__(self, reactor: Any, received: Callable[[str, str], None]) -> None:
         self.reactor = reactor
-        self.heard = heard
+        self.received = received
         self.port: int | None = None
-        self.calls: set[_Heard] = set()
+        self.incoming: set[_IncomingMessage] = set()
         self._addresses: dict[str, tuple[str, int]] = {}
 
     async def listen(self, port: int) -> None:
-        """Let others call.
+        """Accept messages.
 
         Args:
-            port: 1024 to 65535, 0 for any that is free.
+            port: 1024 to 65535; 0 for any free port.
 
         Raises:
-            PeerError: that is not possible.
+            PeerError: the port can't be opened.
         """
         try:
             listening = await TCP4ServerEndpoint(self.reactor, port).listen(self)
@@ -118,27 +123,38 @@ class Peers(Factory):
             raise PeerError(f"can't listen on port {port}: choose another --peer-port") from error
         self.port = listening.getHost().port
 
-    def buildProtocol(self, addr: IAddress | None) -> _Heard:
-        """Somebody calls."""
-        return _Heard(self)
+    def buildProtocol(self, addr: IAddress | None) -> _IncomingMessage:
+        """Accept a connection."""
+        return _IncomingMessage(self)
 
-    def learn(self, name: str, host: str, port: int) -> None:
-        """Somebody has let us know where he listens."""
+    def add_address(self, name: str, host: str, port: int) -> None:
+        """Remember the address that a user sent.
+
+        Args:
+            name: of the user.
+            host: IP address or host name.
+            port: TCP port.
+        """
         self._addresses[name.casefold()] = host, port
 
-    async def say(self, me: str, name: str, text: str) -> None:
-        """Say something to somebody directly.
+    async def send(self, sender: str, name: str, text: str) -> None:
+        """Send a message to a user.
+
+        Args:
+            sender: our own name.
+            name: of the user.
+            text: the message.
 
         Raises:
-            PeerError: he has not told his address, or can't be reached there.
+            PeerError: the user's address is unknown, or can't be reached.
         """
         address = self._addresses.get(name.casefold())
         if address is None:
-            raise PeerError(f"{name} has not told you an address: /getaddress {name} asks for it")
+            raise PeerError(f"{name} has not sent you an address: /getaddress {name} asks for it")
         done: Deferred[None] = Deferred()
-        factory = Factory.forProtocol(lambda: _Said(f"{me}: {text}", done))
+        factory = Factory.forProtocol(lambda: _OutgoingMessage(f"{sender}: {text}", done))
         try:
-            await HostnameEndpoint(self.reactor, *address, timeout=SECONDS).connect(factory)
+            await HostnameEndpoint(self.reactor, *address, timeout=TIMEOUT).connect(factory)
         except Exception as error:
             raise PeerError(f"{name} can't be reached at {address[0]}:{address[1]}") from error
         await done

@@ -1,6 +1,6 @@
-"""How the console shows what happens and what the server answers: data in, safe lines out.
+"""Formats events, replies and errors as lines for a terminal; the lines are safe to print.
 
-Who sends, waits and decides stands in `console`.
+Requests are sent in `interpreter`; this module does no input or output.
 """
 
 from __future__ import annotations
@@ -17,290 +17,310 @@ from gtchat.client.messages import (
     Reply,
     Room,
 )
-from gtchat.ui.commands import LOBBY, Request
-from gtchat.ui.terminal import visible
+from gtchat.ui.commands import LOBBY, ParsedCommand
+from gtchat.ui.terminal import escape_controls
 
+#: Returns a text in a style, see TerminalOutput.paint.
 Paint = Callable[[str, str], str]
 
-#: Names of a list that are shown, before the rest is counted.
-NAMES_MOST = 20
+#: Names of a list that are shown; the rest is counted.
+MAX_NAMES = 20
 
-#: What happened, of `c_event`s; the line is filled with the push's own fields.
+#: Type of a `c_event` -> text, a format string over fields of the push.
 EVENTS: dict[str, str] = {
-    "login": "{usr} is here",
-    "logout": "{usr} has gone",
-    "room_created": "{usr} made the room {room}: /join it",
-    "room_changed": "{usr} changed {room}: {access}, {owned}{topic}",
-    "room_gone": "{room} is no more",
+    "login": "{usr} logged in",
+    "logout": "{usr} logged out",
+    "room_created": "{usr} created the room {room}: /join to enter",
+    "room_changed": "{usr} changed the settings of {room}: {access}, {owner}{topic}",
+    "room_gone": "{room} was deleted",
     "join_room": "{usr} joined {room}",
     "leave_room": "{usr} left {room}",
-    "kicked": "{by} put {usr} out of {room}",
-    "removed": "{by} took {usr} off the members of {room}",
-    "replaced": "you have logged in from {address}",
-    "address_request": "{usr} asks where your client can be reached: /allow {usr} or /deny {usr}",
+    "kicked": "{by} kicked {usr} from {room}",
+    "removed": "{by} removed {usr} from {room}",
+    "replaced": "you logged in from {address}",
+    "address_request": "{usr} asks for the address of your client: /allow {usr} or /deny {usr}",
     "address_granted": "{usr} can be reached at {host} port {port}",
-    "address_denied": "{usr} does not tell an address",
+    "address_denied": "{usr} did not send an address",
     "lagged": "this client reads too slowly",
 }
-#: What lines do not show.
-QUIET = frozenset({"typing", "marked_read"})
-ANSWERS = {"Y": "takes", "N": "declines", "L": "will later answer"}
+#: Types of events that lines do not show.
+HIDDEN_EVENTS = frozenset({"typing", "marked_read"})
+#: Text of a `c_invite_reply`.
+INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 
-#: What to do about an error, by its code.
+#: Error code -> what the user can do.
 ADVICE: dict[str, str] = {
     "not_logged_in": "/guest NAME, /login NAME or /register NAME",
     "bad_credentials": "check name and password, or /register NAME",
-    "name_taken": "take another name, or /login with this one",
-    "weak_password": "8 characters or more are wanted",
-    "no_such_room": "/rooms lists them, /create ROOM makes one",
+    "name_taken": "choose another name, or /login if it is yours",
+    "weak_password": "use 8 characters or more",
+    "no_such_room": "/rooms lists the rooms, /create ROOM creates one",
     "not_in_room": "/join ROOM first",
-    "room_exists": "/join it, or take another name",
-    "private_room": "ask somebody in it for an invitation",
-    "no_such_user": "/users lists who is here",
-    "not_owner": "the owner of the room can",
+    "room_exists": "/join it, or choose another name",
+    "private_room": "ask a member for an invitation",
+    "no_such_user": "/users lists who is online",
+    "not_owner": "only the owner of the room can do this",
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
 }
 
 
-def name(text: str) -> str:
-    """A name of a person, safe and without a gap that could be mistaken."""
-    shown = visible(text)
-    return f'"{shown}"' if " " in shown else shown
+def format_user(name: str) -> str:
+    """Return a user's name, escaped; in quotes if it contains spaces."""
+    escaped = escape_controls(name)
+    return f'"{escaped}"' if " " in escaped else escaped
 
 
-def room(text: str) -> str:
-    """A name of a room, which may have spaces and signs, so that it can't be mistaken."""
-    shown = visible(text)
-    plain = all(character.isalnum() or character in "_-." for character in shown)
-    return f"#{shown}" if plain else '#"' + shown.replace('"', '\\"') + '"'
+def format_room(name: str) -> str:
+    """Return `#` and a room's name, escaped; in quotes unless it is a plain word.
+
+    Names of rooms may contain spaces and punctuation: the quotes keep them apart from other parts
+    of a line.
+    """
+    escaped = escape_controls(name)
+    plain = all(character.isalnum() or character in "_-." for character in escaped)
+    return f"#{escaped}" if plain else '#"' + escaped.replace('"', '\\"') + '"'
 
 
-def names(all_names: tuple[str, ...], total: int = 0) -> str:
-    """A list of names in a line."""
-    shown = ", ".join(map(name, all_names[:NAMES_MOST]))
-    rest = max(total, len(all_names)) - min(len(all_names), NAMES_MOST)
-    return f"{shown} and {rest} more" if rest else shown or "nobody"
+def format_users(names: tuple[str, ...], total: int = 0) -> str:
+    """Return a list of users in one line.
+
+    Args:
+        names: the first of them.
+        total: their number, if there are more.
+    """
+    listed = ", ".join(map(format_user, names[:MAX_NAMES]))
+    rest = max(total, len(names)) - min(len(names), MAX_NAMES)
+    return f"{listed} and {rest} more" if rest else listed or "none"
 
 
-def moment(at: str, zone: tzinfo | None = None) -> datetime | None:
-    """When something was. at: RFC 3339. zone: None: that of this machine. None: never."""
+def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
+    """Return a time in a zone, or None for an invalid one.
+
+    Args:
+        at: RFC 3339.
+        zone: time zone; None for that of this machine.
+    """
     try:
         return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def happened(push: Push) -> str:
-    """What a push tells, other than what somebody says."""
+def describe_push(push: Push) -> str:
+    """Return the text for a push that is not a message of a user."""
     if push.cmd == "c_event":
-        return _event(push)
+        return _describe_event(push)
+    user, room = format_user(push.usr), format_room(push.room_name)
     if push.cmd == "c_invited":
-        return f"{name(push.usr)} invites you to {room(push.room_name)}: /accept or /decline"
+        return f"{user} invites you to {room}: /accept or /decline"
     if push.cmd == "c_invite_reply":
-        answer = ANSWERS.get(push.msg, "answers")
-        return f"{name(push.usr)} {answer} your invitation to {room(push.room_name)}"
-    return f"something that this client does not know: {visible(push.cmd)}"
+        return f"{user} {INVITATION_REPLIES.get(push.msg, 'answered')} your invitation to {room}"
+    return f"unknown message from the server: {escape_controls(push.cmd)}"
 
 
-def _event(push: Push) -> str:
+def _describe_event(push: Push) -> str:
     if push.type == "presence":
-        return "; ".join(
-            f"{names(who)} {what}"
-            for who, what in ((push.logins, "came"), (push.logouts, "went"))
-            if who
-        )
-    return EVENTS.get(push.type, "something happened: {type}").format(
-        type=visible(push.type),
-        usr=name(push.usr),
-        room=room(push.room_name),
-        by=name(push.by),
+        changes = ((push.logins, "logged in"), (push.logouts, "logged out"))
+        return "; ".join(f"{format_users(users)} {verb}" for users, verb in changes if users)
+    return EVENTS.get(push.type, "unknown event: {type}").format(
+        type=escape_controls(push.type),
+        usr=format_user(push.usr),
+        room=format_room(push.room_name),
+        by=format_user(push.by),
         access="public" if push.public else "private",
-        owned=f"owner {name(push.owner)}" if push.owner else "no owner",
-        topic=f', topic "{visible(push.topic)}"' if push.topic else "",
-        address=visible(push.address),
-        host=visible(push.host),
+        owner=f"owner {format_user(push.owner)}" if push.owner else "no owner",
+        topic=f', topic "{escape_controls(push.topic)}"' if push.topic else "",
+        address=escape_controls(push.address),
+        host=escape_controls(push.host),
         port=push.port,
     )
 
 
 class Renderer:
-    """Makes lines.
+    """Formats lines.
 
     Args:
-        paint: colours a text. zone: whose clock times are shown by; None: that of this machine.
+        paint: styles a text.
+        zone: time zone of the times shown; None for that of this machine.
     """
 
     def __init__(self, paint: Paint, zone: tzinfo | None = None) -> None:
         self._paint = paint
         self._zone = zone
 
-    def happening(self, what: Event) -> list[str]:
-        """The lines of something that happened."""
-        if isinstance(what, Push):
-            return self._push(what)
-        if isinstance(what, ConnectionLost):
-            return [self._note(f"connection lost ({visible(what.reason)}); trying again")]
-        if isinstance(what, ConnectionRestored):
-            return [self._note("connected again")]
-        if what.gone:
-            return [self._note(f"you are no longer in {room(what.room_name)}")]
-        return [self._note(f"{room(what.room_name)} is not what it was: /history shows it")]
+    def event_lines(self, event: Event) -> list[str]:
+        """Return the lines of an event."""
+        if isinstance(event, Push):
+            return self._push_lines(event)
+        if isinstance(event, ConnectionLost):
+            reason = escape_controls(event.reason)
+            return [self._notice(f"connection lost ({reason}); reconnecting")]
+        if isinstance(event, ConnectionRestored):
+            return [self._notice("reconnected")]
+        room = format_room(event.room_name)
+        if event.gone:
+            return [self._notice(f"you are no longer in {room}")]
+        return [self._notice(f"{room} was reset; /history shows its messages")]
 
-    def _push(self, push: Push) -> list[str]:
-        who = f"<{name(push.usr)}>"
+    def _push_lines(self, push: Push) -> list[str]:
+        sender = f"<{format_user(push.usr)}>"
         if push.cmd == "c_speak":
-            where = self._paint(room(push.room_name), "room")
-            return self._said(push.at, f"{where} {self._paint(who, 'bold')}", push.msg)
+            room = self._paint(format_room(push.room_name), "room")
+            return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
         if push.cmd == "c_whisper":
-            return self._said(push.at, self._paint(f"{who} whispers:", "whisper"), push.msg)
+            return self._message_lines(push, self._paint(f"{sender} direct message:", "direct"))
         if push.cmd == "c_broadcast":
-            return self._said(push.at, self._paint(f"{who} to everybody:", "bold"), push.msg)
-        if push.cmd == "c_event" and push.type in QUIET:
+            return self._message_lines(push, self._paint(f"{sender} to all users:", "bold"))
+        if push.cmd == "c_event" and push.type in HIDDEN_EVENTS:
             return []
-        return [f"{self._time(push.at)} {self._note(happened(push))}"]
+        return [f"{self._time(push.at)} {self._notice(describe_push(push))}"]
 
-    def _said(self, at: str, head: str, text: str) -> list[str]:
-        """A text, whose further lines can't be taken for somebody else's."""
-        first, *more = text.split("\n")
-        lines = [f"{self._time(at)} {head} {visible(first)}"]
-        return lines + [f"      | {visible(line)}" for line in more]
+    def _message_lines(self, push: Push, head: str) -> list[str]:
+        """Return the lines of a message; the second and later ones begin with a bar.
 
-    def _note(self, text: str) -> str:
+        The bar keeps a line of a text from looking like the message of another user.
+        """
+        first, *more = push.msg.split("\n")
+        lines = [f"{self._time(push.at)} {head} {escape_controls(first)}"]
+        return lines + [f"      | {escape_controls(line)}" for line in more]
+
+    def _notice(self, text: str) -> str:
         return self._paint(f"* {text}", "dim")
 
     def _time(self, at: str) -> str:
-        time = moment(at, self._zone)
+        time = local_time(at, self._zone)
         return self._paint(time.strftime("%H:%M") if time else "--:--", "dim")
 
     # Replies.
 
-    def error(self, error: CommandFailed) -> str:
-        """What went wrong, and what to do."""
+    def error_line(self, error: CommandFailed) -> str:
+        """Return the line of an error, with advice if there is any."""
         advice = ADVICE.get(error.code, "")
         if error.retry_after is not None:
             advice = f"try again in {max(1, round(error.retry_after))} s"
-        text = f"error: {visible(error.text)} ({visible(error.code)})"
+        text = f"error: {escape_controls(error.text)} ({escape_controls(error.code)})"
         return f"{text}: {advice}" if advice else text
 
-    def reply(self, request: Request, reply: Reply) -> list[str]:
-        """The lines of a good reply; what is said in a room needs none."""
-        shows = REPLIES.get(request.command.cmd)
-        if shows is not None:
-            return shows(self, request, reply)
-        return [] if request.command.cmd == "speak" else [self._note(visible(reply.msg))]
+    def reply_lines(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        """Return the lines of a reply with status `ok`.
 
-    def login(self, request: Request, reply: Reply) -> list[str]:
-        """Who one is, who is here, where one is."""
-        own = [item for item in reply.rooms if item.joined]
+        Args:
+            parsed: the command.
+            reply: its reply. That to `speak` has no lines.
+        """
+        formatter = REPLY_FORMATTERS.get(parsed.command.cmd)
+        if formatter is not None:
+            return formatter(self, parsed, reply)
+        return [] if parsed.command.cmd == "speak" else [self._notice(escape_controls(reply.msg))]
+
+    def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         rooms = ", ".join(
-            room(item.room_name) + (f" ({item.unread} unread)" if item.unread else "")
-            for item in own
+            format_room(room.room_name) + (f" ({room.unread} unread)" if room.unread else "")
+            for room in reply.rooms
+            if room.joined
         )
-        here = names(reply.users, reply.users_total)
+        online = format_users(reply.users, reply.users_total)
         return [
-            self._note(f"you are {name(reply.usr)}; here: {here}"),
-            self._note(f"your rooms: {rooms or 'none'}; lines that you type go to #{LOBBY}"),
+            self._notice(f"logged in as {format_user(reply.usr)}; online: {online}"),
+            self._notice(f"your rooms: {rooms or 'none'}; what you type is sent to #{LOBBY}"),
         ]
 
-    def registered(self, request: Request, reply: Reply) -> list[str]:
-        """What comes next."""
-        return [self._note(f"registered: now /login {name(str(request.fields['usr']))}")]
+    def _registered(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        name = format_user(str(parsed.fields["usr"]))
+        return [self._notice(f"account created; /login {name} logs in")]
 
-    def rooms(self, request: Request, reply: Reply) -> list[str]:
-        """A line for each room."""
-        shown = [self._note(_room_line(item)) for item in reply.rooms]
-        return [*shown, *self._rest(request, len(reply.rooms), reply.rooms_total)]
+    def _rooms(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = [self._notice(_room_line(room)) for room in reply.rooms]
+        return [*lines, *self._more(parsed, len(reply.rooms), reply.rooms_total)]
 
-    def users(self, request: Request, reply: Reply) -> list[str]:
-        """All names."""
-        here = set(reply.online) if request.command.cmd == "get_room_user_list" else None
-        shown = ", ".join(
-            name(user) + (" (away)" if here is not None and user not in here else "")
-            for user in reply.users
+    def _users(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        is_member_list = parsed.command.cmd == "get_room_user_list"
+        online = set(reply.online) if is_member_list else set(reply.users)
+        listed = ", ".join(
+            format_user(user) + ("" if user in online else " (offline)") for user in reply.users
         )
-        counted = f"{reply.users_total}: {shown or 'nobody'}"
-        return [self._note(counted), *self._rest(request, len(reply.users), reply.users_total)]
+        counted = f"{reply.users_total}: {listed or 'none'}"
+        return [self._notice(counted), *self._more(parsed, len(reply.users), reply.users_total)]
 
-    def _rest(self, request: Request, shown: int, total: int) -> list[str]:
-        """That there is more than a page."""
-        if "after" in request.fields or shown >= total:
+    def _more(self, parsed: ParsedCommand, count: int, total: int) -> list[str]:
+        """Return a line that says how to list the rest, if there is one."""
+        if "after" in parsed.fields or count >= total:
             return []
-        more = f"{shown} of {total}; /{request.command.name} NAME goes on behind NAME"
-        return [self._note(more)]
-
-    def room(self, request: Request, reply: Reply) -> list[str]:
-        """A room that one is in."""
-        if reply.room is None:
-            return [self._note(visible(reply.msg))]
-        members = names(reply.room.users, reply.room.users_total)
-        return [self._note(_room_line(reply.room)), self._note(f"members: {members}")]
-
-    def history(self, request: Request, reply: Reply) -> list[str]:
-        """The entries, and how to see those before."""
-        lines = [line for entry in reply.entries for line in self._push(entry)]
-        if reply.more and reply.entries:
-            lines.insert(0, self._note(f"older: /history 50 {reply.entries[0].seq}"))
-        return lines or [self._note("nothing was said yet")]
-
-    def whispered(self, request: Request, reply: Reply) -> list[str]:
-        """Whether it was heard."""
-        target = name(str(request.fields["target_user"]))
-        state = "has it" if reply.delivered == "now" else "is away, and gets it at the next login"
-        return [self._note(f"whispered: {target} {state}")]
-
-    def blocked(self, request: Request, reply: Reply) -> list[str]:
-        """Whom one does not hear."""
-        return [self._note(f"you do not hear: {names(reply.blocked)}")]
-
-    def hello(self, request: Request, reply: Reply) -> list[str]:
-        """What the server is."""
-        features = ", ".join(map(visible, reply.features))
         return [
-            self._note(f"{visible(reply.server)} {visible(reply.version)}; it has: {features}"),
+            self._notice(f"{count} of {total}; /{parsed.command.name} NAME lists those after NAME")
+        ]
+
+    def _room(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        if reply.room is None:
+            return [self._notice(escape_controls(reply.msg))]
+        members = format_users(reply.room.users, reply.room.users_total)
+        return [self._notice(_room_line(reply.room)), self._notice(f"members: {members}")]
+
+    def _history(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = [line for entry in reply.entries for line in self._push_lines(entry)]
+        if reply.more and reply.entries:
+            lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
+        return lines or [self._notice("no messages")]
+
+    def _direct_message(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        user = format_user(str(parsed.fields["target_user"]))
+        if reply.delivered == "now":
+            return [self._notice(f"delivered to {user}")]
+        return [self._notice(f"{user} is offline and gets the message at the next login")]
+
+    def _blocked(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(f"blocked users: {format_users(reply.blocked)}")]
+
+    def _hello(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        server = f"{escape_controls(reply.server)} {escape_controls(reply.version)}"
+        features = ", ".join(map(escape_controls, reply.features))
+        return [
+            self._notice(f"{server}; features: {features}"),
             *(
-                self._note(f"{visible(limit)} {value:.12g}")
+                self._notice(f"{escape_controls(limit)}: {value:.12g}")
                 for limit, value in sorted(reply.limits.items())
             ),
         ]
 
-    def ping(self, request: Request, reply: Reply) -> list[str]:
-        """The server's time."""
-        return [self._note(f"the server answers; its time is {visible(reply.at)}")]
+    def _ping(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(f"the server answered; its time is {escape_controls(reply.at)}")]
 
-    def broadcast(self, request: Request, reply: Reply) -> list[str]:
-        """How many heard it."""
-        return [self._note(f"said to {reply.recipients}")]
+    def _broadcast(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(f"sent to {reply.recipients} users")]
 
 
-def _room_line(item: Room) -> str:
-    """A room in a line."""
-    access = "" if item.public else ", private"
-    most = f" of {item.max}" if item.max else ""
-    owner = f", owner {name(item.owner)}" if item.owner else ""
-    joined = ", yours" if item.joined else ""
-    unread = f", {item.unread} unread" if item.unread else ""
-    topic = f': "{visible(item.topic)}"' if item.topic else ""
-    count = f"{item.members}{most} in it"
-    return f"{room(item.room_name)} ({count}{access}{owner}{joined}{unread}){topic}"
+def _room_line(room: Room) -> str:
+    limit = f" of at most {room.max}" if room.max else ""
+    details = [f"members: {room.members}{limit}"]
+    if not room.public:
+        details.append("private")
+    if room.owner:
+        details.append(f"owner {format_user(room.owner)}")
+    if room.joined:
+        details.append("joined")
+    if room.unread:
+        details.append(f"{room.unread} unread")
+    topic = f': "{escape_controls(room.topic)}"' if room.topic else ""
+    return f"{format_room(room.room_name)} ({', '.join(details)}){topic}"
 
 
-#: How replies are shown, by command; those that are not here say the server's own words.
-REPLIES: dict[str, Callable[[Renderer, Request, Reply], list[str]]] = {
-    "login": Renderer.login,
-    "register": Renderer.registered,
-    "get_room_list": Renderer.rooms,
-    "get_user_list": Renderer.users,
-    "get_room_user_list": Renderer.users,
-    "create_room": Renderer.room,
-    "set_room": Renderer.room,
-    "join_room": Renderer.room,
-    "invite_reply": Renderer.room,
-    "history": Renderer.history,
-    "whisper": Renderer.whispered,
-    "block": Renderer.blocked,
-    "unblock": Renderer.blocked,
-    "hello": Renderer.hello,
-    "ping": Renderer.ping,
-    "broadcast": Renderer.broadcast,
+#: Command -> formatter of its reply; for others the server's own text is shown.
+REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]]] = {
+    "login": Renderer._login,
+    "register": Renderer._registered,
+    "get_room_list": Renderer._rooms,
+    "get_user_list": Renderer._users,
+    "get_room_user_list": Renderer._users,
+    "create_room": Renderer._room,
+    "set_room": Renderer._room,
+    "join_room": Renderer._room,
+    "invite_reply": Renderer._room,
+    "history": Renderer._history,
+    "whisper": Renderer._direct_message,
+    "block": Renderer._blocked,
+    "unblock": Renderer._blocked,
+    "hello": Renderer._hello,
+    "ping": Renderer._ping,
+    "broadcast": Renderer._broadcast,
 }

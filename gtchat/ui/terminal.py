@@ -1,6 +1,6 @@
-"""A person's terminal, or what stands for it in a pipe: lines in, safe lines out.
+"""A terminal, or the pipe in its place: reading lines, and printing lines that are safe.
 
-Nothing that others wrote reaches a terminal as a control character.
+Text of other users must pass through `escape_controls` before it is printed.
 """
 
 from __future__ import annotations
@@ -17,29 +17,32 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-#: Bytes of a line beyond which it is not read.
-LINE_MOST = 1_048_576
-#: Lines that wait, beyond which no more are read for a while.
-LINES_MOST = 100
-#: Zero-width joiners, which scripts and emoji need and which do no harm.
+#: Maximum length in bytes of a line; a longer one is split.
+MAX_LINE_BYTES = 1_048_576
+#: Lines that wait, beyond which reading pauses.
+MAX_WAITING_LINES = 100
+#: Zero-width non-joiner and joiner: scripts and emoji need them, and they are harmless.
 _JOINERS = frozenset("\u200c\u200d")
-_STYLES = {"dim": "2", "bold": "1", "room": "36", "whisper": "35", "error": "31"}
+#: Style -> parameter of an SGR sequence (ECMA-48).
+_STYLES = {"dim": "2", "bold": "1", "room": "36", "direct": "35", "error": "31"}
+#: Controls, format characters, surrogates, line and paragraph separators (Unicode, chapter 4.5).
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def visible(text: str) -> str:
-    """A text with everything visible that could act on a terminal or change the order of reading.
+def escape_controls(text: str) -> str:
+    """Return a text that can neither control a terminal nor change the reading order.
 
-    Controls (C0, C1, ESC), bidirectional and other format characters and line separators become
-    escapes such as `\\x1b` and `\\u202e`; a tab becomes spaces. A newline becomes one as well: who
-    shows several lines splits first.
+    Controls (C0, C1, ESC), bidirectional and other format characters and line separators are
+    replaced by escapes such as `\\x1b` and `\\u202e`; a tab is replaced by spaces. A newline is
+    escaped too: split a text of several lines first.
     """
-    return "".join(map(_visible, text)) if not text.isprintable() else text
+    return "".join(map(_escape, text)) if not text.isprintable() else text
 
 
-def _visible(character: str) -> str:
+def _escape(character: str) -> str:
     if character == "\t":
         return "    "
-    if character in _JOINERS or unicodedata.category(character) not in _UNSAFE:
+    if character in _JOINERS or unicodedata.category(character) not in _UNSAFE_CATEGORIES:
         return character
     number = ord(character)
     if number < 0x100:
@@ -47,48 +50,51 @@ def _visible(character: str) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-#: Controls, format characters, surrogates, line and paragraph separators (Unicode, chapter 4.5).
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-
-
-def takes_a_screen(environ: Mapping[str, str]) -> bool:
-    """Whether there is a terminal, at both ends, on all of which can be drawn."""
+def supports_full_screen(environ: Mapping[str, str]) -> bool:
+    """Return whether stdin and stdout are a terminal that can address its rows and columns."""
     streams = (sys.stdin, sys.stdout)
     if not all(stream is not None and stream.isatty() for stream in streams):
         return False
     return environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
-class Screen:
-    """Where lines are shown.
+class TerminalOutput:
+    """Prints lines.
 
     Args:
-        output, errors: streams. colours: whether to colour.
-        broken: called when nobody reads the output any more.
+        output: stream for lines.
+        errors: stream for error messages.
+        colors: whether to use colors and styles.
+        broken: called when the reader of a pipe is gone.
     """
 
     def __init__(
-        self, output: TextIO, errors: TextIO, colours: bool, broken: Callable[[], None]
+        self, output: TextIO, errors: TextIO, colors: bool, broken: Callable[[], None]
     ) -> None:
         self._output = output
         self._errors = errors
-        self._colours = colours
+        self._colors = colors
         self._broken = broken
 
     def paint(self, text: str, style: str) -> str:
-        """A text in a style: `dim`, `bold`, `room`, `whisper`, `error`."""
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colours else text
+        """Return a text in a style.
+
+        Args:
+            text: without control characters.
+            style: `dim`, `bold`, `room`, `direct` or `error`.
+        """
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colors else text
 
     def show(self, line: str) -> None:
-        """Show a line that is safe."""
+        """Print a line without control characters of others."""
         self._write(self._output, line + "\n")
 
-    def complain(self, line: str) -> None:
-        """Show, among the errors, a line that is safe."""
+    def show_error(self, line: str) -> None:
+        """Print an error message without control characters of others."""
         self._write(self._errors, self.paint(line, "error") + "\n")
 
     def prompt(self, text: str) -> None:
-        """Ask for something; the answer is typed behind it."""
+        """Print a question; the answer is typed on the same line."""
         self._write(self._output, text)
 
     def _write(self, stream: TextIO, text: str) -> None:
@@ -100,12 +106,17 @@ class Screen:
 
 
 @implementer(IReadDescriptor)
-class Input:
-    """Lines from a terminal, a pipe or a file. The descriptor is left as it is, blocking.
+class LineReader:
+    """Reads lines from a terminal, a pipe or a file; the descriptor stays in blocking mode.
 
     Args:
-        descriptor: of the file. reactor: Twisted's.
-        line: called with each line, without its end. end: called behind the last one.
+        descriptor: file descriptor to read.
+        reactor: Twisted's reactor.
+        line: called with each line, without its end.
+        end: called after the last line.
+
+    Attributes:
+        is_terminal: whether it is a terminal.
     """
 
     def __init__(
@@ -122,23 +133,23 @@ class Input:
         self._end = end
         self._rest = b""
         self._reading = False
-        self._over = False
+        self._ended = False
         self._attributes: list[Any] | None = None
 
     def resume(self) -> None:
-        """Read."""
-        if not self._over and not self._reading:
+        """Start to read, or go on."""
+        if not self._ended and not self._reading:
             self._reading = True
             self._reactor.addReader(self)
 
     def pause(self) -> None:
-        """Read no more, until `resume`."""
+        """Stop reading until `resume` is called."""
         if self._reading:
             self._reading = False
             self._reactor.removeReader(self)
 
     def echo(self, on: bool) -> None:
-        """Show what is typed, or do not. It does nothing where there is no terminal."""
+        """Switch the terminal's echo of typed characters; without a terminal do nothing."""
         if not self.is_terminal:
             return
         if self._attributes is None:
@@ -163,49 +174,53 @@ class Input:
             self._finish()
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LINE_MOST:
+        if len(self._rest) > MAX_LINE_BYTES:
             lines.append(self._rest)
             self._rest = b""
         for line in lines:
             self._line(line.removesuffix(b"\r"))
 
     def connectionLost(self, reason: Any) -> None:
-        """Nobody writes to the pipe any more, or the reactor stops."""
+        """Handle the end of the pipe, or of the reactor."""
         self._finish()
 
     def _finish(self) -> None:
         self.pause()
-        if self._over:
+        if self._ended:
             return
-        self._over = True
+        self._ended = True
         if self._rest:
             self._line(self._rest)
         self._end()
 
 
-class Lines:
-    """Lines that were typed, in their order, with room for those that wait."""
+class LineQueue:
+    """Lines that were read and wait to be executed.
+
+    Attributes:
+        reader: paused while too many lines wait; None until it is set.
+    """
 
     def __init__(self) -> None:
-        self.input: Input | None = None
+        self.reader: LineReader | None = None
         self._lines: deque[bytes] = deque()
         self._ended = False
         self._waiting: Deferred[None] | None = None
 
     def put(self, line: bytes) -> None:
-        """A line was typed."""
+        """Append a line."""
         self._lines.append(line)
-        if len(self._lines) >= LINES_MOST and self.input is not None:
-            self.input.pause()
+        if len(self._lines) >= MAX_WAITING_LINES and self.reader is not None:
+            self.reader.pause()
         self._wake()
 
     def end(self) -> None:
-        """There are no more."""
+        """Note that no more lines follow."""
         self._ended = True
         self._wake()
 
     def abandon(self) -> None:
-        """Those that wait are not wanted any more."""
+        """Drop all lines that wait, and end."""
         self._lines.clear()
         self.end()
 
@@ -215,13 +230,13 @@ class Lines:
             waiting.callback(None)
 
     async def next(self) -> bytes | None:
-        """The next line; None behind the last."""
+        """Wait for the next line and return it; None after the last one."""
         while not self._lines:
             if self._ended:
                 return None
             self._waiting = Deferred()
             await self._waiting
         line = self._lines.popleft()
-        if self.input is not None and not self._lines:
-            self.input.resume()
+        if self.reader is not None and not self._lines:
+            self.reader.resume()
         return line

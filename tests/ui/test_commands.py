@@ -1,4 +1,4 @@
-"""The console's table: each row makes the request that the protocol page has."""
+"""The table of slash commands: each row makes the request of docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.ui.commands import TABLE, Misuse, Place, help_lines, parse
+from gtchat.ui.commands import TABLE, CommandContext, InputError, help_lines, parse
 
-PLACE = Place(room="garden", inviter="eve", invited="tower")
+CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 
-#: Line -> the request without its tracker; secrets that are asked for stand as "?".
+#: Line -> request without its tracker; "?" for a secret that is asked for.
 REQUESTS: dict[str, dict[str, Any]] = {
     "/register ann password1": {"cmd": "register", "usr": "ann", "pwd": "password1"},
     "/register ann": {"cmd": "register", "usr": "ann", "pwd": "?"},
@@ -78,56 +78,56 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/ping": {"cmd": "ping"},
 }
 
-#: Rows that send nothing.
+#: Commands that send no request.
 LOCAL = {"room", "private", "help", "quit"}
 
-#: Line -> a part of the complaint.
-MISUSES = {
-    "/nope": "there is no /nope",
-    "/": "there is no /",
+#: Line -> part of the error message.
+ERRORS = {
+    "/nope": "unknown command /nope",
+    "/": "unknown command /",
     "/join": "ROOM is missing: /join ROOM",
     "/whisper bob": "TEXT is missing",
-    "/max many": "COUNT is a number",
-    "/max 9999999999999999": "COUNT is a number",
-    "/block bob eve": "too many words: /block USER",
-    "/ping pong": "too many words",
+    "/max many": "COUNT must be a number",
+    "/max 9999999999999999": "COUNT must be a number",
+    "/block bob eve": "too many arguments: /block USER",
+    "/ping pong": "too many arguments",
 }
 
 
 class TableTests(SynchronousTestCase):
     def test_each_line_makes_its_request(self) -> None:
         for line, expected in REQUESTS.items():
-            request = parse(line, PLACE)
+            request = parse(line, CONTEXT)
             asked = {secret.field: "?" for secret in request.secrets}
             made = {"cmd": request.command.cmd, **request.fields, **asked}
             self.assertEqual(made, expected, line)
 
-    def test_no_row_is_left_out(self) -> None:
+    def test_every_row_is_tested(self) -> None:
         names = {line[1:].split()[0] for line in REQUESTS}
         self.assertEqual(names | LOCAL, {command.name for command in TABLE})
 
     def test_the_current_room_can_be_changed(self) -> None:
-        self.assertEqual(parse("/room my den", PLACE).fields, {"room_name": "my den"})
+        self.assertEqual(parse("/room my den", CONTEXT).fields, {"room_name": "my den"})
 
-    def test_a_misuse_says_what_is_wanted(self) -> None:
-        for line, part in MISUSES.items():
-            error = self.assertRaises(Misuse, parse, line, PLACE)
+    def test_an_error_names_the_usage(self) -> None:
+        for line, part in ERRORS.items():
+            error = self.assertRaises(InputError, parse, line, CONTEXT)
             self.assertIn(part, str(error))
 
-    def test_an_answer_without_an_invitation_says_so(self) -> None:
-        error = self.assertRaises(Misuse, parse, "/accept", Place())
-        self.assertIn("no invitation yet", str(error))
+    def test_an_answer_without_an_invitation_is_an_error(self) -> None:
+        error = self.assertRaises(InputError, parse, "/accept", CommandContext())
+        self.assertIn("there is no invitation", str(error))
 
-    def test_the_help_has_every_command_with_its_arguments(self) -> None:
+    def test_help_lists_every_command_with_its_arguments(self) -> None:
         text = "\n".join(help_lines())
         for command in TABLE:
             self.assertIn(f"  {command.usage} ", text)
             self.assertIn(command.help, text)
         self.assertIn("/invite USER [ROOM]", text)
 
-    def test_the_help_of_one_command_is_a_line(self) -> None:
-        self.assertEqual(help_lines("/ping"), ["  /ping  see whether the server answers"])
-        self.assertRaises(Misuse, help_lines, "nope")
+    def test_help_of_one_command_is_one_line(self) -> None:
+        self.assertEqual(help_lines("/ping"), ["  /ping  check whether the server answers"])
+        self.assertRaises(InputError, help_lines, "nope")
 
-    def test_the_help_fits_a_terminal(self) -> None:
+    def test_help_lines_are_at_most_100_columns(self) -> None:
         self.assertTrue(all(len(line) <= 100 for line in help_lines()))

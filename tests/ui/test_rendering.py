@@ -1,4 +1,4 @@
-"""What the console shows: people's words as words, whatever they are."""
+"""The lines of events, replies and errors; texts of users can't imitate other lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client import CommandFailed, ConnectionLost, Push, Reply, RoomReset
-from gtchat.ui.commands import COMMANDS, Place, Request, parse
+from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
 
@@ -24,19 +24,19 @@ class RenderingTests(SynchronousTestCase):
         self.renderer = Renderer(_plain, timezone.utc)
 
     def shown(self, **fields: object) -> list[str]:
-        return self.renderer.happening(Push(**{"at": AT, **fields}))  # type: ignore[arg-type]
+        return self.renderer.event_lines(Push(**{"at": AT, **fields}))  # type: ignore[arg-type]
 
     def replied(self, line: str, **fields: object) -> list[str]:
-        request: Request = parse(line, Place())
-        return self.renderer.reply(request, Reply(status="ok", **fields))  # type: ignore[arg-type]
+        parsed: ParsedCommand = parse(line, CommandContext())
+        return self.renderer.reply_lines(parsed, Reply(status="ok", **fields))  # type: ignore[arg-type]
 
-    def test_a_message_has_time_room_and_speaker(self) -> None:
+    def test_a_message_has_time_room_and_sender(self) -> None:
         self.assertEqual(self.shown(**spoken(1, "ann", msg="hi")), ["07:08 #lobby <ann> hi"])
 
-    def test_a_whisper_and_a_broadcast_say_what_they_are(self) -> None:
+    def test_direct_messages_and_broadcasts_are_marked(self) -> None:
         for cmd, line in (
-            ("c_whisper", "07:08 <ann> whispers: hi"),
-            ("c_broadcast", "07:08 <ann> to everybody: hi"),
+            ("c_whisper", "07:08 <ann> direct message: hi"),
+            ("c_broadcast", "07:08 <ann> to all users: hi"),
         ):
             self.assertEqual(self.shown(cmd=cmd, usr="ann", msg="hi"), [line])
 
@@ -50,16 +50,16 @@ class RenderingTests(SynchronousTestCase):
             self.assertTrue(line.startswith("07:08 * "), line)
             self.assertNotIn("{", line)
 
-    def test_lines_do_not_show_who_is_typing_or_what_was_read(self) -> None:
+    def test_typing_and_read_marks_are_hidden(self) -> None:
         for kind in ("typing", "marked_read"):
             self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
 
-    def test_many_who_come_and_go_are_one_line(self) -> None:
+    def test_many_logins_and_logouts_are_one_line(self) -> None:
         names = tuple(f"u{number}" for number in range(30))
         (line,) = self.shown(cmd="c_event", type="presence", logins=names, logouts=("ann",))
-        self.assertIn("u19 and 10 more came; ann went", line)
+        self.assertIn("u19 and 10 more logged in; ann logged out", line)
 
-    def test_nothing_of_others_acts_on_a_terminal(self) -> None:
+    def test_texts_of_events_can_not_control_a_terminal(self) -> None:
         pushes = [
             {"cmd": cmd, "type": kind, "usr": EVIL, "room_name": EVIL, "msg": EVIL, "by": EVIL}
             | {"topic": EVIL, "owner": EVIL, "address": EVIL, "host": EVIL, "at": EVIL}
@@ -75,7 +75,7 @@ class RenderingTests(SynchronousTestCase):
             for line in self.shown(**push):
                 self.assertTrue(line.isprintable(), repr(line))
 
-    def test_nothing_of_a_reply_acts_on_a_terminal(self) -> None:
+    def test_texts_of_replies_can_not_control_a_terminal(self) -> None:
         room = {"room_name": EVIL, "topic": EVIL, "owner": EVIL, "users": (EVIL,), "joined": True}
         reply = msgspec.convert(
             {
@@ -100,59 +100,59 @@ class RenderingTests(SynchronousTestCase):
         )
         for command in COMMANDS.values():
             fields = {"usr": EVIL, "target_user": EVIL, "room_name": EVIL}
-            for line in self.renderer.reply(Request(command, fields), reply):
+            for line in self.renderer.reply_lines(ParsedCommand(command, fields), reply):
                 self.assertTrue(line.isprintable(), repr(line))
-        line = self.renderer.error(CommandFailed(EVIL, EVIL))
+        line = self.renderer.error_line(CommandFailed(EVIL, EVIL))
         self.assertTrue(line.isprintable(), repr(line))
-        for happening in (
+        for event in (
             ConnectionLost(EVIL, 1),
             RoomReset(EVIL, 0, True),
             RoomReset(EVIL, 1, False),
         ):
-            for line in self.renderer.happening(happening):
+            for line in self.renderer.event_lines(event):
                 self.assertTrue(line.isprintable(), repr(line))
 
-    def test_a_line_of_a_text_can_not_be_taken_for_somebody_elses(self) -> None:
+    def test_a_line_of_a_text_can_not_imitate_another_message(self) -> None:
         lines = self.shown(**spoken(1, "eve", msg="hi\n07:08 #lobby <ann> I quit"))
         self.assertEqual(lines[1], "      | 07:08 #lobby <ann> I quit")
 
-    def test_a_name_of_a_room_can_not_be_taken_for_a_speaker(self) -> None:
+    def test_a_room_name_can_not_imitate_a_sender(self) -> None:
         (line,) = self.shown(**spoken(1, "eve", 'lobby <ann> "x', "hi"))
         self.assertEqual(line, '07:08 #"lobby <ann> \\"x" <eve> hi')
 
-    def test_a_text_that_looks_like_an_event_is_a_text(self) -> None:  # E12
+    def test_a_text_can_not_imitate_an_event(self) -> None:  # E12
         self.assertEqual(
-            self.shown(**spoken(1, "eve", msg="* ann has gone")),
-            ["07:08 #lobby <eve> * ann has gone"],
+            self.shown(**spoken(1, "eve", msg="* ann logged out")),
+            ["07:08 #lobby <eve> * ann logged out"],
         )
 
-    def test_a_time_that_is_none_is_shown_as_such(self) -> None:
+    def test_an_invalid_time_is_shown_as_dashes(self) -> None:
         for at in ("", "yesterday", "9999-99-99T00:00:00Z"):
             self.assertEqual(self.shown(**{**spoken(1), "at": at})[0][:5], "--:--")
 
-    def test_an_error_says_what_to_do(self) -> None:
+    def test_an_error_has_advice(self) -> None:
         error = CommandFailed("not_in_room", "You are not in this room.")
         self.assertEqual(
-            self.renderer.error(error),
+            self.renderer.error_line(error),
             "error: You are not in this room. (not_in_room): /join ROOM first",
         )
-        self.assertIn("try again in 60 s", self.renderer.error(CommandFailed("x", "y", 60)))
+        self.assertIn("try again in 60 s", self.renderer.error_line(CommandFailed("x", "y", 60)))
 
-    def test_a_list_that_goes_on_says_how(self) -> None:
+    def test_a_partial_list_says_how_to_list_the_rest(self) -> None:
         lines = self.replied("/users", users=("ann", "bob"), users_total=7)
-        self.assertEqual(lines, ["* 7: ann, bob", "* 2 of 7; /users NAME goes on behind NAME"])
+        self.assertEqual(lines, ["* 7: ann, bob", "* 2 of 7; /users NAME lists those after NAME"])
 
-    def test_members_who_are_away_are_told_from_those_who_are_here(self) -> None:
+    def test_members_who_are_offline_are_marked(self) -> None:
         lines = self.replied("/who", users=("ann", "bob"), online=("bob",), users_total=2)
-        self.assertEqual(lines, ["* 2: ann (away), bob"])
+        self.assertEqual(lines, ["* 2: ann (offline), bob"])
 
-    def test_history_says_how_to_see_what_was_before(self) -> None:
+    def test_history_says_how_to_load_older_messages(self) -> None:
         lines = self.replied("/history", entries=(Push(**spoken(7)),), more=True)
-        self.assertEqual(lines[0], "* older: /history 50 7")
-        self.assertEqual(self.replied("/history"), ["* nothing was said yet"])
+        self.assertEqual(lines[0], "* older messages: /history 50 7")
+        self.assertEqual(self.replied("/history"), ["* no messages"])
 
-    def test_a_whisper_to_somebody_who_is_away_says_so(self) -> None:
+    def test_a_direct_message_to_an_offline_user_says_so(self) -> None:
         self.assertEqual(
             self.replied("/whisper bob hi", delivered="stored"),
-            ["* whispered: bob is away, and gets it at the next login"],
+            ["* bob is offline and gets the message at the next login"],
         )

@@ -1,7 +1,7 @@
-"""The console client as a full screen: rooms, a conversation, who is here.
+"""The terminal client on the full screen: rooms, a conversation, members.
 
-`talk` and `world` are what one person knows, the fold of what comes; `desk` is what he does, and
-`looking` what follows from where he looks; `editing` completes and remembers what is typed. None of
-these draws. `markup`, `typed`, `conversation`, `panes` and `window` draw, with urwid, and decide
-nothing; `app` is the program around it all.
+`buffer` and `model` hold the data, `controller` executes what the user types, `loader` loads what
+the current buffer misses, `editing` has completion and input history; none of these draws.
+`markup`, `prompt`, `conversation`, `panes` and `window` draw with urwid and decide nothing. `app`
+runs it all.
 """

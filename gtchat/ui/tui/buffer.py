@@ -1,7 +1,7 @@
-"""One conversation, in a room or with one person: its lines in their order, and who is in it.
+"""A buffer: the lines of one conversation in order, its members and what is unread.
 
-An entry of a room stands where its `seq` says. What has none stands where it came: notes behind
-the entry that was the last then, one's own messages that are under way behind everything.
+Entries of a room are ordered by their `seq`. Lines without one are placed where they arrived:
+notices after the entry that was the last one then, own messages that are being sent at the end.
 """
 
 from __future__ import annotations
@@ -14,61 +14,74 @@ from typing import Any, Literal
 
 import attrs
 
-#: Lines of a conversation that are kept; those before come from the server again.
-LINES_MOST = 1_000
-#: What one's own message is at.
-State = Literal["", "sending", "waiting", "failed"]
+#: Lines kept in a buffer; older ones are loaded from the server again.
+MAX_LINES = 1_000
+#: State of an own message; `stored`: the recipient is offline and gets it at the next login.
+State = Literal["", "sending", "stored", "failed"]
 
 _numbers = count(1)
 
 
-def _order(line: Line) -> tuple[float, int]:
+def _order(line: BufferLine) -> tuple[float, int]:
     return line.seq, line.number
 
 
 @attrs.frozen(eq=False)
-class Line:
-    """Something to show, as it came: nothing here is safe for a terminal.
+class BufferLine:
+    """A line as it was received; control characters are not escaped.
 
     Attributes:
-        kind: what somebody said (also to everybody), an event, a note of the client's, an error,
-            a row of the help, whose `usr` is what one types.
-        seq: of an entry; of others where they stand. at: RFC 3339.
-        state: `sending`, `waiting` for somebody who is away, `failed`; "" for done. why: it failed.
-        mention: whether it names the reader. number: what it is known by while it changes.
+        kind: a message, a broadcast, an event, a notice or an error of this client, or a row of
+            the help, whose `usr` is what to type.
+        text: may contain newlines.
+        at: time, RFC 3339; "" for none.
+        usr: the sender.
+        seq: number of an entry; for other lines the position among the entries.
+        state: of an own message.
+        error: why it failed.
+        mention: whether it contains the user's name.
+        number: identifies the line while it changes.
     """
 
-    kind: Literal["said", "broadcast", "event", "note", "error", "help"]
+    kind: Literal["message", "broadcast", "event", "notice", "error", "help"]
     text: str
     at: str = ""
     usr: str = ""
     seq: float = 0
     state: State = ""
-    why: str = ""
+    error: str = ""
     mention: bool = False
     number: int = attrs.field(factory=lambda: next(_numbers))
 
 
 @attrs.define(eq=False)
-class Talk:
-    """A room, the whispers with one person, or the place before one has come in.
+class Buffer:
+    """A room, the direct messages with one user, or the start page before the login.
 
     Attributes:
-        name: of the room or person. kind: which of these.
-        lines: in their order. version: changes with them.
-        unread: messages that were not seen. mentioned: whether one names the reader.
-        new_from: the number of the first line that is new; 0: none is.
-        members: names, where it is a room. members_total: how many there are in all.
-        loaded: whether its newest entries were asked for. complete: whether it has the oldest.
-        looked: whether it was asked who is in it.
-        loading: whether some are on their way. tip: the newest that there is, be it here or not.
-        read: the last entry that was seen. held: whether the reader looks at what was before.
+        name: of the room or user.
+        kind: which of the three.
+        topic: of the room.
+        lines: in order.
+        version: changes with the lines.
+        unread: number of unread messages.
+        mentioned: whether one of them contains the user's name.
+        new_from: number of the first new line; 0: none.
+        members: names, in a room.
+        members_total: number of members.
+        loaded: whether the newest entries were requested.
+        complete: whether the oldest entry is there.
+        loading: whether a page of the history is on its way.
+        members_requested: whether the members were requested.
+        last_seq: the newest entry of the room, loaded or not.
+        read_seq: the last entry that the user has read.
+        scrolled_back: whether the user looks at older lines.
     """
 
     name: str
-    kind: Literal["room", "whisper", "start"] = "room"
+    kind: Literal["room", "direct", "start"] = "room"
     topic: str = ""
-    lines: list[Line] = attrs.field(factory=list)
+    lines: list[BufferLine] = attrs.field(factory=list)
     version: int = 0
     unread: int = 0
     mentioned: bool = False
@@ -78,100 +91,107 @@ class Talk:
     loaded: bool = False
     complete: bool = False
     loading: bool = False
-    looked: bool = False
-    tip: int = 0
-    read: int = 0
-    held: bool = False
+    members_requested: bool = False
+    last_seq: int = 0
+    read_seq: int = 0
+    scrolled_back: bool = False
     _seqs: set[float] = attrs.field(factory=set)
 
     @property
-    def first(self) -> int:
-        """The seq of its oldest entry; 0: there is none."""
+    def first_seq(self) -> int:
+        """The oldest entry that is loaded; 0: none."""
         return int(min(self._seqs, default=0))
 
-    def add(self, line: Line) -> bool:
-        """Add an entry where it belongs, unless it is here; whether it was not."""
+    def add_entry(self, line: BufferLine) -> bool:
+        """Insert an entry in order; return False if it was there already."""
         if line.seq in self._seqs:
             return False
         self._seqs.add(line.seq)
-        self.tip = max(self.tip, int(line.seq))
+        self.last_seq = max(self.last_seq, int(line.seq))
         insort(self.lines, line, key=_order)
         self.version += 1
         return True
 
-    def put(self, line: Line) -> Line:
-        """Add, behind what is here, what is no entry: a note, a whisper; as it stands there."""
-        line = attrs.evolve(line, seq=inf if line.state == "sending" else self._behind())
+    def append(self, line: BufferLine) -> BufferLine:
+        """Add a line that is no entry after the present ones; return it with its position."""
+        line = attrs.evolve(line, seq=inf if line.state == "sending" else self._end_position())
         insort(self.lines, line, key=_order)
         self.version += 1
         return line
 
-    def _behind(self) -> float:
-        """Where something stands that comes now and is no entry."""
+    def _end_position(self) -> float:
+        """Return the position after the last entry and before the messages being sent."""
         at = bisect_left(self.lines, inf, key=lambda line: line.seq)
-        return max(self.tip, int(self.lines[at - 1].seq) if at else 0) + 0.5
+        return max(self.last_seq, int(self.lines[at - 1].seq) if at else 0) + 0.5
 
-    def settle(self, line: Line, seq: int = 0, **changes: Any) -> None:
-        """One's own message is no longer under way.
+    def finish_sending(self, line: BufferLine, seq: int = 0, **changes: Any) -> None:
+        """Replace an own message that was being sent.
 
         Args:
-            seq: that it has got; 0: it has none.
+            line: as it was added.
+            seq: number of the entry that it became; 0: none.
+            changes: new values of its other attributes.
         """
         self.lines = [kept for kept in self.lines if kept.number != line.number]
         self.version += 1
-        new = attrs.evolve(line, seq=seq or self._behind(), **changes)
+        new = attrs.evolve(line, seq=seq or self._end_position(), **changes)
         if seq:
-            self.add(new)
+            self.add_entry(new)
         else:
             insort(self.lines, new, key=_order)
 
     def clear(self) -> None:
-        """Forget the entries: the log is another one. What is under way stays."""
+        """Remove all lines, because the room was reset; keep messages that are being sent."""
         self.lines = [line for line in self.lines if line.seq == inf]
         self._seqs.clear()
         self.loaded = self.complete = self.loading = False
-        self.new_from = self.tip = 0
+        self.new_from = self.last_seq = 0
         self.version += 1
 
     def trim(self) -> None:
-        """Forget the oldest lines of many."""
-        if self.held or len(self.lines) <= LINES_MOST * 3 // 2:
+        """Remove the oldest lines above MAX_LINES, unless the user is looking at older ones."""
+        if self.scrolled_back or len(self.lines) <= MAX_LINES * 3 // 2:
             return
-        gone, self.lines = self.lines[:-LINES_MOST], self.lines[-LINES_MOST:]
-        self._seqs.difference_update(line.seq for line in gone)
+        removed, self.lines = self.lines[:-MAX_LINES], self.lines[-MAX_LINES:]
+        self._seqs.difference_update(line.seq for line in removed)
         self.complete = False
         self.version += 1
 
-    # Reading.
+    # Unread messages.
 
-    def came(self, line: Line) -> None:
-        """Count a message that is not seen yet."""
+    def count_unread(self, line: BufferLine) -> None:
+        """Count a message that arrived while another buffer was shown."""
         self.unread += 1
         self.mentioned |= line.mention
         self.new_from = self.new_from or line.number
 
-    def mark_missed(self, me: str) -> None:
-        """Mark where those begin that others said and that are not seen."""
-        said = [line for line in self.lines if line.kind == "said" and line.usr != me]
-        if self.unread and said:
-            self.new_from = said[-min(self.unread, len(said))].number
+    def mark_unread(self, me: str) -> None:
+        """Place the mark of new lines before the unread messages. me: name of the user."""
+        messages = [line for line in self.lines if line.kind == "message" and line.usr != me]
+        if self.unread and messages:
+            self.new_from = messages[-min(self.unread, len(messages))].number
             self.version += 1
 
-    def seen(self) -> None:
-        """All is seen; the mark of what is new stays until the reader goes."""
+    def mark_seen(self) -> None:
+        """Reset the count of unread messages; the mark of new lines stays until `hide`."""
         self.unread, self.mentioned = 0, False
 
-    def gone_from(self) -> None:
-        """The reader has gone to another conversation."""
-        self.new_from, self.held = 0, False
+    def hide(self) -> None:
+        """Remove the mark of new lines: another buffer is shown, or the user sent a message."""
+        self.new_from, self.scrolled_back = 0, False
         self.version += 1
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether a text names somebody, as a word of its own."""
+    """Return whether a text contains a name as a word.
+
+    Args:
+        text: of a message.
+        name: of a user; "" for none.
+    """
     return bool(name) and name_pattern(name).search(text) is not None
 
 
 def name_pattern(name: str) -> re.Pattern[str]:
-    """What finds a name in a text."""
+    """Return a pattern that finds a name as a word, in any case."""
     return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""What a person does in the full screen: the same commands as line by line, and what needs none.
+"""Executes what the user does on the full screen.
 
-A message is shown at once, as being sent, in the conversation that it was typed in, and messages
-are sent one after the other; commands have a queue of their own. What is known stands in `world`.
+A message is shown at once, as being sent, in the buffer where it was typed; messages are sent one
+after the other, and commands have a queue of their own. The data is in `model`.
 """
 
 from __future__ import annotations
@@ -24,264 +24,273 @@ from gtchat.client.messages import (
     RoomReset,
     Unanswered,
 )
-from gtchat.ui.commands import COMMANDS, Argument, Misuse, Request
+from gtchat.ui.commands import COMMANDS, CommandArgument, InputError, ParsedCommand
 from gtchat.ui.interpreter import Interpreter, is_command
-from gtchat.ui.peer import Peers
+from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.terminal import visible
-from gtchat.ui.tui.buffer import Line, Talk
-from gtchat.ui.tui.editing import Vocabulary
-from gtchat.ui.tui.keys import KEYS, TYPING, WELCOME
-from gtchat.ui.tui.loader import Looking
-from gtchat.ui.tui.model import World
+from gtchat.ui.terminal import escape_controls
+from gtchat.ui.tui.buffer import Buffer, BufferLine
+from gtchat.ui.tui.editing import CompletionWords
+from gtchat.ui.tui.keys import INPUT_HELP, KEYS, WELCOME
+from gtchat.ui.tui.loader import Loader
+from gtchat.ui.tui.model import Model
 
 
-class Desk(Interpreter):
-    """A person's chat over one connection, on a screen.
+class Controller(Interpreter):
+    """The chat of one user on the full screen.
 
     Args:
-        world: what is known. crashed: called with what must not happen.
+        connection: to the server.
+        model: the data of the client.
+        renderer: formats what is shown.
+        clock: delays requests.
+        peers: sends and receives peer messages; None: that is not possible.
+        crashed: called with the failure of a coroutine, which is a bug.
 
     Attributes:
-        looking: asks for what is missing. over: fires when one leaves.
-        asking: what a secret is asked for with; "" for no secret.
-        last_words: the last complaint.
+        loader: loads what the current buffer misses.
+        done: fires when the user quits.
+        secret_prompt: question for the secret that is being typed; "" for none.
+        last_error: the last error message.
     """
 
     def __init__(
         self,
         connection: Connection,
-        world: World,
+        model: Model,
         renderer: Renderer,
         clock: IReactorTime,
-        peers: Peers | None = None,
+        peers: PeerMessenger | None = None,
         crashed: Callable[[Failure], None] = Failure.raiseException,
     ) -> None:
         super().__init__(connection, renderer, clock, peers)
-        self.over: Deferred[None] = Deferred()
-        self.asking = ""
-        self.last_words = ""
-        self._world = world
+        self.done: Deferred[None] = Deferred()
+        self.secret_prompt = ""
+        self.last_error = ""
+        self._model = model
         self._crashed = crashed
-        self._answer: Deferred[str] | None = None
-        self.looking = Looking(connection, world, clock, self._ask, self.start)
-        self._working = DeferredLock()
-        self._speaking = DeferredLock()
+        self._secret_typed: Deferred[str] | None = None
+        self.loader = Loader(connection, model, clock, self._call, self.run_in_background)
+        self._command_lock = DeferredLock()
+        self._message_lock = DeferredLock()
 
-    async def run(self, first: Sequence[str]) -> None:
-        """Do what is typed, until one leaves. first: lines to do before."""
-        listening = Deferred.fromCoroutine(self._listen())
-        listening.addErrback(self._crashed)
-        if not first:
+    async def run(self, startup: Sequence[str]) -> None:
+        """Execute what is typed until the user quits. startup: lines to execute first."""
+        reading = Deferred.fromCoroutine(self._read_events())
+        reading.addErrback(self._crashed)
+        if not startup:
             for text in WELCOME:
                 self.show(text)
-        for line in first:
-            self.start(self._in_turn(line))
-        await self.over
+        for line in startup:
+            self.run_in_background(self._execute_in_turn(line))
+        await self.done
         await self._connection.close()
-        await listening
+        await reading
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Begin something that nobody waits for."""
+    def run_in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Start a coroutine whose result is not needed; a failure is reported as a crash."""
         Deferred.fromCoroutine(work).addErrback(self._crashed)
 
-    # What is typed.
+    # Lines.
 
-    def enter(self, line: str) -> None:
-        """A line was typed."""
-        if self._answer is not None:
-            self._answered(line)
+    def line_typed(self, line: str) -> None:
+        """Execute a line, or take it as the secret that was asked for."""
+        if self._secret_typed is not None:
+            self._finish_secret(line)
         elif line.strip() == "/quit":
-            self.leave()
+            self.quit()
         elif not is_command(line) and not line.startswith("{") or _is_local(line):
-            self.start(self._do(line))
+            self.run_in_background(self._execute(line))
         else:
-            self.start(self._in_turn(line))
+            self.run_in_background(self._execute_in_turn(line))
 
-    async def _in_turn(self, line: str) -> None:
-        """Do a command, when those before are done."""
-        await self._working.acquire()
+    async def _execute_in_turn(self, line: str) -> None:
+        """Execute a command after those before it."""
+        await self._command_lock.acquire()
         try:
-            await self._do(line)
+            await self._execute(line)
         finally:
-            self._working.release()
+            self._command_lock.release()
 
-    def leave(self) -> None:
-        """Leave at once, whatever waits."""
-        if not self.over.called:
-            self.looking.seen(self._world.current)
-            self.over.callback(None)
+    def quit(self) -> None:
+        """Quit at once, without waiting for open requests."""
+        if not self.done.called:
+            self.loader.mark_read(self._model.current)
+            self.done.callback(None)
 
-    # A secret.
+    # Secrets.
 
-    async def _secret(self, secret: Argument) -> str:
-        answer = await self._ask_for(secret.prompt)
-        if secret.again and await self._ask_for("Once more") != answer:
-            raise Misuse("the two are not the same: nothing was sent")
+    async def _ask_secret(self, secret: CommandArgument) -> str:
+        answer = await self._read_secret(secret.prompt)
+        if secret.again:
+            repeated = await self._read_secret("Repeat the password")
+            if repeated != answer:
+                raise InputError("the passwords differ; nothing was sent")
         return answer
 
-    async def _ask_for(self, prompt: str) -> str:
+    async def _read_secret(self, prompt: str) -> str:
         answer: Deferred[str] = Deferred()
-        self._answer, self.asking = answer, prompt
-        self._world.changed()
+        self._secret_typed, self.secret_prompt = answer, prompt
+        self._model.changed()
         return await answer
 
-    def _answered(self, text: str) -> None:
-        answer, self._answer, self.asking = self._answer, None, ""
+    def _finish_secret(self, text: str) -> None:
+        answer, self._secret_typed, self.secret_prompt = self._secret_typed, None, ""
         if answer is not None:
             answer.callback(text)
 
-    def cancel(self) -> None:
-        """The secret is not told."""
-        answer, self._answer, self.asking = self._answer, None, ""
+    def cancel_secret(self) -> None:
+        """Cancel the command that asks for a secret."""
+        answer, self._secret_typed, self.secret_prompt = self._secret_typed, None, ""
         if answer is not None:
-            answer.errback(Misuse("nothing was sent"))
+            answer.errback(InputError("cancelled; nothing was sent"))
 
-    # Saying something.
+    # Messages.
 
-    async def _say(self, text: str) -> None:
-        talk = self._world.current
-        if talk.kind == "start":
-            raise Misuse(f"you are not in yet: {WELCOME[0]}")
-        await self._say_in(talk, text)
+    async def _send_message(self, text: str) -> None:
+        buffer = self._model.current
+        if buffer.kind == "start":
+            raise InputError(f"you are not logged in. {WELCOME[0]}")
+        await self._send_to(buffer, text)
 
-    async def _say_in(self, talk: Talk, text: str) -> None:
-        self.looking.said()
-        line = self._world.say(talk, text)
-        await self._speaking.acquire()
+    async def _send_to(self, buffer: Buffer, text: str) -> None:
+        """Show a message as being sent, then send it after those before it."""
+        self.loader.message_entered()
+        line = self._model.add_own_message(buffer, text)
+        await self._message_lock.acquire()
         try:
-            await self._send(talk, line)
+            await self._send_line(buffer, line)
         finally:
-            self._speaking.release()
+            self._message_lock.release()
 
-    async def _send(self, talk: Talk, line: Line) -> None:
+    async def _send_line(self, buffer: Buffer, line: BufferLine) -> None:
         try:
-            if talk.kind == "whisper":
-                reply = await self._ask("whisper", target_user=talk.name, msg=line.text)
+            if buffer.kind == "direct":
+                reply = await self._call("whisper", target_user=buffer.name, msg=line.text)
             else:
-                reply = await self._ask("speak", room_name=talk.name, msg=line.text)
+                reply = await self._call("speak", room_name=buffer.name, msg=line.text)
         except CommandFailed as error:
-            self._world.not_said(talk, line, self._renderer.error(error))
+            self._model.message_failed(buffer, line, self._renderer.error_line(error))
         except (Unanswered, ConnectionClosed) as error:
-            self._world.not_said(talk, line, str(error))
+            self._model.message_failed(buffer, line, str(error))
         else:
-            self._world.said(talk, line, reply)
-            self.looking.read(talk)
+            self._model.message_sent(buffer, line, reply)
+            self.loader.mark_read_soon(buffer)
 
-    # What is shown.
+    # Showing.
 
     def show(self, line: str) -> None:
-        """Show a line that is safe."""
-        self._world.note(line.removeprefix("* "))
+        """Show a line without control characters in the current buffer."""
+        self._model.add_notice(line.removeprefix("* "))
 
-    def complain(self, line: str) -> None:
-        """Show, as an error, a line that is safe."""
-        self._world.note(line, error=True)
-        self.last_words = line
+    def show_error(self, line: str) -> None:
+        """Show an error message without control characters in the current buffer."""
+        self._model.add_notice(line, error=True)
+        self.last_error = line
 
     def _show_help(self, name: str) -> None:
         if name:
             super()._show_help(name)
             return
         rows = [(command.usage, command.help) for command in COMMANDS.values()]
-        self._world.help([*rows, ("", ""), *TYPING, ("", ""), *KEYS])
+        self._model.add_help([*rows, ("", ""), *INPUT_HELP, ("", ""), *KEYS])
 
-    def go_to(self, talk: Talk) -> None:
-        """Look at a conversation, and speak there."""
-        if talk is not self._world.current:
-            self.looking.seen(self._world.current)
-        self._move(room=talk.name if talk.kind == "room" else "")
-        self._world.show(talk)
-        self.looking.at(talk)
+    def switch_to(self, buffer: Buffer) -> None:
+        """Show a buffer; what is typed is sent there."""
+        if buffer is not self._model.current:
+            self.loader.mark_read(self._model.current)
+        self._update_context(room=buffer.name if buffer.kind == "room" else "")
+        self._model.show(buffer)
+        self.loader.buffer_shown(buffer)
 
-    def whisper_to(self, user: str) -> None:
-        """Go to the whispers with somebody."""
-        if user != self._world.me:
-            self.go_to(self._world.whispers_with(user))
+    def open_direct(self, user: str) -> None:
+        """Show the direct messages with a user."""
+        if user != self._model.me:
+            self.switch_to(self._model.direct_with(user))
 
-    def close(self) -> None:
-        """Close the whispers that are looked at."""
-        if self._world.current.kind == "whisper":
-            self._world.close(self._world.current)
-            self.go_to(self._world.current)
+    def close_direct(self) -> None:
+        """Close the direct messages that are shown; a room stays open."""
+        if self._model.current.kind == "direct":
+            self._model.close(self._model.current)
+            self.switch_to(self._model.current)
 
-    def _speak_in(self, room_name: str) -> None:
-        talk = self._world.room_named(room_name)
-        if talk is None:
-            raise Misuse(f"you are not in {room_name}: /join {room_name}")
-        self.go_to(talk)
+    def _switch_room(self, room_name: str) -> None:
+        buffer = self._model.find_room(room_name)
+        if buffer is None:
+            raise InputError(f"you are not in {room_name}: /join {room_name}")
+        self.switch_to(buffer)
 
-    def _away_from(self, room_name: str) -> None:
-        """The world leaves a room by itself; here one follows it."""
+    def _left_room(self, room_name: str) -> None:
+        """Do nothing: the model closes the buffer, and `_show_event` follows it."""
 
-    def _happened(self, what: Event) -> None:
-        world, before = self._world, self._world.current
-        world.happened(what)
-        talk = world.current
-        if isinstance(what, ConnectionRestored):
-            self.looking.anew()
-        if isinstance(what, ConnectionRestored | RoomReset) or talk is not before:
-            self.go_to(talk)
+    def _show_event(self, event: Event) -> None:
+        model, before = self._model, self._model.current
+        model.handle_event(event)
+        buffer = model.current
+        if isinstance(event, ConnectionRestored):
+            self.loader.connection_restored()
+        if isinstance(event, ConnectionRestored | RoomReset) or buffer is not before:
+            self.switch_to(buffer)
         else:
-            self.looking.read(talk)
+            self.loader.mark_read_soon(buffer)
 
-    # What replies change.
+    # Replies.
 
-    async def _request(self, request: Request) -> None:
-        if request.command.cmd == "whisper":
-            talk = self._world.whispers_with(str(request.fields["target_user"]))
-            self.go_to(talk)
-            await self._say_in(talk, str(request.fields["msg"]))
+    async def _send_command(self, parsed: ParsedCommand) -> None:
+        if parsed.command.cmd == "whisper":
+            buffer = self._model.direct_with(str(parsed.fields["target_user"]))
+            self.switch_to(buffer)
+            await self._send_to(buffer, str(parsed.fields["msg"]))
         else:
-            await super()._request(request)
+            await super()._send_command(parsed)
 
-    def _replied(self, request: Request, reply: Reply) -> None:
-        self._learn({"cmd": request.command.cmd, **request.fields}, reply)
-        self._go_along(request, reply)
-        for line in self._renderer.reply(request, reply):
+    def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
+        self._update_model({"cmd": parsed.command.cmd, **parsed.fields}, reply)
+        self._follow_reply(parsed, reply)
+        for line in self._renderer.reply_lines(parsed, reply):
             self.show(line)
 
-    def _answered_as_is(self, line: str, answer: str, reply: Reply) -> None:
-        super()._answered_as_is(line, answer, reply)
+    def _handle_raw_reply(self, line: str, answer: str, reply: Reply) -> None:
+        super()._handle_raw_reply(line, answer, reply)
         if reply.status == "ok":
-            self._learn(msgspec.json.decode(line, type=dict[str, Any]), reply)
+            self._update_model(msgspec.json.decode(line, type=dict[str, Any]), reply)
 
-    def _learn(self, request: Mapping[str, Any], reply: Reply) -> None:
-        """Take from a good reply what it says of the world."""
-        world, cmd = self._world, reply.last_cmd
+    def _update_model(self, request: Mapping[str, Any], reply: Reply) -> None:
+        """Apply a reply with status `ok` to the model."""
+        model, cmd = self._model, reply.last_cmd
         if cmd == "login":
-            world.came_in(reply)
-            self.go_to(world.current)
+            model.logged_in(reply)
+            self.switch_to(model.current)
         elif cmd == "logout":
-            world.reset()
-            self.go_to(world.current)
+            model.reset()
+            self.switch_to(model.current)
         elif cmd == "get_room_list":
-            world.known.update(item.room_name for item in reply.rooms)
+            model.known_rooms.update(room.room_name for room in reply.rooms)
         elif cmd in ("leave_room", "delete_room"):
-            talk = world.room_named(str(request.get("room_name", "")))
-            if talk is not None:
-                world.close(talk)
-                self.go_to(world.current)
+            buffer = model.find_room(str(request.get("room_name", "")))
+            if buffer is not None:
+                model.close(buffer)
+                self.switch_to(model.current)
         elif reply.room is not None:
-            world.entered(reply.room)
+            model.joined(reply.room)
 
-    def vocabulary(self) -> Vocabulary:
-        """What there is to complete, where one looks."""
-        world, talk = self._world, self._world.current
-        spoke = dict.fromkeys(line.usr for line in reversed(talk.lines) if line.usr)
-        members = sorted(world.members(talk), key=str.casefold)
-        here = [name for name in dict.fromkeys((*spoke, *members)) if name != world.me]
-        users = sorted({*world.here, *world.whispers} - {world.me}, key=str.casefold)
-        rooms = sorted({*world.known, *world.rooms}, key=str.casefold)
-        return Vocabulary(_typable(here), _typable(users), _typable(rooms))
+    def completion_words(self) -> CompletionWords:
+        """Return the names that can be completed in the current buffer."""
+        model, buffer = self._model, self._model.current
+        senders = dict.fromkeys(line.usr for line in reversed(buffer.lines) if line.usr)
+        members = sorted(model.members(buffer), key=str.casefold)
+        present = [name for name in dict.fromkeys((*senders, *members)) if name != model.me]
+        users = sorted({*model.online, *model.directs} - {model.me}, key=str.casefold)
+        rooms = sorted({*model.known_rooms, *model.rooms}, key=str.casefold)
+        return CompletionWords(_typable(present), _typable(users), _typable(rooms))
 
 
 def _typable(names: Iterable[str]) -> tuple[str, ...]:
-    """Names that do nothing to a terminal when they stand in the line that is typed."""
-    return tuple(name for name in names if visible(name) == name)
+    """Return the names without control characters: the input line shows them unescaped."""
+    return tuple(name for name in names if escape_controls(name) == name)
 
 
 def _is_local(line: str) -> bool:
-    """Whether a line is a command that needs no server, and so no turn."""
+    """Return whether a line is a command that sends no request, and so need not wait."""
     command = COMMANDS.get(line[1:].split(" ", 1)[0]) if is_command(line) else None
     return command is not None and not command.cmd

@@ -1,7 +1,7 @@
-"""The lines of a conversation, with days and the mark of what is new between them, to be scrolled.
+"""The lines of the current buffer, with a rule before each day and before the first new line.
 
-The view stands on the newest line, or on a line that the reader has gone back to; what comes then,
-before or behind it, does not move what he reads. Only what is seen is drawn.
+The view is anchored at the newest line, or at a line that the user has scrolled back to; lines that
+are added before or after the anchor do not move it. Only visible lines are drawn.
 """
 
 from __future__ import annotations
@@ -13,57 +13,74 @@ from typing import Any, ClassVar
 import attrs
 import urwid
 
-from gtchat.ui.rendering import name
-from gtchat.ui.tui.buffer import Line, Talk
-from gtchat.ui.tui.markup import Markup, Shown, day, day_words, shown, title
-from gtchat.ui.tui.model import World
+from gtchat.ui.rendering import format_user
+from gtchat.ui.tui.buffer import Buffer, BufferLine
+from gtchat.ui.tui.markup import (
+    Markup,
+    StyledLine,
+    buffer_title,
+    format_day,
+    local_day,
+    style_line,
+)
+from gtchat.ui.tui.model import Model
 
-#: Columns below which a line is not in columns of its own.
+#: Columns below which a name stands before its text instead of in a column of its own.
 NARROW = 44
-#: Columns of a name, at least and at most.
-WHO = (6, 14)
+#: Minimum and maximum width of the column of names.
+MIN_NAME_COLUMNS, MAX_NAME_COLUMNS = 6, 14
+#: Drawn items that are kept.
+MAX_CANVASES = 5_000
 
 
 @attrs.frozen
-class Item:
-    """Something between the first row and the last.
+class ViewItem:
+    """A line of the buffer, or a rule between two lines.
 
     Attributes:
-        key: what it is known by when others come. rule: words in a line across, and their
-            attribute. line: of the conversation, if it is one.
+        key: identifies it while others are added.
+        rule: attribute and text of a rule.
+        line: the line; None for a rule.
     """
 
     key: object
     rule: tuple[str, str] = ("", "")
-    line: Line | None = None
+    line: BufferLine | None = None
 
 
-def items(talk: Talk, zone: tzinfo | None = None) -> list[Item]:
-    """All that a conversation shows, from the oldest to the newest."""
-    found = [Item("top", ("faint", _top(talk)))] if talk.kind == "room" else []
-    last: date | None = None
-    for line in talk.lines:
-        when = day(line.at, zone)
-        if when is not None and when != last:
-            last = when
-            found.append(Item(when, ("faint", day_words(when))))
-        if line.number == talk.new_from:
-            found.append(Item("new", ("new", "new")))
-        found.append(Item(line.number, line=line))
-    return found
-
-
-def _top(talk: Talk) -> str:
-    if talk.loading or not talk.loaded:
-        return "loading …"
-    return f"the beginning of {title(talk)}" if talk.complete else "PageUp shows more"
-
-
-class Conversation(urwid.Widget):
-    """Shows the conversation that is looked at.
+def view_items(buffer: Buffer, zone: tzinfo | None = None) -> list[ViewItem]:
+    """Return all that is shown of a buffer, oldest first.
 
     Args:
-        world: has it. older: called when its first row is seen. zone: for clock times.
+        buffer: the buffer.
+        zone: time zone that days begin in; None for that of this machine.
+    """
+    items = [ViewItem("top", ("faint", _top_text(buffer)))] if buffer.kind == "room" else []
+    last: date | None = None
+    for line in buffer.lines:
+        day = local_day(line.at, zone)
+        if day is not None and day != last:
+            last = day
+            items.append(ViewItem(day, ("faint", format_day(day))))
+        if line.number == buffer.new_from:
+            items.append(ViewItem("new", ("new", "new messages")))
+        items.append(ViewItem(line.number, line=line))
+    return items
+
+
+def _top_text(buffer: Buffer) -> str:
+    if buffer.loading or not buffer.loaded:
+        return "loading …"
+    return f"beginning of {buffer_title(buffer)}" if buffer.complete else "PageUp: older messages"
+
+
+class ConversationView(urwid.Widget):
+    """Shows the current buffer.
+
+    Args:
+        model: the data of the client.
+        load_older: called with the buffer when its first row is visible.
+        zone: time zone of the times shown; None for that of this machine.
     """
 
     _sizing = frozenset(["box"])
@@ -71,196 +88,197 @@ class Conversation(urwid.Widget):
     no_cache: ClassVar[list[str]] = ["render"]
 
     def __init__(
-        self, world: World, older: Callable[[Talk], None], zone: tzinfo | None = None
+        self, model: Model, load_older: Callable[[Buffer], None], zone: tzinfo | None = None
     ) -> None:
         super().__init__()
-        self._world = world
-        self._older = older
+        self._model = model
+        self._load_older = load_older
         self._zone = zone
-        self._talk = world.current
+        self._buffer = model.current
         self._size = (80, 20)
-        #: The item at the bottom and how many of its rows are below it; None: the newest.
+        #: Key of the item at the bottom and how many of its rows are below the view; None: the
+        #: view is at the end.
         self._anchor: tuple[object, int] | None = None
-        #: Columns of the names.
-        self._who = WHO[0]
-        self._found: tuple[object, list[Item]] = (None, [])
-        self._drawn: dict[object, tuple[Any, Any, Any]] = {}
+        self._name_columns = MIN_NAME_COLUMNS
+        self._cached_items: tuple[object, list[ViewItem]] = (None, [])
+        #: By key: what was drawn, how, and the canvas.
+        self._canvases: dict[object, tuple[Any, Any, Any]] = {}
 
     @property
-    def below(self) -> bool:
-        """Whether there is something newer than what is seen."""
+    def scrolled_back(self) -> bool:
+        """Whether there are newer lines below the view."""
         return self._anchor is not None
 
     # Scrolling.
 
     def scroll(self, rows: int) -> None:
-        """Go back, by so many rows; forth, if they are less than 0."""
-        found, at, hidden = self._position()
+        """Scroll back by a number of rows; forward, if it is negative."""
+        items, at, hidden = self._position()
         hidden += rows
-        while hidden < 0 and at < len(found) - 1:
+        while hidden < 0 and at < len(items) - 1:
             at += 1
-            hidden += self._rows(found[at])
-        while at > 0 and hidden >= self._rows(found[at]):
-            hidden -= self._rows(found[at])
+            hidden += self._height(items[at])
+        while at > 0 and hidden >= self._height(items[at]):
+            hidden -= self._height(items[at])
             at -= 1
-        self._stand(found, at, hidden)
-        self._clamp()
+        self._set_anchor(items, at, hidden)
+        self._stop_at_top()
 
     def page(self, pages: int) -> None:
-        """Go back, by so many pages; forth, if they are less than 0."""
+        """Scroll back by a number of pages; forward, if it is negative."""
         self.scroll(pages * max(1, self._size[1] - 2))
 
-    def to_newest(self) -> None:
-        """Go to the newest line."""
+    def scroll_to_end(self) -> None:
+        """Scroll to the newest line."""
         self._anchor = None
-        self._talk.held = False
+        self._buffer.scrolled_back = False
 
-    def _stand(self, found: list[Item], at: int, hidden: int) -> None:
-        """Stand on a row."""
-        newest = at >= len(found) - 1 and hidden <= 0
-        self._anchor = None if newest or not found else (found[at].key, hidden)
-        self._talk.held = self._anchor is not None
+    def _set_anchor(self, items: list[ViewItem], at: int, hidden: int) -> None:
+        """Put an item at the bottom of the view, with some of its rows hidden below."""
+        at_end = at >= len(items) - 1 and hidden <= 0
+        self._anchor = None if at_end or not items else (items[at].key, hidden)
+        self._buffer.scrolled_back = self._anchor is not None
 
-    def _position(self) -> tuple[list[Item], int, int]:
-        """All items, the one at the bottom, and how many of its rows are below the view."""
-        if self._talk is not self._world.current:
-            self._talk = self._world.current
+    def _position(self) -> tuple[list[ViewItem], int, int]:
+        """Return all items, the index of the one at the bottom, and its rows below the view."""
+        if self._buffer is not self._model.current:
+            self._buffer = self._model.current
             self._anchor = None
-            self._drawn.clear()
-        elif self._anchor is not None and not self._talk.held:
-            self._anchor = None  # the reader has said something
-        found = self._all()
+            self._canvases.clear()
+        elif self._anchor is not None and not self._buffer.scrolled_back:
+            self._anchor = None  # the user sent a message, which resets the buffer's flag
+        items = self._items()
         if self._anchor is not None:
             key, hidden = self._anchor
-            for at, item in enumerate(found):
+            for at, item in enumerate(items):
                 if item.key == key:
-                    return found, at, min(hidden, self._rows(item) - 1)
+                    return items, at, min(hidden, self._height(item) - 1)
             self._anchor = None
-            self._talk.held = False
-        return found, len(found) - 1, 0
+            self._buffer.scrolled_back = False
+        return items, len(items) - 1, 0
 
-    def _all(self) -> list[Item]:
-        """All items, found anew when something has changed."""
-        talk = self._talk
-        now = (talk, talk.version, talk.new_from, talk.loaded, talk.complete, talk.loading)
-        if now != self._found[0]:
-            self._found = now, items(talk, self._zone)
-            names = {name(line.usr) for line in talk.lines if line.kind == "said"}
-            widest = max((urwid.calc_width(who, 0, len(who)) for who in names), default=0)
-            self._who = max(WHO[0], min(WHO[1], widest))
-        return self._found[1]
+    def _items(self) -> list[ViewItem]:
+        """Return all items; they are made again only when the buffer has changed."""
+        buffer = self._buffer
+        loaded = buffer.loaded, buffer.complete, buffer.loading
+        state = (buffer, buffer.version, buffer.new_from, loaded)
+        if state != self._cached_items[0]:
+            self._cached_items = state, view_items(buffer, self._zone)
+            names = {format_user(line.usr) for line in buffer.lines if line.kind == "message"}
+            widest = max((urwid.calc_width(name, 0, len(name)) for name in names), default=0)
+            self._name_columns = max(MIN_NAME_COLUMNS, min(MAX_NAME_COLUMNS, widest))
+        return self._cached_items[1]
 
-    def _clamp(self) -> None:
-        """Do not stand before the beginning; there, ask for what is older."""
-        found, at, hidden = self._position()
+    def _stop_at_top(self) -> None:
+        """Do not scroll past the first row; when it is visible, load older lines."""
+        items, at, hidden = self._position()
         height = self._size[1]
         above = -hidden
-        for item in reversed(found[: at + 1]):
-            above += self._rows(item)
+        for item in reversed(items[: at + 1]):
+            above += self._height(item)
             if above > height:
                 return
         missing = height - above
-        while missing > 0 and (hidden or at < len(found) - 1):
+        while missing > 0 and (hidden or at < len(items) - 1):
             if not hidden:
                 at += 1
-                hidden = self._rows(found[at])
+                hidden = self._height(items[at])
             taken = min(missing, hidden)
             hidden, missing = hidden - taken, missing - taken
-        self._stand(found, at, hidden)
-        self._older(self._talk)
+        self._set_anchor(items, at, hidden)
+        self._load_older(self._buffer)
 
     # Drawing.
 
     def render(self, size: Any, focus: bool = False) -> Any:
-        """Draw what is seen, from the bottom to the top."""
+        """Draw the visible items, from the bottom up."""
         width, height = self._size = size
-        found, at, hidden = self._position()
+        items, at, hidden = self._position()
         canvases: list[Any] = []
         rows = -hidden
         while at >= 0 and rows < height:
-            canvas = self._canvas(found[at], width)
+            canvas = self._canvas(items[at], width)
             canvases.insert(0, canvas)
             rows += canvas.rows()
             at -= 1
-        if at < 0 and self._anchor is None and self._talk.kind == "room":
-            self._older(self._talk)
+        if at < 0 and self._anchor is None and self._buffer.kind == "room":
+            self._load_older(self._buffer)
         if not canvases:
             return urwid.SolidCanvas(" ", width, height)
-        whole = urwid.CanvasCombine([(canvas, None, False) for canvas in canvases])
+        combined = urwid.CanvasCombine([(canvas, None, False) for canvas in canvases])
         if hidden:
-            whole.trim(0, whole.rows() - hidden)
-        if whole.rows() > height:
-            whole.trim(whole.rows() - height, height)
-        elif whole.rows() < height:
-            whole.pad_trim_top_bottom(height - whole.rows(), 0)
-        return whole
+            combined.trim(0, combined.rows() - hidden)
+        if combined.rows() > height:
+            combined.trim(combined.rows() - height, height)
+        elif combined.rows() < height:
+            combined.pad_trim_top_bottom(height - combined.rows(), 0)
+        return combined
 
-    def _rows(self, item: Item) -> int:
+    def _height(self, item: ViewItem) -> int:
         rows: int = self._canvas(item, self._size[0]).rows()
         return rows
 
-    def _canvas(self, item: Item, width: int) -> Any:
-        """An item, drawn; once for each width."""
-        what = item.line if item.line is not None else item.rule
-        how = width, self._who
-        kept = self._drawn.get(item.key)
-        if kept is not None and kept[0] is what and kept[1] == how:
-            return kept[2]
+    def _canvas(self, item: ViewItem, width: int) -> Any:
+        """Return an item drawn at a width; it is drawn again only when it has changed."""
+        content = item.line if item.line is not None else item.rule
+        layout = width, self._name_columns
+        cached = self._canvases.get(item.key)
+        if cached is not None and cached[0] is content and cached[1] == layout:
+            return cached[2]
         widget = self._widget(item, width)
         canvas = urwid.CompositeCanvas(widget.render((width,)))
-        if len(self._drawn) > 5_000:
-            self._drawn.clear()
-        self._drawn[item.key] = what, how, canvas
+        if len(self._canvases) > MAX_CANVASES:
+            self._canvases.clear()
+        self._canvases[item.key] = content, layout, canvas
         return canvas
 
-    def _widget(self, item: Item, width: int) -> Any:
+    def _widget(self, item: ViewItem, width: int) -> Any:
         if item.line is None:
             return _rule(*item.rule, width)
         if item.line.kind == "help":
-            return _help(item.line, width)
-        line = shown(item.line, self._world.me, self._zone)
-        return _narrow(line) if width < NARROW else _wide(line, self._who)
+            return _help_row(item.line, width)
+        line = style_line(item.line, self._model.me, self._zone)
+        return _narrow(line) if width < NARROW else _wide(line, self._name_columns)
 
 
-def _wide(line: Shown, columns: int) -> Any:
-    """A line in columns: so nobody can write what looks like somebody else's line."""
+def _wide(line: StyledLine, name_columns: int) -> Any:
+    """Return a line with its name in a column, which no text of another line can enter."""
     attribute, who = line.who
     return urwid.Columns(
         [
             (5, urwid.Text(("faint", line.time), wrap="clip")),
-            (columns, urwid.Text((attribute, who), align="right", wrap="ellipsis")),
-            urwid.Text(_text(line.text)),
+            (name_columns, urwid.Text((attribute, who), align="right", wrap="ellipsis")),
+            urwid.Text(_urwid_markup(line.text)),
         ],
         dividechars=1,
     )
 
 
-def _narrow(line: Shown) -> Any:
-    """A line whose name stands before its text."""
+def _narrow(line: StyledLine) -> Any:
+    """Return a line with its name before the text."""
     attribute, who = line.who
     text: Markup = [(attribute, who), (None, "  " if len(who) == 1 else ": "), *line.text]
     return urwid.Columns(
-        [(5, urwid.Text(("faint", line.time), wrap="clip")), urwid.Text(_text(text))],
+        [(5, urwid.Text(("faint", line.time), wrap="clip")), urwid.Text(_urwid_markup(text))],
         dividechars=1,
     )
 
 
-def _help(line: Line, width: int) -> Any:
-    """A row of the help: what one types, and what it does."""
+def _help_row(line: BufferLine, width: int) -> Any:
+    """Return a row of the help: what to type, what it does."""
     return urwid.Columns(
         [(min(30, width // 2), urwid.Text(("bold", line.usr))), urwid.Text(line.text)],
         dividechars=1,
     )
 
 
-def _text(markup: Markup) -> Any:
-    """Markup as urwid wants it."""
+def _urwid_markup(markup: Markup) -> Any:
+    """Convert markup for urwid, which has no None attribute and no empty list."""
     return [text if attribute is None else (attribute, text) for attribute, text in markup] or ""
 
 
-def _rule(attribute: str, words: str, width: int) -> Any:
-    """Words in a line across."""
-    room = max(0, width - urwid.calc_width(words, 0, len(words)) - 2)
-    left = min(6, room // 2)
-    text = f"{'─' * left} {words} {'─' * (room - left)}"
-    return urwid.Text((attribute, text), wrap="clip")
+def _rule(attribute: str, text: str, width: int) -> Any:
+    """Return a text in a horizontal line."""
+    space = max(0, width - urwid.calc_width(text, 0, len(text)) - 2)
+    left = min(6, space // 2)
+    return urwid.Text((attribute, f"{'─' * left} {text} {'─' * (space - left)}"), wrap="clip")

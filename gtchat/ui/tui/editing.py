@@ -1,4 +1,4 @@
-"""What helps with typing: lines that were typed before, and completion."""
+"""Help with typing: the history of typed lines, and completion. It draws nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import attrs
 
 from gtchat.ui.commands import COMMANDS
 
-#: Lines that are remembered.
-REMEMBERED = 500
+#: Lines kept in the input history.
+MAX_HISTORY = 500
 
 
-class History:
-    """Lines that were typed, and the one that is being typed behind them."""
+class InputHistory:
+    """The lines that were typed, and the draft after the last of them."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -21,20 +21,20 @@ class History:
         self._draft = ""
 
     def add(self, line: str) -> None:
-        """A line was typed."""
+        """Append a line, unless it equals the last one; return to the end."""
         if line and self._lines[-1:] != [line]:
-            self._lines = [*self._lines, line][-REMEMBERED:]
+            self._lines = [*self._lines, line][-MAX_HISTORY:]
         self._at, self._draft = len(self._lines), ""
 
     def older(self, shown: str) -> str:
-        """The line before. shown: what is there now."""
-        return self._go(-1, shown)
+        """Return the line before. shown: the text of the prompt now."""
+        return self._move(-1, shown)
 
     def newer(self, shown: str) -> str:
-        """The line behind; in the end what was being typed."""
-        return self._go(1, shown)
+        """Return the line after, or the draft at the end. shown: the text of the prompt now."""
+        return self._move(1, shown)
 
-    def _go(self, step: int, shown: str) -> str:
+    def _move(self, step: int, shown: str) -> str:
         at = self._at + step
         if not 0 <= at <= len(self._lines):
             return shown
@@ -45,68 +45,81 @@ class History:
 
 
 @attrs.frozen
-class Vocabulary:
-    """What there is to complete.
+class CompletionWords:
+    """Names that can be completed.
 
     Attributes:
-        here: who is in the conversation. users: who is known besides. rooms: names of rooms.
+        members: of the current buffer; recent senders first.
+        users: other users.
+        rooms: names of rooms.
     """
 
-    here: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
 
 
 class Completion:
-    """Completes a word; again and again, it goes through all that it could be."""
+    """Completes the word before the cursor; repeated, it goes through all candidates."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[str, int]] = []
+        self._candidates: list[tuple[str, int]] = []
         self._at = 0
 
     def complete(
-        self, text: str, cursor: int, words: Vocabulary, step: int = 1
+        self, text: str, cursor: int, words: CompletionWords, step: int = 1
     ) -> tuple[str, int] | None:
         """Complete the word before the cursor.
 
         Args:
-            text: of the line. cursor: where it is in it.
-            step: 1 for the next one, -1 for that before.
+            text: of the line.
+            cursor: its position in characters.
+            words: names that can be completed.
+            step: 1 for the next candidate, -1 for the previous one.
 
         Returns:
-            The new text and cursor; None: there is nothing that it could be.
+            The new text and cursor; None: there is no candidate.
         """
-        if self._found and self._found[self._at] == (text, cursor):
-            self._at = (self._at + step) % len(self._found)
+        if self._candidates and self._candidates[self._at] == (text, cursor):
+            self._at = (self._at + step) % len(self._candidates)
         else:
-            self._found = candidates(text, cursor, words)
-            self._at = 0 if step > 0 else len(self._found) - 1
-        return self._found[self._at] if self._found else None
+            self._candidates = candidates(text, cursor, words)
+            self._at = 0 if step > 0 else len(self._candidates) - 1
+        return self._candidates[self._at] if self._candidates else None
 
 
-def candidates(text: str, cursor: int, words: Vocabulary) -> list[tuple[str, int]]:
-    """All that the word before the cursor could be: whole lines, and where the cursor is then."""
+def candidates(text: str, cursor: int, words: CompletionWords) -> list[tuple[str, int]]:
+    """Return all completions of the word before the cursor.
+
+    Args:
+        text: of the line.
+        cursor: its position in characters.
+        words: names that can be completed.
+
+    Returns:
+        For each, the whole line and the position of the cursor.
+    """
     before, after = text[:cursor], text[cursor:]
-    start, found = _found(before, words)
+    start, found = _complete(before, words)
     return [(before[:start] + word + after, start + len(word)) for word in found]
 
 
-def _found(before: str, words: Vocabulary) -> tuple[int, list[str]]:
-    """Where the word begins, and what it could be."""
+def _complete(before: str, words: CompletionWords) -> tuple[int, list[str]]:
+    """Return where the word before the cursor starts, and its completions."""
     if before.startswith("/") and " " not in before:
         return 0, [f"/{name} " for name in COMMANDS if name.startswith(before[1:])]
     if before.startswith("/") and not before.startswith("//"):
-        return _argument(before, words)
+        return _complete_argument(before, words)
     start = before.rfind(" ") + 1
     word = before[start:]
     if word.startswith("#"):
         return start, [f"#{name} " for name in _matching(word[1:], words.rooms)]
     ending = " " if start else ": "
-    return start, [name + ending for name in _matching(word, words.here or words.users)]
+    return start, [name + ending for name in _matching(word, words.members or words.users)]
 
 
-def _argument(before: str, words: Vocabulary) -> tuple[int, list[str]]:
-    """An argument of a command: what it takes says what it could be."""
+def _complete_argument(before: str, words: CompletionWords) -> tuple[int, list[str]]:
+    """Complete an argument of a command by its label in the table of commands."""
     name, _, rest = before[1:].partition(" ")
     command = COMMANDS.get(name)
     start = len(before) - len(rest)
@@ -123,15 +136,16 @@ def _argument(before: str, words: Vocabulary) -> tuple[int, list[str]]:
     if argument.label == "ROOM":
         return start, _matching(rest, words.rooms)
     if argument.label in ("USER", "NAME"):
-        last = "" if at == len(arguments) - 1 else " "
-        return start, [name + last for name in _matching(rest, (*words.here, *words.users))]
+        ending = "" if at == len(arguments) - 1 else " "
+        names = _matching(rest, (*words.members, *words.users))
+        return start, [name + ending for name in names]
     if argument.label == "COMMAND":
         return start, [name for name in COMMANDS if name.startswith(rest)]
     start = before.rfind(" ") + 1
-    return start, [name + " " for name in _matching(before[start:], words.here)]
+    return start, [name + " " for name in _matching(before[start:], words.members)]
 
 
-def _matching(beginning: str, names: Iterable[str]) -> list[str]:
-    """Names that begin so, each once; without a beginning, none."""
-    folded = beginning.casefold()
+def _matching(prefix: str, names: Iterable[str]) -> list[str]:
+    """Return the names with a prefix in any case, without duplicates."""
+    folded = prefix.casefold()
     return list(dict.fromkeys(name for name in names if name.casefold().startswith(folded)))

@@ -1,26 +1,31 @@
-"""What keys do, as /help tells it; what they are bound to stands in `window`."""
+"""The texts of /help on the full screen: keys, and what is typed besides commands.
+
+The keys are bound in `window`; docs/terminal.md has the same table.
+"""
 
 from __future__ import annotations
 
+#: Lines shown before the login.
 WELCOME = (
-    "Type /guest NAME to come in, or /register NAME, or /login NAME.",
+    "Log in: /guest NAME or /login NAME. New account: /register NAME.",
     "/help lists all commands and keys.",
 )
-#: What lines are, that are no commands.
-TYPING: tuple[tuple[str, str], ...] = (
-    ("any other line", "is said where you are"),
-    ("//TEXT", "says /TEXT"),
-    ("{…}", "is sent as it is, and its reply shown"),
+#: What is typed -> what it does, for lines that are no commands.
+INPUT_HELP: tuple[tuple[str, str], ...] = (
+    ("other text", "is sent to the current room or user"),
+    ("//TEXT", "sends the text /TEXT"),
+    ("{…}", "is sent as a JSON request; its reply is shown"),
 )
+#: Keys -> what they do.
 KEYS: tuple[tuple[str, str], ...] = (
-    ("Enter", "say the line; Alt-Enter begins another line of the same message"),
-    ("Tab", "complete a command, a name or a room; again: the next that it could be"),
+    ("Enter", "send the line; Alt-Enter adds a line to the same message"),
+    ("Tab", "complete a command, a name or a room; again: the next candidate"),
     ("Up, Down", "lines that you typed before"),
-    ("PageUp, PageDown, wheel", "what was said before; Esc goes back to the newest"),
-    ("Ctrl-N, Ctrl-P", "the next conversation, the one before (also Alt-Down, Alt-Up)"),
-    ("Alt-1 to Alt-9", "the first conversation to the ninth; or click on it"),
-    ("Alt-A", "the next conversation with something new"),
-    ("a click on a member", "whisper to him; Ctrl-X closes whispers"),
-    ("Ctrl-L", "draw everything anew"),
-    ("Ctrl-C, Ctrl-D, /quit", "leave"),
+    ("PageUp, PageDown, wheel", "scroll; Esc returns to the newest message"),
+    ("Ctrl-N, Ctrl-P", "next and previous conversation (also Alt-Down, Alt-Up)"),
+    ("Alt-1 to Alt-9", "first to ninth conversation (also a click)"),
+    ("Alt-A", "next conversation with unread messages"),
+    ("click on a member", "open direct messages; Ctrl-X closes them"),
+    ("Ctrl-L", "redraw the screen"),
+    ("Ctrl-C, Ctrl-D, /quit", "quit"),
 )

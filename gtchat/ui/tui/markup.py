@@ -1,6 +1,6 @@
-"""How lines look: words, which are made harmless here, and the attributes that they are drawn in.
+"""How lines look: escaped texts with the attributes that they are drawn in.
 
-Nothing that others wrote reaches urwid but through this module and `rendering`.
+Text of other users reaches urwid only through this module and `rendering`, which escape it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from zlib import crc32
 
 import attrs
 
-from gtchat.ui.rendering import moment, name, room
-from gtchat.ui.terminal import visible
-from gtchat.ui.tui.buffer import Line, Talk, name_pattern
+from gtchat.ui.rendering import format_room, format_user, local_time
+from gtchat.ui.terminal import escape_controls
+from gtchat.ui.tui.buffer import Buffer, BufferLine, name_pattern
 
-#: Colours of names that are told apart on a dark and on a light ground: of 256, each has a contrast
-#: of at least 3.9 to black and to white (WCAG 2.2, relative luminance); of 16, the darker ones.
-NAMES: tuple[tuple[str, str], ...] = (
+#: Colors of user names, of 16 and of 256. Each of the 256 has a contrast of at least 3.9 to black
+#: and to white (WCAG 2.2, relative luminance); of the 16, the darker ones are used.
+NAME_COLORS: tuple[tuple[str, str], ...] = (
     ("dark blue", "h27"),
     ("dark green", "h28"),
     ("dark cyan", "h30"),
@@ -32,102 +32,118 @@ NAMES: tuple[tuple[str, str], ...] = (
 )
 FAINT = "h244"
 
-#: Attribute, colour and ground of 16, what it is without colours, colour and ground of 256.
+#: Attribute; foreground and background of 16 colors; settings without colors; foreground and
+#: background of 256 colors.
 PALETTE: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("faint", "default,faint", "default", "default,faint", FAINT, "default"),
     ("bold", "default,bold", "default", "bold", "default,bold", "default"),
     ("status", "default,standout", "default", "standout", "default,standout", "default"),
     ("lost", "white,bold", "dark red", "standout,bold", "h231,bold", "h124"),
-    ("chosen", "default,standout", "default", "standout", "default,standout", "default"),
+    ("current", "default,standout", "default", "standout", "default,standout", "default"),
     ("unread", "default,bold", "default", "bold", "default,bold", "default"),
     ("mention", "black,bold", "brown", "bold,underline", "h16,bold", "h220"),
     ("new", "dark red,bold", "default", "bold", "h161,bold", "default"),
     ("error", "dark red", "default", "bold", "h161", "default"),
-    ("here", "dark green", "default", "default", "h28", "default"),
+    ("online", "dark green", "default", "default", "h28", "default"),
     ("prompt", "default,bold", "default", "bold", "default,bold", "default"),
     *(
-        (f"name{number}", f"{colour},bold", "default", "bold", f"{high},bold", "default")
-        for number, (colour, high) in enumerate(NAMES)
+        (f"name{number}", f"{low},bold", "default", "bold", f"{high},bold", "default")
+        for number, (low, high) in enumerate(NAME_COLORS)
     ),
 )
 
-#: Pieces of text, each with its attribute.
+#: Pieces of text with their attributes; None: the terminal's default.
 Markup = list[tuple[str | None, str]]
 
 
 @attrs.frozen
-class Shown:
-    """A line as it is drawn: three columns, the last of which takes as many rows as it needs."""
+class StyledLine:
+    """A line as it is drawn, in three columns.
+
+    Attributes:
+        time: `HH:MM`, or five spaces.
+        who: attribute and text of the second column: the sender, or a sign.
+        text: takes as many rows as it needs.
+    """
 
     time: str
     who: tuple[str, str]
     text: Markup
 
 
-def colour_of(user: str) -> str:
-    """The attribute of somebody's name, always the same."""
-    return f"name{crc32(user.casefold().encode()) % len(NAMES)}"
+def name_color(user: str) -> str:
+    """Return the attribute of a user's name; it is the same in each session."""
+    return f"name{crc32(user.casefold().encode()) % len(NAME_COLORS)}"
 
 
-def shown(line: Line, me: str, zone: tzinfo | None = None) -> Shown:
-    """A line. me: whose name is a mention. zone: whose clock times are shown by."""
-    at = moment(line.at, zone)
+def style_line(line: BufferLine, me: str, zone: tzinfo | None = None) -> StyledLine:
+    """Return a line as it is drawn.
+
+    Args:
+        line: of a buffer.
+        me: name of the user, which is marked in messages.
+        zone: time zone of the times shown; None for that of this machine.
+    """
+    at = local_time(line.at, zone)
     time = at.strftime("%H:%M") if at else "     "
-    if line.kind in ("said", "broadcast"):
-        return Shown(time, (colour_of(line.usr), name(line.usr)), _said(line, me))
+    if line.kind in ("message", "broadcast"):
+        sender = (name_color(line.usr), format_user(line.usr))
+        return StyledLine(time, sender, _style_message(line, me))
+    text = _escape_lines(line.text)
     if line.kind == "error":
-        return Shown(time, ("error", "!"), [("error", _lines(line.text))])
-    return Shown(time, ("faint", "·" if line.kind == "event" else "*"), _told(line))
+        return StyledLine(time, ("error", "!"), [("error", text)])
+    if line.kind == "event":
+        return StyledLine(time, ("faint", "·"), [("faint", text)])
+    return StyledLine(time, ("faint", "*"), [(None, text)])
 
 
-def _told(line: Line) -> Markup:
-    return [("faint" if line.kind == "event" else None, _lines(line.text))]
-
-
-def _said(line: Line, me: str) -> Markup:
-    """What somebody said, with his readers' names marked, and what has become of it."""
-    text: Markup = [("bold", "to everybody: ")] if line.kind == "broadcast" else []
-    body = _lines(line.text)
+def _style_message(line: BufferLine, me: str) -> Markup:
+    """Return a message with the user's name marked, and its state."""
+    text: Markup = [("bold", "to all users: ")] if line.kind == "broadcast" else []
+    body = _escape_lines(line.text)
     if line.state == "sending":
         return [*text, ("faint", body), ("faint", "  (sending …)")]
     if line.mention:
-        text += _marked(body, me)
+        text += _mark_name(body, me)
     else:
         text.append((None, body))
-    if line.state == "waiting":
-        text.append(("faint", "  (is away, and gets it at the next login)"))
+    if line.state == "stored":
+        text.append(("faint", "  (offline; delivered at the next login)"))
     elif line.state == "failed":
-        text.append(("error", f"  (not sent: {visible(line.why)})"))
+        text.append(("error", f"  (not sent: {escape_controls(line.error)})"))
     return text
 
 
-def _marked(body: str, me: str) -> Markup:
+def _mark_name(body: str, me: str) -> Markup:
     pieces: Markup = []
     end = 0
-    for found in name_pattern(visible(me)).finditer(body):
+    for found in name_pattern(escape_controls(me)).finditer(body):
         pieces += [(None, body[end : found.start()]), ("mention", found[0])]
         end = found.end()
     return [(attribute, text) for attribute, text in [*pieces, (None, body[end:])] if text]
 
 
-def _lines(text: str) -> str:
-    """A text of several lines, harmless."""
-    return "\n".join(visible(line) for line in text.split("\n"))
+def _escape_lines(text: str) -> str:
+    """Return a text escaped, except its newlines."""
+    return "\n".join(escape_controls(line) for line in text.split("\n"))
 
 
-def day(at: str, zone: tzinfo | None = None) -> date | None:
-    """The day that something was on. at: RFC 3339."""
-    when = moment(at, zone)
-    return when.date() if when else None
+def local_day(at: str, zone: tzinfo | None = None) -> date | None:
+    """Return the day of a time, or None for an invalid one.
+
+    Args:
+        at: RFC 3339.
+        zone: time zone; None for that of this machine.
+    """
+    time = local_time(at, zone)
+    return time.date() if time else None
 
 
-def day_words(when: date) -> str:
-    """A day, such as `Monday, 6 May 2030`."""
-    return f"{when:%A}, {when.day} {when:%B %Y}"
+def format_day(day: date) -> str:
+    """Return a day such as `Monday, 6 May 2030`."""
+    return f"{day:%A}, {day.day} {day:%B %Y}"
 
 
-def title(talk: Talk) -> str:
-    """What a conversation is called."""
-    if talk.kind == "room":
-        return room(talk.name)
-    return name(talk.name)
+def buffer_title(buffer: Buffer) -> str:
+    """Return the name of a buffer, escaped."""
+    return format_room(buffer.name) if buffer.kind == "room" else format_user(buffer.name)

@@ -1,6 +1,6 @@
-"""What one person knows of a server: conversations, who is here, how the connection is.
+"""What the client knows: buffers, who is online, who is typing, which buffer is current.
 
-The fold of what replies and pushes tell. It sends nothing (see `desk`) and draws nothing.
+Replies and events change it. It sends nothing (see `controller`) and draws nothing.
 """
 
 from __future__ import annotations
@@ -10,289 +10,331 @@ from datetime import datetime, timezone
 
 from gtchat.client.messages import Event, Push, Reply, Room, RoomReset
 from gtchat.ui.commands import LOBBY
-from gtchat.ui.rendering import QUIET, happened, room
-from gtchat.ui.tui.buffer import Line, Talk, mentions
+from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push, format_room
+from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
 
-#: Seconds for which somebody who is typing is shown.
-TYPING = 5.0
-#: Events by which somebody is no longer in a room.
-OUT = frozenset({"leave_room", "kicked", "removed"})
+#: Seconds for which a user counts as typing after a notification.
+TYPING_TIMEOUT = 5.0
+#: Types of events after which a user is no longer a member.
+LEAVING = frozenset({"leave_room", "kicked", "removed"})
 
 
-def _now() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-class World:
-    """Conversations, one of which is looked at.
+class Model:
+    """The data of the client.
 
     Args:
-        now: tells the time.
+        now: returns the current time, aware.
 
     Attributes:
-        me: who one is; "" for nobody yet. current: what is looked at.
-        rooms, whispers: by name. known: names of rooms that one may join.
-        here: who is logged in. typing: by room, who types, and until when.
-        changed: called when there is something else to draw.
+        me: name of the user; "" before the login.
+        current: the buffer that is shown.
+        rooms: buffers of joined rooms, by name.
+        directs: buffers of direct messages, by the other user's name.
+        known_rooms: names of all rooms heard of, for completion.
+        online: names of users who are logged in.
+        typing: by room, the time of the last notification of each user.
+        changed: called after each change.
     """
 
-    def __init__(self, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
         self._now = now
         self.changed: Callable[[], None] = lambda: None
         self.reset()
 
     def reset(self) -> None:
-        """Nobody is in."""
+        """Return to the state before the login."""
         self.me = ""
-        self.rooms: dict[str, Talk] = {}
-        self.whispers: dict[str, Talk] = {}
-        self.known: set[str] = set()
-        self.here: set[str] = set()
+        self.rooms: dict[str, Buffer] = {}
+        self.directs: dict[str, Buffer] = {}
+        self.known_rooms: set[str] = set()
+        self.online: set[str] = set()
         self.typing: dict[str, dict[str, datetime]] = {}
-        self.current = Talk("GTChat", "start")
+        self.current = Buffer("GTChat", "start")
 
     @property
-    def talks(self) -> list[Talk]:
-        """All conversations, in the order in which they are shown."""
-        rooms = sorted(self.rooms.values(), key=lambda talk: talk.name.casefold())
-        rooms.sort(key=lambda talk: talk.name != LOBBY)
-        return [*rooms, *self.whispers.values()] or [self.current]
+    def buffers(self) -> list[Buffer]:
+        """All buffers in the order of the list: the lobby, other rooms, direct messages."""
+        rooms = sorted(self.rooms.values(), key=lambda buffer: buffer.name.casefold())
+        rooms.sort(key=lambda buffer: buffer.name != LOBBY)
+        return [*rooms, *self.directs.values()] or [self.current]
 
-    # Where one is.
+    # The current buffer.
 
-    def show(self, talk: Talk) -> None:
-        """Look at a conversation."""
-        if talk is not self.current:
-            self.current.gone_from()
+    def show(self, buffer: Buffer) -> None:
+        """Make a buffer the current one."""
+        if buffer is not self.current:
+            self.current.hide()
             self.current.trim()
-        self.current = talk
-        if talk.loaded or talk.kind != "room":
-            talk.seen()
+        self.current = buffer
+        if buffer.loaded or buffer.kind != "room":
+            buffer.mark_seen()
         self.changed()
 
-    def whispers_with(self, user: str) -> Talk:
-        """The whispers with somebody."""
-        found = next((t for n, t in self.whispers.items() if n.casefold() == user.casefold()), None)
+    def direct_with(self, user: str) -> Buffer:
+        """Return the buffer of direct messages with a user; make it if there is none."""
+        folded = user.casefold()
+        found = next((b for name, b in self.directs.items() if name.casefold() == folded), None)
         if found is None:
-            found = self.whispers[user] = Talk(user, "whisper", complete=True, loaded=True)
+            found = self.directs[user] = Buffer(user, "direct", complete=True, loaded=True)
         return found
 
-    def room_named(self, name: str) -> Talk | None:
-        """A room that one is in, whatever case its name is written in."""
+    def find_room(self, name: str) -> Buffer | None:
+        """Return the buffer of a joined room, or None. name: in any case."""
         folded = name.casefold()
-        return next((talk for n, talk in self.rooms.items() if n.casefold() == folded), None)
+        return next((b for room, b in self.rooms.items() if room.casefold() == folded), None)
 
-    def close(self, talk: Talk) -> None:
-        """Forget a conversation."""
-        (self.rooms if talk.kind == "room" else self.whispers).pop(talk.name, None)
-        if talk is self.current:
-            self.show(self.talks[0] if self.rooms else Talk("GTChat", "start"))
+    def close(self, buffer: Buffer) -> None:
+        """Remove a buffer."""
+        (self.rooms if buffer.kind == "room" else self.directs).pop(buffer.name, None)
+        if buffer is self.current:
+            self.show(self.buffers[0] if self.rooms else Buffer("GTChat", "start"))
         self.changed()
 
-    # What replies tell.
+    # Replies.
 
-    def came_in(self, reply: Reply) -> None:
-        """One has logged in."""
+    def logged_in(self, reply: Reply) -> None:
+        """Start over with the reply to a login."""
         self.reset()
         self.me = reply.usr
-        self.here = {*reply.users, reply.usr}
-        for item in reply.rooms:
-            self.known.add(item.room_name)
-            if item.joined or item.room_name == LOBBY:
-                self.entered(item)
-        self.show(self.rooms.setdefault(LOBBY, Talk(LOBBY)))
+        self.online = {*reply.users, reply.usr}
+        for room in reply.rooms:
+            self.known_rooms.add(room.room_name)
+            if room.joined or room.room_name == LOBBY:
+                self.joined(room)
+        self.show(self.rooms.setdefault(LOBBY, Buffer(LOBBY)))
 
-    def entered(self, item: Room) -> Talk:
-        """One is in a room, as a list or a reply has it."""
-        self.known.add(item.room_name)
-        talk = self.rooms.setdefault(item.room_name, Talk(item.room_name))
-        talk.topic = item.topic
-        talk.tip = max(talk.tip, item.last_seq)
-        talk.unread = max(talk.unread, item.unread)
-        if item.users:
-            talk.members, talk.members_total = set(item.users), item.users_total
+    def joined(self, room: Room) -> Buffer:
+        """Return the buffer of a joined room, updated from a reply."""
+        self.known_rooms.add(room.room_name)
+        buffer = self.rooms.setdefault(room.room_name, Buffer(room.room_name))
+        buffer.topic = room.topic
+        buffer.last_seq = max(buffer.last_seq, room.last_seq)
+        buffer.unread = max(buffer.unread, room.unread)
+        if room.users:
+            buffer.members, buffer.members_total = set(room.users), room.users_total
         self.changed()
-        return talk
+        return buffer
 
-    def heard_users(self, reply: Reply) -> None:
-        """Who is here, all over the server."""
-        self.here = {*reply.users, self.me}
-        self.changed()
-
-    def heard_members(self, talk: Talk, reply: Reply) -> None:
-        """Who is in a room."""
-        talk.members, talk.members_total = set(reply.users), reply.users_total
-        self.here |= set(reply.online)
+    def set_users(self, reply: Reply) -> None:
+        """Take who is online from the reply to `get_user_list`."""
+        self.online = {*reply.users, self.me}
         self.changed()
 
-    def heard_history(self, talk: Talk, reply: Reply) -> None:
-        """Entries of a room, older than those that are known, or the newest."""
+    def set_members(self, buffer: Buffer, reply: Reply) -> None:
+        """Take the members of a room from a reply.
+
+        Args:
+            buffer: of the room.
+            reply: to `get_room_user_list`.
+        """
+        buffer.members, buffer.members_total = set(reply.users), reply.users_total
+        self.online |= set(reply.online)
+        self.changed()
+
+    def add_history(self, buffer: Buffer, reply: Reply) -> None:
+        """Insert a page of a room's history.
+
+        Args:
+            buffer: of the room.
+            reply: to `history`, with the newest entries or those before the ones loaded.
+        """
         for entry in reply.entries:
-            talk.add(self._entry(entry))
-        talk.complete = not reply.more
-        if not talk.loaded:
-            talk.loaded = True
-            talk.mark_missed(self.me)
-            if talk is self.current:
-                talk.seen()
+            buffer.add_entry(self._entry_line(entry))
+        buffer.complete = not reply.more
+        if not buffer.loaded:
+            buffer.loaded = True
+            buffer.mark_unread(self.me)
+            if buffer is self.current:
+                buffer.mark_seen()
         self.changed()
 
-    # What one says.
+    # Own messages and notices.
 
-    def say(self, talk: Talk, text: str) -> Line:
-        """One says something, which is under way from now on."""
-        line = talk.put(Line("said", text, self._at(), self.me, state="sending"))
-        talk.gone_from()
+    def add_own_message(self, buffer: Buffer, text: str) -> BufferLine:
+        """Add a message that is being sent, and return its line.
+
+        Args:
+            buffer: where it is sent.
+            text: of the message.
+        """
+        line = BufferLine("message", text, self._timestamp(), self.me, state="sending")
+        line = buffer.append(line)
+        buffer.hide()
         self.changed()
         return line
 
-    def said(self, talk: Talk, line: Line, reply: Reply) -> None:
-        """It is said."""
-        talk.settle(
+    def message_sent(self, buffer: Buffer, line: BufferLine, reply: Reply) -> None:
+        """Mark an own message as sent.
+
+        Args:
+            buffer: where it was sent.
+            line: its line.
+            reply: to `speak` or `whisper`.
+        """
+        buffer.finish_sending(
             line,
             reply.seq,
             at=reply.at or line.at,
-            state="waiting" if reply.delivered == "stored" else "",
+            state="stored" if reply.delivered == "stored" else "",
         )
         self.changed()
 
-    def not_said(self, talk: Talk, line: Line, why: str) -> None:
-        """It could not be said."""
-        talk.settle(line, state="failed", why=why)
+    def message_failed(self, buffer: Buffer, line: BufferLine, error: str) -> None:
+        """Mark an own message as not sent.
+
+        Args:
+            buffer: where it should have been sent.
+            line: its line.
+            error: the reason.
+        """
+        buffer.finish_sending(line, state="failed", error=error)
         self.changed()
 
-    def note(self, text: str, error: bool = False) -> None:
-        """The client tells something."""
-        self.current.put(Line("error" if error else "note", text, self._at()))
+    def add_notice(self, text: str, error: bool = False) -> None:
+        """Add a line of this client to the current buffer.
+
+        Args:
+            text: one line.
+            error: whether it is an error message.
+        """
+        self.current.append(BufferLine("error" if error else "notice", text, self._timestamp()))
         self.changed()
 
-    def help(self, rows: Iterable[tuple[str, str]]) -> None:
-        """The client tells what can be done, in rows of what is typed and what it does."""
-        for typed, what in rows:
-            self.current.put(Line("help", what, usr=typed))
+    def add_help(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Add rows of the help: what to type, what it does."""
+        for typed, effect in rows:
+            self.current.append(BufferLine("help", effect, usr=typed))
         self.changed()
 
-    # What happens.
+    # Events.
 
-    def happened(self, what: Event) -> None:
-        """Follow what is told."""
-        if isinstance(what, Push):
-            self._pushed(what)
-        elif isinstance(what, RoomReset):
-            self._was_reset(what)
+    def handle_event(self, event: Event) -> None:
+        """Apply an event."""
+        if isinstance(event, Push):
+            self._handle_push(event)
+        elif isinstance(event, RoomReset):
+            self._handle_reset(event)
         self.changed()
 
-    def _was_reset(self, reset: RoomReset) -> None:
-        talk = self.rooms.get(reset.room_name)
+    def _handle_reset(self, reset: RoomReset) -> None:
+        buffer = self.rooms.get(reset.room_name)
         if not reset.gone:
-            talk = talk or self.rooms.setdefault(reset.room_name, Talk(reset.room_name))
-            talk.clear()
-            talk.tip = reset.last_seq
-        elif talk is not None:
-            self.close(talk)
-            self.note(f"you are no longer in {room(reset.room_name)}")
+            buffer = buffer or self.rooms.setdefault(reset.room_name, Buffer(reset.room_name))
+            buffer.clear()
+            buffer.last_seq = reset.last_seq
+        elif buffer is not None:
+            self.close(buffer)
+            self.add_notice(f"you are no longer in {format_room(reset.room_name)}")
 
-    def _pushed(self, push: Push) -> None:
+    def _handle_push(self, push: Push) -> None:
         if push.cmd == "c_speak":
-            self._heard(self.rooms.setdefault(push.room_name, Talk(push.room_name)), push)
+            self._handle_message(push)
         elif push.cmd == "c_whisper":
-            talk = self.whispers_with(push.usr)
-            line = talk.put(Line("said", push.msg, push.at, push.usr))
-            self._count(talk, line)
+            buffer = self.direct_with(push.usr)
+            line = buffer.append(BufferLine("message", push.msg, push.at, push.usr))
+            self._count_unread(buffer, line)
         elif push.cmd == "c_broadcast":
-            self.current.put(Line("broadcast", push.msg, push.at, push.usr))
+            self.current.append(BufferLine("broadcast", push.msg, push.at, push.usr))
         elif push.cmd != "c_event":
-            self.note(happened(push))
+            self.add_notice(describe_push(push))
         elif push.type in ("login", "logout", "presence"):
-            self._presence(push)
-        elif push.type in QUIET:
-            self._quiet(push)
+            self._handle_presence(push)
+        elif push.type in HIDDEN_EVENTS:
+            self._handle_hidden(push)
         elif push.seq and push.room_name:
-            self._in_room(push)
+            self._handle_room_entry(push)
         elif push.type == "room_gone":
-            self.known.discard(push.room_name)
-            self._out(push)
+            self.known_rooms.discard(push.room_name)
+            self._left(push)
         else:
-            self.note(happened(push))
+            self.add_notice(describe_push(push))
 
-    def _heard(self, talk: Talk, push: Push) -> None:
-        line = self._entry(push)
-        if talk.add(line):
-            self._count(talk, line)
-        self.typing.get(talk.name, {}).pop(push.usr, None)
+    def _handle_message(self, push: Push) -> None:
+        buffer = self.rooms.setdefault(push.room_name, Buffer(push.room_name))
+        line = self._entry_line(push)
+        if buffer.add_entry(line):
+            self._count_unread(buffer, line)
+        self.typing.get(buffer.name, {}).pop(push.usr, None)
 
-    def _count(self, talk: Talk, line: Line) -> None:
-        """A message has come: is it seen?"""
+    def _count_unread(self, buffer: Buffer, line: BufferLine) -> None:
+        """Count a message as unread, unless it is an own one or its buffer is shown."""
         if line.usr == self.me:
             return
-        if talk is not self.current:
-            talk.came(line)
-        talk.trim()
+        if buffer is not self.current:
+            buffer.count_unread(line)
+        buffer.trim()
 
-    def _presence(self, push: Push) -> None:
-        came = {push.usr} if push.type == "login" else set(push.logins)
-        went = {push.usr} if push.type == "logout" else set(push.logouts)
-        self.here = (self.here - went) | came | {self.me}
+    def _handle_presence(self, push: Push) -> None:
+        logins = {push.usr} if push.type == "login" else set(push.logins)
+        logouts = {push.usr} if push.type == "logout" else set(push.logouts)
+        self.online = (self.online - logouts) | logins | {self.me}
 
-    def _quiet(self, push: Push) -> None:
+    def _handle_hidden(self, push: Push) -> None:
+        """Apply a typing notification, or a read mark of another session of the user."""
         if push.type == "typing":
             self.typing.setdefault(push.room_name, {})[push.usr] = self._now()
-        elif push.type == "marked_read" and (talk := self.rooms.get(push.room_name)):
-            talk.read = max(talk.read, push.seq)
-            if talk.read >= talk.tip:
-                talk.seen()
+        elif push.type == "marked_read" and (buffer := self.rooms.get(push.room_name)):
+            buffer.read_seq = max(buffer.read_seq, push.seq)
+            if buffer.read_seq >= buffer.last_seq:
+                buffer.mark_seen()
 
-    def _in_room(self, push: Push) -> None:
-        """An entry that is no message: it may change who is in a room, and its topic."""
-        name, mine = push.room_name, push.usr == self.me
+    def _handle_room_entry(self, push: Push) -> None:
+        """Apply an entry that is no message: it may change the members or the topic."""
+        name, own = push.room_name, push.usr == self.me
         if push.type == "room_created":
-            self.known.add(name)
-        if mine and push.type in OUT:
-            self._out(push)
+            self.known_rooms.add(name)
+        if own and push.type in LEAVING:
+            self._left(push)
             return
-        talk = self.rooms.get(name)
-        if talk is None:
-            if not (mine and push.type in ("join_room", "room_created")):
+        buffer = self.rooms.get(name)
+        if buffer is None:
+            if not (own and push.type in ("join_room", "room_created")):
                 return
-            talk = self.rooms[name] = Talk(name)
-        talk.add(self._entry(push))
+            buffer = self.rooms[name] = Buffer(name)
+        buffer.add_entry(self._entry_line(push))
         if push.type == "room_changed":
-            talk.topic = push.topic
-        elif push.type == "join_room" and push.usr not in talk.members:
-            talk.members.add(push.usr)
-            talk.members_total += 1
-        elif push.type in OUT and push.usr in talk.members:
-            talk.members.discard(push.usr)
-            talk.members_total -= 1
+            buffer.topic = push.topic
+        elif push.type == "join_room" and push.usr not in buffer.members:
+            buffer.members.add(push.usr)
+            buffer.members_total += 1
+        elif push.type in LEAVING and push.usr in buffer.members:
+            buffer.members.discard(push.usr)
+            buffer.members_total -= 1
 
-    def _out(self, push: Push) -> None:
-        """One is no longer in a room."""
-        talk = self.rooms.get(push.room_name)
-        if talk is not None:
-            self.close(talk)
+    def _left(self, push: Push) -> None:
+        """Close the buffer of a room that the user is no longer in; say why."""
+        buffer = self.rooms.get(push.room_name)
+        if buffer is not None:
+            self.close(buffer)
             if push.type != "leave_room":
-                self.note(happened(push))
+                self.add_notice(describe_push(push))
 
-    def _entry(self, push: Push) -> Line:
-        """An entry of a room's log as a line."""
+    def _entry_line(self, push: Push) -> BufferLine:
+        """Return the line of an entry of a room's log."""
         if push.cmd != "c_speak":
-            return Line("event", happened(push), push.at, seq=push.seq)
+            return BufferLine("event", describe_push(push), push.at, seq=push.seq)
         mention = push.usr != self.me and mentions(push.msg, self.me)
-        return Line("said", push.msg, push.at, push.usr, push.seq, mention=mention)
+        return BufferLine("message", push.msg, push.at, push.usr, push.seq, mention=mention)
 
-    def _at(self) -> str:
+    def _timestamp(self) -> str:
         return self._now().isoformat()
 
-    # For those who show it.
+    # Queries.
 
-    def members(self, talk: Talk) -> set[str]:
-        """Who is in a conversation, here or away; in the lobby, all who are here."""
-        if talk.kind == "room":
-            return self.here if talk.name == LOBBY else talk.members
-        return {talk.name, self.me} if talk.kind == "whisper" else set()
+    def members(self, buffer: Buffer) -> set[str]:
+        """Return the members of a buffer, online or not; in the lobby all users online."""
+        if buffer.kind == "room":
+            return self.online if buffer.name == LOBBY else buffer.members
+        return {buffer.name, self.me} if buffer.kind == "direct" else set()
 
-    def typists(self) -> list[str]:
-        """Who types where one is."""
+    def typing_users(self) -> list[str]:
+        """Return who is typing in the current room, sorted."""
+        if self.current.kind != "room":
+            return []
         now = self._now()
-        typing = self.typing.get(self.current.name, {}) if self.current.kind == "room" else {}
-        return sorted(n for n, at in typing.items() if (now - at).total_seconds() < TYPING)
+        typing = self.typing.get(self.current.name, {})
+        return sorted(n for n, at in typing.items() if (now - at).total_seconds() < TYPING_TIMEOUT)

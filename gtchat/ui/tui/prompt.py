@@ -1,49 +1,54 @@
-"""The line that is being typed, edited as in a shell."""
+"""The input line at the bottom of the screen, with the editing keys of a shell."""
 
 from __future__ import annotations
 
 import urwid
 
-from gtchat.ui.terminal import visible
+from gtchat.ui.terminal import escape_controls
 
-PROMPT = "› "
+PREFIX = "› "
 
 
-class Typed(urwid.Edit):
-    """The line that is being typed. It may have several lines."""
+class Prompt(urwid.Edit):
+    """The input line; its text may have several lines."""
 
     def __init__(self) -> None:
-        super().__init__(("prompt", PROMPT), multiline=True)
+        super().__init__(("prompt", PREFIX), multiline=True)
 
-    def ask(self, prompt: str) -> None:
-        """Take a secret, which is not shown; "" takes a line again."""
-        self.set_caption(("prompt", f"{visible(prompt)}: " if prompt else PROMPT))
-        self.set_mask("•" if prompt else None)
+    def set_secret(self, question: str) -> None:
+        """Take a secret, which is masked. question: shown before it; "" for a normal line."""
+        self.set_caption(("prompt", f"{escape_controls(question)}: " if question else PREFIX))
+        self.set_mask("•" if question else None)
 
-    def write(self, text: str, cursor: int | None = None) -> None:
-        """Put a text there. cursor: None: behind it."""
+    def replace(self, text: str, cursor: int | None = None) -> None:
+        """Replace the text.
+
+        Args:
+            text: the new text.
+            cursor: position in characters; None for the end.
+        """
         self.set_edit_text(text)
         self.set_edit_pos(len(text) if cursor is None else cursor)
 
-    def cut_word(self) -> None:
-        """Take away the word before the cursor."""
+    def delete_word(self) -> None:
+        """Delete the word before the cursor."""
         before = self.edit_text[: self.edit_pos]
         kept = before.rstrip()
         kept = kept[: max(kept.rfind(" "), kept.rfind("\n")) + 1]
-        self.write(kept + self.edit_text[self.edit_pos :], len(kept))
+        self.replace(kept + self.edit_text[self.edit_pos :], len(kept))
 
-    def cut_before(self) -> None:
-        """Take away all before the cursor."""
-        self.write(self.edit_text[self.edit_pos :], 0)
+    def delete_to_start(self) -> None:
+        """Delete the text before the cursor."""
+        self.replace(self.edit_text[self.edit_pos :], 0)
 
-    def cut_behind(self) -> None:
-        """Take away all behind the cursor."""
-        self.write(self.edit_text[: self.edit_pos])
+    def delete_to_end(self) -> None:
+        """Delete the text after the cursor."""
+        self.replace(self.edit_text[: self.edit_pos])
 
-    def to_start(self) -> None:
-        """Go to the beginning."""
+    def move_to_start(self) -> None:
+        """Move the cursor to the start."""
         self.set_edit_pos(0)
 
-    def to_end(self) -> None:
-        """Go to the end."""
+    def move_to_end(self) -> None:
+        """Move the cursor to the end."""
         self.set_edit_pos(len(self.edit_text))

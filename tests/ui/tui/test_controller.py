@@ -1,4 +1,4 @@
-"""What a person does in the full screen, and what he knows, with a server in memory."""
+"""The controller and the model of the full screen, with a server in memory."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gtchat.client.messages import Push
-from gtchat.ui.interpreter import GOOD, NO_CONNECTION
+from gtchat.ui.interpreter import EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.tui.buffer import LINES_MOST, Line, Talk
-from gtchat.ui.tui.controller import Desk
-from gtchat.ui.tui.model import World
+from gtchat.ui.tui.buffer import MAX_LINES, Buffer, BufferLine
+from gtchat.ui.tui.controller import Controller
+from gtchat.ui.tui.model import Model
 from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
 
 EPOCH = datetime(2030, 5, 6, 7, 0, tzinfo=timezone.utc)
 
 
-def entered(name: str, last_seq: int = 0, *users: str) -> dict[str, Any]:
-    """The data of a reply that brings one into a room."""
+def joined(name: str, last_seq: int = 0, *users: str) -> dict[str, Any]:
+    """Return the fields of the reply to a command that enters a room."""
     room = {"room_name": name, "last_seq": last_seq, "users": users, "users_total": len(users)}
     return {"room": room}
 
 
-class DeskTestCase(ConnectedTestCase):
+class ControllerTestCase(ConnectedTestCase):
     def setUp(self) -> None:
         super().setUp()
         opened = Deferred.fromCoroutine(self.connection.open())
         self.server.pump()
         self.successResultOf(opened)
-        self.world = World(lambda: EPOCH + timedelta(seconds=self.clock.seconds()))
+        self.model = Model(lambda: EPOCH + timedelta(seconds=self.clock.seconds()))
         self.crashes: list[Failure] = []
-        self.desk = Desk(
+        self.controller = Controller(
             self.connection,
-            self.world,
+            self.model,
             Renderer(lambda text, _: text, timezone.utc),
             self.clock,
             crashed=self.crashes.append,
@@ -48,7 +48,7 @@ class DeskTestCase(ConnectedTestCase):
         answers["speak"] = {"seq": 3, "id": "lobby-3", "at": AT}
 
     def history(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Entries of a room, five in a page."""
+        """Return a page of a room's history, five entries."""
         last = {"lobby": 2, "garden": 30}[request["room_name"]]
         end = request.get("before", last + 1)
         seqs = range(max(1, end - 5), end)
@@ -57,26 +57,26 @@ class DeskTestCase(ConnectedTestCase):
             "more": bool(seqs) and seqs[0] > 1,
         }
 
-    def start(self, *first: str) -> None:
-        self.running = Deferred.fromCoroutine(self.desk.run(first))
+    def start(self, *startup: str) -> None:
+        self.running = Deferred.fromCoroutine(self.controller.run(startup))
         self.settle()
 
     def settle(self) -> None:
-        """Stay where one is, until what is missing is there."""
+        """Advance the clock until the current buffer is loaded."""
         self.server.pump()
         self.clock.advance(0.2)
         self.server.pump()
 
     def type(self, *lines: str) -> None:
         for line in lines:
-            self.desk.enter(line)
+            self.controller.line_typed(line)
             self.server.pump()
 
-    def go_to(self, name: str) -> Talk:
-        talk = self.world.rooms[name]
-        self.desk.go_to(talk)
+    def switch_to(self, name: str) -> Buffer:
+        buffer = self.model.rooms[name]
+        self.controller.switch_to(buffer)
         self.settle()
-        return talk
+        return buffer
 
     def push(self, **fields: Any) -> None:
         self.server.push(**fields)
@@ -85,47 +85,47 @@ class DeskTestCase(ConnectedTestCase):
     def event(self, kind: str, **fields: Any) -> None:
         self.push(cmd="c_event", type=kind, at=AT, **fields)
 
-    def lines(self) -> list[Line]:
-        return self.world.current.lines
+    def lines(self) -> list[BufferLine]:
+        return self.model.current.lines
 
     def shown(self) -> list[str]:
         return [line.text for line in self.lines()]
 
     def states(self) -> list[tuple[str, str]]:
-        """What one has said here, and what has become of it."""
+        """Return text and state of the own messages in the current buffer."""
         return [(line.text, line.state) for line in self.lines() if line.usr == "ann"]
 
 
-class BeforeTests(DeskTestCase):
-    def test_one_is_told_how_to_come_in(self) -> None:
+class BeforeLoginTests(ControllerTestCase):
+    def test_it_says_how_to_log_in(self) -> None:
         self.start()
         self.assertIn("/guest NAME", self.shown()[0])
         self.type("hello?")
         self.assertEqual(self.lines()[-1].kind, "error")
         self.assertEqual(self.server.requests, [])
 
-    def test_a_password_is_asked_for_and_is_no_message(self) -> None:
+    def test_a_password_is_asked_for_and_not_sent_as_a_message(self) -> None:
         self.start("/login ann")
-        self.assertEqual(self.desk.asking, "Password")
+        self.assertEqual(self.controller.secret_prompt, "Password")
         self.type("password1")
-        self.assertEqual(self.desk.asking, "")
+        self.assertEqual(self.controller.secret_prompt, "")
         self.assertEqual(self.server.asked("login")[0]["pwd"], "password1")
         self.assertNotIn("password1", " ".join(self.shown()))
 
-    def test_a_secret_can_be_kept(self) -> None:
+    def test_a_secret_can_be_cancelled(self) -> None:
         self.start("/login ann")
-        self.desk.cancel()
+        self.controller.cancel_secret()
         self.server.pump()
-        self.assertEqual((self.desk.asking, self.server.requests), ("", []))
+        self.assertEqual((self.controller.secret_prompt, self.server.requests), ("", []))
         self.assertIn("nothing was sent", self.shown()[-1])
 
-    def test_a_new_password_that_was_mistyped_is_not_sent(self) -> None:
+    def test_two_different_new_passwords_are_not_sent(self) -> None:
         self.start("/register ann")
         self.type("password1", "password2")
         self.assertEqual(self.server.requests, [])
-        self.assertIn("not the same", self.shown()[-1])
+        self.assertIn("the passwords differ", self.shown()[-1])
 
-    def test_commands_wait_for_their_turn_and_local_ones_do_not(self) -> None:
+    def test_commands_wait_for_each_other_and_local_ones_do_not(self) -> None:
         self.start()
         self.server.answers["ping"] = None
         self.type("/ping", "/rooms", "/help")
@@ -139,21 +139,21 @@ class BeforeTests(DeskTestCase):
         self.start()
         self.type("/help ping", "/help nothing")
         self.assertIn("/ping", self.shown()[-2])
-        self.assertIn("there is no /nothing", self.shown()[-1])
+        self.assertIn("unknown command /nothing", self.shown()[-1])
 
 
-class InsideTests(DeskTestCase):
+class LoggedInTests(ControllerTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.start("/guest ann")
 
-    def test_coming_in_shows_the_lobby_with_its_history(self) -> None:
-        self.assertEqual(self.world.current.name, "lobby")
+    def test_a_login_shows_the_lobby_with_its_history(self) -> None:
+        self.assertEqual(self.model.current.name, "lobby")
         self.assertEqual(self.shown()[:2], ["text 1", "text 2"])
-        self.assertEqual([talk.name for talk in self.world.talks], ["lobby", "garden"])
-        self.assertEqual(self.world.here, {"ann", "bob"})
+        self.assertEqual([buffer.name for buffer in self.model.buffers], ["lobby", "garden"])
+        self.assertEqual(self.model.online, {"ann", "bob"})
 
-    def test_a_message_is_seen_at_once_then_as_sent(self) -> None:
+    def test_a_message_is_shown_as_being_sent_and_then_as_sent(self) -> None:
         self.server.answers["speak"] = None
         self.type("hello")
         self.assertEqual(self.states(), [("hello", "sending")])
@@ -162,16 +162,16 @@ class InsideTests(DeskTestCase):
         self.assertEqual(self.states(), [("hello", "")])
         self.assertEqual(self.lines()[-1].seq, 3)
 
-    def test_a_message_that_is_refused_says_why(self) -> None:
+    def test_a_failed_message_shows_the_error(self) -> None:
         self.server.answers["speak"] = {"code": "not_in_room", "msg": "You are not in it."}
         self.type("hello")
         self.assertEqual(self.states(), [("hello", "failed")])
-        self.assertIn("not_in_room", self.lines()[-1].why)
+        self.assertIn("not_in_room", self.lines()[-1].error)
 
-    def test_messages_go_to_where_they_were_typed_one_after_the_other(self) -> None:
+    def test_messages_are_sent_in_order_to_the_buffer_they_were_typed_in(self) -> None:
         self.server.answers["speak"] = None
         self.type("one", "//two")
-        self.go_to("garden")
+        self.switch_to("garden")
         self.type("three")
         for number in range(3):
             asked = self.server.asked("speak")
@@ -179,11 +179,11 @@ class InsideTests(DeskTestCase):
             self.server.reply(asked[-1], seq=40 + number, id=f"i{number}", at=AT)
             self.server.pump()
         self.assertEqual(
-            [(said["room_name"], said["msg"]) for said in asked],
+            [(sent["room_name"], sent["msg"]) for sent in asked],
             [("lobby", "one"), ("lobby", "/two"), ("garden", "three")],
         )
 
-    def test_what_is_said_while_there_is_no_connection_is_said_once_afterwards(self) -> None:
+    def test_a_message_typed_without_a_connection_is_sent_once_later(self) -> None:
         self.server.answers["resume"] = resumed(spoken(3), spoken(4))
         self.server.answers["speak"] = {"seq": 5, "id": "lobby-5", "at": AT}
         self.server.drop()
@@ -192,29 +192,29 @@ class InsideTests(DeskTestCase):
         self.reconnect()
         self.settle()
         self.assertEqual(self.states(), [("meanwhile", "")])
-        entries = [line.text for line in self.lines() if line.kind == "said"]
+        entries = [line.text for line in self.lines() if line.kind == "message"]
         self.assertEqual(entries, ["text 1", "text 2", "text 3", "text 4", "meanwhile"])
 
-    def test_who_is_here_is_asked_again_after_a_loss(self) -> None:
+    def test_online_users_are_loaded_again_after_a_loss(self) -> None:
         self.server.answers["resume"] = welcome("ann", lobby=2)
         self.server.answers["get_user_list"] = {"users": ["ann", "zoe"], "users_total": 2}
         self.server.drop()
         self.reconnect()
         self.settle()
-        self.assertEqual(self.world.here, {"ann", "zoe"})
+        self.assertEqual(self.model.online, {"ann", "zoe"})
 
-    def test_what_comes_elsewhere_is_counted_and_marked(self) -> None:
+    def test_messages_in_other_buffers_are_counted_as_unread(self) -> None:
         self.server.say(31, room="garden")
         self.server.say(32, room="garden", msg="ann, look")
         self.server.pump()
-        garden = self.world.rooms["garden"]
+        garden = self.model.rooms["garden"]
         self.assertEqual((garden.unread, garden.mentioned), (2, True))
-        self.go_to("garden")
+        self.switch_to("garden")
         self.assertEqual((garden.unread, garden.mentioned), (0, False))
         (new,) = [line for line in garden.lines if line.number == garden.new_from]
         self.assertEqual(new.seq, 31)
 
-    def test_what_is_seen_is_marked_as_read_at_most_once_a_second(self) -> None:
+    def test_shown_messages_are_marked_as_read_at_most_once_a_second(self) -> None:
         self.clock.advance(2)
         self.server.pump()
         self.server.requests.clear()
@@ -229,58 +229,58 @@ class InsideTests(DeskTestCase):
         self.assertEqual(marked[-1], ("lobby", 12))
         self.assertTrue(len(marked) <= 5, marked)
 
-    def test_however_much_is_said_where_one_is_so_much_is_kept(self) -> None:
-        for seq in range(3, 2 * LINES_MOST):
-            self.world.happened(Push(cmd="c_speak", room_name="lobby", usr="bob", seq=seq))
-        self.assertTrue(len(self.lines()) <= LINES_MOST * 3 // 2)
-        self.assertEqual(self.lines()[-1].seq, 2 * LINES_MOST - 1)
+    def test_the_current_buffer_keeps_a_limited_number_of_lines(self) -> None:
+        for seq in range(3, 2 * MAX_LINES):
+            self.model.handle_event(Push(cmd="c_speak", room_name="lobby", usr="bob", seq=seq))
+        self.assertTrue(len(self.lines()) <= MAX_LINES * 3 // 2)
+        self.assertEqual(self.lines()[-1].seq, 2 * MAX_LINES - 1)
 
-    def test_what_is_read_elsewhere_is_no_longer_new(self) -> None:
+    def test_read_marks_of_another_session_reset_unread(self) -> None:
         self.server.say(31, room="garden")
         self.server.pump()
-        self.assertEqual(self.world.rooms["garden"].unread, 1)
+        self.assertEqual(self.model.rooms["garden"].unread, 1)
         self.event("marked_read", room_name="garden", seq=31)
-        self.assertEqual(self.world.rooms["garden"].unread, 0)
+        self.assertEqual(self.model.rooms["garden"].unread, 0)
 
-    def test_history_comes_page_by_page_to_the_beginning(self) -> None:
-        garden = self.go_to("garden")
+    def test_history_is_loaded_page_by_page_to_the_beginning(self) -> None:
+        garden = self.switch_to("garden")
         pages = 1
         while not garden.complete:
-            self.desk.start(self.desk.looking.load(garden))
+            self.controller.run_in_background(self.controller.loader.load_history(garden))
             self.server.pump()
             pages += 1
         self.assertEqual([line.seq for line in garden.lines], list(range(1, 31)))
         self.assertEqual(pages, 6)
 
-    def test_who_runs_through_rooms_asks_for_the_one_where_he_stays(self) -> None:
+    def test_switching_through_rooms_loads_only_the_last_one(self) -> None:
         self.server.requests.clear()
         for _ in range(5):
-            self.desk.go_to(self.world.rooms["garden"])
-            self.desk.go_to(self.world.rooms["lobby"])
+            self.controller.switch_to(self.model.rooms["garden"])
+            self.controller.switch_to(self.model.rooms["lobby"])
         self.settle()
         self.assertEqual(self.server.asked("history"), [])
 
-    def test_a_whisper_opens_a_conversation(self) -> None:
+    def test_a_direct_message_opens_a_buffer(self) -> None:
         self.push(**whisper(1))
-        talk = self.world.whispers["bob"]
-        self.assertEqual((talk.unread, talk.lines[0].text), (1, "psst 1"))
-        self.desk.go_to(talk)
+        buffer = self.model.directs["bob"]
+        self.assertEqual((buffer.unread, buffer.lines[0].text), (1, "psst 1"))
+        self.controller.switch_to(buffer)
         self.type("psst yourself")
         (request,) = self.server.asked("whisper")
         self.assertEqual((request["target_user"], request["msg"]), ("bob", "psst yourself"))
 
-    def test_whispering_goes_there_and_tells_who_is_away(self) -> None:
+    def test_whisper_opens_a_buffer_and_shows_that_the_user_is_offline(self) -> None:
         self.server.answers["whisper"] = {"id": "w9", "at": AT, "delivered": "stored"}
         self.type("/whisper zoe good night")
-        self.assertEqual(self.world.current.name, "zoe")
-        self.assertEqual(self.states(), [("good night", "waiting")])
+        self.assertEqual(self.model.current.name, "zoe")
+        self.assertEqual(self.states(), [("good night", "stored")])
         self.type("/leave")
-        self.assertIn("this is no room", self.shown()[-1])
-        self.desk.close()
-        self.assertEqual((self.world.current.name, self.world.whispers), ("lobby", {}))
+        self.assertIn("there is no current room", self.shown()[-1])
+        self.controller.close_direct()
+        self.assertEqual((self.model.current.name, self.model.directs), ("lobby", {}))
 
-    def test_rooms_come_and_go(self) -> None:
-        self.server.answers["join_room"] = entered("tower", 4, "ann", "eve")
+    def test_joining_members_leaving_and_being_kicked(self) -> None:
+        self.server.answers["join_room"] = joined("tower", 4, "ann", "eve")
         self.server.answers["history"] = {"entries": [], "more": False}
         self.server.answers["get_room_user_list"] = {
             "users": ["ann", "eve"],
@@ -289,7 +289,7 @@ class InsideTests(DeskTestCase):
         }
         self.type("/join tower")
         self.settle()
-        tower = self.world.current
+        tower = self.model.current
         self.assertEqual((tower.name, tower.members), ("tower", {"ann", "eve"}))
         self.event("join_room", usr="bob", room_name="tower", seq=5)
         self.event("room_changed", usr="eve", room_name="tower", seq=6, topic="stones")
@@ -297,100 +297,100 @@ class InsideTests(DeskTestCase):
         self.event("kicked", usr="eve", by="bob", room_name="tower", seq=7)
         self.assertEqual((tower.members, tower.members_total), ({"ann", "bob"}, 2))
         self.event("kicked", usr="ann", by="bob", room_name="tower", seq=8)
-        self.assertEqual(self.world.current.name, "lobby")
-        self.assertNotIn("tower", self.world.rooms)
-        self.assertIn("bob put ann out of #tower", self.shown()[-1])
+        self.assertEqual(self.model.current.name, "lobby")
+        self.assertNotIn("tower", self.model.rooms)
+        self.assertIn("bob kicked ann from #tower", self.shown()[-1])
 
-    def test_leaving_goes_to_the_lobby(self) -> None:
-        self.go_to("garden")
+    def test_leaving_switches_to_the_lobby(self) -> None:
+        self.switch_to("garden")
         self.type("/leave")
-        self.assertEqual(self.world.current.name, "lobby")
-        self.assertEqual(list(self.world.rooms), ["lobby"])
+        self.assertEqual(self.model.current.name, "lobby")
+        self.assertEqual(list(self.model.rooms), ["lobby"])
 
-    def test_a_room_that_is_gone_is_left(self) -> None:
-        self.go_to("garden")
+    def test_a_deleted_room_is_closed(self) -> None:
+        self.switch_to("garden")
         self.event("room_gone", usr="eve", room_name="garden")
-        self.assertEqual(list(self.world.rooms), ["lobby"])
+        self.assertEqual(list(self.model.rooms), ["lobby"])
 
-    def test_a_room_is_gone_to_in_any_case(self) -> None:
+    def test_room_names_are_found_in_any_case(self) -> None:
         self.type("/room GARDEN")
-        self.assertEqual(self.world.current.name, "garden")
+        self.assertEqual(self.model.current.name, "garden")
         self.type("/room nowhere")
         self.assertIn("you are not in nowhere", self.shown()[-1])
 
     def test_presence(self) -> None:
         self.event("login", usr="eve")
         self.event("presence", logins=["zoe", "kim"], logouts=["bob"])
-        self.assertEqual(self.world.here, {"ann", "eve", "zoe", "kim"})
+        self.assertEqual(self.model.online, {"ann", "eve", "zoe", "kim"})
         self.event("logout", usr="zoe")
-        self.assertNotIn("zoe", self.world.here)
+        self.assertNotIn("zoe", self.model.online)
 
-    def test_who_types_is_seen_for_a_while_or_until_he_has_spoken(self) -> None:
+    def test_typing_users_are_shown_for_a_while_or_until_their_message(self) -> None:
         for usr in ("bob", "eve"):
             self.event("typing", usr=usr, room_name="lobby")
-        self.assertEqual(self.world.typists(), ["bob", "eve"])
+        self.assertEqual(self.model.typing_users(), ["bob", "eve"])
         self.server.say(3)
         self.server.pump()
-        self.assertEqual(self.world.typists(), ["eve"])
+        self.assertEqual(self.model.typing_users(), ["eve"])
         self.clock.advance(6)
-        self.assertEqual(self.world.typists(), [])
+        self.assertEqual(self.model.typing_users(), [])
 
-    def test_others_are_told_that_one_types_now_and_then(self) -> None:
+    def test_typing_notifications_are_sent_at_intervals(self) -> None:
         for _ in range(10):
-            self.desk.looking.typing()
+            self.controller.loader.typing()
             self.clock.advance(0.5)
         self.server.pump()
         self.assertEqual(len(self.server.asked("typing")), 2)
 
-    def test_invitations_are_told_and_taken(self) -> None:
+    def test_invitations_are_shown_and_accepted(self) -> None:
         self.push(cmd="c_invited", usr="eve", room_name="tower", msg="", at=AT)
         self.assertIn("eve invites you to #tower", self.shown()[-1])
-        self.server.answers["invite_reply"] = entered("tower")
+        self.server.answers["invite_reply"] = joined("tower")
         self.type("/accept")
-        self.assertEqual(self.world.current.name, "tower")
+        self.assertEqual(self.model.current.name, "tower")
 
-    def test_a_broadcast_is_seen_where_one_is(self) -> None:
-        self.go_to("garden")
+    def test_a_broadcast_is_shown_in_the_current_buffer(self) -> None:
+        self.switch_to("garden")
         self.push(cmd="c_broadcast", usr="eve", msg="we stop at noon", at=AT)
         self.assertEqual(self.lines()[-1].kind, "broadcast")
 
     def test_a_login_as_json_is_a_login(self) -> None:
         self.server.answers["login"] = welcome("zoe", lobby=2)
         self.type('{"cmd":"login","type":"tmp","usr":"zoe"}')
-        self.assertEqual(self.world.me, "zoe")
+        self.assertEqual(self.model.me, "zoe")
 
-    def test_after_a_logout_one_is_outside(self) -> None:
+    def test_a_logout_shows_the_start_page(self) -> None:
         self.type("/logout")
-        self.assertEqual((self.world.me, self.world.current.kind), ("", "start"))
+        self.assertEqual((self.model.me, self.model.current.kind), ("", "start"))
 
-    def test_a_log_that_is_another_one_is_loaded_anew(self) -> None:
+    def test_a_reset_room_is_loaded_again(self) -> None:
         self.server.answers["resume"] = {
             **welcome("ann", lobby=1),
             "resumed": [{"room_name": "lobby", "state": "reset", "last_seq": 1}],
         }
-        self.server.answers["history"] = {"entries": [spoken(1, msg="anew")], "more": False}
+        self.server.answers["history"] = {"entries": [spoken(1, msg="again")], "more": False}
         self.server.drop()
         self.reconnect()
         self.settle()
-        said = [line.text for line in self.lines() if line.kind == "said"]
-        self.assertEqual(said, ["anew"])
+        texts = [line.text for line in self.lines() if line.kind == "message"]
+        self.assertEqual(texts, ["again"])
 
-    def test_words_for_completion(self) -> None:
+    def test_completion_words(self) -> None:
         self.server.say(3, "eve")
         self.event("login", usr="\u202eevil")
-        words = self.desk.vocabulary()
-        self.assertEqual(words.here, ("eve", "bob"))
+        words = self.controller.completion_words()
+        self.assertEqual(words.members, ("eve", "bob"))
         self.assertEqual((words.users, words.rooms), (("bob",), ("garden", "lobby")))
 
-    def test_leaving_closes_the_connection(self) -> None:
+    def test_quit_closes_the_connection(self) -> None:
         self.type("/quit")
         self.server.pump()
         self.successResultOf(self.running)
-        self.assertEqual((self.server.codes, self.desk.status), ([1000], GOOD))
+        self.assertEqual((self.server.codes, self.controller.exit_status), ([1000], EXIT_OK))
 
-    def test_a_connection_that_ends_for_good_ends_it(self) -> None:
+    def test_a_closed_connection_ends_the_client(self) -> None:
         self.server.close(4001)
         self.server.pump()
         self.successResultOf(self.running)
-        self.assertEqual(self.desk.status, NO_CONNECTION)
-        self.assertIn("another client", self.desk.last_words)
+        self.assertEqual(self.controller.exit_status, EXIT_NO_CONNECTION)
+        self.assertIn("another client", self.controller.last_error)

@@ -1,4 +1,4 @@
-"""How the screen looks, drawn without a terminal, and what keys and the mouse do."""
+"""The screen drawn without a terminal, and what keys and the mouse do."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import urwid
 from wcwidth import wcswidth
 
-from gtchat.ui.tui.conversation import Conversation
-from gtchat.ui.tui.markup import FAINT, NAMES, PALETTE, colour_of
-from gtchat.ui.tui.panes import Status
-from gtchat.ui.tui.window import MEMBERS, ROOMS, Window
+from gtchat.ui.tui.conversation import ConversationView
+from gtchat.ui.tui.markup import FAINT, NAME_COLORS, PALETTE, name_color
+from gtchat.ui.tui.panes import StatusBar
+from gtchat.ui.tui.window import BUFFER_COLUMNS, MEMBER_COLUMNS, Window
 from tests.client.fakes import AT
-from tests.ui.tui.test_controller import DeskTestCase
+from tests.ui.tui.test_controller import ControllerTestCase
 
-#: What an edge writes besides its character.
-GOING = re.compile(r"\x1b\[[0-9]*[GK]")
+#: The control sequences of an edge.
+EDGE_CONTROLS = re.compile(r"\x1b\[[0-9]*[GK]")
 
 
-class WindowTestCase(DeskTestCase):
+class WindowTestCase(ControllerTestCase):
     size = (120, 30)
 
     def setUp(self) -> None:
@@ -29,12 +29,12 @@ class WindowTestCase(DeskTestCase):
         urwid.set_encoding("utf-8")
         self.addCleanup(urwid.set_encoding, before)
         self.redrawn = 0
-        self.conversation = Conversation(self.world, self.older, timezone.utc)
+        self.conversation = ConversationView(self.model, self.load_older, timezone.utc)
         self.window = Window(
-            self.world,
-            self.desk,
+            self.model,
+            self.controller,
             self.conversation,
-            Status(self.world, self.connection),
+            StatusBar(self.model, self.connection),
             self.redraw,
         )
         self.start("/guest ann")
@@ -42,21 +42,21 @@ class WindowTestCase(DeskTestCase):
     def redraw(self) -> None:
         self.redrawn += 1
 
-    def older(self, talk: Any) -> None:
-        if not talk.complete and not talk.loading and talk.loaded:
-            self.desk.start(self.desk.looking.load(talk))
+    def load_older(self, buffer: Any) -> None:
+        if not buffer.complete and not buffer.loading and buffer.loaded:
+            self.controller.run_in_background(self.controller.loader.load_history(buffer))
 
     def raw(self) -> list[str]:
-        """The rows as they are sent to a terminal."""
+        """Return the rows as they are sent to a terminal."""
         canvas = self.window.render(self.size, True)
         return [b"".join(text for _, _, text in row).decode() for row in canvas.content()]
 
     def rows(self) -> list[str]:
-        """The rows as they are seen."""
-        return [GOING.sub("", row) for row in self.raw()]
+        """Return the rows as they are seen."""
+        return [EDGE_CONTROLS.sub("", row) for row in self.raw()]
 
     def middle(self) -> list[str]:
-        """The rows of the conversation."""
+        """Return the rows of the conversation."""
         return [row.split("│")[1].strip(" ") for row in self.rows()[:-2]]
 
     def see(self, words: str) -> None:
@@ -79,38 +79,38 @@ class WindowTestCase(DeskTestCase):
 
 
 class LayoutTests(WindowTestCase):
-    def test_three_columns_a_status_and_a_line(self) -> None:
+    def test_three_columns_a_status_bar_and_a_prompt(self) -> None:
         rows = self.rows()
         self.assertEqual(len(rows), 30)
         self.assertTrue(rows[1].startswith(" 1 #lobby"), rows[1])
-        self.assertIn("● bob", rows[2][-MEMBERS:])
+        self.assertIn("● bob", rows[2][-MEMBER_COLUMNS:])
         self.assertTrue(rows[-2].startswith(" connected │ ann │ #lobby"), rows[-2])
         self.assertEqual(rows[-1].rstrip(), "›")
         self.assertEqual(
             self.middle()[-6:-2],
             [
-                "────── the beginning of #lobby " + "─" * 46,
+                "────── beginning of #lobby " + "─" * 50,
                 "────── Monday, 6 May 2030 " + "─" * 51,
                 "07:08    bob text 1",
                 "07:08    bob text 2",
             ],
         )
 
-    def test_members_and_then_rooms_give_way_to_the_conversation(self) -> None:
+    def test_a_narrow_screen_hides_members_then_rooms(self) -> None:
         for width, edges in ((100, 2), (99, 1), (60, 1), (59, 0), (20, 0)):
             self.size = (width, 20)
             rows = self.rows()
             self.assertEqual({row.count("│") for row in rows[:-2]}, {edges}, width)
             self.assertEqual({wcswidth(row) for row in rows}, {width}, width)
 
-    def test_a_tiny_terminal_shows_what_is_typed(self) -> None:
+    def test_a_tiny_terminal_shows_the_prompt(self) -> None:
         self.write("hello")
         for height in (1, 2, 3):
             self.size = (10, height)
             self.assertIn("hello", self.rows()[-1])
             self.assertEqual(len(self.rows()), height)
 
-    def test_wide_signs_keep_the_columns(self) -> None:
+    def test_wide_characters_keep_the_columns(self) -> None:
         texts = (
             "日本語" * 30,
             "👩\u200d👩\u200d👧 👍🏽 🇩🇪 ❤\ufe0f" * 9,
@@ -121,12 +121,12 @@ class LayoutTests(WindowTestCase):
             self.server.say(seq, "番茄", msg=text)
         self.server.pump()
         for row in self.raw()[:-2]:
-            self.assertIn(f"\x1b[{ROOMS + 1}G│\x1b[K ", row)
-            self.assertIn(f"\x1b[{self.size[0] - MEMBERS}G│", row)
+            self.assertIn(f"\x1b[{BUFFER_COLUMNS + 1}G│\x1b[K ", row)
+            self.assertIn(f"\x1b[{self.size[0] - MEMBER_COLUMNS}G│", row)
         for row in self.rows():
             self.assertEqual(wcswidth(row), 120, row)
 
-    def test_nothing_that_others_write_acts_on_the_terminal(self) -> None:
+    def test_texts_of_others_can_not_control_the_terminal(self) -> None:
         evil = "\x1b]0;owned\x07 \x1b[2J \x1b]52;c;aGk=\x07 \x9b2J \u202eback\r\x08"
         self.server.say(3, evil, msg=evil + "\nsecond")
         self.push(cmd="c_whisper", usr=evil, msg=evil, id="w1", at=AT)
@@ -138,31 +138,31 @@ class LayoutTests(WindowTestCase):
         self.server.answers["ping"] = {"code": evil, "msg": evil}
         self.type("/ping")
         self.size = (600, 30)  # so that nothing is cut off
-        for talk in self.world.talks:
-            self.desk.go_to(talk)
+        for buffer in self.model.buffers:
+            self.controller.switch_to(buffer)
             shown = "".join(self.rows())
             self.assertTrue(shown.isprintable(), shown)
             self.assertIn("\\x1b", shown)
 
-    def test_a_message_can_t_look_like_somebody_else_s(self) -> None:
+    def test_a_message_can_not_imitate_another_one(self) -> None:
         self.server.say(3, "eve", msg="hi\n07:08    bob I owe eve 5")
         self.server.pump()
         self.assertEqual(self.middle()[-1], "07:08    bob I owe eve 5")
         self.assertIn("│              07:08    bob", self.rows()[-3])
 
-    def test_what_is_new_has_a_line(self) -> None:
+    def test_new_messages_have_a_rule(self) -> None:
         self.server.say(31, room="garden")
         self.server.pump()
         self.assertRegex(self.rows()[2], r"^ 2 #garden +1 ")
         self.key("ctrl n")
-        self.assertTrue(self.middle()[-2].startswith("────── new ──"), self.middle())
+        self.assertTrue(self.middle()[-2].startswith("────── new messages ──"), self.middle())
 
     def test_a_mention_is_marked(self) -> None:
         self.server.say(31, room="garden", msg="ann?")
         self.server.pump()
         self.assertRegex(self.rows()[2], r"^ 2 #garden +@1 ")
 
-    def test_what_becomes_of_a_message_is_seen(self) -> None:
+    def test_the_state_of_a_message_is_shown(self) -> None:
         self.server.answers["speak"] = None
         self.type("hello", "again")
         self.see("hello  (sending …)")
@@ -171,13 +171,13 @@ class LayoutTests(WindowTestCase):
         self.server.pump()
         self.see("hello  (not sent: error: Not now. (blocked))")
 
-    def test_the_status_counts_down_to_the_next_try(self) -> None:
+    def test_the_status_bar_counts_down_to_the_reconnect(self) -> None:
         self.server.refuses = True
         self.server.drop()
         self.clock.advance(1)
-        self.assertRegex(self.rows()[-2], r"^ connection lost, trying again in \d s ")
+        self.assertRegex(self.rows()[-2], r"^ connection lost, reconnecting in \d s ")
 
-    def test_a_narrow_screen_tells_what_is_new_elsewhere(self) -> None:
+    def test_a_narrow_screen_shows_unread_counts_in_the_status_bar(self) -> None:
         self.size = (59, 20)
         self.server.say(31, room="garden")
         self.server.pump()
@@ -189,73 +189,73 @@ class ScrollTests(WindowTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.go_to("garden")
-        for _ in range(3):  # a page has five lines, a screen more
+        self.switch_to("garden")
+        for _ in range(3):  # a page of history is shorter than the screen
             self.rows()
             self.settle()
 
-    def said(self) -> list[int]:
-        """The numbers of the messages that are seen."""
+    def visible_numbers(self) -> list[int]:
+        """Return the numbers of the messages that are visible."""
         return [int(found) for found in re.findall(r"text (\d+)", "\n".join(self.rows()))]
 
-    def test_back_to_the_beginning_and_to_the_newest(self) -> None:
-        seen = set(self.said())
+    def test_scrolling_to_the_beginning_and_to_the_end(self) -> None:
+        seen = set(self.visible_numbers())
         for _ in range(20):
             self.key("page up")
-            seen |= set(self.said())
+            seen |= set(self.visible_numbers())
         self.assertEqual(seen, set(range(1, 31)))
-        self.see("the beginning of #garden")
+        self.see("beginning of #garden")
         self.see("↓ newer: Esc")
         self.key("esc")
-        self.assertEqual(self.said()[-1], 30)
+        self.assertEqual(self.visible_numbers()[-1], 30)
 
-    def test_page_down_comes_back(self) -> None:
-        before = self.said()
+    def test_page_down_returns(self) -> None:
+        before = self.visible_numbers()
         self.key(*["page up"] * 3, *["page down"] * 4)
-        self.assertEqual(self.said()[-1], before[-1])
-        self.assertFalse(self.conversation.below)
+        self.assertEqual(self.visible_numbers()[-1], before[-1])
+        self.assertFalse(self.conversation.scrolled_back)
 
-    def test_what_comes_does_not_move_what_is_read(self) -> None:
+    def test_new_messages_do_not_move_the_view(self) -> None:
         self.key("page up")
-        before = self.said()
+        before = self.visible_numbers()
         for seq in range(31, 41):
             self.server.say(seq, room="garden")
         self.server.pump()
-        self.assertEqual(self.said(), before)
+        self.assertEqual(self.visible_numbers(), before)
         self.key("esc")
-        self.assertEqual(self.said()[-1], 40)
+        self.assertEqual(self.visible_numbers()[-1], 40)
 
-    def test_whoever_speaks_sees_what_he_says(self) -> None:
+    def test_sending_a_message_scrolls_to_the_end(self) -> None:
         self.server.answers["speak"] = {"seq": 31, "id": "garden-31", "at": AT}
         self.key("page up")
         self.write("hello")
         self.key("enter")
         self.see("hello")
 
-    def test_another_width_keeps_the_place(self) -> None:
+    def test_a_resize_keeps_the_position(self) -> None:
         self.key("page up")
-        last = self.said()[-1]
+        last = self.visible_numbers()[-1]
         self.size = (61, 12)
-        self.assertEqual(self.said()[-1], last)
+        self.assertEqual(self.visible_numbers()[-1], last)
 
     def test_the_wheel_scrolls(self) -> None:
         self.key("page up", "page up", "esc")
-        before = self.said()
+        before = self.visible_numbers()
         self.click(40, 3, button=4)
-        self.assertEqual(self.said()[-1], before[-1] - 3)
+        self.assertEqual(self.visible_numbers()[-1], before[-1] - 3)
         self.click(40, 3, button=5)
-        self.assertEqual(self.said(), before)
+        self.assertEqual(self.visible_numbers(), before)
 
 
 class KeyTests(WindowTestCase):
-    def test_a_line_is_said_and_can_be_had_again(self) -> None:
+    def test_a_line_is_sent_and_kept_in_the_history(self) -> None:
         self.write("hello there")
         self.key("enter")
         self.assertEqual(self.server.asked("speak")[0]["msg"], "hello there")
         self.key("up")
-        self.assertEqual(self.window.typed.edit_text, "hello there")
+        self.assertEqual(self.window.prompt.edit_text, "hello there")
         self.key("down")
-        self.assertEqual(self.window.typed.edit_text, "")
+        self.assertEqual(self.window.prompt.edit_text, "")
 
     def test_several_lines_are_one_message(self) -> None:
         self.write("one")
@@ -264,7 +264,7 @@ class KeyTests(WindowTestCase):
         self.key("enter")
         self.assertEqual(self.server.asked("speak")[0]["msg"], "one\ntwo")
 
-    def test_what_is_pasted_is_not_sent_before_it_is_wanted(self) -> None:
+    def test_pasted_text_is_not_sent_before_enter(self) -> None:
         self.key("begin paste", "a", "enter", "tab", "ctrl u", "esc", "b", "end paste")
         self.assertEqual(self.server.asked("speak"), [])
         self.key("enter")
@@ -275,12 +275,12 @@ class KeyTests(WindowTestCase):
         self.key("tab")
         self.write("ga")
         self.key("tab")
-        self.assertEqual(self.window.typed.edit_text, "/join garden")
-        self.window.typed.write("bo")
+        self.assertEqual(self.window.prompt.edit_text, "/join garden")
+        self.window.prompt.replace("bo")
         self.key("shift tab")
-        self.assertEqual(self.window.typed.edit_text, "bob: ")
+        self.assertEqual(self.window.prompt.edit_text, "bob: ")
 
-    def test_keys_switch_conversations(self) -> None:
+    def test_keys_switch_buffers(self) -> None:
         for key, name in (
             ("ctrl n", "garden"),
             ("ctrl n", "lobby"),
@@ -292,38 +292,38 @@ class KeyTests(WindowTestCase):
             ("meta down", "garden"),
         ):
             self.key(key)
-            self.assertEqual(self.world.current.name, name, key)
+            self.assertEqual(self.model.current.name, name, key)
 
-    def test_a_key_goes_to_what_is_new(self) -> None:
+    def test_a_key_switches_to_unread_messages(self) -> None:
         self.server.say(31, room="garden")
         self.server.pump()
         self.key("meta a")
-        self.assertEqual(self.world.current.name, "garden")
+        self.assertEqual(self.model.current.name, "garden")
 
-    def test_a_click_goes_to_a_room_or_whispers_to_a_member(self) -> None:
+    def test_a_click_switches_to_a_room_or_opens_direct_messages(self) -> None:
         self.rows()
         self.click(3, 2)
-        self.assertEqual(self.world.current.name, "garden")
+        self.assertEqual(self.model.current.name, "garden")
         self.click(3, 1)
         self.rows()
         self.click(115, 2)
-        self.assertEqual((self.world.current.kind, self.world.current.name), ("whisper", "bob"))
+        self.assertEqual((self.model.current.kind, self.model.current.name), ("direct", "bob"))
         self.key("ctrl x")
-        self.assertEqual(self.world.current.name, "lobby")
+        self.assertEqual(self.model.current.name, "lobby")
 
-    def test_editing_as_in_a_shell(self) -> None:
-        typed = self.window.typed
+    def test_editing_keys_of_a_shell(self) -> None:
+        prompt = self.window.prompt
         self.write("one two three")
         self.key("ctrl w")
-        self.assertEqual(typed.edit_text, "one two ")
+        self.assertEqual(prompt.edit_text, "one two ")
         self.key("ctrl a", "delete", "ctrl d")
-        self.assertEqual(typed.edit_text, "e two ")
+        self.assertEqual(prompt.edit_text, "e two ")
         self.key("ctrl e", "left", "left", "left", "ctrl k")
-        self.assertEqual(typed.edit_text, "e t")
+        self.assertEqual(prompt.edit_text, "e t")
         self.key("ctrl u")
-        self.assertEqual(typed.edit_text, "")
+        self.assertEqual(prompt.edit_text, "")
 
-    def test_a_secret_is_not_shown_and_not_remembered(self) -> None:
+    def test_a_secret_is_masked_and_not_kept_in_the_history(self) -> None:
         self.type("/password")
         self.rows()
         self.write("secret!!")
@@ -331,38 +331,38 @@ class KeyTests(WindowTestCase):
         self.assertNotIn("secret", "\n".join(self.rows()))
         self.key("tab", "up", "enter", "esc")
         self.key("up")
-        self.assertNotIn("secret", self.window.typed.edit_text)
+        self.assertNotIn("secret", self.window.prompt.edit_text)
 
-    def test_what_was_being_typed_comes_back_behind_a_secret(self) -> None:
+    def test_the_draft_returns_after_a_secret(self) -> None:
         self.write("half a line")
         self.type("/password")
         self.rows()
         self.key("esc")
         self.see("› half a line")
 
-    def test_ctrl_d_leaves_when_nothing_is_typed(self) -> None:
+    def test_ctrl_d_quits_when_the_prompt_is_empty(self) -> None:
         self.write("x")
         self.key("ctrl d")
         self.assertNoResult(self.running)
         self.key("backspace", "ctrl d")
         self.successResultOf(self.running)
 
-    def test_ctrl_l_draws_anew(self) -> None:
+    def test_ctrl_l_redraws(self) -> None:
         self.key("ctrl l")
         self.assertEqual(self.redrawn, 1)
 
-    def test_writing_a_message_is_told_and_writing_a_command_is_not(self) -> None:
+    def test_typing_a_message_is_notified_and_typing_a_command_is_not(self) -> None:
         self.write("/ping")
         self.server.pump()
         self.assertEqual(self.server.asked("typing"), [])
-        self.window.typed.write("")
+        self.window.prompt.replace("")
         self.write("hi")
         self.server.pump()
         self.assertEqual(len(self.server.asked("typing")), 1)
 
 
 def luminance(number: int) -> float:
-    """Of a colour of 256 (WCAG 2.2)."""
+    """Return the relative luminance of one of 256 colors (WCAG 2.2)."""
     if number >= 232:
         levels = [8 + 10 * (number - 232)] * 3
     else:
@@ -374,19 +374,19 @@ def luminance(number: int) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-class ColourTests(WindowTestCase):
-    def test_names_are_legible_on_black_and_on_white(self) -> None:
-        for colour in (*(high for _, high in NAMES), FAINT):
-            light = luminance(int(colour[1:]))
+class ColorTests(WindowTestCase):
+    def test_names_have_contrast_to_black_and_to_white(self) -> None:
+        for color in (*(high for _, high in NAME_COLORS), FAINT):
+            light = luminance(int(color[1:]))
             for ground in (0.0, 1.0):
                 low, high = sorted((light, ground))
-                self.assertTrue((high + 0.05) / (low + 0.05) >= 3.9, colour)
+                self.assertTrue((high + 0.05) / (low + 0.05) >= 3.9, color)
 
-    def test_a_name_has_always_the_same_colour(self) -> None:
-        self.assertEqual(colour_of("Ann"), colour_of("ann"))
-        self.assertTrue(len({colour_of(f"user{number}") for number in range(100)}) > 8)
+    def test_a_name_always_has_the_same_color(self) -> None:
+        self.assertEqual(name_color("Ann"), name_color("ann"))
+        self.assertTrue(len({name_color(f"user{number}") for number in range(100)}) > 8)
 
-    def test_all_that_is_drawn_has_its_colours(self) -> None:
+    def test_every_attribute_is_in_the_palette(self) -> None:
         known = {row[0] for row in PALETTE} | {None}
         self.server.answers["speak"] = {"code": "blocked", "msg": "No."}
         self.server.say(3, msg="hi ann")
