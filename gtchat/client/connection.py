@@ -285,7 +285,7 @@ class Connection:
     # Receiving.
 
     def link_received(self, link: WebSocketLink, payload: bytes) -> None:
-        """Handle a message of the server; one that can't be decoded ends the link."""
+        """Handle a message of the server; one that is invalid drops the link (see LinkOwner)."""
         try:
             message = parse(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -333,7 +333,7 @@ class Connection:
     # Losing the connection.
 
     def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
-        """Reconnect after a lost link, unless its close code forbids it."""
+        """Reconnect after a lost link, unless its close code forbids it (see LinkOwner)."""
         self._link, self._ready = None, False
         self._stream.connection_lost()
         self._requests.connection_lost()

@@ -89,7 +89,12 @@ class EventStream:
         self._put(_OwnMessage(room_name, seq, id))
 
     def joined(self, room_name: str, seq: int) -> None:
-        """Record that the user is in a room. seq: the end of its log."""
+        """Record that the user is in a room.
+
+        Args:
+            room_name: the room.
+            seq: number of the newest entry of its log.
+        """
         self._put(_JoinedRoom(room_name, seq))
 
     def left(self, room_name: str) -> None:

@@ -32,10 +32,21 @@ class LinkOwner(Protocol):
         """Handle the end of the opening handshake."""
 
     def link_received(self, link: WebSocketLink, payload: bytes) -> None:
-        """Handle a text message. payload: UTF-8."""
+        """Handle a text message.
+
+        Args:
+            link: that received it.
+            payload: UTF-8.
+        """
 
     def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
-        """Handle the end of the link. code: the server's close code, if it sent one."""
+        """Handle the end of a link.
+
+        Args:
+            link: that ended.
+            code: the server's close code; None: it sent none.
+            reason: one clause.
+        """
 
 
 class WebSocketLink(WebSocketClientProtocol):

@@ -44,7 +44,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     Attributes:
         cmd: `c_speak`, `c_whisper`, `c_broadcast`, `c_invited`, `c_invite_reply` or `c_event`.
         type: kind of a `c_event`, such as `join_room`.
-        usr: the user who sent it, or whom it is about.
+        usr: the sender, or the user that it is about.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in the room's log; 0: it is not an entry. In a `marked_read`, the last
             entry that the user has read.

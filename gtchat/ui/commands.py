@@ -197,7 +197,7 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("add", "add a member to a room", "add_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("remove", "remove a member from a room", "remove_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("kick", "kick a user from a room", "kick", (USER, ROOM_OR_CURRENT)),
-    SlashCommand("block", "receive no more messages from a user", "block", (USER,)),
+    SlashCommand("block", "stop receiving messages from a user", "block", (USER,)),
     SlashCommand("unblock", "receive messages from a user again", "unblock", (USER,)),
     SlashCommand(
         "broadcast",

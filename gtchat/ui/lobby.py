@@ -34,7 +34,12 @@ class LobbyView(Protocol):
         """Append a line to the messages."""
 
     def set_status(self, text: str, error: bool = False) -> None:
-        """Show the state of the connection, or an error."""
+        """Show the state of the connection.
+
+        Args:
+            text: one sentence.
+            error: whether it is an error message.
+        """
 
     def show_users(self, names: Sequence[str]) -> None:
         """Show who is online."""

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--peer-port",
         type=int,
         metavar="PORT",
-        help="accept peer messages on this port from users whom you /allow (0: any free port)",
+        help="accept peer messages on this port from users you /allow (0: any free port)",
     )
     options.add_argument(
         "--ca", metavar="FILE", help="trust these certificate authorities (PEM) for wss://"

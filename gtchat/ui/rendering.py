@@ -30,7 +30,7 @@ MAX_NAMES = 20
 EVENTS: dict[str, str] = {
     "login": "{usr} logged in",
     "logout": "{usr} logged out",
-    "room_created": "{usr} created the room {room}: /join to enter",
+    "room_created": "{usr} created the room {room}",
     "room_changed": "{usr} changed the settings of {room}: {access}, {owner}{topic}",
     "room_gone": "{room} was deleted",
     "join_room": "{usr} joined {room}",

@@ -170,7 +170,8 @@ class Controller(Interpreter):
             else:
                 reply = await self._call("speak", room_name=buffer.name, msg=line.text)
         except CommandFailed as error:
-            self._model.message_failed(buffer, line, self._renderer.error_line(error))
+            reason = self._renderer.error_line(error).removeprefix("error: ")
+            self._model.message_failed(buffer, line, reason)
         except (Unanswered, ConnectionClosed) as error:
             self._model.message_failed(buffer, line, str(error))
         else:

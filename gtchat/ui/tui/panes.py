@@ -146,6 +146,8 @@ class MemberList(ListPane):
             height: rows of the pane.
         """
         model, buffer = self._model, self._model.current
+        if buffer.kind == "start":
+            return []
         names = sorted(model.members(buffer), key=str.casefold)
         online = [user for user in names if user in model.online]
         offline = [user for user in names if user not in model.online]

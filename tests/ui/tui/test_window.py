@@ -169,7 +169,7 @@ class LayoutTests(WindowTestCase):
         first = self.server.asked("speak")[0]
         self.server.reply(first, code="blocked", msg="Not now.")
         self.server.pump()
-        self.see("hello  (not sent: error: Not now. (blocked))")
+        self.see("hello  (not sent: Not now. (blocked))")
 
     def test_the_status_bar_counts_down_to_the_reconnect(self) -> None:
         self.server.refuses = True
