@@ -7,7 +7,7 @@ The names of the first development versions still work, with a DeprecationWarnin
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gtchat.client import messages
 from gtchat.client.connection import Connection, connect
@@ -50,11 +50,12 @@ _RENAMED = {
     "Ended": "ConnectionClosed",
 }
 
+if not TYPE_CHECKING:  # or type checkers would accept any name
 
-def __getattr__(name: str) -> Any:
-    """Return what has an old name now."""
-    new = _RENAMED.get(name)
-    if new is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(f"gtchat.client.{name} is renamed to {new}", DeprecationWarning, stacklevel=2)
-    return getattr(messages, new)
+    def __getattr__(name: str) -> Any:
+        """Return what has an old name now."""
+        new = _RENAMED.get(name)
+        if new is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warnings.warn(f"gtchat.client.{name} is renamed to {new}", DeprecationWarning, stacklevel=2)
+        return getattr(messages, new)

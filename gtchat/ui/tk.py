@@ -1,4 +1,4 @@
-"""A Tk window for the lobby, `gtchat tk`, and its text mode `gtchat tk -c` (seed 004's client).
+"""A Tk window for the lobby, `gtchat tk`, and its text mode `gtchat tk -c` (as the Live chat client had it).
 
 Tk runs in Twisted's reactor (twisted.internet.tksupport), without a thread. The chat itself is in
 `lobby`.

@@ -64,20 +64,24 @@ class Window(urwid.Widget):
         self._secret_prompt = ""
         self._draft = ""
         self._pasting = False
-        self._keys: dict[str, Callable[[], None]] = {
+        self._keys = self._bind_keys(redraw)
+
+    def _bind_keys(self, redraw: Callable[[], None]) -> dict[str, Callable[[], None]]:
+        """Return the actions by key, as urwid names it; `keys` has the texts for users."""
+        return {
             "enter": self._enter,
             "meta enter": lambda: self.prompt.insert_text("\n"),
             "tab": lambda: self._complete(1),
             "shift tab": lambda: self._complete(-1),
-            "page up": lambda: conversation.page(1),
-            "page down": lambda: conversation.page(-1),
+            "page up": lambda: self.conversation.page(1),
+            "page down": lambda: self.conversation.page(-1),
             "esc": self._escape,
             "ctrl n": lambda: self._switch_by(1),
             "meta down": lambda: self._switch_by(1),
             "ctrl p": lambda: self._switch_by(-1),
             "meta up": lambda: self._switch_by(-1),
             "meta a": self._switch_to_unread,
-            "ctrl x": controller.close_direct,
+            "ctrl x": self._controller.close_direct,
             "ctrl l": redraw,
             "ctrl a": self.prompt.move_to_start,
             "ctrl e": self.prompt.move_to_end,
