@@ -2,7 +2,7 @@
 
     frame    4 bytes, big-endian: length in bytes; then `<name>: <text>` in UTF-8; one a connection
 
-The server tells the address of a user who allows it. The name in a frame is not verified; so the
+The server sends the address of a user who allows it. The name in a frame is not verified; so the
 address that the frame came from is shown with it.
 """
 

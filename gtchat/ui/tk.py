@@ -1,7 +1,7 @@
-"""A Tk window for the lobby, `gtchat tk`, and its text mode `gtchat tk -c` (as the Live chat client had it).
+"""A Tk window for the lobby, `gtchat tk`, and its text mode, `gtchat tk -c`.
 
-Tk runs in Twisted's reactor (twisted.internet.tksupport), without a thread. The chat itself is in
-`lobby`.
+Both have the fields and prompts of the original Live chat client. Tk runs in Twisted's reactor
+(twisted.internet.tksupport), without a thread. The chat itself is in `lobby`.
 """
 
 from __future__ import annotations
