@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,18 +24,26 @@ LIST, LIST_MOST = 200, 1_000
 
 
 def infos(api: API_Chatroom, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
-    """Rooms for a list, each as it looks to the user of this connection.
+    """Return the list entries of rooms for the user of a connection.
 
     Args:
-        outside: how one looks that he does not belong to, if that is not kept in the room.
+        api: the connection.
+        rooms: the rooms.
+        outside: makes the entry of a room that the user is not a member of, where none is cached.
+            An entry that is encoded is cached.
     """
     user = api.require_session.user
     own = {api.chat.rooms.lobby, *user.rooms}
-    found = [
-        _own_info(api, room, user) if room in own else room.list_cache or outside(room)
-        for room in rooms
-    ]
-    return cast("list[Info]", found)
+    cache = api.encoder.list_cache
+    entries: list[Info] = []
+    for room in rooms:
+        entry: Info | None = _own_info(api, room, user) if room in own else cache.get(room)
+        if entry is None:
+            entry = outside(room)
+            if isinstance(entry, msgspec.Raw):
+                cache.put(room, entry)
+        entries.append(entry)
+    return entries
 
 
 def _own_info(api: API_Chatroom, room: Room, user: User) -> responses.RoomInfo:
