@@ -116,7 +116,7 @@ class FakeClient:
         self.paused = False
         self._server = world
         self._numbers = count(1)
-        self.api = API_Chatroom(world.chat, world.encoder, self, world.clock.seconds)
+        self.api = API_Chatroom(world.chat, world.encoder, self)
 
     def close(self, code: int, reason: str) -> None:
         if self.closed is None:

@@ -47,7 +47,7 @@ class MemberFixture(TestFactory):
             self.clock,
             self.turn,
             limits,
-            lambda wire: API_Chatroom(self.chat, everybody, wire, self.clock.seconds),
+            lambda wire: API_Chatroom(self.chat, everybody, wire),
         )
         self.wires = [self._member(number) for number in range(members)]
         for wire in self.wires:

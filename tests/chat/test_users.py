@@ -309,11 +309,11 @@ class Operator(SynchronousTestCase):
     def test_people_are_put_out(self) -> None:
         ann, bob = self.world.member("ann"), self.world.guest("bob")
         self.assertEqual(self.successResultOf(self.disconnect_user("BOB")), "bob")
-        self.assertEqual(bob.closed, (4002, "put out by the operator"))
+        self.assertEqual(bob.closed, (4002, "disconnected by the operator"))
         self.assertEqual([push["type"] for push in ann.received() if "type" in push][-1], "logout")
         self.assertEqual(self.world.connect().login("bob")["status"], "ok")
         self.successResultOf(self.disconnect_user("ann"))
-        self.assertEqual(ann.closed, (4002, "put out by the operator"))
+        self.assertEqual(ann.closed, (4002, "disconnected by the operator"))
         for name in ("ann", "nobody", "no name"):
             self.failureResultOf(self.disconnect_user(name), NoSuchUser)
 

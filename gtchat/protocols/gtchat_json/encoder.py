@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import attrs
 import msgspec
@@ -13,11 +13,8 @@ from zope.interface import implementer
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.chat.rooms import Room
-from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.gtchat_json.responses import push
-
-if TYPE_CHECKING:
-    from gtchat.protocols.gtchat_json.api import API_Chatroom
 
 #: Most list entries that are cached; a login lists 200 rooms.
 LIST_CACHE_LIMIT = 1_000
@@ -98,8 +95,8 @@ class JSONBatch:
 
     def send(self, connections: Collection[IConnection]) -> None:
         """Append all frames, as one piece, to each outlet."""
-        apis = cast("Collection[API_Chatroom]", connections)
-        self._turn.write_all([api.outbox for api in apis], self._joined())
+        written = cast("Collection[HasOutbox]", connections)
+        self._turn.write_all([connection.outbox for connection in written], self._joined())
 
     def send_part(self, connection: IConnection, start: int, stop: int) -> None:
         """Append the frames [start:stop] to one outlet."""
@@ -110,7 +107,7 @@ class JSONBatch:
             self._starts = list(accumulate(map(len, self._frames), initial=0))
         starts = self._starts
         part = self._view[starts[start] : starts[stop]]
-        cast("API_Chatroom", connection).outbox.write(part)
+        cast("HasOutbox", connection).outbox.write(part)
 
     def _joined(self) -> bytes:
         if not self._whole:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
-from functools import lru_cache
 
 import attrs
 import msgspec
@@ -12,7 +10,9 @@ from msgspec import UNSET, UnsetType
 
 from gtchat.chat import events
 from gtchat.chat.events import Event
+from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import Room
+from gtchat.protocols.base.text import rfc3339
 
 
 class Reply(msgspec.Struct, kw_only=True):
@@ -242,16 +242,23 @@ class CEvent(msgspec.Struct, kw_only=True):
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=256)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+def speak_reply(ack: Ack, tracker: str, msg: str) -> SpeakReply:
+    """Return the reply to a message that is stored.
 
-
-@lru_cache(maxsize=256)
-def rfc3339(ms: int) -> str:
-    """A time as people's programs read it (RFC 3339). ms: since 1970, UTC."""
-    seconds, milliseconds = divmod(ms, 1000)
-    return f"{_second(seconds)}.{milliseconds:03d}Z"
+    Args:
+        ack: what the store acknowledged.
+        tracker: of the request.
+        msg: for people.
+    """
+    return SpeakReply(
+        last_cmd="speak",
+        tracker=tracker,
+        msg=msg,
+        id=ack.id,
+        seq=ack.seq,
+        at=rfc3339(ack.at),
+        dup=ack.dup or UNSET,
+    )
 
 
 def _speak(event: events.MessageSent) -> CSpeak:
