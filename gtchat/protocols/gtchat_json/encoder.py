@@ -12,13 +12,8 @@ from zope.interface import implementer
 
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
-from gtchat.chat.rooms import Room
 from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.gtchat_json.responses import push
-
-#: Most list entries that are cached; a login lists 200 rooms.
-LIST_CACHE_LIMIT = 1_000
-_NO_ENTRY: tuple[int, msgspec.Raw | None] = (-1, None)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -26,37 +21,6 @@ _encode = msgspec.json.Encoder().encode
 def encode(event: Event) -> bytes:
     """The JSON object that tells an event: the same in a push, in history and at resume."""
     return _encode(push(event))
-
-
-class ListCache:
-    """Encoded list entries of rooms for users who are not members.
-
-    Logins list the same rooms for every user, so that each is encoded once for many logins. An
-    entry counts until `Room.version` changes.
-    """
-
-    def __init__(self) -> None:
-        #: Room id -> version of the room, and the entry.
-        self._entries: dict[int, tuple[int, msgspec.Raw]] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, room: Room) -> msgspec.Raw | None:
-        """Return the entry of a room, None if there is none or it is stale."""
-        version, entry = self._entries.get(room.id, _NO_ENTRY)
-        return entry if version == room.version else None
-
-    def put(self, room: Room, entry: msgspec.Raw) -> None:
-        """Keep the entry of a room.
-
-        Args:
-            room: the room.
-            entry: its entry, encoded.
-        """
-        if len(self._entries) >= LIST_CACHE_LIMIT:
-            self._entries.clear()  # it has entries of rooms that are deleted or listed no more
-        self._entries[room.id] = (room.version, entry)
 
 
 @implementer(IEncoder)
@@ -69,12 +33,13 @@ class JSONEncoder:
         frame: makes a frame of a message.
 
     Attributes:
-        list_cache: encoded list entries of rooms.
+        list_cache: room id -> version of the room, and its encoded list entry for users who are
+            not members.
     """
 
     turn: WriteBatcher
     frame: Callable[[bytes], bytes]
-    list_cache: ListCache = attrs.field(init=False, factory=ListCache)
+    list_cache: dict[int, tuple[int, msgspec.Raw]] = attrs.field(init=False, factory=dict)
 
     def encode(self, events: Sequence[Event]) -> JSONBatch:
         """Encode events, each once."""

@@ -18,6 +18,9 @@ Info = responses.RoomInfo | msgspec.Raw
 
 #: How many names or rooms a reply has, and how many may be asked for.
 LIST, LIST_MOST = 200, 1_000
+#: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
+LIST_CACHE_LIMIT = 1_000
+_NOT_CACHED = (-1, msgspec.Raw())
 
 
 def infos(context: Context, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
@@ -32,15 +35,24 @@ def infos(context: Context, rooms: list[Room], outside: Callable[[Room], Info]) 
     user = context.require_session.user
     own = {context.chat.rooms.lobby, *user.rooms}
     cache = context.encoder.list_cache
-    entries: list[Info] = []
-    for room in rooms:
-        entry: Info | None = _own_info(context, room, user) if room in own else cache.get(room)
-        if entry is None:
-            entry = outside(room)
-            if isinstance(entry, msgspec.Raw):
-                cache.put(room, entry)
-        entries.append(entry)
-    return entries
+    get = cache.get  # looked up once: a login lists 200 rooms
+    return [
+        _own_info(context, room, user)
+        if room in own
+        else cached[1]
+        if (cached := get(room.id, _NOT_CACHED))[0] == room.version
+        else _cache(cache, room, outside(room))
+        for room in rooms
+    ]
+
+
+def _cache(cache: dict[int, tuple[int, msgspec.Raw]], room: Room, entry: Info) -> Info:
+    """Cache the list entry of a room if it is encoded. Return the entry."""
+    if isinstance(entry, msgspec.Raw):
+        if len(cache) >= LIST_CACHE_LIMIT:
+            cache.clear()  # it has entries of rooms that are deleted, or that no login lists
+        cache[room.id] = (room.version, entry)
+    return entry
 
 
 def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
