@@ -31,10 +31,15 @@ class JSONEncoder:
     Args:
         turn: what writes at the end of the reactor's turn.
         frame: makes a frame of a message.
+
+    Attributes:
+        list_cache: room id -> version of the room, and its encoded list entry for users who are
+            not members.
     """
 
     turn: WriteBatcher
     frame: Callable[[bytes], bytes]
+    list_cache: dict[int, tuple[int, msgspec.Raw]] = attrs.field(init=False, factory=dict)
 
     def encode(self, events: Sequence[Event]) -> JSONBatch:
         """Encode events, each once."""

@@ -347,14 +347,13 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
 
 
 def outside_info(room: Room) -> RoomInfo:
-    """A room in a list for those who do not belong to it."""
+    """Return the list entry of a room for users who are not members."""
     return room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
 
 
 def shown(room: Room) -> msgspec.Raw:
-    """Encode a room in a list, once for all who do not belong to it: see `Room.shown`."""
-    room.list_cache = raw = msgspec.Raw(_encode(outside_info(room)))
-    return raw
+    """Return the encoded list entry of a room for users who are not members."""
+    return msgspec.Raw(_encode(outside_info(room)))
 
 
 def room_details(room: Room, users: list[str], total: int) -> RoomDetails:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import msgspec
 
@@ -19,21 +18,41 @@ Info = responses.RoomInfo | msgspec.Raw
 
 #: How many names or rooms a reply has, and how many may be asked for.
 LIST, LIST_MOST = 200, 1_000
+#: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
+LIST_CACHE_LIMIT = 1_000
+_NOT_CACHED = (-1, msgspec.Raw())
 
 
 def infos(context: Context, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
-    """Rooms for a list, each as it looks to the user of this connection.
+    """Return the list entries of rooms for the user of a connection.
 
     Args:
-        outside: how one looks that he does not belong to, if that is not kept in the room.
+        context: the connection.
+        rooms: the rooms.
+        outside: makes the entry of a room that the user is not a member of, where none is cached.
+            An entry that is encoded is cached.
     """
     user = context.require_session.user
     own = {context.chat.rooms.lobby, *user.rooms}
-    found = [
-        _own_info(context, room, user) if room in own else room.list_cache or outside(room)
+    cache = context.encoder.list_cache
+    get = cache.get  # looked up once: a login lists 200 rooms
+    return [
+        _own_info(context, room, user)
+        if room in own
+        else cached[1]
+        if (cached := get(room.id, _NOT_CACHED))[0] == room.version
+        else _cache(cache, room, outside(room))
         for room in rooms
     ]
-    return cast("list[Info]", found)
+
+
+def _cache(cache: dict[int, tuple[int, msgspec.Raw]], room: Room, entry: Info) -> Info:
+    """Cache the list entry of a room if it is encoded. Return the entry."""
+    if isinstance(entry, msgspec.Raw):
+        if len(cache) >= LIST_CACHE_LIMIT:
+            cache.clear()  # it has entries of rooms that are deleted, or that no login lists
+        cache[room.id] = (room.version, entry)
+    return entry
 
 
 def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
