@@ -18,7 +18,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import Blocked
 from gtchat.chat.events import MessageSent, WhisperSent
 from gtchat.chat.interfaces import Ack
-from gtchat.chat.names import check_txn, text
+from gtchat.chat.messages import check_txn, text
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 

@@ -1,4 +1,4 @@
-"""Messages: speaking in a room, reading its history, and the operator's broadcast.
+"""Messages: their texts, speaking in a room, reading its history, the operator's broadcast.
 
 `speak` checks the rules and queues the entry; `delivery` takes it from there once it is stored.
 Direct messages are in `direct`.
@@ -7,21 +7,73 @@ Direct messages are in `direct`.
 from __future__ import annotations
 
 import hmac
+import re
+import unicodedata
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import audit
 from gtchat.chat.delivery import PendingMessage
-from gtchat.chat.errors import BadKey, BadRequest, ChatError
+from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
 from gtchat.chat.events import BroadcastSent, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
-from gtchat.chat.names import check_txn, text
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
+#: Longest idempotency key of a request, in characters.
+TXN_CHARS = 64
 #: Most entries in a page of history.
 HISTORY_LIMIT = 200
+
+_FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
+#: Invisible characters: white space, format characters, variation selectors, fillers.
+_INVISIBLE = frozenset(
+    chr(number)
+    for number in [
+        *(number for number in range(0x3001) if chr(number).isspace()),
+        *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
+        *range(0x180B, 0x1810),
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        *range(0xFE00, 0xFE10),
+        *range(0xE0000, 0xE0080),
+        *range(0xE0100, 0xE01F0),
+    ]
+)
+
+
+def text(raw: str, max_chars: int) -> str:
+    """Return the text of a message in NFC.
+
+    Args:
+        raw: the text as received.
+        max_chars: maximum length in characters, 0 for no limit.
+
+    Raises:
+        BadRequest: it is empty or invisible, or has a C0 control other than newline and tab.
+        TooLong: it has more than `max_chars` characters.
+    """
+    if not (raw.isascii() and raw.isprintable()):
+        raw = unicodedata.normalize("NFC", raw)
+        if _FORBIDDEN_CONTROLS.search(raw):
+            raise BadRequest("msg: control characters other than newline and tab are not allowed.")
+    if not raw or raw[0] in _INVISIBLE and all(character in _INVISIBLE for character in raw):
+        raise BadRequest("msg: the text is empty.")
+    if max_chars and len(raw) > max_chars:
+        raise TooLong(f"msg: a text can have at most {max_chars:,} characters.")
+    return raw
+
+
+def check_txn(raw: str | None) -> None:
+    """Check the idempotency key of a request, if it has one.
+
+    Raises:
+        BadRequest: it is empty or longer than 64 characters.
+    """
+    if raw is not None and not 1 <= len(raw) <= TXN_CHARS:
+        raise BadRequest(f"txn: must have 1 to {TXN_CHARS} characters.")
 
 
 class Messages:

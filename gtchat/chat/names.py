@@ -1,7 +1,7 @@
-"""Names, texts and message ids: which are valid, and how names are compared and sorted.
+"""Names, passwords and message ids: which are valid, and how names are compared and sorted.
 
-Names follow PRECIS (RFC 8265, RFC 8266) and a character rule of this chat on top; texts are in
-NFC. All protocols use these functions, so that a name is the same in each.
+Names follow PRECIS (RFC 8265, RFC 8266) and a character rule of this chat on top. All protocols use
+these functions, so that a name is the same in each. Texts of messages are in `messages`.
 """
 
 from __future__ import annotations
@@ -15,33 +15,15 @@ from itertools import count
 import attrs
 from precis_i18n import get_profile
 
-from gtchat.chat.errors import BadName, BadRequest, TooLong, WeakPassword
+from gtchat.chat.errors import BadName, WeakPassword
 
 #: User names that no account can have: the server uses `host` and `server` itself, and PA1
 #: clients take messages from the other names for commands.
 RESERVED = frozenset({"host", "server", "usrip", "privacy", "logout"})
 
-TXN_CHARS = 64
-
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,32}", re.ASCII)
-_FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
 #: Scripts that have letters which look the same.
 _CONFUSABLE_SCRIPTS = frozenset({"LATIN", "GREEK", "CYRILLIC"})
-#: Invisible characters: white space, format characters, variation selectors, fillers.
-_INVISIBLE = frozenset(
-    chr(number)
-    for number in [
-        *(number for number in range(0x3001) if chr(number).isspace()),
-        *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
-        *range(0x180B, 0x1810),
-        *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F),
-        *range(0x2060, 0x2070),
-        *range(0xFE00, 0xFE10),
-        *range(0xE0000, 0xE0080),
-        *range(0xE0100, 0xE01F0),
-    ]
-)
 _USER_DISPLAY = get_profile("UsernameCasePreserved")
 _USER_KEY = get_profile("UsernameCaseMapped")
 _ROOM_DISPLAY = get_profile("NicknameCasePreserved")
@@ -95,28 +77,6 @@ def room_name(raw: str) -> Name:
     return _enforced(raw, _ROOM_DISPLAY, _ROOM_KEY, 64)
 
 
-def text(raw: str, max_chars: int) -> str:
-    """Return the text of a message in NFC.
-
-    Args:
-        raw: the text as received.
-        max_chars: maximum length in characters, 0 for no limit.
-
-    Raises:
-        BadRequest: it is empty or invisible, or has a C0 control other than newline and tab.
-        TooLong: it has more than `max_chars` characters.
-    """
-    if not (raw.isascii() and raw.isprintable()):
-        raw = unicodedata.normalize("NFC", raw)
-        if _FORBIDDEN_CONTROLS.search(raw):
-            raise BadRequest("msg: control characters other than newline and tab are not allowed.")
-    if not raw or raw[0] in _INVISIBLE and all(character in _INVISIBLE for character in raw):
-        raise BadRequest("msg: the text is empty.")
-    if max_chars and len(raw) > max_chars:
-        raise TooLong(f"msg: a text can have at most {max_chars:,} characters.")
-    return raw
-
-
 def password(raw: str) -> str:
     """Return a new password in NFC, so that it is the same from every keyboard.
 
@@ -127,16 +87,6 @@ def password(raw: str) -> str:
     if not 8 <= len(normal) <= 1024:
         raise WeakPassword()
     return normal
-
-
-def check_txn(raw: str | None) -> None:
-    """Check the idempotency key of a request, if it has one.
-
-    Raises:
-        BadRequest: it is empty or longer than 64 characters.
-    """
-    if raw is not None and not 1 <= len(raw) <= TXN_CHARS:
-        raise BadRequest(f"txn: must have 1 to {TXN_CHARS} characters.")
 
 
 def _enforced(raw: str, display: object, key: object, max_chars: int) -> Name:

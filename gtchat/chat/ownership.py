@@ -10,7 +10,7 @@ import attrs
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
 from gtchat.chat.events import Entry, RoomChanged, RoomCreated, RoomDeleted
-from gtchat.chat.names import text
+from gtchat.chat.messages import text
 from gtchat.chat.rooms import CurrentSettings, Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery
-from gtchat.protocols.gtchat_json.encoder import encode
+from gtchat.protocols.gtchat_json.pushes import encode
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 NAMES = ("ann", "bob", "eve", "guest")

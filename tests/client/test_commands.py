@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client.commands import COMMANDS, Effect, Repeat, effect_of, repeat_of
-from gtchat.protocols.gtchat_json.requests import BY_CMD
+from gtchat.protocols.gtchat_json.commands import BY_CMD
 
 
 class Table(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""The table of commands. `sessions`, `rooms` and `messages` have the handlers."""
+"""The table of commands: their Structs, handlers (`sessions`, `rooms`, `messages`) and texts."""
 
 from __future__ import annotations
 
@@ -80,3 +80,9 @@ COMMANDS: dict[type[Request], Command] = {
     requests.Deny: Command(messages.deny, "Address request denied."),
     requests.Ping: Command(sessions.ping, "Pong.", before_login=True),
 }
+
+#: Command -> its Struct, and the other way.
+BY_CMD: dict[str, type[Request]] = {
+    str(request.__struct_config__.tag): request for request in COMMANDS
+}
+CMD: dict[type[Request], str] = {request: cmd for cmd, request in BY_CMD.items()}

@@ -15,7 +15,7 @@ from gtchat.chat.interfaces import IConnection
 from gtchat.chat.users import Session
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import Outbox
-from gtchat.protocols.gtchat_json.encoder import JSONEncoder
+from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 
 #: Why a session ended -> the code and the reason that its connection is closed with.
 CLOSE_CODES: dict[str, tuple[int, str]] = {

@@ -1,4 +1,4 @@
-"""Rooms and who is in them: lists, settings, members, invitations."""
+"""Handlers of rooms: lists, settings, members, invitations."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gtchat.protocols.gtchat_json.responses import Reply
 
 Info = responses.RoomInfo | msgspec.Raw
 
-#: How many names or rooms a reply has, and how many may be asked for.
-LIST, LIST_MOST = 200, 1_000
+#: Names or rooms in a reply, and how many may be asked for.
+LIST, LIST_LIMIT = 200, 1_000
 #: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
 LIST_CACHE_LIMIT = 1_000
 _NOT_CACHED = (-1, msgspec.Raw())
@@ -56,7 +56,7 @@ def _cache(cache: dict[int, tuple[int, msgspec.Raw]], room: Room, entry: Info) -
 
 
 def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
-    """A room that a user belongs to."""
+    """Return the list entry of a room for a member."""
     members = len(context.chat.users.online) if room.is_lobby else len(room.members)
     return responses.room_info(
         room, members, True, user.unread.get(room.id, 0), user.read_seq(room)
@@ -64,19 +64,19 @@ def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
 
 
 def _details(context: Context, room: Room) -> responses.RoomDetails:
-    """A room as one gets it who is in it."""
+    """Return a room for a member."""
     member_names = context.chat.users.online if room.is_lobby else room.member_names
     return responses.room_details(room, member_names.page(None, LIST), len(member_names))
 
 
 def _limit(request: requests.Paged) -> int:
     if request.limit < 1:
-        raise BadRequest(f"limit: 1 to {LIST_MOST} is wanted.")
-    return min(request.limit, LIST_MOST)
+        raise BadRequest(f"limit: must be 1 to {LIST_LIMIT}.")
+    return min(request.limit, LIST_LIMIT)
 
 
 def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
-    """The rooms that one may know of."""
+    """Return a page of the rooms that the user may see."""
     user, rooms = context.require_session.user, context.chat.rooms
     page = rooms.list_rooms(user, request.after, _limit(request))
     return responses.RoomListReply(
@@ -85,7 +85,7 @@ def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
 
 
 def get_user_list(context: Context, request: requests.GetUserList) -> Reply:
-    """Who is here."""
+    """Return a page of the users who are online."""
     online = context.chat.users.online
     return responses.UserListReply(
         users=online.page(request.after, _limit(request)), users_total=len(online)
@@ -93,22 +93,22 @@ def get_user_list(context: Context, request: requests.GetUserList) -> Reply:
 
 
 def get_room_user_list(context: Context, request: requests.GetRoomUserList) -> Reply:
-    """Who belongs to a room."""
+    """Return a page of the members of a room."""
     room = context.chat.rooms.find(request.room_name)
     if not room.is_lobby and not room.visible_to(context.require_session.user):
         raise NotInRoom()
-    here = context.chat.users.online
-    member_names = here if room.is_lobby else room.member_names
+    online = context.chat.users.online
+    member_names = online if room.is_lobby else room.member_names
     users = member_names.page(request.after, _limit(request))
     return responses.RoomUserListReply(
         users=users,
-        online=[name for name in users if name in here],
+        online=[name for name in users if name in online],
         users_total=len(member_names),
     )
 
 
 async def create_room(context: Context, request: requests.CreateRoom) -> Reply:
-    """Make a room."""
+    """Create a room."""
     wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
     room = await context.chat.membership.create(context.require_session, request.room_name, wanted)
     return responses.RoomReply(room=_details(context, room))
@@ -130,7 +130,7 @@ async def delete_room(context: Context, request: requests.DeleteRoom) -> Reply:
 
 
 async def invite(context: Context, request: requests.Invite) -> Reply:
-    """Invite somebody."""
+    """Invite a user."""
     await context.chat.invitations.invite(
         context.require_session, request.room_name, request.invitee
     )
@@ -146,7 +146,7 @@ async def invite_reply(context: Context, request: requests.InviteReply) -> Reply
 
 
 async def add_member(context: Context, request: requests.AddMember) -> Reply:
-    """Make somebody a member."""
+    """Add a user."""
     room = await context.chat.membership.add(
         context.require_session, request.room_name, request.user
     )
@@ -154,7 +154,7 @@ async def add_member(context: Context, request: requests.AddMember) -> Reply:
 
 
 async def remove_member(context: Context, request: requests.RemoveMember) -> Reply:
-    """Take somebody off the list."""
+    """Remove a user."""
     room = await context.chat.membership.remove(
         context.require_session, request.room_name, request.user
     )
@@ -162,18 +162,18 @@ async def remove_member(context: Context, request: requests.RemoveMember) -> Rep
 
 
 async def join_room(context: Context, request: requests.JoinRoom) -> Reply:
-    """Become a member."""
+    """Join a room."""
     room = await context.chat.membership.join(context.require_session, request.room_name)
     return responses.RoomReply(room=_details(context, room))
 
 
 async def leave_room(context: Context, request: requests.LeaveRoom) -> Reply:
-    """End one's membership."""
+    """Leave a room."""
     await context.chat.membership.leave(context.require_session, request.room_name)
     return Reply()
 
 
 async def kick(context: Context, request: requests.Kick) -> Reply:
-    """Put somebody out."""
+    """Kick a user."""
     await context.chat.membership.kick(context.require_session, request.room_name, request.user)
     return Reply()

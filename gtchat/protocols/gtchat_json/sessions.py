@@ -1,4 +1,4 @@
-"""Coming and going: accounts, logins, resumption."""
+"""Handlers of accounts, logins, sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gtchat.protocols.base import login as steps
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
-from gtchat.protocols.gtchat_json.encoder import encode
+from gtchat.protocols.gtchat_json.pushes import encode
 from gtchat.protocols.gtchat_json.responses import Reply
 from gtchat.protocols.gtchat_json.rooms import LIST, infos
 
@@ -69,23 +69,25 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         "usr": user.name,
         "users": chat.users.online.page(None, LIST),
         "users_total": len(chat.users.online),
-        "rooms": infos(context, chat.rooms.list_rooms(user, None, LIST), responses.shown),
+        "rooms": infos(
+            context, chat.rooms.list_rooms(user, None, LIST), responses.encoded_outside_info
+        ),
         "rooms_total": chat.rooms.count_listed(user),
         "blocked": sorted(user.blocked.values()),
     }
 
 
 async def resume(context: Context, request: requests.Resume) -> Reply:
-    """Go on after a lost connection."""
+    """Resume a session after its connection was lost."""
     if context.session is not None:
         await context.chat.sessions.logout(context.session)
         context.session = None
-    back = await context.chat.sessions.resume(
+    resumed = await context.chat.sessions.resume(
         request.session_id, request.epoch, request.seen, context.encoder, context
     )
-    steps.keep_session(context, back.session)
-    resumed = [_resumption(name, room, missed) for name, (room, missed) in back.missed.items()]
-    return responses.ResumeReply(**_account_state(context, request.session_id), resumed=resumed)
+    steps.keep_session(context, resumed.session)
+    rooms = [_resumption(name, *missed) for name, missed in resumed.missed.items()]
+    return responses.ResumeReply(**_account_state(context, request.session_id), resumed=rooms)
 
 
 def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resumption:
@@ -99,7 +101,7 @@ def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resu
 
 
 def hello(context: Context, request: requests.Hello) -> Reply:
-    """Say what the server is."""
+    """Return version, limits and features of the server."""
     limits = context.chat.limits
     return responses.HelloReply(
         server="GTChat",
@@ -112,14 +114,14 @@ def hello(context: Context, request: requests.Hello) -> Reply:
 
 
 async def logout(context: Context, request: requests.Logout) -> Reply:
-    """End the session."""
+    """Log out."""
     await context.chat.sessions.logout(context.require_session)
     context.session = None
     return Reply()
 
 
 async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
-    """Choose another password."""
+    """Change the password."""
     await context.chat.sessions.change_password(
         context.session,
         request.usr,
@@ -132,5 +134,5 @@ async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
 
 
 def ping(context: Context, request: requests.Ping) -> Reply:
-    """Answer."""
+    """Return the time of the server."""
     return responses.PingReply(at=rfc3339(context.chat.users.now()))
