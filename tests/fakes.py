@@ -109,14 +109,14 @@ class RecordingBatcher:
 class FakeClient:
     """A client's connection without a socket: `say` a request, `take` what came."""
 
-    def __init__(self, world: TestServer, address: str = "192.0.2.1") -> None:
+    def __init__(self, server: TestServer, address: str = "192.0.2.1") -> None:
         self.outbox = RecordingOutbox()
         self.address = address
         self.closed: tuple[int, str] | None = None
         self.paused = False
-        self._server = world
+        self._server = server
         self._numbers = count(1)
-        self.api = API_Chatroom(world.chat, world.encoder, self)
+        self.api = API_Chatroom(server.chat, server.encoder, self)
 
     def close(self, code: int, reason: str) -> None:
         if self.closed is None:
@@ -232,14 +232,14 @@ class TestServer:
 
     def guest(self, name: str) -> FakeClient:
         """Somebody who has come in as a temporary user."""
-        line = self.connect()
-        assert line.login(name)["status"] == "ok"
-        return line
+        client = self.connect()
+        assert client.login(name)["status"] == "ok"
+        return client
 
     def member(self, name: str, pwd: str = "password") -> FakeClient:
         """Somebody who has registered and come in."""
-        line = self.connect()
-        line.call("register", usr=name, pwd=pwd)
-        reply = line.login(name, pwd=pwd)
+        client = self.connect()
+        client.call("register", usr=name, pwd=pwd)
+        reply = client.login(name, pwd=pwd)
         assert reply["status"] == "ok", reply
-        return line
+        return client

@@ -57,29 +57,29 @@ class People(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = TestServer(store=FailingStore)
-        self.lines: dict[str, FakeClient] = {}
+        self.server = TestServer(store=FailingStore)
+        self.clients: dict[str, FakeClient] = {}
         for name in NAMES[:3]:
-            self.lines[name] = self.world.member(name)
-        self.lines["guest"] = self.world.guest("guest")
-        self.watcher = self.world.member("watcher")
+            self.clients[name] = self.server.member(name)
+        self.clients["guest"] = self.server.guest("guest")
+        self.watcher = self.server.member("watcher")
         for room, owner, other in (("a", "ann", "bob"), ("b", "bob", "guest")):
             self.say(owner, "create_room", room)
             self.say(other, "join_room", room)
 
     def say(self, name: str, cmd: str, room: str, **fields: object) -> None:
         """One of them asks for something."""
-        reply = self.lines[name].call(cmd, room_name=room, **fields)
+        reply = self.clients[name].call(cmd, room_name=room, **fields)
         self.reached[cmd, reply.get("code", "ok")] += 1
 
     def owner(self, room: str, otherwise: str) -> str:
         """Who may change a room, where one of the four may."""
-        found = [one.owner for one in self.world.chat.rooms if one.key == room]
-        return found[0] if found and found[0] in self.lines else otherwise
+        found = [one.owner for one in self.server.chat.rooms if one.key == room]
+        return found[0] if found and found[0] in self.clients else otherwise
 
     def member(self, room: str, otherwise: str) -> str:
         """The youngest member of a room."""
-        found = [one.members.values() for one in self.world.chat.rooms if one.key == room]
+        found = [one.members.values() for one in self.server.chat.rooms if one.key == room]
         return [otherwise, *found[0]][-1] if found else otherwise
 
     @rule(name=names, room=rooms, public=st.booleans(), most=st.integers(0, 3))
@@ -125,60 +125,60 @@ class People(RuleBasedStateMachine):
 
     @rule(entries=st.integers(1, 3))
     def the_disk_is_full(self, entries: int) -> None:
-        assert isinstance(self.world.store, FailingStore)
-        self.world.store.failing = entries
+        assert isinstance(self.server.store, FailingStore)
+        self.server.store.failing = entries
 
     @rule(room=rooms, count=st.integers(1, 3))
     def all_speak_at_once(self, room: str, count: int) -> None:
-        for line in self.lines.values():
+        for client in self.clients.values():
             for _ in range(count):
-                line.send("speak", room_name=room, msg="x")
-        self.world.run_pending()
+                client.send("speak", room_name=room, msg="x")
+        self.server.run_pending()
 
     @rule(name=st.sampled_from(NAMES[:3]))
     def come_anew(self, name: str) -> None:
-        self.lines[name].drop()
-        self.lines[name] = self.world.connect()
-        assert self.lines[name].login(name, pwd="password")["status"] == "ok"
+        self.clients[name].drop()
+        self.clients[name] = self.server.connect()
+        assert self.clients[name].login(name, pwd="password")["status"] == "ok"
 
     @rule()
     def guest_goes(self) -> None:
         self.there_is_room_again()
-        self.lines["guest"].call("logout")
-        self.world.run_pending()
-        assert self.lines["guest"].login("guest")["status"] == "ok"
+        self.clients["guest"].call("logout")
+        self.server.run_pending()
+        assert self.clients["guest"].login("guest")["status"] == "ok"
 
     @rule()
     def restart(self) -> None:
         self.there_is_room_again()
-        for line in self.lines.values():
-            line.drop()
+        for client in self.clients.values():
+            client.drop()
         self.watcher.drop()
-        self.world.start()
-        for name, line in list(self.lines.items()):
-            self.lines[name] = line = self.world.connect()
-            self.world.clock.advance(0 if name != "guest" else 121)
-            self.world.run_pending()
-            reply = line.login(name) if name == "guest" else line.login(name, pwd="password")
+        self.server.start()
+        for name, client in list(self.clients.items()):
+            self.clients[name] = client = self.server.connect()
+            self.server.clock.advance(0 if name != "guest" else 121)
+            self.server.run_pending()
+            reply = client.login(name) if name == "guest" else client.login(name, pwd="password")
             assert reply["status"] == "ok", reply
-        self.watcher = self.world.connect()
+        self.watcher = self.server.connect()
         self.watcher.login("watcher", pwd="password")
 
     def there_is_room_again(self) -> None:
         """The disk takes everything."""
-        assert isinstance(self.world.store, FailingStore)
-        self.world.store.failing = 0
+        assert isinstance(self.server.store, FailingStore)
+        self.server.store.failing = 0
 
     @invariant()
     def state_is_the_fold_of_the_log(self) -> None:
-        self.world.run_pending()
-        for room in self.world.chat.rooms:
+        self.server.run_pending()
+        for room in self.server.chat.rooms:
             if room.is_lobby:
                 continue
             shadow = Shadow()
             pages: list[HistoryPage] = []
-            self.world.store.history(room.id, WHOLE).addCallback(pages.append)
-            self.world.run_pending()
+            self.server.store.history(room.id, WHOLE).addCallback(pages.append)
+            self.server.run_pending()
             page = pages[0]
             for entry in page.entries:
                 shadow.take(json.loads(encode(entry)))
@@ -194,16 +194,16 @@ class People(RuleBasedStateMachine):
                 "max": room.max,
                 "owner": room.owner,
             }
-            for name, line in self.lines.items():
-                session = line.api.session
+            for name, client in self.clients.items():
+                session = client.api.session
                 assert session is not None
                 listens = session in room.subscribers
                 assert listens == (name in shadow.members), (name, room.name)
                 assert (room in session.user.rooms) == listens
 
 
-class Fold(SynchronousTestCase):
-    def test_state_is_the_fold_of_the_log(self) -> None:
+class RoomState(SynchronousTestCase):
+    def test_room_state_is_the_fold_of_the_log(self) -> None:
         People.reached.clear()
         wanted = settings(max_examples=150, stateful_step_count=30, deadline=None, derandomize=True)
         run_state_machine_as_test(People, settings=wanted)
