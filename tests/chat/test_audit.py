@@ -1,4 +1,4 @@
-"""What an operator can look up later."""
+"""The audit log: its lines, and that they have no secrets."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ LINES = [
 
 
 class AuditLog(SynchronousTestCase):
-    def a_day(self) -> None:
-        """All that is written down happens."""
+    def perform_audited_actions(self) -> None:
+        """Do everything that the audit log records."""
         server = TestServer(broadcast_key=SECRETS[3])
         client, bob = server.connect("192.0.2.7"), server.guest("bob")
         client.call("register", usr="ann", pwd=SECRETS[0])
@@ -64,7 +64,7 @@ class AuditLog(SynchronousTestCase):
 
     def test_each_audited_action_writes_its_line(self) -> None:
         with capturedLogs() as events:
-            self.a_day()
+            self.perform_audited_actions()
         lines = [event for event in events if event["log_namespace"] == "gtchat.chat.audit"]
         self.assertEqual([formatEvent(event) for event in lines], LINES)
         self.assertEqual({event["code"] for event in lines}, AUDIT.keys() - {"started"})
@@ -73,7 +73,7 @@ class AuditLog(SynchronousTestCase):
 
     def test_no_secret_is_in_any_line(self) -> None:
         with capturedLogs() as events:
-            self.a_day()
+            self.perform_audited_actions()
         for event in events:
             for secret in (*SECRETS, UUID, "a-password-typed-here"):
                 self.assertNotIn(secret, f"{formatEvent(event)} {event}")

@@ -1,4 +1,4 @@
-"""What seldom happens: a store that fails, people who go while they are served, full tables."""
+"""Rare cases: errors of the store, changes during a request, full tables, unusual names."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from tests.fakes import FakeClient, RecordingEncoder, TestServer
 UUID = str(uuid.UUID(int=5, version=4))
 
 
-class Held:
-    """A method of the store whose answer is kept back until it is let go."""
+class DelayedMethod:
+    """A method of the store whose results are held back until `release`."""
 
     def __init__(self, test: SynchronousTestCase, server: TestServer, name: str) -> None:
-        self._answer: Any = getattr(server.store, name)
+        self._method: Any = getattr(server.store, name)
         self._held: list[tuple[Deferred[Any], Any]] = []
         self._server = server
         test.patch(server.store, name, self._hold)
 
     def _hold(self, *details: Any) -> Deferred[Any]:
-        kept: Deferred[Any] = Deferred()
-        self._held.append((kept, self._answer(*details)))
-        return kept
+        result: Deferred[Any] = Deferred()
+        self._held.append((result, self._method(*details)))
+        return result
 
-    def let_go(self) -> None:
-        """Answer what was asked."""
+    def release(self) -> None:
+        """Deliver the results that are held back."""
         held, self._held = self._held, []
-        for kept, answer in held:
-            answer.chainDeferred(kept)
+        for result, actual in held:
+            actual.chainDeferred(result)
         self._server.run_pending()
 
 
 def refuse(test: SynchronousTestCase, server: TestServer, *names: str) -> None:
-    """Let methods of the store fail from now on."""
+    """Make methods of the store fail from now on."""
     for name in names:
         test.patch(server.store, name, lambda *_: fail(NotStored()))
 
 
 def refuse_appends(test: SynchronousTestCase, server: TestServer) -> None:
-    """Let nothing be appended from now on."""
+    """Make all appends fail from now on."""
 
     def append(append: Any) -> None:
         append.error = NotStored()
@@ -105,22 +105,22 @@ class StoreErrors(SynchronousTestCase):
             self.assertEqual(users, ["ann", "bob"])
 
     def test_room_keeps_its_owner_when_the_change_is_not_stored(self) -> None:
-        owner, next_owner = self.server.guest("owner"), self.server.member("heir")
+        owner, next_owner = self.server.guest("owner"), self.server.member("next")
         owner.call("create_room", room_name="den")
         next_owner.call("join_room", room_name="den")
         append = self.server.store.append
 
-        def once(left: Any) -> None:
+        def append_once(left: Any) -> None:
             append(left)
             refuse_appends(self, self.server)
 
-        self.patch(self.server.store, "append", once)
+        self.patch(self.server.store, "append", append_once)
         owner.call("leave_room", room_name="den")
         room = self.server.chat.rooms.find("den")
         self.assertEqual(room.owner, "owner")
 
     def test_errors_of_background_work_are_logged(self) -> None:
-        run_in_background(fail(NotStored()), "tidying")
+        run_in_background(fail(NotStored()), "cleaning up")
         run_in_background(fail(ZeroDivisionError()), "dividing")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
@@ -133,48 +133,48 @@ class ConcurrentChanges(SynchronousTestCase):
         ann, bob = self.server.member("ann"), self.server.member("bob")
         bob.call("logout")
         ann.call("whisper", target_user="bob", msg="later")
-        held = Held(self, self.server, "whispers")
+        delayed = DelayedMethod(self, self.server, "whispers")
         bob.login("bob", pwd="password")
         bob.drop()
-        held.let_go()
+        delayed.release()
         self.assertEqual(bob.pushes(), [])
 
     def test_room_deleted_during_an_invite_reply_cannot_be_joined(self) -> None:
         ann, bob = self.server.member("ann"), self.server.member("bob")
         ann.call("create_room", room_name="den")
         ann.call("invite", room_name="den", invitee="bob")
-        held = Held(self, self.server, "is_invited")
+        delayed = DelayedMethod(self, self.server, "is_invited")
         bob.send("invite_reply", inviter="ann", room_name="den", reply="Y", tracker="1")
         self.server.run_pending()
         ann.call("delete_room", room_name="den")
-        held.let_go()
+        delayed.release()
         self.assertEqual(bob.reply("1")["code"], "no_such_room")
 
     def test_guest_who_is_leaving_cannot_be_resumed(self) -> None:
         bob = self.server.connect()
         login = bob.login("bob")
         bob.call("create_room", room_name="den")
-        parting: list[Any] = []
+        queued: list[Any] = []
         append = self.server.store.append
-        self.patch(self.server.store, "append", parting.append)
+        self.patch(self.server.store, "append", queued.append)
         bob.drop(clean=True)
-        self.assertEqual(len(parting), 1)
+        self.assertEqual(len(queued), 1)
         reply = self.server.connect().call(
             "resume", session_id=login["session_id"], epoch=login["epoch"], seen={}
         )
         self.assertEqual(reply["code"], "bad_session")
-        append(parting[0])
+        append(queued[0])
         self.server.run_pending()
         self.assertIsNone(self.server.chat.users.get("bob"))
 
     def test_logout_overtaken_by_a_login_elsewhere_ends_only_its_own_session(self) -> None:
         ann = self.server.member("ann")
-        held = Held(self, self.server, "end_session")
+        delayed = DelayedMethod(self, self.server, "end_session")
         ann.send("logout", tracker="1")
         self.server.run_pending()
         other = self.server.connect()
         self.assertEqual(other.login("ann", pwd="password")["status"], "ok")
-        held.let_go()
+        delayed.release()
         self.assertEqual(other.call("ping")["status"], "ok")
 
     def test_connection_lost_twice_ends_the_session_once(self) -> None:
@@ -187,25 +187,25 @@ class ConcurrentChanges(SynchronousTestCase):
 
     def test_user_can_be_discarded_twice(self) -> None:
         user = User(id=1, name="x", key="x", registered=False)
-        everybody = self.server.chat.users
-        everybody.add(user)
-        everybody.discard(user)
-        everybody.discard(user)
-        self.assertIsNone(everybody.get("x"))
+        registry = self.server.chat.users
+        registry.add(user)
+        registry.discard(user)
+        registry.discard(user)
+        self.assertIsNone(registry.get("x"))
 
     def test_discard_ignores_an_encoder_without_subscribers(self) -> None:
         session = self.server.guest("ann").api.session
         assert session is not None
-        listeners = Subscribers()
-        listeners.discard(session)
-        listeners.add(session)
+        subscribers = Subscribers()
+        subscribers.discard(session)
+        subscribers.add(session)
         session.encoder = RecordingEncoder()
-        listeners.discard(session)
-        self.assertEqual(sum(len(found) for _, found in listeners), 1)
+        subscribers.discard(session)
+        self.assertEqual(sum(len(found) for _, found in subscribers), 1)
 
 
 class SharedSessions(SynchronousTestCase):
-    """Several places at once, and refused second places."""
+    """Several sessions of one account."""
 
     def test_user_is_online_until_the_last_session_ends(self) -> None:
         server = TestServer(sessions="share")
@@ -255,7 +255,7 @@ class SharedSessions(SynchronousTestCase):
 
 
 class OfflineUsers(SynchronousTestCase):
-    """Things done to people who are not here."""
+    """Requests about users who are not logged in."""
 
     def setUp(self) -> None:
         self.server = TestServer()
@@ -286,12 +286,12 @@ class EventOrder(SynchronousTestCase):
             bob.call("join_room", room_name=room)
         ann.received()
         bob.received()
-        wanted = [("one", "1"), ("two", "2"), ("one", "3"), ("two", "4")]
-        for room, text in wanted:
+        expected = [("one", "1"), ("two", "2"), ("one", "3"), ("two", "4")]
+        for room, text in expected:
             ann.send("speak", room_name=room, msg=text, tracker=text)
         server.run_pending()
         self.assertEqual([reply["tracker"] for reply in ann.received()], ["1", "2", "3", "4"])
-        self.assertEqual([(push["room_name"], push["msg"]) for push in bob.received()], wanted)
+        self.assertEqual([(push["room_name"], push["msg"]) for push in bob.received()], expected)
 
     def test_logout_and_login_within_a_second_of_many_others_is_not_announced(self) -> None:
         server = TestServer()
@@ -304,13 +304,13 @@ class EventOrder(SynchronousTestCase):
         bob.call("logout")
         bob.login("bob", pwd="password")
         server.clock.advance(1)
-        told = [push for push in ann.received() if push.get("type") in ("logout", "presence")]
-        self.assertEqual([push for push in told if "bob" in push.get("logins", ())], [])
-        self.assertEqual([push for push in told if "bob" in push.get("logouts", ())], [])
+        events = [push for push in ann.received() if push.get("type") in ("logout", "presence")]
+        self.assertEqual([push for push in events if "bob" in push.get("logins", ())], [])
+        self.assertEqual([push for push in events if "bob" in push.get("logouts", ())], [])
 
 
 class BoundedTables(SynchronousTestCase):
-    """Tables that grow with what anybody makes up are bounded."""
+    """Tables that grow with the names that clients invent are bounded."""
 
     def test_registration_table_is_bounded(self) -> None:  # G11
         self.patch(limits, "TABLE_LIMIT", 2)
@@ -324,12 +324,12 @@ class BoundedTables(SynchronousTestCase):
         self.patch(limits, "TABLE_LIMIT", 2)
         self.patch(lockout, "TABLE_LIMIT", 2)
         now = [0.0]
-        guard = Lockout(Limits(), lambda: now[0])
+        counts = Lockout(Limits(), lambda: now[0])
         for number in range(6):
-            guard.failed(f"name{number}", f"192.0.2.{number}")
-            guard.succeeded(f"friend{number}", f"192.0.2.{number}")
+            counts.failed(f"name{number}", f"192.0.2.{number}")
+            counts.succeeded(f"good{number}", f"192.0.2.{number}")
             now[0] += 3600
-        for table in (guard._attempts, guard._by_name, guard._by_address, guard._known_good):
+        for table in (counts._attempts, counts._by_name, counts._by_address, counts._known_good):
             self.assertLessEqual(len(table), 2)
 
     def test_bucket_table_keeps_buckets_that_are_not_full(self) -> None:
@@ -382,20 +382,22 @@ class Names(SynchronousTestCase):
     def test_invisible_texts_are_refused(self) -> None:
         client: FakeClient = TestServer().guest("ann")
         for text in ("", " \n\t", "\u00a0", "\u200b\u200d\ufeff", "\u3164", "\u2800\ufe0f "):
-            self.assertEqual(client.call("speak", room_name="lobby", msg=text)["code"], "bad_request")
+            self.assertEqual(
+                client.call("speak", room_name="lobby", msg=text)["code"], "bad_request"
+            )
         for text in ("\u200bé", "\U0001f469\u200d\U0001f469", "."):
             self.assertEqual(client.call("speak", room_name="lobby", msg=text)["status"], "ok")
 
 
 class ConfirmedDelivery(SynchronousTestCase):
-    """A protocol that knows what has arrived, and what has not."""
+    """Methods for protocols that know what has arrived."""
 
     def setUp(self) -> None:
         self.server = TestServer()
         self.ann, self.bob = self.server.member("ann"), self.server.member("bob")
 
-    def waiting(self) -> list[str]:
-        """What bob is given when he comes again after a lost connection."""
+    def pending_whispers(self) -> list[str]:
+        """Log bob in again after a lost connection. Return the texts of the whispers that come."""
         self.bob.drop()
         self.bob = self.server.connect()
         self.bob.login("bob", pwd="password")
@@ -409,16 +411,16 @@ class ConfirmedDelivery(SynchronousTestCase):
         assert session is not None
         self.server.chat.whispers.confirm(session, ids[:1])
         self.server.run_pending()
-        self.assertEqual(self.waiting(), ["two"])
+        self.assertEqual(self.pending_whispers(), ["two"])
 
     def test_message_of_a_room_can_be_kept_as_a_whisper(self) -> None:
         session = self.bob.api.session
         assert session is not None
-        said = MessageSent(room_name="lobby", usr="ann", msg="to all", id="x", at=1)
-        keeping = Deferred.fromCoroutine(self.server.chat.whispers.keep(session.user, said))
+        message = MessageSent(room_name="lobby", usr="ann", msg="to all", id="x", at=1)
+        kept = Deferred.fromCoroutine(self.server.chat.whispers.keep(session.user, message))
         self.server.run_pending()
-        self.successResultOf(keeping)
-        self.assertEqual(self.waiting(), ["to all"])
+        self.successResultOf(kept)
+        self.assertEqual(self.pending_whispers(), ["to all"])
 
     def test_attempts_left_are_counted_down(self) -> None:
         client = self.server.connect("192.0.2.9")

@@ -1,4 +1,4 @@
-"""Talking: messages, whispers, broadcasts, blocks, addresses, history."""
+"""Messages, whispers, broadcasts, blocks, peer addresses, history."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.fakes import FakeClient, TestServer
 
 
 class RoomTestCase(SynchronousTestCase):
-    """Ann, bob and eve are in a room."""
+    """The registered users ann, bob and eve are members of the room `r`."""
 
     options: dict[str, Any] = {}
 
     def setUp(self) -> None:
         self.server = TestServer(**self.options)
         self.logins: dict[str, dict[str, Any]] = {}
-        self.ann, self.bob, self.eve = (self.come(n) for n in ("ann", "bob", "eve"))
+        self.ann, self.bob, self.eve = (self.register(n) for n in ("ann", "bob", "eve"))
         self.ann.call("create_room", room_name="r")
         for client in (self.bob, self.eve):
             client.call("join_room", room_name="r")
         for client in (self.ann, self.bob, self.eve):
             client.received()
 
-    def come(self, name: str) -> FakeClient:
+    def register(self, name: str) -> FakeClient:
         client = self.server.connect()
         client.call("register", usr=name, pwd="password")
         self.logins[name] = client.login(name, pwd="password")
@@ -36,7 +36,9 @@ class RoomTestCase(SynchronousTestCase):
 
     def resume(self, name: str, **seen: int) -> tuple[FakeClient, dict[str, Any]]:
         client, login = self.server.connect(), self.logins[name]
-        reply = client.call("resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen)
+        reply = client.call(
+            "resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen
+        )
         return client, reply
 
 
@@ -84,9 +86,9 @@ class Speak(RoomTestCase):
     def test_message_that_is_not_stored_is_not_delivered(self) -> None:  # H17
         append = self.server.store.append
 
-        def refuse(given: PendingEntry) -> None:
-            given.error = NotStored()
-            self.server.store.committed([given])
+        def refuse(entry: PendingEntry) -> None:
+            entry.error = NotStored()
+            self.server.store.committed([entry])
 
         self.server.store.append = refuse  # type: ignore[method-assign]
         reply = self.ann.call("speak", room_name="r", msg="lost")
@@ -99,7 +101,7 @@ class Speak(RoomTestCase):
             ("kick", {"room_name": "r", "user": "bob"}),
             ("add_member", {"room_name": "r", "user": "dan"}),
         ):
-            self.come("dan") if cmd == "add_member" else None
+            self.register("dan") if cmd == "add_member" else None
             self.assertEqual(self.ann.call(cmd, **fields).get("code"), "not_stored", cmd)
         self.server.store.append = append  # type: ignore[method-assign]
         reply = self.ann.call("get_room_user_list", room_name="r")
@@ -137,7 +139,7 @@ class Blocks(RoomTestCase):
 
     def test_invalid_blocks_are_refused(self) -> None:
         self.assertEqual(self.ann.call("block", user="ann")["code"], "self_target")
-        self.assertEqual(self.ann.call("block", user="nobody")["code"], "no_such_user")
+        self.assertEqual(self.ann.call("block", user="unknown")["code"], "no_such_user")
         self.assertEqual(self.ann.call("block", user="no name")["code"], "no_such_user")
 
 
@@ -183,7 +185,7 @@ class Whispers(RoomTestCase):
         self.assertEqual(long["code"], "bad_request")
 
     def test_invalid_targets_are_refused(self) -> None:  # F14
-        for target, code in (("ann", "self_target"), ("nobody", "no_such_user")):
+        for target, code in (("ann", "self_target"), ("unknown", "no_such_user")):
             reply = self.ann.call("whisper", target_user=target, msg="x")
             self.assertEqual(reply["code"], code)
 
@@ -194,15 +196,15 @@ class Whispers(RoomTestCase):
         self.bob.received()
         self.bob.outbox.buffered_bytes = 1
         self.bob.login("bob", pwd="password")
-        heard = [p["msg"] for p in self.bob.pushes("c_whisper")]
-        self.assertEqual(len(heard), 100)
+        received = [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(len(received), 100)
         self.ann.call("whisper", target_user="bob", msg="live")
         self.bob.outbox.buffered_bytes = 0
         for _ in range(5):
             self.server.clock.advance(0.1)
             self.server.run_pending()
-        heard += [p["msg"] for p in self.bob.pushes("c_whisper")]
-        self.assertEqual(heard, [*map(str, range(250)), "live"])
+        received += [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(received, [*map(str, range(250)), "live"])
 
     def test_stored_whispers_are_bounded(self) -> None:  # F14
         server = TestServer(Limits(commands_per_second=0, stored_whispers_per_user=2))
@@ -220,7 +222,7 @@ class Whispers(RoomTestCase):
         self.bob.drop()
         self.server.clock.advance(1)
         self.server.run_pending()
-        bob, _ = (self.server.connect(), None)
+        bob = self.server.connect()
         bob.login("bob", pwd="password")
         self.server.clock.advance(1)
         self.server.run_pending()
@@ -279,7 +281,7 @@ class PeerAddresses(RoomTestCase):
             ("set_address", {"port": 70000}, "bad_request"),
             ("get_address", {"user": "ann"}, "self_target"),
             ("get_address", {"user": "eve"}, "no_such_user"),
-            ("get_address", {"user": "nobody"}, "no_such_user"),
+            ("get_address", {"user": "unknown"}, "no_such_user"),
             ("allow", {"user": "bob"}, "not_allowed"),
         ):
             self.assertEqual(self.ann.call(cmd, **fields)["code"], code, (cmd, fields))

@@ -1,4 +1,4 @@
-"""Accounts that a telephone number opens."""
+"""Accounts with a telephone number."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class PhoneAccounts(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = TestServer()
 
-    def run_it(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
-        done = Deferred.fromCoroutine(work)
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        done = Deferred.fromCoroutine(coroutine)
         self.server.run_pending()
         return done
 
     def register(self, name: str, number: str) -> Deferred[PhoneAccount]:
         register = self.server.chat.accounts.register_phone
-        return self.run_it(register(name, number, "192.0.2.1"))
+        return self.run_coroutine(register(name, number, "192.0.2.1"))
 
     def test_numbers_are_normalized_or_refused(self) -> None:
         for raw, number in (("111", "111"), ("+34 600-11.22 (33)", "+34600112233")):
@@ -59,10 +59,21 @@ class PhoneAccounts(SynchronousTestCase):
         login = self.server.chat.sessions.login_phone
         connection = RecordingConnection()
         self.failureResultOf(
-            self.run_it(login("111", RecordingEncoder(), connection, None)), BadCredentials
+            self.run_coroutine(login("111", RecordingEncoder(), connection, None)), BadCredentials
         )
         phone = self.successResultOf(self.register("Ana", "111"))
         session = self.successResultOf(
-            self.run_it(login("111", RecordingEncoder(), connection, None))
+            self.run_coroutine(login("111", RecordingEncoder(), connection, None))
         )
         self.assertEqual((session.user.id, session.user.name), (phone.account_id, "Ana"))
+
+    def test_last_time_online_is_stored(self) -> None:
+        phone = self.successResultOf(self.register("Ana", "111"))
+        accounts = self.server.chat.accounts
+        self.server.clock.advance(60)
+        accounts.set_phone_left(phone.account_id)
+        self.server.run_pending()
+        phones = accounts.phones()
+        self.server.run_pending()
+        [found] = self.successResultOf(phones)
+        self.assertEqual((found.number, found.left_at), ("111", phone.left_at + 60_000))

@@ -1,4 +1,4 @@
-"""Typing, and how far somebody has read."""
+"""Typing notifications and read marks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.fakes import FakeClient, TestServer
 
 class Typing(RoomTestCase):
     def test_other_members_are_notified(self) -> None:
-        outsider = self.come("zoe")
+        outsider = self.register("zoe")
         self.assertEqual(self.ann.call("typing", room_name="R")["status"], "ok")
         for client in (self.bob, self.eve):
             [push] = client.pushes()
@@ -84,8 +84,8 @@ class ReadMarks(RoomTestCase):
         [room] = (one for one in client.call(cmd)["rooms"] if one["room_name"] == "r")
         return room["read_seq"], room["unread"]
 
-    def again(self, name: str) -> tuple[int, int]:
-        """What a login finds of the room."""
+    def log_in(self, name: str) -> tuple[int, int]:
+        """Log in. Return the read mark and the unread count of the room."""
         client = self.server.connect()
         reply = client.login(name, pwd="password")
         [room] = (one for one in reply["rooms"] if one["room_name"] == "r")
@@ -98,7 +98,7 @@ class ReadMarks(RoomTestCase):
         self.assertEqual(self.ann.call("mark_read", room_name="R", seq=5)["status"], "ok")
         self.assertEqual(self.room(self.ann), (5, 2))
         self.ann.call("logout")
-        self.assertEqual(self.again("ann"), (5, 2))
+        self.assertEqual(self.log_in("ann"), (5, 2))
 
     def test_mark_is_in_the_reply_to_a_resume(self) -> None:
         self.ann.call("mark_read", room_name="r", seq=6)
@@ -110,7 +110,7 @@ class ReadMarks(RoomTestCase):
     def test_mark_lasts_over_a_restart(self) -> None:
         self.ann.call("mark_read", room_name="r", seq=5)
         self.server.start()
-        self.assertEqual(self.again("ann"), (5, 2))
+        self.assertEqual(self.log_in("ann"), (5, 2))
 
     def test_mark_never_goes_back(self) -> None:
         for seq in (6, 4, 0):
@@ -119,7 +119,7 @@ class ReadMarks(RoomTestCase):
 
     def test_client_without_marks_has_read_what_it_was_sent(self) -> None:
         self.eve.call("logout")
-        self.assertEqual(self.again("eve"), (7, 0))
+        self.assertEqual(self.log_in("eve"), (7, 0))
 
     def test_invalid_marks_are_refused(self) -> None:
         for fields, code in (

@@ -1,4 +1,4 @@
-"""Going on after a lost connection, and what was missed meanwhile."""
+"""Resuming a session after a lost connection, and what the client missed."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ class Resume(RoomTestCase):
     def test_messages_stay_unread_when_the_client_leaves_before_its_login_reply(self) -> None:
         self.bob.drop()
         self.ann.call("speak", room_name="r", msg="x")
-        hasty = self.server.connect()
-        hasty.send("login", type="reg", usr="bob", pwd="password")
-        hasty.drop()
+        early = self.server.connect()
+        early.send("login", type="reg", usr="bob", pwd="password")
+        early.drop()
         reply = self.server.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
@@ -144,8 +144,8 @@ class Resume(RoomTestCase):
     def test_login_of_a_lost_connection_does_not_replace_a_newer_session(self) -> None:
         self.bob.drop()
         lost, client = self.server.connect(), self.server.connect()
-        for one in (client, lost):
-            one.send("login", type="reg", usr="bob", pwd="password")
+        for connection in (client, lost):
+            connection.send("login", type="reg", usr="bob", pwd="password")
         lost.drop()
         self.assertIsNone(client.closed)
         self.assertEqual(client.call("speak", room_name="r", msg="x")["status"], "ok")

@@ -1,4 +1,4 @@
-"""Rooms: making, entering, leaving, changing; invitations."""
+"""Rooms: creating, joining, leaving, changing and deleting them; invitations."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gtchat.chat.limits import Limits
 from tests.fakes import FakeClient, TestServer
 
 
-class Rooms(SynchronousTestCase):
-    """Ann owns a room, bob is in it, eve is not; dan is away."""
+class RoomsTestCase(SynchronousTestCase):
+    """Ann owns the room `r`, bob is a member, eve is not; dan is offline."""
 
     def setUp(self) -> None:
         self.server = TestServer()
@@ -25,15 +25,17 @@ class Rooms(SynchronousTestCase):
         for client in (self.ann, self.bob, self.eve):
             client.received()
 
-    def told(self, client: FakeClient) -> list[tuple[Any, ...]]:
-        return [(p["type"], p["usr"], p.get("by")) for p in client.pushes() if p["cmd"] == "c_event"]
+    def events_of(self, client: FakeClient) -> list[tuple[Any, ...]]:
+        return [
+            (p["type"], p["usr"], p.get("by")) for p in client.pushes() if p["cmd"] == "c_event"
+        ]
 
-    def refused(self, client: FakeClient, cmd: str, **fields: object) -> str | None:
+    def error_code(self, client: FakeClient, cmd: str, **fields: object) -> str | None:
         code: str | None = client.call(cmd, **fields).get("code")
         return code
 
 
-class CreateRoom(Rooms):
+class CreateRoom(RoomsTestCase):
     def test_public_room_is_announced_to_all_users(self) -> None:
         reply = self.ann.call("create_room", room_name="New Room", topic="t", max=5)
         self.assertEqual(reply["room"]["users"], ["ann"])
@@ -63,7 +65,7 @@ class CreateRoom(Rooms):
             ({"room_name": "n", "topic": "x" * 501}, "too_long"),
             ({"room_name": "n", "max": -1}, "bad_request"),
         ):
-            self.assertEqual(self.refused(self.ann, "create_room", **fields), code, fields)
+            self.assertEqual(self.error_code(self.ann, "create_room", **fields), code, fields)
 
     def test_two_requests_at_once_create_one_room(self) -> None:
         self.ann.send("create_room", room_name="x", tracker="a")
@@ -77,19 +79,19 @@ class CreateRoom(Rooms):
         ann, bob = server.guest("ann"), server.guest("bob")
         for name in "ab":
             ann.call("create_room", room_name=name)
-        self.assertEqual(self.refused(ann, "create_room", room_name="c"), "not_allowed")
-        self.assertEqual(self.refused(bob, "join_room", room_name="a"), "room_full")
+        self.assertEqual(self.error_code(ann, "create_room", room_name="c"), "not_allowed")
+        self.assertEqual(self.error_code(bob, "join_room", room_name="a"), "room_full")
         ann.call("delete_room", room_name="a")
-        self.assertIsNone(self.refused(ann, "create_room", room_name="c", max=7))
+        self.assertIsNone(self.error_code(ann, "create_room", room_name="c", max=7))
         self.assertEqual(ann.call("set_room", room_name="c", max=3)["room"]["max"], 1)
 
 
-class JoinAndLeave(Rooms):
+class JoinAndLeave(RoomsTestCase):
     def test_other_members_see_the_join(self) -> None:
         reply = self.eve.call("join_room", room_name="R")
         self.assertEqual(reply["room"]["users"], ["ann", "bob", "eve"])
         self.assertEqual(reply["room"]["last_seq"], 3)
-        self.assertEqual(self.told(self.ann), [("join_room", "eve", None)])
+        self.assertEqual(self.events_of(self.ann), [("join_room", "eve", None)])
         self.assertEqual(self.eve.pushes(), [])
 
     def test_rooms_that_cannot_be_joined(self) -> None:
@@ -103,16 +105,16 @@ class JoinAndLeave(Rooms):
             ("lobby", "already_in_room"),
             ("r", "already_in_room"),
         ):
-            self.assertEqual(self.refused(self.bob, "join_room", room_name=name), code, name)
+            self.assertEqual(self.error_code(self.bob, "join_room", room_name=name), code, name)
 
     def test_member_who_left_receives_nothing_more(self) -> None:
-        self.assertIsNone(self.refused(self.bob, "leave_room", room_name="r"))
-        self.assertEqual(self.told(self.ann), [("leave_room", "bob", None)])
+        self.assertIsNone(self.error_code(self.bob, "leave_room", room_name="r"))
+        self.assertEqual(self.events_of(self.ann), [("leave_room", "bob", None)])
         self.assertEqual(self.bob.pushes(), [])
         self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual(self.bob.pushes(), [])
         for name, code in (("r", "not_in_room"), ("lobby", "not_allowed")):
-            self.assertEqual(self.refused(self.bob, "leave_room", room_name=name), code)
+            self.assertEqual(self.error_code(self.bob, "leave_room", room_name=name), code)
 
     def test_members_are_listed_with_those_online(self) -> None:
         self.ann.call("add_member", room_name="r", user="dan")
@@ -120,32 +122,36 @@ class JoinAndLeave(Rooms):
         self.assertEqual(reply["users"], ["ann", "bob", "dan"])
         self.assertEqual(reply["online"], ["ann", "bob"])
         self.ann.call("create_room", room_name="p", public=False)
-        self.assertEqual(self.refused(self.eve, "get_room_user_list", room_name="p"), "not_in_room")
+        self.assertEqual(
+            self.error_code(self.eve, "get_room_user_list", room_name="p"), "not_in_room"
+        )
         lobby = self.eve.call("get_room_user_list", room_name="lobby")
         self.assertEqual(lobby["users"], ["ann", "bob", "eve"])
 
 
-class OwnerActions(Rooms):
+class OwnerActions(RoomsTestCase):
     def test_changed_settings_are_sent_to_the_room(self) -> None:
         reply = self.ann.call("set_room", room_name="r", topic="new", public=False, max=9)
         self.assertEqual((reply["room"]["topic"], reply["room"]["public"]), ("new", False))
         [event] = self.bob.pushes()
-        told = {key: event[key] for key in ("type", "topic", "public", "max", "owner", "usr")}
+        settings = {key: event[key] for key in ("type", "topic", "public", "max", "owner", "usr")}
         expected = {"type": "room_changed", "topic": "new", "public": False, "max": 9}
-        self.assertEqual(told, {**expected, "owner": "ann", "usr": "ann"})
-        self.assertEqual(self.refused(self.eve, "join_room", room_name="r"), "private_room")
+        self.assertEqual(settings, {**expected, "owner": "ann", "usr": "ann"})
+        self.assertEqual(self.error_code(self.eve, "join_room", room_name="r"), "private_room")
         self.ann.call("set_room", room_name="r", public=True)
-        self.assertIsNone(self.refused(self.eve, "join_room", room_name="r"))
+        self.assertIsNone(self.error_code(self.eve, "join_room", room_name="r"))
 
     def test_owner_can_make_a_member_the_owner(self) -> None:
         self.assertEqual(
-            self.refused(self.ann, "set_room", room_name="r", master="eve"), "not_in_room"
+            self.error_code(self.ann, "set_room", room_name="r", master="eve"), "not_in_room"
         )
         self.assertEqual(
             self.ann.call("set_room", room_name="r", master="bob")["room"]["owner"], "bob"
         )
-        self.assertEqual(self.refused(self.ann, "set_room", room_name="r", topic="x"), "not_owner")
-        self.assertIsNone(self.refused(self.bob, "set_room", room_name="r", topic="x"))
+        self.assertEqual(
+            self.error_code(self.ann, "set_room", room_name="r", topic="x"), "not_owner"
+        )
+        self.assertIsNone(self.error_code(self.bob, "set_room", room_name="r", topic="x"))
 
     def test_only_the_owner_can_change_delete_kick_and_remove(self) -> None:  # D20
         for cmd, fields in (
@@ -154,55 +160,57 @@ class OwnerActions(Rooms):
             ("kick", {"user": "ann"}),
             ("remove_member", {"user": "ann"}),
         ):
-            self.assertEqual(self.refused(self.bob, cmd, room_name="r", **fields), "not_owner")
+            self.assertEqual(self.error_code(self.bob, cmd, room_name="r", **fields), "not_owner")
 
     def test_kicked_member_receives_nothing_more(self) -> None:
         for user, code in (("ann", "self_target"), ("eve", "not_in_room"), ("no", "no_such_user")):
-            self.assertEqual(self.refused(self.ann, "kick", room_name="r", user=user), code)
-        self.assertIsNone(self.refused(self.ann, "kick", room_name="r", user="BOB"))
+            self.assertEqual(self.error_code(self.ann, "kick", room_name="r", user=user), code)
+        self.assertIsNone(self.error_code(self.ann, "kick", room_name="r", user="BOB"))
         for client in (self.ann, self.bob):
-            self.assertEqual(self.told(client), [("kicked", "bob", "ann")])
-        self.assertEqual(self.refused(self.bob, "speak", room_name="r", msg="x"), "not_in_room")
+            self.assertEqual(self.events_of(client), [("kicked", "bob", "ann")])
+        self.assertEqual(self.error_code(self.bob, "speak", room_name="r", msg="x"), "not_in_room")
 
     def test_owner_can_remove_members_and_members_themselves(self) -> None:
         self.ann.call("add_member", room_name="r", user="dan")
-        self.assertEqual(self.told(self.bob), [("join_room", "dan", None)])
+        self.assertEqual(self.events_of(self.bob), [("join_room", "dan", None)])
         reply = self.ann.call("remove_member", room_name="r", user="dan")
         self.assertEqual(reply["room"]["users"], ["ann", "bob"])
-        self.assertEqual(self.told(self.bob), [("removed", "dan", "ann")])
-        self.assertIsNone(self.refused(self.bob, "remove_member", room_name="r", user="bob"))
+        self.assertEqual(self.events_of(self.bob), [("removed", "dan", "ann")])
+        self.assertIsNone(self.error_code(self.bob, "remove_member", room_name="r", user="bob"))
         self.assertEqual(
-            self.refused(self.bob, "remove_member", room_name="r", user="ann"), "not_in_room"
+            self.error_code(self.bob, "remove_member", room_name="r", user="ann"), "not_in_room"
         )
         self.assertEqual(
-            self.refused(self.ann, "remove_member", room_name="lobby", user="bob"), "not_allowed"
+            self.error_code(self.ann, "remove_member", room_name="lobby", user="bob"), "not_allowed"
         )
 
     def test_member_can_add_users(self) -> None:
-        self.assertIsNone(self.refused(self.bob, "add_member", room_name="r", user="eve"))
-        self.assertEqual(self.told(self.eve), [("join_room", "eve", None)])
+        self.assertIsNone(self.error_code(self.bob, "add_member", room_name="r", user="eve"))
+        self.assertEqual(self.events_of(self.eve), [("join_room", "eve", None)])
         for fields, code in (
             ({"room_name": "r", "user": "eve"}, "already_in_room"),
             ({"room_name": "lobby", "user": "eve"}, "already_in_room"),
-            ({"room_name": "r", "user": "nobody"}, "no_such_user"),
+            ({"room_name": "r", "user": "unknown"}, "no_such_user"),
         ):
-            self.assertEqual(self.refused(self.ann, "add_member", **fields), code)
+            self.assertEqual(self.error_code(self.ann, "add_member", **fields), code)
         self.server.member("kim").call("block", user="ann")
-        self.assertEqual(self.refused(self.ann, "add_member", room_name="r", user="kim"), "blocked")
+        self.assertEqual(
+            self.error_code(self.ann, "add_member", room_name="r", user="kim"), "blocked"
+        )
 
     def test_deletion_of_a_public_room_is_announced_to_all_users(self) -> None:
-        self.assertIsNone(self.refused(self.ann, "delete_room", room_name="r"))
+        self.assertIsNone(self.error_code(self.ann, "delete_room", room_name="r"))
         for client in (self.ann, self.bob, self.eve):
-            self.assertEqual(self.told(client), [("room_gone", "ann", None)])
-        self.assertEqual(self.refused(self.bob, "speak", room_name="r", msg="x"), "no_such_room")
-        self.assertEqual(self.refused(self.ann, "delete_room", room_name="r"), "no_such_room")
-        self.assertIsNone(self.refused(self.bob, "create_room", room_name="r"))
+            self.assertEqual(self.events_of(client), [("room_gone", "ann", None)])
+        self.assertEqual(self.error_code(self.bob, "speak", room_name="r", msg="x"), "no_such_room")
+        self.assertEqual(self.error_code(self.ann, "delete_room", room_name="r"), "no_such_room")
+        self.assertIsNone(self.error_code(self.bob, "create_room", room_name="r"))
 
     def test_deletion_of_a_private_room_is_announced_to_members(self) -> None:
         self.ann.call("set_room", room_name="r", public=False)
         self.clear()
         self.ann.call("delete_room", room_name="r")
-        self.assertEqual(self.told(self.bob), [("room_gone", "ann", None)])
+        self.assertEqual(self.events_of(self.bob), [("room_gone", "ann", None)])
         self.assertEqual(self.eve.pushes(), [])
 
     def test_room_of_a_registered_owner_stays_without_members(self) -> None:
@@ -212,7 +220,33 @@ class OwnerActions(Rooms):
         self.assertIn("r", names)
 
 
-class RoomsOfGuests(Rooms):
+class Version(RoomsTestCase):
+    """Caches of list entries count on `Room.version`."""
+
+    def test_visible_changes_of_a_room_change_its_version(self) -> None:
+        room = self.server.chat.rooms.find("r")
+        for client, cmd, fields in (
+            (self.bob, "speak", {"msg": "x"}),
+            (self.eve, "join_room", {}),
+            (self.eve, "leave_room", {}),
+            (self.ann, "set_room", {"topic": "new"}),
+            (self.ann, "set_room", {"public": False}),
+            (self.ann, "set_room", {"master": "bob"}),
+        ):
+            before = room.version
+            self.assertIsNone(self.error_code(client, cmd, room_name="r", **fields))
+            self.assertGreater(room.version, before, cmd)
+
+    def test_requests_that_change_nothing_visible_keep_the_version(self) -> None:
+        room = self.server.chat.rooms.find("r")
+        before = room.version
+        self.bob.call("typing", room_name="r")
+        self.bob.call("mark_read", room_name="r", seq=1)
+        self.eve.call("get_room_list")
+        self.assertEqual(room.version, before)
+
+
+class RoomsOfGuests(RoomsTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.guest = self.server.guest("guest")
@@ -227,7 +261,7 @@ class RoomsOfGuests(Rooms):
         events = self.eve.pushes()
         self.assertEqual([e["type"] for e in events], ["leave_room", "room_changed"])
         self.assertEqual(events[1]["owner"], "bob")
-        self.assertIsNone(self.refused(self.bob, "set_room", room_name="g", topic="mine"))
+        self.assertIsNone(self.error_code(self.bob, "set_room", room_name="g", topic="mine"))
 
     def test_room_with_guests_only_has_no_owner_and_ends_with_the_last(self) -> None:
         other, third = self.server.guest("other"), self.server.guest("third")
@@ -240,7 +274,7 @@ class RoomsOfGuests(Rooms):
         self.server.run_pending()
         third.call("leave_room", room_name="g")
         self.server.run_pending()
-        self.assertEqual(self.refused(self.eve, "join_room", room_name="g"), "no_such_room")
+        self.assertEqual(self.error_code(self.eve, "join_room", room_name="g"), "no_such_room")
         self.assertEqual([e["room_name"] for e in self.eve.pushes("room_gone")], ["g"])
 
     def test_room_of_a_guest_alone_ends_with_the_guest(self) -> None:
@@ -250,18 +284,18 @@ class RoomsOfGuests(Rooms):
         self.assertEqual([e["room_name"] for e in self.eve.pushes("room_gone")], ["g"])
 
 
-class Invitations(Rooms):
+class Invitations(RoomsTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.ann.call("set_room", room_name="r", public=False)
         self.clear()
 
     def test_invited_user_alone_receives_it_and_can_join(self) -> None:
-        self.assertIsNone(self.refused(self.bob, "invite", room_name="r", invitee="eve"))
+        self.assertIsNone(self.error_code(self.bob, "invite", room_name="r", invitee="eve"))
         [push] = self.eve.pushes()
         self.assertEqual((push["cmd"], push["usr"], push["room_name"]), ("c_invited", "bob", "r"))
         self.assertEqual(self.ann.pushes(), [])
-        self.assertIsNone(self.refused(self.eve, "join_room", room_name="r"))
+        self.assertIsNone(self.error_code(self.eve, "join_room", room_name="r"))
 
     def test_inviter_receives_the_answer(self) -> None:
         for reply, kind in (("N", None), ("L", None), ("Y", "room")):
@@ -276,14 +310,18 @@ class Invitations(Rooms):
             (self.ann, {"room_name": "r", "invitee": "ann"}, "self_target"),
             (self.ann, {"room_name": "r", "invitee": "bob"}, "already_in_room"),
             (self.ann, {"room_name": "lobby", "invitee": "eve"}, "already_in_room"),
-            (self.ann, {"room_name": "r", "invitee": "nobody"}, "no_such_user"),
+            (self.ann, {"room_name": "r", "invitee": "unknown"}, "no_such_user"),
             (self.ann, {"room_name": "r", "invitee": "kim"}, "blocked"),
             (self.eve, {"room_name": "r", "invitee": "dan"}, "not_in_room"),
         ):
-            self.assertEqual(self.refused(client, "invite", **fields), code, fields)
+            self.assertEqual(self.error_code(client, "invite", **fields), code, fields)
         answer = {"inviter": "ann", "room_name": "r"}
-        self.assertEqual(self.refused(self.eve, "invite_reply", reply="?", **answer), "bad_request")
-        self.assertEqual(self.refused(self.eve, "invite_reply", reply="Y", **answer), "not_allowed")
+        self.assertEqual(
+            self.error_code(self.eve, "invite_reply", reply="?", **answer), "bad_request"
+        )
+        self.assertEqual(
+            self.error_code(self.eve, "invite_reply", reply="Y", **answer), "not_allowed"
+        )
 
     def test_offline_user_receives_it_once_at_the_next_login(self) -> None:
         self.ann.call("invite", room_name="r", invitee="dan")
@@ -304,4 +342,4 @@ class Invitations(Rooms):
     def test_declined_invitation_is_deleted(self) -> None:
         self.ann.call("invite", room_name="r", invitee="eve")
         self.eve.call("invite_reply", inviter="ann", room_name="r", reply="N")
-        self.assertEqual(self.refused(self.eve, "join_room", room_name="r"), "private_room")
+        self.assertEqual(self.error_code(self.eve, "join_room", room_name="r"), "private_room")

@@ -1,4 +1,4 @@
-"""Coming, going, coming back."""
+"""Users: registration, passwords, second logins, guests, presence, lists, the operator."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class Registration(SynchronousTestCase):
 
     def test_uuid_without_a_name_gets_one(self) -> None:
         self.client.call("register", uuid=UUID)
-        self.assertTrue(self.client.call("login", type="reg", uuid=UUID)["usr"].startswith("mobile"))
+        self.assertTrue(
+            self.client.call("login", type="reg", uuid=UUID)["usr"].startswith("mobile")
+        )
 
     def test_registrations_from_an_address_are_limited(self) -> None:
         server = TestServer(
@@ -104,7 +106,7 @@ class Passwords(SynchronousTestCase):
 
     def test_unknown_name_is_treated_like_a_known_one(self) -> None:
         known = [self.wrong() for _ in range(4)]
-        self.assertEqual([self.wrong(name="nobody") for _ in range(4)], known)
+        self.assertEqual([self.wrong(name="unknown") for _ in range(4)], known)
         self.assertEqual(self.wrong(name="no such name!"), "bad_credentials")
 
     def test_guesses_from_many_addresses_are_slowed_down_but_not_the_owner(self) -> None:  # D03
@@ -233,18 +235,18 @@ class Presence(SynchronousTestCase):
         server.clock.advance(2)
         ann.received()
         clients = [server.guest(f"u{n:02}") for n in range(30)]
-        told = ann.pushes("login")
-        self.assertEqual([p["usr"] for p in told], [f"u{n:02}" for n in range(20)])
+        events = ann.pushes("login")
+        self.assertEqual([p["usr"] for p in events], [f"u{n:02}" for n in range(20)])
         clients[29].call("logout")
         server.clock.advance(1)
         server.run_pending()
-        [many] = ann.pushes("presence")
-        self.assertEqual(many["logins"], [f"u{n:02}" for n in range(20, 29)])
-        self.assertEqual(many["logouts"], [])
+        [event] = ann.pushes("presence")
+        self.assertEqual(event["logins"], [f"u{n:02}" for n in range(20, 29)])
+        self.assertEqual(event["logouts"], [])
         clients[0].call("logout")
         server.clock.advance(1)
-        [many] = ann.pushes("presence")
-        self.assertEqual(many["logouts"], ["u00"])
+        [event] = ann.pushes("presence")
+        self.assertEqual(event["logouts"], ["u00"])
         server.clock.advance(1)
         clients[1].call("logout")
         self.assertEqual([p["usr"] for p in ann.pushes("logout")], ["u01"])
@@ -277,18 +279,18 @@ class Lists(SynchronousTestCase):
 
 
 class Operator(SynchronousTestCase):
-    """The server speaks itself, and puts people out."""
+    """The session of the server itself, and disconnecting users."""
 
     def setUp(self) -> None:
         self.server = TestServer()
 
     def login_host(self, server: TestServer) -> Session:
         connection = RecordingConnection("")
-        entering = Deferred.fromCoroutine(
+        login = Deferred.fromCoroutine(
             server.chat.sessions.login_host(RecordingEncoder(), connection)
         )
         server.run_pending()
-        return self.successResultOf(entering)
+        return self.successResultOf(login)
 
     def test_host_name_is_reserved(self) -> None:
         ann = self.server.guest("ann")
@@ -302,9 +304,9 @@ class Operator(SynchronousTestCase):
         self.login_host(self.server)
 
     def disconnect_user(self, name: str) -> Deferred[str]:
-        putting = Deferred.fromCoroutine(self.server.chat.sessions.disconnect_user(name))
+        disconnecting = Deferred.fromCoroutine(self.server.chat.sessions.disconnect_user(name))
         self.server.run_pending()
-        return putting
+        return disconnecting
 
     def test_operator_can_disconnect_users(self) -> None:
         ann, bob = self.server.member("ann"), self.server.guest("bob")
@@ -314,7 +316,7 @@ class Operator(SynchronousTestCase):
         self.assertEqual(self.server.connect().login("bob")["status"], "ok")
         self.successResultOf(self.disconnect_user("ann"))
         self.assertEqual(ann.closed, (4002, "disconnected by the operator"))
-        for name in ("ann", "nobody", "no name"):
+        for name in ("ann", "unknown", "no name"):
             self.failureResultOf(self.disconnect_user(name), NoSuchUser)
 
     def test_user_who_leaves_while_being_disconnected(self) -> None:
@@ -328,7 +330,7 @@ class Operator(SynchronousTestCase):
             return answers[-1]
 
         self.patch(self.server.store, "end_session", held)
-        putting = self.disconnect_user("ann")
+        disconnecting = self.disconnect_user("ann")
         ann.drop()
         answers[0].callback(None)
-        self.assertEqual(self.successResultOf(putting), "ann")
+        self.assertEqual(self.successResultOf(disconnecting), "ann")
