@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gtchat.client.backoff import Backoff
+from gtchat.client.commands import Repeat, repeat_of
 from gtchat.client.dialer import Dialer
 from gtchat.client.event_stream import EventStream
 from gtchat.client.link import WebSocketLink, WebSocketLinkFactory, endpoint_for
@@ -37,7 +38,7 @@ from gtchat.client.messages import (
     Unanswered,
     parse,
 )
-from gtchat.client.requests import WITH_TXN, PendingRequest, ReceivedReply, RequestQueue
+from gtchat.client.requests import PendingRequest, ReceivedReply, RequestQueue
 from gtchat.client.session import CannotResume, Session
 
 #: Close codes after which a client must not reconnect, with their meaning (docs/protocol.md).
@@ -140,7 +141,7 @@ class Connection:
             ConnectionClosed: the connection is closed.
             TypeError: a field can't be encoded as JSON.
         """
-        if cmd in WITH_TXN and "broadcast_key" not in fields:
+        if repeat_of(cmd) is Repeat.WITH_TXN and "broadcast_key" not in fields:
             fields.setdefault("txn", f"{self._random.getrandbits(96):024x}")
         return (await self._submit(self._requests.make(cmd, fields))).checked()
 

@@ -13,26 +13,8 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from gtchat.client.commands import Repeat, repeat_of
 from gtchat.client.messages import CommandFailed, Reply, Unanswered
-
-#: Commands that may be sent again when the connection was lost before the reply. For all others
-#: it is unknown whether the server executed them, except those of WITH_TXN.
-REPEATABLE = frozenset(
-    {
-        "hello",
-        "ping",
-        "login",
-        "get_room_list",
-        "get_user_list",
-        "get_room_user_list",
-        "history",
-        "block",
-        "unblock",
-        "set_address",
-    }
-)
-#: Commands that may be sent again if they have a `txn`, by which the server detects duplicates.
-WITH_TXN = frozenset({"speak", "whisper"})
 
 
 @attrs.frozen
@@ -80,7 +62,8 @@ class PendingRequest:
         """Whether sending it twice does no harm."""
         if self.internal:
             return False
-        return self.cmd in REPEATABLE or (self.cmd in WITH_TXN and "txn" in self.fields)
+        repeat = repeat_of(self.cmd)
+        return repeat is Repeat.ALWAYS or (repeat is Repeat.WITH_TXN and "txn" in self.fields)
 
     def when_settled(self) -> Deferred[None]:
         """Return a Deferred that fires when the request is answered or given up."""
@@ -170,7 +153,9 @@ class RequestQueue:
                 `txn` does not detect duplicates.
         """
         for request in self.pending():
-            again = request.is_repeatable and (same_user or request.cmd not in WITH_TXN)
+            again = request.is_repeatable and (
+                same_user or repeat_of(request.cmd) is not Repeat.WITH_TXN
+            )
             if again or not request.sent_count:
                 continue
             self.discard(request)

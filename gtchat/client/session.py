@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from gtchat.client.commands import Effect, effect_of
 from gtchat.client.event_stream import EventStream
 from gtchat.client.messages import CommandFailed, Reply, Resumption
 from gtchat.client.requests import PendingRequest
@@ -78,31 +79,40 @@ class Session:
             request: a request of the user.
             reply: its reply, with status `ok`.
         """
-        room_name = str(request.fields.get("room_name", ""))
-        cmd = reply.last_cmd
-        if cmd in ("login", "resume"):
-            self._logged_in(request, reply)
-        elif cmd == "logout":
-            self.end()
-            self._forget_rooms("")
-        elif cmd == "update_pwd":
-            self._update_password(request)
-        elif cmd == "speak":
-            self._stream.own_message(room_name, reply.seq, reply.id)
-        elif cmd in ("create_room", "join_room", "invite_reply") and reply.room:
-            self._stream.joined(reply.room.room_name, reply.room.last_seq)
-        elif cmd in ("leave_room", "delete_room"):
-            self._stream.left(room_name)
+        handler = _EFFECTS.get(effect_of(reply.last_cmd))
+        if handler is not None:
+            handler(self, request, reply)
 
     def _logged_in(self, request: PendingRequest, reply: Reply) -> None:
-        if reply.last_cmd == "login":
-            fields = request.fields.items()
-            self._login_fields = {k: v for k, v in fields if k not in ("cmd", "tracker")}
+        fields = request.fields.items()
+        self._login_fields = {k: v for k, v in fields if k not in ("cmd", "tracker")}
+        self._resumed(request, reply)
+
+    def _resumed(self, request: PendingRequest, reply: Reply) -> None:
         self._forget_rooms(reply.usr)
         self._open(reply)
         for room in reply.rooms:
             if room.joined:
                 self._stream.joined(room.room_name, room.last_seq)
+
+    def _logged_out(self, request: PendingRequest, reply: Reply) -> None:
+        self.end()
+        self._forget_rooms("")
+
+    def _password_changed(self, request: PendingRequest, reply: Reply) -> None:
+        own = request.fields.get("usr") in (None, self._login_fields.get("usr"))
+        if "pwd" in self._login_fields and own:
+            self._login_fields["pwd"] = request.fields["new_pwd"]
+
+    def _message_stored(self, request: PendingRequest, reply: Reply) -> None:
+        self._stream.own_message(_room_name(request), reply.seq, reply.id)
+
+    def _room_entered(self, request: PendingRequest, reply: Reply) -> None:
+        if reply.room is not None:
+            self._stream.joined(reply.room.room_name, reply.room.last_seq)
+
+    def _room_left(self, request: PendingRequest, reply: Reply) -> None:
+        self._stream.left(_room_name(request))
 
     def _forget_rooms(self, user: str) -> None:
         """Forget the rooms of the user before. user: the one who is logged in now, or ""."""
@@ -116,11 +126,6 @@ class Session:
         self._stream.user = reply.usr
         for push in (*reply.whispers, *reply.invitations):
             self._stream.add(push)
-
-    def _update_password(self, request: PendingRequest) -> None:
-        own = request.fields.get("usr") in (None, self._login_fields.get("usr"))
-        if "pwd" in self._login_fields and own:
-            self._login_fields["pwd"] = request.fields["new_pwd"]
 
     # Resuming.
 
@@ -201,3 +206,19 @@ class Session:
             return False
         self._stream.add_first(reply.entries)
         return reply.more
+
+
+def _room_name(request: PendingRequest) -> str:
+    return str(request.fields.get("room_name", ""))
+
+
+#: What a session does at a reply.
+_EFFECTS: dict[Effect, Callable[[Session, PendingRequest, Reply], None]] = {
+    Effect.LOGGED_IN: Session._logged_in,
+    Effect.RESUMED: Session._resumed,
+    Effect.LOGGED_OUT: Session._logged_out,
+    Effect.PASSWORD_CHANGED: Session._password_changed,
+    Effect.MESSAGE_STORED: Session._message_stored,
+    Effect.ROOM_ENTERED: Session._room_entered,
+    Effect.ROOM_LEFT: Session._room_left,
+}

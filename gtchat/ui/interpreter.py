@@ -13,6 +13,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.client.commands import Effect, effect_of
 from gtchat.client.connection import Connection
 from gtchat.client.messages import (
     CommandFailed,
@@ -288,12 +289,12 @@ class Interpreter(ABC):
 
     def _follow_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
         """Switch to the room that a command entered, or leave the one that it left."""
-        cmd = parsed.command.cmd
-        if cmd in ("create_room", "join_room", "invite_reply") and reply.room is not None:
+        effect = effect_of(parsed.command.cmd)
+        if effect is Effect.ROOM_ENTERED and reply.room is not None:
             self._switch_room(reply.room.room_name)
-        elif cmd in ("leave_room", "delete_room"):
+        elif effect is Effect.ROOM_LEFT:
             self._left_room(parsed.fields["room_name"])
-        elif cmd == "login":
+        elif effect is Effect.LOGGED_IN:
             self._update_context(room=LOBBY)
             Deferred.fromCoroutine(self._announce_port())
 

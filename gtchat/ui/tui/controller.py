@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from gtchat.client.commands import Effect, effect_of
 from gtchat.client.connection import Connection
 from gtchat.client.messages import (
     CommandFailed,
@@ -258,16 +259,16 @@ class Controller(Interpreter):
 
     def _update_model(self, request: Mapping[str, Any], reply: Reply) -> None:
         """Apply a reply with status `ok` to the model."""
-        model, cmd = self._model, reply.last_cmd
-        if cmd == "login":
+        model, effect = self._model, effect_of(reply.last_cmd)
+        if effect is Effect.LOGGED_IN:
             model.logged_in(reply)
             self.switch_to(model.current)
-        elif cmd == "logout":
+        elif effect is Effect.LOGGED_OUT:
             model.reset()
             self.switch_to(model.current)
-        elif cmd == "get_room_list":
+        elif effect is Effect.ROOMS_LISTED:
             model.known_rooms.update(room.room_name for room in reply.rooms)
-        elif cmd in ("leave_room", "delete_room"):
+        elif effect is Effect.ROOM_LEFT:
             buffer = model.find_room(str(request.get("room_name", "")))
             if buffer is not None:
                 model.close(buffer)
