@@ -28,7 +28,7 @@ class Blocks:
             on: True to block, False to unblock.
 
         Returns:
-            The names of all users whom the user blocks, in order.
+            The names of all users that the user blocks, in order.
 
         Raises:
             NoSuchUser, SelfTarget, NotStored.

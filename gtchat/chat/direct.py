@@ -159,7 +159,7 @@ class Whispers:
         """Store a message of a room that did not reach a user, as a whisper for the next login.
 
         Args:
-            user: the user whom it did not reach.
+            user: the user who did not get it.
             event: the message.
 
         Raises:

@@ -33,7 +33,7 @@ class Entry(Event):
     Attributes:
         kind: the stable name of the class.
         room_name: name of the room as displayed.
-        usr: name, as displayed, of the user whom the entry is about.
+        usr: name, as displayed, of the user that the entry is about.
         seq: number in the log; 0 until it is stored.
     """
 

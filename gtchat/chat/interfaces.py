@@ -72,7 +72,7 @@ class IStore(Interface):
         The room with the key `lobby`, without owner and members, is created if it is missing.
         """
 
-    def append(append: PendingEntry) -> None:
+    def append(entry: PendingEntry) -> None:
         """Queue an entry; `committed` is called with it when it is stored or has failed."""
 
     def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
@@ -170,7 +170,7 @@ class IStore(Interface):
         """
 
     def session_lost(
-        account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+        account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> Deferred[None]:
         """Take note that the connection of a session is lost; it can be resumed.
 
@@ -178,7 +178,7 @@ class IStore(Interface):
             account_id: the account.
             token_hash: names the session.
             at: now.
-            told: room id -> last `seq` that was sent to the session. It counts as read, unless
+            sent: room id -> last `seq` that was sent to the session. It counts as read, unless
                 the session used `mark_read`.
         """
 
@@ -242,14 +242,16 @@ class IStore(Interface):
             numbers: their numbers.
         """
 
-    def invite(room_id: int, account_id: int, inviter: str, told: bool, at: int) -> Deferred[None]:
+    def invite(
+        room_id: int, account_id: int, inviter: str, delivered: bool, at: int
+    ) -> Deferred[None]:
         """Store an invitation, in place of an earlier one to the room by the same user.
 
         Args:
             room_id: the room.
             account_id: the invited account.
             inviter: name of the user who invites.
-            told: whether the invited user was online and got it.
+            delivered: whether the invited user was online and got it.
             at: now.
         """
 
@@ -269,12 +271,12 @@ class IStore(Interface):
             inviter: by this user; None for any user.
         """
 
-    def invitations(account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
+    def invitations(account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
         """Return the invitations of an account, with an empty `msg`; they count as delivered then.
 
         Args:
             account_id: the account.
-            untold: only those that were not delivered yet.
+            undelivered: only those that were not delivered yet.
         """
 
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
@@ -312,12 +314,12 @@ class IStore(Interface):
     def phones() -> Deferred[Sequence[PhoneAccount]]:
         """Return all accounts with a telephone number, oldest first (read)."""
 
-    def history(room_id: int, span: HistoryQuery) -> Deferred[HistoryPage]:
+    def history(room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """Return part of the log of a room (read).
 
         Args:
             room_id: the room.
-            span: which entries.
+            query: which entries.
         """
 
     def prune(sessions_before: int, txns_before: int) -> Deferred[None]:

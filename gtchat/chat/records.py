@@ -42,7 +42,7 @@ class PendingEntry:
     Attributes:
         room_id: the room; 0 for `room_created`, where the store fills in the new id.
         entry: the entry with `seq` 0; the store fills in its `seq`.
-        subject_id: account id of the user whom it is about: the sender, the user who joins or is
+        subject_id: account id of the user that it is about: the sender, the user who joins or is
             kicked; for `room_changed` the new owner, None for no owner.
         room_key: name of the room as it is compared; used for `room_created` only.
         txn: the sender's idempotency key, None if there is none.
