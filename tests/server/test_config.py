@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.server.config import FIELDS, SettingsError, load, shown
+from gtchat.server.config import FIELDS, SettingsError, format_settings, load
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -77,10 +77,10 @@ class Loading(SynchronousTestCase):
         self.assertIn("not TOML", str(caught.exception))
 
     def test_a_path_that_is_no_utf_8_is_shown(self) -> None:
-        self.assertIn(r"/\udcff", shown(load({}, {"GTCHAT_DATA": "/\udcff"})))
+        self.assertIn(r"/\udcff", format_settings(load({}, {"GTCHAT_DATA": "/\udcff"})))
 
     def test_secrets_are_not_shown(self) -> None:
-        text = shown(load({"broadcast_key": "sesame"}, {}))
+        text = format_settings(load({"broadcast_key": "sesame"}, {}))
         self.assertNotIn("sesame", text)
         self.assertIn("broadcast_key is set", text)
 
@@ -91,7 +91,7 @@ class Loading(SynchronousTestCase):
 
     def test_what_is_shown_can_be_read_again(self) -> None:
         settings = load({"text_chars": "7", "ws": "tcp:1,tcp:2", "file_page": "true"}, {})
-        again = load({}, {}, self.file(shown(settings)))
+        again = load({}, {}, self.file(format_settings(settings)))
         self.assertEqual((again.server, again.limits), (settings.server, settings.limits))
 
     def test_every_setting_is_described_with_its_default_and_no_other(self) -> None:
