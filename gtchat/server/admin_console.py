@@ -16,10 +16,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat.background import run_in_background
@@ -57,7 +58,7 @@ class ConsoleServer(Factory):
         self.encoder = TextEncoder(render)
         self.consoles: list[Console] = []
         self._host: Session | None = None
-        self._login: Deferred[None] | None = None
+        self._waiting: list[Deferred[Session]] = []
 
     def buildProtocol(self, addr: object) -> Console:
         """Make a console for a connection to the Unix socket (IProtocolFactory.buildProtocol)."""
@@ -71,26 +72,28 @@ class ConsoleServer(Factory):
         """
         stdio(Console(self, local=True))
 
-    async def host(self) -> Session:
+    def host(self) -> Deferred[Session]:
         """Return the session of Host, which the first console begins.
 
-        Raises:
-            ChatError: Host cannot log in.
+        Returns:
+            Fires with the session; fails with ChatError when Host cannot log in, which the next
+            call tries again.
         """
-        if self._host is None:
-            if self._login is None:
-                self._login = Deferred.fromCoroutine(self._log_in())
-            waiting: Deferred[None] = Deferred()
-            self._login.chainDeferred(waiting)
-            await waiting
-        assert self._host is not None
-        return self._host
+        if self._host is not None:
+            return succeed(self._host)
+        waiting: Deferred[Session] = Deferred()
+        self._waiting.append(waiting)
+        if len(self._waiting) == 1:
+            login = self.chat.sessions.login_host(self.encoder, HostConnection(self))
+            Deferred.fromCoroutine(login).addBoth(self._logged_in)
+        return waiting
 
-    async def _log_in(self) -> None:
-        try:
-            self._host = await self.chat.sessions.login_host(self.encoder, HostConnection(self))
-        finally:
-            self._login = None
+    def _logged_in(self, result: Session | Failure) -> None:
+        if not isinstance(result, Failure):
+            self._host = result
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(result)
 
 
 @implementer(IConnection)
@@ -146,7 +149,7 @@ class Console(LineReceiver):
             return
         self._server.consoles.append(self)
         self.show("HELP lists the commands; any other line is sent to the lobby as Host.")
-        run_in_background(Deferred.fromCoroutine(self._server.host()), "opening the admin console")
+        run_in_background(self._server.host(), "opening the admin console")
 
     def connectionLost(self, reason: Any = None) -> None:
         """Forget a console that was closed; the server goes on."""
