@@ -29,7 +29,7 @@ SERVER = [
 setup(
     name="gtchat",
     version=VERSION,
-    description="Self-hosted chat server: one process, every message on disk before it is acknowledged",
+    description="Self-hosted chat server: every message is on disk before it is acknowledged",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",

@@ -36,7 +36,7 @@ def _tk(words: Sequence[str]) -> int:
 
 def _config(words: Sequence[str]) -> int:
     from gtchat.server.config import format_settings
-    from gtchat.tap import Options
+    from gtchat.server.options import Options
 
     options = Options()
     options.parseOptions(list(words))

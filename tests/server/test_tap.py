@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from twisted.python.usage import Options as TwistedOptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.server import process
+from gtchat import tap
 from gtchat.server.config import FIELDS, Settings
 from gtchat.server.service import ChatService
 from gtchat.tap import Options, makeService
@@ -63,7 +63,7 @@ class Parsing(SynchronousTestCase):
 class Making(SynchronousTestCase):
     def setUp(self) -> None:
         self.monotonic: list[object] = []
-        self.patch(process, "use_monotonic_clock", self.monotonic.append)
+        self.patch(tap, "use_monotonic_clock", self.monotonic.append)
 
     def options(self, logfile: str) -> Options:
         options = parsed("--store", "memory")
