@@ -26,12 +26,12 @@ _HEADERS = {
 }
 
 
-def bad_header(header: bytes) -> bool:
+def is_ambiguous_header(header: bytes) -> bool:
     """Whether two readers could understand an HTTP header differently."""
     return _CONTROL.search(header) is not None
 
 
-def http_answer(code: int) -> bytes:
+def http_response(code: int) -> bytes:
     """A whole HTTP answer, after which the connection is closed."""
     return (
         f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\n{_HEADERS.get(code, '')}"
@@ -118,7 +118,7 @@ class Proxies:
             return False
         return any(ip in network for network in self.networks)
 
-    def client(self, address: str, forwarded: str | None) -> str:
+    def client_address(self, address: str, forwarded: str | None) -> str:
         """Where a client comes from: the right-most X-Forwarded-For entry that is no proxy."""
         if address not in self or not forwarded:
             return address

@@ -8,8 +8,8 @@ from gtchat.protocols.base.http_access import (
     Hosts,
     Origins,
     Proxies,
-    bad_header,
-    http_answer,
+    http_response,
+    is_ambiguous_header,
     plain_address,
 )
 
@@ -65,7 +65,7 @@ class Tables(SynchronousTestCase):
             ("2001:db8::1", "::ffff:1.2.3.4", "1.2.3.4"),
             ("9.9.9.9", "1.2.3.4", "9.9.9.9"),
         ):
-            self.assertEqual(proxies.client(peer, forwarded), client)
+            self.assertEqual(proxies.client_address(peer, forwarded), client)
         self.assertRaises(ValueError, Proxies.named, ["here"])
         self.assertNotIn("local", proxies)
 
@@ -86,6 +86,6 @@ class Tables(SynchronousTestCase):
             (b"A: \0\r\n", True),
             (b"A: \x7f\r\n", True),
         ):
-            self.assertEqual((header, bad_header(header)), (header, bad))
-        self.assertTrue(http_answer(503).endswith(b"Connection: close\r\n\r\n"))
-        self.assertIn(b"Retry-After", http_answer(503))
+            self.assertEqual((header, is_ambiguous_header(header)), (header, bad))
+        self.assertTrue(http_response(503).endswith(b"Connection: close\r\n\r\n"))
+        self.assertIn(b"Retry-After", http_response(503))

@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.http_access import Origins, Proxies
-from gtchat.protocols.websocket.connection import HANDSHAKE_BYTES, MESSAGE, OPENING
+from gtchat.protocols.websocket.context import MESSAGE_TIMEOUT_S, OPENING_TIMEOUT_S
 from gtchat.protocols.websocket.frames import text_frame
+from gtchat.protocols.websocket.opening import HANDSHAKE_BYTES
 from tests.protocols.websocket.fakes import (
     BINARY,
     CLOSE,
@@ -89,7 +90,7 @@ class Handshake(SynchronousTestCase):
 
     def test_one_that_drips(self) -> None:  # A10
         wire = TestFactory().connect()
-        for number in range(int(OPENING / 0.4)):
+        for number in range(int(OPENING_TIMEOUT_S / 0.4)):
             wire.receive(handshake()[number : number + 1])
             wire.house.clock.advance(0.4)
         wire.house.clock.advance(0.5)
@@ -97,7 +98,7 @@ class Handshake(SynchronousTestCase):
 
     def test_one_that_says_nothing(self) -> None:  # A11
         wire = TestFactory().connect()
-        wire.house.clock.pump([1.0] * int(OPENING + 1))
+        wire.house.clock.pump([1.0] * int(OPENING_TIMEOUT_S + 1))
         self.assertTrue(wire.transport.aborted)
 
     def test_one_that_never_ends(self) -> None:  # A12
@@ -196,7 +197,7 @@ class BadFrames(SynchronousTestCase):
     def test_a_message_that_never_ends(self) -> None:  # B10
         wire = TestFactory(Limits(ping_interval=0, login_timeout=100)).open()
         wire.receive(frame(b"x", final=False))
-        wire.house.clock.advance(MESSAGE)
+        wire.house.clock.advance(MESSAGE_TIMEOUT_S)
         wire.house.clock.pump([10.0] * 10)
         self.assertIn(wire.close_code(), (1008, 4003))
 
@@ -263,7 +264,7 @@ class Time(SynchronousTestCase):
         for wire in [house.open() for _ in range(5)]:
             wire.lose()
         self.assertEqual(house.clock.getDelayedCalls(), [])
-        self.assertEqual(house.factory.connections, set())
+        self.assertEqual(house.factory.context.connections, set())
 
 
 class Ends(SynchronousTestCase):
@@ -334,7 +335,7 @@ class Ends(SynchronousTestCase):
         wires[0].lose()
         house.clock.advance(2.0)
         self.assertEqual([wire.transport.aborted for wire in wires], [False, True, True])
-        for connection in list(house.factory.connections):
+        for connection in list(house.factory.context.connections):
             connection.connectionLost()
         self.successResultOf(gone)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.protocols.websocket.timer_wheel import MOST_A_TURN, TICK, TimerWheel
+from gtchat.protocols.websocket.timer_wheel import EXPIRIES_PER_ITERATION, TICK, TimerWheel
 
 
 class Entry:
@@ -18,7 +18,7 @@ class Entry:
         self.times: list[float] = []
         self._clock = clock
 
-    def due(self) -> None:
+    def timer_expired(self) -> None:
         self.times.append(self._clock.seconds())
 
 
@@ -44,7 +44,7 @@ class Waiting(SynchronousTestCase):
     def test_many_at_once_are_seen_to_over_several_turns(self) -> None:
         clock = Clock()
         deadlines = TimerWheel(clock)
-        entries = [Entry(clock) for _ in range(MOST_A_TURN + 1)]
+        entries = [Entry(clock) for _ in range(EXPIRIES_PER_ITERATION + 1)]
         for entry in entries:
             deadlines.put(entry, 1)
         turns: list[float] = []
