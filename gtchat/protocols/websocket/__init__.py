@@ -33,7 +33,7 @@ What is not left to it, and why (measured and found with Autobahn 26):
   iteration;
 * it has a delayed call for each timeout of each connection: `TimerWheel` has one for all;
 * it handles all frames of one read at once: at most `FRAMES_PER_ITERATION` are, in turn;
-* it decodes a text frame in 57 calls of Python functions: `text_messages` needs one for many frames;
+* it decodes a text frame in 57 calls of Python functions: `text_messages` is one for many frames;
 * it sets 80 attributes in each connection, 7 kB in all: `footprint` leaves about ten, 1 kB;
 * its HTTP errors quote the request; its log has a warning for each invalid frame; after a clean
   close it resets TCP.
