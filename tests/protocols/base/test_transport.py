@@ -1,4 +1,4 @@
-"""Connections that are written to at once, on real sockets."""
+"""Connections that write directly to the kernel, on real sockets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.transport import EagerReactor
 
 
-class Accepting(Factory):
-    """Hands out the first connection."""
+class FirstConnection(Factory):
+    """A factory whose Deferred fires with the protocol of the first connection."""
 
     protocol = Protocol
 
@@ -26,15 +26,17 @@ class Accepting(Factory):
         self.connected: Deferred[Protocol] = Deferred()
 
     def buildProtocol(self, addr: object) -> Protocol:
-        made = Protocol()
-        made.connectionMade = lambda: self.connected.callback(made)  # type: ignore[method-assign]
-        return made
+        protocol = Protocol()
+        protocol.connectionMade = lambda: self.connected.callback(protocol)  # type: ignore[method-assign]
+        return protocol
 
 
-class Direct(TestCase):
+class EagerConnections(TestCase):
+    """`EagerServer` alone, and under an outbox."""
+
     async def connect(self) -> tuple[Any, socket.socket]:
-        """Our end and the peer's."""
-        factory = Accepting()
+        """Return the server's transport, and the socket of its peer."""
+        factory = FirstConnection()
         endpoint = serverFromString(EagerReactor(reactor), "tcp:0:interface=127.0.0.1")
         port = await endpoint.listen(factory)
         self.addCleanup(port.stopListening)
@@ -48,7 +50,7 @@ class Direct(TestCase):
         return protocol.transport, peer
 
     async def read(self, peer: socket.socket, size: int) -> bytes:
-        """So many bytes, as they come."""
+        """Return this many bytes as soon as they have arrived."""
         data = b""
         while len(data) < size:
             if select.select([peer], [], [], 0)[0]:
@@ -57,13 +59,13 @@ class Direct(TestCase):
                 await deferLater(reactor, 0)
         return data
 
-    async def test_a_write_leaves_at_once_and_without_delay(self) -> None:
+    async def test_a_write_is_sent_immediately_and_without_nagles_delay(self) -> None:
         transport, peer = await self.connect()
         transport.write_direct(b"now")
         self.assertEqual(peer.recv(10), b"now")
         self.assertTrue(transport.getTcpNoDelay())
 
-    async def test_what_the_kernel_does_not_take_follows_in_order(self) -> None:
+    async def test_what_the_kernel_did_not_take_follows_in_order(self) -> None:
         transport, peer = await self.connect()
         pieces = [bytes([number]) * 100_000 for number in range(50)]
         for piece in pieces:
@@ -72,47 +74,47 @@ class Direct(TestCase):
 
     async def test_an_outbox_keeps_the_order_when_the_kernel_is_full(self) -> None:
         transport, peer = await self.connect()
-        turn = WriteBatcher(reactor, 0, 0)
-        outbox = Outbox(turn, transport, lambda: None)
+        batcher = WriteBatcher(reactor, 0, 0)
+        outbox = Outbox(batcher, transport, lambda: None)
         pieces = [bytes([number]) * 100_000 for number in range(50)]
         for piece in pieces:
             outbox.write(piece)
-            turn.flush()
+            batcher.flush()
         self.assertTrue(outbox.buffered_bytes)
         self.assertEqual(await self.read(peer, 5_000_000), b"".join(pieces))
         self.assertFalse(outbox.buffered_bytes)
         outbox.write(b"then")
-        turn.flush()
+        batcher.flush()
         self.assertEqual(peer.recv(10), b"then")
 
-    async def test_what_waited_before_there_was_an_outbox_goes_first(self) -> None:
+    async def test_bytes_buffered_before_the_outbox_are_sent_first(self) -> None:
         transport, peer = await self.connect()
         transport.write(b"first ")
-        turn = WriteBatcher(reactor, 0, 0)
-        Outbox(turn, transport, lambda: None).write(b"second")
-        turn.flush()
+        batcher = WriteBatcher(reactor, 0, 0)
+        Outbox(batcher, transport, lambda: None).write(b"second")
+        batcher.flush()
         self.assertEqual(await self.read(peer, 12), b"first second")
 
-    async def test_what_is_left_at_a_close_leaves_at_once(self) -> None:
+    async def test_frames_left_at_a_close_are_sent_immediately(self) -> None:
         transport, peer = await self.connect()
         outbox = Outbox(WriteBatcher(reactor, 0, 0), transport, lambda: None)
         outbox.write(b"last words")
         outbox.close()
         self.assertEqual(peer.recv(10), b"last words")
 
-    async def test_an_outbox_of_a_broken_connection_says_nothing(self) -> None:
+    async def test_an_outbox_of_a_broken_connection_raises_nothing(self) -> None:
         transport, peer = await self.connect()
-        turn = WriteBatcher(reactor, 0, 0)
-        outbox = Outbox(turn, transport, lambda: None)
+        batcher = WriteBatcher(reactor, 0, 0)
+        outbox = Outbox(batcher, transport, lambda: None)
         transport.socket.shutdown(socket.SHUT_RDWR)
         outbox.write(b"x")
-        turn.flush()
+        batcher.flush()
         for _ in range(3):
             await deferLater(reactor, 0)
         self.assertTrue(outbox.closed)
         self.assertFalse(transport.connected)
 
-    async def test_a_broken_connection_is_no_error_of_ours(self) -> None:
+    async def test_a_write_to_a_broken_connection_raises_nothing(self) -> None:
         transport, peer = await self.connect()
         transport.socket.shutdown(socket.SHUT_RDWR)
         transport.write_direct(b"x")
