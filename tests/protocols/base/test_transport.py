@@ -1,4 +1,8 @@
-"""Connections that write directly to the kernel, on real sockets."""
+"""Connections that write directly to the kernel, on real sockets.
+
+`PrivateNames` has a test of each name of Twisted that `gtchat.protocols.base.transport` relies on,
+although Twisted does not document it. They are tried on Twisted alone.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import select
 import socket
 from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.protocol import Factory, Protocol
@@ -31,13 +35,19 @@ class FirstConnection(Factory):
         return protocol
 
 
-class EagerConnections(TestCase):
-    """`EagerServer` alone, and under an outbox."""
+class ConnectedTestCase(TestCase):
+    """Has one TCP connection.
+
+    Attributes:
+        listening_reactor: makes the listening port.
+    """
+
+    listening_reactor: Any = reactor
 
     async def connect(self) -> tuple[Any, socket.socket]:
         """Return the server's transport, and the socket of its peer."""
         factory = FirstConnection()
-        endpoint = serverFromString(EagerReactor(reactor), "tcp:0:interface=127.0.0.1")
+        endpoint = serverFromString(self.listening_reactor, "tcp:0:interface=127.0.0.1")
         port = await endpoint.listen(factory)
         self.addCleanup(port.stopListening)
         peer = socket.socket()
@@ -58,6 +68,12 @@ class EagerConnections(TestCase):
             else:
                 await deferLater(reactor, 0)
         return data
+
+
+class EagerConnections(ConnectedTestCase):
+    """`EagerServer` alone, and under an outbox."""
+
+    listening_reactor = EagerReactor(reactor)
 
     async def test_a_write_is_sent_immediately_and_without_nagles_delay(self) -> None:
         transport, peer = await self.connect()
@@ -121,3 +137,83 @@ class EagerConnections(TestCase):
         for _ in range(3):
             await deferLater(reactor, 0)
         self.assertFalse(transport.connected)
+
+
+class Producer:
+    """A push producer that records the calls of its methods."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.calls.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.calls.append("resume")
+
+    def stopProducing(self) -> None:
+        self.calls.append("stop")
+
+
+class PrivateNames(ConnectedTestCase):
+    """Twisted's own transport."""
+
+    async def test_port_transport_is_the_class_of_its_connections(self) -> None:
+        transport, _ = await self.connect()
+        self.assertIs(tcp.Port.transport, tcp.Server)
+        self.assertIs(type(transport), tcp.Server)
+        self.assertIs(type(transport.server), tcp.Port)
+
+    async def test_socket_is_deleted_when_the_connection_is_lost(self) -> None:
+        transport, peer = await self.connect()
+        self.assertEqual(transport.socket.send(b"direct"), 6)
+        self.assertEqual(peer.recv(10), b"direct")
+        transport.abortConnection()
+        await deferLater(reactor, 0)
+        self.assertFalse(hasattr(transport, "socket"))
+
+    async def test_logstr_and_repstr_are_texts_of_each_connection(self) -> None:
+        transport, _ = await self.connect()
+        for name in ("logstr", "repstr"):
+            self.assertIsInstance(vars(transport)[name], str)
+        self.assertEqual(
+            (transport.logPrefix(), repr(transport)), (transport.logstr, transport.repstr)
+        )
+
+    async def test_tempdatabuffer_and_databuffer_are_what_is_not_sent(self) -> None:
+        transport, peer = await self.connect()
+        self.assertFalse(transport._tempDataBuffer or transport.dataBuffer)
+        size = 500_000  # more than Twisted sends at once
+        transport.write(bytes(size))
+        self.assertTrue(transport._tempDataBuffer)
+        transport.doWrite()
+        self.assertEqual((transport._tempDataBuffer, len(transport.dataBuffer)), ([], size))
+        await self.read(peer, size)
+        self.assertFalse(transport._tempDataBuffer or transport.dataBuffer)
+
+    async def test_disconnecting_says_that_the_rest_is_being_sent(self) -> None:
+        transport, _ = await self.connect()
+        transport.write(b"x")
+        self.assertFalse(transport.disconnecting)
+        transport.loseConnection()
+        self.assertTrue(transport.disconnecting)
+
+    async def test_producer_and_streamingproducer_are_what_is_registered(self) -> None:
+        transport, _ = await self.connect()
+        producer = Producer()
+        self.assertIsNone(transport.producer)
+        transport.registerProducer(producer, True)
+        self.assertEqual((transport.producer, transport.streamingProducer), (producer, True))
+        transport.unregisterProducer()
+        self.assertIsNone(transport.producer)
+
+    async def test_producerpaused_makes_an_empty_buffer_resume_the_producer(self) -> None:
+        for paused, calls in ((False, []), (True, ["resume"])):
+            transport, peer = await self.connect()
+            producer = Producer()
+            transport.registerProducer(producer, True)
+            transport.write(b"x")
+            transport.producerPaused = paused
+            await self.read(peer, 1)
+            self.assertEqual((producer.calls, transport.producerPaused), (calls, False))
+            transport.unregisterProducer()
