@@ -133,7 +133,7 @@ class ChatProtocol(OpeningProtocol):
                     continue
             start = self._feed_autobahn(data, start)
             left -= 1
-        if "current_frame" in vars(self) and self._between_messages():
+        if "current_frame" in self.__dict__ and self._between_messages():
             self.__dict__ = without_frame(vars(self))
 
     def _between_messages(self) -> bool:
