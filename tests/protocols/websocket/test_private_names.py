@@ -88,8 +88,8 @@ TESTED_BELOW = {
 }  # fmt: skip
 #: What we override as Autobahn and Twisted document it.
 DOCUMENTED = {
-    "abort", "close", "connected", "connectionLost", "connectionMade", "dataReceived", "onConnect",
-    "onMessage", "onOpen", "onPing", "onPong",
+    "connected", "connectionLost", "connectionMade", "dataReceived", "onConnect", "onMessage",
+    "onOpen", "onPing", "onPong",
 }  # fmt: skip
 
 
