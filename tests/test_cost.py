@@ -21,10 +21,16 @@ from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder, api, pushes
 from gtchat.protocols.websocket import build_factory, text_frame
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import PlainPasswords, Tokens
-from tests.protocols.websocket.fakes import FakeSocket, TestFactory, Transport, frame, handshake
+from tests.protocols.websocket.fakes import (
+    FakeSocket,
+    FakeTransport,
+    TestFactory,
+    frame,
+    handshake,
+)
 
 
-class CountingTransport(Transport):
+class CountingTransport(FakeTransport):
     """Is written to directly, and counts that."""
 
     writes = 0
@@ -44,11 +50,11 @@ class MemberFixture(TestFactory):
         store = MemoryStore(self.clock)
         self.chat = Chat(store, self.clock, limits, PlainPasswords(), Tokens())
         self.chat.start()
-        self.turn = WriteBatcher(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
-        everybody = JSONEncoder(self.turn, text_frame)
+        self.batcher = WriteBatcher(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
+        everybody = JSONEncoder(self.batcher, text_frame)
         self.factory = build_factory(
             self.clock,
-            self.turn,
+            self.batcher,
             limits,
             lambda wire: API_Chatroom(self.chat, everybody, wire),
         )
@@ -57,7 +63,7 @@ class MemberFixture(TestFactory):
             wire.transport.writes = 0  # type: ignore[attr-defined]
 
     def _member(self, number: int) -> FakeSocket:
-        with patch("tests.protocols.websocket.fakes.Transport", CountingTransport):
+        with patch("tests.protocols.websocket.fakes.FakeTransport", CountingTransport):
             wire = self.connect()
         wire.receive(handshake())
         self.say(wire, cmd="login", type="tmp", usr=f"u{number}")
