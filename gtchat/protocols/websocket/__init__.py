@@ -1,6 +1,6 @@
 """The WebSocket protocol (RFC 6455): Autobahn's server, with bounds and a quick path for text.
 
-States (`context.State`; in brackets what ends a state that lasts too long)
+States (`context.ConnectionState`; in brackets what ends a state that lasts too long)
 
     CONNECTING    opening handshake, section 4.2           [5 s: TCP is closed]
       OPEN        messages, section 6                      [pings, section 5.5.2; no login: 4003]

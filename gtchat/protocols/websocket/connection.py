@@ -23,7 +23,7 @@ from gtchat.protocols.websocket.context import (
     CLOSING_TIMEOUT_S,
     MESSAGE_TIMEOUT_S,
     CloseCode,
-    State,
+    ConnectionState,
 )
 from gtchat.protocols.websocket.deadlines import NEVER, Deadlines, Keepalive
 from gtchat.protocols.websocket.footprint import without_frame, without_handshake
@@ -39,7 +39,11 @@ REASON_BYTES = 123
 
 # What is compared for each frame: plain numbers, since comparing members of an IntEnum, and finding
 # them in their class, would cost 2 % of the time that a frame takes.
-_CONNECTING, _OPEN, _CLOSED = State.CONNECTING.value, State.OPEN.value, State.CLOSED.value
+_CONNECTING, _OPEN, _CLOSED = (
+    ConnectionState.CONNECTING.value,
+    ConnectionState.OPEN.value,
+    ConnectionState.CLOSED.value,
+)
 _PING_SENT = Keepalive.PING_SENT
 
 _log = Logger()
@@ -250,7 +254,7 @@ class ChatProtocol(OpeningProtocol):
 
     def timer_expired(self) -> None:
         """Check the deadlines of an OPEN connection, close one in any other state."""
-        if self.state == State.OPEN:
+        if self.state == ConnectionState.OPEN:
             self._check_deadlines(self.context.clock.seconds())
         else:
             super().timer_expired()
@@ -296,7 +300,7 @@ class ChatProtocol(OpeningProtocol):
             code: close code (section 7.4).
             reason: shortened to 123 bytes in UTF-8 (section 5.5).
         """
-        if self.state == State.OPEN:
+        if self.state == ConnectionState.OPEN:
             self.sendCloseFrame(code=code, reasonUtf8=encode_truncate(reason, REASON_BYTES))
             self.resume()  # the peer's close frame must be read
         else:
@@ -312,7 +316,7 @@ class ChatProtocol(OpeningProtocol):
             reasonUtf8: close reason, at most 123 bytes.
             isReply: whether the peer sent its close frame first.
         """
-        if self.state == State.OPEN:
+        if self.state == ConnectionState.OPEN:
             super().sendCloseFrame(code, reasonUtf8, isReply)
             _log.debug("closing {address}: {code}", address=self.address, code=code)
             self.outbox.close()

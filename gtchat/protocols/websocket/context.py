@@ -32,8 +32,8 @@ MESSAGE_TIMEOUT_S = 30.0
 REFUSAL_LINGER_S = 0.5
 
 
-class State(IntEnum):
-    """State of a connection, with the numbers of Autobahn's attribute `state`."""
+class ConnectionState(IntEnum):
+    """ConnectionState of a connection, with the numbers of Autobahn's attribute `state`."""
 
     #: TCP is connected, the opening handshake is not complete (RFC 6455 section 4.2).
     CONNECTING = WebSocketProtocol.STATE_CONNECTING

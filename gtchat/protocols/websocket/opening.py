@@ -29,8 +29,8 @@ from gtchat.protocols.websocket.context import (
     OPENING_TIMEOUT_S,
     REFUSAL_LINGER_S,
     SUBPROTOCOL,
+    ConnectionState,
     ServerContext,
-    State,
 )
 
 #: Paths that may be asked for.
@@ -177,19 +177,19 @@ class OpeningProtocol(WebSocketServerProtocol):
         would lose the response.
         """
         _log.debug("refused {address}: {code}", address=self.address, code=code)
-        self.state = State.CLOSED
+        self.state = ConnectionState.CLOSED
         self.data = b""
         self.transport.write(http_response(code))
         self.context.timers.put(self, REFUSAL_LINGER_S)
 
     def timer_expired(self) -> None:
         """Close a connection whose deadline in its state has passed (see `TimerWheel`)."""
-        if self.state == State.CONNECTING:
+        if self.state == ConnectionState.CONNECTING:
             self.dropConnection(abort=True)
-        elif self.state == State.CLOSED and not self.transport.disconnecting:
+        elif self.state == ConnectionState.CLOSED and not self.transport.disconnecting:
             self._closeConnection()
         else:
-            self.state = State.CLOSED
+            self.state = ConnectionState.CLOSED
             self.abort()
 
     def close(self, code: int, reason: str) -> None:
@@ -199,7 +199,7 @@ class OpeningProtocol(WebSocketServerProtocol):
             code: close code, not sent.
             reason: close reason, not sent.
         """
-        if self.state == State.CONNECTING:
+        if self.state == ConnectionState.CONNECTING:
             self._refuse(503)
 
     def abort(self) -> None:
@@ -217,5 +217,5 @@ class OpeningProtocol(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         """Forget the connection (Twisted: Protocol.connectionLost)."""
-        self.state = State.CLOSED
+        self.state = ConnectionState.CLOSED
         self.context.unregister(self)

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols import websocket
 from gtchat.protocols.websocket.connection import ChatProtocol
-from gtchat.protocols.websocket.context import State
+from gtchat.protocols.websocket.context import ConnectionState
 from gtchat.protocols.websocket.footprint import FRAME_ATTRIBUTES, HANDSHAKE_PREFIXES
 from gtchat.protocols.websocket.opening import OpeningProtocol
 from tests.protocols.websocket.fakes import (
@@ -63,10 +63,10 @@ CALLED: list[tuple[str, bytes, Callable[[Call], bool]]] = [
 
 #: Attribute that we read; bytes that are received; its value then.
 READ: list[tuple[str, bytes, Callable[[Any], bool]]] = [
-    ("state", OPEN[:-1], lambda value: value == State.CONNECTING),
-    ("state", OPEN, lambda value: value == State.OPEN),
-    ("state", INVALID, lambda value: value == State.CLOSING),
-    ("state", INVALID + frame(NORMAL, CLOSE), lambda value: value == State.CLOSED),
+    ("state", OPEN[:-1], lambda value: value == ConnectionState.CONNECTING),
+    ("state", OPEN, lambda value: value == ConnectionState.OPEN),
+    ("state", INVALID, lambda value: value == ConnectionState.CLOSING),
+    ("state", INVALID + frame(NORMAL, CLOSE), lambda value: value == ConnectionState.CLOSED),
     ("data", OPEN[:-1], lambda value: value == OPEN[:-1]),
     ("data", OPEN + TEXT[:1], lambda value: value == TEXT[:1]),
     ("data", OPEN + TEXT, lambda value: value == b""),
@@ -178,9 +178,9 @@ class Tables(SynchronousTestCase):
     def test_the_states_are_those_of_autobahn(self) -> None:
         prefix = "STATE_"
         names = {name for name in dir(WebSocketServerProtocol) if name.startswith(prefix)}
-        ours = {prefix + state.name for state in State}
+        ours = {prefix + state.name for state in ConnectionState}
         self.assertEqual(names - ours, {"STATE_PROXY_CONNECTING"})  # of clients only
-        for state in State:
+        for state in ConnectionState:
             self.assertEqual(getattr(WebSocketServerProtocol, prefix + state.name), state)
 
 
