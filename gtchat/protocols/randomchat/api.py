@@ -35,6 +35,8 @@ from gtchat.protocols.randomchat.state import Object, RandomChatState
 REPLACED, DISCONNECTED, POLICY = 4409, 4002, 1008
 #: Entries of a room that are read from the store at once.
 PAGE = 200
+#: Messages in a `state`, and characters of their texts: the newest of each room, room by room.
+STATE_MESSAGES, STATE_CHARS = 10_000, 4_000_000
 
 #: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
@@ -93,7 +95,7 @@ class RandomChatAPI:
         self.state = state
         self.transport = transport
         self.outbox = transport.outbox
-        self.queue = CommandQueue[Object](self, state.chat)
+        self.queue = CommandQueue[Object | ChatError](self, state.chat)
         self.session: Session | None = None
         self.deferred: list[bytes] | None = None
         self.closed = False
@@ -127,17 +129,11 @@ class RandomChatAPI:
 
     def message(self, payload: bytes) -> None:
         """Take a request: a JSON object in UTF-8."""
-        refusal: ChatError | None = self.queue.charge()
-        request: Object = {}
-        if refusal is None:
-            try:
-                request = _decode(payload)
-            except BadRequest as error:
-                refusal = error
-        if refusal is None:
-            self.queue.submit(request)
-        else:
-            self._refuse("", refusal)
+        refusal = self.queue.charge()
+        try:
+            self.queue.submit(_decode(payload) if refusal is None else refusal)
+        except BadRequest as error:
+            self.queue.submit(error)
 
     def connection_lost(self, clean: bool) -> None:
         """The connection is gone."""
@@ -172,9 +168,12 @@ class RandomChatAPI:
         """Disconnect a client that sends many times more than it may."""
         self.transport.close(POLICY, "too fast for too long")
 
-    def run_command(self, request: Object) -> Coroutine[Any, Any, None]:
-        """Run a request; see `CommandClient.run_command`."""
-        return self._run(request)
+    def run_command(self, request: Object | ChatError) -> Coroutine[Any, Any, None] | None:
+        """Run a request, or refuse it in its turn; see `CommandClient.run_command`."""
+        if not isinstance(request, ChatError):
+            return self._run(request)
+        self._refuse("", request)
+        return None
 
     async def _run(self, request: Object) -> None:
         kind = request.get("type")
@@ -238,26 +237,38 @@ class RandomChatAPI:
         user = self.require_session.user
         rooms = sorted(user.rooms, key=lambda room: room.name)
         missed = [(room, user.unread.get(room.id, 0), room.last_seq) for room in rooms]
-        chats = [
-            {"chat": self.state.chat_of(room), "messages": await self._messages(room, count, last)}
-            for room, count, last in missed
-        ]
+        chats: list[Object] = []
+        messages, chars = STATE_MESSAGES, STATE_CHARS
+        for room, count, last in missed:
+            entries = await self._messages(room, min(count, messages), last, chars)
+            messages -= len(entries)
+            chars -= sum(len(entry.msg) for entry in entries)
+            texts = [self.state.brief_message(entry) for entry in entries]
+            chats.append({"chat": self.state.chat_of(room), "messages": texts})
         self._write({"type": "state", "chats": chats})
 
-    async def _messages(self, room: Room, count: int, last: int) -> list[Object]:
-        """Return the newest `count` messages of a room up to the seq `last`, oldest first."""
-        found: list[Object] = []
+    async def _messages(self, room: Room, count: int, last: int, chars: int) -> list[MessageSent]:
+        """Return the newest messages of a room, oldest first.
+
+        Args:
+            room: the room.
+            count: how many messages.
+            last: seq of the newest entry that may be among them.
+            chars: characters of text after which no more pages are read.
+        """
+        found: list[MessageSent] = []  # newest first
         before = last + 1
-        while count > len(found) and self.session is not None:
+        while count > len(found) and chars > 0 and self.session is not None:
             limit = min(PAGE, count - len(found))
             query = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
             page = await self.state.chat.history(self.session, room.name, query)
             entries = [entry for entry in page.entries if isinstance(entry, MessageSent)]
             if not entries:
                 break
-            found = [self.state.brief_message(entry) for entry in entries] + found
+            found.extend(reversed(entries))
+            chars -= sum(len(entry.msg) for entry in entries)
             before = entries[0].seq
-        return found
+        return found[::-1]
 
     async def create_chat(self, name: str) -> None:
         """Create a private room; the creator is its first member."""

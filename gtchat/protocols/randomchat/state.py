@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAccount
 from gtchat.chat.rooms import Room
@@ -67,17 +68,18 @@ class RandomChatState:
             return
         if self._loading is None:
             self._loading = Deferred.fromCoroutine(self._load())
+            run_in_background(self._loading, "reading telephone numbers")
         waiting: Deferred[None] = Deferred()
-        self._loading.chainDeferred(waiting)
+        self._loading.addCallback(waiting.callback)
         await waiting
+        if not self._loaded:
+            self._loading = None
+            raise NotStored()
 
     async def _load(self) -> None:
-        try:
-            for phone in await self.chat.accounts.phones():
-                self.add_phone(phone)
-            self._loaded = True
-        finally:
-            self._loading = None
+        for phone in await self.chat.accounts.phones():
+            self.add_phone(phone)
+        self._loaded = True
 
     def add_phone(self, phone: PhoneAccount) -> None:
         """Add a number, or replace what was known of it."""
