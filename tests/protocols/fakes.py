@@ -150,14 +150,17 @@ class TCPTestCase(SynchronousTestCase):
         factory.clientConnectionFailed(None, Failure(Refused()))
         self.server.run_pending()
 
-    def answer_calls(self) -> list[tuple[int, bytes]]:
-        """Accept the calls to clients until no more are made; return ports and what was sent."""
+    def answer_calls(self, seconds: float = 0.0) -> list[tuple[int, bytes]]:
+        """Accept the calls to clients until no more are made; return ports and what was sent.
+
+        Args:
+            seconds: how long each call is left open before what was sent is looked at.
+        """
         answered = []
         while self.reactor.tcpClients:
             port = self.reactor.tcpClients[0][1]
             transport = self.accept()
-            for _ in range(3):
-                self.reactor.advance(0.1)
+            self.reactor.advance(seconds)
             answered.append((port, transport.value()))
             self.server.run_pending()
         return answered
