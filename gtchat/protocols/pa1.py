@@ -122,10 +122,12 @@ class PA1(DialbackServer):
         for timer in self._requests.pop(client, {}).values():
             timer.cancel()
 
-    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall:
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
         """Return the call that sends an event; an address request waits for an answer."""
         if isinstance(event, events.AddressGranted | events.AddressDenied):
-            self._cancel_refusal(client, login_key(event.usr))
+            waiting = self._cancel_refusal(client, login_key(event.usr))
+            if isinstance(event, events.AddressDenied) and not waiting:
+                return None  # the client was told so when the time was over
         if isinstance(event, events.AddressRequested):
             asker = event.usr
 
@@ -141,10 +143,12 @@ class PA1(DialbackServer):
             addresses = self.chat.peer_address
             await (addresses.allow if yes else addresses.deny)(client.session, asker)
 
-    def _cancel_refusal(self, client: DialbackClient, key: str) -> None:
+    def _cancel_refusal(self, client: DialbackClient, key: str) -> bool:
+        """Return whether the request of a client waited for an answer; it does not any more."""
         timer = self._requests.get(client, {}).pop(key, None)
         if timer is not None:
             timer.cancel()
+        return timer is not None
 
     # Login.
 

@@ -25,7 +25,7 @@ from gtchat.chat.accounts import login_key
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotLoggedIn, RateLimited
-from gtchat.chat.events import Event, PresenceChanged
+from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
@@ -213,11 +213,9 @@ class DialbackClient:
         elif isinstance(event, PresenceChanged):
             for name, part in self.server.render_presence(event):
                 if not self._is_hidden(name):
-                    self._deliver_event(event, self.server.build_call(self, event, part))
-        elif not (isinstance(event, events.LoggedIn | events.LoggedOut)) or not self._is_hidden(
-            event.usr
-        ):
-            self._deliver_event(event, self.server.build_call(self, event, text))
+                    self._deliver_event(event, part)
+        elif not (isinstance(event, LoggedIn | LoggedOut) and self._is_hidden(event.usr)):
+            self._deliver_event(event, text)
 
     def _hold(self, event: Event, text: str) -> None:
         """Let an event wait until the client can be called; give up a client with too many."""
@@ -254,7 +252,10 @@ class DialbackClient:
         done.addCallbacks(self._confirm, self._undeliverable, (whispers,))
         return done
 
-    def _deliver_event(self, event: Event, call: OutgoingCall) -> None:
+    def _deliver_event(self, event: Event, text: str) -> None:
+        call = self.server.build_call(self, event, text)
+        if call is None:
+            return
         if isinstance(event, events.WhisperSent):
             self.deliver(call, [event])
         elif isinstance(event, events.MessageSent):
@@ -381,8 +382,8 @@ class DialbackServer:
         """Return the call that sends a text."""
         return OutgoingWrite(self.clock, [(0, self.encode(text))])
 
-    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall:
-        """Return the call that sends an event."""
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
+        """Return the call that sends an event, None if the client is not to get it."""
         return self.build_write(text)
 
     def error_text(self, error: ChatError) -> str:
