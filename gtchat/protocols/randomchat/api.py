@@ -301,27 +301,19 @@ class RandomChatAPI:
     async def add_member(self, name: str, number: str) -> None:
         """Add the user with a number to a room."""
         membership = self.state.chat.membership
-        await membership.add(self.require_session, name, self._name_of(number))
+        await membership.add(self.require_session, name, self.state.require_name(number))
 
     async def remove_member(self, name: str, number: str) -> None:
         """Remove the user with a number from a room."""
-        membership = self.state.chat.membership
-        await membership.remove(self.require_session, name, self._name_of(number))
+        session, removed = self.require_session, self.state.require_name(number)
+        room = await self.state.chat.membership.remove(session, name, removed)
+        if removed == session.user.name:  # the room does not tell the session that asked for it
+            chat, user = self.state.chat_of(room), self.state.user(removed)
+            self._write({"type": "member_removed", "chat": chat, "user": user})
 
     async def delete_chat(self, name: str) -> None:
         """Delete a room of the user's own."""
         await self.state.chat.membership.delete(self.require_session, name)
-
-    def _name_of(self, raw: str) -> str:
-        """Return the name of the user with a number.
-
-        Raises:
-            NoSuchUser, BadRequest.
-        """
-        phone = self.state.find_phone(phone_number(raw))
-        if phone is None:
-            raise NoSuchUser()
-        return phone.name
 
 
 def _decode(payload: bytes) -> Object:

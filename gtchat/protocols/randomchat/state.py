@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError, NotStored
+from gtchat.chat.errors import ChatError, NoSuchUser, NotStored
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAccount
 from gtchat.chat.rooms import Room
@@ -86,9 +87,16 @@ class RandomChatState:
         self._by_id[phone.account_id] = self._by_number[phone.number] = phone
         self._by_name[phone.name] = phone
 
-    def find_phone(self, number: str) -> PhoneAccount | None:
-        """Return the account of a number, as `phone_number` normalizes it."""
-        return self._by_number.get(number)
+    def require_name(self, raw: str) -> str:
+        """Return the name of the user with a number.
+
+        Raises:
+            NoSuchUser, BadRequest: no user has this number; it is not a number.
+        """
+        phone = self._by_number.get(phone_number(raw))
+        if phone is None:
+            raise NoSuchUser()
+        return phone.name
 
     async def user_left(self, account_id: int) -> None:
         """Note when a user with a number was last connected."""
