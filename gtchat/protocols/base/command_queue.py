@@ -60,6 +60,7 @@ class CommandQueue(Generic[Command]):
 
     Attributes:
         bucket: the rate of the client.
+        closed: whether nothing more is started.
         in_flight: pipelined commands that were started and are not answered.
     """
 
@@ -67,11 +68,11 @@ class CommandQueue(Generic[Command]):
         "_busy",
         "_chat",
         "_client",
-        "_closed",
         "_flood",
         "_paused",
         "_waiting",
         "bucket",
+        "closed",
         "in_flight",
     )
 
@@ -80,7 +81,7 @@ class CommandQueue(Generic[Command]):
         self._client = client
         self._chat = chat
         self._busy = False
-        self._closed = False
+        self.closed = False
         self._paused = False
         self._waiting: deque[tuple[Command, bool]] | None = None
         self._flood: TokenBucket | None = None
@@ -143,7 +144,7 @@ class CommandQueue(Generic[Command]):
                 # The command submitted another one while it ran.
                 self._chat.users.call_soon(self._drain)
             return
-        if self._closed:
+        if self.closed:
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -154,7 +155,7 @@ class CommandQueue(Generic[Command]):
 
     def submit_first(self, command: Command) -> None:
         """Let a serial command wait for the pipelined ones under way, before all that waits."""
-        if self._closed:
+        if self.closed:
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -169,7 +170,7 @@ class CommandQueue(Generic[Command]):
     def close(self) -> list[Command]:
         """Start nothing more, and return the commands that waited. The current one goes on."""
         waiting, self._waiting = self._waiting or (), None
-        self._closed = self._busy = True
+        self.closed = self._busy = True
         return [command for command, _ in waiting]
 
     def _ready(self, pipelined: bool) -> bool:
@@ -183,13 +184,13 @@ class CommandQueue(Generic[Command]):
             _log.failure("a command failed")
             work = None
         if work is None:
-            self._busy = self._closed
+            self._busy = self.closed
         else:
             Deferred.fromCoroutine(work).addErrback(_log_failure).addBoth(self._finished)
 
     def _finished(self, _: object) -> None:
         """A serial command is answered."""
-        self._busy = self._closed
+        self._busy = self.closed
         if self._waiting is not None:
             self._chat.users.call_soon(self._drain)
 

@@ -160,6 +160,9 @@ class DialbackClient:
             run: runs the command.
             done: is called when it has run, or will not.
         """
+        if self.queue.closed:
+            done()
+            return
         refusal = self.queue.charge()
         if refusal is None and self.queue.full:
             refusal = RateLimited()
