@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import given
@@ -173,6 +174,22 @@ class Login(CenterTestCase):
         client.write(framed("password"))
         client.transport.lose()
         self.server.run_pending()
+        self.assertEqual((self.online(), client.received()), ([], []))
+
+    def test_a_session_that_begins_for_a_lost_connection_is_given_up(self) -> None:
+        log_in, held = self.chat.sessions.login, Deferred[None]()
+
+        async def hold(*args: Any) -> Any:
+            session = await log_in(*args)
+            await held
+            return session
+
+        client = self.connect()
+        with patch.object(self.chat.sessions, "login", hold):
+            self.exchange(client, "LIN", "ann", "password")
+            client.drop()
+            held.callback(None)
+            self.server.run_pending()
         self.assertEqual((self.online(), client.received()), ([], []))
 
     def test_a_connection_lost_before_the_port_is_named_ends_the_session(self) -> None:

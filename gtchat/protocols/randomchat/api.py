@@ -13,7 +13,6 @@ from zope.interface import implementer
 from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import (
-    BadCredentials,
     BadRequest,
     ChatError,
     NoSuchUser,
@@ -208,29 +207,23 @@ class RandomChatAPI:
         name, raw = user.get("name"), user.get("phone")
         if not isinstance(name, str) or not isinstance(raw, str):
             raise BadRequest("user: name and phone are required.")
-        number = phone_number(raw)
+        number, chat = phone_number(raw), self.state.chat
         await self.state.load()
-        self._end_session()
+        if not self.state.has_number(number):
+            phone = await chat.accounts.register_phone(name, number, self.address)
+            self.state.add_phone(phone)
+        self._end_session()  # not before: a refused request changes nothing
         self.deferred = []
         try:
-            login.keep_session(self, await self._log_in(name, number))
+            session = await chat.sessions.login_phone(number, self.state.encoder, self, None)
+            login.keep_session(self, session)
             await self._send_state()
         finally:
             frames, self.deferred = self.deferred, None
             for frame in frames:
                 self.outbox.write(frame)
         if self.session is not None:
-            login.deliver_pending(self.state.chat, self.session)
-
-    async def _log_in(self, name: str, number: str) -> Session:
-        """Begin a session in the chat, with a new account if the number has none."""
-        state = self.state
-        sessions = state.chat.sessions
-        try:
-            return await sessions.login_phone(number, state.encoder, self, None)
-        except BadCredentials:
-            state.add_phone(await state.chat.accounts.register_phone(name, number, self.address))
-        return await sessions.login_phone(number, state.encoder, self, None)
+            login.deliver_pending(chat, self.session)
 
     async def _send_state(self) -> None:
         """Send all chats of the user, each with the messages that the user missed."""

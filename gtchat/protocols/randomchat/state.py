@@ -87,6 +87,10 @@ class RandomChatState:
         self._by_id[phone.account_id] = self._by_number[phone.number] = phone
         self._by_name[phone.name] = phone
 
+    def has_number(self, number: str) -> bool:
+        """Return whether a user has a number, as `phone_number` normalizes it."""
+        return number in self._by_number
+
     def require_name(self, raw: str) -> str:
         """Return the name of the user with a number.
 

@@ -174,6 +174,27 @@ class Registering(RandomTestCase):
         client.register("Bob", "222")
         self.assertIsNone(client.transport.closed)
 
+    def test_registering_again_with_an_error_changes_nothing(self) -> None:
+        client = self.client("Ana", "111")
+        for user in ({"name": "<>", "phone": "222"}, {"name": "Ana", "phone": "x"}):
+            client.error("register", user=user)
+        self.assertEqual(self.online(), ["Ana"])
+        [event] = client.request("create_chat", name="den")
+        self.assertEqual(event["type"], "new_member")
+
+    def test_numbers_are_kept_over_a_restart(self) -> None:
+        self.client("Ana", "111").drop()
+        self.server.start()
+        self.chat = self.server.chat
+        batcher: Any = RecordingBatcher()
+        self.state = RandomChatState(self.chat, batcher, lambda payload: payload + b"\n")
+        bob = self.client("Bob", "222")
+        self.client("Ana", "111")
+        self.assertEqual(self.online(), ["Ana", "Bob"])
+        bob.request("create_chat", name="den")
+        [event] = bob.request("add_member", chat="den", phone="111")
+        self.assertEqual(event["user"]["name"], "Ana")
+
     def test_a_kicked_client(self) -> None:
         client = self.client("Ana", "111")
         self.assertTrue(client.api.logged_in)
