@@ -131,7 +131,7 @@ class Login(CenterTestCase):
         self.assertEqual(self.exchange(client, "ann", "wrong"), ["JUST_PENNED|60.0"])
         self.reactor.advance(15)
         self.assertEqual(self.exchange(client, "ann", "password"), ["PENNED|45.0"])
-        self.assertEqual(self.exchange(client, "nobody", "password"), ["LOGIN_FAILED|2"])
+        self.assertEqual(self.exchange(client, "ghost", "password"), ["LOGIN_FAILED|2"])
         okay, _ = self.exchange(client, "bob", "password")
         self.assertEqual(okay, "LOGIN_OKAY")
 
@@ -389,7 +389,7 @@ class Requests(CenterTestCase):
     def test_a_direct_message_that_is_refused(self) -> None:
         self.request("bob", "BLC", "1|ann")
         self.pushed()
-        for target, text in (("nobody", UNKNOWN), ("bob", BLOCKED), ("", UNKNOWN)):
+        for target, text in (("ghost", UNKNOWN), ("bob", BLOCKED), ("", UNKNOWN)):
             self.request("ann", "MSG", f"{target}|hi")
             self.assertEqual(self.pushed(), [(6001, text)])
         self.request("ann", "MSG", "ann|hi")
@@ -428,7 +428,7 @@ class Requests(CenterTestCase):
             ("1|bob", "You have blocked bob"),
             ("0|bob", "You have unblocked bob"),
             ("0|bob", "You have unblocked bob"),
-            ("1|nobody", UNKNOWN),
+            ("1|ghost", UNKNOWN),
         ):
             self.request("ann", "BLC", rest)
             self.assertEqual(self.pushed(), [(6001, text)])
@@ -463,7 +463,7 @@ class Requests(CenterTestCase):
     def test_an_address_that_can_not_be_asked_for(self) -> None:
         self.request("bob", "BLC", "1|ann")
         self.pushed()
-        for name in ("bob", "eve", "nobody", "ann", ""):
+        for name in ("bob", "eve", "ghost", "ann", ""):
             client = self.request("ann", "GET", name)
             self.assertEqual((client.received(), client.closed), ([framed("FAIL")], True))
         self.assertEqual(self.pushed(), [])

@@ -98,7 +98,7 @@ class Login(PA1TestCase):
     def test_a_login_that_is_refused(self) -> None:
         for line, text in (
             ("logIn ann wrong 6067", "wrong password"),
-            ("logIn nobody password 6067", "usr not exist"),
+            ("logIn ghost password 6067", "usr not exist"),
             ("logIn usrIp password 6067", "usr not exist"),
         ):
             client = self.send(line)
@@ -132,10 +132,10 @@ class Login(PA1TestCase):
         self.limits = Limits(commands_per_second=0, connections_per_address=3)
         self.setUp()
         for _ in range(10):
-            self.send("logIn nobody password 6067")
+            self.send("logIn ghost password 6067")
         self.assertEqual(len(self.reactor.tcpClients), 2)  # the third is the login's connection
         self.called()
-        self.send("logIn nobody password 6067")
+        self.send("logIn ghost password 6067")
         self.assertEqual(self.called(), [(6067, "usr not exist")])
 
     def test_ports_that_are_not_called(self) -> None:
@@ -305,7 +305,7 @@ class Commands(PA1TestCase):
         self.send("bob block ann")
         self.called()
         for target, text in (
-            ("nobody", "\nusr doesn't exist\n"),
+            ("ghost", "\nusr doesn't exist\n"),
             ("bob", "\nyou are blocked by this user, sending failed\n"),
         ):
             self.send(f"ann message {target} hi")
@@ -342,7 +342,7 @@ class Commands(PA1TestCase):
             ("ann block bob", "bob is Blocked Successfully\n"),
             ("ann unblock BOB", "BOB is Unblocked Successfully\n"),
             ("ann unblock bob", "\nunblock_usr doesn't exist in your blacklist\n"),
-            ("ann block nobody", "\nblock_usr doesn't exist\n"),
+            ("ann block ghost", "\nblock_usr doesn't exist\n"),
         ):
             self.send(line)
             self.assertEqual(self.called(), [(6001, text)])
@@ -378,7 +378,7 @@ class Commands(PA1TestCase):
         for line, address in (
             ("ann logout", "198.51.100.1"),
             ("eve online", ADDRESS),
-            ("nobody online", ADDRESS),
+            ("ghost online", ADDRESS),
             ("usrIp online", ADDRESS),
         ):
             self.assertTrue(self.send(line, address).closed)
@@ -415,7 +415,7 @@ class Addresses(PA1TestCase):
         self.log_in_all("ann", "bob")
 
     def ask(self) -> object:
-        """Let ann ask bob for his address; return the connection of the question."""
+        """Let ann ask bob for the address; return the connection of the question."""
         self.send("ann getaddress bob")
         question = self.accept()
         self.assertEqual(
@@ -474,7 +474,7 @@ class Addresses(PA1TestCase):
     def test_an_address_that_can_not_be_asked_for(self) -> None:
         self.send("bob block ann")
         self.called()
-        for name in ("eve", "nobody", "ann"):
+        for name in ("eve", "ghost", "ann"):
             self.send(f"ann getaddress {name}")
             self.assertEqual(
                 self.called(), [(6001, f"{name} is not online, please send offline msg")]
@@ -640,7 +640,7 @@ class Rate(PA1TestCase):
     def test_a_client_that_is_too_fast_is_told_so_once(self) -> None:
         for _ in range(20):
             client = self.connect()
-            client.write(b"ann message nobody hi")
+            client.write(b"ann message ghost hi")
         clients = [self.connect() for _ in range(50)]
         for client in clients:
             client.write(b"ann online")

@@ -90,7 +90,7 @@ class DialbackClient:
 
     @property
     def name(self) -> str:
-        """The name of the user, "" if nobody is logged in."""
+        """The name of the user, "" without a session."""
         return self.session.user.name if self.session is not None else ""
 
     @property

@@ -422,7 +422,7 @@ class State(RandomTestCase):
         self.ana.received()
 
     def missed(self) -> list[list[str]]:
-        """Let Bob register, and leave; return the messages of his chats."""
+        """Let Bob register, and leave; return the messages of the chats."""
         bob = self.client()
         chats = bob.register("Bob", "222")
         bob.drop()
