@@ -76,7 +76,7 @@ class BackupTests(TestCase):
     def test_what_is_there_is_not_overwritten(self) -> None:
         self.target.write_text("precious")
         error = self.assertRaises(StoreError, backup, self.path, self.target)
-        self.assertIn("is there already", str(error))
+        self.assertIn("exists already", str(error))
         self.assertEqual(self.target.read_text(), "precious")
 
     def test_what_is_not_ours_is_not_copied(self) -> None:

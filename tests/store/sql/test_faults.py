@@ -219,9 +219,9 @@ class ReportTests(DiskCase, TestCase):
         self.disk.faults.clear()
         await self.assertGoesOn(1)
         errors = self.told(LogLevel.error)
-        self.assertEqual(set(errors), {"Nothing can be stored now: database or disk is full"})
+        self.assertEqual(set(errors), {"Writes to the database fail: database or disk is full"})
         self.assertLess(len(errors), 4)
-        self.assertIn("Storing again.", self.told(LogLevel.info))
+        self.assertIn("Writes to the database work again.", self.told(LogLevel.info))
 
     async def test_people_are_told_nothing_of_the_disk(self) -> None:
         self.disk.fail("COMMIT", f"can't write {self.path}")
@@ -236,7 +236,7 @@ class ChoreTests(DiskCase, TestCase):
     def left(self) -> int:
         with closing(sqlite3.connect(self.path)) as db:
             entries = db.execute("SELECT count(*) FROM entries").fetchone()[0]
-            return int(entries + db.execute("SELECT count(*) FROM doomed").fetchone()[0])
+            return int(entries + db.execute("SELECT count(*) FROM pending_deletes").fetchone()[0])
 
     async def long_room(self) -> int:
         nest = await self.room(None)

@@ -155,7 +155,7 @@ class NewTests(OpeningCase):
 
         with mock.patch.object(sqlite, "connect", small):
             error = self.assertRaises(StoreError, prepare, self.path)
-        self.assertIn("disk is full; make room", str(error))
+        self.assertIn("disk is full; free some space", str(error))
         self.assertFalse(self.path.exists())
 
     def test_a_database_without_its_main_file_is_not_begun_anew(self) -> None:
@@ -230,7 +230,7 @@ class RefusedTests(OpeningCase):
 
     def test_a_data_folder_that_is_not_there(self) -> None:
         self.path = self.folder / "missing" / "gtchat.sqlite"
-        self.assertRefused("is not there", "create it")
+        self.assertRefused("does not exist", "create it")
 
     def test_a_file_that_may_not_be_written_to(self) -> None:
         prepare(self.path)

@@ -119,7 +119,8 @@ class FileTests(OnDisk, StoreCase, TestCase):
             nest = await self.room(None, f"Nest {last}")
             with closing(sqlite3.connect(self.path)) as db, db:
                 db.execute(
-                    "UPDATE entries SET seq = ?, spoken = seq WHERE room_id = ?", (last, nest)
+                    "UPDATE entries SET seq = ?, message_count = seq WHERE room_id = ?",
+                    (last, nest),
                 )
             self.store._log_writer.invalidate()
             for seq in (last + 1, last + 2):
