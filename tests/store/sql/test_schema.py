@@ -82,14 +82,14 @@ class SchemaTests(SynchronousTestCase):
             db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {rows}")
         return path
 
-    def test_migrations_make_the_tables_that_statements_use(self) -> None:
+    def test_migrations_create_the_tables_that_statements_use(self) -> None:
         engine = create_engine(f"sqlite:///{self.path}")
         self.addCleanup(engine.dispose)
         with engine.connect() as connection:
             context = MigrationContext.configure(connection)
             self.assertEqual(compare_metadata(context, metadata), [])
 
-    def test_migrations_make_them_to_the_letter(self) -> None:
+    def test_migrations_create_tables_with_the_same_sql(self) -> None:
         other = self.folder / "other.sqlite"
         engine = create_engine(f"sqlite:///{other}")
         metadata.create_all(engine)
@@ -126,7 +126,7 @@ class SchemaTests(SynchronousTestCase):
             with closing(sqlite3.connect(old)) as db:
                 self.assertEqual(db.execute(f"SELECT {columns}").fetchall(), [row])
 
-    def test_the_revisions_are_known_without_asking_alembic(self) -> None:
+    def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()
         config.set_main_option("script_location", "gtchat.store.sql:migrations")
         scripts = list(ScriptDirectory.from_config(config).walk_revisions())
