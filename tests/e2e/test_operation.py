@@ -82,8 +82,8 @@ class Starting(Operation):
         a_file.write_text("")
         for options, status, words in (
             (["--ws", f"tcp:{port}:interface=127.0.0.1"], 1, "Choose another port"),
-            (["--ws", "nonsense:1"], 78, "can't listen on nonsense:1"),
-            (["--data", str(a_file / "x")], 1, "choose another folder"),
+            (["--ws", "nonsense:1"], 78, "cannot listen on nonsense:1"),
+            (["--data", str(a_file / "x")], 1, "choose another directory"),
             (["--trusted-proxies", "here"], 78, "trusted_proxies"),
             (["--text-chars", "many"], 1, "text_chars"),
             (["--pign-interval", "1"], 1, "--help lists the options"),
@@ -248,7 +248,7 @@ class Hangups(Operation):  # H05
                 file.rename(old)
                 process.send_signal(signal.SIGHUP)
                 for line in tail.stdout:
-                    if "the log goes on here" in line:
+                    if "log file reopened" in line:
                         break
                 self.client(server, "bob")
             finally:
@@ -270,7 +270,7 @@ class Hangups(Operation):  # H05
         server.command = lambda: [*words[:at], "--logfile", "/nowhere/log", *words[at:]]  # type: ignore[method-assign]
         code, line = self.refused(server)
         self.assertEqual(code, 1)
-        self.assertRegex(line, "^gtchat: the log can't be written: .*/nowhere/log")
+        self.assertRegex(line, "^gtchat: cannot write the log: .*/nowhere/log")
 
 
 class Proxies(Operation):
@@ -369,7 +369,7 @@ class Commands(Operation):
         words.write_text(f"# old ones\nyoda wins\n\nann {PASSWORD}\nb@d name\n")
         done = gtchat("import-credentials", str(words), data=server.folder)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("2 accounts made, 1 passed over", done.stdout)
+        self.assertIn("2 accounts created, 1 skipped", done.stdout)
         self.assertNotIn("name\n", done.stderr.split(":")[0])
         client = Client(server.ws_port)
         self.addCleanup(client.close)

@@ -60,7 +60,7 @@ class Peers(SynchronousTestCase):
     def console(self, name: str, *options: str) -> Console:
         console = Console(self.server.ws_port, "--guest", name, *options)
         self.addCleanup(console.end)
-        console.shows(f"you are {name}")
+        console.shows(f"logged in as {name}")
         return console
 
     def test_two_consoles(self) -> None:
@@ -73,7 +73,7 @@ class Peers(SynchronousTestCase):
         ann.shows("bob")
         ann.say("/private bob hello \x1b[2J there")
         ann.say("/private bob hello directly")
-        self.assertIn("from 127.0.0.1: ann: hello \\x1b[2J there", bob.shows("directly, from"))
+        self.assertIn("from 127.0.0.1: ann: hello \\x1b[2J there", bob.shows("peer message from"))
         bob.shows("ann: hello directly")
         bob.end()
         ann.say("/private bob are you there?")
@@ -86,7 +86,7 @@ class Peers(SynchronousTestCase):
         bob.say("/deny ann")
         ann.shows("bob")
         ann.say("/private bob hi")
-        ann.shows("has not told you an address")
+        ann.shows("has not sent you an address")
 
     def test_an_original_of_message_center(self) -> None:
         ann = self.console("ann", "--peer-port", "0")
