@@ -268,7 +268,7 @@ class AccountTable:
         self._end(token_hash, account_id)
 
     def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, delivered: Mapping[int, int]
+        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> None:
         """Store that a session's connection was lost; see `IStore.session_lost`."""
         row, session = self.accounts.get(account_id), self._sessions.get(token_hash)
@@ -277,10 +277,10 @@ class AccountTable:
             if session.marks_read:
                 return
         if row is not None:
-            row.lobby_read_seq = max(row.lobby_read_seq, delivered.get(self._rooms.lobby.id, 0))
-            for room_id in row.rooms & delivered.keys():
+            row.lobby_read_seq = max(row.lobby_read_seq, sent.get(self._rooms.lobby.id, 0))
+            for room_id in row.rooms & sent.keys():
                 read = self._rooms.rooms[room_id].read
-                read[account_id] = max(read[account_id], delivered[room_id])
+                read[account_id] = max(read[account_id], sent[room_id])
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int

@@ -1,7 +1,7 @@
 """How far accounts have read their rooms: the seq of the last entry that counts as read.
 
 For a session that sends read markers, these markers count. For a session that never sent one, what
-was delivered to it counts as read when it ends. The number of unread messages follows from
+was sent to it counts as read when it ends. The number of unread messages follows from
 `entries.message_count` of that entry.
 """
 
@@ -122,19 +122,19 @@ def _membership(db: Connection, account_id: int, room_id: int) -> MembershipReco
     return MembershipRecord(*row) if row is not None and row[0] == room_id else None
 
 
-def set_delivered_read(
-    db: Connection, account_id: int, token_hash: bytes, delivered: Mapping[int, int]
+def set_sent_read(
+    db: Connection, account_id: int, token_hash: bytes, sent: Mapping[int, int]
 ) -> None:
-    """Mark what was delivered to a session as read, unless the session sent read markers.
+    """Mark what was sent to a session as read, unless the session sent read markers.
 
     Args:
         db: the writer's connection.
         account_id: the account.
         token_hash: names the session.
-        delivered: room id -> last seq that was sent to the session.
+        sent: room id -> last seq that was sent to the session.
     """
     if not _MARKS_READ.scalar(db, token=token_hash, account=account_id):
-        for room_id, seq in delivered.items():
+        for room_id, seq in sent.items():
             _MARK_ROOM(db, account=account_id, room=room_id, seq=seq)
             _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
 

@@ -103,10 +103,10 @@ def end_session(db: Connection, account_id: int, token_hash: bytes) -> None:
 
 
 def session_lost(
-    db: Connection, account_id: int, token_hash: bytes, at: int, delivered: Mapping[int, int]
+    db: Connection, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
 ) -> None:
     """Store that a session's connection was lost; see `IStore.session_lost`."""
-    read_state.set_delivered_read(db, account_id, token_hash, delivered)
+    read_state.set_sent_read(db, account_id, token_hash, sent)
     _SET_LOST(db, token=token_hash, account=account_id, at=at)
 
 

@@ -145,13 +145,13 @@ class SQLStore:
         self._cleanup.pending_deletes = True
         return state
 
-    def append(self, pending: PendingEntry) -> None:
+    def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""
         if self._closed:
-            pending.error = NotStored()
-            self._reactor.callLater(0, self.committed, [pending])
+            entry.error = NotStored()
+            self._reactor.callLater(0, self.committed, [entry])
         else:
-            self._writer.put(pending)
+            self._writer.put(entry)
 
     def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
         """See `IStore.find_account`."""
@@ -209,10 +209,10 @@ class SQLStore:
         return self._write(sessions.end_session, account_id, token_hash)
 
     def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, delivered: Mapping[int, int]
+        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> Deferred[None]:
         """See `IStore.session_lost`."""
-        return self._write(sessions.session_lost, account_id, token_hash, at, delivered)
+        return self._write(sessions.session_lost, account_id, token_hash, at, sent)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
