@@ -190,7 +190,7 @@ class MessageCenter(DialbackServer):
         return True
 
 
-class State(enum.Enum):
+class FrameState(enum.Enum):
     """What the next frame of a connection is."""
 
     FIRST = enum.auto()
@@ -208,7 +208,7 @@ class MessageCenterProtocol(ClientConnection):
         super().__init__(server.limiter, server.clock)
         self._server = server
         self._data = bytearray()
-        self._state = State.FIRST
+        self._state = FrameState.FIRST
         self._name = ""
         self._client: DialbackClient | None = None
         self._frames = CommandQueue[str](self, server.chat)
@@ -222,9 +222,9 @@ class MessageCenterProtocol(ClientConnection):
         """Take frames; one that is empty or too large ends the connection."""
         buffered = self._data
         buffered += data
-        while len(buffered) >= 4 and self._state is not State.DONE:
+        while len(buffered) >= 4 and self._state is not FrameState.DONE:
             size = struct.unpack_from("!I", buffered)[0]
-            limit = MAX_FRAME if self._state is State.FIRST else MAX_LOGIN_FRAME
+            limit = MAX_FRAME if self._state is FrameState.FIRST else MAX_LOGIN_FRAME
             if not 1 <= size <= limit:
                 _log.debug("a frame of {size} bytes", size=size)
                 self.transport.abortConnection()
@@ -234,7 +234,7 @@ class MessageCenterProtocol(ClientConnection):
             body = buffered[4 : 4 + size].decode("utf-8", "replace")
             del buffered[: 4 + size]
             self._frames.submit(body)
-        if self._state is State.DONE:
+        if self._state is FrameState.DONE:
             buffered.clear()  # a connection is for one request or one login
 
     def lost(self) -> None:
@@ -247,22 +247,24 @@ class MessageCenterProtocol(ClientConnection):
 
     def run_command(self, body: str) -> Coroutine[Any, Any, None] | None:
         """Take a frame when those before it are answered; see `CommandClient.run_command`."""
-        if self._state is State.FIRST:
+        if self._state is FrameState.FIRST:
             if body != "LIN":
-                self._state = State.DONE
+                self._state = FrameState.DONE
                 self._request(body)
                 return None
             self.set_deadline(self._server.chat.limits.login_timeout)
-            self._state = State.NAME
-        elif self._state is State.NAME:
-            self._name, self._state = body, State.PASSWORD
-        elif self._state is State.PASSWORD:
-            self._state = State.NAME
+            self._state = FrameState.NAME
+        elif self._state is FrameState.NAME:
+            self._name, self._state = body, FrameState.PASSWORD
+        elif self._state is FrameState.PASSWORD:
+            self._state = FrameState.NAME
             return self._log_in(self._name, body)
-        elif self._state is State.HOST:
-            self._state = State.PORT  # the host is the connection's own, whatever the client says
-        elif self._state is State.PORT:
-            self._state = State.DONE
+        elif self._state is FrameState.HOST:
+            self._state = (
+                FrameState.PORT
+            )  # the host is the connection's own, whatever the client says
+        elif self._state is FrameState.PORT:
+            self._state = FrameState.DONE
             self._set_port(body)
         return None
 
@@ -289,7 +291,7 @@ class MessageCenterProtocol(ClientConnection):
             self._answer(f"PENNED|{wait or chat.limits.lockout_seconds}")
         else:
             server.set_key(client, secrets.token_hex(16))
-            self._state = State.HOST
+            self._state = FrameState.HOST
             self.set_deadline(PORT_TIMEOUT)
             self._answer("LOGIN_OKAY")
             self._answer(client.key)

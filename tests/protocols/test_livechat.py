@@ -351,7 +351,7 @@ class Writes(LiveChatTestCase):
         self.reactor.advance(2)  # presence that is told together
         self.server.run_pending()
         self.chat.whispers.stop()
-        self.chat._prune.cancel()
+        self.chat._prune_timer.cancel()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 

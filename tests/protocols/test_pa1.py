@@ -268,7 +268,7 @@ class Reading(PA1TestCase):
         client = self.connect()
         client.write(b"x")
         client.drop()
-        self.chat._prune.cancel()
+        self.chat._prune_timer.cancel()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
