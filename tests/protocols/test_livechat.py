@@ -1,4 +1,4 @@
-"""Live chat without sockets: login, messages, presence, pauses between writes, rate, closing."""
+"""Live chat without sockets: login, messages, presence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.errors import NotStored, RateLimited
+from gtchat.chat.errors import NotStored
 from gtchat.chat.events import (
     BroadcastSent,
     LoggedIn,
@@ -19,52 +19,16 @@ from gtchat.chat.events import (
     UserTyping,
     WhisperSent,
 )
-from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
-from gtchat.protocols.base.tcp import CLOSE_TIMEOUT
 from gtchat.protocols.livechat import (
     OK_PAUSE,
     PRESENCE_LIMIT,
     READ_SIZE,
     WRITE_LIMIT,
-    WRITE_PAUSE,
-    LiveChatFactory,
     presence_changes,
     render,
 )
-from tests.protocols.fakes import FakeConnection, TCPTestCase
-
-
-class LiveChatTestCase(TCPTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.factory = LiveChatFactory(self.chat, self.reactor)
-
-    def connect(self, address: str = "192.0.2.7") -> FakeConnection:
-        return FakeConnection(self.server, self.factory, address)
-
-    def log_in(self, name: str) -> FakeConnection:
-        """Connect and log in; what the server writes at login is taken."""
-        client = self.connect()
-        client.send(name.encode())
-        self.assertEqual(client.received()[0], b"OK")
-        self.wait()
-        client.received()
-        return client
-
-    def wait(self, seconds: float = 2.0) -> None:
-        """Let time pass for the pauses between writes."""
-        for _ in range(int(seconds / WRITE_PAUSE) + 1):
-            self.reactor.advance(WRITE_PAUSE)
-        self.server.run_pending()
-
-    def texts(self, client: FakeConnection) -> list[str]:
-        """Return what a client has read, without the times, write by write."""
-        self.wait()
-        read = [data.decode() for data in client.received()]
-        for text in read:
-            self.assertRegex(text, r"^\[\d\d:\d\d:\d\d\] ")
-        return [text[11:] for text in read]
+from tests.protocols.cases import LiveChatTestCase
 
 
 class Login(LiveChatTestCase):
@@ -294,139 +258,3 @@ class Presence(LiveChatTestCase):
         self.assertFalse(alice.transport.aborted)
         alice.protocol.on_event(LoggedOut(usr=f"g{WRITE_LIMIT}", at=0), "")
         self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
-
-
-class Writes(LiveChatTestCase):
-    def test_messages_have_a_pause_between_them(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        for text in (b"one", b"two", b"three"):
-            alice.send(text)
-        self.assertEqual(len(bob.received()), 1)
-        for _ in range(2):
-            self.reactor.advance(WRITE_PAUSE - 0.01)
-            self.assertEqual(bob.received(), [])
-            self.reactor.advance(0.01)
-            self.assertEqual(len(bob.received()), 1)
-
-    def test_a_client_that_does_not_read_is_dropped_when_its_queue_is_full(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        bob.protocol.pauseProducing()
-        for number in range(WRITE_LIMIT):
-            alice.send(str(number).encode())
-        self.wait()
-        self.assertEqual((bob.received(), bob.protocol.buffered_bytes), ([], WRITE_LIMIT))
-        self.assertFalse(bob.closed)
-        alice.send(b"one more")
-        self.assertTrue(bob.transport.aborted and bob.closed)
-        self.assertEqual(self.chat.users.online.page(None, 9), ["alice"])
-
-    def test_a_client_that_reads_again_gets_what_waited(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        bob.protocol.pauseProducing()
-        for text in (b"one", b"two"):
-            alice.send(text)
-        self.assertEqual(self.texts(bob), [])
-        bob.protocol.resumeProducing()
-        self.assertEqual(self.texts(bob), ["alice > one", "alice > two"])
-
-    def test_a_client_that_is_full_during_its_login(self) -> None:
-        self.log_in("alice")
-        bob = self.connect()
-        bob.protocol.pauseProducing()
-        bob.protocol.resumeProducing()
-        bob.send(b"bob")
-        bob.protocol.pauseProducing()
-        self.wait()
-        self.assertEqual(bob.received(), [b"OK"])
-        bob.protocol.resumeProducing()
-        self.assertEqual(bob.received(), [b"&Host&alice&bob"])
-
-    def test_a_connection_that_is_lost_leaves_no_timer(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        for text in (b"one", b"two"):
-            alice.send(text)
-        bob.protocol.stopProducing()
-        bob.drop()
-        alice.drop()
-        self.reactor.advance(2)  # presence that is told together
-        self.server.run_pending()
-        self.chat.whispers.stop()
-        self.chat._prune_timer.cancel()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-
-class Ends(LiveChatTestCase):
-    def test_a_client_that_closes_is_logged_out(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        bob.drop()
-        self.assertEqual(self.texts(alice), ["[*] bob entered.", "[*] bob exited."])
-        self.assertNotIn(bob.protocol, self.factory.clients)
-
-    def test_a_kicked_client_is_closed_and_the_others_see_it_leave(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        Deferred.fromCoroutine(self.chat.sessions.disconnect_user("bob"))
-        self.server.run_pending()
-        self.assertTrue(bob.closed)
-        self.assertEqual(self.texts(alice), ["[*] bob entered.", "[*] bob exited."])
-        self.log_in("bob")
-
-    def test_a_kicked_client_that_does_not_read_is_closed_too(self) -> None:
-        bob = self.log_in("bob")
-        bob.transport.reads = False
-        Deferred.fromCoroutine(self.chat.sessions.disconnect_user("bob"))
-        self.server.run_pending()
-        self.assertFalse(bob.closed)
-        bob.protocol._speak("said after the kick")
-        self.reactor.advance(CLOSE_TIMEOUT)
-        self.server.run_pending()
-        self.assertTrue(bob.transport.aborted and bob.closed)
-
-    def test_a_message_with_several_parts_ends_with_the_session(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-
-        def kick(*args: object) -> None:
-            bob.protocol.close(None, "kicked")
-
-        with patch.object(self.chat, "speak", kick):
-            bob.protocol._speak("a" * 9000)
-        self.assertTrue(bob.transport.disconnecting)
-        self.assertEqual(self.texts(alice), ["[*] bob entered."])
-
-    def test_the_server_stops(self) -> None:
-        clients = [self.log_in("alice"), self.connect()]
-        clients[0].protocol.pauseProducing()
-        self.factory.stop()
-        self.server.run_pending()
-        self.assertTrue(all(client.closed for client in clients))
-        self.assertIsNone(clients[0].transport.producer)
-
-
-class Rate(LiveChatTestCase):
-    limits = Limits(ping_interval=0)
-
-    def test_a_client_may_send_as_many_messages_as_its_burst(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        for number in range(100):
-            bob.write(str(number).encode())
-        self.server.run_pending()
-        burst = self.limits.commands_burst
-        self.wait(5)
-        self.assertEqual(
-            self.texts(alice), ["[*] bob entered.", *(f"bob > {n}" for n in range(burst))]
-        )
-        refusals = self.texts(bob)
-        self.assertEqual(len(refusals), 100 - burst)
-        self.assertEqual(set(refusals), {f"server > Not sent: {RateLimited().text}"})
-
-    def test_each_part_of_a_long_text_counts(self) -> None:
-        alice, bob = self.log_in("alice"), self.log_in("bob")
-        bob.send(b"x" * READ_SIZE * 30)
-        self.wait(5)
-        self.assertLessEqual(len(self.texts(alice)), 1 + self.limits.commands_burst)
-
-    def test_a_flood_is_disconnected(self) -> None:
-        bob = self.log_in("bob")
-        for number in range(300):
-            bob.write(str(number).encode())
-        self.server.run_pending()
-        self.assertTrue(bob.transport.aborted and bob.closed)

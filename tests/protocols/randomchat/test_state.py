@@ -1,0 +1,241 @@
+"""RandomChat without sockets: state, order, rate, and choosing the protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.errors import NotStored, RateLimited
+from gtchat.chat.limits import Limits
+from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
+from gtchat.protocols.gtchat_json import API_Chatroom
+from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatAPI
+from gtchat.protocols.randomchat import api as randomchat_api
+from tests.protocols.randomchat.fakes import RandomTestCase, RandomTransport
+
+
+class State(RandomTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ana, self.bob = self.client("Ana", "111"), self.client("Bob", "222")
+        self.room(self.ana, "den", (self.bob, "222"))
+
+    def send(self, *texts: str, chat: str = "den") -> None:
+        for text in texts:
+            self.ana.write("send_message", chat=chat, message=text)
+            self.server.run_pending()
+        self.ana.received()
+
+    def missed(self) -> list[list[str]]:
+        """Let Bob register, and leave; return the messages of the chats."""
+        bob = self.client()
+        chats = bob.register("Bob", "222")
+        bob.drop()
+        return [[one["message"] for one in chat["messages"]] for chat in chats]
+
+    def test_what_was_missed_is_sent_once(self) -> None:
+        self.bob.drop()
+        self.send("one", "two")
+        self.assertEqual(self.missed(), [["one", "two"]])
+        self.assertEqual(self.missed(), [[]])
+
+    def test_what_was_read_is_not_missed(self) -> None:
+        self.send("one")
+        self.bob.drop()
+        self.assertEqual(self.missed(), [[]])
+
+    def test_more_than_a_page_of_messages(self) -> None:
+        self.bob.drop()
+        texts = [str(number) for number in range(450)]
+        self.send(*texts)
+        self.assertEqual(self.missed(), [texts])
+
+    def test_other_entries_do_not_count(self) -> None:
+        self.bob.drop()
+        carl = self.client("Carl", "333")
+        for number in range(3):
+            self.send(str(number))
+            self.ana.request("add_member", chat="den", phone="333")
+            self.ana.request("remove_member", chat="den", phone="333")
+            carl.received()
+        self.assertEqual(self.missed(), [["0", "1", "2"]])
+
+    def test_a_state_is_bounded(self) -> None:
+        self.room(self.ana, "attic", (self.bob, "222"))
+        self.bob.drop()
+        self.send("a1", "a2", "a3", chat="attic")
+        self.send("d1", "d2", "d3")
+        with patch.object(randomchat_api, "STATE_MESSAGES", 5):
+            self.assertEqual(self.missed(), [["a1", "a2", "a3"], ["d2", "d3"]])
+        self.send("a4", chat="attic")
+        self.send("d4")
+        with patch.object(randomchat_api, "STATE_CHARS", 2):
+            self.assertEqual(self.missed(), [["a4"], []])
+
+    def test_messages_that_come_while_the_state_is_made_follow_it(self) -> None:
+        self.bob.drop()
+        self.send("missed")
+        history, held = self.chat.history, Deferred[None]()
+
+        def hold(*args: Any) -> Deferred[Any]:
+            return held.addCallback(lambda _: history(*args))
+
+        bob = self.client()
+        with patch.object(self.chat, "history", hold):
+            bob.write("register", user={"name": "Bob", "phone": "222"})
+            self.server.run_pending()
+            self.send("live")
+            self.assertEqual((bob.received(), bob.api.buffered_bytes), ([], 1))
+            held.callback(None)
+            self.server.run_pending()
+        state, message = bob.received()
+        self.assertEqual([one["message"] for one in state["chats"][0]["messages"]], ["missed"])
+        self.assertEqual((message["type"], message["message"]), ("message", "live"))
+        self.assertEqual(bob.api.buffered_bytes, 0)
+
+    def test_a_session_that_ends_while_its_state_is_made(self) -> None:
+        self.bob.drop()
+        self.send(*(str(number) for number in range(250)))
+        bob = self.client()
+        bob.write("register", user={"name": "Bob", "phone": "222"})
+        history = self.chat.history
+
+        def end(*args: Any) -> Any:
+            bob.api.connection_lost(clean=False)
+            return history(*args)
+
+        with patch.object(self.chat, "history", end):
+            self.server.run_pending()
+        self.assertEqual(bob.received(), [])
+        self.assertEqual([len(texts) for texts in self.missed()], [250])
+
+    def test_messages_of_a_room_that_is_deleted_meanwhile(self) -> None:
+        self.bob.drop()
+        self.send("missed")
+        with patch.object(self.chat, "history", side_effect=NotStored()):
+            [error] = self.client().request("register", user={"name": "Bob", "phone": "222"})
+        self.assertEqual(error["code"], "not_stored")
+
+    def test_a_history_that_has_fewer_messages(self) -> None:
+        self.bob.drop()
+        self.send("missed")
+        user = self.chat.sessions._begin
+
+        def begin(*args: Any) -> Any:
+            session = user(*args)
+            session.user.unread = {room.id: 99 for room in session.user.rooms}
+            return session
+
+        with patch.object(self.chat.sessions, "_begin", begin):
+            self.assertEqual(self.missed(), [["missed"]])
+
+    def test_pending_direct_messages_follow_the_state(self) -> None:
+        self.bob.drop()
+        self.server.guest("web").call("whisper", target_user="Bob", msg="psst")
+        state, message = self.client().request("register", user={"name": "Bob", "phone": "222"})
+        self.assertEqual((state["type"], message["message"]), ("state", "psst"))
+
+
+class Order(RandomTestCase):
+    def test_requests_are_answered_in_order(self) -> None:
+        ana = self.client("Ana", "111")
+        ana.write("create_chat", name="den")
+        ana.api.message(b"junk")
+        ana.write("send_message", chat="den", message="hi")
+        self.assertEqual(ana.received(), [])
+        self.server.run_pending()
+        self.assertEqual(
+            [one["type"] for one in ana.received()], ["new_member", "error", "message"]
+        )
+
+    def test_a_connection_that_is_lost_runs_no_more(self) -> None:
+        ana = self.client("Ana", "111")
+        ana.write("create_chat", name="den")
+        ana.write("create_chat", name="attic")
+        ana.drop()
+        self.assertEqual([room.name for room in self.chat.rooms if not room.is_lobby], ["den"])
+        self.assertEqual(ana.received(), [])
+
+    def test_reading_stops_while_many_requests_wait(self) -> None:
+        ana = self.client("Ana", "111")
+        for number in range(QUEUE_LIMIT + 1):
+            ana.write("create_chat", name=f"r{number}")
+        self.assertTrue(ana.transport.paused)
+        for _ in range(5):
+            self.server.run_pending()
+        self.assertFalse(ana.transport.paused)
+        self.assertEqual(len(ana.received()), QUEUE_LIMIT + 1)
+
+
+class Rate(RandomTestCase):
+    limits = Limits(ping_interval=0)
+
+    def test_requests_have_the_rate_of_the_account(self) -> None:
+        ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
+        self.server.clock.advance(60)
+        for number in range(100):
+            ana.write("send_message", chat="lobby", message=str(number))
+        self.server.run_pending()
+        self.assertEqual(len(bob.received()), self.limits.commands_burst)
+        refused = [one for one in ana.received() if one["type"] == "error"]
+        self.assertEqual(len(refused), 100 - self.limits.commands_burst)
+        self.assertEqual(
+            refused[0],
+            {"type": "error", "detail": RateLimited().text, "code": RateLimited.code},
+        )
+
+    def test_registering_again_does_not_refill_the_rate(self) -> None:
+        ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
+        self.server.clock.advance(60)
+        for _ in range(30):
+            ana.write("send_message", chat="lobby", message="x")
+        self.server.run_pending()
+        bob.received()
+        again = self.client()
+        again.register("Ana", "111")
+        for _ in range(30):
+            again.write("send_message", chat="lobby", message="x")
+        self.server.run_pending()
+        self.assertEqual(bob.received(), [])
+
+    def test_a_flood_is_disconnected(self) -> None:
+        ana = self.client("Ana", "111")
+        for _ in range(self.limits.commands_burst * (FLOOD_FACTOR + 1) + 1):
+            ana.api.message(b"{}")
+        self.assertEqual(ana.transport.closed, (1008, "too fast for too long"))
+
+
+class Negotiation(RandomTestCase):
+    def negotiate(self, payload: bytes) -> type:
+        """Return the API that a first message selects."""
+        transport = RandomTransport(self, "192.0.2.1")
+        transport.api = ProtocolNegotiator(
+            transport, lambda one: API_Chatroom(self.chat, self.server.encoder, one), self.state
+        )
+        self.assertFalse(transport.api.logged_in)
+        transport.api.message(payload)
+        self.server.run_pending()
+        self.assertEqual(len(transport.outbox.lines), 1)
+        return type(transport.api)
+
+    def test_the_first_object_selects_the_protocol(self) -> None:
+        for payload, api in (
+            (b'{"cmd":"ping"}', API_Chatroom),
+            (b'{"cmd":"ping","type":"register"}', API_Chatroom),
+            (b'{"type":"register"}', RandomChatAPI),
+            (b'{"type":1}', RandomChatAPI),
+            (b"{}", API_Chatroom),
+            (b"[]", API_Chatroom),
+            (b"junk", API_Chatroom),
+            (b"\xff", API_Chatroom),
+            (b"[" * 5000, API_Chatroom),
+        ):
+            self.assertIs(self.negotiate(payload), api, payload)
+
+    def test_a_connection_that_is_lost_before_it_has_sent_anything(self) -> None:
+        transport = RandomTransport(self, "192.0.2.1")
+        transport.api = ProtocolNegotiator(transport, lambda one: self.fail(), self.state)
+        transport.api.connection_lost(False)
+        self.assertEqual(transport.outbox.lines, [])
