@@ -57,17 +57,17 @@ def patterns() -> dict[str, Any]:
 
 
 class Patterns(SynchronousTestCase):
-    def test_none_repeats_what_repeats(self) -> None:  # G10
+    def test_no_pattern_nests_unbounded_repeats(self) -> None:  # G10
         found = patterns()
         self.assertIn("gtchat.protocols.gtchat_json.strict_json._STRING", found)
         for name, pattern in found.items():
             self.assertFalse(nested(parser.parse(pattern)), name)
 
-    def test_one_that_does_is_noticed(self) -> None:
+    def test_nested_repeats_are_detected(self) -> None:
         for pattern in ("(a+)+", "(?:a*b?)*", "(x|(?:y+))*z", r"(?=(\w+)*)"):
             self.assertTrue(nested(parser.parse(pattern)), pattern)
 
-    def test_dear_texts_are_taken(self) -> None:
+    def test_long_repetitive_texts_are_accepted(self) -> None:
         for dear in DEAR:
             self.assertEqual(text(dear, 4_000), dear)
             payload = json.dumps({"cmd": "speak", "msg": dear}).encode()

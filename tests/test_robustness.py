@@ -38,22 +38,22 @@ class Robustness(SynchronousTestCase):
     def setUp(self) -> None:
         self.entries = entries()
 
-    def test_every_entry_has_a_row_and_no_other(self) -> None:
+    def test_every_entry_has_one_row(self) -> None:
         self.assertEqual([entry.number for entry in self.entries], numbers())
         self.assertEqual(len(self.entries), 194)
 
-    def test_every_row_says_how_it_is_held(self) -> None:
+    def test_every_row_names_its_coverage(self) -> None:
         for entry in self.entries:
             self.assertIn(entry.state, STATES, entry.number)
             self.assertEqual(bool(entry.details), entry.state != "open", entry.number)
             self.assertEqual(bool(entry.tests), entry.state == "test", entry.number)
 
-    def test_the_tests_that_are_named_are_there_and_bear_the_number(self) -> None:
+    def test_named_tests_exist_and_have_the_number(self) -> None:
         for entry in self.entries:
             for name in entry.tests:
                 self.assertIn(entry.number, NUMBER.findall(source_of(namedAny(name))), name)
 
-    def test_the_numbers_in_tests_are_named_on_the_page(self) -> None:
+    def test_numbers_in_tests_are_on_the_page(self) -> None:
         named: set[tuple[str, str]] = set()
         for entry in self.entries:
             for name in entry.tests:

@@ -78,7 +78,7 @@ PATHS: list[bytes] = [
 ]
 
 
-class OnTheWire(SynchronousTestCase):
+class HTTP(SynchronousTestCase):
     def setUp(self) -> None:
         names = ("--allowed-hosts", "chat.example")
         self.server = Server("--store", "memory", *names).start()
@@ -129,7 +129,7 @@ class OnTheWire(SynchronousTestCase):
                 for word in (b"location:", b"set-cookie", b"server:"):
                     self.assertNotIn(word, head)
 
-    def test_an_error_page_repeats_nothing(self) -> None:  # A21
+    def test_error_page_repeats_nothing_of_the_request(self) -> None:  # A21
         with Bystanders(self.server):
             answer = self.get(b"/<script>alert(1)</script>", b"Host: chat.example\r\nX: <b>\r\n")
             self.assertEqual(codes(answer), [404])
@@ -139,7 +139,7 @@ class OnTheWire(SynchronousTestCase):
             answer = self.get(b"/nothing", b"Host: <script>\r\n")
             self.assertEqual((codes(answer), b"<" in answer), ([421], False))
 
-    def test_many_requests_at_once_are_answered_in_order(self) -> None:  # A20
+    def test_pipelined_requests_are_answered_in_order(self) -> None:  # A20
         paths = [b"/client.html", b"/nothing", b"/healthz"] * 17
         requests = b"".join(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n" for path in paths)
         last = GET + b"Connection: close\r\n\r\n"
@@ -147,7 +147,7 @@ class OnTheWire(SynchronousTestCase):
             answer = ask(self.server.web_port, requests + last)
             self.assertEqual(codes(answer), [200, 404, 200] * 17 + [200])
 
-    def test_slow_ones_do_not_keep_others_from_the_page(self) -> None:  # A22
+    def test_slow_requests_do_not_block_the_page(self) -> None:  # A22
         with Bystanders(self.server):
             slow = []
             for number in range(200):
@@ -160,7 +160,7 @@ class OnTheWire(SynchronousTestCase):
                 line.close()
 
 
-class Tls(SynchronousTestCase):
+class TLS(SynchronousTestCase):
     def setUp(self) -> None:
         pem = Path(self.mktemp()).resolve()
         make_certificate(pem)
@@ -180,7 +180,7 @@ class Tls(SynchronousTestCase):
                 return False
         return True
 
-    def test_what_is_refused(self) -> None:  # A26
+    def test_old_versions_and_renegotiation_are_refused(self) -> None:  # A26
         with Bystanders(self.server):
             for version, taken in (
                 (ssl.TLSVersion.TLSv1, False),

@@ -48,7 +48,7 @@ PASSWORDS = [
 
 
 class Names(SynchronousTestCase):
-    def test_a_name_is_the_same_in_every_case_and_form(self) -> None:
+    def test_name_is_taken_in_every_case_and_form(self) -> None:
         world = TestServer()
         line = world.connect()
         for name, taken in SAME:
@@ -57,14 +57,14 @@ class Names(SynchronousTestCase):
             self.assertEqual(line.login(name)["code"], "name_taken")
             self.assertEqual(world.connect().login(name, pwd=PASSWORD)["usr"], taken)
 
-    def test_what_a_name_is_compared_by_stays_what_it_is(self) -> None:  # D09
+    def test_key_of_a_name_is_stable(self) -> None:  # D09
         for name in DIFFICULT:
             key = user_name(name).key
             self.assertEqual(user_name(key).key, key)
             self.assertEqual(user_name(user_name(name).display).key, key)
         self.assertRaises(BadName, user_name, "\ufb03")  # a ligature is no letter
 
-    def test_a_hundred_races_for_a_name(self) -> None:  # D06
+    def test_one_of_two_concurrent_registrations_gets_the_name(self) -> None:  # D06
         world = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
         first, second = world.connect(), world.connect()
         for number in range(100):
@@ -79,8 +79,8 @@ class Names(SynchronousTestCase):
             self.assertEqual(sorted(map(str, codes)), ["None", "name_taken"])
 
 
-class Secrets(SynchronousTestCase):
-    def test_passwords(self) -> None:
+class Credentials(SynchronousTestCase):
+    def test_length_of_passwords_is_limited(self) -> None:
         for number, (password, code) in enumerate(PASSWORDS):
             world = TestServer()
             line = world.connect()
@@ -92,12 +92,12 @@ class Secrets(SynchronousTestCase):
             if code is None:
                 self.assertEqual(line.login(f"u{number}", pwd=password)["status"], "ok")
 
-    def test_a_password_is_the_same_in_every_form(self) -> None:  # D05
+    def test_password_matches_in_every_unicode_form(self) -> None:  # D05
         line = TestServer().connect()
         line.call("register", usr="ann", pwd="caf\u00e9 au lait")
         self.assertEqual(line.login("ann", pwd="cafe\u0301 au lait")["status"], "ok")
 
-    def test_an_unknown_name_costs_what_a_wrong_password_costs(self) -> None:  # D01
+    def test_unknown_name_costs_as_much_as_a_wrong_password(self) -> None:  # D01
         world = TestServer()
         world.connect().call("register", usr="ann", pwd=PASSWORD)
         replies = []
@@ -113,7 +113,7 @@ class Secrets(SynchronousTestCase):
         self.assertEqual(replies[0]["code"], "bad_credentials")
         self.assertEqual(replies, [replies[0]] * 3)
 
-    def test_ids_of_sessions_that_are_none(self) -> None:  # D12
+    def test_invalid_session_ids_are_rejected(self) -> None:  # D12
         world = TestServer(sessions="share")
         ann = world.member("ann")
         token, epoch = self.come(world, "ann")
@@ -143,7 +143,7 @@ class Secrets(SynchronousTestCase):
         reply = world.connect().login(name, pwd="password")
         return reply["session_id"], reply["epoch"]
 
-    def test_the_id_of_a_session_is_told_once(self) -> None:  # D13
+    def test_session_id_is_sent_once(self) -> None:  # D13
         world = TestServer()
         ann, bob = world.member("ann"), world.member("bob")
         token = world.connect().login("ann", pwd="password")["session_id"]
@@ -156,8 +156,8 @@ class Secrets(SynchronousTestCase):
         self.assertNotIn(token, json.dumps([*said, *ann.received()]))
 
 
-class Places(SynchronousTestCase):
-    def test_fifty_logins_at_once_leave_one_session(self) -> None:  # D11
+class Sessions(SynchronousTestCase):
+    def test_fifty_concurrent_logins_leave_one_session(self) -> None:  # D11
         world = TestServer()
         world.connect().call("register", usr="ann", pwd="password")
         watcher = world.guest("watcher")
@@ -176,7 +176,7 @@ class Places(SynchronousTestCase):
         left[0].drop(clean=True)
         self.assertEqual(watcher.call("get_user_list")["users"], ["watcher"])
 
-    def test_an_address_that_changes(self) -> None:  # N12
+    def test_session_resumes_from_another_address(self) -> None:  # N12
         world = TestServer()
         old = world.connect("192.0.2.1")
         old.call("register", usr="ann", pwd="password")
@@ -191,7 +191,7 @@ class Places(SynchronousTestCase):
         self.assertEqual((event["type"], event["address"]), ("replaced", "203.0.113.9"))
         self.assertEqual(old.closed, (4001, "logged in elsewhere"))
 
-    def test_a_name_used_again_inherits_nothing(self) -> None:  # D17
+    def test_reused_guest_name_inherits_nothing(self) -> None:  # D17
         world = TestServer()
         ann = world.member("ann")
         self.assertEqual(world.connect().login("Ann")["code"], "name_taken")
@@ -207,7 +207,7 @@ class Places(SynchronousTestCase):
         rooms = [room["room_name"] for room in second.call("get_room_list")["rooms"]]
         self.assertEqual(rooms, ["lobby"])
 
-    def test_rooms_that_one_is_not_in(self) -> None:  # D19
+    def test_requests_of_non_members_are_rejected(self) -> None:  # D19
         world = TestServer()
         ann, bob = world.member("ann"), world.member("bob")
         for room in ("private", "left", "kicked"):
@@ -239,7 +239,7 @@ class Places(SynchronousTestCase):
                     line.call(cmd, room_name=room, **fields)["code"], code, (room, cmd)
                 )
 
-    def test_owners_and_others(self) -> None:  # D20
+    def test_only_the_owner_manages_a_room(self) -> None:  # D20
         world = TestServer()
         ann, bob = world.member("ann"), world.member("bob")
         ann.call("create_room", room_name="r")
@@ -256,8 +256,8 @@ class Places(SynchronousTestCase):
         self.assertEqual(ann.call("set_room", room_name="r", topic="still mine")["status"], "ok")
 
 
-class ManyProtocols(DialbackCase):
-    def test_wrong_passwords_are_counted_together(self) -> None:  # D04
+class AcrossProtocols(DialbackCase):
+    def test_failed_logins_count_across_protocols(self) -> None:  # D04
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()
             wrong = web.say("login", type="reg", usr="seas", pwd="wrong password")
@@ -269,7 +269,7 @@ class ManyProtocols(DialbackCase):
             self.assertEqual(right["code"], "locked_out")
             self.assertEqual(self.pa1().log_in("seas", ACCOUNTS["seas"]), [b"BLOCK"])
 
-    def test_broadcasts_with_wrong_keys(self) -> None:  # D18
+    def test_wrong_broadcast_keys_are_rejected(self) -> None:  # D18
         with Bystanders(self.server, "guessed-key", watch=False):
             web: Client = self.web("mallory")
             for key in ("", "guessed-key", "guessed-key" * 100, "\u00e9", str(uuid.uuid4())):

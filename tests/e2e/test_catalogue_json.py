@@ -123,7 +123,7 @@ def some(rows: list[Any]) -> Iterator[list[Any]]:
         yield portion
 
 
-class BesideOthers(SynchronousTestCase):
+class Input(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server("--store", "memory").start()
         self.addCleanup(self.server.kill)
@@ -160,7 +160,7 @@ class BesideOthers(SynchronousTestCase):
                 client.say("logout")
                 client.close()
 
-    def test_places_in_a_log(self) -> None:
+    def test_positions_in_history(self) -> None:
         with Bystanders(self.server):
             client = self.client("ann")
             for fields, code in PLACES:
@@ -171,7 +171,7 @@ class BesideOthers(SynchronousTestCase):
             client.say("logout")
             client.close()
 
-    def test_texts_and_names_are_taken_as_they_are(self) -> None:
+    def test_texts_and_names_are_stored_literally(self) -> None:
         with Bystanders(self.server):
             client = self.client("ann")
             for text in LITERAL:
@@ -185,7 +185,7 @@ class BesideOthers(SynchronousTestCase):
             client.say("logout")
             client.close()
 
-    def test_a_time_that_a_client_gives_is_not_taken(self) -> None:  # C25
+    def test_timestamps_of_clients_are_ignored(self) -> None:  # C25
         with Bystanders(self.server):
             client = self.client("ann")
             for at in ("0000-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00", 10**15):

@@ -13,8 +13,8 @@ from tests.e2e.server import Client, Server, masked
 MANY = 200
 
 
-class Herd(SynchronousTestCase):
-    def test_all_come_back_at_once_and_miss_nothing(self) -> None:  # G07
+class ThunderingHerd(SynchronousTestCase):
+    def test_all_clients_resume_at_once_and_miss_nothing(self) -> None:  # G07
         server = Server("--commands-per-second", "0").start()
         self.addCleanup(server.kill)
         sessions = []
@@ -56,7 +56,7 @@ class Floods(SynchronousTestCase):
         self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
         return client
 
-    def test_who_floods_is_put_out(self) -> None:  # G04
+    def test_flooding_client_is_disconnected(self) -> None:  # G04
         with Bystanders(self.server):
             for number, cmd in enumerate(("ping", "speak", "get_room_list", "whisper")):
                 client = self.guest(f"flood{number}")
@@ -68,7 +68,7 @@ class Floods(SynchronousTestCase):
                 self.assertIn(client.wait_closed(), (1008, None))
                 client.close()
 
-    def test_who_never_reads_hurts_nobody(self) -> None:  # G01
+    def test_client_that_never_reads_affects_no_other(self) -> None:  # G01
         with Bystanders(self.server):
             deaf = [self.guest(f"deaf{number}", receive_bytes=2_048) for number in range(3)]
             for number in range(10):
@@ -80,7 +80,7 @@ class Floods(SynchronousTestCase):
             for client in deaf:
                 client.close()
 
-    def test_many_rooms_and_names(self) -> None:  # G05
+    def test_many_rooms_affect_no_other(self) -> None:  # G05
         with Bystanders(self.server):
             for number in range(6):
                 client = self.guest(f"maker{number}")

@@ -61,8 +61,8 @@ WRONG = [
 ]
 
 
-class BetweenProtocols(DialbackCase):
-    def test_difficult_texts_come_to_everybody_as_he_may_have_them(self) -> None:  # E17
+class AcrossProtocols(DialbackCase):
+    def test_texts_arrive_in_the_form_each_protocol_allows(self) -> None:  # E17
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             ann = self.web("ann")
             seas, google = self.center("seas"), self.pa1("google")
@@ -96,7 +96,7 @@ class BetweenProtocols(DialbackCase):
             shown = client.shown()
         return shown
 
-    def test_a_line_break_is_in_no_name(self) -> None:  # E03
+    def test_names_have_no_line_breaks(self) -> None:  # E03
         with Bystanders(self.server, watch=False):
             web = self.connect()
             for name in ("a\r\nb", "a\nb", "a\rb", "a\x85b", "a\u2028b", "a\0b"):
@@ -111,7 +111,7 @@ class BetweenProtocols(DialbackCase):
 class LogInjection(DialbackCase):
     options = ("--log-json",)
 
-    def test_nothing_forges_a_line_of_the_log(self) -> None:  # E15
+    def test_input_cannot_forge_log_lines(self) -> None:  # E15
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()
             web.say("register", usr=EVIL, pwd="password")
@@ -133,7 +133,7 @@ class LogInjection(DialbackCase):
             self.assertLess(len(line), 2_000)
 
 
-class OverTCP(DialbackCase):
+class TCPProtocols(DialbackCase):
     def test_frames_in_one_segment_and_half_a_frame(self) -> None:  # F03
         with Bystanders(self.server, *ACCOUNTS.values()):
             port = self.port("message_center")
@@ -144,7 +144,7 @@ class OverTCP(DialbackCase):
             self.assertEqual(ask(port, framed(b"MSG|seas")[:7], close=True), b"")
             self.assertEqual(ask(port, struct.pack("!I", 2**31), close=True), b"")
 
-    def test_an_address_is_the_connections_own(self) -> None:  # F08
+    def test_dialback_address_is_that_of_the_connection(self) -> None:  # F08
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             seas = self.center("seas")
             for port in (b"80 80", b"8080|x", b"\x1b[2J", b"65536", b"25"):
@@ -159,20 +159,20 @@ class OverTCP(DialbackCase):
             for number in (25, 1023, 65_536, -1, 0):
                 self.assertEqual(web.say("set_address", port=number)["code"], "bad_request")
 
-    def test_a_connection_a_request_many_times(self) -> None:  # F05
+    def test_one_connection_per_request_many_times(self) -> None:  # F05
         with Bystanders(self.server):
             for _ in range(200):
                 ask(self.port("message_center"), framed(b"ONL|seas|0123456789|"))
                 ask(self.port("pa1"), b"seas online", close=True)
 
-    def test_the_wrong_protocol_on_every_port(self) -> None:
+    def test_wrong_protocol_on_every_port(self) -> None:
         ports = [self.port(name) for name in ("message_center", "pa1", "livechat")]
         with Bystanders(self.server, SECRET.decode()):
             for port in (*ports, self.server.ws_port, self.server.web_port):
                 for data in WRONG:
                     ask(port, data, close=True)
 
-    def test_those_who_say_nothing_take_only_their_share(self) -> None:  # F17
+    def test_silent_connections_are_limited(self) -> None:  # F17
         ports = [self.port(name) for name in ("message_center", "pa1", "livechat")]
         with Bystanders(self.server):
             for port in (*ports, self.server.ws_port):
@@ -198,8 +198,8 @@ class OverTCP(DialbackCase):
             return b""
 
 
-class NoDescriptors(DialbackCase):
-    def test_no_descriptors_are_left(self) -> None:  # F18
+class Descriptors(DialbackCase):
+    def test_server_recovers_after_descriptors_ran_out(self) -> None:  # F18
         with Bystanders(self.server):
             pid = int(process(self.server).name)
             most = resource.prlimit(pid, resource.RLIMIT_NOFILE)

@@ -77,7 +77,7 @@ class DialbackCase(SynchronousTestCase):
 
 
 class MessageCenter(DialbackCase):
-    def test_logging_in(self) -> None:
+    def test_login(self) -> None:
         seas = self.center()
         answers = seas.log_in(b"seas", b"asdf", b"summerisover")
         self.assertEqual(answers, [b"LOGIN_FAILED|2", b"LOGIN_OKAY"])
@@ -86,7 +86,7 @@ class MessageCenter(DialbackCase):
         self.center("google")
         self.assertEqual(seas.shown(), "google has logged on.")
 
-    def test_three_failures(self) -> None:  # F11
+    def test_three_failed_logins_lock_the_account(self) -> None:  # F11
         client = self.center()
         answers = client.log_in(b"seas", b"a", b"b", b"c", b"summerisover")
         self.assertEqual(answers[:2], [b"LOGIN_FAILED|2", b"LOGIN_FAILED|1"])
@@ -94,7 +94,7 @@ class MessageCenter(DialbackCase):
         self.assertRegex(answers[3], rb"^PENNED\|\d+(\.\d+)?$")
         self.assertEqual(client.log_in(b"nobody", b"a"), [b"LOGIN_FAILED|2"])
 
-    def test_talking(self) -> None:  # E13
+    def test_messages_and_broadcasts(self) -> None:  # E13
         seas, google = self.center("seas"), self.center("google")
         self.assertEqual(seas.shown(), "google has logged on.")
         self.assertEqual(seas.ask(b"ONL"), b"")
@@ -115,7 +115,7 @@ class MessageCenter(DialbackCase):
         self.assertEqual(again.shown(), "While you were away...\n[seas]: one\n[seas]: two\n")
         self.assertEqual(again.shown(), "google has logged on.")
 
-    def test_blocking(self) -> None:  # D21
+    def test_block_and_unblock(self) -> None:  # D21
         seas, google = self.center("seas"), self.center("google")
         seas.shown()
         seas.ask(b"BLC", b"1|google")
@@ -130,7 +130,7 @@ class MessageCenter(DialbackCase):
         google.ask(b"MSG", b"seas|hi")
         self.assertEqual(seas.shown(), "[google]: hi")
 
-    def test_consent(self) -> None:
+    def test_address_needs_consent(self) -> None:
         seas, google = self.center("seas"), self.center("google")
         seas.shown()
         self.assertEqual(seas.ask(b"GET", b"nobody"), b"FAIL")
@@ -142,7 +142,7 @@ class MessageCenter(DialbackCase):
         google.ask(b"ALL", b"seas")
         self.assertEqual(seas.shown(), f"ADR|google|127.0.0.1|{google.port}")
 
-    def test_logging_in_elsewhere(self) -> None:  # D10
+    def test_login_elsewhere_ends_the_first_session(self) -> None:  # D10
         old = self.center("seas")
         token = old.token
         self.center("seas")
@@ -150,7 +150,7 @@ class MessageCenter(DialbackCase):
         self.assertEqual(old.ask(b"GET", b"google", token), b"FAIL")
         self.assertEqual(old.ask(b"MSG", b"google|forged", token), b"")
 
-    def test_a_client_that_dies_loses_no_message(self) -> None:  # F15
+    def test_client_that_dies_loses_no_message(self) -> None:  # F15
         seas, google = self.center("seas"), self.center("google")
         seas.shown()
         seas.ask(b"MSG", b"google|first")
@@ -169,7 +169,7 @@ class MessageCenter(DialbackCase):
         last.log_in(b"google", b"hasglasses")
         self.assertEqual(last.shown(), "google has logged on.")
 
-    def test_junk(self) -> None:  # F01, F04
+    def test_malformed_requests_are_ignored(self) -> None:  # F01, F04
         seas = self.center("seas")
         for junk in (
             b"\0\0\0\0",
@@ -188,7 +188,7 @@ class MessageCenter(DialbackCase):
         seas.ask(b"ONL")
         self.assertEqual(seas.shown(), "[CURRENTLY ONLINE]: seas ")
 
-    def test_ports_that_are_not_called(self) -> None:  # F06
+    def test_forbidden_ports_are_not_connected(self) -> None:  # F06
         seas = self.center("seas")
         for port in (b"22", b"nonsense", b"99999", b"9" * 5000, str(self.server.ws_port).encode()):
             with socket.create_connection(("127.0.0.1", seas.server), SECONDS) as line:
@@ -201,7 +201,7 @@ class MessageCenter(DialbackCase):
 
 
 class PA1(DialbackCase):
-    def test_logging_in(self) -> None:
+    def test_login(self) -> None:
         seas = self.pa1()
         self.assertEqual(seas.log_in("seas", "wrong"), [b"wrong password"])
         self.assertEqual(seas.log_in("seas", "summerisover"), [b"Ok", b" "])
@@ -210,14 +210,14 @@ class PA1(DialbackCase):
         self.assertEqual(seas.shown(), ">>>google<<<logs in\n")
         self.assertEqual(self.pa1().log_in("nobody", "x"), [b"usr not exist"])
 
-    def test_three_failures(self) -> None:  # F11
+    def test_three_failed_logins_lock_the_account(self) -> None:  # F11
         client = self.pa1()
         for _ in range(3):
             self.assertEqual(client.log_in("seas", "wrong"), [b"wrong password"])
         client.say("seas loginfail nonsense")
         self.assertEqual(client.log_in("seas", "summerisover"), [b"BLOCK"])
 
-    def test_talking(self) -> None:
+    def test_messages_and_broadcasts(self) -> None:
         seas, columbia = self.pa1("seas"), self.pa1("columbia")
         seas.shown()
         seas.say("seas online")
@@ -240,7 +240,7 @@ class PA1(DialbackCase):
         self.assertEqual(seas.shown(), ">>>google<<<logs out\n")
         self.assertEqual(self.pa1().log_in("google", "hasglasses"), [b"Ok", b" "])
 
-    def test_blocking(self) -> None:  # D21
+    def test_block_and_unblock(self) -> None:  # D21
         seas, columbia = self.pa1("seas"), self.pa1("columbia")
         seas.shown()
         seas.say("seas block columbia")
@@ -259,7 +259,7 @@ class PA1(DialbackCase):
             seas.say(line)
             self.assertEqual(seas.shown(), words)
 
-    def test_consent(self) -> None:
+    def test_address_needs_consent(self) -> None:
         seas, columbia = self.pa1("seas"), self.pa1("columbia")
         seas.shown()
         for answer, words in (
@@ -275,13 +275,13 @@ class PA1(DialbackCase):
             )
             self.assertEqual(seas.shown(), words)
 
-    def test_logging_in_elsewhere_wants_the_password(self) -> None:
+    def test_login_elsewhere_needs_the_password(self) -> None:
         old, new = self.pa1("seas"), self.pa1()
         self.assertEqual(new.log_in("seas", "not-the-password"), [b"wrong password"])
         self.assertEqual(new.log_in("seas", "summerisover"), [b"Ok", b" "])
         self.assertEqual(old.shown(), "logout 127.0.0.1")
 
-    def test_junk_hurts_nobody(self) -> None:  # F10
+    def test_malformed_requests_are_ignored(self) -> None:  # F10
         seas = self.pa1("seas")
         for line in ("", "google message seas forged", "seas", "logIn", "x" * 9000, "logIn a b c"):
             seas.say(line or " ")
@@ -291,7 +291,7 @@ class PA1(DialbackCase):
         self.assertEqual(seas.shown(), "\nseas\n")
 
 
-class OneChat(DialbackCase):
+class AllProtocols(DialbackCase):
     def live(self, name: bytes) -> socket.socket:
         """A client of Live chat that has come in."""
         live = socket.create_connection(("127.0.0.1", self.port("livechat")), SECONDS)
@@ -313,7 +313,7 @@ class OneChat(DialbackCase):
             check=True,
         )
 
-    def test_five_people_on_five_protocols_meet_in_the_lobby(self) -> None:
+    def test_users_of_five_protocols_meet_in_the_lobby(self) -> None:
         ann, seas, google = self.web("ann"), self.center("seas"), self.pa1("google")
         lea = self.live(b"lea")
         phone = RandomClient(self.server.ws_port)

@@ -36,7 +36,7 @@ class FullDisk(SynchronousTestCase):
         except urllib.error.HTTPError as error:
             return error.code
 
-    def test_what_can_not_be_stored_is_said_and_later_things_are_stored_again(self) -> None:  # H08
+    def test_full_disk_rejects_requests_until_there_is_space(self) -> None:  # H08
         ann, bob = self.client("ann"), self.client("bob")
         self.assertEqual(ann.say("speak", room_name="lobby", msg="1")["status"], "ok")
         self.assertEqual(self.health(), 200)

@@ -88,10 +88,10 @@ class LiveCase(SynchronousTestCase):
             self.assertRegex(client.read(), rb"^" + TIME + b" " + re.escape(expected) + b"$")
 
 
-class Golden(LiveCase):
+class Transcript(LiveCase):
     """The transcript of the seed's own server, for what our decisions keep."""
 
-    def test_a_whole_session(self) -> None:
+    def test_session_of_the_original(self) -> None:
         alice = self.live(b"alice")
         self.assertEqual(alice.come_in(), [b"Host", b"alice"])
         bob = self.live(b"bob")
@@ -110,7 +110,7 @@ class Golden(LiveCase):
         self.assertEqual(dave.read(), b"")
         self.assertReads(bob, b"[*] dave exited.")
 
-    def test_names_that_can_not_be_had(self) -> None:
+    def test_unavailable_names(self) -> None:
         self.live(b"alice").come_in()
         for name in (
             b"alice",
@@ -125,7 +125,7 @@ class Golden(LiveCase):
             client = self.live(name)
             self.assertEqual((name, client.read(), client.read()), (name, b"NOT_UNIQUE", b""))
 
-    def test_ok_is_alone_and_ahead(self) -> None:
+    def test_ok_is_sent_alone_before_the_user_list(self) -> None:
         client = self.live(b"alice")
         self.assertEqual(client.read(), b"OK")
         began = time.monotonic()
@@ -143,8 +143,8 @@ class Golden(LiveCase):
         )
 
 
-class Traps(LiveCase):
-    def test_events_can_not_be_forged(self) -> None:  # E12
+class BadInput(LiveCase):
+    def test_events_cannot_be_forged(self) -> None:  # E12
         alice = self.here(b"alice")
         self.here(b"bob")
         self.web("ann").say("speak", room_name="lobby", msg="[*] bob exited.")
@@ -152,7 +152,7 @@ class Traps(LiveCase):
         self.assertEqual(sum(b"[*]" in words for words in heard), 2)
         self.assertIn(b"ann > [ * ] bob exited.", heard[-1])
 
-    def test_junk_hurts_nobody(self) -> None:  # F10
+    def test_malformed_input_affects_no_other(self) -> None:  # F10
         alice = self.live(b"alice")
         alice.come_in()
         silent, junk = self.live(None), self.live(b"\xff\xfe\x00\x01")
@@ -164,7 +164,7 @@ class Traps(LiveCase):
         self.assertReads(alice, "bob > \ufffd[2Jx".encode())
         silent.socket.close()
 
-    def test_a_long_text_is_several_messages(self) -> None:
+    def test_long_text_becomes_several_messages(self) -> None:
         alice, bob = self.here(b"alice"), self.here(b"bob")
         self.assertReads(alice, b"[*] bob entered.")
         bob.say(b"x" * 6000)
@@ -173,7 +173,7 @@ class Traps(LiveCase):
             heard += alice.read()
         self.assertGreater(heard.count(b"bob > "), 1)
 
-    def test_one_that_resets_is_gone_once(self) -> None:  # F12
+    def test_reset_connection_leaves_once(self) -> None:  # F12
         alice = self.here(b"alice")
         bob = socket.create_connection(("127.0.0.1", self.port), SECONDS)
         bob.sendall(b"bob")
@@ -187,8 +187,8 @@ class Traps(LiveCase):
         self.assertEqual(again.come_in(), [b"Host", b"alice", b"bob"])
 
 
-class OneChat(LiveCase):
-    def test_others_see_and_hear_each_other(self) -> None:
+class AcrossProtocols(LiveCase):
+    def test_users_of_two_protocols_hear_each_other(self) -> None:
         ann = self.web("ann")
         alice = self.live(b"alice")
         self.assertEqual(alice.come_in(), [b"Host", b"ann", b"alice"])
@@ -220,7 +220,7 @@ class HostConsole(LiveCase):
         self.addCleanup(process.kill)
         return process
 
-    def test_the_host_sees_speaks_and_puts_out(self) -> None:
+    def test_host_sees_speaks_and_kicks(self) -> None:
         host = self.console()
         assert host.stdin is not None and host.stdout is not None
         self.assertIn("HELP", host.stdout.readline())
@@ -253,7 +253,7 @@ class HostConsole(LiveCase):
         assert self.server.process is not None
         self.assertEqual(self.server.process.wait(SECONDS), 0)
 
-    def test_it_is_on_standard_input_too(self) -> None:
+    def test_console_on_standard_input(self) -> None:
         server = Server("--store", "memory", "--console")
         host = subprocess.Popen(
             server.command(),
@@ -274,6 +274,6 @@ class HostConsole(LiveCase):
         host.stdout.close()
         host.stdin.close()
 
-    def test_only_this_user_may_open_it(self) -> None:  # D25
+    def test_console_socket_is_private(self) -> None:  # D25
         mode = (self.server.folder / "console.sock").stat().st_mode
         self.assertEqual(mode & 0o777, 0o600)

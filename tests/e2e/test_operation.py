@@ -72,7 +72,7 @@ class Operation(SynchronousTestCase):
 
 
 class Starting(Operation):
-    def test_what_stands_in_the_way_is_said_in_one_line(self) -> None:  # H15
+    def test_start_errors_are_one_line(self) -> None:  # H15
         taken = socket.socket()
         self.addCleanup(taken.close)
         taken.bind(("127.0.0.1", 0))
@@ -93,14 +93,14 @@ class Starting(Operation):
             code, line = self.refused(self.server(*options))
             self.assertEqual((code, words in line), (status, True), line)
 
-    def test_a_second_server_on_a_folder(self) -> None:
+    def test_second_server_on_a_data_folder_is_refused(self) -> None:
         first = self.server().start()
         code, line = self.refused(self.server(data=str(first.folder)))
         self.assertEqual(code, 1)
         self.assertIn("another server uses", line)
         self.client(first, "ann")
 
-    def test_databases_that_are_left_alone(self) -> None:  # H11
+    def test_foreign_databases_are_not_changed(self) -> None:  # H11
         server = self.server()
         file = server.folder / "gtchat.sqlite"
 
@@ -128,7 +128,7 @@ class Starting(Operation):
             self.assertEqual((code, words in line), (78, True), line)
             self.assertEqual(file.read_bytes(), before)
 
-    def test_it_takes_as_many_descriptors_as_it_may_have(self) -> None:
+    def test_descriptor_limit_is_raised_to_the_hard_limit(self) -> None:
         server = self.server("--store", "memory")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
@@ -142,7 +142,7 @@ class Starting(Operation):
 
 
 class Stopping(Operation):
-    def test_a_signal_stops_it_in_an_orderly_way(self) -> None:  # H04, H05
+    def test_signal_stops_the_server_after_pending_requests(self) -> None:  # H04, H05
         for number in (signal.SIGTERM, signal.SIGINT):
             server = self.server("--commands-per-second", "0").start()
             ann = self.client(server, "ann")
@@ -194,7 +194,7 @@ class Hangups(Operation):  # H05
         client.close()
         self.assertEqual(server.stop(), 0)
 
-    def test_it_leaves_with_its_terminal(self) -> None:
+    def test_server_stops_with_its_terminal(self) -> None:
         server = self.server()
         self.on_terminal(server)
         client = self.client(server, "ann")
@@ -203,7 +203,7 @@ class Hangups(Operation):  # H05
         assert server.process is not None
         self.assertEqual(server.process.wait(SECONDS), 0)
 
-    def test_it_stays_where_nohup_says_so(self) -> None:
+    def test_server_under_nohup_keeps_running(self) -> None:
         server = self.server()
         words = server.command()
         ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
@@ -211,11 +211,11 @@ class Hangups(Operation):  # H05
         self.on_terminal(server)
         self.assertStays(server)
 
-    def test_it_stays_where_there_was_no_terminal(self) -> None:
+    def test_server_without_a_terminal_keeps_running(self) -> None:
         server = self.server().start()
         self.assertStays(server)
 
-    def test_its_log_goes_on_in_a_new_file(self) -> None:
+    def test_hangup_reopens_the_log_file(self) -> None:
         for options in ((), ("--log-json",)):
             server = self.server("--store", "memory", *options)
             file, old = server.folder / "log", server.folder / "log.old"
@@ -263,7 +263,7 @@ class Hangups(Operation):  # H05
                     said = f"{name} logged in" in each.read_text()
                     self.assertEqual(said, each == where, (name, each, options))
 
-    def test_a_log_that_cannot_be_written_is_said_in_one_line(self) -> None:
+    def test_unwritable_log_is_reported_in_one_line(self) -> None:
         server = self.server()
         words = server.command()
         at = words.index("gtchat")
@@ -274,7 +274,7 @@ class Hangups(Operation):  # H05
 
 
 class Proxies(Operation):
-    def test_the_proxy_protocol_is_taken_from_trusted_proxies_only(self) -> None:
+    def test_proxy_protocol_is_accepted_from_trusted_proxies_only(self) -> None:
         header = b"PROXY TCP4 203.0.113.7 127.0.0.1 1000 2000\r\n"
         for trusted, expected in ((True, b"101"), (False, b"")):
             options = ["--trusted-proxies", "127.0.0.1"] if trusted else []
@@ -292,7 +292,7 @@ class Proxies(Operation):
             self.assertEqual(answer[9:12], expected)
             server.stop()
 
-    def test_forwarded_addresses_are_taken_from_trusted_proxies_only(self) -> None:
+    def test_forwarded_addresses_are_accepted_from_trusted_proxies_only(self) -> None:
         for options, refused in (
             (["--trusted-proxies", "127.0.0.1"], [False, False]),
             ([], [False, True]),
@@ -329,7 +329,7 @@ class Transports(Operation):
                 heard.append(message["msg"].split()[0])
         self.assertEqual(heard, [str(number) for number in range(50)])
 
-    def test_the_web_port_has_a_websocket_and_a_health_check(self) -> None:
+    def test_web_port_has_a_websocket_and_a_health_check(self) -> None:
         server = self.server().start()
         client = Client(server.web_port, "/ws")
         self.addCleanup(client.close)
@@ -338,7 +338,7 @@ class Transports(Operation):
             monitor.sendall(b"GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n")
             self.assertRegex(monitor.recv(1000), rb"^HTTP/1.[01] 200")
 
-    def test_the_log_as_json(self) -> None:
+    def test_log_as_json(self) -> None:
         server = self.server("--log-json")
         server.start()
         self.client(server, "ann").close()
@@ -349,7 +349,7 @@ class Transports(Operation):
 
 
 class Commands(Operation):
-    def test_a_live_server_is_copied_and_the_copy_runs(self) -> None:
+    def test_backup_of_a_running_server_can_be_started(self) -> None:
         server = self.server("--commands-per-second", "0").start()
         ann = self.client(server, "ann")
         for number in range(20):
@@ -363,7 +363,7 @@ class Commands(Operation):
         entries = bob.say("history", room_name="lobby", kinds=["c_speak"])["entries"]
         self.assertEqual([entry["msg"] for entry in entries], [str(i) for i in range(20)])
 
-    def test_accounts_of_older_systems_are_brought_along(self) -> None:
+    def test_accounts_of_older_systems_are_imported(self) -> None:
         server = self.server().start()
         words = Path(self.mktemp()).resolve()
         words.write_text(f"# old ones\nyoda wins\n\nann {PASSWORD}\nb@d name\n")
@@ -375,7 +375,7 @@ class Commands(Operation):
         self.addCleanup(client.close)
         self.assertEqual(client.say("login", type="reg", usr="yoda", pwd="wins")["status"], "ok")
 
-    def test_settings_are_shown_with_where_they_are_from(self) -> None:
+    def test_settings_are_shown_with_their_source(self) -> None:
         config = Path(self.mktemp()).resolve()
         config.write_text('[server]\nbroadcast_key = "a secret"\n[limits]\ntext_chars = 7\n')
         done = gtchat("config", "--config", str(config), "--ping-interval", "5")
@@ -385,7 +385,7 @@ class Commands(Operation):
         self.assertRegex(done.stdout, r"outbox_bytes\s*=\s*1048576.*default")
         self.assertNotIn("a secret", done.stdout)
 
-    def test_what_is_wrong_with_a_command_is_one_line(self) -> None:
+    def test_command_errors_are_one_line(self) -> None:
         for words in (
             ["nonsense"],
             ["backup"],
@@ -401,8 +401,8 @@ class Commands(Operation):
         self.assertIn("gtchat backup FILE", gtchat("--help").stdout)
 
 
-class Bystanders(Operation):
-    def test_passwords_that_are_checked_delay_nobody(self) -> None:  # G08
+class PasswordHashing(Operation):
+    def test_password_hashing_delays_no_other_user(self) -> None:  # G08
         server = self.server(
             *("--failed-logins-per-minute", "0"),
             *("--lockout-tries", "0"),

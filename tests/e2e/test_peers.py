@@ -63,7 +63,7 @@ class Peers(SynchronousTestCase):
         console.shows(f"you are {name}")
         return console
 
-    def test_two_consoles(self) -> None:
+    def test_two_console_clients_talk_directly(self) -> None:
         ann, bob = self.console("ann"), self.console("bob", "--peer-port", "0")
         ann.say("/private bob hi")
         ann.shows("/getaddress bob asks for it")
@@ -79,7 +79,7 @@ class Peers(SynchronousTestCase):
         ann.say("/private bob are you there?")
         ann.shows("can't be reached")
 
-    def test_a_refusal(self) -> None:
+    def test_denied_address_is_not_sent(self) -> None:
         ann, bob = self.console("ann"), self.console("bob", "--peer-port", "0")
         ann.say("/getaddress bob")
         bob.shows("ann")
@@ -88,7 +88,7 @@ class Peers(SynchronousTestCase):
         ann.say("/private bob hi")
         ann.shows("has not told you an address")
 
-    def test_an_original_of_message_center(self) -> None:
+    def test_console_client_talks_to_a_client_of_message_center(self) -> None:
         ann = self.console("ann", "--peer-port", "0")
         ann.say("/register seas summerisover")
         found = next(line for line in self.server.lines if "message_center: " in line)
@@ -104,7 +104,7 @@ class Peers(SynchronousTestCase):
         ann.say("/private seas hello old friend")
         self.assertEqual(seas.shown(), "ann: hello old friend")
 
-    def test_a_port_that_is_taken(self) -> None:
+    def test_peer_port_in_use_is_reported(self) -> None:
         console = Console(self.server.ws_port, "--peer-port", str(self.server.ws_port))
         self.addCleanup(console.end)
         console.shows("choose another --peer-port")

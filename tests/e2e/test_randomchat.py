@@ -67,8 +67,8 @@ class RandomCase(SynchronousTestCase):
         return client
 
 
-class Seed(RandomCase):
-    def test_registering_talking_and_what_was_missed(self) -> None:
+class Transcript(RandomCase):
+    def test_register_talk_and_missed_messages(self) -> None:
         ana = self.client("Ana", "111")
         created = ana.ask("create_chat", name="room1")
         self.assertEqual((created["type"], created["user"]["phone"]), ("new_member", "111"))
@@ -105,7 +105,7 @@ class Seed(RandomCase):
             bob.wire.frame(b"\x03\xe8", 8)
             self.assertRaises(Closed, bob.read)
 
-    def test_who_leaves_before_he_is_told_what_he_missed_is_told_the_next_time(self) -> None:
+    def test_missed_messages_come_again_after_an_early_disconnect(self) -> None:
         ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
         ana.ask("create_chat", name="room1")
         ana.ask("add_member", chat="room1", phone="222")
@@ -120,7 +120,7 @@ class Seed(RandomCase):
         [chat] = self.client().come("Bob", "222")
         self.assertEqual([one["message"] for one in chat["messages"]], ["while you were out"])
 
-    def test_removing_and_deleting(self) -> None:
+    def test_remove_member_and_delete_chat(self) -> None:
         ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
         ana.ask("create_chat", name="den")
         ana.ask("add_member", chat="den", phone="222")
@@ -137,7 +137,7 @@ class Seed(RandomCase):
         self.assertEqual(ana.read()["type"], "chat_deleted")
         self.assertEqual(ana.ask("send_message", chat="den", message="x")["code"], "no_such_room")
 
-    def test_a_second_place_closes_the_first(self) -> None:
+    def test_second_login_closes_the_first(self) -> None:
         first = self.client("Ana", "111")
         second = self.client("Ana", "+1 11".replace("+", ""))
         with self.assertRaises(Closed) as closed:
@@ -145,7 +145,7 @@ class Seed(RandomCase):
         self.assertEqual(closed.exception.code, 4409)
         self.assertEqual(second.ask("create_chat", name="still here")["type"], "new_member")
 
-    def test_what_was_said_is_kept_over_a_restart(self) -> None:
+    def test_messages_survive_a_restart(self) -> None:
         ana, bob = self.client("Ana", "111"), self.client("Bob", "222")
         ana.ask("create_chat", name="den")
         ana.ask("add_member", chat="den", phone="222")
@@ -160,8 +160,8 @@ class Seed(RandomCase):
         self.assertEqual([one["message"] for one in chat["messages"]], [str(n) for n in range(250)])
 
 
-class Traps(RandomCase):
-    def test_what_is_wrong_is_said_and_nothing_happens(self) -> None:
+class BadInput(RandomCase):
+    def test_invalid_requests_get_errors(self) -> None:
         client = self.client()
         for request, code in (
             ({"type": "create_chat", "name": "x"}, "not_logged_in"),
@@ -185,7 +185,7 @@ class Traps(RandomCase):
         client.read()
         self.assertEqual(client.ask("create_chat", name="den")["code"], "room_exists")
 
-    def test_a_password_account_can_not_be_entered_by_phone(self) -> None:  # D22
+    def test_phone_cannot_log_in_to_a_password_account(self) -> None:  # D22
         web = Client(self.server.ws_port)
         self.addCleanup(web.close)
         web.say("register", usr="Ana", pwd="long enough")
@@ -195,7 +195,7 @@ class Traps(RandomCase):
         code = web.say("login", type="reg", usr="Ana-2", pwd="long enough")["code"]
         self.assertEqual(code, "bad_credentials")
 
-    def test_the_first_object_picks_for_good(self) -> None:
+    def test_first_message_selects_the_protocol_for_good(self) -> None:
         ana = self.client("Ana", "111")
         ana.wire.frame(b'{"cmd":"ping"}')
         self.assertEqual(ana.read()["code"], "unknown_cmd")
@@ -204,8 +204,8 @@ class Traps(RandomCase):
         self.assertEqual(web.message()["code"], "bad_request")
 
 
-class OneChat(RandomCase):
-    def test_the_lobby_is_the_same_for_all(self) -> None:
+class AcrossProtocols(RandomCase):
+    def test_lobby_is_shared(self) -> None:
         ann, ana = self.web("ann"), self.client("Ana", "111")
         ann.say("speak", room_name="lobby", msg="hello phones")
         told = ana.read()
@@ -218,10 +218,10 @@ class OneChat(RandomCase):
         self.assertEqual(ana.read()["message"], "psst")
 
 
-class Off(RandomCase):
+class Disabled(RandomCase):
     options = ()
 
-    def test_it_is_off_unless_it_is_named(self) -> None:
+    def test_randomchat_is_off_by_default(self) -> None:
         client = self.client()
         client.send("register", user={"name": "Ana", "phone": "111"})
         self.assertEqual(client.read()["cmd"], "c_response")
