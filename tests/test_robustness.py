@@ -1,4 +1,4 @@
-"""The page on bad inputs and faults says what the tests do."""
+"""docs/robustness.md names exactly the tests that cover its entries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.robustness import PAGE, STATES, entries, numbers
 
 TESTS = Path(__file__).resolve().parent
-#: A number as it stands in a test; not one of the signs or codes that look like it.
+#: The number of an entry in a test, but not an escape or a code point that looks like one.
 NUMBER = re.compile(r"(?<![\w\\+%])([A-HN]\d\d)(?![\w+;])")
 
 
 def source_of(test: Any) -> str:
-    """The source of a test, with the tables of its module that it names."""
+    """Return the source of a test, with the definitions of its module that it refers to."""
     function = inspect.unwrap(test)
     module = inspect.getsourcefile(function)
     assert module is not None

@@ -22,16 +22,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.fork_server import ENABLED, ForkedProcess, default_signals
+
 #: The folder of the repository.
 TOP = Path(__file__).resolve().parents[2]
 #: Timeout of everything that tests wait for, in seconds; long, so that they pass on a busy machine.
 SECONDS = 60
-
-
-def default_signals() -> None:
-    """Reset the signals that a parent may ignore, as nohup does. A `preexec_fn` of subprocess."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 class Server:
@@ -43,6 +39,7 @@ class Server:
 
     Attributes:
         program: the Python code that is run with the command line.
+        by_fork: whether it is started by fork, not by executing `command`; see fork_server.
         folder: the data folder.
         ws_port, web_port: chosen by the first start.
         process: None while the server does not run.
@@ -51,6 +48,7 @@ class Server:
     """
 
     program = "from twisted.scripts.twistd import run; run()"
+    by_fork = ENABLED
 
     def __init__(self, *options: str, data: str | None = None) -> None:
         self.folder = Path(data or tempfile.mkdtemp(prefix="gtchat-"))
@@ -58,7 +56,7 @@ class Server:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.options = options
         self.ws_port = self.web_port = 0
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | ForkedProcess | None = None
         self.stdin = subprocess.DEVNULL
         self.lines: list[str] = []
         self._reader: threading.Thread | None = None
@@ -85,22 +83,29 @@ class Server:
         """Return the environment variables of the process."""
         return {**os.environ, "PYTHONPATH": str(TOP)}
 
-    def start(self) -> Server:
-        """Start the server and wait until it listens.
-
-        Raises:
-            AssertionError: it ended, or did not listen within `SECONDS`.
-        """
-        self.process = subprocess.Popen(
-            self.command(),
-            env=self.environment(),
-            cwd=self.folder,
+    def spawn(self) -> subprocess.Popen[str] | ForkedProcess:
+        """Start a process without waiting for it."""
+        words, env, cwd = self.command(), self.environment(), str(self.folder)
+        if self.by_fork:
+            return ForkedProcess(words[2:], env, cwd, self.stdin)
+        return subprocess.Popen(
+            words,
+            env=env,
+            cwd=cwd,
             stdin=self.stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             preexec_fn=default_signals,
         )
+
+    def start(self) -> Server:
+        """Start the server and wait until it listens.
+
+        Raises:
+            AssertionError: it ended, or did not listen within `SECONDS`.
+        """
+        self.process = self.spawn()
         assert self.process.stdout is not None
         timeout = threading.Timer(SECONDS, self.process.kill)
         timeout.start()

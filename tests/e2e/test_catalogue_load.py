@@ -1,4 +1,4 @@
-"""G of docs/robustness.md on the real server: many who come back at once, and floods."""
+"""G of docs/robustness.md on the real server: many clients that resume at once, and floods."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ThunderingHerd(SynchronousTestCase):
         sessions = []
         for number in range(MANY):
             client = Client(server.ws_port)
-            sessions.append(client.say("login", type="tmp", usr=f"u{number}"))
+            sessions.append(client.call("login", type="tmp", usr=f"u{number}"))
             client.close()
-        speaker = Client(server.ws_port)
-        speaker.say("login", type="tmp", usr="speaker")
+        sender = Client(server.ws_port)
+        sender.call("login", type="tmp", usr="sender")
         for number in range(5):
-            speaker.say("speak", room_name="lobby", msg=str(number))
-        speaker.close()
+            sender.call("speak", room_name="lobby", msg=str(number))
+        sender.close()
         server.kill()
         server.start()
         back = [Client(server.ws_port) for _ in sessions]
@@ -44,7 +44,7 @@ class ThunderingHerd(SynchronousTestCase):
 
 
 class Floods(SynchronousTestCase):
-    """One who does what he can, while two talk beside him."""
+    """One user who does as much as possible, with two bystanders."""
 
     def setUp(self) -> None:
         self.server = Server("--store", "memory").start()
@@ -53,7 +53,7 @@ class Floods(SynchronousTestCase):
     def guest(self, name: str, receive_bytes: int | None = None) -> Client:
         client = Client(self.server.ws_port, receive_bytes=receive_bytes)
         self.addCleanup(client.close)
-        self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+        self.assertEqual(client.call("login", type="tmp", usr=name)["status"], "ok")
         return client
 
     def test_flooding_client_is_disconnected(self) -> None:  # G04
@@ -74,8 +74,8 @@ class Floods(SynchronousTestCase):
             for number in range(10):
                 loud = self.guest(f"loud{number}")
                 for _ in range(10):
-                    loud.say("speak", room_name="lobby", msg="\u2603" * 4_000)
-                loud.say("logout")
+                    loud.call("speak", room_name="lobby", msg="\u2603" * 4_000)
+                loud.call("logout")
                 loud.close()
             for client in deaf:
                 client.close()
@@ -85,7 +85,7 @@ class Floods(SynchronousTestCase):
             for number in range(6):
                 client = self.guest(f"maker{number}")
                 for room in range(18):
-                    client.say("create_room", room_name=f"{number} {room}")
-                self.assertLessEqual(len(client.say("get_room_list")["rooms"]), 200)
-                client.say("logout")
+                    client.call("create_room", room_name=f"{number} {room}")
+                self.assertLessEqual(len(client.call("get_room_list")["rooms"]), 200)
+                client.call("logout")
                 client.close()

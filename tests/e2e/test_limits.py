@@ -1,4 +1,4 @@
-"""Every row of the protocol page's "Limits and bad input", over a real socket."""
+"""Every row of "Limits and bad input" in docs/protocol.md, over a real socket."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.e2e.server import Client, Server, masked
 
 SURROGATE = b'{"cmd":"ping","x":"\\ud800"}'
 
-#: Payload -> code of the error.
-BAD = [
+#: Payload -> error code.
+INVALID = [
     (b"", "bad_request"),  # C01
     (b"hello", "bad_request"),
     (b"{} {}", "bad_request"),
@@ -37,7 +37,7 @@ BAD = [
 
 
 class ServerCase(SynchronousTestCase):
-    """Tests that share a server's class of options."""
+    """Tests with a server in memory, with the options of the class."""
 
     options: tuple[str, ...] = ()
 
@@ -49,23 +49,23 @@ class ServerCase(SynchronousTestCase):
         client = Client(self.server.ws_port, receive_bytes=receive_bytes)
         self.addCleanup(client.close)
         if name is not None:
-            self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+            self.assertEqual(client.call("login", type="tmp", usr=name)["status"], "ok")
         return client
 
 
 class BadInput(ServerCase):
     def test_each_input_gets_its_error_and_the_connection_stays(self) -> None:
-        for payload, code in BAD:
+        for payload, code in INVALID:
             client = self.client()
             client.frame(payload)
             reply = client.message()
             self.assertEqual((reply["status"], reply["code"]), ("error", code), payload[:60])
-            self.assertEqual(client.say("ping")["status"], "ok")
+            self.assertEqual(client.call("ping")["status"], "ok")
 
     def test_commands_before_login_are_rejected(self) -> None:  # D15
         client = self.client()
         for cmd in ("speak", "get_room_list", "logout", "join_room", "whisper"):
-            self.assertEqual(client.say(cmd)["code"], "not_logged_in")
+            self.assertEqual(client.call(cmd)["code"], "not_logged_in")
 
     def test_more_than_twenty_errors_in_ten_seconds_close_the_connection(self) -> None:
         client = self.client()
@@ -104,14 +104,16 @@ class BadInput(ServerCase):
 
     def test_control_characters_in_texts_are_rejected(self) -> None:
         client = self.client("ann")
-        reply = client.say("speak", room_name="lobby", msg="a\u0000b")
+        reply = client.call("speak", room_name="lobby", msg="a\u0000b")
         self.assertEqual(reply["code"], "bad_request")
-        self.assertEqual(client.say("speak", room_name="lobby", msg="a\tb\nc")["status"], "ok")
+        self.assertEqual(client.call("speak", room_name="lobby", msg="a\tb\nc")["status"], "ok")
 
     def test_length_of_texts_is_limited(self) -> None:
         client = self.client("ann")
-        self.assertEqual(client.say("speak", room_name="lobby", msg="é" * 4000)["status"], "ok")
-        self.assertEqual(client.say("speak", room_name="lobby", msg="é" * 4001)["code"], "too_long")
+        self.assertEqual(client.call("speak", room_name="lobby", msg="é" * 4000)["status"], "ok")
+        self.assertEqual(
+            client.call("speak", room_name="lobby", msg="é" * 4001)["code"], "too_long"
+        )
 
 
 class Rates(ServerCase):
@@ -119,7 +121,7 @@ class Rates(ServerCase):
 
     def test_requests_over_the_rate_get_retry_after(self) -> None:
         client = self.client("ann")
-        replies = [client.say("ping") for _ in range(5)]
+        replies = [client.call("ping") for _ in range(5)]
         self.assertEqual([r["status"] for r in replies], ["ok"] * 4 + ["error"])
         self.assertEqual(replies[-1]["code"], "rate_limited")
         self.assertGreater(replies[-1]["retry_after"], 0)
@@ -138,14 +140,14 @@ class Timeouts(ServerCase):
         self.assertEqual(self.client().wait_closed(), 4003)
 
     def test_client_that_answers_no_ping_is_disconnected(self) -> None:  # B16
-        deaf = self.client("deaf")
+        silent = self.client("silent")
         other = self.client("other")
-        while True:  # answers pings until the deaf one is gone
+        while True:  # answers pings until the other user is disconnected
             event = other.message()
             if event.get("type") == "logout":
                 break
-        self.assertEqual(event["usr"], "deaf")
-        self.assertEqual(deaf.status, 101)
+        self.assertEqual(event["usr"], "silent")
+        self.assertEqual(silent.status, 101)
 
 
 class SlowReader(ServerCase):
@@ -153,15 +155,16 @@ class SlowReader(ServerCase):
 
     def test_client_that_does_not_read_is_closed_while_the_room_goes_on(self) -> None:  # G01
         slow = self.client("slow", receive_bytes=4096)
-        speaker, reader = self.client("speaker"), self.client("reader")
+        sender, reader = self.client("sender"), self.client("reader")
         text = "x" * 3900
-        gone = False
+        disconnected = False
         for number in range(30_000):
-            speaker.say("speak", room_name="lobby", msg=text)
+            sender.call("speak", room_name="lobby", msg=text)
             while (event := reader.message())["cmd"] != "c_speak":
-                gone = gone or (event.get("type"), event.get("usr")) == ("logout", "slow")
+                logout = (event.get("type"), event.get("usr")) == ("logout", "slow")
+                disconnected = disconnected or logout
             self.assertEqual(event["seq"], number + 1)
-            if gone:
+            if disconnected:
                 break
-        self.assertTrue(gone)
+        self.assertTrue(disconnected)
         self.assertIn(slow.wait_closed(), (4008, None))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import subprocess
 import time
 from collections.abc import Callable
 
@@ -40,7 +39,7 @@ OPTIONS = (
 )
 #: Seconds from the first connection of a cycle until the kill: minimum and maximum.
 KILL_AFTER = (0.0, 0.8)
-#: Maximum seconds of a start until the second kill.
+#: Maximum seconds of a start until the second kill; a fifth of it where servers are forked.
 RECOVERY_SECONDS = 1.2
 #: Percentage of the cycles with another kill during recovery.
 KILLED_AGAIN_PERCENT = 20
@@ -194,16 +193,13 @@ class Crash:
 
     def _kill_in_recovery(self) -> None:
         """Start the server, and kill it before any user connects."""
-        process = subprocess.Popen(
-            self.server.command(),
-            env=self.server.environment(),
-            cwd=self.server.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(self.random.uniform(0, RECOVERY_SECONDS))
+        process = self.server.spawn()
+        seconds = RECOVERY_SECONDS / 5 if self.server.by_fork else RECOVERY_SECONDS
+        time.sleep(self.random.uniform(0, seconds))
         process.kill()
         process.wait(SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
         self.kills += 1
 
     async def _check(self) -> list[str]:

@@ -68,6 +68,8 @@ class FaultyServer(Server):
         options: see `Server`.
     """
 
+    by_fork = False  # LD_PRELOAD needs a new program
+
     def __init__(self, injector: FaultInjector, *options: str) -> None:
         super().__init__(*options)
         self._injector = injector

@@ -4,18 +4,15 @@
     early-delivery  delivers before the commit, acknowledges after it
     no-dedup        takes a message that is sent again for a new one
 
-`python -m tests.stress.mutants MUTANT [options of twistd]`
+`python -m tests.stress crash --mutant MUTANT` runs one.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
-
-import attrs
 
 from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.interfaces import PendingEntry
@@ -106,7 +103,6 @@ def mutate(mutant: str) -> None:
         raise SystemExit(f"unknown mutant {mutant!r}")
 
 
-@attrs.define(eq=False, init=False)
 class MutantServer(Server):
     """A server with a deliberate bug.
 
@@ -115,20 +111,6 @@ class MutantServer(Server):
         options: see `Server`.
     """
 
-    mutant: str
-
     def __init__(self, mutant: str, *options: str) -> None:
         super().__init__(*options)
-        self.mutant = mutant
-
-    def command(self) -> list[str]:
-        """Return the command line."""
-        python, _, _, *words = super().command()
-        return [python, "-m", "tests.stress.mutants", self.mutant, *words]
-
-
-if __name__ == "__main__":
-    from twisted.scripts.twistd import run
-
-    mutate(sys.argv.pop(1))
-    run()
+        self.program = f"from {__name__} import mutate; mutate({mutant!r}); {self.program}"

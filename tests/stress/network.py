@@ -72,6 +72,8 @@ class NamespaceServer(Server):
         options: see `Server`.
     """
 
+    by_fork = False
+
     def __init__(self, namespace: Namespace, *options: str) -> None:
         super().__init__(*options, "--ws", f"tcp:0:interface={SERVER_ADDRESS}")
         self._namespace = namespace
