@@ -1,1 +1,1 @@
-"""How fast the server is, beside others, measured by anybody: `python -m bench`; see README.md."""
+"""Measures the server beside others and beside other versions: `python -m bench`; see README.md."""

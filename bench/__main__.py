@@ -1,60 +1,111 @@
-"""python -m bench: compare, growth, idle, memory, storm, tls."""
+"""The command line: python -m bench [compare | growth | idle | memory | storm | tls]."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.against import against
 from bench.compare import compare
 from bench.growth import growth
 from bench.idle import idle
 from bench.memory import memory
 from bench.storm import storm
 from bench.tls import tls
-from bench.tools import BenchError
+from bench.tools import HERE, BenchError
+
+RESULTS = HERE.parent / "docs" / "performance"
+OTHERS = {"growth": growth, "idle": idle, "memory": memory, "storm": storm, "tls": tls}
 
 
 def say(text: str) -> None:
-    """Show progress."""
+    """Write to the terminal, apart from the results."""
     sys.stderr.write(text)
     sys.stderr.flush()
 
 
-def parser() -> argparse.ArgumentParser:
-    """The words that there are."""
-    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    made.add_argument(
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the server.")
+    parser.add_argument(
         "what",
         nargs="?",
         default="compare",
-        choices=("compare", "growth", "idle", "memory", "storm", "tls"),
-        help="compare with other servers (default); cost as the work grows; work beside 5,000 idle "
-        "connections; memory; 2,000 clients that come back at once; TLS beside plain connections",
+        choices=("compare", *OTHERS),
+        help="compare: beside other servers (default), or, with --against, beside another version "
+        "of this one; growth: cost as the work grows; idle: cost of 5,000 idle connections; "
+        "memory: bytes of a connection, room, member, account; storm: 2,000 clients that reconnect "
+        "at the same time; tls: TLS beside plain connections",
     )
-    made.add_argument("--quick", action="store_true", help="once, and for a short time")
-    made.add_argument("--only", nargs="+", default=[], metavar="SERVER", help="these servers")
-    made.add_argument("--works", nargs="+", default=[], metavar="WORK", help="these workloads")
-    made.add_argument(
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="compare this checkout (new) with another one (old), in turns; prints the ratio",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="compare: how often to measure each (3; with --against: 9 pairs)",
+    )
+    parser.add_argument("--quick", action="store_true", help="few rounds, and short ones")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="SERVER", help="compare: only these servers"
+    )
+    parser.add_argument(
+        "--works", nargs="+", default=[], metavar="WORKLOAD", help="compare: only these workloads"
+    )
+    parser.add_argument(
         "--out",
         type=Path,
-        default=Path(__file__).resolve().parents[1] / "docs" / "performance",
-        help="folder for the results (docs/performance)",
+        metavar="FOLDER",
+        help="folder for the results (docs/performance; with --against: none are written)",
     )
-    return made
+    return parser
 
 
-def main() -> int:
-    """Measure; the exit status."""
-    chosen = parser().parse_args()
+def run(options: argparse.Namespace) -> int:
+    """Measure what the options say.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        BenchError: The options cannot be used, or nothing can be measured.
+    """
+    if options.rounds is not None and options.rounds < 1:
+        raise BenchError("--rounds must be at least 1")
+    folder = options.out or RESULTS
+    if options.what != "compare":
+        for name in ("against", "rounds", "only", "works"):
+            if getattr(options, name):
+                raise BenchError(f"--{name} is for compare only")
+        return OTHERS[options.what](folder, options.quick, say)
+    seconds = 1.5 if options.quick else 4.0
+    if options.against is None:
+        rounds = options.rounds or (1 if options.quick else 3)
+        return compare(folder, options.only, options.works, rounds, seconds, say)
+    if options.only:
+        raise BenchError("--only cannot be used with --against")
+    # Two at least, so that each side comes first as often as the other.
+    rounds = options.rounds or (2 if options.quick else 9)
+    return against(options.against, options.works, rounds, seconds, options.out, say)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Its words; None for those of the process.
+
+    Returns:
+        The exit status: 0, 1 if anything was lost, 2 if nothing could be measured, 130 if stopped.
+    """
     try:
-        if chosen.what == "compare":
-            rounds, seconds = (1, 1.5) if chosen.quick else (3, 4.0)
-            only = [name.lower() for name in chosen.only]
-            works = [name.lower() for name in chosen.works]
-            return compare(chosen.out, only, works, rounds, seconds, say)
-        others = {"growth": growth, "idle": idle, "memory": memory, "storm": storm, "tls": tls}
-        return others[chosen.what](chosen.out, chosen.quick, say)
+        return run(make_parser().parse_args(arguments))
     except BenchError as error:
         say(f"bench: {error}\n")
         return 2

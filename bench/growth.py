@@ -1,7 +1,7 @@
-"""Cost as the work grows: members, rooms, idle connections, stored messages.
+"""`growth`: cost by the number of members, rooms, idle connections and stored messages.
 
-Nothing should grow worse than its work does: CPU a delivery falls as rooms get larger, and does not
-know how many rooms, idle connections or stored messages there are besides.
+Cost must not grow faster than the work: CPU time per delivery falls as rooms become larger, and
+does not depend on how many other rooms, idle connections or stored messages there are.
 """
 
 from __future__ import annotations
@@ -10,67 +10,92 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench import report
-from bench.servers import gtchat
-from bench.tools import BenchError, faults, generate
+from bench.compare import Say
+from bench.report import Curve, Points
+from bench.servers import LOAD_CORE, PinnedServer, gtchat
+from bench.tools import BenchError, LoadResult, count_faults, generate_load
 from bench.workloads import GTCHAT
 from tests.e2e.server import Client, Server
-
-Say = Callable[[str], None]
-Points = list[tuple[float, float]]
 
 MEMBERS = (10, 100, 1_000, 10_000)
 ROOMS = (1, 10, 100, 1_000, 10_000)
 IDLE = (0, 1_000, 5_000, 20_000)
 STORED = (0, 10_000, 100_000, 1_000_000, 5_000_000)
-#: Rooms of the person who logs in.
-OWN_ROOMS = 200
+#: Rooms of the user who logs in.
+USER_ROOMS = 200
 TRIES = 30
+ACCOUNT = {"usr": "reader", "pwd": "a long password"}
 
 
-def _load(server: Server, connections: int, room: int, senders: int, seconds: float) -> Any:
-    """CPU and latency of talk in rooms that are there."""
-    assert server.process is not None
-    words = ["--port", str(server.ws_port), "--pid", str(server.process.pid), "--quiet", *GTCHAT]
-    work = ["-n", str(connections), "-r", str(room), "-s", str(senders), "-w", "1"]
-    result = generate([*words, *work, "--dur", str(seconds)], core=1)
-    if faults(result):
-        raise BenchError(f"{faults(result)} deliveries were lost")
+def _load(
+    server: PinnedServer, connections: int, room: int, senders: int, seconds: float
+) -> LoadResult:
+    """Measure a load in the server's rooms.
+
+    Raises:
+        BenchError: A delivery was lost, repeated or reordered.
+    """
+    options = ["--port", str(server.ws_port), "--pid", str(server.pid), "--quiet", *GTCHAT]
+    load = ["-n", str(connections), "-r", str(room), "-s", str(senders), "-w", "1"]
+    result = generate_load([*options, *load, "--dur", str(seconds)], core=LOAD_CORE)
+    if faults := count_faults(result):
+        raise BenchError(f"{faults} deliveries were lost")
     return result
 
 
-def members(sizes: tuple[int, ...], seconds: float, say: Say) -> Points:
-    """CPU µs a delivery by members of the one room."""
+def cost_by_members(sizes: Sequence[int], seconds: float, say: Say) -> Points:
+    """Return CPU µs per delivery by the number of members of the only room.
+
+    Args:
+        sizes: Numbers of members.
+        seconds: How long to measure each.
+        say: Shows progress.
+    """
     points: Points = []
     for size in sizes:
         with gtchat(rooms=1) as server:
             points.append((size, _load(server, size, size, 1, seconds)["cpu_us"]))
-        say(f"{size} members: {points[-1][1]:.2f} µs a delivery\n")
+        say(f"{size} members: {points[-1][1]:.2f} µs per delivery\n")
     return points
 
 
-def rooms(sizes: tuple[int, ...], seconds: float, say: Say) -> Points:
-    """CPU µs a delivery of ten rooms that talk, by how many rooms there are."""
+def cost_by_rooms(sizes: Sequence[int], seconds: float, say: Say) -> Points:
+    """Return CPU µs per delivery in ten active rooms of ten, by the number of rooms that exist.
+
+    Args:
+        sizes: Numbers of rooms; with fewer than ten, all of them are active.
+        seconds: How long to measure each.
+        say: Shows progress.
+    """
     points: Points = []
     for size in sizes:
         with gtchat(rooms=size) as server:
-            talking = min(size, 10)
-            result = _load(server, 10 * talking, 10, talking, seconds)
-            points.append((size, result["cpu_us"]))
-        say(f"{size} rooms: {points[-1][1]:.2f} µs a delivery\n")
+            active = min(size, 10)
+            points.append((size, _load(server, 10 * active, 10, active, seconds)["cpu_us"]))
+        say(f"{size} rooms: {points[-1][1]:.2f} µs per delivery\n")
     return points
 
 
-def idle(sizes: tuple[int, ...], seconds: float, say: Say) -> tuple[Points, Points]:
-    """CPU µs a delivery of ten rooms of ten, and its p99 in ms, by connections in other rooms that
-    say nothing."""
+def cost_by_idle(sizes: Sequence[int], seconds: float, say: Say) -> tuple[Points, Points]:
+    """Measure ten active rooms of ten by the number of idle connections, in other rooms.
+
+    Args:
+        sizes: Numbers of idle connections; reduced to what `ulimit -Hn` allows.
+        seconds: How long to measure each.
+        say: Shows progress.
+
+    Returns:
+        CPU µs per delivery, and p99 of the latency in ms.
+    """
     costs: Points = []
-    waits: Points = []
+    latencies: Points = []
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500
     for wanted in sizes:
         size = min(wanted, most)
@@ -79,127 +104,153 @@ def idle(sizes: tuple[int, ...], seconds: float, say: Say) -> tuple[Points, Poin
         with gtchat(rooms=(size + 100) // 10) as server:
             result = _load(server, size + 100, 10, 10, seconds)
             costs.append((size, result["cpu_us"]))
-            waits.append((size, result["p99_us"] / 1000))
-        say(f"{size} idle: {costs[-1][1]:.2f} µs a delivery\n")
-    return costs, waits
+            latencies.append((size, result["p99_us"] / 1000))
+        say(f"{size} idle: {costs[-1][1]:.2f} µs per delivery\n")
+    return costs, latencies
 
 
-def fill(file: Path, room: str, wanted: int) -> None:
-    """Give a room's log so many messages, behind the server's back."""
+def insert_messages(file: Path, room: str, count: int) -> None:
+    """Append messages to the log of a room, directly in the database of a stopped server.
+
+    Args:
+        file: The SQLite file.
+        room: The key of the room.
+        count: How many messages of about 90 characters.
+    """
     with closing(sqlite3.connect(file)) as db, db:
-        key = (room,)
         [(room_id, last, spoken)] = db.execute(
             "SELECT r.id, coalesce(max(e.seq), 0), coalesce(max(e.spoken), 0) FROM rooms r"
             " LEFT JOIN entries e ON e.room_id = r.id WHERE r.key = ?",
-            key,
+            (room,),
         )
         now = int(time.time() * 1000)
+        text = "x" * 80
         db.executemany(
             "INSERT INTO entries (room_id, seq, spoken, kind, at, usr, id, msg)"
             " VALUES (?, ?, ?, 'speak', ?, 'maker', ?, ?)",
             (
-                (
-                    room_id,
-                    last + n,
-                    spoken + n,
-                    now,
-                    f"fill-{last + n:x}",
-                    f"message {n} " + "x" * 80,
-                )
-                for n in range(1, wanted + 1)
+                (room_id, last + n, spoken + n, now, f"fill-{last + n:x}", f"message {n} {text}")
+                for n in range(1, count + 1)
             ),
         )
 
 
-def _best(action: Callable[[], object]) -> float:
-    """Milliseconds that something takes: the median of some tries."""
+def _median_ms(action: Callable[[], object]) -> float:
+    """Return how many milliseconds an action takes: the median of `TRIES`."""
     taken = []
     for _ in range(TRIES):
         began = time.perf_counter()
         action()
         taken.append(time.perf_counter() - began)
-    return sorted(taken)[TRIES // 2] * 1000
+    return median(taken) * 1000
 
 
-def stored(sizes: tuple[int, ...], say: Say) -> dict[str, Points]:
-    """Milliseconds of speaking, reading, resuming and logging in, by messages stored before."""
+def latency_by_stored(sizes: Sequence[int], say: Say) -> dict[str, Points]:
+    """Return milliseconds of five operations by the number of messages stored in a room.
+
+    Args:
+        sizes: Numbers of messages, ascending.
+        say: Shows progress.
+
+    Returns:
+        `start` of the server, `speak`, `history`, `resume`, `login` -> points.
+    """
     found: dict[str, Points] = {"speak": [], "history": [], "resume": [], "login": [], "start": []}
     with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as folder:
-        file = Path(folder, "gtchat.sqlite")
-        account = {"usr": "reader", "pwd": "a long password"}
-        with gtchat(rooms=OWN_ROOMS, data=folder) as server:
+        with gtchat(rooms=USER_ROOMS, data=folder) as server:
             reader = Client(server.ws_port)
-            reader.say("register", **account)
-            reader.say("login", type="reg", **account)
-            for number in range(OWN_ROOMS):
+            reader.say("register", **ACCOUNT)
+            reader.say("login", type="reg", **ACCOUNT)
+            for number in range(USER_ROOMS):
                 reader.say("join_room", room_name=f"r{number}")
-        before = 0
+        stored = 0
         for size in sizes:
-            fill(file, "r0", size - before)
-            before = size
+            insert_messages(Path(folder, "gtchat.sqlite"), "r0", size - stored)
+            stored = size
             began = time.perf_counter()
             with gtchat(data=folder) as server:
-                found["start"].append((size, (time.perf_counter() - began) * 1000))
-                _measure(server, account, size, found)
-            say(f"{size} stored: " + ", ".join(f"{k} {v[-1][1]:.1f} ms" for k, v in found.items()))
-            say("\n")
+                taken = {"start": (time.perf_counter() - began) * 1000, **_latencies(server)}
+            for name, milliseconds in taken.items():
+                found[name].append((size, milliseconds))
+            say(f"{size} stored: " + ", ".join(f"{k} {v:.1f} ms" for k, v in taken.items()) + "\n")
     return found
 
 
-def _measure(server: Server, account: dict[str, str], size: int, found: dict[str, Points]) -> None:
+def _latencies(server: Server) -> dict[str, float]:
+    """Return the milliseconds of speak, history, resume and login, in a room with stored messages.
+
+    A resume has missed 400 entries in that room.
+    """
     reader = Client(server.ws_port)
-    login = reader.say("login", type="reg", **account)
+    login = reader.say("login", type="reg", **ACCOUNT)
     last = next(room["last_seq"] for room in login["rooms"] if room["room_name"] == "r0")
-    speak = _best(lambda: reader.say("speak", room_name="r0", msg="x" * 80))
     middle = max(2, last // 2)
-    history = _best(lambda: reader.say("history", room_name="r0", before=middle, limit=200))
     session = {"session_id": login["session_id"], "epoch": login["epoch"]}
+    seen = {f"r{number}": max(0, last - 400) for number in range(USER_ROOMS)}
 
     def resume() -> None:
-        again = Client(server.ws_port)
-        seen = {f"r{number}": max(0, last - 400) for number in range(OWN_ROOMS)}
-        again.say("resume", seen=seen, **session)
-        again.close()
+        client = Client(server.ws_port)
+        client.say("resume", seen=seen, **session)
+        client.close()
 
-    def come_in() -> None:
-        again = Client(server.ws_port)
-        again.say("login", type="reg", **account)
-        again.close()
+    def log_in() -> None:
+        client = Client(server.ws_port)
+        client.say("login", type="reg", **ACCOUNT)
+        client.close()
 
-    for name, value in (
-        ("speak", speak),
-        ("history", history),
-        ("resume", _best(resume)),
-        ("login", _best(come_in)),
-    ):
-        found[name].append((size, value))
+    return {
+        "speak": _median_ms(lambda: reader.say("speak", room_name="r0", msg="x" * 80)),
+        "history": _median_ms(
+            lambda: reader.say("history", room_name="r0", before=middle, limit=200)
+        ),
+        "resume": _median_ms(resume),
+        "login": _median_ms(log_in),
+    }
 
 
 def growth(folder: Path, quick: bool, say: Say) -> int:
-    """Measure all, and write JSON and plot into a folder."""
-    few = slice(0, 3) if quick else slice(None)
+    """Measure all, write JSON and plot.
+
+    Args:
+        folder: Where to write.
+        quick: Whether to measure three sizes of each only, and for a short time.
+        say: Shows progress.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        BenchError: A delivery was lost.
+    """
+    few = 3 if quick else None
     seconds = 1.0 if quick else 3.0
-    by_members = members(MEMBERS[few], seconds, say)
-    by_rooms = rooms(ROOMS[few], seconds, say)
-    by_idle, idle_p99 = idle(IDLE[few], seconds, say)
-    by_stored = stored(STORED[few], say)
-    cost = "CPU µs a delivery"
-    series = [
-        ("members of a room", "members", cost, by_members),
-        ("rooms", "rooms", cost, by_rooms),
-        ("ten rooms talk, all others are idle", "idle connections", cost, by_idle),
-        ("ten rooms talk, all others are idle", "idle connections", "p99, ms", idle_p99),
-        *((name, "messages stored", "ms", points) for name, points in by_stored.items()),
-    ]
+    members = cost_by_members(MEMBERS[:few], seconds, say)
+    rooms = cost_by_rooms(ROOMS[:few], seconds, say)
+    idle, idle_p99 = cost_by_idle(IDLE[:few], seconds, say)
     document = {
-        "machine": report.machine(),
-        "members": by_members,
-        "rooms": by_rooms,
-        "idle": by_idle,
+        "machine": report.describe_machine(),
+        "members": members,
+        "rooms": rooms,
+        "idle": idle,
         "idle_p99_ms": idle_p99,
-        "stored_ms": by_stored,
+        "stored_ms": latency_by_stored(STORED[:few], say),
     }
-    report.write(folder, "growth", document)
-    if not report.curves(folder / "growth.png", series):
+    report.write_results(folder, "growth", document)
+    if not report.plot_curves(folder / "growth.png", growth_curves(document)):
         say("no plot: pip install matplotlib\n")
     return 0
+
+
+def growth_curves(document: Mapping[str, Any]) -> list[Curve]:
+    """Return the plots of a document that `growth` wrote."""
+    cost, idle = "CPU µs per delivery", "10 active rooms, all others idle"
+    return [
+        Curve("members of a room", "members", cost, document["members"]),
+        Curve("rooms, 10 of them active", "rooms", cost, document["rooms"]),
+        Curve(idle, "idle connections", cost, document["idle"]),
+        Curve(idle, "idle connections", "latency p99, ms", document["idle_p99_ms"]),
+        *(
+            Curve(name, "messages stored", "ms", points)
+            for name, points in document["stored_ms"].items()
+        ),
+    ]

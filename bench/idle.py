@@ -1,65 +1,90 @@
-"""What idle connections cost those who talk: our server at its work, with none and with 5,000."""
+"""`idle`: what 5,000 idle connections cost the active ones, beside none."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from bench import report
-from bench.compare import in_rounds, measure, went_wrong
-from bench.servers import Target, servers
-from bench.tools import BenchError, generating
+from bench.compare import Say, has_faults, measure_in_rounds, measure_once
+from bench.servers import LOAD_CORE, Target, available_servers
+from bench.tools import BenchError, background_load
 from bench.workloads import WORKLOADS
 
 IDLE = 5_000
-OURS = ("GTChat", "GTChat, in memory")
-#: Seconds until all have come, at most, and until all have been told of that.
-COMING, NEWS = 60, 3
+SERVERS = ("GTChat", "GTChat, in memory")
+#: Seconds until all idle connections are open, at most.
+CONNECT_TIMEOUT_S = 60
+#: Seconds until the presence events of their logins are delivered.
+PRESENCE_SETTLE_S = 3
 
 
 @contextmanager
-def resting(target: Target, count: int) -> Iterator[None]:
-    """Keep so many people logged in who say nothing, but for one who pings once a second.
+def idle_connections(target: Target, count: int) -> Iterator[None]:
+    """Keep idle users logged in; one of them pings once a second.
+
+    Args:
+        target: The server.
+        count: How many.
 
     Raises:
-        BenchError: they do not come.
+        BenchError: They are not all connected within `CONNECT_TIMEOUT_S`.
     """
     if not count:
         yield
         return
     login = ("--step", '{"cmd":"login","type":"tmp","usr":"idle%u"}', '"ok"')
-    words = ["--port", str(target.port), "--quiet", "--noecho", *login]
-    words += ["--msg", '{"cmd":"ping"}', "-n", str(count), "-r", str(count), "-s", "1"]
+    options = ["--port", str(target.port), "--quiet", "--noecho", *login]
+    options += ["--msg", '{"cmd":"ping"}', "-n", str(count), "-r", str(count), "-s", "1"]
     descriptors = Path(f"/proc/{target.pid}/fd")
-    with generating([*words, "--rate", "1", "--dur", "3600"], core=1):
-        late = time.monotonic() + COMING
+    with background_load([*options, "--rate", "1", "--dur", "3600"], core=LOAD_CORE):
+        deadline = time.monotonic() + CONNECT_TIMEOUT_S
         while len(list(descriptors.iterdir())) < count:
-            if time.monotonic() > late:
-                raise BenchError(f"{count} idle connections did not come within {COMING} s")
+            if time.monotonic() > deadline:
+                raise BenchError(
+                    f"{count} idle connections did not open within {CONNECT_TIMEOUT_S} s"
+                )
             time.sleep(0.2)
-        time.sleep(NEWS)
+        time.sleep(PRESENCE_SETTLE_S)
         yield
 
 
-def idle(folder: Path, quick: bool, say: Callable[[str], None]) -> int:
-    """Measure, and write a table and JSON into a folder; 1 if something was lost."""
+def idle(folder: Path, quick: bool, say: Say) -> int:
+    """Measure, print the table, write table and JSON.
+
+    Args:
+        folder: Where to write.
+        quick: Whether to measure once and for a short time, with fewer connections.
+        say: Shows progress.
+
+    Returns:
+        The exit status: 1 if anything was lost, else 0.
+    """
     count, rounds, seconds = (1_000, 1, 1.5) if quick else (IDLE, 3, 3.0)
-    found, _ = servers()
+    found, _ = available_servers()
     measures = {
-        f"{name}, {many} idle" if many else name: partial(
-            measure, found[name], seconds=seconds, beside=partial(resting, count=many)
+        f"{name}, {number} idle" if number else name: partial(
+            measure_once,
+            found[name],
+            seconds=seconds,
+            beside=partial(idle_connections, count=number),
         )
-        for name in OURS
-        for many in (0, count)
+        for name in SERVERS
+        for number in (0, count)
     }
     workloads = [workload for workload in WORKLOADS if not workload.rate]
-    results = in_rounds(measures, workloads, rounds, say)
-    text = report.table(results)
-    document = {"machine": report.machine(), "rounds": rounds, "idle": count, "results": results}
-    report.write(folder, "idle", document, text)
+    results = measure_in_rounds(measures, workloads, rounds, say)
+    text = report.results_table(results)
+    document = {
+        "machine": report.describe_machine(),
+        "rounds": rounds,
+        "idle": count,
+        "results": results,
+    }
+    report.write_results(folder, "idle", document, text)
     sys.stdout.write(text)
-    return int(went_wrong(results))
+    return int(has_faults(results))

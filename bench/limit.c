@@ -1,8 +1,10 @@
-/* Physical-limit servers: one C epoll loop, WebSocket, room fan-out.
- * argv: port mode   mode 0 = one send() per message per recipient
- *                   mode 1 = coalesce: all messages of one loop turn, one send() per recipient
- *                   mode 2 = as 1 but io via writev of shared buffers (no per recipient copy)
- * Does a minimal parse: finds "op" kind, "room", text; stamps id + ts and frames once. */
+/* limit.c - the least that a chat server must do: one epoll loop, WebSocket, rooms.
+ *
+ * Usage: limit PORT MODE   MODE 0: one send() per message and member
+ *                          MODE 1: one send() per loop turn and member, with all its messages
+ *
+ * Parses no more than it needs: kind, room and text of a request. Adds id and time, and encodes a
+ * message once for all members. Has no accounts, limits, checks or store. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,17 +1,20 @@
-/* loadgen.c - single-threaded epoll load generator for chat servers.
+/* loadgen.c - load generator for chat servers, one thread with epoll.
  *
  * Modes: ws  (RFC 6455 client, masked text frames)
- *        irc (raw TCP, CRLF lines; answers PING)
+ *        irc (plain TCP, CRLF lines; answers PING)
  *
- * Every message carries a marker in its text:   @@SSSSSQQQQQQQQTTTTTTTTTTTTTTTT
- *   S = sender index (5 hex), Q = per-sender sequence number (8 hex),
- *   T = CLOCK_MONOTONIC ns (16 hex; in rate mode the *intended* send time,
- *       so that coordinated omission cannot hide a stall).
- * Each receiver checks that sequence numbers per (sender, receiver) are exactly
- * consecutive: a gap = lost, a step back = reordered/duplicate.
- * Any number of markers per frame, frames per read, and split anywhere, is fine.
+ * Every message has a marker in its text:   @@SSSSSQQQQQQQQTTTTTTTTTTTTTTTT
+ *   S = index of the sender (5 hex digits)
+ *   Q = sequence number of that sender (8 hex digits)
+ *   T = CLOCK_MONOTONIC in ns (16 hex digits); with --rate the *intended* time of sending,
+ *       so that coordinated omission cannot hide a stall.
+ * Each receiver checks that the sequence numbers of each sender are consecutive:
+ * a gap counts as lost, a step back as reordered or repeated.
+ * A read may hold several frames, a frame several markers, and both may be split anywhere.
  *
- * At the end it waits for what is outstanding, for --drain seconds at most.
+ * At the end it waits for outstanding deliveries, at most --drain seconds. It prints one line of
+ * JSON; the exit status is 1 if anything was lost, repeated, reordered or misrouted, or a
+ * connection died.
  *
  * Build: gcc -O2 -march=native -Wall -o loadgen loadgen.c
  */
@@ -43,27 +46,27 @@
 
 typedef struct conn {
     int fd;
-    int id, room, midx; /* user id, room, index in room */
-    int state;          /* 0 connecting 1 handshake 2.. script step, 100 ready, -1 dead */
+    int id, room, midx; /* number of the user, of the room, index in the room */
+    int state;          /* 0 connecting, 1 handshake, 2 login steps, 100 ready, -1 dead */
     int step;
     uint8_t *left;
     uint32_t nleft, cleft; /* partial frame/line */
     uint8_t *out;
-    uint32_t nout, cout, oout; /* unsent output */
-    int sidx;                  /* sender index or -1 */
-    uint32_t *next;            /* expected next seq per sender-in-room */
+    uint32_t nout, cout, oout; /* output not yet sent: end, capacity, start */
+    int sidx;                  /* index of the sender, or -1 */
+    uint32_t *next;            /* next seq expected, per sender of the room */
     uint64_t t_start;
     uint64_t ndeliv;
 } conn_t;
 
 typedef struct sender {
     conn_t *c;
-    uint32_t seq; /* next seq to send */
+    uint32_t seq; /* the next seq to send */
     uint32_t outstanding;
-    uint32_t *remain; /* ring [W]: deliveries still missing */
+    uint32_t *remain; /* ring of W: deliveries outstanding per message */
     int dirty;
     uint8_t *tmpl;
-    uint32_t ntmpl, moff; /* payload without WS header */
+    uint32_t ntmpl, moff; /* payload without frame header; offset of the marker */
 } sender_t;
 
 static int irc = 0, N = 100, R = 10, S = 1, W = 1, echo_ = 1, spin = 1, inflight_max = 64,
@@ -81,7 +84,7 @@ static int nports = 1;
 
 static conn_t *C;
 static sender_t *SN;
-static int nrooms, spr; /* senders per room */
+static int nrooms, spr; /* rooms, senders per room */
 static int ep;
 static uint8_t *rb;
 static int ready = 0, connecting = 0, started = 0, dead = 0;
@@ -95,7 +98,7 @@ static int *dirtyq, ndirty = 0;
 static uint64_t last_rx = 0;
 static uint64_t login_lat_max = 0;
 
-/* log-linear histogram: 128 sub-buckets per power of two => <0.8% error */
+/* log-linear histogram: 128 buckets per power of two, an error of less than 0.8 % */
 #define HSUB 128
 static uint64_t hist[64 * HSUB];
 static uint64_t hmax = 0, hcnt = 0;
@@ -140,7 +143,7 @@ static void die(const char *f, ...) {
     exit(2);
 }
 
-/* ---- /proc accounting ------------------------------------------------- */
+/* ---- CPU time and memory from /proc ------------------------------------------------- */
 typedef struct {
     double cpu, ut, st;
     double rss_kb, pss_kb;
@@ -273,7 +276,7 @@ static uint32_t expand(const char *t, conn_t *c, uint8_t *o, uint32_t cap, uint3
             memcpy(o + n, "@@", 2);
             static const char pad[] =
                 " the quick brown fox jumps over the lazy dog and then it sends yet another short "
-                "line of chat text to everybody in here ok";
+                "line of chat text to all members of the room";
             for (int i = MARKLEN; i < textlen; i++)
                 o[n + i] = pad[(i - MARKLEN) % (sizeof pad - 1)];
             n += textlen;
@@ -297,8 +300,8 @@ static void kill_conn(conn_t *c, const char *why) {
     if (c->state == -1)
         return;
     if (!quiet)
-        fprintf(stderr, "conn %d died in state %d/%d: %s (errno %d)\n", c->id, c->state, c->step,
-                why, errno);
+        fprintf(stderr, "connection %d died in state %d/%d: %s (errno %d)\n", c->id, c->state,
+                c->step, why, errno);
     if (c->state < 100)
         connecting--;
     c->state = -1;
@@ -424,7 +427,7 @@ static uint32_t build_send(sender_t *s, uint64_t ts, uint8_t *o) {
     }
     return ws_frame(o, 1, s->tmpl, s->ntmpl);
 }
-/* closed loop: fill the window with one write */
+/* Closed loop: fill the sender's window with one write. */
 static void pump(sender_t *s) {
     static uint8_t b[1 << 20];
     uint32_t n = 0;
@@ -544,7 +547,7 @@ static void handshake(conn_t *c) {
     c->state = 1;
     out_raw(c, (uint8_t *)b, n);
 }
-/* consume buffer; returns bytes consumed */
+/* Parse what was received; return how many bytes were complete. */
 static uint32_t consume(conn_t *c, uint8_t *p, uint32_t n) {
     uint32_t o = 0;
     if (c->state == 1) {
@@ -552,7 +555,7 @@ static uint32_t consume(conn_t *c, uint8_t *p, uint32_t n) {
         if (!e)
             return 0;
         if (n < 12 || memcmp(p, "HTTP/1.1 101", 12)) {
-            fprintf(stderr, "bad handshake: %.*s\n", (int)(n > 200 ? 200 : n), p);
+            fprintf(stderr, "handshake refused: %.*s\n", (int)(n > 200 ? 200 : n), p);
             kill_conn(c, "handshake");
             return n;
         }
@@ -579,7 +582,7 @@ static uint32_t consume(conn_t *c, uint8_t *p, uint32_t n) {
                 b[k++] = '\n';
                 out_raw(c, b, k);
             } else if (l > 6 && !memcmp(p + o, "ERROR ", 6)) {
-                fprintf(stderr, "conn %d: %.*s\n", c->id, (int)l, p + o);
+                fprintf(stderr, "connection %d: %.*s\n", c->id, (int)l, p + o);
             } else
                 on_payload(c, p + o, l);
             o += l + 1;
@@ -606,7 +609,7 @@ static uint32_t consume(conn_t *c, uint8_t *p, uint32_t n) {
             h = 10;
         }
         if (f[1] & 128) {
-            kill_conn(c, "masked server frame");
+            kill_conn(c, "the server sent a masked frame");
             return n;
         }
         if (n - o < h + l)
@@ -618,7 +621,7 @@ static uint32_t consume(conn_t *c, uint8_t *p, uint32_t n) {
             uint32_t k = ws_frame(b, 10, f + h, l > 125 ? 125 : l);
             out_raw(c, b, k);
         } else if (op == 8) {
-            fprintf(stderr, "close frame code %d %.*s\n", l >= 2 ? f[h] << 8 | f[h + 1] : 0,
+            fprintf(stderr, "close frame, code %d %.*s\n", l >= 2 ? f[h] << 8 | f[h + 1] : 0,
                     (int)(l > 2 ? l - 2 : 0), f + h + 2);
             kill_conn(c, "close frame");
             return n;
@@ -729,17 +732,28 @@ static void flush_dirty(void) {
 static void usage(void) {
     fprintf(stderr,
             "loadgen [options]\n"
-            "  --irc                raw TCP line mode (default: WebSocket)\n"
-            "  --host H --port P --path /p  --ports K (conn i uses port P+i%%K)\n"
-            "  -n N conns  -r R room size  -s S senders in total (multiple of rooms, or fewer: "
-            "first rooms)\n"
-            "  -w W window per sender (closed loop)   --rate M total msgs/s (open loop, overrides "
-            "window pacing)\n"
-            "  --step SEND EXPECT   login script step (repeatable); %%u user, %%r room; \\r \\n\n"
-            "  --msg TEMPLATE       message; %%m = marker+padding text (--textlen bytes)\n"
-            "  --noecho             sender does not get its own message (IRC)\n"
-            "  --pid P              server pid (children included) for CPU and RSS\n"
-            "  --warm s --dur s --settle s --idle s  --drain s  --inflight n  --nospin  --label L --quiet\n");
+            "  --irc                lines over TCP (default: WebSocket)\n"
+            "  --host H --port P --path /p --hosthdr H\n"
+            "  --ports K            connection i uses port P + i %% K\n"
+            "  -n N                 connections\n"
+            "  -r R                 connections per room\n"
+            "  -s S                 senders in all: a multiple of the number of rooms, or fewer "
+            "than rooms\n"
+            "  -w W                 messages in flight per sender (closed loop)\n"
+            "  --rate M             messages per second in all (open loop, instead of -w)\n"
+            "  --step SEND EXPECT   a step of the login (repeatable); %%u user, %%r room, \\r "
+            "\\n\n"
+            "  --msg TEMPLATE       a message; %%m is its text, with the marker\n"
+            "  --textlen N          bytes of that text\n"
+            "  --noecho             a sender does not receive its own messages (IRC)\n"
+            "  --pid P              process of the server, for CPU time and memory (with its "
+            "children)\n"
+            "  --settle S --idle S  seconds of silence before the load, and more of them\n"
+            "  --warm S --dur S     seconds of load before the measurement, and of it\n"
+            "  --drain S            seconds to wait for outstanding deliveries, at most\n"
+            "  --inflight N         logins at the same time\n"
+            "  --nospin             sleep while there is nothing to do\n"
+            "  --label L --quiet\n");
     exit(2);
 }
 int main(int argc, char **argv) {
@@ -828,7 +842,7 @@ int main(int argc, char **argv) {
     nrooms = (N + R - 1) / R;
     spr = S <= nrooms ? 1 : S / nrooms;
     if (S > nrooms && S % nrooms)
-        die("S must be a multiple of the number of rooms");
+        die("-s must be a multiple of the number of rooms");
     if (spr > R)
         die("too many senders per room");
     if (rate && W < 4096)
@@ -851,7 +865,7 @@ int main(int argc, char **argv) {
         int room = s / spr, k = s % spr;
         conn_t *c = &C[room * R + k];
         if (room * R + k >= N)
-            die("bad S");
+            die("-s is more than there are connections");
         SN[s].c = c;
         c->sidx = s;
         SN[s].remain = calloc(W, 4);
@@ -891,7 +905,7 @@ int main(int argc, char **argv) {
                 tphase = t;
             }
             if (t - t0 > 120e9)
-                die("login timed out: ready %d dead %d started %d", ready, dead, started);
+                die("login timed out: %d ready, %d dead, %d started", ready, dead, started);
         } else if (phase == 1) {
             if (t - tphase > (settle + idle_s) * 1e9 && t - last_rx > settle * 1e9) {
                 proc_acct(&A1, 1);
@@ -936,8 +950,8 @@ int main(int argc, char **argv) {
         }
         if (rate && (phase == 2 || phase == 3)) {
             static uint8_t b[65536];
-            int burst = 0;
-            while ((double)(t - sched0) >= sched && burst < 512) {
+            int due = 0;
+            while ((double)(t - sched0) >= sched && due < 512) {
                 sender_t *s = &SN[sendno++ % S];
                 if (s->outstanding >= (uint32_t)W) {
                     late_sends++;
@@ -947,7 +961,7 @@ int main(int argc, char **argv) {
                 uint32_t n = build_send(s, sched0 + (uint64_t)sched, b);
                 out_raw(s->c, b, n);
                 sched += interval;
-                burst++;
+                due++;
             }
         }
         int to = (spin && phase >= 2) || (rate && phase >= 2) ? 0 : (phase >= 2 ? 1 : 5);

@@ -1,4 +1,4 @@
-"""Memory: an idle connection, a room, a member, an account, and 200,000 comings and goings."""
+"""`memory`: bytes of a connection, a room, a membership, an account; 200,000 logins and logouts."""
 
 from __future__ import annotations
 
@@ -6,66 +6,66 @@ import sqlite3
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from bench import report
-from bench.servers import gtchat
-from bench.tools import generate
-from tests.e2e.server import Client, Server
-
-Say = Callable[[str], None]
+from bench.compare import Say
+from bench.report import Curve, Points
+from bench.servers import LOAD_CORE, PinnedServer, gtchat
+from bench.tools import generate_load
+from tests.e2e.server import Client
 
 LOGIN = ("--noecho", "--step", '{"cmd":"login","type":"tmp","usr":"u%u"}', '"ok"')
-NO_CACHE = "import gtchat.store.sql.sqlite as c; c.PAGE_CACHE_KIB = 64; "
 JOIN = ("--step", '{"cmd":"join_room","room_name":"r%r"}', '"ok"')
+#: Python code that makes SQLite's page cache small, so that it does not count as memberships.
+SMALL_PAGE_CACHE = "import gtchat.store.sql.sqlite as c; c.PAGE_CACHE_KIB = 64; "
 
 
-def resident(server: Server) -> float:
-    """KiB of memory that the server's process has."""
-    assert server.process is not None
-    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+def resident_kib(server: PinnedServer) -> float:
+    """Return the resident memory of the server's process (VmRSS) in KiB."""
+    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return float(line.split()[1])
     return 0.0
 
 
-def connection(count: int) -> float:
-    """KiB an idle connection, logged in and in one room of ten."""
-    with gtchat(rooms=count // 10) as server:
-        assert server.process is not None
-        words = ["--port", str(server.ws_port), "--pid", str(server.process.pid), "--quiet"]
-        work = ["-n", str(count), "-r", "10", "-s", "1", "--rate", "1", "--dur", "1"]
-        result = generate([*words, *LOGIN, *JOIN, *work], core=1)
-        return float(result["kib_conn"])
+def kib_per_connection(count: int) -> float:
+    """Return KiB per idle connection, logged in and in one room of ten.
 
-
-def room(count: int) -> float:
-    """KiB a room that somebody made who is a member alone."""
-    with gtchat(rooms=10) as server:
-        maker = Client(server.ws_port)
-        maker.say("login", type="tmp", usr="builder")
-        before = resident(server)
-        for number in range(count):
-            maker.say("create_room", room_name=f"more{number}")
-        return (resident(server) - before) / count
-
-
-def member(people: int, rooms: int) -> float:
-    """Bytes a membership, of people who are here: with all memberships, and with none.
-
-    What SQLite keeps of the pages that it read is not the members', and is kept small.
+    Args:
+        count: How many connections to open, a multiple of ten.
     """
-    keys = [str(uuid.UUID(int=number, version=4)) for number in range(people)]
+    with gtchat(rooms=count // 10) as server:
+        options = ["--port", str(server.ws_port), "--pid", str(server.pid), "--quiet"]
+        load = ["-n", str(count), "-r", "10", "-s", "1", "--rate", "1", "--dur", "1"]
+        result = generate_load([*options, *LOGIN, *JOIN, *load], core=LOAD_CORE)
+        return result["kib_conn"]
 
-    def with_everybody(folder: str) -> float:
-        with gtchat(data=folder, before=NO_CACHE) as server:
-            clients = [Client(server.ws_port) for _ in keys]
-            for client, key in zip(clients, keys, strict=True):
-                client.say("login", type="reg", uuid=key)
-            return resident(server)
 
+def kib_per_room(count: int) -> float:
+    """Return KiB per room whose owner, online, is its only member.
+
+    Args:
+        count: How many rooms to create.
+    """
+    with gtchat(rooms=10) as server:
+        owner = Client(server.ws_port)
+        owner.say("login", type="tmp", usr="builder")
+        before = resident_kib(server)
+        for number in range(count):
+            owner.say("create_room", room_name=f"more{number}")
+        return (resident_kib(server) - before) / count
+
+
+def bytes_per_membership(users: int, rooms: int) -> float:
+    """Return bytes per membership of users who are online: with all memberships minus with none.
+
+    Args:
+        users: How many users, each a member of every room.
+        rooms: How many rooms.
+    """
+    keys = [str(uuid.UUID(int=number, version=4)) for number in range(users)]
     with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as folder:
         with gtchat(rooms=rooms, data=folder) as server:
             for key in keys:
@@ -76,54 +76,93 @@ def member(people: int, rooms: int) -> float:
                     client.send("join_room", room_name=f"r{number}")
                 client.say("ping")
                 client.close()
-        many = with_everybody(folder)
+        with_members = _kib_with_all_online(folder, keys)
         with closing(sqlite3.connect(Path(folder, "gtchat.sqlite"))) as db, db:
             db.execute("DELETE FROM members")
-        return (many - with_everybody(folder)) * 1024 / (people * rooms)
+        without = _kib_with_all_online(folder, keys)
+        return (with_members - without) * 1024 / (users * rooms)
 
 
-def account(count: int) -> float:
-    """Bytes an account that is registered and not here (by uuid, which costs no Argon2)."""
+def _kib_with_all_online(folder: str, keys: list[str]) -> float:
+    """Start a server on a data folder, log in all accounts, return its resident KiB."""
+    with gtchat(data=folder, before=SMALL_PAGE_CACHE) as server:
+        # The clients must stay referenced: a socket that is collected is closed.
+        clients = [Client(server.ws_port) for _ in keys]
+        for client, key in zip(clients, keys, strict=True):
+            client.say("login", type="reg", uuid=key)
+        return resident_kib(server)
+
+
+def bytes_per_account(count: int) -> float:
+    """Return bytes per registered account that is offline.
+
+    The accounts have a UUID instead of a password, which saves the time of Argon2.
+
+    Args:
+        count: How many to register.
+    """
     with gtchat() as server:
         client = Client(server.ws_port)
         for _ in range(100):
             client.say("register", uuid=str(uuid.uuid4()))
-        before = resident(server)
+        before = resident_kib(server)
         for _ in range(count):
             client.say("register", uuid=str(uuid.uuid4()))
-        return (resident(server) - before) * 1024 / count
+        return (resident_kib(server) - before) * 1024 / count
 
 
-def comings(count: int, at_once: int, say: Say) -> list[tuple[float, float]]:
-    """MiB after so many comings and goings."""
-    points: list[tuple[float, float]] = []
+def mib_by_logins(count: int, at_once: int, say: Say) -> Points:
+    """Return resident MiB by the number of users who have logged in and disconnected.
+
+    Args:
+        count: How many in all.
+        at_once: How many are connected at the same time.
+        say: Shows progress.
+    """
+    points: Points = []
     with gtchat(rooms=1) as server:
         for done in range(0, count + 1, at_once):
-            points.append((done, resident(server) / 1024))
+            points.append((done, resident_kib(server) / 1024))
             if done < count:
-                words = ["--port", str(server.ws_port), "--quiet", *LOGIN]
-                work = ["-n", str(at_once), "-r", str(at_once), "-s", "1", "--rate", "1"]
-                generate([*words, *work, "--warm", "0", "--dur", "0.1", "--settle", "0"], core=1)
+                options = ["--port", str(server.ws_port), "--quiet", *LOGIN]
+                load = ["-n", str(at_once), "-r", str(at_once), "-s", "1", "--rate", "1"]
+                short = ["--warm", "0", "--dur", "0.1", "--settle", "0"]
+                generate_load([*options, *load, *short], core=LOAD_CORE)
             if done % (at_once * 4) == 0:
-                say(f"{done} came and went: {points[-1][1]:.1f} MiB\n")
+                say(f"{done} logins and logouts: {points[-1][1]:.1f} MiB\n")
     return points
 
 
 def memory(folder: Path, quick: bool, say: Say) -> int:
-    """Measure all, and write JSON and plot into a folder."""
+    """Measure all, print the numbers, write JSON and plot.
+
+    Args:
+        folder: Where to write.
+        quick: Whether to measure with fewer of everything.
+        say: Shows progress.
+
+    Returns:
+        The exit status, 0.
+    """
     found = {}
     say("connections … ")
-    found["connection_kib"] = connection(1_000 if quick else 5_000)
+    found["connection_kib"] = kib_per_connection(1_000 if quick else 5_000)
     say(f"{found['connection_kib']:.2f} KiB each\nrooms … ")
-    found["room_kib"] = room(500 if quick else 5_000)
-    say(f"{found['room_kib']:.2f} KiB each\nmembers … ")
-    found["member_bytes"] = member(100, 50 if quick else 200)
+    found["room_kib"] = kib_per_room(500 if quick else 5_000)
+    say(f"{found['room_kib']:.2f} KiB each\nmemberships … ")
+    found["member_bytes"] = bytes_per_membership(100, 50 if quick else 200)
     say(f"{found['member_bytes']:.0f} bytes each\naccounts … ")
-    found["account_bytes"] = account(1_000 if quick else 10_000)
+    found["account_bytes"] = bytes_per_account(1_000 if quick else 10_000)
     say(f"{found['account_bytes']:.0f} bytes each\n")
-    points = comings(5_000 if quick else 200_000, 1_000 if quick else 5_000, say)
-    document = {"machine": report.machine(), **found, "comings_mib": points}
-    report.write(folder, "memory", document)
-    report.curves(folder / "memory.png", [("comings and goings", "connections", "MiB", points)])
+    points = mib_by_logins(5_000 if quick else 200_000, 1_000 if quick else 5_000, say)
+    document = {"machine": report.describe_machine(), **found, "logins_mib": points}
+    report.write_results(folder, "memory", document)
+    if not report.plot_curves(folder / "memory.png", [logins_curve(points)]):
+        say("no plot: pip install matplotlib\n")
     sys.stdout.write("".join(f"{name}: {value:.2f}\n" for name, value in found.items()))
     return 0
+
+
+def logins_curve(points: Points) -> Curve:
+    """Return the plot of what `mib_by_logins` measured."""
+    return Curve("resident memory", "logins and logouts", "MiB", points)

@@ -1,4 +1,4 @@
-"""Results as people read them: a table in Markdown, JSON, and a plot."""
+"""Writes results: a Markdown table, JSON, and plots."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from bench.workloads import WORKLOADS
 
-#: server -> workload -> what was measured (medians).
-Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
+#: What one server did under one workload: the keys of `compare.KEPT`, `cpu_us_min` and `faults`.
+Measurement = Mapping[str, float]
+#: Server -> workload -> what was measured.
+Results = Mapping[str, Mapping[str, Measurement]]
+#: Points of a curve: x and y.
+Points = list[tuple[float, float]]
+
+HIGHLIGHT, GREY = "#4338ca", "#b8bccb"
 
 
-def machine() -> dict[str, str]:
-    """The machine that measured."""
+@dataclass(frozen=True)
+class Curve:
+    """A plot: its title, the labels of its axes, its points."""
+
+    title: str
+    x_label: str
+    y_label: str
+    points: Sequence[tuple[float, float]]
+
+
+def describe_machine() -> dict[str, str]:
+    """Return this machine's CPU, cores, system and Python, and the date."""
     model = ""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -35,50 +52,77 @@ def machine() -> dict[str, str]:
     }
 
 
-def _cell(measured: Mapping[str, Any] | None, ours: Mapping[str, Any] | None, key: str) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table.
+
+    Args:
+        header: The titles of the columns.
+        rows: Cells, as many per row as there are titles.
+    """
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def format_cost(value: float) -> str:
+    """Return a number with two decimals, or three if it is less than 1."""
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def _cell(measured: Measurement | None, reference: Measurement | None, key: str) -> str:
+    """Return one number of the table, with its ratio to the reference in parentheses."""
     if measured is None:
         return "–"
     if measured["faults"]:
-        return f"{measured['faults']} lost"
+        return f"{measured['faults']} faults"
     value = measured[key]
-    text = f"{value:.2f}" if value >= 1 else f"{value:.3f}"
-    if ours is None or measured is ours or not ours[key]:
+    text = format_cost(value)
+    if reference is None or measured is reference or not reference[key]:
         return text
-    return f"{text} (× {value / ours[key]:.2g})"
+    return f"{text} (× {value / reference[key]:.2g})"
 
 
-def table(results: Results) -> str:
-    """What was measured of each server, with the ratio to ours."""
+def results_table(results: Results) -> str:
+    """Return a Markdown table of all servers, with their ratios to GTChat on disk."""
     workloads = [w for w in WORKLOADS if any(w.name in measured for measured in results.values())]
+    # Title, workload, key, whether to show the ratio.
     columns = [(f"{w.name}, CPU µs", w.name, "cpu_us", True) for w in workloads if not w.rate]
     for workload in workloads:
         if workload.rate:
             columns.append((f"{workload.name} p99, µs", workload.name, "p99_us", True))
-            columns.append(("KiB a connection", workload.name, "kib_conn", False))
-    rows = [["server", *(title for title, *_ in columns)], ["---"] * (len(columns) + 1)]
-    ours = results.get("GTChat", {})
-    for server, measured in results.items():
-        cells = [
-            _cell(measured.get(work), ours.get(work) if beside else None, key)
-            for _, work, key, beside in columns
+            columns.append(("KiB per connection", workload.name, "kib_conn", False))
+    reference = results.get("GTChat", {})
+    rows = [
+        [
+            server,
+            *(
+                _cell(measured.get(work), reference.get(work) if ratio else None, key)
+                for _, work, key, ratio in columns
+            ),
         ]
-        rows.append([server, *cells])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    about = [f"* {workload.name}: {workload.about}" for workload in workloads]
-    note = "In brackets: the ratio to GTChat as users get it, with everything on disk."
-    return "\n".join([*lines, "", note, "", *about, ""])
+        for server, measured in results.items()
+    ]
+    table = markdown_table(["server", *(title for title, *_ in columns)], rows)
+    legend = "".join(f"* {workload.name}: {workload.description}\n" for workload in workloads)
+    return f"{table}\nIn parentheses: ratio to GTChat with its default store, on disk.\n\n{legend}"
 
 
-def write(folder: Path, name: str, document: Mapping[str, Any], text: str = "") -> None:
-    """Write results into a folder: `name`.json, and `name`.md where there is a text."""
+def write_results(folder: Path, name: str, document: Mapping[str, Any], text: str = "") -> None:
+    """Write results.
+
+    Args:
+        folder: Where; created if it does not exist.
+        name: The name of the files, without extension.
+        document: What becomes `name`.json.
+        text: What becomes `name`.md, if not empty.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
     if text:
         (folder / f"{name}.md").write_text(text)
 
 
-def _axes(rows: int, columns: int) -> Any:
-    """matplotlib's figure and axes; None without matplotlib."""
+def _subplots(rows: int, columns: int) -> Any:
+    """Return matplotlib's figure and axes; None if matplotlib is not installed."""
     try:
         import matplotlib
     except ImportError:
@@ -89,53 +133,64 @@ def _axes(rows: int, columns: int) -> Any:
     return pyplot.subplots(rows, columns, figsize=(4.2 * columns, 3.4 * rows), squeeze=False)
 
 
-def bars(path: Path, results: Results) -> bool:
-    """Draw CPU µs a delivery; whether that was possible."""
+def _label(axis: Any, title: str, x_label: str, y_label: str = "") -> None:
+    axis.set_title(title, fontsize=10)
+    axis.set_xlabel(x_label, fontsize=8)
+    axis.set_ylabel(y_label, fontsize=8)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def plot_bars(path: Path, results: Results) -> bool:
+    """Draw CPU µs per delivery of each server, one plot per workload.
+
+    Args:
+        path: The file to write.
+        results: What was measured.
+
+    Returns:
+        False if matplotlib is not installed.
+    """
     names = [workload.name for workload in WORKLOADS if not workload.rate]
-    made = _axes(1, len(names))
+    made = _subplots(1, len(names))
     if made is None:
         return False
     figure, axes = made
     for axis, name in zip(axes[0], names, strict=True):
         found = {s: m[name]["cpu_us"] for s, m in results.items() if name in m}
         found = dict(sorted(found.items(), key=lambda pair: -pair[1]))
-        colours = ["#4338ca" if server.startswith("GTChat") else "#b8bccb" for server in found]
+        colours = [HIGHLIGHT if server.startswith("GTChat") else GREY for server in found]
         axis.barh(list(found), list(found.values()), color=colours)
         for index, value in enumerate(found.values()):
             axis.text(value, index, f" {value:.2f}", va="center", fontsize=8)
-        axis.set_title(name, fontsize=10)
-        axis.set_xlabel("server CPU µs a delivery", fontsize=8)
-        axis.tick_params(labelsize=8)
         axis.margins(x=0.2)
-        axis.spines[["top", "right"]].set_visible(False)
+        _label(axis, name, "server CPU µs per delivery")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     return True
 
 
-def curves(
-    path: Path, series: Sequence[tuple[str, str, str, Sequence[tuple[float, float]]]]
-) -> bool:
-    """Draw how cost grows; whether that was possible.
+def plot_curves(path: Path, curves: Sequence[Curve]) -> bool:
+    """Draw how cost grows, one plot per curve, x logarithmic.
 
     Args:
-        series: title, label of x, label of y, and points.
+        path: The file to write.
+        curves: What to draw.
+
+    Returns:
+        False if matplotlib is not installed.
     """
-    columns = min(3, len(series))
-    made = _axes(-(-len(series) // columns), columns)
+    columns = min(3, len(curves))
+    made = _subplots(-(-len(curves) // columns), columns)
     if made is None:
         return False
     figure, axes = made
-    for axis, (title, across, up, points) in zip(axes.flat, series, strict=False):
-        axis.plot([x for x, _ in points], [y for _, y in points], "o-", color="#4338ca")
+    for axis, curve in zip(axes.flat, curves, strict=False):
+        axis.plot(*zip(*curve.points, strict=True), "o-", color=HIGHLIGHT)
         axis.set_xscale("symlog")
-        axis.set_ylim(0, 1.15 * max(y for _, y in points))
-        axis.set_title(title, fontsize=10)
-        axis.set_xlabel(across, fontsize=8)
-        axis.set_ylabel(up, fontsize=8)
-        axis.tick_params(labelsize=8)
-        axis.spines[["top", "right"]].set_visible(False)
-    for axis in axes.flat[len(series) :]:
+        axis.set_ylim(0, 1.15 * max(y for _, y in curve.points))
+        _label(axis, curve.title, curve.x_label, curve.y_label)
+    for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

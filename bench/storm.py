@@ -1,82 +1,134 @@
-"""Everybody comes back at once: 2,000 clients lose their server and resume within a second."""
+"""`storm`: 2,000 clients lose their server and reconnect at the same time (a reconnect storm)."""
 
 from __future__ import annotations
 
 import selectors
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-from bench.servers import gtchat
+from bench.compare import Say
+from bench.servers import PinnedServer, gtchat
 from bench.tools import BenchError
 from tests.e2e.server import Client
 
-Say = Callable[[str], None]
-
 CLIENTS = 2_000
 ROOMS = 20
-MISSED = 100
+#: Messages that are sent to each room while the clients are away.
+MISSED = [str(number) for number in range(5)]
+
+
+@dataclass(frozen=True)
+class LostSession:
+    """A session to resume; `seen` is the last `seq` of its room that it has seen."""
+
+    session_id: str
+    epoch: str
+    room: str
+    seen: int
 
 
 def storm(folder: Path, quick: bool, say: Say) -> int:
-    """Measure, and write JSON into a folder; 1 if somebody missed something."""
+    """Measure, print the result, write JSON.
+
+    Args:
+        folder: Where to write.
+        quick: Whether to take a tenth of the clients.
+        say: Shows progress.
+
+    Returns:
+        The exit status: 1 if a client did not get all that it had missed, else 0.
+
+    Raises:
+        BenchError: The restarted server has another port.
+    """
     clients = CLIENTS // 10 if quick else CLIENTS
     with gtchat(rooms=ROOMS) as server:
-        sessions = []
-        say(f"{clients} come in … ")
-        lines = []
-        for number in range(clients):
-            client = Client(server.ws_port)
-            room = f"r{number % ROOMS}"
-            login = client.say("login", type="tmp", usr=f"u{number}")
-            joined = client.say("join_room", room_name=room)["room"]["last_seq"]
-            sessions.append((login["session_id"], login["epoch"], room, joined))
-            lines.append(client)
-        seen = {room: max(s[3] for s in sessions if s[2] == room) for _, _, room, _ in sessions}
-        port = server.ws_port
-        server.kill()
-        for client in lines:
-            client.close()
-        server.start()
-        if server.ws_port != port:
-            raise BenchError("the server has another port")
+        say(f"{clients} clients log in … ")
+        sessions = lose_sessions(server, clients)
         say("the server was killed and is back; messages that they missed … ")
-        speaker = Client(port)
-        speaker.say("login", type="tmp", usr="speaker")
-        for room in seen:
-            speaker.say("join_room", room_name=room)
-            for number in range(MISSED // ROOMS or 1):
-                speaker.say("speak", room_name=room, msg=str(number))
-        say("all come back … ")
-        taken, wrong = _come_back(port, sessions, seen)
+        send_missed(server.ws_port)
+        say("all resume … ")
+        taken, incomplete = resume_all(server.ws_port, sessions)
     taken.sort()
     document = {
-        "machine": report.machine(),
+        "machine": report.describe_machine(),
         "clients": clients,
-        "all_back_s": taken[-1],
-        "half_back_s": taken[len(taken) // 2],
-        "missed_something": wrong,
+        "all_resumed_s": taken[-1],
+        "half_resumed_s": taken[len(taken) // 2],
+        "incomplete": incomplete,
     }
-    report.write(folder, "storm", document)
+    report.write_results(folder, "storm", document)
     say("\n")
-    sys.stdout.write(f"{clients} back in {taken[-1]:.2f} s, {wrong} missed something\n")
-    return int(wrong > 0)
+    sys.stdout.write(f"{clients} resumed in {taken[-1]:.2f} s, {incomplete} incompletely\n")
+    return int(incomplete > 0)
 
 
-def _come_back(
-    port: int, sessions: list[tuple[str, str, str, int]], seen: dict[str, int]
-) -> tuple[list[float], int]:
-    """Seconds until each was back, and how many did not get all that they missed."""
+def lose_sessions(server: PinnedServer, clients: int) -> list[LostSession]:
+    """Log in clients, kill the server, start it again.
+
+    Args:
+        server: The running server, with `ROOMS` rooms.
+        clients: How many; each joins one room.
+
+    Returns:
+        Their sessions.
+
+    Raises:
+        BenchError: The restarted server has another port.
+    """
+    logins, connections = [], []
+    # The last `seq` of each room when its last client has joined.
+    seen: dict[str, int] = {}
+    for number in range(clients):
+        client = Client(server.ws_port)
+        room = f"r{number % ROOMS}"
+        login = client.say("login", type="tmp", usr=f"u{number}")
+        seen[room] = client.say("join_room", room_name=room)["room"]["last_seq"]
+        logins.append((login["session_id"], login["epoch"], room))
+        connections.append(client)
+    port = server.ws_port
+    server.kill()
+    for client in connections:
+        client.close()
+    server.start()
+    if server.ws_port != port:
+        raise BenchError("the restarted server has another port")
+    return [LostSession(session_id, epoch, room, seen[room]) for session_id, epoch, room in logins]
+
+
+def send_missed(port: int) -> None:
+    """Send the messages of `MISSED` to every room."""
+    sender = Client(port)
+    sender.say("login", type="tmp", usr="speaker")
+    for number in range(ROOMS):
+        sender.say("join_room", room_name=f"r{number}")
+        for text in MISSED:
+            sender.say("speak", room_name=f"r{number}", msg=text)
+
+
+def resume_all(port: int, sessions: list[LostSession]) -> tuple[list[float], int]:
+    """Resume all sessions at the same time.
+
+    Args:
+        port: Where the server listens.
+        sessions: What to resume.
+
+    Returns:
+        The seconds until each was resumed, and how many did not get all that they had missed.
+    """
     waiting = selectors.DefaultSelector()
     began = time.perf_counter()
-    for session_id, epoch, room, _ in sessions:
+    for lost in sessions:
         client = Client(port)
-        client.send("resume", session_id=session_id, epoch=epoch, seen={room: seen[room]})
-        waiting.register(client.socket, selectors.EVENT_READ, (client, room))
+        client.send(
+            "resume", session_id=lost.session_id, epoch=lost.epoch, seen={lost.room: lost.seen}
+        )
+        waiting.register(client.socket, selectors.EVENT_READ, (client, lost.room))
     taken: list[float] = []
-    wrong = 0
+    incomplete = 0
     while len(taken) < len(sessions):
         for key, _ in waiting.select():
             client, room = key.data
@@ -85,7 +137,7 @@ def _come_back(
                 continue
             waiting.unregister(client.socket)
             taken.append(time.perf_counter() - began)
-            got = [missed for missed in reply.get("resumed", ()) if missed["room_name"] == room]
-            said = [e["msg"] for missed in got for e in missed["entries"] if e["cmd"] == "c_speak"]
-            wrong += said != [str(number) for number in range(MISSED // ROOMS or 1)]
-    return taken, wrong
+            backlogs = [found for found in reply.get("resumed", ()) if found["room_name"] == room]
+            entries = [entry for backlog in backlogs for entry in backlog["entries"]]
+            incomplete += [e["msg"] for e in entries if e["cmd"] == "c_speak"] != MISSED
+    return taken, incomplete

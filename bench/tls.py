@@ -1,55 +1,59 @@
-"""What TLS costs: the same talk in a room over plain connections and over TLS."""
+"""`tls`: what TLS costs, by the same conversation over plain connections and over TLS."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 from bench import report
+from bench.compare import Say
 from bench.servers import gtchat
 from tests.e2e.certificate import make_certificate, trusting_all
 from tests.e2e.server import Client
 
-Say = Callable[[str], None]
-
 MEMBERS = 100
 
 
-def talk(pem: Path | None, messages: int) -> tuple[float, float]:
-    """A member speaks, and waits for each answer; the others read afterwards.
+def measure_room(pem: Path | None, messages: int) -> dict[str, float]:
+    """Measure a room in which one member sends and waits for each answer.
+
+    The others read a message before the next one is sent.
 
     Args:
-        pem: key and certificate; None: plain.
+        pem: File with key and certificate; None for plain connections.
+        messages: How many to send.
 
     Returns:
-        CPU µs of the server for each delivery, and ms until an answer (median).
+        `cpu_us`, of the server per delivery, and `answer_ms`, the median time until an answer.
     """
     where = "tcp:0" if pem is None else f"ssl:0:privateKey={pem}:certKey={pem}"
     options = ("--ws", f"{where}:interface=127.0.0.1", "--outbox-bytes", "0")
     with gtchat(*options) as server:
-        assert server.process is not None
         context = None if pem is None else trusting_all()
         members = [Client(server.ws_port, context=context) for _ in range(MEMBERS)]
         for number, member in enumerate(members):
             member.say("login", type="tmp", usr=f"u{number}")
-        speaker, others = members[0], members[1:]
-        began, waits = cpu(server.process.pid), []
+        sender, others = members[0], members[1:]
+        began, answers = cpu_seconds(server.pid), []
         for number in range(messages):
-            asked = time.perf_counter()
-            speaker.say("speak", room_name="lobby", msg=f"{number} " + "x" * 110)
-            waits.append(time.perf_counter() - asked)
+            sent = time.perf_counter()
+            sender.say("speak", room_name="lobby", msg=f"{number} " + "x" * 110)
+            answers.append(time.perf_counter() - sent)
             for member in others:
                 while member.message()["cmd"] != "c_speak":
                     pass
-        spent = cpu(server.process.pid) - began
-        return spent * 1e6 / (messages * len(others)), sorted(waits)[messages // 2] * 1000
+        spent = cpu_seconds(server.pid) - began
+    return {
+        "cpu_us": spent * 1e6 / (messages * len(others)),
+        "answer_ms": median(answers) * 1000,
+    }
 
 
-def cpu(pid: int) -> float:
-    """Seconds of CPU time that a process has had."""
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used, in seconds (proc(5), schedstat)."""
     return sum(
         int(path.read_text().split()[0]) / 1e9
         for path in Path(f"/proc/{pid}/task").glob("*/schedstat")
@@ -57,22 +61,32 @@ def cpu(pid: int) -> float:
 
 
 def tls(folder: Path, quick: bool, say: Say) -> int:
-    """Measure, and write JSON into a folder."""
+    """Measure, print the ratio, write JSON.
+
+    Args:
+        folder: Where to write.
+        quick: Whether to send a tenth of the messages.
+        say: Shows progress.
+
+    Returns:
+        The exit status, 0.
+    """
     messages = 50 if quick else 500
     with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as place:
         pem = Path(place, "pem")
         make_certificate(pem)
         say("plain … ")
-        plain = talk(None, messages)
-        say(f"{plain[0]:.2f} µs a delivery\nTLS … ")
-        secured = talk(pem, messages)
-        say(f"{secured[0]:.2f} µs a delivery\n")
+        plain = measure_room(None, messages)
+        say(f"{plain['cpu_us']:.2f} µs per delivery\nTLS … ")
+        encrypted = measure_room(pem, messages)
+        say(f"{encrypted['cpu_us']:.2f} µs per delivery\n")
     document = {
-        "machine": report.machine(),
+        "machine": report.describe_machine(),
         "members": MEMBERS,
-        "plain": {"cpu_us": plain[0], "answer_ms": plain[1]},
-        "tls": {"cpu_us": secured[0], "answer_ms": secured[1]},
+        "plain": plain,
+        "tls": encrypted,
     }
-    report.write(folder, "tls", document)
-    sys.stdout.write(f"TLS costs {secured[0] / plain[0]:.1f} times the CPU of plain connections\n")
+    report.write_results(folder, "tls", document)
+    ratio = encrypted["cpu_us"] / plain["cpu_us"]
+    sys.stdout.write(f"TLS costs {ratio:.1f} times the CPU time of plain connections\n")
     return 0

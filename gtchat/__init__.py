@@ -1,3 +1,3 @@
-"""GTChat: a chat server with many ways in. `docs/architecture.md` has the plan of the house."""
+"""GTChat: a self-hosted chat server. `docs/architecture.md` describes how it is built."""
 
 __version__ = "0.1.0"

@@ -22,13 +22,13 @@ class CommandError(Exception):
 
 
 def _client(words: Sequence[str]) -> int:
-    from gtchat.clients.console import main as console
+    from gtchat.ui.console import main as console
 
     return console(list(words))
 
 
 def _tk(words: Sequence[str]) -> int:
-    from gtchat.clients.tk import main as tk
+    from gtchat.ui.tk import main as tk
 
     return tk(words)
 

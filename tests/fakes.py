@@ -1,4 +1,8 @@
-"""A chat without sockets, disks or waiting: what unit tests talk to the server with."""
+"""Fakes for unit tests: a chat server and its clients without sockets, disks or waiting.
+
+`TestServer` has a clock that tests advance; `FakeClient` speaks the JSON API to it. The recording
+classes stand for a protocol where a test needs the events themselves.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,11 @@ from gtchat.store.memory.store import MemoryStore
 
 @implementer(IPasswords)
 class PlainPasswords:
-    """Hashes by adding a word; answers when it is let, so that tests see what waits."""
+    """Password hashing without the cost.
+
+    Attributes:
+        held: if a list, results wait until the Deferreds that are added to it fire.
+    """
 
     def __init__(self) -> None:
         self.held: list[Deferred[None]] | None = None
@@ -43,6 +51,8 @@ class PlainPasswords:
 
 @implementer(IEncodedBatch)
 class RecordingBatch:
+    """Events that are added to `RecordingConnection.events` as they are."""
+
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = list(events)
 
@@ -56,7 +66,7 @@ class RecordingBatch:
 
 @implementer(IEncoder)
 class RecordingEncoder:
-    """A protocol whose people hear events as they are."""
+    """The encoder of a protocol that sends events as they are."""
 
     def encode(self, events: Sequence[Event]) -> RecordingBatch:
         return RecordingBatch(events)
@@ -64,23 +74,28 @@ class RecordingEncoder:
 
 @implementer(IConnection)
 class RecordingConnection:
-    """Somebody's ear: `heard` has the events, `ended` why the session ended."""
+    """A connection that records what it is sent.
+
+    Attributes:
+        events: the events, in order.
+        close_reason: why the session ended, None as long as it has not.
+    """
 
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address
         self.buffered_bytes = 0
         self.closed = False
         self.events: list[Event] = []
-        self.ended: str | None = None
+        self.close_reason: str | None = None
 
     def close(self, event: Event | None, reason: str) -> None:
         if event is not None:
             self.events.append(event)
-        self.ended = reason
+        self.close_reason = reason
 
 
 class Tokens:
-    """Makes strings that differ."""
+    """Makes a different token at each call."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -90,7 +105,7 @@ class Tokens:
 
 
 class RecordingOutbox:
-    """Takes what is written to a connection, one JSON object a line."""
+    """An outbox that records what is written, one JSON object a line."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
@@ -101,22 +116,35 @@ class RecordingOutbox:
 
 
 class RecordingBatcher:
+    """Writes to recording outboxes at once."""
+
     def write_all(self, outboxes: Collection[RecordingOutbox], data: bytes) -> None:
         for outbox in outboxes:
             outbox.write(data)
 
 
 class FakeClient:
-    """A client's connection without a socket: `say` a request, `take` what came."""
+    """A client of the JSON API without a socket.
 
-    def __init__(self, world: TestServer, address: str = "192.0.2.1") -> None:
+    Args:
+        server: the server.
+        address: IP address of the client.
+
+    Attributes:
+        outbox: what the server has written and the test has not taken yet.
+        closed: close code and reason, None as long as the connection is open.
+        paused: whether the server reads no requests.
+        api: the server's side of the connection.
+    """
+
+    def __init__(self, server: TestServer, address: str = "192.0.2.1") -> None:
         self.outbox = RecordingOutbox()
         self.address = address
         self.closed: tuple[int, str] | None = None
         self.paused = False
-        self._server = world
+        self._server = server
         self._numbers = count(1)
-        self.api = API_Chatroom(world.chat, world.encoder, self, world.clock.seconds)
+        self.api = API_Chatroom(server.chat, server.encoder, self)
 
     def close(self, code: int, reason: str) -> None:
         if self.closed is None:
@@ -130,29 +158,33 @@ class FakeClient:
         self.paused = False
 
     def drop(self, clean: bool = False) -> None:
-        """The connection is gone."""
+        """Lose the connection.
+
+        Args:
+            clean: whether the user closed the client.
+        """
         self.closed = (1000 if clean else 1006, "")
         self.api.connection_lost(clean)
         self._server.run_pending()
 
     def raw(self, payload: bytes | str) -> None:
-        """Send a message as it is, and let it be done."""
+        """Send a message as it is, and run what it causes."""
         self.api.message(payload.encode() if isinstance(payload, str) else payload)
         self._server.run_pending()
 
     def send(self, cmd: str, **fields: object) -> None:
-        """Send a request without waiting."""
+        """Send a request, and run nothing."""
         self.api.message(json.dumps({"cmd": cmd, **fields}).encode())
 
     def call(self, cmd: str, **fields: object) -> dict[str, Any]:
-        """Send a request; its reply. What was pushed before it stays to be taken."""
+        """Send a request, run what it causes, and return its reply. Pushes stay in the outbox."""
         tracker = f"t{next(self._numbers)}"
         self.send(cmd, tracker=tracker, **fields)
         self._server.run_pending()
         return self.reply(tracker)
 
     def reply(self, tracker: str) -> dict[str, Any]:
-        """The reply with that tracker, taken out of what came."""
+        """Take the reply with a tracker out of the outbox."""
         for index, line in enumerate(self.outbox.lines):
             message = json.loads(line)
             if message["cmd"] == "c_response" and message["tracker"] == tracker:
@@ -161,38 +193,52 @@ class FakeClient:
         raise AssertionError(f"no reply {tracker} in {self.outbox.lines}")
 
     def received(self) -> list[dict[str, Any]]:
-        """All that came and was not taken yet."""
+        """Take everything out of the outbox."""
         lines, self.outbox.lines = self.outbox.lines, []
         return [json.loads(line) for line in lines]
 
     def pushes(self, *kinds: str) -> list[dict[str, Any]]:
-        """All pushes that came, of these kinds (cmd, or type of a c_event), or of all but
-        presence."""
+        """Take everything out of the outbox, and return the pushes.
+
+        Args:
+            kinds: only these kinds: `cmd`, or `type` of a c_event; none for all but presence.
+        """
         taken = [m for m in self.received() if m["cmd"] != "c_response"]
         if kinds:
             return [m for m in taken if m.get("type", m["cmd"]) in kinds]
         return [m for m in taken if m.get("type") not in ("login", "logout", "presence")]
 
     def login(self, name: str, **fields: object) -> dict[str, Any]:
-        """Come in as a temporary user, or, with pwd, as a registered one."""
+        """Log in as a temporary user, or, with `pwd`, as a registered user. Return the reply."""
         kind = "reg" if "pwd" in fields else "tmp"
         return self.call("login", type=kind, usr=name, **fields)
 
 
 class FailingStore(MemoryStore):
-    """A store that can't keep the next entries, so many of them."""
+    """A store that fails to store entries.
+
+    Attributes:
+        failing: how many of the next entries are not stored.
+    """
 
     failing = 0
 
     def append(self, append: PendingEntry) -> None:
         if self.failing:
             self.failing -= 1
-            append.room_id, append.room_key = -1, LOBBY  # no such room; a name that is had
+            append.room_id, append.room_key = -1, LOBBY  # no such room; a name that is taken
         super().append(append)
 
 
 class TestServer:
-    """A chat with its clock and store."""
+    """A chat server with its clock and store.
+
+    Args:
+        limits: the limits, None for the defaults without a rate of commands.
+        clock: the clock, None for a new one.
+        store: class of the store.
+        options: more arguments of `Chat`.
+    """
 
     def __init__(
         self,
@@ -212,7 +258,7 @@ class TestServer:
         self.start()
 
     def start(self) -> None:
-        """A server starts on the store; the one before, if there was one, does nothing more."""
+        """Start the server on its store, after stopping it if it runs."""
         if hasattr(self, "chat"):
             Deferred.fromCoroutine(self.chat.stop())
         self.chat = Chat(
@@ -222,24 +268,24 @@ class TestServer:
         self.run_pending()
 
     def run_pending(self) -> None:
-        """Let everything be done that needs no time."""
+        """Run all calls that are due."""
         for _ in range(50):
             self.clock.advance(0)
 
     def connect(self, address: str = "192.0.2.1") -> FakeClient:
-        """A new connection."""
+        """Return a new client, not logged in."""
         return FakeClient(self, address)
 
     def guest(self, name: str) -> FakeClient:
-        """Somebody who has come in as a temporary user."""
-        line = self.connect()
-        assert line.login(name)["status"] == "ok"
-        return line
+        """Return a client that is logged in as a temporary user."""
+        client = self.connect()
+        assert client.login(name)["status"] == "ok"
+        return client
 
     def member(self, name: str, pwd: str = "password") -> FakeClient:
-        """Somebody who has registered and come in."""
-        line = self.connect()
-        line.call("register", usr=name, pwd=pwd)
-        reply = line.login(name, pwd=pwd)
+        """Return a client that is registered and logged in."""
+        client = self.connect()
+        client.call("register", usr=name, pwd=pwd)
+        reply = client.login(name, pwd=pwd)
         assert reply["status"] == "ok", reply
-        return line
+        return client

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet import task
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+import gtchat
 from gtchat.chat.chat import Chat
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.outbox import WriteBatcher
-from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder, api, encoder
+from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder, api, pushes
 from gtchat.protocols.websocket import build_factory, text_frame
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import PlainPasswords, Tokens
@@ -47,7 +50,7 @@ class MemberFixture(TestFactory):
             self.clock,
             self.turn,
             limits,
-            lambda wire: API_Chatroom(self.chat, everybody, wire, self.clock.seconds),
+            lambda wire: API_Chatroom(self.chat, everybody, wire),
         )
         self.wires = [self._member(number) for number in range(members)]
         for wire in self.wires:
@@ -77,22 +80,27 @@ class MemberFixture(TestFactory):
         return [wire.transport.writes for wire in self.wires]  # type: ignore[attr-defined]
 
 
-def calls(work: Any) -> int:
-    """How many Python functions are called."""
-    count = 0
+def called(work: Any) -> list[str]:
+    """Return the file of each Python function that is called, in order."""
+    files: list[str] = []
 
-    def note(frame: object, event: str, arg: object) -> None:
-        nonlocal count
-        count += event == "call"
+    def note(frame: Any, event: str, arg: object) -> None:
+        if event == "call":
+            files.append(frame.f_code.co_filename)
 
-    gc.disable()  # whoever listens to collections is not of the work
+    gc.disable()  # callbacks of the garbage collector are not part of the work
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(None)
         gc.enable()
-    return count
+    return files
+
+
+def calls(work: Any) -> int:
+    """Return the number of Python functions that are called."""
+    return len(called(work))
 
 
 class Cost(SynchronousTestCase):
@@ -104,7 +112,7 @@ class Cost(SynchronousTestCase):
             return lambda thing: encoded.append(thing) or encode(thing)
 
         with (
-            patch.object(encoder, "_encode", counted(encoder._encode)),
+            patch.object(pushes, "_encode", counted(pushes._encode)),
             patch.object(api, "_encode", counted(api._encode)),
         ):
             hall.speak(1)
@@ -129,3 +137,21 @@ class Cost(SynchronousTestCase):
         hall.speak(4)
         one, four = calls(lambda: hall.speak(1)), calls(lambda: hall.speak(4))
         self.assertLessEqual((four - one) / 3, 24)
+
+    def test_the_path_of_a_message_is_short(self) -> None:
+        """From the bytes of a frame to the writes: at most 12 files, at most 50 calls."""
+        hall = MemberFixture(10)
+        hall.speak(4)
+        message = frame(
+            json.dumps({"cmd": "speak", "room_name": "hall", "msg": "x" * 120}).encode()
+        )
+        socket = hall.wires[0]
+        tests, clock = str(Path(__file__).parent), str(Path(task.__file__).parent)
+        path = [
+            file
+            for file in called(lambda: socket.receive(message))
+            if not file.startswith((tests, clock))
+        ]
+        product = str(Path(gtchat.__file__).parent)
+        self.assertLessEqual(len(path), 50)
+        self.assertLessEqual(len({file for file in path if file.startswith(product)}), 12)

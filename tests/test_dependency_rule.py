@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "client": set(),
     "ui": {"client"},
     "tap": {"server"},
-    "cli": {"server", "store", "client", "ui"},
+    "cli": {"server", "store", "client", "ui", "tap"},
     "__init__": set(),
 }
 #: What the rules of the chat must not know.

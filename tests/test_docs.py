@@ -9,10 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.audit import AUDIT
 from gtchat.chat.errors import CODES
-from gtchat.clients.fullscreen.keys import KEYS
-from gtchat.protocols.gtchat_json.commands import COMMANDS
-from gtchat.protocols.gtchat_json.requests import BY_CMD
-from gtchat.protocols.gtchat_json.responses import EVENT_TYPES
+from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
+from gtchat.protocols.gtchat_json.pushes import EVENT_TYPES
+from gtchat.ui.tui.keys import KEYS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat
-from gtchat.chat.names import text
+from gtchat.chat.messages import text
 from gtchat.protocols.gtchat_json import strict_json
 
 try:

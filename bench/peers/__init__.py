@@ -1,6 +1,7 @@
-"""Other people's servers, as small as they can be: rooms whose members hear what is said in them.
+"""Small chat servers on other libraries: rooms that forward each message to all members.
 
-Each speaks the load generator's own JSON: `{"op":"login","user":U}` is answered `{"op":"ok"}`,
-`{"op":"join","room":R}` is answered `{"op":"joined"}`, `{"op":"msg","room":R,"text":T}` is told to
-all in the room, the speaker too. None has accounts, limits, or a store.
+Each takes the JSON that the load generator sends by default: `{"op":"login","user":U}` is answered
+`{"op":"ok"}`, `{"op":"join","room":R}` is answered `{"op":"joined"}`, and
+`{"op":"msg","room":R,"text":T}` is sent to all members of the room, the sender included. None has
+accounts, limits or a store.
 """

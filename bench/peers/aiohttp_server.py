@@ -1,4 +1,4 @@
-"""aiohttp, on uvloop where that is installed."""
+"""A server on aiohttp, with uvloop if that is installed."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ except ImportError:
 rooms: defaultdict[str, set[Any]] = defaultdict(set)
 
 
-async def talk(request: web.Request) -> web.WebSocketResponse:
+async def serve(request: web.Request) -> web.WebSocketResponse:
     connection = web.WebSocketResponse(compress=False)
     await connection.prepare(request)
-    user, mine = "", None
+    user, room = "", None
     async for data in connection:
         if data.type is not WSMsgType.TEXT:
             continue
         message = json.loads(data.data)
         if message["op"] == "msg":
-            told = {"op": "msg", "room": message["room"], "from": user, "text": message["text"]}
-            text = json.dumps(told)
+            push = {"op": "msg", "room": message["room"], "from": user, "text": message["text"]}
+            text = json.dumps(push)
             for member in rooms[message["room"]]:
                 await member.send_str(text)
         elif message["op"] == "login":
             user = message["user"]
             await connection.send_str('{"op":"ok"}')
         else:
-            mine = rooms[message["room"]]
-            mine.add(connection)
+            room = rooms[message["room"]]
+            room.add(connection)
             await connection.send_str('{"op":"joined"}')
-    if mine is not None:
-        mine.discard(connection)
+    if room is not None:
+        room.discard(connection)
     return connection
 
 
 async def main(port: int) -> None:
     app = web.Application()
-    app.add_routes([web.get("/", talk)])
+    app.add_routes([web.get("/", serve)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()

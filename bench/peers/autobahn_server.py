@@ -1,4 +1,7 @@
-"""Autobahn on Twisted as its documentation has it: sendPreparedMessage to each."""
+"""A server on Autobahn and Twisted, with sendPreparedMessage() to each member.
+
+That is how Autobahn's documentation broadcasts.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +16,36 @@ from twisted.internet import reactor
 rooms: defaultdict[str, set[Any]] = defaultdict(set)
 
 
-class Talk(WebSocketServerProtocol):
+class Member(WebSocketServerProtocol):
     user = ""
-    mine: set[Any] | None = None
+    room: set[Any] | None = None
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         message = json.loads(payload)
         if message["op"] == "msg":
-            told = {
+            push = {
                 "op": "msg",
                 "room": message["room"],
                 "from": self.user,
                 "text": message["text"],
             }
-            prepared = self.factory.prepareMessage(json.dumps(told).encode())
+            prepared = self.factory.prepareMessage(json.dumps(push).encode())
             for member in rooms[message["room"]]:
                 member.sendPreparedMessage(prepared)
         elif message["op"] == "login":
             self.user = message["user"]
             self.sendMessage(b'{"op":"ok"}')
         else:
-            self.mine = rooms[message["room"]]
-            self.mine.add(self)
+            self.room = rooms[message["room"]]
+            self.room.add(self)
             self.sendMessage(b'{"op":"joined"}')
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:
-        if self.mine is not None:
-            self.mine.discard(self)
+        if self.room is not None:
+            self.room.discard(self)
 
 
 factory = WebSocketServerFactory()
-factory.protocol = Talk
+factory.protocol = Member
 reactor.listenTCP(int(sys.argv[1]), factory, backlog=4096, interface="127.0.0.1")
 reactor.run()

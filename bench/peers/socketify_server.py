@@ -1,4 +1,4 @@
-"""uWebSockets (C++), through socketify, with its own publish and subscribe."""
+"""A server on uWebSockets (C++) through socketify, with its own publish and subscribe."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from socketify import App, OpCode
 app = App()
 
 
-def talk(connection: Any, data: Any, opcode: Any) -> None:
+def on_message(connection: Any, data: Any, opcode: Any) -> None:
     message = json.loads(data)
     if message["op"] == "msg":
-        told = {"op": "msg", "room": message["room"], "from": "", "text": message["text"]}
-        app.publish(message["room"], json.dumps(told), OpCode.TEXT)
+        push = {"op": "msg", "room": message["room"], "from": "", "text": message["text"]}
+        app.publish(message["room"], json.dumps(push), OpCode.TEXT)
     elif message["op"] == "login":
         connection.send('{"op":"ok"}', OpCode.TEXT)
     else:
@@ -23,6 +23,6 @@ def talk(connection: Any, data: Any, opcode: Any) -> None:
         connection.send('{"op":"joined"}', OpCode.TEXT)
 
 
-app.ws("/*", {"compression": 0, "idle_timeout": 0, "message": talk})
+app.ws("/*", {"compression": 0, "idle_timeout": 0, "message": on_message})
 app.listen(int(sys.argv[1]), lambda _: None)
 app.run()

@@ -1,5 +1,5 @@
-"""The chat itself: people, rooms, messages, rules.
+"""The rules of the chat: users, rooms, messages.
 
-Imports no reactor, no socket, no SQL and no JSON; what it asks of the outside stands in
-`interfaces`. The way in is `gtchat.chat.chat.Chat`.
+Imports no reactor, no socket, no SQL and no JSON; `interfaces` says what it needs from outside.
+Protocols use `gtchat.chat.chat.Chat`.
 """

@@ -1,4 +1,7 @@
-"""Accounts: registering, and proving who one is."""
+"""Accounts: registration, and checking of passwords, UUIDs and telephone numbers.
+
+Sessions of accounts are in `sessions`; temporary accounts, which have no credentials, in `guests`.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,33 @@ import hashlib
 import re
 import unicodedata
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import audit
-from gtchat.chat.errors import (
-    BadCredentials,
-    BadName,
-    BadRequest,
-    NameTaken,
-    RateLimited,
-)
-from gtchat.chat.interfaces import IPasswords, IStore, PhoneAccount
-from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
+from gtchat.chat.interfaces import IPasswords, PhoneAccount
+from gtchat.chat.limits import BucketTable
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.names import password, user_name
+from gtchat.chat.state import State
 
-#: Names tried for somebody whose wish is taken, and the characters of a wish that count.
+#: Names that are tried when the requested one is taken, and how many of its characters count.
 NAME_ATTEMPTS, MAX_REQUESTED_NAME = 1_000, 27
-_NO_NAME = re.compile(r"[^\w.-]", re.UNICODE)
+_NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
 
-#: In the log, for a name that nobody has: it may be a password, typed in the wrong place.
-UNKNOWN_NAME = "(nobody)"
+#: Stands in the log for a name that no account has: it may be a password in the wrong field.
+UNKNOWN_NAME = "(unknown name)"
 
 
 def uuid_hash(raw: str) -> bytes:
-    """What is stored of a UUID that serves as a credential.
+    """Return the hash of a UUID that is stored: SHA-256 of its 16 bytes.
 
     Its 122 random bits need no slow hash.
+
+    Args:
+        raw: a version-4 UUID as text (RFC 9562, section 4).
 
     Raises:
         BadRequest: it is not a version-4 UUID.
@@ -44,58 +45,62 @@ def uuid_hash(raw: str) -> bytes:
     except ValueError:
         value = None
     if value is None or value.version != 4 or not re.fullmatch(r"[0-9a-fA-F-]{36}", raw):
-        raise BadRequest("uuid: a version-4 UUID is wanted, as in RFC 9562.")
+        raise BadRequest("uuid: must be a version-4 UUID (RFC 9562).")
     return hashlib.sha256(value.bytes).digest()
 
 
 def phone_number(raw: str) -> str:
-    """A telephone number as it is compared: 3 to 15 digits (E.164), perhaps with a +.
+    """Return a telephone number as it is compared: 3 to 15 digits (E.164), with or without a +.
+
+    Args:
+        raw: the number, which may have spaces, brackets, dots, slashes and hyphens.
 
     Raises:
-        BadRequest: it can't be one.
+        BadRequest: it is not a telephone number.
     """
     number = re.sub(r"[ ()./-]", "", raw)
     if not re.fullmatch(r"\+?[0-9]{3,15}", number):
-        raise BadRequest("phone: 3 to 15 digits are wanted.")
+        raise BadRequest("phone: must have 3 to 15 digits.")
     return number
 
 
 def phone_hash(number: str) -> bytes:
-    """The credential that a telephone number is; never the same as a UUID's."""
+    """Return the credential of a telephone number, 32 bytes, never the same as a UUID's."""
     return hashlib.sha256(b"phone:" + number.encode()).digest()
 
 
 class Accounts:
-    """Who there is, and who one says to be. now: ms since 1970."""
+    """Registers accounts and checks credentials.
 
-    def __init__(
-        self,
-        store: IStore,
-        clock: IReactorTime,
-        limits: Limits,
-        passwords: IPasswords,
-        now: Callable[[], int],
-    ) -> None:
-        self._store = store
-        self._clock = clock
+    Args:
+        state: the chat's shared objects.
+        passwords: hashes passwords.
+    """
+
+    def __init__(self, state: State, passwords: IPasswords) -> None:
+        limits, seconds = state.limits, state.clock.seconds
+        self._store = state.store
         self._limits = limits
+        self._users = state.users
         self._passwords = passwords
-        self._now = now
-        self._lockout = Lockout(limits, clock.seconds)
+        self._lockout = Lockout(limits, seconds)
         self._registrations = BucketTable(
-            limits.registrations_per_minute / 60, limits.registrations_burst, clock.seconds
+            limits.registrations_per_minute / 60, limits.registrations_burst, seconds
         )
 
     async def register(
         self, name: str | None, secret: str | None, uuid: str | None, address: str
     ) -> str:
-        """Create an account, by name and password or by UUID and perhaps a name.
+        """Create an account with a name and a password, or with a UUID.
 
         Args:
-            address: where the request came from.
+            name: the user name; None, with a UUID, for one that is made from it.
+            secret: the password, None with a UUID.
+            uuid: a version-4 UUID as the only credential, None with a password.
+            address: IP address of the client.
 
         Returns:
-            The account's name.
+            The name as displayed.
 
         Raises:
             BadRequest, BadName, WeakPassword, NameTaken, RateLimited, NotStored.
@@ -107,37 +112,40 @@ class Accounts:
             digest = None
         else:
             if name is None or secret is None:
-                raise BadRequest("usr and pwd, or uuid, are wanted.")
+                raise BadRequest("usr and pwd, or uuid, are required.")
             credential, chosen = None, user_name(name)
-            normal = password(secret)
+            normalized = password(secret)
             if await self._store.find_account(chosen.key, None) is not None:
                 raise NameTaken()
-            digest = await self._passwords.hash(normal)
+            digest = await self._passwords.hash(normalized)
         await self._store.register(
             chosen.display,
             chosen.key,
             digest,
             credential,
-            self._now(),
+            self._users.now(),
         )
         audit("registered", name=chosen.display, address=address)
         return chosen.display
 
     async def register_phone(self, name: str, number: str, address: str) -> PhoneAccount:
-        """Create an account that a telephone number opens, under a name like the one wished for.
+        """Create an account with a telephone number, under a name like the requested one.
 
         Args:
-            number: as `phone_number` makes it. address: where the request came from.
+            name: the requested name; what a user name can't have is left out.
+            number: the number as `phone_number` returns it.
+            address: IP address of the client.
 
         Raises:
-            BadName (nothing in the name can be one), NameTaken (the number is known),
+            BadName: there is nothing in the name that a user name can have.
+            NameTaken: the number has an account, or all similar names are taken.
             RateLimited, NotStored.
         """
         self._charge_registration(address)
-        now = self._now()
-        wished = "-".join(_NO_NAME.sub(" ", name).split())[:MAX_REQUESTED_NAME]
-        for again in range(1, NAME_ATTEMPTS + 1):
-            chosen = user_name(wished if again == 1 else f"{wished}-{again}")
+        now = self._users.now()
+        requested = "-".join(_NOT_IN_NAMES.sub(" ", name).split())[:MAX_REQUESTED_NAME]
+        for attempt in range(1, NAME_ATTEMPTS + 1):
+            chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
             if await self._store.find_account(chosen.key, None) is not None:
                 continue
             account_id = await self._store.register_phone(
@@ -147,13 +155,33 @@ class Accounts:
             return PhoneAccount(account_id, chosen.display, number, now)
         raise NameTaken()
 
+    def phones(self) -> Deferred[Sequence[PhoneAccount]]:
+        """Return all accounts with a telephone number, oldest first."""
+        return self._store.phones()
+
+    def set_phone_left(self, account_id: int) -> Deferred[None]:
+        """Store that the user of an account with a telephone number was online until now.
+
+        Raises:
+            NotStored: (through the Deferred) it could not be stored.
+        """
+        return self._store.set_phone_left(account_id, self._users.now())
+
     def _charge_registration(self, address: str) -> None:
-        """Count a registration against its address."""
+        """Check the rate of registrations from an address. Raises RateLimited."""
         if wait := self._registrations.take(address):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
     async def authenticate(self, name: str, secret: str, address: str) -> tuple[int, str]:
-        """Whose name and password these are: account id and key.
+        """Check a name and a password.
+
+        Args:
+            name: the user name as it was typed.
+            secret: the password as it was typed.
+            address: IP address of the client.
+
+        Returns:
+            The id of the account, and its name as it is compared.
 
         Raises:
             BadCredentials, LockedOut, RateLimited.
@@ -162,9 +190,9 @@ class Accounts:
         self._lockout.check(key, address)
         account = await self._store.find_account(key, None)
         digest = account.password_hash if account is not None else None
-        right = await self._passwords.verify(digest, _normal(secret))
-        if account is None or not right:
-            # Another try may have reached the limit while this one was being checked.
+        correct = await self._passwords.verify(digest, _normalized(secret))
+        if account is None or not correct:
+            # Another attempt may have reached the limit while this one was being checked.
             self._lockout.check(key, address)
             self._fail(account.name if account is not None else UNKNOWN_NAME, key, address)
             raise BadCredentials()
@@ -173,18 +201,30 @@ class Accounts:
         return account.id, account.key
 
     def _fail(self, name: str, key: str, address: str) -> None:
-        """A password was wrong. name: for the log."""
+        """Count and log a wrong password."""
         locked = self._lockout.failed(key, address)
         audit("login_failed", name=name, address=address)
         if locked:
             audit("locked_out", name=name, address=address, seconds=self._limits.lockout_seconds)
 
     def attempts_left(self, name: str, address: str) -> int:
-        """How many wrong passwords a name has left from an address, after one; 0: it is locked."""
+        """Return how many wrong passwords are left before a lockout; see `Lockout`.
+
+        Args:
+            name: the user name as it was typed.
+            address: IP address of the client.
+        """
         return self._lockout.attempts_left(login_key(name), address)
 
     async def authenticate_uuid(self, uuid: str, address: str) -> tuple[int, str]:
-        """Whose UUID this is: account id and key.
+        """Check a UUID.
+
+        Args:
+            uuid: a version-4 UUID as text.
+            address: IP address of the client.
+
+        Returns:
+            The id of the account, and its name as it is compared.
 
         Raises:
             BadRequest, BadCredentials.
@@ -196,30 +236,45 @@ class Accounts:
             raise
 
     async def authenticate_credential(self, credential: bytes) -> tuple[int, str]:
-        """Whose credential this is: account id and key. Raises BadCredentials."""
+        """Check the hash of a UUID or of a telephone number.
+
+        Args:
+            credential: the hash, 32 bytes.
+
+        Returns:
+            The id of the account, and its name as it is compared.
+
+        Raises:
+            BadCredentials: no account has it.
+        """
         account = await self._store.find_by_uuid(credential)
         if account is None:
             raise BadCredentials()
         return account.id, account.key
 
     async def change_password(self, account_id: int, new: str, keep: bytes | None) -> None:
-        """Give an account another password; its sessions but `keep` end in the store.
+        """Change a password, and end the account's other sessions in the store.
+
+        Args:
+            account_id: the account.
+            new: the new password.
+            keep: hash of the id of the session that goes on, 32 bytes; None for no session.
 
         Raises:
-            WeakPassword, NotStored.
+            WeakPassword, RateLimited, NotStored.
         """
         digest = await self._passwords.hash(password(new))
         await self._store.set_password(account_id, digest, keep)
 
 
 def login_key(name: str) -> str:
-    """The key of a name that somebody wants to log in with; what can't be a name has none."""
+    """Return a typed user name as it is compared, "" if no account can have it."""
     try:
         return user_name(name).key
     except BadName:
         return ""
 
 
-def _normal(secret: str) -> str:
-    """A password as it is compared; one that nobody can have costs no more than others."""
+def _normalized(secret: str) -> str:
+    """Return a typed password in NFC, cut so that a very long one costs no more than others."""
     return unicodedata.normalize("NFC", secret[:4096])

@@ -1,6 +1,6 @@
-"""What an operator may want to look up later: a line of the log each, with a code that stays.
+"""Audit log: events that an operator may have to look up later, one log line each.
 
-The table says all that there is; no field of it is ever a password, a session's id or a key. Names
+Each line has a code that stays the same. No field is ever a password, a session id or a key; names
 are those of accounts and rooms, which have no control characters.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-#: Code -> the line; the words in braces are the event's fields.
+#: Code -> text of the line; the words in braces are the fields of the event.
 AUDIT: dict[str, str] = {
     "started": "started with {settings}",
     "registered": "{name} registered from {address}",
@@ -16,24 +16,25 @@ AUDIT: dict[str, str] = {
     "login_failed": "wrong password for {name} from {address}",
     "locked_out": "{name} is locked out from {address} for {seconds} s",
     "password_changed": "{name} changed the password from {address}",
-    "put_out": "the operator put {name} out",
-    "kicked": "{by} put {name} out of {room}",
-    "removed": "{by} took {name} off {room}",
+    "put_out": "the operator disconnected {name}",
+    "kicked": "{by} kicked {name} from {room}",
+    "removed": "{by} removed {name} from {room}",
     "room_set": "{by} changed {room}: public {public}, max {max}, owner {owner}",
     "room_deleted": "{by} deleted {room}",
-    "blocked": "{by} blocks {name}",
-    "unblocked": "{by} blocks {name} no more",
-    "broadcast": "{name} spoke to everybody",
-    "broadcast_refused": "{name} had a wrong key to speak to everybody",
+    "blocked": "{by} blocked {name}",
+    "unblocked": "{by} unblocked {name}",
+    "broadcast": "{name} sent a broadcast",
+    "broadcast_refused": "{name} sent a broadcast with a wrong key",
 }
 
 _log = Logger()
 
 
 def audit(code: str, **fields: object) -> None:
-    """Write a line.
+    """Write a line of the audit log.
 
     Args:
-        code: a key of the table. fields: what its line names.
+        code: a key of `AUDIT`.
+        fields: the fields that its text names.
     """
     _log.info("{code}: " + AUDIT[code], code=code, **fields)

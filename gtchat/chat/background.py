@@ -1,4 +1,4 @@
-"""Things that are done while nobody waits for them: what goes wrong there is logged."""
+"""Background work: results that no caller waits for, whose errors are logged."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _log = Logger()
 
 
 def run_in_background(result: Deferred[Any], what: str) -> None:
-    """Let something go on by itself.
+    """Log the error of a result that no caller waits for.
 
     Args:
-        what: what it does, for the log.
+        result: fires when the work is done.
+        what: what is done, for the log: "ending a temporary user".
     """
-    result.addErrback(_failed, what)
+    result.addErrback(_log_failure, what)
 
 
-def _failed(failure: Failure, what: str) -> None:
+def _log_failure(failure: Failure, what: str) -> None:
     error = failure.value
     if isinstance(error, ChatError):
         _log.warn("{what} failed: {code}", what=what, code=error.code)

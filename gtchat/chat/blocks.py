@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 from gtchat.chat.audit import audit
-from gtchat.chat.interfaces import IStore
-from gtchat.chat.users import Session, UserDirectory, UserRegistry
+from gtchat.chat.state import State
+from gtchat.chat.users import Session
 
 
 class Blocks:
-    """Starts and ends blocks between two accounts."""
+    """Begins and ends blocks between two accounts.
 
-    def __init__(self, store: IStore, users: UserRegistry, directory: UserDirectory) -> None:
-        self._store = store
-        self._users = users
-        self._directory = directory
+    Args:
+        state: the chat's shared objects.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._store = state.store
+        self._users = state.users
+        self._directory = state.directory
 
     async def set_block(self, session: Session, target: str, on: bool) -> list[str]:
-        """Begin or end not to hear somebody.
+        """Block or unblock a user.
+
+        Args:
+            session: a session of the user who blocks.
+            target: the name of the user to block, as it was typed.
+            on: True to block, False to unblock.
 
         Returns:
-            The names of all whom the user blocks, in order.
+            The names of all users that the user blocks, in order.
 
         Raises:
             NoSuchUser, SelfTarget, NotStored.
         """
-        person = await self._directory.resolve_other(target, session.user)
         user = session.user
-        await self._store.block(user.id, person.id, on)
-        blocked = self._users.get_by_id(person.id)
+        found = await self._directory.resolve_other(target, user)
+        await self._store.block(user.id, found.id, on)
         if on:
-            user.blocked[person.id] = person.name
+            user.blocked[found.id] = found.name
         else:
-            user.blocked.pop(person.id, None)
+            user.blocked.pop(found.id, None)
+        blocked = self._users.get_by_id(found.id)
         if blocked is not None:
-            one = frozenset({user.id})
-            blocked.blocked_by = blocked.blocked_by | one if on else blocked.blocked_by - one
-        audit("blocked" if on else "unblocked", by=user.name, name=person.name)
+            blocker = frozenset({user.id})
+            blocked.blocked_by = (
+                blocked.blocked_by | blocker if on else blocked.blocked_by - blocker
+            )
+        audit("blocked" if on else "unblocked", by=user.name, name=found.name)
         return sorted(user.blocked.values())

@@ -1,8 +1,9 @@
-"""The way of an entry: queued in the store, then, once it is stored, told to its room.
+"""Delivery: what happens to a room's entry after it is stored.
 
-Messages that come back from the store together are told together: encoded once for each protocol,
-one append to each listener. Whoever wrote one of them gets the answer in its place instead, so
-that everybody hears a room in the order of `seq`.
+The store reports finished entries in batches. Delivery folds each into its room and sends it to
+the subscribers. Messages of one batch to one room are sent together: encoded once for each
+protocol, one append for each subscriber. The sender of a message gets the receipt in its place, so
+that every session sees the entries of a room in the order of `seq`.
 """
 
 from __future__ import annotations
@@ -24,18 +25,21 @@ from gtchat.chat.events import (
     RoomCreated,
     RoomListed,
 )
-from gtchat.chat.interfaces import Ack, IEncodedBatch, IStore, PendingEntry
-from gtchat.chat.rooms import Room, RoomRegistry, connections_of
-from gtchat.chat.users import Session, User, UserRegistry
+from gtchat.chat.interfaces import Ack, IConnection, IEncodedBatch, PendingEntry
+from gtchat.chat.rooms import Room, connections_of
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
 
 
 @attrs.define(eq=False, kw_only=True)
 class PendingMessage(PendingEntry):
-    """A message on its way.
+    """A message that is queued in the store.
 
     Attributes:
-        done: called with the receipt or with why there is none, in the order of the room. It is
-            a plain call, not a Deferred: this is the way of every message.
+        entry: the message.
+        room: the room.
+        session: the sender's session.
+        done: called with the receipt or the error, in the order of the room.
     """
 
     entry: MessageSent
@@ -43,18 +47,14 @@ class PendingMessage(PendingEntry):
     session: Session
     done: Callable[[Ack | ChatError], None]
 
-    def acknowledge(self) -> None:
-        """Tell its writer that it is stored."""
-        entry = self.entry
-        self.done(Ack(entry.id, entry.seq, entry.at))
-
 
 @attrs.define(eq=False, kw_only=True)
 class PendingChange(PendingEntry):
-    """A change of a room on its way.
+    """A change of a room that is queued in the store.
 
     Attributes:
-        actor: the session that asked for it; it is answered before it is told anything.
+        room: the room.
+        actor: the session that asked for it, None if no session did.
         done: fires with the stored entry.
     """
 
@@ -64,29 +64,32 @@ class PendingChange(PendingEntry):
 
 
 class Delivery:
-    """All rooms' logs."""
+    """Sends stored entries to the subscribers of their rooms.
 
-    def __init__(self, store: IStore, users: UserRegistry, rooms: RoomRegistry) -> None:
-        self._store = store
-        self._users = users
-        self._rooms = rooms
-        store.committed = self.committed
+    Args:
+        state: the chat's shared objects. The store reports to `committed` from now on.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._store = state.store
+        self._users = state.users
+        self._store.committed = self.committed
 
     def append_change(
-        self,
-        room: Room,
-        entry: Entry,
-        subject: int | None,
-        actor: Session | None,
+        self, room: Room, entry: Entry, subject: int | None, actor: Session | None
     ) -> Deferred[Entry]:
-        """Queue a change; fires with the entry once it is stored, before the room is told.
+        """Queue a change of a room.
 
         Args:
-            subject: account id of the person whom the entry is about.
-            actor: the session that asked for it, if one did.
+            room: the room.
+            entry: the change.
+            subject: id of the account that it is about, None for no owner.
+            actor: the session that asked for it, None if no session did. It gets its reply before
+                the event.
 
-        Raises:
-            NotStored: (through the Deferred) it could not be kept.
+        Returns:
+            Fires with the entry once it is stored, before it is sent to the room. Fails with
+            NotStored.
         """
         change = PendingChange(
             room_id=room.id,
@@ -100,69 +103,73 @@ class Delivery:
         return change.done
 
     def committed(self, entries: Sequence[PendingEntry]) -> None:
-        """Take what the store has done, in its order, and tell it."""
-        run: dict[Room, list[PendingMessage]] = {}
-        spoken_in: dict[Session, Room] = {}
-        for append in entries:
-            if (
-                isinstance(append, PendingMessage)
-                and append.error is None
-                and append.earlier is None
-            ):
-                room, session = append.room, append.session
-                # Rooms are told one after the other. Somebody whose messages to several rooms
-                # come back together must get his answers in the order of his requests.
-                if spoken_in.setdefault(session, room) is not room:
-                    self._publish_run(run)
-                    run, spoken_in = {}, {session: room}
-                if room in run:
-                    run[room].append(append)
+        """Deliver what the store has finished.
+
+        Args:
+            entries: stored or failed entries in the order of the queue.
+        """
+        batches: dict[Room, list[PendingMessage]] = {}
+        room_of: dict[Session, Room] = {}
+        for entry in entries:
+            if isinstance(entry, PendingMessage) and entry.error is None and entry.earlier is None:
+                room, session = entry.room, entry.session
+                # Rooms are sent one after the other. A session whose messages to several rooms
+                # come in one batch must get its receipts in the order of its requests.
+                if room_of.setdefault(session, room) is not room:
+                    self._publish_messages(batches)
+                    batches, room_of = {}, {session: room}
+                if room in batches:
+                    batches[room].append(entry)
                 else:
-                    run[room] = [append]
+                    batches[room] = [entry]
                 continue
-            self._publish_run(run)
-            run, spoken_in = {}, {}
-            if isinstance(append, PendingMessage):
-                outcome = append.error or append.earlier
+            self._publish_messages(batches)
+            batches, room_of = {}, {}
+            if isinstance(entry, PendingMessage):
+                outcome = entry.error or entry.earlier
                 assert outcome is not None
-                append.done(outcome)
+                entry.done(outcome)
             else:
-                assert isinstance(append, PendingChange)
-                self._finish(append)
-        self._publish_run(run)
+                assert isinstance(entry, PendingChange)
+                self._finish_change(entry)
+        self._publish_messages(batches)
 
-    def _publish_run(self, run: dict[Room, list[PendingMessage]]) -> None:
-        for room, messages in run.items():
-            self._publish_messages(room, messages)
+    def _publish_messages(self, batches: dict[Room, list[PendingMessage]]) -> None:
+        """Send the messages of each room to its subscribers.
 
-    def _publish_messages(self, room: Room, messages: list[PendingMessage]) -> None:
-        """Tell a room some messages, each to all but its writer and those who block him."""
-        entries = [speech.entry for speech in messages]
-        room.advance(entries[-1].seq, len(entries))
-        partly: dict[Session, list[int]] = {}
-        for index, speech in enumerate(messages):
-            session = speech.session
-            if session in partly:
-                partly[session].append(index)
-            else:
-                partly[session] = [index]
-            if session.user.blocked_by:
-                for blocker in self._users.blockers(session.user):
-                    partly.setdefault(blocker, []).append(index)
-        bursts = room.subscribers.publish(entries, exclude=connections_of(partly))
-        for session, gaps in partly.items():
-            burst = bursts[session.encoder] if session in room.subscribers else None
-            _send_partly(burst, session, gaps, messages)
+        A sender and those who block the sender do not receive a message; they are sent the parts
+        of the batch between the messages that they are left out of.
+        """
+        for room, messages in batches.items():
+            entries: list[MessageSent] = []
+            left_out: dict[Session, list[int]] = {}
+            exclude: list[IConnection] = []
+            for index, message in enumerate(messages):
+                entries.append(message.entry)
+                session = message.session
+                without = [session]
+                if session.user.blocked_by:
+                    without += self._users.blockers(session.user)
+                for session in without:
+                    if session in left_out:
+                        left_out[session].append(index)
+                    else:
+                        left_out[session] = [index]
+                        exclude.append(session.connection)
+            room.advance(entries[-1].seq, len(entries))
+            encoded = room.subscribers.publish(entries, exclude)
+            for session, indexes in left_out.items():
+                batch = encoded[session.encoder] if session in room.subscribers else None
+                _send_parts(batch, session, indexes, messages)
 
-    def _finish(self, change: PendingChange) -> None:
-        """Answer for a change, then tell it."""
+    def _finish_change(self, change: PendingChange) -> None:
+        """Report a change to the one who waits for it, then send it to its subscribers."""
         if change.error is not None:
             change.done.errback(change.error)
             return
-        room = change.room
-        if isinstance(change.entry, RoomCreated):
+        room, entry = change.room, change.entry
+        if isinstance(entry, RoomCreated):
             room.id = change.room_id
-        entry = change.entry
         room.advance(entry.seq)
         subject = self._users.get_by_id(change.subject_id)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
@@ -179,34 +186,40 @@ class Delivery:
     def _publish_change(
         self, room: Room, entry: Entry, actor: Session | None, subject: User | None
     ) -> None:
-        """Tell a change to whom it concerns."""
+        """Send a change to the room; a new public room is announced to every user."""
         if isinstance(entry, RoomCreated):
             if room.public:
-                appeared = RoomListed(
-                    room_name=room.name, usr=entry.usr, seq=entry.seq, at=entry.at
-                )
-                self._users.broadcast(appeared, exclude=actor)
+                listed = RoomListed(room_name=room.name, usr=entry.usr, seq=entry.seq, at=entry.at)
+                self._users.broadcast(listed, exclude=actor)
             return
+        # The reply tells the actor about a change of the actor's own membership.
         own = actor is not None and actor.user is subject and not isinstance(entry, RoomChanged)
         room.subscribers.publish([entry], connections_of([actor]) if own and actor else ())
 
 
-def _send_partly(
-    burst: IEncodedBatch | None, session: Session, gaps: list[int], messages: list[PendingMessage]
+def _send_parts(
+    batch: IEncodedBatch | None,
+    session: Session,
+    left_out: list[int],
+    messages: list[PendingMessage],
 ) -> None:
-    """Tell a session a burst of speeches with gaps; what it wrote itself is answered there.
+    """Send a session the messages of a batch but some, and the receipts of its own in their place.
 
     Args:
-        burst: None if the session does not listen (any more), and is answered only.
-        gaps: indexes of the speeches that it is not told, in order.
+        batch: the encoded messages; None if the session is not subscribed any more and gets
+            receipts only.
+        session: the session.
+        left_out: indexes of the messages that the session does not receive, in order.
+        messages: the messages of the batch.
     """
     start = 0
-    for gap in gaps:
-        if burst is not None and gap > start:
-            burst.send_part(session.connection, start, gap)
-        speech = messages[gap]
-        if speech.session is session:
-            speech.acknowledge()
-        start = gap + 1
-    if burst is not None and start < len(messages):
-        burst.send_part(session.connection, start, len(messages))
+    for index in left_out:
+        if batch is not None and index > start:
+            batch.send_part(session.connection, start, index)
+        message = messages[index]
+        if message.session is session:
+            entry = message.entry
+            message.done(Ack(entry.id, entry.seq, entry.at))
+        start = index + 1
+    if batch is not None and start < len(messages):
+        batch.send_part(session.connection, start, len(messages))

@@ -1,35 +1,44 @@
-"""Whispers: from one person to one other, kept while that one is away.
+"""Direct messages (whispers): from one user to one other, stored until they have arrived.
 
-A whisper stays in the store until it has surely arrived: its target's session lived on for longer
-than a dead connection can go unnoticed, or ended in an orderly way. Whoever loses his connection
-before gets it again, with the same id.
+A whisper stays in the store until its target has received it for certain: the session that it was
+sent to lived on for longer than a dead connection can go unnoticed, or it was closed in order, or
+the protocol confirmed it. A user who lost the connection before gets it again with the same id.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import Blocked
 from gtchat.chat.events import MessageSent, WhisperSent
-from gtchat.chat.interfaces import Ack, IStore
-from gtchat.chat.limits import Limits
-from gtchat.chat.names import check_txn, text
-from gtchat.chat.users import Session, User, UserDirectory, UserRegistry
+from gtchat.chat.interfaces import Ack
+from gtchat.chat.messages import check_txn, text
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
 
-#: Stored whispers given at once, and the seconds until more are, if these could be sent.
-PAGE, PAUSE = 100, 0.05
-#: Seconds between two looks at what has surely arrived.
-LOOK = 10.0
+#: Stored whispers that are sent at once, and seconds between two looks whether they have left.
+PAGE, PAUSE_S = 100, 0.05
+#: Seconds between two deletions of whispers that have arrived.
+DELETE_INTERVAL_S = 10.0
 
 
 @attrs.frozen
-class _Told:
+class _SentWhisper:
+    """A whisper that was sent and may not have arrived.
+
+    Attributes:
+        session: the session that it was sent to.
+        number: its number in the store.
+        id: its message id.
+        at: monotonic seconds when it was sent.
+    """
+
     session: Session
     number: int
     id: str
@@ -37,61 +46,60 @@ class _Told:
 
 
 class Whispers:
-    """All that is said between two."""
+    """Stores and sends direct messages.
 
-    def __init__(
-        self,
-        store: IStore,
-        clock: IReactorTime,
-        limits: Limits,
-        users: UserRegistry,
-        directory: UserDirectory,
-        next_id: Callable[[], str],
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._limits = limits
-        self._users = users
-        self._directory = directory
-        self._next_id = next_id
-        self._unconfirmed: deque[_Told] = deque()
-        self._look: IDelayedCall | None = None
+    Args:
+        state: the chat's shared objects.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._store = state.store
+        self._clock = state.clock
+        self._limits = state.limits
+        self._users = state.users
+        self._directory = state.directory
+        self._next_id = state.next_id
+        self._unconfirmed: deque[_SentWhisper] = deque()
+        self._timer: IDelayedCall | None = None
         self._stopped = False
 
     async def send(
         self, session: Session, target: str, raw: str, txn: str | None
     ) -> tuple[Ack, bool]:
-        """Say something to somebody.
+        """Send a direct message to a user.
 
         Args:
-            txn: the client's own mark against doubles.
+            session: the sender's session.
+            target: the name of the user as it was typed.
+            raw: the text.
+            txn: the client's idempotency key, 1 to 64 characters; None if it has none.
 
         Returns:
-            The receipt, and whether it was told at once.
+            The receipt, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotAllowed (too many
-            are stored), NotStored.
+            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotStored.
+            NotAllowed: too many messages wait for the user.
         """
         check_txn(txn)
         msg = text(raw, self._limits.text_chars)
-        person = await self._directory.resolve_other(target, session.user)
-        if person.blocks_asker:
+        found = await self._directory.resolve_other(target, session.user)
+        if found.blocks_asker:
             raise Blocked()
         event = WhisperSent(
             usr=session.user.name, msg=msg, id=self._next_id(), at=self._users.now()
         )
-        receipt, number = await self._store.whisper(
+        ack, number = await self._store.whisper(
             session.user.id,
-            person.id,
+            found.id,
             event,
             txn,
             self._limits.stored_whispers_per_user,
         )
-        return receipt, not receipt.dup and self._push(person.id, event, number)
+        return ack, not ack.dup and self._push(found.id, event, number)
 
     def _push(self, account_id: int, event: WhisperSent, number: int) -> bool:
-        """Tell a whisper that is stored to its target's sessions, if there are any."""
+        """Send a stored whisper to its target's sessions. Return whether there are any."""
         user = self._users.get_by_id(account_id)
         if user is None or not user.sessions:
             return False
@@ -100,19 +108,19 @@ class Whispers:
                 session.pending_whisper = number
             else:
                 session.send(event)
-                self._remember(session, number, event.id)
+                self._add_unconfirmed(session, number, event.id)
         return True
 
-    def _remember(self, session: Session, number: int, id: str) -> None:
-        self._unconfirmed.append(_Told(session, number, id, self._clock.seconds()))
-        if self._look is None and not self._stopped:
-            self._look = self._clock.callLater(LOOK, self._forget_arrived)
+    def _add_unconfirmed(self, session: Session, number: int, id: str) -> None:
+        self._unconfirmed.append(_SentWhisper(session, number, id, self._clock.seconds()))
+        if self._timer is None and not self._stopped:
+            self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
     async def deliver_pending(self, session: Session) -> None:
-        """Tell a session that has begun all that waits for its user, as fast as it reads.
+        """Send a new session all whispers that wait for its user, as fast as the client reads.
 
         Raises:
-            NotStored: it could not be read, and is told at the next login.
+            NotStored: they could not be read, and are sent at the next login.
         """
         after = 0
         while session in session.user.sessions:
@@ -121,80 +129,86 @@ class Whispers:
                 return
             for whisper in page:
                 session.send(whisper.event)
-                self._remember(session, whisper.number, whisper.event.id)
+                self._add_unconfirmed(session, whisper.number, whisper.event.id)
                 after = whisper.number
             if not page and (session.pending_whisper or 0) <= after:
                 session.pending_whisper = None
                 return
             if len(page) == PAGE:
-                await self._pause(session)
+                await self._wait_for_reader(session)
 
-    async def _pause(self, session: Session) -> None:
-        """Wait until a session has read what it was given."""
+    async def _wait_for_reader(self, session: Session) -> None:
+        """Wait until a client has read what it was sent, or its session has ended."""
         while session.connection.buffered_bytes and session in session.user.sessions:
             waiting: Deferred[None] = Deferred()
-            self._clock.callLater(PAUSE, waiting.callback, None)
+            self._clock.callLater(PAUSE_S, waiting.callback, None)
             await waiting
 
     def confirm(self, session: Session, ids: Collection[str]) -> None:
-        """A protocol knows that these whispers have arrived.
+        """Take note that whispers have arrived, for a protocol whose clients confirm them.
 
         Args:
-            ids: of whispers that the session was told.
+            session: the session that they were sent to.
+            ids: their message ids.
         """
-        arrived = [told for told in self._unconfirmed if told.session is session and told.id in ids]
-        self._unconfirmed = deque(told for told in self._unconfirmed if told not in arrived)
-        self._forget(arrived)
+        arrived = [sent for sent in self._unconfirmed if sent.session is session and sent.id in ids]
+        self._unconfirmed = deque(sent for sent in self._unconfirmed if sent not in arrived)
+        self._delete(arrived)
 
     async def keep(self, user: User, event: MessageSent) -> None:
-        """Keep something that was said in a room for somebody whom it did not reach, and who gets
-        it as a whisper at his next login.
+        """Store a message of a room that did not reach a user, as a whisper for the next login.
+
+        Args:
+            user: the user who did not get it.
+            event: the message.
 
         Raises:
-            NoSuchUser: the speaker is no more. NotAllowed (too many are stored), NotStored.
+            NoSuchUser: the sender's account does not exist any more.
+            NotAllowed: too many messages wait for the user.
+            NotStored.
         """
-        speaker = await self._directory.resolve(event.usr)
+        sender = await self._directory.resolve(event.usr)
         whisper = WhisperSent(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
         limit = self._limits.stored_whispers_per_user
-        await self._store.whisper(speaker.id, user.id, whisper, None, limit)
+        await self._store.whisper(sender.id, user.id, whisper, None, limit)
 
     def session_ended(self, session: Session) -> None:
-        """A session ended in an orderly way: what it was told has arrived."""
-        self._forget([told for told in self._unconfirmed if told.session is session])
+        """Delete what was sent to a session that was closed in order: it has arrived."""
+        self._delete([sent for sent in self._unconfirmed if sent.session is session])
         self.session_lost(session)
 
     def session_lost(self, session: Session) -> None:
-        """A session's connection was lost: what it was told last may not have arrived."""
-        if any(told.session is session for told in self._unconfirmed):
+        """Keep what was sent to a session whose connection was lost: it may not have arrived."""
+        if any(sent.session is session for sent in self._unconfirmed):
             self._unconfirmed = deque(
-                told for told in self._unconfirmed if told.session is not session
+                sent for sent in self._unconfirmed if sent.session is not session
             )
 
-    def _forget_arrived(self) -> None:
-        """Forget what was told so long ago that its session would not live had it not arrived."""
-        self._look = None
-        sure = self._limits.ping_interval + self._limits.ping_timeout
+    def _delete_old(self) -> None:
+        """Delete what was sent so long ago that a lost connection would have been noticed."""
+        self._timer = None
+        liveness_s = self._limits.ping_interval + self._limits.ping_timeout
         arrived = []
-        while self._unconfirmed and self._unconfirmed[0].at + sure <= self._clock.seconds():
+        while self._unconfirmed and self._unconfirmed[0].at + liveness_s <= self._clock.seconds():
             arrived.append(self._unconfirmed.popleft())
-        self._forget(arrived)
+        self._delete(arrived)
         if self._unconfirmed:
-            self._look = self._clock.callLater(LOOK, self._forget_arrived)
+            self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
-    def _forget(self, arrived: list[_Told]) -> None:
+    def _delete(self, arrived: list[_SentWhisper]) -> None:
+        """Delete whispers from the store."""
         numbers: dict[int, list[int]] = {}
-        for told in arrived:
-            numbers.setdefault(told.session.user.id, []).append(told.number)
-        for account_id, told_numbers in numbers.items():
-            # Those that stay come again at the next login, with the same id.
+        for sent in arrived:
+            numbers.setdefault(sent.session.user.id, []).append(sent.number)
+        for account_id, account_numbers in numbers.items():
+            # If this fails, they are sent again at the next login, with the same ids.
             run_in_background(
-                self._store.delete_whispers(account_id, told_numbers),
-                "forgetting whispers",
+                self._store.delete_whispers(account_id, account_numbers), "deleting whispers"
             )
 
     def stop(self) -> None:
-        """Leave no timer behind."""
+        """Cancel the timer."""
         self._stopped = True
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,7 +1,7 @@
-"""What can go wrong in the chat: one tree of exceptions with one stable code each.
+"""Errors of the chat: one tree of exceptions, with a stable code and a text for users each.
 
-A protocol catches `ChatError` at its edge and says it in its own words. Everything else that is
-raised is a bug of ours and becomes `internal`. The codes are those of the protocol page.
+A protocol catches `ChatError` and renders it. Any other exception is a bug and becomes `internal`.
+The codes are those of docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from typing import ClassVar
 
 
 class ChatError(Exception):
-    """Something that a person can't do, and why.
+    """A request that was refused.
+
+    Args:
+        text: the text for users, None for the default of the class.
+        retry_after: seconds after which the request may succeed, None if waiting does not help.
 
     Attributes:
-        code: the stable word for it, which programs act on.
-        text: one sentence for a person.
-        retry_after: seconds after which to try again, where that helps.
+        code: the stable code, for programs.
+        default: the default text.
     """
 
     code: ClassVar[str] = "internal"
-    default: ClassVar[str] = "Something went wrong on our side."
+    default: ClassVar[str] = "Internal server error."
     retry_after: float | None = None
 
     def __init__(self, text: str | None = None, *, retry_after: float | None = None) -> None:
@@ -29,10 +32,10 @@ class ChatError(Exception):
 
 
 class BadRequest(ChatError):
-    """The request can't be understood; the text names the field."""
+    """The request is malformed; the text names the field."""
 
     code = "bad_request"
-    default = "The request can't be understood."
+    default = "The request is malformed."
 
 
 class UnknownCommand(ChatError):
@@ -43,7 +46,7 @@ class UnknownCommand(ChatError):
 
 
 class NotLoggedIn(ChatError):
-    """The command needs a login first."""
+    """The command needs a session."""
 
     code = "not_logged_in"
     default = "Log in first."
@@ -60,18 +63,18 @@ class NotYou(ChatError):
     """A command names another user than the one who is logged in."""
 
     code = "not_you"
-    default = "You are logged in as somebody else."
+    default = "You are logged in as another user."
 
 
 class BadCredentials(ChatError):
-    """Unknown name or wrong password: nobody is told which."""
+    """Unknown name or wrong password; the text does not say which."""
 
     code = "bad_credentials"
     default = "The name or the password is wrong."
 
 
 class LockedOut(ChatError):
-    """Too many wrong passwords for this name from this address."""
+    """Too many wrong passwords for this name."""
 
     code = "locked_out"
     default = "Too many wrong passwords. Wait before you try again."
@@ -81,7 +84,7 @@ class WeakPassword(ChatError):
     """The password is too short or too long."""
 
     code = "weak_password"
-    default = "A password has 8 to 1,024 characters."
+    default = "A password must have 8 to 1,024 characters."
 
 
 class PasswordMismatch(ChatError):
@@ -92,52 +95,52 @@ class PasswordMismatch(ChatError):
 
 
 class BadName(ChatError):
-    """A name that can't be given to a user or a room."""
+    """A name that no user or room can have."""
 
     code = "bad_name"
     default = "This name can't be used."
 
 
 class NameTaken(ChatError):
-    """The name belongs to somebody else."""
+    """Another account has the name."""
 
     code = "name_taken"
     default = "This name is taken."
 
 
 class NoSuchUser(ChatError):
-    """There is no user of that name."""
+    """There is no user with that name."""
 
     code = "no_such_user"
-    default = "There is no user of that name."
+    default = "There is no user with that name."
 
 
 class NoSuchRoom(ChatError):
-    """There is no room of that name, or none that this user may know of."""
+    """There is no room with that name, or the user can not see it."""
 
     code = "no_such_room"
-    default = "There is no room of that name."
+    default = "There is no room with that name."
 
 
 class RoomExists(ChatError):
-    """A room of that name is there already."""
+    """There is a room with that name already."""
 
     code = "room_exists"
-    default = "There is a room of that name already."
+    default = "There is a room with that name already."
 
 
 class RoomFull(ChatError):
-    """The room has as many members as it may have."""
+    """The room has reached its member limit."""
 
     code = "room_full"
     default = "The room is full."
 
 
 class PrivateRoom(ChatError):
-    """The room can be entered by invitation only."""
+    """The room can be joined by invitation only."""
 
     code = "private_room"
-    default = "This room is private: somebody in it has to invite you."
+    default = "This room is private. Ask a member for an invitation."
 
 
 class AlreadyInRoom(ChatError):
@@ -155,45 +158,45 @@ class NotInRoom(ChatError):
 
 
 class NotOwner(ChatError):
-    """Only the room's owner may do this."""
+    """Only the owner of the room can do this."""
 
     code = "not_owner"
-    default = "Only the owner of the room may do this."
+    default = "Only the owner of the room can do this."
 
 
 class NotAllowed(ChatError):
-    """Nobody, or not this user, may do this."""
+    """The request is not allowed, for any user or for this one."""
 
     code = "not_allowed"
     default = "This is not allowed."
 
 
 class Blocked(ChatError):
-    """The person addressed has blocked this user."""
+    """The target of the request has blocked this user."""
 
     code = "blocked"
-    default = "This person does not take messages from you."
+    default = "This user has blocked you."
 
 
 class SelfTarget(ChatError):
-    """Something that can't be done to oneself."""
+    """The target of the request is the user who sent it."""
 
     code = "self_target"
     default = "You can't do this to yourself."
 
 
 class TxnConflict(ChatError):
-    """A txn was used again with other content."""
+    """An idempotency key (txn) was used again with other content."""
 
     code = "txn_conflict"
     default = "This txn was used for another message."
 
 
 class NotStored(ChatError):
-    """The store could not keep it, so it did not happen."""
+    """The store could not save the change, so it was not made."""
 
     code = "not_stored"
-    default = "The server can't store this now. Nothing was sent; try again later."
+    default = "The server can't save this now. Nothing was sent; try again later."
 
 
 class BadSession(ChatError):
@@ -211,23 +214,23 @@ class BadKey(ChatError):
 
 
 class RateLimited(ChatError):
-    """More than the rate allows."""
+    """There were more requests than the rate allows."""
 
     code = "rate_limited"
-    default = "Too fast. Wait a moment and send it again."
+    default = "Too many requests. Wait a moment and try again."
 
 
 class TooLong(ChatError):
-    """A text is longer than it may be."""
+    """A text is longer than the limit."""
 
     code = "too_long"
     default = "The text is too long."
 
 
 def _tree(root: type[ChatError]) -> list[type[ChatError]]:
-    """`root` and everything below it."""
+    """Return a class and all its subclasses."""
     return [root] + [leaf for child in root.__subclasses__() for leaf in _tree(child)]
 
 
-#: Every code of the protocol page with the class that stands for it.
+#: Code -> class of the error.
 CODES: dict[str, type[ChatError]] = {error.code: error for error in _tree(ChatError)}

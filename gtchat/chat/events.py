@@ -1,10 +1,8 @@
-"""What happened: the facts that the chat tells to protocols, and that the store keeps.
+"""Events that the chat sends to protocols, and the entries among them that are stored.
 
-An `Entry` is a line of a room's log: everything that changes a room or is said in it, numbered by
-`seq` from 1 without a gap. The state of a room is the fold of its entries. All other events are
-ephemeral: they are told to those who are here and never stored in a log.
-
-Times (`at`) are milliseconds since 1970 in UTC. They are for people; order is by `seq` alone.
+An `Entry` is part of the log of a room: a message, or a change of the room's members or settings.
+`seq` numbers the entries of a room from 1 without gaps, and gives their order. The state of a room
+is the fold of its entries. All other events go to the sessions that are online and are not stored.
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ import attrs
 
 @attrs.define(kw_only=True)
 class Event:
-    """Something that happened at a time. Nobody changes what happened.
+    """An event. Receivers do not change it.
 
     Attributes:
-        at: when, in milliseconds since 1970, UTC.
+        at: time of day in milliseconds since 1970, UTC; for display, not for ordering.
     """
 
     at: int
@@ -27,16 +25,16 @@ class Event:
 
 @attrs.define(kw_only=True)
 class Entry(Event):
-    """A line of a room's log.
+    """An entry of the log of a room.
 
-    The store numbers it in place, before anybody is told: on the way of every message a copy, and
-    a frozen class, would cost more than all of the rules.
+    The store sets `seq` in place, before the event is sent: a copy of each message, or a frozen
+    class, would cost more than all of the rules.
 
     Attributes:
-        kind: the stable word for this class of entries.
-        room_name: the room, as it is shown.
-        usr: the person whom the entry is about, as shown.
-        seq: its number in the room; 0 as long as it is not stored.
+        kind: the stable name of the class.
+        room_name: name of the room as displayed.
+        usr: name, as displayed, of the user that the entry is about.
+        seq: number in the log; 0 until it is stored.
     """
 
     kind: ClassVar[str]
@@ -47,7 +45,7 @@ class Entry(Event):
 
 @attrs.define(kw_only=True)
 class MessageSent(Entry):
-    """A person said something in a room; `id` is unique for ever."""
+    """A user sent a message to a room; `id` is unique forever."""
 
     kind = "speak"
     msg: str
@@ -56,7 +54,7 @@ class MessageSent(Entry):
 
 @attrs.define(kw_only=True)
 class RoomSettingsEntry(Entry):
-    """A room's settings from here on; `usr` is who made them, `owner` is "" for nobody."""
+    """The settings of a room from here on; `usr` set them, `owner` is "" for no owner."""
 
     public: bool
     topic: str
@@ -66,35 +64,35 @@ class RoomSettingsEntry(Entry):
 
 @attrs.define(kw_only=True)
 class RoomCreated(RoomSettingsEntry):
-    """The first entry of every room; its creator is its first member."""
+    """The first entry of a room; the creator is the first member."""
 
     kind = "room_created"
 
 
 @attrs.define(kw_only=True)
 class RoomChanged(RoomSettingsEntry):
-    """The owner changed settings, or the ownership passed on."""
+    """The owner changed the settings, or the room got another owner."""
 
     kind = "room_changed"
 
 
 @attrs.define(kw_only=True)
 class Joined(Entry):
-    """A person became a member."""
+    """A user became a member."""
 
     kind = "join_room"
 
 
 @attrs.define(kw_only=True)
 class Left(Entry):
-    """A member left by himself."""
+    """A member left."""
 
     kind = "leave_room"
 
 
 @attrs.define(kw_only=True)
 class Kicked(Entry):
-    """A member was put out by `by`."""
+    """A member was kicked by `by`."""
 
     kind = "kicked"
     by: str
@@ -102,13 +100,13 @@ class Kicked(Entry):
 
 @attrs.define(kw_only=True)
 class Removed(Entry):
-    """A member was taken off the list of members by `by`."""
+    """A member was removed by `by`."""
 
     kind = "removed"
     by: str
 
 
-#: Every kind of entry with its class: what `history` can be asked for, what the store keeps.
+#: Kind -> class of each entry.
 ENTRY_TYPES: dict[str, type[Entry]] = {
     entry.kind: entry
     for entry in (MessageSent, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
@@ -117,21 +115,21 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
 
 @attrs.frozen(kw_only=True)
 class LoggedIn(Event):
-    """A person came."""
+    """A user logged in."""
 
     usr: str
 
 
 @attrs.frozen(kw_only=True)
 class LoggedOut(Event):
-    """A person went."""
+    """A user logged out, or lost the last connection."""
 
     usr: str
 
 
 @attrs.frozen(kw_only=True)
 class PresenceChanged(Event):
-    """Many people came or went within a second: their names."""
+    """Several users logged in or out within a second."""
 
     logins: tuple[str, ...]
     logouts: tuple[str, ...]
@@ -139,7 +137,7 @@ class PresenceChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class UserTyping(Event):
-    """A person is typing in a room; told at most every few seconds."""
+    """A user is typing in a room."""
 
     usr: str
     room_name: str
@@ -147,7 +145,7 @@ class UserTyping(Event):
 
 @attrs.frozen(kw_only=True)
 class ReadMarked(Event):
-    """The person told has read a room up to an entry, at another place of his."""
+    """The receiver has read a room up to an entry, on another session."""
 
     room_name: str
     seq: int
@@ -155,7 +153,7 @@ class ReadMarked(Event):
 
 @attrs.frozen(kw_only=True)
 class RoomListed(Event):
-    """A public room was created: told to everybody, beside its log's first entry."""
+    """A public room was created; sent to every user. `seq` is that of `RoomCreated`."""
 
     room_name: str
     usr: str
@@ -164,7 +162,7 @@ class RoomListed(Event):
 
 @attrs.frozen(kw_only=True)
 class RoomDeleted(Event):
-    """A room and its log are no more."""
+    """A room was deleted with its log."""
 
     room_name: str
     usr: str
@@ -172,7 +170,7 @@ class RoomDeleted(Event):
 
 @attrs.frozen(kw_only=True)
 class WhisperSent(Event):
-    """A person said something to one other alone; `id` is unique for ever."""
+    """A user sent the receiver a direct message; `id` is unique forever."""
 
     usr: str
     msg: str
@@ -181,7 +179,7 @@ class WhisperSent(Event):
 
 @attrs.frozen(kw_only=True)
 class BroadcastSent(Event):
-    """Somebody who has the key spoke to all."""
+    """A user who has the broadcast key sent a message to every user."""
 
     usr: str
     msg: str
@@ -189,7 +187,7 @@ class BroadcastSent(Event):
 
 @attrs.frozen(kw_only=True)
 class Invited(Event):
-    """`usr` invites the person told into a room."""
+    """`usr` invites the receiver to a room; `msg` is the text that users read."""
 
     room_name: str
     usr: str
@@ -198,7 +196,7 @@ class Invited(Event):
 
 @attrs.frozen(kw_only=True)
 class InviteAnswered(Event):
-    """`usr` answers an invitation of the person told: Y, N or L (later)."""
+    """`usr` answers an invitation of the receiver: Y, N or L (later)."""
 
     room_name: str
     usr: str
@@ -207,7 +205,7 @@ class InviteAnswered(Event):
 
 @attrs.frozen(kw_only=True)
 class SessionReplaced(Event):
-    """The session told has ended, since its user came from `address`."""
+    """The receiving session has ended because its user logged in from `address`."""
 
     usr: str
     address: str
@@ -215,19 +213,19 @@ class SessionReplaced(Event):
 
 @attrs.frozen(kw_only=True)
 class ConnectionLagged(Event):
-    """The session told reads too slowly, and loses what it was not sent."""
+    """The receiving session reads too slowly; what was not sent yet is dropped."""
 
 
 @attrs.frozen(kw_only=True)
 class AddressRequested(Event):
-    """`usr` asks where the person told can be reached directly."""
+    """`usr` asks for the peer address of the receiver."""
 
     usr: str
 
 
 @attrs.frozen(kw_only=True)
 class AddressGranted(Event):
-    """`usr` can be reached at `host`, `port`."""
+    """The client of `usr` accepts direct connections at `host`, `port`."""
 
     usr: str
     host: str
@@ -236,12 +234,12 @@ class AddressGranted(Event):
 
 @attrs.frozen(kw_only=True)
 class AddressDenied(Event):
-    """`usr` does not tell where he can be reached."""
+    """`usr` refuses the peer address."""
 
     usr: str
 
 
-#: Attribute names of an entry that are not columns of their own where it is kept.
+#: Kind -> attributes of the entry that have no column of their own in the store.
 EXTRA_FIELDS: dict[str, tuple[str, ...]] = {
     kind: tuple(
         field.name

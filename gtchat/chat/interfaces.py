@@ -1,271 +1,138 @@
-"""What the chat asks of the outside: a store, audiences, slow hashing. Nothing is done here.
+"""Interfaces that the chat needs from outside: a store, encoders, connections, password hashing.
 
-**Order.** All writes of `IStore` form one queue. They take effect in the order in which they were
-asked for, and their results come back in that order too, in the reactor thread: appends to
-`IStore.committed`, everything else through its Deferred. What a result says is on disk. So
-whoever reads state when a result arrives sees exactly what was stored up to it.
+**Order of the store.** All writes of an `IStore` form one queue. They take effect in the order of
+the calls, and their results come back in that order, in the reactor thread: entries through
+`IStore.committed`, everything else through Deferreds. What a result says is on disk: code that
+reads the chat's state when a result arrives sees exactly what was stored up to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from gtchat.chat.errors import ChatError
-from gtchat.chat.events import Entry, Event, Invited, WhisperSent
+from gtchat.chat.events import Event, Invited, WhisperSent
+from gtchat.chat.records import (
+    Account,
+    AccountState,
+    Ack,
+    Backlog,
+    HistoryPage,
+    HistoryQuery,
+    MembershipRecord,
+    PendingEntry,
+    PhoneAccount,
+    ResumeResult,
+    RoomRecord,
+    StoredState,
+    StoredWhisper,
+)
 
-
-@attrs.define
-class Ack:
-    """What the writer of a message gets for it.
-
-    Attributes:
-        id: the message's own id.
-        seq: its number in the room, 0 for a whisper.
-        at: when, in milliseconds since 1970, UTC.
-        dup: whether an earlier request with the same txn stored it.
-    """
-
-    id: str
-    seq: int
-    at: int
-    dup: bool = False
-
-
-@attrs.define(eq=False)
-class PendingEntry:
-    """An entry on its way into a room's log; the store fills in what became of it.
-
-    The change that an entry means for the room is made in the same transaction: `room_created`
-    makes the room with `subject` as first member and owner, `room_changed` changes its row,
-    `join_room` makes `subject` a member (and takes back an invitation), `leave_room`, `kicked`
-    and `removed` end the membership.
-
-    Attributes:
-        room_id: which log; 0 for `room_created`, where the store puts the new id.
-        room_key: the room's name as it is compared; needed for `room_created` only.
-        entry: the entry, with seq 0; filled in: its seq, once it is stored.
-        subject: account id of the person whom it is about (the speaker, who joins, who is kicked;
-            for `room_changed` the new owner's account id or None for nobody).
-        txn: the client's own mark against doubles, of this subject.
-        origin: whatever the chat wants to find again; the store does not look at it.
-        error: filled in: why it was not stored (`NotStored`, `TxnConflict`), else None.
-        earlier: filled in: the receipt of an earlier entry with the same txn and content.
-    """
-
-    room_id: int
-    entry: Entry
-    subject_id: int | None
-    origin: object = None
-    room_key: str = ""
-    txn: str | None = None
-    error: ChatError | None = None
-    earlier: Ack | None = None
-
-
-@attrs.frozen
-class Account:
-    """A registered or temporary account.
-
-    Attributes:
-        id: number for ever, never given again.
-        name: as shown. key: as compared.
-        registered: False for a temporary one.
-        password_hash: Argon2's, None for one that has none.
-        blocks_asker: whether it blocks the account that the question named.
-    """
-
-    id: int
-    name: str
-    key: str
-    registered: bool
-    password_hash: str | None = None
-    blocks_asker: bool = False
-
-
-@attrs.frozen
-class MembershipRecord:
-    """An account's place in a room.
-
-    Attributes:
-        read_seq: the last entry that counts as read, 0 for none.
-        spoken_seen: how many messages there are up to that one.
-    """
-
-    room_id: int
-    read_seq: int
-    messages_read: int
-
-
-@attrs.frozen
-class AccountState:
-    """What an account finds when it comes.
-
-    Attributes:
-        account: the account.
-        memberships: its rooms.
-        blocked: account id -> name of those it blocks.
-        blocked_by: ids of the accounts that block it.
-    """
-
-    account: Account
-    memberships: tuple[MembershipRecord, ...]
-    blocked: Mapping[int, str]
-    blocked_by: frozenset[int]
-
-
-@attrs.frozen
-class Backlog:
-    """A room's entries after the last one seen.
-
-    Attributes:
-        entries: in order, all there are; empty if `behind` or `reset`.
-        behind: there are more than were asked for.
-        reset: what was seen is not of this log (recreated, or a number that it does not have).
-    """
-
-    entries: tuple[Entry, ...] = ()
-    behind: bool = False
-    reset: bool = False
-
-
-@attrs.frozen
-class ResumeResult:
-    """A session found again: what its account has, and what it missed, by room id."""
-
-    belongings: AccountState
-    missed: Mapping[int, Backlog]
-
-
-@attrs.frozen
-class StoredWhisper:
-    """A whisper that waits for its target: `number` orders them and names it in `forget`."""
-
-    number: int
-    event: WhisperSent
-
-
-@attrs.frozen
-class HistoryPage:
-    """Some entries of a log, oldest first.
-
-    Attributes:
-        entries: the entries.
-        first: the lowest seq that the log has, 0 if it is empty.
-        last: the highest one.
-        more: whether there are more entries in the direction asked for.
-    """
-
-    entries: tuple[Entry, ...]
-    first: int
-    last: int
-    more: bool
-
-
-@attrs.frozen
-class HistoryQuery:
-    """Which part of a log: the newest `limit` entries before or the oldest after a seq, or both
-    sides of one; the newest of all if none is given.
-
-    Attributes:
-        limit: how many entries, 1 to 200.
-        kinds: only these kinds of entries; empty for all.
-    """
-
-    before: int | None = None
-    after: int | None = None
-    around: int | None = None
-    limit: int = 50
-    kinds: frozenset[str] = frozenset()
-
-
-@attrs.frozen
-class RoomRecord:
-    """A room as it is kept: members are (account id, name, registered), longest first.
-
-    `spoken` counts the messages in its log, `last_seq` all entries.
-    """
-
-    id: int
-    name: str
-    key: str
-    public: bool
-    topic: str
-    max: int
-    owner_id: int | None
-    owner: str
-    last_seq: int
-    message_count: int
-    members: tuple[tuple[int, str, bool], ...]
-
-
-@attrs.frozen
-class PhoneAccount:
-    """An account that comes by a telephone number.
-
-    Attributes:
-        left_at: when it was last here, ms since 1970, UTC.
-    """
-
-    account_id: int
-    name: str
-    number: str
-    left_at: int
-
-
-@attrs.frozen
-class StoredState:
-    """All that a chat has to know when it starts: its rooms, and temporary accounts left over."""
-
-    epoch: str
-    rooms: tuple[RoomRecord, ...]
-    guests: tuple[Account, ...]
+__all__ = [
+    "Account",
+    "AccountState",
+    "Ack",
+    "Backlog",
+    "HistoryPage",
+    "HistoryQuery",
+    "IConnection",
+    "IEncodedBatch",
+    "IEncoder",
+    "IPasswords",
+    "IStore",
+    "MembershipRecord",
+    "PendingEntry",
+    "PhoneAccount",
+    "ResumeResult",
+    "RoomRecord",
+    "StoredState",
+    "StoredWhisper",
+]
 
 
 class IStore(Interface):
-    """Where accounts, rooms and messages are kept.
+    """Keeps accounts, rooms and messages.
 
-    Every Deferred may fail with `NotStored` (writes) or with the ChatErrors named. Times are
-    milliseconds since 1970, UTC. Secrets come hashed, except that `password_hash` is Argon2's.
+    Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
+    and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
+    is displayed. A `token_hash` is the SHA-256 of a session's id, 32 bytes. (read) marks methods
+    that are not part of the queue of writes.
     """
 
     committed: Callable[[Sequence[PendingEntry]], None] = Attribute(
-        "The chat's method that takes finished appends, in the order of the queue. A run of "
-        "appends between two other writes comes in one call."
+        "Set by the chat: called with finished entries, in the order of the queue. Entries "
+        "between two other writes come in one call."
     )
 
     def load() -> StoredState:
-        """Everything that the chat keeps in memory; called once, before anything else. The room
-        with key `lobby`, owned by nobody, is made here if it is not there; it has no members."""
+        """Return what the chat keeps in memory. Called once, before anything else.
 
-    def append(append: PendingEntry) -> None:
+        The room with the key `lobby`, without owner and members, is created if it is missing.
+        """
+
+    def append(entry: PendingEntry) -> None:
         """Queue an entry; `committed` is called with it when it is stored or has failed."""
 
     def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
-        """The account of that name (a read). `asker`: who wants to know, for `blocks_asker`."""
+        """Return the account with a name (read).
+
+        Args:
+            key: the name.
+            asker: account id for `Account.blocks_asker`, None to leave it False.
+        """
 
     def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
-        """The account whose credential is that UUID (a read). uuid_hash: 32 bytes."""
+        """Return the account with a credential of 32 bytes (read)."""
 
     def register(
         name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
     ) -> Deferred[int]:
-        """Create a registered account; its id. Fails with NameTaken, also for a known UUID, and
-        where a temporary account has the name."""
+        """Create a registered account. Return its id.
+
+        Args:
+            name, key: its name.
+            password_hash: Argon2id hash as text; None with a UUID.
+            uuid_hash: credential of 32 bytes; None with a password.
+            at: now.
+
+        Raises:
+            NameTaken: an account, registered or temporary, has the name or the credential.
+        """
 
     def set_password(account_id: int, password_hash: str, keep: bytes | None) -> Deferred[None]:
-        """Change a password and end all sessions of the account but that of token hash `keep`."""
+        """Change a password, and end all sessions of the account but one.
+
+        Args:
+            account_id: the account.
+            password_hash: Argon2id hash as text.
+            keep: token hash of the session that goes on, None for no session.
+        """
 
     def login(
         account_id: int, token_hash: bytes, end_others: bool, at: int
     ) -> Deferred[AccountState]:
-        """Begin a session of a registered account; `end_others`: its other sessions end."""
+        """Begin a session of a registered account. Return the state of the account.
+
+        Args:
+            account_id: the account.
+            token_hash: names the session.
+            end_others: whether the other sessions of the account end.
+            at: now.
+        """
 
     def login_guest(name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
-        """Create a temporary account with a session; its id. Fails with NameTaken."""
+        """Create a temporary account with a session. Return its id.
+
+        Args:
+            name, key: its name.
+            token_hash: names the session.
+            at: now.
+
+        Raises:
+            NameTaken.
+        """
 
     def resume(
         token_hash: bytes,
@@ -275,132 +142,257 @@ class IStore(Interface):
         liveness_ms: int,
         limit: int,
     ) -> Deferred[ResumeResult]:
-        """Find a session again. Fails with BadSession if it is unknown or not newer than `oldest`.
+        """Resume a session. Return the state of its account, and what its client missed.
 
-        `seen`: room id -> last seq seen. At most `most` entries a room and 2,000 in all are
-        given, else the room is `behind`. A room whose name had another log is `reset` unless the
-        session was surely connected when the old one went: it was lost later than that by
-        `sure_ms`, or began after it. The session counts as connected again from `at`.
+        A room whose name had another log before is `reset`, unless the client was certainly
+        connected when the old room was deleted: the connection was lost more than `liveness_ms`
+        later, or the session began later.
+
+        Args:
+            token_hash: names the session.
+            at: now; the session counts as connected from then on.
+            oldest: the session must have begun, or lost its connection, after this time.
+            seen: room id -> last `seq` that the client received.
+            liveness_ms: milliseconds after which a dead connection is noticed.
+            limit: a room with more missed entries is `behind`; 2,000 in all.
+
+        Raises:
+            BadSession: there is no such session, or it is too old.
         """
 
     def end_session(account_id: int, token_hash: bytes) -> Deferred[None]:
-        """The session has ended and can't be resumed. What its rooms have now counts as read,
-        unless it has said itself what was read (`mark_read`)."""
+        """End a session for good. All entries of its rooms count as read, unless it used
+        `mark_read`.
+
+        Args:
+            account_id: the account.
+            token_hash: names the session.
+        """
 
     def session_lost(
-        account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+        account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> Deferred[None]:
-        """The session's connection was lost; it may be resumed.
+        """Take note that the connection of a session is lost; it can be resumed.
 
-        `told`: room id -> last seq that it was told; so far it counts as read, unless it has said
-        itself what was read. What is queued before this, and told later, does not.
+        Args:
+            account_id: the account.
+            token_hash: names the session.
+            at: now.
+            sent: room id -> last `seq` that was sent to the session. It counts as read, unless
+                the session used `mark_read`.
         """
 
     def mark_read(
         account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> Deferred[MembershipRecord]:
-        """The account has read a room up to that entry, or further; how far it is then. Fails
-        with NotInRoom if it does not belong to the room any more."""
+        """Mark a room as read up to an entry. Return how far it is read then.
+
+        Args:
+            account_id: the account.
+            token_hash: names the session.
+            room_id: the room.
+            seq: the entry; one before the last mark changes nothing.
+
+        Raises:
+            NotInRoom: the account is not a member any more.
+        """
 
     def end_guest(account_id: int) -> Deferred[None]:
-        """Delete a temporary account and all that belongs to it; its memberships ended before."""
+        """Delete a temporary account, whose memberships have ended, and all that it has."""
 
     def delete_room(room_id: int, at: int) -> Deferred[None]:
-        """Delete a room, its log, memberships and invitations; its name is free then."""
+        """Delete a room with its log, memberships and invitations; its name is free then.
+
+        Args:
+            room_id: the room.
+            at: now.
+        """
 
     def whisper(
         sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
     ) -> Deferred[tuple[Ack, int]]:
-        """Keep a whisper until it is forgotten; its receipt and number (0 for a double).
+        """Store a whisper until it is deleted. Return its receipt, and its number (0 if `dup`).
 
-        Fails with TxnConflict, with NoSuchUser if the target is gone, with NotAllowed where the
-        target has `most` (0: no limit) of them waiting.
+        Args:
+            sender_id, target_id: the accounts.
+            event: the whisper.
+            txn: the sender's idempotency key, None if there is none.
+            limit: most whispers that can wait for the target, 0 for no limit.
+
+        Raises:
+            TxnConflict.
+            NoSuchUser: the target does not exist any more.
+            NotAllowed: the limit is reached.
         """
 
     def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
-        """Whispers that wait for an account, with numbers above `after`, in order (a read)."""
+        """Return whispers that wait for an account, in order (read).
+
+        Args:
+            account_id: the account.
+            after: only numbers above this one.
+            limit: maximum number of whispers.
+        """
 
     def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """These whispers have arrived."""
+        """Delete whispers that have arrived.
 
-    def invite(room_id: int, account_id: int, inviter: str, told: bool, at: int) -> Deferred[None]:
-        """Keep an invitation; the last one of a room and inviter counts."""
+        Args:
+            account_id: their target.
+            numbers: their numbers.
+        """
+
+    def invite(
+        room_id: int, account_id: int, inviter: str, delivered: bool, at: int
+    ) -> Deferred[None]:
+        """Store an invitation, in place of an earlier one to the room by the same user.
+
+        Args:
+            room_id: the room.
+            account_id: the invited account.
+            inviter: name of the user who invites.
+            delivered: whether the invited user was online and got it.
+            at: now.
+        """
 
     def end_invitations(room_id: int, account_id: int, inviter: str, later: bool) -> Deferred[None]:
-        """Take an invitation back; `later`: keep it, and tell it again at the next login."""
+        """Delete an invitation.
+
+        Args:
+            room_id, account_id, inviter: as in `invite`.
+            later: True to keep it, and deliver it again at the next login.
+        """
 
     def is_invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """Whether somebody, or `inviter`, has invited the account into the room (a read)."""
+        """Return whether an account is invited to a room (read).
 
-    def invitations(account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
-        """Invitations of an account (msg is ""), only those not told yet if `untold`; they count
-        as told then (a write, since it is ordered with `invite`)."""
+        Args:
+            room_id, account_id: as in `invite`.
+            inviter: by this user; None for any user.
+        """
+
+    def invitations(account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
+        """Return the invitations of an account, with an empty `msg`; they count as delivered then.
+
+        Args:
+            account_id: the account.
+            undelivered: only those that were not delivered yet.
+        """
 
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
-        """Begin or end a block."""
+        """Block an account, or unblock it.
+
+        Args:
+            account_id: the account that blocks.
+            blocked_id: the account that is blocked.
+            on: True to block, False to unblock.
+        """
 
     def register_phone(
         name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
-        """Create a registered account with a telephone number, whose credential stands for a
-        UUID's hash; its id. Fails with NameTaken, also for a known number."""
+        """Create a registered account with a telephone number. Return its id.
+
+        Args:
+            name, key: its name.
+            number: the telephone number.
+            credential: stands for the number in `find_by_uuid`, 32 bytes.
+            at: now.
+
+        Raises:
+            NameTaken: an account has the name or the number.
+        """
 
     def set_phone_left(account_id: int, at: int) -> Deferred[None]:
-        """An account with a telephone number was here last."""
+        """Store when the user of an account with a telephone number was online last.
+
+        Args:
+            account_id: the account.
+            at: now.
+        """
 
     def phones() -> Deferred[Sequence[PhoneAccount]]:
-        """All accounts with telephone numbers, oldest first (a read)."""
+        """Return all accounts with a telephone number, oldest first (read)."""
 
-    def history(room_id: int, span: HistoryQuery) -> Deferred[HistoryPage]:
-        """Part of a room's log (a read)."""
+    def history(room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
+        """Return part of the log of a room (read).
+
+        Args:
+            room_id: the room.
+            query: which entries.
+        """
 
     def prune(sessions_before: int, txns_before: int) -> Deferred[None]:
-        """Forget sessions that began or were lost before, and txns stored before, these times."""
+        """Delete what has expired.
+
+        Args:
+            sessions_before: sessions that began or lost their connection before this time.
+            txns_before: idempotency keys that were stored before this time.
+        """
 
     def flush() -> Deferred[None]:
-        """Fires when everything asked for before is done."""
+        """Fire when all earlier calls are done."""
 
     def healthy() -> bool:
-        """Whether the last write succeeded."""
+        """Return whether the last write succeeded."""
 
     def close() -> Deferred[None]:
-        """Finish the queue and let go of the files."""
+        """Finish the queue and close the files."""
 
 
 class IConnection(Interface):
-    """Where one session is spoken to; made by its protocol, kept by the chat."""
+    """A client connection with one session; made by a protocol."""
 
-    address: str = Attribute("IP address that the person came from")
-    buffered_bytes: int = Attribute("bytes that were told and have not left, as far as is known")
-    closed: bool = Attribute("whether its connection is lost, so that nobody can come by it")
+    address: str = Attribute("IP address of the client")
+    buffered_bytes: int = Attribute("bytes that were sent and have not left, as far as is known")
+    closed: bool = Attribute("whether the connection is lost, so that no session can begin on it")
 
     def close(event: Event | None, reason: str) -> None:
-        """The session has ended: tell `event`, then close. `reason` is a key of the protocol's own
-        table: `replaced`, `password`, `kicked`."""
+        """Send an event and close the connection, because the session has ended.
+
+        Args:
+            event: the event, None for none.
+            reason: key of the protocol's table of close reasons: `replaced`, `password`,
+                `kicked`.
+        """
 
 
 class IEncodedBatch(Interface):
-    """Some events in order, encoded once for all who hear them over one protocol."""
+    """Events in order, encoded once for all connections of a protocol."""
 
     def send(connections: Collection[IConnection]) -> None:
-        """PendingEntry all of the events to each outlet; does nothing else per outlet."""
+        """Append all events to the outbox of each connection, and do nothing else for each."""
 
     def send_part(connection: IConnection, start: int, stop: int) -> None:
-        """PendingEntry the events [start:stop] to one outlet."""
+        """Append the events [start:stop] to the outbox of one connection.
+
+        Args:
+            connection: the connection.
+            start, stop: indexes of events, as in a slice.
+        """
 
 
 class IEncoder(Interface):
-    """All sessions of one protocol."""
+    """Encodes events for all sessions of a protocol; there is one for each protocol."""
 
     def encode(events: Sequence[Event]) -> IEncodedBatch:
         """Encode events, each once."""
 
 
 class IPasswords(Interface):
-    """Hashing that takes its time, off the reactor thread."""
+    """Hashes passwords outside of the reactor thread."""
 
     def hash(password: str) -> Deferred[str]:
-        """Argon2id of a password. May fail with RateLimited when too many wait."""
+        """Return the Argon2id hash of a password as text.
+
+        Raises:
+            RateLimited: too many are being hashed.
+        """
 
     def verify(hash: str | None, password: str) -> Deferred[bool]:
-        """Whether the hash is of the password; None (nobody) costs the same and is False."""
+        """Return whether a password is right.
+
+        Args:
+            hash: the hash as text; None, for an unknown user, takes as long and is False.
+            password: the password.
+        """

@@ -1,82 +1,86 @@
-"""Invitations: into a room, answered yes, no or later; kept for those who are away."""
+"""Invitations: a member invites a user to a room, who answers yes, no or later.
+
+They are stored, so that a user who is not logged in gets them at the next login.
+"""
 
 from __future__ import annotations
 
-from gtchat.chat.errors import (
-    AlreadyInRoom,
-    BadRequest,
-    Blocked,
-    NotAllowed,
-)
+from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InviteAnswered, Invited
-from gtchat.chat.interfaces import IStore
 from gtchat.chat.membership import Membership
-from gtchat.chat.rooms import Room, RoomRegistry
-from gtchat.chat.users import Session, UserDirectory, UserRegistry
+from gtchat.chat.rooms import Room
+from gtchat.chat.state import State
+from gtchat.chat.users import Session
 
 
 class Invitations:
-    """Who is invited where."""
+    """Sends and answers invitations.
 
-    def __init__(
-        self,
-        store: IStore,
-        users: UserRegistry,
-        directory: UserDirectory,
-        rooms: RoomRegistry,
-        membership: Membership,
-    ) -> None:
-        self._store = store
-        self._users = users
-        self._directory = directory
-        self._rooms = rooms
+    Args:
+        state: the chat's shared objects.
+        membership: makes users who accept members.
+    """
+
+    def __init__(self, state: State, membership: Membership) -> None:
+        self._store = state.store
+        self._users = state.users
+        self._directory = state.directory
+        self._rooms = state.rooms
         self._membership = membership
 
     async def invite(self, session: Session, raw: str, invitee: str) -> None:
-        """Invite somebody into a room that one belongs to.
+        """Invite a user to a room.
+
+        Args:
+            session: a session of a member.
+            raw: the name of the room as it was typed.
+            invitee: the name of the user as it was typed.
 
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, NotStored.
         """
         room = self._rooms.require_member(raw, session.user)
-        person = await self._directory.resolve_other(invitee, session.user)
-        if room.is_lobby or person.id in room.members:
-            raise AlreadyInRoom("This user is a member already.")
-        if person.blocks_asker:
+        target = await self._directory.resolve_other(invitee, session.user)
+        if room.is_lobby or target.id in room.members:
+            raise AlreadyInRoom("This user is already a member.")
+        if target.blocks_asker:
             raise Blocked()
-        here = person.user is not None and bool(person.user.sessions)
+        online = target.user is not None and bool(target.user.sessions)
         at = self._users.now()
-        await self._store.invite(room.id, person.id, session.user.name, here, at)
-        if here and person.user is not None:
-            person.user.send(
-                _invited(Invited(room_name=room.name, usr=session.user.name, msg="", at=at))
-            )
+        await self._store.invite(room.id, target.id, session.user.name, online, at)
+        if online and target.user is not None:
+            event = Invited(room_name=room.name, usr=session.user.name, msg="", at=at)
+            target.user.send(_with_text(event))
 
     async def answer(self, session: Session, inviter: str, raw: str, reply: str) -> Room | None:
         """Answer an invitation.
 
         Args:
-            reply: Y to enter the room, N not to, L to be asked again at the next login.
+            session: a session of the invited user.
+            inviter: the name of the user who sent it, as it was typed.
+            raw: the name of the room as it was typed.
+            reply: Y to join the room, N to decline, L to get the invitation again at the next
+                login.
 
         Returns:
-            The room, if entered.
+            The room if the user joined it, else None.
 
         Raises:
-            BadRequest, NoSuchRoom, NoSuchUser, NotAllowed (not invited), AlreadyInRoom, RoomFull,
-            NotStored.
+            BadRequest, NoSuchRoom, NoSuchUser, AlreadyInRoom, RoomFull, NotStored.
+            NotAllowed: there is no such invitation.
         """
         if reply not in ("Y", "N", "L"):
-            raise BadRequest("reply: Y, N or L is wanted.")
+            raise BadRequest("reply: must be Y, N or L.")
         room = self._rooms.find(raw)
-        person = await self._directory.resolve(inviter)
-        if not await self._store.is_invited(room.id, session.user.id, person.name):
+        sender = await self._directory.resolve(inviter)
+        if not await self._store.is_invited(room.id, session.user.id, sender.name):
             raise NotAllowed("There is no such invitation.")
         if reply == "Y":
             await self._membership.enter(room, session.user, session)
         else:
-            await self._store.end_invitations(room.id, session.user.id, person.name, reply == "L")
-        if person.user is not None:
-            person.user.send(
+            await self._store.end_invitations(room.id, session.user.id, sender.name, reply == "L")
+        if sender.user is not None:
+            sender.user.send(
                 InviteAnswered(
                     room_name=room.name,
                     usr=session.user.name,
@@ -87,17 +91,17 @@ class Invitations:
         return room if reply == "Y" else None
 
     async def deliver_pending(self, session: Session) -> None:
-        """Tell a session that has begun what its user was invited to while away.
+        """Send a new session the invitations that came while its user was not logged in.
 
         Raises:
-            NotStored: it is told at the next login.
+            NotStored: they are sent at the next login.
         """
         for event in await self._store.invitations(session.user.id, True):
-            session.send(_invited(event))
+            session.send(_with_text(event))
 
 
-def _invited(event: Invited) -> Invited:
-    """The invitation with its words for a person."""
+def _with_text(event: Invited) -> Invited:
+    """Return an invitation with the text that users read."""
     return Invited(
         room_name=event.room_name,
         usr=event.usr,

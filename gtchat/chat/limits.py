@@ -1,7 +1,7 @@
-"""Limits: the bounds that an operator may set, and the token bucket that rates are kept with.
+"""Limits: the limits that an operator can set, and the token buckets that hold rates.
 
-`Limits` is the `[limits]` table of the settings, key by key; the source of names and defaults is
-the protocol page's "Settings". For every one of them 0 means: no limit.
+`Limits` is the `[limits]` table of the settings; names and defaults are those of docs/protocol.md,
+"Settings". 0 means no limit, for each of them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import attrs
 
-#: Keys of a table of rates or failed logins that are kept before those that no longer matter go.
+#: Size at which a table of rates or failed logins drops the keys that no longer matter.
 TABLE_LIMIT = 10_000
 
 
 def _limit(default: float, help_text: str) -> Any:
-    """An attribute with its default, refusing what is negative, and the operator's help."""
+    """Return an attribute that refuses negative numbers, with its default and its help."""
     return attrs.field(
         default=default,
         validator=[attrs.validators.instance_of((int, float)), attrs.validators.ge(0)],
@@ -27,39 +27,41 @@ def _limit(default: float, help_text: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """Every bound of the chat and its protocols; sizes in bytes, times in seconds, 0 = no limit."""
+    """Limits of the chat and its protocols: sizes in bytes, times in seconds, 0 for no limit."""
 
     message_bytes: int = _limit(65_536, "largest message on the wire, in bytes")
     text_chars: int = _limit(4_000, "longest text of a message, in characters")
-    commands_burst: int = _limit(20, "commands that a connection may send at once")
-    commands_per_second: float = _limit(10.0, "commands a second, for a connection")
+    commands_burst: int = _limit(20, "commands that an account can send at once")
+    commands_per_second: float = _limit(10.0, "commands a second, for an account")
     failed_logins_per_minute: float = _limit(10.0, "failed logins a minute, for an address")
     registrations_burst: int = _limit(30, "registrations at once, for an address")
     registrations_per_minute: float = _limit(10.0, "registrations a minute, for an address")
     connections_per_address: int = _limit(256, "connections open at once, for an address")
-    login_timeout: float = _limit(60.0, "seconds in which a new connection has to log in")
+    login_timeout: float = _limit(60.0, "seconds that a new connection has to log in")
     ping_interval: float = _limit(20.0, "seconds between pings to a connection")
-    ping_timeout: float = _limit(20.0, "seconds to wait for the answer to a ping")
-    outbox_bytes: int = _limit(1_048_576, "unsent bytes kept for a connection that reads slowly")
+    ping_timeout: float = _limit(20.0, "seconds to wait for a pong after a ping")
+    outbox_bytes: int = _limit(1_048_576, "unsent bytes kept for a slow connection")
     unsent_bytes_total: int = _limit(268_435_456, "unsent bytes kept for all connections")
     heartbeat_timeout: float = _limit(
-        45.0, "seconds of silence after which a client of Message Center or PA1 is gone"
+        45.0, "seconds of silence after which a Message Center or PA1 client counts as lost"
     )
     lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
-    lockout_seconds: float = _limit(60.0, "seconds that a lock-out lasts")
+    lockout_seconds: float = _limit(60.0, "seconds that a lockout lasts")
     typing_interval: float = _limit(
-        3.0, "seconds between two signs that the same user is typing in the same room"
+        3.0, "seconds between two typing notifications of a user to a room"
     )
-    rooms_per_user: int = _limit(100, "rooms that one user may own")
-    members_per_room: int = _limit(0, "members that a room may have")
-    stored_whispers_per_user: int = _limit(10_000, "whispers kept for a user who is away")
+    rooms_per_user: int = _limit(100, "rooms that a user can own")
+    members_per_room: int = _limit(0, "members that a room can have")
+    stored_whispers_per_user: int = _limit(10_000, "whispers kept for a user who is offline")
 
 
 @attrs.define
 class TokenBucket:
-    """How often somebody may do something: `burst` at once, `rate` a second on average.
+    """A token bucket: limits an action to `burst` at once and `rate` a second on average.
 
-    A rate or a burst of 0 means no limit.
+    Args:
+        rate: tokens a second, 0 for no limit.
+        burst: tokens of the full bucket, 0 for no limit.
     """
 
     rate: float
@@ -76,10 +78,10 @@ class TokenBucket:
         """Take a token if there is one.
 
         Args:
-            now: the time in seconds, on a clock that does not go backwards.
+            now: monotonic seconds.
 
         Returns:
-            0.0 where there was one, else the seconds until there will be one.
+            0.0 if there was one, else the seconds until there will be one.
         """
         if not self.rate:
             return 0.0
@@ -94,7 +96,7 @@ class TokenBucket:
         return 0.0
 
     def wait(self, now: float) -> float:
-        """The seconds until there is a token, 0.0 if there is one, without taking it."""
+        """Return the seconds until there is a token, 0.0 if there is one, without taking it."""
         if not self.rate:
             return 0.0
         self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
@@ -111,7 +113,7 @@ class TokenBucket:
 
         Args:
             other: the bucket that its owner used until now.
-            now: the time in seconds, on a clock that does not go backwards.
+            now: monotonic seconds.
         """
         self.wait(now)
         other.wait(now)
@@ -124,10 +126,10 @@ class BucketTable:
     Args:
         rate: tokens a second of each bucket; 0: no limit.
         burst: tokens of a full bucket; 0: no limit.
-        seconds: tells the time in seconds, on a clock that does not go backwards.
+        seconds: returns monotonic seconds.
 
-    Full buckets are dropped when there are more than `TABLE_LIMIT`, so that made-up keys do not
-    fill the memory.
+    Full buckets are dropped when there are more than `TABLE_LIMIT`, so that keys which clients
+    invent do not fill the memory.
     """
 
     def __init__(self, rate: float, burst: float, seconds: Callable[[], float]) -> None:
@@ -162,5 +164,5 @@ class BucketTable:
         now = self._seconds()
         for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
             del self._buckets[key]
-        # Looking through the table costs as much as it is long: not again for each new key.
+        # A search takes time in proportion to the table: not again for each new key.
         self._limit = max(TABLE_LIMIT, 2 * len(self._buckets))

@@ -1,7 +1,9 @@
-"""Membership: creating rooms, entering and leaving them, and what owners may do.
+"""Membership: creating, joining and leaving rooms, and what the owner of a room can do.
 
-Rules look at a room as it will be when all that is queued for it is stored. So the change is made
-in memory when it is queued, and taken back in the rare case that it can't be stored.
+Who may do what is checked here; settings, owners and deletion are in `ownership`.
+
+A change is made in memory when it is queued, and taken back in the rare case that it can't be
+stored: so the rules see a room with all earlier requests, stored or not yet.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import (
     AlreadyInRoom,
-    BadRequest,
     Blocked,
     ChatError,
     NoSuchRoom,
@@ -32,22 +33,24 @@ from gtchat.chat.events import (
     Kicked,
     Left,
     Removed,
-    RoomChanged,
     RoomCreated,
-    RoomDeleted,
 )
-from gtchat.chat.interfaces import IStore
-from gtchat.chat.limits import Limits
-from gtchat.chat.names import room_name, text
-from gtchat.chat.rooms import Room, RoomRegistry
-from gtchat.chat.users import ResolvedUser, Session, User, UserDirectory, UserRegistry
-
-TOPIC_CHARS = 500
+from gtchat.chat.names import room_name
+from gtchat.chat.ownership import Ownership, check_topic
+from gtchat.chat.rooms import CurrentSettings, Room
+from gtchat.chat.state import State
+from gtchat.chat.users import ResolvedUser, Session, User
 
 
 @attrs.frozen(kw_only=True)
 class RoomSettings:
-    """What somebody wants of a room; None leaves a thing as it is."""
+    """Settings that a user asks for; None leaves a setting as it is, or at its default.
+
+    Attributes:
+        public: whether users who are not members can see and join the room.
+        topic: one line of at most 500 characters, "" for none.
+        max: maximum number of members, 0 for no limit of the room's own.
+    """
 
     public: bool | None = None
     topic: str | None = None
@@ -55,126 +58,93 @@ class RoomSettings:
 
 
 class Membership:
-    """Who belongs where."""
+    """Creates and deletes rooms, and changes their settings and members.
 
-    def __init__(
-        self,
-        store: IStore,
-        limits: Limits,
-        users: UserRegistry,
-        directory: UserDirectory,
-        rooms: RoomRegistry,
-        log: Delivery,
-    ) -> None:
-        self._store = store
-        self._limits = limits
-        self._users = users
-        self._directory = directory
-        self._rooms = rooms
-        self._delivery = log
-        self._owned: dict[int, int] = {}
+    Args:
+        state: the chat's shared objects.
+        delivery: stores changes and sends them to the room.
+        ownership: changes settings and owners.
+    """
 
-    def count_owned(self) -> None:
-        """Count who owns how many rooms, once all are known."""
-        self._owned = {}
-        for room in self._rooms:
-            self._count_owned(room.owner_id, 1)
-
-    def _count_owned(self, account_id: int | None, more: int) -> None:
-        if account_id is not None:
-            count = self._owned.pop(account_id, 0) + more
-            if count:
-                self._owned[account_id] = count
+    def __init__(self, state: State, delivery: Delivery, ownership: Ownership) -> None:
+        self._store = state.store
+        self._users = state.users
+        self._rooms = state.rooms
+        self._directory = state.directory
+        self._delivery = delivery
+        self._ownership = ownership
 
     async def create(self, session: Session, raw: str, wanted: RoomSettings) -> Room:
-        """Create a room, owned by the session's user, who is its first member.
+        """Create a room. The user of the session is its owner and first member.
+
+        Args:
+            session: a session of the creator.
+            raw: the name as it was typed.
+            wanted: the settings.
 
         Raises:
-            BadName, BadRequest, RoomExists, NotAllowed (too many rooms), NotStored.
+            BadName, BadRequest, TooLong, RoomExists, NotStored.
+            NotAllowed: the user owns as many rooms as the limit allows.
         """
         user = session.user
         name = room_name(raw)
         if name.key in self._rooms:
             raise RoomExists()
-        limit = self._limits.rooms_per_user
-        if limit and self._owned.get(user.id, 0) >= limit:
-            raise NotAllowed(f"You own {limit} rooms already, which is as many as one may.")
+        self._ownership.check_limit(user)
         room = Room(
             id=0,
             name=name.display,
             key=name.key,
             public=wanted.public is not False,
-            topic=_topic(wanted.topic or ""),
-            max=self._max(wanted.max or 0),
+            topic=check_topic(wanted.topic or ""),
+            max=self._ownership.max_members(wanted.max or 0),
             owner_id=user.id,
             owner=user.name,
         )
         room.add_member(user.id, user.name, user.registered)
         self._rooms.reserved.add(room.key)
-        self._count_owned(user.id, 1)
+        self._ownership.count(user.id, 1)
         try:
-            await self._delivery.append_change(
-                room, self._settings(RoomCreated, room, user.name), user.id, session
-            )
+            entry = self._ownership.settings_entry(RoomCreated, room, user.name)
+            await self._delivery.append_change(room, entry, user.id, session)
         except ChatError:
-            self._count_owned(user.id, -1)
+            self._ownership.count(user.id, -1)
             raise
         finally:
             self._rooms.reserved.discard(room.key)
         self._rooms.add(room)
         return room
 
-    def _max(self, wanted: int) -> int:
-        """How many members a room may have, 0 for any number."""
-        if not 0 <= wanted < 2**31:
-            raise BadRequest("max: a number of members is wanted, 0 for any.")
-        limit = self._limits.members_per_room
-        return min(wanted or limit, limit) if limit else wanted
-
-    def _settings(self, kind: type[RoomCreated | RoomChanged], room: Room, by: str) -> Entry:
-        """The entry that says a room's settings as they are now."""
-        return kind(
-            room_name=room.name,
-            usr=by,
-            public=room.public,
-            topic=room.topic,
-            max=room.max,
-            owner=room.owner,
-            at=self._users.now(),
-        )
-
     async def change(
         self, session: Session, raw: str, wanted: RoomSettings, master: str | None
     ) -> Room:
-        """Change a room's settings, or hand it over to another member.
+        """Change the settings of a room, or make another member its owner.
+
+        Args:
+            session: a session of the owner.
+            raw: the name of the room as it was typed.
+            wanted: the settings to change.
+            master: name of the new owner, None to keep the owner.
 
         Raises:
-            NoSuchRoom, NotOwner, NotInRoom (the new master), BadRequest, TooLong, NotStored.
+            NoSuchRoom, NotOwner, NoSuchUser, BadRequest, TooLong, NotStored.
+            NotInRoom: the new owner is not a member.
         """
         room = self._owned_room(session.user, raw)
-        before = (room.public, room.topic, room.max, room.owner_id, room.owner)
         owner_id, owner = room.owner_id, room.owner
         if master is not None:
             next_owner = await self._directory.resolve(master)
             if next_owner.id not in room.members:
-                raise NotInRoom("The new owner has to be a member.")
+                raise NotInRoom("The new owner must be a member of the room.")
             owner_id, owner = next_owner.id, next_owner.name
-        topic = room.topic if wanted.topic is None else _topic(wanted.topic)
-        limit = room.max if wanted.max is None else self._max(wanted.max)
-        self._apply(
-            room,
-            room.public if wanted.public is None else wanted.public,
-            topic,
-            limit,
-            owner_id,
-            owner,
+        settings = CurrentSettings(
+            public=room.public if wanted.public is None else wanted.public,
+            topic=room.topic if wanted.topic is None else check_topic(wanted.topic),
+            max=room.max if wanted.max is None else self._ownership.max_members(wanted.max),
+            owner_id=owner_id,
+            owner=owner,
         )
-        try:
-            entry = self._settings(RoomChanged, room, session.user.name)
-            await self._delivery.append_change(room, entry, room.owner_id, session)
-        except ChatError:
-            self._apply(room, *before)
-            raise
+        await self._ownership.change(room, settings, session.user.name, session)
         audit(
             "room_set",
             by=session.user.name,
@@ -185,63 +155,33 @@ class Membership:
         )
         return room
 
-    def _apply(
-        self,
-        room: Room,
-        public: bool,
-        topic: str,
-        limit: int,
-        owner_id: int | None,
-        owner: str,
-    ) -> None:
-        """RoomSettings as they are from here on."""
-        self._rooms.set_public(room, public)
-        self._count_owned(room.owner_id, -1)
-        self._count_owned(owner_id, 1)
-        room.topic, room.max, room.owner_id, room.owner = topic, limit, owner_id, owner
-
     def _owned_room(self, user: User, raw: str) -> Room:
-        """The room of that name, which a user owns."""
+        """Return the room with a name. Raises NoSuchRoom, NotOwner."""
         room = self._rooms.find(raw)
         if room.owner_id != user.id:
             raise NotOwner()
         return room
 
     async def delete(self, session: Session, raw: str) -> None:
-        """Delete a room with its log.
+        """Delete a room and its log.
+
+        Args:
+            session: a session of the owner.
+            raw: the name of the room as it was typed.
 
         Raises:
             NoSuchRoom, NotOwner, NotStored.
         """
         room = self._owned_room(session.user, raw)
-        await self._delete(room, session.user.name, session)
+        await self._ownership.delete(room, session.user.name)
         audit("room_deleted", by=session.user.name, room=room.name)
 
-    async def _delete(self, room: Room, by: str, actor: Session | None) -> None:
-        room.deleted = True
-        try:
-            await self._store.delete_room(room.id, self._users.now())
-        except ChatError:
-            room.deleted = False
-            raise
-        self._rooms.discard(room)
-        self._count_owned(room.owner_id, -1)
-        for member in room.members:
-            if (user := self._users.get_by_id(member)) is not None:
-                user.remove_room(room)
-        # Whoever asked for it is answered first.
-        self._users.call_soon(self._tell_gone, room, by)
-
-    def _tell_gone(self, room: Room, by: str) -> None:
-        """Tell that a room is gone: its members first, then, if they could see it, the others."""
-        event = RoomDeleted(room_name=room.name, usr=by, at=self._users.now())
-        room.subscribers.publish([event])
-        if room.public:
-            members = [connection for _, listening in room.subscribers for connection in listening]
-            self._users.subscribers.publish([event], exclude=members)
-
     async def join(self, session: Session, raw: str) -> Room:
-        """Become a member.
+        """Join a room, which must be public unless the user is invited.
+
+        Args:
+            session: a session of the user.
+            raw: the name of the room as it was typed.
 
         Raises:
             NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotStored.
@@ -255,169 +195,154 @@ class Membership:
         await self.enter(room, user, session)
         return room
 
-    async def enter(self, room: Room, person: User | ResolvedUser, actor: Session) -> None:
-        """A person becomes a member, once the rules are seen to.
+    async def enter(self, room: Room, target: User | ResolvedUser, actor: Session) -> None:
+        """Make a user a member, without asking whether the user may join.
+
+        Args:
+            room: the room.
+            target: the user.
+            actor: the session that asked for it.
 
         Raises:
-            NoSuchRoom, AlreadyInRoom, RoomFull, NotStored.
+            NoSuchRoom: the room was deleted meanwhile.
+            AlreadyInRoom, RoomFull, NotStored.
         """
         if room.deleted:
             raise NoSuchRoom()
-        if person.id in room.members:
+        if target.id in room.members:
             raise AlreadyInRoom()
         if room.max and len(room.members) >= room.max:
             raise RoomFull()
-        room.add_member(person.id, person.name, person.registered)
-        user = self._users.get_by_id(person.id)
+        room.add_member(target.id, target.name, target.registered)
+        user = self._users.get_by_id(target.id)
         if user is not None:
             user.rooms[room] = 0
-        entry = Joined(room_name=room.name, usr=person.name, at=self._users.now())
+        entry = Joined(room_name=room.name, usr=target.name, at=self._users.now())
         try:
-            await self._delivery.append_change(room, entry, person.id, actor)
+            await self._delivery.append_change(room, entry, target.id, actor)
         except ChatError:
-            self._remove_member(room, person.id)
+            self._remove_member(room, target.id)
             raise
 
     def _remove_member(self, room: Room, account_id: int) -> int:
-        """End a membership here; the last entry that counted as read."""
+        """End a membership in memory. Return the last `seq` that counted as read."""
         room.remove_member(account_id)
         user = self._users.get_by_id(account_id)
         return user.rooms.pop(room, 0) if user is not None else 0
 
     async def leave(self, session: Session, raw: str) -> None:
-        """End one's own membership.
+        """Leave a room.
+
+        Args:
+            session: a session of the member.
+            raw: the name of the room as it was typed.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotAllowed (the lobby), NotStored.
+            NoSuchRoom, NotInRoom, NotStored.
+            NotAllowed: it is the lobby.
         """
         room = self._rooms.require_member(raw, session.user)
         if room.is_lobby:
-            raise NotAllowed("Nobody can leave the lobby.")
-        await self._end_membership(
-            room, session.user, _left(room, session.user, self._users), session
-        )
-        run_in_background(Deferred.fromCoroutine(self.reassign_or_delete(room)), "settling a room")
+            raise NotAllowed("You can't leave the lobby.")
+        await self._end_membership(room, session.user, self._left(room, session.user), session)
+        reassigned = Deferred.fromCoroutine(self._ownership.reassign_or_delete(room))
+        run_in_background(reassigned, "reassigning a room")
 
     async def leave_all(self, user: User) -> None:
-        """A temporary user goes: his memberships end.
+        """End all memberships of a temporary user.
 
         Raises:
-            NotStored: some have not ended.
+            NotStored: some memberships have not ended.
         """
         for room in list(user.rooms):
-            await self._end_membership(room, user, _left(room, user, self._users), None)
-            await self.reassign_or_delete(room)
+            await self._end_membership(room, user, self._left(room, user), None)
+            await self._ownership.reassign_or_delete(room)
+
+    def _left(self, room: Room, user: User) -> Left:
+        return Left(room_name=room.name, usr=user.name, at=self._users.now())
 
     async def _end_membership(
-        self, room: Room, person: User | ResolvedUser, entry: Entry, actor: Session | None
+        self, room: Room, target: User | ResolvedUser, entry: Entry, actor: Session | None
     ) -> None:
-        """A membership ends."""
-        read = self._remove_member(room, person.id)
+        """End a membership, with the log entry that says how. Raises NotStored."""
+        read = self._remove_member(room, target.id)
         try:
-            await self._delivery.append_change(room, entry, person.id, actor)
+            await self._delivery.append_change(room, entry, target.id, actor)
         except ChatError:
-            room.add_member(person.id, person.name, person.registered)
-            if (user := self._users.get_by_id(person.id)) is not None:
+            room.add_member(target.id, target.name, target.registered)
+            if (user := self._users.get_by_id(target.id)) is not None:
                 user.rooms[room] = read
             raise
 
-    async def reassign_or_delete(self, room: Room) -> None:
-        """See to a room that somebody left: a temporary owner's room passes on, or goes.
-
-        Raises:
-            NotStored.
-        """
-        owner = self._users.get_by_id(room.owner_id)
-        kept = owner is None or owner.registered or owner.id in room.members
-        if room.deleted or (room.owner_id is not None and kept):
-            return
-        if not room.members:
-            await self._delete(room, room.owner, None)
-            return
-        next_owner = room.next_owner()
-        if next_owner is None and room.owner_id is None:
-            return
-        before = (room.public, room.topic, room.max, room.owner_id, room.owner)
-        by = room.owner
-        name = "" if next_owner is None else room.members[next_owner]
-        self._apply(room, room.public, room.topic, room.max, next_owner, name)
-        try:
-            await self._delivery.append_change(
-                room, self._settings(RoomChanged, room, by), next_owner, None
-            )
-        except ChatError:
-            self._apply(room, *before)
-            raise
-
     async def kick(self, session: Session, raw: str, target: str) -> None:
-        """Put a member out of one's room.
+        """Kick a member out of a room.
+
+        Args:
+            session: a session of the owner.
+            raw: the name of the room as it was typed.
+            target: the name of the member as it was typed.
 
         Raises:
             NoSuchRoom, NotOwner, SelfTarget, NoSuchUser, NotInRoom, NotStored.
         """
         room = self._owned_room(session.user, raw)
-        person = await self._directory.resolve(target)
-        if person.id == session.user.id:
+        member = await self._directory.resolve(target)
+        if member.id == session.user.id:
             raise SelfTarget()
-        await self._kick_or_remove(Kicked, room, person, session)
+        await self._kick_or_remove(Kicked, room, member, session)
 
     async def remove(self, session: Session, raw: str, target: str) -> Room:
-        """Take a member off the list, as its owner or as the member himself.
+        """Remove a member from a room, logged in or not.
+
+        Args:
+            session: a session of the owner, or of the member who is removed.
+            raw: the name of the room as it was typed.
+            target: the name of the member as it was typed.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotOwner, NoSuchUser, NotAllowed (the lobby), NotStored.
+            NoSuchRoom, NotInRoom, NotOwner, NoSuchUser, NotStored.
+            NotAllowed: it is the lobby.
         """
         room = self._rooms.require_member(raw, session.user)
         if room.is_lobby:
-            raise NotAllowed("Nobody can be taken out of the lobby.")
-        person = await self._directory.resolve(target)
-        if session.user.id not in (person.id, room.owner_id):
+            raise NotAllowed("Members of the lobby can't be removed.")
+        member = await self._directory.resolve(target)
+        if session.user.id not in (member.id, room.owner_id):
             raise NotOwner()
-        await self._kick_or_remove(Removed, room, person, session)
+        await self._kick_or_remove(Removed, room, member, session)
         return room
 
     async def _kick_or_remove(
-        self, kind: type[Kicked | Removed], room: Room, person: ResolvedUser, actor: Session
+        self, kind: type[Kicked | Removed], room: Room, member: ResolvedUser, actor: Session
     ) -> None:
-        if person.id not in room.members:
+        if member.id not in room.members:
             raise NotInRoom("This user is not a member of the room.")
         entry = kind(
             room_name=room.name,
-            usr=person.name,
+            usr=member.name,
             by=actor.user.name,
             at=self._users.now(),
         )
-        await self._end_membership(room, person, entry, actor)
+        await self._end_membership(room, member, entry, actor)
         code = "kicked" if kind is Kicked else "removed"
-        audit(code, by=actor.user.name, name=person.name, room=room.name)
+        audit(code, by=actor.user.name, name=member.name, room=room.name)
 
     async def add(self, session: Session, raw: str, target: str) -> Room:
-        """Make somebody else a member of a room that one belongs to.
+        """Add a user to a room.
+
+        Args:
+            session: a session of a member.
+            raw: the name of the room as it was typed.
+            target: the name of the user as it was typed.
 
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, Blocked, RoomFull, NotStored.
         """
         room = self._rooms.require_member(raw, session.user)
-        person = await self._directory.resolve(target, session.user)
+        user = await self._directory.resolve(target, session.user)
         if room.is_lobby:
             raise AlreadyInRoom()
-        if person.blocks_asker:
+        if user.blocks_asker:
             raise Blocked()
-        await self.enter(room, person, session)
+        await self.enter(room, user, session)
         return room
-
-
-def _left(room: Room, user: User, users: UserRegistry) -> Left:
-    return Left(room_name=room.name, usr=user.name, at=users.now())
-
-
-def _topic(raw: str) -> str:
-    """A room's topic: one line, "" for none.
-
-    Raises:
-        BadRequest, TooLong.
-    """
-    topic = text(raw, TOPIC_CHARS) if raw else ""
-    if "\t" in topic or len(topic.splitlines()) > 1:
-        raise BadRequest("topic: it is one line.")
-    return topic

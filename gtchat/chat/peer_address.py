@@ -1,101 +1,122 @@
-"""Peer addresses: where clients listen for peers, told only to users whom the owner allows."""
+"""Peer addresses: where a client accepts direct connections, given only with the user's consent."""
 
 from __future__ import annotations
 
-from gtchat.chat.errors import (
-    BadRequest,
-    Blocked,
-    NoSuchUser,
-    NotAllowed,
-)
+from gtchat.chat.errors import BadRequest, Blocked, NoSuchUser, NotAllowed
 from gtchat.chat.events import AddressDenied, AddressGranted, AddressRequested
-from gtchat.chat.interfaces import IStore
-from gtchat.chat.users import ResolvedUser, Session, User, UserDirectory, UserRegistry
+from gtchat.chat.state import State
+from gtchat.chat.users import ResolvedUser, Session, User
 
-#: How long a request for an address waits, in milliseconds.
+#: Milliseconds for which a request for an address can be answered.
 REQUEST_TTL_MS = 600_000
 
 
 class PeerAddress:
-    """Requests for peer addresses and their answers."""
+    """Asks for peer addresses and answers.
 
-    def __init__(self, store: IStore, users: UserRegistry, directory: UserDirectory) -> None:
-        self._store = store
-        self._users = users
-        self._directory = directory
+    Args:
+        state: the chat's shared objects.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._users = state.users
+        self._directory = state.directory
+        #: (session that asks, user who is asked) -> when, in milliseconds since 1970.
         self._requests: dict[tuple[Session, User], int] = {}
 
     def set_address(self, session: Session, port: int) -> None:
-        """Say where one's client listens; the host is where the connection comes from.
+        """Set where the client of a session accepts direct connections.
+
+        The host is the address that the session's connection comes from.
 
         Args:
-            port: 1024 to 65535.
+            session: the session.
+            port: TCP port, 1024 to 65535.
 
         Raises:
-            BadRequest.
+            BadRequest: the port is out of range.
         """
         if not 1024 <= port <= 65535:
-            raise BadRequest("port: 1024 to 65535 is wanted.")
+            raise BadRequest("port: must be 1024 to 65535.")
         session.port = port
 
     async def request(self, session: Session, target: str) -> None:
-        """Ask somebody who is here for his address.
+        """Ask a logged-in user for the address of the user's client.
+
+        Args:
+            session: the session that asks.
+            target: the name of the user as it was typed.
 
         Raises:
-            NoSuchUser, SelfTarget, Blocked.
+            SelfTarget, Blocked.
+            NoSuchUser: there is no such user, or the user is not logged in.
         """
-        person = await self._directory.resolve_other(target, session.user)
-        if person.blocks_asker:
+        found = await self._directory.resolve_other(target, session.user)
+        if found.blocks_asker:
             raise Blocked()
-        if person.user is None or not person.user.sessions:
-            raise NoSuchUser("This user is not here now.")
+        if found.user is None or not found.user.sessions:
+            raise NoSuchUser("This user is not online.")
         now = self._users.now()
         self._requests = {
-            asked: at
-            for asked, at in self._requests.items()
-            if at + REQUEST_TTL_MS > now and asked[0] in asked[0].user.sessions
+            request: at
+            for request, at in self._requests.items()
+            if at + REQUEST_TTL_MS > now and request[0] in request[0].user.sessions
         }
-        self._requests[session, person.user] = now
-        person.user.send(AddressRequested(usr=session.user.name, at=now))
+        self._requests[session, found.user] = now
+        found.user.send(AddressRequested(usr=session.user.name, at=now))
 
     async def allow(self, session: Session, target: str) -> None:
-        """Tell one's address to somebody who asked for it.
+        """Give the address of this session's client to a user who asked for it.
+
+        Args:
+            session: the session.
+            target: the name of the user who asked, as it was typed.
 
         Raises:
-            NoSuchUser, SelfTarget, NotAllowed (he did not ask, or there is no address to tell).
+            NoSuchUser, SelfTarget.
+            NotAllowed: the user did not ask, or the session has no address.
         """
-        person = await self._directory.resolve_other(target, session.user)
+        found = await self._directory.resolve_other(target, session.user)
         if session.port is None:
-            raise NotAllowed("Say first where you listen: set_address.")
+            raise NotAllowed("Set your own address first (set_address).")
         granted = AddressGranted(
             usr=session.user.name,
             host=session.connection.address,
             port=session.port,
             at=self._users.now(),
         )
-        for asker in self._take(session.user, person):
+        for asker in self._take_requests(session.user, found):
             asker.send(granted)
 
     async def deny(self, session: Session, target: str) -> None:
-        """Do not tell one's address to somebody who asked for it.
+        """Refuse the address to a user who asked for it.
+
+        Args:
+            session: the session of the user who was asked.
+            target: the name of the user who asked, as it was typed.
 
         Raises:
-            NoSuchUser, SelfTarget, NotAllowed (he did not ask).
+            NoSuchUser, SelfTarget.
+            NotAllowed: the user did not ask.
         """
-        person = await self._directory.resolve_other(target, session.user)
-        for asker in self._take(session.user, person):
+        found = await self._directory.resolve_other(target, session.user)
+        for asker in self._take_requests(session.user, found):
             asker.send(AddressDenied(usr=session.user.name, at=self._users.now()))
 
-    def _take(self, user: User, asker: ResolvedUser) -> list[Session]:
-        """The sessions over which somebody asked; a request is answered once."""
+    def _take_requests(self, user: User, asker: ResolvedUser) -> list[Session]:
+        """Remove the requests of one user to another, and return the sessions that made them.
+
+        Raises:
+            NotAllowed: there are none.
+        """
         now = self._users.now()
         found = [
-            asked
-            for asked, at in self._requests.items()
-            if asked[1] is user and asked[0].user.id == asker.id and at + REQUEST_TTL_MS > now
+            request
+            for request, at in self._requests.items()
+            if request[1] is user and request[0].user.id == asker.id and at + REQUEST_TTL_MS > now
         ]
-        for asked in found:
-            del self._requests[asked]
+        for request in found:
+            del self._requests[request]
         sessions = [session for session, _ in found if session in session.user.sessions]
         if not sessions:
             raise NotAllowed("This user has not asked for your address.")

@@ -1,79 +1,80 @@
-"""Attention: that somebody is typing, and how far he has read.
+"""Read state: typing notifications, and how far a user has read a room.
 
-That somebody is typing is told to those who are here and kept nowhere. How far he has read is
-kept, and told to himself wherever else he is.
+Typing notifications go to the sessions of the room and are not stored. Read marks are stored, and
+go to the user's other sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from gtchat.chat.errors import BadRequest, RateLimited
 from gtchat.chat.events import ReadMarked, UserTyping
-from gtchat.chat.interfaces import IStore
-from gtchat.chat.limits import Limits
-from gtchat.chat.rooms import Room, RoomRegistry, connections_of
-from gtchat.chat.users import Session, User, UserRegistry
+from gtchat.chat.rooms import Room, connections_of
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
 
 
 class ReadState:
-    """What people show without words.
+    """Sends typing notifications and read marks.
 
     Args:
-        limits: typing_interval.
-        seconds: tells the time, on a clock that does not go backwards.
+        state: the chat's shared objects.
     """
 
-    def __init__(
-        self,
-        store: IStore,
-        limits: Limits,
-        users: UserRegistry,
-        rooms: RoomRegistry,
-        seconds: Callable[[], float],
-    ) -> None:
-        self._store = store
-        self._limits = limits
-        self._users = users
-        self._rooms = rooms
-        self._seconds = seconds
+    def __init__(self, state: State) -> None:
+        self._store = state.store
+        self._clock = state.clock
+        self._limits = state.limits
+        self._users = state.users
+        self._rooms = state.rooms
 
     def typing(self, session: Session, raw: str) -> None:
-        """Show everybody else in a room, but those who block one, that one is typing.
+        """Notify the other members of a room that a user is typing, except those who block them.
+
+        Args:
+            session: a session of the user who is typing.
+            raw: the name of the room as it was typed.
 
         Raises:
-            NoSuchRoom, NotInRoom, RateLimited.
+            NoSuchRoom, NotInRoom.
+            RateLimited: the last notification to the room is less than `typing_interval` ago.
         """
         user = session.user
         room = self._rooms.require_member(raw, user)
-        self._pace(user, room)
+        self._charge(user, room)
         event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
-        apart = [*user.sessions, *self._users.blockers(user)]
-        room.subscribers.publish([event], exclude=connections_of(apart))
+        excluded = [*user.sessions, *self._users.blockers(user)]
+        room.subscribers.publish([event], exclude=connections_of(excluded))
 
-    def _pace(self, user: User, room: Room) -> None:
-        """See that nobody types too often; only the last interval is remembered."""
-        now, interval = self._seconds(), self._limits.typing_interval
-        typed = {where: at for where, at in user.typed_at.items() if now - at < interval}
-        if room.id in typed:
-            raise RateLimited(retry_after=interval - (now - typed[room.id]))
-        user.typed_at = {**typed, room.id: now}
+    def _charge(self, user: User, room: Room) -> None:
+        """Check the rate of notifications. Raises RateLimited."""
+        now, interval = self._clock.seconds(), self._limits.typing_interval
+        # Older ones are dropped, so that the table does not grow with the user's rooms.
+        recent = {room_id: at for room_id, at in user.typed_at.items() if now - at < interval}
+        if room.id in recent:
+            raise RateLimited(retry_after=interval - (now - recent[room.id]))
+        user.typed_at = {**recent, room.id: now}
 
     async def mark_read(self, session: Session, raw: str, seq: int) -> None:
-        """Say that one has read a room up to an entry; a lower one than before changes nothing.
+        """Mark a room as read up to an entry; an entry before the last mark changes nothing.
+
+        Args:
+            session: a session of the user.
+            raw: the name of the room as it was typed.
+            seq: the entry, 0 for none.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest (there is no such entry), NotStored.
+            NoSuchRoom, NotInRoom, NotStored.
+            BadRequest: the room has no such entry.
         """
         user = session.user
         room = self._rooms.require_member(raw, user)
         if not 0 <= seq <= room.last_seq:
-            raise BadRequest(f"seq: the room has the entries 1 to {room.last_seq}.")
+            raise BadRequest(f"seq: must be 0 to {room.last_seq}, the room's last entry.")
         before = user.read_seq(room)
-        place = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        user.set_read_seq(room, place.read_seq, room.message_count - place.messages_read)
-        if place.read_seq > before:
-            event = ReadMarked(room_name=room.name, seq=place.read_seq, at=self._users.now())
+        record = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
+        user.set_read_seq(room, record.read_seq, room.message_count - record.messages_read)
+        if record.read_seq > before:
+            event = ReadMarked(room_name=room.name, seq=record.read_seq, at=self._users.now())
             for other in user.sessions:
                 if other is not session:
                     other.send(event)

@@ -1,98 +1,104 @@
-"""Rooms: what one is, who belongs to it, who listens, and under which names they are found.
+"""Rooms: name, settings, members and subscribers of each, and the registry that finds them.
 
-A room's settings and members here are those of its log with all that is queued for it, so that
-rules see what was asked for before; `last_seq` and the listeners follow what is stored.
+Settings and members of a room in memory include the changes that are queued for its log, so that
+the rules see every earlier request. `last_seq` and the subscribers follow what is stored.
+
+Sessions and users appear here only as the protocols `Subscriber` and `Member`; their classes are
+in `users`, which imports this module.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
 from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
-from gtchat.chat.names import room_name
-
-if TYPE_CHECKING:
-    from gtchat.chat.users import Session, User
+from gtchat.chat.names import SortedNames, room_name
 
 LOBBY = "lobby"
 
 
-@attrs.define(eq=False)
-class SortedNames:
-    """Names in order, to page through."""
+class Subscriber(Protocol):
+    """What subscriptions use of a session."""
 
-    _names: list[str] = attrs.field(factory=list)
+    encoder: IEncoder
+    connection: IConnection
 
-    def __len__(self) -> int:
-        return len(self._names)
 
-    def __contains__(self, name: str) -> bool:
-        at = bisect_left(self._names, name)
-        return at < len(self._names) and self._names[at] == name
+class Member(Protocol):
+    """What rooms use of a user: the account id, and the user's rooms without the lobby."""
 
-    def add(self, name: str) -> None:
-        """Put a name in its place."""
-        insort(self._names, name)
-
-    def discard(self, name: str) -> None:
-        """Take a name out, if it is there."""
-        at = bisect_left(self._names, name)
-        if at < len(self._names) and self._names[at] == name:
-            del self._names[at]
-
-    def page(self, after: str | None, limit: int) -> list[str]:
-        """At most `limit` names, in order, that come after `after`."""
-        start = 0 if after is None else bisect_right(self._names, after)
-        return self._names[start : start + limit]
+    id: int
+    rooms: dict[Room, int]
 
 
 @attrs.define(eq=False)
 class Subscribers:
-    """The sessions that are told what happens somewhere, grouped by protocol."""
+    """The sessions that receive the events of a room or of the server, grouped by protocol."""
 
-    #: Dicts without values: sets have up to twice the size.
-    _by_audience: dict[IEncoder, dict[IConnection, None]] = attrs.field(factory=dict)
+    #: Dicts without values: sets take up to twice the memory.
+    _by_encoder: dict[IEncoder, dict[IConnection, None]] = attrs.field(factory=dict)
 
-    def __contains__(self, session: Session) -> bool:
-        return session.connection in self._by_audience.get(session.encoder, ())
+    def __contains__(self, session: Subscriber) -> bool:
+        return session.connection in self._by_encoder.get(session.encoder, ())
 
     def __iter__(self) -> Iterator[tuple[IEncoder, Collection[IConnection]]]:
-        return iter(self._by_audience.items())
+        return iter(self._by_encoder.items())
 
-    def add(self, session: Session) -> None:
-        """From now on this session is told."""
-        self._by_audience.setdefault(session.encoder, {})[session.connection] = None
+    def add(self, session: Subscriber) -> None:
+        """Subscribe a session."""
+        self._by_encoder.setdefault(session.encoder, {})[session.connection] = None
 
-    def discard(self, session: Session) -> None:
-        """From now on this session is not told."""
-        connections_of = self._by_audience.get(session.encoder)
-        if connections_of is not None:
-            connections_of.pop(session.connection, None)
-            if not connections_of:
-                del self._by_audience[session.encoder]
+    def discard(self, session: Subscriber) -> None:
+        """Unsubscribe a session if it is subscribed."""
+        connections = self._by_encoder.get(session.encoder)
+        if connections is not None:
+            connections.pop(session.connection, None)
+            if not connections:
+                del self._by_encoder[session.encoder]
 
     def publish(
         self, events: Sequence[Event], exclude: Collection[IConnection] = ()
     ) -> dict[IEncoder, IEncodedBatch]:
-        """Tell events to all but some; what was encoded, for those who get a part of it."""
-        bursts: dict[IEncoder, IEncodedBatch] = {}
-        for encoder, listening in self._by_audience.items():
-            burst = bursts[encoder] = encoder.encode(events)
-            apart = [connection for connection in exclude if connection in listening]
-            for connection in apart:
-                del listening[connection]
+        """Send events to all subscribers, encoded once for each protocol.
+
+        Args:
+            events: the events, in order.
+            exclude: connections that receive none of them from here.
+
+        Returns:
+            The encoded batch of each encoder, for excluded connections that get a part of it.
+        """
+        batches: dict[IEncoder, IEncodedBatch] = {}
+        for encoder, connections in self._by_encoder.items():
+            batch = batches[encoder] = encoder.encode(events)
+            excluded: dict[IConnection, None] = {}
+            for connection in exclude:
+                if connection in connections:
+                    del connections[connection]
+                    excluded[connection] = None
             try:
-                if listening:
-                    burst.send(listening)
+                if connections:
+                    batch.send(connections)
             finally:
-                listening.update(dict.fromkeys(apart))
-        return bursts
+                connections.update(excluded)
+        return batches
+
+
+@attrs.frozen
+class CurrentSettings:
+    """What the owner of a room can change; the attributes are those of `Room`."""
+
+    public: bool
+    topic: str
+    max: int
+    owner_id: int | None
+    owner: str
 
 
 @attrs.define(eq=False)
@@ -100,13 +106,23 @@ class Room:
     """A room.
 
     Attributes:
-        members: account id -> name, longest member first. guests: those of them who have a
-            temporary account. roster: their names in order.
-        owner_id: None where it belongs to nobody.
-        last_seq, spoken: how many entries, and how many messages, its log has.
-        gone: it is about to be deleted.
-        shown: what a protocol has made of it for those who do not belong to it, which may be as
-            many as there are logins; forgotten when something of it changes that they may see.
+        id: number of the room, 0 until it is stored.
+        name: the name as displayed.
+        key: the name as compared.
+        public: whether users who are not members can see and join it.
+        topic: one line of text, "" for none.
+        max: maximum number of members, 0 for no limit.
+        owner_id: account id of the owner, None if the room has no owner.
+        owner: name of the owner, "" if the room has no owner.
+        last_seq: number of entries in the log.
+        message_count: number of messages in the log.
+        members: account id -> name, in the order of joining.
+        guests: account ids of the members whose account is temporary.
+        member_names: names of the members in order.
+        subscribers: the sessions that receive its events.
+        deleted: whether its deletion has begun.
+        version: grows with each change of what a list of rooms shows, so that a protocol that
+            caches the list entry of a room sees that it is stale.
     """
 
     id: int
@@ -124,11 +140,11 @@ class Room:
     member_names: SortedNames = attrs.field(factory=SortedNames)
     subscribers: Subscribers = attrs.field(factory=Subscribers)
     deleted: bool = False
-    list_cache: object = None
+    version: int = 0
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:
-        """A room as it was kept."""
+        """Return the room that a record of the store describes."""
         room = cls(
             id=record.id,
             name=record.name,
@@ -147,52 +163,71 @@ class Room:
 
     @property
     def is_lobby(self) -> bool:
-        """Whether this is the room that everybody is in by being logged in."""
+        """Whether this is the room that every logged-in user is in."""
         return self.key == LOBBY
 
-    def has_member(self, user: User) -> bool:
-        """Whether a user who is logged in belongs to it."""
+    @property
+    def settings(self) -> CurrentSettings:
+        """The settings as they are now."""
+        return CurrentSettings(self.public, self.topic, self.max, self.owner_id, self.owner)
+
+    def has_member(self, user: Member) -> bool:
+        """Return whether a logged-in user is a member, or this is the lobby."""
         return user.id in self.members or self.key == LOBBY
 
-    def visible_to(self, user: User) -> bool:
-        """Whether a user may know of it from a list."""
+    def visible_to(self, user: Member) -> bool:
+        """Return whether lists show the room to a user."""
         return self.public or user.id in self.members
 
     def add_member(self, account_id: int, name: str, registered: bool) -> None:
-        """Make an account a member."""
-        self.list_cache = None
+        """Make an account a member.
+
+        Args:
+            account_id: the account.
+            name: its name as displayed.
+            registered: False for a temporary account.
+        """
+        self.version += 1
         self.members[account_id] = name
         self.member_names.add(name)
         if not registered:
             self.guests.add(account_id)
 
     def remove_member(self, account_id: int) -> None:
-        """End an account's membership."""
-        self.list_cache = None
+        """End the membership of an account."""
+        self.version += 1
         name = self.members.pop(account_id)
         self.member_names.discard(name)
         self.guests.discard(account_id)
 
     def advance(self, seq: int, messages: int = 0) -> None:
-        """Its log has so many messages more, and ends with `seq`."""
-        self.list_cache = None
+        """Take note of stored entries.
+
+        Args:
+            seq: number of the last entry of the log now.
+            messages: how many of the new entries are messages.
+        """
+        self.version += 1
         self.last_seq = seq
         self.message_count += messages
 
     def next_owner(self) -> int | None:
-        """The longest registered member's account id."""
+        """Return the account id of the registered member who joined first, None without any."""
         return next((member for member in self.members if member not in self.guests), None)
 
 
 class RoomRegistry:
-    """All rooms, by name and by number."""
+    """All rooms, by name and by id.
+
+    Attributes:
+        reserved: keys of the rooms that are being created.
+    """
 
     def __init__(self) -> None:
         self._by_key: dict[str, Room] = {}
         self._by_id: dict[int, Room] = {}
-        #: Names that are being created.
-        self.reserved: set[str] = set()
         self._public = SortedNames()
+        self.reserved: set[str] = set()
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self._by_key.values())
@@ -202,35 +237,41 @@ class RoomRegistry:
 
     @property
     def lobby(self) -> Room:
-        """The room that everybody is in."""
+        """The room that every logged-in user is in."""
         return self._by_key[LOBBY]
 
     def add(self, room: Room) -> None:
-        """A room that is stored."""
+        """Add a room that is stored."""
         self._by_key[room.key] = room
         self._by_id[room.id] = room
         if room.public and not room.is_lobby:
             self._public.add(room.key)
 
     def discard(self, room: Room) -> None:
-        """A room that is deleted."""
+        """Remove a room that is deleted."""
         del self._by_key[room.key]
         del self._by_id[room.id]
         self._public.discard(room.key)
 
-    def set_public(self, room: Room, public: bool) -> None:
-        """A room is in everybody's list from now on, or is not."""
-        room.list_cache = None
-        if public != room.public:
-            room.public = public
-            self._public.add(room.key) if public else self._public.discard(room.key)
+    def set_settings(self, room: Room, settings: CurrentSettings) -> None:
+        """Give a room other settings, and list it or not, as they say.
+
+        Args:
+            room: a room that is stored.
+            settings: the new settings.
+        """
+        if settings.public != room.public:
+            self._public.add(room.key) if settings.public else self._public.discard(room.key)
+        room.public, room.topic, room.max = settings.public, settings.topic, settings.max
+        room.owner_id, room.owner = settings.owner_id, settings.owner
+        room.version += 1
 
     def get(self, room_id: int) -> Room | None:
-        """The room of that number."""
+        """Return the room with an id, None if there is none."""
         return self._by_id.get(room_id)
 
     def find(self, raw: str) -> Room:
-        """The room that a person means by a name.
+        """Return the room with a name as a user typed it.
 
         Raises:
             NoSuchRoom: there is none.
@@ -245,12 +286,16 @@ class RoomRegistry:
             raise NoSuchRoom()
         return room
 
-    def require_member(self, raw: str, user: User) -> Room:
-        """The room of that name that a user belongs to.
+    def require_member(self, raw: str, user: Member) -> Room:
+        """Return the room with a name, for one of its members.
+
+        Args:
+            raw: the name as the user typed it.
+            user: a logged-in user.
 
         Raises:
-            NoSuchRoom: there is none.
-            NotInRoom: he does not belong to it.
+            NoSuchRoom: there is no such room.
+            NotInRoom: the user is not a member of it.
         """
         room = self._by_key.get(raw)
         if room is None or room.deleted:
@@ -259,25 +304,30 @@ class RoomRegistry:
             raise NotInRoom()
         return room
 
-    def list_rooms(self, user: User, after: str | None, limit: int) -> list[Room]:
-        """Return the rooms that a user may see: own rooms and the lobby first, then public rooms.
+    def list_rooms(self, user: Member, after: str | None, limit: int) -> list[Room]:
+        """Return a page of the rooms that a user can see.
+
+        The user's own rooms and the lobby come first, then the other public rooms, each in the
+        order of their keys.
 
         Args:
-            after: the room that the last page ended with.
-            limit: how many at most.
+            user: a logged-in user.
+            after: key of the last room of the page before; None, or a key that no room has, for
+                the first page.
+            limit: maximum number of rooms.
         """
         own = sorted([LOBBY, *(room.key for room in user.rooms)])
         last = self._by_key.get(after) if after is not None else None
         if last is None or last.key in own:
             start = 0 if last is None else bisect_right(own, last.key)
             page = own[start : start + limit]
-            page += self._others(user, None, limit - len(page))
+            page += self._public_page(user, None, limit - len(page))
         else:
-            page = self._others(user, last.key, limit)
+            page = self._public_page(user, last.key, limit)
         return [self._by_key[key] for key in page]
 
-    def _others(self, user: User, after: str | None, limit: int) -> list[str]:
-        """Public rooms that a user does not belong to."""
+    def _public_page(self, user: Member, after: str | None, limit: int) -> list[str]:
+        """Return keys of public rooms that a user is not a member of."""
         if not user.rooms:
             return self._public.page(after, limit)
         own = {room.key for room in user.rooms}
@@ -290,11 +340,11 @@ class RoomRegistry:
             after = page[-1]
         return found[:limit]
 
-    def count_listed(self, user: User) -> int:
-        """How many rooms a user may know of."""
+    def count_listed(self, user: Member) -> int:
+        """Return how many rooms a user can see."""
         return 1 + len(self._public) + sum(not room.public for room in user.rooms)
 
 
-def connections_of(sessions: Iterable[Session]) -> list[IConnection]:
-    """Where these sessions are spoken to."""
+def connections_of(sessions: Iterable[Subscriber]) -> list[IConnection]:
+    """Return the connections of sessions."""
     return [session.connection for session in sessions]

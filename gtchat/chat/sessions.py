@@ -1,18 +1,13 @@
-"""Sessions: coming, going, coming back after a lost connection.
+"""Sessions: login, logout, and resuming after a lost connection.
 
-A session's id is a secret that brings it back. A temporary user whose connection was lost is
-waited for; then he leaves his rooms, and his name is free.
+The id of a session is a secret that resumes it. The accounts of temporary users are in `guests`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-
-import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from collections.abc import Mapping
 
 from gtchat.chat.accounts import Accounts, login_key, phone_hash
 from gtchat.chat.audit import audit
@@ -22,77 +17,56 @@ from gtchat.chat.errors import (
     AlreadyLoggedIn,
     BadRequest,
     BadSession,
-    ChatError,
     NameTaken,
-    NoSuchRoom,
     NoSuchUser,
     NotLoggedIn,
     PasswordMismatch,
 )
 from gtchat.chat.events import SessionReplaced
-from gtchat.chat.interfaces import AccountState, Backlog, IConnection, IEncoder, IStore
-from gtchat.chat.limits import Limits
-from gtchat.chat.membership import Membership
-from gtchat.chat.names import HOST, Name, password, user_name
-from gtchat.chat.rooms import Room, RoomRegistry
-from gtchat.chat.users import Session, User, UserRegistry
-
-#: How long a session can be resumed, and how long a temporary user is waited for, in seconds.
-RESUME_WINDOW_S = 24 * 3600
-GUEST_GRACE_S = 120
-#: Entries of a room that a resumed session is given; whoever missed more reads the history.
-BACKLOG_LIMIT = 500
-
-
-@attrs.frozen
-class ResumedSession:
-    """A session that came back.
-
-    Attributes:
-        session: the session.
-        missed: what it missed, by the room's name as the client gave it.
-    """
-
-    session: Session
-    missed: Mapping[str, tuple[Room | None, Backlog]]
+from gtchat.chat.guests import GUEST_GRACE_S, Guests
+from gtchat.chat.interfaces import AccountState, IConnection, IEncoder
+from gtchat.chat.names import HOST, password, user_name
+from gtchat.chat.resume import (
+    BACKLOG_LIMIT,
+    RESUME_WINDOW_S,
+    ResumedSession,
+    find_rooms,
+    missed_by_name,
+)
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a session's id."""
+    """Return the hash of a session's id that is stored: SHA-256, 32 bytes."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 class Sessions:
-    """Everybody's coming and going.
+    """Begins, resumes and ends sessions.
 
     Args:
-        token: makes an unguessable string.
-        mode: what becomes of an account that comes from a second place: `replace` ends the first
-            session, `refuse` refuses the second, `share` allows both.
+        state: the chat's shared objects.
+        accounts: checks credentials.
+        guests: creates and ends temporary accounts.
+        whispers: learns what a session has received.
+        mode: what a second login of an account does: `replace` ends the first session, `refuse`
+            refuses the second, `share` allows both.
+
+    Attributes:
+        epoch: names all logs of the store together.
     """
 
     def __init__(
-        self,
-        store: IStore,
-        clock: IReactorTime,
-        limits: Limits,
-        accounts: Accounts,
-        users: UserRegistry,
-        rooms: RoomRegistry,
-        membership: Membership,
-        whispers: Whispers,
-        token: Callable[[], str],
-        mode: str,
+        self, state: State, accounts: Accounts, guests: Guests, whispers: Whispers, mode: str
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._limits = limits
+        self._state = state
+        self._store = state.store
+        self._users = state.users
+        self._rooms = state.rooms
         self._accounts = accounts
-        self._users = users
-        self._rooms = rooms
-        self._membership = membership
+        self._guests = guests
         self._whispers = whispers
-        self._token = token
         self._mode = mode
         self.epoch = ""
 
@@ -108,36 +82,48 @@ class Sessions:
         """Begin a session of a registered account.
 
         Args:
-            current: the session that this connection has already; it ends first.
+            name: the user name, None with `uuid`.
+            secret: the password, None with `uuid`.
+            uuid: a version-4 UUID as the only credential, None with a name and a password.
+            encoder: the encoder of the client's protocol.
+            connection: the client's connection.
+            current: the session that the connection has already; it ends first.
 
         Returns:
             The session and its id.
 
         Raises:
             BadRequest, BadCredentials, LockedOut, RateLimited, AlreadyLoggedIn, NotStored.
+            NotLoggedIn: the connection was lost meanwhile.
         """
         if uuid is not None:
             account_id, key = await self._accounts.authenticate_uuid(uuid, connection.address)
         else:
             if name is None or secret is None:
-                raise BadRequest("usr and pwd, or uuid, are wanted.")
+                raise BadRequest("usr and pwd, or uuid, are required.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
             account_id, key = await self._accounts.authenticate(name, secret, connection.address)
-        return await self._enter(account_id, key, encoder, connection, current)
+        return await self._login_authenticated(account_id, key, encoder, connection, current)
 
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
     ) -> Session:
-        """Begin a session of an account that a telephone number opens; see `login`.
+        """Begin a session of the account that has a telephone number.
+
+        Args:
+            number: the number as `phone_number` returns it.
+            encoder, connection, current: as in `login`.
 
         Raises:
-            BadCredentials: nobody has that number. AlreadyLoggedIn, NotStored.
+            BadCredentials: no account has the number.
+            AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
         """
         account_id, key = await self._accounts.authenticate_credential(phone_hash(number))
-        return (await self._enter(account_id, key, encoder, connection, current))[0]
+        session, _ = await self._login_authenticated(account_id, key, encoder, connection, current)
+        return session
 
-    async def _enter(
+    async def _login_authenticated(
         self,
         account_id: int,
         key: str,
@@ -145,24 +131,26 @@ class Sessions:
         connection: IConnection,
         current: Session | None,
     ) -> tuple[Session, str]:
-        """Begin a session of an account that is proved."""
+        """Begin a session of an account whose credentials were checked; see `login`."""
         if connection.closed:
-            raise NotLoggedIn()  # his next connection may have come already: it is not replaced
-        here = self._users.get(key)
-        if here is not None and current is not None and current in here.sessions:
+            # The user may have logged in again over another connection: do not replace that.
+            raise NotLoggedIn()
+        user = self._users.get(key)
+        if user is not None and current is not None and current in user.sessions:
             raise AlreadyLoggedIn()
-        if here is not None and here.sessions and self._mode == "refuse":
-            raise AlreadyLoggedIn("You are logged in from somewhere else.")
+        if user is not None and user.sessions and self._mode == "refuse":
+            raise AlreadyLoggedIn("You are logged in on another connection.")
         if current is not None:
             await self.logout(current)
-        token = self._token()
-        belongings = await self._store.login(
+        token = self._state.token()
+        account_state = await self._store.login(
             account_id, token_hash(token), self._mode == "replace", self._users.now()
         )
-        audit("login", name=belongings.account.name, address=connection.address)
+        audit("login", name=account_state.account.name, address=connection.address)
         if self._mode != "share":
-            self._end_sessions(account_id, connection.address)
-        return self._begin(belongings, encoder, connection, token), token
+            for session in self._sessions_of(account_id):
+                self._replace(session, connection.address)
+        return self._begin(account_state, encoder, connection, token), token
 
     async def login_guest(
         self, name: str, encoder: IEncoder, connection: IConnection, current: Session | None
@@ -170,7 +158,8 @@ class Sessions:
         """Begin a session of a temporary user.
 
         Args:
-            current: the session that this connection has already; it ends first.
+            name: the user name.
+            encoder, connection, current: as in `login`.
 
         Returns:
             The session and its id.
@@ -185,35 +174,21 @@ class Sessions:
             if await self._store.find_account(chosen.key, None) is not None:
                 raise NameTaken()
             await self.logout(current)
-        return await self._enter_guest(chosen, encoder, connection)
+        token = self._state.token()
+        session = await self._guests.login(chosen, token_hash(token), encoder, connection)
+        return session, token
 
     async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
-        """Begin the session of the server itself, whose name nobody else can have.
+        """Begin the session of the server itself, under a name that no account can have.
+
+        Args:
+            encoder, connection: as in `login`.
 
         Raises:
-            NameTaken: it has one. NotStored.
+            NameTaken: the server has a session already.
+            NotStored.
         """
-        return (await self._enter_guest(HOST, encoder, connection))[0]
-
-    async def _enter_guest(
-        self, chosen: Name, encoder: IEncoder, connection: IConnection
-    ) -> tuple[Session, str]:
-        """Begin a session of a temporary user under a name that may be had."""
-        here = self._users.get(chosen.key)
-        if here is not None and here.grace_timer is not None and here.address == connection.address:
-            # The same person, whose connection was lost, without the id of the old session.
-            await self._end_guest(here)
-        token = self._token()
-        account_id = await self._store.login_guest(
-            chosen.display, chosen.key, token_hash(token), self._users.now()
-        )
-        user = User(id=account_id, name=chosen.display, key=chosen.key, registered=False)
-        user.lobby_read_seq = self._rooms.lobby.last_seq
-        audit("login", name=chosen.display, address=connection.address)
-        self._users.add(user)
-        session = Session(user, encoder, connection, token_hash(token), pending_whisper=None)
-        self._users.add_session(session, [self._rooms.lobby])
-        return session, token
+        return await self._guests.login(HOST, token_hash(self._state.token()), encoder, connection)
 
     async def resume(
         self,
@@ -223,54 +198,43 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
     ) -> ResumedSession:
-        """Go on with a session whose connection was lost.
+        """Continue a session whose connection was lost.
 
         Args:
-            token: the session's id. epoch: the log's, at login.
-            seen: by room name, the last seq seen.
+            token: the id of the session.
+            epoch: the epoch that the client was given at login.
+            seen: name of a room -> last `seq` that the client received.
+            encoder, connection: as in `login`.
 
         Raises:
-            BadSession: it has ended, or there is none of that id. NotStored.
+            BadSession: there is no such session, or it has ended.
+            NotStored.
         """
-        rooms = {name: self._find_room(name) for name in seen}
-        asked = (
-            {room.id: seen[name] for name, room in rooms.items() if room is not None}
-            if hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode())
-            else {}
-        )
-        hashed = token_hash(token)
-        now = self._users.now()
-        sure = (self._limits.ping_interval + self._limits.ping_timeout) * 1000
+        rooms = find_rooms(self._rooms, seen)
+        seen_by_id: dict[int, int] = {}
+        if hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode()):
+            seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
+        hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
+        liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
         resumed = await self._store.resume(
-            hashed, now, now - RESUME_WINDOW_S * 1000, asked, int(sure), BACKLOG_LIMIT
+            hashed, now, now - RESUME_WINDOW_S * 1000, seen_by_id, liveness_ms, BACKLOG_LIMIT
         )
-        for old in self._sessions_of(resumed.belongings.account.id):
+        account_id = resumed.belongings.account.id
+        for old in self._sessions_of(account_id):
             if old.token_hash == hashed:
-                self._end(old, connection.address)
-        user = self._users.get_by_id(resumed.belongings.account.id)
+                self._replace(old, connection.address)
+        user = self._users.get_by_id(account_id)
         if user is not None and user.leaving:
             raise BadSession()
         session = self._begin(resumed.belongings, encoder, connection, token)
-        own = {*session.user.rooms, self._rooms.lobby}
-        missed: dict[str, tuple[Room | None, Backlog]] = {}
-        for name, room in rooms.items():
-            found = resumed.missed.get(room.id) if room in own and room is not None else None
-            missed[name] = (room if room in own else None, found or Backlog(reset=True))
-        for room in own.difference(room for room in rooms.values() if room is not None):
-            missed[room.name] = (room, Backlog(reset=True))
+        missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
 
-    def _find_room(self, name: str) -> Room | None:
-        try:
-            return self._rooms.find(name)
-        except NoSuchRoom:
-            return None
-
     def _begin(
-        self, belongings: AccountState, encoder: IEncoder, connection: IConnection, token: str
+        self, account_state: AccountState, encoder: IEncoder, connection: IConnection, token: str
     ) -> Session:
-        """A session starts with what its account has."""
-        account = belongings.account
+        """Begin a session with what the store has of its account."""
+        account = account_state.account
         user = self._users.get_by_id(account.id)
         if user is None:
             user = User(
@@ -281,41 +245,40 @@ class Sessions:
             )
             self._users.add(user)
         if not user.sessions:
-            user.rooms, user.unread = {}, {}
-            for place in belongings.memberships:
-                room = self._rooms.get(place.room_id)
-                if room is not None and room.has_member(user):
-                    if not room.is_lobby:
-                        user.rooms[room] = 0
-                    user.set_read_seq(
-                        room, place.read_seq, room.message_count - place.messages_read
-                    )
-            user.blocked = dict(belongings.blocked)
-            user.blocked_by = belongings.blocked_by
+            self._load(user, account_state)
         session = Session(user, encoder, connection, token_hash(token))
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
+
+    def _load(self, user: User, account_state: AccountState) -> None:
+        """Set the rooms, read marks and blocks of a user from the store's record."""
+        user.rooms, user.unread = {}, {}
+        for record in account_state.memberships:
+            room = self._rooms.get(record.room_id)
+            if room is not None and room.has_member(user):
+                if not room.is_lobby:
+                    user.rooms[room] = 0
+                unread = room.message_count - record.messages_read
+                user.set_read_seq(room, record.read_seq, unread)
+        user.blocked = dict(account_state.blocked)
+        user.blocked_by = account_state.blocked_by
 
     def _sessions_of(self, account_id: int) -> list[Session]:
         user = self._users.get_by_id(account_id)
         return list(user.sessions) if user is not None else []
 
-    def _end_sessions(self, account_id: int, address: str) -> None:
-        """Its user came from elsewhere: older sessions are told so, and end."""
-        for session in self._sessions_of(account_id):
-            self._end(session, address)
-
-    def _end(self, session: Session, address: str) -> None:
-        """This session ends here, since its user came from `address`."""
+    def _replace(self, session: Session, address: str) -> None:
+        """End a session because its user logged in from another address."""
         self._detach(session)
         event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
         session.connection.close(event, "replaced")
 
     def _detach(self, session: Session, arrived: bool = False) -> None:
-        """A session is here no more.
+        """Remove a session from memory.
 
         Args:
-            arrived: whether what it was told has surely arrived.
+            session: the session.
+            arrived: whether its client is known to have received all whispers sent to it.
         """
         if arrived:
             self._whispers.session_ended(session)
@@ -324,26 +287,27 @@ class Sessions:
         self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
 
     async def logout(self, session: Session) -> None:
-        """End a session for good; a temporary user goes with it.
+        """End a session for good, and a temporary account with it.
 
         Raises:
-            NotStored: it could not be kept, and goes on.
+            NotStored: the session goes on.
         """
         await self._store.end_session(session.user.id, session.token_hash)
         if session not in session.user.sessions:
             return
         self._detach(session, arrived=True)
         if not session.user.registered:
-            await self._end_guest(session.user)
+            await self._guests.end(session.user)
 
     async def disconnect_user(self, name: str) -> str:
-        """End all sessions of somebody, by order of the operator.
+        """End all sessions of a user, on the operator's order. The user may log in again.
 
         Returns:
-            The name as it is shown.
+            The name as displayed.
 
         Raises:
-            NoSuchUser: nobody of that name is here. NotStored.
+            NoSuchUser: no user with that name is logged in.
+            NotStored.
         """
         user = self._users.get(login_key(name))
         if user is None or not user.sessions:
@@ -354,51 +318,29 @@ class Sessions:
                 self._detach(session, arrived=True)
                 session.connection.close(None, "kicked")
         if not user.registered:
-            await self._end_guest(user)
+            await self._guests.end(user)
         audit("put_out", name=user.name)
         return user.name
 
     def connection_lost(self, session: Session, clean: bool) -> None:
-        """A session's connection is gone; it can be resumed.
+        """Take note that the connection of a session is lost. The session can be resumed.
 
-        What its user was told counts as read, unless some of it is known not to have been sent.
+        What was sent to the session counts as read, unless bytes are known not to have left.
 
         Args:
-            clean: its client closed it by intention: a temporary user leaves with it.
+            session: the session.
+            clean: whether the user closed the client. A temporary account ends then.
         """
         user = session.user
         if session not in user.sessions:
             return
         self._detach(session, arrived=clean)
         rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
-        told = {room.id: room.last_seq for room in rooms}
-        lost = self._store.session_lost(user.id, session.token_hash, self._users.now(), told)
-        run_in_background(lost, "losing a session")
+        sent = {room.id: room.last_seq for room in rooms}
+        lost = self._store.session_lost(user.id, session.token_hash, self._users.now(), sent)
+        run_in_background(lost, "storing a lost connection")
         if not user.registered and not user.sessions:
-            self.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
-
-    def start_grace_period(self, user: User, seconds: float) -> None:
-        """Wait for a temporary user to come back; then he goes."""
-        user.grace_timer = self._clock.callLater(seconds, self._expire, user)
-
-    def _expire(self, user: User) -> None:
-        user.grace_timer = None
-        run_in_background(Deferred.fromCoroutine(self._end_guest(user)), "ending a temporary user")
-
-    async def _end_guest(self, user: User) -> None:
-        """A temporary user goes: he leaves his rooms, and his name is free."""
-        if user.grace_timer is not None:
-            user.grace_timer.cancel()
-            user.grace_timer = None
-        user.leaving = True
-        try:
-            await self._membership.leave_all(user)
-            await self._store.end_guest(user.id)
-        except ChatError:
-            user.leaving = False
-            self.start_grace_period(user, GUEST_GRACE_S)
-        else:
-            self._users.discard(user)
+            self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
 
     async def change_password(
         self,
@@ -409,25 +351,31 @@ class Sessions:
         again: str,
         address: str,
     ) -> None:
-        """Give an account another password; its other sessions end.
+        """Change the password of an account, and end its other sessions.
 
         Args:
-            session: whose password it is; where None, `name` and the old one prove it.
+            session: a session of the account; None if `name` says which account it is.
+            name: the user name, None with a session.
+            old: the old password.
+            new: the new password.
+            again: the new password, repeated.
+            address: IP address of the client.
 
         Raises:
-            PasswordMismatch, WeakPassword, BadCredentials, LockedOut, RateLimited, NotStored.
+            PasswordMismatch, WeakPassword, BadRequest, BadCredentials, LockedOut, RateLimited,
+            NotStored.
         """
         if new != again:
             raise PasswordMismatch()
         password(new)
-        whose = session.user.name if session is not None else name
-        if whose is None:
-            raise BadRequest("usr is wanted.")
-        account_id, _key = await self._accounts.authenticate(whose, old, address)
+        account_name = session.user.name if session is not None else name
+        if account_name is None:
+            raise BadRequest("usr is required.")
+        account_id, _key = await self._accounts.authenticate(account_name, old, address)
         keep = session.token_hash if session is not None else None
         await self._accounts.change_password(account_id, new, keep)
         for other in self._sessions_of(account_id):
             if other is not session:
                 self._detach(other)
                 other.connection.close(None, "password")
-        audit("password_changed", name=whose, address=address)
+        audit("password_changed", name=account_name, address=address)

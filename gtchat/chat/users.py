@@ -1,7 +1,7 @@
-"""People: who is here, on which sessions, and how others learn of their coming and going.
+"""Users: sessions, the registry of who is known here, presence events, and lookup by name.
 
-An account that is not online is in the store alone. A temporary user whose connection was lost
-is still known here, with no session, until he comes back or his time is over.
+An account that is not logged in is in the store only. A temporary user whose connection was lost
+stays in the registry, without a session, until the user comes back or the grace period ends.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import IConnection, IEncoder, IStore
-from gtchat.chat.names import user_name
-from gtchat.chat.rooms import Room, SortedNames, Subscribers, connections_of
+from gtchat.chat.names import SortedNames, user_name
+from gtchat.chat.rooms import Room, Subscribers, connections_of
 
-#: Comings and goings told one by one within a second; beyond it they are told together.
+#: Logins and logouts within a second that get an event each; later ones share one event.
 PRESENCE_SINGLE_LIMIT = 20
 
 
 @attrs.define(eq=False)
 class Session:
-    """Somebody here, over one connection.
+    """A user logged in over one connection.
 
     Attributes:
-        audience: his protocol. outlet: where he is spoken to.
-        token_hash: names the session in the store.
-        port: where his client listens for peers, None if it does not.
-        owed: number of the newest whisper that has to wait until older ones are given; None where
-            they are.
+        user: the user.
+        encoder: the encoder of its protocol.
+        connection: where its events are sent.
+        token_hash: names the session in the store, 32 bytes.
+        port: TCP port on which its client accepts direct connections; None if it does not.
+        pending_whisper: number of the newest whisper that waits until older ones are delivered;
+            None once all are.
     """
 
     user: User
@@ -42,7 +44,7 @@ class Session:
     pending_whisper: int | None = 0
 
     def send(self, *events: Event) -> None:
-        """Tell this session alone."""
+        """Send events to this session only."""
         self.encoder.encode(events).send((self.connection,))
 
 
@@ -51,13 +53,22 @@ class User:
     """An account that is known here.
 
     Attributes:
-        rooms: those that the user belongs to, without the lobby, and the last entry of each that
-            counts as read. lobby_read: that of the lobby. unread: room id -> how many of its
-            messages he had not read when he came, or marked the room as read.
-        typed: room id -> when he was typing there; of the last seconds only.
-        blocked: account id -> name of those he blocks. blocked_by: ids of those who block him.
-        address: where he came from last.
-        expiry: ends a temporary user whose connection was lost. going: that is happening.
+        id: the account id.
+        name: the name as displayed.
+        key: the name as compared.
+        registered: False for a temporary account.
+        sessions: the sessions, oldest first.
+        rooms: the rooms that the user is a member of, without the lobby -> `seq` of the last
+            entry of each that counts as read.
+        lobby_read_seq: the same for the lobby.
+        unread: room id -> number of messages that were unread at login or when the user last
+            marked the room as read; rooms without unread messages are left out.
+        typed_at: room id -> monotonic seconds of the last typing notification; recent ones only.
+        blocked: account id -> name of the accounts that this user blocks.
+        blocked_by: ids of the accounts that block this user.
+        address: IP address of the last login.
+        grace_timer: ends a temporary user whose connection was lost.
+        leaving: whether a temporary user is being deleted.
     """
 
     id: int
@@ -65,7 +76,7 @@ class User:
     key: str
     registered: bool
     sessions: list[Session] = attrs.field(factory=list)
-    #: A dict has half the size of a set with numbers beside it.
+    #: A dict takes half the memory of a set with the numbers beside it.
     rooms: dict[Room, int] = attrs.field(factory=dict)
     lobby_read_seq: int = 0
     unread: dict[int, int] = attrs.field(factory=dict)
@@ -77,37 +88,54 @@ class User:
     leaving: bool = False
 
     def remove_room(self, room: Room) -> None:
-        """The user does not belong to a room any more."""
+        """Forget a room that the user is not a member of any more."""
         self.rooms.pop(room, None)
         self.unread.pop(room.id, None)
 
     def read_seq(self, room: Room) -> int:
-        """The last entry of a room that counts as read."""
+        """Return the `seq` of the last entry of a room that counts as read, 0 for none."""
         return self.lobby_read_seq if room.is_lobby else self.rooms.get(room, 0)
 
     def set_read_seq(self, room: Room, seq: int, unread: int) -> None:
-        """Entries up to one count as read from now on, and so many messages after it do not."""
+        """Set how far the user has read a room, unless the user is not a member any more.
+
+        Args:
+            room: the room.
+            seq: the last entry that counts as read.
+            unread: number of messages after it.
+        """
         if room.is_lobby:
             self.lobby_read_seq = seq
         elif room in self.rooms:
             self.rooms[room] = seq
         else:
-            return  # he has been put out meanwhile
+            return
         self.unread.pop(room.id, None)
         if unread > 0:
             self.unread[room.id] = unread
 
+    def cancel_grace_timer(self) -> None:
+        """Stop waiting for a temporary user whose connection was lost."""
+        if self.grace_timer is not None:
+            self.grace_timer.cancel()
+            self.grace_timer = None
+
     def send(self, *events: Event) -> None:
-        """Tell all sessions of this user."""
+        """Send events to all sessions of this user."""
         for session in self.sessions:
             session.send(*events)
 
 
 class UserRegistry:
-    """Everybody who is here.
+    """The users who are known here: all who are logged in, and temporary users who may return.
 
     Args:
-        clock: calls later. wall: tells the time of day, in seconds since 1970.
+        clock: schedules calls.
+        wall: returns the time of day in seconds since 1970.
+
+    Attributes:
+        online: names of the users who are logged in.
+        subscribers: all sessions, for events of the whole server.
     """
 
     def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
@@ -123,43 +151,46 @@ class UserRegistry:
         return iter(self._by_key.values())
 
     def now(self) -> int:
-        """Milliseconds since 1970, UTC."""
+        """Return the time of day in milliseconds since 1970, UTC."""
         return int(self._wall() * 1000)
 
     def call_soon(self, call: Callable[..., None], *args: object) -> None:
-        """Call something when what goes on now is done, after the answers that belong to it."""
+        """Call a function in the next turn of the reactor, after the replies of this one."""
         self._clock.callLater(0, call, *args)
 
     def get(self, key: str) -> User | None:
-        """The user of that name, if known here."""
+        """Return the user with a name as it is compared, None if not known here."""
         return self._by_key.get(key)
 
     def get_by_id(self, account_id: int | None) -> User | None:
-        """The user of that account, if known here."""
+        """Return the user of an account, None if not known here."""
         return None if account_id is None else self._by_id.get(account_id)
 
     def blockers(self, user: User) -> list[Session]:
-        """The sessions of those here who block a user."""
+        """Return the sessions of the users known here who block a user."""
         found = (self.get_by_id(blocker) for blocker in user.blocked_by)
         return [session for blocker in found if blocker for session in blocker.sessions]
 
     def add(self, user: User) -> None:
-        """A user is known here from now on."""
+        """Add a user."""
         self._by_key[user.key] = user
         self._by_id[user.id] = user
 
     def discard(self, user: User) -> None:
-        """A user is not known here any more."""
+        """Remove a user if it is there."""
         if self._by_id.pop(user.id, None):
             del self._by_key[user.key]
 
     def add_session(self, session: Session, rooms: list[Room]) -> None:
-        """A session begins: it hears its rooms, and others learn that its user is here."""
+        """Begin a session: subscribe it, and announce the user if it is the only session.
+
+        Args:
+            session: the session.
+            rooms: the rooms that its user is in, with the lobby.
+        """
         user = session.user
         user.address = session.connection.address
-        if user.grace_timer is not None:
-            user.grace_timer.cancel()
-            user.grace_timer = None
+        user.cancel_grace_timer()
         user.sessions.append(session)
         for room in rooms:
             room.subscribers.add(session)
@@ -169,7 +200,12 @@ class UserRegistry:
         self.subscribers.add(session)
 
     def remove_session(self, session: Session, rooms: list[Room]) -> None:
-        """A session ends: it hears nothing any more; the last one of a user takes him along."""
+        """End a session: unsubscribe it, and announce the user's logout if it was the last one.
+
+        Args:
+            session: the session.
+            rooms: the rooms that its user is in, with the lobby.
+        """
         user = session.user
         user.sessions.remove(session)
         self.subscribers.discard(session)
@@ -182,67 +218,86 @@ class UserRegistry:
                 self.discard(user)
 
     def broadcast(self, event: Event, exclude: Session | None = None) -> int:
-        """Tell everybody who is logged in; how many people that are."""
+        """Send an event to every logged-in user.
+
+        Args:
+            event: the event.
+            exclude: a session that does not receive it.
+
+        Returns:
+            The number of users who received it.
+        """
         self.subscribers.publish([event], connections_of([exclude]) if exclude else ())
-        alone = exclude is not None and len(exclude.user.sessions) == 1
-        return len(self.online) - alone
+        without = exclude is not None and len(exclude.user.sessions) == 1
+        return len(self.online) - without
 
     def stop(self) -> None:
-        """Leave no timer behind."""
+        """Cancel all timers."""
         self._presence.stop()
         for user in self:
-            if user.grace_timer is not None:
-                user.grace_timer.cancel()
-                user.grace_timer = None
+            user.cancel_grace_timer()
 
 
 class PresenceCoalescer:
-    """Tells comings and goings: at once while they are few, else once a second for all."""
+    """Announces logins and logouts: at once while they are few, else together once a second.
 
-    def __init__(self, clock: IReactorTime, now: Callable[[], int], listeners: Subscribers) -> None:
+    Args:
+        clock: schedules calls, and returns monotonic seconds.
+        now: returns the time of day in milliseconds since 1970, UTC.
+        subscribers: who receives the events.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, now: Callable[[], int], subscribers: Subscribers
+    ) -> None:
         self._clock = clock
         self._now = now
-        self._listeners = listeners
+        self._subscribers = subscribers
         self._second = 0.0
-        self._told = 0
+        self._sent = 0
         self._logins: dict[str, None] = {}
         self._logouts: dict[str, None] = {}
-        self._later: IDelayedCall | None = None
+        self._timer: IDelayedCall | None = None
 
     def logged_in(self, name: str, at: int) -> None:
-        """A person came; told before the new session listens."""
-        if self._singly():
-            self._listeners.publish([LoggedIn(usr=name, at=at)])
+        """Announce a login; called before the new session is subscribed.
+
+        Args:
+            name: the user's name as displayed.
+            at: time of day in milliseconds since 1970, UTC.
+        """
+        if self._may_send_single():
+            self._subscribers.publish([LoggedIn(usr=name, at=at)])
         elif name in self._logouts:
             del self._logouts[name]
         else:
             self._logins[name] = None
 
     def logged_out(self, name: str, at: int) -> None:
-        """A person went."""
-        if self._singly():
-            self._listeners.publish([LoggedOut(usr=name, at=at)])
+        """Announce a logout; the arguments are those of `logged_in`."""
+        if self._may_send_single():
+            self._subscribers.publish([LoggedOut(usr=name, at=at)])
         elif name in self._logins:
             del self._logins[name]
         else:
             self._logouts[name] = None
 
-    def _singly(self) -> bool:
-        """Whether the next one is told alone; where not, it is told within a second."""
-        if self._later is not None:
+    def _may_send_single(self) -> bool:
+        """Return whether the next event is sent by itself; if not, start the timer."""
+        if self._timer is not None:
             return False
         now = self._clock.seconds()
         if now - self._second >= 1.0:
-            self._second, self._told = now, 0
-        self._told += 1
-        if self._told <= PRESENCE_SINGLE_LIMIT:
+            self._second, self._sent = now, 0
+        self._sent += 1
+        if self._sent <= PRESENCE_SINGLE_LIMIT:
             return True
-        self._later = self._clock.callLater(1.0, self._tell)
+        self._timer = self._clock.callLater(1.0, self._send_collected)
         return False
 
-    def _tell(self) -> None:
-        """Tell all that has gathered, and go on gathering as long as there is any."""
-        self._later = None
+    def _send_collected(self) -> None:
+        """Send what was collected in a second, and go on collecting if there was anything."""
+        self._timer = None
         if not self._logins and not self._logouts:
             return
         event = PresenceChanged(
@@ -251,23 +306,26 @@ class PresenceCoalescer:
             at=self._now(),
         )
         self._logins, self._logouts = {}, {}
-        self._later = self._clock.callLater(1.0, self._tell)
-        self._listeners.publish([event])
+        self._timer = self._clock.callLater(1.0, self._send_collected)
+        self._subscribers.publish([event])
 
     def stop(self) -> None:
-        """Leave no timer behind."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 @attrs.frozen
 class ResolvedUser:
-    """Somebody who has an account.
+    """The account that a name stands for.
 
     Attributes:
-        user: who that is, if known here; not so if a registered account is away.
-        blocks_asker: whether he blocks the one who asked.
+        id: the account id.
+        name: the name as displayed.
+        registered: False for a temporary account.
+        user: the user, None if not known here.
+        blocks_asker: whether the account blocks the user who asked.
     """
 
     id: int
@@ -278,20 +336,26 @@ class ResolvedUser:
 
 
 class UserDirectory:
-    """Everybody who has an account."""
+    """Finds accounts by name, whether they are logged in or not.
+
+    Args:
+        store: has all accounts.
+        users: has those that are known here.
+    """
 
     def __init__(self, store: IStore, users: UserRegistry) -> None:
         self._store = store
         self._users = users
 
     async def resolve(self, raw: str, asker: User | None = None) -> ResolvedUser:
-        """The person of that name.
+        """Return the account with a name.
 
         Args:
-            asker: who wants to know, to learn whether he is blocked.
+            raw: the name as it was typed.
+            asker: the user who asks, to find out whether the account blocks that user.
 
         Raises:
-            NoSuchUser.
+            NoSuchUser: there is no such account.
         """
         try:
             key = user_name(raw).key
@@ -313,14 +377,15 @@ class UserDirectory:
         )
 
     async def resolve_other(self, raw: str, user: User) -> ResolvedUser:
-        """Return the account of that name, which is not the user's own.
+        """Return the account with a name, which must not be the user's own.
 
         Args:
             raw: the name as it was typed.
-            user: who asks.
+            user: the user who asks.
 
         Raises:
-            NoSuchUser, SelfTarget.
+            NoSuchUser: there is no such account.
+            SelfTarget: it is the user's own.
         """
         found = await self.resolve(raw, user)
         if found.id == user.id:

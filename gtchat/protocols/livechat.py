@@ -2,42 +2,44 @@
 
     client  <name>                       the first thing that it sends
     server  OK                           alone in its segment; 100 ms later
-            &Host&<name>&<name>…         who is here, the newcomer last
-            NOT_UNIQUE                   the name can't be had; closed
+            &Host&<name>&<name>…         the users who are online, the new one last
+            NOT_UNIQUE                   the name can't be used; closed
     client  <text>                       what is read at once is one message
-    server  [HH:MM:SS] <name> > <text>   somebody said something
+    server  [HH:MM:SS] <name> > <text>   a message
             [HH:MM:SS] [*] <name> entered.     [HH:MM:SS] [*] <name> exited.
 
-States: naming (nothing read yet) → entering (the chat is asked) → here → gone. A client takes each
-read for one message, so writes to one connection are 40 ms apart.
-Source: spec/livechat.md.
+States of a connection: the first text is the name and logs the user in, each further text is a
+message; texts that come during the login wait for it. A client takes each read for one message, so
+writes to one connection are 40 ms apart. Source: spec/livechat.md.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat import events
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError, RateLimited
+from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack, IConnection
-from gtchat.chat.limits import TokenBucket
 from gtchat.chat.names import HOST
+from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
+from gtchat.protocols.base import login
+from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import (
-    LOBBY,
     TextEncoder,
     escape_controls,
     format_clock,
@@ -45,29 +47,27 @@ from gtchat.protocols.base.text import (
     strip_controls,
 )
 
-#: Seconds between two writes, and between OK and the list.
-PACE, AFTER_OK = 0.04, 0.1
-#: Messages that wait for one client; of these, how many may say who comes and goes.
-QUEUE, PRESENCE_QUEUE = 256, 128
+#: Seconds between two writes, and between OK and the list of users.
+WRITE_PAUSE, OK_PAUSE = 0.04, 0.1
+#: Messages that wait to be written to a client; of these, how many may be of presence.
+WRITE_LIMIT, PRESENCE_LIMIT = 256, 128
 #: Bytes that the original reads at once, which make one message.
-READ = 4096
-#: Messages refused in a row for their rate, after which a client is put out.
-REJECTED_LIMIT = 100
+READ_SIZE = 4096
 
 _log = Logger()
 
 
 def render(event: Event) -> str | None:
-    """An event as a client of Live chat reads it, None if it can't."""
+    """Return an event as a client reads it; "" for one that is several, None for none."""
     now = format_clock(event.at)
     if isinstance(event, events.MessageSent):
         if event.room_name != LOBBY:
             return None
-        return f"{now} {_speaker(event.usr)} > {_harmless(event.msg)}"
+        return f"{now} {_sender(event.usr)} > {_escape(event.msg)}"
     if isinstance(event, events.WhisperSent):
-        return f"{now} {event.usr} (to you alone) > {_harmless(event.msg)}"
+        return f"{now} {event.usr} (to you alone) > {_escape(event.msg)}"
     if isinstance(event, events.BroadcastSent):
-        return f"{now} {event.usr} (to everybody) > {_harmless(event.msg)}"
+        return f"{now} {event.usr} (to all) > {_escape(event.msg)}"
     if isinstance(event, events.LoggedIn):
         return f"{now} [*] {event.usr} entered."
     if isinstance(event, events.LoggedOut):
@@ -75,18 +75,18 @@ def render(event: Event) -> str | None:
     return "" if isinstance(event, events.PresenceChanged) else None
 
 
-def _speaker(name: str) -> str:
-    """The server goes by another name in talk than in the list, as it always did."""
+def _sender(name: str) -> str:
+    """Return the name of a sender: the original calls the server `Host` in lists only."""
     return "server" if name == HOST.display else name
 
 
-def _harmless(text: str) -> str:
-    """A text in which nobody can forge an event."""
+def _escape(text: str) -> str:
+    """Return a text that can't be taken for an event or for another message."""
     return escape_controls(text).replace("[*]", "[ * ]")
 
 
 def presence_changes(event: Event) -> Iterator[tuple[str, bool]]:
-    """Who came (True) or went (False) by an event."""
+    """Yield the names of an event of presence, each with whether the user logged in."""
     if isinstance(event, events.LoggedIn | events.LoggedOut):
         yield event.usr, isinstance(event, events.LoggedIn)
     elif isinstance(event, events.PresenceChanged):
@@ -95,190 +95,168 @@ def presence_changes(event: Event) -> Iterator[tuple[str, bool]]:
 
 
 @implementer(IConnection, IPushProducer)
-class LiveChat(Protocol):
-    """One client of Live chat."""
+class LiveChat(ClientConnection):
+    """One client of Live chat.
 
-    transport: Any
-    address = ""
+    Args:
+        factory: all clients.
+
+    Attributes:
+        session: the session of the user, None before login.
+        queue: the texts that the client has sent.
+    """
 
     def __init__(self, factory: LiveChatFactory) -> None:
+        super().__init__(factory.limiter, factory.clock)
         self._factory = factory
-        self._session: Session | None = None
+        self.session: Session | None = None
+        self.queue = CommandQueue[str](self, factory.chat)
         self._name = ""
-        self._entering = False
-        self._early: list[str] = []
+        self._logging_in = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._queue: deque[bytes] = deque()
-        self._later: IDelayedCall | None = None
-        self._full = False
-        self._gone = False
+        self._writes: deque[bytes] = deque()
+        self._next_write: IDelayedCall | None = None
+        self._transport_full = False
         self._known: set[str] = set()
-        self._refused = 0
-        limits = factory.chat.limits
-        self._rate = TokenBucket(limits.commands_per_second, limits.commands_burst)
-        self._login: IDelayedCall | None = None
 
-    # What comes.
+    # Reading.
 
-    def connectionMade(self) -> None:
-        """Wait for a name."""
-        self.address = self.transport.getPeer().host
+    def opened(self) -> None:
+        """Expect a name."""
+        self._factory.clients.add(self)
         self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
-        if not self._factory.arrived(self):
-            self.transport.abortConnection()
-            return
-        timeout = self._factory.chat.limits.login_timeout
-        if timeout:
-            self._login = self._factory.clock.callLater(timeout, self.transport.abortConnection)
+        self.set_deadline(self._factory.chat.limits.login_timeout)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what was read at once."""
-        for start in range(0, len(data), READ):
-            text = strip_controls(self._decoder.decode(data[start : start + READ]))
-            if self._session is not None:
-                self._speak(text)
-            elif not self._entering:
-                self._entering = True
-                run_in_background(Deferred.fromCoroutine(self._enter(text)), "coming in")
-            elif len(self._early) < QUEUE:
-                self._early.append(text)
+        for start in range(0, len(data), READ_SIZE):
+            self.queue.submit(strip_controls(self._decoder.decode(data[start : start + READ_SIZE])))
 
-    def connectionLost(self, reason: Any = None) -> None:
-        """The connection is gone."""
-        self._gone = True
-        self._factory.gone(self)
-        for call in (self._later, self._login):
-            if call is not None and call.active():
-                call.cancel()
-        session, self._session = self._session, None
+    def lost(self) -> None:
+        """End the session with its connection: it can't be resumed here."""
+        self._factory.clients.discard(self)
+        self.queue.close()
+        if self._next_write is not None and self._next_write.active():
+            self._next_write.cancel()
+        session, self.session = self.session, None
         if session is not None:
-            # There is no way back into a session here, so it ends with its connection.
-            run_in_background(Deferred.fromCoroutine(self._factory.leave(session)), "leaving")
+            self.abandon(session)
 
-    # Coming in.
+    def run_command(self, text: str) -> Coroutine[Any, Any, None] | None:
+        """Log in with the first text, send the others; see `CommandClient.run_command`."""
+        if not self._logging_in:
+            self._logging_in = True
+            return self._log_in(text)
+        self._speak(text)
+        return None
 
-    async def _enter(self, name: str) -> None:
-        """Come in under a name."""
+    # Login.
+
+    async def _log_in(self, name: str) -> None:
         chat = self._factory.chat
         try:
             session, _ = await chat.sessions.login_guest(name, self._factory.encoder, self, None)
+            login.keep_session(self, session)
         except ChatError:
-            self._write(b"NOT_UNIQUE")
-            self._close()
+            if not self.closed:
+                self.transport.write(b"NOT_UNIQUE")
+                self._close()
             return
-        if self._gone:
-            await self._factory.leave(session)
-            return
-        if self._login is not None:
-            self._login.cancel()
-            self._login = None
-        self._session = session
+        self.set_deadline(0)
         self._name = session.user.name
-        here = chat.users.online.page(None, len(chat.users.online))
-        others = [name for name in here if name not in (self._name, HOST.display)]
+        online = chat.users.online.page(None, len(chat.users.online))
+        others = [name for name in online if name not in (self._name, HOST.display)]
         self._known.update(others)
-        held, self._queue = self._queue, deque()
-        self._write(b"OK")
-        self._queue.append("".join(f"&{n}" for n in (HOST.display, *others, self._name)).encode())
-        self._queue.extend(held)
-        self._pump_after(AFTER_OK)
-        early, self._early = self._early, []
-        for text in early:
-            self._speak(text)
+        early, self._writes = self._writes, deque()
+        self.transport.write(b"OK")
+        names = (HOST.display, *others, self._name)
+        self._writes.append("".join(f"&{name}" for name in names).encode())
+        self._writes.extend(early)
+        self._write_after(OK_PAUSE)
 
-    # Talking.
+    def abandon(self, session: Session) -> None:
+        """Log a user out whose connection is lost."""
+        leaving = self._factory.log_out(session)
+        run_in_background(Deferred.fromCoroutine(leaving), "logging out of Live chat")
+
+    # Messages.
 
     def _speak(self, text: str) -> None:
-        """Say something in the lobby."""
-        session, chat = self._session, self._factory.chat
-        for piece in split_text(text, chat.limits.text_chars):
-            if session is None:
+        """Send a message to the lobby."""
+        chat = self._factory.chat
+        for part in split_text(text, chat.limits.text_chars):
+            if self.session is None:
                 return
-            wait = self._rate.take(self._factory.clock.seconds())
-            if wait:
-                self._refused += 1
-                self._refuse(RateLimited(retry_after=wait))
-                if self._refused >= REJECTED_LIMIT:
-                    self.transport.abortConnection()
-                continue
-            self._refused = 0
-            try:
-                chat.speak(session, LOBBY, piece, None, self._spoken)
-            except ChatError as error:
-                self._refuse(error)
+            refusal: ChatError | None = self.queue.charge()
+            if refusal is None:
+                try:
+                    chat.speak(self.session, LOBBY, part, None, self._answer)
+                except ChatError as error:
+                    refusal = error
+            if refusal is not None:
+                self._answer(refusal)
 
-    def _spoken(self, result: Ack | ChatError) -> None:
+    def _answer(self, result: Ack | ChatError) -> None:
+        """Say why a message was not sent, as a message of the server."""
         if isinstance(result, ChatError):
-            self._refuse(result)
+            now = format_clock(self._factory.chat.users.now())
+            self._write(f"{now} server > Not sent: {result.text}")
 
-    def _refuse(self, error: ChatError) -> None:
-        """Say why something was not said, as the server's own talk."""
-        now = format_clock(self._factory.chat.users.now())
-        self._send(f"{now} server > Not sent: {error.text}")
-
-    # IOutlet, and what PlainAudience asks of a reader.
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is lost."""
-        return self._gone
+    # IConnection, and what TextEncoder asks of a connection.
 
     @property
     def buffered_bytes(self) -> int:
-        """Messages that wait to be sent."""
-        return len(self._queue)
+        """The number of messages that wait to be written."""
+        return len(self._writes)
 
-    def on_event(self, event: Event, words: str) -> None:
-        """Take an event in words."""
-        moved = False
-        for name, came in presence_changes(event):
-            moved = True
-            self._tell_coming(event.at, name, came)
-        if not moved:
-            self._send(words)
+    def on_event(self, event: Event, text: str) -> None:
+        """Send an event."""
+        changes = list(presence_changes(event))
+        for name, online in changes:
+            self._send_presence(event.at, name, online)
+        if not changes:
+            self._write(text)
 
-    def _tell_coming(self, at: int, name: str, came: bool) -> None:
-        """Tell that somebody came or went. Clients can't stand to hear that somebody went of whom
-        they did not hear that he came."""
-        if name == HOST.display or came == (name in self._known):
+    def _send_presence(self, at: int, name: str, online: bool) -> None:
+        """Send that a user logged in or out.
+
+        A client fails at the logout of a user whose login it was not sent.
+        """
+        if name == HOST.display or online == (name in self._known):
             return
-        if came and len(self._queue) >= PRESENCE_QUEUE:
+        if online and len(self._writes) >= PRESENCE_LIMIT:
             return
-        (self._known.add if came else self._known.discard)(name)
-        self._send(f"{format_clock(at)} [*] {name} {'entered' if came else 'exited'}.")
+        (self._known.add if online else self._known.discard)(name)
+        self._write(f"{format_clock(at)} [*] {name} {'entered' if online else 'exited'}.")
 
     def close(self, event: Event | None, reason: str) -> None:
-        """The session has ended."""
-        self._session = None
+        """Close the connection after its session has ended."""
+        self.session = None
         self._close()
 
     # Writing.
 
-    def _send(self, words: str) -> None:
-        """Write a message of its own, in its time."""
-        if self._gone:
+    def _write(self, text: str) -> None:
+        """Write a message of its own, after the pause that clients need."""
+        if self.closed:
             return
-        if len(self._queue) >= QUEUE:
+        if len(self._writes) >= WRITE_LIMIT:
             _log.info("{name} reads too slowly", name=self._name)
             self.transport.abortConnection()
             return
-        self._queue.append(words.encode())
-        if self._later is None and self._session is not None:
-            self._pump()
+        self._writes.append(text.encode())
+        if self._next_write is None and self.session is not None:
+            self._write_next()
 
-    def _pump(self) -> None:
-        """Write the next message, and wait."""
-        self._later = None
-        if self._queue and not self._full and not self._gone:
-            self._write(self._queue.popleft())
-            self._pump_after(PACE)
+    def _write_next(self) -> None:
+        self._next_write = None
+        if self._writes and not self._transport_full and not self.closed:
+            self.transport.write(self._writes.popleft())
+            self._write_after(WRITE_PAUSE)
 
-    def _pump_after(self, seconds: float) -> None:
-        self._later = self._factory.clock.callLater(seconds, self._pump)
-
-    def _write(self, data: bytes) -> None:
-        self.transport.write(data)
+    def _write_after(self, seconds: float) -> None:
+        self._next_write = self._factory.clock.callLater(seconds, self._write_next)
 
     def _close(self) -> None:
         # A transport with a paused producer would never finish closing.
@@ -286,24 +264,25 @@ class LiveChat(Protocol):
         self.transport.loseConnection()
 
     def pauseProducing(self) -> None:
-        """The client does not read."""
-        self._full = True
+        """The transport is full (IPushProducer)."""
+        self._transport_full = True
 
     def resumeProducing(self) -> None:
-        """It reads again."""
-        self._full = False
-        if self._later is None and self._session is not None:
-            self._pump()
+        """The transport is empty (IPushProducer)."""
+        self._transport_full = False
+        if self._next_write is None and self.session is not None:
+            self._write_next()
 
     def stopProducing(self) -> None:
-        """The connection is going."""
+        """The connection is going (IPushProducer)."""
 
 
 class LiveChatFactory(Factory):
     """All clients of Live chat.
 
     Args:
-        chat: the chat. clock: tells the time.
+        chat: the chat.
+        clock: calls later.
     """
 
     noisy = False
@@ -312,29 +291,19 @@ class LiveChatFactory(Factory):
         self.chat = chat
         self.clock = clock
         self.encoder = TextEncoder(render)
-        self._here: set[LiveChat] = set()
-        self._limiter = ConnectionLimiter(chat.limits.connections_per_address)
+        self.clients: set[LiveChat] = set()
+        self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat:
-        """A connection."""
+        """Return the protocol of a connection."""
         return LiveChat(self)
 
-    def arrived(self, client: LiveChat) -> bool:
-        """Somebody connected; whether there is room for another one from there."""
-        self._here.add(client)
-        return self._limiter.acquire(client.address)
-
-    def gone(self, client: LiveChat) -> None:
-        """A connection is no more."""
-        self._here.discard(client)
-        self._limiter.release(client.address)
-
-    async def leave(self, session: Session) -> None:
-        """End the session of somebody who left."""
+    async def log_out(self, session: Session) -> None:
+        """End the session of a client that is gone."""
         if session in session.user.sessions:
             await self.chat.sessions.logout(session)
 
     def stop(self) -> None:
-        """The server stops."""
-        for client in list(self._here):
+        """Close all connections, for the end of the server."""
+        for client in list(self.clients):
             client.transport.loseConnection()

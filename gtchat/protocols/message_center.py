@@ -4,57 +4,59 @@
     login           LIN, then pairs of frames <name> <password>, each answered
                     LOGIN_FAILED|<tries left>  JUST_PENNED|<seconds>  PENNED|<seconds>
                     LOGIN_OKAY, then the token; the client sends <host> <port> and is done
-    request         TYPE|user|token|rest; one a connection, which we close
+    request         TYPE|user|token|rest; one per connection, which the server closes
                     MSG target|text   BRD text   ONL   BLC 1|user, 0|user   OUT   HEY
-                    GET user: answered OKAY or FAIL   ALL user: he may have my address
+                    GET user: answered OKAY or FAIL   ALL user: may have my address
     push            one frame on a connection to the address that the client logged in from
 
-States of a connection: fresh → naming ⇄ checking → placing (host and port) → closed;
-or fresh → asking → closed. Source: spec/message-center.md.
+States of a connection: FIRST → NAME ⇄ PASSWORD → HOST → PORT → closed; or FIRST → closed, with a
+request. Source: spec/message-center.md.
 """
 
 from __future__ import annotations
 
+import enum
 import secrets
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from gtchat.chat import events
 from gtchat.chat.background import run_in_background
+from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, LockedOut, NoSuchUser, NotAllowed
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack
-from gtchat.protocols.base.dialback import DialbackClient, DialbackServer, OutgoingWrite
-from gtchat.protocols.base.text import (
-    LOBBY,
-    TextEncoder,
-    escape_controls,
-    split_text,
-    strip_controls,
-)
+from gtchat.chat.rooms import LOBBY
+from gtchat.protocols.base import login
+from gtchat.protocols.base.command_queue import CommandQueue
+from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT, OutgoingWrite
+from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
+from gtchat.protocols.base.tcp import ClientConnection
+from gtchat.protocols.base.text import TextEncoder, escape_controls, split_text, strip_controls
 
-#: Bytes of a frame, and seconds for a request, and for a login once it is right.
-LARGEST, REQUEST, PLACE = 65_536, 10.0, 10.0
+#: Largest frame, in bytes; seconds for a request, and for host and port after a login.
+MAX_FRAME, REQUEST_TIMEOUT, PORT_TIMEOUT = 65_536, 10.0, 10.0
 
 OFFLINE = "The recipient is offline. Messages will be delivered when they log on again."
 BLOCKED = "Your message could not be delivered as the recipient has blocked you."
 SOME_BLOCKED = "Your message could not be delivered to some recipients."
 UNKNOWN = "The user does not exist."
-ELSEWHERE = "Logged on different location!"
+REPLACED = "Logged on different location!"
 
 _log = Logger()
 
 
 def render(event: Event) -> str | None:
-    """An event as a client of Message Center shows it; "" for one that is several."""
+    """Return an event as a client shows it; "" for one that is several, None for none."""
     if isinstance(event, events.MessageSent):
-        return f"[{event.usr}]: {escape_controls(event.msg)}" if event.room_name == LOBBY else None
+        shown = f"[{event.usr}]: {escape_controls(event.msg)}"
+        return shown if event.room_name == LOBBY else None
     if isinstance(event, events.WhisperSent | events.BroadcastSent):
         return f"[{event.usr}]: {escape_controls(event.msg)}"
     if isinstance(event, events.LoggedIn):
@@ -69,304 +71,290 @@ def render(event: Event) -> str | None:
 
 
 def framed(text: str) -> bytes:
-    """A frame."""
+    """Return the frame of a text."""
     data = text.encode()
     return struct.pack("!I", len(data)) + data
 
 
 class MessageCenter(DialbackServer):
-    """All people of Message Center, by token."""
+    """All clients of Message Center, by token; and what their requests do."""
 
-    def __init__(self, *details: Any) -> None:
-        super().__init__(*details)
+    def __init__(self, chat: Chat, reactor: Any, own_ports: Callable[[], Collection[int]]) -> None:
+        super().__init__(chat, reactor, own_ports)
         self.encoder = TextEncoder(render)
-        self.by_token: dict[str, DialbackClient] = {}
 
-    def frame(self, text: str) -> bytes:
-        """A text as the protocol writes it."""
+    def encode(self, text: str) -> bytes:
+        """Return the frame of a text."""
         return framed(text)
 
     def render_each(self, event: Event) -> list[str]:
-        """Many comings and goings, one by one."""
+        """Return the texts of a change of presence, one for each user."""
         assert isinstance(event, events.PresenceChanged)
         return [f"{name} is offline." for name in event.logouts] + [
             f"{name} has logged on." for name in event.logins
         ]
 
-    def closing_text(self, event: Event | None, reason: str) -> str:
-        """What somebody is told last."""
-        return ELSEWHERE if isinstance(event, events.SessionReplaced) else ""
+    def closing_text(self, event: Event | None) -> str:
+        """Return the last text for a client whose session has ended."""
+        return REPLACED if isinstance(event, events.SessionReplaced) else ""
 
-    def remove_client(self, person: DialbackClient) -> None:
-        """Somebody is not here any more: his token is dead."""
-        super().remove_client(person)
-        for token in [token for token, one in self.by_token.items() if one is person]:
-            del self.by_token[token]
-
-    async def begin(self, person: DialbackClient, port: int) -> None:
-        """Somebody has said where he listens."""
-        session = person.session
+    async def open(self, client: DialbackClient, port: int) -> None:
+        """Begin to call a client at the port that it named."""
+        session = client.session
         if session is None:
             return
-        waited = await person.open(session, port)
-        if person.session is None:  # he came from elsewhere meanwhile
+        try:
+            pending = await client.open(port)
+        except ChatError:
+            client.disconnect()
+            raise
+        if client.session is None:  # the user has logged in elsewhere meanwhile
             return
-        self.add_client(person)
-        if waited:
-            texts = "".join(f"[{one.usr}]: {one.msg}\n" for one in waited)
-            text = f"While you were away...\n{texts}"
-            person.deliver(OutgoingWrite(self.clock, [(0, framed(text))]), waited)
-        person.push(f"{session.user.name} has logged on.")
-        person.flush()
+        self.add_client(client)
+        if pending:
+            texts = "".join(f"[{one.usr}]: {one.msg}\n" for one in pending)
+            frame = framed(f"While you were away...\n{texts}")
+            client.deliver(OutgoingWrite(self.clock, [(0, frame)]), pending)
+        client.push(f"{session.user.name} has logged on.")
+        client.flush()
 
     # Requests.
 
-    async def message(self, person: DialbackClient, rest: str) -> None:
-        """MSG target|text."""
-        assert person.session is not None
+    async def message(self, client: DialbackClient, rest: str) -> None:
+        """MSG target|text: send a direct message."""
         target, _, text = rest.partition("|")
         try:
-            for piece in split_text(strip_controls(text), self.chat.limits.text_chars):
-                _, now = await self.chat.whispers.send(person.session, target, piece, None)
-                if not now:
-                    person.push(OFFLINE)
+            for part in split_text(strip_controls(text), self.chat.limits.text_chars):
+                _, online = await self.chat.whispers.send(
+                    client.require_session, target, part, None
+                )
+                if not online:
+                    client.push(OFFLINE)
         except Blocked:
-            person.push(BLOCKED)
+            client.push(BLOCKED)
         except NoSuchUser:
-            person.push(UNKNOWN)
+            client.push(UNKNOWN)
 
-    async def broadcast(self, person: DialbackClient, rest: str) -> None:
-        """BRD text."""
-        session = person.session
-        assert session is not None
+    async def broadcast(self, client: DialbackClient, rest: str) -> None:
+        """BRD text: send a message to the lobby."""
+        session = client.require_session
 
-        def done(result: Ack | ChatError) -> None:
+        def answered(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
-                person.push(result.text)
+                client.push(result.text)
 
-        for piece in split_text(strip_controls(rest), self.chat.limits.text_chars):
-            self.chat.speak(session, LOBBY, piece, None, done)
+        for part in split_text(strip_controls(rest), self.chat.limits.text_chars):
+            self.chat.speak(session, LOBBY, part, None, answered)
         if any(self.chat.users.get_by_id(one) for one in session.user.blocked_by):
-            person.push(SOME_BLOCKED)
+            client.push(SOME_BLOCKED)
 
-    async def online(self, person: DialbackClient, rest: str) -> None:
-        """ONL."""
-        here = self.chat.users.online
-        names = "".join(f"{name} " for name in here.page(None, len(here)))
-        person.push(f"[CURRENTLY ONLINE]: {names}")
+    async def online(self, client: DialbackClient, rest: str) -> None:
+        """ONL: list the users who are online."""
+        online = self.chat.users.online
+        names = "".join(f"{name} " for name in online.page(None, len(online)))
+        client.push(f"[CURRENTLY ONLINE]: {names}")
 
-    async def block(self, person: DialbackClient, rest: str) -> None:
-        """BLC 1|user or 0|user."""
-        assert person.session is not None
+    async def block(self, client: DialbackClient, rest: str) -> None:
+        """BLC 1|user or 0|user: block or unblock a user."""
         flag, _, name = rest.partition("|")
         if flag in ("0", "1"):
             try:
-                await self.chat.blocks.set_block(person.session, name, flag == "1")
+                await self.chat.blocks.set_block(client.require_session, name, flag == "1")
             except NoSuchUser:
-                person.push(UNKNOWN)
+                client.push(UNKNOWN)
             else:
-                person.push(f"You have {'un' if flag == '0' else ''}blocked {name}")
+                client.push(f"You have {'un' if flag == '0' else ''}blocked {name}")
 
-    async def leave(self, person: DialbackClient, rest: str) -> None:
-        """OUT."""
-        person.disconnect()
+    async def log_out(self, client: DialbackClient, rest: str) -> None:
+        """OUT: log out."""
+        client.disconnect()
 
-    async def live(self, person: DialbackClient, rest: str) -> None:
-        """HEY: any request is a sign of life."""
+    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
+        """HEY: any request shows that the client is alive."""
 
-    async def allow(self, person: DialbackClient, rest: str) -> None:
-        """ALL requester."""
-        assert person.session is not None
+    async def allow(self, client: DialbackClient, rest: str) -> None:
+        """ALL requester: give the address of this client to a user who asked for it."""
         try:
-            await self.chat.peer_address.allow(person.session, rest)
+            await self.chat.peer_address.allow(client.require_session, rest)
         except (NotAllowed, NoSuchUser):
             user = self.chat.users.get(rest.lower())
             if user is None or not user.sessions:
-                person.push(
+                client.push(
                     f"{rest} has gone offline. Please allow access when they are online again."
                 )
 
-    async def ask(self, person: DialbackClient, name: str) -> str:
-        """GET user: the answer."""
-        assert person.session is not None
+    async def request_address(self, client: DialbackClient, name: str) -> bool:
+        """GET user: ask a user for the address; return whether that is possible."""
         try:
-            await self.chat.peer_address.request(person.session, name)
+            await self.chat.peer_address.request(client.require_session, name)
         except ChatError:
-            return "FAIL"
-        return "OKAY"
+            return False
+        return True
 
 
-class MessageCenterProtocol(Protocol):
-    """One connection of a client."""
+class State(enum.Enum):
+    """What the next frame of a connection is."""
 
-    transport: Any
+    FIRST = enum.auto()
+    NAME = enum.auto()
+    PASSWORD = enum.auto()
+    HOST = enum.auto()
+    PORT = enum.auto()
+    DONE = enum.auto()
+
+
+class MessageCenterProtocol(ClientConnection):
+    """One connection of a client: a login or a request."""
 
     def __init__(self, server: MessageCenter) -> None:
+        super().__init__(server.limiter, server.clock)
         self._server = server
         self._data = b""
-        self._take: Callable[[str], None] = self._first
+        self._state = State.FIRST
         self._name = ""
-        self._person: DialbackClient | None = None
-        self._host = ""
-        self._busy = False
-        self._timer: IDelayedCall | None = None
+        self._client: DialbackClient | None = None
+        self._frames = CommandQueue[str](self, server.chat)
 
-    def connectionMade(self) -> None:
-        """A client has something to say."""
+    def opened(self) -> None:
+        """Expect a login or a request."""
         self.transport.setTcpNoDelay(True)
-        self._within(REQUEST)
-        if not self._server.limiter.acquire(self.transport.getPeer().host):
-            self.transport.abortConnection()
-
-    def _within(self, seconds: float) -> None:
-        """Close the connection after so many seconds (0: never)."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        if seconds:
-            self._timer = self._server.clock.callLater(seconds, self._late)
-
-    def _late(self) -> None:
-        self._timer = None
-        self.transport.abortConnection()
+        self.set_deadline(REQUEST_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take frames, one at a time."""
-        self._data += data
-        while len(self._data) >= 4 and not self._busy:
-            size = struct.unpack("!I", self._data[:4])[0]
-            if not 1 <= size <= LARGEST:
+        """Take frames; one that is empty or too large ends the connection."""
+        data = self._data + data
+        start = 0
+        while len(data) - start >= 4:
+            size = struct.unpack_from("!I", data, start)[0]
+            if not 1 <= size <= MAX_FRAME:
                 _log.debug("a frame of {size} bytes", size=size)
                 self.transport.abortConnection()
                 return
-            if len(self._data) < 4 + size:
+            if len(data) - start < 4 + size:
                 break
-            body, self._data = self._data[4 : 4 + size], self._data[4 + size :]
-            self._take(body.decode("utf-8", "replace"))
-        if len(self._data) > LARGEST + 4:
-            self.transport.abortConnection()
+            body = data[start + 4 : start + 4 + size]
+            start += 4 + size
+            self._frames.submit(body.decode("utf-8", "replace"))
+        self._data = data[start:]
 
-    def connectionLost(self, reason: Any = None) -> None:
-        """The connection is gone."""
-        self._within(0)
-        self._server.limiter.release(self.transport.getPeer().host)
-        person, self._person = self._person, None
-        if person is not None:
-            person.disconnect()
+    def lost(self) -> None:
+        """Give up a login that is not complete."""
+        self._frames.close()
+        client, self._client = self._client, None
+        if client is not None:
+            client.closed = True
+            client.disconnect()
 
-    def _do(self, work: Awaitable[None]) -> None:
-        """Let something be done; frames that come meanwhile wait."""
-        self._busy = True
-        run_in_background(Deferred.fromCoroutine(self._through(work)), "Message Center")
-
-    async def _through(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        finally:
-            self._busy = False
-            if self._data:
-                self.dataReceived(b"")
-
-    def _first(self, body: str) -> None:
-        """The first frame says what the connection is for."""
-        if body == "LIN":
-            self._within(self._server.chat.limits.login_timeout)
-            self._take = self._naming
-        else:
-            self._do(self._request(body))
+    def run_command(self, body: str) -> Coroutine[Any, Any, None] | None:
+        """Take a frame when those before it are answered; see `CommandClient.run_command`."""
+        if self._state is State.FIRST:
+            if body != "LIN":
+                self._state = State.DONE
+                self._request(body)
+                return None
+            self.set_deadline(self._server.chat.limits.login_timeout)
+            self._state = State.NAME
+        elif self._state is State.NAME:
+            self._name, self._state = body, State.PASSWORD
+        elif self._state is State.PASSWORD:
+            self._state = State.NAME
+            return self._log_in(self._name, body)
+        elif self._state is State.HOST:
+            self._state = State.PORT  # the host is the connection's own, whatever the client says
+        elif self._state is State.PORT:
+            self._state = State.DONE
+            self._set_port(body)
+        return None
 
     # Login.
 
-    def _naming(self, body: str) -> None:
-        self._name, self._take = body, self._checking
-
-    def _checking(self, body: str) -> None:
-        self._take = self._naming
-        self._do(self._log_in(self._name, body))
-
-    async def _log_in(self, name: str, secret: str) -> None:
-        """See whether a password is right, and say so."""
+    async def _log_in(self, name: str, password: str) -> None:
+        """Check a name and a password, and answer."""
         server, chat = self._server, self._server.chat
-        address = self.transport.getPeer().host
-        person = DialbackClient(server, address)
+        client = self._client = DialbackClient(server, self.address)
+        sessions = chat.sessions
         try:
-            session, _ = await chat.sessions.login(name, secret, None, server.encoder, person, None)
+            session, _ = await sessions.login(name, password, None, server.encoder, client, None)
+            login.keep_session(client, session)
         except BadCredentials:
-            left = chat.accounts.attempts_left(name, address)
+            left = chat.accounts.attempts_left(name, self.address)
             seconds = chat.limits.lockout_seconds
             self._answer(f"LOGIN_FAILED|{left}" if left else f"JUST_PENNED|{seconds}")
         except ChatError as error:
             wait = error.retry_after if isinstance(error, LockedOut) else None
             self._answer(f"PENNED|{wait or chat.limits.lockout_seconds}")
         else:
-            person.session = session
-            if not self.transport.connected:
-                person.disconnect()
-                return
-            token = secrets.token_hex(16)
-            server.by_token[token] = person
-            self._person = person
-            self._take = self._hosting
-            self._within(PLACE)
+            server.set_key(client, secrets.token_hex(16))
+            self._state = State.HOST
+            self.set_deadline(PORT_TIMEOUT)
             self._answer("LOGIN_OKAY")
-            self._answer(token)
+            self._answer(client.key)
 
-    def _hosting(self, body: str) -> None:
-        # The host is the connection's own, whatever the client says.
-        self._take = self._placing
-
-    def _placing(self, body: str) -> None:
-        person, self._person = self._person, None
-        self._within(0)
-        if person is None:
+    def _set_port(self, body: str) -> None:
+        """Begin to call the client at the port that it names."""
+        client, self._client = self._client, None
+        self.set_deadline(0)
+        if client is None:
             return
-        if body.isdecimal() and len(body) < 6 and 1024 <= int(body) <= 65_535:
-            begun = self._server.begin(person, int(body))
-            run_in_background(Deferred.fromCoroutine(begun), "Message Center")
+        if body.isdecimal() and len(body) < 6 and LOWEST_PORT <= int(body) <= HIGHEST_PORT:
+            opened = Deferred.fromCoroutine(self._server.open(client, int(body)))
+            run_in_background(opened, "Message Center login")
         else:
-            _log.info("{name} listens at no port", name=person.name)
-            person.disconnect()
+            _log.info("{name} names a port that is not called", name=client.name)
+            client.disconnect()
         self.transport.loseConnection()
 
     # Requests.
 
-    async def _request(self, body: str) -> None:
-        """Do what a client asks for, if its token is right."""
+    def _request(self, body: str) -> None:
+        """Run a request if its token belongs to its user, then close."""
         kind, _, after = body.partition("|")
         name, _, after = after.partition("|")
         token, _, rest = after.partition("|")
-        person = self._server.by_token.get(token)
-        right = person is not None and person.name.lower() == name.lower()
-        if person is not None and right:
-            person.last_seen_at = self._server.clock.seconds()
-        try:
+        client = self._server.by_key.get(token)
+        if client is None or client.name.lower() != name.lower():
             if kind == "GET":
-                self._answer(await self._server.ask(person, rest) if person and right else "FAIL")
-            elif person is not None and right and kind in REQUESTS:
-                await REQUESTS[kind](self._server, person, rest)
-        except ChatError as error:
-            if person is not None:
-                person.push(error.text)
-        finally:
+                self._answer("FAIL")
             self.transport.loseConnection()
+            return
+        client.last_seen_at = self._server.clock.seconds()
+        answer = "FAIL" if kind == "GET" else ""
+
+        async def run() -> None:
+            nonlocal answer
+            if kind == "GET":
+                answer = "OKAY" if await self._server.request_address(client, rest) else "FAIL"
+            elif kind in REQUESTS:
+                await REQUESTS[kind](self._server, client, rest)
+
+        def done() -> None:
+            if answer:
+                self._answer(answer)
+            self.transport.loseConnection()
+
+        client.submit(run, done)
 
     def _answer(self, text: str) -> None:
         self.transport.write(framed(text))
 
 
-REQUESTS: dict[str, Callable[[MessageCenter, DialbackClient, str], Awaitable[None]]] = {
+REQUESTS: dict[str, Callable[[MessageCenter, DialbackClient, str], Coroutine[Any, Any, None]]] = {
     "MSG": MessageCenter.message,
     "BRD": MessageCenter.broadcast,
     "ONL": MessageCenter.online,
     "BLC": MessageCenter.block,
-    "OUT": MessageCenter.leave,
+    "OUT": MessageCenter.log_out,
     "ALL": MessageCenter.allow,
-    "HEY": MessageCenter.live,
+    "HEY": MessageCenter.heartbeat,
 }
 
 
 class MessageCenterFactory(Factory):
-    """Makes connections. house: its people."""
+    """Makes connections.
+
+    Args:
+        server: all clients.
+    """
 
     noisy = False
 
@@ -374,9 +362,9 @@ class MessageCenterFactory(Factory):
         self.server = server
 
     def buildProtocol(self, addr: IAddress | None) -> MessageCenterProtocol:
-        """A connection."""
+        """Return the protocol of a connection."""
         return MessageCenterProtocol(self.server)
 
     def stop(self) -> None:
-        """The server stops."""
+        """Disconnect all clients, for the end of the server."""
         self.server.stop()

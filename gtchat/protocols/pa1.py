@@ -1,52 +1,54 @@
-"""PA1: a line of words on a TCP connection of its own, answered by calling back (seed 003).
+"""PA1: one line of words on a TCP connection of its own, answered by calling back (seed 003).
 
     client  logIn <user> <password> <port>     answered by a call to that port, at its own address:
-            Ok, and 100 ms later a space and what waited; wrong password; usr not exist; BLOCK
+            Ok, and 100 ms later a space and what was pending; wrong password; usr not exist; BLOCK
     client  <user> online | message <user> <text> | broadcast <text> | getaddress <user>
                    | block <user> | unblock <user> | logout | heartbeat <time> | loginfail <time>
     call    Privacy <user> wants to get your IP …       answered Y or anything else
             usrIp <user> <host> <port>    logout <host>    all else is shown
 
-One command a connection, read until 50 ms of silence; we close it. A command counts only from the
-address that its user logged in from. Source: spec/pa1.md.
+One command per connection, read until 50 ms of silence; the server closes. A command counts only
+from the address that its user logged in from. States of a connection: reading → running → closed.
+Source: spec/pa1.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gtchat.chat import events
 from gtchat.chat.background import run_in_background
+from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack
+from gtchat.chat.rooms import LOBBY
+from gtchat.protocols.base import login
 from gtchat.protocols.base.dialback import (
-    DialbackClient,
+    HIGHEST_PORT,
+    LOWEST_PORT,
     DialbackQueue,
-    DialbackServer,
+    Done,
     OutgoingCall,
     OutgoingWrite,
     Undeliverable,
 )
-from gtchat.protocols.base.text import (
-    LOBBY,
-    TextEncoder,
-    escape_controls,
-    split_text,
-    strip_controls,
-)
+from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
+from gtchat.protocols.base.tcp import ClientConnection
+from gtchat.protocols.base.text import TextEncoder, escape_controls, split_text, strip_controls
 
-#: Bytes of a command; seconds of silence that end it, and that one may last in all.
-LARGEST, PAUSE, WHOLE = 4096, 0.05, 60.0
-#: Seconds between Ok and the text behind it, and for consent.
-AFTER_OK, CONSENT = 0.1, 60.0
+#: Largest command, in bytes; seconds of silence that end it, and that it may take in all.
+MAX_COMMAND, COMMAND_PAUSE, COMMAND_TIMEOUT = 4096, 0.05, 60.0
+#: Seconds between Ok and the text behind it, and for the answer to an address request.
+PENDING_PAUSE, ANSWER_TIMEOUT = 0.1, 60.0
 
 REJECTED = "\nYour request is rejected\n"
 
@@ -54,13 +56,10 @@ _log = Logger()
 
 
 def render(event: Event) -> str | None:
-    """An event as a client of PA1 shows it; "" for one that is several, or has a call its own."""
+    """Return an event as a client shows it; "" for one that is several, None for none."""
     if isinstance(event, events.MessageSent):
-        return (
-            f"{event.usr} said: {escape_controls(event.msg)}\n"
-            if event.room_name == LOBBY
-            else None
-        )
+        shown = f"{event.usr} said: {escape_controls(event.msg)}\n"
+        return shown if event.room_name == LOBBY else None
     if isinstance(event, events.WhisperSent):
         return f"\n{event.usr}:{escape_controls(event.msg)}\n"
     if isinstance(event, events.BroadcastSent):
@@ -83,23 +82,29 @@ def render(event: Event) -> str | None:
 
 @attrs.define(eq=False)
 class Question:
-    """A call that waits for an answer. answered: called once, with whether it was yes."""
+    """A call that waits for an answer.
 
-    clock: Any
+    Args:
+        clock: calls later.
+        text: what is asked.
+        answered: called once, with whether the answer was yes.
+    """
+
+    clock: IReactorTime
     text: bytes
     answered: Callable[[bool], None]
-    seconds: float = CONSENT
+    seconds: float = ANSWER_TIMEOUT
     _transport: Any = None
     _timer: IDelayedCall | None = None
 
-    def connected(self, transport: Any, done: Callable[[Exception | None], None]) -> None:
+    def connected(self, transport: Any, done: Done) -> None:
         """Ask."""
         self._transport = transport
-        self._timer = self.clock.callLater(CONSENT, self.received, b"N")
+        self._timer = self.clock.callLater(ANSWER_TIMEOUT, self.received, b"N")
         transport.write(self.text)
 
     def received(self, data: bytes) -> None:
-        """The answer; it counts once."""
+        """Take the answer; only the first one counts."""
         timer, self._timer = self._timer, None
         if timer is not None:
             if timer.active():
@@ -109,92 +114,107 @@ class Question:
 
 
 class PA1(DialbackServer):
-    """All people of PA1, by name."""
+    """All clients of PA1, by the key of their user; and what their commands do."""
 
-    def __init__(self, *details: Any) -> None:
-        super().__init__(*details)
+    def __init__(self, chat: Chat, reactor: Any, own_ports: Callable[[], Collection[int]]) -> None:
+        super().__init__(chat, reactor, own_ports)
         self.encoder = TextEncoder(render)
-        self.by_key: dict[str, DialbackClient] = {}
-        self._asking: dict[tuple[DialbackClient, str], IDelayedCall] = {}
+        #: Client -> key of the user whose address it asked for -> timer of the refusal.
+        self._requests: dict[DialbackClient, dict[str, IDelayedCall]] = {}
 
-    def frame(self, text: str) -> bytes:
-        """A text as the protocol writes it."""
+    def encode(self, text: str) -> bytes:
+        """Return a text as the protocol writes it: without a frame."""
         return text.encode()
 
     def render_each(self, event: Event) -> list[str]:
-        """Many comings and goings, one by one."""
+        """Return the texts of a change of presence, one for each user."""
         assert isinstance(event, events.PresenceChanged)
         return [f">>>{name}<<<logs out\n" for name in event.logouts] + [
             f">>>{name}<<<logs in\n" for name in event.logins
         ]
 
-    def closing_text(self, event: Event | None, reason: str) -> str:
-        """What somebody is told last: his client ends with it."""
+    def error_text(self, error: ChatError) -> str:
+        """Return the text that tells a client why a command was refused."""
+        return f"\n{error.text}\n"
+
+    def closing_text(self, event: Event | None) -> str:
+        """Return the last text for a client whose session has ended: the client exits at it."""
         return f"logout {event.address}" if isinstance(event, events.SessionReplaced) else ""
 
-    def remove_client(self, person: DialbackClient) -> None:
-        """Somebody is not here any more."""
-        super().remove_client(person)
-        for key in [key for key, one in self.by_key.items() if one is person]:
-            del self.by_key[key]
-        for asking in [asking for asking in self._asking if asking[0] is person]:
-            self._asking.pop(asking).cancel()
+    def remove_client(self, client: DialbackClient) -> None:
+        """Forget a client and its address requests."""
+        super().remove_client(client)
+        for timer in self._requests.pop(client, {}).values():
+            timer.cancel()
 
-    def call(self, person: DialbackClient, event: Event, text: str) -> OutgoingCall:
-        """The call that tells an event; a request for one's address wants an answer."""
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall:
+        """Return the call that sends an event; an address request waits for an answer."""
         if isinstance(event, events.AddressGranted | events.AddressDenied):
-            timer = self._asking.pop((person, event.usr.lower()), None)
-            if timer is not None:
-                timer.cancel()
+            self._cancel_refusal(client, event.usr.lower())
         if isinstance(event, events.AddressRequested):
             asker = event.usr
 
             def answered(yes: bool) -> None:
-                run_in_background(
-                    Deferred.fromCoroutine(self._consent(person, asker, yes)), "consent"
-                )
+                answering = Deferred.fromCoroutine(self._answer_request(client, asker, yes))
+                run_in_background(answering, "answering an address request")
 
             return Question(self.clock, text.encode(), answered)
-        return super().call(person, event, text)
+        return super().build_call(client, event, text)
 
-    async def _consent(self, person: DialbackClient, asker: str, yes: bool) -> None:
-        """Somebody has answered whether his address may be told."""
-        if person.session is not None:
+    async def _answer_request(self, client: DialbackClient, asker: str, yes: bool) -> None:
+        if client.session is not None:
             addresses = self.chat.peer_address
-            await (addresses.allow if yes else addresses.deny)(person.session, asker)
+            await (addresses.allow if yes else addresses.deny)(client.session, asker)
+
+    def _cancel_refusal(self, client: DialbackClient, key: str) -> None:
+        timer = self._requests.get(client, {}).pop(key, None)
+        if timer is not None:
+            timer.cancel()
 
     # Login.
 
-    async def log_in(self, address: str, name: str, secret: str, port: int) -> None:
-        """Somebody wants to come in; the answer is a call."""
-        person = DialbackClient(self, address)
-        answer = await self._answer(person, name, secret)
-        line = DialbackQueue(self.reactor, address, port, self.own_ports)
-        if answer != "Ok" or person.session is None:
-            line.call(OutgoingWrite(self.clock, [(0, answer.encode())])).addErrback(_undeliverable)
-            return
-        if not 1024 <= port <= 65_535:
-            person.disconnect()
-            return
-        session = person.session
-        self.by_key[session.user.key] = person
-        waited = await person.open(session, port)
-        if person.session is None:  # he came from elsewhere meanwhile
-            return
-        self.add_client(person)
-        texts = "".join(f"\n{one.usr} said:{one.msg}\n" for one in waited)
-        parts = [(0.0, b"Ok"), (AFTER_OK, f" {texts}".encode())]
-        person.deliver(OutgoingWrite(self.clock, parts), waited)
-        person.push(f">>>{session.user.name}<<<logs in\n")
-        person.flush()
+    async def log_in(self, address: str, name: str, password: str, port: int) -> None:
+        """Log a user in; the answer is a call.
 
-    async def _answer(self, person: DialbackClient, name: str, secret: str) -> str:
-        """The answer to a login; after `Ok` the person has a session."""
+        Args:
+            address: IP address of the client.
+            name: of the user.
+            password: of the user.
+            port: where the client listens.
+        """
+        client = DialbackClient(self, address)
+        answer = await self._authenticate(client, name, password)
+        session = client.session
+        if answer != "Ok" or session is None:
+            calls = DialbackQueue(self.reactor, address, port, self.own_ports)
+            calls.call(self.build_write(answer)).addErrback(_ignore_undeliverable)
+            return
+        if not LOWEST_PORT <= port <= HIGHEST_PORT:
+            client.disconnect()
+            return
+        self.set_key(client, session.user.key)
+        try:
+            pending = await client.open(port)
+        except ChatError:
+            client.disconnect()
+            raise
+        if client.session is None:  # the user has logged in elsewhere meanwhile
+            return
+        self.add_client(client)
+        texts = "".join(f"\n{one.usr} said:{one.msg}\n" for one in pending)
+        parts = [(0.0, b"Ok"), (PENDING_PAUSE, f" {texts}".encode())]
+        client.deliver(OutgoingWrite(self.clock, parts), pending)
+        client.push(f">>>{session.user.name}<<<logs in\n")
+        client.flush()
+
+    async def _authenticate(self, client: DialbackClient, name: str, password: str) -> str:
+        """Begin a session for a client; return the answer, which is `Ok` if there is one."""
         try:
             await self.chat.directory.resolve(name)
-            person.session, _ = await self.chat.sessions.login(
-                name, secret, None, self.encoder, person, None
+            session, _ = await self.chat.sessions.login(
+                name, password, None, self.encoder, client, None
             )
+            login.keep_session(client, session)
         except NoSuchUser:
             return "usr not exist"
         except BadCredentials:
@@ -205,83 +225,78 @@ class PA1(DialbackServer):
 
     # Commands.
 
-    async def online(self, person: DialbackClient, rest: str) -> None:
-        """Who is here."""
-        here = self.chat.users.online
-        person.push("\n" + "".join(f"{name}\n" for name in here.page(None, len(here))))
+    async def online(self, client: DialbackClient, rest: str) -> None:
+        """List the users who are online."""
+        online = self.chat.users.online
+        client.push("\n" + "".join(f"{name}\n" for name in online.page(None, len(online))))
 
-    async def message(self, person: DialbackClient, rest: str) -> None:
-        """message <user> <text>."""
-        assert person.session is not None
+    async def message(self, client: DialbackClient, rest: str) -> None:
+        """message <user> <text>: send a direct message."""
         target, _, text = rest.partition(" ")
         try:
-            for piece in split_text(text, self.chat.limits.text_chars):
-                await self.chat.whispers.send(person.session, target, piece, None)
+            for part in split_text(text, self.chat.limits.text_chars):
+                await self.chat.whispers.send(client.require_session, target, part, None)
         except NoSuchUser:
-            person.push("\nusr doesn't exist\n")
+            client.push("\nusr doesn't exist\n")
         except Blocked:
-            person.push("\nyou are blocked by this user, sending failed\n")
+            client.push("\nyou are blocked by this user, sending failed\n")
 
-    async def broadcast(self, person: DialbackClient, rest: str) -> None:
-        """broadcast <text>."""
-        assert person.session is not None
+    async def broadcast(self, client: DialbackClient, rest: str) -> None:
+        """broadcast <text>: send a message to the lobby."""
 
-        def done(result: Ack | ChatError) -> None:
+        def answered(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
-                person.push(f"\n{result.text}\n")
+                client.push(self.error_text(result))
 
-        for piece in split_text(rest, self.chat.limits.text_chars):
-            self.chat.speak(person.session, LOBBY, piece, None, done)
+        for part in split_text(rest, self.chat.limits.text_chars):
+            self.chat.speak(client.require_session, LOBBY, part, None, answered)
 
-    async def get_address(self, person: DialbackClient, name: str) -> None:
-        """getaddress <user>: he is asked, and has a minute to answer."""
-        assert person.session is not None
+    async def get_address(self, client: DialbackClient, name: str) -> None:
+        """getaddress <user>: ask a user for the address, who has a minute to answer."""
         try:
-            await self.chat.peer_address.request(person.session, name)
+            await self.chat.peer_address.request(client.require_session, name)
         except (NoSuchUser, SelfTarget):
-            person.push(f"{name} is not online, please send offline msg")
+            client.push(f"{name} is not online, please send offline msg")
         except Blocked:
-            person.push(f"\nsorry, you are blocked by {name}. Failed to get the peer address \n")
+            client.push(f"\nsorry, you are blocked by {name}. Failed to get the peer address \n")
         else:
-            asking = person, name.lower()
-            timer = self._asking.pop(asking, None)
-            if timer is not None:
-                timer.cancel()
-            self._asking[asking] = self.clock.callLater(CONSENT, self._no_answer, asking)
+            key = name.lower()
+            self._cancel_refusal(client, key)
+            timer = self.clock.callLater(ANSWER_TIMEOUT, self._refuse_request, client, key)
+            self._requests.setdefault(client, {})[key] = timer
 
-    def _no_answer(self, asking: tuple[DialbackClient, str]) -> None:
-        del self._asking[asking]
-        asking[0].push(REJECTED)
+    def _refuse_request(self, client: DialbackClient, key: str) -> None:
+        del self._requests[client][key]
+        client.push(REJECTED)
 
-    async def block(self, person: DialbackClient, name: str) -> None:
-        """block <user>."""
-        assert person.session is not None
+    async def block(self, client: DialbackClient, name: str) -> None:
+        """block <user>: block a user."""
         try:
-            await self.chat.blocks.set_block(person.session, name, True)
+            await self.chat.blocks.set_block(client.require_session, name, True)
         except NoSuchUser:
-            person.push("\nblock_usr doesn't exist\n")
+            client.push("\nblock_usr doesn't exist\n")
         else:
-            person.push(f"{name} is Blocked Successfully\n")
+            client.push(f"{name} is Blocked Successfully\n")
 
-    async def unblock(self, person: DialbackClient, name: str) -> None:
-        """unblock <user>."""
-        assert person.session is not None
-        blocked = {one.lower() for one in person.session.user.blocked.values()}
+    async def unblock(self, client: DialbackClient, name: str) -> None:
+        """unblock <user>: unblock a user."""
+        session = client.require_session
+        blocked = {one.lower() for one in session.user.blocked.values()}
         if name.lower() not in blocked:
-            person.push("\nunblock_usr doesn't exist in your blacklist\n")
+            client.push("\nunblock_usr doesn't exist in your blacklist\n")
             return
-        await self.chat.blocks.set_block(person.session, name, False)
-        person.push(f"{name} is Unblocked Successfully\n")
+        await self.chat.blocks.set_block(session, name, False)
+        client.push(f"{name} is Unblocked Successfully\n")
 
-    async def log_out(self, person: DialbackClient, rest: str) -> None:
-        """logout."""
-        person.disconnect()
+    async def log_out(self, client: DialbackClient, rest: str) -> None:
+        """Log out."""
+        client.disconnect()
 
-    async def heartbeat(self, person: DialbackClient, rest: str) -> None:
-        """heartbeat <time>: any command is a sign of life."""
+    async def heartbeat(self, client: DialbackClient, rest: str) -> None:
+        """heartbeat <time>: any command shows that the client is alive."""
 
 
-COMMANDS: dict[str, Callable[[PA1, DialbackClient, str], Awaitable[None]]] = {
+COMMANDS: dict[str, Callable[[PA1, DialbackClient, str], Coroutine[Any, Any, None]]] = {
     "online": PA1.online,
     "message": PA1.message,
     "broadcast": PA1.broadcast,
@@ -294,78 +309,73 @@ COMMANDS: dict[str, Callable[[PA1, DialbackClient, str], Awaitable[None]]] = {
 }
 
 
-class PA1Protocol(Protocol):
+class PA1Protocol(ClientConnection):
     """One connection of a client: one command."""
 
-    transport: Any
-
     def __init__(self, server: PA1) -> None:
+        super().__init__(server.limiter, server.clock)
         self._server = server
         self._data = b""
-        self._pause: IDelayedCall | None = None
-        self._late: IDelayedCall | None = None
-        self._done = False
+        self._silence: IDelayedCall | None = None
+        self._complete = False
 
-    def connectionMade(self) -> None:
-        """A client has something to say, or not."""
-        self._late = self._server.clock.callLater(WHOLE, self.transport.abortConnection)
-        if not self._server.limiter.acquire(self.transport.getPeer().host):
-            self.transport.abortConnection()
+    def opened(self) -> None:
+        """Expect a command."""
+        self.set_deadline(COMMAND_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes until there is a pause."""
-        self._data = (self._data + data)[:LARGEST]
-        if self._pause is not None:
-            self._pause.reset(PAUSE)
-        elif not self._done:
-            self._pause = self._server.clock.callLater(PAUSE, self._command)
+        self._data = (self._data + data)[:MAX_COMMAND]
+        if self._silence is not None:
+            self._silence.reset(COMMAND_PAUSE)
+        elif not self._complete:
+            self._silence = self._server.clock.callLater(COMMAND_PAUSE, self._run)
 
-    def connectionLost(self, reason: Any = None) -> None:
-        """The client has closed: what it said counts."""
-        self._server.limiter.release(self.transport.getPeer().host)
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        if self._pause is not None:
-            self._pause.cancel()
-            self._command()
+    def lost(self) -> None:
+        """Run what the client has sent before it closed."""
+        if self._silence is not None:
+            self._silence.cancel()
+            self._run()
 
-    def _command(self) -> None:
-        self._pause, self._done = None, True
-        work = self._act(strip_controls(self._data))
-        run_in_background(Deferred.fromCoroutine(work), "PA1")
-
-    async def _act(self, line: str) -> None:
-        """Do what a line says, then close."""
-        server, address = self._server, self.transport.getPeer().host
+    def _run(self) -> None:
+        """Run the command of this connection, then close."""
+        self._silence, self._complete = None, True
+        line = strip_controls(self._data)
         words = line.split(" ", 3)
-        person: DialbackClient | None = None
-        try:
-            if words[0] == "logIn" and len(words) == 4 and words[3].isdecimal():
-                await server.log_in(address, words[1], words[2], int(words[3][:6]))
-                return
-            name, _, rest = line.partition(" ")
-            word, _, rest = rest.partition(" ")
-            person = server.by_key.get(name.lower())
-            if person is None or person.address != address:
-                _log.debug("a command from {address} for nobody", address=address)
-                return
-            person.last_seen_at = server.clock.seconds()
-            if word in COMMANDS:
-                await COMMANDS[word](server, person, rest)
-        except ChatError as error:
-            if person is not None:
-                person.push(f"\n{error.text}\n")
-        finally:
+        if words[0] == "logIn" and len(words) == 4 and words[3].isdecimal():
+            _, name, password, port = words
+            logging_in = self._server.log_in(self.address, name, password, int(port[:6]))
+            done = Deferred.fromCoroutine(logging_in)
+            run_in_background(done, "PA1 login")
+            done.addBoth(lambda _: self.transport.loseConnection())
+        else:
+            self._submit(line)
+
+    def _submit(self, line: str) -> None:
+        name, _, rest = line.partition(" ")
+        word, _, rest = rest.partition(" ")
+        server = self._server
+        client = server.by_key.get(name.lower())
+        if client is None or client.address != self.address:
+            _log.debug("a command from {address} without a session", address=self.address)
             self.transport.loseConnection()
+            return
+        client.last_seen_at = server.clock.seconds()
+        command = COMMANDS.get(word, PA1.heartbeat)
+        client.submit(lambda: command(server, client, rest), self.transport.loseConnection)
 
 
-def _undeliverable(failure: Any) -> None:
-    """Somebody who may not come in does not listen: that is his own affair."""
+def _ignore_undeliverable(failure: Failure) -> None:
+    """A client that may not log in need not listen."""
     failure.trap(Undeliverable)
 
 
 class PA1Factory(Factory):
-    """Makes connections. house: its people."""
+    """Makes connections.
+
+    Args:
+        server: all clients.
+    """
 
     noisy = False
 
@@ -373,9 +383,9 @@ class PA1Factory(Factory):
         self.server = server
 
     def buildProtocol(self, addr: IAddress | None) -> PA1Protocol:
-        """A connection."""
+        """Return the protocol of a connection."""
         return PA1Protocol(self.server)
 
     def stop(self) -> None:
-        """The server stops."""
+        """Disconnect all clients, for the end of the server."""
         self.server.stop()

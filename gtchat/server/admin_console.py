@@ -26,8 +26,9 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NoSuchUser
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack, IConnection
+from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
-from gtchat.protocols.base.text import LOBBY, TextEncoder, format_clock, split_text, strip_controls
+from gtchat.protocols.base.text import TextEncoder, format_clock, split_text, strip_controls
 from gtchat.protocols.livechat import presence_changes, render
 
 #: Its Unix socket, in the data folder.

@@ -39,6 +39,7 @@ from gtchat.protocols.base.http_access import Hosts, Origins, Proxies, plain_add
 from gtchat.protocols.base.outbox import WriteBatcher
 from gtchat.protocols.base.transport import EagerReactor
 from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder
+from gtchat.protocols.gtchat_json.context import JSONTransport
 from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.pa1 import PA1, PA1Factory
@@ -206,10 +207,10 @@ class ChatService(Service):
         turn = WriteBatcher(self._reactor, limits.outbox_bytes, limits.unsent_bytes_total)
         encoder = JSONEncoder(turn, text_frame)
 
-        def build_api(connection: ChatProtocol) -> API_Chatroom:
-            return API_Chatroom(self.chat, encoder, connection, self._reactor.seconds)
+        def build_api(connection: JSONTransport) -> API_Chatroom:
+            return API_Chatroom(self.chat, encoder, connection)
 
-        random = RandomChatState(self.chat, turn, text_frame, self._reactor.seconds, self._store)
+        random = RandomChatState(self.chat, turn, text_frame)
 
         def build_first(connection: ChatProtocol) -> ProtocolNegotiator:
             return ProtocolNegotiator(connection, build_api, random)

@@ -1,18 +1,18 @@
-// Draws the page, again whenever something changed.
+// Entry point: draws the page, and draws it again after each change.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, render, useEffect } = globalThis.htmPreact;
 
   const App = ({ shell }) => {
-    const inside = shell.inside;
-    const waiting = inside ? shell.alerts.count : 0;
-    const place = inside ? shell.chat.place?.name : "";
-    useEffect(() => shell.alerts.show(waiting, place), [waiting, place]);
-    if (!inside) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
+    const { loggedIn, notifications } = shell;
+    const unread = loggedIn ? notifications.unreadCount : 0;
+    const name = loggedIn ? shell.state.current?.name : "";
+    useEffect(() => notifications.updateTab(unread, name), [unread, name]);
+    if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
     return html`
-      <a class="skip" href="#say">${GTChat.text("skip")}</a>
-      <main class="house" data-pane=${shell.pane}>
+      <a class="skip" href="#message-box">${GTChat.text("skip")}</a>
+      <main class="layout" data-pane=${shell.pane}>
         <h1 class="hidden">GTChat</h1>
         <${GTChat.Sidebar} shell=${shell} />
         <${GTChat.Conversation} shell=${shell} />

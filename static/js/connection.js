@@ -1,31 +1,33 @@
-// A connection that comes back by itself: backoff, resume, and nothing said twice.
+// A connection to the server that reconnects with backoff, resumes its session, and sends no message
+// twice.
 //
-// It knows no page. What it needs of the outside (sockets, timers, chance) can be handed in, so that
-// it runs under Node as well. What a session has seen is asked of `seen` when a resume needs it.
+// It does not use the page: sockets, timers and random numbers can be passed in, so that tests run it
+// without a network and without waiting.
 //
-// Happenings: "state" (it changed), "push" (an object of the server), "login" (the reply to a
-// login), "resumed" (the reply to a resume, before anything that follows it), "over" (the session
-// can't be taken up again; why).
+// Events: "state" (it has changed), "push" (an object of the server), "login" (reply, fields of the
+// request), "resumed" (the reply to `resume`, before the pushes that follow it), "over" (the session
+// cannot be resumed: {code, reason}).
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
-  // Close codes after which to stay away.
-  const STAY_AWAY = new Set([4001, 4002, 1002, 1003, 1007, 1008, 1009]);
-  // Errors of a resume that pass by themselves.
-  const PASSING = new Set(["rate_limited", "locked_out", "not_stored", "internal"]);
-  // Commands that change nothing, and may be sent again when the first answer was lost.
-  const REPEATABLE = new Set([
+  // Close codes after which the page must not reconnect (docs/protocol.md, "Close codes").
+  const FINAL_CODES = new Set([4001, 4002, 1002, 1003, 1007, 1008, 1009]);
+  // Errors of a `resume` after which it is tried again.
+  const TRANSIENT_ERRORS = new Set(["rate_limited", "locked_out", "not_stored", "internal"]);
+  // Commands that may be sent again without a txn when the reply was lost: they change nothing, or
+  // nothing more the second time.
+  const IDEMPOTENT = new Set([
     "get_room_list", "get_user_list", "get_room_user_list", "hello", "history", "mark_read", "ping",
   ]);
-  // Milliseconds: the first wait before coming back, the longest, between signs of life, for an answer.
-  const FIRST_WAIT = 400;
-  const LONGEST_WAIT = 15_000;
-  const PING_EVERY = 20_000;
-  const ANSWER_WITHIN = 10_000;
+  // Milliseconds.
+  const MIN_BACKOFF = 400;
+  const MAX_BACKOFF = 15_000;
+  const PING_INTERVAL = 20_000;
+  const RESPONSE_TIMEOUT = 10_000;
 
-  // The server said no. code: for programs. retryAfter: seconds, or undefined.
-  GTChat.Refusal = class extends Error {
+  // The server has replied with an error. code: see docs/protocol.md; retryAfter: seconds or undefined.
+  GTChat.RequestError = class extends Error {
     constructor(reply) {
       super(reply.msg);
       this.code = reply.code;
@@ -33,237 +35,237 @@
     }
   };
 
-  // The connection was lost before an answer came, and the request can't be sent twice.
-  GTChat.Unanswered = class extends Error {
+  // The connection was lost before the reply came, and the request must not be sent twice.
+  GTChat.NoReplyError = class extends Error {
     constructor() {
       super("");
       this.code = "unanswered";
     }
   };
 
-  const surroundings = () => ({
+  const browser = () => ({
     open: (url) => new WebSocket(url, "gtchat.v1"),
-    setTimeout: (call, wait) => globalThis.setTimeout(call, wait),
+    setTimeout: (callback, wait) => globalThis.setTimeout(callback, wait),
     clearTimeout: (timer) => globalThis.clearTimeout(timer),
     now: () => performance.now(),
     random: () => Math.random(),
   });
 
   GTChat.Connection = class extends GTChat.Emitter {
-    #outside;
+    #environment;
     #socket = null;
-    #timer = null;
-    #ping = null;
-    #calls = new Map();
+    #timer = null; // of a reconnect, of a connection attempt or of a reply to a ping
+    #pingTimer = null;
+    #requests = new Map(); // tracker -> request without a reply
     #trackers = 0;
-    #failures = 0;
+    #failures = 0; // since the connection was last open
 
-    // url: ws:// or wss://. seen: gives {room: seq} for a resume. session: one to take up.
-    constructor(url, { seen = () => ({}), session = null, outside = {} } = {}) {
+    // url: ws:// or wss://. seen(): the last seq of each room, for `resume`: {room name: seq}.
+    // session: one to resume, or null. environment: replaces functions of `browser`.
+    constructor(url, { seen = () => ({}), session = null, environment = {} } = {}) {
       super();
       this.url = url;
       this.seen = seen;
-      this.session = session;
-      this.state = "closed"; // closed, connecting, up, waiting (for retryAt)
-      this.retryAt = 0;
-      this.end = null; // why it stays away: {code, reason}
-      this.hello = {};
-      this.#outside = { ...surroundings(), ...outside };
+      this.session = session; // {session_id, epoch, usr}
+      this.state = "closed"; // closed, connecting, open, or waiting to reconnect
+      this.retryAt = 0; // when it reconnects, on the clock of `now`
+      this.end = null; // why it does not reconnect: {code, reason}
+      this.hello = {}; // the reply to `hello`
+      this.#environment = { ...browser(), ...environment };
     }
 
-    // Connects, also where it was waiting.
+    // Connects, or reconnects at once instead of waiting.
     start() {
-      if (this.state === "connecting" || this.state === "up") return;
-      this.#cancel();
+      if (this.state === "connecting" || this.state === "open") return;
+      this.#cancelTimers();
       this.end = null;
-      this.#become("connecting");
+      this.#setState("connecting");
       let socket;
       try {
-        socket = this.#socket = this.#outside.open(this.url);
+        socket = this.#socket = this.#environment.open(this.url);
       } catch (error) {
-        this.#lost({ code: 0, reason: String(error.message ?? error) });
+        this.#onClose({ code: 0, reason: String(error.message ?? error) });
         return;
       }
-      const mine = (handle) => (event) => { if (this.#socket === socket) handle(event); };
-      socket.onopen = mine(() => this.#opened());
-      socket.onmessage = mine((event) => this.#received(event.data));
-      socket.onclose = mine((event) => this.#lost(event));
-      this.#timer = this.#outside.setTimeout(() => this.#drop(), ANSWER_WITHIN);
+      const ifCurrent = (handle) => (event) => { if (this.#socket === socket) handle(event); };
+      socket.onopen = ifCurrent(() => this.#onOpen());
+      socket.onmessage = ifCurrent((event) => this.#onMessage(event.data));
+      socket.onclose = ifCurrent((event) => this.#onClose(event));
+      this.#timer = this.#environment.setTimeout(() => this.#abandon(), RESPONSE_TIMEOUT);
     }
 
-    // Closes for good: what waits is told so.
+    // Closes for good. Requests without a reply fail.
     close() {
       const socket = this.#socket;
       this.#socket = this.session = null;
-      this.#cancel();
+      this.#cancelTimers();
       if (socket) socket.close(1000);
-      for (const call of [...this.#calls.values()]) this.#fail(call, new GTChat.Unanswered());
-      this.#become("closed");
+      for (const request of [...this.#requests.values()]) this.#fail(request);
+      this.#setState("closed");
     }
 
-    // A promise of the reply; it fails with a Refusal or Unanswered. A request that is made while
-    // there is no connection is sent when there is one.
+    // Returns a promise of the reply; it fails with a RequestError or a NoReplyError. A request that is
+    // made without a connection is sent when there is one.
     request(cmd, fields = {}) {
       return new Promise((resolve, reject) => {
         const tracker = String(++this.#trackers);
-        const call = { cmd, fields, tracker, resolve, reject, sends: 0 };
-        this.#calls.set(tracker, call);
-        if (this.end) this.#fail(call, new GTChat.Unanswered());
-        else if (this.state === "up") this.#send(call);
+        const request = { cmd, fields, tracker, resolve, reject, sends: 0 };
+        this.#requests.set(tracker, request);
+        if (this.end) this.#fail(request);
+        else if (this.state === "open") this.#send(request);
       });
     }
 
-    // Calls after a time (milliseconds); the function returned keeps it from being called.
-    after(wait, call) {
-      const timer = this.#outside.setTimeout(call, wait);
-      return () => this.#outside.clearTimeout(timer);
+    // Calls back after `wait` milliseconds. Returns a function that cancels it.
+    after(wait, callback) {
+      const timer = this.#environment.setTimeout(callback, wait);
+      return () => this.#environment.clearTimeout(timer);
     }
 
-    get now() { return this.#outside.now(); }
+    get now() { return this.#environment.now(); }
 
-    #become(state) {
+    #setState(state) {
       this.state = state;
       this.emit("state");
     }
 
-    #opened() {
-      this.#ask("hello", {}, (reply) => { this.hello = reply; });
+    #onOpen() {
+      this.#requestInternally("hello", {}, (reply) => { this.hello = reply; });
       if (this.session) this.#resume();
-      else this.#ready();
+      else this.#onReady();
     }
 
     #resume() {
       const { session_id, epoch } = this.session;
-      this.#ask("resume", { session_id, epoch, seen: this.seen() }, (reply) => {
+      this.#requestInternally("resume", { session_id, epoch, seen: this.seen() }, (reply) => {
         if (reply.status === "ok") {
-          this.#enter(reply);
+          this.#keepSession(reply);
           this.emit("resumed", reply);
-          this.#ready();
-        } else if (PASSING.has(reply.code)) {
+          this.#onReady();
+        } else if (TRANSIENT_ERRORS.has(reply.code)) {
           const wait = (reply.retry_after ?? 1) * 1000;
-          this.#outside.clearTimeout(this.#timer);
-          this.#timer = this.#outside.setTimeout(() => this.#resume(), wait);
+          this.#environment.clearTimeout(this.#timer);
+          this.#timer = this.#environment.setTimeout(() => this.#resume(), wait);
         } else {
           this.session = null;
           this.emit("over", { code: reply.code, reason: reply.msg });
-          if (this.#socket) this.#ready();
+          if (this.#socket) this.#onReady();
         }
       });
     }
 
-    #enter(reply) {
+    #keepSession(reply) {
       this.session = { session_id: reply.session_id, epoch: reply.epoch, usr: reply.usr };
     }
 
-    #ready() {
-      this.#outside.clearTimeout(this.#timer);
+    #onReady() {
+      this.#environment.clearTimeout(this.#timer);
       this.#failures = 0;
-      this.#become("up");
-      for (const call of [...this.#calls.values()]) if (!call.own) this.#send(call);
-      this.#watch();
+      this.#setState("open");
+      for (const request of [...this.#requests.values()]) if (!request.internal) this.#send(request);
+      this.#schedulePing();
     }
 
-    // Finds out that a server is gone which says nothing.
-    #watch() {
-      this.#ping = this.#outside.setTimeout(() => {
-        this.#timer = this.#outside.setTimeout(() => this.#drop(), ANSWER_WITHIN);
-        // Before a login a ping is refused; that is an answer too.
-        this.#ask("ping", {}, () => {
-          this.#outside.clearTimeout(this.#timer);
-          this.#watch();
+    // Detects a dead server behind a socket that stays open.
+    #schedulePing() {
+      this.#pingTimer = this.#environment.setTimeout(() => {
+        this.#timer = this.#environment.setTimeout(() => this.#abandon(), RESPONSE_TIMEOUT);
+        // Before a login the server refuses a ping; that is a sign of life too.
+        this.#requestInternally("ping", {}, () => {
+          this.#environment.clearTimeout(this.#timer);
+          this.#schedulePing();
         });
-      }, PING_EVERY);
+      }, PING_INTERVAL);
     }
 
-    // A request of the connection's own, which dies with the socket.
-    #ask(cmd, fields, settle) {
+    // Sends a request of the connection itself, which is given up with its socket.
+    #requestInternally(cmd, fields, onReply) {
       const tracker = String(++this.#trackers);
-      const call = { cmd, fields, tracker, settle, sends: 0, own: true };
-      this.#calls.set(tracker, call);
-      this.#send(call);
+      const request = { cmd, fields, tracker, onReply, sends: 0, internal: true };
+      this.#requests.set(tracker, request);
+      this.#send(request);
     }
 
-    #send(call) {
-      call.sends += 1;
-      const { cmd, tracker, fields } = call;
+    #send(request) {
+      request.sends += 1;
+      const { cmd, tracker, fields } = request;
       this.#socket.send(JSON.stringify({ ...fields, cmd, tracker }));
     }
 
-    #received(data) {
+    #onMessage(data) {
       let message;
       try {
         message = JSON.parse(data);
       } catch {
-        this.#drop();
+        this.#abandon();
         return;
       }
-      if (message.cmd === "c_response") this.#answered(message);
+      if (message.cmd === "c_response") this.#onReply(message);
       else this.emit("push", message);
     }
 
-    #answered(reply) {
-      const call = this.#calls.get(reply.tracker);
-      if (!call) return;
-      if (reply.code === "rate_limited" && (call.fields.txn || REPEATABLE.has(call.cmd))) {
-        // It is still to be said; the same txn keeps it from being said twice.
-        this.#outside.setTimeout(() => {
-          if (this.state === "up" && this.#calls.has(call.tracker)) this.#send(call);
+    #onReply(reply) {
+      const request = this.#requests.get(reply.tracker);
+      if (!request) return;
+      if (reply.code === "rate_limited" && (request.fields.txn || IDEMPOTENT.has(request.cmd))) {
+        this.#environment.setTimeout(() => {
+          if (this.state === "open" && this.#requests.has(request.tracker)) this.#send(request);
         }, (reply.retry_after ?? 1) * 1000);
         return;
       }
-      this.#calls.delete(reply.tracker);
-      if (call.own) {
-        call.settle(reply);
+      this.#requests.delete(reply.tracker);
+      if (request.internal) {
+        request.onReply(reply);
       } else if (reply.status === "ok") {
-        if (call.cmd === "login") {
-          this.#enter(reply);
-          this.emit("login", reply);
-        } else if (call.cmd === "logout") {
+        if (request.cmd === "login") {
+          this.#keepSession(reply);
+          this.emit("login", reply, request.fields);
+        } else if (request.cmd === "logout") {
           this.session = null;
         }
-        call.resolve(reply);
+        request.resolve(reply);
       } else {
-        call.reject(new GTChat.Refusal(reply));
+        request.reject(new GTChat.RequestError(reply));
       }
     }
 
-    #fail(call, error) {
-      this.#calls.delete(call.tracker);
-      if (!call.own) call.reject(error);
+    #fail(request) {
+      this.#requests.delete(request.tracker);
+      if (!request.internal) request.reject(new GTChat.NoReplyError());
     }
 
-    // Gives a socket up that does not answer.
-    #drop() {
+    // Gives up a socket that does not answer.
+    #abandon() {
       const socket = this.#socket;
-      this.#lost({ code: 1006, reason: "" });
+      this.#onClose({ code: 1006, reason: "" });
       socket?.close();
     }
 
-    #lost({ code, reason }) {
+    #onClose({ code, reason }) {
       this.#socket = null;
-      this.#cancel();
-      const away = STAY_AWAY.has(code);
-      for (const call of [...this.#calls.values()]) {
-        const again = !call.sends || call.fields.txn || REPEATABLE.has(call.cmd);
-        if (call.own || away || !again) this.#fail(call, new GTChat.Unanswered());
+      this.#cancelTimers();
+      const final = FINAL_CODES.has(code);
+      for (const request of [...this.#requests.values()]) {
+        const repeatable = !request.sends || request.fields.txn || IDEMPOTENT.has(request.cmd);
+        if (request.internal || final || !repeatable) this.#fail(request);
       }
-      if (away) {
+      if (final) {
         this.end = { code, reason };
         this.session = null;
-        this.#become("closed");
+        this.#setState("closed");
         this.emit("over", this.end);
         return;
       }
-      const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures++);
-      const wait = most * (0.5 + this.#outside.random() / 2);
-      this.retryAt = this.#outside.now() + wait;
-      this.#timer = this.#outside.setTimeout(() => this.start(), wait);
-      this.#become("waiting");
+      const longest = Math.min(MAX_BACKOFF, MIN_BACKOFF * 2 ** this.#failures++);
+      const wait = longest * (0.5 + this.#environment.random() / 2);
+      this.retryAt = this.#environment.now() + wait;
+      this.#timer = this.#environment.setTimeout(() => this.start(), wait);
+      this.#setState("waiting");
     }
 
-    #cancel() {
-      this.#outside.clearTimeout(this.#timer);
-      this.#outside.clearTimeout(this.#ping);
+    #cancelTimers() {
+      this.#environment.clearTimeout(this.#timer);
+      this.#environment.clearTimeout(this.#pingTimer);
     }
   };
 })();

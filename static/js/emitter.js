@@ -1,4 +1,4 @@
-// Listeners by the name of what happens.
+// Events: objects that call listeners by the name of an event.
 "use strict";
 (() => {
   const GTChat = (globalThis.GTChat ??= {});
@@ -6,7 +6,7 @@
   GTChat.Emitter = class {
     #listeners = new Map();
 
-    // Calls `listener` whenever `name` happens; the function returned ends it.
+    // Calls `listener` for each event of this name. Returns a function that removes the listener.
     on(name, listener) {
       const listeners = this.#listeners.get(name) ?? new Set();
       this.#listeners.set(name, listeners.add(listener));

@@ -1,46 +1,48 @@
-// What a message's signs mean: **bold**, *italic*, `code`, quotes, lists, links, :names: of pictures.
+// Markup of messages: **bold**, *italic*, ~~strikethrough~~, `code`, quotes, lists, links, :emoji:, @name.
 //
-// marked finds the parts; from these a tree is made of the few tags below, of text, and of addresses
-// that are web or mail. No HTML is ever written or read: what looks like it is text, pictures are not
-// loaded. A node is a text, or {tag, children, ...}: p, strong, em, del, code, pre, blockquote, ul, ol
-// (start), li, a (href), at (a name behind an @).
+// marked's lexer finds the parts; they become a tree of the tags below, of text, and of links to web
+// and mail addresses. HTML is never written or parsed: it is shown as text. Images are not loaded.
+// A node is a string, or {tag, children, ...}: p, strong, em, del, code, pre, blockquote, ul, ol
+// (start), li, a (href, title), mention (a name after an @).
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
-  // Deeper than this is shown as it was written.
-  const DEEPEST = 6;
-  // Texts with more signs, or longer words, than people write would take long to understand.
-  const MOST_SIGNS = 300;
-  const LONGEST_WORD = 1000;
+  // What is nested deeper is shown as written.
+  const MAX_DEPTH = 6;
+  // The lexer takes quadratic time on texts with very many markup characters or very long words: such
+  // texts are shown as written.
+  const MAX_MARKUP_CHARS = 300;
+  const MAX_WORD = 1000;
 
-  const nothing = () => undefined;
-  // What is not understood here: headings, rules, tables, HTML, indented code, footnotes of links.
+  const disabled = () => undefined;
+  // Headings, rules, tables, HTML, indented code and link definitions are not supported.
   const parser = new globalThis.marked.Marked({
     gfm: true,
     breaks: true,
     tokenizer: {
-      heading: nothing, lheading: nothing, hr: nothing, table: nothing, html: nothing, tag: nothing,
-      code: nothing, def: nothing, reflink: nothing,
+      heading: disabled, lheading: disabled, hr: disabled, table: disabled, html: disabled, tag: disabled,
+      code: disabled, def: disabled, reflink: disabled,
     },
   });
 
-  const MARKS = { strong: "strong", em: "em", del: "del" };
-  const AT = /(?<![\p{L}\p{N}_@])@([\p{L}\p{N}_.-]*[\p{L}\p{N}_-])/gu;
+  const INLINE = { strong: "strong", em: "em", del: "del" };
+  const MENTION = /(?<![\p{L}\p{N}_@])@([\p{L}\p{N}_.-]*[\p{L}\p{N}_-])/gu;
 
-  // A text with its pictures and the names in it.
-  const words = (text) => {
+  // Splits a text at the mentions in it, and replaces the names of emoji.
+  const withMentions = (text) => {
     const pieces = [];
     let end = 0;
-    for (const match of text.matchAll(AT)) {
-      pieces.push(GTChat.withEmoji(text.slice(end, match.index)), { tag: "at", children: [match[0]] });
+    for (const match of text.matchAll(MENTION)) {
+      pieces.push(GTChat.withEmoji(text.slice(end, match.index)), { tag: "mention", children: [match[0]] });
       end = match.index + match[0].length;
     }
     pieces.push(GTChat.withEmoji(text.slice(end)));
     return pieces.filter((piece) => piece !== "");
   };
 
-  const address = (href) => {
+  // Returns the URL, if it is one that a message may link to.
+  const safeUrl = (href) => {
     try {
       const url = new URL(href);
       return ["http:", "https:", "mailto:"].includes(url.protocol) ? url : null;
@@ -50,11 +52,11 @@
   };
 
   const link = (token) => {
-    const url = address(token.href);
+    const url = safeUrl(token.href);
     if (!url) return [token.raw];
     if (token.autolink || token.raw.startsWith("<")) return [{ tag: "a", href: url.href, children: [token.text] }];
-    // Words that look like another address than the one they lead to are told in full.
-    if (/^\s*(\w+:\/\/|www\.)/i.test(token.text) && address(token.text.trim())?.host !== url.host) return [token.raw];
+    // A link text that looks like the address of another host is phishing: it is shown as written.
+    if (/^\s*(\w+:\/\/|www\.)/i.test(token.text) && safeUrl(token.text.trim())?.host !== url.host) return [token.raw];
     return [{ tag: "a", href: url.href, title: url.href, children: tree(token.tokens, 1) }];
   };
 
@@ -66,12 +68,12 @@
   };
 
   const node = (token, depth) => {
-    if (depth > DEEPEST) return [token.raw];
-    if (MARKS[token.type]) return [{ tag: MARKS[token.type], children: tree(token.tokens, depth + 1) }];
+    if (depth > MAX_DEPTH) return [token.raw];
+    if (INLINE[token.type]) return [{ tag: INLINE[token.type], children: tree(token.tokens, depth + 1) }];
     switch (token.type) {
       case "space": return [];
       case "br": return ["\n"];
-      case "text": return token.tokens ? tree(token.tokens, depth) : words(token.text);
+      case "text": return token.tokens ? tree(token.tokens, depth) : withMentions(token.text);
       case "escape": return [token.text];
       case "paragraph": return [{ tag: "p", children: tree(token.tokens, depth) }];
       case "codespan": return [{ tag: "code", children: [token.text] }];
@@ -89,18 +91,18 @@
 
   const plain = (text) => [{ tag: "p", children: [text] }];
 
-  const tooMuch = (text) => {
-    const signs = text.replace(/```[^]*?```/g, "").match(/[*_~[\]`<]/g)?.length ?? 0;
-    return signs > MOST_SIGNS || text.split(/\s/).some((word) => word.length > LONGEST_WORD);
+  const tooComplex = (text) => {
+    const count = text.replace(/```[^]*?```/g, "").match(/[*_~[\]`<]/g)?.length ?? 0;
+    return count > MAX_MARKUP_CHARS || text.split(/\s/).some((word) => word.length > MAX_WORD);
   };
 
-  // The tree of a message.
+  // Returns the tree of a message's text, as a list of nodes.
   GTChat.markup = (text) => {
-    if (tooMuch(text)) return plain(text);
+    if (tooComplex(text)) return plain(text);
     try {
       return tree(parser.lexer(text), 0);
     } catch {
-      return plain(text); // nested too deeply to be understood
+      return plain(text); // nested too deeply for the lexer
     }
   };
 })();

@@ -1,57 +1,61 @@
-// A room as the page knows it: a part of its log, and what follows from it.
+// A room: its settings, its members, the loaded part of its log, and what is unread in it.
 //
-// `entries` is a stretch of the log without a gap, of at most MOST entries: it moves as somebody
-// reads up and down. What stands below it is only counted (`lastSeq`) until it is read.
+// `entries` is a window of the log without gaps, of at most WINDOW entries, which moves as the user
+// scrolls. Entries after the window are not kept: `lastSeq` counts them until they are loaded.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
+  // Entries asked for at a time, and entries kept.
   const PAGE = 100;
-  const MOST = 400;
+  const WINDOW = 400;
 
   GTChat.Room = class {
+    kind = "room";
+
     constructor(name) {
       this.name = name;
       this.topic = "";
       this.public = true;
       this.owner = "";
-      this.max = 0;
+      this.max = 0; // member limit; 0: none
       this.members = new Set(); // names
       this.membersLoaded = false;
       this.memberCount = 0;
       this.joined = false;
-      this.lastSeq = 0;
+      this.lastSeq = 0; // seq of the log's last entry
       this.entries = [];
-      this.stretch = 0; // which one it is: a page that was asked for before belongs to no later one
-      this.started = false; // whether a part of the log was asked for
-      this.loading = null; // "before", "after", "latest", "around"
-      this.failed = false; // whether the last loading failed
-      this.outgoing = []; // one's own messages that the server has not confirmed
+      this.windowId = 0; // changes with each reset, so that a late page is not put into a new window
+      this.loaded = false; // whether the window has been filled since the last reset
+      this.loading = null; // "before", "after", "latest" or "around" while a page is requested
+      this.failed = false; // whether the last request of a page failed
+      this.outgoing = []; // own messages that the server has not confirmed
       this.unread = 0;
-      this.mentioned = false;
-      this.readSeq = 0; // the last that was read
-      this.markedSeq = 0; // what the server knows to be read
-      this.line = null; // the "new" line stands below this seq
-      this.typing = new Map(); // name of who writes just now -> what ends it
+      this.mentioned = false; // whether an unread message mentions the user
+      this.readSeq = 0; // last entry that was read
+      this.markedSeq = 0; // last entry that the server knows to be read
+      this.dividerSeq = null; // the "New" divider is shown after this entry; null: not shown
+      this.typing = new Set(); // names of users who are typing
     }
 
-    // What lists and replies say of a room.
-    describe(info) {
+    // Takes over the settings in `info`, an entry of a room list or the `room` of a reply.
+    update(info) {
       for (const key of ["topic", "public", "owner", "max"]) {
         if (info[key] !== undefined) this[key] = info[key];
       }
     }
 
-    // The number of the last entry.
-    get end() { return this.lastSeq; }
+    // Position of the last entry, in the same unit as `readSeq`.
+    get endSeq() { return this.lastSeq; }
 
-    get first() { return this.entries.length ? this.entries[0].seq : this.lastSeq + 1; }
-    get last() { return this.entries.length ? this.entries.at(-1).seq : this.lastSeq; }
-    get atStart() { return this.first <= 1; }
-    get atEnd() { return this.started && this.last === this.lastSeq; }
+    // First and last entry of the window.
+    get firstLoaded() { return this.entries.length ? this.entries[0].seq : this.lastSeq + 1; }
+    get lastLoaded() { return this.entries.length ? this.entries.at(-1).seq : this.lastSeq; }
+    get atStart() { return this.firstLoaded <= 1; }
+    get atEnd() { return this.loaded && this.lastLoaded === this.lastSeq; }
 
-    // A new entry of the log; whether it is new indeed.
-    take(entry) {
+    // Takes in a pushed entry. Returns false if it was known already.
+    append(entry) {
       if (entry.seq <= this.lastSeq) return false;
       const follows = this.atEnd && entry.seq === this.lastSeq + 1;
       this.lastSeq = entry.seq;
@@ -59,65 +63,64 @@
       return true;
     }
 
-    // Forgets the stretch; the newest page is asked for next time.
-    forget(lastSeq) {
-      this.stretch += 1;
+    // Empties the window; the latest page has to be loaded again.
+    reset(lastSeq) {
+      this.windowId += 1;
       this.loading = null;
       this.lastSeq = lastSeq;
       this.entries = [];
-      this.started = false;
+      this.loaded = false;
     }
 
-    // Somebody read up to an entry, here or elsewhere.
-    readTo(seq) {
+    // Counts entries up to `seq` as read, after they were read in another session.
+    markReadTo(seq) {
       if (seq <= this.readSeq) return;
       this.readSeq = Math.min(seq, this.lastSeq);
       this.unread = Math.min(this.unread, this.lastSeq - this.readSeq);
       if (!this.unread) this.mentioned = false;
     }
 
-    // What to ask the server for, to read on in a direction (or around a seq); null where there is
-    // nothing.
-    request(direction, seq) {
+    // Returns the fields of a `history` request, or null if there is nothing to load.
+    // direction: "latest", "before" or "after" the window, or "around" the entry `seq`.
+    historyQuery(direction, seq) {
       if (this.loading) return null;
       if (direction === "around") return { around: seq, limit: PAGE };
       if (direction === "before") {
-        return this.started && !this.atStart ? { before: this.first, limit: PAGE } : null;
+        return this.loaded && !this.atStart ? { before: this.firstLoaded, limit: PAGE } : null;
       }
       if (direction === "after") {
-        return this.started && !this.atEnd ? { after: this.last, limit: PAGE } : null;
+        return this.loaded && !this.atEnd ? { after: this.lastLoaded, limit: PAGE } : null;
       }
       return { limit: PAGE };
     }
 
-    // Puts a page of the log where it belongs.
-    place(direction, page) {
-      const entries = page.entries;
+    // Adds a page of the log to the window. direction: as in historyQuery; entries: by rising seq.
+    addPage(direction, entries) {
       if (direction === "latest" || direction === "around") {
         this.entries = entries;
-        this.started = true;
-        this.lastSeq = Math.max(this.lastSeq, this.last);
+        this.loaded = true;
+        this.lastSeq = Math.max(this.lastSeq, this.lastLoaded);
       } else if (direction === "before") {
-        this.entries = [...entries.filter((entry) => entry.seq < this.first), ...this.entries];
-        this.entries.length = Math.min(this.entries.length, MOST);
+        this.entries = [...entries.filter((entry) => entry.seq < this.firstLoaded), ...this.entries];
+        this.entries.length = Math.min(this.entries.length, WINDOW);
       } else {
-        this.entries = [...this.entries, ...entries.filter((entry) => entry.seq > this.last)];
+        this.entries = [...this.entries, ...entries.filter((entry) => entry.seq > this.lastLoaded)];
         this.trim();
       }
     }
 
-    // Lets go of what is far above, for somebody who reads at the end.
+    // Drops the oldest entries of a window that has grown at its end.
     trim() {
-      if (this.entries.length > MOST) this.entries = this.entries.slice(-MOST);
+      if (this.entries.length > WINDOW) this.entries = this.entries.slice(-WINDOW);
     }
 
-    // One's own messages to show below the log. One that was sent twice, since the connection was
-    // lost, may stand in the log already while its answer is under way.
-    waiting(me) {
-      const said = (item) => item.again && this.entries.some((entry) => (
+    // Returns the unconfirmed messages to show below the log. A message that was sent again after a
+    // lost connection is left out if the log has it already: its reply is on the way.
+    pending(me) {
+      const stored = (item) => item.resent && this.entries.some((entry) => (
         entry.seq > item.after && entry.usr === me && entry.msg === item.msg
       ));
-      return this.atEnd || !this.started ? this.outgoing.filter((item) => !said(item)) : [];
+      return this.atEnd || !this.loaded ? this.outgoing.filter((item) => !stored(item)) : [];
     }
   };
 })();

@@ -1,33 +1,35 @@
-// What holds the page together: settings, the connection's life, notices. It draws nothing.
+// What holds the page together: settings, the session and its connection, notices, the open dialog.
+// It draws nothing.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const DISK = "ws://127.0.0.1:9000/";
-  const NOTICES = 5;
+  // The server of a page that is opened from disk, until another one is entered.
+  const DEFAULT_URL = "ws://127.0.0.1:9000/";
+  // Notices shown at a time.
+  const MAX_NOTICES = 5;
+  // Milliseconds between two draws of a hidden page.
+  const HIDDEN_DRAW_INTERVAL = 200;
 
-  const { local, tab, keys } = GTChat.memory;
-
-  // What one said and the server did not confirm, to be said again with the same txn.
-  const unsaid = (outgoing) => outgoing.map(({ txn, msg, at, after, state }) => ({ txn, msg, at, after, state }));
+  const { local, tab, keys } = GTChat.storage;
 
   GTChat.Shell = class extends GTChat.Emitter {
     #drawing = false;
-    #notices = 0;
+    #noticeIds = 0;
 
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
-      this.settings = { url: DISK, name: "", theme: "system", notify: false, sound: false, rooms: {},
+      this.settings = { url: DEFAULT_URL, name: "", theme: "system", notify: false, sound: false, rooms: {},
         language: navigator.language,
         ...local.get("gtchat", {}) };
       this.notices = []; // {id, text, kind}
-      this.alerts = new GTChat.Alerts(this);
-      this.chat = null;
+      this.notifications = new GTChat.Notifications(this);
+      this.actions = null; // while there is a session or a login
       this.dialog = null; // {name, ...}
-      this.pane = "conversation"; // what a phone shows: rooms, conversation, people
-      this.ended = null; // why the last session ended
-      this.#dress();
+      this.pane = "conversation"; // the one that a phone shows: rooms, conversation or members
+      this.ended = null; // why the last session has ended, as a text
+      this.#applySettings();
     }
 
     get url() {
@@ -36,152 +38,131 @@
       return `${scheme}//${location.host}/ws`;
     }
 
-    get inside() { return Boolean(this.chat?.me); }
+    get state() { return this.actions?.state ?? null; }
+    get connection() { return this.actions?.connection ?? null; }
+    get loggedIn() { return Boolean(this.state?.me); }
 
-    // Takes up the session that this tab had, or waits for somebody to come in.
+    // Resumes the session that this tab had, if any.
     start() {
-      const state = tab.get("gtchat", null);
-      if (state?.session) this.#connect(state.url, state);
-      document.addEventListener("visibilitychange", () => this.#attend());
-      addEventListener("focus", () => this.#attend());
-      addEventListener("blur", () => this.#attend());
-      addEventListener("online", () => this.chat?.connection.start());
+      const saved = tab.get("gtchat", null);
+      if (saved?.session) this.#connect(saved.url, saved);
+      document.addEventListener("visibilitychange", () => this.#updateFocus());
+      addEventListener("focus", () => this.#updateFocus());
+      addEventListener("blur", () => this.#updateFocus());
+      addEventListener("online", () => this.connection?.start());
       addEventListener("pagehide", () => {
-        this.chat?.tellRead();
-        this.save();
+        this.actions?.flushReadMarks();
+        this.#save();
       });
     }
+
+    // Settings, which are kept in the browser.
 
     set(settings) {
       Object.assign(this.settings, settings);
       local.set("gtchat", this.settings);
-      this.#dress();
+      this.#applySettings();
       this.change();
     }
 
-    #dress() {
-      GTChat.speakLanguage(this.settings.language);
+    #applySettings() {
+      GTChat.setLanguage(this.settings.language);
       document.documentElement.dataset.theme = this.settings.theme;
     }
 
-    // Comes in. how: "guest", "member" or "register"; or with a key of this browser's in place of a
-    // password: "key" or "make_key". It fails as Chat.login does.
-    async enter(how, name, password) {
+    async setDesktopNotifications(wanted) {
+      const notify = wanted && await this.notifications.requestPermission();
+      if (wanted && !notify) this.notice(GTChat.text("notifications_blocked"));
+      this.set({ notify });
+    }
+
+    setSound(sound) {
+      if (sound) GTChat.Notifications.playSound();
+      this.set({ sound });
+    }
+
+    // The session.
+
+    // Logs in. mode: "guest", "member" or "register"; with this browser's key instead of a password
+    // "key", or "make_key" to register with a new one. It fails as a request does.
+    async logIn(mode, name, password) {
       this.set({ name });
       this.ended = null;
-      if (!this.chat || this.chat.connection.end || this.chat.connection.url !== this.url) {
-        this.#connect(this.url, null);
+      if (!this.actions || this.connection.end || this.connection.url !== this.url) this.#connect(this.url, null);
+      const { actions } = this;
+      const key = mode === "make_key" ? { name, uuid: GTChat.randomKey() } : keys.get(this.url);
+      const usesKey = mode === "key" || mode === "make_key";
+      const credentials = usesKey ? { uuid: key?.uuid } : mode === "guest" ? {} : { pwd: password };
+      if (mode === "register" || mode === "make_key") {
+        await actions.register({ usr: name, ...credentials });
+        this.notice(GTChat.text("registered", { usr: name }));
       }
-      const chat = this.chat;
-      const key = how === "make_key" ? { name, uuid: GTChat.randomKey() } : keys.get(this.url);
-      const proof = { guest: {}, key: { uuid: key?.uuid }, make_key: { uuid: key?.uuid } }[how] ?? { pwd: password };
-      if (how === "register" || how === "make_key") {
-        await chat.register({ usr: name, ...proof });
-        this.notify(GTChat.text("registered", { usr: name }));
-      }
-      if (how === "make_key") keys.set(this.url, key);
-      // A key says by itself who comes.
-      const who = proof.uuid ? {} : { usr: name };
-      await chat.login({ type: how === "guest" ? "tmp" : "reg", ...who, ...proof });
+      if (mode === "make_key") keys.set(this.url, key);
+      // A key names its user.
+      const user = credentials.uuid ? {} : { usr: name };
+      await actions.login({ type: mode === "guest" ? "tmp" : "reg", ...user, ...credentials });
     }
 
-    #connect(url, state) {
-      this.chat?.connection.close();
-      const connection = new GTChat.Connection(url, { session: state?.session ?? null });
-      const chat = this.chat = new GTChat.Chat(connection);
-      if (state) this.#restore(state);
-      chat.on("change", () => this.change());
-      chat.on("notice", ({ text, values }) => this.notify(GTChat.text(text, values), text));
-      chat.on("heard", (message) => this.alerts.heard(message));
-      chat.on("over", (end) => this.#over(chat, end));
-      connection.on("login", () => this.save());
-      connection.on("resumed", () => this.save());
+    // saved: the session and state to resume, or null.
+    #connect(url, saved) {
+      this.connection?.close();
+      const connection = new GTChat.Connection(url, { session: saved?.session ?? null });
+      const actions = this.actions = new GTChat.Actions(new GTChat.State(), connection);
+      if (saved) this.#restore(saved);
+      actions.on("change", () => this.change());
+      actions.on("notice", ({ text, values }) => this.notice(GTChat.text(text, values), text));
+      actions.on("message", (message) => this.notifications.onMessage(message));
+      actions.on("over", (end) => this.#endSession(actions, end));
+      connection.on("login", () => this.#save());
+      connection.on("resumed", () => this.#save());
       try {
-        this.#attend();
+        this.#updateFocus();
         connection.start();
       } catch (error) {
-        this.#over(chat, error);
+        this.#endSession(actions, error);
       }
     }
 
-    #restore(state) {
-      const chat = this.chat;
-      chat.me = state.session.usr;
-      chat.hasPassword = state.hasPassword;
-      for (const { name, entries, outgoing } of state.talks) {
-        const talk = chat.talk(name);
-        talk.entries = entries;
-        for (const entry of entries) chat.given.add(entry.id);
-        chat.takeUp(talk, outgoing);
-      }
-      // What became of the rooms since is told when the session is taken up.
-      for (const { outgoing, ...known } of state.rooms) {
-        const room = Object.assign(new GTChat.Room(known.name), known, { joined: true });
-        chat.rooms.set(room.name, room);
-        chat.takeUp(room, outgoing);
-      }
-      const { talk, room } = state.place;
-      chat.look(talk ? chat.talk(talk) : chat.rooms.get(room) ?? null);
+    #restore(saved) {
+      const { actions, state } = this;
+      // Earlier versions saved the snapshot beside the session, with direct chats as `talks`.
+      const snapshot = saved.state ?? { ...saved, directs: saved.talks };
+      state.me = saved.session.usr;
+      state.restore(snapshot);
+      actions.resend();
+      const { kind, name } = snapshot.current ?? {};
+      actions.open(kind === "direct" ? state.direct(name) : state.rooms.get(name) ?? null);
     }
 
-    // Remembers for this tab, so that loading the page again keeps the place.
-    save() {
-      const chat = this.chat;
-      if (!chat?.me || !chat.connection.session) return;
-      const place = chat.place;
-      tab.set("gtchat", {
-        url: chat.connection.url,
-        session: chat.connection.session,
-        hasPassword: chat.hasPassword,
-        place: place instanceof GTChat.Room ? { room: place.name } : { talk: place?.name },
-        talks: [...chat.talks.values()].map(({ name, entries, outgoing }) => ({ name, entries, outgoing: unsaid(outgoing) })),
-        rooms: chat.joined.map((room) => ({
-          name: room.name, lastSeq: room.lastSeq, readSeq: room.readSeq, markedSeq: room.markedSeq, unread: room.unread,
-          mentioned: room.mentioned, outgoing: unsaid(room.outgoing) })),
-      });
+    // Saves the session for this tab, so that a reload of the page resumes it.
+    #save() {
+      if (!this.loggedIn || !this.connection.session) return;
+      const { url, session } = this.connection;
+      tab.set("gtchat", { url, session, state: this.state.snapshot() });
     }
 
-    #over(chat, { code, reason }) {
-      if (this.chat !== chat) return;
-      this.chat = null;
+    #endSession(actions, { code, reason }) {
+      if (this.actions !== actions) return;
+      this.actions = null;
       this.dialog = null;
       this.ended = code === "logout" ? null
         : GTChat.TEXTS[`over_${code}`] ? GTChat.text(`over_${code}`)
           : GTChat.text("over_other", { reason: reason || code });
       tab.set("gtchat", null);
-      chat.connection.close();
+      actions.connection.close();
       this.change();
     }
 
-    #attend() {
-      this.chat?.attend(document.visibilityState === "visible" && document.hasFocus());
+    #updateFocus() {
+      this.actions?.setFocused(document.visibilityState === "visible" && document.hasFocus());
     }
 
-    async wantAlerts(wanted) {
-      const notify = wanted && await this.alerts.ask();
-      if (wanted && !notify) this.notify(GTChat.text("notify_refused"));
-      this.set({ notify });
-    }
+    // What is shown.
 
-    wantSound(sound) {
-      if (sound) GTChat.Alerts.play();
-      this.set({ sound });
-    }
-
-    // Tells something in passing.
-    notify(text, kind = "") {
-      this.notices = [...this.notices, { id: ++this.#notices, text, kind }].slice(-NOTICES);
+    // Shows a text for some seconds. kind: its key in texts.js, where views treat it differently.
+    notice(text, kind = "") {
+      this.notices = [...this.notices, { id: ++this.#noticeIds, text, kind }].slice(-MAX_NOTICES);
       this.change();
-    }
-
-    // Does something that a click asked for; what goes wrong is told in passing.
-    async attempt(work) {
-      try {
-        return await work();
-      } catch (error) {
-        this.notify(GTChat.reason(error));
-        return undefined;
-      }
     }
 
     dismiss(notice) {
@@ -189,23 +170,34 @@
       this.change();
     }
 
-    show(dialog) {
+    // Runs an action of a click that has no place of its own for errors: they are shown as notices.
+    async attempt(action) {
+      try {
+        return await action();
+      } catch (error) {
+        this.notice(GTChat.reason(error));
+        return undefined;
+      }
+    }
+
+    // dialog: {name, ...} or null.
+    showDialog(dialog) {
       this.dialog = dialog;
       this.change();
     }
 
-    turn(pane) {
+    showPane(pane) {
       this.pane = pane;
       this.change();
     }
 
-    // Looks at a room or a talk, on a phone too.
-    look(place) {
+    // Opens a conversation; on a phone it shows its pane.
+    open(conversation) {
       this.pane = "conversation";
-      this.chat.look(place);
+      this.actions.open(conversation);
     }
 
-    // Asks for one drawing, however many things change before it.
+    // Requests a draw. Changes before it are drawn together.
     change() {
       if (this.#drawing) return;
       this.#drawing = true;
@@ -214,7 +206,7 @@
         this.emit("change");
       };
       if (document.visibilityState === "visible") requestAnimationFrame(draw);
-      else setTimeout(draw, 200);
+      else setTimeout(draw, HIDDEN_DRAW_INTERVAL);
     }
   };
 })();

@@ -1,143 +1,144 @@
-"""The load generator notices what a server does wrong."""
+"""The load generator detects lost, repeated and reordered messages and closed connections."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from bench.tools import BenchError, compiled, faults, generate
+from bench.tools import BenchError, LoadResult, compile_program, count_faults, generate_load
 from bench.workloads import WORKLOADS
 
 MEMBERS = 4
 
 
-class Faulty(WebSocketServerProtocol):
-    """A room whose tenth messages are not told as they should be."""
+class FaultyServer(WebSocketServerProtocol):
+    """A member of the only room; the tenth message may be delivered wrongly."""
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         message = json.loads(payload)
-        room: list[Any] = self.factory.room
         if message["op"] == "login":
             self.sendMessage(b'{"op":"ok"}')
         elif message["op"] == "join":
-            room.append(self)
+            self.factory.room.append(self)
             self.sendMessage(b'{"op":"joined"}')
         else:
-            self.factory.said += 1
-            for member in room:
-                self.factory.tell(self.factory, member, payload)
+            self.factory.message_count += 1
+            for member in self.factory.room:
+                self.factory.deliver(self.factory, member, payload)
 
 
 class FaultyFactory(WebSocketServerFactory):
-    protocol = Faulty
+    """The room.
 
-    def __init__(self, tell: Any) -> None:
+    Args:
+        deliver: Delivers a message to a member: factory, member, payload.
+    """
+
+    protocol = FaultyServer
+
+    def __init__(self, deliver: Deliver) -> None:
         super().__init__()
         # Autobahn's timers would outlive a test.
         self.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
-        self.room: list[Any] = []
-        self.said = 0
-        self.kept: dict[Any, bytes] = {}
-        self.tell = tell
+        self.room: list[FaultyServer] = []
+        self.message_count = 0
+        self.kept: dict[FaultyServer, bytes] = {}
+        self.deliver = deliver
+
+    def is_faulty_for(self, member: FaultyServer) -> bool:
+        """Return whether this is the message and the member that a fault concerns."""
+        return self.message_count == 10 and member is self.room[1]
 
 
-def honest(house: FaultyFactory, member: Any, payload: bytes) -> None:
+Deliver = Callable[[FaultyFactory, FaultyServer, bytes], None]
+
+
+def correct(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
     if member.state == member.STATE_OPEN:
         member.sendMessage(payload)
 
 
-def losing(house: FaultyFactory, member: Any, payload: bytes) -> None:
-    if house.said != 10 or member is not house.room[1]:
+def losing(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
+    if not factory.is_faulty_for(member):
         member.sendMessage(payload)
 
 
-def repeating(house: FaultyFactory, member: Any, payload: bytes) -> None:
+def repeating(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
     member.sendMessage(payload)
-    if house.said == 10 and member is house.room[1]:
+    if factory.is_faulty_for(member):
         member.sendMessage(payload)
 
 
-def reordering(house: FaultyFactory, member: Any, payload: bytes) -> None:
-    if house.said == 10 and member is house.room[1]:
-        house.kept[member] = payload
+def reordering(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
+    if factory.is_faulty_for(member):
+        factory.kept[member] = payload
         return
     member.sendMessage(payload)
-    if member in house.kept:
-        member.sendMessage(house.kept.pop(member))
+    if member in factory.kept:
+        member.sendMessage(factory.kept.pop(member))
 
 
-def closing(house: FaultyFactory, member: Any, payload: bytes) -> None:
-    if house.said == 10 and member is house.room[1]:
+def closing(factory: FaultyFactory, member: FaultyServer, payload: bytes) -> None:
+    if factory.is_faulty_for(member):
         member.sendClose(1000)
     else:
-        honest(house, member, payload)
+        correct(factory, member, payload)
 
 
 class LoadGenerator(TestCase):
     def setUp(self) -> None:
         try:
-            compiled("loadgen")
+            compile_program("loadgen")
         except BenchError as error:
             self.skipTest(str(error))
 
-    async def run_against(self, tell: Any) -> Any:
-        """What is measured of a server."""
-        port = reactor.listenTCP(0, FaultyFactory(tell), interface="127.0.0.1")  # type: ignore[attr-defined]
+    async def run_against(self, deliver: Deliver) -> LoadResult:
+        """Return what the load generator measures of a server that delivers like this."""
+        port = reactor.listenTCP(0, FaultyFactory(deliver), interface="127.0.0.1")  # type: ignore[attr-defined]
         self.addCleanup(port.stopListening)
-        words = ["--port", str(port.getHost().port), "--quiet", "-n", str(MEMBERS)]
-        words += [
-            "-r",
-            str(MEMBERS),
-            "-s",
-            "1",
-            "-w",
-            "8",
-            "--warm",
-            "0.1",
-            "--dur",
-            "0.3",
-            "--drain",
-            "0.5",
-        ]
-        return await deferToThread(generate, words)
+        arguments = ["--port", str(port.getHost().port), "--quiet", "-n", str(MEMBERS)]
+        arguments += ["-r", str(MEMBERS), "-s", "1", "-w", "8"]
+        arguments += ["--warm", "0.1", "--dur", "0.3", "--drain", "0.5"]
+        return await deferToThread(generate_load, arguments)
 
-    async def test_an_honest_server(self) -> None:
-        result = await self.run_against(honest)
-        self.assertEqual(faults(result), 0)
+    async def test_a_correct_server(self) -> None:
+        result = await self.run_against(correct)
+        self.assertEqual(count_faults(result), 0)
         self.assertGreater(result["deliv_s"], 0)
         self.assertGreater(result["p99_us"], 0)
 
-    async def test_faults_are_noticed_and_told_apart(self) -> None:
-        for tell, key in (
+    async def test_faults_are_detected_and_told_apart(self) -> None:
+        for deliver, key in (
             (losing, "lost"),
             (repeating, "reord"),
             (reordering, "lost"),
             (closing, "dead"),
         ):
-            result = await self.run_against(tell)
-            self.assertGreater(result[key], 0, tell.__name__)
-            self.assertGreater(faults(result), 0)
+            result = await self.run_against(deliver)
+            self.assertGreater(result[key], 0, deliver.__name__)
+            self.assertGreater(count_faults(result), 0)
 
     async def test_no_server(self) -> None:
-        port = reactor.listenTCP(0, FaultyFactory(honest), interface="127.0.0.1")  # type: ignore[attr-defined]
+        port = reactor.listenTCP(0, FaultyFactory(correct), interface="127.0.0.1")  # type: ignore[attr-defined]
         number = port.getHost().port
         await port.stopListening()
-        words = ["--port", str(number), "--quiet", "-n", "1", "-r", "1", "-s", "1", "--dur", "0.1"]
+        arguments = ["--port", str(number), "--quiet"]
+        arguments += ["-n", "1", "-r", "1", "-s", "1", "--dur", "0.1"]
         try:
-            result = await deferToThread(generate, words)
+            result = await deferToThread(generate_load, arguments)
         except BenchError:
             return
         self.assertGreater(result["dead"], 0)
 
 
 class Workloads(TestCase):
-    def test_their_numbers_fit(self) -> None:
+    def test_connections_and_senders_fill_the_rooms(self) -> None:
         for workload in WORKLOADS:
             self.assertEqual(workload.connections % workload.room, 0)
             self.assertEqual(workload.senders % workload.rooms if workload.senders > 1 else 0, 0)
-            self.assertIn(str(workload.connections), workload.words(1.0))
+            self.assertIn(str(workload.connections), workload.arguments(1.0))

@@ -1,4 +1,4 @@
-"""A room's state is the fold of its log, whatever people do, in whatever order."""
+"""The state of a room is the fold of its log, after any sequence of requests."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery
-from gtchat.protocols.gtchat_json.encoder import encode
+from gtchat.protocols.gtchat_json.pushes import encode
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 NAMES = ("ann", "bob", "eve", "guest")
 ROOMS = ("a", "b")
 
-WHOLE = HistoryQuery(after=0, limit=100_000)
+ALL_ENTRIES = HistoryQuery(after=0, limit=100_000)
 
 names = st.sampled_from(NAMES)
-#: Whether somebody does it who may: else hardly anything would be done.
-often = st.sampled_from((True, True, True, False))
+#: Whether the request comes from a user who may make it; else most would be refused.
+mostly = st.sampled_from((True, True, True, False))
 rooms = st.sampled_from(ROOMS)
 
 
-class Shadow:
-    """What a client makes of a room's entries."""
+class FoldedRoom:
+    """The state of a room as a client computes it from its entries."""
 
     def __init__(self) -> None:
         self.seq = 0
         self.members: set[str] = set()
         self.settings: dict[str, Any] = {}
 
-    def take(self, entry: dict[str, Any]) -> None:
-        """Fold one entry."""
+    def apply(self, entry: dict[str, Any]) -> None:
+        """Apply one entry."""
         assert entry["seq"] == self.seq + 1, (entry, self.seq)
         self.seq = entry["seq"]
         kind = entry.get("type", entry["cmd"])
@@ -49,165 +49,169 @@ class Shadow:
             self.members.discard(entry["usr"])
 
 
-class People(RuleBasedStateMachine):
-    """Four people do what they like in two rooms, mostly what they may."""
+class RoomMachine(RuleBasedStateMachine):
+    """Four users make requests to two rooms, mostly ones that are allowed."""
 
-    #: (command, code or ok) -> how often.
-    reached: Counter[tuple[str, str]] = Counter()
+    #: (command, error code or ok) -> how many.
+    outcomes: Counter[tuple[str, str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = TestServer(store=FailingStore)
-        self.lines: dict[str, FakeClient] = {}
+        self.server = TestServer(store=FailingStore)
+        self.clients: dict[str, FakeClient] = {}
         for name in NAMES[:3]:
-            self.lines[name] = self.world.member(name)
-        self.lines["guest"] = self.world.guest("guest")
-        self.watcher = self.world.member("watcher")
+            self.clients[name] = self.server.member(name)
+        self.clients["guest"] = self.server.guest("guest")
+        self.watcher = self.server.member("watcher")
         for room, owner, other in (("a", "ann", "bob"), ("b", "bob", "guest")):
-            self.say(owner, "create_room", room)
-            self.say(other, "join_room", room)
+            self.request(owner, "create_room", room)
+            self.request(other, "join_room", room)
 
-    def say(self, name: str, cmd: str, room: str, **fields: object) -> None:
-        """One of them asks for something."""
-        reply = self.lines[name].call(cmd, room_name=room, **fields)
-        self.reached[cmd, reply.get("code", "ok")] += 1
+    def request(self, name: str, cmd: str, room: str, **fields: object) -> None:
+        """Make a request, and count its outcome."""
+        reply = self.clients[name].call(cmd, room_name=room, **fields)
+        self.outcomes[cmd, reply.get("code", "ok")] += 1
 
     def owner(self, room: str, otherwise: str) -> str:
-        """Who may change a room, where one of the four may."""
-        found = [one.owner for one in self.world.chat.rooms if one.key == room]
-        return found[0] if found and found[0] in self.lines else otherwise
+        """Return the owner of a room if that is one of the four, else `otherwise`."""
+        found = [one.owner for one in self.server.chat.rooms if one.key == room]
+        return found[0] if found and found[0] in self.clients else otherwise
 
     def member(self, room: str, otherwise: str) -> str:
-        """The youngest member of a room."""
-        found = [one.members.values() for one in self.world.chat.rooms if one.key == room]
+        """Return the newest member of a room, `otherwise` if there is no room."""
+        found = [one.members.values() for one in self.server.chat.rooms if one.key == room]
         return [otherwise, *found[0]][-1] if found else otherwise
 
-    @rule(name=names, room=rooms, public=st.booleans(), most=st.integers(0, 3))
-    def create(self, name: str, room: str, public: bool, most: int) -> None:
-        self.say(name, "create_room", room, public=public, max=most)
+    @rule(name=names, room=rooms, public=st.booleans(), max_members=st.integers(0, 3))
+    def create(self, name: str, room: str, public: bool, max_members: int) -> None:
+        self.request(name, "create_room", room, public=public, max=max_members)
 
     @rule(name=names, room=rooms)
     def join(self, name: str, room: str) -> None:
-        self.say(name, "join_room", room)
+        self.request(name, "join_room", room)
 
-    @rule(name=names, room=rooms, member=often)
+    @rule(name=names, room=rooms, member=mostly)
     def leave(self, name: str, room: str, member: bool) -> None:
-        self.say(self.member(room, name) if member else name, "leave_room", room)
+        self.request(self.member(room, name) if member else name, "leave_room", room)
 
     @rule(
         name=names,
         room=rooms,
         user=names,
-        owner=often,
-        member=often,
+        owner=mostly,
+        member=mostly,
         cmd=st.sampled_from(("kick", "remove_member")),
     )
-    def expel(self, name: str, room: str, user: str, owner: bool, member: bool, cmd: str) -> None:
+    def kick_or_remove(
+        self, name: str, room: str, user: str, owner: bool, member: bool, cmd: str
+    ) -> None:
         name = self.owner(room, name) if owner else name
-        self.say(name, cmd, room, user=self.member(room, user) if member else user)
+        self.request(name, cmd, room, user=self.member(room, user) if member else user)
 
-    @rule(name=names, room=rooms, user=names, owner=often)
+    @rule(name=names, room=rooms, user=names, owner=mostly)
     def add(self, name: str, room: str, user: str, owner: bool) -> None:
-        self.say(self.owner(room, name) if owner else name, "add_member", room, user=user)
+        self.request(self.owner(room, name) if owner else name, "add_member", room, user=user)
 
-    @rule(name=names, room=rooms, topic=st.sampled_from(("", "x", "y")), owner=often)
+    @rule(name=names, room=rooms, topic=st.sampled_from(("", "x", "y")), owner=mostly)
     def change(self, name: str, room: str, topic: str, owner: bool) -> None:
-        self.say(self.owner(room, name) if owner else name, "set_room", room, topic=topic)
+        self.request(self.owner(room, name) if owner else name, "set_room", room, topic=topic)
 
-    @rule(name=names, room=rooms, user=names, owner=often, member=often)
-    def hand_over(self, name: str, room: str, user: str, owner: bool, member: bool) -> None:
+    @rule(name=names, room=rooms, user=names, owner=mostly, member=mostly)
+    def change_owner(self, name: str, room: str, user: str, owner: bool, member: bool) -> None:
         name = self.owner(room, name) if owner else name
-        self.say(name, "set_room", room, master=self.member(room, user) if member else user)
+        self.request(name, "set_room", room, master=self.member(room, user) if member else user)
 
-    @rule(name=names, room=rooms, owner=often)
+    @rule(name=names, room=rooms, owner=mostly)
     def delete(self, name: str, room: str, owner: bool) -> None:
-        self.say(self.owner(room, name) if owner else name, "delete_room", room)
+        self.request(self.owner(room, name) if owner else name, "delete_room", room)
 
     @rule(entries=st.integers(1, 3))
-    def the_disk_is_full(self, entries: int) -> None:
-        assert isinstance(self.world.store, FailingStore)
-        self.world.store.failing = entries
+    def next_writes_fail(self, entries: int) -> None:
+        assert isinstance(self.server.store, FailingStore)
+        self.server.store.failing = entries
 
     @rule(room=rooms, count=st.integers(1, 3))
     def all_speak_at_once(self, room: str, count: int) -> None:
-        for line in self.lines.values():
+        for client in self.clients.values():
             for _ in range(count):
-                line.send("speak", room_name=room, msg="x")
-        self.world.run_pending()
+                client.send("speak", room_name=room, msg="x")
+        self.server.run_pending()
 
     @rule(name=st.sampled_from(NAMES[:3]))
-    def come_anew(self, name: str) -> None:
-        self.lines[name].drop()
-        self.lines[name] = self.world.connect()
-        assert self.lines[name].login(name, pwd="password")["status"] == "ok"
+    def log_in_again(self, name: str) -> None:
+        self.clients[name].drop()
+        self.clients[name] = self.server.connect()
+        assert self.clients[name].login(name, pwd="password")["status"] == "ok"
 
     @rule()
-    def guest_goes(self) -> None:
-        self.there_is_room_again()
-        self.lines["guest"].call("logout")
-        self.world.run_pending()
-        assert self.lines["guest"].login("guest")["status"] == "ok"
+    def guest_logs_out(self) -> None:
+        self.writes_succeed()
+        self.clients["guest"].call("logout")
+        self.server.run_pending()
+        assert self.clients["guest"].login("guest")["status"] == "ok"
 
     @rule()
     def restart(self) -> None:
-        self.there_is_room_again()
-        for line in self.lines.values():
-            line.drop()
+        self.writes_succeed()
+        for client in self.clients.values():
+            client.drop()
         self.watcher.drop()
-        self.world.start()
-        for name, line in list(self.lines.items()):
-            self.lines[name] = line = self.world.connect()
-            self.world.clock.advance(0 if name != "guest" else 121)
-            self.world.run_pending()
-            reply = line.login(name) if name == "guest" else line.login(name, pwd="password")
+        self.server.start()
+        for name, client in list(self.clients.items()):
+            self.clients[name] = client = self.server.connect()
+            self.server.clock.advance(0 if name != "guest" else 121)
+            self.server.run_pending()
+            reply = client.login(name) if name == "guest" else client.login(name, pwd="password")
             assert reply["status"] == "ok", reply
-        self.watcher = self.world.connect()
+        self.watcher = self.server.connect()
         self.watcher.login("watcher", pwd="password")
 
-    def there_is_room_again(self) -> None:
-        """The disk takes everything."""
-        assert isinstance(self.world.store, FailingStore)
-        self.world.store.failing = 0
+    def writes_succeed(self) -> None:
+        """Let all writes succeed again."""
+        assert isinstance(self.server.store, FailingStore)
+        self.server.store.failing = 0
 
     @invariant()
     def state_is_the_fold_of_the_log(self) -> None:
-        self.world.run_pending()
-        for room in self.world.chat.rooms:
+        self.server.run_pending()
+        for room in self.server.chat.rooms:
             if room.is_lobby:
                 continue
-            shadow = Shadow()
+            folded = FoldedRoom()
             pages: list[HistoryPage] = []
-            self.world.store.history(room.id, WHOLE).addCallback(pages.append)
-            self.world.run_pending()
+            self.server.store.history(room.id, ALL_ENTRIES).addCallback(pages.append)
+            self.server.run_pending()
             page = pages[0]
             for entry in page.entries:
-                shadow.take(json.loads(encode(entry)))
-            assert shadow.seq == room.last_seq
+                folded.apply(json.loads(encode(entry)))
+            assert folded.seq == room.last_seq
             assert (
-                shadow.members
+                folded.members
                 == set(room.members.values())
                 == set(room.member_names.page(None, 99))
             )
-            assert shadow.settings == {
+            assert folded.settings == {
                 "public": room.public,
                 "topic": room.topic,
                 "max": room.max,
                 "owner": room.owner,
             }
-            for name, line in self.lines.items():
-                session = line.api.session
+            for name, client in self.clients.items():
+                session = client.api.session
                 assert session is not None
-                listens = session in room.subscribers
-                assert listens == (name in shadow.members), (name, room.name)
-                assert (room in session.user.rooms) == listens
+                subscribed = session in room.subscribers
+                assert subscribed == (name in folded.members), (name, room.name)
+                assert (room in session.user.rooms) == subscribed
 
 
-class Fold(SynchronousTestCase):
-    def test_state_is_the_fold_of_the_log(self) -> None:
-        People.reached.clear()
-        wanted = settings(max_examples=150, stateful_step_count=30, deadline=None, derandomize=True)
-        run_state_machine_as_test(People, settings=wanted)
-        done = {cmd for cmd, code in People.reached if code == "ok"}
-        self.assertEqual(done, {cmd for cmd, _ in People.reached}, People.reached)
-        failed = {cmd for cmd, code in People.reached if code == "not_stored"}
+class RoomState(SynchronousTestCase):
+    def test_room_state_is_the_fold_of_the_log(self) -> None:
+        RoomMachine.outcomes.clear()
+        options = settings(
+            max_examples=150, stateful_step_count=30, deadline=None, derandomize=True
+        )
+        run_state_machine_as_test(RoomMachine, settings=options)
+        succeeded = {cmd for cmd, code in RoomMachine.outcomes if code == "ok"}
+        self.assertEqual(succeeded, {cmd for cmd, _ in RoomMachine.outcomes}, RoomMachine.outcomes)
+        failed = {cmd for cmd, code in RoomMachine.outcomes if code == "not_stored"}
         self.assertLessEqual({"join_room", "leave_room", "set_room", "create_room"}, failed)

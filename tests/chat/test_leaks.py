@@ -1,4 +1,4 @@
-"""Who has gone leaves nothing behind."""
+"""Users who have left leave nothing in memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.limits import Limits
 from tests.fakes import TestServer
 
-MANY = 100
+USERS = 100
 
 
-class Leaks(SynchronousTestCase):
+class Memory(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
-        self.host = self.world.member("owner")
-        self.host.call("create_room", room_name="hall")
-        self.world.connect().call("register", usr="again", pwd="password")
+        self.server = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
+        self.owner = self.server.member("owner")
+        self.owner.call("create_room", room_name="hall")
+        self.server.connect().call("register", usr="member", pwd="password")
 
-    def limiter(self) -> None:
-        """A hundred people come, do what people do, and go: by intention, or not."""
-        for number in range(MANY):
-            guest = self.world.guest(f"guest{number}")
+    def users_come_and_go(self) -> None:
+        """Let many users log in, use most commands, and log out or lose their connection."""
+        for number in range(USERS):
+            guest = self.server.guest(f"guest{number}")
             guest.call("join_room", room_name="hall")
             guest.call("typing", room_name="hall")
             guest.call("mark_read", room_name="hall", seq=1)
@@ -34,27 +34,27 @@ class Leaks(SynchronousTestCase):
             if number % 2:
                 guest.call("logout")
             guest.drop(clean=not number % 3)
-            member = self.world.connect()
-            member.login("again", pwd="password")
+            member = self.server.connect()
+            member.login("member", pwd="password")
             member.call("typing", room_name="lobby")
             member.drop()
-            self.host.received()
-        self.world.clock.advance(600)
-        self.world.run_pending()
-        self.world.clock.advance(600)
-        self.world.run_pending()
+            self.owner.received()
+        self.server.clock.advance(600)
+        self.server.run_pending()
+        self.server.clock.advance(600)
+        self.server.run_pending()
 
-    def left(self) -> int:
-        """How many objects there are."""
+    def count_objects(self) -> int:
+        """Return how many objects there are."""
         gc.collect()
         return len(gc.get_objects())
 
-    def test_who_has_gone_leaves_nothing_behind(self) -> None:  # G15
-        self.limiter()
-        before, timers = self.left(), len(self.world.clock.getDelayedCalls())
-        self.limiter()
-        self.assertEqual(len(self.world.clock.getDelayedCalls()), timers)
-        self.assertEqual(self.world.chat.users.online.page(None, 9), ["owner"])
-        self.assertEqual([room.name for room in self.world.chat.rooms], ["lobby", "hall"])
-        # The log of the hall has two entries for each who was there.
-        self.assertLess(self.left() - before, MANY * 4)
+    def test_users_who_left_leave_no_objects_behind(self) -> None:  # G15
+        self.users_come_and_go()
+        before, timers = self.count_objects(), len(self.server.clock.getDelayedCalls())
+        self.users_come_and_go()
+        self.assertEqual(len(self.server.clock.getDelayedCalls()), timers)
+        self.assertEqual(self.server.chat.users.online.page(None, 9), ["owner"])
+        self.assertEqual([room.name for room in self.server.chat.rooms], ["lobby", "hall"])
+        # The log of the room has two entries for each user.
+        self.assertLess(self.count_objects() - before, USERS * 4)

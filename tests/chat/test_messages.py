@@ -1,4 +1,4 @@
-"""Talking: messages, whispers, broadcasts, blocks, addresses, history."""
+"""Messages, whispers, broadcasts, blocks, peer addresses, history."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from gtchat.chat.limits import Limits
 from tests.fakes import FakeClient, TestServer
 
 
-class Talk(SynchronousTestCase):
-    """Ann, bob and eve are in a room."""
+class RoomTestCase(SynchronousTestCase):
+    """The registered users ann, bob and eve are members of the room `r`."""
 
     options: dict[str, Any] = {}
 
     def setUp(self) -> None:
-        self.world = TestServer(**self.options)
+        self.server = TestServer(**self.options)
         self.logins: dict[str, dict[str, Any]] = {}
-        self.ann, self.bob, self.eve = (self.come(n) for n in ("ann", "bob", "eve"))
+        self.ann, self.bob, self.eve = (self.register(n) for n in ("ann", "bob", "eve"))
         self.ann.call("create_room", room_name="r")
-        for line in (self.bob, self.eve):
-            line.call("join_room", room_name="r")
-        for line in (self.ann, self.bob, self.eve):
-            line.received()
+        for client in (self.bob, self.eve):
+            client.call("join_room", room_name="r")
+        for client in (self.ann, self.bob, self.eve):
+            client.received()
 
-    def come(self, name: str) -> FakeClient:
-        line = self.world.connect()
-        line.call("register", usr=name, pwd="password")
-        self.logins[name] = line.login(name, pwd="password")
-        return line
+    def register(self, name: str) -> FakeClient:
+        client = self.server.connect()
+        client.call("register", usr=name, pwd="password")
+        self.logins[name] = client.login(name, pwd="password")
+        return client
 
     def resume(self, name: str, **seen: int) -> tuple[FakeClient, dict[str, Any]]:
-        line, login = self.world.connect(), self.logins[name]
-        reply = line.call("resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen)
-        return line, reply
+        client, login = self.server.connect(), self.logins[name]
+        reply = client.call(
+            "resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen
+        )
+        return client, reply
 
 
-class Speaking(Talk):
-    def test_all_others_hear_it(self) -> None:
+class Speak(RoomTestCase):
+    def test_message_reaches_all_other_members(self) -> None:
         reply = self.ann.call("speak", room_name="r", msg="hi")
-        for line in (self.bob, self.eve):
-            [push] = line.pushes()
+        for client in (self.bob, self.eve):
+            [push] = client.pushes()
             self.assertEqual(
                 {k: push[k] for k in ("cmd", "room_name", "usr", "msg", "id", "seq", "at")},
                 {"cmd": "c_speak", "room_name": "r", "usr": "ann", "msg": "hi"}
@@ -52,7 +54,7 @@ class Speaking(Talk):
             )
         self.assertEqual(self.ann.pushes(), [])
 
-    def test_what_is_refused(self) -> None:
+    def test_invalid_messages_are_refused(self) -> None:
         self.ann.call("create_room", room_name="other")
         for fields, code in (
             ({"room_name": "nowhere", "msg": "x"}, "no_such_room"),
@@ -67,11 +69,11 @@ class Speaking(Talk):
         ):
             self.assertEqual(self.bob.call("speak", **fields).get("code"), code, fields)
 
-    def test_text_is_kept_in_nfc(self) -> None:
+    def test_text_is_stored_in_nfc(self) -> None:
         self.ann.call("speak", room_name="r", msg="e\u0301")
         self.assertEqual(self.bob.pushes()[0]["msg"], "\u00e9")
 
-    def test_the_same_txn_is_stored_once(self) -> None:  # C19
+    def test_same_txn_is_stored_once(self) -> None:  # C19
         first = self.ann.call("speak", room_name="r", msg="hi", txn="t")
         again = self.ann.call("speak", room_name="r", msg="hi", txn="t")
         self.assertEqual(
@@ -81,14 +83,14 @@ class Speaking(Talk):
         other = self.ann.call("speak", room_name="r", msg="ho", txn="t")
         self.assertEqual(other["code"], "txn_conflict")
 
-    def test_what_cant_be_stored_is_told_to_nobody(self) -> None:  # H17
-        append = self.world.store.append
+    def test_message_that_is_not_stored_is_not_delivered(self) -> None:  # H17
+        append = self.server.store.append
 
-        def refuse(given: PendingEntry) -> None:
-            given.error = NotStored()
-            self.world.store.committed([given])
+        def refuse(entry: PendingEntry) -> None:
+            entry.error = NotStored()
+            self.server.store.committed([entry])
 
-        self.world.store.append = refuse  # type: ignore[method-assign]
+        self.server.store.append = refuse  # type: ignore[method-assign]
         reply = self.ann.call("speak", room_name="r", msg="lost")
         self.assertEqual(reply["code"], "not_stored")
         self.assertEqual(self.bob.pushes(), [])
@@ -99,9 +101,9 @@ class Speaking(Talk):
             ("kick", {"room_name": "r", "user": "bob"}),
             ("add_member", {"room_name": "r", "user": "dan"}),
         ):
-            self.come("dan") if cmd == "add_member" else None
+            self.register("dan") if cmd == "add_member" else None
             self.assertEqual(self.ann.call(cmd, **fields).get("code"), "not_stored", cmd)
-        self.world.store.append = append  # type: ignore[method-assign]
+        self.server.store.append = append  # type: ignore[method-assign]
         reply = self.ann.call("get_room_user_list", room_name="r")
         self.assertEqual(reply["users"], ["ann", "bob", "eve"])
         self.assertEqual(self.ann.call("speak", room_name="r", msg="back")["seq"], 4)
@@ -110,12 +112,12 @@ class Speaking(Talk):
         self.assertEqual(topics["r"], "")
 
 
-class Blocking(Talk):
-    def test_the_blocked_one_is_not_heard(self) -> None:  # D21
+class Blocks(RoomTestCase):
+    def test_messages_of_a_blocked_user_are_not_delivered(self) -> None:  # D21
         self.assertEqual(self.bob.call("block", user="Ann")["blocked"], ["ann"])
         self.ann.send("speak", room_name="r", msg="one")
         self.eve.send("speak", room_name="r", msg="two")
-        self.world.run_pending()
+        self.server.run_pending()
         self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["two"])
         reply = self.ann.call("whisper", target_user="bob", msg="psst")
         self.assertEqual(reply["code"], "blocked")
@@ -124,7 +126,7 @@ class Blocking(Talk):
         self.ann.call("speak", room_name="r", msg="three")
         self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["three"])
 
-    def test_a_block_outlives_a_session(self) -> None:
+    def test_block_lasts_over_sessions(self) -> None:
         self.bob.call("block", user="ann")
         self.bob.drop()
         reply = self.ann.call("whisper", target_user="bob", msg="psst")
@@ -135,14 +137,14 @@ class Blocking(Talk):
         ann.call("speak", room_name="r", msg="x")
         self.assertEqual(bob.pushes("c_speak"), [])
 
-    def test_what_is_refused(self) -> None:
+    def test_invalid_blocks_are_refused(self) -> None:
         self.assertEqual(self.ann.call("block", user="ann")["code"], "self_target")
-        self.assertEqual(self.ann.call("block", user="nobody")["code"], "no_such_user")
+        self.assertEqual(self.ann.call("block", user="unknown")["code"], "no_such_user")
         self.assertEqual(self.ann.call("block", user="no name")["code"], "no_such_user")
 
 
-class Whispering(Talk):
-    def test_now_or_later(self) -> None:
+class Whispers(RoomTestCase):
+    def test_whisper_is_delivered_now_or_at_the_next_login(self) -> None:
         reply = self.ann.call("whisper", target_user="bob", msg="psst")
         self.assertEqual(reply["delivered"], "now")
         self.assertEqual(self.bob.pushes()[0]["id"], reply["id"])
@@ -157,22 +159,22 @@ class Whispering(Talk):
         self.bob.login("bob", pwd="password")
         self.assertEqual(self.bob.pushes("c_whisper"), [])
 
-    def test_what_may_not_have_arrived_comes_again_with_its_id(self) -> None:
+    def test_unconfirmed_whisper_is_sent_again_with_its_id(self) -> None:
         reply = self.ann.call("whisper", target_user="bob", msg="psst")
         self.bob.drop()
         bob, _ = self.resume("bob")
         self.assertEqual([p["id"] for p in bob.pushes("c_whisper")], [reply["id"]])
 
-    def test_what_has_arrived_does_not_come_again(self) -> None:
+    def test_whisper_that_has_arrived_is_not_sent_again(self) -> None:
         self.ann.call("whisper", target_user="bob", msg="psst")
         for _ in range(6):
-            self.world.clock.advance(10)
-            self.world.run_pending()
+            self.server.clock.advance(10)
+            self.server.run_pending()
         self.bob.drop()
         bob, _ = self.resume("bob")
         self.assertEqual(bob.pushes("c_whisper"), [])
 
-    def test_txn(self) -> None:
+    def test_same_txn_is_stored_once(self) -> None:
         first = self.ann.call("whisper", target_user="bob", msg="psst", txn="t")
         again = self.ann.call("whisper", target_user="bob", msg="psst", txn="t")
         self.assertEqual((again["id"], again["dup"]), (first["id"], True))
@@ -182,55 +184,55 @@ class Whispering(Talk):
         long = self.ann.call("whisper", target_user="eve", msg="psst", txn="x" * 65)
         self.assertEqual(long["code"], "bad_request")
 
-    def test_what_is_refused(self) -> None:  # F14
-        for target, code in (("ann", "self_target"), ("nobody", "no_such_user")):
+    def test_invalid_targets_are_refused(self) -> None:  # F14
+        for target, code in (("ann", "self_target"), ("unknown", "no_such_user")):
             reply = self.ann.call("whisper", target_user=target, msg="x")
             self.assertEqual(reply["code"], code)
 
-    def test_many_are_given_as_fast_as_they_are_read(self) -> None:
+    def test_pending_whispers_are_sent_as_fast_as_the_client_reads(self) -> None:
         self.bob.call("logout")
         for n in range(250):
             self.ann.call("whisper", target_user="bob", msg=f"{n}")
         self.bob.received()
         self.bob.outbox.buffered_bytes = 1
         self.bob.login("bob", pwd="password")
-        heard = [p["msg"] for p in self.bob.pushes("c_whisper")]
-        self.assertEqual(len(heard), 100)
+        received = [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(len(received), 100)
         self.ann.call("whisper", target_user="bob", msg="live")
         self.bob.outbox.buffered_bytes = 0
         for _ in range(5):
-            self.world.clock.advance(0.1)
-            self.world.run_pending()
-        heard += [p["msg"] for p in self.bob.pushes("c_whisper")]
-        self.assertEqual(heard, [*map(str, range(250)), "live"])
+            self.server.clock.advance(0.1)
+            self.server.run_pending()
+        received += [p["msg"] for p in self.bob.pushes("c_whisper")]
+        self.assertEqual(received, [*map(str, range(250)), "live"])
 
-    def test_so_many_are_kept(self) -> None:  # F14
-        world = TestServer(Limits(commands_per_second=0, stored_whispers_per_user=2))
-        ann = world.member("ann")
-        world.member("bob").call("logout")
+    def test_stored_whispers_are_bounded(self) -> None:  # F14
+        server = TestServer(Limits(commands_per_second=0, stored_whispers_per_user=2))
+        ann = server.member("ann")
+        server.member("bob").call("logout")
         codes = [ann.call("whisper", target_user="bob", msg="x").get("code") for _ in range(3)]
         self.assertEqual(codes, [None, None, "not_allowed"])
 
-    def test_who_goes_while_they_are_given_gets_the_rest_later(self) -> None:
+    def test_client_lost_during_delivery_gets_the_rest_at_the_next_login(self) -> None:
         self.bob.call("logout")
         for n in range(150):
             self.ann.call("whisper", target_user="bob", msg=f"{n}")
         self.bob.outbox.buffered_bytes = 1
         self.bob.login("bob", pwd="password")
         self.bob.drop()
-        self.world.clock.advance(1)
-        self.world.run_pending()
-        bob, _ = (self.world.connect(), None)
+        self.server.clock.advance(1)
+        self.server.run_pending()
+        bob = self.server.connect()
         bob.login("bob", pwd="password")
-        self.world.clock.advance(1)
-        self.world.run_pending()
+        self.server.clock.advance(1)
+        self.server.run_pending()
         self.assertEqual(len(bob.pushes("c_whisper")), 150)
 
 
-class Broadcasting(Talk):
+class Broadcasts(RoomTestCase):
     options = {"broadcast_key": "open sesame"}
 
-    def test_whoever_has_the_key_is_heard_by_all(self) -> None:  # C17
+    def test_broadcast_with_the_key_reaches_all_users(self) -> None:  # C17
         reply = self.ann.call("broadcast", msg="all", broadcast_key="open sesame")
         self.assertEqual(reply["recipients"], 2)
         reply = self.ann.call("speak", msg="all", broadcast_key="open sesame")
@@ -238,17 +240,17 @@ class Broadcasting(Talk):
         self.assertEqual(len(self.bob.pushes("c_broadcast")), 2)
         self.assertEqual(self.ann.pushes("c_broadcast"), [])
 
-    def test_nobody_else(self) -> None:  # D18
+    def test_wrong_keys_are_refused(self) -> None:  # D18
         for key in ("", "open", "open sesame!", "é"):
             reply = self.ann.call("broadcast", msg="all", broadcast_key=key)
             self.assertEqual(reply["code"], "bad_key")
-        world = TestServer()
-        reply = world.guest("x").call("broadcast", msg="all", broadcast_key="")
+        server = TestServer()
+        reply = server.guest("x").call("broadcast", msg="all", broadcast_key="")
         self.assertEqual(reply["code"], "bad_key")
 
 
-class Addresses(Talk):
-    def test_asked_and_allowed(self) -> None:
+class PeerAddresses(RoomTestCase):
+    def test_allowed_request_gets_the_address_once(self) -> None:
         self.assertEqual(self.bob.call("set_address", port=5000)["status"], "ok")
         self.ann.call("get_address", user="bob")
         self.assertEqual(self.bob.pushes("address_request")[0]["usr"], "ann")
@@ -257,35 +259,35 @@ class Addresses(Talk):
         self.assertEqual((granted["host"], granted["port"]), ("192.0.2.1", 5000))
         self.assertEqual(self.bob.call("allow", user="ann")["code"], "not_allowed")
 
-    def test_asked_and_denied(self) -> None:
+    def test_denied_request_gets_no_address(self) -> None:
         self.ann.call("get_address", user="bob")
         self.assertEqual(self.eve.call("deny", user="ann")["code"], "not_allowed")
         self.assertEqual(self.bob.call("deny", user="ann")["status"], "ok")
         self.assertEqual(len(self.ann.pushes("address_denied")), 1)
 
-    def test_a_request_dies_after_ten_minutes(self) -> None:
+    def test_request_expires_after_ten_minutes(self) -> None:
         self.bob.call("set_address", port=5000)
         self.ann.call("get_address", user="bob")
-        self.world.clock.advance(601)
+        self.server.clock.advance(601)
         self.assertEqual(self.bob.call("allow", user="ann")["code"], "not_allowed")
         self.eve.call("get_address", user="bob")
         self.eve.call("logout")
         self.assertEqual(self.bob.call("allow", user="eve")["code"], "not_allowed")
 
-    def test_what_is_refused(self) -> None:  # F07
+    def test_invalid_requests_are_refused(self) -> None:  # F07
         self.eve.call("logout")
         for cmd, fields, code in (
             ("set_address", {"port": 22}, "bad_request"),
             ("set_address", {"port": 70000}, "bad_request"),
             ("get_address", {"user": "ann"}, "self_target"),
             ("get_address", {"user": "eve"}, "no_such_user"),
-            ("get_address", {"user": "nobody"}, "no_such_user"),
+            ("get_address", {"user": "unknown"}, "no_such_user"),
             ("allow", {"user": "bob"}, "not_allowed"),
         ):
             self.assertEqual(self.ann.call(cmd, **fields)["code"], code, (cmd, fields))
 
 
-class History(Talk):
+class History(RoomTestCase):
     def setUp(self) -> None:
         super().setUp()
         for n in range(20):
@@ -295,7 +297,7 @@ class History(Talk):
         reply = self.bob.call("history", room_name="r", **fields)
         return [entry["seq"] for entry in reply["entries"]]
 
-    def test_pages(self) -> None:
+    def test_pages_are_chosen_by_position_and_kind(self) -> None:
         self.assertEqual(self.seqs(limit=3), [21, 22, 23])
         self.assertEqual(self.seqs(limit=3, before=10), [7, 8, 9])
         self.assertEqual(self.seqs(limit=3, after=10), [11, 12, 13])
@@ -304,7 +306,7 @@ class History(Talk):
         self.assertEqual(self.seqs(kinds=["join_room"]), [2, 3])
         self.assertEqual(self.seqs(kinds=["c_speak"], limit=2), [22, 23])
 
-    def test_an_entry_is_the_same_as_its_push(self) -> None:
+    def test_entry_equals_its_push(self) -> None:
         self.bob.received()
         self.ann.call("speak", room_name="r", msg="x")
         [push] = self.bob.pushes()
@@ -312,7 +314,7 @@ class History(Talk):
         self.assertEqual(page["entries"], [push])
         self.assertEqual((page["first"], page["last"], page["more"]), (1, 24, True))
 
-    def test_what_is_refused(self) -> None:  # C21
+    def test_invalid_queries_are_refused(self) -> None:  # C21
         for fields, code in (
             ({"limit": 0}, "bad_request"),
             ({"before": -1}, "bad_request"),
@@ -327,31 +329,31 @@ class History(Talk):
         self.assertEqual(self.bob.call("history", room_name="r")["code"], "not_in_room")
 
 
-class Faults(Talk):
-    def test_going_that_cant_be_stored_is_logged_and_mended(self) -> None:
-        guest = self.world.connect()
+class StoreErrors(RoomTestCase):
+    def test_end_of_a_guest_that_is_not_stored_is_tried_again(self) -> None:
+        guest = self.server.connect()
         guest.login("guest")
         guest.call("join_room", room_name="r")
-        end_guest = self.world.store.end_guest
+        end_guest = self.server.store.end_guest
 
         def refuse(account_id: int) -> Deferred[None]:
             return fail(NotStored())
 
-        self.world.store.end_guest = refuse  # type: ignore[method-assign]
+        self.server.store.end_guest = refuse  # type: ignore[method-assign]
         guest.call("logout")
-        self.assertEqual(self.world.connect("192.0.2.7").login("guest")["code"], "name_taken")
-        self.world.store.end_guest = end_guest  # type: ignore[method-assign]
-        self.world.clock.advance(120)
-        self.world.run_pending()
-        self.assertEqual(self.world.connect("192.0.2.7").login("guest")["status"], "ok")
+        self.assertEqual(self.server.connect("192.0.2.7").login("guest")["code"], "name_taken")
+        self.server.store.end_guest = end_guest  # type: ignore[method-assign]
+        self.server.clock.advance(120)
+        self.server.run_pending()
+        self.assertEqual(self.server.connect("192.0.2.7").login("guest")["status"], "ok")
 
-    def test_a_deletion_that_cant_be_stored_did_not_happen(self) -> None:
-        delete_room = self.world.store.delete_room
+    def test_deletion_that_is_not_stored_leaves_the_room(self) -> None:
+        delete_room = self.server.store.delete_room
 
         def refuse(room_id: int, at: int) -> Deferred[None]:
             return fail(NotStored())
 
-        self.world.store.delete_room = refuse  # type: ignore[method-assign]
+        self.server.store.delete_room = refuse  # type: ignore[method-assign]
         self.assertEqual(self.ann.call("delete_room", room_name="r")["code"], "not_stored")
-        self.world.store.delete_room = delete_room  # type: ignore[method-assign]
+        self.server.store.delete_room = delete_room  # type: ignore[method-assign]
         self.assertEqual(self.bob.call("speak", room_name="r", msg="x")["status"], "ok")

@@ -1,4 +1,4 @@
-"""Accounts that a telephone number opens."""
+"""Accounts with a telephone number."""
 
 from __future__ import annotations
 
@@ -17,52 +17,63 @@ from tests.fakes import RecordingConnection, RecordingEncoder, TestServer
 T = TypeVar("T")
 
 
-class Phones(SynchronousTestCase):
+class PhoneAccounts(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = TestServer()
+        self.server = TestServer()
 
-    def run_it(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
-        done = Deferred.fromCoroutine(work)
-        self.world.run_pending()
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        done = Deferred.fromCoroutine(coroutine)
+        self.server.run_pending()
         return done
 
     def register(self, name: str, number: str) -> Deferred[PhoneAccount]:
-        register = self.world.chat.accounts.register_phone
-        return self.run_it(register(name, number, "192.0.2.1"))
+        register = self.server.chat.accounts.register_phone
+        return self.run_coroutine(register(name, number, "192.0.2.1"))
 
-    def test_numbers(self) -> None:
+    def test_numbers_are_normalized_or_refused(self) -> None:
         for raw, number in (("111", "111"), ("+34 600-11.22 (33)", "+34600112233")):
             self.assertEqual(phone_number(raw), number)
         for raw in ("", "12", "1" * 16, "12a4", "+", "\u0661\u0662\u0663"):
             self.assertRaises(BadRequest, phone_number, raw)
         self.assertNotEqual(phone_hash("111"), phone_hash("+111"))
 
-    def test_a_name_that_is_taken_gets_a_number_behind_it(self) -> None:
+    def test_taken_name_gets_a_number_appended(self) -> None:
         names = [
             self.successResultOf(self.register(name, str(100 + index))).name
             for index, name in enumerate(("Ana", "ana", "Ana Mar\u00eda!", "Ana"))
         ]
         self.assertEqual(names, ["Ana", "ana-2", "Ana-Mar\u00eda", "Ana-3"])
 
-    def test_names_that_can_not_be(self) -> None:
+    def test_names_that_cannot_be_given_are_refused(self) -> None:
         self.failureResultOf(self.register("<>", "111"), BadName)
         self.patch(accounts, "NAME_ATTEMPTS", 2)
         for number in ("111", "112"):
             self.successResultOf(self.register("Ana", number))
         self.failureResultOf(self.register("Ana", "113"), NameTaken)
 
-    def test_a_number_is_somebodys_once(self) -> None:
+    def test_number_has_one_account(self) -> None:
         self.successResultOf(self.register("Ana", "111"))
         self.failureResultOf(self.register("Bob", "111"), NameTaken)
 
-    def test_logging_in(self) -> None:
-        login = self.world.chat.sessions.login_phone
+    def test_number_logs_in(self) -> None:
+        login = self.server.chat.sessions.login_phone
         connection = RecordingConnection()
         self.failureResultOf(
-            self.run_it(login("111", RecordingEncoder(), connection, None)), BadCredentials
+            self.run_coroutine(login("111", RecordingEncoder(), connection, None)), BadCredentials
         )
         phone = self.successResultOf(self.register("Ana", "111"))
         session = self.successResultOf(
-            self.run_it(login("111", RecordingEncoder(), connection, None))
+            self.run_coroutine(login("111", RecordingEncoder(), connection, None))
         )
         self.assertEqual((session.user.id, session.user.name), (phone.account_id, "Ana"))
+
+    def test_last_time_online_is_stored(self) -> None:
+        phone = self.successResultOf(self.register("Ana", "111"))
+        accounts = self.server.chat.accounts
+        self.server.clock.advance(60)
+        accounts.set_phone_left(phone.account_id)
+        self.server.run_pending()
+        phones = accounts.phones()
+        self.server.run_pending()
+        [found] = self.successResultOf(phones)
+        self.assertEqual((found.number, found.left_at), ("111", phone.left_at + 60_000))

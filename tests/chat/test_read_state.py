@@ -1,31 +1,31 @@
-"""Typing, and how far somebody has read."""
+"""Typing notifications and read marks."""
 
 from __future__ import annotations
 
 from gtchat.chat.limits import Limits
-from tests.chat.test_messages import Talk
+from tests.chat.test_messages import RoomTestCase
 from tests.fakes import FakeClient, TestServer
 
 
-class Typing(Talk):
-    def test_all_others_in_the_room_see_it(self) -> None:
-        outsider = self.come("zoe")
+class Typing(RoomTestCase):
+    def test_other_members_are_notified(self) -> None:
+        outsider = self.register("zoe")
         self.assertEqual(self.ann.call("typing", room_name="R")["status"], "ok")
-        for line in (self.bob, self.eve):
-            [push] = line.pushes()
+        for client in (self.bob, self.eve):
+            [push] = client.pushes()
             self.assertEqual(
                 {key: push[key] for key in ("cmd", "type", "room_name", "usr")},
                 {"cmd": "c_event", "type": "typing", "room_name": "r", "usr": "ann"},
             )
             self.assertNotIn("seq", push)
-        self.assertEqual([line.pushes() for line in (self.ann, outsider)], [[], []])
+        self.assertEqual([client.pushes() for client in (self.ann, outsider)], [[], []])
 
-    def test_whoever_blocks_him_does_not(self) -> None:
+    def test_users_who_block_the_sender_are_not_notified(self) -> None:
         self.bob.call("block", user="ann")
         self.ann.call("typing", room_name="r")
-        self.assertEqual([len(line.pushes()) for line in (self.bob, self.eve)], [0, 1])
+        self.assertEqual([len(client.pushes()) for client in (self.bob, self.eve)], [0, 1])
 
-    def test_it_is_in_no_log(self) -> None:
+    def test_notifications_are_not_stored(self) -> None:
         self.ann.call("typing", room_name="r")
         page = self.bob.call("history", room_name="r")
         self.assertEqual(page["last"], 3)
@@ -34,94 +34,94 @@ class Typing(Talk):
         _, reply = self.resume("bob", r=3, lobby=0)
         self.assertEqual([room["entries"] for room in reply["resumed"]], [[], []])
 
-    def test_it_is_told_once_in_three_seconds_for_each_room(self) -> None:
+    def test_notifications_are_limited_to_one_in_three_seconds_for_each_room(self) -> None:
         self.ann.call("typing", room_name="r")
-        self.world.clock.advance(1)
+        self.server.clock.advance(1)
         reply = self.ann.call("typing", room_name="r")
         self.assertEqual(reply["code"], "rate_limited")
         self.assertAlmostEqual(reply["retry_after"], 2, places=2)
         self.assertEqual(self.ann.call("typing", room_name="lobby")["status"], "ok")
         self.assertEqual(self.bob.call("typing", room_name="r")["status"], "ok")
-        self.world.clock.advance(2.5)
+        self.server.clock.advance(2.5)
         self.assertEqual(self.ann.call("typing", room_name="r")["status"], "ok")
         self.assertEqual(len(self.eve.pushes()), 4)
 
-    def test_only_the_last_seconds_are_remembered(self) -> None:
+    def test_only_recent_notifications_are_remembered(self) -> None:
         assert self.ann.api.session is not None
         typed = self.ann.api.session.user.typed_at
         for number in range(20):
             self.ann.call("create_room", room_name=f"r{number}")
             self.ann.call("typing", room_name=f"r{number}")
-            self.world.clock.advance(1)
+            self.server.clock.advance(1)
             typed = self.ann.api.session.user.typed_at
             self.assertLessEqual(len(typed), 3)
         self.assertTrue(typed)
 
-    def test_what_is_refused(self) -> None:
+    def test_invalid_requests_are_refused(self) -> None:
         self.bob.call("leave_room", room_name="r")
         for room, code in (("r", "not_in_room"), ("nowhere", "no_such_room")):
             self.assertEqual(self.bob.call("typing", room_name=room)["code"], code)
         self.assertEqual(self.bob.call("typing")["code"], "bad_request")
 
 
-class TypingWithoutLimit(Talk):
+class TypingWithoutLimit(RoomTestCase):
     options = {"limits": Limits(commands_per_second=0, typing_interval=0)}
 
-    def test_an_operator_may_let_it_be_told_every_time(self) -> None:
+    def test_interval_of_zero_is_no_limit(self) -> None:
         for _ in range(3):
             self.ann.call("typing", room_name="r")
         self.assertEqual(len(self.bob.pushes("typing")), 3)
 
 
-class Reading(Talk):
+class ReadMarks(RoomTestCase):
     def setUp(self) -> None:
         super().setUp()
         for text in "4567":
             self.bob.call("speak", room_name="r", msg=text)
         self.ann.received()
 
-    def room(self, line: FakeClient, cmd: str = "get_room_list") -> tuple[int, int]:
-        [room] = (one for one in line.call(cmd)["rooms"] if one["room_name"] == "r")
+    def room(self, client: FakeClient, cmd: str = "get_room_list") -> tuple[int, int]:
+        [room] = (one for one in client.call(cmd)["rooms"] if one["room_name"] == "r")
         return room["read_seq"], room["unread"]
 
-    def again(self, name: str) -> tuple[int, int]:
-        """What a login finds of the room."""
-        line = self.world.connect()
-        reply = line.login(name, pwd="password")
+    def log_in(self, name: str) -> tuple[int, int]:
+        """Log in. Return the read mark and the unread count of the room."""
+        client = self.server.connect()
+        reply = client.login(name, pwd="password")
         [room] = (one for one in reply["rooms"] if one["room_name"] == "r")
         return room["read_seq"], room["unread"]
 
-    def test_a_new_member_has_read_everything_up_to_his_coming(self) -> None:
+    def test_new_member_has_read_everything_before_joining(self) -> None:
         self.assertEqual(self.room(self.eve), (3, 0))
 
-    def test_a_mark_is_in_every_list_and_in_the_next_login(self) -> None:
+    def test_mark_is_in_lists_and_in_the_next_login(self) -> None:
         self.assertEqual(self.ann.call("mark_read", room_name="R", seq=5)["status"], "ok")
         self.assertEqual(self.room(self.ann), (5, 2))
         self.ann.call("logout")
-        self.assertEqual(self.again("ann"), (5, 2))
+        self.assertEqual(self.log_in("ann"), (5, 2))
 
-    def test_a_mark_is_in_the_reply_to_a_resume(self) -> None:
+    def test_mark_is_in_the_reply_to_a_resume(self) -> None:
         self.ann.call("mark_read", room_name="r", seq=6)
         self.ann.drop()
         _, reply = self.resume("ann", r=7, lobby=0)
         [room] = (one for one in reply["rooms"] if one["room_name"] == "r")
         self.assertEqual((room["read_seq"], room["unread"]), (6, 1))
 
-    def test_a_mark_lasts_over_a_restart(self) -> None:
+    def test_mark_lasts_over_a_restart(self) -> None:
         self.ann.call("mark_read", room_name="r", seq=5)
-        self.world.start()
-        self.assertEqual(self.again("ann"), (5, 2))
+        self.server.start()
+        self.assertEqual(self.log_in("ann"), (5, 2))
 
-    def test_a_mark_never_goes_back(self) -> None:
+    def test_mark_never_goes_back(self) -> None:
         for seq in (6, 4, 0):
             self.assertEqual(self.ann.call("mark_read", room_name="r", seq=seq)["status"], "ok")
         self.assertEqual(self.room(self.ann), (6, 1))
 
-    def test_who_does_not_mark_has_read_what_he_was_told(self) -> None:
+    def test_client_without_marks_has_read_what_it_was_sent(self) -> None:
         self.eve.call("logout")
-        self.assertEqual(self.again("eve"), (7, 0))
+        self.assertEqual(self.log_in("eve"), (7, 0))
 
-    def test_what_is_refused(self) -> None:
+    def test_invalid_marks_are_refused(self) -> None:
         for fields, code in (
             ({"room_name": "r", "seq": 8}, "bad_request"),
             ({"room_name": "r", "seq": -1}, "bad_request"),
@@ -135,34 +135,34 @@ class Reading(Talk):
         self.assertEqual(self.eve.call("mark_read", room_name="r", seq=5)["code"], "not_in_room")
         self.assertEqual(self.room(self.eve), (0, 0))
 
-    def test_the_lobby_too(self) -> None:
+    def test_lobby_can_be_marked(self) -> None:
         self.bob.call("speak", room_name="lobby", msg="hi")
         self.assertEqual(self.ann.call("mark_read", room_name="lobby", seq=1)["status"], "ok")
         self.ann.call("logout")
-        rooms = self.world.connect().login("ann", pwd="password")["rooms"]
+        rooms = self.server.connect().login("ann", pwd="password")["rooms"]
         [lobby] = (one for one in rooms if one["room_name"] == "lobby")
         self.assertEqual((lobby["read_seq"], lobby["unread"]), (1, 0))
 
-    def test_a_temporary_user_begins_with_all_read(self) -> None:
+    def test_guest_begins_with_the_lobby_read(self) -> None:
         self.bob.call("speak", room_name="lobby", msg="hi")
-        rooms = self.world.connect().login("guest")["rooms"]
+        rooms = self.server.connect().login("guest")["rooms"]
         self.assertEqual([(one["read_seq"], one["unread"]) for one in rooms[:1]], [(1, 0)])
 
-    def test_a_room_that_is_gone_is_forgotten(self) -> None:
+    def test_mark_of_a_deleted_room_is_dropped(self) -> None:
         self.bob.call("mark_read", room_name="r", seq=5)
         assert self.bob.api.session is not None
         user = self.bob.api.session.user
-        room = self.world.chat.rooms.find("r")
+        room = self.server.chat.rooms.find("r")
         self.assertEqual(user.read_seq(room), 5)
         self.ann.call("delete_room", room_name="r")
         self.assertEqual((user.read_seq(room), user.unread), (0, {}))
 
 
-class ReadingInTwoPlaces(Talk):
+class ReadMarksOfTwoSessions(RoomTestCase):
     options = {"sessions": "share"}
 
-    def test_other_sessions_of_the_same_person_are_told(self) -> None:
-        second = self.world.connect()
+    def test_other_sessions_of_the_user_receive_the_mark(self) -> None:
+        second = self.server.connect()
         second.login("ann", pwd="password")
         second.received()
         self.ann.call("mark_read", room_name="r", seq=2)
@@ -173,34 +173,34 @@ class ReadingInTwoPlaces(Talk):
             [(push["type"], push["room_name"], push["seq"]) for push in second.pushes()],
             [("marked_read", "r", 2), ("marked_read", "r", 3)],
         )
-        self.assertEqual([line.pushes() for line in (self.bob, self.eve)], [[], []])
+        self.assertEqual([client.pushes() for client in (self.bob, self.eve)], [[], []])
 
-    def test_typing_is_not_shown_to_oneself(self) -> None:
-        second = self.world.connect()
+    def test_other_sessions_of_the_user_receive_no_typing_notification(self) -> None:
+        second = self.server.connect()
         second.login("ann", pwd="password")
         second.received()
         self.ann.call("typing", room_name="r")
         self.assertEqual(second.pushes(), [])
 
 
-class ReadingAsMembershipChanges(Talk):
-    def test_a_mark_that_comes_after_one_has_left_is_refused(self) -> None:
+class ReadMarksAndMembership(RoomTestCase):
+    def test_mark_after_leaving_is_refused(self) -> None:
         self.bob.send("leave_room", room_name="r", tracker=1)
         self.bob.send("mark_read", room_name="r", seq=1, tracker=2)
-        self.world.run_pending()
+        self.server.run_pending()
         self.assertEqual(self.bob.reply("2")["code"], "not_in_room")
 
-    def test_who_comes_back_to_a_room_has_read_everything(self) -> None:
-        world: TestServer = self.world
+    def test_user_who_joins_again_has_read_everything(self) -> None:
+        server: TestServer = self.server
         self.ann.call("speak", room_name="r", msg="1")
         self.bob.call("leave_room", room_name="r")
         self.ann.call("speak", room_name="r", msg="2")
         self.bob.call("join_room", room_name="r")
-        world.run_pending()
+        server.run_pending()
         [room] = (r for r in self.bob.call("get_room_list")["rooms"] if r["room_name"] == "r")
         self.assertEqual((room["read_seq"], room["unread"]), (room["last_seq"], 0))
 
-    def test_who_is_put_out_meanwhile_has_no_mark_there(self) -> None:
+    def test_mark_of_a_member_kicked_meanwhile_is_dropped(self) -> None:
         assert self.bob.api.session is not None
         user = self.bob.api.session.user
         self.bob.send("mark_read", room_name="r", seq=1)

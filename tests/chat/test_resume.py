@@ -1,12 +1,12 @@
-"""Going on after a lost connection, and what was missed meanwhile."""
+"""Resuming a session after a lost connection, and what the client missed."""
 
 from __future__ import annotations
 
-from tests.chat.test_messages import Talk
+from tests.chat.test_messages import RoomTestCase
 
 
-class Resuming(Talk):
-    def test_what_was_missed_comes_and_pushes_go_on(self) -> None:
+class Resume(RoomTestCase):
+    def test_missed_entries_come_and_pushes_continue(self) -> None:
         self.bob.drop()
         for n in range(3):
             self.ann.call("speak", room_name="r", msg=f"{n}")
@@ -17,16 +17,16 @@ class Resuming(Talk):
         self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual([p["seq"] for p in bob.pushes()], [7])
 
-    def test_after_a_restart_of_the_server(self) -> None:
+    def test_session_is_resumed_after_a_restart(self) -> None:
         self.ann.call("speak", room_name="r", msg="x")
-        self.world.start()
+        self.server.start()
         bob, reply = self.resume("bob", r=3)
         rooms = {r["room_name"]: r for r in reply["resumed"]}
         self.assertEqual([e["msg"] for e in rooms["r"]["entries"]], ["x"])
         self.assertEqual(rooms["lobby"]["state"], "reset")
         self.assertEqual(bob.call("speak", room_name="r", msg="y")["seq"], 5)
 
-    def test_too_much_is_behind(self) -> None:  # H20
+    def test_more_than_the_limit_is_behind(self) -> None:  # H20
         self.bob.drop()
         for n in range(501):
             self.ann.call("speak", room_name="r", msg=f"{n}")
@@ -34,13 +34,13 @@ class Resuming(Talk):
         room = next(r for r in reply["resumed"] if r["room_name"] == "r")
         self.assertEqual((room["state"], room["last_seq"], room["entries"]), ("behind", 504, []))
 
-    def test_what_is_not_of_this_log_is_reset(self) -> None:  # H19
+    def test_positions_of_another_log_are_reset(self) -> None:  # H19
         self.bob.drop()
         _, reply = self.resume("bob", r=99, nowhere=3)
         states = {r["room_name"]: r["state"] for r in reply["resumed"]}
         self.assertEqual(states, {"r": "reset", "nowhere": "reset", "lobby": "reset"})
 
-    def test_places_that_no_log_has(self) -> None:  # H19
+    def test_positions_that_no_log_has_are_reset_or_refused(self) -> None:  # H19
         self.bob.drop()
         for seen, state, count in ((0, "resumed", 3), (3, "resumed", 0), (4, "reset", 0)):
             _, reply = self.resume("bob", r=seen)
@@ -53,14 +53,14 @@ class Resuming(Talk):
             _, reply = self.resume("bob", r=wrong)  # type: ignore[arg-type]
             self.assertEqual(reply["code"], "bad_request")
 
-    def test_another_epoch_resets_all(self) -> None:  # H19
+    def test_another_epoch_resets_all_rooms(self) -> None:  # H19
         login = self.logins["bob"]
         self.bob.drop()
-        line = self.world.connect()
-        reply = line.call("resume", session_id=login["session_id"], epoch="old", seen={"r": 3})
+        client = self.server.connect()
+        reply = client.call("resume", session_id=login["session_id"], epoch="old", seen={"r": 3})
         self.assertEqual({r["state"] for r in reply["resumed"]}, {"reset"})
 
-    def test_a_room_that_was_made_again_is_reset(self) -> None:
+    def test_room_that_was_created_again_is_reset(self) -> None:
         self.bob.drop()
         self.ann.call("delete_room", room_name="r")
         self.ann.call("create_room", room_name="r")
@@ -69,94 +69,94 @@ class Resuming(Talk):
         room = next(r for r in reply["resumed"] if r["room_name"] == "r")
         self.assertEqual(room["state"], "reset")
 
-    def test_what_has_ended_is_a_bad_session(self) -> None:  # D12, H19
-        line = self.world.connect()
-        self.assertEqual(line.call("resume", session_id="x", epoch="y")["code"], "bad_session")
+    def test_ended_and_unknown_sessions_are_bad_sessions(self) -> None:  # D12, H19
+        client = self.server.connect()
+        self.assertEqual(client.call("resume", session_id="x", epoch="y")["code"], "bad_session")
         self.bob.call("logout")
         self.assertEqual(self.resume("bob")[1]["code"], "bad_session")
         self.eve.drop()
-        self.world.clock.advance(24 * 3600 + 1)
-        self.world.run_pending()
+        self.server.clock.advance(24 * 3600 + 1)
+        self.server.run_pending()
         self.assertEqual(self.resume("eve")[1]["code"], "bad_session")
 
-    def test_the_old_connection_ends(self) -> None:
+    def test_old_connection_is_closed(self) -> None:
         bob, reply = self.resume("bob", r=3)
         self.assertEqual(reply["status"], "ok")
         self.assertEqual(self.bob.closed, (4001, "logged in elsewhere"))
         self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual(len(bob.pushes()), 1)
 
-    def test_resuming_on_a_connection_that_has_a_user_logs_him_out(self) -> None:
+    def test_resume_on_a_connection_with_a_session_logs_its_user_out(self) -> None:
         self.bob.drop()
         login = self.logins["bob"]
         reply = self.eve.call("resume", session_id=login["session_id"], epoch=login["epoch"])
         self.assertEqual(reply["usr"], "bob")
         self.assertEqual(self.ann.call("get_user_list")["users"], ["ann", "bob"])
 
-    def test_a_guest_who_comes_back_in_time_is_still_a_member(self) -> None:
-        guest = self.world.connect()
+    def test_guest_who_comes_back_in_time_is_still_a_member(self) -> None:
+        guest = self.server.connect()
         self.logins["guest"] = guest.login("guest")
         guest.call("join_room", room_name="r")
         guest.drop()
-        self.world.clock.advance(100)
+        self.server.clock.advance(100)
         guest, reply = self.resume("guest", r=4)
         self.assertEqual(reply["status"], "ok")
-        self.world.clock.advance(100)
-        self.world.run_pending()
+        self.server.clock.advance(100)
+        self.server.run_pending()
         self.assertEqual(guest.call("speak", room_name="r", msg="x")["seq"], 5)
 
-    def test_who_is_put_out_while_he_comes_back_is_out(self) -> None:
+    def test_member_kicked_during_the_resume_is_not_a_member(self) -> None:
         self.bob.drop()
-        line, login = self.world.connect(), self.logins["bob"]
+        client, login = self.server.connect(), self.logins["bob"]
         self.ann.send("kick", room_name="r", user="bob")
-        line.send("resume", session_id=login["session_id"], epoch=login["epoch"], seen={"r": 3})
-        self.world.run_pending()
-        assert line.api.session is not None
-        self.assertEqual(line.api.session.user.rooms, {})
-        self.assertEqual(line.call("speak", room_name="r", msg="x")["code"], "not_in_room")
+        client.send("resume", session_id=login["session_id"], epoch=login["epoch"], seen={"r": 3})
+        self.server.run_pending()
+        assert client.api.session is not None
+        self.assertEqual(client.api.session.user.rooms, {})
+        self.assertEqual(client.call("speak", room_name="r", msg="x")["code"], "not_in_room")
 
     def test_unread_messages_are_counted(self) -> None:
         self.bob.drop()
         for _ in range(3):
             self.ann.call("speak", room_name="r", msg="x")
         self.eve.call("leave_room", room_name="r")
-        reply = self.world.connect().login("bob", pwd="password")
+        reply = self.server.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 3)
 
-    def test_what_was_on_its_way_when_a_connection_was_lost_is_unread(self) -> None:
+    def test_message_on_its_way_when_the_connection_was_lost_is_unread(self) -> None:
         self.ann.send("speak", room_name="r", msg="x")
         self.bob.drop()
-        reply = self.world.connect().login("bob", pwd="password")
+        reply = self.server.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
 
-    def test_what_somebody_missed_who_left_before_he_was_answered_is_unread(self) -> None:
+    def test_messages_stay_unread_when_the_client_leaves_before_its_login_reply(self) -> None:
         self.bob.drop()
         self.ann.call("speak", room_name="r", msg="x")
-        hasty = self.world.connect()
-        hasty.send("login", type="reg", usr="bob", pwd="password")
-        hasty.drop()
-        reply = self.world.connect().login("bob", pwd="password")
+        early = self.server.connect()
+        early.send("login", type="reg", usr="bob", pwd="password")
+        early.drop()
+        reply = self.server.connect().login("bob", pwd="password")
         unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
         self.assertEqual(unread["r"], 1)
 
-    def test_whoever_comes_again_is_not_replaced_by_a_login_of_a_lost_connection(self) -> None:
+    def test_login_of_a_lost_connection_does_not_replace_a_newer_session(self) -> None:
         self.bob.drop()
-        lost, line = self.world.connect(), self.world.connect()
-        for one in (line, lost):
-            one.send("login", type="reg", usr="bob", pwd="password")
+        lost, client = self.server.connect(), self.server.connect()
+        for connection in (client, lost):
+            connection.send("login", type="reg", usr="bob", pwd="password")
         lost.drop()
-        self.assertIsNone(line.closed)
-        self.assertEqual(line.call("speak", room_name="r", msg="x")["status"], "ok")
+        self.assertIsNone(client.closed)
+        self.assertEqual(client.call("speak", room_name="r", msg="x")["status"], "ok")
         self.assertIsNone(lost.api.session)
 
-    def test_what_was_told_and_not_sent_is_unread(self) -> None:
+    def test_message_that_did_not_leave_is_unread(self) -> None:
         for buffered_bytes, expected in ((0, 0), (20, 1)):
             self.ann.call("speak", room_name="r", msg="x")
             self.bob.outbox.buffered_bytes = buffered_bytes
             self.bob.drop()
-            self.bob = self.world.connect()
+            self.bob = self.server.connect()
             reply = self.bob.login("bob", pwd="password")
             unread = {r["room_name"]: r["unread"] for r in reply["rooms"]}
             self.assertEqual(unread["r"], expected)

@@ -1,4 +1,8 @@
-"""A page of GTChat in headless Chromium, driven as a person would: by what is seen."""
+"""The page in headless Chromium, driven through what a user sees.
+
+A `Browser` is one user. Methods wait up to `SECONDS`, because the page draws after the
+call that changes it.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 SECONDS = 20
 STATIC = Path(__file__).resolve().parents[2] / "static"
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-#: Why tests with a browser can't run here; "" if they can.
+#: The reason to skip tests that need a browser; "" if there is one.
 MISSING = "" if CHROMIUM and DRIVER else "chromium and chromium-driver are not installed"
 
 
 class Browser:
-    """One browser with a profile of its own."""
+    """A browser with its own profile, showing one page."""
 
     def __init__(self, url: str, size: str = "1200,800") -> None:
         options = Options()
@@ -42,82 +46,87 @@ class Browser:
         self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
         self.driver.get(url)
 
-    def until(self, found: Callable[[], Any]) -> Any:
-        """Wait until something is so, and give it."""
+    def wait_until(self, found: Callable[[], Any]) -> Any:
+        """Wait until `found` returns a true value, and return it."""
         wait: WebDriverWait[Any] = WebDriverWait(
             self.driver, SECONDS, 0.05, ignored_exceptions=[StaleElementReferenceException]
         )
         return wait.until(lambda _: found())
 
-    def all(self, css: str) -> list[WebElement]:
-        """What a selector finds, now."""
+    def find_all(self, css: str) -> list[WebElement]:
+        """Return the elements that match a CSS selector now."""
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
-    def one(self, css: str, text: str = "") -> WebElement:
-        """The first element of a selector whose text or label has `text`; waits for it."""
+    def find(self, css: str, text: str = "") -> WebElement:
+        """Wait for an element and return it.
+
+        Args:
+            css: A CSS selector; the first match that contains `text` is returned.
+            text: A part of its text or of its `aria-label`.
+        """
 
         def found() -> WebElement | None:
-            for element in self.all(css):
+            for element in self.find_all(css):
                 label = element.get_attribute("aria-label") or ""
                 if text in element.text or text in label:
                     return element
             return None
 
-        element: WebElement = self.until(found)
+        element: WebElement = self.wait_until(found)
         return element
 
     def click(self, css: str, text: str = "") -> None:
-        """Click on it."""
-        self.until(lambda: self._clicked(css, text))
+        """Click the element that `find` returns."""
+        self.wait_until(lambda: self._clicked(css, text))
 
     def _clicked(self, css: str, text: str) -> bool:
-        self.one(css, text).click()
+        self.find(css, text).click()
         return True
 
     def fill(self, name: str, value: str) -> None:
-        """Write into the field of a form."""
-        field = self.one(f"[name={name}]")
+        """Replace the value of a form field."""
+        field = self.find(f"[name={name}]")
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys(value)
 
-    def enter(self, name: str, password: str = "", way: str = "guest") -> None:
-        """Come in by the form."""
-        self.click(f"label:has(> input[value={way}])")
+    def submit_login(self, name: str, password: str = "", mode: str = "guest") -> None:
+        """Fill in and submit the login form. `mode`: guest, member or register."""
+        self.click(f"label:has(> input[value={mode}])")
         self.fill("name", name)
-        if way != "guest":
+        if mode != "guest":
             self.fill("password", password)
-        if way == "register":
-            self.fill("again", password)
+        if mode == "register":
+            self.fill("confirm_password", password)
         self.click("form button.primary:not(:disabled)")
 
-    def come_in(self, name: str, password: str = "", way: str = "guest") -> None:
-        """Come in, and wait until the house is there."""
-        self.enter(name, password, way)
-        self.one(".composer textarea")
+    def log_in(self, name: str, password: str = "", mode: str = "guest") -> None:
+        """Log in and wait for the message box. `mode`: guest, member or register."""
+        self.submit_login(name, password, mode)
+        self.find(".composer textarea")
 
-    def say(self, text: str) -> None:
-        """Write a message."""
-        box = self.one(".composer textarea")
+    def send(self, text: str) -> None:
+        """Type a message into the message box and send it."""
+        box = self.find(".composer textarea")
         box.send_keys(text.replace("\n", Keys.SHIFT + Keys.ENTER + Keys.SHIFT), Keys.ENTER)
 
     def texts(self) -> list[str]:
-        """The messages that are shown, those on their way too."""
+        """Return the texts of the messages shown, including unconfirmed ones."""
         texts: list[str] = self.driver.execute_script(
             "return [...document.querySelectorAll('.log .text')].map(e => e.textContent)"
         )
         return texts
 
-    def hears(self, text: str) -> None:
-        """Wait for a message."""
-        self.until(lambda: text in self.texts())
+    def wait_for_message(self, text: str) -> None:
+        """Wait until a message with this text is shown."""
+        self.wait_until(lambda: text in self.texts())
 
-    def look(self, room: str) -> None:
-        """Go to a room or a talk at the left."""
-        self.click(".sidebar .place", room)
-        self.one(".conversation .bar h2", room)
+    def open_conversation(self, name: str) -> None:
+        """Open a room or a direct chat from the sidebar."""
+        self.click(".sidebar .row", name)
+        self.find(".conversation .bar h2", name)
 
-    def complaints(self) -> list[str]:
-        """What the browser's console complains of, but for lost connections."""
+    def console_errors(self) -> list[str]:
+        """Return the errors and warnings in the browser's console, except lost connections."""
         return [
             entry["message"]
             for entry in self.driver.get_log("browser")
@@ -127,5 +136,5 @@ class Browser:
         ]
 
     def close(self) -> None:
-        """Leave."""
+        """Quit the browser."""
         self.driver.quit()

@@ -1,4 +1,4 @@
-"""The page in a real browser, against a real server on disk."""
+"""The page in a real browser against a real server: login, rooms, messages, reconnecting."""
 
 from __future__ import annotations
 
@@ -13,210 +13,214 @@ from tests.e2e.server import Client, Server
 
 
 class PageTest(TestCase):
-    """What people do with the page."""
+    """The main things that users do with the page."""
 
     skip = MISSING or None
 
     def serve(self, *options: str) -> Server:
-        """A server of this test's own."""
+        """Start a server for this test."""
         server = Server(*options)
         server.start()
         self.addCleanup(server.kill)
         return server
 
     def browser(self, server: Server, **more: Any) -> Browser:
-        """A browser that looks at the page."""
+        """Open the page of a server."""
         return self.open(f"http://127.0.0.1:{server.web_port}/", **more)
 
     def open(self, url: str, **more: Any) -> Browser:
-        """A browser that looks at an address; it has nothing to complain of at the end."""
+        """Open a URL. At the end the browser's console must have no errors."""
         browser = Browser(url, **more)
         self.addCleanup(browser.close)
-        self.addCleanup(lambda: self.assertEqual(browser.complaints(), []))
+        self.addCleanup(lambda: self.assertEqual(browser.console_errors(), []))
         return browser
 
-    def test_two_people_talk(self) -> None:
+    def test_two_users_exchange_messages(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)
-        ann.come_in("ann")
-        bob.come_in("bob")
-        ann.one(".members .name", "bob")
-        ann.say("hello\nbob")
-        bob.hears("hello\nbob")
-        bob.say("hi")
-        ann.hears("hi")
+        ann.log_in("ann")
+        bob.log_in("bob")
+        ann.find(".members .name", "bob")
+        ann.send("hello\nbob")
+        bob.wait_for_message("hello\nbob")
+        bob.send("hi")
+        ann.wait_for_message("hi")
         self.assertEqual(ann.texts(), ["hello\nbob", "hi"])
         self.assertEqual(bob.texts(), ["hello\nbob", "hi"])
 
-    def test_registering_and_wrong_passwords(self) -> None:
+    def test_registration_and_wrong_passwords(self) -> None:
         server = self.serve()
         page = self.browser(server)
-        page.enter("carol", "short", "register")
-        page.one("#password-problem", "8 to 1,024")
-        page.enter("carol", "long enough", "register")
-        page.one(".self .name", "carol")
-        page.click(".self button", "Log out")
+        page.submit_login("carol", "short", "register")
+        page.find("#password-problem", "8 to 1,024")
+        page.submit_login("carol", "long enough", "register")
+        page.find(".account .name", "carol")
+        page.click(".account button", "Log out")
         for _ in range(3):
-            page.enter("carol", "wrong password", "member")
-            page.one("#password-problem", "wrong")
-        page.enter("carol", "long enough", "member")
-        page.one("#password-problem", "Too many wrong passwords")
+            page.submit_login("carol", "wrong password", "member")
+            page.find("#password-problem", "Wrong")
+        page.submit_login("carol", "long enough", "member")
+        page.find("#password-problem", "Too many wrong passwords")
 
-    def test_a_key_of_the_browsers_in_place_of_a_password(self) -> None:
+    def test_registration_with_a_key_instead_of_a_password(self) -> None:
         page = self.browser(self.serve())
         page.click("label:has(> input[value=register])")
-        page.click("[name=keyed]")
-        page.until(lambda: not page.all("[type=password]"))
+        page.click("[name=use_key]")
+        page.wait_until(lambda: not page.find_all("[type=password]"))
         page.fill("name", "dora")
         page.click("form button.primary")
-        page.one(".self .name", "dora")
-        page.click(".self button", "Settings")
-        self.assertEqual([s.text for s in page.all("dialog summary") if "pass" in s.text], [])
-        page.one("dialog header button").send_keys(Keys.ESCAPE)
-        page.click(".self button", "Log out")
+        page.find(".account .name", "dora")
+        page.click(".account button", "Settings")
+        self.assertEqual([s.text for s in page.find_all("dialog summary") if "pass" in s.text], [])
+        page.find("dialog header button").send_keys(Keys.ESCAPE)
+        page.click(".account button", "Log out")
         page.click("label:has(> input[value=member])")
-        page.click(".with-key", "dora")
-        page.one(".self .name", "dora")
+        page.click(".key-login", "dora")
+        page.find(".account .name", "dora")
 
     def test_rooms_invitations_and_unread_counts(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)
-        ann.come_in("ann", "long enough", "register")
-        bob.come_in("bob")
+        ann.log_in("ann", "long enough", "register")
+        bob.log_in("bob")
         ann.click("button", "New room")
         ann.fill("room_name", "Secret")
         ann.click("dialog .check")
         ann.click("dialog button.primary")
-        ann.one(".bar h2", "Secret")
-        self.assertEqual(bob.all(".open-room"), [])
+        ann.find(".bar h2", "Secret")
+        self.assertEqual(bob.find_all(".joinable-room"), [])
         ann.click(".members button", "Invite")
-        ann.fill("whom", "bob")
+        ann.fill("user", "bob")
         ann.click("dialog button.primary")
         bob.click(".invitation button.primary")
-        bob.one(".bar h2", "Secret")
-        bob.look("lobby")
-        ann.say("first")
-        ann.say("bob, second")
-        bob.one(".place .count.mentioned", "2")
-        bob.look("Secret")
-        bob.one(".new")
+        bob.find(".bar h2", "Secret")
+        bob.open_conversation("lobby")
+        ann.send("first")
+        ann.send("bob, second")
+        bob.find(".row .count.mentioned", "2")
+        bob.open_conversation("Secret")
+        bob.find(".new")
         self.assertEqual(bob.texts(), ["first", "bob, second"])
-        bob.until(lambda: not bob.all(".place .count"))
+        bob.wait_until(lambda: not bob.find_all(".row .count"))
         bob.click("button", "Room settings")
         bob.click("dialog button.danger", "Leave")
-        bob.click(".sure button.danger")
-        bob.one(".bar h2", "lobby")
-        ann.one(".log .event", "bob left")
+        bob.click(".confirm button.danger")
+        bob.find(".bar h2", "lobby")
+        ann.find(".log .event", "bob left")
 
-    def test_whispering(self) -> None:
+    def test_direct_messages_are_delivered_and_stored_for_offline_users(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)
-        ann.come_in("ann", "long enough", "register")
-        bob.come_in("bob", "long enough", "register")
-        ann.click(".members .place", "bob")
-        ann.click(".actions button", "Write in private")
-        ann.say("psst")
-        bob.one(".place .count", "1")
-        bob.look("ann")
-        bob.hears("psst")
-        bob.say("what?")
-        ann.hears("what?")
-        bob.click(".self button", "Log out")
-        ann.one(".topic", "Away")
-        ann.say("for later")
-        ann.one(".state", "waits until bob comes")
-        bob.come_in("bob", "long enough", "member")
-        bob.look("ann")
-        bob.hears("for later")
+        ann.log_in("ann", "long enough", "register")
+        bob.log_in("bob", "long enough", "register")
+        ann.click(".members .row", "bob")
+        ann.click(".actions button", "Direct message")
+        ann.send("psst")
+        bob.find(".row .count", "1")
+        bob.open_conversation("ann")
+        bob.wait_for_message("psst")
+        bob.send("what?")
+        ann.wait_for_message("what?")
+        bob.click(".account button", "Log out")
+        ann.find(".topic", "Offline")
+        ann.send("for later")
+        ann.find(".delivery", "when bob logs in")
+        bob.log_in("bob", "long enough", "member")
+        bob.open_conversation("ann")
+        bob.wait_for_message("for later")
 
-    def test_loading_the_page_again_keeps_the_place(self) -> None:
+    def test_a_reload_keeps_the_open_room_and_the_draft(self) -> None:
         server = self.serve()
         page = self.browser(server)
-        page.come_in("ann")
+        page.log_in("ann")
         page.click("button", "New room")
         page.fill("room_name", "Den")
         page.click("dialog button.primary")
-        page.one(".bar h2", "Den")
-        page.say("I was here")
-        page.hears("I was here")
-        page.one(".composer textarea").send_keys("half a sent")
+        page.find(".bar h2", "Den")
+        page.send("I was here")
+        page.wait_for_message("I was here")
+        page.find(".composer textarea").send_keys("half a sent")
         page.driver.refresh()
-        page.one(".bar h2", "Den")
-        page.hears("I was here")
-        self.assertEqual(page.one(".composer textarea").get_attribute("value"), "half a sent")
+        page.find(".bar h2", "Den")
+        page.wait_for_message("I was here")
+        self.assertEqual(page.find(".composer textarea").get_attribute("value"), "half a sent")
 
-    def test_a_killed_server_loses_and_repeats_nothing(self) -> None:
+    def test_a_killed_server_loses_and_repeats_no_message(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)
-        ann.come_in("ann", "long enough", "register")
-        bob.come_in("bob")
-        said = []
+        ann.log_in("ann", "long enough", "register")
+        bob.log_in("bob")
+        sent = []
         for number in range(12):
             if number in (3, 7):
                 server.kill()
             if number in (5, 9):
                 server.start()
             for name, page in (("ann", ann), ("bob", bob)):
-                page.say(f"{name} {number}")
-                said.append(f"{name} {number}")
+                page.send(f"{name} {number}")
+                sent.append(f"{name} {number}")
         for page in (ann, bob):
-            page.until(
-                lambda page=page: not page.all(".waiting") and len(page.texts()) == len(said)
+            page.wait_until(
+                lambda page=page: not page.find_all(".pending") and len(page.texts()) == len(sent)
             )
-        self.assertEqual(sorted(ann.texts()), sorted(said))
+        self.assertEqual(sorted(ann.texts()), sorted(sent))
         self.assertEqual(ann.texts(), bob.texts())
         for name in ("ann", "bob"):
             self.assertEqual(
                 [text for text in ann.texts() if text.startswith(name)],
-                [text for text in said if text.startswith(name)],
+                [text for text in sent if text.startswith(name)],
             )
 
-    def test_opened_from_disk(self) -> None:
+    def test_a_page_opened_from_disk(self) -> None:
         server = self.serve("--file-page")
         page = self.open((STATIC / "client.html").as_uri())
         page.fill("url", f"ws://127.0.0.1:{server.ws_port}/")
-        page.come_in("ann")
-        page.say("from disk")
-        page.hears("from disk")
+        page.log_in("ann")
+        page.send("from disk")
+        page.wait_for_message("from disk")
         page.driver.refresh()
-        page.hears("from disk")
+        page.wait_for_message("from disk")
 
-    def test_a_phone_shows_one_pane(self) -> None:
+    def test_a_phone_shows_one_pane_at_a_time(self) -> None:
         server = self.serve()
         page = self.browser(server, size="390,800")
         page.driver.set_window_size(390, 800)
-        page.come_in("ann")
+        page.log_in("ann")
         self.assertFalse(page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed())
         page.click(".bar button", "Rooms")
-        page.until(lambda: page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed())
-        page.click(".sidebar .place", "lobby")
-        page.click(".people-button")
-        page.until(lambda: page.driver.find_element(By.CSS_SELECTOR, ".members").is_displayed())
+        page.wait_until(
+            lambda: page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed()
+        )
+        page.click(".sidebar .row", "lobby")
+        page.click(".members-button")
+        page.wait_until(
+            lambda: page.driver.find_element(By.CSS_SELECTOR, ".members").is_displayed()
+        )
 
-    def test_the_keyboard_is_enough(self) -> None:
+    def test_login_and_messages_need_no_mouse(self) -> None:
         server = self.serve()
         page = self.browser(server)
-        name = page.one("#name")
+        name = page.find("#name")
         name.send_keys("ann", Keys.ENTER)
-        box = page.one(".composer textarea")
+        box = page.find(".composer textarea")
         box.send_keys("typed", Keys.ENTER)
-        page.hears("typed")
+        page.wait_for_message("typed")
         box.send_keys(Keys.ARROW_UP)
-        page.until(lambda: box.get_attribute("value") == "typed")
+        page.wait_until(lambda: box.get_attribute("value") == "typed")
 
-    def test_names_are_completed_and_alerts_ask_the_browser(self) -> None:
+    def test_names_are_completed_and_notifications_ask_for_permission(self) -> None:
         server = self.serve()
         other = Client(server.ws_port)
         other.say("login", type="tmp", usr="roberta")
         page = self.browser(server)
-        page.come_in("ann")
-        page.one(".members .name", "roberta")
-        box = page.one(".composer textarea")
+        page.log_in("ann")
+        page.find(".members .name", "roberta")
+        box = page.find(".composer textarea")
         box.send_keys("ask @Rob", Keys.TAB)
-        page.until(lambda: box.get_attribute("value") == "ask @roberta ")
+        page.wait_until(lambda: box.get_attribute("value") == "ask @roberta ")
         box.send_keys("please", Keys.ENTER)
-        page.hears("ask @roberta please")
-        page.click(".self button", "Settings")
+        page.wait_for_message("ask @roberta please")
+        page.click(".account button", "Settings")
         page.driver.execute_script("Notification.requestPermission = async () => 'denied'")
-        page.click("dialog .alerts")
-        page.one(".notice", "does not allow")
+        page.click("dialog [name=notify]")
+        page.find(".notice", "blocks notifications")

@@ -1,4 +1,4 @@
-"""Texts that would do something, if the page took them for HTML or for code: it shows them."""
+"""Texts that would run, load or change something as HTML or code: the page shows them as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import Client, Server
 
-#: All would call alert(), load something, or change the page.
+#: As HTML or code each would call alert(), load something, or change the page.
 HOSTILE = (
     "<script>alert(1)</script>",
     "<ScRiPt>alert(1)</sCrIpT>",
@@ -75,7 +75,7 @@ HOSTILE = (
     '{"__html":"<img src=x onerror=alert(1)>"}',
     "\u202e<script>alert(1)</script>",
 )
-#: What the page is made of, and what others must not add to it.
+#: The scripts, links and origins of the page, and elements that messages must not add to it.
 COUNT = """
 const scripts = [...document.scripts].map((script) => script.src);
 const alien = [...document.querySelectorAll('*')].filter((element) => (
@@ -91,7 +91,7 @@ return { scripts, links, alien: alien.map((element) => element.outerHTML),
 
 
 class HostileTextTest(TestCase):
-    """What others can say, name and set."""
+    """Messages, room names and topics of another user."""
 
     skip = MISSING or None
 
@@ -104,7 +104,7 @@ class HostileTextTest(TestCase):
         self.addCleanup(server.kill)
         page = Browser(f"http://127.0.0.1:{server.web_port}/")
         self.addCleanup(page.close)
-        page.come_in("ann", "long enough", "register")
+        page.log_in("ann", "long enough", "register")
         before = page.driver.execute_script(COUNT)
         mallory = Client(server.ws_port)
         self.addCleanup(mallory.close)
@@ -118,29 +118,29 @@ class HostileTextTest(TestCase):
                 mallory.say("typing", room_name="lobby")
         self.assertGreater(len(rooms), 20)
         for text in HOSTILE:
-            self._said(mallory.say("speak", room_name="lobby", msg=text))
-            self._said(mallory.say("whisper", target_user="ann", msg=text))
-            self._said(mallory.say("broadcast", msg=text, broadcast_key="key"))
-        self._shown(page, before)
-        page.until(lambda: len(page.texts()) == len(HOSTILE))
-        page.look("mallory")
-        page.until(lambda: len(page.texts()) == len(HOSTILE))
-        self._shown(page, before)
+            self._assert_ok(mallory.say("speak", room_name="lobby", msg=text))
+            self._assert_ok(mallory.say("whisper", target_user="ann", msg=text))
+            self._assert_ok(mallory.say("broadcast", msg=text, broadcast_key="key"))
+        self._assert_harmless(page, before)
+        page.wait_until(lambda: len(page.texts()) == len(HOSTILE))
+        page.open_conversation("mallory")
+        page.wait_until(lambda: len(page.texts()) == len(HOSTILE))
+        self._assert_harmless(page, before)
         for room in rooms[:20]:
             mallory.say("invite", room_name=room, invitee="ann")
             mallory.say("add_member", room_name=room, user="ann")
-        page.until(lambda: len(page.all(".sidebar .place")) > 20)
-        self._shown(page, before)
-        page.look(rooms[0])
-        page.one(".topic", HOSTILE[0])
+        page.wait_until(lambda: len(page.find_all(".sidebar .row")) > 20)
+        self._assert_harmless(page, before)
+        page.open_conversation(rooms[0])
+        page.find(".topic", HOSTILE[0])
         page.click("button", "Room settings")
-        self._shown(page, before)
+        self._assert_harmless(page, before)
 
-    def _said(self, reply: dict[str, Any]) -> None:
+    def _assert_ok(self, reply: dict[str, Any]) -> None:
         self.assertEqual(reply["status"], "ok", reply)
 
-    def _shown(self, page: Browser, before: dict[str, Any]) -> None:
-        """See that nothing of it has done anything."""
+    def _assert_harmless(self, page: Browser, before: dict[str, Any]) -> None:
+        """Assert that the page is made of what it was, and that no alert is open."""
         found = page.driver.execute_script(COUNT)
         for part in ("scripts", "links"):
             self.assertEqual(found[part], before[part])
@@ -149,4 +149,4 @@ class HostileTextTest(TestCase):
         self.assertLessEqual(set(found["rel"]), {"noopener noreferrer _blank"})
         with self.assertRaises(NoAlertPresentException):
             _ = page.driver.switch_to.alert.text
-        self.assertEqual(page.complaints(), [])
+        self.assertEqual(page.console_errors(), [])

@@ -1,4 +1,4 @@
-"""Rooms and people in the page: everything that can be asked of the server has its place there."""
+"""Rooms, members, settings and swipes in the page: every command of the server is reachable."""
 
 from __future__ import annotations
 
@@ -10,161 +10,161 @@ from tests.e2e.server import Client, Server
 
 
 class RoomsTest(TestCase):
-    """Ann and bob, each in a browser."""
+    """The users ann and bob, each in a browser."""
 
     skip = MISSING or None
 
     def setUp(self) -> None:
         self.server = Server("--commands-per-second", "0", "--broadcast-key", "key").start()
         self.addCleanup(self.server.kill)
-        self.ann, self.bob = self.person("ann"), self.person("bob")
+        self.ann, self.bob = self.log_in("ann"), self.log_in("bob")
 
-    def person(self, name: str) -> Browser:
-        """Somebody who has come in, and whose browser has nothing to complain of."""
+    def log_in(self, name: str) -> Browser:
+        """Register a user in a new browser. At the end its console must have no errors."""
         page = Browser(f"http://127.0.0.1:{self.server.web_port}/")
         self.addCleanup(page.close)
-        self.addCleanup(lambda: self.assertEqual(page.complaints(), []))
-        page.come_in(name, "long enough", "register")
+        self.addCleanup(lambda: self.assertEqual(page.console_errors(), []))
+        page.log_in(name, "long enough", "register")
         return page
 
-    def settings(self, page: Browser, folded: str) -> None:
-        """Open one's own settings, and a part of them."""
-        page.click(".self button", "Settings")
-        page.click("dialog summary", folded)
+    def open_settings(self, page: Browser, section: str) -> None:
+        """Open the settings and unfold a section."""
+        page.click(".account button", "Settings")
+        page.click("dialog summary", section)
 
-    def done(self, page: Browser) -> None:
-        """Wait until a dialog has closed by itself."""
-        page.until(lambda: not page.all("dialog"))
+    def wait_until_closed(self, page: Browser) -> None:
+        """Wait until the dialog has closed itself."""
+        page.wait_until(lambda: not page.find_all("dialog"))
 
-    def test_an_owner_and_a_room(self) -> None:
+    def test_an_owner_manages_a_room(self) -> None:
         ann, bob = self.ann, self.bob
         ann.click("button", "New room")
         ann.fill("room_name", "lobby")
         ann.click("dialog button.primary")
-        ann.one(".field:has([name=room_name]) .problem", "Choose another one")
+        ann.find(".field:has([name=room_name]) .problem", "Choose another one")
         ann.fill("room_name", "den")
         ann.fill("topic", "quiet")
-        ann.fill("room_size", "2")
+        ann.fill("member_limit", "2")
         ann.click("dialog .check")
         ann.click("dialog button.primary")
-        ann.one(".bar .topic", "quiet")
-        # Inviting: a wrong name, later, no, yes.
+        ann.find(".bar .topic", "quiet")
+        # Invitations: unknown user, answered with later, decline, join.
         ann.click(".members button", "Invite")
-        ann.fill("whom", "nobody")
+        ann.fill("user", "unknown")
         ann.click("dialog button.primary")
-        ann.one(".field:has([name=whom]) .problem", "spelling")
-        ann.fill("whom", "bob")
+        ann.find(".field:has([name=user]) .problem", "spelling")
+        ann.fill("user", "bob")
         ann.click("dialog button.primary")
-        self.done(ann)
-        for answer, told in (("Later", "will decide"), ("No", "does not want")):
+        self.wait_until_closed(ann)
+        for answer, notice in (("Later", "will decide"), ("Decline", "declined")):
             bob.click(".invitation button", answer)
-            ann.one(".notice", told)
-            bob.until(lambda: not bob.all(".invitation"))
+            ann.find(".notice", notice)
+            bob.wait_until(lambda: not bob.find_all(".invitation"))
             ann.click(".members button", "Invite")
-            ann.fill("whom", "bob")
+            ann.fill("user", "bob")
             ann.click("dialog button.primary")
-            self.done(ann)
+            self.wait_until_closed(ann)
         bob.click(".invitation button", "Join")
-        bob.one(".bar h2", "den")
-        # Adding: the room is full, and says so.
+        bob.find(".bar h2", "den")
+        # A full room takes no member.
         eve = Client(self.server.ws_port)
         self.addCleanup(eve.close)
         eve.say("register", usr="eve", pwd="long enough")
         eve.say("login", type="reg", usr="eve", pwd="long enough")
         ann.click(".members button", "Invite")
         ann.click("dialog summary", "Add")
-        ann.one("details [name=whom]").send_keys("eve")
+        ann.find("details [name=user]").send_keys("eve")
         ann.click("details button[type=submit]")
-        ann.one("details .problem", "full")
-        ann.one("details [name=whom]").send_keys(Keys.ESCAPE)
-        # Its settings.
+        ann.find("details .problem", "full")
+        ann.find("details [name=user]").send_keys(Keys.ESCAPE)
+        # Room settings.
         ann.click(".bar button", "Room settings")
         ann.fill("topic", "loud")
-        ann.fill("room_size", "0")
+        ann.fill("member_limit", "0")
         ann.click("dialog button.primary", "Save")
-        bob.one(".bar .topic", "loud")
-        bob.one(".log .event", "changed the room")
-        # Putting out, and taking off the list.
-        ann.click(".members .place", "bob")
-        ann.click(".actions button", "Put out")
-        bob.one(".bar h2", "lobby")
-        bob.one(".notice", "ann put bob out")
+        bob.find(".bar .topic", "loud")
+        bob.find(".log .event", "changed the room")
+        # Kick and add again.
+        ann.click(".members .row", "bob")
+        ann.click(".actions button", "Kick")
+        bob.find(".bar h2", "lobby")
+        bob.find(".notice", "ann kicked bob")
         eve.say("ping")
         ann.click(".members button", "Invite")
         ann.click("dialog summary", "Add")
-        ann.one("details [name=whom]").send_keys("bob")
+        ann.find("details [name=user]").send_keys("bob")
         ann.click("details button[type=submit]")
-        self.done(ann)
-        bob.look("den")
-        # Handing it over; the new owner deletes it.
+        self.wait_until_closed(ann)
+        bob.open_conversation("den")
+        # Transfer of ownership; the new owner deletes the room.
         ann.click(".bar button", "Room settings")
-        ann.click("dialog summary", "Hand")
+        ann.click("dialog summary", "Transfer")
         ann.click("details button.danger")
-        self.done(ann)
+        self.wait_until_closed(ann)
         bob.click(".bar button", "Room settings")
         bob.click("dialog button.danger", "Delete")
-        bob.click(".sure button.danger")
-        ann.one(".notice", "was deleted")
-        ann.one(".bar h2", "lobby")
-        ann.until(lambda: len(ann.all(".sidebar .place")) == 1)
+        bob.click(".confirm button.danger")
+        ann.find(".notice", "was deleted")
+        ann.find(".bar h2", "lobby")
+        ann.wait_until(lambda: len(ann.find_all(".sidebar .row")) == 1)
 
-    def test_people_and_oneself(self) -> None:
+    def test_blocking_addresses_broadcasts_and_the_password(self) -> None:
         ann, bob = self.ann, self.bob
-        # Blocking hides what is said, and can be undone.
-        ann.click(".members .place", "bob")
+        # Blocking hides messages, and can be undone.
+        ann.click(".members .row", "bob")
         ann.click(".actions button", "Block")
-        bob.say("can you hear me?")
-        ann.say("quiet here")
-        ann.one(".log .event", "whom you block")
+        bob.send("can you hear me?")
+        ann.send("quiet here")
+        ann.find(".log .event", "(blocked)")
         self.assertEqual(ann.texts(), ["quiet here"])
         ann.driver.refresh()
-        ann.hears("quiet here")
+        ann.wait_for_message("quiet here")
         self.assertEqual(ann.texts(), ["quiet here"])
-        self.settings(ann, "People you block")
-        ann.click(".blocked-person button", "Unblock")
-        ann.one("dialog header button").send_keys(Keys.ESCAPE)
-        ann.hears("can you hear me?")
-        # An address is asked for, refused, asked for, and given.
-        for answer, told in (("Deny", "does not give"), ("Allow", "127.0.0.1:4000")):
-            bob.click(".members .place", "ann")
-            bob.click(".actions button", "Ask for the address")
-            bob.one(".notice", "is asked")
+        self.open_settings(ann, "Blocked users")
+        ann.click(".blocked-user button", "Unblock")
+        ann.find("dialog header button").send_keys(Keys.ESCAPE)
+        ann.wait_for_message("can you hear me?")
+        # An address is requested and denied, then requested and allowed.
+        for answer, notice in (("Deny", "declined to share"), ("Allow", "127.0.0.1:4000")):
+            bob.click(".members .row", "ann")
+            bob.click(".actions button", "Request address")
+            bob.find(".notice", "Address requested")
             if answer == "Allow":
                 ann.click(".invitation button", "Allow")
-                ann.one(".invitation .problem", "1024")
-                ann.one(".invitation input").send_keys("4000")
+                ann.find(".invitation .problem", "1024")
+                ann.find(".invitation input").send_keys("4000")
             ann.click(".invitation button", answer)
-            bob.one(".notice", told)
-            ann.until(lambda: not ann.all(".invitation"))
-        # Speaking to everybody needs the key.
-        self.settings(ann, "Speak to everybody")
+            bob.find(".notice", notice)
+            ann.wait_until(lambda: not ann.find_all(".invitation"))
+        # A broadcast needs the key.
+        self.open_settings(ann, "Broadcast to all users")
         ann.fill("message", "dinner!")
         ann.fill("broadcast_key", "wrong")
         ann.click("details button.primary", "Send")
-        ann.one(".field:has([name=broadcast_key]) .problem", "operator")
+        ann.find(".field:has([name=broadcast_key]) .problem", "administrator")
         ann.fill("broadcast_key", "key")
         ann.click("details button.primary", "Send")
-        bob.one(".notice.broadcast", "dinner!")
-        # Another password. The other window closes when its answer has come, which may be later.
-        ann.until(lambda: not ann.all("dialog"))
-        self.settings(ann, "Change the password")
+        bob.find(".notice.broadcast", "dinner!")
+        # Change of password, after the dialog of the broadcast has closed with its reply.
+        ann.wait_until(lambda: not ann.find_all("dialog"))
+        self.open_settings(ann, "Change password")
         for old, new, again, field, problem in (
-            ("wrong one", "longer still", "longer still", "old_password", "wrong"),
-            ("long enough", "longer still", "another one", "password_again", "differ"),
+            ("wrong one", "longer still", "longer still", "old_password", "Wrong"),
+            ("long enough", "longer still", "another one", "confirm_password", "do not match"),
             ("long enough", "short", "short", "new_password", "8 to 1,024"),
             ("long enough", "longer still", "longer still", "", ""),
         ):
             ann.fill("old_password", old)
             ann.fill("new_password", new)
-            ann.fill("password_again", again)
+            ann.fill("confirm_password", again)
             ann.click("details[open] button.primary", "Save")
             if field:
-                ann.one(f".field:has([name={field}]) .problem", problem)
-        ann.one(".notice", "The password is changed")
-        ann.click(".self button", "Log out")
-        ann.come_in("ann", "longer still", "member")
+                ann.find(f".field:has([name={field}]) .problem", problem)
+        ann.find(".notice", "Password changed")
+        ann.click(".account button", "Log out")
+        ann.log_in("ann", "longer still", "member")
 
-    def test_a_phone_is_swiped(self) -> None:
+    def test_swipes_change_the_pane_on_a_phone(self) -> None:
         page = self.ann
         page.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
@@ -183,10 +183,10 @@ class RoomsTest(TestCase):
                 )
 
         def shown(pane: str) -> None:
-            page.until(lambda: page.one(pane).is_displayed())
+            page.wait_until(lambda: page.find(pane).is_displayed())
             others = {".sidebar", ".conversation", ".members"} - {pane}
             for other in others:
-                self.assertFalse(page.one(other).is_displayed(), other)
+                self.assertFalse(page.find(other).is_displayed(), other)
 
         shown(".conversation")
         swipe(100, 300)

@@ -65,7 +65,7 @@ class Peers(SynchronousTestCase):
     def console(self, name: str, *options: str) -> Console:
         console = Console(self.server.ws_port, "--guest", name, *options)
         self.addCleanup(console.end)
-        console.wait_for(f"you are {name}")
+        console.wait_for(f"logged in as {name}")
         return console
 
     def test_two_console_clients_talk_directly(self) -> None:
@@ -78,7 +78,7 @@ class Peers(SynchronousTestCase):
         ann.wait_for("bob")
         ann.type("/private bob hello \x1b[2J there")
         ann.type("/private bob hello directly")
-        self.assertIn("from 127.0.0.1: ann: hello \\x1b[2J there", bob.wait_for("directly, from"))
+        self.assertIn("from 127.0.0.1: ann: hello \\x1b[2J there", bob.wait_for("peer message from"))
         bob.wait_for("ann: hello directly")
         bob.end()
         ann.type("/private bob are you there?")
@@ -91,7 +91,7 @@ class Peers(SynchronousTestCase):
         bob.type("/deny ann")
         ann.wait_for("bob")
         ann.type("/private bob hi")
-        ann.wait_for("has not told you an address")
+        ann.wait_for("has not sent you an address")
 
     def test_console_client_talks_to_a_client_of_message_center(self) -> None:
         ann = self.console("ann", "--peer-port", "0")

@@ -1,4 +1,4 @@
-"""The client in a real terminal (tmux), on a real server."""
+"""The terminal client in a real terminal (tmux), on a real server."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wcwidth import wcswidth
 from tests.e2e.server import SECONDS, TOP, Client, Server
 from tests.e2e.tmux import MISSING, Terminal, client
 
-#: A server that writes on terminals, which ours refuses to do: it says what it is told, to who
-#: comes. Its port is the first line that it writes.
+#: A server that sends control characters in every field, which ours rejects. It prints its port on
+#: the first line.
 EVIL = r"""
 import json, sys
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -39,14 +39,14 @@ factory.protocol = Evil
 print(reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port, flush=True)
 reactor.run()
 """
-#: The client, with a mistake in it.
+#: The client with a bug: scrolling raises an exception.
 BROKEN = """
 import sys
-from gtchat.clients.console import main
-from gtchat.clients.fullscreen.conversation import Conversation
+from gtchat.ui.console import main
+from gtchat.ui.tui.conversation import ConversationView
 def wrong(self, rows):
-    raise RuntimeError("a mistake")
-Conversation.scroll = wrong
+    raise RuntimeError("a bug")
+ConversationView.scroll = wrong
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -60,27 +60,27 @@ class TerminalTestCase(SynchronousTestCase):
         self.addCleanup(self.server.kill)
 
     def terminal(self, *options: str, width: int = 120, height: int = 30, **more: str) -> Terminal:
-        """The client in a terminal."""
+        """Start the client in a terminal."""
         words = client(self.server.ws_port, *options)
         terminal = Terminal(words, width, height, **more)
         self.addCleanup(terminal.end)
         return terminal
 
     def bare(self, name: str, **login: Any) -> Client:
-        """Somebody without a terminal."""
-        somebody = Client(self.server.ws_port)
-        self.addCleanup(somebody.close)
+        """Return a user who is logged in, without a terminal."""
+        user = Client(self.server.ws_port)
+        self.addCleanup(user.close)
         login = login or {"type": "tmp"}
-        self.assertEqual(somebody.say("login", usr=name, **login)["status"], "ok")
-        return somebody
+        self.assertEqual(user.say("login", usr=name, **login)["status"], "ok")
+        return user
 
-    def speak(self, somebody: Client, *texts: str, room: str = "lobby") -> None:
+    def speak(self, user: Client, *texts: str, room: str = "lobby") -> None:
         for text in texts:
-            self.assertEqual(somebody.say("speak", room_name=room, msg=text)["status"], "ok")
+            self.assertEqual(user.say("speak", room_name=room, msg=text)["status"], "ok")
 
 
-class Talking(TerminalTestCase):
-    def test_two_talk_and_the_screen_keeps_its_shape(self) -> None:
+class Chatting(TerminalTestCase):
+    def test_two_users_chat_and_the_screen_keeps_its_layout(self) -> None:
         ann, ben = self.terminal("--guest", "ann"), self.terminal("--guest", "ben")
         ann.see("● ann", "● ben", "connected")
         ben.see("● ann", "● ben")
@@ -101,40 +101,46 @@ class Talking(TerminalTestCase):
         ann.wait(lambda rows: len(rows) == 12 and "│" not in rows[1])
         ann.see("hello Ann, 你好", "ben 1")
         ann.resize(110, 20)
-        ann.see("│ 2 here", "hello ben", "hello Ann, 你好")
+        ann.see("│ 2 online", "hello ben", "hello Ann, 你好")
         self.columns(ann, 110, 2)
         ann.click(5, 5)
-        ann.see("psst", "to ben alone")
+        ann.see("psst", "direct messages with ben")
         ann.say("/quit")
-        ben.see("│ 1 of 2 here", "○ ann")
+        ben.see("│ 1 of 2 online", "○ ann")
 
     def columns(self, terminal: Terminal, width: int, edges: int) -> None:
-        """The edges stand one above the other, in a terminal so wide."""
+        """Check that the edges are in the same columns in all rows.
+
+        Args:
+            terminal: the terminal.
+            width: its columns.
+            edges: number of edges.
+        """
         rows = terminal.rows()[:-2]
         wanted = [20, width - 21][:edges]
         for row in rows:
             at = [wcswidth(row[:i]) for i, sign in enumerate(row) if sign == "│"]
             self.assertEqual(at, wanted, "\n".join(rows))
 
-    def test_wide_signs_keep_the_columns(self) -> None:
+    def test_wide_characters_keep_the_columns(self) -> None:
         ann = self.terminal("--guest", "ann")
-        ann.see("1 here")
+        ann.see("1 online")
         eve = self.bare("eve")
         texts = ["日本語のテキスト" * 9, "e\u0301" * 70 + "x", "👋🎉" * 30, "שלום " * 30]
         self.speak(eve, *texts, "the end")
         ann.see("the end")
         self.columns(ann, 120, 2)
-        # No two terminals agree on these; where the edges go does not depend on them.
+        # Terminals disagree on the width of these; the position of the edges must not depend on it.
         odd = "👩\u200d👩\u200d👧 ❤\ufe0f 👍🏽 🇩🇪 1\ufe0f\u20e3 "
         self.speak(eve, odd * 9, "still the end")
         rows = ann.see("still the end")
         for row in rows[:-2]:
-            self.assertTrue("│ 2 here" in row or "│ ●" in row or row.endswith("│"), row)
+            self.assertTrue("│ 2 online" in row or "│ ●" in row or row.endswith("│"), row)
         ann.resize(59, 30)
-        ann.see_no("│ 2 here")
+        ann.see_no("│ 2 online")
         self.assertTrue(all(wcswidth(row) <= 59 for row in ann.see("still the end")[-6:]))
 
-    def test_going_back_in_a_long_conversation(self) -> None:
+    def test_scrolling_back_in_a_long_conversation(self) -> None:
         eve = self.bare("eve")
         self.speak(eve, *(f"text {number}." for number in range(1, 251)))
         ann = self.terminal("--guest", "ann", height=40)
@@ -143,7 +149,7 @@ class Talking(TerminalTestCase):
         for _ in range(40):
             rows = ann.settled()
             seen |= {word for row in rows for word in row.split() if word.endswith(".")}
-            if "the beginning of" in "\n".join(rows):
+            if "beginning of" in "\n".join(rows):
                 break
             ann.type("", "PPage")
             ann.wait(lambda now, before=rows: now != before and "loading" not in "\n".join(now))
@@ -156,8 +162,8 @@ class Talking(TerminalTestCase):
         ann.see("while ann reads")
 
 
-class Losing(TerminalTestCase):
-    def test_nothing_is_lost_or_twice_when_the_server_is_killed(self) -> None:
+class Reconnecting(TerminalTestCase):
+    def test_no_message_is_lost_or_duplicated_when_the_server_is_killed(self) -> None:
         for name in ("ann", "ben"):
             newcomer = Client(self.server.ws_port)
             self.addCleanup(newcomer.close)
@@ -173,26 +179,26 @@ class Losing(TerminalTestCase):
         self.speak(ben, "first words")
         ann.see("first words")
         self.server.kill()
-        ann.see("connection lost, trying again in")
-        ann.say("said without a server")
-        ann.see("said without a server  (sending …)")
+        ann.see("connection lost, reconnecting in")
+        ann.say("sent without a server")
+        ann.see("sent without a server  (sending …)")
         self.server.start()
         ann.see("connected")
         ann.see_no("(sending …)")
         ben = self.bare("ben", **account)
         self.speak(ben, "last words")
         shown = "\n".join(ann.see("last words"))
-        for text in ("first words", "said without a server", "last words"):
+        for text in ("first words", "sent without a server", "last words"):
             self.assertEqual(shown.count(text), 1, shown)
         told = [entry["msg"] for entry in ben.say("history", room_name="lobby")["entries"]]
-        self.assertEqual(told, ["first words", "said without a server", "last words"])
+        self.assertEqual(told, ["first words", "sent without a server", "last words"])
 
 
-class Harm(SynchronousTestCase):
+class HostileServer(SynchronousTestCase):
     if MISSING:
         skip = MISSING
 
-    def test_nothing_that_others_write_acts_on_the_terminal(self) -> None:
+    def test_texts_of_others_can_not_control_the_terminal(self) -> None:
         evil = subprocess.Popen([sys.executable, "-c", EVIL], stdout=subprocess.PIPE, text=True)
         self.addCleanup(evil.wait)
         self.addCleanup(evil.kill)
@@ -202,18 +208,18 @@ class Harm(SynchronousTestCase):
         terminal = Terminal(client(port, "--guest", "ann"), NO_COLOR="1")
         self.addCleanup(terminal.end)
         rows = terminal.see("the end", "\\x1b]0;owned\\x07", "\\x9b31m", "\\u202eturned")
-        self.assertIn("│ 2 here", rows[0])
+        self.assertIn("│ 2 online", rows[0])
         self.assertEqual(terminal.told("#{pane_title}"), "quiet")
         self.assertIn("no buffer", terminal.tmux("show-buffer"))
-        coloured = "".join(terminal.rows("-e"))
-        self.assertNotIn("\x1b[31m", coloured)  # what the C1 control asked for
+        colored = "".join(terminal.rows("-e"))
+        self.assertNotIn("\x1b[31m", colored)  # what the C1 control sequence would set
         self.assertTrue("".join(rows).isprintable())
 
 
-class Leaving(TerminalTestCase):
+class Quitting(TerminalTestCase):
     def restored(self, terminal: Terminal, status: int) -> list[str]:
-        """See that the terminal is as it was, behind the program; the rows."""
-        rows = terminal.see(f"left with {status}", "icanon")
+        """Wait for the end of the program, check that the terminal is restored, return its rows."""
+        rows = terminal.see(f"exit status {status}", "icanon")
         shown = " ".join(rows)
         self.assertIn(" icanon", shown)
         self.assertIn(" echo ", shown)
@@ -221,7 +227,7 @@ class Leaving(TerminalTestCase):
         self.assertEqual(terminal.told(flags), "0 0 1 1")
         return rows
 
-    def test_the_terminal_is_as_it_was(self) -> None:
+    def test_the_terminal_is_restored(self) -> None:
         for leave in (["/quit", "Enter"], ["", "C-d"], ["", "C-c"]):
             terminal = self.terminal("--guest", "ann")
             terminal.see("● ann")
@@ -229,15 +235,15 @@ class Leaving(TerminalTestCase):
             terminal.type(*leave)
             self.restored(terminal, 0)
 
-    def test_so_it_is_after_a_mistake_of_the_program(self) -> None:
+    def test_the_terminal_is_restored_after_a_crash(self) -> None:
         words = client(self.server.ws_port, "--guest", "ann")
         terminal = Terminal([sys.executable, "-c", BROKEN, *words[4:]])
         self.addCleanup(terminal.end)
         terminal.see("● ann")
         terminal.type("", "PPage")
-        self.assertIn("RuntimeError: a mistake", "\n".join(self.restored(terminal, 1)))
+        self.assertIn("RuntimeError: a bug", "\n".join(self.restored(terminal, 1)))
 
-    def test_whoever_comes_from_elsewhere_ends_it(self) -> None:
+    def test_a_login_from_another_client_ends_it(self) -> None:
         newcomer = Client(self.server.ws_port)
         self.addCleanup(newcomer.close)
         newcomer.say("register", usr="ann", pwd="password1")
@@ -246,19 +252,19 @@ class Leaving(TerminalTestCase):
         terminal.say("password1")
         terminal.see("● ann")
         self.bare("ann", type="reg", pwd="password1")
-        self.assertIn("somewhere else", "\n".join(self.restored(terminal, 2)))
+        self.assertIn("another client", "\n".join(self.restored(terminal, 2)))
 
 
 class Plain(TerminalTestCase):
-    def test_line_by_line_where_it_is_wanted_or_nothing_else_is_possible(self) -> None:
+    def test_line_mode_by_option_and_on_a_dumb_terminal(self) -> None:
         for options, environ in ((["--plain"], {}), ([], {"TERM": "dumb"})):
             terminal = self.terminal("--guest", "ann", *options, **environ)
-            terminal.see("* you are ann")
+            terminal.see("* logged in as ann")
             self.assertEqual(terminal.told("#{alternate_on}"), "0")
             terminal.type("/quit", "Enter")
-            terminal.see("left with 0")
+            terminal.see("exit status 0")
 
-    def test_line_by_line_in_a_pipe(self) -> None:
+    def test_line_mode_in_a_pipe(self) -> None:
         done = subprocess.run(
             client(self.server.ws_port, "--guest", "ann"),
             env={**os.environ, "PYTHONPATH": str(TOP), "TERM": "xterm-256color"},
@@ -269,5 +275,5 @@ class Plain(TerminalTestCase):
             check=False,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("* you are ann", done.stdout)
+        self.assertIn("* logged in as ann", done.stdout)
         self.assertNotIn("\x1b", done.stdout)

@@ -1,4 +1,4 @@
-"""The window, under Xvfb, on a real server."""
+"""The Tk window under Xvfb, on a real server."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.e2e.server import SECONDS, TOP, Client, Server
 
-#: Drives the window from inside, since nothing else can click in it; it talks over a pipe.
+#: Runs the window and controls it from inside: reads orders from stdin, prints what changes.
 DRIVER = """
 import sys, tkinter
 from twisted.internet import reactor, tksupport, task
-from gtchat.clients.tk import Window
+from gtchat.ui.tk import TkWindow
 root = tkinter.Tk()
 tksupport.install(root)
-window = Window(root, reactor, reactor.stop)
+window = TkWindow(root, reactor, reactor.stop)
 last = {}
-def look():
+def report():
     now = {"status": window._status.cget("text"), "users": " ".join(window.users.get(0, "end")),
            "log": window.log.get("1.0", "end").replace("\\n", "|")}
     for key, value in now.items():
@@ -32,16 +32,16 @@ def look():
             print(key, value, flush=True)
 def order(line):
     word, _, rest = line.partition(" ")
-    if word == "enter":
+    if word == "connect":
         for field, value in zip(window._fields, rest.split(), strict=True):
             field.delete(0, "end"); field.insert(0, value)
         window.connect_button.invoke()
     elif word == "say":
-        window.line.insert(0, rest); window.send()
-    elif word == "part":
+        window.input.insert(0, rest); window.send()
+    elif word == "disconnect":
         window.disconnect_button.invoke()
-    elif word == "leave":
-        window.leave()
+    elif word == "close":
+        window.close()
 from twisted.protocols.basic import LineReceiver
 from twisted.internet.stdio import StandardIO
 class Orders(LineReceiver):
@@ -49,13 +49,13 @@ class Orders(LineReceiver):
     def lineReceived(self, line):
         order(line.decode())
 StandardIO(Orders())
-task.LoopingCall(look).start(0.02)
+task.LoopingCall(report).start(0.02)
 reactor.run()
 """
 
 
-class Screen:
-    """A screen of its own that nobody sees."""
+class Display:
+    """A virtual display."""
 
     def __init__(self) -> None:
         reading, writing = os.pipe()
@@ -69,7 +69,7 @@ class Screen:
             self.name = f":{told.readline().strip()}"
 
     def end(self) -> None:
-        """Take it away."""
+        """End it."""
         self.process.kill()
         self.process.wait()
 
@@ -85,19 +85,19 @@ class Tk(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server().start()
         self.addCleanup(self.server.kill)
-        screen = Screen()
-        self.addCleanup(screen.end)
+        display = Display()
+        self.addCleanup(display.end)
         self.home = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.home)
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(TOP),
-            "DISPLAY": screen.name,
+            "DISPLAY": display.name,
             "XDG_CONFIG_HOME": self.home,
         }
 
     def window(self) -> subprocess.Popen[str]:
-        """The window."""
+        """Start the window."""
         window = subprocess.Popen(
             [sys.executable, "-c", DRIVER],
             env=self.environment,
@@ -108,7 +108,7 @@ class Tk(SynchronousTestCase):
         )
         self.addCleanup(window.wait)
         self.addCleanup(window.kill)
-        # What it never shows is not waited for without end.
+        # Ends the wait for something that the window never shows.
         late = threading.Timer(3 * SECONDS, window.kill)
         late.start()
         self.addCleanup(late.cancel)
@@ -128,7 +128,7 @@ class Tk(SynchronousTestCase):
 
     def test_a_whole_session(self) -> None:
         window = self.window()
-        self.order(window, f"enter 127.0.0.1 {self.server.ws_port} anna")
+        self.order(window, f"connect 127.0.0.1 {self.server.ws_port} anna")
         self.shows(window, "status", "Connected to 127.0.0.1 as anna")
         ben = Client(self.server.ws_port)
         self.addCleanup(ben.close)
@@ -140,30 +140,30 @@ class Tk(SynchronousTestCase):
         while (push := ben.message())["cmd"] != "c_speak":
             pass
         self.assertEqual((push["usr"], push["msg"]), ("anna", "hello ben"))
-        self.order(window, "part")
+        self.order(window, "disconnect")
         self.shows(window, "status", "Disconnected.")
-        self.order(window, f"enter 127.0.0.1 {self.server.ws_port} ben")
+        self.order(window, f"connect 127.0.0.1 {self.server.ws_port} ben")
         self.shows(window, "status", "Username exists.")
-        self.order(window, "enter 127.0.0.1 x ben")
-        self.shows(window, "status", "are wanted.")
-        self.order(window, "leave")
+        self.order(window, "connect 127.0.0.1 x ben")
+        self.shows(window, "status", "Enter a server")
+        self.order(window, "close")
         self.assertEqual(window.wait(SECONDS), 0)
         kept = Path(self.home, "gtchat", "tk.json").read_text()
         self.assertIn(str(self.server.ws_port), kept)
 
-    def test_a_server_that_goes_and_comes(self) -> None:
+    def test_a_server_that_restarts(self) -> None:
         window = self.window()
         port = self.server.ws_port
-        self.order(window, f"enter 127.0.0.1 {port} anna")
+        self.order(window, f"connect 127.0.0.1 {port} anna")
         self.shows(window, "status", "Connected to")
         self.server.kill()
         self.shows(window, "status", "Connection lost")
         self.server.start()
-        self.shows(window, "status", "Connected again.")
-        self.order(window, "part")
+        self.shows(window, "status", "Reconnected.")
+        self.order(window, "disconnect")
         self.shows(window, "status", "Disconnected.")
         self.server.kill()
-        self.order(window, f"enter 127.0.0.1 {port} anna")
+        self.order(window, f"connect 127.0.0.1 {port} anna")
         self.shows(window, "status", "Server offline")
 
     def test_the_text_mode_asks_the_same(self) -> None:
@@ -185,7 +185,7 @@ class Tk(SynchronousTestCase):
             pass
         self.assertEqual((push["usr"], push["msg"]), ("anna", "hello ben"))
 
-    def test_without_a_screen_one_line_says_so(self) -> None:
+    def test_without_a_display_it_prints_one_line(self) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "gtchat.cli", "tk"],
             env={**self.environment, "DISPLAY": ""},

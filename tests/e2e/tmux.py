@@ -1,4 +1,4 @@
-"""A real terminal that tests type in and look at: tmux, on a socket of its own."""
+"""A real terminal for tests, which type into it and read its rows: tmux on a socket of its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tests.e2e.server import SECONDS, TOP
 
-#: Why there is none; "" where there is one.
+#: Why tests that need tmux are skipped; "" if it is installed.
 MISSING = "" if shutil.which("tmux") else "tmux is not installed"
 
-#: What tests run in, whatever terminal they are started from.
+#: Environment of the terminal, independent of the one that the tests are started in.
 ENVIRON = {
     **{n: v for n, v in os.environ.items() if n not in ("TMUX", "NO_COLOR", "COLORTERM")},
     "LC_ALL": "C.UTF-8",
@@ -25,11 +25,13 @@ ENVIRON = {
 
 
 class Terminal:
-    """A terminal with a program in it.
+    """A terminal that runs a program.
 
     Args:
-        words: of the program; those of `gtchat client` are made by `client`.
-        width, height: of the terminal. environ: besides that of the tests.
+        words: the program and its arguments, such as `client` returns.
+        width: columns.
+        height: rows.
+        environ: additional environment variables.
     """
 
     def __init__(
@@ -39,8 +41,8 @@ class Terminal:
         self._socket = str(Path(self._folder, "socket"))
         names = {"PYTHONPATH": str(TOP), **environ}
         given = " ".join(f"{name}={shlex.quote(value)}" for name, value in names.items())
-        # What is left of the terminal behind the program can be seen in the same window.
-        script = f"env {given} {shlex.join(words)}; echo left with $?; stty -a; exec cat"
+        # After the program, the state of the terminal is printed in the same window.
+        script = f"env {given} {shlex.join(words)}; echo exit status $?; stty -a; exec cat"
         subprocess.run(
             [*self._tmux(), "-f", "/dev/null", "new-session", "-d"]
             + ["-x", str(width), "-y", str(height), script]
@@ -55,7 +57,7 @@ class Terminal:
         return ["tmux", "-u", "-S", self._socket]
 
     def tmux(self, *words: str) -> str:
-        """A command of tmux; what it says."""
+        """Run a command of tmux; return its output."""
         done = subprocess.run(
             [*self._tmux(), *words],
             env=ENVIRON,
@@ -67,34 +69,55 @@ class Terminal:
         return done.stdout + done.stderr
 
     def rows(self, *options: str) -> list[str]:
-        """What is seen."""
+        """Return the visible rows."""
         return self.tmux("capture-pane", "-p", *options).splitlines()
 
     def told(self, what: str) -> str:
-        """A format of tmux, such as `#{pane_title}`."""
+        """Return the value of a format of tmux, such as `#{pane_title}`."""
         return self.tmux("display-message", "-p", what).strip()
 
     def type(self, text: str, *keys: str) -> None:
-        """Type a text, then press keys, which are named as tmux does."""
+        """Type a text, then press keys.
+
+        Args:
+            text: typed literally.
+            keys: as tmux names them.
+        """
         if text:
             self.tmux("send-keys", "-l", text)
         if keys:
             self.tmux("send-keys", *keys)
 
     def say(self, line: str) -> None:
-        """Type a line."""
+        """Type a line and press Enter."""
         self.type(line, "Enter")
 
     def click(self, column: int, row: int, button: int = 0) -> None:
-        """Press a button of the mouse; 64 is the wheel. The first column and row are 1."""
+        """Press a mouse button.
+
+        Args:
+            column: from 1.
+            row: from 1.
+            button: 0 for the left one, 64 and 65 for the wheel.
+        """
         self.type(f"\x1b[<{button};{column};{row}M")
 
     def resize(self, width: int, height: int) -> None:
-        """Give it another size."""
+        """Change the size.
+
+        Args:
+            width: columns.
+            height: rows.
+        """
         self.tmux("resize-window", "-x", str(width), "-y", str(height))
 
     def wait(self, true: Callable[[list[str]], bool], what: str = "") -> list[str]:
-        """Look until what is seen is as wanted; the rows."""
+        """Wait until a condition holds; return the rows.
+
+        Args:
+            true: the condition on the rows.
+            what: names it in the error message.
+        """
         end = time.monotonic() + SECONDS
         while not true(rows := self.rows()):
             if time.monotonic() > end:
@@ -103,7 +126,7 @@ class Terminal:
         return rows
 
     def settled(self) -> list[str]:
-        """Look until nothing moves; the rows."""
+        """Wait until the rows do not change any more; return them."""
         last: list[list[str]] = [[]]
 
         def same(rows: list[str]) -> bool:
@@ -113,20 +136,25 @@ class Terminal:
         return self.wait(same, "rest")
 
     def see(self, *words: str) -> list[str]:
-        """Look until all words are seen; the rows."""
+        """Wait until all words are visible; return the rows."""
         return self.wait(lambda rows: all(w in "\n".join(rows) for w in words), repr(words))
 
     def see_no(self, words: str) -> list[str]:
-        """Look until words are no longer seen; the rows."""
+        """Wait until words are no longer visible; return the rows."""
         return self.wait(lambda rows: words not in "\n".join(rows), f"no {words!r}")
 
     def end(self) -> None:
-        """Take it away."""
+        """End tmux and remove its files."""
         self.tmux("kill-server")
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def client(port: int, *options: str) -> list[str]:
-    """The words of the console client."""
+    """Return the command line of the terminal client.
+
+    Args:
+        port: of the server.
+        options: of the client.
+    """
     url = f"ws://127.0.0.1:{port}/"
     return [sys.executable, "-m", "gtchat.cli", "client", url, *options]

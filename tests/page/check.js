@@ -1,19 +1,20 @@
-// What the tests of this folder are written with: test(name, body), equal, soon.
+// The test runner: test(name, body), equal(found, expected), settle(). It runs all tests of the page
+// when the document is complete; `results` is a promise of {passed: names, failed: lines}.
 "use strict";
 (() => {
   const tests = [];
   globalThis.test = (name, body) => tests.push({ name, body });
 
-  globalThis.equal = (found, wanted) => {
-    const [is, should] = [JSON.stringify(found), JSON.stringify(wanted)];
-    if (is !== should) throw new Error(`${is} is not ${should}`);
+  // Compares as JSON.
+  globalThis.equal = (found, expected) => {
+    const [actual, wanted] = [JSON.stringify(found), JSON.stringify(expected)];
+    if (actual !== wanted) throw new Error(`${actual} is not ${wanted}`);
   };
 
-  // Lets promises that can settle do so.
-  globalThis.soon = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
+  // Waits until promises that can settle have settled.
+  globalThis.settle = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
 
-  // Runs everything; {passed: names, failed: lines}.
-  globalThis.runTests = async () => {
+  const run = async () => {
     const passed = [];
     const failed = [];
     for (const { name, body } of tests) {
@@ -24,6 +25,12 @@
         failed.push(`${name}: ${error.stack ?? error}`);
       }
     }
+    const report = [...failed, `${passed.length} passed, ${failed.length} failed`];
+    document.getElementById("report").textContent = report.join("\n");
     return { passed, failed };
   };
+
+  globalThis.results = new Promise((resolve) => {
+    document.addEventListener("DOMContentLoaded", () => resolve(run()));
+  });
 })();

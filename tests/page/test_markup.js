@@ -1,12 +1,12 @@
-// What signs in a message mean, and what they never mean.
+// markup.js, emoji.js and mentions.js: what a message's text is turned into, and what it never is.
 "use strict";
 (() => {
-  // A tree as one line: strong(b) and text.
+  // Writes a tree in one line: strong(b) and text.
   const short = (nodes) => nodes.map((node) => (typeof node === "string" ? node
     : `${node.tag}${node.href ? `<${node.href}>` : ""}(${short(node.children)})`)).join("");
-  const meant = (text) => short(GTChat.markup(text));
+  const parsed = (text) => short(GTChat.markup(text));
 
-  const MEANT = [
+  const MARKUP = [
     ["**b** *i* _u_ ~~d~~ `c`", "p(strong(b) em(i) em(u) del(d) code(c))"],
     ["one\ntwo", "p(one\ntwo)"],
     ["one\n\ntwo", "p(one)p(two)"],
@@ -15,15 +15,15 @@
     ["- a\n- b", "ul(li(a)li(b))"],
     ["3. a\n4. b", "ol(li(a)li(b))"],
     [":tada: :+1: :nonsense: 12:30:45", "p(🎉 👍 :nonsense: 12:30:45)"],
-    ["`:tada:` @ann", "p(code(:tada:) at(@ann))"],
-    ["hi @ann.", "p(hi at(@ann).)"],
+    ["`:tada:` @ann", "p(code(:tada:) mention(@ann))"],
+    ["hi @ann.", "p(hi mention(@ann).)"],
     ["see https://a.example/x_y_z.", "p(see a<https://a.example/x_y_z>(https://a.example/x_y_z).)"],
     ["[words](https://a.example/)", "p(a<https://a.example/>(words))"],
     ["snake_case_name and 2*3*4", "p(snake_case_name and 2em(3)4)"],
     ["**half", "p(**half)"],
   ];
-  test("signs mean what people expect", () => {
-    for (const [text, tree] of MEANT) equal(meant(text), tree);
+  test("markup is parsed", () => {
+    for (const [text, tree] of MARKUP) equal(parsed(text), tree);
   });
 
   const AS_WRITTEN = [
@@ -32,11 +32,11 @@
     "[x](data:text/html,x)", "[x](//a.example)", "[x](/path)", "[x](vbscript:x)", "[https://bank.example](https://evil.example)",
     "javascript:alert(1)", "[x][y]",
   ];
-  test("what could do harm, or is no sign here, is shown as it was written", () => {
-    for (const text of AS_WRITTEN) equal(meant(text), `p(${text})`);
+  test("markup that is not supported, and unsafe links, are shown as written", () => {
+    for (const text of AS_WRITTEN) equal(parsed(text), `p(${text})`);
   });
 
-  test("addresses lead to the web or to mail", () => {
+  test("links lead to http, https and mailto only", () => {
     const found = [];
     const walk = (nodes) => nodes.forEach((node) => {
       if (node.tag === "a") found.push(new URL(node.href).protocol);
@@ -46,13 +46,13 @@
     equal(found, ["https:", "http:", "mailto:", "https:"]);
   });
 
-  // Texts that would keep a naive reader busy.
+  // Texts that take a naive parser quadratic or exponential time.
   const LONG = [
     ">".repeat(4000), "- ".repeat(2000), "> - ".repeat(1000), "*a ".repeat(1300), "a*_".repeat(1300), "_".repeat(4000), "[".repeat(4000),
     "[a](".repeat(1000), "`".repeat(3999), "a.".repeat(1999), `${"a.".repeat(1990)}@`, "|a\n|-\n".repeat(600), "\\".repeat(4000),
     "<a ".repeat(1300), `${" ".repeat(3990)}a`, "~~a".repeat(1300), "www.".repeat(1000), "((".repeat(2000),
   ];
-  test("no text takes long or fails, and its letters stay", () => {
+  test("no text takes long or fails, and no letter is lost", () => {
     const letters = (nodes) => nodes.map((node) => (typeof node === "string" ? node : letters(node.children))).join("");
     for (const text of LONG) {
       const found = letters(GTChat.markup(text)).replace(/[^a-z]/g, "");
@@ -60,27 +60,32 @@
     }
   });
 
-  test("nesting has an end", () => {
+  test("nesting is limited", () => {
     const depth = (nodes) => Math.max(0, ...nodes.filter((node) => node.children).map((node) => 1 + depth(node.children)));
     equal(depth(GTChat.markup(`${">".repeat(50)}x`)) < 10, true);
     equal(depth(GTChat.markup(Array.from({ length: 40 }, (_, index) => `${" ".repeat(index * 2)}- x`).join("\n"))) < 20, true);
   });
 
-  test("nothing but pictures is known as that", () => {
-    equal(["🎉", "👍🏽 ❤️", "🎉🎉🎉🎉", "🎉!", "1", ""].map(GTChat.isPictures), [true, true, false, false, false, false]);
+  test("a text of one to three emoji is shown large", () => {
+    equal(["🎉", "👍🏽 ❤️", "🎉🎉🎉🎉", "🎉!", "1", ""].map(GTChat.isOnlyEmoji), [true, true, false, false, false, false]);
   });
 
-  test("names are offered behind an @, pictures behind a colon", () => {
-    const people = () => ["bob", "Roberta", "bobby"];
-    const offered = (words, caret = words.length) => GTChat.completion(words, caret, people)?.items.map((item) => item.label) ?? null;
-    equal(offered("hi @bo"), ["bob", "bobby"]);
-    equal(offered("@ROB"), ["Roberta"]);
-    equal(offered("@Roberta"), null);
-    equal(offered("a@bo"), null);
-    equal(offered("say :tad"), [":tada:"]);
-    equal(offered("12:30"), null);
-    equal(offered(":)"), null);
-    const { start, end, items } = GTChat.completion("hi @Rob!", 7, people);
+  test("a message mentions a user by name, with or without an @", () => {
+    equal(["@ann", "Ann!", "hi ann", "annals", "joann", "@annabel", "안ann"].map((text) => GTChat.mentions(text, "ann")),
+      [true, true, true, false, false, false, false]);
+  });
+
+  test("names are completed after an @, emoji after a colon", () => {
+    const names = () => ["bob", "Roberta", "bobby"];
+    const completed = (text, caret = text.length) => GTChat.completion(text, caret, names)?.items.map((item) => item.label) ?? null;
+    equal(completed("hi @bo"), ["bob", "bobby"]);
+    equal(completed("@ROB"), ["Roberta"]);
+    equal(completed("@Roberta"), null);
+    equal(completed("a@bo"), null);
+    equal(completed("say :tad"), [":tada:"]);
+    equal(completed("12:30"), null);
+    equal(completed(":)"), null);
+    const { start, end, items } = GTChat.completion("hi @Rob!", 7, names);
     equal([start, end, items[0].text], [4, 7, "Roberta "]);
   });
 })();

@@ -38,6 +38,12 @@ class Transport(Protocol):
     def unregisterProducer(self) -> None: ...
 
 
+class HasOutbox(Protocol):
+    """A connection that is written to through an outbox."""
+
+    outbox: Outbox
+
+
 class WriteBatcher:
     """The outboxes that have something to write in this turn of the reactor.
 

@@ -1,7 +1,7 @@
-"""What the protocols of plain text share: clean text, times, and events as words for each reader.
+"""Text and times as several protocols write them, and the encoder of the protocols of plain text.
 
-A protocol says in words what an event is to its readers, once for all of them; each reader then
-takes the words in its own time.
+Such a protocol renders an event as text once, for all of its connections; each connection sends
+the text in its own time.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Protocol, cast
 
 import attrs
@@ -17,24 +19,24 @@ from zope.interface import implementer
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 
-LOBBY = "lobby"
-
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def strip_controls(data: bytes | str) -> str:
-    """A text as somebody sent it, without white space at the end and control characters in it.
+    """Return a text without control characters, and without white space at its end.
 
     Args:
-        data: UTF-8; what is not is replaced.
+        data: UTF-8, or text that is decoded; what is not UTF-8 is replaced.
     """
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).rstrip()
 
 
 def escape_controls(text: str) -> str:
-    """A text of somebody's as a terminal may have it: nothing in it acts on the terminal, and its
-    further lines can't be taken for somebody else's words or for the server's.
+    """Return a user's text so that it can do no harm in a terminal.
+
+    Control characters are shown as `\\x..`, and further lines are indented: they can't be taken for
+    the message of another user or of the server.
     """
     if text.isprintable():
         return text
@@ -42,66 +44,81 @@ def escape_controls(text: str) -> str:
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """A text in pieces of at most `most` characters (0: any number) that are not blank."""
+    """Return the parts of a text that are not blank, each of at most `limit` characters.
+
+    Args:
+        text: the text.
+        limit: the longest part, in characters; 0: any length.
+    """
     if not limit:
         return [text] if text.strip() else []
-    cut = [text[start : start + limit] for start in range(0, len(text), limit)]
-    return [piece for piece in cut if piece.strip()]
+    parts = [text[start : start + limit] for start in range(0, len(text), limit)]
+    return [part for part in parts if part.strip()]
 
 
 def format_clock(at: int) -> str:
-    """A time of day as these protocols show it, in the server's zone. at: ms since 1970, UTC."""
+    """Return the time of day as `[HH:MM:SS]` in the server's zone. at: ms since 1970, UTC."""
     return time.strftime("[%H:%M:%S]", time.localtime(at / 1000))
 
 
+@lru_cache(maxsize=256)
+def _format_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=256)
 def rfc3339(at: int) -> str:
-    """A time as RFC 3339 has it, in UTC. at: ms since 1970."""
-    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000))
-    return f"{second}.{at % 1000:03d}Z"
+    """Return a time as RFC 3339 section 5.6 writes it, with milliseconds, in UTC.
+
+    Args:
+        at: milliseconds since 1970, UTC.
+    """
+    seconds, milliseconds = divmod(at, 1000)
+    return f"{_format_second(seconds)}.{milliseconds:03d}Z"
 
 
 class TextConnection(Protocol):
-    """Somebody who is told events in words."""
+    """A connection that takes events as text."""
 
-    def on_event(self, event: Event, words: str) -> None:
-        """Take the words for an event."""
+    def on_event(self, event: Event, text: str) -> None:
+        """Send an event. text: what `TextEncoder.render` made of it."""
 
 
 @implementer(IEncoder)
 @attrs.define(eq=False)
 class TextEncoder:
-    """All sessions of one protocol of plain text.
+    """Renders events for all sessions of one protocol of plain text.
 
     Args:
-        say: the words for an event; None for one that this protocol can't express.
+        render: returns the text of an event; None for one that the protocol can't express.
     """
 
-    say: Callable[[Event], str | None]
+    render: Callable[[Event], str | None]
 
     def encode(self, events: Sequence[Event]) -> TextBatch:
-        """Find the words for events, once."""
-        return TextBatch([(event, self.say(event)) for event in events])
+        """Render events, each once."""
+        return TextBatch([(event, self.render(event)) for event in events])
 
 
 @implementer(IEncodedBatch)
 @attrs.define(eq=False)
 class TextBatch:
-    """Some events with their words, in order."""
+    """Some events with their texts, in order."""
 
-    _told: list[tuple[Event, str | None]]
+    _rendered: list[tuple[Event, str | None]]
 
     def send(self, connections: Collection[IConnection]) -> None:
-        """Give all that has words to each reader."""
-        self._give(connections, self._told)
+        """Give all events that have a text to each connection."""
+        self._send(connections, self._rendered)
 
     def send_part(self, connection: IConnection, start: int, stop: int) -> None:
-        """Give the events [start:stop] to one reader."""
-        self._give((connection,), self._told[start:stop])
+        """Give the events [start:stop] to one connection."""
+        self._send((connection,), self._rendered[start:stop])
 
-    def _give(
-        self, connections: Collection[IConnection], told: list[tuple[Event, str | None]]
+    def _send(
+        self, connections: Collection[IConnection], rendered: list[tuple[Event, str | None]]
     ) -> None:
-        said = [(event, words) for event, words in told if words is not None]
-        for reader in cast("Collection[TextConnection]", connections):
-            for event, words in said:
-                reader.on_event(event, words)
+        texts = [(event, text) for event, text in rendered if text is not None]
+        for connection in cast("Collection[TextConnection]", connections):
+            for event, text in texts:
+                connection.on_event(event, text)

@@ -1,4 +1,4 @@
-"""The GTChat JSON API: one JSON object per message, as the protocol page has it.
+"""The GTChat JSON API: one JSON object per message, as docs/protocol.md describes it.
 
     client                                   server
     ------                                   ------
@@ -8,16 +8,17 @@
                                         ←    {"cmd": "c_response", …, "seq": 7}
                                         ←    {"cmd": "c_speak", …, "seq": 8}         (a push)
 
-A connection is *open* (it may register, log in, resume, ping) or *logged in*. Requests are taken
-one after the other, replies keep their order; only messages to rooms may be under way several at
-a time. A push that a request causes for its own connection comes after its reply.
+States of a connection: open (commands of the table that are marked `before_login`) → logged in →
+closed. Requests are answered in order, one at a time; only messages to rooms are pipelined. A
+push that a request causes for its own connection comes after its reply.
 
-`requests` has the messages of clients, `replies` those of the server; `strict` refuses JSON that
-two readers could understand differently; `audience` encodes what the chat tells; `api` is the
-object behind each connection. It knows no socket: it is given something to write to.
+`requests`, `responses` and `pushes` have the messages, `commands` the table of commands;
+`sessions`, `rooms` and `messages` the handlers, which get a `Context`; `strict_json` and
+`diagnostics` deal with malformed requests. `api` is the object behind each connection. It knows
+no socket.
 """
 
 from gtchat.protocols.gtchat_json.api import API_Chatroom
-from gtchat.protocols.gtchat_json.encoder import JSONEncoder
+from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 
 __all__ = ["API_Chatroom", "JSONEncoder"]

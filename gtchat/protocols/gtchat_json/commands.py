@@ -1,22 +1,20 @@
-"""The table of commands that the API goes by; `sessions`, `rooms` and `talk` do them."""
+"""The table of commands: their Structs, handlers (`sessions`, `rooms`, `messages`) and texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from gtchat.chat.errors import ChatError
 from gtchat.protocols.gtchat_json import messages, requests, rooms, sessions
+from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.requests import Request
 from gtchat.protocols.gtchat_json.responses import Reply
 
-if TYPE_CHECKING:
-    from gtchat.protocols.gtchat_json.api import API_Chatroom
-
 Answer = Reply | ChatError
-Do = Callable[["API_Chatroom", Any], Answer | Coroutine[Any, Any, Answer]]
+Handler = Callable[[Context, Any], Answer | Coroutine[Any, Any, Answer]]
 
 
 @attrs.frozen
@@ -24,53 +22,67 @@ class Command:
     """A command.
 
     Attributes:
-        do: does it.
-        said: what a person is told when it is done.
-        open: whether it may be sent before login.
-        names_user: whether `usr` in it says who comes, and need not be the session's user.
+        handler: runs it.
+        message: `msg` of its reply, for people.
+        before_login: whether it may be sent before login.
+        usr_is_subject: whether `usr` names whom it is about, and need not be the session's user.
+        after: what is done once the reply is written.
     """
 
-    handler: Do
+    handler: Handler
     message: str
     before_login: bool = False
     usr_is_subject: bool = False
+    after: Callable[[Context], None] | None = None
 
 
 COMMANDS: dict[type[Request], Command] = {
     requests.Register: Command(
-        sessions.register, "Registered.", before_login=True, usr_is_subject=True
+        sessions.register, "Account created.", before_login=True, usr_is_subject=True
     ),
-    requests.Login: Command(sessions.login, "Welcome.", before_login=True, usr_is_subject=True),
-    requests.Resume: Command(sessions.resume, "Welcome back.", before_login=True),
+    requests.Login: Command(
+        sessions.login,
+        "Logged in.",
+        before_login=True,
+        usr_is_subject=True,
+        after=sessions.deliver_pending,
+    ),
+    requests.Resume: Command(
+        sessions.resume, "Session resumed.", before_login=True, after=sessions.deliver_pending
+    ),
     requests.Hello: Command(sessions.hello, "Hello.", before_login=True),
-    requests.Logout: Command(sessions.logout, "Goodbye."),
-    requests.UpdatePwd: Command(
-        sessions.update_pwd, "Your password is changed.", before_login=True
-    ),
+    requests.Logout: Command(sessions.logout, "Logged out."),
+    requests.UpdatePwd: Command(sessions.update_pwd, "Password changed.", before_login=True),
     requests.GetRoomList: Command(rooms.get_room_list, "Rooms."),
-    requests.GetUserList: Command(rooms.get_user_list, "Who is here."),
-    requests.GetRoomUserList: Command(rooms.get_room_user_list, "Who belongs to the room."),
-    requests.CreateRoom: Command(rooms.create_room, "The room is yours."),
-    requests.SetRoom: Command(rooms.set_room, "The room is changed."),
-    requests.DeleteRoom: Command(rooms.delete_room, "The room is deleted."),
-    requests.Invite: Command(rooms.invite, "Invited."),
-    requests.InviteReply: Command(rooms.invite_reply, "Answered."),
-    requests.AddMember: Command(rooms.add_member, "Added."),
-    requests.RemoveMember: Command(rooms.remove_member, "Removed."),
-    requests.JoinRoom: Command(rooms.join_room, "You are in the room."),
-    requests.LeaveRoom: Command(rooms.leave_room, "You have left the room."),
-    requests.Kick: Command(rooms.kick, "Put out of the room."),
-    requests.Speak: Command(messages.speak, "Said to everybody."),
+    requests.GetUserList: Command(rooms.get_user_list, "Users online."),
+    requests.GetRoomUserList: Command(rooms.get_room_user_list, "Members of the room."),
+    requests.CreateRoom: Command(rooms.create_room, "Room created."),
+    requests.SetRoom: Command(rooms.set_room, "Room changed."),
+    requests.DeleteRoom: Command(rooms.delete_room, "Room deleted."),
+    requests.Invite: Command(rooms.invite, "Invitation sent."),
+    requests.InviteReply: Command(rooms.invite_reply, "Invitation answered."),
+    requests.AddMember: Command(rooms.add_member, "Member added."),
+    requests.RemoveMember: Command(rooms.remove_member, "Member removed."),
+    requests.JoinRoom: Command(rooms.join_room, "Room joined."),
+    requests.LeaveRoom: Command(rooms.leave_room, "Room left."),
+    requests.Kick: Command(rooms.kick, "User kicked."),
+    requests.Speak: Command(messages.speak, "Message stored."),
     requests.History: Command(messages.history, "History."),
-    requests.Typing: Command(messages.typing, "Shown."),
-    requests.MarkRead: Command(messages.mark_read, "Noted."),
-    requests.Whisper: Command(messages.whisper, "Whispered."),
-    requests.Broadcast: Command(messages.broadcast, "Said to everybody."),
-    requests.Block: Command(messages.block, "Blocked."),
-    requests.Unblock: Command(messages.unblock, "No longer blocked."),
-    requests.SetAddress: Command(messages.set_address, "Your address is noted."),
-    requests.GetAddress: Command(messages.get_address, "Asked."),
-    requests.Allow: Command(messages.allow, "Allowed."),
-    requests.Deny: Command(messages.deny, "Denied."),
-    requests.Ping: Command(sessions.ping, "Here.", before_login=True),
+    requests.Typing: Command(messages.typing, "Typing notification sent."),
+    requests.MarkRead: Command(messages.mark_read, "Read position stored."),
+    requests.Whisper: Command(messages.whisper, "Direct message stored."),
+    requests.Broadcast: Command(messages.broadcast, "Broadcast sent."),
+    requests.Block: Command(messages.block, "User blocked."),
+    requests.Unblock: Command(messages.unblock, "User unblocked."),
+    requests.SetAddress: Command(messages.set_address, "Address stored."),
+    requests.GetAddress: Command(messages.get_address, "Address requested."),
+    requests.Allow: Command(messages.allow, "Address request allowed."),
+    requests.Deny: Command(messages.deny, "Address request denied."),
+    requests.Ping: Command(sessions.ping, "Pong.", before_login=True),
 }
+
+#: Command -> its Struct, and the other way.
+BY_CMD: dict[str, type[Request]] = {
+    str(request.__struct_config__.tag): request for request in COMMANDS
+}
+CMD: dict[type[Request], str] = {request: cmd for cmd, request in BY_CMD.items()}

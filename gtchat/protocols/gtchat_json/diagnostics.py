@@ -1,4 +1,4 @@
-"""What is wrong with a request that can't be understood, in words for its writer."""
+"""What is wrong with a malformed request, for the developer of its client."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ import msgspec
 
 from gtchat.chat.errors import BadRequest, ChatError, NotLoggedIn, UnknownCommand
 from gtchat.protocols.gtchat_json import strict_json
-from gtchat.protocols.gtchat_json.commands import COMMANDS
-from gtchat.protocols.gtchat_json.requests import BY_CMD, Request
+from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
+from gtchat.protocols.gtchat_json.requests import Request
 
 
 def explain(payload: bytes, logged_in: bool) -> tuple[ChatError, str, str]:
-    """What is wrong with a request, its command and its tracker as far as it has them."""
+    """Return what is wrong with a request, and its command and tracker as far as they can be read.
+
+    Args:
+        payload: the request as it came.
+        logged_in: whether the connection has a user.
+    """
     try:
         parsed = strict_json.parse(payload)
     except ChatError as error:
@@ -21,17 +26,17 @@ def explain(payload: bytes, logged_in: bool) -> tuple[ChatError, str, str]:
     cmd, tracker = parsed.get("cmd"), parsed.get("tracker")
     shown = str(tracker) if isinstance(tracker, str | int) and tracker is not True else "0"
     if not isinstance(cmd, str):
-        return BadRequest("cmd: a command is wanted."), "", shown
+        return BadRequest("cmd: this field is missing."), "", shown
     kind = BY_CMD.get(cmd)
     if kind is None:
         return UnknownCommand(), cmd[:64], shown
     if not logged_in and not COMMANDS[kind].before_login:
         return NotLoggedIn(), cmd, shown
-    return BadRequest(_complaint(payload, kind)), cmd, shown
+    return BadRequest(_explain_field(payload, kind)), cmd, shown
 
 
-def _complaint(payload: bytes, kind: type[Request]) -> str:
-    """Which field of a request is wrong, in msgspec's words."""
+def _explain_field(payload: bytes, kind: type[Request]) -> str:
+    """Return which field of a request is wrong, in the words of msgspec."""
     try:
         msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

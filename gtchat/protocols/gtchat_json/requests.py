@@ -1,4 +1,4 @@
-"""What clients say: one Struct for each command. Decoding into them is the validation."""
+"""Requests of clients: one Struct for each command. Decoding into them is the validation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
-#: A number that any JSON reader takes exactly, of either sign.
+#: An integer that every JSON parser reads exactly (RFC 8259 section 6).
 Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
 
 class Request(msgspec.Struct, tag_field="cmd", kw_only=True):
-    """What every command may have: `usr` has to be oneself, where it does not say who comes."""
+    """What every command may have.
+
+    `usr` has to be the user who is logged in, except in commands that say who logs in or registers.
+    """
 
     tracker: str | Whole | None = None
     usr: str | None = None
@@ -25,7 +28,7 @@ class Register(Request, tag="register"):
 
 
 class Login(Request, tag="login"):
-    """Come in, as a registered or a temporary user."""
+    """Log in, as a registered or a temporary user."""
 
     type: Literal["reg", "tmp"]
     pwd: str | None = None
@@ -33,7 +36,7 @@ class Login(Request, tag="login"):
 
 
 class Resume(Request, tag="resume"):
-    """Go on after a lost connection."""
+    """Resume a session after its connection was lost. `seen`: room name -> last seq seen."""
 
     session_id: str
     epoch: str
@@ -41,15 +44,15 @@ class Resume(Request, tag="resume"):
 
 
 class Hello(Request, tag="hello"):
-    """Ask what the server is and can."""
+    """Ask for version, limits and features of the server."""
 
 
 class Logout(Request, tag="logout"):
-    """End the session."""
+    """Log out."""
 
 
 class UpdatePwd(Request, tag="update_pwd"):
-    """Choose another password."""
+    """Change the password."""
 
     pwd: str
     new_pwd: str
@@ -57,28 +60,28 @@ class UpdatePwd(Request, tag="update_pwd"):
 
 
 class Paged(Request, kw_only=True):
-    """A list of which a page is asked for."""
+    """A page of a list: at most `limit` items after the name `after`."""
 
     after: str | None = None
     limit: Whole = 200
 
 
 class GetRoomList(Paged, tag="get_room_list"):
-    """The public rooms and one's own."""
+    """List the public rooms and the rooms of the user."""
 
 
 class GetUserList(Paged, tag="get_user_list"):
-    """Who is here."""
+    """List the users who are online."""
 
 
 class GetRoomUserList(Paged, tag="get_room_user_list", kw_only=True):
-    """Who belongs to a room, and who of them is here."""
+    """List the members of a room, and those of them who are online."""
 
     room_name: str
 
 
 class CreateRoom(Request, tag="create_room"):
-    """Make a room of one's own."""
+    """Create a room. `max`: member limit, 0 for none."""
 
     room_name: str
     public: bool = True
@@ -87,7 +90,7 @@ class CreateRoom(Request, tag="create_room"):
 
 
 class SetRoom(Request, tag="set_room"):
-    """Change a room, or hand it over."""
+    """Change a room. `master`: the new owner."""
 
     room_name: str
     topic: str | None = None
@@ -103,14 +106,14 @@ class DeleteRoom(Request, tag="delete_room"):
 
 
 class Invite(Request, tag="invite"):
-    """Invite somebody into a room."""
+    """Invite a user into a room."""
 
     room_name: str
     invitee: str
 
 
 class InviteReply(Request, tag="invite_reply"):
-    """Answer an invitation."""
+    """Answer an invitation: Y, N or L (later)."""
 
     inviter: str
     room_name: str
@@ -118,63 +121,49 @@ class InviteReply(Request, tag="invite_reply"):
 
 
 class AddMember(Request, tag="add_member"):
-    """Make somebody a member."""
+    """Add a user to a room."""
 
     room_name: str
     user: str
 
 
 class RemoveMember(Request, tag="remove_member"):
-    """Take somebody off the list of members."""
+    """Remove a user from a room."""
 
     room_name: str
     user: str
 
 
 class JoinRoom(Request, tag="join_room"):
-    """Become a member."""
+    """Join a room."""
 
     room_name: str
 
 
 class LeaveRoom(Request, tag="leave_room"):
-    """End one's membership."""
+    """Leave a room."""
 
     room_name: str
 
 
 class Kick(Request, tag="kick"):
-    """Put somebody out of a room."""
+    """Kick a user from a room."""
 
     room_name: str
     user: str
 
 
 class Speak(Request, tag="speak"):
-    """Say something in a room; with a broadcast key and no room, to everybody."""
+    """Send a message to a room; with a broadcast key and no room, to all users."""
 
     msg: str
     room_name: str | None = None
     txn: str | None = None
     broadcast_key: str | None = None
 
-    def quotes(self) -> int:
-        """Quotation marks that its JSON has if no key stands twice and none is null or unknown.
-
-        Any other has more of them, as long as none is escaped.
-        """
-        quotes = 8 if self.room_name is None else 12
-        if self.txn is not None:
-            quotes += 4
-        if self.tracker is not None:
-            quotes += 4 if type(self.tracker) is str else 2
-        if self.usr is not None:
-            quotes += 4
-        return quotes if self.broadcast_key is None else quotes + 4
-
 
 class History(Request, tag="history"):
-    """Read a room's log."""
+    """Read the log of a room: entries before, after or around a seq, or the newest."""
 
     room_name: str
     before: Whole | None = None
@@ -185,20 +174,20 @@ class History(Request, tag="history"):
 
 
 class Typing(Request, tag="typing"):
-    """Show that one is typing."""
+    """Show the other members of a room that the user is typing."""
 
     room_name: str
 
 
 class MarkRead(Request, tag="mark_read"):
-    """Say how far one has read."""
+    """Set the last entry of a room that the user has read."""
 
     room_name: str
     seq: Whole
 
 
 class Whisper(Request, tag="whisper"):
-    """Say something to one person."""
+    """Send a direct message."""
 
     target_user: str
     msg: str
@@ -206,89 +195,47 @@ class Whisper(Request, tag="whisper"):
 
 
 class Broadcast(Request, tag="broadcast"):
-    """Say something to everybody."""
+    """Send a message to all users."""
 
     msg: str
     broadcast_key: str
 
 
 class Block(Request, tag="block"):
-    """Hear somebody no more."""
+    """Block a user."""
 
     user: str
 
 
 class Unblock(Request, tag="unblock"):
-    """Hear somebody again."""
+    """Unblock a user."""
 
     user: str
 
 
 class SetAddress(Request, tag="set_address"):
-    """Say on which port one listens for peers."""
+    """Set the port where this client listens for peers."""
 
     port: Whole
 
 
 class GetAddress(Request, tag="get_address"):
-    """Ask somebody for his address."""
+    """Ask a user for the address of their client."""
 
     user: str
 
 
 class Allow(Request, tag="allow"):
-    """Tell one's address to somebody who asked."""
+    """Give the address of this client to a user who asked for it."""
 
     user: str
 
 
 class Deny(Request, tag="deny"):
-    """Do not tell it."""
+    """Refuse the address of this client to a user who asked for it."""
 
     user: str
 
 
 class Ping(Request, tag="ping"):
-    """See whether the server answers."""
-
-
-REQUESTS: tuple[type[Request], ...] = (
-    Register,
-    Login,
-    Resume,
-    Hello,
-    Logout,
-    UpdatePwd,
-    GetRoomList,
-    GetUserList,
-    GetRoomUserList,
-    CreateRoom,
-    SetRoom,
-    DeleteRoom,
-    Invite,
-    InviteReply,
-    AddMember,
-    RemoveMember,
-    JoinRoom,
-    LeaveRoom,
-    Kick,
-    Speak,
-    History,
-    Typing,
-    MarkRead,
-    Whisper,
-    Broadcast,
-    Block,
-    Unblock,
-    SetAddress,
-    GetAddress,
-    Allow,
-    Deny,
-    Ping,
-)
-
-#: Command -> its Struct.
-BY_CMD: dict[str, type[Request]] = {
-    str(request.__struct_config__.tag): request for request in REQUESTS
-}
-CMD: dict[type[Request], str] = {request: cmd for cmd, request in BY_CMD.items()}
+    """Ask for the time of the server."""

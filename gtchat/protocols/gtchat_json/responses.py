@@ -1,22 +1,15 @@
-"""What the server says: replies to requests, and the pushes that nobody asked for."""
+"""Replies to requests: one Struct for each kind. `msg` is for people, all else for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timezone
-from functools import lru_cache
-
-import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gtchat.chat import events
-from gtchat.chat.events import Event
 from gtchat.chat.rooms import Room
 
 
 class Reply(msgspec.Struct, kw_only=True):
-    """The answer to one request; what else it has depends on the command."""
+    """The reply to one request. Which other fields it has depends on the command."""
 
     cmd: str = "c_response"
     status: str = "ok"
@@ -49,7 +42,7 @@ class RoomInfo(msgspec.Struct):
 
 
 class RoomDetails(msgspec.Struct):
-    """A room as somebody gets it who is in it."""
+    """A room, for a member."""
 
     room_name: str
     public: bool
@@ -63,7 +56,7 @@ class RoomDetails(msgspec.Struct):
 
 
 class LoginReply(Reply, kw_only=True):
-    """Somebody is in."""
+    """The user is logged in."""
 
     session_id: str
     epoch: str
@@ -76,7 +69,7 @@ class LoginReply(Reply, kw_only=True):
 
 
 class Resumption(msgspec.Struct):
-    """What became of a room since a session's connection was lost."""
+    """What happened to a room since the connection of a session was lost."""
 
     room_name: str
     state: str
@@ -85,13 +78,13 @@ class Resumption(msgspec.Struct):
 
 
 class ResumeReply(LoginReply, kw_only=True):
-    """Somebody is back."""
+    """The session is resumed."""
 
     resumed: list[Resumption]
 
 
 class HelloReply(Reply, kw_only=True):
-    """What the server is."""
+    """Version, limits and features of the server."""
 
     server: str
     version: str
@@ -116,7 +109,7 @@ class UserListReply(Reply, kw_only=True):
 
 
 class RoomUserListReply(UserListReply, kw_only=True):
-    """A page of a room's members, and who of them is here."""
+    """A page of the members of a room, and those of them who are online."""
 
     online: list[str]
 
@@ -137,7 +130,7 @@ class SpeakReply(Reply, kw_only=True):
 
 
 class WhisperReply(Reply, kw_only=True):
-    """A whisper is stored, and told if its target is here."""
+    """A direct message is stored, and delivered if its recipient is online."""
 
     id: str
     at: str
@@ -155,177 +148,36 @@ class HistoryReply(Reply, kw_only=True):
 
 
 class BroadcastReply(Reply, kw_only=True):
-    """How many people were told."""
+    """The number of users who received a broadcast."""
 
     recipients: int
 
 
 class BlockedReply(Reply, kw_only=True):
-    """Whom one does not hear."""
+    """The names of the users that the user blocks."""
 
     blocked: list[str]
 
 
 class PingReply(Reply, kw_only=True):
-    """The server answers."""
+    """The time of the server."""
 
     at: str
-
-
-class CSpeak(msgspec.Struct):
-    """Somebody said something in a room."""
-
-    room_name: str
-    usr: str
-    msg: str
-    id: str
-    seq: int
-    at: str
-    cmd: str = "c_speak"
-    tracker: str = "0"
-
-
-class CWhisper(msgspec.Struct):
-    """Somebody said something to oneself alone."""
-
-    usr: str
-    msg: str
-    id: str
-    at: str
-    cmd: str = "c_whisper"
-    tracker: str = "0"
-
-
-class CBroadcast(msgspec.Struct):
-    """Somebody spoke to everybody."""
-
-    usr: str
-    msg: str
-    at: str
-    cmd: str = "c_broadcast"
-    tracker: str = "0"
-
-
-class CInvited(msgspec.Struct):
-    """Somebody invites one into a room; with cmd c_invite_reply, somebody's answer."""
-
-    room_name: str
-    usr: str
-    msg: str
-    at: str
-    cmd: str = "c_invited"
-    tracker: str = "0"
-
-
-class CEvent(msgspec.Struct, kw_only=True):
-    """Something happened."""
-
-    cmd: str = "c_event"
-    tracker: str = "0"
-    type: str
-    at: str
-    usr: str | UnsetType = UNSET
-    room_name: str | UnsetType = UNSET
-    seq: int | UnsetType = UNSET
-    by: str | UnsetType = UNSET
-    public: bool | UnsetType = UNSET
-    topic: str | UnsetType = UNSET
-    max: int | UnsetType = UNSET
-    owner: str | UnsetType = UNSET
-    address: str | UnsetType = UNSET
-    host: str | UnsetType = UNSET
-    port: int | UnsetType = UNSET
-    logins: tuple[str, ...] | UnsetType = UNSET
-    logouts: tuple[str, ...] | UnsetType = UNSET
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=256)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-@lru_cache(maxsize=256)
-def rfc3339(ms: int) -> str:
-    """A time as people's programs read it (RFC 3339). ms: since 1970, UTC."""
-    seconds, milliseconds = divmod(ms, 1000)
-    return f"{_second(seconds)}.{milliseconds:03d}Z"
-
-
-def _speak(event: events.MessageSent) -> CSpeak:
-    return CSpeak(event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at))
-
-
-def _whisper(event: events.WhisperSent) -> CWhisper:
-    return CWhisper(event.usr, event.msg, event.id, rfc3339(event.at))
-
-
-def _broadcast(event: events.BroadcastSent) -> CBroadcast:
-    return CBroadcast(event.usr, event.msg, rfc3339(event.at))
-
-
-def _invited(event: events.Invited) -> CInvited:
-    return CInvited(event.room_name, event.usr, event.msg, rfc3339(event.at))
-
-
-def _answered(event: events.InviteAnswered) -> CInvited:
-    return CInvited(
-        event.room_name, event.usr, event.reply, rfc3339(event.at), cmd="c_invite_reply"
-    )
-
-
-#: Events that are a `c_event`, with its `type`; their attributes are its fields.
-EVENT_TYPES: dict[type[Event], str] = {
-    events.LoggedIn: "login",
-    events.LoggedOut: "logout",
-    events.PresenceChanged: "presence",
-    events.RoomCreated: "room_created",
-    events.RoomListed: "room_created",
-    events.RoomChanged: "room_changed",
-    events.RoomDeleted: "room_gone",
-    events.Joined: "join_room",
-    events.Left: "leave_room",
-    events.Kicked: "kicked",
-    events.Removed: "removed",
-    events.SessionReplaced: "replaced",
-    events.AddressRequested: "address_request",
-    events.AddressGranted: "address_granted",
-    events.AddressDenied: "address_denied",
-    events.UserTyping: "typing",
-    events.ReadMarked: "marked_read",
-    events.ConnectionLagged: "lagged",
-}
-
-#: Events that are something else.
-_OTHERS: dict[type[Event], Callable[..., msgspec.Struct]] = {
-    events.MessageSent: _speak,
-    events.WhisperSent: _whisper,
-    events.BroadcastSent: _broadcast,
-    events.Invited: _invited,
-    events.InviteAnswered: _answered,
-}
-
-
-def push(event: Event) -> msgspec.Struct:
-    """The push that tells an event."""
-    kind = type(event)
-    build = _OTHERS.get(kind)
-    if build is not None:
-        return build(event)
-    fields = {name: getattr(event, name) for name in _FIELDS[kind]}
-    return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
-
-
-_FIELDS: dict[type[Event], tuple[str, ...]] = {
-    kind: tuple(field.name for field in attrs.fields(kind) if field.name != "at")
-    for kind in EVENT_TYPES
-}
-
-
 def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int) -> RoomInfo:
-    """A room in a list. joined: whether it is for one of its members; what he has read of it."""
+    """Return a room in a list.
+
+    Args:
+        room: the room.
+        members: number of its members.
+        joined: whether the user is a member.
+        unread: messages that the user has not read.
+        read_seq: the last entry that the user has read.
+    """
     return RoomInfo(
         room.name,
         room.public,
@@ -340,18 +192,23 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
 
 
 def outside_info(room: Room) -> RoomInfo:
-    """A room in a list for those who do not belong to it."""
+    """Return the list entry of a room for users who are not members."""
     return room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
 
 
-def shown(room: Room) -> msgspec.Raw:
-    """Encode a room in a list, once for all who do not belong to it: see `Room.shown`."""
-    room.list_cache = raw = msgspec.Raw(_encode(outside_info(room)))
-    return raw
+def encoded_outside_info(room: Room) -> msgspec.Raw:
+    """Return the encoded list entry of a room for users who are not members."""
+    return msgspec.Raw(_encode(outside_info(room)))
 
 
 def room_details(room: Room, users: list[str], total: int) -> RoomDetails:
-    """A room as a member gets it. users: the first names of its members, of `total`."""
+    """Return a room for a member.
+
+    Args:
+        room: the room.
+        users: the first names of its members, in order.
+        total: number of its members.
+    """
     return RoomDetails(
         room.name,
         room.public,

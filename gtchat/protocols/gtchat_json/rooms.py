@@ -1,9 +1,8 @@
-"""Rooms and who is in them: lists, settings, members, invitations."""
+"""Handlers of rooms: lists, settings, members, invitations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -12,145 +11,169 @@ from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.protocols.gtchat_json import requests, responses
+from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.responses import Reply
-
-if TYPE_CHECKING:
-    from gtchat.protocols.gtchat_json.api import API_Chatroom
 
 Info = responses.RoomInfo | msgspec.Raw
 
-#: How many names or rooms a reply has, and how many may be asked for.
-LIST, LIST_MOST = 200, 1_000
+#: Names or rooms in a reply, and how many may be asked for.
+LIST, LIST_LIMIT = 200, 1_000
+#: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
+LIST_CACHE_LIMIT = 1_000
+_NOT_CACHED = (-1, msgspec.Raw())
 
 
-def infos(api: API_Chatroom, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
-    """Rooms for a list, each as it looks to the user of this connection.
+def infos(context: Context, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
+    """Return the list entries of rooms for the user of a connection.
 
     Args:
-        outside: how one looks that he does not belong to, if that is not kept in the room.
+        context: the connection.
+        rooms: the rooms.
+        outside: makes the entry of a room that the user is not a member of, where none is cached.
+            An entry that is encoded is cached.
     """
-    user = api.require_session.user
-    own = {api.chat.rooms.lobby, *user.rooms}
-    found = [
-        _own_info(api, room, user) if room in own else room.list_cache or outside(room)
+    user = context.require_session.user
+    own = {context.chat.rooms.lobby, *user.rooms}
+    cache = context.encoder.list_cache
+    get = cache.get  # looked up once: a login lists 200 rooms
+    return [
+        _own_info(context, room, user)
+        if room in own
+        else cached[1]
+        if (cached := get(room.id, _NOT_CACHED))[0] == room.version
+        else _cache(cache, room, outside(room))
         for room in rooms
     ]
-    return cast("list[Info]", found)
 
 
-def _own_info(api: API_Chatroom, room: Room, user: User) -> responses.RoomInfo:
-    """A room that a user belongs to."""
-    members = len(api.chat.users.online) if room.is_lobby else len(room.members)
+def _cache(cache: dict[int, tuple[int, msgspec.Raw]], room: Room, entry: Info) -> Info:
+    """Cache the list entry of a room if it is encoded. Return the entry."""
+    if isinstance(entry, msgspec.Raw):
+        if len(cache) >= LIST_CACHE_LIMIT:
+            cache.clear()  # it has entries of rooms that are deleted, or that no login lists
+        cache[room.id] = (room.version, entry)
+    return entry
+
+
+def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
+    """Return the list entry of a room for a member."""
+    members = len(context.chat.users.online) if room.is_lobby else len(room.members)
     return responses.room_info(
         room, members, True, user.unread.get(room.id, 0), user.read_seq(room)
     )
 
 
-def _details(api: API_Chatroom, room: Room) -> responses.RoomDetails:
-    """A room as one gets it who is in it."""
-    member_names = api.chat.users.online if room.is_lobby else room.member_names
+def _details(context: Context, room: Room) -> responses.RoomDetails:
+    """Return a room for a member."""
+    member_names = context.chat.users.online if room.is_lobby else room.member_names
     return responses.room_details(room, member_names.page(None, LIST), len(member_names))
 
 
 def _limit(request: requests.Paged) -> int:
     if request.limit < 1:
-        raise BadRequest(f"limit: 1 to {LIST_MOST} is wanted.")
-    return min(request.limit, LIST_MOST)
+        raise BadRequest(f"limit: must be 1 to {LIST_LIMIT}.")
+    return min(request.limit, LIST_LIMIT)
 
 
-def get_room_list(api: API_Chatroom, request: requests.GetRoomList) -> Reply:
-    """The rooms that one may know of."""
-    user, rooms = api.require_session.user, api.chat.rooms
+def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
+    """Return a page of the rooms that the user may see."""
+    user, rooms = context.require_session.user, context.chat.rooms
     page = rooms.list_rooms(user, request.after, _limit(request))
     return responses.RoomListReply(
-        rooms=infos(api, page, responses.outside_info), rooms_total=rooms.count_listed(user)
+        rooms=infos(context, page, responses.outside_info), rooms_total=rooms.count_listed(user)
     )
 
 
-def get_user_list(api: API_Chatroom, request: requests.GetUserList) -> Reply:
-    """Who is here."""
-    online = api.chat.users.online
+def get_user_list(context: Context, request: requests.GetUserList) -> Reply:
+    """Return a page of the users who are online."""
+    online = context.chat.users.online
     return responses.UserListReply(
         users=online.page(request.after, _limit(request)), users_total=len(online)
     )
 
 
-def get_room_user_list(api: API_Chatroom, request: requests.GetRoomUserList) -> Reply:
-    """Who belongs to a room."""
-    room = api.chat.rooms.find(request.room_name)
-    if not room.is_lobby and not room.visible_to(api.require_session.user):
+def get_room_user_list(context: Context, request: requests.GetRoomUserList) -> Reply:
+    """Return a page of the members of a room."""
+    room = context.chat.rooms.find(request.room_name)
+    if not room.is_lobby and not room.visible_to(context.require_session.user):
         raise NotInRoom()
-    here = api.chat.users.online
-    member_names = here if room.is_lobby else room.member_names
+    online = context.chat.users.online
+    member_names = online if room.is_lobby else room.member_names
     users = member_names.page(request.after, _limit(request))
     return responses.RoomUserListReply(
         users=users,
-        online=[name for name in users if name in here],
+        online=[name for name in users if name in online],
         users_total=len(member_names),
     )
 
 
-async def create_room(api: API_Chatroom, request: requests.CreateRoom) -> Reply:
-    """Make a room."""
+async def create_room(context: Context, request: requests.CreateRoom) -> Reply:
+    """Create a room."""
     wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
-    room = await api.chat.membership.create(api.require_session, request.room_name, wanted)
-    return responses.RoomReply(room=_details(api, room))
+    room = await context.chat.membership.create(context.require_session, request.room_name, wanted)
+    return responses.RoomReply(room=_details(context, room))
 
 
-async def set_room(api: API_Chatroom, request: requests.SetRoom) -> Reply:
+async def set_room(context: Context, request: requests.SetRoom) -> Reply:
     """Change a room."""
     wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
-    room = await api.chat.membership.change(
-        api.require_session, request.room_name, wanted, request.master
+    room = await context.chat.membership.change(
+        context.require_session, request.room_name, wanted, request.master
     )
-    return responses.RoomReply(room=_details(api, room))
+    return responses.RoomReply(room=_details(context, room))
 
 
-async def delete_room(api: API_Chatroom, request: requests.DeleteRoom) -> Reply:
+async def delete_room(context: Context, request: requests.DeleteRoom) -> Reply:
     """Delete a room."""
-    await api.chat.membership.delete(api.require_session, request.room_name)
+    await context.chat.membership.delete(context.require_session, request.room_name)
     return Reply()
 
 
-async def invite(api: API_Chatroom, request: requests.Invite) -> Reply:
-    """Invite somebody."""
-    await api.chat.invitations.invite(api.require_session, request.room_name, request.invitee)
-    return Reply()
-
-
-async def invite_reply(api: API_Chatroom, request: requests.InviteReply) -> Reply:
-    """Answer an invitation."""
-    room = await api.chat.invitations.answer(
-        api.require_session, request.inviter, request.room_name, request.reply
+async def invite(context: Context, request: requests.Invite) -> Reply:
+    """Invite a user."""
+    await context.chat.invitations.invite(
+        context.require_session, request.room_name, request.invitee
     )
-    return Reply() if room is None else responses.RoomReply(room=_details(api, room))
-
-
-async def add_member(api: API_Chatroom, request: requests.AddMember) -> Reply:
-    """Make somebody a member."""
-    room = await api.chat.membership.add(api.require_session, request.room_name, request.user)
-    return responses.RoomReply(room=_details(api, room))
-
-
-async def remove_member(api: API_Chatroom, request: requests.RemoveMember) -> Reply:
-    """Take somebody off the list."""
-    room = await api.chat.membership.remove(api.require_session, request.room_name, request.user)
-    return responses.RoomReply(room=_details(api, room))
-
-
-async def join_room(api: API_Chatroom, request: requests.JoinRoom) -> Reply:
-    """Become a member."""
-    room = await api.chat.membership.join(api.require_session, request.room_name)
-    return responses.RoomReply(room=_details(api, room))
-
-
-async def leave_room(api: API_Chatroom, request: requests.LeaveRoom) -> Reply:
-    """End one's membership."""
-    await api.chat.membership.leave(api.require_session, request.room_name)
     return Reply()
 
 
-async def kick(api: API_Chatroom, request: requests.Kick) -> Reply:
-    """Put somebody out."""
-    await api.chat.membership.kick(api.require_session, request.room_name, request.user)
+async def invite_reply(context: Context, request: requests.InviteReply) -> Reply:
+    """Answer an invitation."""
+    room = await context.chat.invitations.answer(
+        context.require_session, request.inviter, request.room_name, request.reply
+    )
+    return Reply() if room is None else responses.RoomReply(room=_details(context, room))
+
+
+async def add_member(context: Context, request: requests.AddMember) -> Reply:
+    """Add a user."""
+    room = await context.chat.membership.add(
+        context.require_session, request.room_name, request.user
+    )
+    return responses.RoomReply(room=_details(context, room))
+
+
+async def remove_member(context: Context, request: requests.RemoveMember) -> Reply:
+    """Remove a user."""
+    room = await context.chat.membership.remove(
+        context.require_session, request.room_name, request.user
+    )
+    return responses.RoomReply(room=_details(context, room))
+
+
+async def join_room(context: Context, request: requests.JoinRoom) -> Reply:
+    """Join a room."""
+    room = await context.chat.membership.join(context.require_session, request.room_name)
+    return responses.RoomReply(room=_details(context, room))
+
+
+async def leave_room(context: Context, request: requests.LeaveRoom) -> Reply:
+    """Leave a room."""
+    await context.chat.membership.leave(context.require_session, request.room_name)
+    return Reply()
+
+
+async def kick(context: Context, request: requests.Kick) -> Reply:
+    """Kick a user."""
+    await context.chat.membership.kick(context.require_session, request.room_name, request.user)
     return Reply()

@@ -1,8 +1,8 @@
-"""Coming and going: accounts, logins, resumption."""
+"""Handlers of accounts, logins, sessions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import msgspec
@@ -11,13 +11,13 @@ from gtchat import __version__
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room
+from gtchat.protocols.base import login as steps
+from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
-from gtchat.protocols.gtchat_json.encoder import encode
-from gtchat.protocols.gtchat_json.responses import Reply, rfc3339
+from gtchat.protocols.gtchat_json.context import Context
+from gtchat.protocols.gtchat_json.pushes import encode
+from gtchat.protocols.gtchat_json.responses import Reply
 from gtchat.protocols.gtchat_json.rooms import LIST, infos
-
-if TYPE_CHECKING:
-    from gtchat.protocols.gtchat_json.api import API_Chatroom
 
 FEATURES = [
     "history",
@@ -33,53 +33,61 @@ FEATURES = [
 ]
 
 
-async def register(api: API_Chatroom, request: requests.Register) -> Reply:
+async def register(context: Context, request: requests.Register) -> Reply:
     """Create an account."""
-    await api.chat.accounts.register(request.usr, request.pwd, request.uuid, api.address)
+    await context.chat.accounts.register(request.usr, request.pwd, request.uuid, context.address)
     return Reply()
 
 
-async def login(api: API_Chatroom, request: requests.Login) -> Reply:
-    """Come in."""
-    sessions, current = api.chat.sessions, api.session
+async def login(context: Context, request: requests.Login) -> Reply:
+    """Log a user in."""
+    sessions, current = context.chat.sessions, context.session
     if request.type == "tmp":
         if request.usr is None:
             raise BadRequest("usr: this field is missing.")
-        session, token = await sessions.login_guest(request.usr, api.encoder, api, current)
+        session, token = await sessions.login_guest(request.usr, context.encoder, context, current)
     else:
         session, token = await sessions.login(
-            request.usr, request.pwd, request.uuid, api.encoder, api, current
+            request.usr, request.pwd, request.uuid, context.encoder, context, current
         )
-    api.session = session
-    return responses.LoginReply(**_belongings(api, token))
+    steps.keep_session(context, session)
+    return responses.LoginReply(**_account_state(context, token))
 
 
-def _belongings(api: API_Chatroom, token: str) -> dict[str, Any]:
-    """What everybody gets who comes."""
-    user, chat = api.require_session.user, api.chat
+def deliver_pending(context: Context) -> None:
+    """Deliver what is pending for the user who has logged in, after the reply."""
+    if context.session is not None:
+        steps.deliver_pending(context.chat, context.session)
+
+
+def _account_state(context: Context, token: str) -> dict[str, Any]:
+    """Return the fields that a reply to `login` and to `resume` has."""
+    user, chat = context.require_session.user, context.chat
     return {
         "session_id": token,
         "epoch": chat.epoch,
         "usr": user.name,
         "users": chat.users.online.page(None, LIST),
         "users_total": len(chat.users.online),
-        "rooms": infos(api, chat.rooms.list_rooms(user, None, LIST), responses.shown),
+        "rooms": infos(
+            context, chat.rooms.list_rooms(user, None, LIST), responses.encoded_outside_info
+        ),
         "rooms_total": chat.rooms.count_listed(user),
         "blocked": sorted(user.blocked.values()),
     }
 
 
-async def resume(api: API_Chatroom, request: requests.Resume) -> Reply:
-    """Go on after a lost connection."""
-    if api.session is not None:
-        await api.chat.sessions.logout(api.session)
-        api.session = None
-    back = await api.chat.sessions.resume(
-        request.session_id, request.epoch, request.seen, api.encoder, api
+async def resume(context: Context, request: requests.Resume) -> Reply:
+    """Resume a session after its connection was lost."""
+    if context.session is not None:
+        await context.chat.sessions.logout(context.session)
+        context.session = None
+    resumed = await context.chat.sessions.resume(
+        request.session_id, request.epoch, request.seen, context.encoder, context
     )
-    api.session = back.session
-    resumed = [_resumption(name, room, missed) for name, (room, missed) in back.missed.items()]
-    return responses.ResumeReply(**_belongings(api, request.session_id), resumed=resumed)
+    steps.keep_session(context, resumed.session)
+    rooms = [_resumption(name, *missed) for name, missed in resumed.missed.items()]
+    return responses.ResumeReply(**_account_state(context, request.session_id), resumed=rooms)
 
 
 def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resumption:
@@ -92,39 +100,39 @@ def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resu
     )
 
 
-def hello(api: API_Chatroom, request: requests.Hello) -> Reply:
-    """Say what the server is."""
-    limits = api.chat.limits
+def hello(context: Context, request: requests.Hello) -> Reply:
+    """Return version, limits and features of the server."""
+    limits = context.chat.limits
     return responses.HelloReply(
         server="GTChat",
         version=__version__,
-        epoch=api.chat.epoch,
+        epoch=context.chat.epoch,
         limits=attrs.asdict(limits),
         features=FEATURES,
         ping_interval=limits.ping_interval,
     )
 
 
-async def logout(api: API_Chatroom, request: requests.Logout) -> Reply:
-    """End the session."""
-    await api.chat.sessions.logout(api.require_session)
-    api.session = None
+async def logout(context: Context, request: requests.Logout) -> Reply:
+    """Log out."""
+    await context.chat.sessions.logout(context.require_session)
+    context.session = None
     return Reply()
 
 
-async def update_pwd(api: API_Chatroom, request: requests.UpdatePwd) -> Reply:
-    """Choose another password."""
-    await api.chat.sessions.change_password(
-        api.session,
+async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
+    """Change the password."""
+    await context.chat.sessions.change_password(
+        context.session,
         request.usr,
         request.pwd,
         request.new_pwd,
         request.new_pwd2,
-        api.address,
+        context.address,
     )
     return Reply()
 
 
-def ping(api: API_Chatroom, request: requests.Ping) -> Reply:
-    """Answer."""
-    return responses.PingReply(at=rfc3339(api.chat.users.now()))
+def ping(context: Context, request: requests.Ping) -> Reply:
+    """Return the time of the server."""
+    return responses.PingReply(at=rfc3339(context.chat.users.now()))

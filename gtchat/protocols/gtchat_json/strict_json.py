@@ -1,10 +1,10 @@
-"""Strict JSON: refuses what two readers could understand differently.
+"""Strict JSON: rejects what two parsers could read differently (RFC 8259 section 4).
 
-msgspec takes a second value for the same key, and looks into unknown fields only as far as it
+msgspec takes the last of several values of one key, and reads unknown fields only as far as it
 must. A message without backslashes, with one `{` and no `[`, whose strings all differ, has none of
-the faults; that is nearly every message, and costs half a microsecond to see. In some of the others
-a value is as a key or another value: there the keys alone are to differ. What is left is read a
-second time, with care.
+these faults; nearly every message is like that, and it takes half a microsecond to see. Where a
+value equals a key or another value, only the keys have to differ. All other messages are parsed a
+second time by a strict parser.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Parsed = dict[str, object]
 
 
 def check(payload: bytes) -> None:
-    """See that a message has one meaning (RFC 8259 section 4, RFC 8785's concerns).
+    """Check that every JSON parser reads a message alike.
 
     Raises:
-        BadRequest: it is nested deeper than 32, has a key twice, NaN or Infinity, or half a
-            surrogate pair.
+        BadRequest: it is nested deeper than 32, has a key twice, NaN or Infinity, or a lone
+            surrogate.
     """
     if b"\\" not in payload and b"[" not in payload and payload.count(b"{") == 1:
         strings = payload.split(b'"')[1::2]
@@ -42,7 +42,7 @@ def check(payload: bytes) -> None:
 
 
 def parse(payload: bytes) -> Parsed:
-    """A message read with care.
+    """Return a message, parsed strictly.
 
     Raises:
         BadRequest: it is not a JSON object, or has a fault that `check` names.
@@ -53,16 +53,16 @@ def parse(payload: bytes) -> Parsed:
             payload,
             object_pairs_hook=_object,
             parse_constant=_constant,
-            parse_int=_whole,
+            parse_int=_integer,
         )
     except ValueError as error:
-        raise BadRequest("This is not JSON.") from error
+        raise BadRequest("The message is not JSON.") from error
     if not isinstance(value, dict):
-        raise BadRequest("A JSON object is wanted.")
+        raise BadRequest("A JSON object is required.")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise BadRequest("Half a surrogate pair is no character.") from error
+        raise BadRequest("A lone surrogate is not a character.") from error
     return value
 
 
@@ -71,13 +71,13 @@ def _check_depth(payload: bytes) -> None:
     for bracket in _BRACKETS.findall(_STRING.sub(b"", payload)):
         depth += 1 if bracket in b"[{" else -1
         if depth > DEPTH:
-            raise BadRequest(f"This is nested deeper than {DEPTH}.")
+            raise BadRequest(f"The message is nested deeper than {DEPTH} levels.")
 
 
 def _object(pairs: list[tuple[str, object]]) -> Parsed:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BadRequest("A key stands twice.")
+        raise BadRequest("A key occurs twice.")
     return found
 
 
@@ -85,6 +85,6 @@ def _constant(name: str) -> NoReturn:
     raise BadRequest(f"{name} is not JSON.")
 
 
-def _whole(digits: str) -> int:
-    """A whole number; one that nobody can mean is as large as they get."""
+def _integer(digits: str) -> int:
+    """Return an integer; one of more than 20 digits is out of every range, and costly to parse."""
     return int(digits) if len(digits) <= 20 else 2**64

@@ -1,8 +1,8 @@
 """RandomChat: JSON over WebSocket, on the same port as the JSON API (seed 001).
 
     → register {user: {name, phone}}                 ← state {chats: [{chat, messages}]}
-    → create_chat {name}                             ← new_member for oneself
-    → send_message {chat, message}                   ← message to all members, oneself too
+    → create_chat {name}                             ← new_member for the creator
+    → send_message {chat, message}                   ← message to all members, the sender too
     → add_member {chat, phone}                       ← new_member to all members
     → remove_member {chat, phone}                    ← member_removed to all members
     → delete_chat {chat}                             ← chat_deleted to all members
@@ -11,9 +11,11 @@
     User {name, phone, disconnection_date}   Chat {name, members, owner}
     message {chat, from, date, message}      new_member, member_removed {chat, user}
 
-A telephone number is all that proves who somebody is. The first object of a connection says which
-API it speaks: one with `cmd` the JSON API, one with `type` and no `cmd` this one.
-Source: spec/randomchat.md.
+States of a connection: registering (only `register` is allowed) → registered → closed. A telephone
+number is all that authenticates a user. The first object of a connection selects its API: one with
+`cmd` the JSON API, one with `type` and no `cmd` this one. Source: spec/randomchat.md.
+
+`state` has the telephone numbers and renders events, `api` is one connection.
 """
 
 from gtchat.protocols.randomchat.api import ProtocolNegotiator, RandomChatAPI

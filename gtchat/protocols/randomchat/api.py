@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import attrs
@@ -20,28 +19,24 @@ from gtchat.chat.errors import (
     NoSuchUser,
     NotLoggedIn,
     NotOwner,
-    RateLimited,
     UnknownCommand,
 )
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryQuery, IConnection
-from gtchat.chat.limits import TokenBucket
 from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
+from gtchat.protocols.base import login
+from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.randomchat.state import Object, RandomChatState
 
-#: Close codes: replaced by a register elsewhere, put out by the operator, policy.
-ELSEWHERE, PUT_OUT, POLICY = 4409, 4002, 1008
-#: Requests that wait for the ones before them; beyond it no more are read.
-QUEUE_LIMIT = 64
-#: Requests in a row refused for their rate, after which a connection is closed.
-REJECTED_LIMIT = 100
-#: Entries asked for at once.
+#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation.
+REPLACED, DISCONNECTED, POLICY = 4409, 4002, 1008
+#: Entries of a room that are read from the store at once.
 PAGE = 200
 
-#: What the seed says where ours would say something else.
+#: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
     ("add_member", NoSuchUser): "User not found",
     ("remove_member", NotOwner): (
@@ -51,10 +46,21 @@ DETAILS: dict[tuple[str, type[ChatError]], str] = {
 }
 
 
-class RandomChatTransport(Protocol):
-    """What the transport offers."""
+class ConnectionAPI(Protocol):
+    """What takes the messages of a WebSocket connection."""
 
-    api: Any
+    @property
+    def logged_in(self) -> bool: ...
+
+    def message(self, payload: bytes) -> None: ...
+
+    def connection_lost(self, clean: bool) -> None: ...
+
+
+class RandomChatTransport(Protocol):
+    """What a WebSocket connection offers."""
+
+    api: ConnectionAPI | None
 
     @property
     def outbox(self) -> Outbox: ...
@@ -71,49 +77,46 @@ class RandomChatTransport(Protocol):
 
 @implementer(IConnection)
 class RandomChatAPI:
-    """RandomChatState to one connection.
+    """RandomChat on one connection.
+
+    Args:
+        state: what all connections of RandomChat share.
+        transport: the WebSocket connection.
 
     Attributes:
-        held: what is told before `state` was; None once it was.
+        deferred: frames that wait until `state` was sent; None once it was.
+        session: the session of the user who has registered, None before that.
+        closed: whether the connection is lost.
     """
 
-    def __init__(self, state: RandomChatState, connection: RandomChatTransport) -> None:
+    def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
         self.state = state
-        self.connection = connection
-        self.outbox = connection.outbox
+        self.transport = transport
+        self.outbox = transport.outbox
+        self.queue = CommandQueue[Object](self, state.chat)
         self.session: Session | None = None
-        self.held: list[bytes] | None = None
-        self._waiting: deque[Object] = deque()
-        self._busy = False
-        self._lost = False
-        self._refused = 0
-        limits = state.chat.limits
-        self._rate = TokenBucket(limits.commands_per_second, limits.commands_burst)
+        self.deferred: list[bytes] | None = None
+        self.closed = False
 
-    # IOutlet.
+    # IConnection.
 
     @property
     def address(self) -> str:
-        """IP address that the person came from."""
-        return self.connection.address
+        """IP address of the client."""
+        return self.transport.address
 
     @property
     def buffered_bytes(self) -> int:
-        """Bytes that wait since the peer does not read; as long as `state` does, one at least."""
-        return self.outbox.buffered_bytes + (self.held is not None)
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is lost."""
-        return self._lost
+        """Bytes that were not sent; at least one as long as `state` was not."""
+        return self.outbox.buffered_bytes + (self.deferred is not None)
 
     def close(self, event: Event | None, reason: str) -> None:
-        """The session has ended."""
+        """Close the connection after its session has ended."""
         self.session = None
         if reason == "kicked":
-            self.connection.close(PUT_OUT, "put out by the operator")
+            self.transport.close(DISCONNECTED, "disconnected by the operator")
         else:
-            self.connection.close(ELSEWHERE, "You opened another session.")
+            self.transport.close(REPLACED, "You opened another session.")
 
     # What the transport asks of an API.
 
@@ -123,54 +126,57 @@ class RandomChatAPI:
         return self.session is not None
 
     def message(self, payload: bytes) -> None:
-        """Take a request."""
-        wait = self._rate.take(self.state.seconds())
-        if wait:
-            self._refused += 1
-            self._complain("", RateLimited(retry_after=wait))
-            if self._refused >= REJECTED_LIMIT:
-                self.connection.close(POLICY, "too fast for too long")
-            return
-        self._refused = 0
-        try:
-            request = msgspec.json.decode(payload)
-            if not isinstance(request, dict):
-                raise BadRequest("A JSON object is wanted.")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._complain("", BadRequest("This is not JSON."))
-        except BadRequest as error:
-            self._complain("", error)
+        """Take a request: a JSON object in UTF-8."""
+        refusal: ChatError | None = self.queue.charge()
+        request: Object = {}
+        if refusal is None:
+            try:
+                request = _decode(payload)
+            except BadRequest as error:
+                refusal = error
+        if refusal is None:
+            self.queue.submit(request)
         else:
-            self._waiting.append(request)
-            if len(self._waiting) == QUEUE_LIMIT:
-                self.connection.pause()
-            self._next()
+            self._refuse("", refusal)
 
     def connection_lost(self, clean: bool) -> None:
         """The connection is gone."""
-        self._lost = True
-        self._waiting.clear()
-        self._end_membership()
+        self.closed = True
+        self.queue.close()
+        self._end_session()
 
-    def _end_membership(self) -> None:
+    def _end_session(self) -> None:
         session, self.session = self.session, None
         if session is not None:
-            self.state.chat.sessions.connection_lost(session, clean=False)
-            left = self.state.user_left(session.user.id)
-            run_in_background(Deferred.fromCoroutine(left), "leaving RandomChat")
+            self.abandon(session)
 
-    # Requests, one after the other.
+    # What a login asks of its client.
 
-    def _next(self) -> None:
-        if self._busy or not self._waiting or self._lost:
-            return
-        self._busy = True
-        request = self._waiting.popleft()
-        if len(self._waiting) == QUEUE_LIMIT - 1:
-            self.connection.resume()
-        run_in_background(Deferred.fromCoroutine(self._do(request)), "RandomChatState")
+    def abandon(self, session: Session) -> None:
+        """Give up a session, which can't be resumed here."""
+        self.state.chat.sessions.connection_lost(session, clean=False)
+        left = self.state.user_left(session.user.id)
+        run_in_background(Deferred.fromCoroutine(left), "noting when a user was last connected")
 
-    async def _do(self, request: Object) -> None:
+    # What the queue asks of a client.
+
+    def pause_reading(self) -> None:
+        """Read no more requests for now."""
+        self.transport.pause()
+
+    def resume_reading(self) -> None:
+        """Read requests again."""
+        self.transport.resume()
+
+    def disconnect_flood(self) -> None:
+        """Disconnect a client that sends many times more than it may."""
+        self.transport.close(POLICY, "too fast for too long")
+
+    def run_command(self, request: Object) -> Coroutine[Any, Any, None]:
+        """Run a request; see `CommandClient.run_command`."""
+        return self._run(request)
+
+    async def _run(self, request: Object) -> None:
         kind = request.get("type")
         try:
             command = COMMANDS.get(kind) if isinstance(kind, str) else None
@@ -180,46 +186,45 @@ class RandomChatAPI:
                 raise NotLoggedIn()
             await command.run(self, *[_field(request, name) for name in command.fields])
         except ChatError as error:
-            self._complain(str(kind), error)
-        finally:
-            self._busy = False
-            self.state.chat.users.call_soon(self._next)
+            self._refuse(str(kind), error)
 
-    def _complain(self, kind: str, error: ChatError) -> None:
+    def _refuse(self, kind: str, error: ChatError) -> None:
         detail = DETAILS.get((kind, type(error)), error.text)
         self._write({"type": "error", "detail": detail, "code": error.code})
 
     def _write(self, thing: Object) -> None:
-        if not self._lost:
-            self.outbox.write(self.state.framed(thing))
+        if not self.closed:
+            self.outbox.write(self.state.encode_object(thing))
+
+    @property
+    def require_session(self) -> Session:
+        """The session, for a request that is only run after `register`."""
+        assert self.session is not None, "checked before the request is run"
+        return self.session
+
+    # Requests.
 
     async def register(self, user: Object) -> None:
-        """Come in by a telephone number; whoever is new gets an account."""
+        """Log in by a telephone number; a new number creates an account."""
         name, raw = user.get("name"), user.get("phone")
         if not isinstance(name, str) or not isinstance(raw, str):
-            raise BadRequest("user: name and phone are wanted.")
-        number, state = phone_number(raw), self.state
-        await state.load()
-        self._end_membership()
-        self.held = []
+            raise BadRequest("user: name and phone are required.")
+        number = phone_number(raw)
+        await self.state.load()
+        self._end_session()
+        self.deferred = []
         try:
-            self.session = await self._enter(name, number)
-            if self._lost:
-                self._end_membership()
-                return
-            chats = [
-                {"chat": state.chat_of(room), "messages": await self._missed(room, count, last)}
-                for room, count, last in self._unread(self.session)
-            ]
-            self._write({"type": "state", "chats": chats})
+            login.keep_session(self, await self._log_in(name, number))
+            await self._send_state()
         finally:
-            held, self.held = self.held, None
-            for data in held:
-                self.outbox.write(data)
-        await state.chat.whispers.deliver_pending(self.session)
+            frames, self.deferred = self.deferred, None
+            for frame in frames:
+                self.outbox.write(frame)
+        if self.session is not None:
+            login.deliver_pending(self.state.chat, self.session)
 
-    async def _enter(self, name: str, number: str) -> Session:
-        """Log in, after making an account if there is none."""
+    async def _log_in(self, name: str, number: str) -> Session:
+        """Begin a session in the chat, with a new account if the number has none."""
         state = self.state
         sessions = state.chat.sessions
         try:
@@ -228,95 +233,109 @@ class RandomChatAPI:
             state.add_phone(await state.chat.accounts.register_phone(name, number, self.address))
         return await sessions.login_phone(number, state.encoder, self, None)
 
-    def _unread(self, session: Session) -> list[tuple[Room, int, int]]:
-        """Rooms of somebody who has just come, how many messages he missed, and the last seq."""
-        user = session.user
+    async def _send_state(self) -> None:
+        """Send all chats of the user, each with the messages that the user missed."""
+        user = self.require_session.user
         rooms = sorted(user.rooms, key=lambda room: room.name)
-        return [(room, user.unread.get(room.id, 0), room.last_seq) for room in rooms]
+        missed = [(room, user.unread.get(room.id, 0), room.last_seq) for room in rooms]
+        chats = [
+            {"chat": self.state.chat_of(room), "messages": await self._messages(room, count, last)}
+            for room, count, last in missed
+        ]
+        self._write({"type": "state", "chats": chats})
 
-    async def _missed(self, room: Room, count: int, last: int) -> list[Object]:
-        """The last so many messages of a log up to `last`, oldest first."""
+    async def _messages(self, room: Room, count: int, last: int) -> list[Object]:
+        """Return the newest `count` messages of a room up to the seq `last`, oldest first."""
         found: list[Object] = []
         before = last + 1
         while count > len(found) and self.session is not None:
             limit = min(PAGE, count - len(found))
-            span = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
-            page = await self.state.chat.history(self.session, room.name, span)
-            said = [entry for entry in page.entries if isinstance(entry, MessageSent)]
-            if not said:
+            query = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
+            page = await self.state.chat.history(self.session, room.name, query)
+            entries = [entry for entry in page.entries if isinstance(entry, MessageSent)]
+            if not entries:
                 break
-            found = [self.state.brief_message(entry) for entry in said] + found
-            before = said[0].seq
+            found = [self.state.brief_message(entry) for entry in entries] + found
+            before = entries[0].seq
         return found
 
     async def create_chat(self, name: str) -> None:
-        """Make a chat of one's own; its creator is told of himself as its first member."""
-        assert self.session is not None
+        """Create a private room; the creator is its first member."""
+        session = self.require_session
         wanted = RoomSettings(public=False)
-        room = await self.state.chat.membership.create(self.session, name, wanted)
-        me = self.state.user(self.session.user.name)
-        self._write({"type": "new_member", "chat": self.state.chat_of(room), "user": me})
+        room = await self.state.chat.membership.create(session, name, wanted)
+        creator = self.state.user(session.user.name)
+        self._write({"type": "new_member", "chat": self.state.chat_of(room), "user": creator})
 
     async def send_message(self, name: str, text: str) -> None:
-        """Say something; oneself is told too."""
-        session = self.session
-        assert session is not None
-        done: Deferred[Ack] = Deferred()
+        """Send a message to a room; the sender gets it too."""
+        session = self.require_session
+        stored: Deferred[Ack] = Deferred()
 
-        def spoken(result: Ack | ChatError) -> None:
+        def answered(result: Ack | ChatError) -> None:
             if isinstance(result, ChatError):
-                done.errback(result)
+                stored.errback(result)
             else:
-                done.callback(result)
+                stored.callback(result)
 
-        self.state.chat.speak(session, name, text, None, spoken)
-        receipt = await done
+        self.state.chat.speak(session, name, text, None, answered)
+        ack = await stored
         room = self.state.chat.rooms.find(name)
         entry = MessageSent(
-            room_name=room.name, usr=session.user.name, msg=text, id=receipt.id, at=receipt.at
+            room_name=room.name, usr=session.user.name, msg=text, id=ack.id, at=ack.at
         )
-        told = {
-            "type": "message",
-            "chat": self.state.chat_of(room),
-            **self.state.brief_message(entry),
-        }
-        self._write(told)
+        chat, body = self.state.chat_of(room), self.state.brief_message(entry)
+        self._write({"type": "message", "chat": chat, **body})
 
-    def _named(self, raw: str) -> str:
-        """The name of whoever has a number. Raises NoSuchUser, BadRequest."""
+    async def add_member(self, name: str, number: str) -> None:
+        """Add the user with a number to a room."""
+        membership = self.state.chat.membership
+        await membership.add(self.require_session, name, self._name_of(number))
+
+    async def remove_member(self, name: str, number: str) -> None:
+        """Remove the user with a number from a room."""
+        membership = self.state.chat.membership
+        await membership.remove(self.require_session, name, self._name_of(number))
+
+    async def delete_chat(self, name: str) -> None:
+        """Delete a room of the user's own."""
+        await self.state.chat.membership.delete(self.require_session, name)
+
+    def _name_of(self, raw: str) -> str:
+        """Return the name of the user with a number.
+
+        Raises:
+            NoSuchUser, BadRequest.
+        """
         phone = self.state.find_phone(phone_number(raw))
         if phone is None:
             raise NoSuchUser()
         return phone.name
 
-    async def add_member(self, name: str, number: str) -> None:
-        """Make somebody a member."""
-        assert self.session is not None
-        await self.state.chat.membership.add(self.session, name, self._named(number))
 
-    async def remove_member(self, name: str, number: str) -> None:
-        """End somebody's membership, or one's own."""
-        assert self.session is not None
-        await self.state.chat.membership.remove(self.session, name, self._named(number))
-
-    async def delete_chat(self, name: str) -> None:
-        """Delete a chat of one's own."""
-        assert self.session is not None
-        await self.state.chat.membership.delete(self.session, name)
+def _decode(payload: bytes) -> Object:
+    """Return the object of a message; raise BadRequest if it is none."""
+    try:
+        request = msgspec.json.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("The message is not JSON.") from None
+    if not isinstance(request, dict):
+        raise BadRequest("A JSON object is required.")
+    return request
 
 
 def _field(request: Object, name: str) -> Any:
-    """A field of a request, of its type. Raises BadRequest."""
+    """Return a field of a request; raise BadRequest if it has another type."""
     value = request.get(name)
     wanted = dict if name == "user" else str
     if not isinstance(value, wanted):
-        raise BadRequest(f"{name}: {'an object' if name == 'user' else 'text'} is wanted.")
+        raise BadRequest(f"{name}: {'an object' if name == 'user' else 'text'} is required.")
     return value
 
 
 @attrs.frozen
 class RandomChatCommand:
-    """A request: what does it, and its fields in order."""
+    """A request: the method that runs it, and the fields that it takes, in order."""
 
     run: Callable[..., Awaitable[None]]
     fields: tuple[str, ...]
@@ -333,34 +352,38 @@ COMMANDS: dict[str, RandomChatCommand] = {
 
 
 class ProtocolNegotiator:
-    """The API of a connection that has said nothing yet: its first object picks one.
+    """The API of a connection that has sent nothing yet: its first message selects one.
 
     Args:
-        connection: whose `api` this is until then.
-        usual: makes the JSON API. house: RandomChat.
+        transport: the WebSocket connection; its `api` is this object until then.
+        build_default: makes the JSON API.
+        state: of RandomChat.
     """
 
     logged_in = False
 
     def __init__(
-        self, connection: RandomChatTransport, usual: Callable[[Any], Any], state: RandomChatState
+        self,
+        transport: RandomChatTransport,
+        build_default: Callable[[RandomChatTransport], ConnectionAPI],
+        state: RandomChatState,
     ) -> None:
-        self._connection = connection
-        self._usual = usual
-        self._house = state
+        self._transport = transport
+        self._build_default = build_default
+        self._state = state
 
     def message(self, payload: bytes) -> None:
-        """Pick an API, and give it the message."""
+        """Select an API, and give it the message."""
         try:
-            first = msgspec.json.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            first: object = _decode(payload)
+        except BadRequest:
             first = None
-        connection = self._connection
         if isinstance(first, dict) and "type" in first and "cmd" not in first:
-            connection.api = RandomChatAPI(self._house, connection)
+            api: ConnectionAPI = RandomChatAPI(self._state, self._transport)
         else:
-            connection.api = self._usual(connection)
-        connection.api.message(payload)
+            api = self._build_default(self._transport)
+        self._transport.api = api
+        api.message(payload)
 
     def connection_lost(self, clean: bool) -> None:
-        """The connection is gone without a word."""
+        """The connection is gone, and nothing was sent on it."""

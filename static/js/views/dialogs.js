@@ -1,4 +1,4 @@
-// Dialogs: a new room, inviting, going somewhere, the keys, one's own settings.
+// Dialogs: new room, invitation, quick switcher, keyboard shortcuts, settings.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -7,144 +7,152 @@
   const { Form } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
-  // Places that are offered when somebody goes somewhere.
-  const OFFERED = 10;
+  // Results of the quick switcher, and names suggested for an invitation.
+  const MAX_RESULTS = 10;
+  const MAX_NAMES = 200;
 
   const Create = ({ shell, close }) => html`
     <${Dialog} title=${text("new_room")} onClose=${close}>
-      <${Form} submit="create" done=${(room) => { close(); shell.look(room); }}
+      <${Form} submit="create" onDone=${(room) => { close(); shell.open(room); }}
         fields=${{ room_name: { required: true, autofocus: true, maxlength: 64 }, topic: { maxlength: 200 },
-          is_public: { type: "checkbox", value: true }, room_size: { type: "number", value: 0, min: 0 } }}
-        act=${(values) => shell.chat.create({ room_name: values.room_name.trim(), topic: values.topic,
-          public: values.is_public, max: Number(values.room_size) })} />
+          is_public: { type: "checkbox", value: true }, member_limit: { type: "number", value: 0, min: 0 } }}
+        onSubmit=${(values) => shell.actions.createRoom({ room_name: values.room_name.trim(), topic: values.topic,
+          public: values.is_public, max: Number(values.member_limit) })} />
     <//>`;
 
   const Invite = ({ shell, close, dialog }) => {
     const { room } = dialog;
-    const others = [...shell.chat.people.values()].filter((name) => !room.members.has(name));
-    const person = { required: true, list: "names", autocomplete: "off" };
-    const invite = async ({ whom }) => {
-      await shell.chat.order("invite", { room_name: room.name, invitee: whom.trim() });
-      shell.notify(text("invited", { usr: whom.trim() }));
+    const { state, actions } = shell;
+    const names = [...state.online.values()].filter((name) => !room.members.has(name)).slice(0, MAX_NAMES);
+    const user = { required: true, list: "names", autocomplete: "off" };
+    const invite = async (values) => {
+      const invitee = values.user.trim();
+      await actions.request("invite", { room_name: room.name, invitee });
+      shell.notice(text("invited", { usr: invitee }));
     };
     return html`
       <${Dialog} title=${`${text("invite")} — ${room.name}`} onClose=${close}>
         <p class="hint">${text("invite_hint")}</p>
-        <${Form} submit="invite" act=${invite} done=${close} fields=${{ whom: { ...person, autofocus: true } }} />
+        <${Form} submit="invite" onSubmit=${invite} onDone=${close} fields=${{ user: { ...user, autofocus: true } }} />
         <details><summary>${text("add")}</summary><p class="hint">${text("add_hint")}</p>
-          <${Form} submit="add" kind="" done=${close} fields=${{ whom: person }}
-            act=${({ whom }) => shell.chat.order("add_member", { room_name: room.name, user: whom.trim() })} /></details>
-        <datalist id="names">${others.slice(0, 200).map((name) => html`<option value=${name} />`)}</datalist>
+          <${Form} submit="add" kind="" onDone=${close} fields=${{ user }}
+            onSubmit=${(values) => actions.request("add_member", { room_name: room.name, user: values.user.trim() })} /></details>
+        <datalist id="names">${names.map((name) => html`<option value=${name} />`)}</datalist>
       <//>`;
   };
 
-  // Where one could go: rooms and talks, what is unread first; then people; then rooms to join.
-  const goals = (shell, wanted) => {
-    const { chat } = shell;
-    const fits = (name) => name.toLowerCase().includes(wanted.trim().toLowerCase());
-    const talked = new Set([...chat.talks.keys(), chat.me.toLowerCase()]);
-    const known = chat.places.sort((a, b) => b.unread - a.unread);
+  // Returns the results of the quick switcher: conversations, unread ones first; then users online;
+  // then rooms to join.
+  const searchTargets = (shell, query) => {
+    const { state, actions } = shell;
+    const wanted = query.trim().toLowerCase();
+    const listed = new Set([...state.directs.keys(), state.me.toLowerCase()]);
+    const conversations = state.conversations.sort((a, b) => b.unread - a.unread);
     return [
-      ...known.map((place) => ({ name: place.name, place, talk: place instanceof GTChat.Talk, go: () => shell.look(place) })),
-      ...[...chat.people.values()].filter((name) => !talked.has(name.toLowerCase())).sort()
-        .map((name) => ({ name, talk: true, hint: text("whisper"), go: () => shell.look(chat.talk(name)) })),
-      ...chat.open.map(({ name }) => ({ name, hint: text("join"),
-        go: () => shell.attempt(async () => shell.look(await chat.join(name))) })),
-    ].filter(({ name }) => fits(name)).slice(0, OFFERED);
+      ...conversations.map((conversation) => ({ name: conversation.name, isUser: conversation.kind === "direct",
+        unread: conversation.unread, open: () => shell.open(conversation) })),
+      ...[...state.online.values()].filter((name) => !listed.has(name.toLowerCase())).sort()
+        .map((name) => ({ name, isUser: true, hint: text("direct_message"), open: () => shell.open(state.direct(name)) })),
+      ...state.joinableRooms.map(({ name }) => ({ name, hint: text("join"),
+        open: () => shell.attempt(async () => shell.open(await actions.joinRoom(name))) })),
+    ].filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, MAX_RESULTS);
   };
 
-  const Go = ({ shell, close }) => {
-    const [wanted, setWanted] = useState("");
+  const Switcher = ({ shell, close }) => {
+    const [query, setQuery] = useState("");
     const [chosen, setChosen] = useState(0);
-    const found = goals(shell, wanted);
-    const go = (goal) => {
+    const found = searchTargets(shell, query);
+    const open = (target) => {
       close();
-      goal.go();
+      target.open();
     };
-    const press = (event) => {
+    const onKeyDown = (event) => {
       if (event.key === "ArrowDown") setChosen((chosen + 1) % Math.max(1, found.length));
       else if (event.key === "ArrowUp") setChosen((chosen + found.length - 1) % Math.max(1, found.length));
-      else if (event.key === "Enter" && found[chosen]) go(found[chosen]);
+      else if (event.key === "Enter" && found[chosen]) open(found[chosen]);
       else return;
       event.preventDefault();
     };
     return html`
-      <${Dialog} title=${text("go")} onClose=${close}>
-        <input type="search" autofocus value=${wanted} aria-label=${text("go")} placeholder=${text("go_hint")}
-          role="combobox" aria-expanded=${found.length ? "true" : "false"} aria-controls="goals" aria-autocomplete="list"
-          aria-activedescendant=${found.length ? `goal-${chosen}` : undefined}
-          onInput=${(event) => { setWanted(event.target.value); setChosen(0); }} onKeyDown=${press} />
-        ${found.length > 0 ? html`<ul class="goals" id="goals" role="listbox" aria-label=${text("go")}>
-          ${found.map((goal, index) => html`
-            <li key=${`${goal.talk} ${goal.name}`} id=${`goal-${index}`} role="option" aria-selected=${index === chosen ? "true" : "false"}
-              onClick=${() => go(goal)}>
-              ${goal.talk ? html`<${Avatar} name=${goal.name} here=${shell.chat.isHere(goal.name)} />` : html`<span class="sign">#</span>`}
-              <bdi class="name">${goal.name}</bdi>
-              ${goal.place?.unread > 0 && html`<span class="count">${goal.place.unread}</span>`}
-              ${goal.hint && html`<span class="hint">${goal.hint}</span>`}</li>`)}</ul>`
-          : html`<p class="hint" id="goals" role="status">${text("nothing_found")}</p>`}
+      <${Dialog} title=${text("switcher")} onClose=${close}>
+        <input type="search" autofocus value=${query} aria-label=${text("switcher")} placeholder=${text("switcher_hint")}
+          role="combobox" aria-expanded=${found.length ? "true" : "false"} aria-controls="targets" aria-autocomplete="list"
+          aria-activedescendant=${found.length ? `target-${chosen}` : undefined}
+          onInput=${(event) => { setQuery(event.target.value); setChosen(0); }} onKeyDown=${onKeyDown} />
+        ${found.length > 0 ? html`<ul class="targets" id="targets" role="listbox" aria-label=${text("switcher")}>
+          ${found.map((target, index) => html`
+            <li key=${`${target.isUser} ${target.name}`} id=${`target-${index}`} role="option"
+              aria-selected=${index === chosen ? "true" : "false"} onClick=${() => open(target)}>
+              ${target.isUser ? html`<${Avatar} name=${target.name} online=${shell.state.isOnline(target.name)} />`
+                : html`<span class="room-icon">#</span>`}
+              <bdi class="name">${target.name}</bdi>
+              ${target.unread > 0 && html`<span class="count">${target.unread}</span>`}
+              ${target.hint && html`<span class="hint">${target.hint}</span>`}</li>`)}</ul>`
+          : html`<p class="hint" id="targets" role="status">${text("no_results")}</p>`}
       <//>`;
   };
 
-  const KEYS = [["Ctrl K", "go"], ["Alt ↑ ↓", "key_step"], ["Alt Shift ↑ ↓", "key_unread"], ["Esc", "key_box"], ["Enter", "send"],
-    ["Shift Enter", "key_line"], ["↑", "key_recall"], ["Tab", "key_take"], ["Ctrl B", "bold"], ["Ctrl I", "italic"],
-    ["Home", "key_first"], ["End", "latest"], ["Ctrl /", "keys"]];
+  // [keys, text key].
+  const SHORTCUTS = [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"],
+    ["Esc", "shortcut_focus"], ["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"],
+    ["Tab", "shortcut_accept"], ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"], ["Home", "shortcut_first"],
+    ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]];
 
-  const Keys = ({ close }) => html`
-    <${Dialog} title=${text("keys")} onClose=${close}>
-      <dl class="keys">${KEYS.map(([keys, what]) => html`<div key=${keys}><dt><kbd>${keys}</kbd></dt><dd>${text(what)}</dd></div>`)}</dl>
-      <p class="hint">**${text("bold")}** · *${text("italic")}* · ~~${text("struck")}~~ · \`${text("code")}\` · ${"> "}${text("quote")} · \`\`\` · - · :smile:</p>
+  const Shortcuts = ({ close }) => html`
+    <${Dialog} title=${text("shortcuts")} onClose=${close}>
+      <dl class="shortcuts">${SHORTCUTS.map(([keys, key]) => html`<div key=${keys}><dt><kbd>${keys}</kbd></dt><dd>${text(key)}</dd></div>`)}</dl>
+      <p class="hint">**${text("bold")}** · *${text("italic")}* · ~~${text("strikethrough")}~~ · \`${text("code")}\` · ${"> "}${text("quote")} · \`\`\` · - · :smile:</p>
     <//>`;
 
-  const Blocked = ({ shell }) => {
-    const { chat } = shell;
-    if (!chat.blocked.length) return null;
-    return html`<details><summary>${text("blocked_people")}</summary><ul>${chat.blocked.map((name) => html`
-      <li key=${name} class="blocked-person"><bdi class="name">${name}</bdi>
-        <button type="button" onClick=${() => shell.attempt(() => chat.order("unblock", { user: name }))}>${text("unblock")}</button></li>`)}</ul></details>`;
+  const BlockedUsers = ({ shell }) => {
+    const { state, actions } = shell;
+    if (!state.blocked.length) return null;
+    return html`<details><summary>${text("blocked_users")}</summary><ul>${state.blocked.map((name) => html`
+      <li key=${name} class="blocked-user"><bdi class="name">${name}</bdi>
+        <button type="button" onClick=${() => shell.attempt(() => actions.request("unblock", { user: name }))}>${text("unblock")}</button></li>`)}</ul></details>`;
   };
 
   const Settings = ({ shell, close }) => {
-    const { chat } = shell;
-    const change = async ({ old_password: pwd, new_password: newPwd, password_again: again }) => {
-      await chat.order("update_pwd", { pwd, new_pwd: newPwd, new_pwd2: again });
-      shell.notify(text("password_changed"));
+    const { state, actions, settings } = shell;
+    const changePassword = async (values) => {
+      await actions.request("update_pwd", { pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
+      shell.notice(text("password_changed"));
     };
-    const speak = async ({ message: msg, broadcast_key: key }) => {
-      const { recipients } = await chat.order("broadcast", { msg, broadcast_key: key });
-      shell.notify(text("broadcast_done", { count: recipients }));
+    const broadcast = async (values) => {
+      const { recipients } = await actions.request("broadcast", { msg: values.message, broadcast_key: values.broadcast_key });
+      shell.notice(text("broadcast_sent", { count: recipients }));
     };
     const password = { type: "password", required: true };
     return html`
       <${Dialog} title=${text("settings")} onClose=${close}>
-        <${GTChat.Preferences} shell=${shell} />
-        <label class="check alerts"><input type="checkbox" name="notify" checked=${shell.settings.notify}
-          onChange=${(event) => shell.wantAlerts(event.target.checked)} /> ${text("notify")}</label>
-        <label class="check alerts"><input type="checkbox" name="sound" checked=${shell.settings.sound}
-          onChange=${(event) => shell.wantSound(event.target.checked)} /> ${text("sound")}</label>
-        <p class="hint">${text("alerts_hint")}</p>
-        ${chat.hasPassword && html`<details><summary>${text("change_password")}</summary>
-          <${Form} submit="save" act=${change} done=${close} owner=${chat.me} fields=${{
+        <${GTChat.Appearance} shell=${shell} />
+        <label class="check notification-setting"><input type="checkbox" name="notify" checked=${settings.notify}
+          onChange=${(event) => shell.setDesktopNotifications(event.target.checked)} /> ${text("desktop_notifications")}</label>
+        <label class="check notification-setting"><input type="checkbox" name="sound" checked=${settings.sound}
+          onChange=${(event) => shell.setSound(event.target.checked)} /> ${text("notification_sound")}</label>
+        <p class="hint">${text("notifications_hint")}</p>
+        ${state.hasPassword && html`<details><summary>${text("change_password")}</summary>
+          <${Form} submit="save" onSubmit=${changePassword} onDone=${close} username=${state.me} fields=${{
             old_password: { ...password, autocomplete: "current-password" },
             new_password: { ...password, autocomplete: "new-password" },
-            password_again: { ...password, autocomplete: "new-password" } }} /></details>`}
-        <${Blocked} shell=${shell} />
-        <details><summary>${text("direct")}</summary><p class="hint">${text("direct_hint")}</p>
-          <${Form} submit="save" done=${close} act=${({ port }) => chat.listenAt(Number(port))}
-            fields=${{ port: { type: "number", min: 1024, max: 65535, required: true, value: chat.port || "" } }} /></details>
-        <details><summary>${text("broadcast_all")}</summary>
-          <${Form} submit="send" act=${speak} done=${close}
-            fields=${{ message: { type: "long", required: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} /></details>
-        <button type="button" onClick=${() => shell.show({ name: "keys" })}>${text("keys")}</button>
+            confirm_password: { ...password, autocomplete: "new-password" } }} /></details>`}
+        <${BlockedUsers} shell=${shell} />
+        <details><summary>${text("peer_connections")}</summary><p class="hint">${text("peer_connections_hint")}</p>
+          <${Form} submit="save" onDone=${close} onSubmit=${({ port }) => actions.setListenPort(Number(port))}
+            fields=${{ port: { type: "number", min: 1024, max: 65535, required: true, value: state.listenPort || "" } }} /></details>
+        <details><summary>${text("broadcast_to_all")}</summary>
+          <${Form} submit="send" onSubmit=${broadcast} onDone=${close}
+            fields=${{ message: { type: "multiline", required: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} /></details>
+        <button type="button" onClick=${() => shell.showDialog({ name: "shortcuts" })}>${text("shortcuts")}</button>
       <//>`;
   };
 
-  const DIALOGS = { create: Create, invite: Invite, settings: Settings, go: Go, keys: Keys };
+  const DIALOGS = { create: Create, invite: Invite, settings: Settings, switcher: Switcher, shortcuts: Shortcuts };
 
   GTChat.Dialogs = ({ shell }) => {
     const { dialog } = shell;
-    if (!dialog || !shell.chat) return null;
-    const close = () => { if (shell.dialog === dialog) shell.show(null); };
+    if (!dialog || !shell.actions) return null;
+    const close = () => { if (shell.dialog === dialog) shell.showDialog(null); };
     const Shown = dialog.name === "room" ? GTChat.RoomDialog : DIALOGS[dialog.name];
     return html`<${Shown} key=${dialog.name} shell=${shell} dialog=${dialog} close=${close} />`;
   };

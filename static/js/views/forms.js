@@ -1,4 +1,4 @@
-// Forms that tell what went wrong beside the field where it did, and buttons that ask first.
+// Forms that show an error at the field it is about, and buttons that ask for confirmation.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -6,90 +6,91 @@
   const { Problem } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
-  // The field that an error is about, by its code: the first of these that a form has.
-  const ABOUT = {
-    bad_name: ["room_name", "whom"], room_exists: ["room_name"], no_such_user: ["whom", "master"], self_target: ["whom"],
-    already_in_room: ["whom"], not_in_room: ["master"], room_full: ["whom", "room_size"], bad_key: ["broadcast_key"],
-    too_long: ["message", "topic"], weak_password: ["new_password"], password_mismatch: ["password_again"],
+  // The field that an error is about, by its code: the first of these that the form has.
+  const FIELDS_OF_ERROR = {
+    bad_name: ["room_name", "user"], room_exists: ["room_name"], no_such_user: ["user", "master"], self_target: ["user"],
+    already_in_room: ["user"], not_in_room: ["master"], room_full: ["user", "member_limit"], bad_key: ["broadcast_key"],
+    too_long: ["message", "topic"], weak_password: ["new_password"], password_mismatch: ["confirm_password"],
     bad_credentials: ["old_password"], locked_out: ["old_password"], port: ["port"],
   };
 
-  let forms = 0;
+  let formCount = 0;
 
-  const Field = ({ id, name, field, value, error, change }) => {
+  const Field = ({ id, name, field, value, error, onChange }) => {
     const { type = "text", value: _, label = name, options, ...rest } = field;
     const described = { "aria-describedby": `${id}-problem`, "aria-invalid": error ? "true" : undefined };
     if (type === "checkbox") {
       return html`<label class="check"><input type="checkbox" name=${name} checked=${value}
-        onChange=${(event) => change(event.target.checked)} /> ${text(label)}</label>`;
+        onChange=${(event) => onChange(event.target.checked)} /> ${text(label)}</label>`;
     }
     return html`
       <div class="field"><label for=${id}>${text(label)}</label>
-        ${options ? html`<select id=${id} name=${name} value=${value} onChange=${(event) => change(event.target.value)} ...${described}>
+        ${options ? html`<select id=${id} name=${name} value=${value} onChange=${(event) => onChange(event.target.value)} ...${described}>
           ${options.map((option) => html`<option value=${option} selected=${option === value}>${option}</option>`)}</select>`
-          : type === "long" ? html`<textarea id=${id} name=${name} rows="3" value=${value} dir="auto"
-            onInput=${(event) => change(event.target.value)} ...${described} ...${rest}></textarea>`
+          : type === "multiline" ? html`<textarea id=${id} name=${name} rows="3" value=${value} dir="auto"
+            onInput=${(event) => onChange(event.target.value)} ...${described} ...${rest}></textarea>`
             : html`<input id=${id} type=${type} name=${name} value=${value} dir=${type === "text" ? "auto" : undefined}
-              onInput=${(event) => change(event.target.value)} ...${described} ...${rest} />`}
+              onInput=${(event) => onChange(event.target.value)} ...${described} ...${rest} />`}
         <${Problem} id=${`${id}-problem`} error=${error} /></div>`;
   };
 
-  // fields: {name: {type, value, label, options, ...attributes}}. act(values) is a promise; it fails with
-  // a code. owner: whose passwords are in it, for those who keep passwords.
-  const Form = ({ fields, submit, act, done, owner, kind = "primary", children }) => {
-    const [id] = useState(() => `form-${++forms}`);
+  // fields: {name: {type, value, label, options, ...attributes}}; a label is a text key, by default the
+  // name. onSubmit(values): returns a promise that fails with a `code`. onDone(result): called after it.
+  // username: whose passwords the form has, for password managers.
+  const Form = ({ fields, submit, onSubmit, onDone, username, kind = "primary", children }) => {
+    const [id] = useState(() => `form-${++formCount}`);
     const [values, setValues] = useState(() => Object.fromEntries(
       Object.entries(fields).map(([name, field]) => [name, field.value ?? ""]),
     ));
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
-    const about = error && (ABOUT[error.field ?? error.code] ?? []).find((name) => name in fields);
+    const wrong = error && (FIELDS_OF_ERROR[error.field ?? error.code] ?? []).find((name) => name in fields);
     const send = async (event) => {
       event.preventDefault();
       const form = event.target;
       setBusy(true);
       setError(null);
       try {
-        const result = await act(values);
+        const result = await onSubmit(values);
         setBusy(false);
-        done?.(result);
-      } catch (refusal) {
-        setError(refusal);
+        onDone?.(result);
+      } catch (refused) {
+        setError(refused);
         setBusy(false);
         requestAnimationFrame(() => form.querySelector("[aria-invalid=true]")?.focus());
       }
     };
     return html`
       <form onSubmit=${send}>
-        ${owner && html`<input type="text" name="username" autocomplete="username" value=${owner} hidden />`}
+        ${username && html`<input type="text" name="username" autocomplete="username" value=${username} hidden />`}
         ${Object.entries(fields).map(([name, field]) => html`
           <${Field} key=${name} id=${`${id}-${name}`} name=${name} field=${field} value=${values[name]}
-            error=${about === name ? error : null} change=${(value) => setValues({ ...values, [name]: value })} />`)}
+            error=${wrong === name ? error : null} onChange=${(value) => setValues({ ...values, [name]: value })} />`)}
         ${children}
-        <${Problem} id=${`${id}-problem`} error=${about ? null : error} />
+        <${Problem} id=${`${id}-problem`} error=${wrong ? null : error} />
         <button type="submit" class=${kind} disabled=${busy}>${text(submit)}</button>
       </form>`;
   };
 
-  // A button that asks before it acts, and tells beside it what went wrong. act: gives a promise.
-  const Careful = ({ label, sure, act, done }) => {
-    const [asked, setAsked] = useState(false);
+  // A button that asks `question` before it acts. action(): returns a promise; its error is shown.
+  const ConfirmButton = ({ label, question, action, onDone }) => {
+    const [asking, setAsking] = useState(false);
     const [error, setError] = useState(null);
-    const go = async () => {
+    const run = async () => {
       try {
-        await act();
-        done?.();
-      } catch (refusal) {
-        setError(refusal);
+        await action();
+        onDone?.();
+      } catch (refused) {
+        setError(refused);
       }
     };
-    if (!asked) return html`<button type="button" class="danger" onClick=${() => setAsked(true)}>${label}</button>`;
+    if (!asking) return html`<button type="button" class="danger" onClick=${() => setAsking(true)}>${label}</button>`;
     return html`
-      <div class="sure" role="alert"><p dir="auto">${sure}</p>
-        <button type="button" class="danger" onClick=${go}>${label}</button>
-        <button type="button" onClick=${() => { setAsked(false); setError(null); }}>${text("cancel")}</button>
+      <div class="confirm" role="alert"><p dir="auto">${question}</p>
+        <button type="button" class="danger" onClick=${run}>${label}</button>
+        <button type="button" onClick=${() => { setAsking(false); setError(null); }}>${text("cancel")}</button>
         <${Problem} error=${error} /></div>`;
   };
 
-  GTChat.forms = { Form, Careful };
+  GTChat.forms = { Form, ConfirmButton };
 })();

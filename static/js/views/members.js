@@ -1,101 +1,102 @@
-// At the right: who belongs to the room, and who of them is here.
+// The members of the open room, online and offline, and what can be done with each.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useRef, useState } = globalThis.htmPreact;
   const { Avatar, IconButton, Problem } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
-  // People shown of each kind.
-  const SHOWN = 300;
 
-  const actions = (shell, room, name) => {
-    const { chat } = shell;
-    const order = (cmd, fields) => () => chat.order(cmd, fields);
-    const blocked = chat.isBlocked(name);
-    const here = { room_name: room.name, user: name };
-    const owner = room.owner === chat.me && room.name !== "lobby";
+  // Names drawn in each of the two lists.
+  const MAX_SHOWN = 300;
+
+  // Returns [text key, function] for each action on a member; the functions return promises.
+  const memberActions = (shell, room, name) => {
+    const { state, actions } = shell;
+    const request = (cmd, fields) => () => actions.request(cmd, fields);
+    const block = state.isBlocked(name) ? "unblock" : "block";
+    const member = { room_name: room.name, user: name };
+    const isOwner = room.owner === state.me && room.name !== "lobby";
     return [
-      ["whisper", async () => shell.look(chat.talk(name))],
-      [blocked ? "unblock" : "block", order(blocked ? "unblock" : "block", { user: name })],
+      ["direct_message", async () => shell.open(state.direct(name))],
+      [block, request(block, { user: name })],
       ["ask_address", async () => {
-        await chat.order("get_address", { user: name });
-        shell.notify(text("address_asked", { usr: name }));
+        await actions.request("get_address", { user: name });
+        shell.notice(text("address_asked", { usr: name }));
       }],
-      ...(owner ? [
-        ["kick", order("kick", here)],
-        ["remove", order("remove_member", here)],
+      ...(isOwner ? [
+        ["kick", request("kick", member)],
+        ["remove", request("remove_member", member)],
       ] : []),
     ];
   };
 
-  const Person = ({ shell, room, name }) => {
-    const { chat } = shell;
+  const Member = ({ shell, room, name }) => {
+    const { state } = shell;
     const [open, setOpen] = useState(false);
     const [error, setError] = useState(null);
-    const box = useRef(null);
-    const turn = (next) => {
+    const item = useRef(null);
+    const setMenu = (next) => {
       setError(null);
       setOpen(next);
     };
     useEffect(() => {
       if (!open) return undefined;
-      const away = (event) => { if (!box.current.contains(event.target)) turn(false); };
-      document.addEventListener("pointerdown", away);
-      return () => document.removeEventListener("pointerdown", away);
+      const closeOutside = (event) => { if (!item.current.contains(event.target)) setMenu(false); };
+      document.addEventListener("pointerdown", closeOutside);
+      return () => document.removeEventListener("pointerdown", closeOutside);
     }, [open]);
-    const press = (event) => {
+    const onKeyDown = (event) => {
       if (event.key !== "Escape" || !open) return;
       event.preventDefault();
-      turn(false);
-      box.current.querySelector("button").focus();
+      setMenu(false);
+      item.current.querySelector("button").focus();
     };
-    // Does it; what goes wrong is told here.
-    const go = async (act) => {
+    const run = async (action) => {
       try {
-        await act();
-        turn(false);
-      } catch (refusal) {
-        setError(refusal);
+        await action();
+        setMenu(false);
+      } catch (refused) {
+        setError(refused);
       }
     };
-    const mine = name === chat.me;
-    const words = html`<${Avatar} name=${name} here=${chat.isHere(name)} /><span class="name" dir="auto">${name}</span>
-      ${mine && html`<span class="tag">${text("me")}</span>`}
+    const isMe = name === state.me;
+    const label = html`<${Avatar} name=${name} online=${state.isOnline(name)} /><span class="name" dir="auto">${name}</span>
+      ${isMe && html`<span class="tag">${text("you")}</span>`}
       ${room.owner === name && html`<span class="tag">${text("owner")}</span>`}`;
-    if (mine) return html`<li><div class="place">${words}</div></li>`;
+    if (isMe) return html`<li><div class="row">${label}</div></li>`;
     return html`
-      <li ref=${box} onKeyDown=${press}>
-        <button type="button" class="place" aria-expanded=${open ? "true" : "false"}
-          title=${text("actions", { usr: name })} onClick=${() => turn(!open)}>${words}</button>
-        ${open && html`<ul class="actions">${actions(shell, room, name).map(([key, act]) => html`
-          <li><button type="button" onClick=${() => go(act)}>${text(key)}</button></li>`)}</ul>`}
+      <li ref=${item} onKeyDown=${onKeyDown}>
+        <button type="button" class="row" aria-expanded=${open ? "true" : "false"}
+          title=${text("actions", { usr: name })} onClick=${() => setMenu(!open)}>${label}</button>
+        ${open && html`<ul class="actions">${memberActions(shell, room, name).map(([key, action]) => html`
+          <li><button type="button" onClick=${() => run(action)}>${text(key)}</button></li>`)}</ul>`}
         <${Problem} error=${error} />
       </li>`;
   };
 
-  const People = ({ shell, room, title, names }) => names.length > 0 && html`
-    <h2 id=${`people-${title}`}>${text(title)} — ${names.length}</h2>
-    <ul aria-labelledby=${`people-${title}`}>
-      ${names.slice(0, SHOWN).map((name) => html`<${Person} key=${name} shell=${shell} room=${room} name=${name} />`)}
-      ${names.length > SHOWN && html`<li class="hint">+ ${names.length - SHOWN}</li>`}
+  const MemberList = ({ shell, room, title, names }) => names.length > 0 && html`
+    <h2 id=${`members-${title}`}>${text(title)} — ${names.length}</h2>
+    <ul aria-labelledby=${`members-${title}`}>
+      ${names.slice(0, MAX_SHOWN).map((name) => html`<${Member} key=${name} shell=${shell} room=${room} name=${name} />`)}
+      ${names.length > MAX_SHOWN && html`<li class="hint">+ ${names.length - MAX_SHOWN}</li>`}
     </ul>`;
 
   GTChat.Members = ({ shell }) => {
-    const { chat } = shell;
-    const room = chat.place;
-    if (!(room instanceof GTChat.Room)) return null;
-    const lobby = room.name === "lobby";
-    const names = (lobby ? [...chat.people.values()] : [...room.members]).sort(GTChat.inOrder);
+    const { state } = shell;
+    const room = state.current;
+    if (room?.kind !== "room") return null;
+    const isLobby = room.name === "lobby"; // all users online are in it
+    const names = (isLobby ? [...state.online.values()] : [...room.members]).sort(GTChat.inOrder);
     return html`
-      <section class="members" aria-label=${text("people")}>
+      <section class="members" aria-label=${text("members")}>
         <header class="bar">
-          <${IconButton} icon="menu" label=${text("back")} class="icon-button narrow" onClick=${() => shell.turn("conversation")} />
-          <h2>${text("people")}</h2>
-          ${!lobby && html`<${IconButton} icon="plus" label=${text("invite")} onClick=${() => shell.show({ name: "invite", room })} />`}
+          <${IconButton} icon="menu" label=${text("back")} class="icon-button narrow" onClick=${() => shell.showPane("conversation")} />
+          <h2>${text("members")}</h2>
+          ${!isLobby && html`<${IconButton} icon="plus" label=${text("invite")} onClick=${() => shell.showDialog({ name: "invite", room })} />`}
         </header>
         <div class="scroll">
-          <${People} shell=${shell} room=${room} title="here" names=${names.filter((name) => chat.isHere(name))} />
-          <${People} shell=${shell} room=${room} title="away" names=${names.filter((name) => !chat.isHere(name))} />
+          <${MemberList} shell=${shell} room=${room} title="online" names=${names.filter((name) => state.isOnline(name))} />
+          <${MemberList} shell=${shell} room=${room} title="offline" names=${names.filter((name) => !state.isOnline(name))} />
         </div>
       </section>`;
   };

@@ -1,4 +1,4 @@
-// One message: who, when, and what it says.
+// One message: author, time and text.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -6,11 +6,11 @@
   const { Avatar, Time, dayOf } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
-  // Messages of one person within this time stand together (milliseconds).
-  const TOGETHER = 5 * 60_000;
+  // A message continues the one before, without its author's name, within this time (milliseconds).
+  const CONTINUES_WITHIN = 5 * 60_000;
 
-  // Each block finds its own direction; pieces in a line keep theirs to themselves (theme.css).
-  const MORE = {
+  // Attributes by tag. Each block has its own text direction; inline parts are isolated (theme.css).
+  const ATTRIBUTES = {
     p: () => ({ dir: "auto" }),
     li: () => ({ dir: "auto" }),
     blockquote: () => ({ dir: "auto" }),
@@ -19,63 +19,65 @@
     a: ({ href, title }) => ({ href, title, target: "_blank", rel: "noopener noreferrer" }),
   };
 
-  // The elements of a message's tree. who: gives "me", "known" or "" for a name.
-  const drawn = (nodes, who) => nodes.map((node) => {
+  // Returns the elements of a markup tree. userClass(name): "me", "known", or "" for no user.
+  const elements = (nodes, userClass) => nodes.map((node) => {
     if (typeof node === "string") return node;
-    if (node.tag === "at") {
-      const whose = who(node.children[0].slice(1));
-      return whose ? h("span", { class: `at ${whose}` }, node.children[0]) : node.children[0];
+    if (node.tag === "mention") {
+      const mention = node.children[0];
+      const kind = userClass(mention.slice(1));
+      return kind ? h("span", { class: `user-mention ${kind}` }, mention) : mention;
     }
-    return h(node.tag, MORE[node.tag]?.(node), drawn(node.children, who));
+    return h(node.tag, ATTRIBUTES[node.tag]?.(node), elements(node.children, userClass));
   });
 
-  // Understood once: it is drawn again only if it says something else.
+  // Parsing is expensive: the text is parsed again only if it changes.
   class Text extends Component {
-    shouldComponentUpdate(next) { return next.words !== this.props.words || next.me !== this.props.me; }
+    shouldComponentUpdate(next) { return next.msg !== this.props.msg || next.me !== this.props.me; }
 
-    render({ words, who }) {
-      return html`<div class=${`text ${GTChat.isPictures(GTChat.withEmoji(words)) ? "pictures" : ""}`}>
-        ${drawn(GTChat.markup(words), who)}</div>`;
+    render({ msg, userClass }) {
+      return html`<div class=${`text ${GTChat.isOnlyEmoji(GTChat.withEmoji(msg)) ? "only-emoji" : ""}`}>
+        ${elements(GTChat.markup(msg), userClass)}</div>`;
     }
   }
 
-  const whoIs = (chat) => (name) => {
-    if (name.toLowerCase() === chat.me.toLowerCase()) return "me";
-    return chat.isHere(name) || chat.place?.members?.has(name) ? "known" : "";
+  const userClassIn = (state) => (name) => {
+    if (name.toLowerCase() === state.me.toLowerCase()) return "me";
+    return state.isOnline(name) || state.current?.members?.has(name) ? "known" : "";
   };
 
-  // What somebody says whom one blocks stays where it was said, and unseen.
-  const Unheard = ({ entry }) => html`<p class="event">${text("blocked_message", entry)} <${Time} at=${entry.at} /></p>`;
+  // Stands for a message of a blocked user.
+  const BlockedMessage = ({ entry }) => html`<p class="event">${text("blocked_message", entry)} <${Time} at=${entry.at} /></p>`;
 
-  const Message = ({ chat, entry, together, children }) => {
-    const mention = entry.usr !== chat.me && GTChat.mentions(entry.msg, chat.me);
+  // continued: whether it is shown as a part of the message before.
+  const Message = ({ state, entry, continued, children }) => {
+    const mention = entry.usr !== state.me && GTChat.mentions(entry.msg, state.me);
     return html`
-      <div class=${`message ${together ? "together" : ""} ${mention ? "mention" : ""}`}>
-        ${!together && html`<${Avatar} name=${entry.usr} />
-          <p class="who"><strong dir="auto">${entry.usr}</strong> <${Time} at=${entry.at} /></p>`}
-        ${together && html`<span class="hidden">${entry.usr}: </span><${Time} at=${entry.at} />`}
-        <${Text} words=${entry.msg} me=${chat.me} who=${whoIs(chat)} />
-        ${entry.stored && html`<p class="state">${text("stored", { usr: chat.place.name })}</p>`}
+      <div class=${`message ${continued ? "continued" : ""} ${mention ? "mention" : ""}`}>
+        ${!continued && html`<${Avatar} name=${entry.usr} />
+          <p class="author"><strong dir="auto">${entry.usr}</strong> <${Time} at=${entry.at} /></p>`}
+        ${continued && html`<span class="hidden">${entry.usr}: </span><${Time} at=${entry.at} />`}
+        <${Text} msg=${entry.msg} me=${state.me} userClass=${userClassIn(state)} />
+        ${entry.stored && html`<p class="delivery">${text("waits_for_user", { usr: state.current.name })}</p>`}
         ${children}
       </div>`;
   };
 
-  // One's own message that the server has not confirmed.
-  const Waiting = ({ chat, place, item, together }) => html`
-    <div class=${`waiting ${item.state}`}>
-      <${Message} chat=${chat} entry=${{ usr: chat.me, msg: item.msg, at: item.at }} together=${together}>
-        ${item.state === "sending" ? html`<p class="state">${text("sending")}</p>` : html`
-          <p class="state problem" role="alert">${text("failed", { reason: GTChat.reason(item.error) })}
-            <button type="button" onClick=${() => chat.again(place, item)}>${text("again")}</button>
-            <button type="button" onClick=${() => chat.discard(place, item)}>${text("discard")}</button></p>`}
+  // An own message that the server has not confirmed.
+  const PendingMessage = ({ state, actions, conversation, item, continued }) => html`
+    <div class=${`pending ${item.state}`}>
+      <${Message} state=${state} entry=${{ usr: state.me, msg: item.msg, at: item.at }} continued=${continued}>
+        ${item.state === "sending" ? html`<p class="delivery">${text("sending")}</p>` : html`
+          <p class="delivery problem" role="alert">${text("not_sent", { reason: GTChat.reason(item.error) })}
+            <button type="button" onClick=${() => actions.retry(conversation, item)}>${text("send_again")}</button>
+            <button type="button" onClick=${() => actions.discard(conversation, item)}>${text("discard")}</button></p>`}
       <//>
     </div>`;
 
   const isMessage = (entry) => entry.cmd !== "c_event";
 
-  // Whether a message stands together with the one before.
-  const follows = (entry, before) => Boolean(before) && isMessage(before) && before.usr === entry.usr
-    && new Date(entry.at) - new Date(before.at) < TOGETHER && dayOf(entry.at) === dayOf(before.at);
+  // Returns whether a message continues the entry before it.
+  const continues = (entry, before) => Boolean(before) && isMessage(before) && before.usr === entry.usr
+    && new Date(entry.at) - new Date(before.at) < CONTINUES_WITHIN && dayOf(entry.at) === dayOf(before.at);
 
-  GTChat.messages = { Message, Unheard, Waiting, isMessage, follows };
+  GTChat.messages = { Message, BlockedMessage, PendingMessage, isMessage, continues };
 })();

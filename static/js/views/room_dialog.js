@@ -1,49 +1,54 @@
-// A room's dialog: what one wants to hear of it; for its owner its settings; leaving, deleting.
+// The dialog of a room: its notification level; for its owner its settings; leaving and deleting it.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html } = globalThis.htmPreact;
   const { Dialog } = GTChat.parts;
-  const { Form, Careful } = GTChat.forms;
+  const { Form, ConfirmButton } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
-  const Owner = ({ chat, room, close }) => {
-    const heirs = [...room.members].filter((name) => name !== chat.me).sort();
+  const OwnerSettings = ({ state, actions, room, close }) => {
+    const candidates = [...room.members].filter((name) => name !== state.me).sort();
     return html`
-      <${Form} submit="save" done=${close}
+      <${Form} submit="save" onDone=${close}
         fields=${{ topic: { value: room.topic, maxlength: 200 }, is_public: { type: "checkbox", value: room.public },
-          room_size: { type: "number", value: room.max, min: 0 } }}
-        act=${(values) => chat.order("set_room", { room_name: room.name, topic: values.topic,
-          public: values.is_public, max: Number(values.room_size) })} />
-      ${heirs.length > 0 && html`<details><summary>${text("hand_over")}</summary><p class="hint">${text("hand_over_hint")}</p>
-        <${Form} submit="hand_over" kind="danger" done=${close}
-          fields=${{ master: { label: "whom", value: heirs[0], options: heirs } }}
-          act=${({ master }) => chat.order("set_room", { room_name: room.name, master })} /></details>`}`;
+          member_limit: { type: "number", value: room.max, min: 0 } }}
+        onSubmit=${(values) => actions.request("set_room", { room_name: room.name, topic: values.topic,
+          public: values.is_public, max: Number(values.member_limit) })} />
+      ${candidates.length > 0 && html`<details><summary>${text("transfer")}</summary><p class="hint">${text("transfer_hint")}</p>
+        <${Form} submit="transfer" kind="danger" onDone=${close}
+          fields=${{ master: { label: "user", value: candidates[0], options: candidates } }}
+          onSubmit=${({ master }) => actions.request("set_room", { room_name: room.name, master })} /></details>`}`;
+  };
+
+  const NotificationLevel = ({ notifications, room }) => {
+    const level = notifications.level(room);
+    return html`
+      <div class="field"><label for="level">${text("notify_about")}</label>
+        <select id="level" name="level" value=${level} onChange=${(event) => notifications.setLevel(room, event.target.value)}>
+          ${GTChat.Notifications.LEVELS.map((name) => html`<option value=${name} selected=${name === level}>${text(`level_${name}`)}</option>`)}
+        </select></div>`;
   };
 
   GTChat.RoomDialog = ({ shell, close, dialog }) => {
     const { room } = dialog;
-    const { chat, alerts } = shell;
-    const lobby = room.name === "lobby";
-    const owner = room.owner === chat.me && !lobby;
-    const count = lobby ? chat.people.size : room.memberCount;
-    const level = alerts.level(room);
+    const { state, actions, notifications } = shell;
+    const isLobby = room.name === "lobby";
+    const isOwner = room.owner === state.me && !isLobby;
+    const count = isLobby ? state.online.size : room.memberCount;
     return html`
       <${Dialog} title=${`# ${room.name}`} onClose=${close}>
         <p class="hint">${count === 1 ? text("one_member") : text("members_count", { count })}
-          ${room.owner && html` · ${text("owner")}: <bdi>${room.owner}</bdi>`} ${!room.public && html` · ${text("is_private")}`}</p>
-        ${!owner && room.topic && html`<p dir="auto">${room.topic}</p>`}
-        <div class="field"><label for="level">${text("tell_me")}</label>
-          <select id="level" name="level" value=${level} onChange=${(event) => alerts.want(room, event.target.value)}>
-            ${GTChat.Alerts.LEVELS.map((name) => html`<option value=${name} selected=${name === level}>${text(`level_${name}`)}</option>`)}
-          </select></div>
-        ${owner && html`<${Owner} chat=${chat} room=${room} close=${close} />`}
-        ${!lobby && html`
-          <button type="button" onClick=${() => shell.show({ name: "invite", room })}>${text("invite")}</button>
-          <${Careful} label=${text("leave")} sure=${text("leave_sure", { room: room.name })} done=${close}
-            act=${() => chat.leave(room.name)} />`}
-        ${owner && html`<${Careful} label=${text("delete")} sure=${text("delete_sure", { room: room.name })} done=${close}
-          act=${() => chat.order("delete_room", { room_name: room.name })} />`}
+          ${room.owner && html` · ${text("owner")}: <bdi>${room.owner}</bdi>`} ${!room.public && html` · ${text("private")}`}</p>
+        ${!isOwner && room.topic && html`<p dir="auto">${room.topic}</p>`}
+        <${NotificationLevel} notifications=${notifications} room=${room} />
+        ${isOwner && html`<${OwnerSettings} state=${state} actions=${actions} room=${room} close=${close} />`}
+        ${!isLobby && html`
+          <button type="button" onClick=${() => shell.showDialog({ name: "invite", room })}>${text("invite")}</button>
+          <${ConfirmButton} label=${text("leave")} question=${text("confirm_leave", { room: room.name })} onDone=${close}
+            action=${() => actions.leaveRoom(room.name)} />`}
+        ${isOwner && html`<${ConfirmButton} label=${text("delete")} question=${text("confirm_delete", { room: room.name })} onDone=${close}
+          action=${() => actions.request("delete_room", { room_name: room.name })} />`}
       <//>`;
   };
 })();

@@ -1,138 +1,158 @@
-// At the left: rooms and talks with what is unread, invitations, oneself.
+// The sidebar: rooms and direct chats with their unread counts, invitations, rooms to join, the
+// user's own account.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
   const { Avatar, Icon, IconButton, Problem } = GTChat.parts;
+  const { drafts } = GTChat.storage;
   const text = (...details) => GTChat.text(...details);
 
   const byName = (a, b) => GTChat.inOrder(a.name, b.name);
-  // Rooms that one could join are shown up to this many; the rest is found by name.
-  const SHOWN = 50;
+  // Rooms to join that are drawn, and from how many on there is a search.
+  const MAX_SHOWN = 50;
+  const SEARCH_FROM = 9;
+  const MAX_COUNT = 999;
 
-  const Place = ({ shell, place, label, picture }) => {
-    const current = shell.chat.place === place;
-    const muted = shell.alerts.level(place) === "nothing";
-    const kind = place instanceof GTChat.Room ? "room" : "talk";
-    const draft = !current && GTChat.memory.drafts.get(shell.chat.me, `${kind} ${place.name}`);
+  const Count = ({ conversation }) => {
+    const { unread, mentioned } = conversation;
     return html`
-      <li><button type="button" class=${`place ${place.unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
-        aria-current=${current ? "true" : undefined} onClick=${() => shell.look(place)}>
-        ${picture}<span class="name" dir="auto">${label}</span>
+      <span class=${`count ${mentioned ? "mentioned" : ""}`}>
+        <span class="hidden">, </span>${unread > MAX_COUNT ? `${MAX_COUNT}+` : unread}
+        <span class="hidden"> ${mentioned ? text("mentioned") : text("unread", { count: "" })}</span>
+      </span>`;
+  };
+
+  // icon: the element before the name.
+  const ConversationRow = ({ shell, conversation, icon }) => {
+    const { state } = shell;
+    const { name, unread } = conversation;
+    const current = state.current === conversation;
+    const muted = shell.notifications.level(conversation) === "nothing";
+    const draft = !current && drafts.get(state.me, conversation);
+    return html`
+      <li><button type="button" class=${`row ${unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
+        aria-current=${current ? "true" : undefined} onClick=${() => shell.open(conversation)}>
+        ${icon}<span class="name" dir="auto">${name}</span>
         ${draft && html`<span class="tag">${text("draft")}</span>`}
-        ${place.unread > 0 && html`
-          <span class=${`count ${place.mentioned ? "mentioned" : ""}`}>
-            <span class="hidden">, </span>${place.unread > 999 ? "999+" : place.unread}
-            <span class="hidden"> ${place.mentioned ? text("mentioned") : text("unread", { count: "" })}</span>
-          </span>`}
+        ${unread > 0 && html`<${Count} conversation=${conversation} />`}
       </button></li>`;
   };
 
-  // Something to be answered, with what went wrong beside it. answers: [[text, act]], the best first.
-  const Question = ({ words, answers, children }) => {
+  // A question to the user. answers: [text key, function that returns a promise], the first one is
+  // the main answer. Errors are shown below.
+  const Question = ({ question, answers, children }) => {
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
-    const answer = async (act) => {
+    const answer = async (action) => {
       setBusy(true);
       setError(null);
       try {
-        await act();
-      } catch (refusal) {
-        setError(refusal);
+        await action();
+      } catch (refused) {
+        setError(refused);
         setBusy(false);
       }
     };
     return html`
-      <li class="invitation"><p dir="auto">${words}</p>${children}
-        ${answers.map(([key, act], index) => html`
-          <button type="button" class=${index ? "" : "primary"} disabled=${busy} onClick=${() => answer(act)}>${text(key)}</button>`)}
+      <li class="invitation"><p dir="auto">${question}</p>${children}
+        ${answers.map(([key, action], index) => html`
+          <button type="button" class=${index ? "" : "primary"} disabled=${busy} onClick=${() => answer(action)}>${text(key)}</button>`)}
         <${Problem} error=${error} /></li>`;
   };
 
   const Invitation = ({ shell, invitation }) => {
     const answer = (reply) => async () => {
-      const room = await shell.chat.answer(invitation, reply);
-      if (room) shell.look(room);
+      const room = await shell.actions.answerInvitation(invitation, reply);
+      if (room) shell.open(room);
     };
-    return html`<${Question} words=${text("invitation", invitation)}
-      answers=${[["yes", answer("Y")], ["no", answer("N")], ["later", answer("L")]]} />`;
+    return html`<${Question} question=${text("invitation", invitation)}
+      answers=${[["join", answer("Y")], ["decline", answer("N")], ["later", answer("L")]]} />`;
   };
 
-  // Somebody asks for one's address; the server knows the host, the port has to be told.
-  const Request = ({ shell, usr }) => {
-    const { chat } = shell;
-    const [port, setPort] = useState(chat.port || "");
+  // A request for the user's address. The server knows the host; the port has to be entered.
+  const AddressRequest = ({ shell, usr }) => {
+    const { state, actions } = shell;
+    const [port, setPort] = useState(state.listenPort || "");
     const allow = async () => {
-      if (!chat.port || Number(port) !== chat.port) await chat.listenAt(Number(port));
-      await chat.answerRequest(usr, "allow");
+      if (!state.listenPort || Number(port) !== state.listenPort) await actions.setListenPort(Number(port));
+      await actions.answerAddressRequest(usr, "allow");
     };
     return html`
-      <${Question} words=${text("address_request", { usr })}
-        answers=${[["allow", allow], ["deny", () => chat.answerRequest(usr, "deny")]]}>
+      <${Question} question=${text("address_request", { usr })}
+        answers=${[["allow", allow], ["deny", () => actions.answerAddressRequest(usr, "deny")]]}>
         <label class="port">${text("port")}<input type="number" min="1024" max="65535" value=${port}
           onInput=${(event) => setPort(event.target.value)} /></label><//>`;
   };
 
-  const OpenRoom = ({ shell, room }) => {
+  const JoinableRoom = ({ shell, room }) => {
     const [error, setError] = useState(null);
     const join = async () => {
       setError(null);
       try {
-        shell.look(await shell.chat.join(room.name));
-      } catch (refusal) {
-        setError(refusal);
+        shell.open(await shell.actions.joinRoom(room.name));
+      } catch (refused) {
+        setError(refused);
       }
     };
     return html`
-      <li class="open-room"><span class="sign" aria-hidden="true">#</span>
+      <li class="joinable-room"><span class="room-icon" aria-hidden="true">#</span>
         <span class="name"><bdi>${room.name}</bdi>${room.topic && html`<small dir="auto">${room.topic}</small>`}</span>
         <button type="button" aria-label=${`${text("join")} ${room.name}`} onClick=${join}>${text("join")}</button>
         <${Problem} error=${error} /></li>`;
   };
 
-  const OtherRooms = ({ shell }) => {
-    const [wanted, setWanted] = useState("");
-    const rooms = shell.chat.open
-      .filter((room) => room.name.toLowerCase().includes(wanted.trim().toLowerCase())).sort(byName);
-    if (!shell.chat.open.length) return null;
+  const JoinableRooms = ({ shell }) => {
+    const [query, setQuery] = useState("");
+    const { joinableRooms } = shell.state;
+    if (!joinableRooms.length) return null;
+    const wanted = query.trim().toLowerCase();
+    const found = joinableRooms.filter((room) => room.name.toLowerCase().includes(wanted)).sort(byName);
     return html`
-      <h2 id="open-title">${text("other_rooms")}</h2>
-      ${shell.chat.open.length > 8 && html`
-        <input type="search" class="find" value=${wanted} placeholder=${text("find_room")}
-          aria-label=${text("find_room")} onInput=${(event) => setWanted(event.target.value)} />`}
-      <ul aria-labelledby="open-title">
-        ${rooms.slice(0, SHOWN).map((room) => html`
-          <${OpenRoom} key=${room.name} shell=${shell} room=${room} />`)}
+      <h2 id="joinable-title">${text("other_rooms")}</h2>
+      ${joinableRooms.length >= SEARCH_FROM && html`
+        <input type="search" class="room-search" value=${query} placeholder=${text("search_rooms")}
+          aria-label=${text("search_rooms")} onInput=${(event) => setQuery(event.target.value)} />`}
+      <ul aria-labelledby="joinable-title">
+        ${found.slice(0, MAX_SHOWN).map((room) => html`
+          <${JoinableRoom} key=${room.name} shell=${shell} room=${room} />`)}
       </ul>`;
   };
 
+  const Questions = ({ shell }) => {
+    const { invitations, addressRequests } = shell.state;
+    if (!invitations.length && !addressRequests.length) return null;
+    return html`
+      <ul class="invitations">${invitations.map((invitation) => html`
+        <${Invitation} key=${`${invitation.room_name} ${invitation.usr}`} shell=${shell} invitation=${invitation} />`)}
+        ${addressRequests.map((usr) => html`<${AddressRequest} key=${usr} shell=${shell} usr=${usr} />`)}</ul>`;
+  };
+
   GTChat.Sidebar = ({ shell }) => {
-    const { chat } = shell;
-    const talks = [...chat.talks.values()];
+    const { state, actions } = shell;
+    const rooms = state.conversations.filter(({ kind }) => kind === "room");
+    const directs = [...state.directs.values()];
     return html`
       <nav class="sidebar" aria-label=${text("rooms")}>
         <header class="bar"><img src="logo.svg" alt="" width="26" height="26" /><p class="brand">GTChat</p>
-          <${IconButton} icon="search" label=${text("go")} onClick=${() => shell.show({ name: "go" })} /></header>
+          <${IconButton} icon="search" label=${text("switcher")} onClick=${() => shell.showDialog({ name: "switcher" })} /></header>
         <div class="scroll">
-          ${(chat.invitations.length > 0 || chat.requests.length > 0) && html`
-            <ul class="invitations">${chat.invitations.map((invitation) => html`
-              <${Invitation} key=${`${invitation.room_name} ${invitation.usr}`} shell=${shell} invitation=${invitation} />`)}
-              ${chat.requests.map((usr) => html`<${Request} key=${usr} shell=${shell} usr=${usr} />`)}</ul>`}
+          <${Questions} shell=${shell} />
           <div class="heading"><h2 id="rooms-title">${text("rooms")}</h2>
-            <${IconButton} icon="plus" label=${text("new_room")} onClick=${() => shell.show({ name: "create" })} /></div>
-          <ul aria-labelledby="rooms-title">${chat.places.filter((place) => place instanceof GTChat.Room).map((room) => html`
-            <${Place} key=${room.name} shell=${shell} place=${room} label=${room.name}
-              picture=${html`<span class="sign" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`} />`)}
+            <${IconButton} icon="plus" label=${text("new_room")} onClick=${() => shell.showDialog({ name: "create" })} /></div>
+          <ul aria-labelledby="rooms-title">${rooms.map((room) => html`
+            <${ConversationRow} key=${room.name} shell=${shell} conversation=${room}
+              icon=${html`<span class="room-icon" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`} />`)}
           </ul>
-          ${talks.length > 0 && html`<h2 id="talks-title">${text("whispers")}</h2>
-            <ul aria-labelledby="talks-title">${talks.map((talk) => html`
-              <${Place} key=${talk.name} shell=${shell} place=${talk} label=${talk.name}
-                picture=${html`<${Avatar} name=${talk.name} here=${chat.isHere(talk.name)} />`} />`)}</ul>`}
-          <${OtherRooms} shell=${shell} />
+          ${directs.length > 0 && html`<h2 id="directs-title">${text("direct_messages")}</h2>
+            <ul aria-labelledby="directs-title">${directs.map((direct) => html`
+              <${ConversationRow} key=${direct.name} shell=${shell} conversation=${direct}
+                icon=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} />`} />`)}</ul>`}
+          <${JoinableRooms} shell=${shell} />
         </div>
-        <footer class="self"><${Avatar} name=${chat.me} /><span class="name" dir="auto">${chat.me}</span>
-          <${IconButton} icon="gear" label=${text("settings")} onClick=${() => shell.show({ name: "settings" })} />
-          <${IconButton} icon="leave" label=${text("log_out")} onClick=${() => chat.logout()} /></footer>
+        <footer class="account"><${Avatar} name=${state.me} /><span class="name" dir="auto">${state.me}</span>
+          <${IconButton} icon="gear" label=${text("settings")} onClick=${() => shell.showDialog({ name: "settings" })} />
+          <${IconButton} icon="leave" label=${text("log_out")} onClick=${() => actions.logout()} /></footer>
       </nav>`;
   };
 })();

@@ -1,40 +1,43 @@
-// How the connection is, what is told in passing, and how the page looks.
+// The state of the connection, notices, and the settings of language and theme.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useState } = globalThis.htmPreact;
   const { IconButton } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
-  // Milliseconds that a notice stays; some stay until they are put away.
-  const NOTICE = 8000;
-  const STAYS = new Set(["broadcast", "address_granted"]);
+
+  // Milliseconds that a notice is shown. Some kinds stay until the user closes them.
+  const NOTICE_SHOWN = 8000;
+  const PERSISTENT = new Set(["broadcast", "address_granted"]);
+  // Milliseconds between two draws of the seconds until the next attempt.
+  const COUNTDOWN_INTERVAL = 250;
 
   GTChat.ConnectionState = ({ shell }) => {
-    const connection = shell.chat?.connection;
+    const { connection } = shell;
     const waiting = connection?.state === "waiting";
-    const [, tick] = useState(0);
+    const [, redraw] = useState(0);
     useEffect(() => {
       if (!waiting) return undefined;
-      const timer = setInterval(() => tick((count) => count + 1), 250);
+      const timer = setInterval(() => redraw((count) => count + 1), COUNTDOWN_INTERVAL);
       return () => clearInterval(timer);
     }, [waiting]);
-    if (!connection || connection.state === "up" || connection.state === "closed") {
+    if (!connection || connection.state === "open" || connection.state === "closed") {
       return html`<p class="connection" role="status"></p>`;
     }
     if (!waiting) return html`<p class="connection" role="status">${text("connecting")}</p>`;
     const seconds = Math.max(0, Math.ceil((connection.retryAt - performance.now()) / 1000));
-    const words = connection.session ? "waiting" : "unreachable";
+    const key = connection.session ? "waiting" : "unreachable";
     return html`
       <p class="connection lost" role="status">
-        <span>${text(words, { url: connection.url, seconds })}</span>
-        <button type="button" onClick=${() => connection.start()}>${text("try_now")}</button>
+        <span>${text(key, { url: connection.url, seconds })}</span>
+        <button type="button" onClick=${() => connection.start()}>${text("reconnect_now")}</button>
       </p>`;
   };
 
   const Notice = ({ shell, notice }) => {
     useEffect(() => {
-      if (STAYS.has(notice.kind)) return undefined;
-      const timer = setTimeout(() => shell.dismiss(notice), NOTICE);
+      if (PERSISTENT.has(notice.kind)) return undefined;
+      const timer = setTimeout(() => shell.dismiss(notice), NOTICE_SHOWN);
       return () => clearTimeout(timer);
     }, []);
     return html`
@@ -47,8 +50,8 @@
       ${shell.notices.map((notice) => html`<${Notice} key=${notice.id} shell=${shell} notice=${notice} />`)}
     </div>`;
 
-  GTChat.Preferences = ({ shell }) => html`
-    <div class="preferences">
+  GTChat.Appearance = ({ shell }) => html`
+    <div class="appearance">
       <label>${text("language")}
         <select value=${GTChat.language()} onChange=${(event) => shell.set({ language: event.target.value })}>
           ${Object.entries(GTChat.LANGUAGES).map(([key, name]) => html`

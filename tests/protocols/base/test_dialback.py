@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.protocols.base.dialback import (
     CONNECT,
     END,
-    WAITING,
+    QUEUE_LIMIT,
     DialbackQueue,
     OutgoingWrite,
     Undeliverable,
@@ -104,7 +104,7 @@ class Calling(SynchronousTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_calls_that_wait_are_bounded(self) -> None:  # F09
-        calls = [self.push((0, b"x")) for _ in range(WAITING + 2)]
+        calls = [self.push((0, b"x")) for _ in range(QUEUE_LIMIT + 2)]
         self.failureResultOf(calls[-1], Undeliverable)
         self.line.close()
         for call in calls[1:-1]:

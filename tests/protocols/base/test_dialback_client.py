@@ -11,9 +11,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.base.dialback import LOOK
+from gtchat.protocols.base.dialback_client import HEARTBEAT_CHECK as LOOK
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory, framed
-from gtchat.protocols.pa1 import CONSENT, PA1, PAUSE, PA1Factory
+from gtchat.protocols.pa1 import ANSWER_TIMEOUT as CONSENT
+from gtchat.protocols.pa1 import COMMAND_PAUSE as PAUSE
+from gtchat.protocols.pa1 import PA1, PA1Factory
 from tests.fakes import TestServer
 
 PEER = IPv4Address("TCP", "192.0.2.7", 40_000)
@@ -210,4 +212,4 @@ class Words(CalledCase):
         self.factory.stop()
         self.world.run_pending()
         self.web.call("logout")
-        self.assertEqual((self.factory.server.clients, self.factory.server._look), (set(), None))
+        self.assertEqual((self.factory.server.clients, self.factory.server._check), (set(), None))

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.gtchat_json.responses import rfc3339
+from gtchat.protocols.base.text import rfc3339
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 

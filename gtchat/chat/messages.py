@@ -1,0 +1,183 @@
+"""Messages: their texts, speaking in a room, reading its history, the operator's broadcast.
+
+`speak` checks the rules and queues the entry; `delivery` takes it from there once it is stored.
+Direct messages are in `direct`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.audit import audit
+from gtchat.chat.delivery import PendingMessage
+from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
+from gtchat.chat.events import BroadcastSent, MessageSent
+from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
+from gtchat.chat.state import State
+from gtchat.chat.users import Session
+
+#: Longest idempotency key of a request, in characters.
+TXN_CHARS = 64
+#: Most entries in a page of history.
+HISTORY_LIMIT = 200
+
+_FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
+#: Invisible characters: white space, format characters, variation selectors, fillers.
+_INVISIBLE = frozenset(
+    chr(number)
+    for number in [
+        *(number for number in range(0x3001) if chr(number).isspace()),
+        *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
+        *range(0x180B, 0x1810),
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        *range(0xFE00, 0xFE10),
+        *range(0xE0000, 0xE0080),
+        *range(0xE0100, 0xE01F0),
+    ]
+)
+
+
+def text(raw: str, max_chars: int) -> str:
+    """Return the text of a message in NFC.
+
+    Args:
+        raw: the text as received.
+        max_chars: maximum length in characters, 0 for no limit.
+
+    Raises:
+        BadRequest: it is empty or invisible, or has a C0 control other than newline and tab.
+        TooLong: it has more than `max_chars` characters.
+    """
+    if not (raw.isascii() and raw.isprintable()):
+        raw = unicodedata.normalize("NFC", raw)
+        if _FORBIDDEN_CONTROLS.search(raw):
+            raise BadRequest("msg: control characters other than newline and tab are not allowed.")
+    if not raw or raw[0] in _INVISIBLE and all(character in _INVISIBLE for character in raw):
+        raise BadRequest("msg: the text is empty.")
+    if max_chars and len(raw) > max_chars:
+        raise TooLong(f"msg: a text can have at most {max_chars:,} characters.")
+    return raw
+
+
+def check_txn(raw: str | None) -> None:
+    """Check the idempotency key of a request, if it has one.
+
+    Raises:
+        BadRequest: it is empty or longer than 64 characters.
+    """
+    if raw is not None and not 1 <= len(raw) <= TXN_CHARS:
+        raise BadRequest(f"txn: must have 1 to {TXN_CHARS} characters.")
+
+
+class Messages:
+    """Sends and reads messages of rooms.
+
+    Args:
+        state: the chat's shared objects.
+        broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
+    """
+
+    def __init__(self, state: State, broadcast_key: str | None) -> None:
+        self._store = state.store
+        self._users = state.users
+        self._rooms = state.rooms
+        self._wall = state.wall
+        self._next_id = state.next_id
+        self._max_chars = state.limits.text_chars
+        self._broadcast_key = broadcast_key
+
+    def speak(
+        self,
+        session: Session,
+        room_name: str,
+        msg: str,
+        txn: str | None,
+        done: Callable[[Ack | ChatError], None],
+    ) -> None:
+        """Queue a message to a room.
+
+        Args:
+            session: the sender's session.
+            room_name: the room, as the sender typed it.
+            msg: the text.
+            txn: the client's idempotency key, 1 to 64 characters; None if it has none.
+            done: called later with the receipt, or with `NotStored` or `TxnConflict`. The calls
+                come in the order of the requests of a session. It is a plain call because a
+                Deferred would cost as much as the rules.
+
+        Raises:
+            NoSuchRoom, NotInRoom, BadRequest, TooLong: at once; then `done` is not called.
+        """
+        user = session.user
+        room = self._rooms.require_member(room_name, user)
+        if txn is not None:
+            check_txn(txn)
+        entry = MessageSent(
+            room_name=room.name,
+            usr=user.name,
+            msg=text(msg, self._max_chars),
+            id=self._next_id(),
+            at=int(self._wall() * 1000),
+        )
+        self._store.append(
+            PendingMessage(
+                room_id=room.id,
+                entry=entry,
+                subject_id=user.id,
+                txn=txn,
+                room=room,
+                session=session,
+                done=done,
+            )
+        )
+
+    def history(
+        self, session: Session, room_name: str, query: HistoryQuery
+    ) -> Deferred[HistoryPage]:
+        """Read part of the log of a room.
+
+        Args:
+            session: a session of a member.
+            room_name: the room, as the member typed it.
+            query: which entries.
+
+        Raises:
+            NoSuchRoom, NotInRoom.
+            BadRequest: the query asks for no entries or for more than `HISTORY_LIMIT`.
+        """
+        if not 1 <= query.limit <= HISTORY_LIMIT:
+            raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
+        room = self._rooms.require_member(room_name, session.user)
+        return self._store.history(room.id, query)
+
+    def broadcast(self, session: Session, msg: str, key: str) -> int:
+        """Send a message to every logged-in user. It is not stored.
+
+        Args:
+            session: the sender's session.
+            msg: the text.
+            key: the operator's broadcast key.
+
+        Returns:
+            The number of users who received it.
+
+        Raises:
+            BadKey, BadRequest, TooLong.
+        """
+        expected = self._broadcast_key
+        given = key.encode("utf-8", "replace")
+        if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
+            audit("broadcast_refused", name=session.user.name)
+            raise BadKey()
+        event = BroadcastSent(
+            usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
+        )
+        audit("broadcast", name=session.user.name)
+        return self._users.broadcast(event, exclude=session)

@@ -1,0 +1,191 @@
+"""Ownership: settings, owners and deletion of rooms, and how many rooms each account owns.
+
+Who may ask for a change is checked in `membership`; here is how it is made.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gtchat.chat.delivery import Delivery
+from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
+from gtchat.chat.events import Entry, RoomChanged, RoomCreated, RoomDeleted
+from gtchat.chat.messages import text
+from gtchat.chat.rooms import CurrentSettings, Room
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
+
+#: Longest topic of a room, in characters.
+TOPIC_CHARS = 500
+
+
+def check_topic(raw: str) -> str:
+    """Return the topic of a room in NFC, "" for none.
+
+    Raises:
+        BadRequest: it is more than one line.
+        TooLong: it has more than 500 characters.
+    """
+    topic = text(raw, TOPIC_CHARS) if raw else ""
+    if "\t" in topic or len(topic.splitlines()) > 1:
+        raise BadRequest("topic: must be one line.")
+    return topic
+
+
+class Ownership:
+    """Changes settings and owners of rooms, and deletes rooms.
+
+    Args:
+        state: the chat's shared objects.
+        delivery: stores changes and sends them to the room.
+    """
+
+    def __init__(self, state: State, delivery: Delivery) -> None:
+        self._store = state.store
+        self._limits = state.limits
+        self._users = state.users
+        self._rooms = state.rooms
+        self._delivery = delivery
+        #: Account id -> number of rooms that the account owns.
+        self._owned: dict[int, int] = {}
+
+    def count_all(self) -> None:
+        """Count the rooms of each owner, once all rooms are loaded."""
+        self._owned = {}
+        for room in self._rooms:
+            self.count(room.owner_id, 1)
+
+    def count(self, account_id: int | None, change: int) -> None:
+        """Change the number of rooms that an account owns.
+
+        Args:
+            account_id: the owner; None, for no owner, changes nothing.
+            change: 1 or -1.
+        """
+        if account_id is not None:
+            count = self._owned.pop(account_id, 0) + change
+            if count:
+                self._owned[account_id] = count
+
+    def check_limit(self, user: User) -> None:
+        """Check that a user may own another room.
+
+        Raises:
+            NotAllowed: the user owns as many as the limit allows.
+        """
+        limit = self._limits.rooms_per_user
+        if limit and self._owned.get(user.id, 0) >= limit:
+            raise NotAllowed(f"You can own at most {limit} rooms.")
+
+    def max_members(self, wanted: int) -> int:
+        """Return the member limit that a room gets, 0 for none: at most the operator's.
+
+        Raises:
+            BadRequest: it is negative or above 2**31 - 1.
+        """
+        if not 0 <= wanted < 2**31:
+            raise BadRequest("max: must be a number of members, or 0 for no limit.")
+        limit = self._limits.members_per_room
+        return min(wanted or limit, limit) if limit else wanted
+
+    def settings_entry(self, kind: type[RoomCreated | RoomChanged], room: Room, by: str) -> Entry:
+        """Return the log entry with the settings of a room as they are now.
+
+        Args:
+            kind: the class of the entry.
+            room: the room.
+            by: name of the user who set them.
+        """
+        return kind(
+            room_name=room.name,
+            usr=by,
+            public=room.public,
+            topic=room.topic,
+            max=room.max,
+            owner=room.owner,
+            at=self._users.now(),
+        )
+
+    async def change(
+        self, room: Room, settings: CurrentSettings, by: str, actor: Session | None
+    ) -> None:
+        """Change the settings of a room.
+
+        Args:
+            room: the room.
+            settings: the new settings.
+            by: name of the user who changes them.
+            actor: the session that asked for it, None if no session did.
+
+        Raises:
+            NotStored: the settings are as before.
+        """
+        before = room.settings
+        self._set_settings(room, settings)
+        try:
+            entry = self.settings_entry(RoomChanged, room, by)
+            await self._delivery.append_change(room, entry, room.owner_id, actor)
+        except ChatError:
+            self._set_settings(room, before)
+            raise
+
+    def _set_settings(self, room: Room, settings: CurrentSettings) -> None:
+        """Change the settings of a room in memory."""
+        self.count(room.owner_id, -1)
+        self.count(settings.owner_id, 1)
+        self._rooms.set_settings(room, settings)
+
+    async def delete(self, room: Room, by: str) -> None:
+        """Delete a room with its log.
+
+        Args:
+            room: the room.
+            by: name of the user who deletes it.
+
+        Raises:
+            NotStored: the room is as before.
+        """
+        room.deleted = True
+        try:
+            await self._store.delete_room(room.id, self._users.now())
+        except ChatError:
+            room.deleted = False
+            raise
+        self._rooms.discard(room)
+        self.count(room.owner_id, -1)
+        for member in room.members:
+            if (user := self._users.get_by_id(member)) is not None:
+                user.remove_room(room)
+        # The actor's reply comes before the event.
+        self._users.call_soon(self._publish_deleted, room, by)
+
+    def _publish_deleted(self, room: Room, by: str) -> None:
+        """Announce a deletion to the members and, if the room was public, to all other users."""
+        event = RoomDeleted(room_name=room.name, usr=by, at=self._users.now())
+        room.subscribers.publish([event])
+        if room.public:
+            members = [one for _, connections in room.subscribers for one in connections]
+            self._users.subscribers.publish([event], exclude=members)
+
+    async def reassign_or_delete(self, room: Room) -> None:
+        """Find an owner for a room whose temporary owner is not a member any more.
+
+        The owner is then the registered member who joined first. Without one the room has no
+        owner; without members it is deleted.
+
+        Raises:
+            NotStored.
+        """
+        owner = self._users.get_by_id(room.owner_id)
+        keeps_owner = owner is None or owner.registered or owner.id in room.members
+        if room.deleted or (room.owner_id is not None and keeps_owner):
+            return
+        if not room.members:
+            await self.delete(room, room.owner)
+            return
+        next_owner = room.next_owner()
+        if next_owner is None and room.owner_id is None:
+            return
+        name = "" if next_owner is None else room.members[next_owner]
+        settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
+        await self.change(room, settings, room.owner, None)

@@ -1,0 +1,253 @@
+"""Records that the chat and its store exchange: data only, with the units of each field.
+
+Times are milliseconds since 1970, UTC. Secrets are hashed before they are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from gtchat.chat.errors import ChatError
+from gtchat.chat.events import Entry, WhisperSent
+
+
+@attrs.define
+class Ack:
+    """The receipt that the sender of a message gets.
+
+    Attributes:
+        id: the message id.
+        seq: number in the log of the room, 0 for a whisper.
+        at: when it was sent.
+        dup: whether an earlier request with the same txn stored it.
+    """
+
+    id: str
+    seq: int
+    at: int
+    dup: bool = False
+
+
+@attrs.define(eq=False)
+class PendingEntry:
+    """An entry that is queued for the log of a room; the store fills in the outcome.
+
+    The change that an entry means for the room is made in the same transaction: `room_created`
+    creates the room with the subject as first member and owner, `room_changed` changes its row,
+    `join_room` makes the subject a member and deletes its invitations to the room, `leave_room`,
+    `kicked` and `removed` end the membership.
+
+    Attributes:
+        room_id: the room; 0 for `room_created`, where the store fills in the new id.
+        entry: the entry with `seq` 0; the store fills in its `seq`.
+        subject_id: account id of the user that it is about: the sender, the user who joins or is
+            kicked; for `room_changed` the new owner, None for no owner.
+        room_key: name of the room as it is compared; used for `room_created` only.
+        txn: the sender's idempotency key, None if there is none.
+        error: filled in: why it was not stored (`NotStored`, `TxnConflict`), else None.
+        earlier: filled in: the receipt of an earlier entry with the same txn and content.
+    """
+
+    room_id: int
+    entry: Entry
+    subject_id: int | None
+    room_key: str = ""
+    txn: str | None = None
+    error: ChatError | None = None
+    earlier: Ack | None = None
+
+
+@attrs.frozen
+class Account:
+    """A registered or temporary account.
+
+    Attributes:
+        id: the account id, never used again.
+        name: the name as displayed.
+        key: the name as compared.
+        registered: False for a temporary account.
+        password_hash: Argon2id hash as text, None without a password.
+        blocks_asker: whether it blocks the account that the query named.
+    """
+
+    id: int
+    name: str
+    key: str
+    registered: bool
+    password_hash: str | None = None
+    blocks_asker: bool = False
+
+
+@attrs.frozen
+class MembershipRecord:
+    """How far an account has read a room that it is a member of.
+
+    Attributes:
+        room_id: the room.
+        read_seq: the last entry that counts as read, 0 for none.
+        messages_read: number of messages up to that entry.
+    """
+
+    room_id: int
+    read_seq: int
+    messages_read: int
+
+
+@attrs.frozen
+class AccountState:
+    """What is loaded at a login.
+
+    Attributes:
+        account: the account.
+        memberships: its rooms and the lobby.
+        blocked: account id -> name of the accounts that it blocks.
+        blocked_by: ids of the accounts that block it.
+    """
+
+    account: Account
+    memberships: tuple[MembershipRecord, ...]
+    blocked: Mapping[int, str]
+    blocked_by: frozenset[int]
+
+
+@attrs.frozen
+class Backlog:
+    """The entries of a room after the last one that a client received.
+
+    Attributes:
+        entries: all of them in order; empty if `behind` or `reset`.
+        behind: whether there are more than the limit.
+        reset: whether the client's last entry is not of this log: the room was created again, or
+            the log has no such entry.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    behind: bool = False
+    reset: bool = False
+
+
+@attrs.frozen
+class ResumeResult:
+    """What is loaded when a session is resumed.
+
+    Attributes:
+        belongings: the state of its account.
+        missed: room id -> what the client missed.
+    """
+
+    belongings: AccountState
+    missed: Mapping[int, Backlog]
+
+
+@attrs.frozen
+class StoredWhisper:
+    """A whisper that waits for its target.
+
+    Attributes:
+        number: gives the order, and names it in `IStore.delete_whispers`.
+        event: the whisper.
+    """
+
+    number: int
+    event: WhisperSent
+
+
+@attrs.frozen
+class HistoryPage:
+    """Some entries of a log.
+
+    Attributes:
+        entries: the entries, oldest first.
+        first: `seq` of the first entry of the log, 0 if it is empty.
+        last: `seq` of the last entry of the log, 0 if it is empty.
+        more: whether there are more entries in the direction asked for.
+    """
+
+    entries: tuple[Entry, ...]
+    first: int
+    last: int
+    more: bool
+
+
+@attrs.frozen
+class HistoryQuery:
+    """Which entries of a log to read; the newest if none of the three positions is given.
+
+    Attributes:
+        before: the newest entries before this `seq`.
+        after: the oldest entries after this `seq`.
+        around: the entries on both sides of this `seq`.
+        limit: maximum number of entries, 1 to 200.
+        kinds: only these kinds of entries; empty for all.
+    """
+
+    before: int | None = None
+    after: int | None = None
+    around: int | None = None
+    limit: int = 50
+    kinds: frozenset[str] = frozenset()
+
+
+@attrs.frozen
+class RoomRecord:
+    """A stored room.
+
+    Attributes:
+        id: the room id.
+        name: the name as displayed.
+        key: the name as compared.
+        public: whether users who are not members can see and join it.
+        topic: one line of text, "" for none.
+        max: maximum number of members, 0 for no limit.
+        owner_id: account id of the owner, None for no owner.
+        owner: name of the owner, "" for no owner.
+        last_seq: number of entries in the log.
+        message_count: number of messages in the log.
+        members: (account id, name, registered), in the order of joining.
+    """
+
+    id: int
+    name: str
+    key: str
+    public: bool
+    topic: str
+    max: int
+    owner_id: int | None
+    owner: str
+    last_seq: int
+    message_count: int
+    members: tuple[tuple[int, str, bool], ...]
+
+
+@attrs.frozen
+class PhoneAccount:
+    """An account with a telephone number.
+
+    Attributes:
+        account_id: the account id.
+        name: the name as displayed.
+        number: the telephone number.
+        left_at: when its user was online last.
+    """
+
+    account_id: int
+    name: str
+    number: str
+    left_at: int
+
+
+@attrs.frozen
+class StoredState:
+    """What is loaded when the server starts.
+
+    Attributes:
+        epoch: names all logs together; it changes when a backup is restored.
+        rooms: all rooms.
+        guests: the temporary accounts that the last run left.
+    """
+
+    epoch: str
+    rooms: tuple[RoomRecord, ...]
+    guests: tuple[Account, ...]

@@ -1,0 +1,72 @@
+"""What a client missed between the loss of its connection and the resume of its session.
+
+`Sessions.resume` asks the store; here is which rooms it asks for, and how the answer is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from gtchat.chat.errors import NoSuchRoom
+from gtchat.chat.interfaces import Backlog
+from gtchat.chat.rooms import Room, RoomRegistry
+from gtchat.chat.users import Session, User
+
+#: Seconds for which a session can be resumed after its connection was lost.
+RESUME_WINDOW_S = 24 * 3600
+#: Most entries of a room in the reply to a resume; a client that missed more reads the history.
+BACKLOG_LIMIT = 500
+
+
+@attrs.frozen
+class ResumedSession:
+    """A session that was resumed.
+
+    Attributes:
+        session: the session.
+        missed: name of the room, as the client gave it -> the room, None if the user is not in
+            it, and what the client missed there.
+    """
+
+    session: Session
+    missed: Mapping[str, tuple[Room | None, Backlog]]
+
+
+def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room | None]:
+    """Return the rooms that a client names, None for each that does not exist.
+
+    Args:
+        registry: all rooms.
+        names: the names.
+    """
+    return {name: _find_room(registry, name) for name in names}
+
+
+def _find_room(registry: RoomRegistry, name: str) -> Room | None:
+    try:
+        return registry.find(name)
+    except NoSuchRoom:
+        return None
+
+
+def missed_by_name(
+    user: User, lobby: Room, rooms: Mapping[str, Room | None], backlogs: Mapping[int, Backlog]
+) -> dict[str, tuple[Room | None, Backlog]]:
+    """Return what a client missed in the rooms that it named and in the user's other rooms.
+
+    Args:
+        user: the user of the session.
+        lobby: the room that every user is in.
+        rooms: the rooms by the names that the client gave.
+        backlogs: room id -> what the store found.
+    """
+    own = {*user.rooms, lobby}
+    missed: dict[str, tuple[Room | None, Backlog]] = {}
+    for name, room in rooms.items():
+        found = backlogs.get(room.id) if room in own and room is not None else None
+        missed[name] = (room if room in own else None, found or Backlog(reset=True))
+    for room in own.difference(room for room in rooms.values() if room is not None):
+        missed[room.name] = (room, Backlog(reset=True))
+    return missed

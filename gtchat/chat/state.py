@@ -1,0 +1,58 @@
+"""What the parts of a chat share: store, clock, limits, and what is kept in memory.
+
+Each part of the chat gets a `State` in place of five or more arguments. There are no rules here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from gtchat.chat.interfaces import IStore
+from gtchat.chat.limits import Limits
+from gtchat.chat.names import message_ids
+from gtchat.chat.rooms import RoomRegistry
+from gtchat.chat.users import UserDirectory, UserRegistry
+
+
+@attrs.frozen(eq=False)
+class State:
+    """Shared objects of one chat.
+
+    Args:
+        store: keeps accounts, rooms and messages.
+        clock: schedules calls, and returns monotonic seconds.
+        limits: the limits that the operator set.
+        token: makes an unguessable string.
+        wall: returns the time of day in seconds since 1970; used for time stamps only.
+
+    Attributes:
+        rooms: all rooms.
+        users: the users who are known here.
+        directory: finds accounts by name, logged in or not.
+        next_id: makes a unique message id.
+    """
+
+    store: IStore
+    clock: IReactorTime
+    limits: Limits
+    token: Callable[[], str]
+    wall: Callable[[], float]
+    rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
+    users: UserRegistry = attrs.field(init=False)
+    directory: UserDirectory = attrs.field(init=False)
+    next_id: Callable[[], str] = attrs.field(init=False)
+
+    @users.default
+    def _make_users(self) -> UserRegistry:
+        return UserRegistry(self.clock, self.wall)
+
+    @directory.default
+    def _make_directory(self) -> UserDirectory:
+        return UserDirectory(self.store, self.users)
+
+    @next_id.default
+    def _make_next_id(self) -> Callable[[], str]:
+        return message_ids(self.token)

@@ -1,0 +1,81 @@
+"""The commands of the protocol as a client sees them: one table.
+
+A column says whether a command may be sent again after a lost connection, another what its reply
+means for the state of a client. A command without a row may not be repeated and means nothing.
+Source: docs/protocol.md, section "Commands".
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+
+class Effect(enum.Enum):
+    """What a reply with status `ok` means for the state of a client."""
+
+    NONE = enum.auto()
+    LOGGED_IN = enum.auto()
+    RESUMED = enum.auto()
+    LOGGED_OUT = enum.auto()
+    PASSWORD_CHANGED = enum.auto()
+    MESSAGE_STORED = enum.auto()
+    #: The user is in the room of the reply, if it has one.
+    ROOM_ENTERED = enum.auto()
+    #: The user is no longer in the room of the request.
+    ROOM_LEFT = enum.auto()
+    ROOMS_LISTED = enum.auto()
+
+
+class Repeat(enum.Enum):
+    """Whether a command may be sent again when the connection was lost before its reply."""
+
+    #: It is unknown whether the server has executed it.
+    NEVER = enum.auto()
+    ALWAYS = enum.auto()
+    #: The server detects the duplicate by its `txn`.
+    WITH_TXN = enum.auto()
+
+
+@attrs.frozen
+class ClientCommand:
+    """A row of the table."""
+
+    effect: Effect = Effect.NONE
+    repeat: Repeat = Repeat.NEVER
+
+
+COMMANDS: dict[str, ClientCommand] = {
+    "hello": ClientCommand(repeat=Repeat.ALWAYS),
+    "ping": ClientCommand(repeat=Repeat.ALWAYS),
+    "login": ClientCommand(Effect.LOGGED_IN, Repeat.ALWAYS),
+    "resume": ClientCommand(Effect.RESUMED),
+    "logout": ClientCommand(Effect.LOGGED_OUT),
+    "update_pwd": ClientCommand(Effect.PASSWORD_CHANGED),
+    "get_room_list": ClientCommand(Effect.ROOMS_LISTED, Repeat.ALWAYS),
+    "get_user_list": ClientCommand(repeat=Repeat.ALWAYS),
+    "get_room_user_list": ClientCommand(repeat=Repeat.ALWAYS),
+    "create_room": ClientCommand(Effect.ROOM_ENTERED),
+    "join_room": ClientCommand(Effect.ROOM_ENTERED),
+    "invite_reply": ClientCommand(Effect.ROOM_ENTERED),
+    "leave_room": ClientCommand(Effect.ROOM_LEFT),
+    "delete_room": ClientCommand(Effect.ROOM_LEFT),
+    "speak": ClientCommand(Effect.MESSAGE_STORED, Repeat.WITH_TXN),
+    "whisper": ClientCommand(repeat=Repeat.WITH_TXN),
+    "history": ClientCommand(repeat=Repeat.ALWAYS),
+    "block": ClientCommand(repeat=Repeat.ALWAYS),
+    "unblock": ClientCommand(repeat=Repeat.ALWAYS),
+    "set_address": ClientCommand(repeat=Repeat.ALWAYS),
+}
+_UNKNOWN = ClientCommand()
+
+
+def effect_of(cmd: str) -> Effect:
+    """Return what the reply to a command means for the state of a client."""
+    return COMMANDS.get(cmd, _UNKNOWN).effect
+
+
+def repeat_of(cmd: str) -> Repeat:
+    """Return whether a command may be sent again."""
+    return COMMANDS.get(cmd, _UNKNOWN).repeat

@@ -1,0 +1,221 @@
+"""What a server sends, as frozen structs: replies, pushes and their parts; events and errors.
+
+A field that a message does not have is empty. Unknown fields are ignored, so that a newer server
+can send more. Source: docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A room.
+
+    Attributes:
+        members: number of members.
+        last_seq: number of the newest entry of its log.
+        joined: whether the user is a member.
+        unread: messages after `read_seq`.
+        read_seq: the last entry that counts as read.
+        max: maximum number of members; 0: no limit.
+        users: names of members, in the reply of a command that enters the room.
+        users_total: number of members, where `users` is only a part.
+    """
+
+    room_name: str
+    public: bool = True
+    topic: str = ""
+    owner: str = ""
+    members: int = 0
+    last_seq: int = 0
+    joined: bool = False
+    unread: int = 0
+    read_seq: int = 0
+    max: int = 0
+    users: tuple[str, ...] = ()
+    users_total: int = 0
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A message that the server sends without a request; also an entry of a room's log.
+
+    Attributes:
+        cmd: `c_speak`, `c_whisper`, `c_broadcast`, `c_invited`, `c_invite_reply` or `c_event`.
+        type: kind of a `c_event`, such as `join_room`.
+        usr: the sender, or the user that it is about.
+        msg: the text; in a `c_invite_reply` Y, N or L.
+        seq: its number in the room's log; 0: it is not an entry. In a `marked_read`, the last
+            entry that the user has read.
+        at: time in UTC, RFC 3339.
+        by: the user who kicked or removed `usr`.
+    """
+
+    cmd: str
+    type: str = ""
+    usr: str = ""
+    room_name: str = ""
+    msg: str = ""
+    id: str = ""
+    seq: int = 0
+    at: str = ""
+    by: str = ""
+    public: bool = True
+    topic: str = ""
+    max: int = 0
+    owner: str = ""
+    address: str = ""
+    host: str = ""
+    port: int = 0
+    logins: tuple[str, ...] = ()
+    logouts: tuple[str, ...] = ()
+
+
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a room while the connection was lost.
+
+    Attributes:
+        state: `resumed`, `behind` or `reset`, see docs/protocol.md.
+        last_seq: number of the newest entry of its log.
+        entries: all that were missed, if the state is `resumed`.
+    """
+
+    room_name: str
+    state: str
+    last_seq: int = 0
+    entries: tuple[Push, ...] = ()
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """The reply to a command; which fields it has depends on the command."""
+
+    status: str
+    last_cmd: str = ""
+    tracker: str = "0"
+    msg: str = ""
+    code: str = ""
+    retry_after: float | None = None
+    incident: str = ""
+    session_id: str = ""
+    epoch: str = ""
+    usr: str = ""
+    users: tuple[str, ...] = ()
+    users_total: int = 0
+    online: tuple[str, ...] = ()
+    rooms: tuple[Room, ...] = ()
+    rooms_total: int = 0
+    resumed: tuple[Resumption, ...] = ()
+    whispers: tuple[Push, ...] = ()
+    invitations: tuple[Push, ...] = ()
+    room: Room | None = None
+    id: str = ""
+    seq: int = 0
+    at: str = ""
+    dup: bool = False
+    delivered: str = ""
+    recipients: int = 0
+    blocked: tuple[str, ...] = ()
+    entries: tuple[Push, ...] = ()
+    first: int = 0
+    last: int = 0
+    more: bool = False
+    server: str = ""
+    version: str = ""
+    limits: dict[str, float] = {}
+    features: tuple[str, ...] = ()
+    ping_interval: float = 0
+
+
+@attrs.frozen
+class ConnectionLost:
+    """The connection was lost; it is reported once, however many attempts follow.
+
+    Attributes:
+        reason: one clause, such as `Connection refused`.
+        retry_in: seconds until the next attempt.
+    """
+
+    reason: str
+    retry_in: float
+
+
+@attrs.frozen
+class ConnectionRestored:
+    """The connection is up again; what was missed follows."""
+
+
+@attrs.frozen
+class RoomReset:
+    """What the client knows of a room is outdated: load it again.
+
+    Attributes:
+        room_name: the room.
+        last_seq: number of the newest entry of its log.
+        gone: whether the user is no longer in it, or it was deleted.
+    """
+
+    room_name: str
+    last_seq: int
+    gone: bool
+
+
+#: What `Connection.events` yields.
+Event = Push | ConnectionLost | ConnectionRestored | RoomReset
+
+
+class CommandFailed(Exception):
+    """The server replied to a command with an error.
+
+    Args:
+        code: the error code, for programs.
+        text: one sentence, for users.
+        retry_after: seconds after which a retry makes sense, or None.
+    """
+
+    def __init__(self, code: str, text: str, retry_after: float | None = None) -> None:
+        self.code, self.text, self.retry_after = code, text, retry_after
+        super().__init__(f"{text} ({code})")
+
+
+class Unanswered(Exception):
+    """The connection was lost before the reply: the command may have been executed."""
+
+
+class CannotConnect(Exception):
+    """The first connection attempt failed; the text says why."""
+
+
+class ConnectionClosed(Exception):
+    """The connection is closed and does not reconnect.
+
+    Args:
+        code: the server's close code; 1000 after `Connection.close`; 0 if the session could not
+            be resumed.
+        text: the reason, one clause.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code, self.text = code, text
+        super().__init__(text)
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    cmd: str
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_reply = msgspec.json.Decoder(Reply).decode
+_decode_push = msgspec.json.Decoder(Push).decode
+
+
+def parse(payload: bytes) -> Reply | Push:
+    """Decode a message of the server. payload: UTF-8 JSON.
+
+    Raises:
+        msgspec.MsgspecError: it is not JSON, or a field has a wrong type.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    if _decode_envelope(payload).cmd == "c_response":
+        return _decode_reply(payload)
+    return _decode_push(payload)

@@ -1,0 +1,168 @@
+"""Requests that wait for their replies: which are open, and which may be sent twice.
+
+Sending them is up to `connection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from gtchat.client.commands import Repeat, repeat_of
+from gtchat.client.messages import CommandFailed, Reply, Unanswered
+
+
+@attrs.frozen
+class ReceivedReply:
+    """A reply, decoded and as it was received (UTF-8 JSON)."""
+
+    reply: Reply
+    payload: bytes
+
+    def checked(self) -> Reply:
+        """Return the reply if its status is `ok`; raise CommandFailed otherwise."""
+        reply = self.reply
+        if reply.status != "ok":
+            raise CommandFailed(reply.code, reply.msg, reply.retry_after)
+        return reply
+
+
+@attrs.define(eq=False)
+class PendingRequest:
+    """A request that has no reply yet.
+
+    Attributes:
+        cmd: its command.
+        fields: its fields.
+        payload: the JSON that is sent, UTF-8.
+        tracker: identifies its reply.
+        reply: fires with the reply.
+        internal: whether it is the connection's own; such a request ends with the link.
+        sent_count: how often it was sent.
+        resend_timer: sends it again, after `rate_limited`.
+    """
+
+    cmd: str
+    fields: Mapping[str, Any]
+    payload: bytes
+    tracker: str
+    reply: Deferred[ReceivedReply] = attrs.field(factory=Deferred)
+    internal: bool = False
+    sent_count: int = 0
+    resend_timer: IDelayedCall | None = None
+    _waiters: list[Deferred[None]] = attrs.field(factory=list)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending it twice does no harm."""
+        if self.internal:
+            return False
+        repeat = repeat_of(self.cmd)
+        return repeat is Repeat.ALWAYS or (repeat is Repeat.WITH_TXN and "txn" in self.fields)
+
+    def when_settled(self) -> Deferred[None]:
+        """Return a Deferred that fires when the request is answered or given up."""
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append(waiter)
+        return waiter
+
+    def finish(self, result: ReceivedReply | Exception) -> None:
+        """Pass the result to the caller and to everything that waits for it."""
+        if self.resend_timer is not None and self.resend_timer.active():
+            self.resend_timer.cancel()
+        for waiter in self._waiters:
+            waiter.callback(None)
+        self._waiters.clear()
+        if not self.reply.called:
+            if isinstance(result, Exception):
+                self.reply.errback(result)
+            else:
+                self.reply.callback(result)
+
+
+class RequestQueue:
+    """Requests without a reply, in the order of the calls: first those that were sent."""
+
+    def __init__(self) -> None:
+        self._requests: list[PendingRequest] = []
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def make(
+        self, cmd: str, fields: Mapping[str, Any], *, internal: bool = False
+    ) -> PendingRequest:
+        """Make a request of a command; it is not added to the queue.
+
+        Args:
+            cmd: the command.
+            fields: its fields.
+            internal: whether it is the connection's own.
+
+        Raises:
+            TypeError: a field can't be encoded as JSON.
+        """
+        self._number += 1
+        tracker = f"c{self._number}"
+        payload = msgspec.json.encode({"cmd": cmd, "tracker": tracker, **fields})
+        return PendingRequest(cmd, fields, payload, tracker, internal=internal)
+
+    def make_raw(self, text: str) -> PendingRequest:
+        """Make a request of the text that a user wrote, which need not be valid JSON."""
+        payload = text.encode()
+        try:
+            fields = msgspec.json.decode(payload, type=dict[str, Any])
+        except msgspec.MsgspecError:
+            fields = {}
+        tracker = fields.get("tracker")
+        # The server answers with "0" when there is no valid tracker.
+        expected = str(tracker) if isinstance(tracker, str | int) else "0"
+        return PendingRequest(str(fields.get("cmd", "")), fields, payload, expected)
+
+    def add(self, request: PendingRequest) -> None:
+        """Append a request."""
+        self._requests.append(request)
+
+    def discard(self, request: PendingRequest) -> None:
+        """Remove a request, if it is there."""
+        if request in self._requests:
+            self._requests.remove(request)
+
+    def find(self, reply: Reply) -> PendingRequest | None:
+        """Return the request that a reply answers: the first that was sent with its tracker."""
+        for request in self._requests:
+            if request.sent_count and request.tracker == reply.tracker:
+                return request
+        return None
+
+    def pending(self) -> list[PendingRequest]:
+        """Return all requests, in order."""
+        return list(self._requests)
+
+    def connection_lost(self, same_user: bool = True) -> None:
+        """Fail the requests that were sent and can't be sent again with Unanswered.
+
+        Args:
+            same_user: whether the server sees the same user after the reconnect; otherwise a
+                `txn` does not detect duplicates.
+        """
+        for request in self.pending():
+            again = request.is_repeatable and (
+                same_user or repeat_of(request.cmd) is not Repeat.WITH_TXN
+            )
+            if again or not request.sent_count:
+                continue
+            self.discard(request)
+            request.finish(Unanswered("the connection was lost before the reply"))
+
+    def fail_all(self, error: Exception) -> None:
+        """Fail all requests with an error."""
+        requests, self._requests = self._requests, []
+        for request in requests:
+            request.finish(error)

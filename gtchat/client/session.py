@@ -1,0 +1,224 @@
+"""The login of a connection: what a resume needs, and catching up on what was missed.
+
+How requests are sent and when a connection is made is decided in `connection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from gtchat.client.commands import Effect, effect_of
+from gtchat.client.event_stream import EventStream
+from gtchat.client.messages import CommandFailed, Reply, Resumption
+from gtchat.client.requests import PendingRequest
+
+#: Error codes of a resume or login that go away with time.
+TEMPORARY_ERRORS = frozenset({"rate_limited", "locked_out", "not_stored", "internal"})
+#: Entries of a room's history in one request.
+PAGE_SIZE = 200
+
+
+class SendRequest(Protocol):
+    """Sends a request and returns its reply.
+
+    Raises CommandFailed, or Unanswered when the connection is lost.
+    """
+
+    async def __call__(self, cmd: str, **fields: Any) -> Reply: ...
+
+
+class CannotResume(Exception):
+    """The session was lost and a new login failed; the text says why."""
+
+
+class Session:
+    """The login of a connection.
+
+    Args:
+        stream: gets the events that were missed.
+        send: sends a request.
+        sleep: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        send: SendRequest,
+        sleep: Callable[[float], Deferred[None]],
+    ) -> None:
+        self._stream = stream
+        self._send = send
+        self._sleep = sleep
+        self._reply: Reply | None = None
+        self._login_fields: dict[str, Any] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a user is logged in."""
+        return self._reply is not None
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it is a temporary user, which is a different user after each login."""
+        return self._login_fields.get("type") == "tmp"
+
+    def end(self) -> None:
+        """Forget the login."""
+        self._reply = None
+        self._login_fields = {}
+
+    # Replies.
+
+    def update_from(self, request: PendingRequest, reply: Reply) -> None:
+        """Keep what the next resume needs.
+
+        Args:
+            request: a request of the user.
+            reply: its reply, with status `ok`.
+        """
+        handler = _EFFECTS.get(effect_of(reply.last_cmd))
+        if handler is not None:
+            handler(self, request, reply)
+
+    def _logged_in(self, request: PendingRequest, reply: Reply) -> None:
+        fields = request.fields.items()
+        self._login_fields = {k: v for k, v in fields if k not in ("cmd", "tracker")}
+        self._resumed(request, reply)
+
+    def _resumed(self, request: PendingRequest, reply: Reply) -> None:
+        self._forget_rooms(reply.usr)
+        self._open(reply)
+        for room in reply.rooms:
+            if room.joined:
+                self._stream.joined(room.room_name, room.last_seq)
+
+    def _logged_out(self, request: PendingRequest, reply: Reply) -> None:
+        self.end()
+        self._forget_rooms("")
+
+    def _password_changed(self, request: PendingRequest, reply: Reply) -> None:
+        own = request.fields.get("usr") in (None, self._login_fields.get("usr"))
+        if "pwd" in self._login_fields and own:
+            self._login_fields["pwd"] = request.fields["new_pwd"]
+
+    def _message_stored(self, request: PendingRequest, reply: Reply) -> None:
+        self._stream.own_message(_room_name(request), reply.seq, reply.id)
+
+    def _room_entered(self, request: PendingRequest, reply: Reply) -> None:
+        if reply.room is not None:
+            self._stream.joined(reply.room.room_name, reply.room.last_seq)
+
+    def _room_left(self, request: PendingRequest, reply: Reply) -> None:
+        self._stream.left(_room_name(request))
+
+    def _forget_rooms(self, user: str) -> None:
+        """Forget the rooms of the user before. user: the one who is logged in now, or ""."""
+        for room_name in tuple(self._stream.seen):
+            self._stream.left(room_name)
+        self._stream.user = user
+
+    def _open(self, reply: Reply) -> None:
+        """Keep the reply of a login or resume, and deliver what waited on the server."""
+        self._reply = reply
+        self._stream.user = reply.usr
+        for push in (*reply.whispers, *reply.invitations):
+            self._stream.add(push)
+
+    # Resuming.
+
+    async def resume(self) -> Reply:
+        """Resume the session, or log in again; return the reply of either.
+
+        Raises:
+            CommandFailed: it is not possible now, but may be later.
+            CannotResume: it is not possible.
+            Unanswered: the connection was lost again.
+        """
+        assert self._reply is not None, "there is a session to resume"
+        try:
+            reply = await self._send(
+                "resume",
+                session_id=self._reply.session_id,
+                epoch=self._reply.epoch,
+                seen=dict(self._stream.seen),
+            )
+        except CommandFailed as error:
+            if error.code in TEMPORARY_ERRORS:
+                raise
+            reply = await self._log_in_again()
+        self._open(reply)
+        return reply
+
+    async def _log_in_again(self) -> Reply:
+        try:
+            return await self._send("login", **self._login_fields)
+        except CommandFailed as error:
+            if error.code in TEMPORARY_ERRORS:
+                raise
+            raise CannotResume(f"the session could not be resumed: {error.text}") from error
+
+    async def catch_up(self, reply: Reply) -> None:
+        """Deliver what was missed, room by room, then what arrived since.
+
+        Args:
+            reply: of the resume or login.
+
+        Raises:
+            Unanswered: the connection was lost again.
+        """
+        joined = {room.room_name: room.last_seq for room in reply.rooms if room.joined}
+        rooms = reply.resumed if reply.last_cmd == "resume" else self._reset_all(joined)
+        for room in rooms:
+            if room.state == "reset":
+                gone = not room.last_seq and room.room_name not in joined
+                self._stream.reset_room(room.room_name, room.last_seq, gone)
+            elif room.state == "behind":
+                await self._read_history(room.room_name, room.last_seq)
+            else:
+                self._stream.add_first(room.entries)
+        self._stream.release()
+
+    def _reset_all(self, joined: dict[str, int]) -> tuple[Resumption, ...]:
+        """Return a reset of each room, which a new login means. joined: last seq by room."""
+        return tuple(
+            Resumption(room_name=name, state="reset", last_seq=joined.get(name, 0))
+            for name in {**self._stream.seen, **joined}
+        )
+
+    async def _read_history(self, room_name: str, last_seq: int) -> None:
+        """Deliver the entries of a room up to `last_seq`, page by page."""
+        more = True
+        while more and (after := self._stream.seen.get(room_name, 0)) < last_seq:
+            more = await self._read_page(room_name, after, last_seq)
+
+    async def _read_page(self, room_name: str, after: int, last_seq: int) -> bool:
+        """Deliver one page of a room's history; return whether there are more."""
+        try:
+            reply = await self._send("history", room_name=room_name, after=after, limit=PAGE_SIZE)
+        except CommandFailed as error:
+            if error.code in TEMPORARY_ERRORS:
+                await self._sleep(error.retry_after or 1.0)
+                return True
+            self._stream.reset_room(room_name, last_seq, gone=True)
+            return False
+        self._stream.add_first(reply.entries)
+        return reply.more
+
+
+def _room_name(request: PendingRequest) -> str:
+    return str(request.fields.get("room_name", ""))
+
+
+#: What a session does at a reply.
+_EFFECTS: dict[Effect, Callable[[Session, PendingRequest, Reply], None]] = {
+    Effect.LOGGED_IN: Session._logged_in,
+    Effect.RESUMED: Session._resumed,
+    Effect.LOGGED_OUT: Session._logged_out,
+    Effect.PASSWORD_CHANGED: Session._password_changed,
+    Effect.MESSAGE_STORED: Session._message_stored,
+    Effect.ROOM_ENTERED: Session._room_entered,
+    Effect.ROOM_LEFT: Session._room_left,
+}

@@ -1,0 +1,189 @@
+"""The commands of one client: their order, their rate, and when to stop reading. For all protocols.
+
+A command is either *serial*, so that the next one starts when it is answered, or *pipelined*, so
+that several are under way whose answers come back in order (messages to rooms, which the store
+answers in its own order). A serial command starts when nothing else is under way.
+
+The rate is a token bucket. A connection has its own until its user is logged in; from then on it
+is the bucket of the account (`Chat.rates`), so that the rate holds over many short connections and
+over all protocols.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, Generic, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gtchat.chat.chat import Chat
+from gtchat.chat.errors import RateLimited
+from gtchat.chat.limits import TokenBucket
+from gtchat.chat.users import Session
+
+#: Commands that wait for those before them; from this number on the client is not read.
+QUEUE_LIMIT = 64
+#: A client that goes on at so many times the allowed rate and burst is disconnected.
+FLOOD_FACTOR = 10
+
+Command = TypeVar("Command")
+Contravariant = TypeVar("Contravariant", contravariant=True)
+
+_log = Logger()
+
+
+class CommandClient(Protocol[Contravariant]):
+    """What a queue asks of the client whose commands it holds."""
+
+    def run_command(self, command: Contravariant) -> Coroutine[Any, Any, None] | None:
+        """Start a command: None if it is answered already, else what answers it."""
+
+    def pause_reading(self) -> None:
+        """Read no more commands for now."""
+
+    def resume_reading(self) -> None:
+        """Read commands again."""
+
+    def disconnect_flood(self) -> None:
+        """Disconnect the client, which sent many times more than it may."""
+
+
+class CommandQueue(Generic[Command]):
+    """Starts the commands of one client in order.
+
+    Args:
+        client: runs the commands.
+        chat: its limits, the rates of its accounts and its clock.
+
+    Attributes:
+        bucket: the rate of the client.
+        in_flight: pipelined commands that were started and are not answered.
+    """
+
+    __slots__ = (
+        "_busy",
+        "_chat",
+        "_client",
+        "_flood",
+        "_paused",
+        "_waiting",
+        "bucket",
+        "in_flight",
+    )
+
+    def __init__(self, client: CommandClient[Command], chat: Chat) -> None:
+        limits = chat.limits
+        self._client = client
+        self._chat = chat
+        self._busy = False
+        self._paused = False
+        self._waiting: deque[tuple[Command, bool]] | None = None
+        self._flood: TokenBucket | None = None
+        self.in_flight = 0
+        self.bucket = TokenBucket(limits.commands_per_second, limits.commands_burst)
+
+    # Rates.
+
+    def use_account_rate(self, session: Session) -> None:
+        """Go on with the token bucket of the account that has logged in.
+
+        What the connection has used up before the login stays used up.
+        """
+        bucket = self._chat.rates.get(session.user.id)
+        if bucket is not self.bucket:
+            bucket.lower_to(self.bucket, self._chat.clock.seconds())
+            self.bucket = bucket
+
+    def charge(self) -> RateLimited | None:
+        """Count a command; return why it is refused if it is one too many, else None."""
+        bucket = self.bucket
+        if not bucket.rate:
+            return None
+        wait = bucket.take(self._chat.clock.seconds())
+        return self._refuse(wait) if wait else None
+
+    def _refuse(self, wait: float) -> RateLimited:
+        if self._flood is None:
+            limits = self._chat.limits
+            self._flood = TokenBucket(
+                limits.commands_per_second * FLOOD_FACTOR,
+                max(limits.commands_burst, 1) * FLOOD_FACTOR,
+            )
+        if self._flood.take(self._chat.clock.seconds()):
+            self._client.disconnect_flood()
+        return RateLimited(retry_after=wait)
+
+    # Order.
+
+    @property
+    def idle(self) -> bool:
+        """Whether a pipelined command may start at once."""
+        return self._waiting is None and not self._busy
+
+    def submit(self, command: Command, pipelined: bool = False) -> None:
+        """Start a command, or let it wait until those before it are answered.
+
+        Args:
+            command: what `run_command` takes.
+            pipelined: whether it may start while other pipelined commands are under way.
+        """
+        if self._waiting is None and self._ready(pipelined):
+            self._start(command)
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append((command, pipelined))
+        if len(self._waiting) >= QUEUE_LIMIT and not self._paused:
+            self._paused = True
+            self._client.pause_reading()
+
+    def submit_first(self, command: Command) -> None:
+        """Let a serial command wait for the pipelined ones under way, before all that waits."""
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.appendleft((command, False))
+
+    def answered(self) -> None:
+        """A pipelined command is answered: what waited for it starts soon."""
+        self.in_flight -= 1
+        if self._waiting is not None and not self.in_flight:
+            self._chat.users.call_soon(self._drain)
+
+    def close(self) -> None:
+        """Drop what waits; nothing more is started."""
+        self._waiting = None
+        self._busy = True
+
+    def _ready(self, pipelined: bool) -> bool:
+        return not self._busy and (pipelined or not self.in_flight)
+
+    def _start(self, command: Command) -> None:
+        self._busy = True
+        work = self._client.run_command(command)
+        if work is None:
+            self._busy = False
+        else:
+            Deferred.fromCoroutine(work).addErrback(_log_failure).addBoth(self._finished)
+
+    def _finished(self, _: object) -> None:
+        """A serial command is answered."""
+        self._busy = False
+        if self._waiting is not None:
+            self._chat.users.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        """Start what waited, as far as it may start."""
+        while self._waiting and self._ready(self._waiting[0][1]):
+            self._start(self._waiting.popleft()[0])
+        if self._waiting is not None and not self._waiting:
+            self._waiting = None
+            if self._paused:
+                self._paused = False
+                self._client.resume_reading()
+
+
+def _log_failure(failure: Failure) -> None:
+    _log.failure("a command failed", failure)

@@ -1,0 +1,85 @@
+"""A client's TCP connection, for the protocols without WebSocket.
+
+It is counted by its address, it has a deadline, and it knows whether it is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol
+
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
+
+
+class ClientConnection(Protocol):
+    """A connection that a client has made.
+
+    Subclasses have `opened` and `lost` for `connectionMade` and `connectionLost`.
+
+    Args:
+        limiter: counts the connections of an address.
+        clock: calls later.
+
+    Attributes:
+        address: IP address of the client.
+        closed: whether the connection is lost.
+    """
+
+    transport: Any
+    address = ""
+    closed = False
+
+    def __init__(self, limiter: ConnectionLimiter, clock: IReactorTime) -> None:
+        self._limiter = limiter
+        self._clock = clock
+        self._deadline: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """Count the connection; abort it if its address has too many."""
+        self.address = self.transport.getPeer().host
+        if self._limiter.acquire(self.address):
+            self.opened()
+        else:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """The connection is gone."""
+        self.closed = True
+        self._limiter.release(self.address)
+        self.set_deadline(0)
+        self.lost()
+
+    def set_deadline(self, seconds: float) -> None:
+        """Abort the connection after so many seconds, instead of what was set before; 0: never."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if seconds:
+            self._deadline = self._clock.callLater(seconds, self._abort_late)
+
+    def _abort_late(self) -> None:
+        self._deadline = None
+        self.transport.abortConnection()
+
+    def opened(self) -> None:
+        """The connection is made and counted."""
+
+    def lost(self) -> None:
+        """The connection is gone."""
+
+    # What a command queue asks of its client.
+
+    def pause_reading(self) -> None:
+        """Read nothing more for now."""
+        self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if not self.closed:
+            self.transport.resumeProducing()
+
+    def disconnect_flood(self) -> None:
+        """Disconnect a client that sends many times more than it may."""
+        self.transport.abortConnection()

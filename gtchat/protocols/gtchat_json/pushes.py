@@ -1,0 +1,231 @@
+"""What the server sends without a request: one Struct and one row for each kind of event.
+
+A push of an entry, the same entry in `history` and in `resume` are the same JSON object. An event
+is encoded and framed once for all connections of the JSON API that receive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
+
+import attrs
+import msgspec
+from msgspec import UNSET, UnsetType
+from zope.interface import implementer
+
+from gtchat.chat import events
+from gtchat.chat.events import Event
+from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
+from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
+from gtchat.protocols.base.text import rfc3339
+
+_encode = msgspec.json.Encoder().encode
+
+
+class CSpeak(msgspec.Struct):
+    """A message of a room."""
+
+    room_name: str
+    usr: str
+    msg: str
+    id: str
+    seq: int
+    at: str
+    cmd: str = "c_speak"
+    tracker: str = "0"
+
+
+class CWhisper(msgspec.Struct):
+    """A direct message."""
+
+    usr: str
+    msg: str
+    id: str
+    at: str
+    cmd: str = "c_whisper"
+    tracker: str = "0"
+
+
+class CBroadcast(msgspec.Struct):
+    """A broadcast of the operator to all users."""
+
+    usr: str
+    msg: str
+    at: str
+    cmd: str = "c_broadcast"
+    tracker: str = "0"
+
+
+class CInvited(msgspec.Struct):
+    """An invitation into a room; with `cmd` `c_invite_reply`, the answer to one."""
+
+    room_name: str
+    usr: str
+    msg: str
+    at: str
+    cmd: str = "c_invited"
+    tracker: str = "0"
+
+
+class CEvent(msgspec.Struct, kw_only=True):
+    """All other events; which fields there are depends on `type`."""
+
+    cmd: str = "c_event"
+    tracker: str = "0"
+    type: str
+    at: str
+    usr: str | UnsetType = UNSET
+    room_name: str | UnsetType = UNSET
+    seq: int | UnsetType = UNSET
+    by: str | UnsetType = UNSET
+    public: bool | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    max: int | UnsetType = UNSET
+    owner: str | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    host: str | UnsetType = UNSET
+    port: int | UnsetType = UNSET
+    logins: tuple[str, ...] | UnsetType = UNSET
+    logouts: tuple[str, ...] | UnsetType = UNSET
+
+
+def _message(event: events.MessageSent) -> CSpeak:
+    return CSpeak(event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at))
+
+
+def _whisper(event: events.WhisperSent) -> CWhisper:
+    return CWhisper(event.usr, event.msg, event.id, rfc3339(event.at))
+
+
+def _broadcast(event: events.BroadcastSent) -> CBroadcast:
+    return CBroadcast(event.usr, event.msg, rfc3339(event.at))
+
+
+def _invited(event: events.Invited) -> CInvited:
+    return CInvited(event.room_name, event.usr, event.msg, rfc3339(event.at))
+
+
+def _answered(event: events.InviteAnswered) -> CInvited:
+    return CInvited(
+        event.room_name, event.usr, event.reply, rfc3339(event.at), cmd="c_invite_reply"
+    )
+
+
+#: Events that are sent as `c_event`, with its `type`; their attributes are its fields.
+EVENT_TYPES: dict[type[Event], str] = {
+    events.LoggedIn: "login",
+    events.LoggedOut: "logout",
+    events.PresenceChanged: "presence",
+    events.RoomCreated: "room_created",
+    events.RoomListed: "room_created",
+    events.RoomChanged: "room_changed",
+    events.RoomDeleted: "room_gone",
+    events.Joined: "join_room",
+    events.Left: "leave_room",
+    events.Kicked: "kicked",
+    events.Removed: "removed",
+    events.SessionReplaced: "replaced",
+    events.AddressRequested: "address_request",
+    events.AddressGranted: "address_granted",
+    events.AddressDenied: "address_denied",
+    events.UserTyping: "typing",
+    events.ReadMarked: "marked_read",
+    events.ConnectionLagged: "lagged",
+}
+
+#: Events with a Struct of their own, and the function that makes it.
+_STRUCTS: dict[type[Event], Callable[..., msgspec.Struct]] = {
+    events.MessageSent: _message,
+    events.WhisperSent: _whisper,
+    events.BroadcastSent: _broadcast,
+    events.Invited: _invited,
+    events.InviteAnswered: _answered,
+}
+
+
+def push(event: Event) -> msgspec.Struct:
+    """Return the push of an event."""
+    kind = type(event)
+    build = _STRUCTS.get(kind)
+    if build is not None:
+        return build(event)
+    fields = {name: getattr(event, name) for name in _FIELDS[kind]}
+    return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
+
+
+_FIELDS: dict[type[Event], tuple[str, ...]] = {
+    kind: tuple(field.name for field in attrs.fields(kind) if field.name != "at")
+    for kind in EVENT_TYPES
+}
+
+
+def encode(event: Event) -> bytes:
+    """Return the JSON object of an event, UTF-8."""
+    return _encode(push(event))
+
+
+@implementer(IEncoder)
+@attrs.define(eq=False)
+class JSONEncoder:
+    """Encodes events for all sessions of the JSON API.
+
+    Args:
+        batcher: writes at the end of the reactor's turn.
+        frame: returns the WebSocket frame of a message.
+
+    Attributes:
+        list_cache: room id -> version of the room, and its encoded list entry for users who are
+            not members.
+    """
+
+    batcher: WriteBatcher
+    frame: Callable[[bytes], bytes]
+    list_cache: dict[int, tuple[int, msgspec.Raw]] = attrs.field(init=False, factory=dict)
+
+    def encode(self, sent: Sequence[Event]) -> JSONBatch:
+        """Encode events, each once."""
+        frame = self.frame
+        if len(sent) == 1:  # nearly always: no list, no join
+            return JSONBatch(self.batcher, (), frame(_encode(push(sent[0]))))
+        return JSONBatch(self.batcher, [frame(_encode(push(event))) for event in sent])
+
+
+@implementer(IEncodedBatch)
+@attrs.define(eq=False)
+class JSONBatch:
+    """The frames of some events, in order.
+
+    Args:
+        batcher: writes at the end of the reactor's turn.
+        frames: a frame for each event; empty where `joined` is the only one.
+        joined: all frames in one piece; made when it is needed.
+    """
+
+    _batcher: WriteBatcher
+    _frames: Sequence[bytes]
+    _joined: bytes = b""
+    _view: memoryview | None = None
+    _starts: Sequence[int] = ()
+
+    def send(self, connections: Collection[IConnection]) -> None:
+        """Append all frames, as one piece, to each connection."""
+        written: Collection[HasOutbox] = connections  # type: ignore[assignment] # of this encoder
+        outboxes = [connection.outbox for connection in written]
+        self._batcher.write_all(outboxes, self._joined or self._join())
+
+    def send_part(self, connection: IConnection, start: int, stop: int) -> None:
+        """Append the frames [start:stop] to one connection."""
+        if self._view is None:
+            # In a room where many users send at once each of them gets other parts, which together
+            # are large: they are views of what was joined once, until each is sent.
+            self._view = memoryview(self._joined or self._join())
+            self._starts = list(accumulate(map(len, self._frames or (self._joined,)), initial=0))
+        starts = self._starts
+        part = self._view[starts[start] : starts[stop]]
+        written: HasOutbox = connection  # type: ignore[assignment] # of this encoder
+        written.outbox.write(part)
+
+    def _join(self) -> bytes:
+        self._joined = b"".join(self._frames)
+        return self._joined

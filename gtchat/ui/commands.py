@@ -1,0 +1,326 @@
+"""The slash commands of the terminal clients: one table for parsing, /help and error messages.
+
+A row defines how a typed line becomes a request of docs/protocol.md. Requests are sent in
+`interpreter`, replies are formatted in `rendering`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+LOBBY = "lobby"
+
+
+class InputError(Exception):
+    """A typed line can't be executed; the text says why."""
+
+
+@attrs.frozen
+class CommandArgument:
+    """An argument of a command; it becomes a field of the request.
+
+    Attributes:
+        field: name of the field.
+        label: its name in /help; "" for a field that is never typed.
+        kind: a `word` (in double quotes it may contain spaces), a `name` or `text` that takes the
+            rest of the line, a `number`, or a `secret` that is asked for when it is missing.
+        default: the value when it is omitted: None (it is required), the current `room`, the
+            `inviter` or `invited` room of the last invitation, or `nothing` (no field).
+        prompt: the question for a secret.
+        again: whether the secret has to be typed twice.
+    """
+
+    field: str
+    label: str
+    kind: Literal["word", "name", "text", "number", "secret"] = "word"
+    default: Literal["room", "inviter", "invited", "nothing"] | None = None
+    prompt: str = ""
+    again: bool = False
+
+    @property
+    def usage(self) -> str:
+        """Its form in /help; optional ones are in brackets."""
+        optional = self.default is not None or self.kind == "secret"
+        return f"[{self.label}]" if optional else self.label
+
+
+@attrs.frozen
+class SlashCommand:
+    """A row of the table.
+
+    Attributes:
+        name: the word after the slash.
+        help: what it does, in a few words.
+        cmd: command of the request; "" when no request is sent.
+        arguments: in order.
+        constant: fields with fixed values.
+    """
+
+    name: str
+    help: str
+    cmd: str
+    arguments: tuple[CommandArgument, ...] = ()
+    constant: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def usage(self) -> str:
+        """The line to type, with the labels of its arguments."""
+        labels = (argument.usage for argument in self.arguments if argument.label)
+        return " ".join([f"/{self.name}", *labels])
+
+
+@attrs.frozen
+class CommandContext:
+    """Values of omitted arguments.
+
+    Attributes:
+        room: the current room; "" for none.
+        inviter: who sent the last invitation; "" for none.
+        invited: the room of the last invitation; "" for none.
+    """
+
+    room: str = LOBBY
+    inviter: str = ""
+    invited: str = ""
+
+
+@attrs.frozen
+class ParsedCommand:
+    """A typed command.
+
+    Attributes:
+        command: its row.
+        fields: fields of the request.
+        secrets: arguments that have to be asked for.
+    """
+
+    command: SlashCommand
+    fields: dict[str, Any]
+    secrets: tuple[CommandArgument, ...] = ()
+
+
+NAME = CommandArgument("usr", "NAME")
+USER = CommandArgument("user", "USER")
+ROOM = CommandArgument("room_name", "ROOM", "name")
+ROOM_OR_CURRENT = CommandArgument("room_name", "ROOM", "name", "room")
+CURRENT_ROOM = CommandArgument("room_name", "", "name", "room")
+INVITER = CommandArgument("inviter", "USER", default="inviter")
+INVITED_ROOM = CommandArgument("room_name", "ROOM", "name", "invited")
+AFTER = CommandArgument("after", "AFTER", "name", "nothing")
+PASSWORD = CommandArgument("pwd", "PASSWORD", "secret", prompt="Password")
+NEW_PASSWORD = CommandArgument(
+    "pwd", "PASSWORD", "secret", prompt="Password (8 characters or more)", again=True
+)
+INVITATION = (INVITER, INVITED_ROOM)
+
+#: All commands, in the order of /help.
+TABLE: tuple[SlashCommand, ...] = (
+    SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp"}),
+    SlashCommand("register", "create an account; then /login", "register", (NAME, NEW_PASSWORD)),
+    SlashCommand("login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg"}),
+    SlashCommand("logout", "log out and stay connected", "logout"),
+    SlashCommand(
+        "password",
+        "change your password",
+        "update_pwd",
+        (
+            CommandArgument("pwd", "OLD", "secret", prompt="Old password"),
+            CommandArgument("new_pwd", "NEW", "secret", prompt="New password"),
+            CommandArgument("new_pwd2", "NEW", "secret", prompt="Repeat the new password"),
+        ),
+    ),
+    SlashCommand("rooms", "list the rooms", "get_room_list", (AFTER,)),
+    SlashCommand("users", "list the users who are online", "get_user_list", (AFTER,)),
+    SlashCommand("who", "list the members of a room", "get_room_user_list", (ROOM_OR_CURRENT,)),
+    SlashCommand("room", "switch to another room", "", (ROOM,)),
+    SlashCommand("create", "create a public room", "create_room", (ROOM,)),
+    SlashCommand(
+        "create-private",
+        "create a private room; members join by invitation",
+        "create_room",
+        (ROOM,),
+        {"public": False},
+    ),
+    SlashCommand("join", "join a room and switch to it", "join_room", (ROOM,)),
+    SlashCommand("leave", "leave a room", "leave_room", (ROOM_OR_CURRENT,)),
+    SlashCommand(
+        "invite",
+        "invite a user to a room",
+        "invite",
+        (CommandArgument("invitee", "USER"), ROOM_OR_CURRENT),
+    ),
+    SlashCommand("accept", "accept an invitation", "invite_reply", INVITATION, {"reply": "Y"}),
+    SlashCommand("decline", "decline an invitation", "invite_reply", INVITATION, {"reply": "N"}),
+    SlashCommand(
+        "later", "be asked again at the next login", "invite_reply", INVITATION, {"reply": "L"}
+    ),
+    SlashCommand(
+        "whisper",
+        "send a direct message",
+        "whisper",
+        (CommandArgument("target_user", "USER"), CommandArgument("msg", "TEXT", "text")),
+    ),
+    SlashCommand(
+        "history",
+        "show recent messages, or those before number BEFORE",
+        "history",
+        (
+            CURRENT_ROOM,
+            CommandArgument("limit", "COUNT", "number", "nothing"),
+            CommandArgument("before", "BEFORE", "number", "nothing"),
+        ),
+    ),
+    SlashCommand(
+        "topic",
+        "set the topic of this room",
+        "set_room",
+        (CURRENT_ROOM, CommandArgument("topic", "TEXT", "text")),
+    ),
+    SlashCommand("open", "make this room public", "set_room", (CURRENT_ROOM,), {"public": True}),
+    SlashCommand("close", "make this room private", "set_room", (CURRENT_ROOM,), {"public": False}),
+    SlashCommand(
+        "max",
+        "set the member limit of this room; 0: no limit",
+        "set_room",
+        (CURRENT_ROOM, CommandArgument("max", "COUNT", "number")),
+    ),
+    SlashCommand(
+        "owner",
+        "make another member the owner of a room",
+        "set_room",
+        (CommandArgument("master", "USER"), ROOM_OR_CURRENT),
+    ),
+    SlashCommand("delete", "delete a room", "delete_room", (ROOM,)),
+    SlashCommand("add", "add a member to a room", "add_member", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("remove", "remove a member from a room", "remove_member", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("kick", "kick a user from a room", "kick", (USER, ROOM_OR_CURRENT)),
+    SlashCommand("block", "stop receiving messages from a user", "block", (USER,)),
+    SlashCommand("unblock", "receive messages from a user again", "unblock", (USER,)),
+    SlashCommand(
+        "broadcast",
+        "send a message to all users; asks for the operator's key",
+        "broadcast",
+        (
+            CommandArgument("msg", "TEXT", "text"),
+            CommandArgument("broadcast_key", "", "secret", prompt="Broadcast key"),
+        ),
+    ),
+    SlashCommand(
+        "port",
+        "announce the port of this client for peer messages",
+        "set_address",
+        (CommandArgument("port", "PORT", "number"),),
+    ),
+    SlashCommand("getaddress", "ask a user for their address", "get_address", (USER,)),
+    SlashCommand("allow", "send your address to a user who asked for it", "allow", (USER,)),
+    SlashCommand("deny", "refuse to send your address", "deny", (USER,)),
+    SlashCommand(
+        "private",
+        "send a peer message, which does not pass the server",
+        "",
+        (USER, CommandArgument("msg", "TEXT", "text")),
+    ),
+    SlashCommand("hello", "show the server's version, features and limits", "hello"),
+    SlashCommand("ping", "check whether the server answers", "ping"),
+    SlashCommand(
+        "help", "show this help", "", (CommandArgument("name", "COMMAND", default="nothing"),)
+    ),
+    SlashCommand("quit", "quit", ""),
+)
+
+COMMANDS: dict[str, SlashCommand] = {command.name: command for command in TABLE}
+
+
+def parse(line: str, context: CommandContext) -> ParsedCommand:
+    """Parse a line that begins with a slash.
+
+    Args:
+        line: the line without its end.
+        context: values of omitted arguments.
+
+    Raises:
+        InputError: the command is unknown, or its arguments are wrong.
+    """
+    name, _, rest = line[1:].partition(" ")
+    command = COMMANDS.get(name)
+    if command is None:
+        raise InputError(
+            f"unknown command /{name}: /help lists the commands; //{name} sends the text /{name}"
+        )
+    fields = dict(command.constant)
+    secrets: list[CommandArgument] = []
+    rest = rest.strip()
+    for argument in command.arguments:
+        text, rest = _take(argument, rest)
+        if text:
+            fields[argument.field] = _value(argument, text, command)
+        elif argument.kind == "secret":
+            secrets.append(argument)
+        elif argument.default != "nothing":
+            fields[argument.field] = _default(argument, context, command)
+    if rest:
+        raise InputError(f"too many arguments: {command.usage}")
+    return ParsedCommand(command, fields, tuple(secrets))
+
+
+def _take(argument: CommandArgument, rest: str) -> tuple[str, str]:
+    """Split the text of an argument off the line; return both parts."""
+    if not argument.label:
+        return "", rest
+    if argument.kind == "text":
+        return rest, ""
+    if rest.startswith('"') and '"' in rest[1:]:
+        text, _, rest = rest[1:].partition('"')
+        return text, rest.strip()
+    if argument.kind == "name":
+        return rest, ""
+    text, _, rest = rest.partition(" ")
+    return text, rest.strip()
+
+
+def _value(argument: CommandArgument, text: str, command: SlashCommand) -> str | int:
+    if argument.kind != "number":
+        return text
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise InputError(f"{argument.label} must be a number: {command.usage}")
+    return int(text)
+
+
+def _default(argument: CommandArgument, context: CommandContext, command: SlashCommand) -> str:
+    """Return the value of an omitted argument. Raises InputError: there is none."""
+    if argument.default is None:
+        raise InputError(f"{argument.label} is missing: {command.usage}")
+    defaults = {"room": context.room, "inviter": context.inviter, "invited": context.invited}
+    text = defaults[argument.default]
+    if not text:
+        missing = "no current room" if argument.default == "room" else "no invitation"
+        raise InputError(f"there is {missing}: {command.usage}")
+    return text
+
+
+def help_lines(name: str = "") -> list[str]:
+    """Return the help.
+
+    Args:
+        name: of one command, with or without its slash; "" for all.
+
+    Raises:
+        InputError: the command is unknown.
+    """
+    wanted = name.lstrip("/")
+    rows = [command for command in TABLE if wanted in ("", command.name)]
+    if not rows:
+        raise InputError(f"unknown command /{wanted}: /help lists the commands")
+    width = max(len(command.usage) for command in rows)
+    lines = [f"  {command.usage.ljust(width)}  {command.help}" for command in rows]
+    if wanted:
+        return lines
+    return [
+        *lines,
+        "Other lines are sent to the current room; //TEXT sends the text /TEXT; a line that begins",
+        "with { is sent as a JSON request. ROOM may contain spaces; [ROOM] is the current room if",
+        "it is omitted.",
+    ]

@@ -1,0 +1,317 @@
+"""Executes typed lines: sends requests and follows what their replies change. It draws nothing.
+
+How lines are typed and where results are shown is up to its subclasses: `line_mode` and
+`tui.controller`. The table of commands is in `commands`, the texts in `rendering`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeGuard
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from gtchat.client.commands import Effect, effect_of
+from gtchat.client.connection import Connection
+from gtchat.client.messages import (
+    CommandFailed,
+    ConnectionClosed,
+    ConnectionRestored,
+    Event,
+    Push,
+    Reply,
+    RoomReset,
+    Unanswered,
+)
+from gtchat.ui import commands
+from gtchat.ui.commands import (
+    LOBBY,
+    CommandArgument,
+    CommandContext,
+    InputError,
+    ParsedCommand,
+)
+from gtchat.ui.peer import PeerError, PeerMessenger
+from gtchat.ui.rendering import Renderer
+from gtchat.ui.terminal import escape_controls
+
+#: Exit statuses.
+EXIT_OK, EXIT_FAILED, EXIT_NO_CONNECTION, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+class Interpreter(ABC):
+    """The chat of one user over one connection.
+
+    Args:
+        connection: to the server.
+        renderer: formats what is shown.
+        clock: waits where the server limits the rate.
+        peers: sends and receives peer messages; None: that is not possible.
+
+    Attributes:
+        exit_status: exit status of the program, so far.
+        has_sent: whether a request was sent.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        renderer: Renderer,
+        clock: IReactorTime,
+        peers: PeerMessenger | None = None,
+    ) -> None:
+        self._connection = connection
+        self._renderer = renderer
+        self._clock = clock
+        self._peers = peers
+        self._context = CommandContext()
+        self.exit_status = EXIT_OK
+        self.has_sent = False
+
+    # What subclasses implement.
+
+    @abstractmethod
+    def show(self, line: str) -> None:
+        """Show a line without control characters."""
+
+    @abstractmethod
+    def show_error(self, line: str) -> None:
+        """Show an error message without control characters."""
+
+    @abstractmethod
+    def quit(self) -> None:
+        """Quit at once, without waiting for open requests."""
+
+    @abstractmethod
+    async def _send_message(self, text: str) -> None:
+        """Send a message to the current room or user."""
+
+    @abstractmethod
+    async def _ask_secret(self, secret: CommandArgument) -> str:
+        """Ask the user for a secret. Raises InputError: there is none."""
+
+    @abstractmethod
+    def _show_event(self, event: Event) -> None:
+        """Show an event."""
+
+    @abstractmethod
+    def _switch_room(self, room_name: str) -> None:
+        """Make a room the current one."""
+
+    def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
+        """Show a reply with status `ok` and follow it."""
+        for line in self._renderer.reply_lines(parsed, reply):
+            self.show(line)
+        self._follow_reply(parsed, reply)
+
+    def _handle_raw_reply(self, line: str, answer: str, reply: Reply) -> None:
+        """Show the reply to a request that was typed as JSON.
+
+        Args:
+            line: the request.
+            answer: the reply as it was received.
+            reply: the same, decoded.
+        """
+        self.show(escape_controls(answer))
+
+    def _show_help(self, name: str) -> None:
+        """Show the help. name: of one command, or "". Raises InputError: it is unknown."""
+        for line in commands.help_lines(name):
+            self.show(line)
+
+    # Events.
+
+    async def _read_events(self) -> None:
+        """Follow and show all events; quit after the last one."""
+        try:
+            async for event in self._connection.events():
+                self._follow_event(event)
+                self._show_event(event)
+        except ConnectionClosed as error:
+            self.show_error(f"the connection is closed: {escape_controls(error.text)}")
+            self.exit_status = EXIT_NO_CONNECTION
+        self.quit()
+
+    def interrupt(self) -> None:
+        """Quit because of a signal."""
+        if not self.has_sent:
+            self.exit_status = EXIT_INTERRUPTED
+        self.quit()
+
+    def _follow_event(self, event: Event) -> None:
+        """Update the current room, the last invitation and the addresses of peers."""
+        if isinstance(event, Push) and event.cmd == "c_invited":
+            self._update_context(inviter=event.usr, invited=event.room_name)
+        if self._ends_membership(event):
+            self._left_room(event.room_name)
+        if isinstance(event, ConnectionRestored):
+            Deferred.fromCoroutine(self._announce_port())
+        if self._peers and isinstance(event, Push) and event.type == "address_granted":
+            self._peers.add_address(event.usr, event.host, event.port)
+
+    async def _announce_port(self) -> None:
+        """Tell the server our port for peer messages; it forgets it with each connection."""
+        if self._peers is None or self._peers.port is None or not self._connection.user:
+            return
+        try:
+            await self._call("set_address", port=self._peers.port)
+        except (CommandFailed, Unanswered, ConnectionClosed) as error:
+            self.show_error(f"other clients can't reach this one: {escape_controls(str(error))}")
+
+    def show_peer_message(self, host: str, text: str) -> None:
+        """Show a peer message.
+
+        Args:
+            host: address that it came from.
+            text: `NAME: TEXT`; the name is not verified.
+        """
+        self.show(f"* peer message from {host}: {escape_controls(text)}")
+
+    def _ends_membership(self, event: Event) -> TypeGuard[Push | RoomReset]:
+        """Return whether the user is no longer in a room because of an event."""
+        if isinstance(event, RoomReset):
+            return event.gone
+        if not isinstance(event, Push):
+            return False
+        own = event.usr == self._connection.user
+        return event.type == "room_gone" or (
+            own and event.type in ("kicked", "removed", "leave_room")
+        )
+
+    def _left_room(self, room_name: str) -> None:
+        if room_name == self._context.room:
+            self._switch_room(LOBBY)
+
+    def _update_context(self, **changes: str) -> None:
+        context = self._context
+        self._context = CommandContext(
+            changes.get("room", context.room),
+            changes.get("inviter", context.inviter),
+            changes.get("invited", context.invited),
+        )
+
+    # Lines.
+
+    async def _execute(self, line: str) -> None:
+        """Execute a line: a message, a command or a JSON request. Errors are shown."""
+        if not line.strip():
+            return
+        try:
+            if not line.isprintable():
+                _check_utf8(line)
+            if line.startswith("{"):
+                await self._send_raw(line)
+            elif is_command(line):
+                await self._run_command(line)
+            else:
+                await self._send_message(message_text(line))
+        except InputError as error:
+            self._fail(f"error: {escape_controls(str(error))}")
+        except CommandFailed as error:
+            self._fail(self._renderer.error_line(error))
+        except Unanswered as error:
+            self._fail(f"error: {error}: check whether it was executed before you repeat it")
+        except ConnectionClosed:
+            self.quit()  # _read_events shows the reason
+
+    def _fail(self, text: str) -> None:
+        self.show_error(text)
+        self.exit_status = self.exit_status or EXIT_FAILED
+
+    async def _call(self, cmd: str, **fields: Any) -> Reply:
+        """Send a command and return its reply; repeat it when the server limits the rate."""
+        self.has_sent = True
+        while (reply := await self._try_call(cmd, fields)) is None:
+            pass
+        return reply
+
+    async def _try_call(self, cmd: str, fields: dict[str, Any]) -> Reply | None:
+        try:
+            return await self._connection.call(cmd, **fields)
+        except CommandFailed as error:
+            if error.code != "rate_limited":
+                raise
+            await self._sleep(error.retry_after or 1.0)
+            return None
+
+    def _sleep(self, seconds: float) -> Deferred[None]:
+        slept: Deferred[None] = Deferred()
+        self._clock.callLater(seconds, slept.callback, None)
+        return slept
+
+    async def _send_raw(self, line: str) -> None:
+        """Send a JSON request as it was typed and show its reply as it was received."""
+        self.has_sent = True
+        while True:
+            answer = await self._connection.send(line)
+            reply = msgspec.json.decode(answer, type=Reply)
+            if reply.code != "rate_limited":
+                break
+            await self._sleep(reply.retry_after or 1.0)
+        self._handle_raw_reply(line, answer, reply)
+        if reply.status != "ok":
+            self.exit_status = self.exit_status or EXIT_FAILED
+
+    async def _run_command(self, line: str) -> None:
+        """Run a command of the table."""
+        parsed = commands.parse(line, self._context)
+        for secret in parsed.secrets:
+            parsed.fields[secret.field] = await self._ask_secret(secret)
+        if parsed.command.cmd:
+            await self._send_command(parsed)
+        elif parsed.command.name == "room":
+            self._switch_room(parsed.fields["room_name"])
+        elif parsed.command.name == "private":
+            await self._send_peer_message(**parsed.fields)
+        elif parsed.command.name == "help":
+            self._show_help(parsed.fields.get("name", ""))
+
+    async def _send_peer_message(self, user: str, msg: str) -> None:
+        if self._peers is None:
+            raise InputError("this client can't send peer messages")
+        try:
+            await self._peers.send(self._connection.user, user, msg)
+        except PeerError as error:
+            raise InputError(str(error)) from None
+
+    async def _send_command(self, parsed: ParsedCommand) -> None:
+        cmd = parsed.command.cmd
+        try:
+            reply = await self._call(cmd, **parsed.fields)
+        except CommandFailed as error:
+            if cmd != "join_room" or error.code != "already_in_room":
+                raise
+            self._switch_room(parsed.fields["room_name"])
+            return
+        self._handle_reply(parsed, reply)
+
+    def _follow_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
+        """Switch to the room that a command entered, or leave the one that it left."""
+        effect = effect_of(parsed.command.cmd)
+        if effect is Effect.ROOM_ENTERED and reply.room is not None:
+            self._switch_room(reply.room.room_name)
+        elif effect is Effect.ROOM_LEFT:
+            self._left_room(parsed.fields["room_name"])
+        elif effect is Effect.LOGGED_IN:
+            self._update_context(room=LOBBY)
+            Deferred.fromCoroutine(self._announce_port())
+
+
+def is_command(line: str) -> bool:
+    """Return whether a line is a command; one that begins with `//` is a message."""
+    return line.startswith("/") and not line.startswith("//")
+
+
+def message_text(line: str) -> str:
+    """Return the text of a line that is a message."""
+    return line[1:] if line.startswith("//") else line
+
+
+def _check_utf8(line: str) -> None:
+    """Raise InputError if a line, decoded with surrogateescape, was not UTF-8."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        raise InputError("this line is not UTF-8 and was not sent") from None

@@ -1,0 +1,326 @@
+"""Formats events, replies and errors as lines for a terminal; the lines are safe to print.
+
+Requests are sent in `interpreter`; this module does no input or output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+
+from gtchat.client.messages import (
+    CommandFailed,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
+    Push,
+    Reply,
+    Room,
+)
+from gtchat.ui.commands import LOBBY, ParsedCommand
+from gtchat.ui.terminal import escape_controls
+
+#: Returns a text in a style, see TerminalOutput.paint.
+Paint = Callable[[str, str], str]
+
+#: Names of a list that are shown; the rest is counted.
+MAX_NAMES = 20
+
+#: Type of a `c_event` -> text, a format string over fields of the push.
+EVENTS: dict[str, str] = {
+    "login": "{usr} logged in",
+    "logout": "{usr} logged out",
+    "room_created": "{usr} created the room {room}",
+    "room_changed": "{usr} changed the settings of {room}: {access}, {owner}{topic}",
+    "room_gone": "{room} was deleted",
+    "join_room": "{usr} joined {room}",
+    "leave_room": "{usr} left {room}",
+    "kicked": "{by} kicked {usr} from {room}",
+    "removed": "{by} removed {usr} from {room}",
+    "replaced": "you logged in from {address}",
+    "address_request": "{usr} asks for the address of your client: /allow {usr} or /deny {usr}",
+    "address_granted": "{usr} can be reached at {host} port {port}",
+    "address_denied": "{usr} did not send an address",
+    "lagged": "this client reads too slowly",
+}
+#: Types of events that lines do not show.
+HIDDEN_EVENTS = frozenset({"typing", "marked_read"})
+#: Text of a `c_invite_reply`.
+INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
+
+#: Error code -> what the user can do.
+ADVICE: dict[str, str] = {
+    "not_logged_in": "/guest NAME, /login NAME or /register NAME",
+    "bad_credentials": "check name and password, or /register NAME",
+    "name_taken": "choose another name, or /login if it is yours",
+    "weak_password": "use 8 characters or more",
+    "no_such_room": "/rooms lists the rooms, /create ROOM creates one",
+    "not_in_room": "/join ROOM first",
+    "room_exists": "/join it, or choose another name",
+    "private_room": "ask a member for an invitation",
+    "no_such_user": "/users lists who is online",
+    "not_owner": "only the owner of the room can do this",
+    "already_logged_in": "/logout first",
+    "bad_session": "/login again",
+}
+
+
+def format_user(name: str) -> str:
+    """Return a user's name, escaped; in quotes if it contains spaces."""
+    escaped = escape_controls(name)
+    return f'"{escaped}"' if " " in escaped else escaped
+
+
+def format_room(name: str) -> str:
+    """Return `#` and a room's name, escaped; in quotes unless it is a plain word.
+
+    Names of rooms may contain spaces and punctuation: the quotes keep them apart from other parts
+    of a line.
+    """
+    escaped = escape_controls(name)
+    plain = all(character.isalnum() or character in "_-." for character in escaped)
+    return f"#{escaped}" if plain else '#"' + escaped.replace('"', '\\"') + '"'
+
+
+def format_users(names: tuple[str, ...], total: int = 0) -> str:
+    """Return a list of users in one line.
+
+    Args:
+        names: the first of them.
+        total: their number, if there are more.
+    """
+    listed = ", ".join(map(format_user, names[:MAX_NAMES]))
+    rest = max(total, len(names)) - min(len(names), MAX_NAMES)
+    return f"{listed} and {rest} more" if rest else listed or "none"
+
+
+def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
+    """Return a time in a zone, or None for an invalid one.
+
+    Args:
+        at: RFC 3339.
+        zone: time zone; None for that of this machine.
+    """
+    try:
+        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def describe_push(push: Push) -> str:
+    """Return the text for a push that is not a message of a user."""
+    if push.cmd == "c_event":
+        return _describe_event(push)
+    user, room = format_user(push.usr), format_room(push.room_name)
+    if push.cmd == "c_invited":
+        return f"{user} invites you to {room}: /accept or /decline"
+    if push.cmd == "c_invite_reply":
+        return f"{user} {INVITATION_REPLIES.get(push.msg, 'answered')} your invitation to {room}"
+    return f"unknown message from the server: {escape_controls(push.cmd)}"
+
+
+def _describe_event(push: Push) -> str:
+    if push.type == "presence":
+        changes = ((push.logins, "logged in"), (push.logouts, "logged out"))
+        return "; ".join(f"{format_users(users)} {verb}" for users, verb in changes if users)
+    return EVENTS.get(push.type, "unknown event: {type}").format(
+        type=escape_controls(push.type),
+        usr=format_user(push.usr),
+        room=format_room(push.room_name),
+        by=format_user(push.by),
+        access="public" if push.public else "private",
+        owner=f"owner {format_user(push.owner)}" if push.owner else "no owner",
+        topic=f', topic "{escape_controls(push.topic)}"' if push.topic else "",
+        address=escape_controls(push.address),
+        host=escape_controls(push.host),
+        port=push.port,
+    )
+
+
+class Renderer:
+    """Formats lines.
+
+    Args:
+        paint: styles a text.
+        zone: time zone of the times shown; None for that of this machine.
+    """
+
+    def __init__(self, paint: Paint, zone: tzinfo | None = None) -> None:
+        self._paint = paint
+        self._zone = zone
+
+    def event_lines(self, event: Event) -> list[str]:
+        """Return the lines of an event."""
+        if isinstance(event, Push):
+            return self._push_lines(event)
+        if isinstance(event, ConnectionLost):
+            reason = escape_controls(event.reason)
+            return [self._notice(f"connection lost ({reason}); reconnecting")]
+        if isinstance(event, ConnectionRestored):
+            return [self._notice("reconnected")]
+        room = format_room(event.room_name)
+        if event.gone:
+            return [self._notice(f"you are no longer in {room}")]
+        return [self._notice(f"{room} was reset; /history shows its messages")]
+
+    def _push_lines(self, push: Push) -> list[str]:
+        sender = f"<{format_user(push.usr)}>"
+        if push.cmd == "c_speak":
+            room = self._paint(format_room(push.room_name), "room")
+            return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
+        if push.cmd == "c_whisper":
+            return self._message_lines(push, self._paint(f"{sender} direct message:", "direct"))
+        if push.cmd == "c_broadcast":
+            return self._message_lines(push, self._paint(f"{sender} to all users:", "bold"))
+        if push.cmd == "c_event" and push.type in HIDDEN_EVENTS:
+            return []
+        return [f"{self._time(push.at)} {self._notice(describe_push(push))}"]
+
+    def _message_lines(self, push: Push, head: str) -> list[str]:
+        """Return the lines of a message; the second and later ones begin with a bar.
+
+        The bar keeps a line of a text from looking like the message of another user.
+        """
+        first, *more = push.msg.split("\n")
+        lines = [f"{self._time(push.at)} {head} {escape_controls(first)}"]
+        return lines + [f"      | {escape_controls(line)}" for line in more]
+
+    def _notice(self, text: str) -> str:
+        return self._paint(f"* {text}", "dim")
+
+    def _time(self, at: str) -> str:
+        time = local_time(at, self._zone)
+        return self._paint(time.strftime("%H:%M") if time else "--:--", "dim")
+
+    # Replies.
+
+    def error_line(self, error: CommandFailed) -> str:
+        """Return the line of an error, with advice if there is any."""
+        advice = ADVICE.get(error.code, "")
+        if error.retry_after is not None:
+            advice = f"try again in {max(1, round(error.retry_after))} s"
+        text = f"error: {escape_controls(error.text)} ({escape_controls(error.code)})"
+        return f"{text}: {advice}" if advice else text
+
+    def reply_lines(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        """Return the lines of a reply with status `ok`.
+
+        Args:
+            parsed: the command.
+            reply: its reply. That to `speak` has no lines.
+        """
+        formatter = REPLY_FORMATTERS.get(parsed.command.cmd)
+        if formatter is not None:
+            return formatter(self, parsed, reply)
+        return [] if parsed.command.cmd == "speak" else [self._notice(escape_controls(reply.msg))]
+
+    def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        rooms = ", ".join(
+            format_room(room.room_name) + (f" ({room.unread} unread)" if room.unread else "")
+            for room in reply.rooms
+            if room.joined
+        )
+        online = format_users(reply.users, reply.users_total)
+        return [
+            self._notice(f"logged in as {format_user(reply.usr)}; online: {online}"),
+            self._notice(f"your rooms: {rooms or 'none'}; what you type is sent to #{LOBBY}"),
+        ]
+
+    def _registered(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        name = format_user(str(parsed.fields["usr"]))
+        return [self._notice(f"account created; /login {name} logs in")]
+
+    def _rooms(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = [self._notice(_room_line(room)) for room in reply.rooms]
+        return [*lines, *self._more(parsed, len(reply.rooms), reply.rooms_total)]
+
+    def _users(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        is_member_list = parsed.command.cmd == "get_room_user_list"
+        online = set(reply.online) if is_member_list else set(reply.users)
+        listed = ", ".join(
+            format_user(user) + ("" if user in online else " (offline)") for user in reply.users
+        )
+        counted = f"{reply.users_total}: {listed or 'none'}"
+        return [self._notice(counted), *self._more(parsed, len(reply.users), reply.users_total)]
+
+    def _more(self, parsed: ParsedCommand, count: int, total: int) -> list[str]:
+        """Return a line that says how to list the rest, if there is one."""
+        if "after" in parsed.fields or count >= total:
+            return []
+        return [
+            self._notice(f"{count} of {total}; /{parsed.command.name} NAME lists those after NAME")
+        ]
+
+    def _room(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        if reply.room is None:
+            return [self._notice(escape_controls(reply.msg))]
+        members = format_users(reply.room.users, reply.room.users_total)
+        return [self._notice(_room_line(reply.room)), self._notice(f"members: {members}")]
+
+    def _history(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = [line for entry in reply.entries for line in self._push_lines(entry)]
+        if reply.more and reply.entries:
+            lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
+        return lines or [self._notice("no messages")]
+
+    def _direct_message(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        user = format_user(str(parsed.fields["target_user"]))
+        if reply.delivered == "now":
+            return [self._notice(f"delivered to {user}")]
+        return [self._notice(f"{user} is offline and gets the message at the next login")]
+
+    def _blocked(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(f"blocked users: {format_users(reply.blocked)}")]
+
+    def _hello(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        server = f"{escape_controls(reply.server)} {escape_controls(reply.version)}"
+        features = ", ".join(map(escape_controls, reply.features))
+        return [
+            self._notice(f"{server}; features: {features}"),
+            *(
+                self._notice(f"{escape_controls(limit)}: {value:.12g}")
+                for limit, value in sorted(reply.limits.items())
+            ),
+        ]
+
+    def _ping(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(f"the server answered; its time is {escape_controls(reply.at)}")]
+
+    def _broadcast(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(f"sent to {reply.recipients} users")]
+
+
+def _room_line(room: Room) -> str:
+    limit = f" of at most {room.max}" if room.max else ""
+    details = [f"members: {room.members}{limit}"]
+    if not room.public:
+        details.append("private")
+    if room.owner:
+        details.append(f"owner {format_user(room.owner)}")
+    if room.joined:
+        details.append("joined")
+    if room.unread:
+        details.append(f"{room.unread} unread")
+    topic = f': "{escape_controls(room.topic)}"' if room.topic else ""
+    return f"{format_room(room.room_name)} ({', '.join(details)}){topic}"
+
+
+#: Command -> formatter of its reply; for others the server's own text is shown.
+REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]]] = {
+    "login": Renderer._login,
+    "register": Renderer._registered,
+    "get_room_list": Renderer._rooms,
+    "get_user_list": Renderer._users,
+    "get_room_user_list": Renderer._users,
+    "create_room": Renderer._room,
+    "set_room": Renderer._room,
+    "join_room": Renderer._room,
+    "invite_reply": Renderer._room,
+    "history": Renderer._history,
+    "whisper": Renderer._direct_message,
+    "block": Renderer._blocked,
+    "unblock": Renderer._blocked,
+    "hello": Renderer._hello,
+    "ping": Renderer._ping,
+    "broadcast": Renderer._broadcast,
+}

@@ -1,0 +1,298 @@
+"""Executes what the user does on the full screen.
+
+A message is shown at once, as being sent, in the buffer where it was typed; messages are sent one
+after the other, and commands have a queue of their own. The data is in `model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from gtchat.client.commands import Effect, effect_of
+from gtchat.client.connection import Connection
+from gtchat.client.messages import (
+    CommandFailed,
+    ConnectionClosed,
+    ConnectionRestored,
+    Event,
+    Reply,
+    RoomReset,
+    Unanswered,
+)
+from gtchat.ui.commands import COMMANDS, CommandArgument, InputError, ParsedCommand
+from gtchat.ui.interpreter import Interpreter, is_command
+from gtchat.ui.peer import PeerMessenger
+from gtchat.ui.rendering import Renderer
+from gtchat.ui.terminal import escape_controls
+from gtchat.ui.tui.buffer import Buffer, BufferLine
+from gtchat.ui.tui.editing import CompletionWords
+from gtchat.ui.tui.keys import INPUT_HELP, KEYS, WELCOME
+from gtchat.ui.tui.loader import Loader
+from gtchat.ui.tui.model import Model
+
+
+class Controller(Interpreter):
+    """The chat of one user on the full screen.
+
+    Args:
+        connection: to the server.
+        model: the data of the client.
+        renderer: formats what is shown.
+        clock: delays requests.
+        peers: sends and receives peer messages; None: that is not possible.
+        crashed: called with the failure of a coroutine, which is a bug.
+
+    Attributes:
+        loader: loads what the current buffer misses.
+        done: fires when the user quits.
+        secret_prompt: question for the secret that is being typed; "" for none.
+        last_error: the last error message.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        model: Model,
+        renderer: Renderer,
+        clock: IReactorTime,
+        peers: PeerMessenger | None = None,
+        crashed: Callable[[Failure], None] = Failure.raiseException,
+    ) -> None:
+        super().__init__(connection, renderer, clock, peers)
+        self.done: Deferred[None] = Deferred()
+        self.secret_prompt = ""
+        self.last_error = ""
+        self._model = model
+        self._crashed = crashed
+        self._secret_typed: Deferred[str] | None = None
+        self.loader = Loader(connection, model, clock, self._call, self.run_in_background)
+        self._command_lock = DeferredLock()
+        self._message_lock = DeferredLock()
+
+    async def run(self, startup: Sequence[str]) -> None:
+        """Execute what is typed until the user quits. startup: lines to execute first."""
+        reading = Deferred.fromCoroutine(self._read_events())
+        reading.addErrback(self._crashed)
+        if not startup:
+            for text in WELCOME:
+                self.show(text)
+        for line in startup:
+            self.run_in_background(self._execute_in_turn(line))
+        await self.done
+        await self._connection.close()
+        await reading
+
+    def run_in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Start a coroutine whose result is not needed; a failure is reported as a crash."""
+        Deferred.fromCoroutine(work).addErrback(self._crashed)
+
+    # Lines.
+
+    def line_typed(self, line: str) -> None:
+        """Execute a line, or take it as the secret that was asked for."""
+        if self._secret_typed is not None:
+            self._finish_secret(line)
+        elif line.strip() == "/quit":
+            self.quit()
+        elif not is_command(line) and not line.startswith("{") or _is_local(line):
+            self.run_in_background(self._execute(line))
+        else:
+            self.run_in_background(self._execute_in_turn(line))
+
+    async def _execute_in_turn(self, line: str) -> None:
+        """Execute a command after those before it."""
+        await self._command_lock.acquire()
+        try:
+            await self._execute(line)
+        finally:
+            self._command_lock.release()
+
+    def quit(self) -> None:
+        """Quit at once, without waiting for open requests."""
+        if not self.done.called:
+            self.loader.mark_read(self._model.current)
+            self.done.callback(None)
+
+    # Secrets.
+
+    async def _ask_secret(self, secret: CommandArgument) -> str:
+        answer = await self._read_secret(secret.prompt)
+        if secret.again:
+            repeated = await self._read_secret("Repeat the password")
+            if repeated != answer:
+                raise InputError("the passwords differ; nothing was sent")
+        return answer
+
+    async def _read_secret(self, prompt: str) -> str:
+        answer: Deferred[str] = Deferred()
+        self._secret_typed, self.secret_prompt = answer, prompt
+        self._model.changed()
+        return await answer
+
+    def _finish_secret(self, text: str) -> None:
+        answer, self._secret_typed, self.secret_prompt = self._secret_typed, None, ""
+        if answer is not None:
+            answer.callback(text)
+
+    def cancel_secret(self) -> None:
+        """Cancel the command that asks for a secret."""
+        answer, self._secret_typed, self.secret_prompt = self._secret_typed, None, ""
+        if answer is not None:
+            answer.errback(InputError("cancelled; nothing was sent"))
+
+    # Messages.
+
+    async def _send_message(self, text: str) -> None:
+        buffer = self._model.current
+        if buffer.kind == "start":
+            raise InputError(f"you are not logged in. {WELCOME[0]}")
+        await self._send_to(buffer, text)
+
+    async def _send_to(self, buffer: Buffer, text: str) -> None:
+        """Show a message as being sent, then send it after those before it."""
+        self.loader.message_entered()
+        line = self._model.add_own_message(buffer, text)
+        await self._message_lock.acquire()
+        try:
+            await self._send_line(buffer, line)
+        finally:
+            self._message_lock.release()
+
+    async def _send_line(self, buffer: Buffer, line: BufferLine) -> None:
+        try:
+            if buffer.kind == "direct":
+                reply = await self._call("whisper", target_user=buffer.name, msg=line.text)
+            else:
+                reply = await self._call("speak", room_name=buffer.name, msg=line.text)
+        except CommandFailed as error:
+            reason = self._renderer.error_line(error).removeprefix("error: ")
+            self._model.message_failed(buffer, line, reason)
+        except (Unanswered, ConnectionClosed) as error:
+            self._model.message_failed(buffer, line, str(error))
+        else:
+            self._model.message_sent(buffer, line, reply)
+            self.loader.mark_read_soon(buffer)
+
+    # Showing.
+
+    def show(self, line: str) -> None:
+        """Show a line without control characters in the current buffer."""
+        self._model.add_notice(line.removeprefix("* "))
+
+    def show_error(self, line: str) -> None:
+        """Show an error message without control characters in the current buffer."""
+        self._model.add_notice(line, error=True)
+        self.last_error = line
+
+    def _show_help(self, name: str) -> None:
+        if name:
+            super()._show_help(name)
+            return
+        rows = [(command.usage, command.help) for command in COMMANDS.values()]
+        self._model.add_help([*rows, ("", ""), *INPUT_HELP, ("", ""), *KEYS])
+
+    def switch_to(self, buffer: Buffer) -> None:
+        """Show a buffer; what is typed is sent there."""
+        if buffer is not self._model.current:
+            self.loader.mark_read(self._model.current)
+        self._update_context(room=buffer.name if buffer.kind == "room" else "")
+        self._model.show(buffer)
+        self.loader.buffer_shown(buffer)
+
+    def open_direct(self, user: str) -> None:
+        """Show the direct messages with a user."""
+        if user != self._model.me:
+            self.switch_to(self._model.direct_with(user))
+
+    def close_direct(self) -> None:
+        """Close the direct messages that are shown; a room stays open."""
+        if self._model.current.kind == "direct":
+            self._model.close(self._model.current)
+            self.switch_to(self._model.current)
+
+    def _switch_room(self, room_name: str) -> None:
+        buffer = self._model.find_room(room_name)
+        if buffer is None:
+            raise InputError(f"you are not in {room_name}: /join {room_name}")
+        self.switch_to(buffer)
+
+    def _left_room(self, room_name: str) -> None:
+        """Do nothing: the model closes the buffer, and `_show_event` follows it."""
+
+    def _show_event(self, event: Event) -> None:
+        model, before = self._model, self._model.current
+        model.handle_event(event)
+        buffer = model.current
+        if isinstance(event, ConnectionRestored):
+            self.loader.connection_restored()
+        if isinstance(event, ConnectionRestored | RoomReset) or buffer is not before:
+            self.switch_to(buffer)
+        else:
+            self.loader.mark_read_soon(buffer)
+
+    # Replies.
+
+    async def _send_command(self, parsed: ParsedCommand) -> None:
+        if parsed.command.cmd == "whisper":
+            buffer = self._model.direct_with(str(parsed.fields["target_user"]))
+            self.switch_to(buffer)
+            await self._send_to(buffer, str(parsed.fields["msg"]))
+        else:
+            await super()._send_command(parsed)
+
+    def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
+        self._update_model({"cmd": parsed.command.cmd, **parsed.fields}, reply)
+        self._follow_reply(parsed, reply)
+        for line in self._renderer.reply_lines(parsed, reply):
+            self.show(line)
+
+    def _handle_raw_reply(self, line: str, answer: str, reply: Reply) -> None:
+        super()._handle_raw_reply(line, answer, reply)
+        if reply.status == "ok":
+            self._update_model(msgspec.json.decode(line, type=dict[str, Any]), reply)
+
+    def _update_model(self, request: Mapping[str, Any], reply: Reply) -> None:
+        """Apply a reply with status `ok` to the model."""
+        model, effect = self._model, effect_of(reply.last_cmd)
+        if effect is Effect.LOGGED_IN:
+            model.logged_in(reply)
+            self.switch_to(model.current)
+        elif effect is Effect.LOGGED_OUT:
+            model.reset()
+            self.switch_to(model.current)
+        elif effect is Effect.ROOMS_LISTED:
+            model.known_rooms.update(room.room_name for room in reply.rooms)
+        elif effect is Effect.ROOM_LEFT:
+            buffer = model.find_room(str(request.get("room_name", "")))
+            if buffer is not None:
+                model.close(buffer)
+                self.switch_to(model.current)
+        elif reply.room is not None:
+            model.joined(reply.room)
+
+    def completion_words(self) -> CompletionWords:
+        """Return the names that can be completed in the current buffer."""
+        model, buffer = self._model, self._model.current
+        senders = dict.fromkeys(line.usr for line in reversed(buffer.lines) if line.usr)
+        members = sorted(model.members(buffer), key=str.casefold)
+        present = [name for name in dict.fromkeys((*senders, *members)) if name != model.me]
+        users = sorted({*model.online, *model.directs} - {model.me}, key=str.casefold)
+        rooms = sorted({*model.known_rooms, *model.rooms}, key=str.casefold)
+        return CompletionWords(_typable(present), _typable(users), _typable(rooms))
+
+
+def _typable(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names without control characters: the input line shows them unescaped."""
+    return tuple(name for name in names if escape_controls(name) == name)
+
+
+def _is_local(line: str) -> bool:
+    """Return whether a line is a command that sends no request, and so need not wait."""
+    command = COMMANDS.get(line[1:].split(" ", 1)[0]) if is_command(line) else None
+    return command is not None and not command.cmd

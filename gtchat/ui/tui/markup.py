@@ -1,0 +1,149 @@
+"""How lines look: escaped texts with the attributes that they are drawn in.
+
+Text of other users reaches urwid only through this module and `rendering`, which escape it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, tzinfo
+from zlib import crc32
+
+import attrs
+
+from gtchat.ui.rendering import format_room, format_user, local_time
+from gtchat.ui.terminal import escape_controls
+from gtchat.ui.tui.buffer import Buffer, BufferLine, name_pattern
+
+#: Colors of user names, of 16 and of 256. Each of the 256 has a contrast of at least 3.9 to black
+#: and to white (WCAG 2.2, relative luminance); of the 16, the darker ones are used.
+NAME_COLORS: tuple[tuple[str, str], ...] = (
+    ("dark blue", "h27"),
+    ("dark green", "h28"),
+    ("dark cyan", "h30"),
+    ("dark cyan", "h31"),
+    ("dark blue", "h63"),
+    ("brown", "h64"),
+    ("dark magenta", "h98"),
+    ("brown", "h130"),
+    ("dark red", "h131"),
+    ("dark magenta", "h133"),
+    ("dark red", "h161"),
+    ("dark magenta", "h164"),
+)
+FAINT = "h244"
+
+#: Attribute; foreground and background of 16 colors; settings without colors; foreground and
+#: background of 256 colors.
+PALETTE: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("faint", "default,faint", "default", "default,faint", FAINT, "default"),
+    ("bold", "default,bold", "default", "bold", "default,bold", "default"),
+    ("status", "default,standout", "default", "standout", "default,standout", "default"),
+    ("lost", "white,bold", "dark red", "standout,bold", "h231,bold", "h124"),
+    ("current", "default,standout", "default", "standout", "default,standout", "default"),
+    ("unread", "default,bold", "default", "bold", "default,bold", "default"),
+    ("mention", "black,bold", "brown", "bold,underline", "h16,bold", "h220"),
+    ("new", "dark red,bold", "default", "bold", "h161,bold", "default"),
+    ("error", "dark red", "default", "bold", "h161", "default"),
+    ("online", "dark green", "default", "default", "h28", "default"),
+    ("prompt", "default,bold", "default", "bold", "default,bold", "default"),
+    *(
+        (f"name{number}", f"{low},bold", "default", "bold", f"{high},bold", "default")
+        for number, (low, high) in enumerate(NAME_COLORS)
+    ),
+)
+
+#: Pieces of text with their attributes; None: the terminal's default.
+Markup = list[tuple[str | None, str]]
+
+
+@attrs.frozen
+class StyledLine:
+    """A line as it is drawn, in three columns.
+
+    Attributes:
+        time: `HH:MM`, or five spaces.
+        who: attribute and text of the second column: the sender, or a sign.
+        text: takes as many rows as it needs.
+    """
+
+    time: str
+    who: tuple[str, str]
+    text: Markup
+
+
+def name_color(user: str) -> str:
+    """Return the attribute of a user's name; it is the same in each session."""
+    return f"name{crc32(user.casefold().encode()) % len(NAME_COLORS)}"
+
+
+def style_line(line: BufferLine, me: str, zone: tzinfo | None = None) -> StyledLine:
+    """Return a line as it is drawn.
+
+    Args:
+        line: of a buffer.
+        me: name of the user, which is marked in messages.
+        zone: time zone of the times shown; None for that of this machine.
+    """
+    at = local_time(line.at, zone)
+    time = at.strftime("%H:%M") if at else "     "
+    if line.kind in ("message", "broadcast"):
+        sender = (name_color(line.usr), format_user(line.usr))
+        return StyledLine(time, sender, _style_message(line, me))
+    text = _escape_lines(line.text)
+    if line.kind == "error":
+        return StyledLine(time, ("error", "!"), [("error", text)])
+    if line.kind == "event":
+        return StyledLine(time, ("faint", "·"), [("faint", text)])
+    return StyledLine(time, ("faint", "*"), [(None, text)])
+
+
+def _style_message(line: BufferLine, me: str) -> Markup:
+    """Return a message with the user's name marked, and its state."""
+    text: Markup = [("bold", "to all users: ")] if line.kind == "broadcast" else []
+    body = _escape_lines(line.text)
+    if line.state == "sending":
+        return [*text, ("faint", body), ("faint", "  (sending …)")]
+    if line.mention:
+        text += _mark_name(body, me)
+    else:
+        text.append((None, body))
+    if line.state == "stored":
+        text.append(("faint", "  (offline; delivered at the next login)"))
+    elif line.state == "failed":
+        text.append(("error", f"  (not sent: {escape_controls(line.error)})"))
+    return text
+
+
+def _mark_name(body: str, me: str) -> Markup:
+    pieces: Markup = []
+    end = 0
+    for found in name_pattern(escape_controls(me)).finditer(body):
+        pieces += [(None, body[end : found.start()]), ("mention", found[0])]
+        end = found.end()
+    return [(attribute, text) for attribute, text in [*pieces, (None, body[end:])] if text]
+
+
+def _escape_lines(text: str) -> str:
+    """Return a text escaped, except its newlines."""
+    return "\n".join(escape_controls(line) for line in text.split("\n"))
+
+
+def local_day(at: str, zone: tzinfo | None = None) -> date | None:
+    """Return the day of a time, or None for an invalid one.
+
+    Args:
+        at: RFC 3339.
+        zone: time zone; None for that of this machine.
+    """
+    time = local_time(at, zone)
+    return time.date() if time else None
+
+
+def format_day(day: date) -> str:
+    """Return a day such as `Monday, 6 May 2030`."""
+    return f"{day:%A}, {day.day} {day:%B %Y}"
+
+
+def buffer_title(buffer: Buffer) -> str:
+    """Return the name of a buffer, escaped."""
+    return format_room(buffer.name) if buffer.kind == "room" else format_user(buffer.name)

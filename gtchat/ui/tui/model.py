@@ -1,0 +1,340 @@
+"""What the client knows: buffers, who is online, who is typing, which buffer is current.
+
+Replies and events change it. It sends nothing (see `controller`) and draws nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+
+from gtchat.client.messages import Event, Push, Reply, Room, RoomReset
+from gtchat.ui.commands import LOBBY
+from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push, format_room
+from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
+
+#: Seconds for which a user counts as typing after a notification.
+TYPING_TIMEOUT = 5.0
+#: Types of events after which a user is no longer a member.
+LEAVING = frozenset({"leave_room", "kicked", "removed"})
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Model:
+    """The data of the client.
+
+    Args:
+        now: returns the current time, aware.
+
+    Attributes:
+        me: name of the user; "" before the login.
+        current: the buffer that is shown.
+        rooms: buffers of joined rooms, by name.
+        directs: buffers of direct messages, by the other user's name.
+        known_rooms: names of all rooms heard of, for completion.
+        online: names of users who are logged in.
+        typing: by room, the time of the last notification of each user.
+        changed: called after each change.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
+        self._now = now
+        self.changed: Callable[[], None] = lambda: None
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the state before the login."""
+        self.me = ""
+        self.rooms: dict[str, Buffer] = {}
+        self.directs: dict[str, Buffer] = {}
+        self.known_rooms: set[str] = set()
+        self.online: set[str] = set()
+        self.typing: dict[str, dict[str, datetime]] = {}
+        self.current = Buffer("GTChat", "start")
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """All buffers in the order of the list: the lobby, other rooms, direct messages."""
+        rooms = sorted(self.rooms.values(), key=lambda buffer: buffer.name.casefold())
+        rooms.sort(key=lambda buffer: buffer.name != LOBBY)
+        return [*rooms, *self.directs.values()] or [self.current]
+
+    # The current buffer.
+
+    def show(self, buffer: Buffer) -> None:
+        """Make a buffer the current one."""
+        if buffer is not self.current:
+            self.current.hide()
+            self.current.trim()
+        self.current = buffer
+        if buffer.loaded or buffer.kind != "room":
+            buffer.mark_seen()
+        self.changed()
+
+    def direct_with(self, user: str) -> Buffer:
+        """Return the buffer of direct messages with a user; make it if there is none."""
+        folded = user.casefold()
+        found = next((b for name, b in self.directs.items() if name.casefold() == folded), None)
+        if found is None:
+            found = self.directs[user] = Buffer(user, "direct", complete=True, loaded=True)
+        return found
+
+    def find_room(self, name: str) -> Buffer | None:
+        """Return the buffer of a joined room, or None. name: in any case."""
+        folded = name.casefold()
+        return next((b for room, b in self.rooms.items() if room.casefold() == folded), None)
+
+    def close(self, buffer: Buffer) -> None:
+        """Remove a buffer."""
+        (self.rooms if buffer.kind == "room" else self.directs).pop(buffer.name, None)
+        if buffer is self.current:
+            self.show(self.buffers[0] if self.rooms else Buffer("GTChat", "start"))
+        self.changed()
+
+    # Replies.
+
+    def logged_in(self, reply: Reply) -> None:
+        """Start over with the reply to a login."""
+        self.reset()
+        self.me = reply.usr
+        self.online = {*reply.users, reply.usr}
+        for room in reply.rooms:
+            self.known_rooms.add(room.room_name)
+            if room.joined or room.room_name == LOBBY:
+                self.joined(room)
+        self.show(self.rooms.setdefault(LOBBY, Buffer(LOBBY)))
+
+    def joined(self, room: Room) -> Buffer:
+        """Return the buffer of a joined room, updated from a reply."""
+        self.known_rooms.add(room.room_name)
+        buffer = self.rooms.setdefault(room.room_name, Buffer(room.room_name))
+        buffer.topic = room.topic
+        buffer.last_seq = max(buffer.last_seq, room.last_seq)
+        buffer.unread = max(buffer.unread, room.unread)
+        if room.users:
+            buffer.members, buffer.members_total = set(room.users), room.users_total
+        self.changed()
+        return buffer
+
+    def set_users(self, reply: Reply) -> None:
+        """Take who is online from the reply to `get_user_list`."""
+        self.online = {*reply.users, self.me}
+        self.changed()
+
+    def set_members(self, buffer: Buffer, reply: Reply) -> None:
+        """Take the members of a room from a reply.
+
+        Args:
+            buffer: of the room.
+            reply: to `get_room_user_list`.
+        """
+        buffer.members, buffer.members_total = set(reply.users), reply.users_total
+        self.online |= set(reply.online)
+        self.changed()
+
+    def add_history(self, buffer: Buffer, reply: Reply) -> None:
+        """Insert a page of a room's history.
+
+        Args:
+            buffer: of the room.
+            reply: to `history`, with the newest entries or those before the ones loaded.
+        """
+        for entry in reply.entries:
+            buffer.add_entry(self._entry_line(entry))
+        buffer.complete = not reply.more
+        if not buffer.loaded:
+            buffer.loaded = True
+            buffer.mark_unread(self.me)
+            if buffer is self.current:
+                buffer.mark_seen()
+        self.changed()
+
+    # Own messages and notices.
+
+    def add_own_message(self, buffer: Buffer, text: str) -> BufferLine:
+        """Add a message that is being sent, and return its line.
+
+        Args:
+            buffer: where it is sent.
+            text: of the message.
+        """
+        line = BufferLine("message", text, self._timestamp(), self.me, state="sending")
+        line = buffer.append(line)
+        buffer.hide()
+        self.changed()
+        return line
+
+    def message_sent(self, buffer: Buffer, line: BufferLine, reply: Reply) -> None:
+        """Mark an own message as sent.
+
+        Args:
+            buffer: where it was sent.
+            line: its line.
+            reply: to `speak` or `whisper`.
+        """
+        buffer.finish_sending(
+            line,
+            reply.seq,
+            at=reply.at or line.at,
+            state="stored" if reply.delivered == "stored" else "",
+        )
+        self.changed()
+
+    def message_failed(self, buffer: Buffer, line: BufferLine, error: str) -> None:
+        """Mark an own message as not sent.
+
+        Args:
+            buffer: where it should have been sent.
+            line: its line.
+            error: the reason.
+        """
+        buffer.finish_sending(line, state="failed", error=error)
+        self.changed()
+
+    def add_notice(self, text: str, error: bool = False) -> None:
+        """Add a line of this client to the current buffer.
+
+        Args:
+            text: one line.
+            error: whether it is an error message.
+        """
+        self.current.append(BufferLine("error" if error else "notice", text, self._timestamp()))
+        self.changed()
+
+    def add_help(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Add rows of the help: what to type, what it does."""
+        for typed, effect in rows:
+            self.current.append(BufferLine("help", effect, usr=typed))
+        self.changed()
+
+    # Events.
+
+    def handle_event(self, event: Event) -> None:
+        """Apply an event."""
+        if isinstance(event, Push):
+            self._handle_push(event)
+        elif isinstance(event, RoomReset):
+            self._handle_reset(event)
+        self.changed()
+
+    def _handle_reset(self, reset: RoomReset) -> None:
+        buffer = self.rooms.get(reset.room_name)
+        if not reset.gone:
+            buffer = buffer or self.rooms.setdefault(reset.room_name, Buffer(reset.room_name))
+            buffer.clear()
+            buffer.last_seq = reset.last_seq
+        elif buffer is not None:
+            self.close(buffer)
+            self.add_notice(f"you are no longer in {format_room(reset.room_name)}")
+
+    def _handle_push(self, push: Push) -> None:
+        if push.cmd == "c_speak":
+            self._handle_message(push)
+        elif push.cmd == "c_whisper":
+            buffer = self.direct_with(push.usr)
+            line = buffer.append(BufferLine("message", push.msg, push.at, push.usr))
+            self._count_unread(buffer, line)
+        elif push.cmd == "c_broadcast":
+            self.current.append(BufferLine("broadcast", push.msg, push.at, push.usr))
+        elif push.cmd != "c_event":
+            self.add_notice(describe_push(push))
+        elif push.type in ("login", "logout", "presence"):
+            self._handle_presence(push)
+        elif push.type in HIDDEN_EVENTS:
+            self._handle_hidden(push)
+        elif push.seq and push.room_name:
+            self._handle_room_entry(push)
+        elif push.type == "room_gone":
+            self.known_rooms.discard(push.room_name)
+            self._left(push)
+        else:
+            self.add_notice(describe_push(push))
+
+    def _handle_message(self, push: Push) -> None:
+        buffer = self.rooms.setdefault(push.room_name, Buffer(push.room_name))
+        line = self._entry_line(push)
+        if buffer.add_entry(line):
+            self._count_unread(buffer, line)
+        self.typing.get(buffer.name, {}).pop(push.usr, None)
+
+    def _count_unread(self, buffer: Buffer, line: BufferLine) -> None:
+        """Count a message as unread, unless it is an own one or its buffer is shown."""
+        if line.usr == self.me:
+            return
+        if buffer is not self.current:
+            buffer.count_unread(line)
+        buffer.trim()
+
+    def _handle_presence(self, push: Push) -> None:
+        logins = {push.usr} if push.type == "login" else set(push.logins)
+        logouts = {push.usr} if push.type == "logout" else set(push.logouts)
+        self.online = (self.online - logouts) | logins | {self.me}
+
+    def _handle_hidden(self, push: Push) -> None:
+        """Apply a typing notification, or a read mark of another session of the user."""
+        if push.type == "typing":
+            self.typing.setdefault(push.room_name, {})[push.usr] = self._now()
+        elif push.type == "marked_read" and (buffer := self.rooms.get(push.room_name)):
+            buffer.read_seq = max(buffer.read_seq, push.seq)
+            if buffer.read_seq >= buffer.last_seq:
+                buffer.mark_seen()
+
+    def _handle_room_entry(self, push: Push) -> None:
+        """Apply an entry that is no message: it may change the members or the topic."""
+        name, own = push.room_name, push.usr == self.me
+        if push.type == "room_created":
+            self.known_rooms.add(name)
+        if own and push.type in LEAVING:
+            self._left(push)
+            return
+        buffer = self.rooms.get(name)
+        if buffer is None:
+            if not (own and push.type in ("join_room", "room_created")):
+                return
+            buffer = self.rooms[name] = Buffer(name)
+        buffer.add_entry(self._entry_line(push))
+        if push.type == "room_changed":
+            buffer.topic = push.topic
+        elif push.type == "join_room" and push.usr not in buffer.members:
+            buffer.members.add(push.usr)
+            buffer.members_total += 1
+        elif push.type in LEAVING and push.usr in buffer.members:
+            buffer.members.discard(push.usr)
+            buffer.members_total -= 1
+
+    def _left(self, push: Push) -> None:
+        """Close the buffer of a room that the user is no longer in; say why."""
+        buffer = self.rooms.get(push.room_name)
+        if buffer is not None:
+            self.close(buffer)
+            if push.type != "leave_room":
+                self.add_notice(describe_push(push))
+
+    def _entry_line(self, push: Push) -> BufferLine:
+        """Return the line of an entry of a room's log."""
+        if push.cmd != "c_speak":
+            return BufferLine("event", describe_push(push), push.at, seq=push.seq)
+        mention = push.usr != self.me and mentions(push.msg, self.me)
+        return BufferLine("message", push.msg, push.at, push.usr, push.seq, mention=mention)
+
+    def _timestamp(self) -> str:
+        return self._now().isoformat()
+
+    # Queries.
+
+    def members(self, buffer: Buffer) -> set[str]:
+        """Return the members of a buffer, online or not; in the lobby all users online."""
+        if buffer.kind == "room":
+            return self.online if buffer.name == LOBBY else buffer.members
+        return {buffer.name, self.me} if buffer.kind == "direct" else set()
+
+    def typing_users(self) -> list[str]:
+        """Return who is typing in the current room, sorted."""
+        if self.current.kind != "room":
+            return []
+        now = self._now()
+        typing = self.typing.get(self.current.name, {})
+        return sorted(n for n, at in typing.items() if (now - at).total_seconds() < TYPING_TIMEOUT)

@@ -1,0 +1,268 @@
+// What the user does and what is asked of the server. It owns the connection, passes what comes from
+// it to sync.js, and runs the effects.
+//
+// Requests are promises that fail with a RequestError or a NoReplyError. Events: "change" (of the
+// state), "message" (of another user: {conversation, usr, msg, mention}), "notice" (a text to show:
+// {text, values}), "over" (the session has ended: {code, reason}).
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { sync, transitions } = GTChat;
+
+  // Names in a page of a list.
+  const LIST_PAGE = 1000;
+  // Milliseconds between two read marks of a room, between two typing signals of the user, and for
+  // which the typing of another user is shown.
+  const MARK_INTERVAL = 1000;
+  const TYPING_INTERVAL = 3200;
+  const TYPING_SHOWN = 6000;
+
+  const randomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
+  const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+  // Returns a random UUID (version 4, RFC 9562). crypto.randomUUID is missing in pages without TLS.
+  GTChat.randomKey = () => {
+    const bytes = randomBytes(16);
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  };
+
+  GTChat.Actions = class extends GTChat.Emitter {
+    #typingTimers = new Map(); // "room user" -> cancels the timer
+    #nextTyping = new WeakMap(); // Room -> time from which the next typing signal may be sent
+    #marking = new WeakSet(); // rooms whose read mark was reported within MARK_INTERVAL
+
+    #effects = {
+      loadHistory: ({ room }) => this.loadHistory(room, "latest"),
+      loadMembers: ({ room }) => this.#loadMembers(room),
+      loadRooms: () => this.#loadRooms(),
+      loadMore: (list) => this.#loadMore(list),
+      markRead: ({ room }) => this.#markRead(room),
+      expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
+      notice: ({ text, values }) => this.emit("notice", { text, values }),
+      message: (message) => this.emit("message", message),
+    };
+
+    constructor(state, connection) {
+      super();
+      this.state = state;
+      this.connection = connection;
+      connection.seen = () => state.lastSeqs;
+      connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
+      connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {})));
+      connection.on("push", (push) => this.#run(sync.push(state, push)));
+      connection.on("over", (end) => this.emit("over", end));
+      connection.on("state", () => this.emit("change"));
+    }
+
+    #run(effects) {
+      for (const { effect, ...details } of effects) this.#effects[effect](details);
+      this.emit("change");
+    }
+
+    // Sends any command and takes in its reply. Returns the reply.
+    async request(cmd, fields = {}) {
+      const reply = await this.connection.request(cmd, fields);
+      this.#run(sync.reply(this.state, cmd, reply, fields));
+      return reply;
+    }
+
+    // Session.
+
+    // The state follows from the connection's "login" event.
+    login(fields) { return this.connection.request("login", fields); }
+
+    register(fields) { return this.request("register", fields); }
+
+    async logout() {
+      this.flushReadMarks();
+      await this.request("logout").catch(() => {});
+      this.emit("over", { code: "logout" });
+    }
+
+    // Rooms. What opens one returns it.
+
+    async createRoom(fields) {
+      const { room } = await this.request("create_room", fields);
+      return this.state.room(room.room_name);
+    }
+
+    async joinRoom(name) {
+      await this.request("join_room", { room_name: name });
+      return this.state.room(name);
+    }
+
+    leaveRoom(name) { return this.request("leave_room", { room_name: name }); }
+
+    // invitation: one of the state's; answer: "Y", "N" or "L" (later).
+    async answerInvitation({ usr, room_name }, answer) {
+      const { room } = await this.request("invite_reply", { inviter: usr, room_name, reply: answer });
+      return room && this.state.room(room_name);
+    }
+
+    // Peer-to-peer connections.
+
+    // Tells the server on which port another client of the user listens; a browser cannot listen.
+    async setListenPort(port) {
+      if (!(port >= 1024 && port <= 65_535)) throw Object.assign(new Error(), { code: "bad_port", field: "port" });
+      await this.request("set_address", { port });
+    }
+
+    // answer: "allow" or "deny".
+    answerAddressRequest(usr, answer) { return this.request(answer, { user: usr }); }
+
+    // The open conversation.
+
+    open(conversation) { this.#run(transitions.open(this.state, conversation)); }
+
+    closeDirect(direct) { this.#run(transitions.closeDirect(this.state, direct)); }
+
+    // focused: whether the page is visible and has the focus.
+    setFocused(focused) { this.#run(transitions.setFocused(this.state, focused)); }
+
+    // Loads a page of a room's log, see Room.historyQuery.
+    async loadHistory(room, direction, seq) {
+      const query = room.historyQuery(direction, seq);
+      if (!query) return;
+      const { windowId } = room;
+      room.loading = direction;
+      this.emit("change");
+      const page = await this.connection.request("history", { room_name: room.name, ...query }).catch(() => null);
+      if (room.windowId !== windowId) return;
+      if (page) room.addPage(direction, page.entries);
+      room.failed = !page;
+      room.loading = null;
+      this.emit("change");
+    }
+
+    // Goes to the end of a room's log from anywhere in it.
+    loadLatest(room) {
+      room.reset(room.lastSeq);
+      return this.loadHistory(room, "latest");
+    }
+
+    // Lists.
+
+    async #loadMembers(room) {
+      if (room.membersLoaded) return;
+      room.membersLoaded = true;
+      try {
+        let after;
+        do {
+          const { users } = await this.request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
+          after = users.length === LIST_PAGE ? users.at(-1) : undefined;
+        } while (after !== undefined);
+      } catch {
+        room.membersLoaded = false;
+        this.emit("change");
+      }
+    }
+
+    async #loadRooms() {
+      await this.request("get_room_list", { limit: LIST_PAGE }).catch(() => {}); // the next login brings them
+    }
+
+    // Loads the rest of a list of rooms or users, of which `loaded` of `total` names are known, the
+    // last of them `after`.
+    async #loadMore({ cmd, after, loaded, total }) {
+      let [last, count] = [after, loaded];
+      try {
+        while (count < total && last !== undefined) {
+          const page = await this.request(cmd, { after: last, limit: LIST_PAGE });
+          const names = page.rooms?.map((room) => room.room_name) ?? page.users;
+          count += names.length;
+          last = names.at(-1);
+        }
+      } catch { /* the next login or resume brings them */ }
+    }
+
+    // Read marks: they show the user's other sessions what was read.
+
+    async #markRead(room) {
+      if (this.#marking.has(room) || room.readSeq <= room.markedSeq || !this.connection.session) return;
+      this.#marking.add(room);
+      await this.#sendReadMark(room);
+      this.connection.after(MARK_INTERVAL, () => {
+        this.#marking.delete(room);
+        if (room.joined) this.#markRead(room);
+      });
+    }
+
+    async #sendReadMark(room) {
+      const seq = room.markedSeq = room.readSeq;
+      await this.connection.request("mark_read", { room_name: room.name, seq }).catch(() => {});
+    }
+
+    // Reports at once what was read and is not reported yet, before the session ends.
+    flushReadMarks() {
+      for (const room of this.state.joinedRooms) if (room.readSeq > room.markedSeq) this.#sendReadMark(room);
+    }
+
+    // Typing.
+
+    // Tells the members of a room that the user is typing, at most every TYPING_INTERVAL.
+    typing(conversation) {
+      const { connection } = this;
+      if (conversation.kind !== "room" || !conversation.joined || connection.state !== "open") return;
+      if (connection.now < (this.#nextTyping.get(conversation) ?? 0)) return;
+      this.#nextTyping.set(conversation, connection.now + TYPING_INTERVAL);
+      connection.request("typing", { room_name: conversation.name }).catch(() => {});
+    }
+
+    #expireTyping(room, usr) {
+      const key = `${room.name} ${usr}`;
+      this.#typingTimers.get(key)?.();
+      this.#typingTimers.set(key, this.connection.after(TYPING_SHOWN, () => {
+        this.#typingTimers.delete(key);
+        room.typing.delete(usr);
+        this.emit("change");
+      }));
+    }
+
+    // Messages. A message is shown at once; it stays in `outgoing` until the server has confirmed it.
+
+    send(conversation, text) {
+      const item = {
+        txn: hex(randomBytes(12)), msg: text.normalize("NFC"), after: conversation.lastSeq ?? 0,
+        at: new Date().toISOString(), state: "sending", resent: false,
+      };
+      conversation.outgoing.push(item);
+      this.emit("change");
+      return this.#transmit(conversation, item);
+    }
+
+    // Sends a failed message again.
+    retry(conversation, item) {
+      Object.assign(item, { state: "sending", resent: true, error: undefined });
+      this.emit("change");
+      return this.#transmit(conversation, item);
+    }
+
+    discard(conversation, item) {
+      conversation.outgoing = conversation.outgoing.filter((other) => other !== item);
+      this.emit("change");
+    }
+
+    // Sends what was not confirmed when the page was left, after the state was restored.
+    resend() {
+      for (const conversation of this.state.conversations) {
+        for (const item of conversation.outgoing) {
+          if (item.state === "sending") this.#transmit(conversation, item);
+        }
+      }
+    }
+
+    async #transmit(conversation, item) {
+      const { name, kind } = conversation;
+      const { msg, txn } = item;
+      try {
+        if (kind === "direct") await this.request("whisper", { target_user: name, msg, txn });
+        else await this.request("speak", { room_name: name, msg, txn });
+      } catch (error) {
+        Object.assign(item, { state: "failed", error });
+        this.emit("change");
+      }
+    }
+  };
+})();

@@ -1,0 +1,37 @@
+// A direct chat with one user: the messages that this browser tab has received and sent.
+//
+// Delivered messages are kept here only; the server does not store them.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+
+  // Messages kept.
+  const LIMIT = 500;
+
+  GTChat.DirectChat = class {
+    kind = "direct";
+
+    constructor(name) {
+      this.name = name; // of the other user
+      this.entries = [];
+      this.outgoing = []; // own messages that the server has not confirmed
+      this.unread = 0;
+      this.mentioned = false;
+      this.readSeq = 0; // number of entries that were read
+      this.dividerSeq = null; // the "New" divider is shown after this many entries; null: not shown
+    }
+
+    // Position of the last entry, in the same unit as `readSeq`.
+    get endSeq() { return this.entries.length; }
+
+    // Adds a message, unless one with its id is there.
+    append(message) {
+      if (this.entries.some((other) => other.id === message.id)) return;
+      this.entries.push({ ...message, cmd: "c_whisper", seq: 0 });
+      if (this.entries.length > LIMIT) this.entries.shift();
+    }
+
+    // Returns the unconfirmed messages to show below the others.
+    pending() { return this.outgoing; }
+  };
+})();

@@ -1,0 +1,49 @@
+// Keyboard shortcuts that work anywhere in the page; docs/page.md and the page's own list name them.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+
+  // Opens the next conversation up (-1) or down (1); with `unread`, the next unread one.
+  const step = (shell, by, unread) => {
+    const all = shell.state.conversations;
+    const index = all.indexOf(shell.state.current);
+    for (let count = 1; count <= all.length; count += 1) {
+      const conversation = all[(index + by * count + all.length * count) % all.length];
+      if (!unread || conversation.unread) {
+        shell.open(conversation);
+        return;
+      }
+    }
+  };
+
+  const ARROWS = { ArrowUp: -1, ArrowDown: 1 };
+  // Elements that take typed letters, or keys, themselves.
+  const TAKES_KEYS = "input, textarea, select, button, a, summary, [role=log] *";
+
+  const messageBox = () => document.getElementById("message-box");
+
+  // Runs the shortcut of a key. Returns whether there was one.
+  const runShortcut = (shell, event) => {
+    const command = event.ctrlKey || event.metaKey;
+    if (event.altKey && !command && ARROWS[event.key]) step(shell, ARROWS[event.key], event.shiftKey);
+    else if (command && !event.altKey && event.key.toLowerCase() === "k") shell.showDialog({ name: "switcher" });
+    else if (command && event.key === "/") shell.showDialog({ name: "shortcuts" });
+    else return false;
+    return true;
+  };
+
+  // A letter that is typed outside of any field goes to the message box.
+  const typeIntoMessageBox = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || [...event.key].length !== 1 || event.key === " ") return;
+    if (!event.target.matches?.(TAKES_KEYS)) messageBox()?.focus();
+  };
+
+  GTChat.listenToKeys = (shell) => {
+    document.addEventListener("keydown", (event) => {
+      if (!shell.loggedIn || event.defaultPrevented || event.isComposing || shell.dialog) return;
+      if (runShortcut(shell, event)) event.preventDefault();
+      else if (event.key === "Escape") messageBox()?.focus();
+      else typeIntoMessageBox(event);
+    });
+  };
+})();

@@ -1,0 +1,113 @@
+// Changes of the state that more than one push, reply or action causes: opening a conversation, reading
+// it, entering and leaving rooms.
+//
+// Each function returns effects, the things that remain to be done; sync.js lists them. Nothing here
+// sends, waits or draws.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+
+  const notice = (text, values) => ({ effect: "notice", text, values });
+
+  // The open conversation and what is read.
+
+  // Counts all of a conversation as read, if the user is looking at it.
+  const read = (state, conversation) => {
+    if (conversation !== state.current || !state.focused) return [];
+    conversation.readSeq = conversation.endSeq;
+    conversation.unread = 0;
+    conversation.mentioned = false;
+    return conversation.joined ? [{ effect: "markRead", room: conversation }] : [];
+  };
+
+  // Opens a conversation; null: none.
+  const open = (state, conversation) => {
+    if (conversation && conversation !== state.current) {
+      conversation.dividerSeq = conversation.unread ? conversation.readSeq : null;
+    }
+    state.current = conversation;
+    if (!conversation) return [];
+    const effects = read(state, conversation);
+    if (conversation.kind !== "room") return effects;
+    if (!conversation.loaded) effects.push({ effect: "loadHistory", room: conversation });
+    if (!conversation.membersLoaded) effects.push({ effect: "loadMembers", room: conversation });
+    return effects;
+  };
+
+  const closeDirect = (state, direct) => {
+    state.removeDirect(direct);
+    return state.current === direct ? open(state, state.lobby) : [];
+  };
+
+  // The page gets the focus or loses it.
+  const setFocused = (state, focused) => {
+    state.focused = focused;
+    const { current } = state;
+    if (!current) return [];
+    if (focused && current.unread) current.dividerSeq = current.readSeq;
+    return read(state, current);
+  };
+
+  // Rooms that the user joins or leaves.
+
+  // Takes over `details`, the `room` of a reply.
+  const updateRoom = (state, details) => {
+    const room = state.rooms.get(details?.room_name);
+    if (!room) return [];
+    room.update(details);
+    room.memberCount = details.users_total;
+    details.users.forEach((name) => room.members.add(name));
+    return [];
+  };
+
+  const enterRoom = (state, details) => {
+    const room = state.room(details.room_name);
+    room.reset(details.last_seq);
+    Object.assign(room, { joined: true, membersLoaded: false, unread: 0, readSeq: details.last_seq });
+    updateRoom(state, details);
+    return open(state, room);
+  };
+
+  const exitRoom = (state, name) => {
+    const room = state.rooms.get(name);
+    if (!room) return [];
+    Object.assign(room, { joined: false, unread: 0, membersLoaded: false, outgoing: [] });
+    room.members.clear();
+    room.reset(room.lastSeq);
+    if (!room.public) state.rooms.delete(name);
+    return state.current === room ? open(state, state.lobby) : [];
+  };
+
+  const deleteRoom = (state, name) => {
+    const room = state.rooms.get(name);
+    if (!room) return [];
+    state.rooms.delete(name);
+    return [
+      ...(room.joined ? [notice("room_gone", { room_name: name })] : []),
+      ...(state.current === room ? open(state, state.lobby) : []),
+    ];
+  };
+
+  // Takes over `info`, an entry of a room list.
+  const updateListed = (state, info) => {
+    const known = state.rooms.has(info.room_name);
+    const room = state.room(info.room_name);
+    if (!known) {
+      room.lastSeq = info.last_seq;
+      room.unread = info.unread;
+      room.readSeq = room.markedSeq = info.read_seq ?? info.last_seq - info.unread;
+    }
+    room.update(info);
+    room.memberCount = info.members;
+    if (room.joined !== info.joined) room.reset(info.last_seq);
+    room.joined = info.joined;
+    if (info.read_seq > room.markedSeq) {
+      room.markedSeq = info.read_seq;
+      room.markReadTo(info.read_seq);
+    }
+  };
+
+  GTChat.transitions = {
+    notice, read, open, closeDirect, setFocused, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed,
+  };
+})();

@@ -1,0 +1,305 @@
+"""Resuming after a lost connection: no message is lost, none is delivered twice."""
+
+from __future__ import annotations
+
+from gtchat.client import ConnectionClosed, RoomReset, Unanswered
+from tests.client.fakes import ConnectedTestCase, resumed, spoken, welcome, whisper
+
+
+class ResumeTests(ConnectedTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+        self.log_in(lobby=3)
+
+    def test_a_resume_sends_the_last_seqs(self) -> None:
+        self.server.say(4)
+        self.server.pump()
+        self.server.drop()
+        self.reconnect()
+        (request,) = self.server.asked("resume")
+        self.assertEqual(request["session_id"], "secret")
+        self.assertEqual(request["epoch"], "e1")
+        self.assertEqual(request["seen"], {"lobby": 4})
+
+    def test_missed_entries_are_delivered_in_order_and_once(self) -> None:
+        self.server.say(4)
+        self.server.pump()
+        self.server.answers["resume"] = resumed(*(spoken(seq) for seq in (3, 4, 5, 6)))
+        self.server.drop()
+        self.reconnect()
+        self.server.say(6)
+        self.server.say(7)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6", "text 7"])
+
+    def test_the_restored_event_precedes_missed_messages(self) -> None:
+        self.server.answers["resume"] = resumed(spoken(4))
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.kinds(), ["ConnectionLost", "ConnectionRestored", "Push"])
+
+    def test_missed_direct_messages_are_delivered_once(self) -> None:
+        self.server.push(**whisper(1))
+        self.server.pump()
+        self.server.answers["resume"] = {**resumed(), "whispers": [whisper(1), whisper(2)]}
+        self.server.drop()
+        self.reconnect()
+        self.server.push(**whisper(2))
+        self.server.pump()
+        self.assertEqual(self.texts(), ["psst 1", "psst 2"])
+
+    def test_invitations_are_delivered_once(self) -> None:
+        invitation = {"cmd": "c_invited", "room_name": "x", "usr": "bob", "msg": "come", "at": "t"}
+        self.server.push(**invitation)
+        self.server.pump()
+        self.server.answers["resume"] = {**resumed(), "invitations": [invitation]}
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.texts(), ["come"])
+
+    def test_a_large_gap_is_read_from_the_history(self) -> None:
+        log = [spoken(seq) for seq in range(1, 701)]
+
+        def history(request: dict) -> dict:
+            entries = log[request["after"] :][: request["limit"]]
+            return {"entries": entries, "more": entries[-1]["seq"] < 700}
+
+        self.server.answers["history"] = history
+        self.server.answers["resume"] = resumed(state="behind", last_seq=699)
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.texts(), [f"text {seq}" for seq in range(4, 701)])
+        self.assertEqual([ask["after"] for ask in self.server.asked("history")], [3, 203, 403, 603])
+
+    def test_messages_during_the_catch_up_are_delivered_after_it(self) -> None:
+        self.server.answers["resume"] = resumed(state="behind", last_seq=5)
+        self.server.answers["history"] = None
+        self.server.drop()
+        self.reconnect()
+        self.server.say(6)
+        self.server.pump()
+        self.assertEqual(self.texts(), [])
+        (request,) = self.server.asked("history")
+        self.server.reply(request, entries=[spoken(4), spoken(5)], more=False)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6"])
+
+    def test_a_loss_during_the_catch_up_loses_no_message(self) -> None:
+        self.server.answers["resume"] = resumed(state="behind", last_seq=5)
+        self.server.answers["history"] = None
+        self.server.drop()
+        self.reconnect()
+        self.server.say(6)
+        self.server.pump()
+        self.server.answers["resume"] = resumed(spoken(4), spoken(5), spoken(6), spoken(7))
+        self.server.drop()
+        self.clock.advance(2)
+        self.server.pump()
+        self.assertEqual(self.server.requests[-1]["seen"], {"lobby": 3})
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6", "text 7"])
+
+    def test_a_rate_limited_history_request_is_repeated(self) -> None:
+        self.server.answers["resume"] = resumed(state="behind", last_seq=4)
+        self.server.answers["history"] = {"code": "rate_limited", "retry_after": 2}
+        self.server.drop()
+        self.reconnect()
+        self.server.answers["history"] = {"entries": [spoken(4)], "more": False}
+        self.clock.advance(2)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4"])
+
+    def test_a_reset_room_is_reported(self) -> None:
+        self.server.answers["resume"] = resumed(state="reset", last_seq=2)
+        self.server.drop()
+        self.reconnect()
+        self.server.say(3)
+        self.server.pump()
+        self.assertEqual(self.received[2], RoomReset("lobby", 2, gone=False))
+        self.assertEqual(self.texts(), ["text 3"])
+
+    def test_a_deleted_room_is_reported_and_not_resumed_again(self) -> None:
+        self.server.answers["resume"] = {
+            **welcome(),
+            "resumed": [{"room_name": "lobby", "state": "resumed", "last_seq": 3, "entries": []}]
+            + [{"room_name": "garden", "state": "reset", "last_seq": 0, "entries": []}],
+        }
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.received[2], RoomReset("garden", 0, gone=True))
+        self.server.drop()
+        self.clock.advance(2)
+        self.server.pump()
+        self.assertEqual(self.server.asked("resume")[1]["seen"], {"lobby": 3})
+
+
+class PendingTests(ConnectedTestCase):
+    """Messages whose reply was lost with the connection."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+        self.log_in(lobby=3)
+        self.server.answers["speak"] = None
+        self.calling = self.call("speak", room_name="lobby", msg="mine")
+        self.server.drop()
+
+    def test_it_is_sent_again_with_the_same_txn_and_answered_once(self) -> None:  # H18
+        self.server.answers["resume"] = resumed(spoken(4), spoken(5, "ann", msg="mine"))
+        self.server.answers["speak"] = {"id": "lobby-5", "seq": 5, "dup": True}
+        self.reconnect()
+        first, second = self.server.asked("speak")
+        self.assertEqual(first["txn"], second["txn"])
+        self.assertEqual(self.successResultOf(self.calling).seq, 5)
+        self.assertEqual(self.texts(), ["text 4"], "an own message is not delivered to its sender")
+
+    def test_it_is_sent_again_until_the_server_accepts_it(self) -> None:
+        self.server.answers["resume"] = resumed()
+        self.server.answers["speak"] = {"code": "rate_limited", "retry_after": 1}
+        self.reconnect()
+        self.assertNoResult(self.calling)
+        self.server.answers["speak"] = {"id": "lobby-4", "seq": 4}
+        self.reconnect()
+        self.assertEqual(self.successResultOf(self.calling).seq, 4)
+
+    def test_a_second_loss_sends_it_a_third_time(self) -> None:
+        self.server.answers["resume"] = resumed()
+        self.reconnect()
+        self.server.drop()
+        self.server.answers["speak"] = {"id": "lobby-4", "seq": 4}
+        self.clock.advance(2)
+        self.server.pump()
+        self.assertEqual(self.successResultOf(self.calling).seq, 4)
+        self.assertEqual(len({request["txn"] for request in self.server.asked("speak")}), 1)
+
+    def test_pushes_do_not_overtake_missed_messages(self) -> None:
+        self.server.answers["resume"] = resumed(spoken(4))
+        self.reconnect()
+        self.server.say(5)
+        self.server.pump()
+        self.assertEqual(self.texts(), [])
+        self.server.reply(self.server.asked("speak")[1], id="lobby-6", seq=6)
+        self.server.say(7)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 7"])
+
+
+class SeenTests(ConnectedTestCase):
+    """The last seqs that a resume sends follow what the user does."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+        self.log_in(lobby=3, garden=1)
+        self.server.answers["resume"] = welcome(lobby=3, garden=1)
+
+    def seen(self) -> dict[str, int]:
+        self.server.drop()
+        self.reconnect()
+        seen: dict[str, int] = self.server.asked("resume")[-1]["seen"]
+        return seen
+
+    def test_an_own_message_counts_as_seen(self) -> None:
+        self.server.answers["speak"] = {"id": "x", "seq": 4}
+        self.result("speak", room_name="Lobby", msg="hi")
+        self.assertEqual(self.seen()["lobby"], 4)
+
+    def test_joining_a_room_adds_it(self) -> None:
+        self.server.answers["join_room"] = {"room": {"room_name": "tower", "last_seq": 9}}
+        self.result("join_room", room_name="tower")
+        self.assertEqual(self.seen(), {"lobby": 3, "garden": 1, "tower": 9})
+
+    def test_read_marks_of_another_session_are_not_entries(self) -> None:
+        for seq in (2, 9):
+            self.server.push(cmd="c_event", type="marked_read", room_name="lobby", seq=seq)
+        self.server.pump()
+        self.assertEqual(self.kinds(), ["Push", "Push"])
+        self.assertEqual(self.seen(), {"lobby": 3, "garden": 1})
+
+    def test_leaving_a_room_removes_it(self) -> None:
+        self.result("leave_room", room_name="garden")
+        self.assertEqual(self.seen(), {"lobby": 3})
+
+    def test_being_kicked_removes_the_room(self) -> None:
+        event = {"cmd": "c_event", "type": "kicked", "room_name": "garden", "seq": 2}
+        self.server.push(**event, usr="bob", by="eve")
+        self.server.pump()
+        self.assertEqual(self.seen()["garden"], 2)
+        self.server.push(**{**event, "seq": 3}, usr="ann", by="eve")
+        self.server.pump()
+        self.assertNotIn("garden", self.seen())
+
+    def test_a_deleted_room_is_removed(self) -> None:
+        self.server.push(cmd="c_event", type="room_gone", room_name="garden", usr="eve")
+        self.server.pump()
+        self.assertEqual(self.seen(), {"lobby": 3})
+
+    def test_another_users_new_room_is_not_added(self) -> None:
+        self.server.push(cmd="c_event", type="room_created", room_name="x", usr="eve", seq=1)
+        self.server.pump()
+        self.assertEqual(len(self.received), 1)
+        self.assertEqual(self.seen(), {"lobby": 3, "garden": 1})
+
+    def test_a_logout_removes_all_rooms(self) -> None:
+        self.result("logout")
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.server.asked("resume"), [])
+        self.assertEqual(self.connection.user, "")
+
+
+class LoginAgainTests(ConnectedTestCase):
+    """A session that can't be resumed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+        self.server.answers["resume"] = {"code": "bad_session"}
+
+    def test_it_logs_in_again_and_resets_all_rooms(self) -> None:
+        self.log_in(lobby=3, garden=1)
+        self.server.answers["login"] = welcome(lobby=2)
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.server.requests[-1]["usr"], "ann")
+        self.assertEqual(
+            self.received[2:], [RoomReset("lobby", 2, False), RoomReset("garden", 0, True)]
+        )
+
+    def test_it_logs_in_with_the_changed_password(self) -> None:
+        self.server.answers["login"] = welcome()
+        self.result("login", type="reg", usr="ann", pwd="password1")
+        self.result("update_pwd", pwd="password1", new_pwd="password2", new_pwd2="password2")
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.server.requests[-1]["pwd"], "password2")
+
+    def test_a_refused_login_closes_the_connection(self) -> None:
+        self.log_in()
+        self.server.answers["login"] = {"code": "name_taken", "msg": "Taken."}
+        self.server.drop()
+        self.reconnect()
+        error = self.failureResultOf(self.reading, ConnectionClosed).value
+        self.assertIn("Taken.", error.text)
+        self.clock.advance(100)
+        self.assertEqual(self.server.attempts, 2)
+
+    def test_temporary_errors_are_retried(self) -> None:
+        self.log_in()
+        self.server.answers["resume"] = {"code": "not_stored", "msg": "Disk full."}
+        self.server.drop()
+        self.reconnect()
+        self.assertFalse(self.connection.is_up)
+        self.server.answers["resume"] = resumed()
+        self.clock.advance(2)
+        self.server.pump()
+        self.assertTrue(self.connection.is_up)
+
+    def test_a_guest_who_logged_in_again_does_not_repeat_messages(self) -> None:
+        self.log_in()
+        self.server.answers["speak"] = None
+        calling = self.call("speak", room_name="lobby", msg="hi")
+        self.server.drop()
+        self.reconnect()
+        self.failureResultOf(calling, Unanswered)
+        self.assertEqual(len(self.server.asked("speak")), 1)

@@ -1,0 +1,301 @@
+// actions.js: requests, effects and timers, with a fake server and clock.
+"use strict";
+(() => {
+  // Replies to a login of ann's with an empty lobby.
+  const inEmptyLobby = async () => {
+    const client = await logIn();
+    await client.server.reply("history", { entries: [] });
+    return client;
+  };
+  const inLongRoom = async () => {
+    const client = await logIn([roomInfo("lobby", { last_seq: 5000 })]);
+    await client.server.reply("history", historyPage("lobby", 4901, 5000));
+    return client;
+  };
+  const reconnect = async ({ server, connection }) => {
+    await server.drop();
+    connection.start();
+    server.accept();
+  };
+
+  // History.
+
+  test("opening a room loads its latest page, and pushes continue it", async () => {
+    const { server, state } = await logIn([roomInfo("lobby", { last_seq: 3 })]);
+    await server.reply("history", historyPage("lobby", 1, 3));
+    await server.push(speak("lobby", 4, "bob", "hi"));
+    equal(state.current.entries.map((entry) => entry.seq), [1, 2, 3, 4]);
+    equal(state.current.atEnd, true);
+  });
+
+  test("a gap is filled from the log", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    await server.push(speak("lobby", 1, "bob", "one"));
+    await server.push(speak("lobby", 3, "bob", "three"));
+    equal([state.current.entries.length, state.current.lastSeq, state.current.atEnd], [1, 3, false]);
+    actions.loadHistory(state.current, "after");
+    equal(server.requests("history").at(-1).after, 1);
+    await server.reply("history", historyPage("lobby", 2, 3));
+    equal(state.current.entries.map((entry) => entry.seq), [1, 2, 3]);
+  });
+
+  test("a room of which too much was missed is loaded again", async () => {
+    const client = await inEmptyLobby();
+    const { server, state } = client;
+    await reconnect(client);
+    await server.reply("resume", resumeReply([roomInfo("lobby", { last_seq: 900 })],
+      [{ room_name: "lobby", state: "behind", last_seq: 900, entries: [] }]));
+    await server.reply("history", historyPage("lobby", 801, 900));
+    const { firstLoaded, lastLoaded, atEnd, atStart } = state.current;
+    equal([firstLoaded, lastLoaded, atEnd, atStart], [801, 900, true, false]);
+  });
+
+  test("the window stays bounded, whichever way the user scrolls", async () => {
+    const { server, state, actions } = await inLongRoom();
+    for (let first = 4801; first > 4000; first -= 100) {
+      actions.loadHistory(state.current, "before");
+      await server.reply("history", historyPage("lobby", first, first + 99));
+    }
+    equal([state.current.entries.length, state.current.firstLoaded, state.current.atEnd], [400, 4001, false]);
+    actions.loadHistory(state.current, "after");
+    equal(server.requests("history").at(-1).after, 4400);
+    await server.reply("history", historyPage("lobby", 4401, 4500));
+    equal([state.current.entries.length, state.current.firstLoaded, state.current.lastLoaded], [400, 4101, 4500]);
+  });
+
+  test("a page that was requested before a jump is dropped", async () => {
+    const { server, state, actions } = await inLongRoom();
+    actions.loadHistory(state.current, "before");
+    const late = server.requests("history").at(-1);
+    actions.loadLatest(state.current);
+    await server.reply("history", historyPage("lobby", 4801, 4900), late);
+    equal([state.current.loaded, state.current.entries.length], [false, 0]);
+    await server.reply("history", historyPage("lobby", 4901, 5000));
+    equal([state.current.firstLoaded, state.current.atEnd], [4901, true]);
+  });
+
+  test("the user can jump to any entry and go on from there", async () => {
+    const { server, state, actions } = await inLongRoom();
+    actions.loadHistory(state.current, "around", 1);
+    equal(server.requests("history").at(-1).around, 1);
+    await server.reply("history", historyPage("lobby", 1, 100));
+    equal([state.current.atStart, state.current.atEnd, state.current.lastSeq], [true, false, 5000]);
+    await server.push(speak("lobby", 5001, "bob", "x"));
+    equal([state.current.lastLoaded, state.current.lastSeq], [100, 5001]);
+  });
+
+  test("a page that cannot be loaded is shown as failed and can be loaded again", async () => {
+    const { server, state, actions } = await logIn();
+    await server.replyError("history", "not_stored");
+    equal([state.current.failed, state.current.loading], [true, null]);
+    actions.loadHistory(state.current, "latest");
+    await server.reply("history", { entries: [] });
+    equal([state.current.failed, state.current.loaded], [false, true]);
+  });
+
+  // Lists.
+
+  test("members are loaded page by page, once", async () => {
+    const { server, state, actions } = await logIn();
+    const names = Array.from({ length: 1000 }, (_unused, index) => `user${index}`);
+    await server.reply("get_room_user_list", { users: names, online: [], users_total: 1001 });
+    equal(server.requests("get_room_user_list").map(({ after }) => after), [null, "user999"]);
+    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 1001 });
+    equal([state.lobby.members.size, state.isOnline("zoe")], [1001, true]);
+    actions.open(state.lobby);
+    equal(server.requests("get_room_user_list").length, 2);
+  });
+
+  test("members that could not be loaded are loaded the next time", async () => {
+    const { server, state, actions } = await logIn();
+    await server.replyError("get_room_user_list", "internal");
+    actions.open(state.lobby);
+    equal(server.requests("get_room_user_list").length, 2);
+  });
+
+  test("the rest of a long list is loaded after a login", async () => {
+    const server = new FakeServer();
+    const connection = new GTChat.Connection("ws://test/", { environment: server.environment });
+    const state = new GTChat.State();
+    const actions = new GTChat.Actions(state, connection);
+    connection.start();
+    server.accept();
+    actions.login({ type: "tmp", usr: "ann" });
+    await server.reply("login", loginReply("ann", [roomInfo("lobby")], { rooms_total: 3, users_total: 1 }));
+    await server.reply("get_room_list", { rooms: [roomInfo("a"), roomInfo("b")] });
+    equal([server.requests("get_room_list").map(({ after }) => after), server.requests("get_user_list").length], [["lobby"], 0]);
+    equal([...state.rooms.keys()], ["lobby", "a", "b"]);
+  });
+
+  // Messages.
+
+  test("an own message is shown at once, and once when it is confirmed", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    actions.send(state.current, "hello");
+    equal(state.current.pending("ann").map((item) => item.state), ["sending"]);
+    await server.reply("speak", { id: "i", seq: 1, at: AT });
+    equal([state.current.pending("ann").length, state.current.entries.map((entry) => entry.msg)], [0, ["hello"]]);
+  });
+
+  test("a failed message is sent again with the same txn", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    actions.send(state.current, "hello");
+    const [item] = state.current.outgoing;
+    await server.replyError("speak", "not_stored");
+    equal([item.state, item.error.code], ["failed", "not_stored"]);
+    actions.retry(state.current, item);
+    await server.reply("speak", { id: "i", seq: 1, at: AT });
+    const sent = server.requests("speak");
+    equal([sent.length, sent[0].txn === sent[1].txn, state.current.entries.length], [2, true, 1]);
+  });
+
+  test("a failed message can be discarded", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    actions.send(state.current, "hello");
+    await server.replyError("speak", "too_long");
+    actions.discard(state.current, state.current.outgoing[0]);
+    equal(state.current.pending("ann").length, 0);
+  });
+
+  test("a message that was stored before its reply was lost is shown once", async () => {
+    const client = await inEmptyLobby();
+    const { server, state, actions } = client;
+    actions.send(state.current, "hello");
+    await reconnect(client);
+    await server.reply("resume", resumeReply([roomInfo("lobby", { last_seq: 1 })],
+      [{ room_name: "lobby", state: "resumed", last_seq: 1, entries: [speak("lobby", 1, "ann", "hello")] }]));
+    equal([state.current.entries.length, state.current.pending("ann").length], [1, 0]);
+    await server.reply("speak", { id: "i", seq: 1, at: AT, dup: true });
+    equal([state.current.entries.length, state.current.outgoing.length], [1, 0]);
+  });
+
+  test("a direct message is sent as a whisper", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    actions.open(state.direct("bob"));
+    actions.send(state.current, "psst");
+    equal(server.requests("whisper").map((request) => [request.target_user, request.msg]), [["bob", "psst"]]);
+    await server.reply("whisper", { id: "i", at: AT, delivered: "now" });
+    equal([state.current.entries.map(({ msg }) => msg), state.current.pending().length], [["psst"], 0]);
+  });
+
+  test("messages that were not confirmed before a reload are sent with the same txn", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    state.restore({ rooms: [{ name: "lobby", outgoing: [
+      { txn: "t", msg: "hello", at: AT, after: 0, state: "sending" },
+      { txn: "u", msg: "no", at: AT, after: 0, state: "failed" }] }] });
+    actions.resend();
+    equal(server.requests("speak").map(({ txn }) => txn), ["t"]);
+    await server.reply("speak", { id: "i", seq: 1, at: AT });
+    equal(state.current.outgoing.map(({ txn, state: is }) => [txn, is]), [["u", "failed"]]);
+  });
+
+  test("a message of another user is reported with its conversation", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den")]);
+    const messages = [];
+    actions.on("message", ({ conversation, usr, msg, mention }) => messages.push([conversation.name, usr, msg, mention]));
+    await server.push(speak("den", 1, "bob", "hi ann"));
+    equal([messages, state.rooms.get("den").unread], [[["den", "bob", "hi ann", true]], 1]);
+  });
+
+  test("a kick is shown as a notice", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den")]);
+    const notices = [];
+    actions.on("notice", ({ text }) => notices.push(text));
+    actions.open(state.rooms.get("den"));
+    await server.push(event("kicked", { room_name: "den", usr: "ann", by: "bob", seq: 1 }));
+    equal([notices, state.current.name, state.rooms.get("den").joined], [["kicked"], "lobby", false]);
+  });
+
+  // Read marks.
+
+  test("read marks are sent at most once a second", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den", { last_seq: 5, unread: 2, read_seq: 3 })]);
+    const den = state.rooms.get("den");
+    equal([den.unread, den.readSeq, server.requests("mark_read").length], [2, 3, 0]);
+    actions.open(den);
+    equal(server.requests("mark_read").map(({ room_name: room, seq }) => [room, seq]), [["den", 5]]);
+    await server.reply("mark_read");
+    for (let seq = 6; seq < 20; seq += 1) await server.push(speak("den", seq, "bob", "x"));
+    equal(server.requests("mark_read").length, 1);
+    await server.advance(1000);
+    equal(server.requests("mark_read").map(({ seq }) => seq), [5, 19]);
+  });
+
+  test("logging out sends outstanding read marks first", async () => {
+    const { server, actions } = await logIn();
+    for (const seq of [1, 2, 3]) await server.push(speak("lobby", seq, "bob", "x"));
+    equal(server.requests("mark_read").map(({ seq }) => seq), [1]);
+    actions.logout();
+    const sent = server.socket.sent.map(({ cmd, seq }) => [cmd, seq]).slice(-2);
+    equal(sent, [["mark_read", 3], ["logout", null]]);
+  });
+
+  // Typing.
+
+  test("typing is shown for six seconds, or until the message comes", async () => {
+    const { server, state } = await logIn();
+    const typing = (usr) => server.push(event("typing", { room_name: "lobby", usr }));
+    await typing("bob");
+    await typing("carol");
+    equal([...state.current.typing], ["bob", "carol"]);
+    await server.push(speak("lobby", 1, "bob", "there"));
+    equal([...state.current.typing], ["carol"]);
+    await server.advance(4000);
+    await typing("carol");
+    await server.advance(4000);
+    equal([...state.current.typing], ["carol"]);
+    await server.advance(4000);
+    equal([...state.current.typing], []);
+  });
+
+  test("typing is signalled now and then, and only over an open connection", async () => {
+    const { server, state, actions } = await logIn();
+    for (let letter = 0; letter < 10; letter += 1) actions.typing(state.current);
+    equal(server.requests("typing").length, 1);
+    await server.advance(4000);
+    actions.typing(state.current);
+    equal(server.requests("typing").length, 2);
+    await server.drop();
+    await server.advance(200);
+    actions.typing(state.current);
+    equal(server.requests("typing").length, 2);
+  });
+
+  // Rooms and addresses.
+
+  test("a room that is created, joined or accepted is returned and open", async () => {
+    const { server, state, actions } = await logIn();
+    for (const [cmd, act] of [
+      ["create_room", () => actions.createRoom({ room_name: "den" })],
+      ["join_room", () => actions.joinRoom("den")],
+      ["invite_reply", () => actions.answerInvitation({ usr: "bob", room_name: "den" }, "Y")],
+    ]) {
+      const room = act();
+      await server.reply(cmd, { room: roomDetails("den") });
+      equal([(await room) === state.current, state.current.name], [true, "den"]);
+      actions.open(state.lobby);
+    }
+  });
+
+  test("a room that cannot be left stays", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den")]);
+    const refused = actions.leaveRoom("den").catch((error) => error.code);
+    await server.replyError("leave_room", "internal");
+    equal([await refused, state.rooms.get("den").joined], ["internal", true]);
+  });
+
+  test("a port that cannot be listened at is refused here", async () => {
+    const { server, state, actions } = await logIn();
+    equal(await actions.setListenPort(80).catch((error) => error.code), "bad_port");
+    actions.setListenPort(4000);
+    await server.reply("set_address");
+    equal([state.listenPort, server.requests("set_address").length], [4000, 1]);
+  });
+
+  test("a request that the server refuses changes nothing", async () => {
+    const { server, state, actions } = await logIn();
+    const refused = actions.request("block", { user: "bob" }).catch((error) => error.code);
+    await server.replyError("block", "no_such_user");
+    equal([await refused, state.blocked], ["no_such_user", []]);
+  });
+})();

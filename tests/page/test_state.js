@@ -1,0 +1,103 @@
+// state.js, room.js, direct.js: the data without a connection.
+"use strict";
+(() => {
+  test("conversations are listed as lobby, rooms by name, direct chats", () => {
+    const state = stateAfterLogin([roomInfo("room 10"), roomInfo("room 9"), roomInfo("lobby"), roomInfo("other", { joined: false })]);
+    state.direct("bob");
+    equal(state.conversations.map(({ kind, name }) => `${kind} ${name}`),
+      ["room lobby", "room room 9", "room room 10", "direct bob"]);
+  });
+
+  test("public rooms that the user is not in can be joined", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { joined: false }), roomInfo("x", { joined: false, public: false })]);
+    equal(state.joinableRooms.map((room) => room.name), ["den"]);
+    equal(state.joinedRooms.map((room) => room.name), ["lobby"]);
+  });
+
+  test("resume needs the last seq of each joined room", () => {
+    const state = stateAfterLogin([roomInfo("lobby", { last_seq: 7 }), roomInfo("den", { joined: false, last_seq: 3 })]);
+    equal(state.lastSeqs, { lobby: 7 });
+  });
+
+  test("user names are compared without regard to case", () => {
+    const state = stateAfterLogin([], { users: ["Bob"], blocked: ["Eve"] });
+    equal([state.isOnline("bOB"), state.isBlocked("EVE"), state.isBlocked("bob")], [true, true, false]);
+    const direct = state.direct("BOB");
+    equal([direct.name, state.direct("bob") === direct, state.findDirect("Bob") === direct], ["Bob", true, true]);
+    state.setOffline("BOB");
+    equal(state.isOnline("Bob"), false);
+    state.removeDirect(direct);
+    equal(state.findDirect("bob"), undefined);
+  });
+
+  test("a snapshot restores rooms, direct chats and unconfirmed messages", () => {
+    const before = stateAfterLogin([roomInfo("lobby", { last_seq: 9 })]);
+    Object.assign(before.lobby, { unread: 2, readSeq: 7, markedSeq: 6, mentioned: true });
+    before.lobby.outgoing.push({ txn: "t", msg: "hello", at: AT, after: 9, state: "sending", resent: false });
+    before.lobby.outgoing.push({ txn: "u", msg: "no", at: AT, after: 9, state: "failed", error: new Error("x") });
+    before.direct("bob").append({ usr: "bob", msg: "psst", id: "w", at: AT });
+    const saved = JSON.parse(JSON.stringify(before.snapshot()));
+    equal(saved.current, { kind: "room", name: "lobby" });
+    const after = new GTChat.State();
+    after.restore(saved);
+    const { joined, lastSeq, unread, readSeq, markedSeq, mentioned, outgoing } = after.lobby;
+    equal([joined, lastSeq, unread, readSeq, markedSeq, mentioned], [true, 9, 2, 7, 6, true]);
+    equal(outgoing.map(({ txn, state, resent, error }) => [txn, state, resent, error?.code]),
+      [["t", "sending", true, null], ["u", "failed", true, "unanswered"]]);
+    equal([after.direct("bob").entries.map(({ msg }) => msg), after.messageIds.has("w")], [["psst"], true]);
+    equal(after.hasPassword, true);
+  });
+
+  test("a snapshot of another version does not break the page", () => {
+    const state = new GTChat.State();
+    state.restore({ hasPassword: false });
+    equal(state.conversations.length, 0);
+  });
+
+  test("a room's window is bounded in both directions", () => {
+    const room = new GTChat.Room("den");
+    room.lastSeq = 5000;
+    room.addPage("latest", historyPage("den", 4901, 5000).entries);
+    for (let first = 4801; first > 4000; first -= 100) {
+      equal(room.historyQuery("before"), { before: first + 100, limit: 100 });
+      room.addPage("before", historyPage("den", first, first + 99).entries);
+    }
+    equal([room.entries.length, room.firstLoaded, room.atEnd, room.historyQuery("after").after], [400, 4001, false, 4400]);
+    room.addPage("after", historyPage("den", 4401, 4500).entries);
+    equal([room.entries.length, room.firstLoaded, room.lastLoaded], [400, 4101, 4500]);
+  });
+
+  test("nothing is requested beyond the ends of a log, before it is loaded, or while loading", () => {
+    const room = new GTChat.Room("den");
+    room.lastSeq = 3;
+    equal([room.historyQuery("before"), room.historyQuery("after"), room.historyQuery("latest")], [null, null, { limit: 100 }]);
+    room.addPage("latest", historyPage("den", 1, 3).entries);
+    equal([room.atStart, room.atEnd, room.historyQuery("before"), room.historyQuery("after")], [true, true, null, null]);
+    room.loading = "around";
+    equal(room.historyQuery("latest"), null);
+  });
+
+  test("entries that overlap the window are not added twice", () => {
+    const room = new GTChat.Room("den");
+    room.addPage("around", historyPage("den", 10, 20).entries);
+    room.addPage("before", historyPage("den", 5, 12).entries);
+    room.addPage("after", historyPage("den", 18, 25).entries);
+    equal(room.entries.map((entry) => entry.seq), Array.from({ length: 21 }, (_unused, index) => index + 5));
+  });
+
+  test("reading in another session never counts back", () => {
+    const room = new GTChat.Room("den");
+    Object.assign(room, { lastSeq: 9, readSeq: 5, unread: 4, mentioned: true });
+    room.markReadTo(3);
+    equal([room.readSeq, room.unread, room.mentioned], [5, 4, true]);
+    room.markReadTo(20);
+    equal([room.readSeq, room.unread, room.mentioned], [9, 0, false]);
+  });
+
+  test("a direct chat keeps each message once, and the last 500", () => {
+    const direct = new GTChat.DirectChat("bob");
+    for (let id = 0; id < 510; id += 1) direct.append({ id, msg: "x" });
+    direct.append({ id: 509, msg: "x" });
+    equal([direct.entries.length, direct.entries[0].id, direct.endSeq], [500, 10, 500]);
+  });
+})();

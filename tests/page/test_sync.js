@@ -1,0 +1,338 @@
+// sync.js and transitions.js: what pushes, replies and the focus change, and which effects follow.
+"use strict";
+(() => {
+  const { sync, transitions } = GTChat;
+  // Effects in short: the kind, and what it is about.
+  const short = (effects) => effects.map(({ effect, room, conversation, cmd, text, usr }) => (
+    [effect, room?.name ?? conversation?.name ?? cmd ?? text, effect === "expireTyping" && usr].filter(Boolean).join(" ")));
+  const push = (state, message) => short(sync.push(state, message));
+  const reply = (state, cmd, message, fields = {}) => short(sync.reply(state, cmd, message, fields));
+  const resume = (state, rooms, resumed, more) => reply(state, "resume", resumeReply(rooms, resumed, more));
+  const invitation = { cmd: "c_invited", usr: "bob", room_name: "attic", msg: "", at: AT };
+
+  // Login and resume.
+
+  test("a login opens the lobby and asks for the rest of long lists", () => {
+    const state = new GTChat.State();
+    const effects = reply(state, "login", loginReply("ann", [roomInfo("lobby"), roomInfo("den")], { blocked: ["eve"] }), { pwd: "x" });
+    equal(effects, ["loadMore get_room_list", "loadMore get_user_list", "markRead lobby", "loadHistory lobby", "loadMembers lobby"]);
+    equal([state.me, state.hasPassword, state.current.name, state.blocked, state.isOnline("ann")], ["ann", true, "lobby", ["eve"], true]);
+  });
+
+  test("a login without a password is remembered as that", () => {
+    const state = new GTChat.State();
+    reply(state, "login", loginReply("ann", []), {});
+    equal([state.hasPassword, state.current], [false, null]);
+  });
+
+  test("what a list leaves out is loaded from its last name on", () => {
+    const state = new GTChat.State();
+    const [rooms, users] = sync.reply(state, "login",
+      loginReply("ann", [roomInfo("lobby")], { rooms_total: 5, users: ["ann", "bob"], users_total: 9 }), {});
+    equal([rooms.after, rooms.loaded, rooms.total], ["lobby", 1, 5]);
+    equal([users.after, users.loaded, users.total], ["bob", 2, 9]);
+  });
+
+  test("a resume takes in the entries that were missed", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    const den = state.rooms.get("den");
+    den.members.add("bob");
+    const missed = [speak("den", 1, "bob", "one"), speak("den", 2, "bob", "two, ann")];
+    const effects = resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 2, unread: 2 })],
+      [{ room_name: "den", state: "resumed", last_seq: 2, entries: missed }]);
+    equal([den.lastSeq, den.unread, den.mentioned, den.membersLoaded, den.members.size], [2, 2, true, false, 0]);
+    equal(effects.filter((effect) => effect.startsWith("message")), ["message den", "message den"]);
+  });
+
+  test("a resume that is behind counts the missed entries as unread and empties the window", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    state.rooms.get("den").addPage("latest", []);
+    resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 900 })],
+      [{ room_name: "den", state: "behind", last_seq: 900, entries: [] }]);
+    const { unread, lastSeq, loaded } = state.rooms.get("den");
+    equal([unread, lastSeq, loaded], [900, 900, false]);
+  });
+
+  test("a resume removes deleted rooms and opens the lobby instead", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    transitions.open(state, state.rooms.get("den"));
+    const effects = resume(state, [roomInfo("lobby")], []);
+    equal([state.rooms.has("den"), state.current.name, effects.includes("notice room_gone")], [false, "lobby", true]);
+  });
+
+  test("a resume with an incomplete list removes no room", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    resume(state, [roomInfo("lobby")], [], { rooms_total: 2 });
+    equal(state.rooms.has("den"), true);
+  });
+
+  test("a resume leads from a room that the user has left to the lobby, and stays in a direct chat", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    transitions.open(state, state.rooms.get("den"));
+    resume(state, [roomInfo("lobby"), roomInfo("den", { joined: false })], []);
+    equal(state.current.name, "lobby");
+    transitions.open(state, state.direct("bob"));
+    resume(state, [roomInfo("lobby")], []);
+    equal(state.current.name, "bob");
+  });
+
+  // Log entries.
+
+  test("an entry that is known already changes nothing", () => {
+    const state = stateAfterLogin();
+    state.lobby.addPage("latest", []);
+    push(state, speak("lobby", 1, "bob", "hi"));
+    equal(push(state, speak("lobby", 1, "bob", "hi")), []);
+    equal(state.lobby.entries.length, 1);
+  });
+
+  test("entries after a gap are counted and not shown", () => {
+    const state = stateAfterLogin();
+    state.lobby.addPage("latest", []);
+    push(state, speak("lobby", 1, "bob", "one"));
+    push(state, speak("lobby", 3, "bob", "three"));
+    equal([state.lobby.entries.length, state.lobby.lastSeq, state.lobby.atEnd], [1, 3, false]);
+  });
+
+  test("an entry of an unknown kind counts as an entry", () => {
+    const state = stateAfterLogin();
+    push(state, event("later_kind", { room_name: "lobby", seq: 1, usr: "bob" }));
+    push(state, { cmd: "c_later", room_name: "lobby", seq: 2, usr: "bob", at: AT });
+    equal(state.lobby.lastSeq, 2);
+  });
+
+  test("pushes of an unknown kind are ignored", () => {
+    const state = stateAfterLogin();
+    equal([push(state, { cmd: "c_later" }), push(state, { cmd: "constructor" }), push(state, event("later")), push(state, event("toString"))],
+      [[], [], [], []]);
+  });
+
+  test("messages in other rooms are counted as unread, with mentions", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    const den = state.rooms.get("den");
+    push(state, speak("den", 1, "bob", "hi"));
+    equal(push(state, speak("den", 2, "bob", "hi @ANN!")), ["message den"]);
+    equal([den.unread, den.mentioned, unreadTotal(state)], [2, true, 2]);
+    transitions.open(state, den);
+    equal([den.unread, den.dividerSeq, unreadTotal(state)], [0, 0, 0]);
+  });
+
+  test("nothing is read while the page is not focused", () => {
+    const state = stateAfterLogin();
+    transitions.setFocused(state, false);
+    push(state, speak("lobby", 1, "bob", "hi"));
+    equal(unreadTotal(state), 1);
+    equal(short(transitions.setFocused(state, true)), ["markRead lobby"]);
+    equal([unreadTotal(state), state.lobby.dividerSeq], [0, 0]);
+  });
+
+  test("own messages from another session are not unread", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    equal(push(state, speak("den", 1, "ann", "hi")), []);
+    equal(state.rooms.get("den").unread, 0);
+  });
+
+  test("a message ends the typing notice of its sender", () => {
+    const state = stateAfterLogin();
+    equal(push(state, event("typing", { room_name: "lobby", usr: "bob" })), ["expireTyping lobby bob"]);
+    push(state, event("typing", { room_name: "lobby", usr: "carol" }));
+    equal(push(state, event("typing", { room_name: "lobby", usr: "ann" })), []);
+    equal([...state.lobby.typing], ["bob", "carol"]);
+    push(state, speak("lobby", 1, "bob", "there"));
+    equal([...state.lobby.typing], ["carol"]);
+  });
+
+  test("members who join and leave are added and removed", () => {
+    const state = stateAfterLogin();
+    push(state, event("join_room", { room_name: "lobby", usr: "bob", seq: 1 }));
+    equal([state.lobby.members.has("bob"), state.lobby.memberCount], [true, 2]);
+    push(state, event("kicked", { room_name: "lobby", usr: "bob", by: "carol", seq: 2 }));
+    equal([state.lobby.members.has("bob"), state.lobby.memberCount], [false, 1]);
+  });
+
+  test("changed settings of a room are taken over", () => {
+    const state = stateAfterLogin();
+    push(state, event("room_changed", { room_name: "lobby", usr: "bob", seq: 1, topic: "new", public: false, max: 9, owner: "bob" }));
+    const { topic, public: isPublic, max, owner } = state.lobby;
+    equal([topic, isPublic, max, owner], ["new", false, 9, "bob"]);
+  });
+
+  test("a kicked user gets a notice and goes to the lobby", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    transitions.open(state, state.rooms.get("den"));
+    const effects = push(state, event("kicked", { room_name: "den", usr: "ann", by: "bob", seq: 1 }));
+    equal(effects[0], "notice kicked");
+    equal([state.current.name, state.rooms.get("den").joined], ["lobby", false]);
+  });
+
+  test("leaving in another session causes no notice and removes a private room", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { public: false })]);
+    equal(push(state, event("leave_room", { room_name: "den", usr: "ann", seq: 1 })), []);
+    equal(state.rooms.has("den"), false);
+  });
+
+  test("a user who is added to a room gets a notice, and its settings are loaded", () => {
+    const state = stateAfterLogin();
+    equal(push(state, event("join_room", { room_name: "den", usr: "ann", by: "bob", seq: 4 })),
+      ["loadRooms", "loadRooms", "notice added"]);
+    equal([state.rooms.get("den").joined, state.rooms.get("den").lastSeq], [true, 4]);
+  });
+
+  test("a new public room can be joined at once", () => {
+    const state = stateAfterLogin();
+    equal(push(state, event("room_created", { room_name: "den", usr: "bob", seq: 1 })), []);
+    equal(state.joinableRooms.map((room) => room.name), ["den"]);
+  });
+
+  // Other pushes.
+
+  test("a direct message that comes again is shown once", () => {
+    const state = stateAfterLogin();
+    const whisper = { cmd: "c_whisper", usr: "bob", msg: "psst", id: "w", at: AT };
+    equal([push(state, whisper), push(state, whisper)], [["message bob"], []]);
+    equal([state.direct("Bob").entries.length, state.direct("bob").unread, state.direct("bob").mentioned], [1, 1, true]);
+  });
+
+  test("what was read in another session is not unread", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    const den = state.rooms.get("den");
+    for (const seq of [1, 2, 3]) push(state, speak("den", seq, "bob", "ann?"));
+    push(state, event("marked_read", { room_name: "den", seq: 2 }));
+    equal([den.unread, den.mentioned, den.lastSeq], [1, true, 3]);
+    push(state, event("marked_read", { room_name: "den", seq: 3 }));
+    equal([den.unread, den.mentioned], [0, false]);
+  });
+
+  test("users come online and go offline", () => {
+    const state = stateAfterLogin();
+    push(state, event("login", { usr: "Bob" }));
+    push(state, event("presence", { logins: ["carol", "dora"], logouts: ["bob"] }));
+    push(state, event("logout", { usr: "dora" }));
+    equal([...state.online.values()], ["ann", "carol"]);
+  });
+
+  test("a deleted room disappears, and its members get a notice", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic", { joined: false })]);
+    transitions.open(state, state.rooms.get("den"));
+    equal(push(state, event("room_gone", { room_name: "attic" })), []);
+    equal(push(state, event("room_gone", { room_name: "den" }))[0], "notice room_gone");
+    equal([[...state.rooms.keys()], state.current.name], [["lobby"], "lobby"]);
+  });
+
+  test("an invitation is kept once until it is answered", () => {
+    const state = stateAfterLogin();
+    push(state, invitation);
+    push(state, invitation);
+    equal(state.invitations.length, 1);
+    reply(state, "invite_reply", {}, { inviter: "bob", room_name: "attic", reply: "L" });
+    equal([state.invitations.length, state.rooms.has("attic")], [0, false]);
+  });
+
+  test("an accepted invitation opens the room", () => {
+    const state = stateAfterLogin();
+    push(state, invitation);
+    reply(state, "invite_reply", { room: roomDetails("attic", { users: ["ann", "bob"], users_total: 2 }) },
+      { inviter: "bob", room_name: "attic", reply: "Y" });
+    equal([state.current.name, state.current.joined, state.current.memberCount], ["attic", true, 2]);
+  });
+
+  test("what only informs the user is a notice", () => {
+    const state = stateAfterLogin();
+    equal([
+      push(state, { cmd: "c_broadcast", usr: "bob", msg: "hi", at: AT }),
+      push(state, { cmd: "c_invite_reply", usr: "bob", room_name: "den", msg: "N", at: AT }),
+      push(state, event("address_granted", { usr: "bob", host: "h", port: 1 })),
+      push(state, event("address_denied", { usr: "bob" })),
+    ], [["notice broadcast"], ["notice invite_reply_N"], ["notice address_granted"], ["notice address_denied"]]);
+  });
+
+  test("a request for the address waits until it is answered", () => {
+    const state = stateAfterLogin();
+    for (const usr of ["bob", "carol", "dora"]) push(state, event("address_request", { usr }));
+    reply(state, "allow", {}, { user: "carol" });
+    reply(state, "deny", {}, { user: "dora" });
+    equal(state.addressRequests, ["bob"]);
+  });
+
+  // Replies.
+
+  test("a room that is created or joined is opened", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { joined: false })]);
+    for (const [cmd, name] of [["create_room", "attic"], ["join_room", "den"]]) {
+      const effects = reply(state, cmd, { room: roomDetails(name, { last_seq: 5, topic: "t" }) }, { room_name: name });
+      equal(effects, [`markRead ${name}`, `loadHistory ${name}`, `loadMembers ${name}`]);
+      const { joined, lastSeq, readSeq, topic } = state.current;
+      equal([joined, lastSeq, readSeq, topic], [true, 5, 5, "t"]);
+    }
+  });
+
+  test("leaving or deleting a room leads to the lobby", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic")]);
+    transitions.open(state, state.rooms.get("den"));
+    reply(state, "leave_room", {}, { room_name: "den" });
+    equal([state.current.name, state.rooms.get("den").joined], ["lobby", false]);
+    transitions.open(state, state.rooms.get("attic"));
+    equal(reply(state, "delete_room", {}, { room_name: "attic" })[0], "notice room_gone");
+    equal([state.current.name, state.rooms.has("attic")], ["lobby", false]);
+  });
+
+  test("replies about a room update its settings and members", () => {
+    const state = stateAfterLogin();
+    for (const [cmd, topic] of [["set_room", "a"], ["add_member", "b"], ["remove_member", "c"]]) {
+      reply(state, cmd, { room: roomDetails("lobby", { topic, users: ["bob"], users_total: 2 }) });
+      equal([state.lobby.topic, state.lobby.members.has("bob"), state.lobby.memberCount], [topic, true, 2]);
+    }
+  });
+
+  test("pages of lists add rooms, users and members", () => {
+    const state = stateAfterLogin();
+    reply(state, "get_room_list", { rooms: [roomInfo("den", { last_seq: 4, unread: 1 })] });
+    equal([state.rooms.get("den").unread, state.rooms.get("den").readSeq], [1, 3]);
+    reply(state, "get_user_list", { users: ["bob"] });
+    reply(state, "get_room_user_list", { users: ["bob", "carol"], online: ["carol"], users_total: 7 }, { room_name: "lobby" });
+    equal([[...state.online.values()], [...state.lobby.members], state.lobby.memberCount], [["ann", "bob", "carol"], ["bob", "carol"], 7]);
+  });
+
+  test("a confirmed message moves into the log", () => {
+    const state = stateAfterLogin();
+    state.lobby.addPage("latest", []);
+    state.lobby.outgoing.push({ txn: "t", msg: "hi" }, { txn: "u", msg: "ho" });
+    equal(reply(state, "speak", { id: "i", seq: 1, at: AT }, { room_name: "lobby", msg: "hi", txn: "t" }), ["markRead lobby"]);
+    equal([state.lobby.outgoing.map(({ txn }) => txn), state.lobby.entries.map(({ usr, msg }) => `${usr} ${msg}`)], [["u"], ["ann hi"]]);
+  });
+
+  test("a confirmed direct message shows whether it was delivered", () => {
+    const state = stateAfterLogin();
+    const direct = state.direct("bob");
+    direct.outgoing.push({ txn: "t", msg: "hi" });
+    reply(state, "whisper", { id: "i", at: AT, delivered: "stored" }, { target_user: "Bob", msg: "hi", txn: "t" });
+    equal([direct.outgoing.length, direct.entries.map(({ msg, stored }) => [msg, stored])], [0, [["hi", true]]]);
+  });
+
+  test("a direct chat that was closed before the reply stays closed", () => {
+    const state = stateAfterLogin();
+    reply(state, "whisper", { id: "i", at: AT, delivered: "now" }, { target_user: "bob", msg: "hi", txn: "t" });
+    equal(state.directs.size, 0);
+  });
+
+  test("blocked users and the port to listen at are kept", () => {
+    const state = stateAfterLogin();
+    reply(state, "block", { blocked: ["bob", "eve"] });
+    equal(state.blocked, ["bob", "eve"]);
+    reply(state, "unblock", { blocked: ["eve"] });
+    reply(state, "set_address", {}, { port: 4000 });
+    equal([state.blocked, state.listenPort], [["eve"], 4000]);
+  });
+
+  test("a reply that changes nothing has no effects", () => {
+    equal(reply(stateAfterLogin(), "kick", {}, { room_name: "lobby", user: "bob" }), []);
+  });
+
+  test("closing the open direct chat leads to the lobby", () => {
+    const state = stateAfterLogin();
+    const direct = state.direct("bob");
+    transitions.open(state, direct);
+    transitions.closeDirect(state, direct);
+    equal([state.current.name, state.directs.size], ["lobby", 0]);
+  });
+})();

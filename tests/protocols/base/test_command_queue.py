@@ -1,0 +1,181 @@
+"""The queue of a client's commands: order, rate, pause and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.errors import RateLimited
+from gtchat.chat.limits import Limits
+from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT, CommandQueue
+from tests.fakes import TestServer
+
+
+class Client:
+    """Records what a queue asks of it; commands are answered when the test says so."""
+
+    def __init__(self, server: TestServer) -> None:
+        self.server = server
+        self.queue = CommandQueue[str](self, server.chat)
+        self.started: list[str] = []
+        self.waiting: dict[str, Deferred[None]] = {}
+        self.reading = True
+        self.flooded = 0
+
+    def run_command(self, command: str) -> Coroutine[Any, Any, None] | None:
+        self.started.append(command)
+        if command.startswith("pipelined"):
+            self.queue.in_flight += 1
+            return None
+        if command.startswith("now"):
+            return None
+        self.waiting[command] = Deferred()
+        return self.wait(command)
+
+    async def wait(self, command: str) -> None:
+        await self.waiting[command]
+
+    def answer(self, command: str) -> None:
+        """Answer a serial command."""
+        self.waiting.pop(command).callback(None)
+        self.server.run_pending()
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def disconnect_flood(self) -> None:
+        self.flooded += 1
+
+
+class Order(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = TestServer()
+        self.client = Client(self.server)
+        self.queue = self.client.queue
+
+    def submit(self, *commands: str) -> None:
+        for command in commands:
+            self.queue.submit(command, pipelined=command.startswith("pipelined"))
+
+    def test_a_serial_command_waits_for_the_one_before(self) -> None:
+        self.submit("a", "b", "now c", "d")
+        self.assertEqual(self.client.started, ["a"])
+        self.client.answer("a")
+        self.assertEqual(self.client.started, ["a", "b"])
+        self.client.answer("b")
+        self.assertEqual(self.client.started, ["a", "b", "now c", "d"])
+
+    def test_pipelined_commands_are_under_way_together(self) -> None:
+        self.submit("pipelined 1", "pipelined 2", "a", "pipelined 3")
+        self.assertEqual(self.client.started, ["pipelined 1", "pipelined 2"])
+        self.queue.answered()
+        self.server.run_pending()
+        self.assertEqual(len(self.client.started), 2)
+        self.queue.answered()
+        self.server.run_pending()
+        self.assertEqual(self.client.started[2:], ["a"])
+        self.client.answer("a")
+        self.assertEqual(self.client.started[3:], ["pipelined 3"])
+
+    def test_what_is_submitted_first_comes_before_all_that_waits(self) -> None:
+        self.submit("pipelined 1", "now a")
+        self.queue.submit_first("now refused")
+        self.queue.answered()
+        self.server.run_pending()
+        self.assertEqual(self.client.started, ["pipelined 1", "now refused", "now a"])
+
+    def test_a_command_that_fails_does_not_stop_the_others(self) -> None:
+        self.submit("a", "now b")
+        self.client.waiting.pop("a").errback(ZeroDivisionError())
+        self.server.run_pending()
+        self.assertEqual(self.client.started, ["a", "now b"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_nothing_is_started_after_close(self) -> None:
+        self.submit("a", "now b")
+        self.queue.close()
+        self.client.answer("a")
+        self.assertEqual(self.client.started, ["a"])
+        self.assertFalse(self.queue.idle and self.client.waiting)
+
+    def test_reading_pauses_while_many_commands_wait(self) -> None:
+        self.submit("a", *(f"now {number}" for number in range(QUEUE_LIMIT - 1)))
+        self.assertTrue(self.client.reading)
+        self.submit("now last")
+        self.assertFalse(self.client.reading)
+        self.client.answer("a")
+        self.assertTrue(self.client.reading)
+        self.assertEqual(len(self.client.started), QUEUE_LIMIT + 1)
+
+    @given(st.lists(st.sampled_from(("serial", "now", "pipelined")), max_size=30), st.randoms())
+    def test_commands_start_in_the_order_of_their_coming(self, kinds: Any, random: Any) -> None:
+        self.setUp()
+        commands = [f"{kind} {number}" for number, kind in enumerate(kinds)]
+        submitted: list[str] = []
+        while len(self.client.started) < len(commands):
+            steps: list[Any] = [
+                lambda name=name: self.client.answer(name) for name in self.client.waiting
+            ]
+            if len(submitted) < len(commands):
+                steps.append(
+                    lambda: submitted.append(commands[len(submitted)]) or self.submit(submitted[-1])
+                )
+            if self.queue.in_flight:
+                steps.append(lambda: self.queue.answered() or self.server.run_pending())
+            random.choice(steps)()
+        self.assertEqual(self.client.started, commands)
+
+
+class Rates(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = TestServer(Limits(commands_burst=3, commands_per_second=1))
+        self.ann = self.server.guest("ann").api.session
+        self.server.clock.advance(60)
+
+    def charges(self, client: Client, times: int) -> list[bool]:
+        """Whether each of so many commands is allowed."""
+        return [client.queue.charge() is None for _ in range(times)]
+
+    def test_a_command_too_many_is_refused_with_the_time_to_wait(self) -> None:
+        client = Client(self.server)
+        self.assertEqual(self.charges(client, 3), [True] * 3)
+        refused = client.queue.charge()
+        assert isinstance(refused, RateLimited)
+        self.assertEqual(refused.retry_after, 1.0)
+        self.server.clock.advance(1)
+        self.assertEqual(self.charges(client, 2), [True, False])
+
+    def test_the_rate_of_an_account_holds_over_connections(self) -> None:
+        assert self.ann is not None
+        used = 0
+        for _ in range(5):
+            client = Client(self.server)
+            client.queue.use_account_rate(self.ann)
+            used += sum(self.charges(client, 3))
+        self.assertEqual(used, 3)
+
+    def test_what_was_used_up_before_login_stays_used_up(self) -> None:
+        assert self.ann is not None
+        client = Client(self.server)
+        self.charges(client, 2)
+        client.queue.use_account_rate(self.ann)
+        self.assertEqual(self.charges(client, 2), [True, False])
+
+    def test_a_flood_is_disconnected(self) -> None:
+        client = Client(self.server)
+        self.charges(client, 3 + 3 * FLOOD_FACTOR)
+        self.assertEqual(client.flooded, 0)
+        client.queue.charge()
+        self.assertEqual(client.flooded, 1)
+
+    def test_no_rate_is_no_limit(self) -> None:
+        client = Client(TestServer(Limits(commands_per_second=0)))
+        self.assertEqual(self.charges(client, 1000), [True] * 1000)

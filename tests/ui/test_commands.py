@@ -1,0 +1,133 @@
+"""The table of slash commands: each row makes the request of docs/protocol.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.ui.commands import TABLE, CommandContext, InputError, help_lines, parse
+
+CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
+
+#: Line -> request without its tracker; "?" for a secret that is asked for.
+REQUESTS: dict[str, dict[str, Any]] = {
+    "/register ann password1": {"cmd": "register", "usr": "ann", "pwd": "password1"},
+    "/register ann": {"cmd": "register", "usr": "ann", "pwd": "?"},
+    "/login ann": {"cmd": "login", "type": "reg", "usr": "ann", "pwd": "?"},
+    '/login ann "pass word 1"': {"cmd": "login", "type": "reg", "usr": "ann", "pwd": "pass word 1"},
+    "/guest ann": {"cmd": "login", "type": "tmp", "usr": "ann"},
+    "/logout": {"cmd": "logout"},
+    "/password a b b": {"cmd": "update_pwd", "pwd": "a", "new_pwd": "b", "new_pwd2": "b"},
+    "/password": {"cmd": "update_pwd", "pwd": "?", "new_pwd": "?", "new_pwd2": "?"},
+    "/rooms": {"cmd": "get_room_list"},
+    "/rooms my garden": {"cmd": "get_room_list", "after": "my garden"},
+    "/users": {"cmd": "get_user_list"},
+    "/users bob": {"cmd": "get_user_list", "after": "bob"},
+    "/who": {"cmd": "get_room_user_list", "room_name": "garden"},
+    "/who lobby": {"cmd": "get_room_user_list", "room_name": "lobby"},
+    "/create my garden": {"cmd": "create_room", "room_name": "my garden"},
+    "/create-private den": {"cmd": "create_room", "room_name": "den", "public": False},
+    "/join my garden": {"cmd": "join_room", "room_name": "my garden"},
+    '/join "my garden"': {"cmd": "join_room", "room_name": "my garden"},
+    "/leave": {"cmd": "leave_room", "room_name": "garden"},
+    "/leave den": {"cmd": "leave_room", "room_name": "den"},
+    "/invite bob": {"cmd": "invite", "room_name": "garden", "invitee": "bob"},
+    "/invite bob my den": {"cmd": "invite", "room_name": "my den", "invitee": "bob"},
+    "/accept": {"cmd": "invite_reply", "inviter": "eve", "room_name": "tower", "reply": "Y"},
+    "/decline bob my den": {
+        "cmd": "invite_reply",
+        "inviter": "bob",
+        "room_name": "my den",
+        "reply": "N",
+    },
+    "/later": {"cmd": "invite_reply", "inviter": "eve", "room_name": "tower", "reply": "L"},
+    '/whisper bob  say "hi" there': {
+        "cmd": "whisper",
+        "target_user": "bob",
+        "msg": 'say "hi" there',
+    },
+    "/history": {"cmd": "history", "room_name": "garden"},
+    "/history 20": {"cmd": "history", "room_name": "garden", "limit": 20},
+    "/history 20 99": {"cmd": "history", "room_name": "garden", "limit": 20, "before": 99},
+    "/topic all about trees": {
+        "cmd": "set_room",
+        "room_name": "garden",
+        "topic": "all about trees",
+    },
+    "/open": {"cmd": "set_room", "room_name": "garden", "public": True},
+    "/close": {"cmd": "set_room", "room_name": "garden", "public": False},
+    "/max 7": {"cmd": "set_room", "room_name": "garden", "max": 7},
+    "/owner bob": {"cmd": "set_room", "room_name": "garden", "master": "bob"},
+    "/delete den": {"cmd": "delete_room", "room_name": "den"},
+    "/add bob": {"cmd": "add_member", "room_name": "garden", "user": "bob"},
+    "/remove bob den": {"cmd": "remove_member", "room_name": "den", "user": "bob"},
+    "/kick bob": {"cmd": "kick", "room_name": "garden", "user": "bob"},
+    "/block bob": {"cmd": "block", "user": "bob"},
+    "/unblock bob": {"cmd": "unblock", "user": "bob"},
+    "/broadcast we stop at noon": {
+        "cmd": "broadcast",
+        "msg": "we stop at noon",
+        "broadcast_key": "?",
+    },
+    "/port 5000": {"cmd": "set_address", "port": 5000},
+    "/getaddress bob": {"cmd": "get_address", "user": "bob"},
+    "/allow bob": {"cmd": "allow", "user": "bob"},
+    "/deny bob": {"cmd": "deny", "user": "bob"},
+    "/hello": {"cmd": "hello"},
+    "/ping": {"cmd": "ping"},
+}
+
+#: Commands that send no request.
+LOCAL = {"room", "private", "help", "quit"}
+
+#: Line -> part of the error message.
+ERRORS = {
+    "/nope": "unknown command /nope",
+    "/": "unknown command /",
+    "/join": "ROOM is missing: /join ROOM",
+    "/whisper bob": "TEXT is missing",
+    "/max many": "COUNT must be a number",
+    "/max 9999999999999999": "COUNT must be a number",
+    "/block bob eve": "too many arguments: /block USER",
+    "/ping pong": "too many arguments",
+}
+
+
+class TableTests(SynchronousTestCase):
+    def test_each_line_makes_its_request(self) -> None:
+        for line, expected in REQUESTS.items():
+            request = parse(line, CONTEXT)
+            asked = {secret.field: "?" for secret in request.secrets}
+            made = {"cmd": request.command.cmd, **request.fields, **asked}
+            self.assertEqual(made, expected, line)
+
+    def test_every_row_is_tested(self) -> None:
+        names = {line[1:].split()[0] for line in REQUESTS}
+        self.assertEqual(names | LOCAL, {command.name for command in TABLE})
+
+    def test_the_current_room_can_be_changed(self) -> None:
+        self.assertEqual(parse("/room my den", CONTEXT).fields, {"room_name": "my den"})
+
+    def test_an_error_names_the_usage(self) -> None:
+        for line, part in ERRORS.items():
+            error = self.assertRaises(InputError, parse, line, CONTEXT)
+            self.assertIn(part, str(error))
+
+    def test_an_answer_without_an_invitation_is_an_error(self) -> None:
+        error = self.assertRaises(InputError, parse, "/accept", CommandContext())
+        self.assertIn("there is no invitation", str(error))
+
+    def test_help_lists_every_command_with_its_arguments(self) -> None:
+        text = "\n".join(help_lines())
+        for command in TABLE:
+            self.assertIn(f"  {command.usage} ", text)
+            self.assertIn(command.help, text)
+        self.assertIn("/invite USER [ROOM]", text)
+
+    def test_help_of_one_command_is_one_line(self) -> None:
+        self.assertEqual(help_lines("/ping"), ["  /ping  check whether the server answers"])
+        self.assertRaises(InputError, help_lines, "nope")
+
+    def test_help_lines_are_at_most_100_columns(self) -> None:
+        self.assertTrue(all(len(line) <= 100 for line in help_lines()))

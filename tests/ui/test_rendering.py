@@ -1,0 +1,158 @@
+"""The lines of events, replies and errors; texts of users can't imitate other lines."""
+
+from __future__ import annotations
+
+from datetime import timezone
+
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.client import CommandFailed, ConnectionLost, Push, Reply, RoomReset
+from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
+from gtchat.ui.rendering import EVENTS, Renderer
+from tests.client.fakes import AT, spoken
+
+EVIL = "\x1b[2J\u202e\x07"
+
+
+def _plain(text: str, style: str) -> str:
+    return text
+
+
+class RenderingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.renderer = Renderer(_plain, timezone.utc)
+
+    def shown(self, **fields: object) -> list[str]:
+        return self.renderer.event_lines(Push(**{"at": AT, **fields}))  # type: ignore[arg-type]
+
+    def replied(self, line: str, **fields: object) -> list[str]:
+        parsed: ParsedCommand = parse(line, CommandContext())
+        return self.renderer.reply_lines(parsed, Reply(status="ok", **fields))  # type: ignore[arg-type]
+
+    def test_a_message_has_time_room_and_sender(self) -> None:
+        self.assertEqual(self.shown(**spoken(1, "ann", msg="hi")), ["07:08 #lobby <ann> hi"])
+
+    def test_direct_messages_and_broadcasts_are_marked(self) -> None:
+        for cmd, line in (
+            ("c_whisper", "07:08 <ann> direct message: hi"),
+            ("c_broadcast", "07:08 <ann> to all users: hi"),
+        ):
+            self.assertEqual(self.shown(cmd=cmd, usr="ann", msg="hi"), [line])
+
+    def test_an_invitation_says_what_to_do(self) -> None:
+        (line,) = self.shown(cmd="c_invited", usr="ann", room_name="den", msg=EVIL)
+        self.assertEqual(line, "07:08 * ann invites you to #den: /accept or /decline")
+
+    def test_each_event_has_its_line(self) -> None:
+        for kind in EVENTS:
+            (line,) = self.shown(cmd="c_event", type=kind, usr="ann", by="bob", room_name="den")
+            self.assertTrue(line.startswith("07:08 * "), line)
+            self.assertNotIn("{", line)
+
+    def test_typing_and_read_marks_are_hidden(self) -> None:
+        for kind in ("typing", "marked_read"):
+            self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
+
+    def test_many_logins_and_logouts_are_one_line(self) -> None:
+        names = tuple(f"u{number}" for number in range(30))
+        (line,) = self.shown(cmd="c_event", type="presence", logins=names, logouts=("ann",))
+        self.assertIn("u19 and 10 more logged in; ann logged out", line)
+
+    def test_texts_of_events_can_not_control_a_terminal(self) -> None:
+        pushes = [
+            {"cmd": cmd, "type": kind, "usr": EVIL, "room_name": EVIL, "msg": EVIL, "by": EVIL}
+            | {"topic": EVIL, "owner": EVIL, "address": EVIL, "host": EVIL, "at": EVIL}
+            | {"logins": (EVIL,), "logouts": (EVIL,)}
+            for cmd in ("c_speak", "c_whisper", "c_broadcast", "c_invited", "c_invite_reply", EVIL)
+            for kind in ("",)
+        ] + [
+            {"cmd": "c_event", "type": kind, "usr": EVIL, "room_name": EVIL, "by": EVIL}
+            | {"topic": EVIL, "owner": EVIL, "address": EVIL, "host": EVIL, "logins": (EVIL,)}
+            for kind in (*EVENTS, "presence", EVIL)
+        ]
+        for push in pushes:
+            for line in self.shown(**push):
+                self.assertTrue(line.isprintable(), repr(line))
+
+    def test_texts_of_replies_can_not_control_a_terminal(self) -> None:
+        room = {"room_name": EVIL, "topic": EVIL, "owner": EVIL, "users": (EVIL,), "joined": True}
+        reply = msgspec.convert(
+            {
+                "status": "ok",
+                "msg": EVIL,
+                "usr": EVIL,
+                "users": (EVIL,),
+                "online": (EVIL,),
+                "rooms": [room],
+                "room": room,
+                "at": EVIL,
+                "entries": [spoken(1, EVIL, EVIL, EVIL)],
+                "more": True,
+                "server": EVIL,
+                "version": EVIL,
+                "features": (EVIL,),
+                "limits": {EVIL: 1.0},
+                "blocked": (EVIL,),
+                "delivered": EVIL,
+            },
+            Reply,
+        )
+        for command in COMMANDS.values():
+            fields = {"usr": EVIL, "target_user": EVIL, "room_name": EVIL}
+            for line in self.renderer.reply_lines(ParsedCommand(command, fields), reply):
+                self.assertTrue(line.isprintable(), repr(line))
+        line = self.renderer.error_line(CommandFailed(EVIL, EVIL))
+        self.assertTrue(line.isprintable(), repr(line))
+        for event in (
+            ConnectionLost(EVIL, 1),
+            RoomReset(EVIL, 0, True),
+            RoomReset(EVIL, 1, False),
+        ):
+            for line in self.renderer.event_lines(event):
+                self.assertTrue(line.isprintable(), repr(line))
+
+    def test_a_line_of_a_text_can_not_imitate_another_message(self) -> None:
+        lines = self.shown(**spoken(1, "eve", msg="hi\n07:08 #lobby <ann> I quit"))
+        self.assertEqual(lines[1], "      | 07:08 #lobby <ann> I quit")
+
+    def test_a_room_name_can_not_imitate_a_sender(self) -> None:
+        (line,) = self.shown(**spoken(1, "eve", 'lobby <ann> "x', "hi"))
+        self.assertEqual(line, '07:08 #"lobby <ann> \\"x" <eve> hi')
+
+    def test_a_text_can_not_imitate_an_event(self) -> None:  # E12
+        self.assertEqual(
+            self.shown(**spoken(1, "eve", msg="* ann logged out")),
+            ["07:08 #lobby <eve> * ann logged out"],
+        )
+
+    def test_an_invalid_time_is_shown_as_dashes(self) -> None:
+        for at in ("", "yesterday", "9999-99-99T00:00:00Z"):
+            self.assertEqual(self.shown(**{**spoken(1), "at": at})[0][:5], "--:--")
+
+    def test_an_error_has_advice(self) -> None:
+        error = CommandFailed("not_in_room", "You are not in this room.")
+        self.assertEqual(
+            self.renderer.error_line(error),
+            "error: You are not in this room. (not_in_room): /join ROOM first",
+        )
+        self.assertIn("try again in 60 s", self.renderer.error_line(CommandFailed("x", "y", 60)))
+
+    def test_a_partial_list_says_how_to_list_the_rest(self) -> None:
+        lines = self.replied("/users", users=("ann", "bob"), users_total=7)
+        self.assertEqual(lines, ["* 7: ann, bob", "* 2 of 7; /users NAME lists those after NAME"])
+
+    def test_members_who_are_offline_are_marked(self) -> None:
+        lines = self.replied("/who", users=("ann", "bob"), online=("bob",), users_total=2)
+        self.assertEqual(lines, ["* 2: ann (offline), bob"])
+
+    def test_history_says_how_to_load_older_messages(self) -> None:
+        lines = self.replied("/history", entries=(Push(**spoken(7)),), more=True)
+        self.assertEqual(lines[0], "* older messages: /history 50 7")
+        self.assertEqual(self.replied("/history"), ["* no messages"])
+
+    def test_a_direct_message_to_an_offline_user_says_so(self) -> None:
+        self.assertEqual(
+            self.replied("/whisper bob hi", delivered="stored"),
+            ["* bob is offline and gets the message at the next login"],
+        )
