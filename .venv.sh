@@ -1,5 +1,5 @@
-# Sourced by s.sh, c.sh and t.sh: makes .venv beside them, with what setup.py asks for, once.
-# In: EXTRAS, such as "test". Out: $PYTHON, $TOP.
+# Sourced by s.sh, c.sh and t.sh: creates the virtual environment .venv and installs the packages of
+# setup.py in it, again when setup.py has changed. In: EXTRAS, such as "test". Out: $PYTHON, $TOP.
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PYTHON=$TOP/.venv/bin/python
 export PYTHONPATH=$TOP${PYTHONPATH:+:$PYTHONPATH}
@@ -19,12 +19,12 @@ _find_python() {
 _wanted=$(cat "$TOP/setup.py" | cksum)
 _stamp=$TOP/.venv/stamp${EXTRAS:+-$EXTRAS}
 if [ ! -x "$PYTHON" ] || [ "$(cat "$_stamp" 2>/dev/null)" != "$_wanted" ]; then
-    echo "Installing what GTChat needs into $TOP/.venv (once; about half a minute) ..." >&2
+    echo "Installing the packages of GTChat into $TOP/.venv (once; about half a minute) ..." >&2
     if [ ! -x "$PYTHON" ]; then
         _python=$(_find_python) || exit 1
         if ! "$_python" -m venv "$TOP/.venv" >/dev/null 2>&1; then
             rm -rf "$TOP/.venv"
-            echo "Python has no venv here: apt-get install python3-venv" >&2
+            echo "Python has no module venv: apt-get install python3-venv" >&2
             exit 1
         fi
     fi
@@ -39,7 +39,7 @@ print(*wanted["install_requires"], *wanted["extras_require"].get(sys.argv[1], []
 REQUIREMENTS
     "$PYTHON" -m pip install -qq --disable-pip-version-check --no-warn-script-location \
         -r "$TOP/.venv/requirements.txt" >&2 || {
-        echo "pip could not install what GTChat needs; its words stand above." >&2
+        echo "pip could not install the packages of GTChat; see its messages above." >&2
         exit 1
     }
     echo "$_wanted" > "$_stamp"

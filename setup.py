@@ -1,4 +1,4 @@
-"""Installs GTChat: the package, the page at the top level, and the plugin of twistd."""
+"""Install GTChat: the package, the page in static/, and the plugin of twistd."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ SERVER = [
 setup(
     name="gtchat",
     version=VERSION,
-    description="A chat server for yourself: one command, one small process, many ways in",
+    description="Self-hosted chat server: every message is on disk before it is acknowledged",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
@@ -42,7 +42,6 @@ setup(
     package_dir={"gtchat.static": "static"},
     package_data={
         "gtchat.static": ["*.html", "*.svg", "css/*.css", "js/*.js", "js/views/*.js", "vendor/*"],
-        "gtchat.store": ["migrations/*.py", "migrations/versions/*.py"],
         "gtchat": ["py.typed"],
     },
     install_requires=SERVER,

@@ -1,4 +1,4 @@
-"""The gtchat command: `gtchat client`, `gtchat config`, `gtchat backup`, and so on."""
+"""The gtchat command: `gtchat client`, `gtchat config`, `gtchat backup` and so on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from twisted.python.usage import UsageError
 
 from gtchat import __version__
 from gtchat.server.config import SettingsError
+from gtchat.server.process import StartError
 from gtchat.store.sql.sqlite import StoreError
 
 
 class CommandError(Exception):
-    """What is wrong with a command; its text is the one line that a person gets."""
+    """A command cannot be carried out; the text is one line for the user."""
 
 
 def _client(words: Sequence[str]) -> int:
@@ -34,66 +35,81 @@ def _tk(words: Sequence[str]) -> int:
 
 
 def _config(words: Sequence[str]) -> int:
-    from gtchat.server.config import shown
-    from gtchat.tap import Options
+    from gtchat.server.config import format_settings
+    from gtchat.server.options import Options
 
     options = Options()
     options.parseOptions(list(words))
-    sys.stdout.write(shown(options.chosen))
+    sys.stdout.write(format_settings(options.chosen))
+    return 0
+
+
+def _settings(words: Sequence[str]) -> int:
+    from gtchat.server.config import default_file
+
+    if words:
+        raise CommandError("settings takes no arguments: gtchat settings > gtchat.toml")
+    sys.stdout.write(default_file())
     return 0
 
 
 def _database(words: Sequence[str]) -> tuple[Path, list[str]]:
-    """The database that options name, and the words that are left."""
-    from gtchat.server.config import load
+    """Return the database that options name, and the remaining words.
 
-    left, given = list(words), {}
+    Raises:
+        CommandError: an option has no value, or the store is in memory.
+        SettingsError, StartError: a setting is invalid.
+    """
+    from gtchat.server.config import load
+    from gtchat.server.storage import database_file
+
+    rest, given = list(words), {}
     for option in ("--data", "--store"):
-        if option in left:
-            at = left.index(option)
-            if at + 1 == len(left):
-                raise CommandError(f"{option} wants a value")
-            given[option[2:]] = left[at + 1]
-            del left[at : at + 2]
-    server = load(given, os.environ).server
-    if server.store.startswith("sqlite:///"):
-        return Path(server.store.removeprefix("sqlite:///")).expanduser(), left
-    return Path(server.data).expanduser() / "gtchat.sqlite", left
+        if option in rest:
+            at = rest.index(option)
+            if at + 1 == len(rest):
+                raise CommandError(f"{option} needs a value")
+            given[option[2:]] = rest[at + 1]
+            del rest[at : at + 2]
+    database = database_file(load(given, os.environ).server)
+    if database is None:
+        raise CommandError("a store in memory has no database")
+    return database, rest
 
 
 def _backup(words: Sequence[str]) -> int:
     from gtchat.store import backup
 
-    source, left = _database(words)
-    if len(left) != 1:
-        raise CommandError("backup wants one file to write: gtchat backup FILE [--data DIR]")
-    target = Path(left[0])
+    source, rest = _database(words)
+    if len(rest) != 1:
+        raise CommandError("backup needs one file to write: gtchat backup FILE [--data DIR]")
+    target = Path(rest[0])
     backup(source, target)
-    sys.stdout.write(f"{source} is copied to {target}\n")
+    sys.stdout.write(f"copied {source} to {target}\n")
     return 0
 
 
 def _import_credentials(words: Sequence[str]) -> int:
     from gtchat.server.import_accounts import import_credentials
 
-    source, left = _database(words)
-    if len(left) != 1:
+    database, rest = _database(words)
+    if len(rest) != 1:
         raise CommandError(
-            "import-credentials wants one file of lines `name password`: "
+            "import-credentials needs one file of lines `name password`: "
             "gtchat import-credentials FILE [--data DIR]"
         )
     try:
-        return import_credentials(Path(left[0]), source)
+        return import_credentials(Path(rest[0]), database)
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{left[0]} can't be imported: {error}") from error
+        raise CommandError(f"cannot import {rest[0]}: {error}") from error
 
 
 def _console(words: Sequence[str]) -> int:
     from gtchat.server.admin_console import SOCKET
 
-    database, left = _database(words)
-    if left:
-        raise CommandError("console wants nothing but a folder: gtchat console [--data DIR]")
+    database, rest = _database(words)
+    if rest:
+        raise CommandError("console takes no arguments: gtchat console [--data DIR]")
     path = database.parent / SOCKET
     with socket.socket(socket.AF_UNIX) as server:
         try:
@@ -104,24 +120,28 @@ def _console(words: Sequence[str]) -> int:
 
 
 def _relay(server: socket.socket) -> int:
-    """Show what a socket says, and tell it what is typed, until one of them ends."""
+    """Copy standard input to a socket and the socket to standard output.
+
+    Returns:
+        0, when the server closes the socket.
+    """
     typed = sys.stdin.fileno()
     with selectors.DefaultSelector() as ready:
         ready.register(server, selectors.EVENT_READ)
         try:
             ready.register(typed, selectors.EVENT_READ)
-        except PermissionError:  # a file can always be read
+        except PermissionError:  # epoll refuses regular files, which are always readable
             server.sendall(sys.stdin.buffer.read())
             server.shutdown(socket.SHUT_WR)
         while True:
             for key, _ in ready.select():
-                data = server.recv(65_536) if key.fileobj is server else os.read(typed, 65_536)
                 if key.fileobj is server:
+                    data = server.recv(65_536)
                     sys.stdout.write(data.decode("utf-8", "replace"))
                     sys.stdout.flush()
                     if not data:
                         return 0
-                elif data:
+                elif data := os.read(typed, 65_536):
                     server.sendall(data)
                 else:
                     ready.unregister(typed)
@@ -129,38 +149,48 @@ def _relay(server: socket.socket) -> int:
 
 
 @attrs.frozen
-class Command:
-    """A command: what runs it, its arguments, and what it does."""
+class Subcommand:
+    """A subcommand: what runs it (words -> exit status), its arguments, and what it does."""
 
     run: Callable[[Sequence[str]], int]
     arguments: str
     help: str
 
 
-COMMANDS: dict[str, Command] = {
-    "client": Command(_client, "[URL] [options]", "talk, from a terminal or a pipe"),
-    "tk": Command(_tk, "[-c]", "talk, in a window"),
-    "config": Command(_config, "[options of the server]", "show settings, and where each is from"),
-    "backup": Command(_backup, "FILE [--data DIR]", "copy the database, while the server runs"),
-    "console": Command(_console, "[--data DIR]", "the host's console of a server that runs here"),
-    "import-credentials": Command(
-        _import_credentials, "FILE [--data DIR]", "make accounts of lines `name password`"
+SUBCOMMANDS: dict[str, Subcommand] = {
+    "client": Subcommand(_client, "[URL] [options]", "chat in a terminal or a pipe"),
+    "tk": Subcommand(_tk, "[-c]", "chat in a window"),
+    "config": Subcommand(
+        _config, "[options of the server]", "print the settings in force and their sources"
+    ),
+    "settings": Subcommand(_settings, "", "print a settings file with all defaults"),
+    "backup": Subcommand(_backup, "FILE [--data DIR]", "copy the database while the server runs"),
+    "console": Subcommand(
+        _console, "[--data DIR]", "open the admin console of a server on this machine"
+    ),
+    "import-credentials": Subcommand(
+        _import_credentials, "FILE [--data DIR]", "create accounts from lines `name password`"
     ),
 }
 
 
 def usage() -> str:
-    """What there is."""
-    rows = [(f"gtchat {name} {c.arguments}", c.help) for name, c in COMMANDS.items()]
+    """Return the list of subcommands."""
+    rows = [(f"gtchat {name} {c.arguments}", c.help) for name, c in SUBCOMMANDS.items()]
     width = max(len(words) for words, _ in rows)
     lines = [f"  {words.ljust(width)}  {text}" for words, text in rows]
-    return "\n".join(
-        ["GTChat, a chat server. The server itself is `twistd -n gtchat`.", "", *lines, ""]
-    )
+    return "\n".join(["GTChat, a chat server. Start it with `twistd -n gtchat`.", "", *lines, ""])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that the words name; its exit status."""
+    """Run a subcommand.
+
+    Args:
+        argv: the arguments; by default those of the process.
+
+    Returns:
+        Exit status: that of the subcommand, 2 where it cannot be carried out.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(usage())
@@ -168,12 +198,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         sys.stdout.write(f"gtchat {__version__}\n")
         return 0
-    command = COMMANDS.get(words[0])
+    command = SUBCOMMANDS.get(words[0])
     try:
         if command is None:
             raise CommandError(f"there is no command {words[0]!r}; gtchat --help lists them")
         return command.run(words[1:])
-    except (CommandError, UsageError, SettingsError, StoreError) as error:
+    except (CommandError, UsageError, SettingsError, StartError, StoreError) as error:
         sys.stderr.write(f"gtchat: {error}\n")
         return 2
 

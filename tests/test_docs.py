@@ -1,4 +1,4 @@
-"""The documentation says what the code does: commands, codes, events."""
+"""The documentation lists the commands, codes, events and keys that the code has."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def table(page: str, heading: str) -> set[str]:
-    """The words in code style in the first column of a section's table."""
+    """Return the words in code style in the first column of a table.
+
+    Args:
+        page: text of the page.
+        heading: of the section with the table.
+    """
     section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {word for row in rows for word in re.findall(r"`([a-z_]+)`", row)}
 
 
 class Terminal(SynchronousTestCase):
-    def test_every_key_is_described_as_the_client_tells_it(self) -> None:
+    def test_terminal_page_has_the_keys_of_the_client(self) -> None:
         page = (DOCS / "terminal.md").read_text(encoding="utf-8")
         rows = re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE)
         self.assertEqual(rows[1:], list(KEYS))
 
 
 class Operations(SynchronousTestCase):
-    def test_every_line_of_the_audit_is_described_and_no_other(self) -> None:
+    def test_operations_page_has_every_audit_code_and_no_other(self) -> None:
         page = (DOCS / "operations.md").read_text(encoding="utf-8")
         rows = page.split("\n| code | fields |\n", 1)[1].split("\n\n", 1)[0].splitlines()
         described: dict[str, set[str]] = {}
@@ -47,14 +52,14 @@ class Protocol(SynchronousTestCase):
     def setUp(self) -> None:
         self.page = (DOCS / "protocol.md").read_text(encoding="utf-8")
 
-    def test_every_command_is_described_and_no_other(self) -> None:
+    def test_protocol_page_has_every_command_and_no_other(self) -> None:
         self.assertEqual(table(self.page, "Commands"), set(BY_CMD))
 
-    def test_every_command_is_done(self) -> None:
+    def test_every_command_has_a_handler(self) -> None:
         self.assertEqual(set(COMMANDS), set(BY_CMD.values()))
 
-    def test_every_code_is_described_and_no_other(self) -> None:
+    def test_protocol_page_has_every_code_and_no_other(self) -> None:
         self.assertEqual(table(self.page, "Codes"), set(CODES))
 
-    def test_every_event_is_described_and_no_other(self) -> None:
+    def test_protocol_page_has_every_event_and_no_other(self) -> None:
         self.assertEqual(table(self.page, "Pushes"), set(EVENT_TYPES.values()))

@@ -1,4 +1,4 @@
-"""What `pip install .` gives: the package, the plugin of twistd, the page, the migrations."""
+"""What `pip install .` installs: the package, the twistd plugin, the page, the migrations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ TOP = Path(__file__).resolve().parents[1]
 
 
 def run(*words: str, cwd: str) -> subprocess.CompletedProcess[str]:
-    """Run Python from a folder, with this checkout on its path."""
+    """Run Python in a directory, with this checkout on its path.
+
+    Args:
+        words: arguments of Python.
+        cwd: the directory.
+    """
     return subprocess.run(
         [sys.executable, *words],
         cwd=cwd,
@@ -29,7 +34,7 @@ def run(*words: str, cwd: str) -> subprocess.CompletedProcess[str]:
 
 
 class Build(SynchronousTestCase):
-    def test_everything_is_in_it(self) -> None:
+    def test_build_contains_package_plugin_page_and_migrations(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "source")
             hidden = ignore_patterns(".*", "build", "_trial_temp*", "*.egg-info", "data")
@@ -50,7 +55,7 @@ class Build(SynchronousTestCase):
 
 
 class Checkout(SynchronousTestCase):
-    def test_twistd_knows_the_server_from_any_folder(self) -> None:
+    def test_twistd_finds_the_plugin_from_any_directory(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             twistd = "from twisted.scripts.twistd import run; run()"
             done = run("-c", twistd, "--help", cwd=folder)

@@ -1,1 +1,1 @@
-"""The server program: settings, the running service, logs, the operator's console."""
+"""The server program: settings, the running service, logs, the admin console."""

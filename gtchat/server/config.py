@@ -1,8 +1,7 @@
-"""Settings: what an operator may choose, from where, and what is wrong with it.
+"""Settings: what an operator may choose, where each value comes from, and what is invalid.
 
-Defaults < TOML file < environment `GTCHAT_*` < options. The keys are those of the protocol page's
-"Settings": tables `[server]` and `[limits]` in the file, capitals in the environment, dashes as
-options.
+Defaults < TOML file < environment `GTCHAT_*` < options. `ServerSettings` and `Limits` are the
+tables: file, environment, options, their help and `docs/gtchat.toml` follow from their fields.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import difflib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,50 @@ from gtchat.chat.limits import Limits
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
 PUBLIC = {"ws": "tcp:9000", "web": "tcp:8080"}
-#: Ports that programs of the other protocols expect.
-USUAL_PORTS = {"message_center": 6066, "pa1": 5566, "livechat": 3001}
+#: Added to an endpoint that accepts connections from this machine only.
+LOOPBACK_ONLY = ":interface=127.0.0.1"
+
+_COMMENT_WIDTH = 96
+_FILE_HEADER = """\
+# Settings of GTChat with their defaults. Remove the # in front of a setting to change it, and start
+# the server with `--config FILE`. `gtchat settings` prints this file; `gtchat config` prints the
+# settings in force. Every setting is also an option (message_bytes: --message-bytes) and a variable
+# of the environment (GTCHAT_MESSAGE_BYTES, lists separated by commas); options override the
+# environment, which overrides the file.
+"""
+_TABLE_HEADERS = {
+    "server": "# Endpoints are Twisted endpoint strings, such as tcp:9000:interface=::1\n",
+    "limits": "# Sizes are in bytes, times in seconds; 0 means no limit.\n",
+}
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "tuple": "text, or a list of texts",
+}
 
 
 class SettingsError(Exception):
-    """A setting that can't be; its text is the one line that the operator gets."""
+    """A setting is invalid; the text is one line for the operator."""
 
 
-def data_folder() -> str:
-    """Where data are kept unless something else is said (XDG Base Directory)."""
+def default_data() -> str:
+    """Return the data directory of this user (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return str(Path(base, "gtchat").expanduser())
 
 
 def _setting(default: Any, help_text: str, **metadata: Any) -> Any:
-    """A setting with its default and what the operator is told of it."""
+    """Return an attribute for a setting.
+
+    Args:
+        default: its default, or a function that returns it.
+        help_text: what it means, for the operator.
+        metadata: `secret` for a value that is never shown; `choices`; `usual_port` for a protocol
+            that `all_protocols` turns on; `documented` for a default that depends on the machine.
+    """
     metadata["help"] = help_text
     if callable(default):
         return attrs.field(factory=default, metadata=metadata)
@@ -45,44 +73,50 @@ def _setting(default: Any, help_text: str, **metadata: Any) -> Any:
 
 
 @attrs.frozen(kw_only=True)
-class Server:
+class ServerSettings:
     """The `[server]` table."""
 
     ws: tuple[str, ...] = _setting(
-        (LOOPBACK["ws"],), "endpoint to listen on for WebSocket, in Twisted's words; several may be"
+        (LOOPBACK["ws"],), "endpoint for WebSocket; may be given several times"
     )
     web: tuple[str, ...] = _setting(
-        (LOOPBACK["web"],), "endpoint to serve the page and /ws on; several may be"
+        (LOOPBACK["web"],), "endpoint for the page and /ws; may be given several times"
     )
-    data: str = _setting(data_folder, "folder that everything is kept in")
+    data: str = _setting(default_data, "directory of all data", documented="~/.local/share/gtchat")
     store: str = _setting("sqlite", "sqlite, memory (nothing is kept), or sqlite:///FILE")
     sessions: str = _setting(
         "replace",
-        "what a login from a second place does: replace the first, refuse it, or share",
+        "what a second login of the same account does: replace ends the first session, refuse "
+        "rejects the second login, share allows both",
         choices=("replace", "refuse", "share"),
     )
-    broadcast_key: str = _setting("", "whoever has it may speak to everybody", secret=True)
+    broadcast_key: str = _setting(
+        "", "secret that allows a user to send a message to all users", secret=True
+    )
     allowed_origins: tuple[str, ...] = _setting(
-        (), "web pages from elsewhere that may connect, as https://chat.example; * for any"
+        (), "web origin of another site that may connect, as https://chat.example; * for any"
     )
     allowed_hosts: tuple[str, ...] = _setting(
-        (), "names that the server may be called by in a browser, as chat.example; any without one"
+        (),
+        "host name by which a browser may reach the server, as chat.example; any if none is given",
     )
-    file_page: bool = _setting(False, "let a page opened from disk connect (Origin null)")
+    file_page: bool = _setting(False, "accept pages opened from disk (Origin null)")
     message_center: tuple[str, ...] = _setting(
-        (), "endpoint for Message Center clients, usually port 6066; off without one"
+        (), "endpoint for Message Center clients, usually tcp:6066; off by default", usual_port=6066
     )
     pa1: tuple[str, ...] = _setting(
-        (), "endpoint for PA1 clients, usually port 5566; off without one"
+        (), "endpoint for PA1 clients, usually tcp:5566; off by default", usual_port=5566
     )
     livechat: tuple[str, ...] = _setting(
-        (), "endpoint for Live chat clients, usually port 3001; off without one"
+        (), "endpoint for Live chat clients, usually tcp:3001; off by default", usual_port=3001
     )
-    randomchat: bool = _setting(False, "RandomChat clients may come on the WebSocket port")
-    all_protocols: bool = _setting(False, "all of these, on their usual ports")
-    console: bool = _setting(False, "the host's console on standard input")
+    randomchat: bool = _setting(False, "accept RandomChat clients on the WebSocket endpoints")
+    all_protocols: bool = _setting(
+        False, "turn on Message Center, PA1, Live chat and RandomChat on their usual ports"
+    )
+    console: bool = _setting(False, "read commands of the admin console from standard input")
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "addresses or networks of reverse proxies whose word on the client's address is taken"
+        (), "address or network of a reverse proxy whose statement of the client's address counts"
     )
 
 
@@ -91,17 +125,19 @@ class Settings:
     """All settings.
 
     Attributes:
-        sources: key -> where its value came from.
+        server: the `[server]` table.
+        limits: the `[limits]` table.
+        sources: key -> where its value came from; keys with their default are not in it.
     """
 
-    server: Server
+    server: ServerSettings
     limits: Limits
     sources: Mapping[str, str] = attrs.field(factory=dict)
 
     def chosen(self) -> str:
-        """What was said other than the defaults, without secrets, for the log."""
-        said = [f"{key} {self._shown(key)}" for key in sorted(self.sources)]
-        return ", ".join(said) or "default settings"
+        """Return the settings that are not defaults, without secrets, for the log."""
+        chosen = [f"{key} {self._shown(key)}" for key in sorted(self.sources)]
+        return ", ".join(chosen) or "default settings"
 
     def _shown(self, key: str) -> str:
         table, field = FIELDS[key]
@@ -111,9 +147,16 @@ class Settings:
         return ascii(value)
 
 
-TABLES: dict[str, type] = {"server": Server, "limits": Limits}
+TABLES: dict[str, type] = {"server": ServerSettings, "limits": Limits}
+#: Key -> its table and its attribute.
 FIELDS: dict[str, tuple[str, attrs.Attribute[Any]]] = {
     field.name: (table, field) for table, kind in TABLES.items() for field in attrs.fields(kind)
+}
+#: Protocol with an endpoint of its own -> the port that its clients expect.
+USUAL_PORTS: dict[str, int] = {
+    key: field.metadata["usual_port"]
+    for key, (_, field) in FIELDS.items()
+    if "usual_port" in field.metadata
 }
 
 
@@ -123,42 +166,53 @@ def load(
     config: str | None = None,
     public: bool = False,
 ) -> Settings:
-    """Put settings together.
+    """Combine the settings of all sources.
 
     Args:
         options: key -> value as given on the command line, text or list of texts.
         environment: variables of the process.
         config: path of a TOML file.
-        public: listen for the whole network, where nothing else is said.
+        public: listen on all interfaces, unless endpoints are given.
 
     Raises:
-        SettingsError: something is wrong, and where.
+        SettingsError: a value is invalid; the text says which and where it is from.
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+
+    def put(key: str, value: Any, source: str) -> None:
+        values[key], sources[key] = value, source
+
     if public:
         for key, endpoint in PUBLIC.items():
-            values[key], sources[key] = (endpoint,), "--public"
+            put(key, (endpoint,), "--public")
     config = config or environment.get("GTCHAT_CONFIG")
     if config is not None:
         for key, value in _read_file(config).items():
             source = f"{config} [{FIELDS[key][0]}]"
-            values[key], sources[key] = _converted(key, value, source, text=False), source
+            put(key, _converted(key, value, source, text=False), source)
     for key in FIELDS:
         source = f"GTCHAT_{key.upper()}"
         if source in environment:
-            values[key] = _converted(key, environment[source], source, text=True)
-            sources[key] = source
+            put(key, _converted(key, environment[source], source, text=True), source)
     for key, value in options.items():
         source = f"--{key.replace('_', '-')}"
-        values[key], sources[key] = _converted(key, value, source, text=True), source
+        put(key, _converted(key, value, source, text=True), source)
     if values.get("all_protocols"):
-        for key, port in USUAL_PORTS.items():
-            here = "" if public else ":interface=127.0.0.1"
-            values.setdefault(key, (f"tcp:{port}{here}",))
-            sources.setdefault(key, sources["all_protocols"])
-        values.setdefault("randomchat", True)
-        sources.setdefault("randomchat", sources["all_protocols"])
+        for key, value in _all_protocols(public).items():
+            if key not in values:
+                put(key, value, sources["all_protocols"])
+    return _settings(values, sources)
+
+
+def _all_protocols(public: bool) -> dict[str, Any]:
+    """Return the settings that `all_protocols` stands for."""
+    suffix = "" if public else LOOPBACK_ONLY
+    endpoints = {key: (f"tcp:{port}{suffix}",) for key, port in USUAL_PORTS.items()}
+    return {**endpoints, "randomchat": True}
+
+
+def _settings(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings:
     tables = {
         table: kind(**{key: values[key] for key in values if FIELDS[key][0] == table})
         for table, kind in TABLES.items()
@@ -167,80 +221,105 @@ def load(
 
 
 def _read_file(config: str) -> dict[str, Any]:
-    """The settings of a TOML file, by key."""
+    """Return the settings of a TOML file by key, not converted yet."""
     try:
         tables = msgspec.toml.decode(Path(config).read_bytes())
     except OSError as error:
-        raise SettingsError(f"can't read {config}: {error.strerror}") from error
+        raise SettingsError(f"cannot read {config}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config} is not TOML: {error}") from error
     found: dict[str, Any] = {}
     for table, values in tables.items():
         if table not in TABLES or not isinstance(values, dict):
-            raise SettingsError(f"{config}: there is no [{table}]{_nearest(table, TABLES)}")
+            raise SettingsError(f"{config}: there is no [{table}]{_suggestion(table, TABLES)}")
         names = [field.name for field in attrs.fields(TABLES[table])]
         for key, value in values.items():
             if key not in names:
                 raise SettingsError(
-                    f"{config}: there is no {key} in [{table}]{_nearest(key, names)}"
+                    f"{config}: there is no {key} in [{table}]{_suggestion(key, names)}"
                 )
             found[key] = value
     return found
 
 
-def _nearest(word: str, words: Any) -> str:
+def _suggestion(word: str, words: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(words), 1, 0.5)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def _converted(key: str, value: Any, source: str, text: bool) -> Any:
-    """A value as its setting wants it."""
+    """Return a value as the type of its setting.
+
+    Args:
+        key: the setting.
+        value: as it was given.
+        source: where it is from, for the error.
+        text: whether numbers and booleans are written as text.
+
+    Raises:
+        SettingsError: the value is invalid.
+    """
     field = FIELDS[key][1]
-    kind = str(field.type)
+    kind = str(field.type).partition("[")[0]
     try:
-        converted = _as_kind(kind, value, text)
-    except (TypeError, ValueError, OverflowError):
-        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-        raise SettingsError(
-            f"{source}: {key} wants {wanted.get(kind, 'text')}, not {value!r}"
-        ) from None
+        converted = _CONVERTERS[kind](value, text)
+    except (ValueError, TypeError, OverflowError):
+        raise SettingsError(f"{source}: {key} must be {_EXPECTED[kind]}, not {value!r}") from None
     if isinstance(converted, int | float) and not 0 <= converted < math.inf:
-        raise SettingsError(f"{source}: {key} can't be {value}; 0 is no limit")
+        raise SettingsError(f"{source}: {key} cannot be {value}; 0 is no limit")
     choices = field.metadata.get("choices")
     if choices and converted not in choices:
-        raise SettingsError(f"{source}: {key} is one of {', '.join(choices)}, not {value!r}")
+        raise SettingsError(f"{source}: {key} must be one of {', '.join(choices)}, not {value!r}")
     return converted
 
 
-def _as_kind(kind: str, value: Any, text: bool) -> Any:
-    if kind.startswith("tuple"):
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
-            return tuple(value)
+def _as_tuple(value: Any, text: bool) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise TypeError
+
+
+def _as_bool(value: Any, text: bool) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower() if text else ""
+    if word not in _BOOLEANS:
+        raise ValueError
+    return _BOOLEANS[word]
+
+
+def _as_float(value: Any, text: bool) -> float:
+    if isinstance(value, bool) or (isinstance(value, str) and not text):
         raise TypeError
-    if kind == "bool":
-        if isinstance(value, bool):
-            return value
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        word = str(value).lower() if text else ""
-        if word not in words:
-            raise ValueError
-        return words[word]
-    if kind in ("int", "float"):
-        if isinstance(value, bool) or (isinstance(value, str) and not text):
-            raise TypeError
-        number = float(value)
-        if kind == "int" and number != int(number):
-            raise ValueError
-        return int(number) if kind == "int" else number
+    return float(value)
+
+
+def _as_int(value: Any, text: bool) -> int:
+    number = _as_float(value, text)
+    if number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def _as_str(value: Any, text: bool) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
-def shown(settings: Settings) -> str:
-    """All settings as a TOML file, with where each came from; secrets are not shown."""
+_CONVERTERS = {
+    "tuple": _as_tuple,
+    "bool": _as_bool,
+    "float": _as_float,
+    "int": _as_int,
+    "str": _as_str,
+}
+
+
+def format_settings(settings: Settings) -> str:
+    """Return all settings in force as a TOML file, each with its source; secrets are not shown."""
     lines = []
     for table in TABLES:
         lines.append(f"[{table}]")
@@ -251,9 +330,30 @@ def shown(settings: Settings) -> str:
             if field.metadata.get("secret"):
                 lines.append(f"# {field.name} is {'set' if value else 'not set'}  # {source}")
             else:
-                # These are the same in TOML. A path may be no UTF-8.
-                json_text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-                toml = json_text.encode("utf-8", "backslashreplace").decode()
-                lines.append(f"{field.name} = {toml}  # {source}")
+                lines.append(f"{field.name} = {_toml(value)}  # {source}")
         lines.append("")
     return "\n".join(lines)
+
+
+def default_file() -> str:
+    """Return a TOML file that describes each setting and has its default in a comment."""
+    parts = [_FILE_HEADER]
+    for table, kind in TABLES.items():
+        parts.append(f"\n[{table}]\n{_TABLE_HEADERS[table]}")
+        for field in attrs.fields(kind):
+            help_text = textwrap.fill(
+                field.metadata["help"],
+                _COMMENT_WIDTH,
+                initial_indent="# ",
+                subsequent_indent="# ",
+                break_on_hyphens=False,
+            )
+            default = field.metadata.get("documented", field.default)
+            parts.append(f"\n{help_text}\n#{field.name} = {_toml(default)}\n")
+    return "".join(parts)
+
+
+def _toml(value: Any) -> str:
+    """Return a value in TOML, which is the same as JSON for our types. A path may not be UTF-8."""
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""The log: lines for people, or JSON for machines; on standard output or in a file."""
+"""The log: lines of text or of JSON, on standard output or in a file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
-#: What Twisted adds for readers of its older log.
-_OLD = frozenset({"format", "isError", "message", "system", "time"})
+#: Keys that Twisted adds for observers of its older logging system.
+_LEGACY_KEYS = frozenset({"format", "isError", "message", "system", "time"})
 
 _log = Logger()
 
 
 def json_line(event: LogEvent) -> str:
-    """An event as a JSON object in one line: time, level, source, message, and its plain fields.
+    """Return an event as one line of JSON: time, level, source, message, and its own fields.
 
     Args:
-        event: as twisted.logger has it.
+        event: an event of twisted.logger.
     """
     time = datetime.fromtimestamp(event["log_time"], timezone.utc)
     line: dict[str, object] = {
@@ -40,7 +40,7 @@ def json_line(event: LogEvent) -> str:
         "message": formatEvent(event),
     }
     for name, value in event.items():
-        if not name.startswith("log_") and name not in _OLD and name not in line:
+        if not name.startswith("log_") and name not in _LEGACY_KEYS and name not in line:
             line[name] = value if isinstance(value, (int, float, str)) else str(value)
     if "log_failure" in event:
         line["traceback"] = event["log_failure"].getTraceback()
@@ -48,18 +48,18 @@ def json_line(event: LogEvent) -> str:
 
 
 def text_line(event: LogEvent) -> str | None:
-    """An event as Twisted writes it for people."""
-    return formatEventAsClassicLogText(event, _time)
+    """Return an event as one line of text, as Twisted writes it."""
+    return formatEventAsClassicLogText(event, _format_time)
 
 
 @lru_cache(maxsize=2)
-def _second(when: int) -> str:
-    """A time of day. To work out the time zone takes longer than the rest of a line."""
+def _format_second(when: int) -> str:
+    """Format a time in seconds. Cached: the time zone takes longer than the rest of a line."""
     return formatTime(when)
 
 
-def _time(when: float | None) -> str:
-    return "-" if when is None else _second(int(when))
+def _format_time(when: float | None) -> str:
+    return "-" if when is None else _format_second(int(when))
 
 
 @attrs.define(eq=False)
@@ -67,8 +67,8 @@ class LogTarget:
     """Where the log goes.
 
     Attributes:
-        observer: writes it.
-        file: None where it is standard output.
+        observer: writes events.
+        file: the log file; None for standard output.
     """
 
     observer: FileLogObserver
@@ -76,14 +76,14 @@ class LogTarget:
 
     @classmethod
     def chosen(cls, twistd: Mapping[str, Any], as_json: bool) -> LogTarget | None:
-        """What the options say; None where twistd sees to it by itself.
+        """Return the target that the options name; None where twistd decides.
 
         Args:
-            twistd: its own options: logfile, nodaemon, syslog, logger.
-            as_json: an event a line, for machines.
+            twistd: options of twistd: logfile, nodaemon, syslog, logger.
+            as_json: whether to write JSON.
 
         Raises:
-            OSError: the file can't be written.
+            OSError: the log file cannot be written.
         """
         name = twistd.get("logfile")
         if twistd.get("logger") or twistd.get("syslog"):
@@ -92,17 +92,20 @@ class LogTarget:
         if twistd.get("nodaemon") and name in (None, "", "-"):
             return cls(FileLogObserver(sys.stdout, line))
         if name == "-":
-            return None  # twistd says that a daemon has no standard output
+            return None  # twistd rejects this itself: a daemon has no standard output
         file = LogFile.fromFullPath(name or "twistd.log")
         return cls(FileLogObserver(file, line), file)
 
 
 def reopen(file: LogFile) -> None:
-    """Go on in a new file of the same name, after the old one was moved away."""
+    """Close a log file that was moved away, and open a new one under its name."""
     try:
         with open(file.path, "ab"):
             file.reopen()
     except OSError as error:
-        _log.error("the log stays where it is: {error}", error=error)
+        _log.error(
+            "the log file cannot be reopened, logging continues in the old one: {error}",
+            error=error,
+        )
     else:
-        _log.info("the log goes on here")
+        _log.info("log file reopened")

@@ -1,4 +1,4 @@
-"""Passwords: Argon2id (RFC 9106) in threads of its own: nobody waits for somebody's login."""
+"""Passwords: Argon2id (RFC 9106) in threads of its own, so that logins do not delay the chat."""
 
 from __future__ import annotations
 
@@ -14,55 +14,64 @@ from zope.interface import implementer
 from gtchat.chat.errors import RateLimited
 from gtchat.chat.interfaces import IPasswords
 
-#: Hashes that may wait; who comes then is asked to come again.
+#: Hashes and verifications that may wait; beyond it requests fail with RateLimited.
 QUEUE_LIMIT = 256
 
 
 @implementer(IPasswords)
 class Passwords:
-    """Hashes and verifies passwords.
+    """Hash and verify passwords (IPasswords).
 
     Args:
-        reactor: runs the threads' results.
-        threads: how many passwords are hashed at once; as many as there are cores.
+        reactor: runs the results of the threads.
+        threads: number of passwords hashed at once; the number of cores is best.
     """
 
     def __init__(self, reactor: Any, threads: int) -> None:
         self._reactor = reactor
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="passwords")
         self._hasher = PasswordHasher()
-        self._nobody: str | None = None
+        self._decoy: str | None = None
         self._waiting = 0
 
     def start(self) -> None:
-        """Begin to hash."""
+        """Start the threads."""
         self._pool.start()
         self._pool.callInThread(self._prepare)
 
     def stop(self) -> None:
-        """End the threads, once they have done what they are at."""
+        """End the threads when they have finished their current work."""
         self._pool.stop()
 
     def hash(self, password: str) -> Deferred[str]:
-        """Argon2id of a password. Fails with RateLimited when too many wait."""
+        """Return the Argon2id hash of a password. Fails with RateLimited when too many wait."""
         return self._in_thread(self._hasher.hash, password)
 
     def verify(self, hash: str | None, password: str) -> Deferred[bool]:
-        """Whether the hash is of the password; None (nobody) costs the same and is False."""
+        """Return whether a password matches a hash.
+
+        Args:
+            hash: the hash; None for an unknown name, which takes as long and is False.
+            password: the password.
+
+        Returns:
+            Fires with the answer; fails with RateLimited when too many wait.
+        """
         return self._in_thread(self._verify, hash, password)
 
     def _verify(self, hash: str | None, password: str) -> bool:
         if hash is None:
-            self._matches(self._nobody or self._prepare(), password)
+            self._matches(self._decoy or self._prepare(), password)
             return False
         return self._matches(hash, password)
 
     def _prepare(self) -> str:
-        """The hash that the passwords of nobody are compared with. It is made before anybody comes:
-        else the first unknown name would take longer than known ones.
+        """Return the hash that is verified for unknown names.
+
+        It is made at the start, since the first unknown name would take longer than known ones.
         """
-        self._nobody = self._hasher.hash("nobody's")
-        return self._nobody
+        self._decoy = self._hasher.hash("decoy")
+        return self._decoy
 
     def _matches(self, hash: str, password: str) -> bool:
         try:
@@ -72,7 +81,7 @@ class Passwords:
 
     def _in_thread(self, work: Any, *args: Any) -> Deferred[Any]:
         if self._waiting >= QUEUE_LIMIT:
-            return fail(RateLimited("Too many people are logging in. Try again.", retry_after=1))
+            return fail(RateLimited("Too many users are logging in. Try again.", retry_after=1))
         self._waiting += 1
         result: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, work, *args)
         return result.addBoth(self._done)

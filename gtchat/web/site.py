@@ -1,17 +1,20 @@
-"""The site: static files with security headers, `/ws` beside them, and `/healthz` for monitors.
+"""The site: static files with security headers, `/ws` for WebSocket, `/healthz` for monitors.
 
-Paths are checked before twisted.web looks at the disk. Only GET and HEAD are answered. A request
-that two readers could understand differently gets 400 (RFC 9112); all of it has to come in time.
+Paths are checked before twisted.web looks at the disk. Only GET and HEAD are allowed. A request
+that two HTTP implementations could parse differently gets 400 (RFC 9112); a request that is not
+complete in time, and a client that does not read its response in time, are disconnected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from autobahn.twisted.resource import WebSocketResource
+from autobahn.twisted.websocket import WebSocketServerFactory
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -22,10 +25,11 @@ from twisted.web.static import File
 from zope.interface import implementer
 
 from gtchat import __version__
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
 
 PAGE = b"client.html"
 WEBSOCKET = b"/ws"
-#: Seconds in which a request has to be sent, and in which its answer has to be taken.
+#: Seconds for a client to send a request, and to read its response.
 REQUEST_SECONDS, ANSWER_SECONDS = 10, 60
 
 HEADERS = {
@@ -41,15 +45,16 @@ HEADERS = {
 
 
 class SiteChannel(HTTPChannel):
-    """A connection of the site's, stricter than twisted.web's own."""
+    """A connection to the site, stricter than that of twisted.web."""
 
     transport: Any
-    site: Any
+    site: QuietSite
     _paused: Any = None
+    #: The address that the connection is counted for; empty when it is not counted.
     _counted = ""
 
     def connectionMade(self) -> None:
-        """Somebody has connected; more than his share he may not."""
+        """Count the connection; abort it if its address has too many."""
         super().connectionMade()
         limiter = self.site.limiter
         if limiter is not None:
@@ -58,39 +63,40 @@ class SiteChannel(HTTPChannel):
                 self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is no more."""
-        self.leave()
+        """Stop counting the connection."""
+        self.stop_counting()
         super().connectionLost(reason)
 
-    def leave(self) -> None:
-        """This is no connection of the site's any more."""
-        if self._counted:
-            self.site.limiter.release(self._counted)
+    def stop_counting(self) -> None:
+        """Count this connection no longer as one to the site."""
+        limiter = self.site.limiter
+        if self._counted and limiter is not None:
+            limiter.release(self._counted)
             self._counted = ""
 
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes. They are no reason for more time: a request has to be whole in time."""
+        """Process bytes without restarting the time limit, which is for a whole request."""
         if self.line_mode and b"\n\n" in data:
             self.refuse()
         else:
             LineReceiver.dataReceived(self, data)
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of the header."""
+        """Process a line of the header."""
         if line[:1] in (b" ", b"\t") or b"\n" in line or b"\r" in line:
-            self.refuse()  # RFC 9112 sections 2.2 and 5.2: no folding, no other ends of lines
+            self.refuse()  # RFC 9112 sections 2.2, 5.2: no folding, lines end in CRLF
         else:
             super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """A line is too long."""
+        """Refuse a line that is too long."""
         self.refuse()
 
-    # Twisted's own channel stops a producer for each write to a full transport, and lets it go on
-    # once, also one that was never stopped.
+    # HTTPChannel pauses a producer for each write to a full transport and resumes it once, even
+    # one that was never paused. Here each producer is resumed as often as it was paused.
 
     def pauseProducing(self) -> None:
-        """The transport is full."""
+        """Pause the response: the transport is full (IPushProducer.pauseProducing)."""
         self._waitingForTransport = True
         producer = self._requestProducer
         if producer is not None and producer is not self._paused:
@@ -100,7 +106,7 @@ class SiteChannel(HTTPChannel):
             self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """The transport is empty."""
+        """Resume the response: the transport is empty (IPushProducer.resumeProducing)."""
         self._waitingForTransport = False
         producer: Any = self._requestProducer
         if producer is not None and producer is self._paused:
@@ -110,7 +116,7 @@ class SiteChannel(HTTPChannel):
             self.transport.resumeProducing()
 
     def refuse(self) -> None:
-        """Say that this is no request, and hear no more of it."""
+        """Answer 400, ignore what follows, and close."""
         self.line_mode = False
         self.rawDataReceived = _ignore  # type: ignore[method-assign]
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
@@ -118,19 +124,24 @@ class SiteChannel(HTTPChannel):
 
 
 def _ignore(data: bytes) -> None:
-    """Take bytes that nobody reads."""
+    """Discard bytes after a refused request."""
 
 
 class SiteRequest(Request):
-    """A request whose answer has the site's headers, and which has to be a proper one."""
+    """A request that is checked, and whose response has the security headers."""
 
     def setHeader(self, name: Any, value: Any) -> None:
-        """Set a header of the answer, other than twisted.web's name."""
+        """Set a header of the response, except `Server`.
+
+        Args:
+            name: the header's name, in bytes or text.
+            value: its value.
+        """
         if name.lower() != b"server":
             super().setHeader(name, value)
 
     def process(self) -> None:
-        """Answer, once the headers are set and the request is one that we take."""
+        """Set the security headers, check host and method, then respond."""
         for name, value in HEADERS.items():
             self.responseHeaders.setRawHeaders(name, [value])
         channel: Any = self.channel
@@ -152,28 +163,28 @@ class SiteRequest(Request):
         self.setResponseCode(code)
         self.setHeader(b"Content-Length", b"0")
         self.setHeader(b"Connection", b"close")
-        # What stands behind it is no request either.
+        # The body of a refused request must not be read as the next request.
         self.channel.persistent = False
         self.finish()
 
 
 class NotFound(Resource):
-    """There is nothing here, whatever was asked for."""
+    """The response to a path that does not exist."""
 
     isLeaf = True
 
     def render(self, request: Any) -> bytes:
-        """Say so, in words that repeat nothing of the request."""
+        """Return a text that repeats nothing of the request."""
         request.setResponseCode(404)
         request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-        return b"There is nothing here.\n"
+        return b"Not found.\n"
 
 
 class Health(Resource):
-    """Whether the server does its work.
+    """The health check.
 
     Args:
-        healthy: whether what is said now would be stored.
+        healthy: returns whether messages can be stored.
     """
 
     isLeaf = True
@@ -183,7 +194,7 @@ class Health(Resource):
         self._healthy = healthy
 
     def render_GET(self, request: Any) -> bytes:
-        """Answer a monitor."""
+        """Return the state as JSON, with status 200 or 503."""
         healthy = self._healthy()
         request.setHeader(b"Content-Type", b"application/json")
         if not healthy:
@@ -194,18 +205,23 @@ class Health(Resource):
 
 @implementer(IResource)
 class Root(Resource):
-    """The files of a folder, the page at `/`, and what stands beside them.
+    """The files of a directory, the page at `/`, and the children that are put beside them.
 
     Args:
-        folder: the static files.
+        directory: the static files.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         super().__init__()
-        self._folder = folder.resolve()
+        self._directory = directory.resolve()
 
     def getChild(self, path: bytes, request: Any) -> IResource:
-        """The resource of a path below `/`."""
+        """Return the resource of a path below `/`.
+
+        Args:
+            path: the first segment.
+            request: has the further segments.
+        """
         parts = [path, *request.postpath]
         request.postpath = []
         if parts == [b""]:
@@ -216,10 +232,10 @@ class Root(Resource):
             return NotFound()
         if any(not name or name.startswith(".") or set(name) & set("\\\0/%") for name in names):
             return NotFound()
-        file = self._folder.joinpath(*names)
+        file = self._directory.joinpath(*names)
         try:
-            found_inside = file.is_file() and file.resolve().is_relative_to(self._folder)
-        except OSError:  # a name longer than names can be
+            found_inside = file.is_file() and file.resolve().is_relative_to(self._directory)
+        except OSError:  # a name that is too long for the file system
             found_inside = False
         if not found_inside:
             return NotFound()
@@ -229,26 +245,21 @@ class Root(Resource):
 
 
 class WebSocketEndpoint(WebSocketResource):
-    """Where WebSockets open: they are counted by their own factory from here on."""
+    """Opens WebSocket connections, which from then on are counted by their own factory."""
 
     def render(self, request: Any) -> Any:
-        """Hand the connection over."""
-        request.channel.leave()
+        """Hand the connection over to the WebSocket factory."""
+        request.channel.stop_counting()
         return super().render(request)
 
 
-class ConnectionLimiter(Protocol):
-    """Counts connections by address."""
-
-    def acquire(self, address: str) -> bool:
-        """Somebody has connected; whether there is room for him."""
-
-    def release(self, address: str) -> None:
-        """A connection is no more."""
-
-
 class QuietSite(Site):
-    """A site that keeps no log of who looks at it."""
+    """A site without an access log.
+
+    Attributes:
+        limiter: counts connections by address; None: no limit.
+        known_host: returns whether a Host header names this server.
+    """
 
     noisy = False
     protocol = SiteChannel  # type: ignore[assignment]
@@ -256,27 +267,35 @@ class QuietSite(Site):
     known_host: Callable[[str], bool]
 
     def log(self, request: Any) -> None:
-        """Write nothing."""
+        """Do not log a request."""
+
+
+def static_directory() -> Path:
+    """Return the directory of the page: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "static"
+    return installed if installed.is_dir() else package.parent / "static"
 
 
 def build_site(
-    folder: Path,
-    websocket: Any,
+    directory: Path,
+    websocket: WebSocketServerFactory,
     healthy: Callable[[], bool],
-    reactor: Any,
+    reactor: IReactorTime,
     known_host: Callable[[str], bool] = lambda host: True,
     limiter: ConnectionLimiter | None = None,
-) -> Site:
-    """The site, as a factory to listen with.
+) -> QuietSite:
+    """Build the site, as a factory to listen with.
 
     Args:
-        folder: the static files.
-        websocket: factory of WebSocket connections, for `/ws`.
-        healthy: whether what is said now would be stored.
-        known_host: whether the server may be called so.
-        crowd: sees that nobody has more than his share of the connections.
+        directory: the static files.
+        websocket: makes the WebSocket connections of `/ws`.
+        healthy: returns whether messages can be stored.
+        reactor: schedules timeouts.
+        known_host: returns whether a Host header names this server; by default any does.
+        limiter: counts connections by address; by default there is no limit.
     """
-    root = Root(folder)
+    root = Root(directory)
     root.putChild(WEBSOCKET.lstrip(b"/"), WebSocketEndpoint(websocket))
     root.putChild(b"healthz", Health(healthy))
     site = QuietSite(root, requestFactory=SiteRequest, timeout=REQUEST_SECONDS, reactor=reactor)

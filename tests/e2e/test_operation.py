@@ -90,8 +90,8 @@ class Starting(OperationCase):
         a_file.write_text("")
         for options, status, words in (
             (["--ws", f"tcp:{port}:interface=127.0.0.1"], 1, "Choose another port"),
-            (["--ws", "nonsense:1"], 78, "can't listen on nonsense:1"),
-            (["--data", str(a_file / "x")], 1, "choose another folder"),
+            (["--ws", "nonsense:1"], 78, "cannot listen on nonsense:1"),
+            (["--data", str(a_file / "x")], 1, "choose another directory"),
             (["--trusted-proxies", "here"], 78, "trusted_proxies"),
             (["--text-chars", "many"], 1, "text_chars"),
             (["--pign-interval", "1"], 1, "--help lists the options"),
@@ -245,7 +245,7 @@ class Commands(OperationCase):
         words.write_text(f"# old ones\nyoda wins\n\nann {PASSWORD}\nb@d name\n")
         done = gtchat("import-credentials", str(words), data=server.folder)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("2 accounts made, 1 passed over", done.stdout)
+        self.assertIn("2 accounts created, 1 skipped", done.stdout)
         self.assertNotIn("name\n", done.stderr.split(":")[0])
         client = Client(server.ws_port)
         self.addCleanup(client.close)

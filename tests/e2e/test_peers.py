@@ -78,7 +78,9 @@ class Peers(SynchronousTestCase):
         ann.wait_for("bob")
         ann.type("/private bob hello \x1b[2J there")
         ann.type("/private bob hello directly")
-        self.assertIn("from 127.0.0.1: ann: hello \\x1b[2J there", bob.wait_for("peer message from"))
+        self.assertIn(
+            "from 127.0.0.1: ann: hello \\x1b[2J there", bob.wait_for("peer message from")
+        )
         bob.wait_for("ann: hello directly")
         bob.end()
         ann.type("/private bob are you there?")

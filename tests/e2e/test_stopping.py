@@ -141,7 +141,7 @@ class Hangups(OperationCase):  # H05
                 file.rename(old)
                 process.send_signal(signal.SIGHUP)
                 for line in tail.stdout:
-                    if "the log goes on here" in line:
+                    if "log file reopened" in line:
                         break
                 self.client(server, "bob")
             finally:
@@ -163,4 +163,4 @@ class Hangups(OperationCase):  # H05
         server.command = lambda: [*words[:at], "--logfile", "/nowhere/log", *words[at:]]  # type: ignore[method-assign]
         code, line = self.refused(server)
         self.assertEqual(code, 1)
-        self.assertRegex(line, "^gtchat: the log can't be written: .*/nowhere/log")
+        self.assertRegex(line, "^gtchat: cannot write the log: .*/nowhere/log")

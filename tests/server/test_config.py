@@ -1,13 +1,21 @@
-"""Settings: from where they come, and what is wrong with them."""
+"""Settings: their sources, their errors, and the files and pages that list them."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.server.config import FIELDS, SettingsError, load, shown
+from gtchat.server.config import (
+    FIELDS,
+    Settings,
+    SettingsError,
+    default_file,
+    format_settings,
+    load,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -18,7 +26,7 @@ class Loading(SynchronousTestCase):
         Path(path).write_text(text)
         return path
 
-    def test_options_win_over_the_environment_which_wins_over_the_file(self) -> None:
+    def test_options_override_the_environment_which_overrides_the_file(self) -> None:
         config = self.file(
             '[server]\nws = ["tcp:1"]\n[limits]\ntext_chars = 1\nping_interval = 1\n'
         )
@@ -32,11 +40,11 @@ class Loading(SynchronousTestCase):
         self.assertEqual(settings.sources["web"], "GTCHAT_WEB")
         self.assertEqual(settings.sources["ws"], f"{config} [server]")
 
-    def test_public_opens_both_unless_something_else_is_said(self) -> None:
+    def test_public_opens_both_ports_unless_endpoints_are_given(self) -> None:
         server = load({"web": "tcp:1"}, {}, public=True).server
         self.assertEqual((server.ws, server.web), (("tcp:9000",), ("tcp:1",)))
 
-    def test_all_protocols_have_their_usual_ports(self) -> None:
+    def test_all_protocols_get_their_usual_ports(self) -> None:
         off = load({}, {}).server
         self.assertEqual((off.pa1, off.livechat, off.randomchat), ((), (), False))
         here = load({"all_protocols": "true", "pa1": "tcp:1"}, {}).server
@@ -46,7 +54,7 @@ class Loading(SynchronousTestCase):
             load({"all_protocols": "true"}, {}, public=True).server.livechat, ("tcp:3001",)
         )
 
-    def test_what_is_wrong_is_said_in_one_line(self) -> None:
+    def test_errors_are_one_line(self) -> None:
         for text, word in (
             ("[limit]", "did you mean limits?"),
             ("[limits]\ntext_char = 1", "did you mean text_chars?"),
@@ -76,25 +84,25 @@ class Loading(SynchronousTestCase):
             load({}, {}, file)
         self.assertIn("not TOML", str(caught.exception))
 
-    def test_a_path_that_is_no_utf_8_is_shown(self) -> None:
-        self.assertIn(r"/\udcff", shown(load({}, {"GTCHAT_DATA": "/\udcff"})))
+    def test_path_that_is_not_utf_8_is_shown_escaped(self) -> None:
+        self.assertIn(r"/\udcff", format_settings(load({}, {"GTCHAT_DATA": "/\udcff"})))
 
     def test_secrets_are_not_shown(self) -> None:
-        text = shown(load({"broadcast_key": "sesame"}, {}))
+        text = format_settings(load({"broadcast_key": "sesame"}, {}))
         self.assertNotIn("sesame", text)
         self.assertIn("broadcast_key is set", text)
 
-    def test_what_was_chosen_is_told_without_secrets(self) -> None:
+    def test_chosen_settings_are_listed_without_secrets(self) -> None:
         self.assertEqual(load({}, {}).chosen(), "default settings")
         settings = load({"broadcast_key": "sesame", "text_chars": "7", "data": "a\x9bb"}, {})
         self.assertEqual(settings.chosen(), "broadcast_key set, data 'a\\x9bb', text_chars 7")
 
-    def test_what_is_shown_can_be_read_again(self) -> None:
+    def test_shown_settings_can_be_loaded_again(self) -> None:
         settings = load({"text_chars": "7", "ws": "tcp:1,tcp:2", "file_page": "true"}, {})
-        again = load({}, {}, self.file(shown(settings)))
+        again = load({}, {}, self.file(format_settings(settings)))
         self.assertEqual((again.server, again.limits), (settings.server, settings.limits))
 
-    def test_every_setting_is_described_with_its_default_and_no_other(self) -> None:
+    def test_operations_page_has_every_setting_with_its_default_and_no_other(self) -> None:
         page = (DOCS / "operations.md").read_text(encoding="utf-8")
         section = page.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
         rows = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]+) \|", section, re.M))
@@ -103,3 +111,32 @@ class Loading(SynchronousTestCase):
         for key, (table, _) in FIELDS.items():
             if table == "limits":
                 self.assertEqual(float(rows[key]), getattr(limits, key), key)
+
+
+class DefaultFile(SynchronousTestCase):
+    """docs/gtchat.toml."""
+
+    def load(self, text: str) -> Settings:
+        path = Path(self.mktemp())
+        path.write_text(text, encoding="utf-8")
+        return load({}, {}, str(path))
+
+    def test_page_is_what_gtchat_settings_prints(self) -> None:
+        page = (DOCS / "gtchat.toml").read_text(encoding="utf-8")
+        self.assertEqual(page, default_file(), "run: gtchat settings > docs/gtchat.toml")
+
+    def test_file_as_it_is_changes_nothing(self) -> None:
+        self.assertEqual(self.load(default_file()).sources, {})
+
+    def test_file_has_every_setting_with_its_default(self) -> None:
+        settings = self.load(re.sub(r"(?m)^#(?=[a-z_0-9]+ = )", "", default_file()))
+        self.assertEqual(set(settings.sources), set(FIELDS))
+        defaults = load({}, {})
+        self.assertEqual(settings.limits, defaults.limits)
+        data = {"data": "~/.local/share/gtchat"}
+        self.assertEqual(settings.server, attrs.evolve(defaults.server, **data))
+
+    def test_every_setting_follows_its_help(self) -> None:
+        words = default_file().replace("\n# ", " ")
+        for key, (_, field) in FIELDS.items():
+            self.assertIn(f"\n {field.metadata['help']}\n#{key} = ", words)

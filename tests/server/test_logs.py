@@ -1,4 +1,4 @@
-"""The log: its lines, where it goes, and a file that somebody moves away."""
+"""The log: its lines, its target, and a file that is moved away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gtchat.server.logs import LogTarget, json_line, reopen, text_line
 
 
 def event(**fields: Any) -> dict[str, Any]:
-    """An event as twisted.logger makes it."""
+    """Return an event as twisted.logger makes it."""
     return {
         "log_time": 1_800_000_000.25,
         "log_level": LogLevel.info,
@@ -29,7 +29,7 @@ def event(**fields: Any) -> dict[str, Any]:
 
 
 class Lines(SynchronousTestCase):
-    def test_text_is_as_twisted_writes_it(self) -> None:
+    def test_text_lines_equal_those_of_twisted(self) -> None:
         for one in (
             event(log_format="{name} came", name="ann"),
             event(log_format="later", log_time=1_800_000_000.75),
@@ -40,7 +40,7 @@ class Lines(SynchronousTestCase):
         ):
             self.assertEqual(text_line(dict(one)), formatEventAsClassicLogText(dict(one)))
 
-    def test_json_has_the_fields(self) -> None:
+    def test_json_line_has_level_source_message_and_fields(self) -> None:
         line = json_line(event(log_format="{name} came", name="ann", number=3, thing=len))
         self.assertTrue(line.endswith("}\n"))
         self.assertEqual(
@@ -63,7 +63,7 @@ class Target(SynchronousTestCase):
         self.folder.mkdir()
         self.file = self.folder / "log"
 
-    def test_it_goes_where_the_options_say(self) -> None:
+    def test_target_follows_the_options_of_twistd(self) -> None:
         file = str(self.file)
         cases: list[tuple[dict[str, Any], str | None]] = [
             ({"nodaemon": 1, "logfile": None}, "out"),
@@ -91,7 +91,7 @@ class Target(SynchronousTestCase):
                     target.file.close()
                     self.file.unlink()
 
-    def test_a_daemon_has_a_file(self) -> None:
+    def test_daemon_logs_to_twistd_log(self) -> None:
         before = os.getcwd()
         os.chdir(self.folder)
         try:
@@ -103,19 +103,19 @@ class Target(SynchronousTestCase):
         self.addCleanup(target.file.close)
         self.assertEqual(target.file.path, str(self.folder / "twistd.log"))
 
-    def test_a_file_that_cannot_be_is_said_at_once(self) -> None:
+    def test_unwritable_file_raises_at_once(self) -> None:
         with self.assertRaises(OSError):
             LogTarget.chosen({"logfile": str(self.folder / "none" / "log")}, as_json=False)
 
     def observed(self) -> tuple[LogFile, Logger]:
-        """A file of the log, and a logger that writes there."""
+        """Return a log file, and a logger that writes to it."""
         file = LogFile.fromFullPath(str(self.file))
         self.addCleanup(file.close)
         log = Logger(observer=FileLogObserver(file, text_line))
         self.patch(logs, "_log", log)
         return file, log
 
-    def test_a_file_that_was_moved_away_begins_anew(self) -> None:
+    def test_reopen_creates_a_file_that_was_moved_away(self) -> None:
         file, log = self.observed()
         log.info("before")
         moved = self.file.rename(self.folder / "moved")
@@ -128,14 +128,14 @@ class Target(SynchronousTestCase):
         self.assertEqual("meanwhile" in moved.read_text(), True)
         lines = self.file.read_text().splitlines()
         self.assertEqual(
-            [line.rpartition("] ")[2] for line in lines], ["the log goes on here", "after"]
+            [line.rpartition("] ")[2] for line in lines], ["log file reopened", "after"]
         )
 
-    def test_where_it_cannot_begin_anew_it_goes_on(self) -> None:
+    def test_reopen_failure_continues_in_the_old_file(self) -> None:
         file, log = self.observed()
         moved = self.folder.rename(self.folder.with_name("elsewhere"))
         self.addCleanup(moved.rename, self.folder)
         reopen(file)
         log.info("after")
-        self.assertIn("the log stays where it is", (moved / "log").read_text())
+        self.assertIn("the log file cannot be reopened", (moved / "log").read_text())
         self.assertIn("after", (moved / "log").read_text())

@@ -1,4 +1,4 @@
-"""Hashing in threads: nobody learns from it who there is, and it does not pile up."""
+"""Hashing in threads: it does not reveal which names exist, and its queue is bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gtchat.server.passwords import QUEUE_LIMIT, Passwords
 
 
 class Hasher:
-    """Counts what it is asked for, and does it when it may."""
+    """Records its calls; verifications wait while `may` is not set."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -43,7 +43,7 @@ class PasswordsTest(TestCase):
         self.passwords.start()
         self.addCleanup(self.passwords.stop)
 
-    async def test_an_unknown_name_takes_what_a_known_one_takes(self) -> None:  # D01
+    async def test_unknown_name_costs_as_much_as_a_known_one(self) -> None:  # D01
         known = await self.passwords.hash("right")
         self.hasher.asked.clear()
         for hash, password, right in ((None, "right", False), (known, "wrong", False)):
@@ -52,7 +52,7 @@ class PasswordsTest(TestCase):
             self.hasher.asked.clear()
         self.assertTrue(await self.passwords.verify(known, "right"))
 
-    async def test_what_waits_is_bounded(self) -> None:  # G08
+    async def test_number_of_waiting_requests_is_bounded(self) -> None:  # G08
         self.hasher.may.clear()
         waiting = [self.passwords.verify(None, "x") for _ in range(QUEUE_LIMIT)]
         await self.assertFailure(self.passwords.verify(None, "x"), RateLimited)

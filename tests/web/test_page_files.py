@@ -1,4 +1,4 @@
-"""The page's files: small modules, every word in the table, nothing from elsewhere."""
+"""The files of the page: small modules, every text in the table, nothing from other sites."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 TEXTS = (STATIC / "js" / "texts.js").read_text(encoding="utf-8")
-#: A row of the table: a key, and the words in English and in Chinese.
+#: A row of the table: a key, and its texts in English and in Chinese.
 ROW = re.compile(r'    (\w+): \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],')
-#: Bytes that the first visit may take.
+#: Most bytes of the first load.
 FIRST_LOAD = 300_000
 
 
@@ -23,7 +23,7 @@ class PageFiles(SynchronousTestCase):
             lines = script.read_text(encoding="utf-8").count("\n")
             self.assertLess(lines, 300, script.name)
 
-    def test_the_page_names_each_file_once_and_all_of_them(self) -> None:
+    def test_page_includes_every_file_once(self) -> None:
         named = re.findall(r'(?:src|href)="([^"]+)"', PAGE)
         self.assertEqual(len(named), len(set(named)))
         for name in named:
@@ -35,12 +35,12 @@ class PageFiles(SynchronousTestCase):
         ]
         self.assertEqual(sorted(here), sorted(name for name in named if name != "logo.svg"))
 
-    def test_the_first_visit_is_small(self) -> None:
+    def test_first_load_is_small(self) -> None:
         named = set(re.findall(r'(?:src|href)="([^"]+)"', PAGE))
         size = len(PAGE) + sum((STATIC / name).stat().st_size for name in named)
         self.assertLess(size, FIRST_LOAD)
 
-    def test_every_word_stands_in_the_table_in_all_languages(self) -> None:
+    def test_every_text_is_in_the_table_in_all_languages(self) -> None:
         rows = TEXTS.split("const TEXTS = {\n", 1)[1].split("\n  };\n", 1)[0].splitlines()
         found = [ROW.fullmatch(row) for row in rows if row.strip() and "//" not in row[:6]]
         self.assertNotIn(None, found)

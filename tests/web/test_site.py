@@ -24,14 +24,14 @@ HOST = b"Host: chat.example\r\n"
 
 
 class Transport(StringTransport):
-    """A transport that a client sees closed as soon as the server wants it."""
+    """A TCP transport in memory, whose `disconnecting` tells that the server has closed it."""
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """As TCP has it."""
+        """Do nothing (ITCPTransport.setTcpNoDelay)."""
 
 
 class Producer:
-    """Counts how often it was stopped and not let go on."""
+    """Counts pauses that were not followed by a resume."""
 
     paused = 0
 
@@ -42,11 +42,11 @@ class Producer:
         self.paused -= 1
 
     def stopProducing(self) -> None:
-        """As producers have it."""
+        """Do nothing (IProducer.stopProducing)."""
 
 
 def refused() -> dict[str, bytes]:
-    """Requests that two readers could understand differently, by what is wrong with them."""
+    """Return requests that two implementations could parse differently, by their fault."""
     post, get = b"POST / HTTP/1.1\r\n" + HOST, b"GET / HTTP/1.1\r\n"
     chunked = b"Transfer-Encoding: chunked\r\n"
     return {
@@ -69,7 +69,7 @@ def refused() -> dict[str, bytes]:
 
 
 class SiteTest(TestCase):
-    """What a browser or an attacker gets."""
+    """Responses of the site to valid and invalid requests."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()) / "static"
@@ -84,29 +84,29 @@ class SiteTest(TestCase):
         self.site = build_site(self.folder, None, lambda: self.healthy, self.clock)
 
     def connect(self) -> tuple[Any, Transport]:
-        """A connection of a client."""
+        """Return the protocol and the transport of a new connection."""
         protocol: Any = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
         transport = Transport()
         protocol.makeConnection(transport)
         return protocol, transport
 
     async def ask(self, request: bytes) -> tuple[list[int], bytes, bool]:
-        """Status codes of the answers, all bytes, whether the server closed."""
+        """Send bytes; return status codes, all bytes received, whether the server closed."""
         protocol, transport = self.connect()
         protocol.dataReceived(request)
-        for _ in range(TURNS):  # twisted.web gives files a piece a turn
+        for _ in range(TURNS):  # twisted.web sends a file in one piece per turn
             await deferLater(reactor, 0)
         answer = transport.value()
         codes = [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3})", answer)]
         return codes, answer, transport.disconnecting
 
     async def get(self, path: str) -> tuple[int, bytes]:
-        """Status code and bytes of an answer."""
+        """Return status code and bytes of the response to a GET."""
         codes, answer, _ = await self.ask(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
         self.assertEqual(len(codes), 1)
         return codes[0], answer
 
-    async def test_the_page_and_its_files(self) -> None:
+    async def test_page_and_its_files_are_served(self) -> None:
         for path, body in (
             ("/", b"<p>the page"),
             ("/client.html", b"<p>the page"),
@@ -117,7 +117,7 @@ class SiteTest(TestCase):
             self.assertEqual(code, 200, path)
             self.assertTrue(answer.endswith(body), path)
 
-    async def test_nothing_else_is_given(self) -> None:  # A18, A19
+    async def test_other_paths_are_not_found(self) -> None:  # A18, A19
         for path in (
             "/js",
             "/js/",
@@ -141,7 +141,7 @@ class SiteTest(TestCase):
             self.assertNotIn(b"secret", answer)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_nobody_has_more_than_his_share_of_the_connections(self) -> None:  # F17
+    def test_connections_of_an_address_are_limited(self) -> None:  # F17
         self.site.limiter = ConnectionLimiter(2)
         first, second, third = self.connect(), self.connect(), self.connect()
         self.assertEqual(
@@ -152,14 +152,14 @@ class SiteTest(TestCase):
         self.assertFalse(self.connect()[1].disconnecting)
         self.assertTrue(self.connect()[1].disconnecting)
 
-    def test_people_behind_a_proxy_share_nothing(self) -> None:
+    def test_connections_of_a_trusted_proxy_are_not_limited(self) -> None:
         self.site.limiter = ConnectionLimiter(1, Proxies.named(["192.168.0.0/16"]))
         self.assertEqual([self.connect()[1].disconnecting for _ in range(3)], [False] * 3)
 
-    def test_a_websocket_is_counted_as_one_and_not_here(self) -> None:
-        nobody = SimpleNamespace(buildProtocol=lambda address: None)
+    def test_websocket_is_not_counted_as_a_connection_to_the_site(self) -> None:
+        refusing = SimpleNamespace(buildProtocol=lambda address: None)
         self.site = build_site(
-            self.folder, nobody, lambda: True, self.clock, limiter=ConnectionLimiter(1)
+            self.folder, refusing, lambda: True, self.clock, limiter=ConnectionLimiter(1)
         )
         protocol, _ = self.connect()
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -177,13 +177,13 @@ class SiteTest(TestCase):
             self.assertNotIn(b"server:", head)
             self.assertNotIn(b"twisted", head)
 
-    async def test_ambiguous_requests_get_one_answer_and_a_close(self) -> None:
+    async def test_ambiguous_requests_get_400_once_and_a_close(self) -> None:
         """A13, A14, A15, A16, A17."""
         for name, request in refused().items():
             codes, _, closed = await self.ask(request)
             self.assertEqual((name, codes, closed), (name, [400], True))
 
-    async def test_a_header_in_pieces_is_taken_and_refused_alike(self) -> None:
+    async def test_header_in_pieces_is_accepted_or_refused_alike(self) -> None:
         for request, expected in (
             (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", 200),
             (refused()["folded header"], 400),
@@ -196,7 +196,7 @@ class SiteTest(TestCase):
                 await deferLater(reactor, 0)
             self.assertTrue(transport.value().startswith(b"HTTP/1.1 %d" % expected))
 
-    async def test_only_reading(self) -> None:
+    async def test_only_get_and_head_are_allowed(self) -> None:
         for method in (b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"):
             codes, answer, closed = await self.ask(method + b" / HTTP/1.1\r\n" + HOST + b"\r\n")
             self.assertEqual((codes, closed), ([405], True), method)
@@ -205,13 +205,13 @@ class SiteTest(TestCase):
         self.assertEqual(codes, [200])
         self.assertTrue(answer.endswith(b"\r\n\r\n"))
 
-    async def test_nothing_behind_a_refused_request_is_answered(self) -> None:
+    async def test_nothing_after_a_refused_request_is_answered(self) -> None:
         body = b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         for behind in (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", b"nonsense\r\n\r\n"):
             codes, _, closed = await self.ask(b"POST / HTTP/1.1\r\n" + HOST + body + behind)
             self.assertEqual((codes, closed), ([405], True))
 
-    async def test_who_does_not_take_an_answer_is_cut_off(self) -> None:  # A22
+    async def test_slow_reader_is_disconnected(self) -> None:  # A22
         (self.folder / "js" / "large.js").write_bytes(b"x" * 10**6)
         protocol, transport = self.connect()
         protocol.dataReceived(b"GET /js/large.js HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -223,16 +223,16 @@ class SiteTest(TestCase):
         transport.producer.stopProducing()
         protocol.connectionLost(Failure(ConnectionAborted()))
         await self.get("/js/app.js")
-        self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # the idle limit of the last one
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # the idle timeout of the last one
 
-    async def test_health(self) -> None:
+    async def test_health_check_returns_the_state_of_the_store(self) -> None:
         code, answer = await self.get("/healthz")
         self.assertEqual((code, b'"status":"ok"' in answer), (200, True))
         self.healthy = False
         code, answer = await self.get("/healthz")
         self.assertEqual((code, b'"status":"not_stored"' in answer), (503, True))
 
-    async def test_a_producer_is_let_go_on_as_often_as_it_was_stopped(self) -> None:  # A20
+    async def test_producer_is_resumed_as_often_as_it_was_paused(self) -> None:  # A20
         protocol, _ = self.connect()
         channel, producer = getattr(protocol, "_channel", protocol), Producer()
         channel.registerProducer(producer, True)
@@ -249,7 +249,7 @@ class SiteTest(TestCase):
         channel.resumeProducing()
         self.assertEqual(producer.paused, 0)
 
-    async def test_a_request_has_to_be_whole_in_time(self) -> None:  # A22
+    async def test_incomplete_request_times_out(self) -> None:  # A22
         protocol, transport = self.connect()
         for _ in range(REQUEST_SECONDS - 1):
             self.clock.advance(1)

@@ -1,7 +1,7 @@
-"""Tells twistd that there is `twistd gtchat`."""
+"""The plugin that makes `twistd gtchat` known to twistd."""
 
 from twisted.application.service import ServiceMaker
 
 serviceMaker = ServiceMaker(
-    "GTChat", "gtchat.tap", "A chat server: WebSocket API, web page, everything on disk.", "gtchat"
+    "GTChat", "gtchat.tap", "A self-hosted chat server: web page and WebSocket API.", "gtchat"
 )

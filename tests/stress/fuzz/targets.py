@@ -28,7 +28,7 @@ from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory,
 from gtchat.protocols.pa1 import PA1, PA1Factory
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import build_factory, text_frame
-from gtchat.server.config import SettingsError, load, shown
+from gtchat.server.config import SettingsError, format_settings, load
 from gtchat.web.site import build_site
 from tests.fakes import TestServer
 from tests.protocols.websocket.fakes import TestFactory, frame, handshake
@@ -365,7 +365,7 @@ class Config(Target):
 
     def _load(self, environment: dict[str, str], config: str | None) -> None:
         try:
-            shown(load({}, environment, config))
+            format_settings(load({}, environment, config))
         except SettingsError as error:
             if "\n" in str(error):
                 raise Violation(f"more than one line: {error}") from error

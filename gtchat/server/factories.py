@@ -1,0 +1,85 @@
+"""A chat and settings in, Twisted factories out: one for each protocol.
+
+`STREAM_PROTOCOLS` has a row for each protocol with an endpoint of its own: a new one is a row here
+and a setting in `config.py`. WebSocket has a function instead, since the web site serves it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol as TwistedProtocol
+
+from gtchat.chat.chat import Chat
+from gtchat.protocols.base.http_access import Hosts, Proxies
+from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder
+from gtchat.protocols.gtchat_json.context import JSONTransport
+from gtchat.protocols.livechat import LiveChatFactory
+from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
+from gtchat.protocols.pa1 import PA1, PA1Factory
+from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
+from gtchat.protocols.websocket import API, ChatFactory, ChatProtocol, build_factory, text_frame
+from gtchat.server.config import Settings
+
+#: Returns the ports that the server listens on.
+OwnPorts = Callable[[], Collection[int]]
+
+
+class StreamFactory(Protocol):
+    """The factory of a protocol with an endpoint of its own."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
+        """Make the protocol of a connection (IProtocolFactory.buildProtocol)."""
+
+    def stop(self) -> None:
+        """Disconnect all clients; what they have not received is kept for them."""
+
+
+def _message_center(chat: Chat, reactor: Any, own_ports: OwnPorts) -> StreamFactory:
+    return MessageCenterFactory(MessageCenter(chat, reactor, own_ports))
+
+
+def _pa1(chat: Chat, reactor: Any, own_ports: OwnPorts) -> StreamFactory:
+    return PA1Factory(PA1(chat, reactor, own_ports))
+
+
+def _livechat(chat: Chat, reactor: Any, own_ports: OwnPorts) -> StreamFactory:
+    return LiveChatFactory(chat, reactor)
+
+
+#: Setting with the endpoints of a protocol -> makes its factory.
+STREAM_PROTOCOLS: dict[str, Callable[[Chat, Any, OwnPorts], StreamFactory]] = {
+    "message_center": _message_center,
+    "pa1": _pa1,
+    "livechat": _livechat,
+}
+
+
+def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxies) -> ChatFactory:
+    """Make the factory of WebSocket connections, which speak the JSON API, and RandomChat if set.
+
+    Args:
+        chat: the chat.
+        reactor: schedules writes and timeouts.
+        settings: limits, host names, and whether RandomChat is on.
+        proxies: the trusted proxies.
+    """
+    limits = settings.limits
+    batcher = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)
+    encoder = JSONEncoder(batcher, text_frame)
+
+    def build_api(connection: JSONTransport) -> API:
+        return API_Chatroom(chat, encoder, connection)
+
+    random = RandomChatState(chat, batcher, text_frame)
+
+    def build_negotiator(connection: ChatProtocol) -> API:
+        return ProtocolNegotiator(connection, build_api, random)
+
+    build = build_negotiator if settings.server.randomchat else build_api
+    factory = build_factory(reactor, batcher, limits, build, proxies=proxies)
+    factory.hosts = Hosts(frozenset(map(str.lower, settings.server.allowed_hosts)))
+    return factory

@@ -1,0 +1,238 @@
+"""The admin console on a chat in memory: commands, messages, several consoles, who may open it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat import background
+from gtchat.chat.errors import NameTaken, NotStored
+from gtchat.chat.limits import Limits
+from gtchat.server import admin_console
+from gtchat.server.admin_console import COMMANDS, LINE_BYTES, Console, ConsoleServer
+from tests.fakes import TestServer
+from tests.server.fakes import RecordingLog
+
+
+class Socket(StringTransport):
+    """A Unix socket whose peer is a process of a user.
+
+    Args:
+        user_id: the user.
+    """
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__()
+        credentials = struct.pack("3i", 1, user_id, 1)
+        self.socket = SimpleNamespace(getsockopt=lambda level, option, size: credentials[:size])
+
+
+class AdminConsole(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = TestServer(Limits(commands_per_second=0, text_chars=20))
+        self.stopped = 0
+        self.consoles = ConsoleServer(self.server.chat, self.stop)
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    def open(self) -> tuple[Console, StringTransport]:
+        """Open a console on standard input; what it shows first is cleared."""
+        transport = StringTransport()
+
+        def stdio(console: Console) -> None:
+            console.makeConnection(transport)
+
+        self.consoles.attach_terminal(stdio)
+        self.server.run_pending()
+        self.shown(transport)
+        return self.consoles.consoles[-1], transport
+
+    def shown(self, transport: StringTransport) -> list[str]:
+        """Return the lines that a console has shown since the last call."""
+        lines = transport.value().decode().splitlines()
+        transport.clear()
+        return lines
+
+    def type(self, line: str) -> list[str]:
+        """Open a console, type a line, and return what the console shows then."""
+        console, transport = self.open()
+        console.dataReceived(line.encode() + b"\n")
+        self.server.run_pending()
+        return self.shown(transport)
+
+
+class Commands(AdminConsole):
+    def test_console_says_where_help_is(self) -> None:
+        transport = StringTransport()
+        self.consoles.attach_terminal(lambda console: console.makeConnection(transport))
+        self.assertIn("HELP", self.shown(transport)[0])
+
+    def test_help_lists_every_command(self) -> None:
+        lines = self.type("HELP")
+        self.assertEqual(
+            [line.split()[0] for line in lines], ["HELP", "KICK", "LIST_USERS", "EXIT", "anything"]
+        )
+        for line, command in zip(lines, COMMANDS.values(), strict=False):
+            self.assertIn(command.help, line)
+
+    def test_list_users_shows_who_is_online(self) -> None:
+        self.server.guest("bob")
+        self.server.guest("ann")
+        self.assertEqual(self.type("LIST_USERS"), ["Host ann bob"])
+
+    def test_kick_disconnects_a_user_who_may_return(self) -> None:
+        ann = self.server.guest("Ann")
+        self.assertIn("kicked Ann", self.type("KICK ann"))
+        self.assertEqual(ann.closed and ann.closed[0], 4002)
+        self.server.guest("ann")
+
+    def test_kick_of_an_unknown_name_is_an_error(self) -> None:
+        self.assertEqual(self.type("KICK ann"), ["there is no user ann"])
+
+    def test_exit_stops_the_server(self) -> None:
+        self.type("EXIT")
+        self.assertEqual(self.stopped, 1)
+
+    def test_command_with_other_arguments_is_a_message(self) -> None:
+        ann = self.server.guest("ann")
+        for line in ("EXIT now", "KICK", "KICK ann jones", "help", " HELP"):
+            ann.pushes()
+            self.type(line)
+            [push] = ann.pushes("c_speak")
+            self.assertEqual(push["msg"], line)
+        self.assertEqual(self.stopped, 0)
+
+
+class Messages(AdminConsole):
+    def test_other_lines_are_sent_to_the_lobby_as_host(self) -> None:
+        ann = self.server.guest("ann")
+        self.type("hello all")
+        [push] = ann.pushes("c_speak")
+        self.assertEqual((push["usr"], push["msg"]), ("Host", "hello all"))
+
+    def test_long_line_is_sent_in_several_messages(self) -> None:
+        ann = self.server.guest("ann")
+        self.type("0123456789" * 5)
+        texts = [push["msg"] for push in ann.pushes("c_speak")]
+        self.assertEqual(texts, ["01234567890123456789"] * 2 + ["0123456789"])
+
+    def test_empty_line_sends_nothing(self) -> None:
+        ann = self.server.guest("ann")
+        self.assertEqual(self.type("  "), [])
+        self.assertEqual(ann.pushes("c_speak"), [])
+
+    def test_control_characters_are_removed(self) -> None:
+        ann = self.server.guest("ann")
+        self.type("a\x1b[2Jb\r")
+        self.assertEqual([push["msg"] for push in ann.pushes("c_speak")], ["a[2Jb"])
+
+    def test_line_that_is_too_long_is_rejected(self) -> None:
+        console, transport = self.open()
+        console.dataReceived(b"x" * (LINE_BYTES + 1) + b"\nLIST_USERS\n")
+        self.server.run_pending()
+        self.assertEqual(self.shown(transport)[0], f"a line has at most {LINE_BYTES} bytes")
+
+    def test_message_that_is_not_stored_is_reported(self) -> None:
+        def speak(host: object, room: str, text: str, txn: None, done: Any) -> None:
+            done(NotStored())
+
+        self.patch(self.server.chat, "speak", speak)
+        self.assertEqual(self.type("hello"), [NotStored().text])
+
+    def test_events_of_the_lobby_are_shown(self) -> None:
+        _, transport = self.open()
+        ann = self.server.guest("ann")
+        ann.call("speak", room_name="lobby", msg="hi")
+        ann.call("logout")
+        shown = [line[11:] for line in self.shown(transport)]
+        self.assertEqual(shown[0], "[*] ann entered.")
+        self.assertEqual(shown[1:], ["ann > hi", "[*] ann exited."])
+
+    def test_many_logins_at_once_are_shown_one_per_line(self) -> None:
+        _, transport = self.open()
+        lines = [self.server.connect() for _ in range(30)]
+        for number, line in enumerate(lines):
+            line.send("login", type="tmp", usr=f"u{number}")
+        self.server.run_pending()
+        self.server.clock.advance(2)
+        self.server.run_pending()
+        shown = self.shown(transport)
+        self.assertEqual(len(shown), 30)
+        self.assertTrue(all(line.endswith(" entered.") for line in shown), shown)
+
+
+class Consoles(AdminConsole):
+    def test_all_consoles_share_one_session(self) -> None:
+        first, second = self.open(), self.open()
+        first[0].dataReceived(b"hello\n")
+        self.server.run_pending()
+        self.assertEqual(self.shown(first[1]), self.shown(second[1]))
+        first[0].dataReceived(b"LIST_USERS\n")
+        self.server.run_pending()
+        self.assertEqual((self.shown(first[1]), self.shown(second[1])), (["Host"], []))
+
+    def test_closed_console_shows_nothing_more_and_host_stays(self) -> None:
+        (first, gone), (second, transport) = self.open(), self.open()
+        first.connectionLost()
+        first.connectionLost()
+        second.dataReceived(b"LIST_USERS\n")
+        self.server.guest("ann")
+        self.assertEqual(self.shown(gone), [])
+        self.assertEqual(self.shown(transport)[0], "Host")
+
+    def test_consoles_that_open_together_log_in_once(self) -> None:
+        first, second = self.consoles.host(), self.consoles.host()
+        self.server.run_pending()
+        session = self.successResultOf(first)
+        self.assertIs(self.successResultOf(second), session)
+        self.assertIs(self.successResultOf(self.consoles.host()), session)
+
+    def test_failed_login_is_tried_again(self) -> None:
+        log = RecordingLog()
+        self.patch(background, "_log", log.logger)
+
+        async def login_host(*details: object) -> None:
+            raise NameTaken
+
+        failing = self.patch(self.server.chat.sessions, "login_host", login_host)
+        console, transport = self.open()
+        self.assertEqual(log.warnings, ["opening the admin console failed: name_taken"])
+        console.dataReceived(b"hello\n")
+        self.assertEqual(self.shown(transport), [NameTaken().text])
+        failing.restore()
+        console.dataReceived(b"hello\n")
+        self.server.run_pending()
+        self.assertEqual(self.server.chat.users.get("host"), self.consoles._host.user)
+
+    def test_session_of_host_is_not_closed(self) -> None:
+        console, transport = self.open()
+        host = self.successResultOf(self.consoles.host())
+        host.connection.close(None, "replaced")
+        self.assertFalse(transport.disconnecting)
+        self.assertEqual(self.consoles.consoles, [console])
+
+
+class Permission(AdminConsole):
+    def connect(self, user_id: int) -> Socket:
+        transport = Socket(user_id)
+        self.consoles.buildProtocol(None).makeConnection(transport)
+        return transport
+
+    def test_user_of_the_server_and_root_may_open_the_socket(self) -> None:
+        for user_id in (os.getuid(), 0):
+            transport = self.connect(user_id)
+            self.assertIn(b"HELP", transport.value())
+
+    def test_other_users_are_disconnected(self) -> None:
+        log = RecordingLog()
+        self.patch(admin_console, "_log", log.logger)
+        transport = self.connect(os.getuid() + 1)
+        self.assertEqual((transport.value(), transport.disconnecting), (b"", True))
+        self.assertEqual(self.consoles.consoles, [])
+        self.assertEqual(log.warnings, ["another user tried to open the admin console"])

@@ -1,0 +1,202 @@
+"""The gtchat command: its subcommands, exit statuses, and errors of one line."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat import __version__, cli
+from gtchat.cli import SUBCOMMANDS, Subcommand, main
+from gtchat.server.config import default_file
+
+
+class CliCase(SynchronousTestCase):
+    """Runs the command in this process."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("GTCHAT_")}
+        self.patch(os, "environ", kept)
+
+    def run_command(self, *words: str) -> tuple[int, str, str]:
+        """Return exit status, standard output and standard error of a command."""
+        out, err = StringIO(), StringIO()
+        stdout, stderr = self.patch(sys, "stdout", out), self.patch(sys, "stderr", err)
+        try:
+            status = main(words)
+        finally:
+            stdout.restore()
+            stderr.restore()
+        return status, out.getvalue(), err.getvalue()
+
+    def assertError(self, text: str, *words: str) -> None:
+        """Assert that a command fails with one line."""
+        status, out, err = self.run_command(*words)
+        self.assertEqual((status, out), (2, ""), words)
+        self.assertRegex(err, r"^gtchat: [^\n]+\n$")
+        self.assertIn(text, err)
+
+
+class General(CliCase):
+    def test_help_lists_every_subcommand(self) -> None:
+        status, out, _ = self.run_command("--help")
+        self.assertEqual(status, 0)
+        for name, command in SUBCOMMANDS.items():
+            self.assertIn(f"  gtchat {name} {command.arguments}", out)
+            self.assertIn(command.help, out)
+        self.assertEqual(self.run_command(), (2, out, ""))
+
+    def test_version(self) -> None:
+        self.assertEqual(self.run_command("--version"), (0, f"gtchat {__version__}\n", ""))
+
+    def test_exit_status_is_that_of_the_subcommand(self) -> None:
+        taken: list[Any] = []
+        command = Subcommand(lambda words: taken.append(list(words)) or 7, "", "")
+        self.patch(cli, "SUBCOMMANDS", {"client": command})
+        self.assertEqual(self.run_command("client", "-c", "x"), (7, "", ""))
+        self.assertEqual(taken, [["-c", "x"]])
+
+    def test_unknown_subcommand(self) -> None:
+        self.assertError("there is no command 'nonsense'", "nonsense")
+
+    def test_arguments_are_those_of_the_process_by_default(self) -> None:
+        self.patch(sys, "argv", ["gtchat", "--version"])
+        out = StringIO()
+        self.patch(sys, "stdout", out)
+        self.assertEqual(main(), 0)
+        self.assertIn(__version__, out.getvalue())
+
+
+class Settings(CliCase):
+    def test_settings_prints_the_file_of_defaults(self) -> None:
+        self.assertEqual(self.run_command("settings"), (0, default_file(), ""))
+        self.assertError("settings takes no arguments", "settings", "x")
+
+    def test_config_prints_settings_in_force_as_toml(self) -> None:
+        status, out, _ = self.run_command("config", "--text-chars", "7")
+        self.assertEqual((status, msgspec.toml.decode(out)["limits"]["text_chars"]), (0, 7))
+        self.assertIn("text_chars = 7  # --text-chars", out)
+
+    def test_config_rejects_invalid_options(self) -> None:
+        with self.assertRaises(SystemExit) as caught:
+            self.run_command("config", "--text-chars", "many")
+        self.assertIn("text_chars must be a whole number", str(caught.exception))
+
+
+class Database(CliCase):
+    def import_accounts(self, *options: str) -> tuple[int, str, str]:
+        source = self.directory / "accounts"
+        source.write_text("ann x\n")
+        return self.run_command("import-credentials", str(source), *options)
+
+    def names(self, database: Path) -> list[str]:
+        with closing(sqlite3.connect(database)) as db:
+            return [name for (name,) in db.execute("SELECT name FROM accounts")]
+
+    def test_import_and_backup_of_a_data_directory(self) -> None:
+        data, copy = self.directory / "data", self.directory / "copy"
+        status, out, _ = self.import_accounts("--data", str(data))
+        self.assertEqual((status, out), (0, "1 accounts created, 0 skipped\n"))
+        status, out, err = self.run_command("backup", str(copy), "--data", str(data))
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(out, f"copied {data / 'gtchat.sqlite'} to {copy}\n")
+        self.assertEqual(self.names(copy), ["ann"])
+
+    def test_store_names_a_database(self) -> None:
+        file = self.directory / "other"
+        self.assertEqual(self.import_accounts("--store", f"sqlite:///{file}")[0], 0)
+        self.assertEqual(self.names(file), ["ann"])
+
+    def test_misuse_is_one_line(self) -> None:
+        none = str(self.directory / "none")
+        self.assertError("backup needs one file", "backup", "--data", none)
+        self.assertError("needs one file of lines", "import-credentials")
+        self.assertError("--data needs a value", "backup", "x", "--data")
+        self.assertError("has no database", "backup", "x", "--store", "memory")
+        self.assertError("is not supported", "backup", "x", "--store", "mysql://x")
+        self.assertError("console takes no arguments", "console", "x")
+        self.assertError(none, "backup", "copy", "--data", none)
+        self.assertError("cannot import", "import-credentials", none, "--data", str(self.directory))
+
+
+class PipeSocket:
+    """A connection to a server, made of a pipe; the server closes it when the input has ended.
+
+    Args:
+        reply: bytes that the server sends.
+    """
+
+    def __init__(self, reply: bytes) -> None:
+        self.ours, self.theirs = os.pipe()
+        self.sent = b""
+        self.path = ""
+        os.write(self.theirs, reply)
+
+    def __enter__(self) -> PipeSocket:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self.ours)
+
+    def fileno(self) -> int:
+        return self.ours
+
+    def connect(self, path: str) -> None:
+        self.path = path
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+    def shutdown(self, how: int) -> None:
+        os.close(self.theirs)
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self.ours, size)
+
+
+class Console(CliCase):
+    def relay(self, stdin: Any, socket: Any) -> tuple[int, str, str]:
+        """Run `gtchat console` on an input and a socket."""
+        self.patch(cli.socket, "socket", lambda family: socket)
+        self.patch(sys, "stdin", stdin)
+        return self.run_command("console", "--data", str(self.directory))
+
+    def test_typed_lines_are_sent_and_answers_shown(self) -> None:
+        typed, keyboard = os.pipe()
+        self.addCleanup(os.close, typed)
+        os.write(keyboard, b"LIST_USERS\n")
+        os.close(keyboard)
+        socket = PipeSocket("Host li\u674e\n".encode())
+        result = self.relay(SimpleNamespace(fileno=lambda: typed), socket)
+        self.assertEqual(result, (0, "Host li\u674e\n", ""))
+        self.assertEqual(socket.sent, b"LIST_USERS\n")
+        self.assertEqual(socket.path, str(self.directory / "console.sock"))
+
+    def test_input_from_a_file(self) -> None:
+        file = self.directory / "commands"
+        file.write_bytes(b"KICK ann\nEXIT\n")
+        socket = PipeSocket(b"kicked ann\n")
+        with file.open() as stdin:
+            self.assertEqual(self.relay(stdin, socket), (0, "kicked ann\n", ""))
+        self.assertEqual(socket.sent, b"KICK ann\nEXIT\n")
+
+    def test_no_server(self) -> None:
+        class Refused(PipeSocket):
+            def connect(self, path: str) -> None:
+                raise ConnectionRefusedError(111, "Connection refused")
+
+        socket = Refused(b"")
+        self.addCleanup(os.close, socket.theirs)
+        status, _, err = self.relay(sys.stdin, socket)
+        self.assertEqual(status, 2)
+        self.assertRegex(err, "^gtchat: no server answers at .+/console.sock: Connection refused")

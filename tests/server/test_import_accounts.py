@@ -1,0 +1,96 @@
+"""Import of accounts from lines `name password`, into a database on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.server import import_accounts
+from gtchat.server.import_accounts import import_credentials
+from gtchat.store import StoreError
+
+
+class Terminal(StringIO):
+    """An output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Import(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        self.database = self.directory / "data" / "gtchat.sqlite"
+        self.source = self.directory / "accounts"
+        self.out, self.err = StringIO(), StringIO()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+        self.patch(
+            import_accounts, "PasswordHasher", lambda: PasswordHasher(1, 8, 1)
+        )  # quick, and valid
+
+    def run_import(self, text: str) -> int:
+        """Import lines; return the exit status."""
+        self.source.write_text(text, encoding="utf-8")
+        return import_credentials(self.source, self.database)
+
+    def accounts(self) -> dict[str, str]:
+        """Return the accounts of the database: name -> password hash."""
+        with closing(sqlite3.connect(self.database)) as db:
+            return dict(db.execute("SELECT name, password_hash FROM accounts ORDER BY name"))
+
+    def test_accounts_are_created_with_their_passwords(self) -> None:
+        self.assertEqual(self.run_import("ann correct horse \n李 x\n"), 0)
+        accounts = self.accounts()
+        self.assertEqual(set(accounts), {"ann", "李"})
+        PasswordHasher().verify(accounts["ann"], "correct horse")
+        PasswordHasher().verify(accounts["李"], "x")
+        self.assertEqual(self.out.getvalue(), "2 accounts created, 0 skipped\n")
+        self.assertEqual(self.err.getvalue(), "")
+
+    def test_comments_empty_lines_and_names_without_password_are_ignored(self) -> None:
+        self.assertEqual(self.run_import("# ann x\n\n  \nbob\n"), 0)
+        self.assertEqual(self.out.getvalue(), "0 accounts created, 0 skipped\n")
+
+    def test_taken_and_invalid_names_are_skipped(self) -> None:
+        self.run_import("ann first\n")
+        self.out.truncate(0)
+        self.assertEqual(self.run_import("ANN second\nb@d x\nbob x\n"), 1)
+        self.assertTrue(self.out.getvalue().endswith("1 accounts created, 2 skipped\n"))
+        lines = self.err.getvalue().splitlines()
+        self.assertEqual([line.split(":")[0] for line in lines], ["skipped ANN", "skipped b@d"])
+        PasswordHasher().verify(self.accounts()["ann"], "first")
+
+    def test_passwords_are_not_shown(self) -> None:
+        self.run_import("ann secret\n")
+        self.run_import("ann secret\nb@d secret\n")
+        self.assertNotIn("secret", self.out.getvalue() + self.err.getvalue())
+
+    def test_terminal_shows_progress(self) -> None:
+        terminal = Terminal()
+        self.patch(sys, "stderr", terminal)
+        self.run_import("ann x\nbob x\n")
+        self.assertEqual(terminal.getvalue(), "\r1 of 2 \r2 of 2 \r")
+
+    def test_failure_of_the_database_creates_nothing(self) -> None:
+        def full(*values: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        self.run_import("")
+        self.patch(import_accounts, "register", full)
+        self.assertRaises(sqlite3.OperationalError, self.run_import, "ann x\n")
+        self.assertEqual(self.accounts(), {})
+
+    def test_file_and_database_have_to_be_readable(self) -> None:
+        self.assertRaises(OSError, import_credentials, self.directory / "none", self.database)
+        self.source.write_bytes(b"ann \xff\n")
+        self.assertRaises(UnicodeDecodeError, import_credentials, self.source, self.database)
+        self.database.write_bytes(b"no database" * 1000)
+        self.assertRaises(StoreError, self.run_import, "ann x\n")

@@ -1,0 +1,368 @@
+"""The life of the server, on a reactor in memory: what it listens on, how it stops, what fails."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Application
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.testing import StringTransport
+from twisted.logger import FileLogObserver, ILogObserver
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat import audit
+from gtchat.server import endpoints, process, service, storage
+from gtchat.server.admin_console import SOCKET, ConsoleServer
+from gtchat.server.config import USUAL_PORTS, load
+from gtchat.server.factories import STREAM_PROTOCOLS
+from gtchat.server.logs import LogTarget, text_line
+from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
+from gtchat.server.service import CLOSE_RESTART, CLOSE_TIMEOUT_S, ChatService
+from gtchat.server.storage import LOCK
+from gtchat.store import MemoryStore, StoreError
+from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
+
+LOCAL = IPv4Address("TCP", "127.0.0.1", 1)
+
+
+class Transport(StringTransport):
+    """A connection to the server in memory."""
+
+    protocol: Any  # Autobahn's resource puts the WebSocket protocol here
+
+    def __init__(self) -> None:
+        super().__init__(peerAddress=LOCAL)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Do nothing (ITCPTransport.setTcpNoDelay)."""
+
+
+class ServiceCase(SynchronousTestCase):
+    """A service on a reactor in memory."""
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.log = RecordingLog()
+        self.terminals: list[Any] = []
+        self.patch(endpoints, "EagerReactor", lambda reactor: reactor)
+        self.patch(service, "Passwords", FakePasswords)
+        self.patch(service, "StandardIO", self.terminals.append)
+        self.patch(service, "_log", self.log.logger)
+        self.patch(audit, "_log", self.log.logger)
+
+    def service(self, log: LogTarget | None = None, **options: str) -> ChatService:
+        """Return a service with a store in memory, not started yet."""
+        settings = load({"store": "memory", **options}, {})
+        return ChatService(settings, self.reactor, log)
+
+    def started(self, **options: str) -> ChatService:
+        """Return a service that has started."""
+        made = self.service(**options)
+        made.start()
+        return made
+
+    def connect(self, port: int) -> tuple[Any, Transport]:
+        """Connect to a port; return the server's protocol and the transport."""
+        protocol: Any = self.reactor.factory(port).buildProtocol(LOCAL)
+        transport = Transport()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    def handshake(self, port: int, path: str = "/", **headers: str) -> tuple[Any, Transport]:
+        """Open a WebSocket connection; return the server's protocol and the transport."""
+        protocol, transport = self.connect(port)
+        lines = [
+            f"GET {path} HTTP/1.1",
+            f"Host: {headers.pop('host', '127.0.0.1')}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        protocol.dataReceived("\r\n".join([*lines, "", ""]).encode())
+        self.reactor.advance(0)
+        return protocol, transport
+
+    def status(self, port: int, **headers: str) -> int:
+        """Return the HTTP status that a WebSocket handshake gets."""
+        return int(self.handshake(port, **headers)[1].value().split()[1])
+
+
+class Starting(ServiceCase):
+    def test_server_listens_on_the_endpoints_of_the_settings(self) -> None:
+        self.started(ws="tcp:1,tcp:2:interface=127.0.0.1", web="tcp:3", pa1="tcp:4")
+        listening = [(port, interface) for port, _, _, interface in self.reactor.tcpServers]
+        self.assertEqual(sorted(listening), [(1, ""), (2, "127.0.0.1"), (3, ""), (4, "")])
+
+    def test_log_says_where_the_server_is(self) -> None:
+        self.started(ws="tcp:1", web="tcp:2:interface=\\:\\:1", livechat="tcp:3")
+        self.assertEqual(
+            self.log.lines,
+            [
+                "page: http://[::1]:2/",
+                "WebSocket: ws://localhost:1/",
+                "livechat: tcp://localhost:3/",
+                "data: none (in memory)",
+                "started: started with livechat ('tcp:3',), store 'memory', "
+                "web ('tcp:2:interface=\\\\:\\\\:1',), ws ('tcp:1',)",
+            ],
+        )
+
+    def test_every_protocol_with_an_endpoint_setting_is_built(self) -> None:
+        self.assertEqual(set(STREAM_PROTOCOLS), set(USUAL_PORTS))
+        self.started(all_protocols="true")
+        ports = {port for port, *_ in self.reactor.tcpServers}
+        self.assertEqual(ports, {8080, 9000, *USUAL_PORTS.values()})
+        for port in USUAL_PORTS.values():
+            self.assertIsNotNone(self.reactor.factory(port).buildProtocol(LOCAL))
+
+    def test_websocket_is_served_on_both_ports(self) -> None:
+        self.started()
+        self.assertEqual(self.status(9000), 101)
+        protocol, transport = self.handshake(8080, "/ws")
+        self.assertEqual(int(transport.value().split()[1]), 101)
+
+    def test_pages_of_the_web_ports_may_connect(self) -> None:
+        self.started()
+        self.assertEqual(self.status(9000, Origin="http://127.0.0.1:8080"), 101)
+        self.assertEqual(self.status(9000, Origin="http://127.0.0.1:8081"), 403)
+        self.assertEqual(self.status(9000, Origin="null"), 403)
+
+    def test_allowed_hosts_apply_to_websocket_and_site(self) -> None:
+        self.started(allowed_hosts="Chat.example")
+        self.assertEqual(self.status(9000, host="chat.example"), 101)
+        self.assertNotEqual(self.status(9000, host="other.example"), 101)
+        site, transport = self.connect(8080)
+        site.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: other.example\r\n\r\n")
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 421"))
+
+    def test_health_check_asks_the_store(self) -> None:
+        self.started()
+        site, transport = self.connect(8080)
+        site.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertIn(b'"status":"ok"', transport.value())
+
+    def test_first_message_selects_the_api_when_randomchat_is_on(self) -> None:
+        payload = b'{"type":"nonsense"}'
+        frame = b"\x81" + bytes([128 | len(payload)]) + bytes(4) + payload  # mask 0
+        for randomchat, expected in (("false", b'"cmd"'), ("true", b'"error"')):
+            self.reactor = FakeReactor()
+            self.started(randomchat=randomchat)
+            protocol, transport = self.handshake(9000)
+            transport.clear()
+            protocol.dataReceived(frame)
+            self.reactor.advance(0)
+            self.assertIn(expected, transport.value())
+
+    def test_proxy_protocol_is_accepted_from_trusted_proxies_only(self) -> None:
+        self.started(ws="haproxy:tcp:1", trusted_proxies="10.0.0.0/8")
+        factory = self.reactor.factory(1)
+        self.assertIsNone(factory.buildProtocol(LOCAL))
+        self.assertIsNotNone(factory.buildProtocol(IPv4Address("TCP", "10.1.2.3", 1)))
+        factory.doStart()
+        factory.doStop()
+
+    def test_passwords_are_hashed_once_everything_else_has_started(self) -> None:
+        made = self.service(ws="nonsense:1")
+        self.assertRaises(StartError, made.start)
+        self.assertFalse(made._passwords.running)
+        self.assertTrue(self.started()._passwords.running)
+
+
+class Console(ServiceCase):
+    """Where the admin console is."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(storage.SQLStore, "open", lambda path, reactor: MemoryStore(reactor))
+        self.directory = Path(self.mktemp()).resolve()
+
+    def start_on_disk(self) -> ChatService:
+        return self.started(store="sqlite", data=str(self.directory))
+
+    def test_console_is_on_standard_input_if_set(self) -> None:
+        self.started()
+        self.assertEqual(self.terminals, [])
+        self.started(console="true")
+        self.assertEqual(len(self.terminals), 1)
+
+    def test_console_socket_is_in_the_data_directory(self) -> None:
+        self.directory.mkdir()
+        (self.directory / SOCKET).write_text("left by a killed server")
+        self.start_on_disk()
+        self.assertFalse((self.directory / SOCKET).exists())
+        [(path, factory, _, mode, _)] = self.reactor.unixServers
+        self.assertEqual((path, mode), (str(self.directory / SOCKET), 0o600))
+        self.assertIsInstance(factory, ConsoleServer)
+        self.assertIn(f"data: {self.directory}", self.log.lines)
+
+    def test_server_starts_without_a_console_socket(self) -> None:
+        self.reactor.no_unix = True
+        self.start_on_disk()
+        [warning] = self.log.warnings
+        self.assertIn("the admin console is not available", warning)
+        self.assertIn("File name too long", warning)
+
+    def test_exit_stops_the_reactor_once(self) -> None:
+        made = self.started()
+        made._stop_reactor()
+        self.assertTrue(self.reactor.hasStopped)
+
+        def stopped() -> None:
+            raise ReactorNotRunning
+
+        self.patch(self.reactor, "stop", stopped)
+        made._stop_reactor()
+
+
+class Failing(ServiceCase):
+    """What prevents a start, and the exit status that tells why."""
+
+    def assertFails(self, status: int, words: str, **options: str) -> None:
+        with self.assertRaises(StartError) as caught:
+            self.started(**options)
+        self.assertEqual((caught.exception.status, "\n" in str(caught.exception)), (status, False))
+        self.assertIn(words, str(caught.exception))
+
+    def test_port_in_use(self) -> None:
+        self.reactor.taken = {8080}
+        self.assertFails(
+            EXIT_UNAVAILABLE,
+            "cannot listen on tcp:8080: Address already in use; is another server running? "
+            "Choose another port",
+            web="tcp:8080",
+        )
+
+    def test_endpoint_of_unknown_type(self) -> None:
+        self.assertFails(EXIT_CONFIG, "cannot listen on nonsense:1", ws="nonsense:1")
+
+    def test_endpoint_that_fails_otherwise(self) -> None:
+        def refuse(*args: object, **options: object) -> None:
+            raise RuntimeError("no network")
+
+        self.patch(self.reactor, "listenTCP", refuse)
+        self.assertFails(EXIT_UNAVAILABLE, "cannot listen on tcp:1: no network", web="tcp:1")
+
+    def test_endpoint_without_a_result(self) -> None:
+        class Silent:
+            def listen(self, factory: object) -> Deferred[Any]:
+                return Deferred()
+
+        self.patch(endpoints, "serverFromString", lambda reactor, description: Silent())
+        self.assertFails(EXIT_UNAVAILABLE, "does not listen at once")
+
+    def test_invalid_trusted_proxy(self) -> None:
+        self.assertFails(EXIT_CONFIG, "trusted_proxies: 'here'", trusted_proxies="here")
+
+    def test_unsupported_store(self) -> None:
+        self.assertFails(EXIT_CONFIG, "use sqlite, memory or sqlite:///FILE", store="mysql://x")
+
+    def test_data_directory_that_is_a_file(self) -> None:
+        file = Path(self.mktemp()).resolve()
+        file.write_text("")
+        self.assertFails(
+            EXIT_UNAVAILABLE, "choose another directory", store="sqlite", data=str(file)
+        )
+
+    def test_data_directory_in_use(self) -> None:
+        directory = Path(self.mktemp()).resolve()
+        self.patch(storage.SQLStore, "open", lambda path, reactor: MemoryStore(reactor))
+        first = self.started(store="sqlite", data=str(directory))
+        options = {"store": f"sqlite:///{directory}/other"}
+        self.assertFails(EXIT_UNAVAILABLE, f"another server uses {directory}", **options)
+        stopped = first.stopService()
+        self.reactor.advance(1)
+        self.successResultOf(stopped)
+        self.started(**options)
+
+    def test_file_system_without_locks(self) -> None:
+        def no_locks(*args: object) -> None:
+            raise OSError(37, "No locks available")
+
+        self.patch(storage.fcntl, "flock", no_locks)
+        self.assertFails(EXIT_UNAVAILABLE, "No locks available", store="sqlite", data=self.mktemp())
+
+    def test_damaged_database(self) -> None:
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        (directory / "gtchat.sqlite").write_bytes(b"no database" * 1000)
+        options = {"store": "sqlite", "data": str(directory)}
+        self.assertFails(EXIT_CONFIG, "not a database", **options)
+        self.assertFails(EXIT_CONFIG, "not a database", **options)  # the lock was released
+        self.assertTrue((directory / LOCK).exists())
+
+    def test_store_that_cannot_be_loaded(self) -> None:
+        def load_fails(store: object) -> None:
+            raise StoreError("the database is from a newer version")
+
+        self.patch(MemoryStore, "load", load_fails)
+        self.assertFails(EXIT_CONFIG, "newer version")
+
+
+class Stopping(ServiceCase):
+    def test_clients_are_closed_with_1012_and_everything_ends(self) -> None:
+        made = self.started(all_protocols="true")
+        protocol, transport = self.handshake(9000)
+        transport.clear()
+        stopped = made.stopService()
+        self.reactor.advance(0)
+        self.assertIn(b"\x88", transport.value())
+        self.assertIn(CLOSE_RESTART.to_bytes(2, "big") + b"server restarting", transport.value())
+        self.assertNoResult(stopped)
+        self.reactor.advance(CLOSE_TIMEOUT_S)
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost(None)
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+        self.assertFalse(made._passwords.running)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class Twistd(ServiceCase):
+    """What twistd calls."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.tuned: list[str] = []
+        for name in ("raise_descriptor_limit", "tune_garbage_collector"):
+            self.patch(service, name, lambda name=name: self.tuned.append(name))
+
+    def test_process_is_tuned_around_a_start(self) -> None:
+        self.service().privilegedStartService()
+        self.assertEqual(self.tuned, ["raise_descriptor_limit", "tune_garbage_collector"])
+
+    def test_failed_start_prints_one_line_and_exits(self) -> None:
+        said = StringIO()
+        self.patch(sys, "__stderr__", said)
+        made = self.service(trusted_proxies="here")
+        with self.assertRaises(SystemExit) as caught:
+            made.privilegedStartService()
+        self.assertEqual(caught.exception.code, EXIT_CONFIG)
+        self.assertRegex(said.getvalue(), r"^gtchat: trusted_proxies: .+\n$")
+
+    def test_signals_stop_a_running_server(self) -> None:
+        handlers: dict[int, Any] = {}
+        self.patch(process.signal, "signal", handlers.__setitem__)
+        self.patch(process.signal, "getsignal", lambda number: signal.SIG_DFL)
+        self.service().startService()
+        self.assertEqual(handlers, {})
+        self.reactor.run()
+        self.reactor.hasStopped = False
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+        self.assertTrue(self.reactor.hasStopped)
+
+    def test_log_of_the_service_becomes_that_of_the_application(self) -> None:
+        application = Application("gtchat")
+        self.service().setServiceParent(application)
+        self.assertIsNone(application.getComponent(ILogObserver))
+        target = LogTarget(FileLogObserver(StringIO(), text_line))
+        self.service(target).setServiceParent(application)
+        self.assertIs(application.getComponent(ILogObserver), target.observer)

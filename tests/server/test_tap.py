@@ -1,0 +1,83 @@
+"""Options of `twistd gtchat`, and the service made of them."""
+
+from __future__ import annotations
+
+import os
+from unittest.mock import patch
+
+from twisted.internet import reactor
+from twisted.python.usage import Options as TwistedOptions
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat import tap
+from gtchat.server.config import FIELDS, Settings
+from gtchat.server.service import ChatService
+from gtchat.tap import Options, makeService
+
+
+def parsed(*words: str, **environment: str) -> Options:
+    """Return the options of a command line in an environment."""
+    options = Options()
+    with patch.dict(os.environ, environment, clear=True):
+        options.parseOptions(words)
+    return options
+
+
+class Parsing(SynchronousTestCase):
+    def chosen(self, *words: str, **environment: str) -> Settings:
+        return parsed(*words, **environment).chosen
+
+    def test_every_setting_is_an_option_with_its_help(self) -> None:
+        text = " ".join(str(Options()).split())
+        for key, (_, field) in FIELDS.items():
+            self.assertIn(f"--{key.replace('_', '-')}", text)
+            self.assertIn(field.metadata["help"].split()[0], text)
+
+    def test_options_become_settings(self) -> None:
+        settings = self.chosen(
+            *("--ws", "tcp:1", "--ws", "tcp:2", "--text-chars", "7", "--file-page"),
+            *("--sessions", "share"),
+        )
+        self.assertEqual(settings.server.ws, ("tcp:1", "tcp:2"))
+        self.assertEqual(settings.limits.text_chars, 7)
+        self.assertEqual((settings.server.file_page, settings.server.sessions), (True, "share"))
+        self.assertEqual(set(settings.sources), {"ws", "text_chars", "file_page", "sessions"})
+
+    def test_options_override_the_environment(self) -> None:
+        environment = {"GTCHAT_TEXT_CHARS": "5", "GTCHAT_PING_INTERVAL": "6"}
+        limits = self.chosen("--text-chars", "7", **environment).limits
+        self.assertEqual((limits.text_chars, limits.ping_interval), (7, 6.0))
+
+    def test_public_listens_on_all_interfaces(self) -> None:
+        self.assertEqual(self.chosen("--public").server.ws, ("tcp:9000",))
+
+    def test_errors_are_one_line_that_names_help(self) -> None:
+        for words in (["--text-chars", "many"], ["--pign-interval", "1"], ["--config", "/none"]):
+            with self.assertRaises(SystemExit) as caught:
+                parsed(*words)
+            self.assertRegex(
+                str(caught.exception.code), r"^gtchat: .+ \(--help lists the options\)$"
+            )
+
+
+class Making(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.monotonic: list[object] = []
+        self.patch(tap, "use_monotonic_clock", self.monotonic.append)
+
+    def options(self, logfile: str) -> Options:
+        options = parsed("--store", "memory")
+        options.parent = TwistedOptions()
+        options.parent.update(nodaemon=1, logfile=logfile, syslog=0, logger=None)
+        return options
+
+    def test_service_has_the_settings_and_a_monotonic_reactor(self) -> None:
+        made = makeService(self.options("-"))
+        self.assertIsInstance(made, ChatService)
+        self.assertEqual(made.settings.server.store, "memory")
+        self.assertEqual(self.monotonic, [reactor])
+
+    def test_log_that_cannot_be_written_is_one_line(self) -> None:
+        with self.assertRaises(SystemExit) as caught:
+            makeService(self.options("/none/log"))
+        self.assertRegex(str(caught.exception.code), r"^gtchat: cannot write the log: .+/none/log")
