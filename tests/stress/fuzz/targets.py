@@ -206,8 +206,7 @@ class RandomChat(Chat):
     def begin(self) -> None:
         super().begin()
         turn = WriteBatcher(self.reactor, 0, 0)
-        chat, seconds = self.server.chat, self.reactor.seconds
-        self.state = RandomChatState(chat, turn, text_frame, seconds, self.server.store)
+        self.state = RandomChatState(self.server.chat, turn, text_frame)
         limits = Limits()
         self.factory = build_factory(
             self.reactor,
@@ -255,10 +254,10 @@ class MessageCenterTarget(Chat):
         self.factory = MessageCenterFactory(self.center)
 
     def feed(self, chunks: list[bytes]) -> None:
-        if not self.center.by_token:
+        if not self.center.by_key:
             login = [framed(body) for body in ("LIN", "ann", "password", "x", "6067")]
             deliver(self.factory.buildProtocol(None), Transport(), login, self.turn)
-        token = next(iter(self.center.by_token)).encode()
+        token = next(iter(self.center.by_key)).encode()
         # Adjust the length in the frame: the token is longer than its placeholder.
         data = b"\0".join(chunks)
         if SECRET in data:
