@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -38,7 +39,6 @@ class Run:
         self.folder = folder
         self.environment = {
             **os.environ,
-            "PYTHONPATH": str(TOP),
             "TESTS_FORK_SERVERS": "1",
             "TMPDIR": str(folder),
             "COVERAGE_FILE": str(folder / "coverage"),
@@ -75,11 +75,10 @@ class Run:
         temporary = self.folder / f"trial-{words[-1]}"
         options = ("--reporter=bwverbose", f"--temp-directory={temporary}")
         status, output = await self._run(*before, "twisted.trial", *options, *words)
-        counts = {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", output[-400:])}
-        failed = counts.get("failures", 0) + counts.get("errors", 0)
+        passed, failed, skipped = count_results(output)
+        self.passed += passed
         self.failed += failed or bool(status)
-        self.passed += counts.get("successes", 0) + counts.get("expectedFailures", 0)
-        self.skipped += counts.get("skips", 0)
+        self.skipped += skipped
         if status:
             # Without the lines of the tests that passed, unless trial itself failed.
             print(output[max(0, output.find("\n=====")) :].strip() if failed else output)
@@ -101,6 +100,17 @@ class Run:
             return status, output.read().decode(errors="replace")
 
 
+def count_results(output: str) -> tuple[int, int, int]:
+    """Return how many tests passed, failed and were skipped, by the last line of trial's output."""
+    last = output.rstrip().rpartition("\n")[2]
+    counts = {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", last)}
+    return (
+        counts.get("successes", 0) + counts.get("expectedFailures", 0),
+        counts.get("failures", 0) + counts.get("errors", 0) + counts.get("unexpectedSuccesses", 0),
+        counts.get("skips", 0),
+    )
+
+
 def _workers() -> int:
     """Return the number of processes that run tests."""
     return max(2, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 2)
@@ -112,6 +122,12 @@ def _packages() -> list[str]:
     names += [f"tests.{path.parent.name}" for path in TESTS.glob("*/__init__.py")]
     names.remove("tests.chat")
     return sorted(names, key=lambda name: (name not in SLOW, name))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of each descendant whose parent has ended; needs Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _descendants() -> Iterator[int]:
@@ -129,12 +145,20 @@ def _descendants() -> Iterator[int]:
         yield from below
 
 
-def _kill_descendants() -> None:
+def kill_descendants() -> None:
     """Kill all processes below this one, and those that they start meanwhile."""
     while pids := list(_descendants()):
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _reap() -> None:
+    """Wait for the processes that were killed, lest they stay as zombies."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _stop_at_signals(task: asyncio.Task[None]) -> list[signal.Signals]:
@@ -153,8 +177,7 @@ def _stop_at_signals(task: asyncio.Task[None]) -> list[signal.Signals]:
 
 async def main(names: list[str]) -> int:
     """Run the tests that are named, or everything; return the exit status."""
-    if sys.platform == "linux":  # so that processes whose parent has ended become our children
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     folder = Path(tempfile.mkdtemp(prefix="gtchat-tests-"))
     run = Run(folder)
     task = asyncio.ensure_future(run.tests(*names) if names else run.everything())
@@ -165,11 +188,13 @@ async def main(names: list[str]) -> int:
         print(f"stopped by {received[0].name}")
         return 128 + received[0]
     finally:
-        _kill_descendants()
+        kill_descendants()
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{run.passed} passed, {run.failed} failed, {run.skipped} skipped")
     return 1 if run.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    status = asyncio.run(main(sys.argv[1:]))
+    _reap()
+    sys.exit(status)

@@ -17,8 +17,11 @@ import struct
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+#: The folder of the repository.
+TOP = Path(__file__).resolve().parents[2]
 #: Whether to use it.
 ENABLED = sys.platform == "linux" and os.environ.get("TESTS_FORK_SERVERS") == "1"
 #: Maximum bytes of a request, which is one datagram.
@@ -108,6 +111,7 @@ def _control() -> socket.socket:
     with theirs:
         subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.fork_server", str(theirs.fileno())],
+            env={**os.environ, "PYTHONPATH": str(TOP)},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
         )

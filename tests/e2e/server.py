@@ -22,10 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.fork_server import ENABLED, ForkedProcess, default_signals
+from tests.e2e.fork_server import ENABLED, TOP, ForkedProcess, default_signals
 
-#: The folder of the repository.
-TOP = Path(__file__).resolve().parents[2]
 #: Timeout of everything that tests wait for, in seconds; long, so that they pass on a busy machine.
 SECONDS = 60
 
