@@ -154,7 +154,7 @@ def kill_descendants() -> None:
         time.sleep(0.01)
 
 
-def _reap() -> None:
+def reap() -> None:
     """Wait for the processes that were killed, lest they stay as zombies."""
     with suppress(ChildProcessError):
         while True:
@@ -196,5 +196,5 @@ async def main(names: list[str]) -> int:
 
 if __name__ == "__main__":
     status = asyncio.run(main(sys.argv[1:]))
-    _reap()
+    reap()
     sys.exit(status)

@@ -13,7 +13,7 @@ from tests.run import TOP, count_results
 #: Starts a daemon: a process in another session, whose parent has ended. Prints its id.
 DAEMON = """
 import os, time
-from tests.run import adopt_orphans, kill_descendants
+from tests.run import adopt_orphans, kill_descendants, reap
 adopt_orphans()
 if os.fork() == 0:
     os.setsid()
@@ -23,6 +23,7 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 kill_descendants()
+reap()
 """
 
 

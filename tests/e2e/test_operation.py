@@ -61,25 +61,17 @@ class OperationCase(SynchronousTestCase):
 
     def refused(self, server: Server) -> tuple[int, str]:
         """Start a server that cannot start; return its exit status and its one line of output."""
-        done = subprocess.run(
-            server.command(),
-            env={**os.environ, "PYTHONPATH": str(TOP)},
-            cwd=TOP,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        output = done.stdout + done.stderr
+        process = server.spawn()
+        assert process.stdout is not None
+        with process.stdout:
+            output = process.stdout.read()
         self.assertNotIn("Traceback", output)
         lines = [line for line in output.splitlines() if line.startswith("gtchat: ")]
         self.assertEqual(len(lines), 1, output)
-        return done.returncode, lines[0]
+        return process.wait(SECONDS), lines[0]
 
 
 class Starting(OperationCase):
-    by_fork = False
-
     def test_start_errors_are_one_line(self) -> None:  # H15
         taken = socket.socket()
         self.addCleanup(taken.close)
@@ -138,6 +130,7 @@ class Starting(OperationCase):
 
     def test_descriptor_limit_is_raised_to_the_hard_limit(self) -> None:
         server = self.server("--store", "memory")
+        server.by_fork = False
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
         try:

@@ -15,8 +15,6 @@ from tests.e2e.test_operation import OperationCase
 
 
 class Stopping(OperationCase):
-    by_fork = False
-
     def test_signal_stops_the_server_after_pending_requests(self) -> None:  # H04, H05
         for number in (signal.SIGTERM, signal.SIGINT):
             server = self.server("--commands-per-second", "0").start()

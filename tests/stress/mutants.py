@@ -2,7 +2,8 @@
 
     early-ack       acknowledges and delivers before the commit
     early-delivery  delivers before the commit, acknowledges after it
-    no-dedup        takes a message that is sent again for a new one
+    no-dedup        takes a message that is sent again for a new one; replies late, so that a kill
+                    often comes between the commit and the reply
 
 `python -m tests.stress crash --mutant MUTANT` runs one.
 """
@@ -22,7 +23,7 @@ from gtchat.store.sql.store import SQLStore
 from gtchat.store.sql.writer import Outcome, Strategy, Writer
 from tests.e2e.server import Server
 
-#: Seconds between the early delivery and the commit.
+#: Seconds between the commit and what is too early or late.
 GAP = 0.02
 
 
@@ -76,6 +77,14 @@ class EarlyDeliveryWriter(EarlyAckWriter):
     acknowledges = False
 
 
+class LateReplyWriter(Writer):
+    """Waits between the commit and the replies, which is no bug."""
+
+    def _transact(self, way: Strategy, batch: list[Job], outcome: Outcome) -> None:
+        super()._transact(way, batch, outcome)
+        time.sleep(GAP)
+
+
 class NoDedupStore(SQLStore):
     """Does not know which messages were stored before."""
 
@@ -96,9 +105,10 @@ def mutate(mutant: str) -> None:
     elif mutant == "early-delivery":
         store.Writer = EarlyDeliveryWriter  # type: ignore[misc]
     elif mutant == "no-dedup":
-        from gtchat.server import service
+        from gtchat.server import storage
 
-        service.SQLStore = NoDedupStore  # type: ignore[misc]
+        storage.SQLStore = NoDedupStore  # type: ignore[misc]
+        store.Writer = LateReplyWriter  # type: ignore[misc]
     else:
         raise SystemExit(f"unknown mutant {mutant!r}")
 
