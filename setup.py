@@ -8,10 +8,12 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "gtchat/__init__.py").read_text()).group(1)
 
+# Undocumented names of Twisted and Autobahn are relied on (gtchat/protocols/websocket/__init__.py
+# and gtchat/protocols/base/transport.py list them): the tests must pass before a bound is raised.
 CLIENTS = [
-    "twisted[tls]>=26.4",
-    "autobahn>=26.10.1; python_version >= '3.11'",
-    "autobahn>=24.4.2; python_version < '3.11'",  # the last one for Python 3.10
+    "twisted[tls]>=26.4,<27",
+    "autobahn>=26.10.1,<27; python_version >= '3.11'",
+    "autobahn>=24.4.2,<25; python_version < '3.11'",  # 24.4.2 is the last one for Python 3.10
     "service-identity>=24",
     "attrs>=24",
     "urwid>=4.2",

@@ -118,18 +118,18 @@ def insert_messages(file: Path, room: str, count: int) -> None:
         count: How many messages of about 90 characters.
     """
     with closing(sqlite3.connect(file)) as db, db:
-        [(room_id, last, spoken)] = db.execute(
-            "SELECT r.id, coalesce(max(e.seq), 0), coalesce(max(e.spoken), 0) FROM rooms r"
+        [(room_id, last, messages)] = db.execute(
+            "SELECT r.id, coalesce(max(e.seq), 0), coalesce(max(e.message_count), 0) FROM rooms r"
             " LEFT JOIN entries e ON e.room_id = r.id WHERE r.key = ?",
             (room,),
         )
         now = int(time.time() * 1000)
         text = "x" * 80
         db.executemany(
-            "INSERT INTO entries (room_id, seq, spoken, kind, at, usr, id, msg)"
+            "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, id, msg)"
             " VALUES (?, ?, ?, 'speak', ?, 'maker', ?, ?)",
             (
-                (room_id, last + n, spoken + n, now, f"fill-{last + n:x}", f"message {n} {text}")
+                (room_id, last + n, messages + n, now, f"fill-{last + n:x}", f"message {n} {text}")
                 for n in range(1, count + 1)
             ),
         )

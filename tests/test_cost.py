@@ -1,4 +1,4 @@
-"""What a message costs, counted instead of timed: encodings, writes, calls of Python functions."""
+"""The cost of a message, counted instead of timed: encodings, writes, calls of functions, files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder, api, pushes
 from gtchat.protocols.websocket import build_factory, text_frame
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import PlainPasswords, Tokens
-from tests.protocols.websocket.fakes import FakeSocket, TestFactory, Transport, frame, handshake
+from tests.protocols.websocket.fakes import (
+    FakeSocket,
+    FakeTransport,
+    TestFactory,
+    frame,
+    handshake,
+)
 
 
-class CountingTransport(Transport):
-    """Is written to directly, and counts that."""
+class CountingTransport(FakeTransport):
+    """A transport with a socket's own `send`, which counts its calls."""
 
     writes = 0
 
@@ -36,7 +42,7 @@ class CountingTransport(Transport):
 
 
 class MemberFixture(TestFactory):
-    """The whole way of a message but sockets and disk: one room, many members."""
+    """One room with many members, without sockets and disk."""
 
     def __init__(self, members: int) -> None:
         self.clock = Clock()
@@ -44,40 +50,40 @@ class MemberFixture(TestFactory):
         store = MemoryStore(self.clock)
         self.chat = Chat(store, self.clock, limits, PlainPasswords(), Tokens())
         self.chat.start()
-        self.turn = WriteBatcher(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
-        everybody = JSONEncoder(self.turn, text_frame)
+        self.batcher = WriteBatcher(self.clock, limits.outbox_bytes, limits.unsent_bytes_total)
+        encoder = JSONEncoder(self.batcher, text_frame)
         self.factory = build_factory(
             self.clock,
-            self.turn,
+            self.batcher,
             limits,
-            lambda wire: API_Chatroom(self.chat, everybody, wire),
+            lambda socket: API_Chatroom(self.chat, encoder, socket),
         )
-        self.wires = [self._member(number) for number in range(members)]
-        for wire in self.wires:
-            wire.transport.writes = 0  # type: ignore[attr-defined]
+        self.sockets = [self._connect_member(number) for number in range(members)]
+        for socket in self.sockets:
+            socket.transport.writes = 0  # type: ignore[attr-defined]
 
-    def _member(self, number: int) -> FakeSocket:
-        with patch("tests.protocols.websocket.fakes.Transport", CountingTransport):
-            wire = self.connect()
-        wire.receive(handshake())
-        self.say(wire, cmd="login", type="tmp", usr=f"u{number}")
-        first = {"cmd": "create_room" if number == 0 else "join_room", "room_name": "hall"}
-        self.say(wire, **first)
-        return wire
+    def _connect_member(self, number: int) -> FakeSocket:
+        with patch("tests.protocols.websocket.fakes.FakeTransport", CountingTransport):
+            socket = self.connect()
+        socket.receive(handshake())
+        self.request(socket, cmd="login", type="tmp", usr=f"u{number}")
+        first = {"cmd": "create_room" if number == 0 else "join_room", "room_name": "room"}
+        self.request(socket, **first)
+        return socket
 
-    def say(self, wire: FakeSocket, **request: Any) -> None:
-        """Send a request, and let it be done."""
-        wire.receive(frame(json.dumps(request).encode()))
+    def request(self, socket: FakeSocket, **fields: Any) -> None:
+        """Send a request."""
+        socket.receive(frame(json.dumps(fields).encode()))
 
     def speak(self, messages: int) -> None:
-        """The first member speaks, all in one read."""
-        said = {"cmd": "speak", "room_name": "hall", "msg": "x" * 120}
-        self.wires[0].receive(frame(json.dumps(said).encode()) * messages)
+        """Receive so many messages of the first member in one read."""
+        said = {"cmd": "speak", "room_name": "room", "msg": "x" * 120}
+        self.sockets[0].receive(frame(json.dumps(said).encode()) * messages)
 
     @property
     def writes(self) -> list[int]:
-        """Writes to each connection."""
-        return [wire.transport.writes for wire in self.wires]  # type: ignore[attr-defined]
+        """The number of writes to each connection."""
+        return [socket.transport.writes for socket in self.sockets]  # type: ignore[attr-defined]
 
 
 def called(work: Any) -> list[str]:
@@ -104,8 +110,8 @@ def calls(work: Any) -> int:
 
 
 class Cost(SynchronousTestCase):
-    def test_a_message_is_encoded_once_for_all(self) -> None:
-        hall = MemberFixture(50)
+    def test_a_message_is_encoded_once_for_all_members(self) -> None:
+        fixture = MemberFixture(50)
         encoded: list[object] = []
 
         def counted(encode: Any) -> Any:
@@ -115,37 +121,37 @@ class Cost(SynchronousTestCase):
             patch.object(pushes, "_encode", counted(pushes._encode)),
             patch.object(api, "_encode", counted(api._encode)),
         ):
-            hall.speak(1)
-        self.assertEqual(len(encoded), 2)  # for the room, and the answer
+            fixture.speak(1)
+        self.assertEqual(len(encoded), 2)  # the push and the reply
 
-    def test_a_turn_is_one_write_for_each(self) -> None:
+    def test_a_turn_makes_one_write_to_each_member(self) -> None:
         for messages in (1, 16):
-            hall = MemberFixture(50)
-            hall.speak(messages)
-            self.assertEqual(hall.writes, [1] * 50)
+            fixture = MemberFixture(50)
+            fixture.speak(messages)
+            self.assertEqual(fixture.writes, [1] * 50)
 
-    def test_a_member_more_costs_a_write_and_nothing_else(self) -> None:
+    def test_one_more_member_costs_one_write(self) -> None:
         few, many = MemberFixture(50), MemberFixture(150)
-        for hall in (few, many):
-            hall.speak(1)  # what is made once is made
+        for fixture in (few, many):
+            fixture.speak(1)  # fill the caches
         more = calls(lambda: many.speak(1)) - calls(lambda: few.speak(1))
         # CountingTransport.send_now, where a real one is the socket's own send.
         self.assertLessEqual(more, 100)
 
     def test_a_message_costs_few_calls(self) -> None:
-        hall = MemberFixture(10)
-        hall.speak(4)
-        one, four = calls(lambda: hall.speak(1)), calls(lambda: hall.speak(4))
+        fixture = MemberFixture(10)
+        fixture.speak(4)
+        one, four = calls(lambda: fixture.speak(1)), calls(lambda: fixture.speak(4))
         self.assertLessEqual((four - one) / 3, 24)
 
     def test_the_path_of_a_message_is_short(self) -> None:
         """From the bytes of a frame to the writes: at most 12 files, at most 50 calls."""
-        hall = MemberFixture(10)
-        hall.speak(4)
+        fixture = MemberFixture(10)
+        fixture.speak(4)
         message = frame(
-            json.dumps({"cmd": "speak", "room_name": "hall", "msg": "x" * 120}).encode()
+            json.dumps({"cmd": "speak", "room_name": "room", "msg": "x" * 120}).encode()
         )
-        socket = hall.wires[0]
+        socket = fixture.sockets[0]
         tests, clock = str(Path(__file__).parent), str(Path(task.__file__).parent)
         path = [
             file

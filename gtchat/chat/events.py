@@ -237,14 +237,3 @@ class AddressDenied(Event):
     """`usr` refuses the peer address."""
 
     usr: str
-
-
-#: Kind -> attributes of the entry that have no column of their own in the store.
-EXTRA_FIELDS: dict[str, tuple[str, ...]] = {
-    kind: tuple(
-        field.name
-        for field in attrs.fields(entry)
-        if field.name not in {"at", "room_name", "usr", "seq", "msg", "id"}
-    )
-    for kind, entry in ENTRY_TYPES.items()
-}

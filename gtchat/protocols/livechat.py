@@ -161,7 +161,7 @@ class LiveChat(ClientConnection):
         except ChatError:
             if not self.closed:
                 self.transport.write(b"NOT_UNIQUE")
-                self._close()
+                self.disconnect()
             return
         self.set_deadline(0)
         self._name = session.user.name
@@ -233,7 +233,7 @@ class LiveChat(ClientConnection):
     def close(self, event: Event | None, reason: str) -> None:
         """Close the connection after its session has ended."""
         self.session = None
-        self._close()
+        self.disconnect()
 
     # Writing.
 
@@ -258,10 +258,11 @@ class LiveChat(ClientConnection):
     def _write_after(self, seconds: float) -> None:
         self._next_write = self._factory.clock.callLater(seconds, self._write_next)
 
-    def _close(self) -> None:
+    def disconnect(self) -> None:
+        """Close the connection."""
         # A transport with a paused producer would never finish closing.
         self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self.close_connection()
 
     def pauseProducing(self) -> None:
         """The transport is full (IPushProducer)."""
@@ -306,4 +307,4 @@ class LiveChatFactory(Factory):
     def stop(self) -> None:
         """Close all connections, for the end of the server."""
         for client in list(self.clients):
-            client.transport.loseConnection()
+            client.disconnect()

@@ -35,21 +35,29 @@ from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT, OutgoingWrite
+from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT
 from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
-from gtchat.protocols.base.text import TextEncoder, escape_controls, split_text, strip_controls
+from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
 
-#: Largest frame, in bytes; seconds for a request, and for host and port after a login.
-MAX_FRAME, REQUEST_TIMEOUT, PORT_TIMEOUT = 65_536, 10.0, 10.0
+#: Largest frame, in bytes, and the largest one of a login, whose frames may have to wait.
+MAX_FRAME, MAX_LOGIN_FRAME = 65_536, 8192
+#: Seconds for a request, and for host and port after a login.
+REQUEST_TIMEOUT, PORT_TIMEOUT = 10.0, 10.0
 
 OFFLINE = "The recipient is offline. Messages will be delivered when they log on again."
 BLOCKED = "Your message could not be delivered as the recipient has blocked you."
 SOME_BLOCKED = "Your message could not be delivered to some recipients."
 UNKNOWN = "The user does not exist."
 REPLACED = "Logged on different location!"
+AWAY = "While you were away...\n"
 
 _log = Logger()
+
+
+def presence_text(name: str, online: bool) -> str:
+    """Return the text that says that a user logged in or out."""
+    return f"{name} has logged on." if online else f"{name} is offline."
 
 
 def render(event: Event) -> str | None:
@@ -59,10 +67,8 @@ def render(event: Event) -> str | None:
         return shown if event.room_name == LOBBY else None
     if isinstance(event, events.WhisperSent | events.BroadcastSent):
         return f"[{event.usr}]: {escape_controls(event.msg)}"
-    if isinstance(event, events.LoggedIn):
-        return f"{event.usr} has logged on."
-    if isinstance(event, events.LoggedOut):
-        return f"{event.usr} is offline."
+    if isinstance(event, events.LoggedIn | events.LoggedOut):
+        return presence_text(event.usr, isinstance(event, events.LoggedIn))
     if isinstance(event, events.AddressRequested):
         return f"Request: {event.usr} wants your address. [allow {event.usr}] to accept."
     if isinstance(event, events.AddressGranted):
@@ -87,12 +93,9 @@ class MessageCenter(DialbackServer):
         """Return the frame of a text."""
         return framed(text)
 
-    def render_each(self, event: Event) -> list[str]:
-        """Return the texts of a change of presence, one for each user."""
-        assert isinstance(event, events.PresenceChanged)
-        return [f"{name} is offline." for name in event.logouts] + [
-            f"{name} has logged on." for name in event.logins
-        ]
+    def presence_text(self, name: str, online: bool) -> str:
+        """Return the text that says that a user logged in or out."""
+        return presence_text(name, online)
 
     def closing_text(self, event: Event | None) -> str:
         """Return the last text for a client whose session has ended."""
@@ -103,18 +106,13 @@ class MessageCenter(DialbackServer):
         session = client.session
         if session is None:
             return
-        try:
-            pending = await client.open(port)
-        except ChatError:
-            client.disconnect()
-            raise
+        pending = await client.open(port)
         if client.session is None:  # the user has logged in elsewhere meanwhile
             return
         self.add_client(client)
-        if pending:
-            texts = "".join(f"[{one.usr}]: {one.msg}\n" for one in pending)
-            frame = framed(f"While you were away...\n{texts}")
-            client.deliver(OutgoingWrite(self.clock, [(0, frame)]), pending)
+        limit = MAX_FRAME - len(AWAY)
+        for text, whispers in group_texts(pending, lambda one: f"{render(one)}\n", limit):
+            client.deliver(self.build_write(AWAY + text), whispers)
         client.push(f"{session.user.name} has logged on.")
         client.flush()
 
@@ -124,7 +122,7 @@ class MessageCenter(DialbackServer):
         """MSG target|text: send a direct message."""
         target, _, text = rest.partition("|")
         try:
-            for part in split_text(strip_controls(text), self.chat.limits.text_chars):
+            for part in client.split(strip_controls(text)):
                 _, online = await self.chat.whispers.send(
                     client.require_session, target, part, None
                 )
@@ -143,7 +141,7 @@ class MessageCenter(DialbackServer):
             if isinstance(result, ChatError):
                 client.push(result.text)
 
-        for part in split_text(strip_controls(rest), self.chat.limits.text_chars):
+        for part in client.split(strip_controls(rest)):
             self.chat.speak(session, LOBBY, part, None, answered)
         if any(self.chat.users.get_by_id(one) for one in session.user.blocked_by):
             client.push(SOME_BLOCKED)
@@ -192,7 +190,7 @@ class MessageCenter(DialbackServer):
         return True
 
 
-class State(enum.Enum):
+class FrameState(enum.Enum):
     """What the next frame of a connection is."""
 
     FIRST = enum.auto()
@@ -209,8 +207,8 @@ class MessageCenterProtocol(ClientConnection):
     def __init__(self, server: MessageCenter) -> None:
         super().__init__(server.limiter, server.clock)
         self._server = server
-        self._data = b""
-        self._state = State.FIRST
+        self._data = bytearray()
+        self._state = FrameState.FIRST
         self._name = ""
         self._client: DialbackClient | None = None
         self._frames = CommandQueue[str](self, server.chat)
@@ -222,20 +220,22 @@ class MessageCenterProtocol(ClientConnection):
 
     def dataReceived(self, data: bytes) -> None:
         """Take frames; one that is empty or too large ends the connection."""
-        data = self._data + data
-        start = 0
-        while len(data) - start >= 4:
-            size = struct.unpack_from("!I", data, start)[0]
-            if not 1 <= size <= MAX_FRAME:
+        buffered = self._data
+        buffered += data
+        while len(buffered) >= 4 and self._state is not FrameState.DONE:
+            size = struct.unpack_from("!I", buffered)[0]
+            limit = MAX_FRAME if self._state is FrameState.FIRST else MAX_LOGIN_FRAME
+            if not 1 <= size <= limit:
                 _log.debug("a frame of {size} bytes", size=size)
                 self.transport.abortConnection()
-                return
-            if len(data) - start < 4 + size:
                 break
-            body = data[start + 4 : start + 4 + size]
-            start += 4 + size
-            self._frames.submit(body.decode("utf-8", "replace"))
-        self._data = data[start:]
+            if len(buffered) < 4 + size:
+                return
+            body = buffered[4 : 4 + size].decode("utf-8", "replace")
+            del buffered[: 4 + size]
+            self._frames.submit(body)
+        if self._state is FrameState.DONE:
+            buffered.clear()  # a connection is for one request or one login
 
     def lost(self) -> None:
         """Give up a login that is not complete."""
@@ -247,22 +247,24 @@ class MessageCenterProtocol(ClientConnection):
 
     def run_command(self, body: str) -> Coroutine[Any, Any, None] | None:
         """Take a frame when those before it are answered; see `CommandClient.run_command`."""
-        if self._state is State.FIRST:
+        if self._state is FrameState.FIRST:
             if body != "LIN":
-                self._state = State.DONE
+                self._state = FrameState.DONE
                 self._request(body)
                 return None
             self.set_deadline(self._server.chat.limits.login_timeout)
-            self._state = State.NAME
-        elif self._state is State.NAME:
-            self._name, self._state = body, State.PASSWORD
-        elif self._state is State.PASSWORD:
-            self._state = State.NAME
+            self._state = FrameState.NAME
+        elif self._state is FrameState.NAME:
+            self._name, self._state = body, FrameState.PASSWORD
+        elif self._state is FrameState.PASSWORD:
+            self._state = FrameState.NAME
             return self._log_in(self._name, body)
-        elif self._state is State.HOST:
-            self._state = State.PORT  # the host is the connection's own, whatever the client says
-        elif self._state is State.PORT:
-            self._state = State.DONE
+        elif self._state is FrameState.HOST:
+            self._state = (
+                FrameState.PORT
+            )  # the host is the connection's own, whatever the client says
+        elif self._state is FrameState.PORT:
+            self._state = FrameState.DONE
             self._set_port(body)
         return None
 
@@ -271,6 +273,10 @@ class MessageCenterProtocol(ClientConnection):
     async def _log_in(self, name: str, password: str) -> None:
         """Check a name and a password, and answer."""
         server, chat = self._server, self._server.chat
+        refusal = self._frames.charge()
+        if refusal is not None:
+            self._answer(f"PENNED|{refusal.retry_after}")
+            return
         client = self._client = DialbackClient(server, self.address)
         sessions = chat.sessions
         try:
@@ -285,7 +291,7 @@ class MessageCenterProtocol(ClientConnection):
             self._answer(f"PENNED|{wait or chat.limits.lockout_seconds}")
         else:
             server.set_key(client, secrets.token_hex(16))
-            self._state = State.HOST
+            self._state = FrameState.HOST
             self.set_deadline(PORT_TIMEOUT)
             self._answer("LOGIN_OKAY")
             self._answer(client.key)
@@ -293,7 +299,6 @@ class MessageCenterProtocol(ClientConnection):
     def _set_port(self, body: str) -> None:
         """Begin to call the client at the port that it names."""
         client, self._client = self._client, None
-        self.set_deadline(0)
         if client is None:
             return
         if body.isdecimal() and len(body) < 6 and LOWEST_PORT <= int(body) <= HIGHEST_PORT:

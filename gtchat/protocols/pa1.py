@@ -17,14 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
-import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gtchat.chat import events
+from gtchat.chat.accounts import login_key
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, SelfTarget
@@ -33,26 +33,34 @@ from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
 from gtchat.protocols.base.dialback import (
+    ANSWER_TIMEOUT,
     HIGHEST_PORT,
     LOWEST_PORT,
     DialbackQueue,
-    Done,
     OutgoingCall,
     OutgoingWrite,
+    Question,
     Undeliverable,
 )
 from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
-from gtchat.protocols.base.text import TextEncoder, escape_controls, split_text, strip_controls
+from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
 
+#: Bytes that a client reads at once; what a connection has beyond them is lost to it.
+MAX_READ = 4096
 #: Largest command, in bytes; seconds of silence that end it, and that it may take in all.
 MAX_COMMAND, COMMAND_PAUSE, COMMAND_TIMEOUT = 4096, 0.05, 60.0
-#: Seconds between Ok and the text behind it, and for the answer to an address request.
-PENDING_PAUSE, ANSWER_TIMEOUT = 0.1, 60.0
+#: Seconds between Ok and the text behind it.
+PENDING_PAUSE = 0.1
 
 REJECTED = "\nYour request is rejected\n"
 
 _log = Logger()
+
+
+def presence_text(name: str, online: bool) -> str:
+    """Return the text that says that a user logged in or out."""
+    return f">>>{name}<<<logs {'in' if online else 'out'}\n"
 
 
 def render(event: Event) -> str | None:
@@ -64,10 +72,8 @@ def render(event: Event) -> str | None:
         return f"\n{event.usr}:{escape_controls(event.msg)}\n"
     if isinstance(event, events.BroadcastSent):
         return f"{event.usr} said: {escape_controls(event.msg)}\n"
-    if isinstance(event, events.LoggedIn):
-        return f">>>{event.usr}<<<logs in\n"
-    if isinstance(event, events.LoggedOut):
-        return f">>>{event.usr}<<<logs out\n"
+    if isinstance(event, events.LoggedIn | events.LoggedOut):
+        return presence_text(event.usr, isinstance(event, events.LoggedIn))
     if isinstance(event, events.AddressGranted):
         return f"usrIp {event.usr} {event.host} {event.port}"
     if isinstance(event, events.AddressDenied):
@@ -80,37 +86,9 @@ def render(event: Event) -> str | None:
     return "" if isinstance(event, events.PresenceChanged) else None
 
 
-@attrs.define(eq=False)
-class Question:
-    """A call that waits for an answer.
-
-    Args:
-        clock: calls later.
-        text: what is asked.
-        answered: called once, with whether the answer was yes.
-    """
-
-    clock: IReactorTime
-    text: bytes
-    answered: Callable[[bool], None]
-    seconds: float = ANSWER_TIMEOUT
-    _transport: Any = None
-    _timer: IDelayedCall | None = None
-
-    def connected(self, transport: Any, done: Done) -> None:
-        """Ask."""
-        self._transport = transport
-        self._timer = self.clock.callLater(ANSWER_TIMEOUT, self.received, b"N")
-        transport.write(self.text)
-
-    def received(self, data: bytes) -> None:
-        """Take the answer; only the first one counts."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            if timer.active():
-                timer.cancel()
-            self.answered(data.strip() in (b"Y", b"y"))
-        self._transport.loseConnection()
+def _render_pending(whisper: events.WhisperSent) -> str:
+    """Return a direct message that has waited for its receiver to log in."""
+    return f"\n{whisper.usr} said:{escape_controls(whisper.msg)}\n"
 
 
 class PA1(DialbackServer):
@@ -126,12 +104,9 @@ class PA1(DialbackServer):
         """Return a text as the protocol writes it: without a frame."""
         return text.encode()
 
-    def render_each(self, event: Event) -> list[str]:
-        """Return the texts of a change of presence, one for each user."""
-        assert isinstance(event, events.PresenceChanged)
-        return [f">>>{name}<<<logs out\n" for name in event.logouts] + [
-            f">>>{name}<<<logs in\n" for name in event.logins
-        ]
+    def presence_text(self, name: str, online: bool) -> str:
+        """Return the text that says that a user logged in or out."""
+        return presence_text(name, online)
 
     def error_text(self, error: ChatError) -> str:
         """Return the text that tells a client why a command was refused."""
@@ -147,10 +122,12 @@ class PA1(DialbackServer):
         for timer in self._requests.pop(client, {}).values():
             timer.cancel()
 
-    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall:
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
         """Return the call that sends an event; an address request waits for an answer."""
         if isinstance(event, events.AddressGranted | events.AddressDenied):
-            self._cancel_refusal(client, event.usr.lower())
+            waiting = self._cancel_refusal(client, login_key(event.usr))
+            if isinstance(event, events.AddressDenied) and not waiting:
+                return None  # the client was told so when the time was over
         if isinstance(event, events.AddressRequested):
             asker = event.usr
 
@@ -166,10 +143,12 @@ class PA1(DialbackServer):
             addresses = self.chat.peer_address
             await (addresses.allow if yes else addresses.deny)(client.session, asker)
 
-    def _cancel_refusal(self, client: DialbackClient, key: str) -> None:
+    def _cancel_refusal(self, client: DialbackClient, key: str) -> bool:
+        """Return whether the request of a client waited for an answer; it does not any more."""
         timer = self._requests.get(client, {}).pop(key, None)
         if timer is not None:
             timer.cancel()
+        return timer is not None
 
     # Login.
 
@@ -182,30 +161,36 @@ class PA1(DialbackServer):
             password: of the user.
             port: where the client listens.
         """
+        if not LOWEST_PORT <= port <= HIGHEST_PORT:
+            return
         client = DialbackClient(self, address)
         answer = await self._authenticate(client, name, password)
         session = client.session
         if answer != "Ok" or session is None:
-            calls = DialbackQueue(self.reactor, address, port, self.own_ports)
-            calls.call(self.build_write(answer)).addErrback(_ignore_undeliverable)
-            return
-        if not LOWEST_PORT <= port <= HIGHEST_PORT:
-            client.disconnect()
+            self._refuse_login(address, port, answer)
             return
         self.set_key(client, session.user.key)
-        try:
-            pending = await client.open(port)
-        except ChatError:
-            client.disconnect()
-            raise
+        pending = await client.open(port)
         if client.session is None:  # the user has logged in elsewhere meanwhile
             return
         self.add_client(client)
-        texts = "".join(f"\n{one.usr} said:{one.msg}\n" for one in pending)
-        parts = [(0.0, b"Ok"), (PENDING_PAUSE, f" {texts}".encode())]
-        client.deliver(OutgoingWrite(self.clock, parts), pending)
+        (text, whispers), *more = group_texts(pending, _render_pending, MAX_READ - 1) or [("", [])]
+        parts = [(0.0, b"Ok"), (PENDING_PAUSE, f" {text}".encode())]
+        client.deliver(OutgoingWrite(self.clock, parts), whispers)
+        for text, whispers in more:
+            client.deliver(self.build_write(text), whispers)
         client.push(f">>>{session.user.name}<<<logs in\n")
         client.flush()
+
+    def _refuse_login(self, address: str, port: int, answer: str) -> None:
+        """Call a client that may not log in, unless its address has too many connections."""
+        if self.limiter.acquire(address):
+            calls = DialbackQueue(self.reactor, address, port, self.own_ports)
+            called = calls.call(self.build_write(answer))
+            called.addErrback(_ignore_undeliverable)
+            called.addBoth(lambda _: self.limiter.release(address))
+        else:
+            self.limiter.release(address)
 
     async def _authenticate(self, client: DialbackClient, name: str, password: str) -> str:
         """Begin a session for a client; return the answer, which is `Ok` if there is one."""
@@ -234,7 +219,7 @@ class PA1(DialbackServer):
         """message <user> <text>: send a direct message."""
         target, _, text = rest.partition(" ")
         try:
-            for part in split_text(text, self.chat.limits.text_chars):
+            for part in client.split(text):
                 await self.chat.whispers.send(client.require_session, target, part, None)
         except NoSuchUser:
             client.push("\nusr doesn't exist\n")
@@ -248,7 +233,7 @@ class PA1(DialbackServer):
             if isinstance(result, ChatError):
                 client.push(self.error_text(result))
 
-        for part in split_text(rest, self.chat.limits.text_chars):
+        for part in client.split(rest):
             self.chat.speak(client.require_session, LOBBY, part, None, answered)
 
     async def get_address(self, client: DialbackClient, name: str) -> None:
@@ -260,7 +245,9 @@ class PA1(DialbackServer):
         except Blocked:
             client.push(f"\nsorry, you are blocked by {name}. Failed to get the peer address \n")
         else:
-            key = name.lower()
+            if client.session is None:  # it has ended meanwhile
+                return
+            key = login_key(name)
             self._cancel_refusal(client, key)
             timer = self.clock.callLater(ANSWER_TIMEOUT, self._refuse_request, client, key)
             self._requests.setdefault(client, {})[key] = timer
@@ -355,7 +342,7 @@ class PA1Protocol(ClientConnection):
         name, _, rest = line.partition(" ")
         word, _, rest = rest.partition(" ")
         server = self._server
-        client = server.by_key.get(name.lower())
+        client = server.by_key.get(login_key(name))
         if client is None or client.address != self.address:
             _log.debug("a command from {address} without a session", address=self.address)
             self.transport.loseConnection()

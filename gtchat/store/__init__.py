@@ -1,8 +1,8 @@
-"""Where everything is kept: two stores behind `gtchat.chat.interfaces.IStore`.
+"""Two stores behind `gtchat.chat.interfaces.IStore`, and `backup`, which copies a live database.
 
-`SQLStore` keeps it in an SQLite file and acknowledges nothing that is not on disk; `MemoryStore`
-keeps it as long as the process lives. `backup` copies a live database. Rules of the chat are not
-here, only what follows from a room's log.
+`SQLStore` keeps everything in an SQLite file and acknowledges nothing that is not on disk;
+`MemoryStore` keeps it in memory until the process ends. The rules of the chat are not here, except
+for what follows from a room's log.
 """
 
 from gtchat.store.memory.store import MemoryStore

@@ -1,4 +1,4 @@
-"""Jobs in a store's queue, and how their results are handed out."""
+"""The jobs in a store's queue, and how their results are delivered. Both stores use it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from gtchat.chat.interfaces import PendingEntry
 
 @attrs.define(eq=False)
 class StoreCall:
-    """Something to do in the queue, other than appending.
+    """A write in the queue that does not append an entry.
 
     Attributes:
-        act: does it, with what the store gives to `answer`; raises a ChatError before it has
-            written anything. None where there is nothing to do but to wait for what was asked for
-            before.
-        deferred: gets the result.
+        function: does it, with the arguments of `run`, and raises a ChatError before it has
+            written anything; None for a call that only waits for the jobs before it.
+        deferred: fires with the result.
+        result: what the function returned.
+        error: why the call failed, None if it did not.
     """
 
     function: Callable[..., Any] | None
@@ -30,11 +31,11 @@ class StoreCall:
     result: object = None
     error: Exception | None = None
 
-    def run(self, *given: object) -> None:
-        """Do it; a ChatError is an answer too."""
+    def run(self, *args: object) -> None:
+        """Call the function, and keep its result or the ChatError that it raises."""
         if self.function is not None:
             try:
-                self.result = self.function(*given)
+                self.result = self.function(*args)
             except ChatError as error:
                 self.error = error
 
@@ -43,7 +44,7 @@ Job = PendingEntry | StoreCall
 
 
 def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCall]:
-    """Jobs in order, with appends that follow each other taken together."""
+    """Yield jobs in order, with entries that follow each other in one list."""
     run: list[PendingEntry] = []
     for job in jobs:
         if isinstance(job, PendingEntry):
@@ -60,7 +61,13 @@ def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCal
 def deliver_results(
     jobs: Iterable[Job], committed: Callable[[Sequence[PendingEntry]], None], log: Logger
 ) -> None:
-    """Tell what became of jobs, in order. In the reactor thread."""
+    """Deliver the results of finished jobs, in order. Called in the reactor thread.
+
+    Args:
+        jobs: the jobs.
+        committed: called with entries that follow each other.
+        log: gets the failures of `committed`.
+    """
     for part in group_appends(jobs):
         if isinstance(part, StoreCall):
             if part.error is None:
@@ -71,11 +78,11 @@ def deliver_results(
         try:
             committed(part)
         except Exception:
-            log.failure("What is stored could not be told.")
+            log.failure("The chat failed on stored entries.")
 
 
 def reset(job: Job) -> None:
-    """Take back what was filled in."""
+    """Remove the result that was filled in, because its transaction was rolled back."""
     job.error = None
     if isinstance(job, PendingEntry):
         job.entry.seq = 0

@@ -1,1 +1,1 @@
-"""Outside judges of the protocols, run by hand; see README.md."""
+"""External test programs for the protocols, run by hand; see README.md."""

@@ -1,4 +1,4 @@
-"""Our WebSocket with its limits, and an echo in place of the API: what conformance is judged by.
+"""An echo server for the Autobahn test suite: the server's WebSocket protocol with its limits.
 
 python -m tests.compliance.echo PORT [message_bytes]
 """
@@ -17,39 +17,45 @@ from gtchat.protocols.websocket import ChatProtocol, build_factory
 
 
 class Echo(ChatProtocol):
-    """Says what it hears."""
+    """A connection that sends each message back."""
 
     accepts_binary = True
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Take a message that came by Autobahn's way."""
+        """Send back a message that came through Autobahn."""
         if self.state == self.STATE_OPEN:
             self.sendMessage(payload, isBinary)
 
     def deliver(self, payload: bytes) -> None:
-        """Take a message that came by the quick way."""
+        """Send back a message that came through the quick path."""
         self.sendMessage(payload)
 
 
 class NoAPI:
-    """Nobody is there to talk to."""
+    """An API that is never called: `Echo` keeps the messages."""
 
     logged_in = True
 
     def message(self, payload: bytes) -> None:
-        """Never called: the protocol keeps messages."""
+        """Do nothing."""
 
     def connection_lost(self, clean: bool) -> None:
-        """Nothing to end."""
+        """Do nothing."""
 
 
 def main(port: int, message_bytes: int) -> None:
-    """Serve until a signal. message_bytes: more than the usual is for messages in many pieces."""
+    """Serve until a signal.
+
+    Args:
+        port: TCP port on 127.0.0.1.
+        message_bytes: maximum size of a message in bytes. Above the default, messages may also
+            have as many fragments.
+    """
     if message_bytes > 65_536:
-        Echo.fragments_most = message_bytes
+        Echo.max_fragments = message_bytes
     limits = Limits(message_bytes=message_bytes)
-    turn = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
-    factory = build_factory(reactor, turn, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
+    batcher = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
+    factory = build_factory(reactor, batcher, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
     endpoint = serverFromString(EagerReactor(reactor), f"tcp:{port}:interface=127.0.0.1")
     endpoint.listen(factory)
     reactor.run()  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Programs that judge the web port, each run at a server of its own.
+"""External programs that test the web port, each against a server of its own.
 
-python -m tests.compliance.judges slow    slowhttptest: slow headers, slow bodies, slow readers
+python -m tests.compliance.judges slow    slowhttptest: slow headers, bodies and readers
 python -m tests.compliance.judges tls     testssl: protocols, ciphers, known weaknesses, headers
 """
 
@@ -16,29 +16,30 @@ from pathlib import Path
 from tests.e2e.certificate import make_certificate
 from tests.e2e.server import Server
 
-#: How slowhttptest is slow, and what it shows after so many seconds.
-WAYS = {"-H": "slow headers", "-B": "slow bodies", "-X": "slow readers"}
+#: Options of slowhttptest, and what they do.
+MODES = {"-H": "slow headers", "-B": "slow bodies", "-X": "slow readers"}
+#: Number of slow connections, and seconds that a test takes.
 CONNECTIONS, SECONDS = 200, 90
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def slow() -> bool:
-    """Slow clients: the page is there for others all the time, and all are cut off in the end."""
+    """Return whether the page stays available to others while slow clients are connected."""
     server = Server("--connections-per-address", "0").start()
     good = True
     try:
         largest = max(Path("static/vendor").glob("*.js"), key=lambda file: file.stat().st_size)
         url = f"http://127.0.0.1:{server.web_port}/vendor/{largest.name}"
-        for way, words in WAYS.items():
-            said = _run(
-                *("slowhttptest", way, "-u", url, "-c", str(CONNECTIONS), "-r", "100"),
+        for option, mode in MODES.items():
+            output = _run(
+                *("slowhttptest", option, "-u", url, "-c", str(CONNECTIONS), "-r", "100"),
                 *("-l", str(SECONDS), "-i", "2", "-x", "20", "-p", "2"),
                 *("-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "1"),
             )
-            available = re.findall(r"service available:\s+(\w+)", said)
-            closed = re.findall(r"closed:\s+(\d+)", said)
-            ended = re.findall(r"Exit status: (.*)", said)
-            print(f"{words}: page there {set(available)}, {closed[-1:]} cut off; {ended}")
+            available = re.findall(r"service available:\s+(\w+)", output)
+            closed = re.findall(r"closed:\s+(\d+)", output)
+            ended = re.findall(r"Exit status: (.*)", output)
+            print(f"{mode}: page available {set(available)}, {closed[-1:]} closed; {ended}")
             good = good and set(available) == {"YES"}
     finally:
         server.kill()
@@ -46,14 +47,14 @@ def slow() -> bool:
 
 
 def tls() -> bool:
-    """TLS: nothing that testssl calls not OK."""
+    """Return whether testssl reports nothing as not OK."""
     pem = Path(tempfile.mkdtemp(prefix="gtchat-tls-")) / "pem"
     make_certificate(pem)
     web = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
     server = Server("--web", web).start()
     try:
         url = f"https://127.0.0.1:{server.web_port}/"
-        said = _run(
+        output = _run(
             "testssl",
             "--quiet",
             "--color",
@@ -65,16 +66,20 @@ def tls() -> bool:
         )
     finally:
         server.kill()
-    print(said)
-    return "NOT ok" not in said and "Traceback" not in "".join(server.lines)
+    print(output)
+    return "NOT ok" not in output and "Traceback" not in "".join(server.lines)
 
 
-def _run(*words: str) -> str:
-    """What a program says. Raises SystemExit: it is not here."""
-    if shutil.which(words[0]) is None:
-        raise SystemExit(f"{words[0]} is not here: apt-get install slowhttptest testssl.sh")
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return COLOURS.sub("", done.stdout + done.stderr)
+def _run(*args: str) -> str:
+    """Run a program, and return its output without colours.
+
+    Raises:
+        SystemExit: the program is not installed.
+    """
+    if shutil.which(args[0]) is None:
+        raise SystemExit(f"{args[0]} is not installed: apt-get install slowhttptest testssl.sh")
+    process = subprocess.run(args, capture_output=True, text=True, check=False)
+    return COLOURS.sub("", process.stdout + process.stderr)
 
 
 if __name__ == "__main__":

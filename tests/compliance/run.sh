@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Judges our WebSocket by the Autobahn test suite: an echo with the real factory and its limits.
+# Test the WebSocket protocol with the Autobahn test suite: an echo server with the real factory.
 #   tests/compliance/run.sh FOLDER_OF_SETUP [all]
-# Without `all`: 247 cases in some seconds; with it the 270 of sizes and compression too, in minutes.
+# 247 cases in some seconds; with `all` also the 270 of large messages and compression, in minutes.
 set -eu
-suite=$(cd "${1:?the folder that setup.sh made}" && pwd)
+suite=$(cd "${1:?the folder given to setup.sh}" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=${PYTHON:-.venv/bin/python}
 work=$(mktemp -d)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with the Autobahn test suite, which is Python 2 code.
+# Create a virtual environment with the Autobahn test suite, which needs Python 2.7.
 #   PY27=/path/of/python2.7 tests/compliance/setup.sh FOLDER
 set -eu
-folder=${1:?the folder to make}
-python=${PY27:?a Python 2.7, as PY27=...}
+folder=${1:?the folder to create}
+python=${PY27:?path of a Python 2.7, as PY27=...}
 boot=$(mktemp -d)
 trap 'rm -rf "$boot"' EXIT
 "$python" -m pip install -q --target "$boot" 'virtualenv<20.22'

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -63,8 +64,11 @@ class OperationCase(SynchronousTestCase):
         """Start a server that cannot start; return its exit status and its one line of output."""
         process = server.spawn()
         assert process.stdout is not None
+        timeout = threading.Timer(SECONDS, process.kill)
+        timeout.start()
         with process.stdout:
             output = process.stdout.read()
+        timeout.cancel()
         self.assertNotIn("Traceback", output)
         lines = [line for line in output.splitlines() if line.startswith("gtchat: ")]
         self.assertEqual(len(lines), 1, output)

@@ -16,7 +16,8 @@ READ = 30_000
 #: Upper bound of DOM elements, far below what 50,000 messages would need.
 ELEMENTS = 6_000
 INSERT = (
-    "INSERT INTO entries (room_id, seq, spoken, kind, at, usr, id, msg) VALUES (?,?,?,?,?,?,?,?)"
+    "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, id, msg)"
+    " VALUES (?,?,?,?,?,?,?,?)"
 )
 
 FIRST_VISIBLE = """

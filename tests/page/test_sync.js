@@ -186,7 +186,7 @@
 
   // Other pushes.
 
-  test("a direct message that comes again is shown once", () => {
+  test("a direct message that is received twice is shown once", () => {
     const state = stateAfterLogin();
     const whisper = { cmd: "c_whisper", usr: "bob", msg: "psst", id: "w", at: AT };
     equal([push(state, whisper), push(state, whisper)], [["message bob"], []]);

@@ -1,4 +1,4 @@
-"""What every store does, in the words of `IStore`: one suite for all of them."""
+"""Tests of `IStore` that every store has to pass: helpers, and the queue of writes."""
 
 from __future__ import annotations
 
@@ -13,34 +13,38 @@ from gtchat.chat.events import Entry, Joined, Left, MessageSent, RoomCreated
 from gtchat.chat.interfaces import IStore, PendingEntry
 
 
-def spoke(
-    msg: str = "hello", *, at: int = 1000, room: str = "Nest", usr: str = "Ann"
+def message(
+    msg: str = "hello", *, at: int = 1000, room: str = "Garden", usr: str = "Ann"
 ) -> MessageSent:
     return MessageSent(room_name=room, usr=usr, at=at, msg=msg, id=f"id of {msg}")
 
 
-def created(room: str = "Nest", *, public: bool = True, owner: str = "Ann") -> RoomCreated:
+def room_created(room: str = "Garden", *, public: bool = True, owner: str = "Ann") -> RoomCreated:
     return RoomCreated(
-        room_name=room, usr="Ann", at=900, public=public, topic="twigs", max=7, owner=owner
+        room_name=room, usr="Ann", at=900, public=public, topic="plants", max=7, owner=owner
     )
 
 
-def joined(usr: str, room: str = "Nest") -> Joined:
+def joined(usr: str, room: str = "Garden") -> Joined:
     return Joined(room_name=room, usr=usr, at=950)
 
 
-def left(usr: str, room: str = "Nest") -> Left:
+def left(usr: str, room: str = "Garden") -> Left:
     return Left(room_name=room, usr=usr, at=960)
 
 
-class Speech(PendingEntry):
-    """A chat's own kind of append."""
+class ChatEntry(PendingEntry):
+    """An entry of a class of the chat's own, as the chat queues them."""
 
 
 class StoreCase:
-    """A store, the lobby's number, and what was handed to `committed`, call by call.
+    """Helpers for tests of a store; for a TestCase that has `open_store`.
 
-    To be mixed with a TestCase and something that has `open_store`.
+    Attributes:
+        store: the store.
+        state: what it loaded at first.
+        lobby: the id of the lobby.
+        calls: the entries that `committed` got, call by call.
     """
 
     timeout = 20
@@ -49,9 +53,9 @@ class StoreCase:
         self.numbers = count(1)
         self.store = self.open_store()
         self.calls: list[list[PendingEntry]] = []
-        self.store.committed = lambda appends: self.calls.append(list(appends))
-        self.contents = self.store.load()
-        self.lobby = self.contents.rooms[0].id
+        self.store.committed = lambda entries: self.calls.append(list(entries))
+        self.state = self.store.load()
+        self.lobby = self.state.rooms[0].id
         self.addCleanup(lambda: self.store.close())
 
     def append(
@@ -62,108 +66,116 @@ class StoreCase:
         txn: str | None = None,
         key: str = "",
     ) -> PendingEntry:
-        append = Speech(room_id, entry, subject, txn=txn, room_key=key)
-        self.store.append(append)
-        return append
+        """Queue an entry and return it."""
+        pending = ChatEntry(room_id, entry, subject, txn=txn, room_key=key)
+        self.store.append(pending)
+        return pending
 
     async def stored(self, *args: Any, **options: Any) -> PendingEntry:
-        append = self.append(*args, **options)
+        """Store an entry, with the arguments of `append`, and return it."""
+        pending = self.append(*args, **options)
         await self.store.flush()
-        self.assertIsNone(append.error)
-        return append
+        self.assertIsNone(pending.error)
+        return pending
 
     async def account(self, name: str) -> int:
+        """Register an account and return its id."""
         return await self.store.register(name, name.lower(), "hash", None, 100)
 
-    async def room(self, owner: int | None, name: str = "Nest") -> int:
-        append = await self.stored(0, created(name), owner, key=name.lower())
-        return append.room_id
+    async def room(self, owner: int | None, name: str = "Garden") -> int:
+        """Create a room and return its id."""
+        pending = await self.stored(0, room_created(name), owner, key=name.lower())
+        return pending.room_id
 
     async def record(self, room_id: int) -> Any:
-        """A room as a chat finds it that starts now."""
+        """Return a room as a chat that starts now loads it, None if there is none."""
         await self.store.flush()
-        return next((one for one in self.store.load().rooms if one.id == room_id), None)
+        return next((room for room in self.store.load().rooms if room.id == room_id), None)
 
-    async def texts(self, room_id: int, span: Any) -> list[str]:
-        page = await self.store.history(room_id, span)
+    async def texts(self, room_id: int, query: Any) -> list[str]:
+        """Return the messages of a query, with the kind in place of other entries."""
+        page = await self.store.history(room_id, query)
         return [getattr(entry, "msg", entry.kind) for entry in page.entries]
 
-    async def refused(self, deferred: Any, error: type[Exception]) -> Any:
+    async def assertFails(self, deferred: Any, error: type[Exception]) -> Any:
+        """Wait for a failure, check its type and return it."""
         return await self.assertFailure(deferred, error)
 
 
 class QueueContract(StoreCase):
-    """One queue, one order."""
+    """The order of writes and their results."""
 
-    def test_it_is_a_store(self) -> None:
+    def test_it_provides_the_interface(self) -> None:
         verifyObject(IStore, self.store)
 
-    def test_the_lobby_is_there_from_the_start_and_belongs_to_nobody(self) -> None:
-        (lobby,) = self.contents.rooms
+    def test_a_new_store_has_a_lobby_without_an_owner(self) -> None:
+        (lobby,) = self.state.rooms
         self.assertEqual((lobby.key, lobby.name, lobby.public), ("lobby", "lobby", True))
         self.assertEqual((lobby.owner_id, lobby.owner), (None, ""))
         self.assertEqual((lobby.members, lobby.last_seq, lobby.message_count), ((), 0, 0))
 
-    def test_a_chat_that_starts_again_finds_the_same_epoch(self) -> None:
-        self.assertTrue(self.contents.epoch)
-        self.assertEqual(self.store.load().epoch, self.contents.epoch)
+    def test_the_epoch_stays_the_same_after_a_restart(self) -> None:
+        self.assertTrue(self.state.epoch)
+        self.assertEqual(self.store.load().epoch, self.state.epoch)
 
-    async def test_results_come_in_the_order_in_which_they_were_asked_for(self) -> None:
-        heard: list[str] = []
-        self.store.committed = lambda appends: heard.extend(one.entry.msg for one in appends)
-        self.append(self.lobby, spoke("1"))
-        self.store.register("Ann", "ann", None, None, 1).addCallback(lambda _: heard.append("2"))
-        self.append(self.lobby, spoke("3"))
-        self.append(self.lobby, spoke("4"))
-        self.store.block(1, 1, False).addCallback(lambda _: heard.append("5"))
-        self.append(self.lobby, spoke("6"))
+    async def test_results_come_in_the_order_of_the_calls(self) -> None:
+        received: list[str] = []
+        self.store.committed = lambda entries: received.extend(
+            pending.entry.msg for pending in entries
+        )
+        self.append(self.lobby, message("1"))
+        self.store.register("Ann", "ann", None, None, 1).addCallback(lambda _: received.append("2"))
+        self.append(self.lobby, message("3"))
+        self.append(self.lobby, message("4"))
+        self.store.block(1, 1, False).addCallback(lambda _: received.append("5"))
+        self.append(self.lobby, message("6"))
         await self.store.flush()
-        self.assertEqual(heard, ["1", "2", "3", "4", "5", "6"])
+        self.assertEqual(received, ["1", "2", "3", "4", "5", "6"])
 
-    async def test_no_call_reaches_over_another_write(self) -> None:
-        first = [self.append(self.lobby, spoke(str(number))) for number in range(3)]
+    async def test_entries_before_and_after_another_write_come_in_separate_calls(self) -> None:
+        first = [self.append(self.lobby, message(str(number))) for number in range(3)]
         between = self.store.register("Ann", "ann", None, None, 1)
-        second = [self.append(self.lobby, spoke(str(number))) for number in range(2)]
+        second = [self.append(self.lobby, message(str(number))) for number in range(2)]
         await self.store.flush()
         await between
-        self.assertEqual([one for call in self.calls for one in call], first + second)
+        self.assertEqual([pending for call in self.calls for pending in call], first + second)
         self.assertFalse([call for call in self.calls if first[-1] in call and second[0] in call])
 
-    async def test_nothing_is_told_before_the_caller_has_returned(self) -> None:  # H17
-        append = self.append(self.lobby, spoke())
+    async def test_nothing_is_delivered_before_the_call_has_returned(self) -> None:  # H17
+        pending = self.append(self.lobby, message())
         self.assertEqual(self.calls, [])
         await self.store.flush()
-        self.assertEqual(self.calls, [[append]])
+        self.assertEqual(self.calls, [[pending]])
 
-    async def test_a_chat_that_fails_over_one_run_is_told_the_next(self) -> None:
-        heard: Sequence[PendingEntry] = []
+    async def test_entries_are_delivered_after_the_chat_failed_on_earlier_ones(self) -> None:
+        received: Sequence[PendingEntry] = []
 
-        def committed(appends: Sequence[PendingEntry]) -> None:
-            nonlocal heard
-            heard = [*heard, *appends]
+        def committed(entries: Sequence[PendingEntry]) -> None:
+            nonlocal received
+            received = [*received, *entries]
             raise ZeroDivisionError
 
         self.store.committed = committed
-        first = self.append(self.lobby, spoke("1"))
+        first = self.append(self.lobby, message("1"))
         await self.store.flush()
-        second = self.append(self.lobby, spoke("2"))
+        second = self.append(self.lobby, message("2"))
         await self.store.flush()
-        self.assertEqual(heard, [first, second])
+        self.assertEqual(received, [first, second])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
-    async def test_it_is_healthy(self) -> None:
-        await self.stored(self.lobby, spoke())
+    async def test_it_is_healthy_after_a_write(self) -> None:
+        await self.stored(self.lobby, message())
         self.assertTrue(self.store.healthy())
 
     async def test_closing_finishes_the_queue(self) -> None:
-        append = self.append(self.lobby, spoke())
+        pending = self.append(self.lobby, message())
         await self.store.close()
-        self.assertEqual((append.entry.seq, self.calls), (1, [[append]]))
+        self.assertEqual((pending.entry.seq, self.calls), (1, [[pending]]))
 
     async def test_nothing_is_stored_after_closing(self) -> None:
         await self.store.close()
-        await self.refused(self.store.flush(), NotStored)
-        append = self.append(self.lobby, spoke())
-        await self.refused(self.store.register("Ann", "ann", None, None, 1), NotStored)
+        await self.assertFails(self.store.flush(), NotStored)
+        pending = self.append(self.lobby, message())
+        await self.assertFails(self.store.register("Ann", "ann", None, None, 1), NotStored)
         await self.store.close()
-        self.assertIsInstance(append.error, NotStored)
+        self.assertIsInstance(pending.error, NotStored)

@@ -1,4 +1,4 @@
-"""What every store does with logs: numbers, folds, doubles, pages."""
+"""What every store does with logs: numbering, changes to rooms, txns, history."""
 
 from __future__ import annotations
 
@@ -7,224 +7,224 @@ import attrs
 from gtchat.chat.errors import NotStored, TxnConflict
 from gtchat.chat.events import ENTRY_TYPES, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
-from tests.store.contract import StoreCase, created, joined, left, spoke
+from tests.store.contract import StoreCase, joined, left, message, room_created
 
 
 class LogContract(StoreCase):
     """Appending."""
 
     async def test_entries_are_numbered_from_1_without_a_gap(self) -> None:
-        appends = [self.append(self.lobby, spoke(str(number))) for number in range(300)]
+        queued = [self.append(self.lobby, message(str(number))) for number in range(300)]
         await self.store.flush()
-        self.assertEqual([one.entry.seq for one in appends], list(range(1, 301)))
+        self.assertEqual([pending.entry.seq for pending in queued], list(range(1, 301)))
 
-    async def test_each_room_counts_for_itself(self) -> None:
-        nest = await self.room(await self.account("Ann"))
-        await self.stored(self.lobby, spoke("a"))
-        await self.stored(nest, spoke("b"))
-        self.assertEqual((await self.stored(self.lobby, spoke("c"))).entry.seq, 2)
-        self.assertEqual((await self.stored(nest, spoke("d"))).entry.seq, 3)
+    async def test_each_room_has_its_own_seqs(self) -> None:
+        room = await self.room(await self.account("Ann"))
+        await self.stored(self.lobby, message("a"))
+        await self.stored(room, message("b"))
+        self.assertEqual((await self.stored(self.lobby, message("c"))).entry.seq, 2)
+        self.assertEqual((await self.stored(room, message("d"))).entry.seq, 3)
 
-    async def test_an_entry_that_fails_takes_no_number(self) -> None:
+    async def test_an_entry_that_fails_takes_no_seq(self) -> None:
         ann = await self.account("Ann")
-        appends = [
-            self.append(self.lobby, spoke("a"), ann),
-            self.append(self.lobby, joined("Nobody"), 999),
-            self.append(self.lobby, spoke("b"), ann),
+        queued = [
+            self.append(self.lobby, message("a"), ann),
+            self.append(self.lobby, joined("Unknown"), 999),
+            self.append(self.lobby, message("b"), ann),
         ]
         await self.store.flush()
-        self.assertIsInstance(appends[1].error, NotStored)
-        self.assertEqual([one.entry.seq for one in appends], [1, 0, 2])
-        self.assertEqual([one for call in self.calls for one in call], appends)
+        self.assertIsInstance(queued[1].error, NotStored)
+        self.assertEqual([pending.entry.seq for pending in queued], [1, 0, 2])
+        self.assertEqual([pending for call in self.calls for pending in call], queued)
 
     async def test_every_kind_of_entry_comes_back_as_it_went_in(self) -> None:
         ann = await self.account("Ann")
-        nest = await self.room(ann)
+        room = await self.room(ann)
         changed = RoomChanged(
-            room_name="Nest", usr="Ann", at=5, public=False, topic="é\n", max=0, owner=""
+            room_name="Garden", usr="Ann", at=5, public=False, topic="é\n", max=0, owner=""
         )
         entries = [
-            spoke("line\n\ttab \U0001f600 e\u0301"),
+            message("line\n\ttab \U0001f600 e\u0301"),
             changed,
             joined("Ann"),
             left("Ann"),
-            Kicked(room_name="Nest", usr="Ann", at=7, by="Bob"),
-            Removed(room_name="Nest", usr="Ann", at=8, by="Bob"),
+            Kicked(room_name="Garden", usr="Ann", at=7, by="Bob"),
+            Removed(room_name="Garden", usr="Ann", at=8, by="Bob"),
         ]
         for entry in entries:
-            await self.stored(nest, entry, ann)
+            await self.stored(room, entry, ann)
         expected = [
-            attrs.evolve(entry, seq=seq) for seq, entry in enumerate([created(), *entries], 1)
+            attrs.evolve(entry, seq=seq) for seq, entry in enumerate([room_created(), *entries], 1)
         ]
         self.assertEqual({entry.kind for entry in expected}, set(ENTRY_TYPES))
-        page = await self.store.history(nest, HistoryQuery())
+        page = await self.store.history(room, HistoryQuery())
         self.assertEqual(page, HistoryPage(tuple(expected), 1, 7, False))
 
-    async def test_nothing_can_be_said_in_a_room_that_is_not_there(self) -> None:
-        lost = self.append(999, spoke())
-        unmade = self.append(0, spoke())
+    async def test_an_entry_for_an_unknown_room_fails(self) -> None:
+        lost = self.append(999, message())
+        unmade = self.append(0, message())
         await self.store.flush()
         self.assertIsInstance(lost.error, NotStored)
         self.assertIsInstance(unmade.error, NotStored)
 
     async def test_a_created_room_has_its_creator_as_owner_and_first_member(self) -> None:
         ann = await self.account("Ann")
-        append = await self.stored(0, created(public=False), ann, key="nest")
-        record = await self.record(append.room_id)
-        self.assertEqual(append.entry.seq, 1)
-        self.assertEqual((record.name, record.key), ("Nest", "nest"))
-        self.assertEqual((record.public, record.topic, record.max), (False, "twigs", 7))
+        pending = await self.stored(0, room_created(public=False), ann, key="garden")
+        record = await self.record(pending.room_id)
+        self.assertEqual(pending.entry.seq, 1)
+        self.assertEqual((record.name, record.key), ("Garden", "garden"))
+        self.assertEqual((record.public, record.topic, record.max), (False, "plants", 7))
         self.assertEqual((record.owner_id, record.owner), (ann, "Ann"))
         self.assertEqual(record.members, ((ann, "Ann", True),))
         self.assertEqual((record.last_seq, record.message_count), (1, 0))
 
-    async def test_a_name_makes_one_room(self) -> None:
+    async def test_a_name_belongs_to_one_room(self) -> None:
         ann = await self.account("Ann")
-        first = self.append(0, created(), ann, key="nest")
-        second = self.append(0, created("NEST"), ann, key="nest")
+        first = self.append(0, room_created(), ann, key="garden")
+        second = self.append(0, room_created("GARDEN"), ann, key="garden")
         await self.store.flush()
         self.assertIsNone(first.error)
         self.assertIsInstance(second.error, NotStored)
         self.assertEqual(second.room_id, 0)
 
-    async def test_members_are_kept_longest_first(self) -> None:
+    async def test_members_are_in_the_order_of_joining(self) -> None:
         ann, bob, cid = [await self.account(name) for name in ("Ann", "Bob", "Cid")]
-        nest = await self.room(ann)
-        await self.stored(nest, joined("Cid"), cid)
-        await self.stored(nest, joined("Bob"), bob)
-        await self.stored(nest, left("Ann"), ann)
-        await self.stored(nest, joined("Ann"), ann)
-        record = await self.record(nest)
+        room = await self.room(ann)
+        await self.stored(room, joined("Cid"), cid)
+        await self.stored(room, joined("Bob"), bob)
+        await self.stored(room, left("Ann"), ann)
+        await self.stored(room, joined("Ann"), ann)
+        record = await self.record(room)
         self.assertEqual([member[1] for member in record.members], ["Cid", "Bob", "Ann"])
 
     async def test_leaving_being_kicked_and_being_removed_end_a_membership(self) -> None:
         ann, bob, cid = [await self.account(name) for name in ("Ann", "Bob", "Cid")]
-        nest = await self.room(ann)
-        await self.stored(nest, joined("Bob"), bob)
-        await self.stored(nest, joined("Cid"), cid)
-        await self.stored(nest, left("Ann"), ann)
-        await self.stored(nest, Kicked(room_name="Nest", usr="Bob", at=1, by="Ann"), bob)
-        await self.stored(nest, Removed(room_name="Nest", usr="Cid", at=1, by="Ann"), cid)
-        self.assertEqual((await self.record(nest)).members, ())
+        room = await self.room(ann)
+        await self.stored(room, joined("Bob"), bob)
+        await self.stored(room, joined("Cid"), cid)
+        await self.stored(room, left("Ann"), ann)
+        await self.stored(room, Kicked(room_name="Garden", usr="Bob", at=1, by="Ann"), bob)
+        await self.stored(room, Removed(room_name="Garden", usr="Cid", at=1, by="Ann"), cid)
+        self.assertEqual((await self.record(room)).members, ())
 
     async def test_a_changed_room_has_its_new_settings(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
-        nest = await self.room(ann)
+        room = await self.room(ann)
         change = RoomChanged(
-            room_name="Nest", usr="Ann", at=1, public=False, topic="new", max=3, owner="Bob"
+            room_name="Garden", usr="Ann", at=1, public=False, topic="new", max=3, owner="Bob"
         )
-        await self.stored(nest, change, bob)
-        record = await self.record(nest)
+        await self.stored(room, change, bob)
+        record = await self.record(room)
         self.assertEqual((record.public, record.topic, record.max), (False, "new", 3))
         self.assertEqual((record.owner_id, record.owner), (bob, "Bob"))
-        await self.stored(nest, attrs.evolve(change, owner=""), None)
-        record = await self.record(nest)
+        await self.stored(room, attrs.evolve(change, owner=""), None)
+        record = await self.record(room)
         self.assertEqual((record.owner_id, record.owner), (None, ""))
 
-    async def test_messages_are_counted_apart_from_entries(self) -> None:
-        nest = await self.room(await self.account("Ann"))
-        await self.stored(nest, spoke("a"))
-        await self.stored(nest, left("Nobody"), 999)
-        await self.stored(nest, spoke("b"))
-        record = await self.record(nest)
+    async def test_message_count_counts_messages_only(self) -> None:
+        room = await self.room(await self.account("Ann"))
+        await self.stored(room, message("a"))
+        await self.stored(room, left("Unknown"), 999)
+        await self.stored(room, message("b"))
+        record = await self.record(room)
         self.assertEqual((record.last_seq, record.message_count), (4, 2))
 
-    async def test_a_deleted_room_is_gone_with_its_log_and_its_name_is_free(self) -> None:
+    async def test_a_room_is_deleted_with_its_log_and_its_name_is_free(self) -> None:
         ann = await self.account("Ann")
-        nest = await self.room(ann)
-        await self.stored(nest, spoke("old"))
-        await self.store.delete_room(nest, 2000)
-        self.assertIsNone(await self.record(nest))
+        room = await self.room(ann)
+        await self.stored(room, message("old"))
+        await self.store.delete_room(room, 2000)
+        self.assertIsNone(await self.record(room))
         self.assertEqual(
-            await self.store.history(nest, HistoryQuery()), HistoryPage((), 0, 0, False)
+            await self.store.history(room, HistoryQuery()), HistoryPage((), 0, 0, False)
         )
-        lost = self.append(nest, spoke("late"))
+        lost = self.append(room, message("late"))
         again = await self.room(ann)
         self.assertIsInstance(lost.error, NotStored)
-        self.assertNotEqual(again, nest)
+        self.assertNotEqual(again, room)
         self.assertEqual(await self.texts(again, HistoryQuery()), ["room_created"])
 
-    async def test_deleting_a_room_that_is_not_there_changes_nothing(self) -> None:
+    async def test_deleting_an_unknown_room_changes_nothing(self) -> None:
         await self.store.delete_room(self.lobby + 1, 2000)
-        nest = await self.room(await self.account("Ann"))
+        room = await self.room(await self.account("Ann"))
         await self.store.flush()
-        self.assertEqual(await self.texts(nest, HistoryQuery()), ["room_created"])
+        self.assertEqual(await self.texts(room, HistoryQuery()), ["room_created"])
 
 
 class TxnContract(StoreCase):
-    """Doubles."""
+    """Repeated txns."""
 
-    async def test_the_same_txn_with_the_same_content_gets_the_first_receipt(self) -> None:
+    async def test_a_repeated_txn_with_the_same_content_gets_the_first_ack(self) -> None:
         ann = await self.account("Ann")
-        await self.stored(self.lobby, spoke("x"), ann, txn="t")
-        again = await self.stored(self.lobby, spoke("x", at=5000), ann, txn="t")
+        await self.stored(self.lobby, message("x"), ann, txn="t")
+        again = await self.stored(self.lobby, message("x", at=5000), ann, txn="t")
         self.assertEqual(again.earlier, Ack("id of x", 1, 1000, dup=True))
         self.assertEqual(again.entry.seq, 0)
         self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["x"])
 
-    async def test_a_double_within_the_same_batch_is_one_too(self) -> None:
+    async def test_a_txn_repeated_within_a_batch_is_recognized(self) -> None:
         ann = await self.account("Ann")
-        first = self.append(self.lobby, spoke("x"), ann, txn="t")
-        second = self.append(self.lobby, spoke("x"), ann, txn="t")
-        third = self.append(self.lobby, spoke("y"), ann)
+        first = self.append(self.lobby, message("x"), ann, txn="t")
+        second = self.append(self.lobby, message("x"), ann, txn="t")
+        third = self.append(self.lobby, message("y"), ann)
         await self.store.flush()
         self.assertIsNone(first.earlier)
         self.assertEqual(second.earlier, Ack("id of x", 1, 1000, dup=True))
         self.assertEqual((first.entry.seq, third.entry.seq), (1, 2))
 
-    async def test_the_same_txn_with_other_content_is_a_conflict(self) -> None:
+    async def test_a_repeated_txn_with_other_content_is_a_conflict(self) -> None:
         ann = await self.account("Ann")
-        nest = await self.room(ann)
-        await self.stored(self.lobby, spoke("x"), ann, txn="t")
-        other_text = self.append(self.lobby, spoke("y"), ann, txn="t")
-        other_room = self.append(nest, spoke("x"), ann, txn="t")
+        room = await self.room(ann)
+        await self.stored(self.lobby, message("x"), ann, txn="t")
+        other_text = self.append(self.lobby, message("y"), ann, txn="t")
+        other_room = self.append(room, message("x"), ann, txn="t")
         await self.store.flush()
         self.assertIsInstance(other_text.error, TxnConflict)
         self.assertIsInstance(other_room.error, TxnConflict)
         self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["x"])
 
-    async def test_another_account_may_use_the_same_txn(self) -> None:
+    async def test_another_account_can_use_the_same_txn(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
-        await self.stored(self.lobby, spoke("x"), ann, txn="t")
-        other = await self.stored(self.lobby, spoke("y"), bob, txn="t")
+        await self.stored(self.lobby, message("x"), ann, txn="t")
+        other = await self.stored(self.lobby, message("y"), bob, txn="t")
         self.assertEqual((other.entry.seq, other.earlier), (2, None))
 
-    async def test_a_failed_message_leaves_its_txn_free(self) -> None:
+    async def test_a_failed_message_does_not_use_its_txn(self) -> None:
         ann = await self.account("Ann")
-        failed = self.append(999, spoke("x"), ann, txn="t")
+        failed = self.append(999, message("x"), ann, txn="t")
         await self.store.flush()
         self.assertIsInstance(failed.error, NotStored)
-        again = await self.stored(self.lobby, spoke("y"), ann, txn="t")
+        again = await self.stored(self.lobby, message("y"), ann, txn="t")
         self.assertEqual(again.entry.seq, 1)
 
-    async def test_old_txns_are_forgotten(self) -> None:
+    async def test_old_txns_are_deleted(self) -> None:
         ann = await self.account("Ann")
-        await self.stored(self.lobby, spoke("old", at=1000), ann, txn="1")
-        await self.stored(self.lobby, spoke("new", at=2000), ann, txn="2")
+        await self.stored(self.lobby, message("old", at=1000), ann, txn="1")
+        await self.stored(self.lobby, message("new", at=2000), ann, txn="2")
         await self.store.prune(0, 2000)
-        self.assertEqual((await self.stored(self.lobby, spoke("x"), ann, txn="1")).entry.seq, 3)
-        kept = await self.stored(self.lobby, spoke("new"), ann, txn="2")
+        self.assertEqual((await self.stored(self.lobby, message("x"), ann, txn="1")).entry.seq, 3)
+        kept = await self.stored(self.lobby, message("new"), ann, txn="2")
         self.assertEqual(kept.earlier, Ack("id of new", 2, 2000, dup=True))
 
 
 class HistoryContract(StoreCase):
-    """Pages of a log with twenty entries: a room's creation, a joining, talk 3 to 20."""
+    """Parts of a log with twenty entries: the room's creation, a member joins, messages 3 to 20."""
 
-    async def talk(self) -> int:
+    async def room_with_log(self) -> int:
         ann = await self.account("Ann")
-        nest = await self.room(ann)
-        self.append(nest, joined("Bob"), await self.account("Bob"))
+        room = await self.room(ann)
+        self.append(room, joined("Bob"), await self.account("Bob"))
         for number in range(3, 21):
-            self.append(nest, spoke(str(number)))
+            self.append(room, message(str(number)))
         await self.store.flush()
-        return nest
+        return room
 
-    async def page(self, **span: object) -> tuple[list[int], bool]:
-        page = await self.store.history(await self.talk(), HistoryQuery(**span))  # type: ignore[arg-type]
+    async def page(self, **query: object) -> tuple[list[int], bool]:
+        page = await self.store.history(await self.room_with_log(), HistoryQuery(**query))  # type: ignore[arg-type]
         self.assertEqual((page.first, page.last), (1, 20))
         return [entry.seq for entry in page.entries], page.more
 
-    async def test_without_a_place_the_newest_come_oldest_first(self) -> None:
+    async def test_without_a_position_the_newest_entries_come_oldest_first(self) -> None:
         self.assertEqual(await self.page(limit=3), ([18, 19, 20], True))
 
     async def test_before_a_seq(self) -> None:
@@ -242,25 +242,25 @@ class HistoryContract(StoreCase):
     async def test_around_a_seq(self) -> None:
         self.assertEqual(await self.page(around=10, limit=5), ([8, 9, 10, 11, 12], True))
 
-    async def test_around_the_beginning_the_other_side_has_more(self) -> None:
+    async def test_around_the_beginning_more_entries_come_from_after_it(self) -> None:
         self.assertEqual(await self.page(around=1, limit=4), ([1, 2, 3, 4], True))
 
-    async def test_around_one_alone(self) -> None:
+    async def test_around_a_seq_with_a_limit_of_one(self) -> None:
         self.assertEqual(await self.page(around=10, limit=1), ([10], True))
 
-    async def test_around_with_room_for_all(self) -> None:
+    async def test_around_a_seq_with_a_limit_above_the_length(self) -> None:
         self.assertEqual(await self.page(around=10, limit=20), (list(range(1, 21)), False))
 
-    async def test_places_that_the_log_does_not_have(self) -> None:
+    async def test_before_a_seq_above_the_log(self) -> None:
         self.assertEqual(await self.page(before=10**30, limit=1), ([20], True))
 
-    async def test_below_every_place(self) -> None:
+    async def test_before_a_seq_below_the_log(self) -> None:
         self.assertEqual(await self.page(before=-(10**30), limit=1), ([], False))
 
-    async def test_after_every_place(self) -> None:
+    async def test_after_a_seq_above_the_log(self) -> None:
         self.assertEqual(await self.page(after=10**30, limit=1), ([], False))
 
-    async def test_rare_kinds_alone(self) -> None:
+    async def test_rare_kinds_only(self) -> None:
         kinds = frozenset({"room_created", "join_room"})
         self.assertEqual(await self.page(kinds=kinds, limit=1), ([2], True))
 
@@ -268,15 +268,15 @@ class HistoryContract(StoreCase):
         kinds = frozenset({"kicked", "room_created", "join_room"})
         self.assertEqual(await self.page(after=0, kinds=kinds), ([1, 2], False))
 
-    async def test_talk_alone(self) -> None:
+    async def test_messages_only(self) -> None:
         kinds = frozenset({"speak"})
         self.assertEqual(await self.page(after=0, kinds=kinds, limit=2), ([3, 4], True))
 
-    async def test_talk_and_a_rare_kind(self) -> None:
+    async def test_messages_and_a_rare_kind(self) -> None:
         kinds = frozenset({"speak", "room_created"})
         self.assertEqual(await self.page(before=5, kinds=kinds), ([1, 3, 4], False))
 
-    async def test_a_kind_that_there_is_not(self) -> None:
+    async def test_an_unknown_kind(self) -> None:
         self.assertEqual(await self.page(kinds=frozenset({"moved"})), ([], False))
 
     async def test_an_empty_log(self) -> None:

@@ -1,4 +1,4 @@
-"""The store in memory: the contract, and that a clock is all it needs."""
+"""The store in memory: the contract, and that it needs no more than a clock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.contract import QueueContract, spoke
+from tests.store.contract import QueueContract, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
-from tests.store.read_state_contract import ReadingContract
+from tests.store.read_state_contract import ReadStateContract
 
 
 class InMemory:
@@ -53,8 +53,8 @@ class SessionTests(InMemory, SessionContract, TestCase):
     pass
 
 
-class ReadingTests(InMemory, ReadingContract, TestCase):
-    """See `ReadingContract`."""
+class ReadStateTests(InMemory, ReadStateContract, TestCase):
+    """See `ReadStateContract`."""
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):
@@ -75,18 +75,18 @@ class TurnTests(SynchronousTestCase):
         self.store = MemoryStore(self.clock)
         self.lobby = self.store.load().rooms[0].id
 
-    def test_what_was_asked_for_in_one_turn_is_one_batch(self) -> None:
+    def test_the_calls_of_one_turn_are_one_batch(self) -> None:
         calls: list[list[PendingEntry]] = []
-        self.store.committed = lambda appends: calls.append(list(appends))
-        appends = [PendingEntry(self.lobby, spoke(str(number)), None) for number in range(3)]
-        for append in appends:
-            self.store.append(append)
+        self.store.committed = lambda queued: calls.append(list(queued))
+        queued = [PendingEntry(self.lobby, message(str(number)), None) for number in range(3)]
+        for pending in queued:
+            self.store.append(pending)
         self.assertEqual(calls, [])
         self.clock.advance(0)
-        self.assertEqual(calls, [appends])
+        self.assertEqual(calls, [queued])
 
     def test_no_timer_is_left(self) -> None:
-        self.store.append(PendingEntry(self.lobby, spoke(), None))
+        self.store.append(PendingEntry(self.lobby, message(), None))
         self.store.find_account("ann", None)
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -60,6 +60,7 @@ class CommandQueue(Generic[Command]):
 
     Attributes:
         bucket: the rate of the client.
+        closed: whether nothing more is started.
         in_flight: pipelined commands that were started and are not answered.
     """
 
@@ -71,6 +72,7 @@ class CommandQueue(Generic[Command]):
         "_paused",
         "_waiting",
         "bucket",
+        "closed",
         "in_flight",
     )
 
@@ -79,6 +81,7 @@ class CommandQueue(Generic[Command]):
         self._client = client
         self._chat = chat
         self._busy = False
+        self.closed = False
         self._paused = False
         self._waiting: deque[tuple[Command, bool]] | None = None
         self._flood: TokenBucket | None = None
@@ -123,15 +126,25 @@ class CommandQueue(Generic[Command]):
         """Whether a pipelined command may start at once."""
         return self._waiting is None and not self._busy
 
+    @property
+    def full(self) -> bool:
+        """Whether so many commands wait that no more should be read."""
+        return self._waiting is not None and len(self._waiting) >= QUEUE_LIMIT
+
     def submit(self, command: Command, pipelined: bool = False) -> None:
         """Start a command, or let it wait until those before it are answered.
 
         Args:
-            command: what `run_command` takes.
+            command: what `run_command` takes. It is dropped if the queue is closed.
             pipelined: whether it may start while other pipelined commands are under way.
         """
         if self._waiting is None and self._ready(pipelined):
             self._start(command)
+            if self._waiting is not None and not self._busy:
+                # The command submitted another one while it ran.
+                self._chat.users.call_soon(self._drain)
+            return
+        if self.closed:
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -142,6 +155,8 @@ class CommandQueue(Generic[Command]):
 
     def submit_first(self, command: Command) -> None:
         """Let a serial command wait for the pipelined ones under way, before all that waits."""
+        if self.closed:
+            return
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.appendleft((command, False))
@@ -152,25 +167,30 @@ class CommandQueue(Generic[Command]):
         if self._waiting is not None and not self.in_flight:
             self._chat.users.call_soon(self._drain)
 
-    def close(self) -> None:
-        """Drop what waits; nothing more is started."""
-        self._waiting = None
-        self._busy = True
+    def close(self) -> list[Command]:
+        """Start nothing more, and return the commands that waited. The current one goes on."""
+        waiting, self._waiting = self._waiting or (), None
+        self.closed = self._busy = True
+        return [command for command, _ in waiting]
 
     def _ready(self, pipelined: bool) -> bool:
         return not self._busy and (pipelined or not self.in_flight)
 
     def _start(self, command: Command) -> None:
         self._busy = True
-        work = self._client.run_command(command)
+        try:
+            work = self._client.run_command(command)
+        except Exception:
+            _log.failure("a command failed")
+            work = None
         if work is None:
-            self._busy = False
+            self._busy = self.closed
         else:
             Deferred.fromCoroutine(work).addErrback(_log_failure).addBoth(self._finished)
 
     def _finished(self, _: object) -> None:
         """A serial command is answered."""
-        self._busy = False
+        self._busy = self.closed
         if self._waiting is not None:
             self._chat.users.call_soon(self._drain)
 

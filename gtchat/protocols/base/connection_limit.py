@@ -1,4 +1,7 @@
-"""How many connections are open, by address: every protocol and the site keep to the same bound."""
+"""The number of open connections by address, for one limit on each address.
+
+Every protocol and the web site have a limiter. Rates of requests are limited elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ import attrs
 
 @attrs.define(eq=False)
 class ConnectionLimiter:
-    """How many connections are open at once, by address.
+    """Counts the open connections of each address.
 
     Args:
-        most: how many an address may have; 0: any number.
-        proxies: addresses that many people come from.
+        limit: maximum number of connections of one address. 0 disables the limit.
+        proxies: addresses without a limit, as many users connect from them.
     """
 
     limit: int
@@ -22,13 +25,18 @@ class ConnectionLimiter:
     _by_address: Counter[str] = attrs.field(factory=Counter)
 
     def acquire(self, address: str) -> bool:
-        """Somebody has connected; whether there is room for him."""
+        """Count a new connection, also one beyond the limit.
+
+        Returns:
+            Whether it is within the limit. If not, the caller must close it. In both cases
+            `release` must be called, once.
+        """
         self._by_address[address] += 1
         room = not self.limit or self._by_address[address] <= self.limit
         return room or address in self.proxies
 
     def release(self, address: str) -> None:
-        """A connection is no more."""
+        """Stop counting a connection that was counted by `acquire`."""
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]

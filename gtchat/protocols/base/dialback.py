@@ -21,13 +21,12 @@ from twisted.logger import Logger
 
 #: Seconds to connect, and for a call to end.
 CONNECT, END = 3.0, 3.0
+#: Seconds for the answer to a question.
+ANSWER_TIMEOUT = 60.0
 #: Ports that clients may be called at.
 LOWEST_PORT, HIGHEST_PORT = 1024, 65_535
 #: Calls that wait for one client.
 QUEUE_LIMIT = 1_000
-
-#: Called when a call has ended: None if all was sent, else why not.
-Done = Callable[[Exception | None], None]
 
 _log = Logger()
 
@@ -45,7 +44,11 @@ class OutgoingCall(Protocol):
 
     seconds: float
 
-    def connected(self, transport: Any, done: Done) -> None:
+    @property
+    def complete(self) -> bool:
+        """Whether all was sent, so that the client may close the connection."""
+
+    def connected(self, transport: Any) -> None:
         """Send what is to be sent."""
 
     def received(self, data: bytes) -> None:
@@ -66,7 +69,12 @@ class OutgoingWrite:
     seconds: float = END
     _transport: Any = None
 
-    def connected(self, transport: Any, done: Done) -> None:
+    @property
+    def complete(self) -> bool:
+        """Whether all parts were written."""
+        return not self.parts
+
+    def connected(self, transport: Any) -> None:
         """Write the first part."""
         self._transport = transport
         self._next()
@@ -75,19 +83,54 @@ class OutgoingWrite:
         if not self.parts:
             self._transport.loseConnection()
             return
-        wait, data = self.parts.pop(0)
+        wait, _ = self.parts[0]
         if wait:
-            self.clock.callLater(wait, self._write, data)
+            self.clock.callLater(wait, self._write)
         else:
-            self._write(data)
+            self._write()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self) -> None:
         if self._transport.connected:
-            self._transport.write(data)
+            self._transport.write(self.parts.pop(0)[1])
             self._next()
 
     def received(self, data: bytes) -> None:
         """Clients send nothing on a push."""
+
+
+@attrs.define(eq=False)
+class Question:
+    """A call that waits for an answer.
+
+    Args:
+        clock: calls later.
+        text: what is asked.
+        answered: called once, with whether the answer was yes.
+    """
+
+    clock: IReactorTime
+    text: bytes
+    answered: Callable[[bool], None]
+    seconds: float = ANSWER_TIMEOUT
+    #: A client that closes the connection without an answer has read the question all the same.
+    complete: bool = True
+    _transport: Any = None
+    _timer: IDelayedCall | None = None
+
+    def connected(self, transport: Any) -> None:
+        """Ask."""
+        self._transport = transport
+        self._timer = self.clock.callLater(ANSWER_TIMEOUT, self.received, b"N")
+        transport.write(self.text)
+
+    def received(self, data: bytes) -> None:
+        """Take the answer; only the first one counts."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            if timer.active():
+                timer.cancel()
+            self.answered(data.strip() in (b"Y", b"y"))
+        self._transport.loseConnection()
 
 
 class _CallConnection(TwistedProtocol):
@@ -97,13 +140,15 @@ class _CallConnection(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)  # type: ignore[union-attr]
-        self._call.connected(self.transport, self._queue.ended)
+        self._call.connected(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         self._call.received(data)
 
     def connectionLost(self, reason: Any = None) -> None:
-        self._queue.ended(None)
+        complete = self._call.complete
+        error = None if complete else Undeliverable("the client closed the connection early")
+        self._queue.ended(self._call, error)
 
 
 class _CallFactory(ClientFactory):
@@ -117,7 +162,7 @@ class _CallFactory(ClientFactory):
         return _CallConnection(self._queue, self._call)
 
     def clientConnectionFailed(self, connector: object, reason: Any) -> None:
-        self._queue.ended(Undeliverable(reason.getErrorMessage()))
+        self._queue.ended(self._call, Undeliverable(reason.getErrorMessage()))
 
 
 @attrs.define(eq=False)
@@ -136,7 +181,7 @@ class DialbackQueue:
     port: int
     own_ports: Callable[[], Collection[int]]
     _waiting: deque[tuple[OutgoingCall, Deferred[None]]] = attrs.field(factory=deque)
-    _current: Deferred[None] | None = None
+    _current: tuple[OutgoingCall, Deferred[None]] | None = None
     _timer: IDelayedCall | None = None
     _connector: Any = None
     _closed: bool = False
@@ -153,13 +198,18 @@ class DialbackQueue:
         """
         done: Deferred[None] = Deferred()
         if self._closed or len(self._waiting) >= QUEUE_LIMIT:
-            done.errback(Undeliverable("too many calls wait for this client"))
+            self._refuse(done, "too many calls wait for this client")
         elif not LOWEST_PORT <= self.port <= HIGHEST_PORT or self.port in self.own_ports():
-            done.errback(Undeliverable(f"port {self.port} is not called"))
+            self._refuse(done, f"port {self.port} is not called")
         else:
             self._waiting.append((call, done))
             self._next()
         return done
+
+    def _refuse(self, done: Deferred[None], why: str) -> None:
+        # Later: a call that fails ends a session, which must not happen while an event is sent to
+        # all sessions.
+        self._reactor.callLater(0, done.errback, Undeliverable(why))
 
     def close(self) -> None:
         """Make no more calls; those that wait fail."""
@@ -170,15 +220,17 @@ class DialbackQueue:
         for _, done in waiting:
             done.errback(Undeliverable("the client is disconnected"))
 
-    def ended(self, error: Exception | None) -> None:
-        """The current call has ended.
+    def ended(self, call: OutgoingCall, error: Exception | None) -> None:
+        """A call has ended. One that took too long ends again when its connection is closed.
 
         Args:
+            call: what was sent.
             error: why it failed, None if it did not.
         """
-        done, self._current = self._current, None
-        if done is None:
+        if self._current is None or self._current[0] is not call:
             return
+        _, done = self._current
+        self._current = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -194,7 +246,7 @@ class DialbackQueue:
     def _next(self) -> None:
         if self._current is not None or not self._waiting:
             return
-        call, self._current = self._waiting.popleft()
+        call, _ = self._current = self._waiting.popleft()
         self._timer = self._reactor.callLater(CONNECT + call.seconds, self._time_out)
         self._connector = self._reactor.connectTCP(
             self.host, self.port, _CallFactory(self, call), timeout=CONNECT
@@ -203,5 +255,6 @@ class DialbackQueue:
     def _time_out(self) -> None:
         self._timer = None
         connector = self._connector
-        self.ended(Undeliverable("the client took too long"))
+        assert self._current is not None, "the timer ends with the call"
+        self.ended(self._current[0], Undeliverable("the client took too long"))
         connector.disconnect()

@@ -11,7 +11,7 @@ the rate of the account (`CommandQueue`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from typing import Any
 
 import attrs
@@ -21,15 +21,22 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.accounts import login_key
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError
-from gtchat.chat.events import Event
+from gtchat.chat.errors import ChatError, NotLoggedIn, RateLimited
+from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
-from gtchat.protocols.base.dialback import DialbackQueue, OutgoingCall, OutgoingWrite
+from gtchat.protocols.base.dialback import (
+    QUEUE_LIMIT,
+    DialbackQueue,
+    OutgoingCall,
+    OutgoingWrite,
+)
+from gtchat.protocols.base.text import split_text
 
 #: Seconds between two checks of which clients are silent.
 HEARTBEAT_CHECK = 5.0
@@ -83,19 +90,27 @@ class DialbackClient:
 
     @property
     def name(self) -> str:
-        """The name of the user, "" if nobody is logged in."""
+        """The name of the user, "" without a session."""
         return self.session.user.name if self.session is not None else ""
 
     @property
     def require_session(self) -> Session:
-        """The session, for a command that only a client with a session can send."""
-        assert self.session is not None, "commands of a client without a session are not run"
+        """The session, for a command.
+
+        Raises:
+            NotLoggedIn: it has ended while the command ran.
+        """
+        if self.session is None:
+            raise NotLoggedIn()
         return self.session
 
     @property
     def buffered_bytes(self) -> int:
-        """The number of events that wait until the client can be called."""
-        return len(self._pending)
+        """The number of events that wait until the client can be called.
+
+        None does while pending messages are collected: the chat would wait for the client to read.
+        """
+        return len(self._pending) if self._collected is None else 0
 
     # Login.
 
@@ -113,14 +128,18 @@ class DialbackClient:
             The direct messages, which `deliver` has to send.
 
         Raises:
-            NotStored: they can't be read.
+            NotStored: they can't be read; the session has ended.
         """
         chat, session = self.server.chat, self.require_session
-        chat.peer_address.set_address(session, port)
         self._user = session.user
-        self._collected = []
-        await chat.whispers.deliver_pending(session)
-        pending, self._collected = self._collected, None
+        pending = self._collected = []
+        try:
+            chat.peer_address.set_address(session, port)
+            await chat.whispers.deliver_pending(session)
+        except Exception:
+            self.disconnect()
+            raise
+        self._collected = None
         self.calls = DialbackQueue(self.server.reactor, self.address, port, self.server.own_ports)
         return pending
 
@@ -141,7 +160,12 @@ class DialbackClient:
             run: runs the command.
             done: is called when it has run, or will not.
         """
+        if self.queue.closed:
+            done()
+            return
         refusal = self.queue.charge()
+        if refusal is None and self.queue.full:
+            refusal = RateLimited()
         if refusal is None:
             self.queue.submit(DialbackCommand(run, done))
             return
@@ -150,6 +174,18 @@ class DialbackClient:
             self._refused_at = now
             self.push(self.server.error_text(refusal))
         done()
+
+    def split(self, text: str) -> Iterator[str]:
+        """Yield the messages that a text is cut into.
+
+        Raises:
+            RateLimited: each but the first counts as a command, and this is one too many.
+        """
+        for index, part in enumerate(split_text(text, self.server.chat.limits.text_chars)):
+            refusal = self.queue.charge() if index else None
+            if refusal is not None:
+                raise refusal
+            yield part
 
     async def run_command(self, command: DialbackCommand) -> None:
         """Run a command; see `CommandClient.run_command`."""
@@ -176,17 +212,29 @@ class DialbackClient:
         if self._collected is not None and isinstance(event, events.WhisperSent):
             self._collected.append(event)
         elif self.calls is None:
-            self._pending.append((event, text))
-        elif not self._is_hidden(event):
-            for part in [text] if text else self.server.render_each(event):
-                self._deliver_event(event, self.server.build_call(self, event, part))
+            self._hold(event, text)
+        elif isinstance(event, PresenceChanged):
+            for name, part in self.server.render_presence(event):
+                if not self._is_hidden(name):
+                    self._deliver_event(event, part)
+        elif not (isinstance(event, LoggedIn | LoggedOut) and self._is_hidden(event.usr)):
+            self._deliver_event(event, text)
 
-    def _is_hidden(self, event: Event) -> bool:
-        """Return whether an event is the presence of a user who blocks this one."""
-        if not isinstance(event, events.LoggedIn | events.LoggedOut) or self.session is None:
+    def _hold(self, event: Event, text: str) -> None:
+        """Let an event wait until the client can be called; give up a client with too many."""
+        if len(self._pending) < QUEUE_LIMIT:
+            self._pending.append((event, text))
+        elif self.session is not None:
+            # Later: sessions must not end while an event is sent to all of them.
+            self.server.chat.users.call_soon(self.disconnect)
+
+    def _is_hidden(self, name: str) -> bool:
+        """Return whether this user must not see a user's presence, since that user blocks them."""
+        if self.session is None or not self.session.user.blocked_by:
             return False
-        user = self.server.chat.users.get(event.usr.lower())
-        return user is not None and self.session.user.id in user.blocked
+        user = self.server.chat.users.get(login_key(name))
+        # A user who is gone can't be looked up; it may be the one who blocks this user.
+        return user is None or self.session.user.id in user.blocked
 
     def push(self, text: str) -> None:
         """Send a text that is no event of the chat; a client that can't be called is gone."""
@@ -207,7 +255,10 @@ class DialbackClient:
         done.addCallbacks(self._confirm, self._undeliverable, (whispers,))
         return done
 
-    def _deliver_event(self, event: Event, call: OutgoingCall) -> None:
+    def _deliver_event(self, event: Event, text: str) -> None:
+        call = self.server.build_call(self, event, text)
+        if call is None:
+            return
         if isinstance(event, events.WhisperSent):
             self.deliver(call, [event])
         elif isinstance(event, events.MessageSent):
@@ -236,6 +287,7 @@ class DialbackClient:
     def disconnect(self) -> None:
         """End the session; what has not arrived waits for the next login."""
         session, self.session = self.session, None
+        self._collected = None
         self._remove()
         if session is not None:
             self.server.chat.sessions.connection_lost(session, clean=False)
@@ -252,8 +304,9 @@ class DialbackClient:
             calls.call(self.server.build_write(text)).addErrback(lambda failure: None)
 
     def _remove(self) -> None:
-        self.queue.close()
         self.server.remove_client(self)
+        for command in self.queue.close():
+            command.done()
 
 
 class DialbackServer:
@@ -319,16 +372,21 @@ class DialbackServer:
         """Return a text as the protocol writes it."""
         raise NotImplementedError
 
-    def render_each(self, event: Event) -> list[str]:
-        """Return the texts of an event that is several to this protocol."""
-        return []
+    def presence_text(self, name: str, online: bool) -> str:
+        """Return the text that says that a user logged in or out."""
+        raise NotImplementedError
+
+    def render_presence(self, event: PresenceChanged) -> list[tuple[str, str]]:
+        """Return the users that logged out or in, each with the text that says so."""
+        logouts = [(name, self.presence_text(name, False)) for name in event.logouts]
+        return logouts + [(name, self.presence_text(name, True)) for name in event.logins]
 
     def build_write(self, text: str) -> OutgoingWrite:
         """Return the call that sends a text."""
         return OutgoingWrite(self.clock, [(0, self.encode(text))])
 
-    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall:
-        """Return the call that sends an event."""
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
+        """Return the call that sends an event, None if the client is not to get it."""
         return self.build_write(text)
 
     def error_text(self, error: ChatError) -> str:

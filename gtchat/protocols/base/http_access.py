@@ -1,6 +1,7 @@
-"""The opening handshake: who may connect, where from, and what the others are answered.
+"""Which HTTP requests may connect: web origins, host names, addresses behind reverse proxies.
 
-Origins of web pages, addresses behind reverse proxies, HTTP answers. No socket here.
+Also the HTTP responses of refused requests. Used by the WebSocket's opening handshake and by the
+web site. Nothing is received or sent here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from urllib.parse import urlsplit
 
 import attrs
 
+#: The end of the header section (RFC 9112 section 2.1).
 HEADER_END = b"\r\n\r\n"
 
-#: Control characters, of which a line's end is none (RFC 9112 section 2.2, RFC 9110 section 5.5).
+#: Control characters other than HTAB and CRLF (RFC 9110 section 5.5), and CR or LF alone (RFC 9112
+#: section 2.2).
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
-#: What has to come with an answer.
+#: Header fields that a status code requires (RFC 9110 sections 15.5.6 and 15.5.22), or suggests
+#: (section 15.6.4).
 _HEADERS = {
     405: "Allow: GET\r\n",
     426: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
@@ -26,13 +30,21 @@ _HEADERS = {
 }
 
 
-def bad_header(header: bytes) -> bool:
-    """Whether two readers could understand an HTTP header differently."""
+def is_ambiguous_header(header: bytes) -> bool:
+    """Return whether two HTTP parsers could read a header section differently.
+
+    Args:
+        header: the request line and the header fields, with the empty line at the end.
+    """
     return _CONTROL.search(header) is not None
 
 
-def http_answer(code: int) -> bytes:
-    """A whole HTTP answer, after which the connection is closed."""
+def http_response(code: int) -> bytes:
+    """Return a complete HTTP response without content, after which the connection is closed.
+
+    Args:
+        code: the status code.
+    """
     return (
         f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\n{_HEADERS.get(code, '')}"
         "Content-Length: 0\r\nConnection: close\r\n\r\n"
@@ -41,12 +53,15 @@ def http_answer(code: int) -> bytes:
 
 @attrs.frozen
 class Origins:
-    """Which web pages may connect: any program may that is not a browser and names none.
+    """Which web pages may connect, by their origin (RFC 6454).
+
+    Only browsers send an origin, and a page cannot forge it: programs that send none may connect.
 
     Attributes:
-        allowed: origins by name, as `https://chat.example`; `*` for any.
-        web_ports: ports that our own pages are served on.
-        file_page: whether a page from disk may, which says `null`, as any page can.
+        allowed: origins that may connect, such as `https://chat.example`; `*` allows all.
+        web_ports: ports on which the server's own page is served.
+        file_page: whether a page opened from disk may connect. Its origin is `null`, which a page
+            of any web site can have too.
     """
 
     allowed: Sequence[str] = ()
@@ -54,41 +69,51 @@ class Origins:
     file_page: bool = False
 
     def allow(self, origin: str | None, host: str) -> bool:
-        """Whether a page of this origin may connect to us as `host` (RFC 6454 section 4)."""
+        """Return whether a page may connect (RFC 6455 section 10.2).
+
+        Args:
+            origin: the Origin header, None without one.
+            host: the Host header: a page of the same host may connect.
+        """
         if origin is None or origin in self.allowed or "*" in self.allowed:
             return True
         if origin in ("null", "file://"):
             return self.file_page
         try:
-            page, us = urlsplit(origin), urlsplit(f"{urlsplit(origin).scheme}://{host}")
+            page, server = urlsplit(origin), urlsplit(f"{urlsplit(origin).scheme}://{host}")
             if page.scheme not in ("http", "https") or page.path or page.query:
                 return False
             page_port = page.port or (443 if page.scheme == "https" else 80)
-            our_port = us.port or (443 if page.scheme == "https" else 80)
+            server_port = server.port or (443 if page.scheme == "https" else 80)
         except ValueError:
             return False
         return (
             bool(page.hostname)
-            and page.hostname == us.hostname
-            and (page_port == our_port or page_port in self.web_ports)
+            and page.hostname == server.hostname
+            and (page_port == server_port or page_port in self.web_ports)
         )
 
 
 @attrs.frozen
 class Hosts:
-    """Which names the server may be called by (RFC 9110 section 7.2).
+    """The host names that clients may address the server by (RFC 9110 section 7.2).
 
-    A page of somebody else's, whose name is made to lead to us, has that name for its origin and
-    for ours. An address, and localhost, can be nobody else's.
+    This prevents DNS rebinding: an attacker's web site whose name resolves to this server sends
+    that name as its origin and as host, so the two agree. IP addresses and `localhost` are always
+    known, since no attacker can make them resolve to something else.
 
     Attributes:
-        names: in small letters; without one, any will do.
+        names: host names in lower case. If it is empty, all are known.
     """
 
     names: frozenset[str] = frozenset()
 
     def known(self, host: str) -> bool:
-        """Whether a Host header names us."""
+        """Return whether a Host header is a name of this server.
+
+        Args:
+            host: the header, with or without a port.
+        """
         if not self.names:
             return True
         try:
@@ -100,13 +125,21 @@ class Hosts:
 
 @attrs.frozen
 class Proxies:
-    """Reverse proxies whose word on where a client comes from is taken."""
+    """Reverse proxies whose X-Forwarded-For header is trusted.
+
+    Attributes:
+        networks: networks of their addresses.
+    """
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
     @classmethod
     def named(cls, names: Sequence[str]) -> Proxies:
-        """Proxies by address or CIDR network. Raises ValueError."""
+        """Return proxies by their IP addresses or CIDR networks.
+
+        Raises:
+            ValueError: a name is neither.
+        """
         return cls(tuple(ipaddress.ip_network(name, strict=False) for name in names))
 
     def __contains__(self, address: object) -> bool:
@@ -118,8 +151,14 @@ class Proxies:
             return False
         return any(ip in network for network in self.networks)
 
-    def client(self, address: str, forwarded: str | None) -> str:
-        """Where a client comes from: the right-most X-Forwarded-For entry that is no proxy."""
+    def client_address(self, address: str, forwarded: str | None) -> str:
+        """Return the IP address of a client: the right-most forwarded one that is no proxy's.
+
+        Args:
+            address: the peer of the TCP connection.
+            forwarded: the X-Forwarded-For header, None without one. It counts only if the peer is
+                a proxy; entries left of an untrusted or malformed one could be forged.
+        """
         if address not in self or not forwarded:
             return address
         for entry in reversed(forwarded.split(",")):
@@ -134,7 +173,11 @@ class Proxies:
 
 @lru_cache(maxsize=1024)
 def plain_address(host: str) -> str | None:
-    """An IP address as text, an IPv4-mapped one as IPv4; None if it is none."""
+    """Return an IP address in its canonical form, or None if a text is none.
+
+    Args:
+        host: an address; a zone (`%eth0`) is removed, an IPv4-mapped address becomes IPv4.
+    """
     try:
         ip = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -1,9 +1,9 @@
-"""Writing: what is for a connection gathers in its outbox, and goes out once a reactor turn.
+"""Sending: the frames for a connection gather in its outbox, one write a reactor iteration.
 
-A protocol hands over whole frames as bytes. It may assume that they arrive in the order of its
-calls, that nothing is sent before the turn ends, and that a connection whose peer does not read
-costs nobody else anything: its outbox holds frames up to a limit, then drops them and says so.
-Sharing one bytes object among many outboxes costs an append each; see `WriteBatcher.write_all`.
+A protocol hands over whole frames as bytes. They are sent in the order of the calls, and nothing
+is sent before the iteration ends. A peer that does not read delays no other connection: its outbox
+holds frames up to a limit in bytes, and then drops them and calls `on_overflow`. One bytes object
+for many outboxes costs one append each (`WriteBatcher.write_all`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from zope.interface import implementer
 _log = Logger()
 
 
-#: Whole frames, or a view of frames that others get too.
+#: Whole frames, or a view of frames that other outboxes get too.
 Frames = Union[bytes, memoryview]  # noqa: UP007 (evaluated)
 
 
 class Transport(Protocol):
-    """What an outbox asks of a connection: Twisted's ITransport and IConsumer.
+    """What an outbox needs of a connection: parts of Twisted's ITransport and IConsumer.
 
-    One that has `send_now` and `write_later`, too, is written to directly: see `direct`.
+    If it also has `send_now` and `write_later`, frames go directly to the kernel: see `transport`.
     """
 
     def write(self, data: bytes) -> None: ...
@@ -45,13 +45,13 @@ class HasOutbox(Protocol):
 
 
 class WriteBatcher:
-    """The outboxes that have something to write in this turn of the reactor.
+    """Writes what outboxes gathered in a reactor iteration, one write for each connection.
 
     Args:
-        clock: calls at the end of the turn.
-        outbox_bytes: unsent bytes that one outbox may hold, 0 for any number.
-        unsent_bytes_total: unsent bytes that all of them may hold, 0 for any number; beyond it
-            the one that holds most is dropped.
+        clock: calls `flush` when the iteration ends.
+        outbox_bytes: maximum size in bytes of what one outbox holds unsent. 0 disables the limit.
+        unsent_bytes_total: maximum size in bytes of what all outboxes hold unsent; beyond it the
+            one that holds most overflows. 0 disables the limit.
     """
 
     def __init__(self, clock: IReactorTime, outbox_bytes: int, unsent_bytes_total: int) -> None:
@@ -63,7 +63,12 @@ class WriteBatcher:
         self._held_total = 0
 
     def write_all(self, outboxes: Iterable[Outbox], data: bytes) -> None:
-        """Append the same frames to many outboxes. Nothing else is done for each."""
+        """Append the same frames to many outboxes.
+
+        Args:
+            outboxes: the receivers. Nothing else may be done for each: this is the hot path.
+            data: whole frames.
+        """
         dirty = self._dirty
         idle = not dirty
         for outbox in outboxes:
@@ -79,15 +84,15 @@ class WriteBatcher:
             self._clock.callLater(0, self.flush)
 
     def touch(self, outbox: Outbox) -> None:
-        """An outbox has something to write from now on."""
+        """Flush an outbox, whose `pending` was None until now, when the iteration ends."""
         if not self._dirty:
             self._clock.callLater(0, self.flush)
         self._dirty.append(outbox)
 
     def flush(self) -> None:
-        """Give each connection what is for it in one write."""
+        """Send what is pending in all outboxes."""
         dirty, self._dirty = self._dirty, []
-        # Members of a room mostly get the same: what was joined for one is there for the next.
+        # Members of a room mostly get the same frames: the joined bytes of one serve the next.
         before: list[Frames] = []
         joined = b""
         for outbox in dirty:
@@ -104,21 +109,26 @@ class WriteBatcher:
                     data = joined
                 else:
                     data = bytes(pending)
-                # What `Outbox._put` does, without a call: this is where a message costs most.
+                # The body of `Outbox._flush_now`: a call would be most of what a message costs.
                 try:
                     send = outbox.send  # Python looks up attributes faster than methods
                     sent = send(data)
                 except OSError:
-                    sent = 0  # full for now, or broken: the transport knows what to do
+                    sent = 0  # full or broken: the transport handles both
                 if sent != len(data) and sent is not None:
                     outbox.write_later(data[sent:])
             except Exception:
-                # The others wait behind it: they are to get theirs.
+                # The outboxes behind it are to be flushed all the same.
                 _log.failure("writing to a connection failed")
                 outbox.abort()
 
     def _account(self, outbox: Outbox, more: int) -> None:
-        """An outbox holds `more` bytes than before (or fewer, if negative)."""
+        """Note that an outbox holds more bytes than before, and check the limits.
+
+        Args:
+            outbox: its `held` is the new number.
+            more: the difference in bytes, negative for fewer.
+        """
         self._held_total += more
         if not outbox.held:
             self._holding.discard(outbox)
@@ -130,40 +140,40 @@ class WriteBatcher:
             max(self._holding, key=lambda holding: holding.held).overflow()
 
 
-def _joined(pending: Frames | list[Frames] | None) -> bytes:
-    """All that is pending, as one piece."""
+def _join(pending: Frames | list[Frames] | None) -> bytes:
     return b"".join(pending) if isinstance(pending, list) else bytes(pending or b"")
 
 
-def _drop(data: bytes) -> None:
-    """Write to a connection that takes nothing any more."""
+def _discard(data: bytes) -> None:
+    """Send nothing: the value of `Outbox.send` once the outbox is closed."""
 
 
 @implementer(IPushProducer)
 class Outbox:
-    """What waits to be written to one connection.
+    """The unsent frames of one connection, in their order.
 
     Args:
-        turn: gathers outboxes.
+        batcher: flushes the outbox at the end of a reactor iteration.
         transport: the connection.
-        on_overflow: called once when the peer reads too slowly; what was held is dropped then.
-            It has to close the outbox.
+        on_overflow: called once when the peer reads too slowly and the held frames were dropped.
+            It must close the outbox.
 
     Attributes:
-        pending: frames of this turn: None, a piece, or a list of pieces (most often it is one,
-            for which a list would cost more than the rest).
-        held: bytes that wait since the transport is full. dropped: those that were never sent.
-        send: takes data to where it belongs now: the kernel, the transport, what is held, or
-            nowhere. It returns how many bytes were taken, or None for all.
-        closed: whether nothing is taken any more.
+        pending: frames of this iteration: None, one piece, or a list of pieces. It is mostly one
+            piece, for which a list would cost more than all the rest.
+        held: bytes that wait because the transport is full.
+        dropped: bytes that were never sent.
+        send: the function that takes data now: the socket's `send`, the transport's `write`, or
+            one that holds or discards it. It returns the number of bytes taken, or None for all.
+        closed: whether frames are discarded from now on.
     """
 
     __slots__ = (
-        "_direct",
+        "_batcher",
         "_held",
         "_on_overflow",
+        "_send_now",
         "_transport",
-        "_turn",
         "closed",
         "dropped",
         "held",
@@ -172,28 +182,31 @@ class Outbox:
     )
 
     def __init__(
-        self, turn: WriteBatcher, transport: Transport, on_overflow: Callable[[], None]
+        self, batcher: WriteBatcher, transport: Transport, on_overflow: Callable[[], None]
     ) -> None:
-        self._turn = turn
+        self._batcher = batcher
         self._transport: Transport | None = transport
         self._on_overflow: Callable[[], None] | None = on_overflow
-        self._direct: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
+        self._send_now: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
         self._held: deque[bytes] | None = None
         self.closed = False
         self.held = self.dropped = 0
         self.pending: Frames | list[Frames] | None = None
-        self.send: Callable[[bytes], int | None] = self._direct or transport.write
+        self.send: Callable[[bytes], int | None] = self._send_now or transport.write
         try:
             transport.registerProducer(self, True)
         except RuntimeError:
-            # Under twisted.web the channel, which has handed its transport over, is registered.
+            # twisted.web's HTTPChannel is still registered on the transport that it handed over.
             transport.unregisterProducer()
             transport.registerProducer(self, True)
 
     @property
     def buffered_bytes(self) -> int:
-        """Bytes that wait since the peer does not read them, or were dropped; all that the
-        transport has itself counts as one."""
+        """Return the number of bytes that the peer has not read, or that were dropped.
+
+        Frames that are pending in this iteration do not count. What the transport itself buffers
+        counts as one byte.
+        """
         return self.held + self.dropped + (self.send == self._defer)
 
     def write(self, data: Frames) -> None:
@@ -201,25 +214,24 @@ class Outbox:
         pending = self.pending
         if pending is None:
             self.pending = data
-            self._turn.touch(self)
+            self._batcher.touch(self)
         elif isinstance(pending, list):
             pending.append(data)
         else:
             self.pending = [pending, data]
 
     def flush(self) -> None:
-        """Write what is pending now, without waiting for the end of the turn."""
+        """Send what is pending now, without waiting for the end of the iteration."""
         pending, self.pending = self.pending, None
         if pending is not None:
-            self._flush_now(_joined(pending))
+            self._flush_now(_join(pending))
 
     def write_later(self, data: bytes) -> None:
-        """Leave to the transport what the kernel did not take."""
+        """Give the transport what `send` did not take."""
         if self._transport is not None:
             getattr(self._transport, "write_later", self._transport.write)(data)
 
     def _flush_now(self, data: bytes) -> None:
-        """Give data to where it belongs now."""
         try:
             sent = self.send(data)
         except OSError:
@@ -228,14 +240,14 @@ class Outbox:
             self.write_later(data[sent:])
 
     def overflow(self) -> None:
-        """The peer reads too slowly: drop what is held, and say so."""
+        """Drop what is held, and call `on_overflow`, once: the peer reads too slowly."""
         on_overflow, self._on_overflow = self._on_overflow, None
         if on_overflow is not None:
             self._drop_all()
             on_overflow()
 
     def close(self) -> None:
-        """Hand the transport all there is, and let go of it: it may be closed after that.
+        """Give the transport all frames, and unregister from it. It may be closed after that.
 
         A transport with a paused producer would never finish closing.
         """
@@ -244,65 +256,66 @@ class Outbox:
             return
         transport.unregisterProducer()
         if not self.closed:
-            rest = b"".join([*self._let_go(), _joined(self.pending)])
-            self._take_no_more()
+            rest = b"".join([*self._release_held(), _join(self.pending)])
+            self._discard_from_now_on()
             if rest:
-                # At once, if that can be: what was told before a session's end counts as read.
+                # Directly to the kernel if possible: what is sent when a session ends counts as
+                # received.
                 getattr(transport, "write_direct", transport.write)(rest)
 
     def abort(self) -> None:
-        """Cut the connection off."""
+        """Close the TCP connection without sending what is left."""
         if self._transport is not None:
             self._transport.abortConnection()
 
     def _defer(self, data: bytes) -> None:
-        """Keep frames until the transport can take them."""
+        """Hold frames until the transport is empty: the value of `send` while it is full."""
         if self._held is None:
             self._held = deque()
         self._held.append(data)
         self.held += len(data)
-        self._turn._account(self, len(data))
+        self._batcher._account(self, len(data))
 
-    def _let_go(self) -> Iterable[bytes]:
-        """What was held, which is not from now on."""
+    def _release_held(self) -> Iterable[bytes]:
+        """Return what is held, and hold it no longer."""
         held, self._held = self._held or (), None
         less, self.held = self.held, 0
-        self._turn._account(self, -less)
+        self._batcher._account(self, -less)
         return held
 
     def _drop_all(self) -> None:
-        """Take nothing more, and send nothing more of what there is."""
-        self.dropped = self.buffered_bytes + len(_joined(self.pending))
-        self._take_no_more()
-        self._let_go()
+        """Discard all frames that are not sent, and all that follow."""
+        self.dropped = self.buffered_bytes + len(_join(self.pending))
+        self._discard_from_now_on()
+        self._release_held()
 
-    def _take_no_more(self) -> None:
+    def _discard_from_now_on(self) -> None:
         self.closed = True
         self.pending = None
-        self.send = _drop
+        self.send = _discard
 
-    # IPushProducer: the transport says when it is full and when it is empty again.
+    # IPushProducer: the transport calls these when it is full, empty again, or lost.
 
     def pauseProducing(self) -> None:
-        """The transport is full."""
+        """Hold frames from now on: the transport is full."""
         if not self.closed:
             self.send = self._defer
 
     def resumeProducing(self) -> None:
-        """The transport is empty: fill it up, piece by piece, until it is full again."""
+        """Send what is held, piece by piece, until the transport is full again."""
         if self.closed:
             return
         assert self._transport is not None
-        self.send = self._direct or self._transport.write
+        self.send = self._send_now or self._transport.write
         while self._held and self.send != self._defer:
             data = self._held.popleft()
             self.held -= len(data)
-            self._turn._account(self, -len(data))
+            self._batcher._account(self, -len(data))
             self._flush_now(data)
         if not self._held:
             self._held = None
 
     def stopProducing(self) -> None:
-        """The connection is gone."""
+        """Discard all frames: the connection is lost."""
         self._transport = self._on_overflow = None
         self._drop_all()

@@ -12,6 +12,9 @@ from twisted.internet.protocol import Protocol
 
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 
+#: Seconds that a connection may take to close: a client that does not read keeps it open.
+CLOSE_TIMEOUT = 10.0
+
 
 class ClientConnection(Protocol):
     """A connection that a client has made.
@@ -58,6 +61,11 @@ class ClientConnection(Protocol):
             self._deadline = None
         if seconds:
             self._deadline = self._clock.callLater(seconds, self._abort_late)
+
+    def close_connection(self) -> None:
+        """Close the connection when all is sent, or after `CLOSE_TIMEOUT`."""
+        self.set_deadline(0 if self.closed else CLOSE_TIMEOUT)
+        self.transport.loseConnection()
 
     def _abort_late(self) -> None:
         self._deadline = None

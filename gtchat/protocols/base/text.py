@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import attrs
 from zope.interface import implementer
 
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
+
+Item = TypeVar("Item")
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -54,6 +56,33 @@ def split_text(text: str, limit: int) -> list[str]:
         return [text] if text.strip() else []
     parts = [text[start : start + limit] for start in range(0, len(text), limit)]
     return [part for part in parts if part.strip()]
+
+
+def group_texts(
+    items: Iterable[Item], render: Callable[[Item], str], limit: int
+) -> list[tuple[str, list[Item]]]:
+    """Join the texts of some items, in order, to as few texts as possible.
+
+    Args:
+        items: what is rendered.
+        render: returns the text of an item.
+        limit: largest joined text, in bytes of UTF-8; a longer text is not joined to others.
+
+    Returns:
+        The joined texts, each with its items.
+    """
+    groups: list[tuple[list[str], list[Item]]] = []
+    room = 0
+    for item in items:
+        text = render(item)
+        size = len(text.encode())
+        if not groups or size > room:
+            groups.append(([], []))
+            room = limit
+        groups[-1][0].append(text)
+        groups[-1][1].append(item)
+        room -= size
+    return [("".join(texts), members) for texts, members in groups]
 
 
 def format_clock(at: int) -> str:

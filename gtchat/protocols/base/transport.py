@@ -1,7 +1,21 @@
-"""TCP connections that are written to at once: one trip through the reactor less for each write.
+"""TCP connections that write directly to the kernel, instead of when the reactor says so.
 
-Twisted buffers what is written and sends it when the reactor says that it can. A chat's writes are
-small and the kernel nearly always takes them: so `send` is tried first. All else is Twisted's way.
+Twisted buffers what is written, waits until the reactor finds the socket writable, and sends it
+then. The writes of a chat are small, and the kernel takes nearly all of them at once: so `send` is
+tried first, which saves a reactor iteration for each write. What the kernel does not take goes
+Twisted's way.
+
+Twisted has no interface for this, so these names that it does not document are relied on.
+`setup.py` bounds its version; tests/protocols/base/test_transport.py has a test of each.
+
+    Port.transport          class of the accepted connections: `EagerServer`
+    Server.socket           the socket, which Twisted deletes when the connection is lost
+    Server.logstr, repstr   two texts about each connection, of which one is kept
+    FileDescriptor._tempDataBuffer, dataBuffer    what is written and not sent: only while both are
+                            empty may `send` be called, or bytes would be sent out of order
+    FileDescriptor.disconnecting    loseConnection was called: nothing may be sent before the rest
+    _ConsumerMixin.producer, streamingProducer, producerPaused    paused as Twisted does it, but as
+                            soon as anything is buffered, where Twisted waits for 64 KiB
 """
 
 from __future__ import annotations
@@ -18,70 +32,77 @@ from zope.interface import implementer
 
 
 class EagerServer(tcp.Server):
-    """A server's connection that can be written to at once, and without Nagle's delay.
+    """An accepted connection that writes directly to the kernel, and without Nagle's delay.
 
-    Whoever sends through `send_now` has registered a producer, and is to be the only one who
-    writes: it is paused as long as anything waits in the buffer.
+    A caller of `send_now` must have registered a producer, and must not call it while that is
+    paused: it is paused as long as anything is buffered.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.repstr = self.logstr
+        self.repstr = self.logstr  # one text object for both
         self.setTcpNoDelay(True)
 
     @property
     def send_now(self) -> Callable[[bytes], int]:
-        """The socket's own `send`: a Python call around it costs as much as it does.
+        """The socket's own `send`: a Python function around it would double its cost.
 
-        It returns how many bytes the kernel took, and raises OSError if it takes none now, or
-        never; `write_later` knows what to do with the rest.
+        It returns the number of bytes that the kernel took, and raises OSError if it took none or
+        the connection is lost. The rest is for `write_later`.
         """
         send: Callable[[bytes], int] = self.socket.send
         return send
 
     def write_later(self, data: bytes) -> None:
-        """Write what `send_now` did not take, and pause the producer until that is gone."""
+        """Buffer what `send_now` did not take, and pause the producer until it is sent."""
         self.write(data)
-        self._pause_while_waiting()
+        self._pause_while_buffered()
 
     def write_direct(self, data: bytes) -> None:
-        """Send as much as the kernel takes now; the rest goes the ordinary way."""
+        """Send as much as the kernel takes now, and buffer the rest."""
         sent = 0
-        if not (self._waiting or self.disconnecting):
-            # Full for now, broken, or closed, when there is no socket any more: the ordinary way
-            # knows what to do.
+        if not (self._buffered or self.disconnecting):
+            # OSError: full or broken. AttributeError: lost, the socket is deleted. `write` below
+            # handles all three.
             with suppress(OSError, AttributeError):
                 sent = self.socket.send(data)
         if sent != len(data):
             self.write(data[sent:])
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer (IConsumer.registerProducer), which waits if anything does."""
+        """Register a producer (IConsumer), and pause it if anything is buffered.
+
+        Args:
+            producer: is paused and resumed.
+            streaming: whether it is an IPushProducer, as `send_now` needs.
+        """
         super().registerProducer(producer, streaming)
-        self._pause_while_waiting()
+        self._pause_while_buffered()
 
     @property
-    def _waiting(self) -> bool:
+    def _buffered(self) -> bool:
         return bool(self._tempDataBuffer or self.dataBuffer)
 
-    def _pause_while_waiting(self) -> None:
-        # Twisted lets 64 KiB gather before it pauses anybody.
-        if self._waiting and self.streamingProducer and self.producer is not None:
+    def _pause_while_buffered(self) -> None:
+        if self._buffered and self.streamingProducer and self.producer is not None:
             self.producerPaused = True
             cast("IPushProducer", self.producer).pauseProducing()
 
 
 class EagerPort(tcp.Port):
-    """A listening port whose connections are `EagerServer`s."""
+    """A listening port whose connections are instances of `EagerServer`."""
 
     transport = EagerServer
 
 
 @implementer(IReactorTCP)
 class EagerReactor:
-    """A reactor whose `listenTCP` makes a `EagerPort`; all else is the reactor's own.
+    """A reactor whose `listenTCP` makes an `EagerPort`. All else is the reactor's own.
 
-    Endpoints are made on it. TLS keeps the ordinary way, since its reactor listens by itself.
+    It is meant for endpoints. TLS is not affected: `listenSSL` is the reactor's.
+
+    Args:
+        reactor: the reactor.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -93,8 +114,15 @@ class EagerReactor:
     def listenTCP(
         self, port: int, factory: Factory, backlog: int = 4096, interface: str = ""
     ) -> EagerPort:
-        """Listen (IReactorTCP.listenTCP)."""
-        # An endpoint asks for 50 waiting connections, too few when everybody comes back at once.
+        """Listen for TCP connections (IReactorTCP.listenTCP).
+
+        Args:
+            port: number, 0 for a free one.
+            factory: makes the protocols.
+            backlog: number of connections that may wait to be accepted. It is at least SOMAXCONN:
+                endpoints ask for 50, too few when all clients reconnect at once.
+            interface: IP address to listen on, "" for all.
+        """
         listening = EagerPort(
             port, factory, max(backlog, socket.SOMAXCONN), interface, self._reactor
         )

@@ -218,7 +218,7 @@ class API_Chatroom(Context):
 
         Args:
             request: its `usr` has to be the user who is logged in, where it has one.
-            usr_is_subject: `usr` names whom the command is about instead.
+            usr_is_subject: `usr` is the user that the command is about instead.
 
         Raises:
             NotLoggedIn, NotYou.

@@ -25,7 +25,7 @@ class Command:
         handler: runs it.
         message: `msg` of its reply, for people.
         before_login: whether it may be sent before login.
-        usr_is_subject: whether `usr` names whom it is about, and need not be the session's user.
+        usr_is_subject: whether `usr` is the user that it is about, not the one who is logged in.
         after: what is done once the reply is written.
     """
 

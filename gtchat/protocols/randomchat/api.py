@@ -13,7 +13,6 @@ from zope.interface import implementer
 from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import (
-    BadCredentials,
     BadRequest,
     ChatError,
     NoSuchUser,
@@ -35,6 +34,8 @@ from gtchat.protocols.randomchat.state import Object, RandomChatState
 REPLACED, DISCONNECTED, POLICY = 4409, 4002, 1008
 #: Entries of a room that are read from the store at once.
 PAGE = 200
+#: Messages in a `state`, and characters of their texts: the newest of each room, room by room.
+STATE_MESSAGES, STATE_CHARS = 10_000, 4_000_000
 
 #: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
@@ -93,7 +94,7 @@ class RandomChatAPI:
         self.state = state
         self.transport = transport
         self.outbox = transport.outbox
-        self.queue = CommandQueue[Object](self, state.chat)
+        self.queue = CommandQueue[Object | ChatError](self, state.chat)
         self.session: Session | None = None
         self.deferred: list[bytes] | None = None
         self.closed = False
@@ -127,17 +128,11 @@ class RandomChatAPI:
 
     def message(self, payload: bytes) -> None:
         """Take a request: a JSON object in UTF-8."""
-        refusal: ChatError | None = self.queue.charge()
-        request: Object = {}
-        if refusal is None:
-            try:
-                request = _decode(payload)
-            except BadRequest as error:
-                refusal = error
-        if refusal is None:
-            self.queue.submit(request)
-        else:
-            self._refuse("", refusal)
+        refusal = self.queue.charge()
+        try:
+            self.queue.submit(_decode(payload) if refusal is None else refusal)
+        except BadRequest as error:
+            self.queue.submit(error)
 
     def connection_lost(self, clean: bool) -> None:
         """The connection is gone."""
@@ -172,9 +167,12 @@ class RandomChatAPI:
         """Disconnect a client that sends many times more than it may."""
         self.transport.close(POLICY, "too fast for too long")
 
-    def run_command(self, request: Object) -> Coroutine[Any, Any, None]:
-        """Run a request; see `CommandClient.run_command`."""
-        return self._run(request)
+    def run_command(self, request: Object | ChatError) -> Coroutine[Any, Any, None] | None:
+        """Run a request, or refuse it in its turn; see `CommandClient.run_command`."""
+        if not isinstance(request, ChatError):
+            return self._run(request)
+        self._refuse("", request)
+        return None
 
     async def _run(self, request: Object) -> None:
         kind = request.get("type")
@@ -209,55 +207,61 @@ class RandomChatAPI:
         name, raw = user.get("name"), user.get("phone")
         if not isinstance(name, str) or not isinstance(raw, str):
             raise BadRequest("user: name and phone are required.")
-        number = phone_number(raw)
+        number, chat = phone_number(raw), self.state.chat
         await self.state.load()
-        self._end_session()
+        if not self.state.has_number(number):
+            phone = await chat.accounts.register_phone(name, number, self.address)
+            self.state.add_phone(phone)
+        self._end_session()  # not before: a refused request changes nothing
         self.deferred = []
         try:
-            login.keep_session(self, await self._log_in(name, number))
+            session = await chat.sessions.login_phone(number, self.state.encoder, self, None)
+            login.keep_session(self, session)
             await self._send_state()
         finally:
             frames, self.deferred = self.deferred, None
             for frame in frames:
                 self.outbox.write(frame)
         if self.session is not None:
-            login.deliver_pending(self.state.chat, self.session)
-
-    async def _log_in(self, name: str, number: str) -> Session:
-        """Begin a session in the chat, with a new account if the number has none."""
-        state = self.state
-        sessions = state.chat.sessions
-        try:
-            return await sessions.login_phone(number, state.encoder, self, None)
-        except BadCredentials:
-            state.add_phone(await state.chat.accounts.register_phone(name, number, self.address))
-        return await sessions.login_phone(number, state.encoder, self, None)
+            login.deliver_pending(chat, self.session)
 
     async def _send_state(self) -> None:
         """Send all chats of the user, each with the messages that the user missed."""
         user = self.require_session.user
         rooms = sorted(user.rooms, key=lambda room: room.name)
         missed = [(room, user.unread.get(room.id, 0), room.last_seq) for room in rooms]
-        chats = [
-            {"chat": self.state.chat_of(room), "messages": await self._messages(room, count, last)}
-            for room, count, last in missed
-        ]
+        chats: list[Object] = []
+        messages, chars = STATE_MESSAGES, STATE_CHARS
+        for room, count, last in missed:
+            entries = await self._messages(room, min(count, messages), last, chars)
+            messages -= len(entries)
+            chars -= sum(len(entry.msg) for entry in entries)
+            texts = [self.state.brief_message(entry) for entry in entries]
+            chats.append({"chat": self.state.chat_of(room), "messages": texts})
         self._write({"type": "state", "chats": chats})
 
-    async def _messages(self, room: Room, count: int, last: int) -> list[Object]:
-        """Return the newest `count` messages of a room up to the seq `last`, oldest first."""
-        found: list[Object] = []
+    async def _messages(self, room: Room, count: int, last: int, chars: int) -> list[MessageSent]:
+        """Return the newest messages of a room, oldest first.
+
+        Args:
+            room: the room.
+            count: how many messages.
+            last: seq of the newest entry that may be among them.
+            chars: characters of text after which no more pages are read.
+        """
+        found: list[MessageSent] = []  # newest first
         before = last + 1
-        while count > len(found) and self.session is not None:
+        while count > len(found) and chars > 0 and self.session is not None:
             limit = min(PAGE, count - len(found))
             query = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
             page = await self.state.chat.history(self.session, room.name, query)
             entries = [entry for entry in page.entries if isinstance(entry, MessageSent)]
             if not entries:
                 break
-            found = [self.state.brief_message(entry) for entry in entries] + found
+            found.extend(reversed(entries))
+            chars -= sum(len(entry.msg) for entry in entries)
             before = entries[0].seq
-        return found
+        return found[::-1]
 
     async def create_chat(self, name: str) -> None:
         """Create a private room; the creator is its first member."""
@@ -290,27 +294,19 @@ class RandomChatAPI:
     async def add_member(self, name: str, number: str) -> None:
         """Add the user with a number to a room."""
         membership = self.state.chat.membership
-        await membership.add(self.require_session, name, self._name_of(number))
+        await membership.add(self.require_session, name, self.state.require_name(number))
 
     async def remove_member(self, name: str, number: str) -> None:
         """Remove the user with a number from a room."""
-        membership = self.state.chat.membership
-        await membership.remove(self.require_session, name, self._name_of(number))
+        session, removed = self.require_session, self.state.require_name(number)
+        room = await self.state.chat.membership.remove(session, name, removed)
+        if removed == session.user.name:  # the room does not tell the session that asked for it
+            chat, user = self.state.chat_of(room), self.state.user(removed)
+            self._write({"type": "member_removed", "chat": chat, "user": user})
 
     async def delete_chat(self, name: str) -> None:
         """Delete a room of the user's own."""
         await self.state.chat.membership.delete(self.require_session, name)
-
-    def _name_of(self, raw: str) -> str:
-        """Return the name of the user with a number.
-
-        Raises:
-            NoSuchUser, BadRequest.
-        """
-        phone = self.state.find_phone(phone_number(raw))
-        if phone is None:
-            raise NoSuchUser()
-        return phone.name
 
 
 def _decode(payload: bytes) -> Object:

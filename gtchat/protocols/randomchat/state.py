@@ -11,8 +11,10 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.accounts import phone_number
+from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NoSuchUser, NotStored
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAccount
 from gtchat.chat.rooms import Room
@@ -67,26 +69,38 @@ class RandomChatState:
             return
         if self._loading is None:
             self._loading = Deferred.fromCoroutine(self._load())
+            run_in_background(self._loading, "reading telephone numbers")
         waiting: Deferred[None] = Deferred()
-        self._loading.chainDeferred(waiting)
+        self._loading.addCallback(waiting.callback)
         await waiting
+        if not self._loaded:
+            self._loading = None
+            raise NotStored()
 
     async def _load(self) -> None:
-        try:
-            for phone in await self.chat.accounts.phones():
-                self.add_phone(phone)
-            self._loaded = True
-        finally:
-            self._loading = None
+        for phone in await self.chat.accounts.phones():
+            self.add_phone(phone)
+        self._loaded = True
 
     def add_phone(self, phone: PhoneAccount) -> None:
         """Add a number, or replace what was known of it."""
         self._by_id[phone.account_id] = self._by_number[phone.number] = phone
         self._by_name[phone.name] = phone
 
-    def find_phone(self, number: str) -> PhoneAccount | None:
-        """Return the account of a number, as `phone_number` normalizes it."""
-        return self._by_number.get(number)
+    def has_number(self, number: str) -> bool:
+        """Return whether a user has a number, as `phone_number` normalizes it."""
+        return number in self._by_number
+
+    def require_name(self, raw: str) -> str:
+        """Return the name of the user with a number.
+
+        Raises:
+            NoSuchUser, BadRequest: no user has this number; it is not a number.
+        """
+        phone = self._by_number.get(phone_number(raw))
+        if phone is None:
+            raise NoSuchUser()
+        return phone.name
 
     async def user_left(self, account_id: int) -> None:
         """Note when a user with a number was last connected."""

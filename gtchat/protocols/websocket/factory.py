@@ -1,70 +1,48 @@
-"""All WebSocket connections: who is there, how many from where, and how they end together."""
+"""The factory of WebSocket connections: Autobahn's, with the options that the server needs.
+
+What the connections share is in `ServerContext`; the factory gives it to them and to the service.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.base.outbox import WriteBatcher
-from gtchat.protocols.websocket.connection import SUBPROTOCOL, ChatProtocol
-from gtchat.protocols.websocket.timer_wheel import TimerWheel
-
-
-class API(Protocol):
-    """What a connection gives its messages to."""
-
-    @property
-    def logged_in(self) -> bool:
-        """Whether the connection has a user."""
-
-    def message(self, payload: bytes) -> None:
-        """Take a text message."""
-
-    def connection_lost(self, clean: bool) -> None:
-        """The connection is gone. clean: its client closed it by intention."""
+from gtchat.protocols.websocket.connection import ChatProtocol
+from gtchat.protocols.websocket.context import API, SUBPROTOCOL, ServerContext
+from gtchat.protocols.websocket.footprint import shared_defaults
 
 
 class ChatFactory(WebSocketServerFactory):
-    """Makes connections, for a port of its own and for a web resource; see `build_factory`."""
+    """Makes connections, for a listening port and for a web resource. See `build_factory`.
+
+    Args:
+        context: what the connections share.
+
+    Attributes:
+        origins: web pages that may connect. May be replaced at any time.
+        hosts: names that clients may address the server by. May be replaced at any time.
+    """
 
     noisy = False
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        turn: WriteBatcher,
-        limits: Limits,
-        build_api: Callable[[ChatProtocol], API],
-        origins: Origins,
-        proxies: Proxies,
-    ) -> None:
+    def __init__(self, context: ServerContext) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            protocols=[SUBPROTOCOL], server="", reactor=clock
+            protocols=[SUBPROTOCOL], server="", reactor=context.clock
         )
-        self.clock = clock
-        self.turn = turn
-        self.limits = limits
-        self.build_api = build_api
-        self.origins = origins
-        self.hosts = Hosts()
-        self.proxies = proxies
-        self.deadlines = TimerWheel(clock)
-        self.connections: set[ChatProtocol] = set()
-        self._limiter = ConnectionLimiter(limits.connections_per_address)
-        self._all_gone: Deferred[None] | None = None
-        # Origins are compared by us, pings and timeouts are ours; sizes are Autobahn's own.
+        self.context = context
+        # Origins, pings and timeouts are ours (0 and "*" disable Autobahn's); sizes are Autobahn's.
         self.setProtocolOptions(  # type: ignore[no-untyped-call]
             versions=[13],
             webStatus=False,
-            maxFramePayloadSize=limits.message_bytes,
-            maxMessagePayloadSize=limits.message_bytes,
+            maxFramePayloadSize=context.limits.message_bytes,
+            maxMessagePayloadSize=context.limits.message_bytes,
             failByDrop=False,
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
@@ -72,99 +50,43 @@ class ChatFactory(WebSocketServerFactory):
             allowNullOrigin=True,
         )
 
-    def arrived(self, connection: ChatProtocol) -> None:
-        """Somebody has connected."""
-        self.connections.add(connection)
+    @property
+    def origins(self) -> Origins:
+        return self.context.origins
 
-    def count(self, connection: ChatProtocol) -> bool:
-        """Count a connection for its address.
+    @origins.setter
+    def origins(self, origins: Origins) -> None:
+        self.context.origins = origins
 
-        Returns:
-            Whether there is room for it.
-        """
-        if self._all_gone is not None:
-            return False
-        connection.counted = self._limiter.acquire(connection.address)
-        if not connection.counted:
-            self._limiter.release(connection.address)
-        return connection.counted
+    @property
+    def hosts(self) -> Hosts:
+        return self.context.hosts
 
-    def gone(self, connection: ChatProtocol) -> None:
-        """A connection is no more."""
-        self.deadlines.remove(connection)
-        self.connections.discard(connection)
-        if connection.counted:
-            connection.counted = False
-            self._limiter.release(connection.address)
-        if not self.connections and self._all_gone is not None:
-            all_gone, self._all_gone = self._all_gone, None
-            all_gone.callback(None)
+    @hosts.setter
+    def hosts(self, hosts: Hosts) -> None:
+        self.context.hosts = hosts
 
     def close_all(self, code: int, reason: str, within: float) -> Deferred[None]:
-        """Close all connections, and take no more.
+        """Close all connections, and accept no more.
 
         Args:
-            code: close code. reason: for people.
-            within: seconds after which those are cut off that have not closed.
+            code: close code (RFC 6455 section 7.4).
+            reason: close reason, at most 123 bytes in UTF-8.
+            within: seconds after which the connections that are left are aborted.
 
         Returns:
-            Fires when all are gone.
+            A Deferred that fires when all are closed.
         """
-        all_gone: Deferred[None] = Deferred()
-        if not self.connections:
-            all_gone.callback(None)
-            return all_gone
-        self._all_gone = all_gone
-        late = self.clock.callLater(within, self._abort_all)
-        for connection in list(self.connections):
-            connection.close(code, reason)
-        return all_gone.addBoth(lambda _: late.cancel() if late.active() else None)
+        return self.context.close_all(code, reason, within)
 
     def stop(self) -> None:
-        """Leave no timer behind, also if somebody is left."""
-        self.deadlines.stop()
-
-    def _abort_all(self) -> None:
-        for connection in list(self.connections):
-            connection.transport.abortConnection()
-
-
-P = TypeVar("P", bound=ChatProtocol)
-
-#: What a connection sets when there is need of it, or has of the class.
-_NOT_SHARED = {"factory", "is_open", "is_closed", "utf8validator", *vars(ChatProtocol)}
-
-
-class _NullDeferred:
-    """In the place of Deferreds that nobody waits for."""
-
-    def callback(self, result: object) -> None:
-        """Nobody is told."""
-
-
-def shared_defaults(protocol: type[P], factory: ChatFactory) -> type[P]:
-    """The same protocol, of which an instance holds nothing that it shares with all others.
-
-    Autobahn sets some sixty attributes in each connection, and formats half of them for a log that
-    nobody reads. Here they are set in one, once, and are the class's from then on.
-    """
-    pattern = protocol()
-    pattern.factory = factory
-    WebSocketServerProtocol.__init__(pattern)
-    WebSocketServerProtocol._connectionMade(pattern)
-    options = {name: getattr(factory, name) for name in protocol.CONFIG_ATTRS}
-    shared: dict[str, Any] = {
-        name: staticmethod(value) if callable(value) else value
-        for name, value in {**options, **vars(pattern)}.items()
-        if name not in _NOT_SHARED
-    }
-    nobody = _NullDeferred()
-    return type(protocol.__name__, (protocol,), {**shared, "is_open": nobody, "is_closed": nobody})
+        """Cancel all timers, also those of connections that are left."""
+        self.context.timers.stop()
 
 
 def build_factory(
     clock: IReactorTime,
-    turn: WriteBatcher,
+    batcher: WriteBatcher,
     limits: Limits,
     build_api: Callable[[ChatProtocol], API],
     *,
@@ -172,22 +94,23 @@ def build_factory(
     origins: Origins | None = None,
     proxies: Proxies | None = None,
 ) -> ChatFactory:
-    """A factory of WebSocket connections.
+    """Return a factory of WebSocket connections.
 
-    permessage-deflate is never accepted: chat messages are small, and what is said to a room is
-    framed once for all, where each compressed connection would want its own.
+    permessage-deflate (RFC 7692) is never accepted: chat messages are small, and a message to a
+    room is framed once for all members, while each compressed connection would need its own frame.
 
     Args:
-        clock: tells the time.
-        turn: writes at the end of the reactor's turn.
-        limits: sizes in bytes, times in seconds, 0 = no limit.
-        build_api: makes the API object of a connection that is open.
-        protocol: what a connection is; a test may put an echo in its place.
+        clock: monotonic time in seconds, and delayed calls.
+        batcher: writes what outboxes gathered in a reactor iteration.
+        limits: sizes in bytes, times in seconds; 0 disables a limit.
+        build_api: makes the API of a connection that has become OPEN.
+        protocol: the class of the connections; tests put an echo server in its place.
         origins: web pages that may connect; by default those of the host that they connect to.
-        proxies: reverse proxies that are trusted; by default none.
+        proxies: reverse proxies whose X-Forwarded-For header is trusted; by default none.
     """
-    factory = ChatFactory(
-        clock, turn, limits, build_api, origins or Origins(), proxies or Proxies()
+    context = ServerContext(clock, batcher, limits, origins or Origins(), proxies or Proxies())
+    factory = ChatFactory(context)
+    factory.protocol = shared_defaults(
+        protocol, factory, context=context, build_api=staticmethod(build_api)
     )
-    factory.protocol = shared_defaults(protocol, factory)
     return factory

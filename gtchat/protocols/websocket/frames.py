@@ -1,17 +1,18 @@
-"""Frames of text messages: the ones that we write, and those of clients as nearly all of them are.
+"""The quick path for text messages, in both directions (RFC 6455 section 5.2).
 
-A client's frame is handled here if it is a whole message of its own (final, text, not compressed)
-under 64 KiB, masked as it has to be, of valid UTF-8, and all there. No other frame is judged here.
-Source: RFC 6455 section 5.2.
+A client's frame is decoded here if it is a whole message (FIN set, opcode text, no reserved bit),
+shorter than 64 KiB, masked, valid UTF-8, and completely received. All other frames, invalid ones
+included, are left to Autobahn: nothing is rejected here.
 """
 
 from __future__ import annotations
 
+#: First byte of a frame: FIN set, RSV1 to RSV3 clear, opcode 1 (RFC 6455 section 5.2).
 FINAL_TEXT = 0x81
 
 
 def text_frame(payload: bytes) -> bytes:
-    """The unmasked frame of a text message."""
+    """Return the frame of a text message, unmasked as a server's must be (RFC 6455 section 5.1)."""
     size = len(payload)
     if size < 126:
         return b"\x81" + size.to_bytes(1, "big") + payload
@@ -21,20 +22,22 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def text_messages(data: bytes, start: int, largest: int, limit: int) -> tuple[list[bytes], int]:
-    """The text messages that data begins with, up to the first frame of another kind.
+    """Decode the text messages that data begins with, up to the first other frame.
 
     Args:
-        data: what was read; a frame begins at `start`.
-        largest: bytes that a message may have.
-        most: messages to look for.
+        data: bytes that were received.
+        start: offset in data at which a frame begins.
+        largest: maximum size of a payload in bytes.
+        limit: maximum number of messages to decode.
 
     Returns:
-        Payloads, and where the frame begins that comes after them.
+        The payloads, and the offset of the frame behind the last of them.
     """
     messages: list[bytes] = []
     number = int.from_bytes
     end = len(data)
     while end - start >= 6 and data[start] == FINAL_TEXT and len(messages) < limit:
+        # The mask bit and the length, in 7 or in 16 bits (section 5.2).
         size = data[start + 1]
         if 128 <= size < 254:
             size -= 128
@@ -42,18 +45,19 @@ def text_messages(data: bytes, start: int, largest: int, limit: int) -> tuple[li
         elif size == 254:
             size = data[start + 2] << 8 | data[start + 3]
             body = start + 8
-            if size < 126:
+            if size < 126:  # not the minimal number of bytes (section 5.2): an error
                 break
         else:
             break
         stop = body + size
         if size > largest or stop > end:
             break
+        # Unmask (section 5.3). XOR of two integers of any length is one call for the whole frame.
         mask = data[body - 4 : body] * ((size + 3) >> 2)
         payload = (number(data[body:stop], "little") ^ number(mask[:size], "little")).to_bytes(
             size, "little"
         )
-        if not payload.isascii() and not _is_utf8(payload):
+        if not payload.isascii() and not _is_utf8(payload):  # section 8.1
             break
         messages.append(payload)
         start = stop
@@ -61,7 +65,12 @@ def text_messages(data: bytes, start: int, largest: int, limit: int) -> tuple[li
 
 
 def header_size(data: bytes, start: int) -> int:
-    """Bytes of the header of the frame at `start`, of which two are there at least."""
+    """Return the size in bytes of the frame header at an offset (RFC 6455 section 5.2).
+
+    Args:
+        data: bytes that were received.
+        start: offset of the header, of which at least two bytes must be there.
+    """
     size = data[start + 1]
     extended = {126: 2, 127: 8}.get(size & 0x7F, 0)
     return 2 + extended + (4 if size & 0x80 else 0)

@@ -1,5 +1,4 @@
-"""The store in memory: for tests and trials, everything is gone when the process ends."""
+"""The store in memory, for tests and trials: everything is lost when the process ends.
 
-from gtchat.store.memory.store import MemoryStore
-
-__all__ = ["MemoryStore"]
+`gtchat.store.MemoryStore` is its entry.
+"""

@@ -1,6 +1,6 @@
-"""Accounts with their sessions, memberships and blocks as `MemoryStore` keeps them.
+"""Accounts with their sessions, memberships and blocks, as `MemoryStore` keeps them.
 
-Methods named like those of `IStore` do what it says, at once.
+Methods with the name of a method of `IStore` do the same, but return the result at once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from gtchat.chat.interfaces import (
     MembershipRecord,
     PhoneAccount,
     ResumeResult,
+    RoomRecord,
 )
-from gtchat.store.memory.rooms import RoomTable
+from gtchat.store.memory.rooms import RoomLog, RoomTable
 from gtchat.store.paging import ConnectedInterval, backlogs
 
 
@@ -27,10 +28,12 @@ class AccountRow:
     """An account with what belongs to it.
 
     Attributes:
-        lobby_read: the entry of the lobby that it has read up to.
-        rooms: ids of those that it is a member of.
+        id, name, key, registered, password_hash: those of `Account`.
+        uuid_hash: credential of 32 bytes, None without one.
+        lobby_read_seq: seq up to which it has read the lobby.
+        rooms: ids of the rooms that it is a member of.
         blocks: ids of the accounts that it blocks.
-        sessions: token hashes.
+        sessions: token hashes of its sessions.
     """
 
     id: int
@@ -44,8 +47,12 @@ class AccountRow:
     blocks: frozenset[int] = frozenset()
     sessions: frozenset[bytes] = frozenset()
 
-    def account(self, asker: int | None = None) -> Account:
-        """It, as a chat wants to know it."""
+    def record(self, asker: int | None = None) -> Account:
+        """Return the account as the chat loads it.
+
+        Args:
+            asker: account id for `Account.blocks_asker`, None to leave it False.
+        """
         return Account(
             id=self.id,
             name=self.name,
@@ -58,7 +65,15 @@ class AccountRow:
 
 @attrs.define(eq=False)
 class SessionRow:
-    """A session as in the tables: `lost` and `aged` are None while it is connected."""
+    """A session.
+
+    Attributes:
+        account_id: its account.
+        began_at: when it began or was resumed, in milliseconds since 1970, UTC; so are the others.
+        lost_at: when its connection was lost, None while that is not known.
+        expires_from: start of the time after which it expires, None while it is connected.
+        marks_read: whether it has sent a read marker.
+    """
 
     account_id: int
     began_at: int
@@ -68,37 +83,46 @@ class SessionRow:
 
 
 class AccountTable:
-    """All accounts."""
+    """All accounts and their sessions.
 
-    def __init__(self, logs: RoomTable) -> None:
+    Args:
+        rooms: the rooms that accounts are members of.
+    """
+
+    def __init__(self, rooms: RoomTable) -> None:
         self.accounts: dict[int, AccountRow] = {}
         self._keys: dict[str, AccountRow] = {}
         self._uuids: dict[bytes, AccountRow] = {}
         self._phones: dict[int, PhoneAccount] = {}
         self._sessions: dict[bytes, SessionRow] = {}
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
-        self._logs = logs
+        self._rooms = rooms
         self._last_id = 0
 
     def mark_disconnected(self, at: int) -> None:
-        """Sessions that were connected until now grow old from here on."""
+        """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
         for session in self._sessions.values():
             if session.expires_from is None:
                 session.expires_from = at
 
     def guests(self) -> tuple[Account, ...]:
-        """All temporary accounts."""
-        return tuple(one.account() for one in self.accounts.values() if not one.registered)
+        """Return all temporary accounts."""
+        return tuple(row.record() for row in self.accounts.values() if not row.registered)
+
+    def room_record(self, room: RoomLog) -> RoomRecord:
+        """Return a room with its members, as the chat loads it."""
+        members = (self.accounts[account_id] for account_id in room.read)
+        return room.record((row.id, row.name, row.registered) for row in members)
 
     def find(self, key: str, asker: int | None) -> Account | None:
-        """The account of that name."""
-        person = self._keys.get(key)
-        return None if person is None else person.account(asker)
+        """Return the account with a name; see `IStore.find_account`."""
+        row = self._keys.get(key)
+        return None if row is None else row.record(asker)
 
     def find_by_uuid(self, uuid_hash: bytes) -> Account | None:
-        """The account whose credential is that UUID."""
-        person = self._uuids.get(uuid_hash)
-        return None if person is None else person.account()
+        """Return the account with a credential."""
+        row = self._uuids.get(uuid_hash)
+        return None if row is None else row.record()
 
     def create(
         self,
@@ -108,50 +132,65 @@ class AccountTable:
         password_hash: str | None = None,
         uuid_hash: bytes | None = None,
     ) -> int:
-        """Make an account; its id. Raises: NameTaken."""
+        """Create an account and return its id. Everything in the lobby counts as read.
+
+        Args:
+            name: the name as it is displayed.
+            key: the name as it is compared.
+            registered: False for a temporary account.
+            password_hash: Argon2id hash as text, None without a password.
+            uuid_hash: credential of 32 bytes, None without one.
+
+        Raises:
+            NameTaken: an account has the name or the credential.
+        """
         if key in self._keys or uuid_hash in self._uuids:
             raise NameTaken()
         self._last_id += 1
-        read = len(self._logs.lobby.log)
-        person = AccountRow(self._last_id, name, key, registered, password_hash, uuid_hash, read)
-        self.accounts[person.id] = self._keys[key] = person
+        read_seq = len(self._rooms.lobby.log)
+        row = AccountRow(self._last_id, name, key, registered, password_hash, uuid_hash, read_seq)
+        self.accounts[row.id] = self._keys[key] = row
         if uuid_hash is not None:
-            self._uuids[uuid_hash] = person
-        return person.id
+            self._uuids[uuid_hash] = row
+        return row.id
 
     def register_phone(self, name: str, key: str, number: str, credential: bytes, at: int) -> int:
-        """Make an account with a telephone number; its id. Raises: NameTaken."""
+        """Create an account with a telephone number and return its id."""
         account_id = self.create(name, key, True, None, credential)
         self._phones[account_id] = PhoneAccount(account_id, name, number, at)
         return account_id
 
     def set_phone_left(self, account_id: int, at: int) -> None:
-        """Somebody was here last."""
+        """Store when the user of an account with a telephone number was last connected."""
         phone = self._phones.get(account_id)
         if phone is not None:
             self._phones[account_id] = attrs.evolve(phone, left_at=at)
 
     def phones(self) -> list[PhoneAccount]:
-        """All accounts with telephone numbers."""
+        """Return all accounts with telephone numbers."""
         return list(self._phones.values())
 
     def require_account(self, account_id: int | None) -> AccountRow:
-        """An account. Raises: NotStored, if it is gone."""
-        person = None if account_id is None else self.accounts.get(account_id)
-        if person is None:
+        """Return an account.
+
+        Raises:
+            NotStored: there is no such account.
+        """
+        row = None if account_id is None else self.accounts.get(account_id)
+        if row is None:
             raise NotStored()
-        return person
+        return row
 
     def set_password(self, account_id: int, password_hash: str, keep: bytes | None) -> None:
-        """Change a password; sessions other than `keep` end."""
-        person = self.accounts.get(account_id)
-        if person is not None:
-            person.password_hash = password_hash
-            self._end_sessions(person, keep)
+        """Change a password, and end the sessions other than `keep`."""
+        row = self.accounts.get(account_id)
+        if row is not None:
+            row.password_hash = password_hash
+            self._end_sessions(row, keep)
 
-    def _end_sessions(self, person: AccountRow, keep: bytes | None) -> None:
-        for token_hash in person.sessions - {keep}:
-            self._end(token_hash, person.id)
+    def _end_sessions(self, row: AccountRow, keep: bytes | None) -> None:
+        for token_hash in row.sessions - {keep}:
+            self._end(token_hash, row.id)
 
     def _end(self, token_hash: bytes, account_id: int) -> None:
         session = self._sessions.get(token_hash)
@@ -160,15 +199,15 @@ class AccountTable:
             self.accounts[account_id].sessions -= {token_hash}
 
     def login(self, account_id: int, token_hash: bytes, end_others: bool, at: int) -> AccountState:
-        """Begin a session of a registered account."""
-        found = self._belongings(account_id)
+        """Begin a session of a registered account; see `IStore.login`."""
+        state = self._account_state(account_id)
         if end_others:
             self._end_sessions(self.accounts[account_id], None)
         self._begin(account_id, token_hash, at)
-        return found
+        return state
 
     def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> int:
-        """Make a temporary account with a session; its id."""
+        """Create a temporary account with a session and return its id."""
         account_id = self.create(name, key, False)
         self._begin(account_id, token_hash, at)
         return account_id
@@ -179,18 +218,18 @@ class AccountTable:
         self._sessions[token_hash] = SessionRow(account_id, at)
         self.accounts[account_id].sessions |= {token_hash}
 
-    def _belongings(self, account_id: int) -> AccountState:
-        person = self.accounts.get(account_id)
-        if person is None:
+    def _account_state(self, account_id: int) -> AccountState:
+        row = self.accounts.get(account_id)
+        if row is None:
             raise NoSuchUser()
-        rooms = map(self._logs.rooms.__getitem__, sorted(person.rooms))
+        rooms = map(self._rooms.rooms.__getitem__, sorted(row.rooms))
         return AccountState(
-            account=person.account(),
+            account=row.record(),
             memberships=(
-                self._logs.lobby.membership(person.lobby_read_seq),
+                self._rooms.lobby.membership(row.lobby_read_seq),
                 *(room.membership(room.read[account_id]) for room in rooms),
             ),
-            blocked={one: self.accounts[one].name for one in sorted(person.blocks)},
+            blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(account_id, ())),
         )
 
@@ -203,72 +242,71 @@ class AccountTable:
         liveness_ms: int,
         limit: int,
     ) -> ResumeResult:
-        """Find a session again."""
+        """Resume a session; see `IStore.resume`."""
         session = self._sessions.get(token_hash)
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
             raise BadSession()
-        lapse = ConnectedInterval(session.began_at, session.lost_at)
-        logs = self._logs
-        found = backlogs(
+        interval = ConnectedInterval(session.began_at, session.lost_at)
+        missed = backlogs(
             seen,
             limit,
-            lambda gone: lapse.saw_deletion(gone, liveness_ms),
-            logs.log_info,
-            logs.read,
+            lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
+            self._rooms.log_info,
+            self._rooms.read,
         )
         session.began_at, session.lost_at, session.expires_from = at, None, None
-        return ResumeResult(self._belongings(session.account_id), found)
+        return ResumeResult(self._account_state(session.account_id), missed)
 
     def end_session(self, account_id: int, token_hash: bytes) -> None:
-        """A session has ended; its rooms count as read, unless it said itself what was read."""
-        person, session = self.accounts.get(account_id), self._sessions.get(token_hash)
+        """End a session for good; its rooms count as read, unless it sent read markers."""
+        row, session = self.accounts.get(account_id), self._sessions.get(token_hash)
         marks = session is not None and session.account_id == account_id and session.marks_read
-        if person is not None and not marks:
-            person.lobby_read_seq = len(self._logs.lobby.log)
-            for room in map(self._logs.rooms.__getitem__, person.rooms):
+        if row is not None and not marks:
+            row.lobby_read_seq = len(self._rooms.lobby.log)
+            for room in map(self._rooms.rooms.__getitem__, row.rooms):
                 room.read[account_id] = len(room.log)
         self._end(token_hash, account_id)
 
-    def lose_session(
-        self, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+    def session_lost(
+        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> None:
-        """A session's connection was lost."""
-        person, session = self.accounts.get(account_id), self._sessions.get(token_hash)
+        """Store that a session's connection was lost; see `IStore.session_lost`."""
+        row, session = self.accounts.get(account_id), self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.lost_at = session.expires_from = at
             if session.marks_read:
                 return
-        if person is not None:
-            person.lobby_read_seq = max(person.lobby_read_seq, told.get(self._logs.lobby.id, 0))
-            for room_id in person.rooms & told.keys():
-                read = self._logs.rooms[room_id].read
-                read[account_id] = max(read[account_id], told[room_id])
+        if row is not None:
+            row.lobby_read_seq = max(row.lobby_read_seq, sent.get(self._rooms.lobby.id, 0))
+            for room_id in row.rooms & sent.keys():
+                read = self._rooms.rooms[room_id].read
+                read[account_id] = max(read[account_id], sent[room_id])
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> MembershipRecord:
-        """Somebody has read a room up to an entry. Raises: NotInRoom."""
-        person, room = self.accounts.get(account_id), self._logs.rooms.get(room_id)
-        is_lobby = room is self._logs.lobby
-        if person is None or room is None or not (is_lobby or room_id in person.rooms):
+        """Mark a room as read up to an entry; see `IStore.mark_read`."""
+        row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
+        is_lobby = room is self._rooms.lobby
+        if row is None or room is None or not (is_lobby or room_id in row.rooms):
             raise NotInRoom()
         session = self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.marks_read = True
         if is_lobby:
-            person.lobby_read_seq = read = max(person.lobby_read_seq, seq)
+            row.lobby_read_seq = read_seq = max(row.lobby_read_seq, seq)
         else:
-            room.read[account_id] = read = max(room.read[account_id], seq)
-        return room.membership(read)
+            room.read[account_id] = read_seq = max(room.read[account_id], seq)
+        return room.membership(read_seq)
 
     def prune(self, before: int) -> None:
-        """Forget sessions that grow old since before a time."""
+        """Delete sessions that expire from a time before this one, in milliseconds since 1970."""
         for token_hash, session in list(self._sessions.items()):
             if session.expires_from is not None and session.expires_from < before:
                 self._end(token_hash, session.account_id)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> None:
-        """Begin or end a block."""
+        """Block an account, or unblock it; see `IStore.block`."""
         if on:
             self.require_account(account_id).blocks |= {self.require_account(blocked_id).id}
             self._blocked_by[blocked_id].add(account_id)
@@ -277,17 +315,20 @@ class AccountTable:
             self._blocked_by[blocked_id].discard(account_id)
 
     def remove_guest(self, account_id: int) -> bool:
-        """Delete a temporary account with its sessions, memberships and blocks; whether it was
-        there."""
-        person = self.accounts.get(account_id)
-        if person is None or person.registered:
+        """Delete a temporary account with its sessions, memberships and blocks.
+
+        Returns:
+            Whether there was such an account.
+        """
+        row = self.accounts.get(account_id)
+        if row is None or row.registered:
             return False
-        self._end_sessions(person, None)
-        for room_id in person.rooms:
-            del self._logs.rooms[room_id].read[account_id]
+        self._end_sessions(row, None)
+        for room_id in row.rooms:
+            del self._rooms.rooms[room_id].read[account_id]
         for other in self._blocked_by.pop(account_id, ()):
             self.accounts[other].blocks -= {account_id}
-        for other in person.blocks:
+        for other in row.blocks:
             self._blocked_by[other].discard(account_id)
-        del self.accounts[account_id], self._keys[person.key]
+        del self.accounts[account_id], self._keys[row.key]
         return True

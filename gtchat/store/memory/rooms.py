@@ -1,6 +1,6 @@
-"""Rooms with their logs as `MemoryStore` keeps them, and its marks against doubles.
+"""Rooms with their logs, and the txns of their messages, as `MemoryStore` keeps them.
 
-Methods named like those of `IStore` do what it says, at once.
+Methods with the name of a method of `IStore` do the same, but return the result at once.
 """
 
 from __future__ import annotations
@@ -8,27 +8,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
 from gtchat.chat.errors import NotStored, TxnConflict
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, MembershipRecord, RoomRecord
+from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import LogInfo, bounds, window
-
-if TYPE_CHECKING:
-    from gtchat.store.memory.accounts import AccountTable
-
-LOBBY = "lobby"
 
 
 @attrs.define(eq=False)
 class RoomLog:
-    """A room and its log, whose entries are numbered by their places.
+    """A room and its log.
 
     Attributes:
-        read: account id -> the seq that it has read up to; longest member first.
+        id, key, name, public, topic, max, owner_id, owner: those of `RoomRecord`.
+        log: the entries; the entry with seq n is at index n - 1.
+        message_count: number of messages in the log.
+        read: account id of each member, in the order of joining -> seq up to which it has read.
     """
 
     id: int
@@ -43,9 +41,12 @@ class RoomLog:
     message_count: int = 0
     read: dict[int, int] = attrs.field(factory=dict)
 
-    def record(self, accounts: AccountTable) -> RoomRecord:
-        """It, as a chat wants to know it."""
-        members = (accounts.accounts[member] for member in self.read)
+    def record(self, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
+        """Return the room as the chat loads it.
+
+        Args:
+            members: (account id, name, registered) of the members, in the order of joining.
+        """
         return RoomRecord(
             id=self.id,
             name=self.name,
@@ -57,67 +58,84 @@ class RoomLog:
             owner=self.owner,
             last_seq=len(self.log),
             message_count=self.message_count,
-            members=tuple((one.id, one.name, one.registered) for one in members),
+            members=tuple(members),
         )
 
-    def membership(self, read: int) -> MembershipRecord:
-        """The place of somebody who has read up to a seq."""
-        unread = sum(entry.kind == MessageSent.kind for entry in self.log[read:])
-        return MembershipRecord(self.id, read, self.message_count - unread)
+    def membership(self, read_seq: int) -> MembershipRecord:
+        """Return the membership of an account that has read up to a seq."""
+        unread = sum(entry.kind == MessageSent.kind for entry in self.log[read_seq:])
+        return MembershipRecord(self.id, read_seq, self.message_count - unread)
 
     def append(self, entry: Entry) -> None:
-        """Number an entry, and put it into the log."""
+        """Append an entry to the log, and fill in its seq."""
         self.log.append(entry)
         entry.seq = len(self.log)
         self.message_count += entry.kind == MessageSent.kind
 
 
-class Txns:
-    """Marks against doubles."""
+class TxnTable:
+    """The txns (idempotency keys) of all accounts, with the acks that they got."""
 
     def __init__(self) -> None:
-        self._kept: defaultdict[int, dict[str, tuple[object, Ack]]] = defaultdict(dict)
+        self._acks: defaultdict[int, dict[str, tuple[object, Ack]]] = defaultdict(dict)
 
-    def find(self, account_id: int, txn: str, content: object) -> Ack | None:
-        """The receipt for this txn, if it was used. Raises: TxnConflict."""
-        kept = self._kept[account_id].get(txn)
-        if kept is None:
+    def find_ack(self, account_id: int, txn: str, content: object) -> Ack | None:
+        """Return the ack of the request that used this txn before, None if there was none.
+
+        Args:
+            account_id: the account that sends.
+            txn: its idempotency key.
+            content: what it sends.
+
+        Raises:
+            TxnConflict: the txn was used for other content.
+        """
+        found = self._acks[account_id].get(txn)
+        if found is None:
             return None
-        if kept[0] != content:
+        if found[0] != content:
             raise TxnConflict()
-        return attrs.evolve(kept[1], dup=True)
+        return attrs.evolve(found[1], dup=True)
 
-    def keep(self, account_id: int, txn: str, content: object, receipt: Ack) -> None:
-        """Remember what an account got for a txn."""
-        self._kept[account_id][txn] = (content, receipt)
+    def save_ack(self, account_id: int, txn: str, content: object, ack: Ack) -> None:
+        """Keep the ack that an account gets for a txn; the arguments are those of `find_ack`."""
+        self._acks[account_id][txn] = (content, ack)
 
-    def forget(self, account_id: int) -> None:
-        """Forget all of an account."""
-        self._kept.pop(account_id, None)
+    def delete_account(self, account_id: int) -> None:
+        """Delete the txns of an account."""
+        self._acks.pop(account_id, None)
 
     def prune(self, before: int) -> None:
-        """Forget what was stored before a time."""
-        for account_id, kept in list(self._kept.items()):
-            young = {txn: kept[txn] for txn in kept if kept[txn][1].at >= before}
+        """Delete txns stored before a time, in milliseconds since 1970, UTC."""
+        for account_id, acks in list(self._acks.items()):
+            young = {txn: acks[txn] for txn in acks if acks[txn][1].at >= before}
             if young:
-                self._kept[account_id] = young
+                self._acks[account_id] = young
             else:
-                del self._kept[account_id]
+                del self._acks[account_id]
 
 
 class RoomTable:
-    """Rooms, by number and by name; and what is kept against doubles in them."""
+    """All rooms by id and by key, and the txns of the messages in them."""
 
     def __init__(self) -> None:
         self.rooms: dict[int, RoomLog] = {}
         self.keys: dict[str, RoomLog] = {}
         self.deleted_at: dict[str, int] = {}
-        self.txns = Txns()
+        self.txns = TxnTable()
         self._last_id = 0
         self.lobby = self.create(LOBBY, LOBBY)
 
     def create(self, key: str, name: str) -> RoomLog:
-        """Make a room. Raises: NotStored, if there is one of that name."""
+        """Create a room and return it.
+
+        Args:
+            key: the name as it is compared.
+            name: the name as it is displayed.
+
+        Raises:
+            NotStored: a room has this key.
+        """
         if key in self.keys:
             raise NotStored()
         self._last_id += 1
@@ -125,42 +143,47 @@ class RoomTable:
         return room
 
     def delete(self, room_id: int, at: int) -> None:
-        """Delete a room with its log."""
+        """Delete a room with its log.
+
+        Args:
+            room_id: the room; if there is no such room, nothing happens.
+            at: now, in milliseconds since 1970, UTC.
+        """
         room = self.rooms.pop(room_id, None)
         if room is not None:
             del self.keys[room.key]
             self.deleted_at[room.key] = at
 
     def log_info(self, room_id: int) -> LogInfo | None:
-        """How far a room's log goes."""
+        """Return the length of a room's log, None if there is no such room."""
         room = self.rooms.get(room_id)
         return None if room is None else LogInfo(len(room.log), self.deleted_at.get(room.key))
 
     def read(self, room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
-        """A room's entries from `start` + 1 to `stop`."""
+        """Return the entries of a room from `start` + 1 to `stop`."""
         return tuple(self.rooms[room_id].log[start:stop])
 
-    def history(self, room_id: int, span: HistoryQuery) -> HistoryPage:
-        """Part of a room's log."""
+    def history(self, room_id: int, query: HistoryQuery) -> HistoryPage:
+        """Return part of a room's log."""
         room = self.rooms.get(room_id)
         if room is None:
             return HistoryPage((), 0, 0, False)
         last = len(room.log)
-        before, after = bounds(span)
+        before, after = bounds(query)
         older = [] if before is None else range(min(before - 1, last), 0, -1)
         newer = [] if after is None else range(after + 1, last + 1)
-        some = partial(_some, room, span)
-        seqs, more = window(some(older), some(newer), span.limit)
+        select = partial(_select, room, query)
+        seqs, more = window(select(older), select(newer), query.limit)
         found = tuple(room.log[seq - 1] for seq in seqs)
         return HistoryPage(found, min(1, last), last, more)
 
 
-def _some(room: RoomLog, span: HistoryQuery, seqs: Iterable[int]) -> list[int]:
-    """The first of these numbers, one more than wanted, whose entries are of the kinds."""
+def _select(room: RoomLog, query: HistoryQuery, seqs: Iterable[int]) -> list[int]:
+    """Return the first `limit` + 1 of some seqs whose entries are of the wanted kinds."""
     found: list[int] = []
     for seq in seqs:
-        if len(found) > span.limit:
+        if len(found) > query.limit:
             break
-        if not span.kinds or room.log[seq - 1].kind in span.kinds:
+        if not query.kinds or room.log[seq - 1].kind in query.kinds:
             found.append(seq)
     return found

@@ -1,7 +1,7 @@
-"""The store that keeps everything in memory, for as long as the process lives.
+"""The store that keeps everything in memory until the process ends.
 
-What is asked for in one reactor turn is done as one batch in the next, so results come in the
-order and in the company that the store on disk gives them.
+The calls of one reactor turn are done as one batch in the next turn, so that results come in the
+same order and the same batches as from the store on disk.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from gtchat.store.memory.rooms import RoomTable
 T = TypeVar("T")
 
 
-def _nobody(appends: Sequence[PendingEntry]) -> None:
-    """Takes what nobody waits for."""
+def _ignore(entries: Sequence[PendingEntry]) -> None:
+    """Drop finished entries, until the chat sets `committed`."""
 
 
 @implementer(IStore)
@@ -48,47 +48,45 @@ class MemoryStore:
     """A store in memory.
 
     Args:
-        reactor: where results come from; a `task.Clock` will do.
+        reactor: calls back with results; a `task.Clock` is enough.
     """
 
     _log = Logger()
 
     def __init__(self, reactor: IReactorTime) -> None:
-        #: Takes finished appends; set by the chat.
-        self.committed: Callable[[Sequence[PendingEntry]], None] = _nobody
+        #: Takes finished entries; set by the chat.
+        self.committed: Callable[[Sequence[PendingEntry]], None] = _ignore
         self._reactor = reactor
         self._epoch = secrets.token_urlsafe(9)
         self._queue: list[Job] = []
         self._closed = False
-        self._logs = RoomTable()
-        self._accounts = AccountTable(self._logs)
-        self._mailbox = Mailbox(self._logs, self._accounts)
+        self._rooms = RoomTable()
+        self._accounts = AccountTable(self._rooms)
+        self._mailbox = Mailbox(self._rooms, self._accounts)
 
     def load(self) -> StoredState:
         """See `IStore.load`."""
         self._accounts.mark_disconnected(int(self._reactor.seconds() * 1000))
         return StoredState(
             epoch=self._epoch,
-            rooms=tuple(room.record(self._accounts) for room in self._logs.rooms.values()),
+            rooms=tuple(map(self._accounts.room_record, self._rooms.rooms.values())),
             guests=self._accounts.guests(),
         )
 
-    def append(self, append: PendingEntry) -> None:
+    def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""
         if self._closed:
-            append.error = NotStored()
-            self._reactor.callLater(0, self.committed, [append])
-            return
-        if not self._queue:
-            self._reactor.callLater(0, self._work)
-        self._queue.append(append)
+            entry.error = NotStored()
+            self._reactor.callLater(0, self.committed, [entry])
+        else:
+            self._enqueue(entry)
 
     def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
-        """See `IStore.find`."""
+        """See `IStore.find_account`."""
         return self._read(self._accounts.find, key, asker)
 
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
-        """See `IStore.find_uuid`."""
+        """See `IStore.find_by_uuid`."""
         return self._read(self._accounts.find_by_uuid, uuid_hash)
 
     def register(
@@ -132,10 +130,10 @@ class MemoryStore:
         return self._write(self._accounts.end_session, account_id, token_hash)
 
     def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> Deferred[None]:
-        """See `IStore.lose_session`."""
-        return self._write(self._accounts.lose_session, account_id, token_hash, at, told)
+        """See `IStore.session_lost`."""
+        return self._write(self._accounts.session_lost, account_id, token_hash, at, sent)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -164,14 +162,14 @@ class MemoryStore:
         return self._read(self._mailbox.whispers, account_id, after, limit)
 
     def delete_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """See `IStore.forget_whispers`."""
+        """See `IStore.delete_whispers`."""
         return self._write(self._mailbox.delete_whispers, account_id, tuple(numbers))
 
     def invite(
-        self, room_id: int, account_id: int, inviter: str, told: bool, at: int
+        self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int
     ) -> Deferred[None]:
         """See `IStore.invite`."""
-        return self._write(self._mailbox.invite, room_id, account_id, inviter, told, at)
+        return self._write(self._mailbox.invite, room_id, account_id, inviter, delivered, at)
 
     def end_invitations(
         self, room_id: int, account_id: int, inviter: str, later: bool
@@ -180,12 +178,12 @@ class MemoryStore:
         return self._write(self._mailbox.end_invitations, room_id, account_id, inviter, later)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """See `IStore.invited`."""
-        return self._read(self._mailbox.invited, room_id, account_id, inviter)
+        """See `IStore.is_invited`."""
+        return self._read(self._mailbox.is_invited, room_id, account_id, inviter)
 
-    def invitations(self, account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
+    def invitations(self, account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
         """See `IStore.invitations`."""
-        return self._write(self._mailbox.invitations, account_id, untold)
+        return self._write(self._mailbox.invitations, account_id, undelivered)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""
@@ -198,23 +196,23 @@ class MemoryStore:
         return self._write(self._accounts.register_phone, name, key, number, credential, at)
 
     def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
-        """See `IStore.left_phone`."""
+        """See `IStore.set_phone_left`."""
         return self._write(self._accounts.set_phone_left, account_id, at)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """See `IStore.phones`."""
         return self._read(self._accounts.phones)
 
-    def history(self, room_id: int, span: HistoryQuery) -> Deferred[HistoryPage]:
+    def history(self, room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """See `IStore.history`."""
-        return self._read(self._logs.history, room_id, span)
+        return self._read(self._rooms.history, room_id, query)
 
     def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
 
         def prune() -> None:
             self._accounts.prune(sessions_before)
-            self._logs.txns.prune(txns_before)
+            self._rooms.txns.prune(txns_before)
 
         return self._write(prune)
 
@@ -234,29 +232,32 @@ class MemoryStore:
         self._closed = True
         return done
 
-    def _write(self, act: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Do something in its turn."""
-        return self._put(StoreCall(lambda: act(*args)))
+    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Queue a call of a function; return its result."""
+        return self._put(StoreCall(lambda: function(*args)))
 
-    def _put(self, request: StoreCall) -> Deferred[Any]:
+    def _put(self, call: StoreCall) -> Deferred[Any]:
         if self._closed:
             return fail(NotStored())
+        self._enqueue(call)
+        return call.deferred
+
+    def _enqueue(self, job: Job) -> None:
         if not self._queue:
-            self._reactor.callLater(0, self._work)
-        self._queue.append(request)
-        return request.deferred
+            self._reactor.callLater(0, self._do_batch)
+        self._queue.append(job)
 
-    def _read(self, question: Callable[..., T], *args: Any) -> Deferred[T]:
-        """The answer to a question, in the next turn, past the queue."""
-        answer: Deferred[T] = Deferred()
-        answer.addCallback(lambda _: question(*args))
-        self._reactor.callLater(0, answer.callback, None)
-        return answer
+    def _read(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Return the result of a function, which is called in the next turn, past the queue."""
+        result: Deferred[T] = Deferred()
+        result.addCallback(lambda _: function(*args))
+        self._reactor.callLater(0, result.callback, None)
+        return result
 
-    def _work(self) -> None:
-        """Do what was asked for, then hand it out."""
+    def _do_batch(self) -> None:
+        """Do the jobs in the queue, then deliver their results."""
         batch, self._queue = self._queue, []
-        rooms = self._logs.rooms
+        rooms = self._rooms.rooms
         for job in batch:
             if isinstance(job, PendingEntry):
                 room = rooms.get(job.room_id)

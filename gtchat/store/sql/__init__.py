@@ -1,5 +1,5 @@
-"""The store on disk: SQLAlchemy Core statements, one writer thread, a pool of readers."""
+"""The store on disk: SQLAlchemy Core statements, one writer thread, a pool of readers.
 
-from gtchat.store.sql.store import SQLStore
-
-__all__ = ["SQLStore"]
+`gtchat.store.SQLStore` is its entry. Nothing is imported here: the modules of this package import
+each other through it.
+"""

@@ -1,4 +1,7 @@
-"""Accounts: found, made, changed, ended; and whom they block. Sessions are in `sessions`."""
+"""Accounts: find, create, change and delete them; blocks; telephone numbers.
+
+Sessions are in `sessions`.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import NameTaken
 from gtchat.chat.interfaces import Account, PhoneAccount
+from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
 _sessions = schema.sessions
 _blocks = schema.blocks
+_phones = schema.phones
 _is_account = _accounts.c.id == bindparam("account_id")
-_shown = (
+_columns = (
     _accounts.c.id,
     _accounts.c.name,
     _accounts.c.key,
@@ -26,12 +31,12 @@ _shown = (
 )
 _newest = schema.entries.alias()
 
-#: The newest entry of the lobby.
-lobby_last = func.coalesce(
+#: SQL: the seq of the newest entry in the lobby, 0 if there is none.
+lobby_last_seq = func.coalesce(
     select(func.max(_newest.c.seq))
     .where(
         _newest.c.room_id
-        == select(schema.rooms.c.id).where(schema.rooms.c.key == "lobby").scalar_subquery()
+        == select(schema.rooms.c.id).where(schema.rooms.c.key == LOBBY).scalar_subquery()
     )
     .scalar_subquery(),
     0,
@@ -39,18 +44,18 @@ lobby_last = func.coalesce(
 
 _FIND = Statement(
     select(
-        *_shown,
+        *_columns,
         exists().where(
             _blocks.c.account_id == _accounts.c.id, _blocks.c.blocked_id == bindparam("asker")
         ),
     ).where(_accounts.c.key == bindparam("key"))
 )
-_FIND_UUID = Statement(select(*_shown).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
-_NUMBERED = Statement(select(*_shown).where(_is_account))
+_FIND_BY_UUID = Statement(select(*_columns).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
+_GET = Statement(select(*_columns).where(_is_account))
 _GUESTS = Statement(
-    select(*_shown).where(_accounts.c.registered.is_(False)).order_by(_accounts.c.id)
+    select(*_columns).where(_accounts.c.registered.is_(False)).order_by(_accounts.c.id)
 )
-_LOBBY_LAST = Statement(select(lobby_last))
+_LOBBY_LAST_SEQ = Statement(select(lobby_last_seq))
 _CREATE = Statement(
     insert(_accounts),
     columns=(
@@ -60,7 +65,7 @@ _CREATE = Statement(
         "password_hash",
         "uuid_hash",
         "created_at",
-        "lobby_read",
+        "lobby_read_seq",
     ),
 )
 _SET_PASSWORD = Statement(
@@ -72,8 +77,8 @@ _END_SESSIONS = Statement(
         func.coalesce(_sessions.c.token_hash != bindparam("keep"), literal(True)),
     )
 )
-_END_GUEST = Statement(delete(_accounts).where(_is_account, _accounts.c.registered.is_(False)))
-_FORGET_TXNS = Statement(
+_DELETE_GUEST = Statement(delete(_accounts).where(_is_account, _accounts.c.registered.is_(False)))
+_DELETE_TXNS = Statement(
     delete(schema.txns).where(
         schema.txns.c.account_id == bindparam("account_id"),
         ~exists().where(_accounts.c.id == bindparam("account_id")),
@@ -86,34 +91,45 @@ _UNBLOCK = Statement(
         _blocks.c.blocked_id == bindparam("blocked_id"),
     )
 )
+_ADD_PHONE = Statement(insert(_phones), columns=("account_id", "number", "left_at"))
+_SET_PHONE_LEFT = Statement(
+    update(_phones)
+    .where(_phones.c.account_id == bindparam("account"))
+    .values(left_at=bindparam("at"))
+)
+_PHONES = Statement(
+    select(_phones.c.account_id, _accounts.c.name, _phones.c.number, _phones.c.left_at)
+    .join_from(_phones, _accounts, _accounts.c.id == _phones.c.account_id)
+    .order_by(_phones.c.account_id)
+)
 
 
 def _account(row: Any) -> Account:
-    """An account of id, name, key, registered, password_hash, and perhaps blocks_asker."""
+    """Return the account of a row of `_columns`, to which `blocks_asker` may be added."""
     id_, name, key, registered, password_hash, *blocks = row
     return Account(id_, name, key, bool(registered), password_hash, any(blocks))
 
 
 def find(db: Connection, key: str, asker: int | None) -> Account | None:
-    """The account of that name."""
+    """Return the account with a name; see `IStore.find_account`."""
     row = _FIND(db, key=key, asker=asker).fetchone()
     return None if row is None else _account(row)
 
 
 def find_by_uuid(db: Connection, uuid_hash: bytes) -> Account | None:
-    """The account whose credential is that UUID."""
-    row = _FIND_UUID(db, uuid_hash=uuid_hash).fetchone()
+    """Return the account with a credential; see `IStore.find_by_uuid`."""
+    row = _FIND_BY_UUID(db, uuid_hash=uuid_hash).fetchone()
     return None if row is None else _account(row)
 
 
-def numbered(db: Connection, account_id: int) -> Account | None:
-    """The account of that number."""
-    row = _NUMBERED(db, account_id=account_id).fetchone()
+def get(db: Connection, account_id: int) -> Account | None:
+    """Return the account with an id, None if there is none."""
+    row = _GET(db, account_id=account_id).fetchone()
     return None if row is None else _account(row)
 
 
 def guests(db: Connection) -> tuple[Account, ...]:
-    """All temporary accounts."""
+    """Return all temporary accounts, oldest first."""
     return tuple(map(_account, _GUESTS(db)))
 
 
@@ -125,7 +141,7 @@ def register(
     uuid_hash: bytes | None,
     at: int,
 ) -> int:
-    """Make a registered account; its id. Raises NameTaken."""
+    """Create a registered account; see `IStore.register`."""
     return create(db, name, key, at, True, password_hash, uuid_hash)
 
 
@@ -138,13 +154,22 @@ def create(
     password_hash: str | None = None,
     uuid_hash: bytes | None = None,
 ) -> int:
-    """Make an account, which has read everything; its id.
+    """Create an account and return its id. Everything in the lobby counts as read.
+
+    Args:
+        db: the writer's connection.
+        name: the name as it is displayed.
+        key: the name as it is compared.
+        at: now, in milliseconds since 1970, UTC.
+        registered: False for a temporary account.
+        password_hash: Argon2id hash as text, None without a password.
+        uuid_hash: credential of 32 bytes, None without one.
 
     Raises:
-        NameTaken: the name or the UUID is somebody's already.
+        NameTaken: an account has the name or the credential.
     """
     try:
-        made = _CREATE(
+        inserted = _CREATE(
             db,
             name=name,
             key=key,
@@ -152,65 +177,56 @@ def create(
             password_hash=password_hash,
             uuid_hash=uuid_hash,
             created_at=at,
-            lobby_read=_LOBBY_LAST.scalar(db),
+            lobby_read_seq=_LOBBY_LAST_SEQ.scalar(db),
         )
     except IntegrityError as error:
         raise NameTaken() from error
-    assert made.lastrowid is not None
-    return made.lastrowid
+    assert inserted.lastrowid is not None
+    return inserted.lastrowid
 
 
 def set_password(db: Connection, account_id: int, password_hash: str, keep: bytes | None) -> None:
-    """Change a password; sessions other than `keep` end."""
+    """Change a password and end other sessions; see `IStore.set_password`."""
     _SET_PASSWORD(db, account_id=account_id, new_hash=password_hash)
     end_sessions(db, account_id, keep)
 
 
 def end_sessions(db: Connection, account_id: int, keep: bytes | None) -> None:
-    """End all sessions of an account but one."""
+    """End the sessions of an account.
+
+    Args:
+        db: the writer's connection.
+        account_id: the account.
+        keep: token hash of the session that goes on, None for no session.
+    """
     _END_SESSIONS(db, account_id=account_id, keep=keep)
 
 
 def end_guest(db: Connection, account_id: int) -> None:
-    """Delete a temporary account; what names it goes along."""
-    _END_GUEST(db, account_id=account_id)
-    _FORGET_TXNS(db, account_id=account_id)
+    """Delete a temporary account; rows that refer to it are deleted by their foreign keys."""
+    _DELETE_GUEST(db, account_id=account_id)
+    _DELETE_TXNS(db, account_id=account_id)
 
 
 def block(db: Connection, account_id: int, blocked_id: int, on: bool) -> None:
-    """Begin or end a block."""
+    """Block an account or unblock it; see `IStore.block`."""
     (_BLOCK if on else _UNBLOCK)(db, account_id=account_id, blocked_id=blocked_id)
-
-
-_phones = schema.phones
-
-_KEEP = Statement(insert(_phones), columns=("account_id", "number", "left_at"))
-_LEFT = Statement(
-    update(_phones)
-    .where(_phones.c.account_id == bindparam("account"))
-    .values(left_at=bindparam("at"))
-)
-_ALL = Statement(
-    select(_phones.c.account_id, schema.accounts.c.name, _phones.c.number, _phones.c.left_at)
-    .join_from(_phones, schema.accounts, schema.accounts.c.id == _phones.c.account_id)
-    .order_by(_phones.c.account_id)
-)
 
 
 def register_phone(
     db: Connection, name: str, key: str, number: str, credential: bytes, at: int
 ) -> int:
-    """Make an account with a telephone number; its id. Raises NameTaken."""
+    """Create an account with a telephone number; see `IStore.register_phone`."""
     account_id = register(db, name, key, None, credential, at)
-    _KEEP(db, account_id=account_id, number=number, left_at=at)
+    _ADD_PHONE(db, account_id=account_id, number=number, left_at=at)
     return account_id
 
 
 def set_phone_left(db: Connection, account_id: int, at: int) -> None:
-    """Somebody was here last."""
-    _LEFT(db, account=account_id, at=at)
+    """Store when a user was last connected; see `IStore.set_phone_left`."""
+    _SET_PHONE_LEFT(db, account=account_id, at=at)
 
 
 def phones(db: Connection) -> list[PhoneAccount]:
-    """All that there are."""
-    return [PhoneAccount(*row) for row in _ALL(db)]
+    """Return all accounts with telephone numbers, oldest first."""
+    return [PhoneAccount(*row) for row in _PHONES(db)]

@@ -8,33 +8,33 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from gtchat.store.sql.rooms import FORGET_EPOCH
+from gtchat.store.sql.rooms import DELETE_EPOCH
 from gtchat.store.sql.schema import APPLICATION_ID
 from gtchat.store.sql.sqlite import StoreError, connect, sync_folder
 
-#: Pages copied between two reports of progress.
+#: Pages that are copied between two reports of progress.
 _PAGES = 2048
 
 
 def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Copy a database, which may be in use, as it is at one moment.
+    """Copy a database, which may be in use, as of one moment.
 
-    The copy is on disk when this returns. It is a log of its own: the first start on it picks
-    another epoch, so that clients load their rooms anew.
+    The copy is on disk when this returns. The first start on it begins a new epoch, so that clients
+    load their rooms again: the logs of copy and original may differ from there on.
 
     Args:
         source: the database.
-        target: the copy, which must not be there yet.
-        progress: told from time to time how many pages are done, and how many there are.
+        target: the copy; the file must not exist.
+        progress: called repeatedly with the number of copied pages and of all pages.
 
     Raises:
-        StoreError: that can't be; no copy is left.
+        StoreError: the copy failed; no file is left.
     """
     part = target.with_name(target.name + ".part")
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError as error:
-        raise StoreError(f"{target} is there already: name another file.") from error
+        raise StoreError(f"{target} exists already: name another file.") from error
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror}.") from error
     try:
@@ -50,14 +50,14 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
 
 
 def _copy(source: Path, part: Path, progress: Callable[[int, int], None] | None) -> None:
-    """Copy a database's pages, and mark the copy."""
+    """Copy the pages of a database, and delete the epoch of the copy."""
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(connect(source, "ro")) as old, closing(connect(part, "rw")) as new:
         if old.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(f"{source} is not a database of this program.")
+            raise StoreError(f"{source} is not a GTChat database: name the server's database.")
         old.execute("BEGIN")
-        old.execute("SELECT count(*) FROM meta").fetchone()
+        old.execute("SELECT count(*) FROM meta").fetchone()  # the transaction begins with a read
 
         def report(status: int, remaining: int, total: int) -> None:
             if progress is not None:
@@ -66,7 +66,7 @@ def _copy(source: Path, part: Path, progress: Callable[[int, int], None] | None)
         old.backup(new, pages=_PAGES, progress=report)
         new.execute("PRAGMA journal_mode = DELETE")
         new.execute("PRAGMA synchronous = FULL")
-        FORGET_EPOCH(new)
+        DELETE_EPOCH(new)
     handle = os.open(part, os.O_RDWR)
     try:
         os.fsync(handle)

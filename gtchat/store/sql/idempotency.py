@@ -1,7 +1,7 @@
-"""Marks against doubles: which account used which txn, for what, and what it got for it.
+"""Idempotency: which account used which txn (idempotency key), for what, and the ack it got.
 
-The same txn with the same content is the same message, sent again by a client that did not hear
-of it; with other content it is a conflict.
+The same txn with the same content is the same message, sent again by a client that did not receive
+the ack; with other content it is a conflict.
 """
 
 from __future__ import annotations
@@ -24,31 +24,42 @@ _FIND = Statement(
         _txns.c.account_id == bindparam("account_id"), _txns.c.txn == bindparam("txn")
     )
 )
-_REMEMBER = Statement(_txns.insert(), columns=_columns)
+_SAVE = Statement(_txns.insert(), columns=_columns)
 _OLD = (
     select(_txns.c.account_id, _txns.c.txn)
     .where(_txns.c.at < bindparam("before"))
-    .limit(bindparam("slice"))
+    .limit(bindparam("limit"))
 )
-_FORGET = Statement(delete(_txns).where(tuple_(_txns.c.account_id, _txns.c.txn).in_(_OLD)))
+_DELETE_OLD = Statement(delete(_txns).where(tuple_(_txns.c.account_id, _txns.c.txn).in_(_OLD)))
 
 
 def fingerprint_hash(target: str, text: str) -> bytes:
-    """What a txn stands for: where a text goes (`room 7`, `account 7`) and the text."""
+    """Return the 16-byte fingerprint of a request.
+
+    Args:
+        target: where the text goes, such as `account 7`.
+        text: the text of the message.
+    """
     return blake2b(f"{target}\0{text}".encode(), digest_size=16).digest()
 
 
-def fingerprint(append: PendingEntry) -> bytes:
-    """What the txn of an entry stands for."""
-    text = getattr(append.entry, "msg", "")
-    return fingerprint_hash(f"room {append.room_id} {append.entry.kind}", text)
+def fingerprint(pending: PendingEntry) -> bytes:
+    """Return the 16-byte fingerprint of an entry: its room, its kind and its text."""
+    text = getattr(pending.entry, "msg", "")
+    return fingerprint_hash(f"room {pending.room_id} {pending.entry.kind}", text)
 
 
 def find_ack(db: Connection, account_id: int | None, txn: str | None, content: bytes) -> Ack | None:
-    """The receipt of what was stored under this txn before, if anything was.
+    """Return the ack of the request that used this txn before, None if there was none.
+
+    Args:
+        db: a connection.
+        account_id: the account that sends.
+        txn: its idempotency key.
+        content: the fingerprint of what it sends.
 
     Raises:
-        TxnConflict: it was something else.
+        TxnConflict: the txn was used for other content.
     """
     row = _FIND(db, account_id=account_id, txn=txn).fetchone()
     if row is None:
@@ -58,21 +69,25 @@ def find_ack(db: Connection, account_id: int | None, txn: str | None, content: b
     return Ack(id=row[1], seq=row[2], at=row[3], dup=True)
 
 
-def save_ack(
-    db: Connection, account_id: int | None, txn: str, content: bytes, receipt: Ack
-) -> None:
-    """Keep what an account got for a txn."""
-    _REMEMBER(
+def save_ack(db: Connection, account_id: int | None, txn: str, content: bytes, ack: Ack) -> None:
+    """Keep the ack that an account gets for a txn; the arguments are those of `find_ack`."""
+    _SAVE(
         db,
         account_id=account_id,
         txn=txn,
         content=content,
-        id=receipt.id,
-        seq=receipt.seq,
-        at=receipt.at,
+        id=ack.id,
+        seq=ack.seq,
+        at=ack.at,
     )
 
 
-def prune_slice(db: Connection, before: int, slice_: int) -> bool:
-    """Forget at most `slice_` txns stored before a time; whether that many were found."""
-    return _FORGET(db, before=before, slice=slice_).rowcount == slice_
+def prune_slice(db: Connection, before: int, limit: int) -> bool:
+    """Delete old txns; return whether there may be more of them.
+
+    Args:
+        db: the writer's connection.
+        before: delete those stored before this time, in milliseconds since 1970, UTC.
+        limit: the largest number to delete.
+    """
+    return _DELETE_OLD(db, before=before, limit=limit).rowcount == limit

@@ -1,4 +1,4 @@
-"""Reading: a few threads with connections of their own, which never wait for the writer."""
+"""Reads: a few threads with connections of their own, which never wait for the writer."""
 
 from __future__ import annotations
 
@@ -16,57 +16,65 @@ from gtchat.store.sql.sqlite import FileGuard, FileReplaced
 
 T = TypeVar("T")
 
-#: How many read at the same time.
+#: Threads, and so the number of reads that run at the same time.
 THREADS = 3
 
 
 def unreadable() -> NotStored:
-    """What a person is told whose question can't be answered."""
+    """Return the error of a read that fails, without details that are for the operator only."""
     return NotStored("The server can't read this now. Try again later.")
 
 
 class ReadPool:
-    """Answers questions about what is committed.
+    """Runs queries on what is committed.
 
     Args:
         reactor: an IReactorFromThreads.
-        link: opens a connection to read with. same: tells if the file is still the same.
+        open_connection: opens a connection to read with.
+        file_guard: tells whether the file is still the same.
     """
 
     def __init__(
-        self, reactor: Any, link: Callable[[], sqlite3.Connection], same: FileGuard
+        self,
+        reactor: Any,
+        open_connection: Callable[[], sqlite3.Connection],
+        file_guard: FileGuard,
     ) -> None:
         self._reactor = reactor
-        self._open_connection = link
-        self._same = same
+        self._open_connection = open_connection
+        self._file_guard = file_guard
         self._idle: deque[sqlite3.Connection] = deque()
         self._pool = ThreadPool(minthreads=0, maxthreads=THREADS, name="gtchat readers")
         self._pool.start()
         self._closed = False
 
-    def ask(self, question: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
-        """The answer to a question, all of it as of one moment. Fails with NotStored."""
+    def run(self, query: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
+        """Return the result of a query, which sees the database as of one moment.
+
+        Raises:
+            NotStored: the database cannot be read.
+        """
         if self._closed:
             return fail(unreadable())
-        return deferToThreadPool(self._reactor, self._pool, self._answer, question)
+        return deferToThreadPool(self._reactor, self._pool, self._run, query)
 
-    def _answer(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    def _run(self, query: Callable[[sqlite3.Connection], T]) -> T:
         db = None
         try:
-            self._same.check()
+            self._file_guard.check()
             db = self._idle.pop() if self._idle else self._open_connection()
             db.execute("BEGIN")
-            answer = question(db)
+            result = query(db)
             db.execute("COMMIT")
         except (sqlite3.Error, ValueError, OverflowError, FileReplaced) as error:
             if db is not None:
                 db.close()
             raise unreadable() from error
         self._idle.append(db)
-        return answer
+        return result
 
     def close(self) -> None:
-        """Answer what was asked, then let go of the file."""
+        """Finish the queries that were asked for, then close the connections."""
         self._closed = True
         self._pool.stop()
         while self._idle:

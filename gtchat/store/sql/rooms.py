@@ -1,4 +1,4 @@
-"""Rooms as a whole: all of them at start, one that is deleted; what is forgotten with time."""
+"""Rooms as a whole: load all at start, delete one, delete in the background what has expired."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from sqlalchemy import and_, bindparam, delete, exists, func, literal, select, u
 from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.interfaces import RoomRecord, StoredState
+from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.statements import Statement
 
-#: Rows that are taken away at once, so that nobody waits for it.
+#: Rows that are deleted in one transaction, so that no write waits long for it.
 SLICE = 500
 
 _rooms = schema.rooms
 _members = schema.members
 _sessions = schema.sessions
 _log = schema.entries
-_doomed = schema.doomed
+_pending_deletes = schema.pending_deletes
 _tombstones = schema.tombstones
 _other = _log.alias()
 
 _EPOCH = Statement(select(schema.meta.c.value).where(schema.meta.c.key == "epoch"))
 _SET_EPOCH = Statement(insert(schema.meta), columns=("key", "value"))
-FORGET_EPOCH = Statement(delete(schema.meta).where(schema.meta.c.key == "epoch"))
+DELETE_EPOCH = Statement(delete(schema.meta).where(schema.meta.c.key == "epoch"))
 _CREATE_LOBBY = Statement(
     insert(_rooms)
-    .values(key="lobby", name="lobby", public=True, topic="", max=0, owner="")
+    .values(key=LOBBY, name=LOBBY, public=True, topic="", max=0, owner="")
     .on_conflict_do_nothing()
 )
 _MARK_DISCONNECTED = Statement(
-    update(_sessions).where(_sessions.c.aged.is_(None)).values(aged=bindparam("at"))
+    update(_sessions).where(_sessions.c.expires_from.is_(None)).values(expires_from=bindparam("at"))
 )
 _ROOMS = Statement(
     select(
@@ -48,7 +49,7 @@ _ROOMS = Statement(
         _rooms.c.owner_id,
         _rooms.c.owner,
         func.coalesce(_log.c.seq, 0),
-        func.coalesce(_log.c.spoken, 0),
+        func.coalesce(_log.c.message_count, 0),
     )
     .outerjoin_from(
         _rooms,
@@ -71,24 +72,26 @@ _MEMBERS = Statement(
         schema.accounts.c.registered,
     )
     .join_from(_members, schema.accounts, schema.accounts.c.id == _members.c.account_id)
-    .order_by(_members.c.room_id, _members.c.joined)
+    .order_by(_members.c.room_id, _members.c.joined_seq)
 )
-_add_tombstone = insert(_tombstones)
+_insert_tombstone = insert(_tombstones)
 _ADD_TOMBSTONE = Statement(
-    _add_tombstone.from_select(
+    _insert_tombstone.from_select(
         ["key", "deleted_at"],
         select(_rooms.c.key, bindparam("at")).where(_rooms.c.id == bindparam("room")),
     ).on_conflict_do_update(
-        index_elements=["key"], set_={"deleted_at": _add_tombstone.excluded.deleted_at}
+        index_elements=["key"], set_={"deleted_at": _insert_tombstone.excluded.deleted_at}
     )
 )
 _ADD_PENDING_DELETE = Statement(
-    insert(_doomed).from_select(
+    insert(_pending_deletes).from_select(
         ["room_id"], select(_rooms.c.id).where(_rooms.c.id == bindparam("room"))
     )
 )
-_DELETE = Statement(delete(_rooms).where(_rooms.c.id == bindparam("room")))
-_NEXT_PENDING_DELETE = Statement(select(_doomed.c.room_id).order_by(_doomed.c.room_id).limit(1))
+_DELETE_ROOM = Statement(delete(_rooms).where(_rooms.c.id == bindparam("room")))
+_NEXT_PENDING_DELETE = Statement(
+    select(_pending_deletes.c.room_id).order_by(_pending_deletes.c.room_id).limit(1)
+)
 _DELETE_SLICE = Statement(
     delete(_log).where(
         _log.c.room_id == bindparam("room"),
@@ -99,22 +102,28 @@ _DELETE_SLICE = Statement(
         + literal(SLICE),
     )
 )
-_DONE = Statement(delete(_doomed).where(_doomed.c.room_id == bindparam("room")))
-_FORGET_SESSIONS = Statement(delete(_sessions).where(_sessions.c.aged < bindparam("before")))
-_FORGET_TOMBSTONES = Statement(
+_END_PENDING_DELETE = Statement(
+    delete(_pending_deletes).where(_pending_deletes.c.room_id == bindparam("room"))
+)
+_DELETE_SESSIONS = Statement(
+    delete(_sessions).where(_sessions.c.expires_from < bindparam("before"))
+)
+_DELETE_TOMBSTONES = Statement(
     delete(_tombstones).where(
         _tombstones.c.deleted_at < bindparam("before"),
-        ~exists().where(_sessions.c.began <= _tombstones.c.deleted_at),
+        ~exists().where(_sessions.c.began_at <= _tombstones.c.deleted_at),
     )
 )
 
 
 def load(db: Connection, new_epoch: str, at: int) -> StoredState:
-    """Everything that a chat keeps in memory, after seeing that the lobby is there.
+    """Return what the chat keeps in memory, and create the lobby if it is missing.
 
     Args:
-        new_epoch: the log's name, if it has none. at: now; sessions that were connected when the
-            server stopped grow old from here on.
+        db: a connection to write with, within a transaction.
+        new_epoch: the epoch of the logs if they have none yet.
+        at: now, in milliseconds since 1970, UTC; sessions that were connected when the server
+            stopped expire from then on.
     """
     epoch = _EPOCH.scalar(db)
     if epoch is None:
@@ -123,10 +132,10 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
     _CREATE_LOBBY(db)
     _MARK_DISCONNECTED(db, at=at)
     members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
-    people: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of a person
+    known: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of an account
     for room_id, account_id, name, registered in _MEMBERS(db):
-        person = people.setdefault(account_id, (account_id, name, bool(registered)))
-        members[room_id].append(person)
+        member = known.setdefault(account_id, (account_id, name, bool(registered)))
+        members[room_id].append(member)
     return StoredState(
         epoch=epoch,
         rooms=tuple(_record(row, members[row[0]]) for row in _ROOMS(db)),
@@ -135,7 +144,7 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
 
 
 def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
-    id_, name, key, public, topic, max_, owner_id, owner, last_seq, spoken = row
+    id_, name, key, public, topic, max_, owner_id, owner, last_seq, message_count = row
     return RoomRecord(
         id=id_,
         name=name,
@@ -146,54 +155,73 @@ def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
         owner_id=owner_id,
         owner=owner,
         last_seq=last_seq,
-        message_count=spoken,
+        message_count=message_count,
         members=tuple(members),
     )
 
 
 def delete_room(db: Connection, room_id: int, at: int) -> None:
-    """Delete a room; its log is taken away by `Cleanup`."""
+    """Delete a room; `Cleanup` deletes its log later.
+
+    Args:
+        db: the writer's connection.
+        room_id: the room.
+        at: now, in milliseconds since 1970, UTC.
+    """
     _ADD_TOMBSTONE(db, room=room_id, at=at)
     _ADD_PENDING_DELETE(db, room=room_id)
-    _DELETE(db, room=room_id)
+    _DELETE_ROOM(db, room=room_id)
 
 
-def prune(db: Connection, sessions_before: int) -> None:
-    """Forget sessions that grow old since before a time, and what was kept for them."""
-    _FORGET_SESSIONS(db, before=sessions_before)
-    _FORGET_TOMBSTONES(db, before=sessions_before)
+def prune_sessions(db: Connection, before: int) -> None:
+    """Delete old sessions, and the tombstones that no session needs any more.
+
+    Args:
+        db: the writer's connection.
+        before: delete the sessions that expire from a time before this one, in milliseconds since
+            1970, UTC.
+    """
+    _DELETE_SESSIONS(db, before=before)
+    _DELETE_TOMBSTONES(db, before=before)
 
 
 @attrs.define(eq=False)
 class Cleanup:
-    """Work that nobody waits for, done in slices between transactions.
+    """Deletes in slices, between the writer's transactions, what no request waits for.
 
     Attributes:
-        doomed: whether there may be logs to take away. txns_before: forget txns older than this.
+        pending_deletes: whether there may be logs of deleted rooms.
+        txns_before: time before which txns are deleted, in milliseconds since 1970, UTC; None if
+            there are none left.
     """
 
     pending_deletes: bool = False
     txns_before: int | None = None
 
     def prune_txns(self, db: Connection, before: int) -> None:
-        """Forget txns stored before a time: the first of them now, the others in slices."""
+        """Delete the first slice of old txns now, and have the others deleted later.
+
+        Args:
+            db: the writer's connection.
+            before: delete those stored before this time, in milliseconds since 1970, UTC.
+        """
         self.txns_before = before if prune_slice(db, before, SLICE) else None
 
     def has_work(self) -> bool:
-        """Whether there is anything to do."""
+        """Return whether there may be rows to delete."""
         return self.pending_deletes or self.txns_before is not None
 
     def do_slice(self, db: Connection) -> None:
-        """Do a little of it."""
+        """Delete at most `SLICE` rows."""
         if self.txns_before is not None:
             if not prune_slice(db, self.txns_before, SLICE):
                 self.txns_before = None
         elif self.pending_deletes:
-            self._delete_slice(db)
+            self._delete_log_slice(db)
 
-    def _delete_slice(self, db: Connection) -> None:
+    def _delete_log_slice(self, db: Connection) -> None:
         room_id = _NEXT_PENDING_DELETE.scalar(db)
         if room_id is None:
             self.pending_deletes = False
         elif _DELETE_SLICE(db, room=room_id).rowcount == 0:
-            _DONE(db, room=room_id)
+            _END_PENDING_DELETE(db, room=room_id)

@@ -1,9 +1,11 @@
-"""The tables, as SQLAlchemy Core knows them; `migrations` makes them, a test compares the two.
+"""The tables as SQLAlchemy Core describes them. `migrations` creates them; a test compares the two.
 
-A room's log is `entries`. What else is known of a room (its settings, its members) is the fold of
-its log, kept beside it in the same transaction. `entries.spoken` is the number of messages in the
-log up to and with this entry, so the newest entry tells how long and how talkative a room is, and
-nothing but that entry has to be written for a message.
+A room's log is `entries`. The room's settings and members (`rooms`, `members`) follow from its log
+and are changed in the transaction that appends the entry. `entries.message_count` is the number of
+messages in the log up to and including the entry: the newest entry gives a room's length and its
+number of messages, and a message writes no row but its own.
+
+Columns named `at` or ending in `_at` and `expires_from` are milliseconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -24,22 +26,22 @@ from sqlalchemy import (
     literal_column,
 )
 
-#: Marks a file as ours (SQLite's `application_id`): "GTCh".
+#: SQLite's `application_id` of a database of this program: "GTCh".
 APPLICATION_ID = 0x47544368
 
-#: Names of the schema's revisions, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003")
+#: Revisions of the schema, oldest first; a test compares them with `migrations`.
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 metadata = MetaData()
 
 
 def _account(name: str) -> Column[int]:
-    """A column that names an account and goes with it."""
+    """Return a column that refers to an account; its row is deleted with the account."""
     return Column(name, Integer, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
 
 
 def _room() -> Column[int]:
-    """A column that names a room and goes with it."""
+    """Return the column that refers to a room; its row is deleted with the room."""
     return Column("room_id", Integer, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
 
 
@@ -61,23 +63,24 @@ accounts = Table(
     Column("password_hash", Text),
     Column("uuid_hash", LargeBinary, unique=True),
     Column("created_at", BigInteger, nullable=False),
-    Column("lobby_read", BigInteger, nullable=False),
+    Column("lobby_read_seq", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
 
-#: `lost`: when the connection was lost, NULL as long as nobody knows. `aged`: from when on the
-#: session grows old, NULL while it is connected. `marks`: whether it says itself what was read.
+#: `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`: the start
+#: of the time after which the session expires, NULL while it is connected; it differs from
+#: `lost_at` after a restart. `marks_read`: whether the session has sent a read marker.
 sessions = Table(
     "sessions",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
     _account("account_id"),
-    Column("began", BigInteger, nullable=False),
-    Column("lost", BigInteger),
-    Column("aged", BigInteger),
-    Column("marks", Boolean, nullable=False, server_default=false()),
+    Column("began_at", BigInteger, nullable=False),
+    Column("lost_at", BigInteger),
+    Column("expires_from", BigInteger),
+    Column("marks_read", Boolean, nullable=False, server_default=false()),
     Index("sessions_account", "account_id"),
-    Index("sessions_aged", "aged"),
+    Index("sessions_expires_from", "expires_from"),
     sqlite_with_rowid=False,
 )
 
@@ -96,29 +99,30 @@ rooms = Table(
     sqlite_autoincrement=True,
 )
 
-#: `joined` is the seq of the entry by which the membership began, `read_seq` that of the last one
-#: that counts as read. For the lobby, which has no members, `accounts.lobby_read` is the latter.
+#: `joined_seq`: the entry with which the membership began. `read_seq`: the last entry that counts
+#: as read; for the lobby, which has no rows here, that is `accounts.lobby_read_seq`.
 members = Table(
     "members",
     metadata,
     _room(),
     _account("account_id"),
-    Column("joined", BigInteger, nullable=False),
+    Column("joined_seq", BigInteger, nullable=False),
     Column("read_seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("room_id", "account_id"),
     Index("members_account", "account_id"),
     sqlite_with_rowid=False,
 )
 
-#: Not bound to `rooms`: a long log is taken away in slices, after its room. Rows stand in the order
-#: of their coming, and an index finds a room's: a commit with messages to a hundred rooms writes
-#: few pages. Clustered by room, it would write a page for each room.
+#: Without a foreign key to `rooms`: a long log is deleted in slices after its room. The table keeps
+#: its rowid, so that rows lie in the order of appending and a commit with messages to a hundred
+#: rooms writes few pages; clustered by room, it would write a page for each room.
+#: Its columns are named once more: in `log_writer`, which writes and reads the rows.
 entries = Table(
     "entries",
     metadata,
     Column("room_id", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("spoken", BigInteger, nullable=False),
+    Column("message_count", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("usr", Text, nullable=False),
@@ -128,7 +132,7 @@ entries = Table(
     PrimaryKeyConstraint("room_id", "seq"),
 )
 
-#: Finds the rare kinds; it costs a message nothing.
+#: Finds entries that are not messages. A partial index: a message costs it no write.
 Index(
     "entries_rare",
     entries.c.room_id,
@@ -138,10 +142,10 @@ Index(
     postgresql_where=entries.c.kind != literal_column("'speak'"),
 )
 
-#: Logs that wait to be taken away.
-doomed = Table("doomed", metadata, Column("room_id", Integer, primary_key=True))
+#: Rooms that are deleted and whose logs still have to be.
+pending_deletes = Table("pending_deletes", metadata, Column("room_id", Integer, primary_key=True))
 
-#: Names whose last log was deleted, and when.
+#: Keys of rooms that were deleted, and when that happened last.
 tombstones = Table(
     "tombstones",
     metadata,
@@ -183,7 +187,7 @@ invitations = Table(
     _room(),
     _account("account_id"),
     Column("inviter", Text, nullable=False),
-    Column("told", Boolean, nullable=False),
+    Column("delivered", Boolean, nullable=False),
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("room_id", "account_id", "inviter"),
     Index("invitations_account", "account_id"),
@@ -200,7 +204,7 @@ blocks = Table(
     sqlite_with_rowid=False,
 )
 
-#: Accounts that come by a telephone number, and when they were last here.
+#: Telephone numbers of accounts, and when each user was last connected.
 phones = Table(
     "phones",
     metadata,

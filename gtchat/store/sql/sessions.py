@@ -1,4 +1,4 @@
-"""Sessions: begun, lost, found again with what was missed meanwhile, ended."""
+"""Sessions: begin, lose, resume and end them. What they have read is in `read_state`."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ _sessions = schema.sessions
 _blocks = schema.blocks
 _is_session = _sessions.c.token_hash == bindparam("token")
 
-_BEGIN = Statement(insert(_sessions), columns=("token_hash", "account_id", "began"))
+_BEGIN = Statement(insert(_sessions), columns=("token_hash", "account_id", "began_at"))
 _FIND = Statement(
-    select(_sessions.c.account_id, _sessions.c.began, _sessions.c.lost, _sessions.c.aged).where(
-        _is_session
-    )
+    select(
+        _sessions.c.account_id,
+        _sessions.c.began_at,
+        _sessions.c.lost_at,
+        _sessions.c.expires_from,
+    ).where(_is_session)
 )
-_AGAIN = Statement(
-    update(_sessions).where(_is_session).values(began=bindparam("at"), lost=None, aged=None)
+_RESUME = Statement(
+    update(_sessions)
+    .where(_is_session)
+    .values(began_at=bindparam("at"), lost_at=None, expires_from=None)
 )
-_LOSE = Statement(
+_SET_LOST = Statement(
     update(_sessions)
     .where(_is_session, _sessions.c.account_id == bindparam("account"))
-    .values(lost=bindparam("at"), aged=bindparam("at"))
+    .values(lost_at=bindparam("at"), expires_from=bindparam("at"))
 )
 _END = Statement(
     delete(_sessions).where(_is_session, _sessions.c.account_id == bindparam("account"))
@@ -56,18 +61,18 @@ _ROOM = Statement(
 )
 
 
-def belongings(db: Connection, account_id: int) -> AccountState:
-    """What an account finds when it comes.
+def account_state(db: Connection, account_id: int) -> AccountState:
+    """Return what a login loads of an account.
 
     Raises:
-        NoSuchUser: it is gone.
+        NoSuchUser: the account was deleted.
     """
-    account = accounts.numbered(db, account_id)
+    account = accounts.get(db, account_id)
     if account is None:
         raise NoSuchUser()
     return AccountState(
         account=account,
-        memberships=read_state.places(db, account_id),
+        memberships=read_state.memberships(db, account_id),
         blocked=dict(_BLOCKED(db, account=account_id).fetchall()),
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
     )
@@ -76,33 +81,33 @@ def belongings(db: Connection, account_id: int) -> AccountState:
 def login(
     db: Connection, account_id: int, token_hash: bytes, end_others: bool, at: int
 ) -> AccountState:
-    """Begin a session of a registered account."""
-    found = belongings(db, account_id)
+    """Begin a session of a registered account; see `IStore.login`."""
+    state = account_state(db, account_id)
     if end_others:
         accounts.end_sessions(db, account_id, None)
-    _BEGIN(db, token_hash=token_hash, account_id=account_id, began=at)
-    return found
+    _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at)
+    return state
 
 
 def login_guest(db: Connection, name: str, key: str, token_hash: bytes, at: int) -> int:
-    """Make a temporary account with a session; its id."""
+    """Create a temporary account with a session; see `IStore.login_guest`."""
     account_id = accounts.create(db, name, key, at, False)
-    _BEGIN(db, token_hash=token_hash, account_id=account_id, began=at)
+    _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at)
     return account_id
 
 
-def end(db: Connection, account_id: int, token_hash: bytes) -> None:
-    """A session has ended."""
-    read_state.told_all(db, account_id, token_hash)
+def end_session(db: Connection, account_id: int, token_hash: bytes) -> None:
+    """End a session for good; see `IStore.end_session`."""
+    read_state.set_all_read(db, account_id, token_hash)
     _END(db, token=token_hash, account=account_id)
 
 
-def lose(
-    db: Connection, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+def session_lost(
+    db: Connection, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
 ) -> None:
-    """A session's connection was lost."""
-    read_state.told_until(db, account_id, token_hash, told)
-    _LOSE(db, token=token_hash, account=account_id, at=at)
+    """Store that a session's connection was lost; see `IStore.session_lost`."""
+    read_state.set_sent_read(db, account_id, token_hash, sent)
+    _SET_LOST(db, token=token_hash, account=account_id, at=at)
 
 
 def resume(
@@ -115,28 +120,38 @@ def resume(
     liveness_ms: int,
     limit: int,
 ) -> ResumeResult:
-    """Find a session again, as `IStore.resume` says."""
+    """Resume a session; see `IStore.resume`.
+
+    Args:
+        db: the writer's connection.
+        log_writer: knows the ends of logs.
+        token_hash, at, oldest, seen, liveness_ms, limit: those of `IStore.resume`.
+    """
     row = _FIND(db, token=token_hash).fetchone()
     if row is None or (row[3] is not None and row[3] <= oldest):
         raise BadSession()
-    account_id, began, lost, _ = row
+    account_id, began_at, lost_at, _ = row
+    interval = ConnectedInterval(began_at, lost_at)
     names: dict[int, str] = {}
 
-    def know(room_id: int) -> LogInfo | None:
+    def log_info(room_id: int) -> LogInfo | None:
         room = _ROOM(db, room=room_id).fetchone()
-        head = log_writer.position(db, room_id)
-        if room is None or head is None:
+        position = log_writer.position(db, room_id)
+        if room is None or position is None:
             return None
         names[room_id] = room[0]
-        return LogInfo(head.seq, room[1])
+        return LogInfo(position.seq, room[1])
 
     def read(room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
         return entries_after(db, room_id, names[room_id], start, stop - start)
 
-    lapse = ConnectedInterval(began, lost)
-    found = ResumeResult(
-        belongings(db, account_id),
-        backlogs(seen, limit, lambda gone: lapse.saw_deletion(gone, liveness_ms), know, read),
+    state = account_state(db, account_id)
+    missed = backlogs(
+        seen,
+        limit,
+        lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
+        log_info,
+        read,
     )
-    _AGAIN(db, token=token_hash, at=at)
-    return found
+    _RESUME(db, token=token_hash, at=at)
+    return ResumeResult(state, missed)

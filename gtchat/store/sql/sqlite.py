@@ -1,4 +1,7 @@
-"""Connections to an SQLite file: how one is opened, and whether the file is still the same."""
+"""An SQLite file: create, check and migrate it, open connections, notice when it is replaced.
+
+Nothing here knows a table other than Alembic's own.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,31 @@ from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
 #: Opens a connection, as `connect` does.
 Connect = Callable[..., sqlite3.Connection]
 
-#: Seconds to wait for somebody else's lock.
+#: Seconds to wait for the lock of another program.
 BUSY_SECONDS = 5.0
-#: KiB of pages that the connection that writes keeps.
+#: Page cache of the connection that writes, in KiB.
 PAGE_CACHE_KIB = 16_384
+#: Size of a database, in bytes, up to which every page is checked at start.
+_CHECKED_WHOLE = 8 * 1024 * 1024
+#: Size of the header of a database, in bytes.
+_HEADER_BYTES = 100
+
+
+class StoreError(Exception):
+    """A database cannot be opened or copied; the text is one line that says what to do."""
+
+
+class FileReplaced(Exception):
+    """The database file is not the one that was opened."""
 
 
 def connect(path: Path, mode: str, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """Open a connection, with transactions begun and ended by hand alone.
+    """Return a connection on which only explicit statements begin and end transactions.
 
     Args:
-        path: the file, which has to be there.
-        mode: `rw` or `ro`; `ro&immutable=1` looks at the file alone and leaves nothing beside it.
-        busy: seconds to wait for somebody else's lock.
+        path: the file, which has to exist.
+        mode: `rw` or `ro`; `ro&immutable=1` reads the file alone and creates no file beside it.
+        busy: seconds to wait for the lock of another program.
     """
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
@@ -37,27 +52,29 @@ def connect(path: Path, mode: str, busy: float = BUSY_SECONDS) -> sqlite3.Connec
 
 
 def configure_writer(db: sqlite3.Connection) -> None:
-    """Make a connection to write with: what is committed is on disk, readers never wait.
+    """Prepare a connection for writing: commits wait for the disk, readers never wait.
 
     Raises:
-        StoreError: the file system can't do it.
+        StoreError: the file system does not support a write-ahead log.
     """
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-        raise StoreError("The data folder's file system can't keep a write-ahead log: use another.")
+        raise StoreError(
+            "The data folder's file system can't keep a write-ahead log: use another data folder."
+        )
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
-    # Pages that many commits touch are copied to the database once: 40 MB of log, not 4.
+    # 40 MB of log instead of 4: a page that many commits change is copied to the database once.
     db.execute("PRAGMA wal_autocheckpoint = 10000")
     db.execute("PRAGMA journal_size_limit = 67108864")
     db.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
 
 
-class FileReplaced(Exception):
-    """The database file is not the one that was opened."""
-
-
 class FileGuard:
-    """Whether a path still leads to the file that it led to when this was made."""
+    """Checks that a path still leads to the file that it led to at first.
+
+    Args:
+        path: the database.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = os.fspath(path)
@@ -71,27 +88,18 @@ class FileGuard:
         return status.st_dev, status.st_ino
 
     def check(self) -> None:
-        """Raises: Replaced, if it does not."""
+        """Raise FileReplaced if it does not."""
         if self._look() != self._identity:
             raise FileReplaced(
-                "the database file was deleted or replaced: stop, put it back, start"
+                "the database file was deleted or replaced: stop the server, put it back, start"
             )
 
 
-class StoreError(Exception):
-    """A store can't be opened or copied; the text is one line that says what to do."""
-
-
-#: Up to this size, in bytes, every page of a file is checked at start.
-_CHECKED_WHOLE = 8 * 1024 * 1024
-_HEADER_BYTES = 100
-
-
 def prepare(path: Path) -> None:
-    """See that a database of the newest revision is at `path`, making or migrating it.
+    """Create the database if there is none, and migrate it if it is of an older revision.
 
     Raises:
-        StoreError: that can't be; the file was left as it is.
+        StoreError: the database cannot be used; the file is unchanged.
     """
     try:
         _check_folder(path)
@@ -103,27 +111,29 @@ def prepare(path: Path) -> None:
         raise StoreError(f"{path} can't be opened: {advice(error)}.") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
-            f"{path} is damaged ({error}): restore a backup, or move it away to begin anew."
+            f"{path} is damaged ({error}): restore a backup, or move it away to start empty."
         ) from error
     except OSError as error:
         raise StoreError(f"{path} can't be opened: {error.strerror}.") from error
 
 
 def advice(error: sqlite3.Error) -> str:
-    """SQLite's words, and what to do where that is known."""
+    """Return SQLite's message, with what to do where that is known."""
     text = str(error)
     if "locked" in text:
         return f"{text}; stop the program that uses it"
     if "full" in text:
-        return f"{text}; make room"
+        return f"{text}; free some space"
     return text
 
 
 def _check_folder(path: Path) -> None:
-    """The folder is there and can be written to, as can the file."""
+    """Check that the folder exists, and that it and the file can be written to."""
     folder = path.parent
     if not folder.is_dir():
-        raise StoreError(f"The data folder {folder} is not there: create it, or name another one.")
+        raise StoreError(
+            f"The data folder {folder} does not exist: create it, or name another one."
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StoreError(f"The data folder {folder} can't be written to: change its permissions.")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
@@ -131,15 +141,15 @@ def _check_folder(path: Path) -> None:
 
 
 def _beside(path: Path, ending: str) -> Path:
-    """The file that SQLite or we put beside a database."""
+    """Return the path of a file that accompanies a database, such as its write-ahead log."""
     return path.with_name(path.name + ending)
 
 
 def _create(path: Path) -> None:
-    """Make a new database under another name, then give it its own."""
+    """Create a database under a temporary name, then rename it, so that it is there whole."""
     if _beside(path, "-wal").exists():
         raise StoreError(
-            f"{path} is missing, but its {path.name}-wal is there: put it back, or move both away."
+            f"{path} is missing, but {path.name}-wal exists: put it back, or move both away."
         )
     new = _beside(path, ".new")
     for ending in ("", "-journal"):
@@ -156,7 +166,7 @@ def _create(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of a folder's files durable."""
+    """Write the names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -165,14 +175,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def _check(path: Path) -> str:
-    """The revision of a database that is ours and whole as far as can be seen quickly."""
+    """Return the revision of a database, after quick checks that it is ours and undamaged."""
     if not path.is_file():
         raise StoreError(f"{path} is not a file: move it away, or name another data folder.")
     size = path.stat().st_size
     if size == 0:
-        raise StoreError(f"{path} is empty: restore a backup, or move it away to begin anew.")
+        raise StoreError(f"{path} is empty: restore a backup, or move it away to start empty.")
     _check_ours(path)
-    # What a log or a journal holds belongs to it; SQLite sees to it when it may write.
+    # A log or a journal that was left is part of the database: SQLite has to recover it, and for
+    # that it needs a connection that may write.
     settled = not any(_has_content(_beside(path, ending)) for ending in ("-wal", "-journal"))
     db = connect(path, "ro&immutable=1" if settled else "rw")
     try:
@@ -186,11 +197,11 @@ def _has_content(path: Path) -> bool:
 
 
 def _check_ours(path: Path) -> None:
-    """The file is a database, and one of this program: its header says so.
+    """Check by its header that the file is a database of this program.
 
-    SQLite is not asked, since whoever dies while he writes leaves pages that do not fit together
-    until SQLite may write, and then it would write to what may belong to somebody else.
-    Source: Database File Format, section 1.3.
+    SQLite could not tell without writing: after a crash the pages are inconsistent until it has
+    recovered the journal, which it must not do to a file of another program.
+    Source: SQLite Database File Format, section 1.3.
     """
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
@@ -203,8 +214,13 @@ def _check_ours(path: Path) -> None:
 
 
 def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:
-    """Pages are there and the schema can be read; its revision. size: of the file, in bytes,
-    None where it is not settled yet."""
+    """Return the revision, after checking that pages and schema can be read.
+
+    Args:
+        db: a connection to the database.
+        path: its file, for messages.
+        size: of the file in bytes; None while a log or a journal is not recovered.
+    """
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     length = pages * db.execute("PRAGMA page_size").fetchone()[0]
     if size is not None and size < length:
@@ -216,13 +232,13 @@ def _check_whole(db: sqlite3.Connection, path: Path, size: int | None) -> str:
     revision = _revision(db)
     if revision not in REVISIONS:
         raise StoreError(
-            f"{path} is of a newer version (revision {revision}): install that version."
+            f"{path} was written by a newer version (revision {revision}): install that version."
         )
     return revision
 
 
 def _revision(db: sqlite3.Connection) -> str:
-    """The schema's revision, as Alembic keeps it."""
+    """Return the revision of the schema, which Alembic keeps in a table of its own."""
     tables = "SELECT name FROM sqlite_schema WHERE name = 'alembic_version'"
     if db.execute(tables).fetchone() is None:
         raise sqlite3.DatabaseError("tables are missing")
@@ -233,8 +249,10 @@ def _revision(db: sqlite3.Connection) -> str:
 
 
 def _migrate(path: Path) -> None:
-    """Bring a database from whatever revision it has, or none, to the newest, in one
-    transaction. Imported here: Alembic takes longer to import than everything else to start."""
+    """Bring a database to the newest revision, in one transaction.
+
+    Alembic is imported here: the import takes longer than all other steps of a start.
+    """
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import Connection, NullPool, create_engine, event

@@ -1,7 +1,7 @@
-"""SQLAlchemy Core statements, compiled once and run on the driver's own connection.
+"""SQLAlchemy Core statements, compiled once and executed on the driver's own connection.
 
-Compiling and wrapping results costs Core more than SQLite takes for the work; so statements are
-written in Core, and what runs is the SQL that came of it.
+Compiling a statement and wrapping its results costs Core more time than SQLite takes for the work.
+So statements are written in Core, compiled when a module is imported, and only their SQL runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.sql import ClauseElement, FromClause
 
 
 class _Compiler(SQLiteCompiler):
-    """Lets `with_hint` name an index, which Core does for other databases only."""
+    """Compile `with_hint`, which Core does for other databases only."""
 
     def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
         return text
@@ -32,7 +32,7 @@ class Statement:
     """A statement with named parameters.
 
     Args:
-        clause: what Core says; `bindparam` names what is given with each call.
+        clause: the statement in Core; each `bindparam` is an argument of a call.
         columns: of an INSERT without values, the columns that it fills.
     """
 
@@ -46,23 +46,26 @@ class Statement:
         }
 
     def __call__(self, db: Connection, **values: Any) -> Cursor:
-        """Run it."""
+        """Execute it with the values of its parameters."""
         return db.execute(self.sql, {**self.constants, **values})
 
     def scalar(self, db: Connection, **values: Any) -> Any:
-        """The first column of the first row, None where there is no row."""
+        """Execute it; return the first column of the first row, None if there is no row."""
         row = self(db, **values).fetchone()
         return None if row is None else row[0]
 
 
 class BulkInsert:
-    """Inserts rows, many in one statement.
+    """An INSERT of many rows in few statements.
 
-    The driver gives the interpreter's lock away at each statement and has to wait for it
-    afterwards; a busy reactor thread makes that the dearest part of a small insert.
+    The driver releases the interpreter's lock for each statement and has to wait for it afterwards;
+    with a busy reactor thread this wait is the most expensive part of a small insert.
+
+    Args:
+        table: where to insert; every row fills all of its columns.
     """
 
-    #: Rows in one statement; each size is a statement of its own in the driver's cache.
+    #: Rows in one statement; each size is one statement in the driver's cache.
     SIZES = (128, 64, 32, 16, 8, 4, 2, 1)
 
     def __init__(self, table: Table) -> None:
@@ -73,8 +76,18 @@ class BulkInsert:
         self._steps = tuple((size * self.width, one + row * (size - 1)) for size in self.SIZES)
 
     def __call__(self, db: Connection, values: list[Any]) -> None:
-        """Insert rows, whose values follow each other in the order of the table's columns."""
+        """Insert rows.
+
+        Args:
+            db: the connection.
+            values: the rows one after the other, each in the order of the table's columns.
+
+        Raises:
+            ValueError: a row is incomplete; nothing is inserted.
+        """
         start, end = 0, len(values)
+        if end % self.width:
+            raise ValueError(f"{end} values are not whole rows of {self.width} columns")
         for length, sql in self._steps:
             while end - start >= length:
                 db.execute(sql, values[start : start + length])

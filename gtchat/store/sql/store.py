@@ -1,7 +1,7 @@
 """The store on disk: an SQLite file behind `IStore`.
 
-Here is which question goes where: writes into the writer's queue, reads to a few threads with
-connections of their own. What is done with a connection stands in the modules beside this one.
+This module sends writes to the writer's queue and reads to the read pool. The statements are in
+the modules beside it: each function there does one call of `IStore` with a connection.
 """
 
 from __future__ import annotations
@@ -37,7 +37,15 @@ from gtchat.chat.interfaces import (
     StoredWhisper,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results
-from gtchat.store.sql import accounts, history, mailbox, read_state, rooms, sessions
+from gtchat.store.sql import (
+    accounts,
+    direct,
+    history,
+    invitations,
+    read_state,
+    rooms,
+    sessions,
+)
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.sqlite import (
@@ -55,13 +63,13 @@ from gtchat.store.sql.writer import Outcome, Writer
 T = TypeVar("T")
 
 
-def _nobody(appends: Sequence[PendingEntry]) -> None:
-    """Takes what nobody waits for."""
+def _ignore(entries: Sequence[PendingEntry]) -> None:
+    """Drop finished entries, until the chat sets `committed`."""
 
 
 @implementer(IStore)
 class SQLStore:
-    """A store in an SQLite file; made by `SQLStore.open`."""
+    """A store in an SQLite file; `SQLStore.open` returns one."""
 
     _log = Logger()
 
@@ -73,8 +81,8 @@ class SQLStore:
         busy: float,
         wall: Callable[[], float],
     ) -> None:
-        #: Takes finished appends; set by the chat.
-        self.committed: Callable[[Sequence[PendingEntry]], None] = _nobody
+        #: Takes finished entries; set by the chat.
+        self.committed: Callable[[Sequence[PendingEntry]], None] = _ignore
         self._reactor = reactor
         self._wall = wall
         self._path = path
@@ -84,10 +92,15 @@ class SQLStore:
         self._closed = False
         self._log_writer = LogWriter()
         self._cleanup = rooms.Cleanup()
-        same = FileGuard(path)
-        self._readers = ReadPool(reactor, lambda: self._connect("ro"), same)
+        file_guard = FileGuard(path)
+        self._reads = ReadPool(reactor, lambda: self._connect("ro"), file_guard)
         self._writer = Writer(
-            reactor, self._deliver, self._open_connection, same, self._log_writer, self._cleanup
+            reactor,
+            self._deliver,
+            self._open_connection,
+            file_guard,
+            self._log_writer,
+            self._cleanup,
         )
 
     @classmethod
@@ -100,49 +113,53 @@ class SQLStore:
         busy: float = BUSY_SECONDS,
         wall: Callable[[], float] = time.time,
     ) -> SQLStore:
-        """Open a database, making it if there is none, migrating it if it is of an older version.
+        """Open a database; create it if there is none, migrate it if it is of an older revision.
 
         Args:
-            path: the file; its folder has to be there.
+            path: the file; its folder has to exist.
             reactor: an IReactorTime and IReactorFromThreads.
             connect: opens connections.
-            busy: seconds to wait for a lock of another program's.
-            wall: tells the time of day, in seconds since 1970.
+            busy: seconds to wait for the lock of another program.
+            wall: returns the time in seconds since 1970, UTC.
 
         Raises:
-            StoreError: that can't be; the file was left as it is.
+            StoreError: the database cannot be used; the file is unchanged.
         """
         prepare(path)
         return cls(path, reactor, connect, busy, wall)
 
     def load(self) -> StoredState:
-        """See `IStore.load`. Raises: StoreError."""
+        """See `IStore.load`.
+
+        Raises:
+            StoreError: the database cannot be written to.
+        """
         now = int(self._wall() * 1000)
         try:
             with closing(self._open_connection()) as db:
                 db.execute("BEGIN IMMEDIATE")
-                contents = rooms.load(db, secrets.token_urlsafe(9), now)
+                state = rooms.load(db, secrets.token_urlsafe(9), now)
                 db.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
         self._cleanup.pending_deletes = True
-        return contents
+        return state
 
-    def append(self, append: PendingEntry) -> None:
+    def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""
         if self._closed:
-            append.error = NotStored()
-            self._reactor.callLater(0, self.committed, [append])
+            entry.error = NotStored()
+            self._reactor.callLater(0, self.committed, [entry])
         else:
-            self._writer.put(append)
+            self._writer.put(entry)
 
     def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
-        """See `IStore.find`."""
-        return self._readers.ask(lambda db: accounts.find(db, key, asker))
+        """See `IStore.find_account`."""
+        return self._reads.run(lambda db: accounts.find(db, key, asker))
 
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
-        """See `IStore.find_uuid`."""
-        return self._readers.ask(lambda db: accounts.find_by_uuid(db, uuid_hash))
+        """See `IStore.find_by_uuid`."""
+        return self._reads.run(lambda db: accounts.find_by_uuid(db, uuid_hash))
 
     def register(
         self, name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
@@ -189,19 +206,19 @@ class SQLStore:
 
     def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
         """See `IStore.end_session`."""
-        return self._write(sessions.end, account_id, token_hash)
+        return self._write(sessions.end_session, account_id, token_hash)
 
     def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, told: Mapping[int, int]
+        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
     ) -> Deferred[None]:
-        """See `IStore.lose_session`."""
-        return self._write(sessions.lose, account_id, token_hash, at, told)
+        """See `IStore.session_lost`."""
+        return self._write(sessions.session_lost, account_id, token_hash, at, sent)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> Deferred[MembershipRecord]:
         """See `IStore.mark_read`."""
-        return self._write(read_state.mark, account_id, token_hash, room_id, seq)
+        return self._write(read_state.mark_read, account_id, token_hash, room_id, seq)
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
@@ -221,37 +238,37 @@ class SQLStore:
         self, sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
     ) -> Deferred[tuple[Ack, int]]:
         """See `IStore.whisper`."""
-        return self._write(mailbox.whisper, sender_id, target_id, event, txn, limit)
+        return self._write(direct.whisper, sender_id, target_id, event, txn, limit)
 
     def whispers(
         self, account_id: int, after: int, limit: int
     ) -> Deferred[Sequence[StoredWhisper]]:
         """See `IStore.whispers`."""
-        return self._readers.ask(lambda db: mailbox.whispers(db, account_id, after, limit))
+        return self._reads.run(lambda db: direct.whispers(db, account_id, after, limit))
 
     def delete_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """See `IStore.forget_whispers`."""
-        return self._write(mailbox.delete_whispers, account_id, tuple(numbers))
+        """See `IStore.delete_whispers`."""
+        return self._write(direct.delete_whispers, account_id, tuple(numbers))
 
     def invite(
-        self, room_id: int, account_id: int, inviter: str, told: bool, at: int
+        self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int
     ) -> Deferred[None]:
         """See `IStore.invite`."""
-        return self._write(mailbox.invite, room_id, account_id, inviter, told, at)
+        return self._write(invitations.invite, room_id, account_id, inviter, delivered, at)
 
     def end_invitations(
         self, room_id: int, account_id: int, inviter: str, later: bool
     ) -> Deferred[None]:
         """See `IStore.end_invitations`."""
-        return self._write(mailbox.end_invitations, room_id, account_id, inviter, later)
+        return self._write(invitations.end_invitations, room_id, account_id, inviter, later)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """See `IStore.invited`."""
-        return self._readers.ask(lambda db: mailbox.invited(db, room_id, account_id, inviter))
+        """See `IStore.is_invited`."""
+        return self._reads.run(lambda db: invitations.is_invited(db, room_id, account_id, inviter))
 
-    def invitations(self, account_id: int, untold: bool) -> Deferred[Sequence[Invited]]:
+    def invitations(self, account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
         """See `IStore.invitations`."""
-        return self._write(mailbox.invitations, account_id, untold)
+        return self._write(invitations.invitations, account_id, undelivered)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""
@@ -264,22 +281,22 @@ class SQLStore:
         return self._write(accounts.register_phone, name, key, number, credential, at)
 
     def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
-        """See `IStore.left_phone`."""
+        """See `IStore.set_phone_left`."""
         return self._write(accounts.set_phone_left, account_id, at)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """See `IStore.phones`."""
-        return self._readers.ask(accounts.phones)
+        return self._reads.run(accounts.phones)
 
-    def history(self, room_id: int, span: HistoryQuery) -> Deferred[HistoryPage]:
+    def history(self, room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """See `IStore.history`."""
-        return self._readers.ask(lambda db: history.history(db, room_id, span))
+        return self._reads.run(lambda db: history.history(db, room_id, query))
 
     def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
 
         def prune(db: sqlite3.Connection) -> None:
-            rooms.prune(db, sessions_before)
+            rooms.prune_sessions(db, sessions_before)
             self._cleanup.prune_txns(db, txns_before)
 
         return self._write(prune)
@@ -297,13 +314,13 @@ class SQLStore:
         if self._closed:
             return succeed(None)
         self._closed = True
-        # The last connection to go folds the write-ahead log into the file: it has to be the
-        # writer's, since readers may not write.
-        self._readers.close()
+        # The last connection that closes copies the write-ahead log into the database: it has to
+        # be the writer's, since the others may not write.
+        self._reads.close()
         return self._writer.close()
 
     def _open_connection(self) -> sqlite3.Connection:
-        """A connection to write with."""
+        """Return a new connection to write with."""
         db = self._connect("rw")
         try:
             configure_writer(db)
@@ -312,30 +329,30 @@ class SQLStore:
             raise
         return db
 
-    def _write(self, act: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Do something with the writer's connection, in its turn."""
-        return self._put(StoreCall(lambda db: act(db, *args)))
+    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Queue a call of a function with the writer's connection; return its result."""
+        return self._put(StoreCall(lambda db: function(db, *args)))
 
-    def _put(self, request: StoreCall) -> Deferred[Any]:
+    def _put(self, call: StoreCall) -> Deferred[Any]:
         if self._closed:
             return fail(NotStored())
-        self._writer.put(request)
-        return request.deferred
+        self._writer.put(call)
+        return call.deferred
 
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
-        """Tell the operator, then the chat, what became of a batch."""
+        """Log the outcome of a batch, then deliver its results to the chat."""
         if outcome.error is not None:
             self._healthy = False
-            self._report("Nothing can be stored now: {reason}", outcome.error)
+            self._report("Writes to the database fail: {reason}", outcome.error)
         elif batch and not self._healthy:
             self._healthy = True
-            self._log.info("Storing again.")
+            self._log.info("Writes to the database work again.")
         if outcome.rejected is not None:
-            self._report("Something could not be stored: {reason}", outcome.rejected)
+            self._report("A write to the database was rejected: {reason}", outcome.rejected)
         deliver_results(batch, self.committed, self._log)
 
     def _report(self, text: str, reason: Exception) -> None:
-        """Tell the operator, at most once a second."""
+        """Log an error, at most once a second."""
         now = self._reactor.seconds()
         if now - self._reported >= 1.0:
             self._reported = now

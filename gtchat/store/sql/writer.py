@@ -1,9 +1,9 @@
-"""The writer: one thread, one queue, one transaction for everything that waits (group commit).
+"""The writer: one thread, one queue, one transaction for all jobs that wait (group commit).
 
-While one transaction is on its way to the disk the next one gathers; nothing lingers for company.
-A batch is tried as a whole first. If one job in it can't be stored the batch is taken back and
-done again job by job, so that it fails alone; if the disk or the file fails, all of it fails, and
-the next batch tries anew. What is handed out as done is committed.
+While one transaction is written to disk the next batch gathers; nothing waits for a batch to fill.
+A batch is first written as a whole. If one of its jobs cannot be stored, the batch is rolled back
+and written again job by job, so that only this job fails. If the disk or the file fails, the whole
+batch fails, and the next batch tries again. Every result that is delivered is committed.
 """
 
 from __future__ import annotations
@@ -24,26 +24,31 @@ from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.sqlite import FileGuard, FileReplaced
 
-#: Jobs in one transaction: beyond this no more join it, since the first would wait for no gain.
-MOST = 10_000
+#: Jobs in a batch after which no more are added: the first one would wait longer without a gain.
+MAX_BATCH = 10_000
 
 
 @attrs.define(eq=False)
 class Outcome:
-    """How a batch went: what failed for all of it, and what was odd about one job."""
+    """The result of a batch.
+
+    Attributes:
+        error: why the whole batch failed, None if it is committed.
+        rejected: why one of its jobs could not be stored, None if all were.
+    """
 
     error: Exception | None = None
     rejected: Exception | None = None
 
 
 def _is_store_failure(error: Exception) -> bool:
-    """Whether the store failed, rather than one job."""
+    """Return whether an error means that the store failed, rather than one job."""
     if isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError, FileReplaced)):
         return True
     return type(error) is sqlite3.DatabaseError
 
 
-#: Does the jobs of a batch within a transaction.
+#: Writes the jobs of a batch within a transaction.
 Strategy = Callable[[sqlite3.Connection, list[Job], Outcome], None]
 
 
@@ -52,53 +57,56 @@ class Writer:
 
     Args:
         reactor: an IReactorTime and IReactorFromThreads.
-        deliver: called in the reactor thread with a batch that is done and how it went.
-        link: opens the connection to write with. same: tells if the file is still the same.
+        deliver: called in the reactor thread with each finished batch and its outcome.
+        open_connection: opens the connection to write with.
+        file_guard: tells whether the file is still the same.
+        log_writer: stores entries.
+        cleanup: what to delete between batches.
     """
 
     def __init__(
         self,
         reactor: Any,
         deliver: Callable[[list[Job], Outcome], None],
-        link: Callable[[], sqlite3.Connection],
-        same: FileGuard,
+        open_connection: Callable[[], sqlite3.Connection],
+        file_guard: FileGuard,
         log_writer: LogWriter,
         cleanup: Cleanup,
     ) -> None:
         self._reactor = reactor
         self._deliver = deliver
-        self._open_connection = link
-        self._same = same
+        self._open_connection = open_connection
+        self._file_guard = file_guard
         self._log_writer = log_writer
         self._cleanup = cleanup
         self._queue: SimpleQueue[list[Job]] = SimpleQueue()
-        self._gathered: list[Job] = []
+        self._turn: list[Job] = []
         self._db: sqlite3.Connection | None = None
-        self._paused = False
+        self._failing = False
         self._last: StoreCall | None = None
         self._thread = Thread(target=self._run, name="gtchat store", daemon=True)
         self._thread.start()
 
     def put(self, job: Job) -> None:
-        """Queue a job. From the reactor thread.
+        """Queue a job. Called in the reactor thread.
 
-        What is asked for in one reactor turn goes to the thread together: one that is woken in the
-        middle of the turn fights with the reactor for the interpreter, for a handful of jobs.
+        The jobs of one reactor turn go to the thread together. If the first one woke the thread in
+        the middle of the turn, both threads would compete for the interpreter's lock.
         """
-        if not self._gathered:
+        if not self._turn:
             self._reactor.callLater(0, self._hand_over)
-        self._gathered.append(job)
+        self._turn.append(job)
 
     def _hand_over(self) -> None:
-        if self._gathered:
-            self._queue.put(self._gathered)
-            self._gathered = []
+        if self._turn:
+            self._queue.put(self._turn)
+            self._turn = []
 
     def close(self) -> Deferred[None]:
-        """Finish what is queued; nothing may be put after this."""
+        """Finish the queue and end the thread; `put` must not be called any more."""
         self._last = StoreCall(None)
-        self._gathered.append(self._last)
-        self._hand_over()  # at once: there may be no other turn
+        self._turn.append(self._last)
+        self._hand_over()  # at once: the reactor may have no other turn
         return self._last.deferred
 
     def _run(self) -> None:
@@ -106,27 +114,27 @@ class Writer:
             batch = self._take()
             if batch:
                 outcome = self._commit(batch)
-                self._paused = outcome.error is not None
-                ended = batch[-1] is self._last
-                if ended:
+                self._failing = outcome.error is not None
+                is_last = batch[-1] is self._last
+                if is_last:
                     self._disconnect()
                 self._reactor.callFromThread(self._deliver, batch, outcome)
-                if ended:
+                if is_last:
                     return
-            if self._cleanup.has_work() and not self._paused:
+            if self._cleanup.has_work() and not self._failing:
                 self._do_cleanup()
 
     def _take(self) -> list[Job]:
-        """Everything that waits; waits for it, unless there are chores to do."""
-        if self._queue.empty() and self._cleanup.has_work() and not self._paused:
+        """Return all jobs in the queue; wait for one unless there is something to clean up."""
+        if self._queue.empty() and self._cleanup.has_work() and not self._failing:
             return []
         batch = self._queue.get()
-        while len(batch) < MOST and not self._queue.empty():
+        while len(batch) < MAX_BATCH and not self._queue.empty():
             batch += self._queue.get_nowait()
         return batch
 
     def _commit(self, batch: list[Job]) -> Outcome:
-        """Do a batch in one transaction; what became of each job is filled in."""
+        """Do a batch in one transaction, and fill in the result of each job."""
         outcome = Outcome()
         outcome.error = self._try(self._write_batch, batch, outcome)
         if outcome.error is not None and not _is_store_failure(outcome.error):
@@ -137,10 +145,10 @@ class Writer:
                     job.error = NotStored()
         return outcome
 
-    def _try(self, way: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
-        """Do a batch in one way; why nothing of it was done, None if it is committed."""
+    def _try(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
+        """Do a batch with one strategy; return why it failed, None if it is committed."""
         try:
-            self._transact(way, batch, outcome)
+            self._transact(strategy, batch, outcome)
         except Exception as error:
             self._log_writer.invalidate()
             for job in batch:
@@ -149,17 +157,17 @@ class Writer:
             return error
         return None
 
-    def _transact(self, way: Strategy, batch: list[Job], outcome: Outcome) -> None:
-        self._same.check()
+    def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:
+        self._file_guard.check()
         if self._db is None:
             self._db = self._open_connection()
         self._db.execute("BEGIN IMMEDIATE")
-        way(self._db, batch, outcome)
-        self._same.check()
+        strategy(self._db, batch, outcome)
+        self._file_guard.check()
         self._db.execute("COMMIT")
 
     def _write_batch(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
-        """All jobs; the first one that can't be stored stops it."""
+        """Do all jobs; the first one that cannot be stored raises its error."""
         for part in group_appends(batch):
             if isinstance(part, list):
                 self._log_writer.write(db, part)
@@ -167,7 +175,7 @@ class Writer:
                 part.run(db)
 
     def _write_each(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
-        """All jobs; those that can't be stored fail alone."""
+        """Do all jobs one by one; those that cannot be stored fail alone."""
         for job in batch:
             db.execute("SAVEPOINT job")
             try:
@@ -186,7 +194,7 @@ class Writer:
             db.execute("RELEASE job")
 
     def _roll_back(self) -> None:
-        """End the transaction, if SQLite has not done so itself; else connect anew."""
+        """End the transaction, unless SQLite has ended it; drop the connection if that fails."""
         if self._db is None or not self._db.in_transaction:
             return
         try:
@@ -199,7 +207,7 @@ class Writer:
             self._transact(self._cleanup_slice, [], Outcome())
         except Exception as error:
             self._roll_back()
-            self._paused = True
+            self._failing = True
             self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
 
     def _cleanup_slice(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hypothesis import given
@@ -26,9 +26,12 @@ class Client:
         self.waiting: dict[str, Deferred[None]] = {}
         self.reading = True
         self.flooded = 0
+        #: Called when a command of this name starts.
+        self.actions: dict[str, Callable[[], object]] = {}
 
     def run_command(self, command: str) -> Coroutine[Any, Any, None] | None:
         self.started.append(command)
+        self.actions.get(command, int)()
         if command.startswith("pipelined"):
             self.queue.in_flight += 1
             return None
@@ -105,6 +108,62 @@ class Order(SynchronousTestCase):
         self.client.answer("a")
         self.assertEqual(self.client.started, ["a"])
         self.assertFalse(self.queue.idle and self.client.waiting)
+
+    def test_close_returns_what_waited(self) -> None:
+        self.submit("a", "now b", "c")
+        self.assertEqual(self.queue.close(), ["now b", "c"])
+        self.assertEqual(self.queue.close(), [])
+
+    def test_a_closed_queue_starts_nothing_when_its_last_command_is_answered(self) -> None:
+        self.submit("a")
+        self.queue.close()
+        self.client.answer("a")
+        self.submit("now b", "pipelined c")
+        self.queue.submit_first("now d")
+        self.server.run_pending()
+        self.assertEqual(self.client.started, ["a"])
+        self.assertEqual(self.queue.close(), [])
+
+    def test_a_command_that_closes_the_queue_is_the_last_one(self) -> None:
+        for last in ("now b", "b"):
+            self.setUp()
+            self.client.actions[last] = self.queue.close
+            self.submit("a", last, "now c")
+            self.client.answer("a")
+            if last in self.client.waiting:
+                self.client.answer(last)
+            self.submit("now d")
+            self.server.run_pending()
+            self.assertEqual(self.client.started, ["a", last])
+
+    def test_pipelined_commands_are_answered_after_close(self) -> None:
+        self.submit("pipelined 1", "pipelined 2", "a")
+        self.queue.close()
+        self.queue.answered()
+        self.queue.answered()
+        self.server.run_pending()
+        self.assertEqual((self.client.started[2:], self.queue.in_flight), ([], 0))
+
+    def test_a_command_submitted_by_another_one_runs_after_it(self) -> None:
+        self.client.actions["now a"] = lambda: self.submit("now b")
+        self.submit("now a")
+        self.server.run_pending()
+        self.assertEqual(self.client.started, ["now a", "now b"])
+        self.assertTrue(self.queue.idle)
+
+    def test_a_command_that_can_not_be_started_does_not_stop_the_others(self) -> None:
+        self.client.actions["now b"] = lambda: 1 / 0
+        self.submit("a", "now b", "now c")
+        self.client.answer("a")
+        self.assertEqual(self.client.started, ["a", "now b", "now c"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_reading_does_not_resume_after_close(self) -> None:
+        self.submit("a", *(f"now {number}" for number in range(QUEUE_LIMIT)))
+        self.assertTrue(self.queue.full)
+        self.queue.close()
+        self.client.answer("a")
+        self.assertFalse(self.client.reading)
 
     def test_reading_pauses_while_many_commands_wait(self) -> None:
         self.submit("a", *(f"now {number}" for number in range(QUEUE_LIMIT - 1)))

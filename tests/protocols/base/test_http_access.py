@@ -1,4 +1,4 @@
-"""Origins, proxies and answers, as tables."""
+"""Origins, hosts, proxies, addresses and header sections, as tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from gtchat.protocols.base.http_access import (
     Hosts,
     Origins,
     Proxies,
-    bad_header,
-    http_answer,
+    http_response,
+    is_ambiguous_header,
     plain_address,
 )
 
 
-class Tables(SynchronousTestCase):
-    def test_origins(self) -> None:
-        ours = Origins(("https://named.example",), frozenset({8080}))
+class HTTPAccess(SynchronousTestCase):
+    def test_which_origins_may_connect(self) -> None:
+        origins = Origins(("https://named.example",), frozenset({8080}))
         for origin, host, allowed in (
             (None, "x", True),
             ("https://named.example", "x", True),
@@ -33,11 +33,11 @@ class Tables(SynchronousTestCase):
             ("null", "a.example", False),
             ("nonsense", "a.example", False),
         ):
-            self.assertEqual((origin, ours.allow(origin, host)), (origin, allowed))
-        self.assertTrue(Origins(("*",)).allow("http://anybody.example", "x"))
+            self.assertEqual((origin, origins.allow(origin, host)), (origin, allowed))
+        self.assertTrue(Origins(("*",)).allow("http://any.example", "x"))
         self.assertTrue(Origins(file_page=True).allow("null", "x"))
 
-    def test_hosts(self) -> None:  # A06
+    def test_which_hosts_are_known(self) -> None:  # A06
         hosts = Hosts(frozenset({"chat.example"}))
         for host, known in (
             ("chat.example", True),
@@ -54,7 +54,7 @@ class Tables(SynchronousTestCase):
             self.assertIs(hosts.known(host), known, host)
             self.assertIs(Hosts().known(host), True)
 
-    def test_proxies(self) -> None:
+    def test_the_client_address_behind_proxies(self) -> None:
         proxies = Proxies.named(["10.0.0.0/8", "2001:db8::1"])
         for peer, forwarded, client in (
             ("10.1.1.1", "1.2.3.4", "1.2.3.4"),
@@ -65,11 +65,11 @@ class Tables(SynchronousTestCase):
             ("2001:db8::1", "::ffff:1.2.3.4", "1.2.3.4"),
             ("9.9.9.9", "1.2.3.4", "9.9.9.9"),
         ):
-            self.assertEqual(proxies.client(peer, forwarded), client)
+            self.assertEqual(proxies.client_address(peer, forwarded), client)
         self.assertRaises(ValueError, Proxies.named, ["here"])
         self.assertNotIn("local", proxies)
 
-    def test_addresses(self) -> None:  # N11
+    def test_addresses_are_made_canonical(self) -> None:  # N11
         for host, address in (
             ("1.2.3.4", "1.2.3.4"),
             ("::ffff:1.2.3.4", "1.2.3.4"),
@@ -78,7 +78,7 @@ class Tables(SynchronousTestCase):
         ):
             self.assertEqual(plain_address(host), address)
 
-    def test_headers(self) -> None:
+    def test_ambiguous_headers_are_found(self) -> None:
         for header, bad in (
             (b"GET / HTTP/1.1\r\nA: b\tc\r\n\r\n", False),
             (b"GET /\n\r\n", True),
@@ -86,6 +86,6 @@ class Tables(SynchronousTestCase):
             (b"A: \0\r\n", True),
             (b"A: \x7f\r\n", True),
         ):
-            self.assertEqual((header, bad_header(header)), (header, bad))
-        self.assertTrue(http_answer(503).endswith(b"Connection: close\r\n\r\n"))
-        self.assertIn(b"Retry-After", http_answer(503))
+            self.assertEqual((header, is_ambiguous_header(header)), (header, bad))
+        self.assertTrue(http_response(503).endswith(b"Connection: close\r\n\r\n"))
+        self.assertIn(b"Retry-After", http_response(503))

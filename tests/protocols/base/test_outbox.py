@@ -1,4 +1,4 @@
-"""Outboxes: one write a turn, order, full transports, slow readers."""
+"""Outboxes: one write a reactor iteration, order, full transports, slow readers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 
 
-class Transport:
-    """Counts writes; takes no more when it is told so."""
+class FakeTransport:
+    """A transport that records writes, and pauses its producer after `room` of them."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
@@ -35,7 +35,7 @@ class Transport:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         if self.producer is not None:
-            raise RuntimeError("there is one")
+            raise RuntimeError("a producer is registered")
         self.producer = producer
 
     def unregisterProducer(self) -> None:
@@ -46,15 +46,15 @@ class Transport:
         return b"".join(self.writes)
 
 
-class DirectTransport(Transport):
-    """Is written to directly, as long as there is room: `room` is in bytes here."""
+class DirectTransport(FakeTransport):
+    """A transport with `send_now`, whose kernel takes `room` bytes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting = b""
 
     def send_now(self, data: bytes) -> int:
-        assert not self.waiting, "what waits is overtaken"
+        assert not self.waiting, "buffered bytes are overtaken"
         if self.room == 0:
             raise BlockingIOError
         taken = data[: self.room]
@@ -68,7 +68,7 @@ class DirectTransport(Transport):
         self.producer.pauseProducing()
 
     def drain(self, room: int | None) -> None:
-        """There is room in the kernel again."""
+        """Let the kernel take this many bytes again, None for any number."""
         self.room, waiting, self.waiting = room, self.waiting, b""
         if waiting:
             try:
@@ -80,20 +80,22 @@ class DirectTransport(Transport):
 
 
 class Writing(SynchronousTestCase):
+    """One batcher and its outboxes, which hold at most 100 bytes, and 250 in all."""
+
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turn = WriteBatcher(self.clock, 100, 250)
-        self.overflown: list[Transport] = []
+        self.batcher = WriteBatcher(self.clock, 100, 250)
+        self.overflowed: list[FakeTransport] = []
 
-    def outbox(self) -> tuple[Outbox, Transport]:
-        transport = Transport()
-        outbox = Outbox(self.turn, transport, lambda: self.overflown.append(transport))
+    def outbox(self) -> tuple[Outbox, FakeTransport]:
+        transport = FakeTransport()
+        outbox = Outbox(self.batcher, transport, lambda: self.overflowed.append(transport))
         return outbox, transport
 
-    def test_frames_of_a_turn_are_one_write(self) -> None:
+    def test_frames_of_an_iteration_are_one_write(self) -> None:
         outbox, transport = self.outbox()
         outbox.write(b"a")
-        self.turn.write_all([outbox], b"b")
+        self.batcher.write_all([outbox], b"b")
         outbox.write(b"c")
         self.assertEqual(transport.writes, [])
         self.clock.advance(0)
@@ -101,29 +103,29 @@ class Writing(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(transport.writes, [b"abc", b"d"])
 
-    def test_what_a_write_causes_waits_for_the_next_turn(self) -> None:
+    def test_frames_appended_by_a_flush_wait_for_the_next_iteration(self) -> None:
         first, _ = self.outbox()
         second, transport = self.outbox()
         first.send = lambda data: second.write(b"then")
         first.write(b"now")
-        self.turn.flush()
+        self.batcher.flush()
         self.assertEqual(transport.writes, [])
-        self.turn.flush()
+        self.batcher.flush()
         self.assertEqual(transport.writes, [b"then"])
 
-    def test_members_who_get_the_same_share_one_piece(self) -> None:
+    def test_outboxes_with_the_same_frames_share_the_joined_bytes(self) -> None:
         pairs = [self.outbox() for _ in range(3)]
         for data in (b"a", b"b"):
-            self.turn.write_all([outbox for outbox, _ in pairs], data)
+            self.batcher.write_all([outbox for outbox, _ in pairs], data)
         self.clock.advance(0)
         pieces = {id(transport.writes[0]) for _, transport in pairs}
         self.assertEqual(len(pieces), 1)
 
-    def test_one_that_breaks_hurts_nobody_else(self) -> None:
+    def test_a_broken_transport_does_not_affect_the_others(self) -> None:
         broken, bad = self.outbox()
         other, good = self.outbox()
         bad.broken = True
-        self.turn.write_all([broken, other], b"x")
+        self.batcher.write_all([broken, other], b"x")
         self.clock.advance(0)
         self.assertEqual((bad.aborted, good.writes), (True, [b"x"]))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
@@ -142,9 +144,9 @@ class Writing(SynchronousTestCase):
         transport.producer.resumeProducing()
         self.assertEqual((transport.writes, outbox.buffered_bytes), ([b"a", b"b", b"c"], 0))
 
-    def test_what_the_kernel_leaves_comes_before_all_else(self) -> None:
+    def test_what_the_kernel_did_not_take_is_sent_first(self) -> None:
         transport = DirectTransport()
-        outbox = Outbox(self.turn, transport, lambda: None)
+        outbox = Outbox(self.batcher, transport, lambda: None)
         transport.room = 2
         for data in (b"abc", b"d", b"e"):
             outbox.write(data)
@@ -155,27 +157,27 @@ class Writing(SynchronousTestCase):
         transport.drain(None)
         self.assertEqual((transport.written, outbox.buffered_bytes), (b"abcde", 0))
 
-    def test_too_much_for_one_is_dropped_and_said(self) -> None:
+    def test_an_outbox_beyond_its_limit_overflows_once(self) -> None:
         outbox, transport = self.outbox()
         transport.producer.pauseProducing()
         for _ in range(3):
             outbox.write(b"x" * 50)
             self.clock.advance(0)
-        self.assertEqual(self.overflown, [transport])
+        self.assertEqual(self.overflowed, [transport])
         self.assertEqual((outbox.held, outbox.buffered_bytes), (0, 151))
         outbox.write(b"late")
         self.clock.advance(0)
-        self.assertEqual(self.overflown, [transport])
+        self.assertEqual(self.overflowed, [transport])
 
-    def test_too_much_for_all_drops_the_one_that_holds_most(self) -> None:  # G03
+    def test_beyond_the_total_limit_the_largest_outbox_overflows(self) -> None:  # G03
         pairs = [self.outbox() for _ in range(4)]
         for size, (outbox, transport) in zip((60, 90, 70, 40), pairs, strict=True):
             transport.producer.pauseProducing()
             outbox.write(b"x" * size)
             self.clock.advance(0)
-        self.assertEqual(self.overflown, [pairs[1][1]])
+        self.assertEqual(self.overflowed, [pairs[1][1]])
 
-    def test_closing_hands_over_what_is_left(self) -> None:
+    def test_close_gives_the_transport_all_frames(self) -> None:
         outbox, transport = self.outbox()
         transport.producer.pauseProducing()
         outbox.write(b"held ")
@@ -187,7 +189,7 @@ class Writing(SynchronousTestCase):
         self.assertEqual((transport.written, transport.producer), (b"held pending", None))
         outbox.close()
 
-    def test_a_lost_connection_takes_nothing_more(self) -> None:
+    def test_a_lost_connection_discards_its_frames(self) -> None:
         outbox, transport = self.outbox()
         outbox.write(b"x")
         transport.producer.stopProducing()
@@ -195,7 +197,7 @@ class Writing(SynchronousTestCase):
         outbox.abort()
         self.assertEqual((transport.writes, transport.aborted), ([], False))
 
-    def test_what_was_never_sent_is_known(self) -> None:
+    def test_buffered_bytes_include_what_was_never_sent(self) -> None:
         for held, pending, buffered_bytes in (
             (b"", b"", 0),
             (b"", b"four", 4),
@@ -212,32 +214,34 @@ class Writing(SynchronousTestCase):
             outbox.stopProducing()
             self.assertEqual((outbox.held, outbox.buffered_bytes), (0, buffered_bytes))
 
-    def test_the_producer_of_a_web_channel_is_replaced(self) -> None:
-        transport = Transport()
+    def test_the_producer_of_twisted_web_is_replaced(self) -> None:
+        transport = FakeTransport()
         transport.producer = object()
-        outbox = Outbox(self.turn, transport, lambda: None)
+        outbox = Outbox(self.batcher, transport, lambda: None)
         self.assertIs(transport.producer, outbox)
 
 
 class Order(SynchronousTestCase):
+    """Properties: whatever the transport does, no frame is lost, repeated or overtaken."""
+
     @given(
         st.lists(
             st.one_of(
                 st.binary(min_size=1, max_size=5),
-                st.sampled_from(["turn", "full", "room", "more"]),
+                st.sampled_from(["flush", "full", "room", "more"]),
             )
         )
     )
-    def test_everything_arrives_once_and_in_order(self, steps: list[bytes | str]) -> None:
+    def test_frames_arrive_once_and_in_order(self, steps: list[bytes | str]) -> None:
         clock = Clock()
-        transport = Transport()
+        transport = FakeTransport()
         outbox = Outbox(WriteBatcher(clock, 0, 0), transport, lambda: None)
         written = b""
         for step in steps:
             if isinstance(step, bytes):
                 outbox.write(step)
                 written += step
-            elif step == "turn":
+            elif step == "flush":
                 clock.advance(0)
             elif step == "full":
                 transport.producer.pauseProducing()
@@ -250,9 +254,9 @@ class Order(SynchronousTestCase):
         self.assertEqual(transport.written, written)
 
     @given(
-        st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.integers(0, 9), st.just("turn")))
+        st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.integers(0, 9), st.just("flush")))
     )
-    def test_so_it_does_where_the_kernel_takes_it_directly(
+    def test_frames_sent_to_the_kernel_arrive_once_and_in_order(
         self, steps: list[bytes | int | str]
     ) -> None:
         clock = Clock()

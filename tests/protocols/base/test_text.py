@@ -1,25 +1,38 @@
-"""What protocols of plain text share."""
+"""Text and times as several protocols write them."""
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.events import MessageSent
+from gtchat.chat.events import Event, LoggedIn, LoggedOut, MessageSent
 from gtchat.protocols import livechat, message_center, pa1
-from gtchat.protocols.base.text import escape_controls
+from gtchat.protocols.base.text import (
+    TextEncoder,
+    escape_controls,
+    format_clock,
+    group_texts,
+    rfc3339,
+    split_text,
+    strip_controls,
+)
 
 
-class Shown(SynchronousTestCase):
-    """Texts from protocols that can say more than these."""
+class Escapes(SynchronousTestCase):
+    """Texts of users, which other protocols allow to have any characters."""
 
-    def test_nothing_acts_on_a_terminal(self) -> None:  # E14
+    def test_no_text_controls_a_terminal(self) -> None:  # E14
         self.assertEqual(
             escape_controls("a\x9b2J\x1b]0;b\x07c\x7f"), "a\\x9b2J\\x1b]0;b\\x07c\\x7f"
         )
         for text in ("caf\u00e9 \u2603", "a\tb", "\U0001f469\u200d\U0001f469"):
             self.assertEqual(escape_controls(text), text)
 
-    def test_no_further_line_is_taken_for_somebody_elses(self) -> None:  # E12
+    def test_no_line_can_be_taken_for_the_message_of_another_user(self) -> None:  # E12
         event = MessageSent(
             room_name="lobby",
             usr="mallory",
@@ -31,3 +44,63 @@ class Shown(SynchronousTestCase):
             first, *more = (protocol.render(event) or "").rstrip("\n").split("\n")
             self.assertIn("mallory", first)
             self.assertEqual([line[:4] for line in more], ["    "] * 4)
+
+
+class Texts(SynchronousTestCase):
+    def test_controls_and_white_space_at_the_end_are_stripped(self) -> None:
+        for data, text in (
+            (b"caf\xc3\xa9 \r\n", "caf\u00e9"),
+            (b"a\r\nb\rc\n", "a\nb\nc"),
+            (b"a\x00\x1b[2J\x7f\tb\xff", "a[2J\tb\ufffd"),
+            ("a\x9b2J", "a2J"),
+            (b" \n ", ""),
+        ):
+            self.assertEqual(strip_controls(data), text)
+
+    @given(st.text(max_size=50), st.integers(0, 9))
+    def test_the_parts_of_a_text_are_the_text(self, text: str, limit: int) -> None:
+        parts = split_text(text, limit)
+        self.assertTrue(all(part.strip() and (not limit or len(part) <= limit) for part in parts))
+        self.assertEqual("".join("".join(parts).split()), "".join(text.split()))
+
+    @given(st.lists(st.text(max_size=9), max_size=20), st.integers(1, 20))
+    def test_grouped_texts_keep_their_order_and_are_as_few_as_possible(
+        self, texts: list[str], limit: int
+    ) -> None:
+        groups = group_texts(texts, str, limit)
+        self.assertEqual([text for _, members in groups for text in members], texts)
+        for joined, members in groups:
+            self.assertEqual(joined, "".join(members))
+            self.assertTrue(len(joined.encode()) <= limit or len(members) == 1)
+        for (before, _), (_, after) in zip(groups, groups[1:], strict=False):
+            self.assertGreater(len((before + after[0]).encode()), limit)
+
+    def test_times(self) -> None:
+        self.assertEqual(rfc3339(1_800_000_000_007), "2027-01-15T08:00:00.007Z")
+        local = time.localtime(1_800_000_000)
+        self.assertEqual(format_clock(1_800_000_000_999), time.strftime("[%H:%M:%S]", local))
+
+
+class Encoder(SynchronousTestCase):
+    def test_each_event_is_rendered_once_and_sent_if_it_has_a_text(self) -> None:
+        rendered: list[Event] = []
+
+        def render(event: Event) -> str | None:
+            rendered.append(event)
+            return None if isinstance(event, LoggedOut) else f"text of {event.at}"
+
+        class Connection:
+            def __init__(self) -> None:
+                self.texts: list[str] = []
+
+            def on_event(self, event: Event, text: str) -> None:
+                self.texts.append(text)
+
+        sent = [LoggedIn(usr="a", at=1), LoggedOut(usr="a", at=2), LoggedIn(usr="a", at=3)]
+        batch = TextEncoder(render).encode(sent)
+        connections: list[Any] = [Connection(), Connection()]
+        batch.send(connections)
+        batch.send_part(connections[1], 0, 2)
+        self.assertEqual(rendered, sent)
+        self.assertEqual(connections[0].texts, ["text of 1", "text of 3"])
+        self.assertEqual(connections[1].texts, ["text of 1", "text of 3", "text of 1"])

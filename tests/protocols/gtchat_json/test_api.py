@@ -275,6 +275,6 @@ class Lists(SynchronousTestCase):
             world.store.failing = 1  # type: ignore[attr-defined]
             line.send(cmd, room_name="r", **fields)
             world.run_pending()
-            # While it is on its way the rules see it, and so does whoever comes.
+            # While it is queued the rules see it, and so does a user who logs in.
             self.assertNotEqual(early.reply(cmd)["rooms"][1:], before, cmd)
             self.assertEqual(late.login(f"late-{cmd}")["rooms"][1:], before, cmd)

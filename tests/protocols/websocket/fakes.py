@@ -1,4 +1,4 @@
-"""A WebSocket connection of ours in memory, and a client's frames for it (RFC 6455)."""
+"""A WebSocket connection in memory, and the frames of its client (RFC 6455 section 5.2)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,16 @@ MASK = b"\x12\x34\x56\x78"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-class Transport:
-    """A transport that keeps what is written; `full` makes it take no more."""
+class FakeTransport:
+    """A transport that records what is written.
+
+    Attributes:
+        written: bytes written since the test cleared them.
+        producer: the producer that is registered.
+        reading: whether the protocol wants to receive bytes.
+        disconnecting: whether it was closed or aborted.
+        aborted: whether it was aborted.
+    """
 
     def __init__(self, host: str) -> None:
         self.written = b""
@@ -61,26 +69,32 @@ class Transport:
         self.disconnecting = self.aborted = True
 
 
-class Listener:
-    """An API that keeps what it hears."""
+class RecordingAPI:
+    """An API that records its messages.
+
+    Attributes:
+        received: payloads of the messages.
+        clean: argument of `connection_lost`, None before it was called.
+    """
 
     def __init__(self, connection: ChatProtocol) -> None:
         self.connection = connection
         self.logged_in = False
-        self.heard: list[bytes] = []
-        self.lost: bool | None = None
+        self.received: list[bytes] = []
+        self.clean: bool | None = None
 
     def message(self, payload: bytes) -> None:
+        """Record a message. Raise RuntimeError if it is `fail`."""
         if payload == b"fail":
             raise RuntimeError("a bug")
-        self.heard.append(payload)
+        self.received.append(payload)
 
     def connection_lost(self, clean: bool) -> None:
-        self.lost = clean
+        self.clean = clean
 
 
 class TestFactory:
-    """A factory with its clock."""
+    """A factory with a clock of its own, and the APIs that it built."""
 
     def __init__(
         self,
@@ -90,65 +104,75 @@ class TestFactory:
     ) -> None:
         self.clock = Clock()
         self.limits = limits or Limits()
-        self.turn = WriteBatcher(
+        self.batcher = WriteBatcher(
             self.clock, self.limits.outbox_bytes, self.limits.unsent_bytes_total
         )
-        self.apis: list[Listener] = []
+        self.apis: list[RecordingAPI] = []
         self.factory: ChatFactory = build_factory(
-            self.clock, self.turn, self.limits, self._build, origins=origins, proxies=proxies
+            self.clock,
+            self.batcher,
+            self.limits,
+            self._build_api,
+            origins=origins,
+            proxies=proxies,
         )
 
-    def _build(self, connection: ChatProtocol) -> Listener:
-        self.apis.append(Listener(connection))
+    def _build_api(self, connection: ChatProtocol) -> RecordingAPI:
+        self.apis.append(RecordingAPI(connection))
         return self.apis[-1]
 
     def connect(self, host: str = "192.0.2.1") -> FakeSocket:
-        """A TCP connection that has said nothing yet."""
+        """Return a TCP connection on which nothing was sent."""
         return FakeSocket(self, host)
 
     def open(self, host: str = "192.0.2.1") -> FakeSocket:
-        """A WebSocket that is open."""
-        wire = self.connect(host)
-        wire.receive(handshake())
-        assert wire.status() == 101, wire.transport.written
-        wire.transport.written = b""
-        return wire
+        """Return a WebSocket connection that is OPEN."""
+        socket = self.connect(host)
+        socket.receive(handshake())
+        assert socket.status() == 101, socket.transport.written
+        socket.transport.written = b""
+        return socket
 
     def run_pending(self) -> None:
-        """Let everything be done that needs no time."""
+        """Run delayed calls that are due now, and those that these make."""
         for _ in range(200):
             self.clock.advance(0)
 
 
 class FakeSocket:
-    """One connection as its client sees it."""
+    """One connection, seen by its client.
 
-    def __init__(self, house: TestFactory, host: str) -> None:
-        self.house = house
-        self.transport = Transport(host)
-        self.protocol: Any = house.factory.buildProtocol(self.transport.getPeer())
+    Args:
+        factory: makes the protocol.
+        host: IP address of the client.
+    """
+
+    def __init__(self, factory: TestFactory, host: str) -> None:
+        self.factory = factory
+        self.transport = FakeTransport(host)
+        self.protocol: Any = factory.factory.buildProtocol(self.transport.getPeer())
         self.protocol.makeConnection(self.transport)
 
     def receive(self, data: bytes) -> None:
-        """Bytes come from the client."""
+        """Let the server receive bytes, and run what is due."""
         self.protocol.dataReceived(data)
-        self.house.run_pending()
+        self.factory.run_pending()
 
     def status(self) -> int:
-        """Status code of the handshake's answer, 0 as long as there is none."""
+        """Return the status code of the HTTP response, 0 if there is none yet."""
         return int(self.transport.written[9:12] or 0)
 
     @property
-    def api(self) -> Listener:
-        """What hears this connection's messages."""
-        return next(api for api in self.house.apis if api.connection is self.protocol)
+    def api(self) -> RecordingAPI:
+        """Return the API of this connection."""
+        return next(api for api in self.factory.apis if api.connection is self.protocol)
 
     def lose(self) -> None:
-        """The TCP connection is gone."""
+        """Report that the TCP connection is lost."""
         self.protocol.connectionLost(None)
 
     def frames(self) -> list[tuple[int, bytes]]:
-        """Opcode and payload of the frames that were written."""
+        """Return opcode and payload of the frames that were written."""
         data, found = self.transport.written, []
         while data:
             size, head = data[1], 2
@@ -161,7 +185,7 @@ class FakeSocket:
         return found
 
     def close_code(self) -> int | None:
-        """The code that we closed with, if we did."""
+        """Return the code of the close frame that was written, 1005 if it has none."""
         for opcode, payload in self.frames():
             if opcode == CLOSE:
                 return int(struct.unpack("!H", payload[:2])[0]) if payload else 1005
@@ -169,7 +193,12 @@ class FakeSocket:
 
 
 def handshake(**headers: str) -> bytes:
-    """An opening handshake; a header set to "" is left out."""
+    """Return an opening handshake.
+
+    Args:
+        headers: header fields to replace or add, with `_` for `-`; "" removes one. `path` is the
+            path of the request.
+    """
     path = headers.pop("path", "/")
     lines = {
         "Host": "chat.example:9000",
@@ -192,7 +221,16 @@ def frame(
     masked: bool = True,
     length: int | None = None,
 ) -> bytes:
-    """A client's frame. length: what the header says, where that is not so."""
+    """Return a frame of a client.
+
+    Args:
+        payload: application data.
+        opcode: 0 to 15.
+        final: the FIN bit.
+        rsv: the reserved bits, 0 to 7.
+        masked: whether the payload is masked.
+        length: the payload length in the header, if it is not to be the right one.
+    """
     size = len(payload) if length is None else length
     head = bytes([(128 if final else 0) | rsv << 4 | opcode])
     flag = 128 if masked else 0

@@ -1,4 +1,4 @@
-"""The quick way through text frames gives what Autobahn's own way gives, however bytes arrive."""
+"""The quick path for text frames has the same result as Autobahn, however the bytes arrive."""
 
 from __future__ import annotations
 
@@ -32,22 +32,32 @@ frames = st.one_of(
 
 
 def outcome(pieces: list[bytes], quick: bool) -> tuple[list[bytes], bytes, bool]:
-    """What is heard, what is written, and whether the connection is closed."""
-    house = TestFactory(Limits(message_bytes=LARGEST, commands_per_second=0))
-    wire = house.open()
-    way = text_messages if quick else lambda data, start, largest, most: ([], start)
-    with patch.object(connection, "text_messages", way):
+    """Send bytes to a connection, read by read.
+
+    Args:
+        pieces: the bytes of each read.
+        quick: whether the quick path is used.
+
+    Returns:
+        The messages received, the bytes written, and whether the connection is closed.
+    """
+    factory = TestFactory(Limits(message_bytes=LARGEST, commands_per_second=0))
+    socket = factory.open()
+    decode = text_messages if quick else lambda data, start, largest, limit: ([], start)
+    with patch.object(connection, "text_messages", decode):
         for piece in pieces:
-            if wire.transport.disconnecting:
+            if socket.transport.disconnecting:
                 break
-            wire.receive(piece)
-    return wire.api.heard, wire.transport.written, wire.transport.disconnecting
+            socket.receive(piece)
+    return socket.api.received, socket.transport.written, socket.transport.disconnecting
 
 
-class QuickWay(SynchronousTestCase):
+class QuickPath(SynchronousTestCase):
+    """`text_messages` and `text_frame` (RFC 6455 section 5.2)."""
+
     @settings(max_examples=400, deadline=None)
     @given(st.lists(frames, max_size=6), st.data())
-    def test_it_hears_and_answers_as_autobahn_does(
+    def test_any_input_has_the_same_result_as_in_autobahn(
         self, sent: list[bytes], data: st.DataObject
     ) -> None:
         stream = b"".join(sent)
@@ -57,13 +67,13 @@ class QuickWay(SynchronousTestCase):
         self.assertEqual(outcome([piece for piece in pieces if piece], quick=True), expected)
         self.assertEqual(outcome([stream], quick=True)[0], expected[0])
 
-    def test_it_takes_many_messages_of_one_read(self) -> None:
+    def test_all_messages_of_one_read_are_decoded(self) -> None:
         payloads = [b"a", b"b" * 126, "ü".encode(), b"", b"c" * 65_000]
         data = b"".join(frame(payload) for payload in payloads)
         self.assertEqual(text_messages(data, 0, 65_536, 64), (payloads, len(data)))
         self.assertEqual(text_messages(data, 0, 65_536, 2)[0], payloads[:2])
 
-    def test_it_leaves_every_other_frame(self) -> None:
+    def test_every_other_frame_is_left_to_autobahn(self) -> None:
         for other in (
             frame(b"x", opcode=2),
             frame(b"x", opcode=PING),
@@ -77,7 +87,7 @@ class QuickWay(SynchronousTestCase):
         ):
             self.assertEqual(text_messages(frame(b"a") + other, 0, 10, 64), ([b"a"], 7))
 
-    def test_what_is_written_is_read_again(self) -> None:
+    def test_a_text_frame_has_a_header_of_the_right_size(self) -> None:
         for size in (0, 1, 125, 126, 65_535, 65_536):
             written = text_frame(b"x" * size)
             self.assertEqual(written[-size or len(written) :], b"x" * size)

@@ -1,4 +1,4 @@
-"""A database that fails when it is told to."""
+"""Connections to a database that fail or wait where a test wants it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gtchat.store.sql.sqlite import connect
 
 
 class FlakyConnection:
-    """A connection that tells what it is about to execute, to somebody who may raise."""
+    """A connection that announces each statement to a `Disk`, which can raise."""
 
     def __init__(self, db: sqlite3.Connection, disk: Disk) -> None:
         self._db = db
@@ -30,12 +30,14 @@ class FlakyConnection:
 
 
 class Disk:
-    """What connections of one store are made of.
+    """Opens the connections of a store, and injects faults into those that write.
 
     Attributes:
-        faults: how SQL begins -> what happens before it.
-        executed: the first words of all SQL since `open`.
-        connected: how often somebody connected to write.
+        path: the database.
+        faults: beginning of statements -> function that is called before they are executed.
+        executed: the first word of each statement since `open`.
+        connected: number of connections that were opened to write.
+        writer: the last one of them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +65,12 @@ class Disk:
         return SQLStore.open(self.path, reactor, connect=self.connect, busy=0.05)
 
     def fail(self, beginning: str, text: str) -> None:
-        """From now on this is what happens instead of SQL that begins so."""
+        """Let statements fail from now on.
+
+        Args:
+            beginning: how they begin.
+            text: the message of the error.
+        """
 
         def failing() -> None:
             raise sqlite3.OperationalError(text)
@@ -71,12 +78,12 @@ class Disk:
         self.faults[beginning] = failing
 
     def hold(self, word: str) -> Callable[[], None]:
-        """From now on nothing goes beyond such SQL, until what this returns is called."""
-        going_on = Event()
-        self.faults[word] = lambda: going_on.wait(10)
+        """Let statements that begin with a word wait until the returned function is called."""
+        released = Event()
+        self.faults[word] = lambda: released.wait(10)
 
-        def go_on() -> None:
+        def release() -> None:
             del self.faults[word]
-            going_on.set()
+            released.set()
 
-        return go_on
+        return release

@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import SQLStore, StoreError, backup
-from tests.store.contract import spoke
+from tests.store.contract import message
 
 
 class BackupTests(TestCase):
@@ -25,73 +25,73 @@ class BackupTests(TestCase):
         self.target = self.folder / "copy" / "gtchat.sqlite"
         self.target.parent.mkdir()
         self.store = self.open(self.path)
-        contents = self.store.load()
-        self.lobby, self.epoch = contents.rooms[0].id, contents.epoch
+        state = self.store.load()
+        self.lobby, self.epoch = state.rooms[0].id, state.epoch
 
     def open(self, path: Path) -> SQLStore:
         store = SQLStore.open(path, reactor)
         self.addCleanup(store.close)
         return store
 
-    def say(self, count: int) -> Any:
+    def store_messages(self, count: int) -> Any:
         for number in range(count):
-            self.store.append(PendingEntry(self.lobby, spoke(f"{number}" * 100), None))
+            self.store.append(PendingEntry(self.lobby, message(f"{number}" * 100), None))
         return self.store.flush()
 
-    async def test_a_copy_is_a_prefix_of_a_log_that_goes_on(self) -> None:  # H29
-        await self.say(3000)
-        told: list[tuple[int, int]] = []
+    async def test_a_copy_is_a_prefix_of_a_log_that_grows_meanwhile(self) -> None:  # H29
+        await self.store_messages(3000)
+        reports: list[tuple[int, int]] = []
 
         def progress(done: int, total: int) -> None:
-            told.append((done, total))
-            reactor.callFromThread(self.say, 500)  # type: ignore[attr-defined]
+            reports.append((done, total))
+            reactor.callFromThread(self.store_messages, 500)  # type: ignore[attr-defined]
 
         await deferToThread(backup, self.path, self.target, progress)
-        await self.say(10)
+        await self.store_messages(10)
         copy = self.open(self.target)
-        contents = copy.load()
-        last = contents.rooms[0].last_seq
+        state = copy.load()
+        last = state.rooms[0].last_seq
         original = (await self.store.history(self.lobby, HistoryQuery())).last
         self.assertGreaterEqual(last, 3000)
         self.assertLess(last, original)
         for seq in (1, 1500, last):
-            span = HistoryQuery(around=seq, limit=1)
-            page = await copy.history(self.lobby, span)
-            self.assertEqual(page.entries, (await self.store.history(self.lobby, span)).entries)
-        self.assertTrue(told)
-        self.assertEqual(told[-1][0], told[-1][1])
+            query = HistoryQuery(around=seq, limit=1)
+            page = await copy.history(self.lobby, query)
+            self.assertEqual(page.entries, (await self.store.history(self.lobby, query)).entries)
+        self.assertTrue(reports)
+        self.assertEqual(reports[-1][0], reports[-1][1])
 
-    async def test_a_copy_is_another_log(self) -> None:  # H29
+    async def test_a_copy_begins_a_new_epoch(self) -> None:  # H29
         await deferToThread(backup, self.path, self.target)
         epoch = self.open(self.target).load().epoch
         self.assertNotEqual(epoch, self.epoch)
         self.assertEqual(self.open(self.target).load().epoch, epoch)
         self.assertEqual(self.store.load().epoch, self.epoch)
 
-    async def test_a_copy_is_one_file_for_its_owner_alone(self) -> None:
+    async def test_a_copy_is_one_file_that_only_its_owner_can_read(self) -> None:
         await deferToThread(backup, self.path, self.target)
         self.assertEqual(stat.S_IMODE(self.target.stat().st_mode), 0o600)
         self.assertEqual(list(self.target.parent.iterdir()), [self.target])
 
-    def test_what_is_there_is_not_overwritten(self) -> None:
+    def test_an_existing_file_is_not_overwritten(self) -> None:
         self.target.write_text("precious")
         error = self.assertRaises(StoreError, backup, self.path, self.target)
-        self.assertIn("is there already", str(error))
+        self.assertIn("exists already", str(error))
         self.assertEqual(self.target.read_text(), "precious")
 
-    def test_what_is_not_ours_is_not_copied(self) -> None:
+    def test_a_file_that_is_not_a_database_of_ours_is_not_copied(self) -> None:
         other = self.folder / "other"
         other.touch()
         self.assertRaises(StoreError, backup, other, self.target)
         self.assertRaises(StoreError, backup, self.folder / "missing", self.target)
         self.assertEqual(list(self.target.parent.iterdir()), [])
 
-    def test_a_folder_that_is_not_there_is_named(self) -> None:
+    def test_the_error_names_a_missing_folder(self) -> None:
         target = self.folder / "missing" / "copy"
         error = self.assertRaises(StoreError, backup, self.path, target)
         self.assertIn(str(target), str(error))
 
-    def test_a_copy_that_is_broken_off_leaves_nothing(self) -> None:
+    def test_an_interrupted_copy_leaves_no_file(self) -> None:
         def progress(done: int, total: int) -> None:
             raise KeyboardInterrupt
 

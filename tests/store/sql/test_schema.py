@@ -17,8 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS, metadata
 from gtchat.store.sql.sqlite import prepare
 
-#: Three accounts that have read none, one and both of the messages in a room's log.
-OLD_ROWS = """
+#: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
+ROWS_0002 = """
 INSERT INTO accounts (id, name, key, registered, created_at, lobby_seen)
     VALUES (1, 'a', 'a', 1, 0, 0), (2, 'b', 'b', 1, 0, 2), (3, 'c', 'c', 1, 0, 9);
 INSERT INTO sessions (token_hash, account_id, began) VALUES ('x', 1, 0);
@@ -31,11 +31,34 @@ INSERT INTO members (room_id, account_id, joined, spoken_seen)
 """
 
 
-def described(path: Path) -> dict[str, str]:
-    """What SQLite says of each table and index, without names that do not matter."""
+#: Rows for revision 0003 in every table with a renamed column, and in the renamed table.
+ROWS_0003 = """
+INSERT INTO accounts (id, name, key, registered, created_at, lobby_read)
+    VALUES (1, 'a', 'a', 1, 0, 4);
+INSERT INTO sessions (token_hash, account_id, began, lost, aged, marks)
+    VALUES ('x', 1, 10, 11, 12, 1);
+INSERT INTO rooms (id, key, name, public, topic, max, owner) VALUES (7, 'r', 'r', 1, '', 0, '');
+INSERT INTO entries (room_id, seq, spoken, kind, at, usr, id, msg)
+    VALUES (7, 2, 1, 'speak', 0, 'a', 'i', 'hello');
+INSERT INTO members (room_id, account_id, joined, read_seq) VALUES (7, 1, 1, 2);
+INSERT INTO invitations (room_id, account_id, inviter, told, at) VALUES (7, 1, 'b', 1, 5);
+INSERT INTO doomed (room_id) VALUES (6);
+"""
+
+
+def definitions(path: Path) -> dict[str, str]:
+    """Return the SQL of each table and index, without Alembic's own table.
+
+    White space does not matter, nor do the quotes that SQLite puts around the name of a table that
+    was renamed.
+    """
     with closing(sqlite3.connect(path)) as db:
         found = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    return {name: " ".join(sql.split()) for name, sql in found if name != "alembic_version"}
+    return {
+        name: " ".join(sql.replace(f'"{name}"', name).split())
+        for name, sql in found
+        if name != "alembic_version"
+    }
 
 
 class SchemaTests(SynchronousTestCase):
@@ -45,41 +68,65 @@ class SchemaTests(SynchronousTestCase):
         self.path = self.folder / "gtchat.sqlite"
         prepare(self.path)
 
-    def test_migrations_make_the_tables_that_statements_use(self) -> None:
+    def old_database(self, revision: str, rows: str = "") -> Path:
+        """Create a database of an old revision with some rows."""
+        path = self.folder / f"{revision}.sqlite"
+        config = Config()
+        config.set_main_option("script_location", "gtchat.store.sql:migrations")
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+        engine.dispose()
+        with closing(sqlite3.connect(path)) as db, db:
+            db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {rows}")
+        return path
+
+    def test_migrations_create_the_tables_that_statements_use(self) -> None:
         engine = create_engine(f"sqlite:///{self.path}")
         self.addCleanup(engine.dispose)
         with engine.connect() as connection:
             context = MigrationContext.configure(connection)
             self.assertEqual(compare_metadata(context, metadata), [])
 
-    def test_migrations_make_them_to_the_letter(self) -> None:
+    def test_migrations_create_tables_with_the_same_sql(self) -> None:
         other = self.folder / "other.sqlite"
         engine = create_engine(f"sqlite:///{other}")
         metadata.create_all(engine)
         engine.dispose()
-        self.assertEqual(described(self.path), described(other))
+        self.assertEqual(definitions(self.path), definitions(other))
 
-    def test_what_was_read_is_an_entry_where_it_was_a_number_of_messages(self) -> None:
-        old = self.folder / "old.sqlite"
-        engine = create_engine(f"sqlite:///{old}")
-        config = Config()
-        config.set_main_option("script_location", "gtchat.store.sql:migrations")
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0002")
-        engine.dispose()
-        with closing(sqlite3.connect(old)) as db, db:
-            db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {OLD_ROWS}")
+    def test_every_old_revision_is_migrated_to_the_same_tables(self) -> None:
+        for revision in REVISIONS[:-1]:
+            old = self.old_database(revision)
+            prepare(old)
+            self.assertEqual(definitions(old), definitions(self.path))
+
+    def test_0003_turns_a_number_of_read_messages_into_the_seq_of_an_entry(self) -> None:
+        old = self.old_database("0002", ROWS_0002)
         prepare(old)
         with closing(sqlite3.connect(old)) as db:
-            self.assertEqual(described(old), described(self.path))
             read = db.execute("SELECT account_id, read_seq FROM members ORDER BY 1").fetchall()
-            lobby = db.execute("SELECT id, lobby_read FROM accounts ORDER BY 1").fetchall()
-            marks = db.execute("SELECT marks FROM sessions").fetchall()
+            lobby = db.execute("SELECT id, lobby_read_seq FROM accounts ORDER BY 1").fetchall()
+            marks = db.execute("SELECT marks_read FROM sessions").fetchall()
         self.assertEqual(read, [(1, 0), (2, 3), (3, 5)])
         self.assertEqual((lobby, marks), ([(1, 0), (2, 2), (3, 9)], [(0,)]))
 
-    def test_the_revisions_are_known_without_asking_alembic(self) -> None:
+    def test_0004_keeps_the_values_of_renamed_columns(self) -> None:
+        old = self.old_database("0003", ROWS_0003)
+        prepare(old)
+        for columns, row in (
+            ("lobby_read_seq FROM accounts", (4,)),
+            ("began_at, lost_at, expires_from, marks_read FROM sessions", (10, 11, 12, 1)),
+            ("seq, message_count, msg FROM entries", (2, 1, "hello")),
+            ("joined_seq, read_seq FROM members", (1, 2)),
+            ("delivered FROM invitations", (1,)),
+            ("room_id FROM pending_deletes", (6,)),
+        ):
+            with closing(sqlite3.connect(old)) as db:
+                self.assertEqual(db.execute(f"SELECT {columns}").fetchall(), [row])
+
+    def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()
         config.set_main_option("script_location", "gtchat.store.sql:migrations")
         scripts = list(ScriptDirectory.from_config(config).walk_revisions())

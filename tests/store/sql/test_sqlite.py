@@ -1,4 +1,4 @@
-"""Opening a database: ours, made anew, or refused with one line and left as it is."""
+"""Opening a database: create it, migrate it, or refuse it in one line without changing it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OpeningCase(SynchronousTestCase):
             db.commit()
 
     def assertRefused(self, *words: str) -> None:
-        """It is refused in one line that has these words, and nothing in the folder changes."""
+        """Check that opening fails with one line with these words, and that no file changes."""
         before = self.files()
         error = self.assertRaises(StoreError, SQLStore.open, self.path, Clock())
         self.assertEqual(self.files(), before)
@@ -50,12 +50,12 @@ class OpeningCase(SynchronousTestCase):
 
 
 class NewTests(OpeningCase):
-    def test_a_new_database_is_for_its_owner_alone(self) -> None:
+    def test_only_the_owner_can_read_a_new_database(self) -> None:
         prepare(self.path)
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
 
-    def test_it_is_marked_as_ours(self) -> None:
+    def test_a_new_database_has_the_application_id(self) -> None:
         prepare(self.path)
         with closing(sqlite3.connect(self.path)) as db:
             mark = db.execute("PRAGMA application_id").fetchone()[0]
@@ -67,26 +67,26 @@ class NewTests(OpeningCase):
         prepare(self.path)
         self.assertEqual(self.files(), before)
 
-    def test_the_second_start_does_without_alembic(self) -> None:
+    def test_the_second_start_does_not_use_alembic(self) -> None:
         prepare(self.path)
         with mock.patch.object(sqlite, "_migrate") as migrate:
             prepare(self.path)
         migrate.assert_not_called()
 
-    def test_a_start_that_died_half_way_is_begun_anew(self) -> None:
+    def test_a_database_that_was_half_created_is_created_again(self) -> None:
         with mock.patch.object(sqlite, "_migrate", side_effect=ZeroDivisionError):
             self.assertRaises(ZeroDivisionError, prepare, self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite.new"])
         prepare(self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
 
-    def test_a_migration_that_died_left_nothing_behind(self) -> None:
+    def test_a_killed_creation_leaves_no_database(self) -> None:
         code = (
             "import os, sys; from pathlib import Path; from alembic import op\n"
             "from gtchat.store.sql.sqlite import prepare\n"
-            "made = op.create_table\n"
+            "create_table = op.create_table\n"
             "op.create_table = lambda name, *a, **k: "
-            "os._exit(9) if name == 'blocks' else made(name, *a, **k)\n"
+            "os._exit(9) if name == 'blocks' else create_table(name, *a, **k)\n"
             "prepare(Path(sys.argv[1]))\n"
         )
         root = Path(gtchat.__file__).parent.parent
@@ -100,10 +100,10 @@ class NewTests(OpeningCase):
         prepare(self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
 
-    def test_a_change_that_was_killed_half_way_is_taken_back_before_it_is_looked_at(self) -> None:
+    def test_a_killed_change_is_rolled_back_before_the_revision_is_read(self) -> None:
         prepare(self.path)
         with closing(connect(self.path, "rw")) as db:
-            db.execute("PRAGMA cache_size = 2")  # so that what is not committed is in the file
+            db.execute("PRAGMA cache_size = 2")  # so that uncommitted pages are written to the file
             db.execute("BEGIN")
             db.execute("UPDATE alembic_version SET version_num = '9999'")
             db.execute("CREATE TABLE much (x)")
@@ -117,8 +117,8 @@ class NewTests(OpeningCase):
             revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
             self.assertEqual(revision, REVISIONS[-1])
 
-    def test_what_was_killed_while_it_wrote_is_seen_to_before_it_is_read(self) -> None:
-        # The pages that are written do not fit together; what lies beside them has the right ones.
+    def test_a_database_with_a_journal_is_recovered_before_it_is_read(self) -> None:
+        # The pages in the database are inconsistent; the journal or log beside it is needed.
         for journal in ("-journal", "-wal"):
             path = self.path.with_name(f"of{journal}.sqlite")
             prepare(path)
@@ -136,7 +136,7 @@ class NewTests(OpeningCase):
                 for ending in ("", journal):
                     shutil.copy(f"{path}{ending}", f"{killed}{ending}")
             with killed.open("rb+") as file:
-                file.seek(28)  # how many pages there are: more than have been written yet
+                file.seek(28)  # the number of pages in the header: more than are written
                 file.write((1 << 20).to_bytes(4, "big"))
             with (
                 self.assertRaises(sqlite3.DatabaseError),
@@ -147,7 +147,7 @@ class NewTests(OpeningCase):
             with closing(connect(killed, "ro")) as db:
                 self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
 
-    def test_a_full_disk_is_told_in_one_line(self) -> None:
+    def test_a_full_disk_is_reported_in_one_line(self) -> None:
         def small(path: Path, mode: str) -> sqlite3.Connection:
             db = connect(path, mode)
             db.execute("PRAGMA max_page_count = 10")
@@ -155,16 +155,16 @@ class NewTests(OpeningCase):
 
         with mock.patch.object(sqlite, "connect", small):
             error = self.assertRaises(StoreError, prepare, self.path)
-        self.assertIn("disk is full; make room", str(error))
+        self.assertIn("disk is full; free some space", str(error))
         self.assertFalse(self.path.exists())
 
-    def test_a_database_without_its_main_file_is_not_begun_anew(self) -> None:
-        (self.folder / "gtchat.sqlite-wal").write_bytes(b"what was said last")
+    def test_a_database_without_its_main_file_is_not_created_again(self) -> None:
+        (self.folder / "gtchat.sqlite-wal").write_bytes(b"the last messages")
         self.assertRefused("is missing", "put it back")
 
 
 class RefusedTests(OpeningCase):
-    def test_something_that_is_no_database(self) -> None:
+    def test_a_file_that_is_not_a_database(self) -> None:
         self.path.write_bytes(b"Dear diary,\n" * 1000)
         self.assertRefused("not a database", "move it away")
 
@@ -172,11 +172,11 @@ class RefusedTests(OpeningCase):
         self.path.touch()
         self.assertRefused("is empty", "restore a backup")
 
-    def test_another_programs_database(self) -> None:
+    def test_a_database_of_another_program(self) -> None:
         self.execute("CREATE TABLE t (x)")
         self.assertRefused("belongs to another program")
 
-    def test_another_programs_database_with_a_log_of_its_own(self) -> None:
+    def test_a_database_of_another_program_with_a_write_ahead_log(self) -> None:
         self.execute("PRAGMA journal_mode = WAL", "CREATE TABLE t (x)")
         self.assertRefused("belongs to another program")
 
@@ -185,7 +185,7 @@ class RefusedTests(OpeningCase):
         self.execute("UPDATE alembic_version SET version_num = '9999'")
         self.assertRefused("newer version", "9999", "install")
 
-    def test_a_database_that_lost_its_end(self) -> None:
+    def test_a_truncated_database(self) -> None:
         prepare(self.path)
         os.truncate(self.path, self.path.stat().st_size // 2)
         self.assertRefused("is damaged", "restore a backup")
@@ -228,15 +228,15 @@ class RefusedTests(OpeningCase):
         error = self.assertRaises(StoreError, SQLStore.open, self.path, Clock())
         self.assertIn("is not a file", str(error))
 
-    def test_a_data_folder_that_is_not_there(self) -> None:
+    def test_a_missing_data_folder(self) -> None:
         self.path = self.folder / "missing" / "gtchat.sqlite"
-        self.assertRefused("is not there", "create it")
+        self.assertRefused("does not exist", "create it")
 
-    def test_a_file_that_may_not_be_written_to(self) -> None:
+    def test_a_file_without_write_permission(self) -> None:
         prepare(self.path)
         with mock.patch("os.access", lambda path, mode: path != self.path):
             self.assertRefused("can't be read and written", "permissions")
 
-    def test_a_folder_that_may_not_be_written_to(self) -> None:
+    def test_a_folder_without_write_permission(self) -> None:
         with mock.patch("os.access", lambda path, mode: path != self.folder):
             self.assertRefused("can't be written to", "permissions")

@@ -20,10 +20,10 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.contract import QueueContract, StoreCase, spoke
+from tests.store.contract import QueueContract, StoreCase, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
-from tests.store.read_state_contract import ReadingContract
+from tests.store.read_state_contract import ReadStateContract
 
 
 class OnDisk:
@@ -62,8 +62,8 @@ class SessionTests(OnDisk, SessionContract, TestCase):
     pass
 
 
-class ReadingTests(OnDisk, ReadingContract, TestCase):
-    """See `ReadingContract`."""
+class ReadStateTests(OnDisk, ReadStateContract, TestCase):
+    """See `ReadStateContract`."""
 
 
 class ResumeTests(OnDisk, ResumeContract, TestCase):
@@ -79,69 +79,70 @@ class InvitationTests(OnDisk, InvitationContract, TestCase):
 
 
 class FileTests(OnDisk, StoreCase, TestCase):
-    """What is in the folder."""
+    """The files of a store."""
 
     async def test_a_closed_store_is_one_file(self) -> None:
-        await self.stored(self.lobby, spoke())
+        await self.stored(self.lobby, message())
         await self.store.history(self.lobby, HistoryQuery())
         await self.store.close()
         self.assertEqual(list(self.path.parent.iterdir()), [self.path])
 
-    async def test_what_was_acknowledged_is_in_the_files_at_once(self) -> None:  # H13
+    async def test_acknowledged_entries_are_in_the_files_at_once(self) -> None:  # H13
         for number in range(20):
-            await self.stored(self.lobby, spoke(str(number)))
+            await self.stored(self.lobby, message(str(number)))
         copy = self.path.parent / "copy"
         copy.mkdir()
         for file in (self.path, self.path.with_name("gtchat.sqlite-wal")):
             shutil.copy(file, copy)
         found = SQLStore.open(copy / "gtchat.sqlite", reactor)
         self.addCleanup(found.close)
-        contents = found.load()
-        self.assertEqual(contents.epoch, self.contents.epoch)
-        self.assertEqual((contents.rooms[0].last_seq, contents.rooms[0].message_count), (20, 20))
+        state = found.load()
+        self.assertEqual(state.epoch, self.state.epoch)
+        self.assertEqual((state.rooms[0].last_seq, state.rooms[0].message_count), (20, 20))
 
-    async def test_what_was_read_is_known_after_a_restart(self) -> None:
+    async def test_read_markers_are_kept_over_a_restart(self) -> None:
         ann = await self.account("Ann")
-        nest = await self.room(ann)
+        room = await self.room(ann)
         await self.store.login(ann, b"t" * 32, True, 1)
-        await self.stored(nest, spoke("1"))
-        await self.stored(nest, spoke("2"))
-        place = await self.store.mark_read(ann, b"t" * 32, nest, 2)
+        await self.stored(room, message("1"))
+        await self.stored(room, message("2"))
+        membership = await self.store.mark_read(ann, b"t" * 32, room, 2)
         await self.store.close()
         self.store = SQLStore.open(self.path, reactor)
         self.store.load()
         found = await self.store.login(ann, b"u" * 32, True, 2)
-        self.assertEqual(found.memberships[1], place)
-        self.assertEqual((place.read_seq, place.messages_read), (2, 1))
+        self.assertEqual(found.memberships[1], membership)
+        self.assertEqual((membership.read_seq, membership.messages_read), (2, 1))
 
-    async def test_numbers_go_on_beyond_those_of_32_bits(self) -> None:  # G14
+    async def test_seqs_go_beyond_32_bits(self) -> None:  # G14
         for last in (2**31 - 1, 2**32 - 1, 2**53 - 3):
-            nest = await self.room(None, f"Nest {last}")
+            room = await self.room(None, f"Garden {last}")
             with closing(sqlite3.connect(self.path)) as db, db:
                 db.execute(
-                    "UPDATE entries SET seq = ?, spoken = seq WHERE room_id = ?", (last, nest)
+                    "UPDATE entries SET seq = ?, message_count = seq WHERE room_id = ?",
+                    (last, room),
                 )
             self.store._log_writer.invalidate()
             for seq in (last + 1, last + 2):
-                self.assertEqual((await self.stored(nest, spoke(str(seq)))).entry.seq, seq)
-            page = await self.store.history(nest, HistoryQuery(after=last, limit=1))
+                self.assertEqual((await self.stored(room, message(str(seq)))).entry.seq, seq)
+            page = await self.store.history(room, HistoryQuery(after=last, limit=1))
             self.assertEqual(
                 (page.entries[0].seq, page.last, page.more), (last + 1, last + 2, True)
             )
 
-    async def test_a_store_that_is_opened_again_has_everything(self) -> None:
+    async def test_a_reopened_store_has_everything(self) -> None:
         ann = await self.account("Ann")
-        nest = await self.room(ann)
-        await self.stored(nest, spoke("kept"))
+        room = await self.room(ann)
+        await self.stored(room, message("kept"))
         before = self.store.load()
         await self.store.close()
         self.store = SQLStore.open(self.path, reactor)
         self.assertEqual(self.store.load(), before)
-        self.assertEqual(await self.texts(nest, HistoryQuery()), ["room_created", "kept"])
+        self.assertEqual(await self.texts(room, HistoryQuery()), ["room_created", "kept"])
 
 
 class PlanTests(OnDisk, StoreCase, TestCase):
-    """Pages are found, not searched for."""
+    """Query plans: pages are found by an index."""
 
     def plan(self, kinds: set[str]) -> str:
         part = history._entries_statement(frozenset(kinds), True)
@@ -150,7 +151,7 @@ class PlanTests(OnDisk, StoreCase, TestCase):
             rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
         return "; ".join(row[3] for row in rows)
 
-    def test_a_page_is_found_by_the_logs_own_key(self) -> None:  # G09
+    def test_a_page_is_found_by_the_key_of_the_log(self) -> None:  # G09
         plan = self.plan(set(ENTRY_TYPES))
         self.assertIn("(room_id=? AND seq<?)", plan)
         self.assertNotIn("B-TREE", plan)

@@ -1,1 +1,1 @@
-"""Alembic's revisions of the schema, run at start from inside the package. No statements here."""
+"""Alembic's revisions of the schema, which `sqlite.prepare` runs at start."""

@@ -1,4 +1,4 @@
-"""Alembic's way in: the connection is the opener's, and so is the one transaction."""
+"""Alembic's environment: the caller passes the connection, and owns the one transaction."""
 
 from alembic import context
 

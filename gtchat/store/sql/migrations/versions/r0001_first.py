@@ -1,4 +1,4 @@
-"""The first schema: accounts, sessions, rooms with their logs, whispers, invitations, blocks."""
+"""Create accounts, sessions, rooms with their logs, whispers, invitations and blocks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def _room() -> sa.Column[int]:
 
 
 def upgrade() -> None:
-    """Make all tables."""
-    _people()
-    _rooms()
-    _messages()
-    _consent()
+    """Create all tables."""
+    _create_accounts()
+    _create_rooms()
+    _create_messages()
+    _create_invitations_and_blocks()
 
 
-def _people() -> None:
+def _create_accounts() -> None:
     op.create_table(
         "meta",
         sa.Column("key", sa.Text, primary_key=True),
@@ -61,7 +61,7 @@ def _people() -> None:
     op.create_index("sessions_aged", "sessions", ["aged"])
 
 
-def _rooms() -> None:
+def _create_rooms() -> None:
     op.create_table(
         "rooms",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -94,7 +94,7 @@ def _rooms() -> None:
     )
 
 
-def _messages() -> None:
+def _create_messages() -> None:
     op.create_table(
         "entries",
         sa.Column("room_id", sa.Integer, nullable=False),
@@ -140,7 +140,7 @@ def _messages() -> None:
     op.create_index("whispers_target", "whispers", ["target_id", "number"])
 
 
-def _consent() -> None:
+def _create_invitations_and_blocks() -> None:
     op.create_table(
         "invitations",
         _room(),

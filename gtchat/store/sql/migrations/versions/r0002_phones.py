@@ -1,4 +1,4 @@
-"""Accounts that come by a telephone number."""
+"""Create the table of accounts with telephone numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "phones",
         sa.Column(

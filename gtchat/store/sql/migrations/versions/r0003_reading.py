@@ -1,4 +1,4 @@
-"""What was read is kept as the number of an entry, no longer as a number of messages."""
+"""Store how far a room is read as the seq of an entry instead of a number of messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Change what the columns mean, and their names; every entry of the lobby is a message."""
+    """Rename and convert the columns. The lobby needs no conversion: it has messages only."""
     op.add_column(
         "sessions", sa.Column("marks", sa.Boolean, nullable=False, server_default=sa.false())
     )

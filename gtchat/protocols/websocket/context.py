@@ -1,0 +1,182 @@
+"""What lies below both the connection and its factory.
+
+The states of a connection, its close codes and timeouts, the interface of an API, and
+`ServerContext`, the objects that all connections of one factory share. No byte is read here.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+import attrs
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from gtchat.chat.limits import Limits
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
+from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.websocket.timer_wheel import TimerEntry, TimerWheel
+
+SUBPROTOCOL = "gtchat.v1"
+
+#: Seconds until the opening handshake must be complete (RFC 6455 section 4.2).
+OPENING_TIMEOUT_S = 5.0
+#: Seconds until the peer must have answered a close frame, or closed TCP (RFC 6455 section 7.1).
+CLOSING_TIMEOUT_S = 5.0
+#: Seconds from the first frame of a fragmented message to its last (RFC 6455 section 5.4).
+MESSAGE_TIMEOUT_S = 30.0
+#: Seconds that a refused client has to read the HTTP response before TCP is closed.
+REFUSAL_LINGER_S = 0.5
+
+
+class ConnectionState(IntEnum):
+    """ConnectionState of a connection, with the numbers of Autobahn's attribute `state`."""
+
+    #: TCP is connected, the opening handshake is not complete (RFC 6455 section 4.2).
+    CONNECTING = WebSocketProtocol.STATE_CONNECTING
+    #: Messages may be sent and received (RFC 6455 section 4.2.2, last paragraph).
+    OPEN = WebSocketProtocol.STATE_OPEN
+    #: A close frame was sent: the closing handshake is started (RFC 6455 section 7.1.3).
+    CLOSING = WebSocketProtocol.STATE_CLOSING
+    #: Nothing is read any more: TCP is closed or being closed (RFC 6455 section 7.1.4).
+    CLOSED = WebSocketProtocol.STATE_CLOSED
+
+
+class CloseCode(IntEnum):
+    """Close codes that the server sends (RFC 6455 sections 7.4.1 and 7.4.2: 4000 to 4999).
+
+    Autobahn sends 1002 (protocol error), 1007 (invalid UTF-8) and 1009 by itself.
+    """
+
+    UNSUPPORTED_DATA = 1003
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    LOGIN_TIMEOUT = 4003
+    SLOW_READER = 4008
+    RATE_EXCEEDED = 4009
+
+
+class API(Protocol):
+    """The receiver of a connection's messages."""
+
+    @property
+    def logged_in(self) -> bool:
+        """Return whether a user is logged in on the connection."""
+
+    def message(self, payload: bytes) -> None:
+        """Handle a text message, valid UTF-8 of at most `message_bytes` bytes."""
+
+    def connection_lost(self, clean: bool) -> None:
+        """End the session: nothing more is received or sent.
+
+        Args:
+            clean: whether the client closed the connection with code 1000 or without a code.
+        """
+
+
+class RegisteredConnection(TimerEntry, Protocol):
+    """A connection as `ServerContext` sees it.
+
+    Attributes:
+        address: IP address of the client.
+        counted: whether the connection is counted for its address.
+    """
+
+    address: str
+    counted: bool
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake."""
+
+    def abort(self) -> None:
+        """Close the TCP connection without sending what is left."""
+
+
+@attrs.define(eq=False)
+class ServerContext:
+    """The objects that all connections of a factory share, and the set of these connections.
+
+    Args:
+        clock: monotonic time in seconds, and delayed calls.
+        batcher: writes what outboxes gathered in a reactor iteration.
+        limits: sizes in bytes, times in seconds; 0 disables a limit.
+        origins: web pages that may connect (RFC 6455 section 10.2).
+        proxies: reverse proxies whose X-Forwarded-For header is trusted.
+        hosts: names that clients may address the server by.
+
+    Attributes:
+        timers: the deadlines of the connections, one each.
+        connections: all connections, from the accepted TCP connection to its end.
+    """
+
+    clock: IReactorTime
+    batcher: WriteBatcher
+    limits: Limits
+    origins: Origins
+    proxies: Proxies
+    hosts: Hosts = Hosts()
+    timers: TimerWheel = attrs.field(init=False)
+    connections: set[RegisteredConnection] = attrs.field(init=False, factory=set)
+    _limiter: ConnectionLimiter = attrs.field(init=False)
+    _all_closed: Deferred[None] | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.timers = TimerWheel(self.clock)
+        self._limiter = ConnectionLimiter(self.limits.connections_per_address)
+
+    def register(self, connection: RegisteredConnection) -> None:
+        """Add a connection whose TCP connection was accepted."""
+        self.connections.add(connection)
+
+    def count(self, connection: RegisteredConnection) -> bool:
+        """Count a connection for its address.
+
+        Returns:
+            Whether it may stay: false beyond `connections_per_address`, and after `close_all`.
+        """
+        if self._all_closed is not None:
+            return False
+        connection.counted = self._limiter.acquire(connection.address)
+        if not connection.counted:
+            self._limiter.release(connection.address)
+        return connection.counted
+
+    def unregister(self, connection: RegisteredConnection) -> None:
+        """Remove a connection whose TCP connection is closed."""
+        self.timers.remove(connection)
+        self.connections.discard(connection)
+        if connection.counted:
+            connection.counted = False
+            self._limiter.release(connection.address)
+        if not self.connections and self._all_closed is not None:
+            all_closed, self._all_closed = self._all_closed, None
+            all_closed.callback(None)
+
+    def close_all(self, code: int, reason: str, within: float) -> Deferred[None]:
+        """Close all connections, and accept no more.
+
+        Args:
+            code: close code (RFC 6455 section 7.4).
+            reason: close reason, at most 123 bytes in UTF-8.
+            within: seconds after which the connections that are left are aborted.
+
+        Returns:
+            A Deferred that fires when all are closed.
+        """
+        all_closed: Deferred[None] = Deferred()
+        if not self.connections:
+            all_closed.callback(None)
+            return all_closed
+        self._all_closed = all_closed
+        abort = self.clock.callLater(within, self._abort_all)
+        for connection in list(self.connections):
+            connection.close(code, reason)
+        return all_closed.addBoth(lambda _: abort.cancel() if abort.active() else None)
+
+    def _abort_all(self) -> None:
+        for connection in list(self.connections):
+            connection.abort()

@@ -1,0 +1,221 @@
+"""A WebSocket connection until it is OPEN: the opening handshake (RFC 6455 section 4.2).
+
+`find_request` checks the size of the request, and that no two HTTP parsers could read it
+differently. Autobahn then checks section 4.2.1 (method, version, Upgrade, Connection,
+Sec-WebSocket-Key) and writes the response. `check_request` checks path, host and origin before
+that. `connection` is what follows the handshake.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import txaio
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.logger import Logger
+
+from gtchat.protocols.base.http_access import (
+    HEADER_END,
+    Hosts,
+    Origins,
+    http_response,
+    is_ambiguous_header,
+    plain_address,
+)
+from gtchat.protocols.websocket.context import (
+    CLOSING_TIMEOUT_S,
+    OPENING_TIMEOUT_S,
+    REFUSAL_LINGER_S,
+    SUBPROTOCOL,
+    ConnectionState,
+    ServerContext,
+)
+
+#: Paths that may be asked for.
+PATHS = ("/", "/ws")
+#: Maximum size of a request in bytes.
+HANDSHAKE_BYTES = 16_384
+
+_log = Logger()
+
+
+def find_request(received: bytes, searched: int) -> tuple[int, int]:
+    """Find the end of the request, and check its bytes.
+
+    Args:
+        received: all bytes of the connection.
+        searched: number of bytes at the beginning that were searched before.
+
+    Returns:
+        The size of the request in bytes, 0 while it is incomplete; and the HTTP status code to
+        refuse it with, 0 if it is acceptable.
+    """
+    found = received.find(HEADER_END, max(searched - len(HEADER_END) + 1, 0))
+    size = found + len(HEADER_END) if found >= 0 else 0
+    if (size or len(received)) > HANDSHAKE_BYTES:
+        return size, 431
+    if size and is_ambiguous_header(received[:size]):
+        return size, 400
+    return size, 0
+
+
+def check_request(request: ConnectionRequest, hosts: Hosts, origins: Origins) -> None:
+    """Check that a valid opening handshake is for this server, and from an allowed page.
+
+    Args:
+        request: the request as Autobahn has parsed it.
+        hosts: names of this server.
+        origins: web pages that may connect.
+
+    Raises:
+        ConnectionDeny: with the HTTP status code of the response.
+    """
+    host = request.headers.get("host", "")
+    if request.path not in PATHS:
+        raise ConnectionDeny(404, "no such path")
+    if not hosts.known(host):
+        raise ConnectionDeny(421, "not a name of this server")
+    origin = request.headers.get("origin")
+    if origin is not None and "," in origin:  # several headers, which twisted.web joins
+        raise ConnectionDeny(400, "more than one origin")
+    if not origins.allow(origin, host):  # section 10.2
+        raise ConnectionDeny(403, "this origin may not connect")
+
+
+class OpeningProtocol(WebSocketServerProtocol):
+    """A connection in the state CONNECTING, or refused.
+
+    Attributes:
+        context: what it shares with the other connections of its factory.
+        address: IP address of the client, from X-Forwarded-For if a trusted proxy sent it;
+            `local` if the transport has none.
+        counted: whether the connection is counted for its address.
+        tick: see `TimerWheel`.
+    """
+
+    # Autobahn logs a warning for each invalid frame, which a client could send without end.
+    log = txaio.make_logger(level="none")  # type: ignore[attr-defined]
+
+    context: ServerContext
+    transport: Any
+    address = "local"
+    counted = False
+    tick: int | None = None
+
+    def __init__(self) -> None:
+        """Set nothing: `footprint.shared_defaults` has run Autobahn's initialization."""
+
+    def connectionMade(self) -> None:
+        """Start the opening handshake (Twisted: Protocol.connectionMade)."""
+        if not hasattr(self.transport, "send_now"):  # `EagerServer` has done it
+            with suppress(AttributeError, OSError):  # a Unix socket
+                self.transport.setTcpNoDelay(True)
+        host = getattr(self.transport.getPeer(), "host", None)
+        self.address = plain_address(host or "") or "local"
+        self.context.register(self)
+        self.context.timers.put(self, OPENING_TIMEOUT_S)
+        if self.address not in self.context.proxies and not self.context.count(self):
+            self._refuse(503)
+
+    def _receive_handshake(self, data: bytes) -> bytes:
+        """Give Autobahn the request when it is complete, or refuse it.
+
+        Returns:
+            Bytes behind the request: the client's first frames.
+        """
+        searched = len(self.data)
+        received = self.data + data
+        size, status = find_request(received, searched)
+        if status:
+            self._refuse(status)
+        elif size:
+            self._dataReceived(received[searched:size])
+            return received[size:]
+        else:
+            self.data = received
+        return b""
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        """Accept or refuse a valid request (section 4.2.2, items 4 and 5).
+
+        Args:
+            request: the request as Autobahn has parsed it.
+
+        Returns:
+            The subprotocol in use (section 1.9), None without one.
+
+        Raises:
+            ConnectionDeny: with the HTTP status code of the response.
+        """
+        # No extension is negotiated (section 9.1); Autobahn would parse the offers again.
+        self.websocket_extensions: list[Any] = []
+        context = self.context
+        check_request(request, context.hosts, context.origins)
+        self.address = context.proxies.client_address(
+            self.address, request.headers.get("x-forwarded-for")
+        )
+        if not self.counted and not context.count(self):
+            raise ConnectionDeny(503, "too many connections from this address")
+        return SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        """Refuse a request (called by Autobahn).
+
+        Args:
+            reason: not sent, since it may quote what the client sent.
+            code: HTTP status code.
+            responseHeaders: set only if the version of the client is not supported.
+        """
+        self._refuse(426 if responseHeaders else code)  # section 4.4: name the version supported
+
+    def _refuse(self, code: int) -> None:
+        """Send an HTTP response with this status code instead of 101, and close after a delay.
+
+        TCP resets a connection that is closed with bytes unread: without the delay, the client
+        would lose the response.
+        """
+        _log.debug("refused {address}: {code}", address=self.address, code=code)
+        self.state = ConnectionState.CLOSED
+        self.data = b""
+        self.transport.write(http_response(code))
+        self.context.timers.put(self, REFUSAL_LINGER_S)
+
+    def timer_expired(self) -> None:
+        """Close a connection whose deadline in its state has passed (see `TimerWheel`)."""
+        if self.state == ConnectionState.CONNECTING:
+            self.dropConnection(abort=True)
+        elif self.state == ConnectionState.CLOSED and not self.transport.disconnecting:
+            self._closeConnection()
+        else:
+            self.state = ConnectionState.CLOSED
+            self.abort()
+
+    def close(self, code: int, reason: str) -> None:
+        """Refuse the request, as there is no closing handshake yet.
+
+        Args:
+            code: close code, not sent.
+            reason: close reason, not sent.
+        """
+        if self.state == ConnectionState.CONNECTING:
+            self._refuse(503)
+
+    def abort(self) -> None:
+        """Close the TCP connection without sending what is left."""
+        self.transport.abortConnection()
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        # The server closes TCP first (section 7.1.1). After a clean closing handshake Autobahn
+        # asks for an abort too, whose TCP reset could destroy the close frame on its way.
+        if abort and not self.wasClean:
+            self.abort()
+        else:
+            self.transport.loseConnection()
+            self.context.timers.put(self, CLOSING_TIMEOUT_S)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """Forget the connection (Twisted: Protocol.connectionLost)."""
+        self.state = ConnectionState.CLOSED
+        self.context.unregister(self)

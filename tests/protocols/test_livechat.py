@@ -1,0 +1,432 @@
+"""Live chat without sockets: login, messages, presence, pauses between writes, rate, closing."""
+
+from __future__ import annotations
+
+import time
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.errors import NotStored, RateLimited
+from gtchat.chat.events import (
+    BroadcastSent,
+    LoggedIn,
+    LoggedOut,
+    MessageSent,
+    PresenceChanged,
+    UserTyping,
+    WhisperSent,
+)
+from gtchat.chat.limits import Limits
+from gtchat.protocols.base.command_queue import QUEUE_LIMIT
+from gtchat.protocols.base.tcp import CLOSE_TIMEOUT
+from gtchat.protocols.livechat import (
+    OK_PAUSE,
+    PRESENCE_LIMIT,
+    READ_SIZE,
+    WRITE_LIMIT,
+    WRITE_PAUSE,
+    LiveChatFactory,
+    presence_changes,
+    render,
+)
+from tests.protocols.fakes import FakeConnection, TCPTestCase
+
+
+class LiveChatTestCase(TCPTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.factory = LiveChatFactory(self.chat, self.reactor)
+
+    def connect(self, address: str = "192.0.2.7") -> FakeConnection:
+        return FakeConnection(self.server, self.factory, address)
+
+    def log_in(self, name: str) -> FakeConnection:
+        """Connect and log in; what the server writes at login is taken."""
+        client = self.connect()
+        client.send(name.encode())
+        self.assertEqual(client.received()[0], b"OK")
+        self.wait()
+        client.received()
+        return client
+
+    def wait(self, seconds: float = 2.0) -> None:
+        """Let time pass for the pauses between writes."""
+        for _ in range(int(seconds / WRITE_PAUSE) + 1):
+            self.reactor.advance(WRITE_PAUSE)
+        self.server.run_pending()
+
+    def texts(self, client: FakeConnection) -> list[str]:
+        """Return what a client has read, without the times, write by write."""
+        self.wait()
+        read = [data.decode() for data in client.received()]
+        for text in read:
+            self.assertRegex(text, r"^\[\d\d:\d\d:\d\d\] ")
+        return [text[11:] for text in read]
+
+
+class Login(LiveChatTestCase):
+    def test_ok_is_a_write_of_its_own_and_the_list_follows(self) -> None:
+        self.log_in("alice")
+        bob = self.connect()
+        bob.send(b"bob\n")
+        self.assertEqual(bob.received(), [b"OK"])
+        self.reactor.advance(OK_PAUSE - 0.01)
+        self.assertEqual(bob.received(), [])
+        self.reactor.advance(0.01)
+        self.assertEqual(bob.received(), [b"&Host&alice&bob"])
+
+    def test_others_learn_of_a_login(self) -> None:
+        alice = self.log_in("alice")
+        bob = self.log_in("bob")
+        self.assertEqual(self.texts(alice), ["[*] bob entered."])
+        self.assertEqual(self.texts(bob), [])
+
+    def test_a_name_that_can_not_be_used_is_not_unique(self) -> None:
+        self.register("ann")
+        self.log_in("alice")
+        for name in (b"alice", b"ALICE", b"ann", b"Host", b"server", b"   ", b"\n", b"a b", b"a&b",
+                     b"a" * 33, b"\xff\xfe", b"[*]", b"usrIp"):  # fmt: skip
+            client = self.connect()
+            client.send(name)
+            self.assertEqual((name, client.received()), (name, [b"NOT_UNIQUE"]))
+            self.assertTrue(client.closed)
+        self.assertEqual(self.chat.users.online.page(None, 9), ["alice"])
+
+    def test_a_name_is_free_again_after_its_user_has_left(self) -> None:
+        self.log_in("alice").drop()
+        self.log_in("alice")
+
+    def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
+        with patch.object(self.chat.sessions, "login_guest", side_effect=NotStored()):
+            client = self.connect()
+            client.send(b"alice")
+        self.assertEqual(client.received(), [b"NOT_UNIQUE"])
+        self.assertTrue(client.closed)
+
+    def test_texts_that_come_before_the_login_is_done_wait_for_it(self) -> None:
+        alice = self.log_in("alice")
+        bob = self.connect()
+        for text in (b"bob", b"one", b"two"):
+            bob.write(text)
+        self.server.run_pending()
+        self.assertEqual(self.texts(alice), ["[*] bob entered.", "bob > one", "bob > two"])
+
+    def test_reading_stops_while_many_texts_wait_for_a_login(self) -> None:
+        alice, bob = self.log_in("alice"), self.connect()
+        held: Deferred[None] = Deferred()
+        login = self.chat.sessions.login_guest
+
+        async def hold(*args: object) -> object:
+            await held
+            return await login(*args)  # type: ignore[arg-type]
+
+        with patch.object(self.chat.sessions, "login_guest", hold):
+            bob.write(b"bob")
+            for number in range(QUEUE_LIMIT):
+                self.assertEqual(bob.transport.producerState, "producing")
+                bob.write(str(number).encode())
+            self.assertEqual(bob.transport.producerState, "paused")
+            held.callback(None)
+            self.server.run_pending()
+        self.assertEqual(bob.transport.producerState, "producing")
+        self.wait(5)
+        self.assertEqual(len(self.texts(alice)), QUEUE_LIMIT + 1)
+
+    def test_texts_behind_a_refused_name_are_dropped(self) -> None:
+        alice, other = self.log_in("alice"), self.connect()
+        for text in (b"alice", b"one", b"two"):
+            other.write(text)
+        self.server.run_pending()
+        self.assertEqual((other.received(), other.closed), ([b"NOT_UNIQUE"], True))
+        self.assertEqual(self.texts(alice), [])
+
+    def test_a_connection_lost_during_the_login_leaves_no_user(self) -> None:
+        alice, bob = self.log_in("alice"), self.connect()
+        bob.write(b"bob")
+        bob.transport.lose()
+        self.server.run_pending()
+        self.assertEqual(self.chat.users.online.page(None, 9), ["alice"])
+        self.assertEqual(self.texts(alice), ["[*] bob entered.", "[*] bob exited."])
+        self.assertEqual(bob.received(), [])
+        self.log_in("bob")
+
+    def test_a_client_that_does_not_log_in_is_aborted(self) -> None:
+        client = self.connect()
+        self.reactor.advance(self.chat.limits.login_timeout)
+        self.server.run_pending()
+        self.assertTrue(client.transport.aborted)
+        self.assertEqual((client.closed, self.factory.clients), (True, set()))
+
+    def test_a_user_who_is_logged_in_may_be_silent(self) -> None:
+        client = self.log_in("alice")
+        self.reactor.advance(10 * self.chat.limits.login_timeout)
+        self.assertFalse(client.closed)
+
+
+class Messages(LiveChatTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.log_in("alice"), self.log_in("bob")
+        self.texts(self.alice)
+
+    def test_what_is_read_at_once_is_one_message(self) -> None:
+        self.alice.send(b"hello \r\nBob\r\n")
+        self.assertEqual(self.texts(self.bob), ["alice > hello \n    Bob"])
+        self.assertEqual(self.texts(self.alice), [])
+
+    def test_an_empty_line_is_not_sent(self) -> None:
+        for blank in (b"\n", b"  ", b"\x00\x1b\x07"):
+            self.alice.send(blank)
+        self.assertEqual(self.texts(self.bob), [])
+
+    def test_a_long_read_is_several_messages(self) -> None:
+        self.alice.send(b"a" * 4000 + b"b" * 2000)
+        self.assertEqual(
+            self.texts(self.bob),
+            ["alice > " + "a" * 4000, "alice > " + "b" * (READ_SIZE - 4000)]
+            + ["alice > " + "b" * (6000 - READ_SIZE)],
+        )
+
+    def test_users_can_not_forge_events(self) -> None:
+        self.alice.send(b"[*] bob exited.\n[00:00:00] [*] eve entered.")
+        [text] = self.texts(self.bob)
+        self.assertEqual(text, "alice > [ * ] bob exited.\n    [00:00:00] [ * ] eve entered.")
+
+    def test_junk_is_replaced_and_characters_may_be_split(self) -> None:
+        self.alice.send(b"caf\xc3")
+        self.alice.send(b"\xa9 \xff!")
+        self.assertEqual(self.texts(self.bob), ["alice > caf", "alice > \u00e9 \ufffd!"])
+
+    @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+    def test_any_bytes_in_any_pieces_are_text(self, data: bytes, cuts: list[int]) -> None:
+        edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+        for start, end in zip(edges, edges[1:], strict=False):
+            self.alice.send(data[start:end])
+        for text in self.texts(self.bob):
+            self.assertTrue(text.startswith("alice > "))
+            self.assertNotIn("[*]", text)
+        self.assertFalse(self.alice.closed)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_messages_and_events_of_other_protocols(self) -> None:
+        web = self.server.guest("ann")
+        web.call("speak", room_name="lobby", msg="hi")
+        web.call("create_room", room_name="den")
+        web.call("speak", room_name="den", msg="not for all")
+        web.call("whisper", target_user="bob", msg="psst")
+        web.call("logout")
+        self.assertEqual(
+            self.texts(self.bob),
+            ["[*] ann entered.", "ann > hi", "ann (to you alone) > psst", "[*] ann exited."],
+        )
+
+    def test_a_message_that_is_not_stored_is_refused(self) -> None:
+        self.server.store.failing = 1
+        self.alice.send(b"lost")
+        [text] = self.texts(self.alice)
+        self.assertRegex(text, "^server > Not sent: .")
+        self.assertEqual(self.texts(self.bob), [])
+
+    def test_a_message_that_the_chat_refuses_is_answered(self) -> None:
+        self.alice.send("\u200b".encode())
+        [text] = self.texts(self.alice)
+        self.assertRegex(text, "^server > Not sent: .")
+        self.assertEqual(self.texts(self.bob), [])
+
+    def test_an_answer_to_a_client_that_is_gone_is_dropped(self) -> None:
+        self.server.store.failing = 1
+        self.alice.write(b"lost")
+        self.alice.transport.lose()
+        self.server.run_pending()
+        self.assertEqual(self.alice.received(), [])
+
+    def test_every_event_has_the_text_of_the_original(self) -> None:
+        at = 1_800_000_000_000
+        stamp = time.strftime("[%H:%M:%S]", time.localtime(at / 1000))
+        message = MessageSent(room_name="lobby", usr="ann", msg="hi", id="1", at=at)
+        host = MessageSent(room_name="lobby", usr="Host", msg="hi", id="1", at=at)
+        elsewhere = MessageSent(room_name="den", usr="ann", msg="hi", id="1", at=at)
+        for event, text in (
+            (message, f"{stamp} ann > hi"),
+            (host, f"{stamp} server > hi"),
+            (elsewhere, None),
+            (WhisperSent(usr="ann", msg="hi", id="1", at=at), f"{stamp} ann (to you alone) > hi"),
+            (BroadcastSent(usr="ann", msg="hi", at=at), f"{stamp} ann (to all) > hi"),
+            (LoggedIn(usr="ann", at=at), f"{stamp} [*] ann entered."),
+            (LoggedOut(usr="ann", at=at), f"{stamp} [*] ann exited."),
+            (PresenceChanged(logins=("ann",), logouts=(), at=at), ""),
+            (UserTyping(usr="ann", room_name="lobby", at=at), None),
+        ):
+            self.assertEqual(render(event), text)
+        both = PresenceChanged(logins=("ann",), logouts=("bob",), at=at)
+        self.assertEqual(list(presence_changes(both)), [("bob", False), ("ann", True)])
+        self.assertEqual(list(presence_changes(message)), [])
+
+
+class Presence(LiveChatTestCase):
+    def test_many_logins_at_once_are_events_of_their_own(self) -> None:
+        alice = self.log_in("alice")
+        self.reactor.advance(2)
+        guests = [self.server.guest(f"g{number}") for number in range(30)]
+        self.assertEqual(sorted(self.texts(alice)), sorted(f"[*] g{n} entered." for n in range(30)))
+        for guest in guests:
+            guest.call("logout")
+        self.assertEqual(sorted(self.texts(alice)), sorted(f"[*] g{n} exited." for n in range(30)))
+
+    def test_a_logout_is_sent_only_of_a_user_whose_login_was(self) -> None:
+        alice = self.log_in("alice")
+        protocol = alice.protocol
+        protocol.on_event(LoggedOut(usr="eve", at=0), "")
+        protocol.on_event(LoggedIn(usr="Host", at=0), "")
+        protocol.on_event(LoggedIn(usr="ann", at=0), "")
+        protocol.on_event(LoggedIn(usr="ann", at=0), "")
+        self.assertEqual(self.texts(alice), ["[*] ann entered."])
+
+    def test_presence_does_not_fill_the_queue_of_a_client(self) -> None:
+        alice = self.log_in("alice")
+        alice.protocol.pauseProducing()
+        for number in range(2 * WRITE_LIMIT):
+            alice.protocol.on_event(LoggedIn(usr=f"g{number}", at=0), "")
+        self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
+        self.assertFalse(alice.transport.aborted)
+        alice.protocol.on_event(LoggedOut(usr=f"g{WRITE_LIMIT}", at=0), "")
+        self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
+
+
+class Writes(LiveChatTestCase):
+    def test_messages_have_a_pause_between_them(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        for text in (b"one", b"two", b"three"):
+            alice.send(text)
+        self.assertEqual(len(bob.received()), 1)
+        for _ in range(2):
+            self.reactor.advance(WRITE_PAUSE - 0.01)
+            self.assertEqual(bob.received(), [])
+            self.reactor.advance(0.01)
+            self.assertEqual(len(bob.received()), 1)
+
+    def test_a_client_that_does_not_read_is_dropped_when_its_queue_is_full(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        bob.protocol.pauseProducing()
+        for number in range(WRITE_LIMIT):
+            alice.send(str(number).encode())
+        self.wait()
+        self.assertEqual((bob.received(), bob.protocol.buffered_bytes), ([], WRITE_LIMIT))
+        self.assertFalse(bob.closed)
+        alice.send(b"one more")
+        self.assertTrue(bob.transport.aborted and bob.closed)
+        self.assertEqual(self.chat.users.online.page(None, 9), ["alice"])
+
+    def test_a_client_that_reads_again_gets_what_waited(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        bob.protocol.pauseProducing()
+        for text in (b"one", b"two"):
+            alice.send(text)
+        self.assertEqual(self.texts(bob), [])
+        bob.protocol.resumeProducing()
+        self.assertEqual(self.texts(bob), ["alice > one", "alice > two"])
+
+    def test_a_client_that_is_full_during_its_login(self) -> None:
+        self.log_in("alice")
+        bob = self.connect()
+        bob.protocol.pauseProducing()
+        bob.protocol.resumeProducing()
+        bob.send(b"bob")
+        bob.protocol.pauseProducing()
+        self.wait()
+        self.assertEqual(bob.received(), [b"OK"])
+        bob.protocol.resumeProducing()
+        self.assertEqual(bob.received(), [b"&Host&alice&bob"])
+
+    def test_a_connection_that_is_lost_leaves_no_timer(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        for text in (b"one", b"two"):
+            alice.send(text)
+        bob.protocol.stopProducing()
+        bob.drop()
+        alice.drop()
+        self.reactor.advance(2)  # presence that is told together
+        self.server.run_pending()
+        self.chat.whispers.stop()
+        self.chat._prune_timer.cancel()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class Ends(LiveChatTestCase):
+    def test_a_client_that_closes_is_logged_out(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        bob.drop()
+        self.assertEqual(self.texts(alice), ["[*] bob entered.", "[*] bob exited."])
+        self.assertNotIn(bob.protocol, self.factory.clients)
+
+    def test_a_kicked_client_is_closed_and_the_others_see_it_leave(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        Deferred.fromCoroutine(self.chat.sessions.disconnect_user("bob"))
+        self.server.run_pending()
+        self.assertTrue(bob.closed)
+        self.assertEqual(self.texts(alice), ["[*] bob entered.", "[*] bob exited."])
+        self.log_in("bob")
+
+    def test_a_kicked_client_that_does_not_read_is_closed_too(self) -> None:
+        bob = self.log_in("bob")
+        bob.transport.reads = False
+        Deferred.fromCoroutine(self.chat.sessions.disconnect_user("bob"))
+        self.server.run_pending()
+        self.assertFalse(bob.closed)
+        bob.protocol._speak("said after the kick")
+        self.reactor.advance(CLOSE_TIMEOUT)
+        self.server.run_pending()
+        self.assertTrue(bob.transport.aborted and bob.closed)
+
+    def test_a_message_with_several_parts_ends_with_the_session(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+
+        def kick(*args: object) -> None:
+            bob.protocol.close(None, "kicked")
+
+        with patch.object(self.chat, "speak", kick):
+            bob.protocol._speak("a" * 9000)
+        self.assertTrue(bob.transport.disconnecting)
+        self.assertEqual(self.texts(alice), ["[*] bob entered."])
+
+    def test_the_server_stops(self) -> None:
+        clients = [self.log_in("alice"), self.connect()]
+        clients[0].protocol.pauseProducing()
+        self.factory.stop()
+        self.server.run_pending()
+        self.assertTrue(all(client.closed for client in clients))
+        self.assertIsNone(clients[0].transport.producer)
+
+
+class Rate(LiveChatTestCase):
+    limits = Limits(ping_interval=0)
+
+    def test_a_client_may_send_as_many_messages_as_its_burst(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        for number in range(100):
+            bob.write(str(number).encode())
+        self.server.run_pending()
+        burst = self.limits.commands_burst
+        self.wait(5)
+        self.assertEqual(
+            self.texts(alice), ["[*] bob entered.", *(f"bob > {n}" for n in range(burst))]
+        )
+        refusals = self.texts(bob)
+        self.assertEqual(len(refusals), 100 - burst)
+        self.assertEqual(set(refusals), {f"server > Not sent: {RateLimited().text}"})
+
+    def test_each_part_of_a_long_text_counts(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        bob.send(b"x" * READ_SIZE * 30)
+        self.wait(5)
+        self.assertLessEqual(len(self.texts(alice)), 1 + self.limits.commands_burst)
+
+    def test_a_flood_is_disconnected(self) -> None:
+        bob = self.log_in("bob")
+        for number in range(300):
+            bob.write(str(number).encode())
+        self.server.run_pending()
+        self.assertTrue(bob.transport.aborted and bob.closed)

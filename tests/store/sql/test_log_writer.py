@@ -1,0 +1,153 @@
+"""Rows of entries: written by `LogWriter.write`, read back by `entry_of`, inserted in bulk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Any
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine
+from sqlalchemy.pool import StaticPool
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.events import ENTRY_TYPES, Entry, MessageSent, RoomCreated
+from gtchat.chat.interfaces import HistoryQuery, PendingEntry
+from gtchat.store.sql import schema
+from gtchat.store.sql.history import history
+from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.statements import BulkInsert
+
+#: Any text that SQLite can store.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+#: Annotation of an attribute of an entry -> its values.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "str": TEXT,
+    "str | None": st.none() | TEXT,
+    "int": st.integers(0, 2**53),
+    "int | None": st.none() | st.integers(0, 2**53),
+    "bool": st.booleans(),
+}
+
+
+def entries_of(entry_type: type[Entry]) -> st.SearchStrategy[Entry]:
+    """Return a strategy for the entries of a class, before they are stored."""
+    values = {
+        field.name: VALUES[str(field.type)]
+        for field in attrs.fields(entry_type)
+        if field.name not in {"seq", "room_name"}
+    }
+    return st.builds(entry_type, seq=st.just(0), room_name=st.just("Garden"), **values)
+
+
+ENTRIES = st.one_of([entries_of(entry_type) for entry_type in ENTRY_TYPES.values()])
+
+
+def new_database() -> sqlite3.Connection:
+    """Return a connection to a database in memory with all tables and a room with id 1.
+
+    Foreign keys are not checked, so that entries may be about accounts that do not exist.
+    """
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    schema.metadata.create_all(
+        create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool), checkfirst=False
+    )
+    db.execute("INSERT INTO rooms VALUES (1, 'garden', 'Garden', 1, '', 0, NULL, '')")
+    return db
+
+
+class RowTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.db = new_database()
+        self.addCleanup(self.db.close)
+
+    @contextmanager
+    def stored(self, entries: Sequence[Entry]) -> Iterator[dict[int, list[Entry]]]:
+        """Append entries to room 1, or to new rooms where they create them, until the exit.
+
+        Yields:
+            Room id -> its entries, with their seqs.
+        """
+        run = [
+            PendingEntry(
+                0 if entry.kind == RoomCreated.kind else 1, entry, 5, room_key=f"key {number}"
+            )
+            for number, entry in enumerate(entries)
+        ]
+        logs: defaultdict[int, list[Entry]] = defaultdict(list)
+        self.db.execute("BEGIN")
+        try:
+            LogWriter().write(self.db, run)
+            for pending in run:
+                self.assertIsNone(pending.error)
+                logs[pending.room_id].append(pending.entry)
+            yield logs
+        finally:
+            self.db.execute("ROLLBACK")
+
+    def check_each_is_read_as_written(self, entries: Sequence[Entry]) -> None:
+        expected = [attrs.evolve(entry) for entry in entries]
+        with self.stored(entries) as logs:
+            found: list[Entry] = []
+            for room_id, log in logs.items():
+                page = history(self.db, room_id, HistoryQuery(limit=200))
+                self.assertEqual(page.entries, tuple(log))
+                self.assertEqual([entry.seq for entry in log], list(range(1, len(log) + 1)))
+                found += page.entries
+        unnumbered = [attrs.evolve(entry, seq=0) for entry in found]
+        self.assertCountEqual(map(repr, unnumbered), map(repr, expected))
+
+    @settings(deadline=None)
+    @given(st.lists(ENTRIES, max_size=12))
+    def test_entries_of_all_kinds_are_read_as_they_were_written(self, entries: list[Entry]) -> None:
+        self.check_each_is_read_as_written(entries)
+
+    def test_an_entry_of_every_kind_is_read_as_it_was_written(self) -> None:
+        for entry_type in ENTRY_TYPES.values():
+
+            @settings(deadline=None, max_examples=30)
+            @given(entries_of(entry_type))
+            def check(entry: Entry) -> None:
+                self.check_each_is_read_as_written([entry])
+
+            check()
+
+    @settings(deadline=None)
+    @given(st.lists(ENTRIES, max_size=12))
+    def test_message_count_is_the_number_of_messages_so_far(self, entries: list[Entry]) -> None:
+        with self.stored(entries) as logs:
+            for room_id, log in logs.items():
+                rows = self.db.execute(
+                    "SELECT message_count FROM entries WHERE room_id = ? ORDER BY seq", (room_id,)
+                ).fetchall()
+                counts = accumulate(entry.kind == MessageSent.kind for entry in log)
+                self.assertEqual(rows, [(count,) for count in counts])
+
+
+class BulkInsertTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        table = Table("pairs", MetaData(), Column("a", Integer), Column("b", Integer))
+        self.insert = BulkInsert(table)
+        self.db = sqlite3.connect(":memory:")
+        self.addCleanup(self.db.close)
+        self.db.execute("CREATE TABLE pairs (a, b)")
+
+    def rows(self) -> list[tuple[int, int]]:
+        return self.db.execute("SELECT a, b FROM pairs ORDER BY rowid").fetchall()
+
+    def test_any_number_of_rows_is_inserted_in_order(self) -> None:
+        for count in (0, 1, 7, 128, 300):
+            self.db.execute("DELETE FROM pairs")
+            self.insert(self.db, list(range(2 * count)))
+            self.assertEqual(self.rows(), [(2 * n, 2 * n + 1) for n in range(count)])
+
+    def test_an_incomplete_row_is_an_error_and_nothing_is_inserted(self) -> None:
+        for values in ([1], [1, 2, 3], list(range(257))):
+            error = self.assertRaises(ValueError, self.insert, self.db, values)
+            self.assertIn("not whole rows of 2 columns", str(error))
+        self.assertEqual(self.rows(), [])
