@@ -101,7 +101,7 @@ class Credentials(SynchronousTestCase):
         server = TestServer()
         server.connect().call("register", usr="ann", pwd=PASSWORD)
         replies = []
-        for name in ("ann", "nobody", "not a name!"):
+        for name in ("ann", "unknown", "not a name!"):
             server.passwords.held = []
             client = server.connect(f"192.0.2.{len(replies) + 1}")
             client.send("login", type="reg", usr=name, pwd="wrong password", tracker="x")

@@ -61,7 +61,7 @@ class Floods(SynchronousTestCase):
             for number, cmd in enumerate(("ping", "speak", "get_room_list", "whisper")):
                 client = self.guest(f"flood{number}")
                 request = {"cmd": cmd, "room_name": "lobby", "msg": "x" * 1_000}
-                frame = masked(json.dumps({**request, "target_user": "nobody"}).encode())
+                frame = masked(json.dumps({**request, "target_user": "unknown"}).encode())
                 with contextlib.suppress(OSError):
                     for _ in range(50):
                         client.socket.sendall(frame * 20)

@@ -120,7 +120,7 @@ class LogInjection(DialbackCase):
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()
             web.call("register", usr=EVIL, pwd="password")
-            for name in (EVIL, EVIL[:20], "nobody"):
+            for name in (EVIL, EVIL[:20], "unknown"):
                 web.call("login", type="reg", usr=name, pwd="wrong password")
             web.call("login", type="tmp", usr="ann")
             web.call("create_room", room_name=EVIL[:60])

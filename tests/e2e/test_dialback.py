@@ -93,7 +93,7 @@ class MessageCenter(DialbackCase):
         self.assertEqual(answers[:2], [b"LOGIN_FAILED|2", b"LOGIN_FAILED|1"])
         self.assertRegex(answers[2], rb"^JUST_PENNED\|\d+(\.\d+)?$")
         self.assertRegex(answers[3], rb"^PENNED\|\d+(\.\d+)?$")
-        self.assertEqual(client.log_in(b"nobody", b"a"), [b"LOGIN_FAILED|2"])
+        self.assertEqual(client.log_in(b"unknown", b"a"), [b"LOGIN_FAILED|2"])
 
     def test_messages_and_broadcasts(self) -> None:  # E13
         seas, google = self.message_center("seas"), self.message_center("google")
@@ -104,7 +104,7 @@ class MessageCenter(DialbackCase):
         self.assertEqual(google.next_push(), "[seas]: a|b|c")
         seas.request(b"BRD", "to all: caf\u00e9".encode())
         self.assertEqual(google.next_push(), "[seas]: to all: caf\u00e9")
-        seas.request(b"MSG", b"nobody|hi")
+        seas.request(b"MSG", b"unknown|hi")
         self.assertEqual(seas.next_push(), "The user does not exist.")
         google.request(b"OUT")
         self.assertEqual(seas.next_push(), "google is offline.")
@@ -134,7 +134,7 @@ class MessageCenter(DialbackCase):
     def test_address_needs_consent(self) -> None:
         seas, google = self.message_center("seas"), self.message_center("google")
         seas.next_push()
-        self.assertEqual(seas.request(b"GET", b"nobody"), b"FAIL")
+        self.assertEqual(seas.request(b"GET", b"unknown"), b"FAIL")
         google.request(b"ALL", b"seas")
         self.assertEqual(seas.request(b"GET", b"google"), b"OKAY")
         self.assertEqual(
@@ -211,7 +211,7 @@ class PA1(DialbackCase):
         self.assertEqual(seas.next_push(), ">>>seas<<<logs in\n")
         self.pa1("google")
         self.assertEqual(seas.next_push(), ">>>google<<<logs in\n")
-        self.assertEqual(self.pa1().log_in("nobody", "x"), [b"usr not exist"])
+        self.assertEqual(self.pa1().log_in("unknown", "x"), [b"usr not exist"])
 
     def test_three_failed_logins_lock_the_account(self) -> None:  # F11
         client = self.pa1()
@@ -229,7 +229,7 @@ class PA1(DialbackCase):
         self.assertEqual(columbia.next_push(), "\nseas:123 and more\n")
         seas.request("seas broadcast 321 all words")
         self.assertEqual(columbia.next_push(), "seas said: 321 all words\n")
-        seas.request("seas message nobody x")
+        seas.request("seas message unknown x")
         self.assertEqual(seas.next_push(), "\nusr doesn't exist\n")
         seas.request("seas message google kept one")
         seas.request("seas message google kept two")
@@ -256,8 +256,8 @@ class PA1(DialbackCase):
         self.assertEqual(seas.next_push(), "columbia is Unblocked Successfully\n")
         for line, words in (
             ("seas unblock columbia", "\nunblock_usr doesn't exist in your blacklist\n"),
-            ("seas block nobody", "\nblock_usr doesn't exist\n"),
-            ("seas getaddress nobody", "nobody is not online, please send offline msg"),
+            ("seas block unknown", "\nblock_usr doesn't exist\n"),
+            ("seas getaddress unknown", "unknown is not online, please send offline msg"),
         ):
             seas.request(line)
             self.assertEqual(seas.next_push(), words)

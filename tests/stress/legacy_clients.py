@@ -66,7 +66,7 @@ class LiveChatClient(SimulatedUser):
 
 
 class DialbackClient(SimulatedUser):
-    """A user to whom the server connects for each push. The port stays open over all crashes."""
+    """A user of a protocol in which the server connects to the client for each push."""
 
     _pushed: re.Pattern[str]
 
