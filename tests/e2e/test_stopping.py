@@ -121,7 +121,7 @@ class Hangups(OperationCase):  # H05
                 preexec_fn=default_signals,
             )
             tail = subprocess.Popen(
-                ["tail", "-n", "+1", "-F", str(file)],
+                ["tail", "-n", "+1", "-F", "-s", "0.1", "--max-unchanged-stats=1", str(file)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,

@@ -8,8 +8,8 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.stress.__main__ import FUZZ_TARGETS
-from tests.stress.fuzz.seeds import dictionary, seeds
-from tests.stress.fuzz.targets import SPLITTERS, TARGETS, Violation, split_pieces, watching
+from tests.stress.fuzz.seeds import SPLITTERS, dictionary, seeds, split_pieces
+from tests.stress.fuzz.targets import TARGETS, Violation, watching
 
 #: Input that often breaks parsers: delimiters, numbers at limits, incomplete characters.
 DANGEROUS = (

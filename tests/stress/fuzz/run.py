@@ -79,12 +79,12 @@ def _fuzz(name: str, seconds: str, folder: Path, seed: str) -> None:
 
     with atheris.instrument_imports(include=["gtchat", "autobahn", "twisted.web.http"]):
         from tests.stress.fuzz import seeds
-        from tests.stress.fuzz.targets import SPLITTERS, TARGETS, split_pieces
+        from tests.stress.fuzz.targets import TARGETS
 
     seeds.write(name, folder / "corpus")
     words = ("".join(f"\\x{byte:02x}" for byte in word) for word in seeds.dictionary(name))
     (folder / "words").write_text("".join(f'"{word}"\n' for word in words))
-    target, split = TARGETS[name](), SPLITTERS.get(name, split_pieces)
+    target, split = TARGETS[name](), seeds.SPLITTERS.get(name, seeds.split_pieces)
     options = [
         f"-max_total_time={seconds}",
         f"-dict={folder / 'words'}",

@@ -1,13 +1,14 @@
-"""The initial inputs of each target: valid ones, and ones that are wrong in a known way."""
+"""The initial inputs of each target, valid or wrong in a known way, and how inputs are split."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from gtchat.protocols.message_center import framed
 from tests.protocols.websocket.fakes import BINARY, CLOSE, PING, PONG, frame, handshake
-from tests.stress.fuzz.targets import to_json
 
 _JSON = (
     {"cmd": "speak", "room_name": "room", "msg": "hi", "txn": "t", "tracker": 1},
@@ -50,6 +51,11 @@ _CONFIG = (
     "[limits]\nping_interval = inf\ntext_chars = nan\n",
     "text_chars=1e999\nping_interval=-0\nws=tcp:1,,tcp:2\nfile_page=maybe\nlockout_tries=1_0\n",
 )
+
+
+def to_json(value: object) -> bytes:
+    """Encode a value as JSON."""
+    return json.dumps(value).encode()
 
 
 def _pages() -> list[bytes]:
@@ -122,3 +128,26 @@ def write(target: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(target)):
         (folder / f"seed-{number:02}").write_bytes(seed)
+
+
+def split_pieces(data: bytes) -> list[bytes]:
+    """Split an input: its first byte gives the number of cuts, as many bytes after it where."""
+    if not data:
+        return []
+    many = data[0] % 6
+    places, rest = data[1 : 1 + many], data[1 + many :]
+    ends = sorted(place * len(rest) // 255 for place in places)
+    return [rest[a:b] for a, b in zip([0, *ends], [*ends, len(rest)], strict=True)]
+
+
+def split_messages(data: bytes) -> list[bytes]:
+    """Split an input into messages, which are separated by NUL."""
+    return data.split(b"\0")
+
+
+#: How an input becomes chunks, for targets that take messages instead of pieces.
+SPLITTERS: dict[str, Callable[[bytes], list[bytes]]] = {
+    "json": split_messages,
+    "randomchat": split_messages,
+    "config": lambda data: data.split(b"\n"),
+}

@@ -7,7 +7,6 @@ on many earlier ones.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -381,31 +380,3 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "site": Site,
     "config": Config,
 }
-
-
-def split_pieces(data: bytes) -> list[bytes]:
-    """Split an input: its first byte gives the number of cuts, as many bytes after it where."""
-    if not data:
-        return []
-    many = data[0] % 6
-    places, rest = data[1 : 1 + many], data[1 + many :]
-    ends = sorted(place * len(rest) // 255 for place in places)
-    return [rest[a:b] for a, b in zip([0, *ends], [*ends, len(rest)], strict=True)]
-
-
-def split_messages(data: bytes) -> list[bytes]:
-    """Split an input into messages, which are separated by NUL."""
-    return data.split(b"\0")
-
-
-#: How an input becomes chunks, for targets that take messages instead of pieces.
-SPLITTERS: dict[str, Callable[[bytes], list[bytes]]] = {
-    "json": split_messages,
-    "randomchat": split_messages,
-    "config": lambda data: data.split(b"\n"),
-}
-
-
-def to_json(value: object) -> bytes:
-    """Encode a value as JSON."""
-    return json.dumps(value).encode()
