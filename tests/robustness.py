@@ -1,4 +1,4 @@
-"""The page on bad inputs and faults, read: what each entry's row says."""
+"""Parser for the tables of docs/robustness.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ _RANGE = re.compile(r"\b([A-Z])(\d\d)-[A-Z](\d\d)\b")
 
 @attrs.frozen
 class Entry:
-    """A row: `details` are the names of tests, the recipe, or the reason."""
+    """A row of a table.
+
+    Attributes:
+        number: the letter and the two digits.
+        what: the input or fault.
+        state: one of `STATES`.
+        details: the names of tests, the manual steps, or the reason; "" if there are none.
+    """
 
     number: str
     what: str
@@ -25,18 +32,18 @@ class Entry:
 
     @property
     def tests(self) -> list[str]:
-        """Dotted names."""
+        """The dotted names of the tests that cover the entry."""
         return re.findall(r"`(tests\.[\w.]+)`", self.details) if self.state == "test" else []
 
 
 def entries() -> list[Entry]:
-    """All rows, in order."""
+    """Return all rows, in order."""
     found = map(_ROW.fullmatch, PAGE.read_text(encoding="utf-8").splitlines())
     return [Entry(row[1], row[2], row[3], row[4] or "") for row in found if row]
 
 
 def numbers() -> list[str]:
-    """The numbers that the page says there are."""
+    """Return the numbers that the introduction of the page lists."""
     head = PAGE.read_text(encoding="utf-8").split("\n## ", 1)[0]
     return [
         f"{letter}{number:02}"
@@ -46,7 +53,7 @@ def numbers() -> list[str]:
 
 
 def count() -> str:
-    """How many entries are held by tests, for people."""
+    """Return how many entries are covered by tests, as a sentence."""
     rows = entries()
     automated = sum(entry.state == "test" for entry in rows)
     return f"{automated} of {len(rows)} entries of docs/robustness.md are automated"

@@ -1,4 +1,4 @@
-"""No pattern of ours can be made slow by a text: none repeats without bound what repeats so."""
+"""No regular expression of GTChat backtracks exponentially: none nests unbounded repeats."""
 
 from __future__ import annotations
 
@@ -20,23 +20,33 @@ except ImportError:  # Python 3.10
     import sre_parse as parser
 
 REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
-#: Texts that are dear for patterns that go back and forth.
-DEAR = ["a" * 4_000, "a" * 3_999 + "!", "@" * 4_000, " " * 3_999 + "x", '"' * 4_000, "\\" * 4_000]
+#: Texts that are slow for patterns that backtrack.
+SLOW = ["a" * 4_000, "a" * 3_999 + "!", "@" * 4_000, " " * 3_999 + "x", '"' * 4_000, "\\" * 4_000]
 
 
 def nested(tree: Any, inside: bool = False) -> bool:
-    """Whether a pattern repeats without bound something that does so itself."""
+    """Return whether a pattern repeats without limit something that does so itself.
+
+    Args:
+        tree: the pattern as Python's parser returns it.
+        inside: whether the tree is itself repeated without limit.
+    """
     for operator, value in tree:
-        endless = str(operator) in REPEATS and value[1] == parser.MAXREPEAT
-        if endless and inside:
+        unbounded = str(operator) in REPEATS and value[1] == parser.MAXREPEAT
+        if unbounded and inside:
             return True
-        if any(nested(part, inside or endless) for part in parts(str(operator), value)):
+        if any(nested(part, inside or unbounded) for part in parts(str(operator), value)):
             return True
     return False
 
 
 def parts(operator: str, value: Any) -> list[Any]:
-    """What a pattern is made of."""
+    """Return the patterns inside an operator.
+
+    Args:
+        operator: its name.
+        value: its operands, as Python's parser returns them.
+    """
     if operator == "BRANCH":
         return list(value[1])
     if operator in (*REPEATS, "SUBPATTERN"):
@@ -45,7 +55,7 @@ def parts(operator: str, value: Any) -> list[Any]:
 
 
 def patterns() -> dict[str, Any]:
-    """All patterns that stand in modules of ours, by where."""
+    """Return the patterns in all modules of GTChat, by their dotted name."""
     found = {}
     for module in pkgutil.walk_packages(gtchat.__path__, "gtchat."):
         if "migrations" in module.name or module.name.endswith(".tk"):
@@ -57,18 +67,18 @@ def patterns() -> dict[str, Any]:
 
 
 class Patterns(SynchronousTestCase):
-    def test_none_repeats_what_repeats(self) -> None:  # G10
+    def test_no_pattern_nests_unbounded_repeats(self) -> None:  # G10
         found = patterns()
         self.assertIn("gtchat.protocols.gtchat_json.strict_json._STRING", found)
         for name, pattern in found.items():
             self.assertFalse(nested(parser.parse(pattern)), name)
 
-    def test_one_that_does_is_noticed(self) -> None:
+    def test_nested_repeats_are_detected(self) -> None:
         for pattern in ("(a+)+", "(?:a*b?)*", "(x|(?:y+))*z", r"(?=(\w+)*)"):
             self.assertTrue(nested(parser.parse(pattern)), pattern)
 
-    def test_dear_texts_are_taken(self) -> None:
-        for dear in DEAR:
-            self.assertEqual(text(dear, 4_000), dear)
-            payload = json.dumps({"cmd": "speak", "msg": dear}).encode()
-            self.assertEqual(strict_json.parse(payload)["msg"], dear)
+    def test_long_repetitive_texts_are_accepted(self) -> None:
+        for slow in SLOW:
+            self.assertEqual(text(slow, 4_000), slow)
+            payload = json.dumps({"cmd": "speak", "msg": slow}).encode()
+            self.assertEqual(strict_json.parse(payload)["msg"], slow)

@@ -1,4 +1,4 @@
-"""The page on bad inputs and faults says what the tests do."""
+"""docs/robustness.md names exactly the tests that cover its entries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.robustness import PAGE, STATES, entries, numbers
 
 TESTS = Path(__file__).resolve().parent
-#: A number as it stands in a test; not one of the signs or codes that look like it.
+#: The number of an entry in a test, but not an escape or a code point that looks like one.
 NUMBER = re.compile(r"(?<![\w\\+%])([A-HN]\d\d)(?![\w+;])")
 
 
 def source_of(test: Any) -> str:
-    """The source of a test, with the tables of its module that it names."""
+    """Return the source of a test, with the definitions of its module that it refers to."""
     function = inspect.unwrap(test)
     module = inspect.getsourcefile(function)
     assert module is not None
@@ -38,22 +38,22 @@ class Robustness(SynchronousTestCase):
     def setUp(self) -> None:
         self.entries = entries()
 
-    def test_every_entry_has_a_row_and_no_other(self) -> None:
+    def test_every_entry_has_one_row(self) -> None:
         self.assertEqual([entry.number for entry in self.entries], numbers())
         self.assertEqual(len(self.entries), 194)
 
-    def test_every_row_says_how_it_is_held(self) -> None:
+    def test_every_row_names_its_coverage(self) -> None:
         for entry in self.entries:
             self.assertIn(entry.state, STATES, entry.number)
             self.assertEqual(bool(entry.details), entry.state != "open", entry.number)
             self.assertEqual(bool(entry.tests), entry.state == "test", entry.number)
 
-    def test_the_tests_that_are_named_are_there_and_bear_the_number(self) -> None:
+    def test_named_tests_exist_and_have_the_number(self) -> None:
         for entry in self.entries:
             for name in entry.tests:
                 self.assertIn(entry.number, NUMBER.findall(source_of(namedAny(name))), name)
 
-    def test_the_numbers_in_tests_are_named_on_the_page(self) -> None:
+    def test_numbers_in_tests_are_on_the_page(self) -> None:
         named: set[tuple[str, str]] = set()
         for entry in self.entries:
             for name in entry.tests:

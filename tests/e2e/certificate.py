@@ -1,4 +1,4 @@
-"""A certificate of one's own, for servers on this machine."""
+"""A self-signed certificate for servers on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(path: Path) -> None:
-    """Write a key and a certificate for localhost, signed with it, into one file."""
+    """Write a key and a self-signed certificate for localhost into one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -38,7 +38,7 @@ def make_certificate(path: Path) -> None:
 
 
 def trusting_all() -> ssl.SSLContext:
-    """A client's context that takes any certificate."""
+    """Return the TLS context of a client that accepts any certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

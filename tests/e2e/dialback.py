@@ -1,17 +1,23 @@
-"""Clients of Message Center and PA1 as the server sees the originals: they are called back."""
+"""Clients of Message Center and PA1, to which the server connects back for each push."""
 
 from __future__ import annotations
 
 import socket
 import struct
-from queue import Empty, Queue
+from queue import Queue
 from threading import Thread
 
 from tests.e2e.server import SECONDS
 
 
-class Listener:
-    """The port that a client listens on; what each call says is taken off `calls`."""
+class DialbackListener:
+    """The port that a client listens on.
+
+    Attributes:
+        listening: the socket; close it at the end of a test.
+        port: its port.
+        answer: what the client answers to a privacy question of PA1.
+    """
 
     def __init__(self) -> None:
         self.listening = socket.create_server(("127.0.0.1", 0))
@@ -28,10 +34,10 @@ class Listener:
                 return
             with connection:
                 connection.settimeout(SECONDS)
-                self._calls.put(self._take(connection))
+                self._calls.put(self._read_all(connection))
 
-    def _take(self, connection: socket.socket) -> list[bytes]:
-        """All reads of a call, as the original reads: at once when something comes."""
+    def _read_all(self, connection: socket.socket) -> list[bytes]:
+        """Return the reads of one connection, as the original makes them: when data arrives."""
         reads: list[bytes] = []
         try:
             while data := connection.recv(4096):
@@ -42,26 +48,22 @@ class Listener:
             pass
         return reads
 
-    def call(self) -> list[bytes]:
-        """What the next call says, by reads."""
+    def next_call(self) -> list[bytes]:
+        """Return the reads of the next connection of the server."""
         return self._calls.get(timeout=SECONDS)
 
-    def nothing(self) -> bool:
-        """Whether nobody has called, as far as is known now."""
-        try:
-            self._calls.get_nowait()
-        except Empty:
-            return True
-        return False
-
     def die(self) -> None:
-        """As after SIGKILL: nobody listens any more."""
+        """Stop listening, as a client that was killed."""
         self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()
 
 
-class CenterClient(Listener):
-    """A client of Message Center."""
+class MessageCenterClient(DialbackListener):
+    """A client of Message Center.
+
+    Args:
+        server: the port of the server.
+    """
 
     token = b""
     name = b""
@@ -71,71 +73,89 @@ class CenterClient(Listener):
         self.server = server
 
     def connect(self) -> socket.socket:
-        """A connection to the server."""
+        """Open a connection to the server."""
         return socket.create_connection(("127.0.0.1", self.server), SECONDS)
 
     def log_in(self, name: bytes, *passwords: bytes) -> list[bytes]:
-        """Try passwords; the answers."""
+        """Log in.
+
+        Args:
+            name: the user name.
+            passwords: tried one after the other on one connection.
+
+        Returns:
+            the answer to each password.
+        """
         answers = []
         with self.connect() as line:
             line.sendall(framed(b"LIN"))
             for password in passwords:
                 line.sendall(framed(name) + framed(password))
-                answers.append(frame(line))
+                answers.append(read_frame(line))
             if answers[-1] == b"LOGIN_OKAY":
-                self.name, self.token = name, frame(line)
+                self.name, self.token = name, read_frame(line)
                 line.sendall(framed(b"localhost") + framed(str(self.port).encode()))
                 assert line.recv(1) == b""
         return answers
 
-    def ask(self, kind: bytes, rest: bytes = b"", token: bytes | None = None) -> bytes:
-        """Send a request; what is answered on its connection."""
+    def request(self, kind: bytes, rest: bytes = b"", token: bytes | None = None) -> bytes:
+        """Send a request; return the answer on its connection.
+
+        Args:
+            kind: three letters.
+            rest: the arguments, separated by "|".
+            token: instead of the one that the login gave.
+        """
         with self.connect() as line:
-            words = [kind, self.name, self.token if token is None else token, rest]
-            line.sendall(framed(b"|".join(words)))
+            fields = [kind, self.name, self.token if token is None else token, rest]
+            line.sendall(framed(b"|".join(fields)))
             answer = b""
             while data := line.recv(4096):
                 answer += data
             return answer[4:]
 
-    def shown(self) -> str:
-        """The text of the next push."""
-        data = b"".join(self.call())
+    def next_push(self) -> str:
+        """Return the text of the next push."""
+        data = b"".join(self.next_call())
         assert struct.unpack("!I", data[:4])[0] == len(data) - 4, data
         return data[4:].decode()
 
 
-class PA1Client(Listener):
-    """A client of PA1."""
+class PA1Client(DialbackListener):
+    """A client of PA1.
+
+    Args:
+        server: the port of the server.
+    """
 
     def __init__(self, server: int) -> None:
         super().__init__()
         self.server = server
 
-    def say(self, line: str) -> None:
-        """Send a command, and wait until the server closes."""
+    def request(self, line: str) -> None:
+        """Send a command and wait until the server closes the connection."""
         with socket.create_connection(("127.0.0.1", self.server), SECONDS) as command:
             command.sendall(line.encode())
             while command.recv(4096):
                 pass
 
     def log_in(self, name: str, password: str) -> list[bytes]:
-        """Log in; the reads of the answering call."""
-        self.say(f"logIn {name} {password} {self.port}")
-        return self.call()
+        """Log in; return the reads of the connection with the answer."""
+        self.request(f"logIn {name} {password} {self.port}")
+        return self.next_call()
 
-    def shown(self) -> str:
-        """The text of the next call."""
-        return b"".join(self.call()).decode()
+    def next_push(self) -> str:
+        """Return the text of the next connection."""
+        return b"".join(self.next_call()).decode()
 
 
 def framed(body: bytes) -> bytes:
-    """A frame."""
+    """Return a frame: the length in four bytes, and the body."""
     return struct.pack("!I", len(body)) + body
 
 
-def frame(line: socket.socket) -> bytes:
-    """The next frame."""
+def read_frame(line: socket.socket) -> bytes:
+    """Return the body of the next frame, or what arrived of it before the end."""
     data = b""
     while len(data) < 4 or len(data) < 4 + struct.unpack("!I", data[:4])[0]:
         more = line.recv(1 if len(data) < 4 else 4 + struct.unpack("!I", data[:4])[0] - len(data))

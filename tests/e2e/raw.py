@@ -1,4 +1,4 @@
-"""Bytes sent to a port as they are, and what comes back."""
+"""Raw bytes sent to a port, and the answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from contextlib import suppress
 from tests.e2e.server import SECONDS
 
 
-def ask(port: int, *pieces: bytes, close: bool = False) -> bytes:
-    """All that a server answers until it closes.
+def exchange(port: int, *pieces: bytes, close: bool = False) -> bytes:
+    """Send bytes on a new connection; return all that the server answers until it closes.
 
     Args:
-        pieces: what is sent, piece by piece. close: whether the client has no more to say.
+        port: of the server.
+        pieces: the bytes, one write each.
+        close: whether to shut down the sending side afterwards.
     """
     with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
         answer = b""
@@ -30,12 +32,18 @@ def ask(port: int, *pieces: bytes, close: bool = False) -> bytes:
 
 
 def codes(answer: bytes) -> list[int]:
-    """The status codes of HTTP answers."""
+    """Return the status codes of HTTP responses."""
     return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
 
 
 def handshake(port: int, *more: str, **headers: str) -> bytes:
-    """An opening handshake; a header set to "" is left out. more: further lines."""
+    """Return the request of an opening handshake.
+
+    Args:
+        port: for the Host header.
+        more: further header lines.
+        headers: headers to change, with "_" for "-"; "" removes one. `path` is the path.
+    """
     path = headers.pop("path", "/")
     lines = {
         "Host": f"127.0.0.1:{port}",

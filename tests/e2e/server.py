@@ -1,4 +1,4 @@
-"""A real twistd on free ports, started and killed by tests, and a client made of a bare socket."""
+"""A real twistd on free ports that tests start and kill, and a WebSocket client on a socket."""
 
 from __future__ import annotations
 
@@ -22,18 +22,31 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-TOP = Path(__file__).resolve().parents[2]
-SECONDS = 20
+from tests.e2e.fork_server import ENABLED, TOP, ForkedProcess, default_signals
+
+#: Timeout of everything that tests wait for, in seconds; long, so that they pass on a busy machine.
+SECONDS = 60
 
 
 class Server:
-    """`twistd -n gtchat` on a data folder. Ports stay the same over restarts.
+    """`twistd -n gtchat` on a data folder. The ports stay the same when it is started again.
+
+    Args:
+        options: of `twistd gtchat`, besides the data folder and the endpoints.
+        data: the data folder; by default one that is deleted with this object.
 
     Attributes:
-        program: what Python runs, which takes the words of a command line.
+        program: the Python code that is run with the command line.
+        by_fork: whether it is started by fork, not by executing `command`; see fork_server.
+        folder: the data folder.
+        ws_port, web_port: chosen by the first start.
+        process: None while the server does not run.
+        stdin: of the process, as subprocess takes it.
+        lines: the output so far, line by line.
     """
 
     program = "from twisted.scripts.twistd import run; run()"
+    by_fork = ENABLED
 
     def __init__(self, *options: str, data: str | None = None) -> None:
         self.folder = Path(data or tempfile.mkdtemp(prefix="gtchat-"))
@@ -41,13 +54,13 @@ class Server:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.options = options
         self.ws_port = self.web_port = 0
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | ForkedProcess | None = None
         self.stdin = subprocess.DEVNULL
         self.lines: list[str] = []
         self._reader: threading.Thread | None = None
 
     def command(self) -> list[str]:
-        """What is run."""
+        """Return the command line."""
         return [
             sys.executable,
             "-c",
@@ -65,23 +78,35 @@ class Server:
         ]
 
     def environment(self) -> dict[str, str]:
-        """What it is run with."""
+        """Return the environment variables of the process."""
         return {**os.environ, "PYTHONPATH": str(TOP)}
 
-    def start(self) -> Server:
-        """Start, and wait until it listens."""
-        self.process = subprocess.Popen(
-            self.command(),
-            env=self.environment(),
-            cwd=self.folder,
+    def spawn(self) -> subprocess.Popen[str] | ForkedProcess:
+        """Start a process without waiting for it."""
+        words, env, cwd = self.command(), self.environment(), str(self.folder)
+        if self.by_fork:
+            return ForkedProcess(words[2:], env, cwd, self.stdin)
+        return subprocess.Popen(
+            words,
+            env=env,
+            cwd=cwd,
             stdin=self.stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=default_signals,
         )
+
+    def start(self) -> Server:
+        """Start the server and wait until it listens.
+
+        Raises:
+            AssertionError: it ended, or did not listen within `SECONDS`.
+        """
+        self.process = self.spawn()
         assert self.process.stdout is not None
-        late = threading.Timer(SECONDS, self.process.kill)
-        late.start()
+        timeout = threading.Timer(SECONDS, self.process.kill)
+        timeout.start()
         for line in self.process.stdout:
             self.lines.append(line)
             if found := re.search(r"(page|WebSocket): \w+://[^:]+:(\d+)/", line):
@@ -90,22 +115,22 @@ class Server:
                 else:
                     self.ws_port = int(found[2])
             if re.search('[ "]data: ', line):
-                late.cancel()
-                # A pipe that nobody reads would stop the server when it is full.
+                timeout.cancel()
+                # The server would block when the pipe is full.
                 self._reader = threading.Thread(
                     target=self.lines.extend, args=[self.process.stdout]
                 )
                 self._reader.start()
                 return self
-        late.cancel()
+        timeout.cancel()
         raise AssertionError("the server did not start:\n" + "".join(self.lines))
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait for the end."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """Send SIGTERM, wait for the end and return the exit status."""
         return self._end(signal.SIGTERM)
 
     def _end(self, number: int) -> int:
@@ -122,7 +147,11 @@ class Server:
 
 
 class Closed(Exception):
-    """The server closed the connection; `code` is the WebSocket's, None without one."""
+    """The server closed the connection.
+
+    Attributes:
+        code: the close code of the WebSocket, None if there was none.
+    """
 
     def __init__(self, code: int | None) -> None:
         super().__init__(code)
@@ -130,7 +159,23 @@ class Closed(Exception):
 
 
 class Client:
-    """A WebSocket client that does exactly what it is told (RFC 6455)."""
+    """A WebSocket client (RFC 6455) that does nothing by itself but answer pings.
+
+    Args:
+        port: of the server.
+        path: of the opening handshake.
+        headers: further lines of the opening handshake, each with its line end.
+        receive_bytes: size of the receive buffer of the socket.
+        context: for TLS.
+
+    Attributes:
+        socket: the socket.
+        status: the status code of the opening handshake.
+        taken: messages that arrived before the reply that `call` waited for.
+
+    Raises:
+        Closed: the server closed the connection without an answer.
+    """
 
     def __init__(
         self,
@@ -170,20 +215,26 @@ class Client:
         return data
 
     def frame(self, payload: bytes, opcode: int = 1, final: bool = True) -> None:
-        """Send a masked frame."""
+        """Send a masked frame.
+
+        Args:
+            payload: without the mask.
+            opcode: 1 is text.
+            final: whether the message ends here.
+        """
         self.socket.sendall(masked(payload, opcode, final))
 
     def peek(self) -> bool:
-        """Whether something has come, without waiting for it."""
+        """Return whether there is data to read, without waiting."""
         return bool(self._data) or bool(select.select([self.socket], [], [], 0)[0])
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
-        """Frames that come: opcode and payload."""
+        """Yield the opcode and the payload of each frame that arrives."""
         while True:
             yield self.next_frame()
 
     def next_frame(self) -> tuple[int, bytes]:
-        """The next frame; waits for it."""
+        """Return the opcode and the payload of the next frame."""
         while True:
             data = self._data
             if len(data) >= 2:
@@ -200,16 +251,16 @@ class Client:
             self._data += self._read()
 
     def message(self) -> dict[str, Any]:
-        """The next JSON object.
+        """Return the next JSON object; answer pings and a close frame.
 
         Raises:
-            Closed: there is none.
+            Closed: the connection ended.
         """
         while True:
             opcode, payload = self.next_frame()
             if opcode == 8:
                 with suppress(OSError):
-                    self.frame(payload[:2], 8)  # a server that stops waits for it
+                    self.frame(payload[:2], 8)  # a server that shuts down waits for it
                 raise Closed(struct.unpack("!H", payload[:2])[0] if payload else None)
             if opcode == 9:
                 self.frame(payload, 10)
@@ -217,13 +268,13 @@ class Client:
                 return dict(json.loads(payload))
 
     def send(self, cmd: str, **fields: object) -> str:
-        """Send a request; its tracker."""
+        """Send a request and return its tracker."""
         tracker = str(next(self._numbers))
         self.frame(json.dumps({"cmd": cmd, "tracker": tracker, **fields}).encode())
         return tracker
 
-    def say(self, cmd: str, **fields: object) -> dict[str, Any]:
-        """Send a request; its reply. What comes before it is kept in `taken`."""
+    def call(self, cmd: str, **fields: object) -> dict[str, Any]:
+        """Send a request and return its reply. What precedes it is kept in `taken`."""
         tracker = self.send(cmd, **fields)
         while True:
             message = self.message()
@@ -231,8 +282,10 @@ class Client:
                 return message
             self.taken.append(message)
 
+    say = call  # the former name, in bench/ and in the tests of the page and the terminal
+
     def wait_closed(self) -> int | None:
-        """Read until the server closes; the close code."""
+        """Read until the server closes; return the close code, None if there was none."""
         try:
             while True:
                 self.message()
@@ -242,12 +295,12 @@ class Client:
             return None
 
     def close(self) -> None:
-        """Leave without a word."""
+        """Close the socket without a closing handshake."""
         self.socket.close()
 
 
 def masked(payload: bytes, opcode: int = 1, final: bool = True) -> bytes:
-    """A client's frame."""
+    """Return a masked frame; see `Client.frame`."""
     size = len(payload)
     head = bytes([opcode | (128 if final else 0)])
     if size < 126:

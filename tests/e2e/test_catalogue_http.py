@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.e2e.bystanders import Bystanders
 from tests.e2e.certificate import make_certificate, trusting_all
-from tests.e2e.raw import ask, codes, handshake
+from tests.e2e.raw import codes, exchange, handshake
 from tests.e2e.server import SECONDS, Client, Server
 
 SECRET = "hunter2-in-the-url"
@@ -40,7 +40,7 @@ HANDSHAKES: list[tuple[dict[str, str], tuple[str, ...], int]] = [
     ({"path": "/other"}, (), 404),
 ]
 
-#: Requests to the site that get one answer, and then the connection ends.
+#: Requests to the site that get one response, after which the server closes.
 REQUESTS: list[tuple[bytes, int]] = [
     (GET + b"A: b\r\n" * 501 + b"\r\n", 400),  # A13
     (GET + b"A: " + b"b" * 17_000 + b"\r\n\r\n", 400),
@@ -65,7 +65,7 @@ REQUESTS: list[tuple[bytes, int]] = [
     (b"GET / HTTP/1.1\r\nHost: attacker.example\r\n\r\n", 421),  # A06
 ]
 
-#: Paths at which there is nothing.
+#: Paths that do not exist.
 PATHS: list[bytes] = [
     b"/x%00.png",  # A18
     b"/../setup.py",  # A19
@@ -78,16 +78,21 @@ PATHS: list[bytes] = [
 ]
 
 
-class OnTheWire(SynchronousTestCase):
+class HTTP(SynchronousTestCase):
     def setUp(self) -> None:
         names = ("--allowed-hosts", "chat.example")
         self.server = Server("--store", "memory", *names).start()
         self.addCleanup(self.server.kill)
 
     def get(self, path: bytes, host: bytes = HOST) -> bytes:
-        """An answer of the site's, after which it closes."""
+        """Return the response of the site to a GET request.
+
+        Args:
+            path: percent-encoded.
+            host: the line of the Host header.
+        """
         request = b"GET " + path + b" HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n"
-        return ask(self.server.web_port, request)
+        return exchange(self.server.web_port, request)
 
     def test_handshakes(self) -> None:
         port = self.server.ws_port
@@ -97,9 +102,11 @@ class OnTheWire(SynchronousTestCase):
                     line.sendall(handshake(port, *more, **headers))
                     answer = line.recv(65536)
                 self.assertEqual(codes(answer), [status], (headers, more[:1]))
-            self.assertIn(b"Version: 13", ask(port, handshake(port, Sec_WebSocket_Version="12")))
+            self.assertIn(
+                b"Version: 13", exchange(port, handshake(port, Sec_WebSocket_Version="12"))
+            )
             client = Client(port, f"/?usr=ann&pwd={SECRET}&session_id={SECRET}")  # A07
-            self.assertEqual(client.say("get_user_list")["code"], "not_logged_in")
+            self.assertEqual(client.call("get_user_list")["code"], "not_logged_in")
             client.close()
 
     def test_other_requests_to_the_websocket_port(self) -> None:  # A27
@@ -111,12 +118,12 @@ class OnTheWire(SynchronousTestCase):
                 (POST + b"Content-Length: 5\r\n\r\nabcde", 405),
                 (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 405),
             ):
-                self.assertEqual(codes(ask(port, request)), [status], request)
+                self.assertEqual(codes(exchange(port, request)), [status], request)
 
     def test_requests_to_the_site(self) -> None:
         with Bystanders(self.server):
             for request, status in REQUESTS:
-                answer = ask(self.server.web_port, request)
+                answer = exchange(self.server.web_port, request)
                 self.assertEqual(codes(answer), [status], request[:80])
                 self.assertNotIn(b"Traceback", answer)
 
@@ -129,7 +136,7 @@ class OnTheWire(SynchronousTestCase):
                 for word in (b"location:", b"set-cookie", b"server:"):
                     self.assertNotIn(word, head)
 
-    def test_an_error_page_repeats_nothing(self) -> None:  # A21
+    def test_error_page_repeats_nothing_of_the_request(self) -> None:  # A21
         with Bystanders(self.server):
             answer = self.get(b"/<script>alert(1)</script>", b"Host: chat.example\r\nX: <b>\r\n")
             self.assertEqual(codes(answer), [404])
@@ -139,15 +146,15 @@ class OnTheWire(SynchronousTestCase):
             answer = self.get(b"/nothing", b"Host: <script>\r\n")
             self.assertEqual((codes(answer), b"<" in answer), ([421], False))
 
-    def test_many_requests_at_once_are_answered_in_order(self) -> None:  # A20
+    def test_pipelined_requests_are_answered_in_order(self) -> None:  # A20
         paths = [b"/client.html", b"/nothing", b"/healthz"] * 17
         requests = b"".join(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n" for path in paths)
         last = GET + b"Connection: close\r\n\r\n"
         with Bystanders(self.server):
-            answer = ask(self.server.web_port, requests + last)
+            answer = exchange(self.server.web_port, requests + last)
             self.assertEqual(codes(answer), [200, 404, 200] * 17 + [200])
 
-    def test_slow_ones_do_not_keep_others_from_the_page(self) -> None:  # A22
+    def test_slow_requests_do_not_block_the_page(self) -> None:  # A22
         with Bystanders(self.server):
             slow = []
             for number in range(200):
@@ -160,7 +167,7 @@ class OnTheWire(SynchronousTestCase):
                 line.close()
 
 
-class Tls(SynchronousTestCase):
+class TLS(SynchronousTestCase):
     def setUp(self) -> None:
         pem = Path(self.mktemp()).resolve()
         make_certificate(pem)
@@ -168,8 +175,8 @@ class Tls(SynchronousTestCase):
         self.server = Server("--store", "memory", "--web", tls).start()
         self.addCleanup(self.server.kill)
 
-    def speaks(self, version: ssl.TLSVersion) -> bool:
-        """Whether the server takes a version of TLS."""
+    def accepts(self, version: ssl.TLSVersion) -> bool:
+        """Return whether the server accepts a version of TLS."""
         context = trusting_all()
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = version
@@ -180,21 +187,25 @@ class Tls(SynchronousTestCase):
                 return False
         return True
 
-    def test_what_is_refused(self) -> None:  # A26
+    def test_old_versions_and_renegotiation_are_refused(self) -> None:  # A26
         with Bystanders(self.server):
-            for version, taken in (
+            for version, accepted in (
                 (ssl.TLSVersion.TLSv1, False),
                 (ssl.TLSVersion.TLSv1_1, False),
                 (ssl.TLSVersion.TLSv1_2, True),
                 (ssl.TLSVersion.TLSv1_3, True),
             ):
-                self.assertIs(self.speaks(version), taken, version)
-            ask(self.server.web_port, GET + b"\r\n")
+                self.assertIs(self.accepts(version), accepted, version)
+            exchange(self.server.web_port, GET + b"\r\n")
             self.assertRaises(SSL.Error, self.renegotiate)
-            self.assertTrue(self.speaks(ssl.TLSVersion.TLSv1_3))
+            self.assertTrue(self.accepts(ssl.TLSVersion.TLSv1_3))
 
     def renegotiate(self) -> None:
-        """Ask for new keys in the middle, as a flood of which would be dear."""
+        """Renegotiate the keys, which costs the server much CPU time.
+
+        Raises:
+            SSL.Error: the server refused it.
+        """
         context = SSL.Context(SSL.TLSv1_2_METHOD)
         with socket.create_connection(("127.0.0.1", self.server.web_port), SECONDS) as line:
             line.settimeout(None)

@@ -1,4 +1,4 @@
-"""D of docs/robustness.md: who one is, and what one may do."""
+"""D of docs/robustness.md: identity and permissions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.fakes import FakeClient, TestServer
 
 PASSWORD = "one-that-no-log-has"
 
-#: Names that are another one's already -> whose.
+#: Names -> an existing name that they are equal to.
 SAME = [
     ("ADMIN", "admin"),  # D07
     ("\uff21dmin", "admin"),
     ("\u212aate", "kate"),
     ("E\u0301va", "\u00e9va"),
 ]
-#: Names of which case and form are not plain.
+#: Names with difficult rules for case and normalization.
 DIFFICULT = [
     "\u0130bo",
     "ibo",
@@ -48,83 +48,83 @@ PASSWORDS = [
 
 
 class Names(SynchronousTestCase):
-    def test_a_name_is_the_same_in_every_case_and_form(self) -> None:
-        world = TestServer()
-        line = world.connect()
-        for name, taken in SAME:
-            line.call("register", usr=taken, pwd=PASSWORD)
-            self.assertEqual(line.call("register", usr=name, pwd=PASSWORD)["code"], "name_taken")
-            self.assertEqual(line.login(name)["code"], "name_taken")
-            self.assertEqual(world.connect().login(name, pwd=PASSWORD)["usr"], taken)
+    def test_name_is_taken_in_every_case_and_form(self) -> None:
+        server = TestServer()
+        client = server.connect()
+        for name, existing in SAME:
+            client.call("register", usr=existing, pwd=PASSWORD)
+            self.assertEqual(client.call("register", usr=name, pwd=PASSWORD)["code"], "name_taken")
+            self.assertEqual(client.login(name)["code"], "name_taken")
+            self.assertEqual(server.connect().login(name, pwd=PASSWORD)["usr"], existing)
 
-    def test_what_a_name_is_compared_by_stays_what_it_is(self) -> None:  # D09
+    def test_key_of_a_name_is_stable(self) -> None:  # D09
         for name in DIFFICULT:
             key = user_name(name).key
             self.assertEqual(user_name(key).key, key)
             self.assertEqual(user_name(user_name(name).display).key, key)
-        self.assertRaises(BadName, user_name, "\ufb03")  # a ligature is no letter
+        self.assertRaises(BadName, user_name, "\ufb03")  # a ligature is not a letter
 
-    def test_a_hundred_races_for_a_name(self) -> None:  # D06
-        world = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
-        first, second = world.connect(), world.connect()
+    def test_one_of_two_concurrent_registrations_gets_the_name(self) -> None:  # D06
+        server = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
+        first, second = server.connect(), server.connect()
         for number in range(100):
-            world.passwords.held = []
-            for line in (first, second):
-                line.send("register", usr=f"name{number}", pwd=PASSWORD, tracker="r")
-            world.run_pending()
-            for waiting in world.passwords.held:
+            server.passwords.held = []
+            for client in (first, second):
+                client.send("register", usr=f"name{number}", pwd=PASSWORD, tracker="r")
+            server.run_pending()
+            for waiting in server.passwords.held:
                 waiting.callback(None)
-            world.run_pending()
-            codes = [line.reply("r").get("code") for line in (first, second)]
+            server.run_pending()
+            codes = [client.reply("r").get("code") for client in (first, second)]
             self.assertEqual(sorted(map(str, codes)), ["None", "name_taken"])
 
 
-class Secrets(SynchronousTestCase):
-    def test_passwords(self) -> None:
+class Credentials(SynchronousTestCase):
+    def test_length_of_passwords_is_limited(self) -> None:
         for number, (password, code) in enumerate(PASSWORDS):
-            world = TestServer()
-            line = world.connect()
+            server = TestServer()
+            client = server.connect()
             self.assertEqual(
-                line.call("register", usr=f"u{number}", pwd=password).get("code"),
+                client.call("register", usr=f"u{number}", pwd=password).get("code"),
                 code,
                 password[:9],
             )
             if code is None:
-                self.assertEqual(line.login(f"u{number}", pwd=password)["status"], "ok")
+                self.assertEqual(client.login(f"u{number}", pwd=password)["status"], "ok")
 
-    def test_a_password_is_the_same_in_every_form(self) -> None:  # D05
-        line = TestServer().connect()
-        line.call("register", usr="ann", pwd="caf\u00e9 au lait")
-        self.assertEqual(line.login("ann", pwd="cafe\u0301 au lait")["status"], "ok")
+    def test_password_matches_in_every_unicode_form(self) -> None:  # D05
+        client = TestServer().connect()
+        client.call("register", usr="ann", pwd="caf\u00e9 au lait")
+        self.assertEqual(client.login("ann", pwd="cafe\u0301 au lait")["status"], "ok")
 
-    def test_an_unknown_name_costs_what_a_wrong_password_costs(self) -> None:  # D01
-        world = TestServer()
-        world.connect().call("register", usr="ann", pwd=PASSWORD)
+    def test_unknown_name_costs_as_much_as_a_wrong_password(self) -> None:  # D01
+        server = TestServer()
+        server.connect().call("register", usr="ann", pwd=PASSWORD)
         replies = []
-        for name in ("ann", "nobody", "not a name!"):
-            world.passwords.held = []
-            line = world.connect(f"192.0.2.{len(replies) + 1}")
-            line.send("login", type="reg", usr=name, pwd="wrong password", tracker="x")
-            world.run_pending()
-            self.assertEqual(len(world.passwords.held), 1, name)
-            world.passwords.held[0].callback(None)
-            world.run_pending()
-            replies.append(line.reply("x"))
+        for name in ("ann", "unknown", "not a name!"):
+            server.passwords.held = []
+            client = server.connect(f"192.0.2.{len(replies) + 1}")
+            client.send("login", type="reg", usr=name, pwd="wrong password", tracker="x")
+            server.run_pending()
+            self.assertEqual(len(server.passwords.held), 1, name)
+            server.passwords.held[0].callback(None)
+            server.run_pending()
+            replies.append(client.reply("x"))
         self.assertEqual(replies[0]["code"], "bad_credentials")
         self.assertEqual(replies, [replies[0]] * 3)
 
-    def test_ids_of_sessions_that_are_none(self) -> None:  # D12
-        world = TestServer(sessions="share")
-        ann = world.member("ann")
-        token, epoch = self.come(world, "ann")
-        changed, _ = self.come(world, "ann")
-        out = world.connect()
-        gone = out.login("ann", pwd="password")["session_id"]
+    def test_invalid_session_ids_are_rejected(self) -> None:  # D12
+        server = TestServer(sessions="share")
+        ann = server.member("ann")
+        token, epoch = self.log_in(server, "ann")
+        changed, _ = self.log_in(server, "ann")
+        out = server.connect()
+        ended = out.login("ann", pwd="password")["session_id"]
         out.call("logout")
         change = {"pwd": "password", "new_pwd": PASSWORD, "new_pwd2": PASSWORD}
         self.assertEqual(ann.call("update_pwd", **change)["status"], "ok")
-        for wrong in (
-            gone,
+        for invalid in (
+            ended,
             changed,
             token,
             token[:-1],
@@ -134,55 +134,55 @@ class Secrets(SynchronousTestCase):
             "\u00e9",
             "x" * 999,
         ):
-            reply = world.connect().call("resume", session_id=wrong, epoch=epoch, seen={})
-            self.assertEqual(reply["code"], "bad_session", wrong[:40])
+            reply = server.connect().call("resume", session_id=invalid, epoch=epoch, seen={})
+            self.assertEqual(reply["code"], "bad_session", invalid[:40])
         self.assertIsNone(ann.closed)
 
-    def come(self, world: TestServer, name: str) -> tuple[str, str]:
-        """Log in; session id and epoch."""
-        reply = world.connect().login(name, pwd="password")
+    def log_in(self, server: TestServer, name: str) -> tuple[str, str]:
+        """Log in on a new connection; return the session id and the epoch."""
+        reply = server.connect().login(name, pwd="password")
         return reply["session_id"], reply["epoch"]
 
-    def test_the_id_of_a_session_is_told_once(self) -> None:  # D13
-        world = TestServer()
-        ann, bob = world.member("ann"), world.member("bob")
-        token = world.connect().login("ann", pwd="password")["session_id"]
-        said: list[Any] = []
-        for line in (bob, world.guest("eve")):
-            said += [line.call(cmd) for cmd in ("get_user_list", "get_room_list", "hello")]
-            said.append(line.call("get_room_user_list", room_name="lobby"))
-            said.append(line.call("history", room_name="lobby"))
-            said += line.received()
-        self.assertNotIn(token, json.dumps([*said, *ann.received()]))
+    def test_session_id_is_sent_once(self) -> None:  # D13
+        server = TestServer()
+        ann, bob = server.member("ann"), server.member("bob")
+        token = server.connect().login("ann", pwd="password")["session_id"]
+        received: list[Any] = []
+        for client in (bob, server.guest("eve")):
+            received += [client.call(cmd) for cmd in ("get_user_list", "get_room_list", "hello")]
+            received.append(client.call("get_room_user_list", room_name="lobby"))
+            received.append(client.call("history", room_name="lobby"))
+            received += client.received()
+        self.assertNotIn(token, json.dumps([*received, *ann.received()]))
 
 
-class Places(SynchronousTestCase):
-    def test_fifty_logins_at_once_leave_one_session(self) -> None:  # D11
-        world = TestServer()
-        world.connect().call("register", usr="ann", pwd="password")
-        watcher = world.guest("watcher")
-        world.passwords.held = []
-        lines = [world.connect() for _ in range(50)]
-        for line in lines:
-            line.send("login", type="reg", usr="ann", pwd="password")
-        world.run_pending()
-        for waiting in world.passwords.held:
+class Sessions(SynchronousTestCase):
+    def test_fifty_concurrent_logins_leave_one_session(self) -> None:  # D11
+        server = TestServer()
+        server.connect().call("register", usr="ann", pwd="password")
+        watcher = server.guest("watcher")
+        server.passwords.held = []
+        clients = [server.connect() for _ in range(50)]
+        for client in clients:
+            client.send("login", type="reg", usr="ann", pwd="password")
+        server.run_pending()
+        for waiting in server.passwords.held:
             waiting.callback(None)
-        world.run_pending()
-        left = [line for line in lines if line.closed is None]
+        server.run_pending()
+        left = [client for client in clients if client.closed is None]
         self.assertEqual(len(left), 1)
-        self.assertEqual({line.closed[0] for line in lines if line.closed}, {4001})
+        self.assertEqual({client.closed[0] for client in clients if client.closed}, {4001})
         self.assertEqual(watcher.call("get_user_list")["users"], ["ann", "watcher"])
         left[0].drop(clean=True)
         self.assertEqual(watcher.call("get_user_list")["users"], ["watcher"])
 
-    def test_an_address_that_changes(self) -> None:  # N12
-        world = TestServer()
-        old = world.connect("192.0.2.1")
+    def test_session_resumes_from_another_address(self) -> None:  # N12
+        server = TestServer()
+        old = server.connect("192.0.2.1")
         old.call("register", usr="ann", pwd="password")
         login = old.login("ann", pwd="password")
         old.received()
-        new = world.connect("203.0.113.9")
+        new = server.connect("203.0.113.9")
         reply = new.call(
             "resume", session_id=login["session_id"], epoch=login["epoch"], seen={"lobby": 0}
         )
@@ -191,25 +191,25 @@ class Places(SynchronousTestCase):
         self.assertEqual((event["type"], event["address"]), ("replaced", "203.0.113.9"))
         self.assertEqual(old.closed, (4001, "logged in elsewhere"))
 
-    def test_a_name_used_again_inherits_nothing(self) -> None:  # D17
-        world = TestServer()
-        ann = world.member("ann")
-        self.assertEqual(world.connect().login("Ann")["code"], "name_taken")
-        first = world.guest("guest")
+    def test_reused_guest_name_inherits_nothing(self) -> None:  # D17
+        server = TestServer()
+        ann = server.member("ann")
+        self.assertEqual(server.connect().login("Ann")["code"], "name_taken")
+        first = server.guest("guest")
         ann.call("create_room", room_name="secret", public=False)
         ann.call("add_member", room_name="secret", user="guest")
         first.call("logout")
         self.assertEqual(ann.call("whisper", target_user="guest", msg="x")["code"], "no_such_user")
-        second = world.guest("guest")
+        second = server.guest("guest")
         self.assertEqual(second.pushes("c_whisper", "c_invited"), [])
         self.assertEqual(second.call("history", room_name="secret")["code"], "not_in_room")
         self.assertEqual(second.call("join_room", room_name="secret")["code"], "private_room")
         rooms = [room["room_name"] for room in second.call("get_room_list")["rooms"]]
         self.assertEqual(rooms, ["lobby"])
 
-    def test_rooms_that_one_is_not_in(self) -> None:  # D19
-        world = TestServer()
-        ann, bob = world.member("ann"), world.member("bob")
+    def test_requests_of_non_members_are_rejected(self) -> None:  # D19
+        server = TestServer()
+        ann, bob = server.member("ann"), server.member("bob")
         for room in ("private", "left", "kicked"):
             ann.call("create_room", room_name=room, public=room != "private")
         ann.call("create_room", room_name="gone")
@@ -218,13 +218,19 @@ class Places(SynchronousTestCase):
         bob.call("leave_room", room_name="left")
         ann.call("kick", room_name="kicked", user="bob")
         ann.call("delete_room", room_name="gone")
-        self.trying(bob, ("private", "left", "kicked"), "not_in_room")
-        self.trying(bob, ("gone", "never"), "no_such_room")
+        self.assertAllFail(bob, ("private", "left", "kicked"), "not_in_room")
+        self.assertAllFail(bob, ("gone", "never"), "no_such_room")
         reply = bob.call("get_room_user_list", room_name="private")
         self.assertEqual((reply["code"], "users" in reply), ("not_in_room", False))
 
-    def trying(self, line: FakeClient, rooms: tuple[str, ...], code: str) -> None:
-        """Try all that members may."""
+    def assertAllFail(self, client: FakeClient, rooms: tuple[str, ...], code: str) -> None:
+        """All commands of members fail.
+
+        Args:
+            client: who tries.
+            rooms: tried one after the other.
+            code: of the errors.
+        """
         for room in rooms:
             for cmd, fields in (
                 ("speak", {"msg": "x"}),
@@ -236,12 +242,12 @@ class Places(SynchronousTestCase):
                 ("leave_room", {}),
             ):
                 self.assertEqual(
-                    line.call(cmd, room_name=room, **fields)["code"], code, (room, cmd)
+                    client.call(cmd, room_name=room, **fields)["code"], code, (room, cmd)
                 )
 
-    def test_owners_and_others(self) -> None:  # D20
-        world = TestServer()
-        ann, bob = world.member("ann"), world.member("bob")
+    def test_only_the_owner_manages_a_room(self) -> None:  # D20
+        server = TestServer()
+        ann, bob = server.member("ann"), server.member("bob")
         ann.call("create_room", room_name="r")
         bob.call("join_room", room_name="r")
         for cmd, fields in (
@@ -256,23 +262,23 @@ class Places(SynchronousTestCase):
         self.assertEqual(ann.call("set_room", room_name="r", topic="still mine")["status"], "ok")
 
 
-class ManyProtocols(DialbackCase):
-    def test_wrong_passwords_are_counted_together(self) -> None:  # D04
+class AcrossProtocols(DialbackCase):
+    def test_failed_logins_count_across_protocols(self) -> None:  # D04
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()
-            wrong = web.say("login", type="reg", usr="seas", pwd="wrong password")
+            wrong = web.call("login", type="reg", usr="seas", pwd="wrong password")
             self.assertEqual(wrong["code"], "bad_credentials")
             self.assertEqual(self.pa1().log_in("seas", "wrong"), [b"wrong password"])
-            third = self.center().log_in(b"seas", b"wrong")
+            third = self.message_center().log_in(b"seas", b"wrong")
             self.assertRegex(third[0], b"^JUST_PENNED")
-            right = web.say("login", type="reg", usr="seas", pwd=ACCOUNTS["seas"])
+            right = web.call("login", type="reg", usr="seas", pwd=ACCOUNTS["seas"])
             self.assertEqual(right["code"], "locked_out")
             self.assertEqual(self.pa1().log_in("seas", ACCOUNTS["seas"]), [b"BLOCK"])
 
-    def test_broadcasts_with_wrong_keys(self) -> None:  # D18
+    def test_wrong_broadcast_keys_are_rejected(self) -> None:  # D18
         with Bystanders(self.server, "guessed-key", watch=False):
             web: Client = self.web("mallory")
             for key in ("", "guessed-key", "guessed-key" * 100, "\u00e9", str(uuid.uuid4())):
                 self.assertEqual(
-                    web.say("broadcast", msg="x", broadcast_key=key)["code"], "bad_key"
+                    web.call("broadcast", msg="x", broadcast_key=key)["code"], "bad_key"
                 )

@@ -1,4 +1,4 @@
-"""B and C of docs/robustness.md on the real server, while two talk beside it."""
+"""B and C of docs/robustness.md on the real server, with two bystanders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.server import Client, Server, masked
 PASSWORD = "a-password-that-no-log-has"
 BOMB = zlib.compress(b"\0" * 1_048_576)
 
-#: What is sent as it is -> the code that the connection is closed with.
+#: Raw frames -> the code with which the connection is closed.
 FRAMES: list[tuple[bytes, int | None]] = [
     (b"\x91" + masked(b"x")[1:], 1002),  # B02
     (masked(b"x", opcode=3), 1002),
@@ -44,8 +44,8 @@ FRAMES: list[tuple[bytes, int | None]] = [
     (masked(b" " * 1_000_000), 1009),  # C26
 ]
 
-#: Fields of `history` in the lobby -> code, None where it is ok.
-PLACES: list[tuple[str, str | None]] = [
+#: Fields of `history` in the lobby -> error code, None for ok.
+POSITIONS: list[tuple[str, str | None]] = [
     ('"limit":' + "9" * 5_000, "bad_request"),  # C05
     ('"limit":9007199254740993', "bad_request"),
     ('"limit":9223372036854775808', "bad_request"),
@@ -62,7 +62,7 @@ PLACES: list[tuple[str, str | None]] = [
     ('"kinds":["nonsense"]', "bad_request"),
 ]
 
-#: Requests of somebody who is logged in -> code, None where it is ok.
+#: Requests of a logged-in user -> error code, None for ok.
 REQUESTS: list[tuple[dict[str, Any], str | None]] = [
     ({"cmd": "speak", "room_name": "lobby", "msg": "a\0b"}, "bad_request"),  # C09
     ({"cmd": "create_room", "room_name": "a\0b"}, "bad_name"),
@@ -104,7 +104,7 @@ REQUESTS: list[tuple[dict[str, Any], str | None]] = [
     ({"cmd": "nonsense" * 1_000}, "unknown_cmd"),  # C10
 ]
 
-#: Texts and names of rooms that come back as they were sent.
+#: Texts and names of rooms that come back unchanged.
 LITERAL = [
     "'; drop table entries; --",  # C22
     "100%_\\",
@@ -116,14 +116,14 @@ LITERAL = [
 ]
 
 
-def some(rows: list[Any]) -> Iterator[list[Any]]:
-    """Rows in portions small enough for one connection, which may err twenty times."""
+def batches(rows: list[Any]) -> Iterator[list[Any]]:
+    """Split rows into batches for one connection, which may cause twenty errors."""
     left = iter(rows)
-    while portion := list(islice(left, 12)):
-        yield portion
+    while batch := list(islice(left, 12)):
+        yield batch
 
 
-class BesideOthers(SynchronousTestCase):
+class Input(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server("--store", "memory").start()
         self.addCleanup(self.server.kill)
@@ -132,7 +132,7 @@ class BesideOthers(SynchronousTestCase):
         client = Client(self.server.ws_port)
         self.addCleanup(client.close)
         if name is not None:
-            self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+            self.assertEqual(client.call("login", type="tmp", usr=name)["status"], "ok")
         return client
 
     def test_frames(self) -> None:
@@ -142,55 +142,55 @@ class BesideOthers(SynchronousTestCase):
                 try:
                     client.socket.sendall(data)
                 except OSError:
-                    continue  # it was closed while we sent
+                    continue  # the server closed while we sent
                 if code is not None:
                     self.assertIn(client.wait_closed(), (code, None), data[:20])
                 client.close()
 
     def test_requests(self) -> None:
         with Bystanders(self.server, PASSWORD):
-            for number, portion in enumerate(some(REQUESTS)):
+            for number, batch in enumerate(batches(REQUESTS)):
                 client = self.client(f"guest{number}")
-                for request, code in portion:
+                for request, code in batch:
                     client.frame(json.dumps({**request, "tracker": "x"}).encode())
                     while (reply := client.message())["cmd"] != "c_response":
                         pass
                     self.assertEqual(reply.get("code"), code, str(request)[:100])
                     self.assertEqual(reply["tracker"], "x")
-                client.say("logout")
+                client.call("logout")
                 client.close()
 
-    def test_places_in_a_log(self) -> None:
+    def test_positions_in_history(self) -> None:
         with Bystanders(self.server):
             client = self.client("ann")
-            for fields, code in PLACES:
+            for fields, code in POSITIONS:
                 client.frame(f'{{"cmd":"history","room_name":"lobby",{fields}}}'.encode())
                 while (reply := client.message())["cmd"] != "c_response":
                     pass
                 self.assertEqual(reply.get("code"), code, fields[:60])
-            client.say("logout")
+            client.call("logout")
             client.close()
 
-    def test_texts_and_names_are_taken_as_they_are(self) -> None:
+    def test_texts_and_names_are_stored_literally(self) -> None:
         with Bystanders(self.server):
             client = self.client("ann")
             for text in LITERAL:
-                client.say("speak", room_name="lobby", msg=text)
-                reply = client.say("create_room", room_name=text, topic=text)
+                client.call("speak", room_name="lobby", msg=text)
+                reply = client.call("create_room", room_name=text, topic=text)
                 self.assertEqual(reply.get("room", reply).get("room_name"), text, reply)
-            entries = client.say("history", room_name="lobby")["entries"]
+            entries = client.call("history", room_name="lobby")["entries"]
             self.assertEqual([entry["msg"] for entry in entries], LITERAL)
-            topics = {room["topic"] for room in client.say("get_room_list")["rooms"]}
+            topics = {room["topic"] for room in client.call("get_room_list")["rooms"]}
             self.assertLessEqual(set(LITERAL), topics)
-            client.say("logout")
+            client.call("logout")
             client.close()
 
-    def test_a_time_that_a_client_gives_is_not_taken(self) -> None:  # C25
+    def test_timestamps_of_clients_are_ignored(self) -> None:  # C25
         with Bystanders(self.server):
             client = self.client("ann")
             for at in ("0000-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00", 10**15):
-                reply = client.say("speak", room_name="lobby", msg="x", at=at)
+                reply = client.call("speak", room_name="lobby", msg="x", at=at)
                 self.assertEqual(reply["status"], "ok")
                 self.assertRegex(reply["at"], r"^20\d\d-")
-            client.say("logout")
+            client.call("logout")
             client.close()

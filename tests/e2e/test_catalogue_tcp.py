@@ -1,4 +1,4 @@
-"""E and F of docs/robustness.md: between protocols, and the old ones over TCP."""
+"""E and F of docs/robustness.md: between protocols, and the older ones over TCP."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import struct
 import unicodedata
 
 from tests.e2e.bystanders import Bystanders, check_log, files, process, until
-from tests.e2e.dialback import CenterClient, PA1Client, frame, framed
-from tests.e2e.raw import ask
+from tests.e2e.dialback import MessageCenterClient, PA1Client, framed, read_frame
+from tests.e2e.raw import exchange
 from tests.e2e.server import SECONDS, Client
 from tests.e2e.test_dialback import ACCOUNTS, DialbackCase
-from tests.e2e.test_livechat import LiveClient
-from tests.e2e.test_randomchat import RandomClient
+from tests.e2e.test_livechat import LiveChatClient
+from tests.e2e.test_randomchat import RandomChatClient
 
 SECRET = b"only-in-a-request"
 EVIL = "x\n2026-01-01 [audit] login of root\r\n\x1b[2J\x9b\u202e" + "y" * 200
 
-#: What people write; each comes to everybody as his protocol may show it.
+#: Texts of users; each arrives in the form that the protocol of the receiver allows.
 TEXTS = [
     "hello",
     "  spaces  inside  ",
@@ -37,7 +37,7 @@ TEXTS = [
     "w" * 900,
     "two\nlines",
     "[*] bob exited.",
-    "[bob]: not he",
+    "[bob]: forged",
     "a|b|c",
     "/quit",
     "=1+1",
@@ -46,7 +46,7 @@ TEXTS = [
     "c1 \x9b2J and \x85 and \x7f",
 ]
 
-#: Protocols that somebody may take for another one.
+#: The first bytes of other protocols.
 WRONG = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100,  # F16
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -61,71 +61,76 @@ WRONG = [
 ]
 
 
-class BetweenProtocols(DialbackCase):
-    def test_difficult_texts_come_to_everybody_as_he_may_have_them(self) -> None:  # E17
+class AcrossProtocols(DialbackCase):
+    def test_texts_arrive_in_the_form_each_protocol_allows(self) -> None:  # E17
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             ann = self.web("ann")
-            seas, google = self.center("seas"), self.pa1("google")
-            seas.shown()
-            lea = LiveClient(self.port("livechat"), b"lea")
-            lea.come_in()
-            pia = RandomClient(self.server.ws_port)
-            pia.come("Pia", "111")
+            seas, google = self.message_center("seas"), self.pa1("google")
+            seas.next_push()
+            lea = LiveChatClient(self.port("livechat"), b"lea")
+            lea.log_in()
+            pia = RandomChatClient(self.server.ws_port)
+            pia.register("Pia", "111")
             for text in TEXTS:
-                said = unicodedata.normalize("NFC", text)
-                plain = re.sub(r"[\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", said)
+                stored = unicodedata.normalize("NFC", text)
+                plain = re.sub(r"[\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", stored)
                 plain = plain.replace("\n", "\n    ")
-                self.assertEqual(ann.say("speak", room_name="lobby", msg=text)["status"], "ok")
-                self.assertEqual(self.next_of(seas, "[ann]: "), f"[ann]: {plain}")
-                self.assertEqual(self.next_of(google, "ann said: "), f"ann said: {plain}\n")
-                heard = lea.read()
-                while b"] ann > " not in heard:
-                    heard = lea.read()
-                wanted = "ann > " + plain.replace("[*]", "[ * ]")
-                self.assertEqual(heard.split(b"] ", 1)[1].decode(), wanted)
-                self.assertEqual(pia.read()["message"], said)
-            entries = ann.say("history", room_name="lobby", kinds=["c_speak"])["entries"]
+                self.assertEqual(ann.call("speak", room_name="lobby", msg=text)["status"], "ok")
+                self.assertEqual(self.next_push_of(seas, "[ann]: "), f"[ann]: {plain}")
+                self.assertEqual(self.next_push_of(google, "ann said: "), f"ann said: {plain}\n")
+                received = lea.read()
+                while b"] ann > " not in received:
+                    received = lea.read()
+                expected = "ann > " + plain.replace("[*]", "[ * ]")
+                self.assertEqual(received.split(b"] ", 1)[1].decode(), expected)
+                self.assertEqual(pia.read()["message"], stored)
+            entries = ann.call("history", room_name="lobby", kinds=["c_speak"])["entries"]
             kept = [entry["msg"] for entry in entries]
             self.assertEqual(kept, [unicodedata.normalize("NFC", text) for text in TEXTS])
-            pia.wire.close()
+            pia.ws.close()
 
-    def next_of(self, client: CenterClient | PA1Client, start: str) -> str:
-        """The next push that begins so."""
-        shown = client.shown()
-        while not shown.startswith(start):
-            shown = client.shown()
-        return shown
+    def next_push_of(self, client: MessageCenterClient | PA1Client, start: str) -> str:
+        """Return the next push that starts with a text.
 
-    def test_a_line_break_is_in_no_name(self) -> None:  # E03
+        Args:
+            client: who receives.
+            start: the text.
+        """
+        push = client.next_push()
+        while not push.startswith(start):
+            push = client.next_push()
+        return push
+
+    def test_names_have_no_line_breaks(self) -> None:  # E03
         with Bystanders(self.server, watch=False):
             web = self.connect()
             for name in ("a\r\nb", "a\nb", "a\rb", "a\x85b", "a\u2028b", "a\0b"):
-                self.assertEqual(web.say("login", type="tmp", usr=name)["code"], "bad_name")
-            web.say("login", type="tmp", usr="ann")
+                self.assertEqual(web.call("login", type="tmp", usr=name)["code"], "bad_name")
+            web.call("login", type="tmp", usr="ann")
             for name in ("a\r\nb", "a\u2028b", "a\u2029b", "a\x85b"):
-                self.assertEqual(web.say("create_room", room_name=name)["code"], "bad_name")
-                reply = web.say("create_room", room_name="x", topic=name)
+                self.assertEqual(web.call("create_room", room_name=name)["code"], "bad_name")
+                reply = web.call("create_room", room_name="x", topic=name)
                 self.assertEqual(reply["code"], "bad_request", ascii(name))
 
 
 class LogInjection(DialbackCase):
     options = ("--log-json",)
 
-    def test_nothing_forges_a_line_of_the_log(self) -> None:  # E15
+    def test_input_cannot_forge_log_lines(self) -> None:  # E15
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
             web = self.connect()
-            web.say("register", usr=EVIL, pwd="password")
-            for name in (EVIL, EVIL[:20], "nobody"):
-                web.say("login", type="reg", usr=name, pwd="wrong password")
-            web.say("login", type="tmp", usr="ann")
-            web.say("create_room", room_name=EVIL[:60])
-            web.say("broadcast", msg=EVIL, broadcast_key=EVIL)
-            web.say(EVIL)
-            self.pa1().say(f"{EVIL} message {EVIL}")
-            self.pa1().say(f"logIn {EVIL} {EVIL} 4444")
-            self.center().log_in(EVIL.encode(), EVIL.encode())
-            self.center().ask(b"MSG", EVIL.encode(), EVIL.encode())
-            ask(self.port("livechat"), EVIL.encode(), close=True)
+            web.call("register", usr=EVIL, pwd="password")
+            for name in (EVIL, EVIL[:20], "unknown"):
+                web.call("login", type="reg", usr=name, pwd="wrong password")
+            web.call("login", type="tmp", usr="ann")
+            web.call("create_room", room_name=EVIL[:60])
+            web.call("broadcast", msg=EVIL, broadcast_key=EVIL)
+            web.call(EVIL)
+            self.pa1().request(f"{EVIL} message {EVIL}")
+            self.pa1().request(f"logIn {EVIL} {EVIL} 4444")
+            self.message_center().log_in(EVIL.encode(), EVIL.encode())
+            self.message_center().request(b"MSG", EVIL.encode(), EVIL.encode())
+            exchange(self.port("livechat"), EVIL.encode(), close=True)
             headers = f"X-Forwarded-For: {EVIL[:1]}\x9b\r\nUser-Agent: \x9b{EVIL[-50:]}\r\n"
             Client(self.server.ws_port, headers=headers).close()
         for line in "".join(self.server.lines).splitlines():
@@ -133,64 +138,64 @@ class LogInjection(DialbackCase):
             self.assertLess(len(line), 2_000)
 
 
-class OverTCP(DialbackCase):
+class TCPProtocols(DialbackCase):
     def test_frames_in_one_segment_and_half_a_frame(self) -> None:  # F03
         with Bystanders(self.server, *ACCOUNTS.values()):
             port = self.port("message_center")
             login = [b"LIN", b"seas", ACCOUNTS["seas"].encode()]
             with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
                 line.sendall(b"".join(map(framed, login)))
-                self.assertEqual(frame(line), b"LOGIN_OKAY")
-            self.assertEqual(ask(port, framed(b"MSG|seas")[:7], close=True), b"")
-            self.assertEqual(ask(port, struct.pack("!I", 2**31), close=True), b"")
+                self.assertEqual(read_frame(line), b"LOGIN_OKAY")
+            self.assertEqual(exchange(port, framed(b"MSG|seas")[:7], close=True), b"")
+            self.assertEqual(exchange(port, struct.pack("!I", 2**31), close=True), b"")
 
-    def test_an_address_is_the_connections_own(self) -> None:  # F08
+    def test_dialback_address_is_that_of_the_connection(self) -> None:  # F08
         with Bystanders(self.server, *ACCOUNTS.values(), watch=False):
-            seas = self.center("seas")
+            seas = self.message_center("seas")
             for port in (b"80 80", b"8080|x", b"\x1b[2J", b"65536", b"25"):
                 with socket.create_connection(("127.0.0.1", seas.server), SECONDS) as line:
                     line.sendall(framed(b"LIN") + framed(b"google") + framed(b"hasglasses"))
                     line.sendall(framed(b"evil|\x1b[2J\x07") + framed(port))
                     while line.recv(100):
                         pass
-                self.assertEqual(seas.shown(), "google has logged on.")
-                self.assertEqual(seas.shown(), "google is offline.")
+                self.assertEqual(seas.next_push(), "google has logged on.")
+                self.assertEqual(seas.next_push(), "google is offline.")
             web = self.web("ann")
             for number in (25, 1023, 65_536, -1, 0):
-                self.assertEqual(web.say("set_address", port=number)["code"], "bad_request")
+                self.assertEqual(web.call("set_address", port=number)["code"], "bad_request")
 
-    def test_a_connection_a_request_many_times(self) -> None:  # F05
+    def test_one_connection_per_request_many_times(self) -> None:  # F05
         with Bystanders(self.server):
             for _ in range(200):
-                ask(self.port("message_center"), framed(b"ONL|seas|0123456789|"))
-                ask(self.port("pa1"), b"seas online", close=True)
+                exchange(self.port("message_center"), framed(b"ONL|seas|0123456789|"))
+                exchange(self.port("pa1"), b"seas online", close=True)
 
-    def test_the_wrong_protocol_on_every_port(self) -> None:
+    def test_wrong_protocol_on_every_port(self) -> None:
         ports = [self.port(name) for name in ("message_center", "pa1", "livechat")]
         with Bystanders(self.server, SECRET.decode()):
             for port in (*ports, self.server.ws_port, self.server.web_port):
                 for data in WRONG:
-                    ask(port, data, close=True)
+                    exchange(port, data, close=True)
 
-    def test_those_who_say_nothing_take_only_their_share(self) -> None:  # F17
+    def test_silent_connections_are_limited(self) -> None:  # F17
         ports = [self.port(name) for name in ("message_center", "pa1", "livechat")]
         with Bystanders(self.server):
             for port in (*ports, self.server.ws_port):
                 lines = [self.connection(port) for _ in range(256)]
                 for _ in range(10):
-                    self.assertIn(self.end_of_another(port), (b"", b"HTTP/1.1 503"))
+                    self.assertIn(self.answer_to_another(port), (b"", b"HTTP/1.1 503"))
                 self.assertEqual(select.select(lines[:100], [], [], 0)[0], [])
                 for line in lines:
                     line.close()
 
     def connection(self, port: int) -> socket.socket:
-        """A connection that says nothing."""
+        """Open a connection that sends nothing."""
         line = socket.create_connection(("127.0.0.1", port), SECONDS)
         self.addCleanup(line.close)
         return line
 
-    def end_of_another(self, port: int) -> bytes:
-        """The first that comes of a connection that the server closes."""
+    def answer_to_another(self, port: int) -> bytes:
+        """Open a connection that the server closes; return the first bytes that it sends."""
         try:
             with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
                 return line.recv(12)
@@ -198,8 +203,8 @@ class OverTCP(DialbackCase):
             return b""
 
 
-class NoDescriptors(DialbackCase):
-    def test_no_descriptors_are_left(self) -> None:  # F18
+class Descriptors(DialbackCase):
+    def test_server_recovers_after_descriptors_ran_out(self) -> None:  # F18
         with Bystanders(self.server):
             pid = int(process(self.server).name)
             most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -214,7 +219,7 @@ class NoDescriptors(DialbackCase):
                 line.close()
             resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
             client = self.connect()
-            self.assertEqual(client.say("login", type="tmp", usr="late")["status"], "ok")
+            self.assertEqual(client.call("login", type="tmp", usr="late")["status"], "ok")
             client.close()
         self.assertLess(len(self.server.lines), 200)
         check_log("".join(self.server.lines))

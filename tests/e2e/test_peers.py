@@ -1,4 +1,4 @@
-"""Two console clients that talk directly, and one that talks to an original of Message Center."""
+"""Direct messages between console clients, and with a client of Message Center."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.e2e.dialback import CenterClient
+from tests.e2e.dialback import MessageCenterClient
 from tests.e2e.server import SECONDS, TOP, Server
 
 
 class Console:
-    """A console client in a pipe."""
+    """A console client on a pipe.
+
+    Args:
+        port: of the server.
+        options: of the client.
+    """
 
     def __init__(self, port: int, *options: str) -> None:
         self.process = subprocess.Popen(
@@ -35,19 +40,19 @@ class Console:
         for line in self.process.stdout:
             self._lines.put(line)
 
-    def say(self, line: str) -> None:
+    def type(self, line: str) -> None:
         """Type a line."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
 
-    def shows(self, words: str) -> str:
-        """Wait for a line with these words."""
-        while words not in (line := self._lines.get(timeout=SECONDS)):
+    def wait_for(self, text: str) -> str:
+        """Wait for a line that contains a text; return the line."""
+        while text not in (line := self._lines.get(timeout=SECONDS)):
             pass
         return line
 
     def end(self) -> None:
-        """Leave."""
+        """Kill the client."""
         self.process.kill()
         self.process.wait()
 
@@ -60,52 +65,54 @@ class Peers(SynchronousTestCase):
     def console(self, name: str, *options: str) -> Console:
         console = Console(self.server.ws_port, "--guest", name, *options)
         self.addCleanup(console.end)
-        console.shows(f"logged in as {name}")
+        console.wait_for(f"logged in as {name}")
         return console
 
-    def test_two_consoles(self) -> None:
+    def test_two_console_clients_talk_directly(self) -> None:
         ann, bob = self.console("ann"), self.console("bob", "--peer-port", "0")
-        ann.say("/private bob hi")
-        ann.shows("/getaddress bob asks for it")
-        ann.say("/getaddress bob")
-        bob.shows("ann")
-        bob.say("/allow ann")
-        ann.shows("bob")
-        ann.say("/private bob hello \x1b[2J there")
-        ann.say("/private bob hello directly")
-        self.assertIn("from 127.0.0.1: ann: hello \\x1b[2J there", bob.shows("peer message from"))
-        bob.shows("ann: hello directly")
+        ann.type("/private bob hi")
+        ann.wait_for("/getaddress bob asks for it")
+        ann.type("/getaddress bob")
+        bob.wait_for("ann")
+        bob.type("/allow ann")
+        ann.wait_for("bob")
+        ann.type("/private bob hello \x1b[2J there")
+        ann.type("/private bob hello directly")
+        self.assertIn(
+            "from 127.0.0.1: ann: hello \\x1b[2J there", bob.wait_for("peer message from")
+        )
+        bob.wait_for("ann: hello directly")
         bob.end()
-        ann.say("/private bob are you there?")
-        ann.shows("can't be reached")
+        ann.type("/private bob are you there?")
+        ann.wait_for("can't be reached")
 
-    def test_a_refusal(self) -> None:
+    def test_denied_address_is_not_sent(self) -> None:
         ann, bob = self.console("ann"), self.console("bob", "--peer-port", "0")
-        ann.say("/getaddress bob")
-        bob.shows("ann")
-        bob.say("/deny ann")
-        ann.shows("bob")
-        ann.say("/private bob hi")
-        ann.shows("has not sent you an address")
+        ann.type("/getaddress bob")
+        bob.wait_for("ann")
+        bob.type("/deny ann")
+        ann.wait_for("bob")
+        ann.type("/private bob hi")
+        ann.wait_for("has not sent you an address")
 
-    def test_an_original_of_message_center(self) -> None:
+    def test_console_client_talks_to_a_client_of_message_center(self) -> None:
         ann = self.console("ann", "--peer-port", "0")
-        ann.say("/register seas summerisover")
+        ann.type("/register seas summerisover")
         found = next(line for line in self.server.lines if "message_center: " in line)
-        seas = CenterClient(int(found.rsplit(":", 1)[1].strip("/\n ")))
+        seas = MessageCenterClient(int(found.rsplit(":", 1)[1].strip("/\n ")))
         self.addCleanup(seas.listening.close)
-        ann.shows("seas")
+        ann.wait_for("seas")
         self.assertEqual(seas.log_in(b"seas", b"summerisover"), [b"LOGIN_OKAY"])
-        self.assertEqual(seas.shown(), "seas has logged on.")
-        ann.say("/getaddress seas")
-        self.assertIn("Request: ann wants your address.", seas.shown())
-        seas.ask(b"ALL", b"ann")
-        ann.shows("seas")
-        ann.say("/private seas hello old friend")
-        self.assertEqual(seas.shown(), "ann: hello old friend")
+        self.assertEqual(seas.next_push(), "seas has logged on.")
+        ann.type("/getaddress seas")
+        self.assertIn("Request: ann wants your address.", seas.next_push())
+        seas.request(b"ALL", b"ann")
+        ann.wait_for("seas")
+        ann.type("/private seas hello old friend")
+        self.assertEqual(seas.next_push(), "ann: hello old friend")
 
-    def test_a_port_that_is_taken(self) -> None:
+    def test_peer_port_in_use_is_reported(self) -> None:
         console = Console(self.server.ws_port, "--peer-port", str(self.server.ws_port))
         self.addCleanup(console.end)
-        console.shows("choose another --peer-port")
+        console.wait_for("choose another --peer-port")
         self.assertEqual(console.process.wait(SECONDS), 2)

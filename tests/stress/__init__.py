@@ -1,4 +1,4 @@
-"""Proofs that the server stands: killed, cut off, starved, lied to. See README.md.
+"""Stress tests of the server: kills, bad networks, failing disks, fuzzing. See README.md.
 
-`python -m tests.stress --help` has the long runs; `test_*.py` are their short ones for ./t.sh.
+`python -m tests.stress --help` lists the long runs; the short ones of `./t.sh` are `test_*.py`.
 """

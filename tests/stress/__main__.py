@@ -1,4 +1,4 @@
-"""The long runs: see README.md, or --help of each."""
+"""The long runs of the stress tests: see README.md, or --help of each command."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from tests.e2e.server import Server
 
 #: The names of `fuzz.targets.TARGETS`, which takes long to import.
-FUZZED = (
+FUZZ_TARGETS = (
     *("json", "randomchat", "message_center", "pa1", "livechat"),
     *("frames", "handshake", "site", "config"),
 )
 
 
 def _progress(total: int) -> Callable[[int], None]:
-    """Shows on standard error how far a run is, at most once a second."""
+    """Return a function that shows the progress on standard error, at most once a second."""
     began = time.monotonic()
     shown = 0.0
 
@@ -30,114 +30,118 @@ def _progress(total: int) -> Callable[[int], None]:
         if now - shown >= 1 or done >= total:
             shown = now
             left = (now - began) / max(done, 1) * (total - done)
-            print(f"\r{done} of {total}, {left:.0f} s to go   ", end="", file=sys.stderr)
+            print(f"\r{done} of {total}, {left:.0f} s left   ", end="", file=sys.stderr)
 
     return show
 
 
-def _tell(result: Any) -> int:
-    """Say how a run went; the exit status."""
+def _report(result: Any) -> int:
+    """Print a result and its violations; return the exit status."""
     print(f"\n{result}")
-    for fault in result.faults[:50]:
-        print("  " + fault)
-    return bool(result.faults)
+    for violation in result.violations[:50]:
+        print("  " + violation)
+    return bool(result.violations)
 
 
-def crash(given: argparse.Namespace) -> int:
-    """Kill the server at random moments while people of five protocols talk."""
+def crash(options: argparse.Namespace) -> int:
+    """Kill the server at random moments while users of five protocols talk."""
     from tests.stress.crash import OPTIONS, Crash
-    from tests.stress.mutants import BrokenServer
+    from tests.stress.mutants import MutantServer
 
-    server = BrokenServer(given.broken, *OPTIONS) if given.broken else Server(*OPTIONS)
-    print(f"seed {given.seed}; data in {server.folder}")
-    run = Crash(server, given.seed).run(given.runs, _progress(given.runs))
-    return _tell(asyncio.run(run))
+    mutant = options.mutant
+    server = MutantServer(mutant, *OPTIONS) if mutant else Server(*OPTIONS)
+    print(f"seed {options.seed}; data in {server.folder}")
+    run = Crash(server, options.seed).run(options.runs, _progress(options.runs))
+    return _report(asyncio.run(run))
 
 
-def schema(given: argparse.Namespace) -> int:
-    """Kill while a database is made, and while one is brought to the newest version."""
+def schema(options: argparse.Namespace) -> int:
+    """Kill the server's process while a database is created, and while one is migrated."""
     from tests.stress.schema import run
 
-    return _tell(run(given.moments, _progress(2 * given.moments)))
+    return _report(run(options.moments, _progress(2 * options.moments)))
 
 
-def order(given: argparse.Namespace) -> int:
-    """Let 8 write and 8 read through bad weather, and kill the server now and then."""
+def order(options: argparse.Namespace) -> int:
+    """Let 8 clients write and 8 read over bad networks, and kill the server now and then."""
     from tests.stress.order import OPTIONS, Order
 
-    run = Order(Server(*OPTIONS), given.messages, given.kills, given.seed)
-    return _tell(asyncio.run(run.run(_progress(given.messages))))
+    run = Order(Server(*OPTIONS), options.messages, options.kills, options.seed)
+    return _report(asyncio.run(run.run(_progress(options.messages))))
 
 
-def network(given: argparse.Namespace) -> int:
-    """Let 4 write and 4 read over a network that loses packets; needs root and iptables."""
-    from tests.stress.network import TROUBLES, run
+def network(options: argparse.Namespace) -> int:
+    """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
+    from tests.stress.network import SCENARIOS, run
 
     status = 0
-    for trouble in TROUBLES:
-        print(f"{trouble.words}:", file=sys.stderr)
-        result = asyncio.run(run(trouble, given.seed, _progress(trouble.messages)))
-        print(f"\n{trouble.words}:", end="")
-        status |= _tell(result)
+    for scenario in SCENARIOS:
+        print(f"{scenario.title}:", file=sys.stderr)
+        result = asyncio.run(run(scenario, options.seed, _progress(scenario.messages)))
+        print(f"\n{scenario.title}:", end="")
+        status |= _report(result)
     return status
 
 
-def memory(given: argparse.Namespace) -> int:
-    """Let very many come and go, and see what stays in the server's memory."""
+def memory(options: argparse.Namespace) -> int:
+    """Open and close very many connections, and measure the server's memory."""
     from tests.stress.memory import OPTIONS, run
 
-    return _tell(asyncio.run(run(Server(*OPTIONS), given.thousands, _progress(given.thousands))))
+    thousands = options.thousands
+    return _report(asyncio.run(run(Server(*OPTIONS), thousands, _progress(thousands))))
 
 
-def fuzz(given: argparse.Namespace) -> int:
-    """Feed a parser with junk, or all of them one after the other; needs atheris."""
+def fuzz(options: argparse.Namespace) -> int:
+    """Feed one parser with mutated input, or all of them one after the other; needs atheris."""
     from tests.stress.fuzz.run import run
     from tests.stress.fuzz.targets import TARGETS
 
     status = 0
-    for target in TARGETS if given.target == "all" else [given.target]:
-        print(f"{target} for {given.seconds} s, seed {given.seed} ...", file=sys.stderr)
-        status |= _tell(run(target, given.seconds, given.seed))
+    for target in TARGETS if options.target == "all" else [options.target]:
+        print(f"{target} for {options.seconds} s, seed {options.seed} ...", file=sys.stderr)
+        status |= _report(run(target, options.seconds, options.seed))
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.stress",
-        description="Proofs that the server stands. Each command starts servers of its own on free "
-        "ports, tells what it found, and fails if that is not all right.",
+        description="Stress tests. Each command starts its own servers on free ports, prints the "
+        "result, and fails if a requirement is violated.",
     )
     parser.add_argument(
-        "--seed", type=int, default=random.randrange(10**6), help="repeats what a run chose"
+        "--seed", type=int, default=random.randrange(10**6), help="repeat the choices of a run"
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(do: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-        made = commands.add_parser(do.__name__, help=do.__doc__, description=do.__doc__)
-        made.set_defaults(do=do)
-        return made
+    def command(function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            function.__name__, help=function.__doc__, description=function.__doc__
+        )
+        added.set_defaults(function=function)
+        return added
 
-    made = command(crash)
-    made.add_argument("--runs", type=int, default=200, help="kills, at least (200)")
-    made.add_argument(
-        "--broken",
-        choices=("promises", "tells", "forgets"),
-        help="a build that is wrong on purpose, to see that it is caught (see broken.py)",
+    added = command(crash)
+    added.add_argument("--runs", type=int, default=200, help="number of cycles (200)")
+    added.add_argument(
+        "--mutant",
+        choices=("early-ack", "early-delivery", "no-dedup"),
+        help="a server with a deliberate bug, to see that it is detected (see mutants.py)",
     )
-    made = command(schema)
-    made.add_argument("--moments", type=int, default=100, help="of each of the two (100)")
-    made = command(order)
-    made.add_argument("--messages", type=int, default=100_000, help="in all (100,000)")
-    made.add_argument("--kills", type=int, default=20, help="of the server (20)")
+    added = command(schema)
+    added.add_argument("--moments", type=int, default=100, help="kills of each kind (100)")
+    added = command(order)
+    added.add_argument("--messages", type=int, default=100_000, help="messages in all (100,000)")
+    added.add_argument("--kills", type=int, default=20, help="kills of the server (20)")
     command(network)
-    made = command(memory)
-    made.add_argument("--thousands", type=int, default=20, help="connections, in thousands (20)")
-    made = command(fuzz)
-    made.add_argument("target", help="all, or one of: " + ", ".join(FUZZED))
-    made.add_argument("--seconds", type=int, default=600, help="for each target (600)")
+    added = command(memory)
+    added.add_argument("--thousands", type=int, default=20, help="connections, in thousands (20)")
+    added = command(fuzz)
+    added.add_argument("target", help="all, or one of: " + ", ".join(FUZZ_TARGETS))
+    added.add_argument("--seconds", type=int, default=600, help="seconds per target (600)")
     return parser
 
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()
-    sys.exit(arguments.do(arguments))
+    sys.exit(arguments.function(arguments))

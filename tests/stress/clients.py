@@ -1,7 +1,9 @@
-"""People who talk as long as they live, and write down what happens to them; here on WebSocket.
+"""Simulated users that send and receive until the connection breaks, and record what happens.
 
-`come` connects and logs in, after a crash too; `live` talks and listens until the connection
-breaks. Nobody sends what he can't mark: only the JSON API has marks (`txn`) to say a thing again.
+Here are the ones on WebSocket; `legacy_clients` has those of the protocols over TCP. `connect`
+connects and logs in, also after a crash of the server; `run` sends and receives until the
+connection breaks. Only the JSON API marks requests (`txn`), so only its client sends a message
+again that was not acknowledged.
 """
 
 from __future__ import annotations
@@ -11,335 +13,369 @@ import itertools
 from collections.abc import Iterator
 
 from tests.stress.oracle import Oracle, Stored
-from tests.stress.wire import BROKEN, Object, Wire
+from tests.stress.websocket import DISCONNECTED, Object, WebSocket
 
-NEST, LOBBY = "nest", "lobby"
+ROOM, LOBBY = "room", "lobby"
 PASSWORD = "long-enough"
-#: Messages that somebody has under way.
+#: Messages that a client sends without waiting for their acknowledgement.
 WINDOW = 8
+#: Seconds to wait for an answer of the server.
+REPLY_SECONDS = 20
 
 
-class Person:
-    """Somebody with a book to write in.
+class SimulatedUser:
+    """A user of one protocol.
 
     Attributes:
-        quiet: whether he only listens from now on.
-        is_here: whether he has come in.
+        name: the user name.
+        oracle: the record of the run.
+        is_online: whether the user is logged in.
     """
 
-    is_here = False
+    is_online = False
 
-    def __init__(self, name: str, book: Oracle) -> None:
+    def __init__(self, name: str, oracle: Oracle) -> None:
         self.name = name
-        self.book = book
-        self.quiet = False
-        self.numbers: Iterator[int] = itertools.count()
+        self.oracle = oracle
+        self._numbers: Iterator[int] = itertools.count()
 
-    def text(self, room: str) -> str:
-        """Something new to say, which is said from now on."""
-        text = f"{self.name} says {next(self.numbers)}"
-        self.book.say(self.name, room, text)
+    def new_text(self, room: str) -> str:
+        """Return the text of a new message to a room, recorded as sent."""
+        text = f"{self.name} says {next(self._numbers)}"
+        self.oracle.record_send(self.name, room, text)
         return text
 
-    async def come(self, ports: dict[str, int]) -> None:
-        """Connect and log in. Raises: what `BROKEN` names."""
+    async def connect(self, ports: dict[str, int]) -> None:
+        """Connect and log in.
+
+        Args:
+            ports: protocol -> port, as the server's log names them.
+
+        Raises:
+            one of `DISCONNECTED`: the connection failed.
+            asyncio.TimeoutError: the server did not answer.
+        """
         raise NotImplementedError
 
-    async def talk(self) -> None:
-        """Talk until something breaks, or until one is to be quiet."""
+    async def send(self) -> None:
+        """Send messages until the connection breaks, or until there are enough."""
 
-    async def listen(self) -> None:
-        """Listen until something breaks."""
+    async def receive(self) -> None:
+        """Receive until the connection breaks."""
 
-    async def live(self, ports: dict[str, int]) -> None:
-        """Come, talk and listen until the connection breaks."""
+    async def run(self, ports: dict[str, int]) -> None:
+        """Connect, send and receive until the connection breaks."""
         try:
-            await self.come(ports)
-            self.is_here = True
-            ways = [asyncio.create_task(way) for way in (self.talk(), self.listen())]
+            await self.connect(ports)
+            self.is_online = True
+            tasks = [asyncio.create_task(each) for each in (self.send(), self.receive())]
             try:
-                await asyncio.gather(*ways)
+                await asyncio.gather(*tasks)
             finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.TimeoutError:
-            self.book.faults.append(f"{self.name} waited in vain")
-        except BROKEN:
+            self.oracle.violations.append(f"{self.name} got no answer")
+        except DISCONNECTED:
             pass
         finally:
-            self.is_here = False
-            self.part()
+            self.is_online = False
+            self.disconnect()
 
-    def part(self) -> None:
-        """Let go of the connection."""
+    def disconnect(self) -> None:
+        """Abort the connection."""
 
-    def despair(self) -> None:
-        """The server is dead: nobody is to wait for a call of its."""
+    def server_killed(self) -> None:
+        """Stop waiting for the server to connect back: it was killed."""
 
 
-class Web(Person):
-    """Somebody on the JSON API, who resumes and says again what was not acknowledged.
+class JSONClient(SimulatedUser):
+    """A user of the JSON API, who resumes the session and repeats unacknowledged requests.
 
     Args:
-        whispers_to: who is whispered to now and then. speaks: whether he talks at all.
-        rooms: where he is. most: how many things he says in all, None for any number.
+        name: the user name.
+        oracle: the record of the run.
+        whispers_to: the user who gets every 16th message as a whisper.
+        sends: whether the client sends anything.
+        rooms: the rooms of the user; the first gets most of the messages.
+        limit: the number of messages to send, None for no limit.
 
     Attributes:
-        patience: see `Wire`.
+        idle_timeout: see `WebSocket`.
     """
 
-    patience: float | None = None
+    idle_timeout: float | None = None
 
-    wire: Wire | None = None
+    ws: WebSocket | None = None
     session: Object | None = None
 
     def __init__(
         self,
         name: str,
-        book: Oracle,
+        oracle: Oracle,
         whispers_to: str | None = None,
-        speaks: bool = True,
-        rooms: tuple[str, ...] = (NEST, LOBBY),
-        most: int | None = None,
+        sends: bool = True,
+        rooms: tuple[str, ...] = (ROOM, LOBBY),
+        limit: int | None = None,
     ) -> None:
-        super().__init__(name, book)
+        super().__init__(name, oracle)
         self.whispers_to = whispers_to
-        self.speaks = speaks
-        self.most = most
+        self.sends = sends
+        self.limit = limit
         self.rooms = rooms
-        #: Text -> request, of all that is not acknowledged; in order.
-        self.unsure: dict[str, Object] = {}
-        self._answered = asyncio.Event()
+        #: Text -> request, for all that is not acknowledged, in order.
+        self.pending: dict[str, Object] = {}
+        self._acknowledged = asyncio.Event()
         self._turns = itertools.count()
 
-    async def ask(self, cmd: str, **fields: object) -> Object:
-        """Ask for something that has to be granted."""
-        assert self.wire is not None
-        reply = await self.wire.ask(cmd=cmd, **fields)
+    async def call(self, cmd: str, **fields: object) -> Object:
+        """Send a request and return its reply.
+
+        Raises:
+            AssertionError: the reply is an error.
+        """
+        assert self.ws is not None
+        reply = await self.ws.call(cmd=cmd, **fields)
         if reply["status"] != "ok":
             raise AssertionError(f"{self.name}: {cmd}: {reply}")
         return reply
 
-    async def begin(self, ports: dict[str, int], creates: bool = False) -> None:
-        """Come for the first time."""
-        self.wire = await Wire.connect(ports["ws"])
-        self.wire.patience = self.patience
-        await self.ask("register", usr=self.name, pwd=PASSWORD)
-        self.session = await self.ask("login", type="reg", usr=self.name, pwd=PASSWORD)
+    async def register(self, ports: dict[str, int], creates: bool = False) -> None:
+        """Register, log in and join the rooms.
+
+        Args:
+            ports: protocol -> port.
+            creates: whether to create the rooms instead.
+        """
+        self.ws = await WebSocket.connect(ports["ws"])
+        self.ws.idle_timeout = self.idle_timeout
+        await self.call("register", usr=self.name, pwd=PASSWORD)
+        self.session = await self.call("login", type="reg", usr=self.name, pwd=PASSWORD)
         for room in self.rooms:
             if room == LOBBY:
-                lobby = next(r for r in self.session["rooms"] if r["room_name"] == LOBBY)
-                self.book.number(self.name, LOBBY, lobby["last_seq"], None)
+                joined = next(r for r in self.session["rooms"] if r["room_name"] == LOBBY)
             else:
-                entered = await self.ask("create_room" if creates else "join_room", room_name=room)
-                self.book.number(self.name, room, entered["room"]["last_seq"], None)
+                cmd = "create_room" if creates else "join_room"
+                joined = (await self.call(cmd, room_name=room))["room"]
+            self.oracle.record_entry(self.name, room, joined["last_seq"], None)
 
-    async def come(self, ports: dict[str, int]) -> None:
-        self.wire = await Wire.connect(ports["ws"])
-        self.wire.patience = self.patience
+    async def connect(self, ports: dict[str, int]) -> None:
+        self.ws = await WebSocket.connect(ports["ws"])
+        self.ws.idle_timeout = self.idle_timeout
         assert self.session is not None
-        seen = {room: self.book.last(self.name, room) for room in self.rooms}
-        back = await self.ask(
+        reply = await self.call(
             "resume",
             session_id=self.session["session_id"],
             epoch=self.session["epoch"],
-            seen=seen,
+            seen={room: self.oracle.last_seq(self.name, room) for room in self.rooms},
         )
-        for room in back.get("resumed", ()):
+        for room in reply.get("resumed", ()):
             await self._catch_up(room)
-        for request in self.unsure.values():
-            self.wire.send(request)
+        for request in self.pending.values():
+            self.ws.send(request)
 
     async def _catch_up(self, room: Object) -> None:
-        """Take what was missed in a room; where that is much, read its history."""
+        """Take the entries that were missed in a room; if the reply has not all, read history."""
         name = room["room_name"]
         if room["state"] == "reset" and name in self.rooms:
-            self.book.faults.append(f"{self.name}: {name} was reset")
+            self.oracle.violations.append(f"{self.name}: {name} was reset")
         for entry in room["entries"]:
-            self._number(entry)
+            self._handle_entry(entry)
         while room["state"] == "behind":
-            last = self.book.last(self.name, name) or 0
+            last = self.oracle.last_seq(self.name, name) or 0
             if last >= room["last_seq"]:
                 break
-            page = await self.ask("history", room_name=name, after=last, limit=200)
+            page = await self.call("history", room_name=name, after=last, limit=200)
             for entry in page["entries"]:
                 if entry["seq"] <= room["last_seq"]:
-                    self._number(entry)
+                    self._handle_entry(entry)
 
-    def part(self) -> None:
-        if self.wire is not None:
-            self.wire.close()
+    def disconnect(self) -> None:
+        if self.ws is not None:
+            self.ws.close()
 
-    async def talk(self) -> None:
-        assert self.wire is not None
-        while self.speaks and not self.quiet:
-            while len(self.unsure) >= WINDOW:
-                self._answered.clear()
-                await self._answered.wait()
+    async def send(self) -> None:
+        assert self.ws is not None
+        while self.sends:
+            while len(self.pending) >= WINDOW:
+                self._acknowledged.clear()
+                await self._acknowledged.wait()
             number = next(self._turns)
-            if self.most is not None and number >= self.most:
+            if self.limit is not None and number >= self.limit:
                 return
             if self.whispers_to is not None and number % 16 == 0:
-                text = f"{self.name} whispers {next(self.numbers)}"
+                text = f"{self.name} whispers {next(self._numbers)}"
                 request: Object = {"cmd": "whisper", "target_user": self.whispers_to}
             else:
                 room = self.rooms[0] if number % 40 else self.rooms[-1]
-                text = self.text(room)
+                text = self.new_text(room)
                 request = {"cmd": "speak", "room_name": room}
             request |= {"tracker": text, "txn": text, "msg": text}
-            self.unsure[text] = request
-            self.wire.send(request)
-            await self.wire.drain()
+            self.pending[text] = request
+            self.ws.send(request)
+            await self.ws.drain()
 
-    async def listen(self) -> None:
-        assert self.wire is not None
+    async def receive(self) -> None:
         while True:
-            for thing in await self.wire.read():
-                self.take(thing)
+            await self._receive_once()
 
-    async def run_pending(self) -> dict[str, list[Stored]]:
-        """Wait until all is acknowledged and told; the rooms' messages."""
-        assert self.wire is not None
-        while self.unsure:
-            for thing in await self.wire.read():
-                self.take(thing)
-        logs = {room: await self._log(room) for room in self.rooms}
-        for room, (_, head) in logs.items():
-            while (self.book.last(self.name, room) or 0) < head:
-                for thing in await self.wire.read():
-                    self.take(thing)
+    async def _receive_once(self) -> None:
+        assert self.ws is not None
+        for message in await self.ws.read():
+            self._handle(message)
+
+    async def finish(self) -> dict[str, list[Stored]]:
+        """Wait until all is acknowledged and received.
+
+        Returns:
+            room -> the messages in its log.
+        """
+        while self.pending:
+            await self._receive_once()
+        logs = {room: await self._read_log(room) for room in self.rooms}
+        for room, (_, last) in logs.items():
+            while (self.oracle.last_seq(self.name, room) or 0) < last:
+                await self._receive_once()
         return {room: messages for room, (messages, _) in logs.items()}
 
-    async def _log(self, room: str) -> tuple[list[Stored], int]:
-        """A room's messages, and its last seq."""
-        found, after, more = [], 0, True
+    async def _read_log(self, room: str) -> tuple[list[Stored], int]:
+        """Return the messages of a room and its last seq."""
+        messages, after, more = [], 0, True
         while more:
-            page = await self.ask("history", room_name=room, after=after, limit=200)
+            page = await self.call("history", room_name=room, after=after, limit=200)
             for entry in page["entries"]:
                 if entry["seq"] != after + 1:
-                    self.book.faults.append(f"{entry['seq']} follows {after} in {room}")
+                    self.oracle.violations.append(f"{entry['seq']} follows {after} in {room}")
                 after = entry["seq"]
                 if entry["cmd"] == "c_speak":
-                    found.append(Stored(after, entry["usr"], entry["msg"]))
+                    messages.append(Stored(after, entry["usr"], entry["msg"]))
             more = page["more"]
-        return found, after
+        return messages, after
 
-    def take(self, thing: Object) -> None:
-        """Something has come."""
-        if thing["cmd"] == "c_response":
-            self._acknowledged(thing)
-        elif thing["cmd"] == "c_whisper":
-            self.book.heard.setdefault(self.name, []).append(thing["msg"])
-        elif "seq" in thing:
-            self._number(thing)
+    def _handle(self, message: Object) -> None:
+        if message["cmd"] == "c_response":
+            self._handle_reply(message)
+        elif message["cmd"] == "c_whisper":
+            self.oracle.received_whispers.setdefault(self.name, []).append(message["msg"])
+        elif "seq" in message:
+            self._handle_entry(message)
 
-    def _number(self, entry: Object) -> None:
-        if (self.name, entry["room_name"]) in self.book.numbered:
+    def _handle_entry(self, entry: Object) -> None:
+        if (self.name, entry["room_name"]) in self.oracle.numbered:
             text = entry["msg"] if entry["cmd"] == "c_speak" else None
-            self.book.number(self.name, entry["room_name"], entry["seq"], text)
+            self.oracle.record_entry(self.name, entry["room_name"], entry["seq"], text)
 
-    def _acknowledged(self, reply: Object) -> None:
+    def _handle_reply(self, reply: Object) -> None:
         text = reply["tracker"]
         if reply["status"] != "ok":
-            self.book.faults.append(f"{self.name}: {reply}")
+            self.oracle.violations.append(f"{self.name}: {reply}")
             return
-        request = self.unsure.pop(text, None)
+        request = self.pending.pop(text, None)
         if request is None:
-            self.book.faults.append(f"{self.name} was answered twice: {reply}")
+            self.oracle.violations.append(f"{self.name} got a second reply: {reply}")
             return
-        self._answered.set()
+        self._acknowledged.set()
         if request["cmd"] == "whisper":
-            self.book.whispered[text] = request["target_user"]
+            self.oracle.whispers[text] = request["target_user"]
             return
-        self.book.promise(text, reply["seq"])
-        # What was stored before a crash, and resumed since, is known.
-        known = self.book.numbered[self.name, request["room_name"]]
+        self.oracle.record_ack(text, reply["seq"])
+        # A message that was stored before a crash has come with the resumed entries already.
+        known = self.oracle.numbered[self.name, request["room_name"]]
         if not (reply.get("dup") and reply["seq"] in known):
-            self.book.number(self.name, request["room_name"], reply["seq"], text)
+            self.oracle.record_entry(self.name, request["room_name"], reply["seq"], text)
         elif known[reply["seq"]] not in (text, None):
-            self.book.faults.append(f"{reply['seq']} is {known[reply['seq']]!r}, not {text!r}")
+            self.oracle.violations.append(
+                f"{reply['seq']} is {known[reply['seq']]!r}, not {text!r}"
+            )
 
 
-class Phone(Person):
-    """Somebody on RandomChat: he has no numbers, and is told again what he may have missed."""
+class RandomChatClient(SimulatedUser):
+    """A user of RandomChat, who receives no seqs and gets what may have been missed again.
 
-    wire: Wire | None = None
+    Args:
+        name: the user name.
+        phone: the phone number that identifies the user.
+        oracle: the record of the run.
+    """
 
-    def __init__(self, name: str, number: str, book: Oracle) -> None:
-        super().__init__(name, book)
-        self.number = number
-        self._answered = asyncio.Event()
-        self._times = itertools.count()
-        book.complete.add((name, NEST))
+    ws: WebSocket | None = None
 
-    async def come(self, ports: dict[str, int]) -> None:
+    def __init__(self, name: str, phone: str, oracle: Oracle) -> None:
+        super().__init__(name, oracle)
+        self.phone = phone
+        self._acknowledged = asyncio.Event()
+        self._connects = itertools.count()
+        oracle.complete.add((name, ROOM))
+
+    async def connect(self, ports: dict[str, int]) -> None:
         await self._register(ports)
-        if next(self._times) % 3 == 2:
-            # Whoever leaves as one should is not told again what he was told until then.
-            await self._leave()
+        if next(self._connects) % 3 == 2:
+            # After a closing handshake, what arrived before it must not come again.
+            await self._close()
             await self._register(ports)
 
-    async def _leave(self) -> None:
-        """Close as one should: what comes until then counts."""
-        assert self.wire is not None
-        self.wire.send_close()
+    async def _close(self) -> None:
+        """Do the closing handshake; what arrives before its end counts as received."""
+        assert self.ws is not None
+        self.ws.send_close()
         try:
-            await self.listen()
-        except BROKEN:
-            for thing in self.wire.unread:
-                self._take(thing)
-        self.wire.close()
+            await self.receive()
+        except DISCONNECTED:
+            for message in self.ws.unread:
+                self._handle(message)
+        self.ws.close()
 
     async def _register(self, ports: dict[str, int]) -> None:
-        self.wire = await Wire.connect(ports["ws"])
-        for room in (NEST, LOBBY):
-            self.book.sit_down(self.name, room)
-        self.wire.send({"type": "register", "user": {"name": self.name, "phone": self.number}})
-        first, *rest = await asyncio.wait_for(self.wire.read(), 20)
-        self.wire.unread = rest + self.wire.unread
+        self.ws = await WebSocket.connect(ports["ws"])
+        for room in (ROOM, LOBBY):
+            self.oracle.start_session(self.name, room)
+        self.ws.send({"type": "register", "user": {"name": self.name, "phone": self.phone}})
+        first, *rest = await asyncio.wait_for(self.ws.read(), REPLY_SECONDS)
+        self.ws.unread = rest + self.ws.unread
         if first["type"] != "state":
-            self.book.faults.append(f"{self.name} registered: {first}")
+            self.oracle.violations.append(f"{self.name} registered: {first}")
             return
         for chat in first["chats"]:
             for message in chat["messages"]:
                 if message["from"]["name"] != self.name:
-                    self.book.show(self.name, chat["chat"]["name"], message["message"])
+                    name = chat["chat"]["name"]
+                    self.oracle.record_unnumbered(self.name, name, message["message"])
 
-    def part(self) -> None:
-        if self.wire is not None:
-            self.wire.close()
+    def disconnect(self) -> None:
+        if self.ws is not None:
+            self.ws.close()
 
-    async def run_pending(self) -> None:
-        """Say a last thing: when that is told, all has come that was said before."""
-        assert self.wire is not None
-        text = self.text(NEST)
-        self.wire.send({"type": "send_message", "chat": NEST, "message": text})
-        while text not in self.book.promised:
-            for thing in await self.wire.read():
-                self._take(thing)
+    async def finish(self) -> None:
+        """Send a last message: when it comes back, all that was sent before it has arrived."""
+        assert self.ws is not None
+        text = self.new_text(ROOM)
+        self.ws.send({"type": "send_message", "chat": ROOM, "message": text})
+        while text not in self.oracle.acknowledged:
+            for message in await self.ws.read():
+                self._handle(message)
 
-    async def talk(self) -> None:
-        assert self.wire is not None
-        while not self.quiet:
-            self._answered.clear()
-            room = NEST if len(self.book.said) % 16 else LOBBY
-            text = self.text(room)
-            self.wire.send({"type": "send_message", "chat": room, "message": text})
-            await self._answered.wait()
-
-    async def listen(self) -> None:
-        assert self.wire is not None
+    async def send(self) -> None:
+        assert self.ws is not None
         while True:
-            for thing in await self.wire.read():
-                self._take(thing)
+            self._acknowledged.clear()
+            room = ROOM if len(self.oracle.sent) % 16 else LOBBY
+            text = self.new_text(room)
+            self.ws.send({"type": "send_message", "chat": room, "message": text})
+            await self._acknowledged.wait()
 
-    def _take(self, thing: Object) -> None:
-        if thing["type"] != "message":
+    async def receive(self) -> None:
+        assert self.ws is not None
+        while True:
+            for message in await self.ws.read():
+                self._handle(message)
+
+    def _handle(self, message: Object) -> None:
+        if message["type"] != "message":
             return
-        room, who, text = thing["chat"]["name"], thing["from"]["name"], thing["message"]
-        if who == self.name:
-            self.book.promise(text)
-            self._answered.set()
-        elif room in (NEST, LOBBY):
-            self.book.show(self.name, room, text)
+        room, sender, text = message["chat"]["name"], message["from"]["name"], message["message"]
+        if sender == self.name:
+            self.oracle.record_ack(text)
+            self._acknowledged.set()
+        elif room in (ROOM, LOBBY):
+            self.oracle.record_unnumbered(self.name, room, text)

@@ -1,8 +1,8 @@
-"""SIGKILL at random moments while people of five protocols talk; then nothing may be wrong.
+"""SIGKILL at random moments while users of five protocols talk; afterwards nothing may be wrong.
 
-A run is: everybody comes (back), all talk at once, the server is killed at a random moment, now
-and then once more while it recovers, and starts again. After the last one all logs are read and
-held against what everybody was promised and shown (`book.judge`).
+A cycle is: all users connect, all talk at once, the server is killed at a random moment, sometimes
+again while it recovers, and starts again. After the last cycle all logs are read and compared with
+what was acknowledged and received (`oracle.find_violations`).
 """
 
 from __future__ import annotations
@@ -10,110 +10,133 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import subprocess
 import time
 from collections.abc import Callable
 
 import attrs
 
 from tests.e2e.server import SECONDS, Server
-from tests.stress.clients import LOBBY, NEST, PASSWORD, Person, Phone, Web
-from tests.stress.legacy_clients import Center, Live, Old
-from tests.stress.oracle import Oracle, judge
-from tests.stress.wire import Wire
+from tests.stress.clients import (
+    LOBBY,
+    PASSWORD,
+    ROOM,
+    JSONClient,
+    RandomChatClient,
+    SimulatedUser,
+)
+from tests.stress.legacy_clients import LiveChatClient, MessageCenterClient, PA1Client
+from tests.stress.oracle import Oracle, find_violations
+from tests.stress.websocket import WebSocket
 
-HERE = "tcp:0:interface=127.0.0.1"
+ENDPOINT = "tcp:0:interface=127.0.0.1"
 OPTIONS = (
     *("--commands-per-second", "0"),
     *("--registrations-per-minute", "0"),
     "--randomchat",
-    *("--message-center", HERE),
-    *("--pa1", HERE),
-    *("--livechat", HERE),
+    *("--message-center", ENDPOINT),
+    *("--pa1", ENDPOINT),
+    *("--livechat", ENDPOINT),
 )
-#: Seconds from when everybody begins to come until the kill, at least and at most.
-MOMENT = (0.0, 0.8)
-#: Seconds of a start, at most, when the server is killed again.
-RECOVERY = 1.2
-#: How many runs in a hundred have a second kill.
-TWICE = 20
+#: Seconds from the first connection of a cycle until the kill: minimum and maximum.
+KILL_AFTER = (0.0, 0.8)
+#: Maximum seconds of a start until the second kill; a fifth of it where servers are forked.
+RECOVERY_SECONDS = 1.2
+#: Percentage of the cycles with another kill during recovery.
+KILLED_AGAIN_PERCENT = 20
 
 
 @attrs.define
 class Result:
-    """How it went.
+    """The result of a run.
 
     Attributes:
+        cycles: see the module.
+        kills: those during recovery included.
         starts: seconds that each start took until the server listened.
-        faults: what is wrong; nothing, one hopes.
+        sent, acknowledged, whispers: messages.
+        violations: one line each.
     """
 
-    runs: int
+    cycles: int
     kills: int
     starts: list[float]
-    said: int
-    promised: int
+    sent: int
+    acknowledged: int
     whispers: int
-    faults: list[str]
+    violations: list[str]
 
     def __str__(self) -> str:
-        late = sorted(self.starts)[int(len(self.starts) * 0.95)]
+        p95 = sorted(self.starts)[int(len(self.starts) * 0.95)]
         return (
-            f"{self.runs} runs, {self.kills} kills: {self.said} messages said, {self.promised} "
-            f"acknowledged, {self.whispers} whispers; starts p95 {late:.2f} s; "
-            f"{len(self.faults)} faults"
+            f"{self.cycles} cycles, {self.kills} kills: {self.sent} messages sent, "
+            f"{self.acknowledged} acknowledged, {self.whispers} whispers; starts p95 {p95:.2f} s; "
+            f"{len(self.violations)} violations"
         )
 
 
 class Crash:
-    """Many runs on one data folder.
+    """Many cycles on one data folder.
 
     Args:
-        server: not started yet. seed: of all that is random.
-        moment: see `MOMENT`.
-        told: kill when rob was told so many entries in this run, not at a moment.
+        server: not started yet.
+        seed: of everything random.
+        kill_after: see `KILL_AFTER`.
+        kill_after_entries: if not 0, kill when rob has received so many entries in this cycle,
+            instead of after a time.
     """
 
     def __init__(
         self,
         server: Server,
         seed: int,
-        moment: tuple[float, float] = MOMENT,
-        told: int = 0,
+        kill_after: tuple[float, float] = KILL_AFTER,
+        kill_after_entries: int = 0,
     ) -> None:
         self.server = server
-        self.told = told
-        self.moment = moment
+        self.kill_after_entries = kill_after_entries
+        self.kill_after = kill_after
         self.random = random.Random(seed)
-        self.book = Oracle()
+        self.oracle = Oracle()
         self.kills = 0
         self.starts: list[float] = []
-        self.ann = Web("ann", self.book, whispers_to="seas")
-        self.ben = Web("ben", self.book, whispers_to="rob")
-        self.rob = Web("rob", self.book, speaks=False)
-        self.pia = Phone("pia", "111", self.book)
-        self.seas = Center("seas", self.book)
-        self.old = Old("google", self.book)
-        self.web = [self.ann, self.ben, self.rob]
-        self.others: list[Person] = [self.pia, Live("lea", self.book), self.seas, self.old]
+        self.ann = JSONClient("ann", self.oracle, whispers_to="seas")
+        self.ben = JSONClient("ben", self.oracle, whispers_to="rob")
+        self.rob = JSONClient("rob", self.oracle, sends=False)
+        self.pia = RandomChatClient("pia", "111", self.oracle)
+        self.seas = MessageCenterClient("seas", self.oracle)
+        self.google = PA1Client("google", self.oracle)
+        self.json_clients = [self.ann, self.ben, self.rob]
+        self.users: list[SimulatedUser] = [
+            *self.json_clients,
+            *(self.pia, LiveChatClient("lea", self.oracle), self.seas, self.google),
+        ]
 
-    async def run(self, runs: int, progress: Callable[[int], None] = lambda _: None) -> Result:
-        """Do so many runs, and judge."""
+    async def run(self, cycles: int, progress: Callable[[int], None] = lambda _: None) -> Result:
+        """Run the cycles and check the result.
+
+        Args:
+            cycles: how many.
+            progress: called with the number of cycles done.
+        """
         self._start()
         try:
-            await self._begin()
-            for number in range(runs):
-                await self._crash()
+            await self._register()
+            for number in range(cycles):
+                await self._cycle()
                 progress(number + 1)
-            faults = await self._end()
+            violations = await self._check()
         finally:
             self.server.kill()
-            for person in (self.seas, self.old):
-                await person.close()
-        whispers = len(self.book.whispered)
-        promised = len(self.book.promised)
+            for user in (self.seas, self.google):
+                await user.close()
         return Result(
-            runs, self.kills, self.starts, len(self.book.said), promised, whispers, faults
+            cycles,
+            self.kills,
+            self.starts,
+            len(self.oracle.sent),
+            len(self.oracle.acknowledged),
+            len(self.oracle.whispers),
+            violations,
         )
 
     def _start(self) -> None:
@@ -125,88 +148,85 @@ class Crash:
             if found := re.search(r"(\w+): tcp://[^:]+:(\d+)", line):
                 self.ports[found[1]] = int(found[2])
 
-    async def _begin(self) -> None:
-        """Make accounts and the room; everybody has to be known before the first kill."""
-        for person in self.web:
-            await person.begin(self.ports, creates=person is self.ann)
-        await self.pia.come(self.ports)
-        added = await self.ann.ask("add_member", room_name=NEST, user="pia")
+    async def _register(self) -> None:
+        """Create accounts and the room, so that the server knows all users at the first kill."""
+        for client in self.json_clients:
+            await client.register(self.ports, creates=client is self.ann)
+        await self.pia.connect(self.ports)
+        added = await self.ann.call("add_member", room_name=ROOM, user="pia")
         assert added["status"] == "ok"
-        stranger = await Wire.connect(self.ports["ws"])
-        for person in (self.seas, self.old):
-            await stranger.ask(cmd="register", usr=person.name, pwd=PASSWORD)
-        stranger.close()
-        for person in (*self.web, self.pia):
-            person.part()
+        ws = await WebSocket.connect(self.ports["ws"])
+        for user in (self.seas, self.google):
+            await ws.call(cmd="register", usr=user.name, pwd=PASSWORD)
+        ws.close()
+        for user in (*self.json_clients, self.pia):
+            user.disconnect()
 
-    async def _crash(self) -> None:
-        """Everybody lives; the server dies, and starts again."""
-        lives = [
-            asyncio.create_task(person.live(self.ports)) for person in (*self.web, *self.others)
-        ]
-        if self.told:
-            enough = self._rob_knows() + self.told
-            while self._rob_knows() < enough:
-                await asyncio.sleep(0.001)
-        else:
-            if self.kills % 4 == 3:  # whoever comes slowly is to be heard, too
-                everybody = (*self.web, *self.others)
-                while not all(one.is_here for one in everybody) and not any(
-                    life.done() for life in lives
-                ):
-                    await asyncio.sleep(0.01)
-            await asyncio.sleep(self.random.uniform(*self.moment))
+    async def _cycle(self) -> None:
+        """Let all users talk, kill the server, start it again."""
+        tasks = [asyncio.create_task(user.run(self.ports)) for user in self.users]
+        await self._wait_for_kill(tasks)
         self.server.kill()
         self.kills += 1
-        for person in self.others:
-            person.despair()
-        await asyncio.gather(*lives)
-        while self.random.randrange(100) < TWICE:
+        for user in self.users:
+            user.server_killed()
+        await asyncio.gather(*tasks)
+        while self.random.randrange(100) < KILLED_AGAIN_PERCENT:
             self._kill_in_recovery()
         self._start()
 
-    def _rob_knows(self) -> int:
-        return len(self.book.numbered["rob", NEST])
+    async def _wait_for_kill(self, tasks: list[asyncio.Task[None]]) -> None:
+        if self.kill_after_entries:
+            enough = self._entries_of_rob() + self.kill_after_entries
+            while self._entries_of_rob() < enough:
+                await asyncio.sleep(0.001)
+            return
+        if self.kills % 4 == 3:  # let the slow protocols log in too
+            while not all(user.is_online for user in self.users) and not any(
+                task.done() for task in tasks
+            ):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(self.random.uniform(*self.kill_after))
+
+    def _entries_of_rob(self) -> int:
+        return len(self.oracle.numbered["rob", ROOM])
 
     def _kill_in_recovery(self) -> None:
-        """Start the server, and kill it before anybody has come."""
-        process = subprocess.Popen(
-            self.server.command(),
-            env=self.server.environment(),
-            cwd=self.server.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(self.random.uniform(0, RECOVERY))
+        """Start the server, and kill it before any user connects."""
+        process = self.server.spawn()
+        seconds = RECOVERY_SECONDS / 5 if self.server.by_fork else RECOVERY_SECONDS
+        time.sleep(self.random.uniform(0, seconds))
         process.kill()
         process.wait(SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
         self.kills += 1
 
-    async def _end(self) -> list[str]:
-        """Let everybody get what is his, and judge."""
-        for person in (*self.web, *self.others):
-            await person.come(self.ports)
+    async def _check(self) -> list[str]:
+        """Let all users receive the rest; return the violations."""
+        for user in self.users:
+            await user.connect(self.ports)
         try:
-            # Whoever comes says again what he is unsure of: the others hear it, and the log is
-            # whole, after all have done so.
-            for person in (*self.web, self.pia):
-                await asyncio.wait_for(person.run_pending(), SECONDS)
-            for person in self.web:
-                log = await asyncio.wait_for(person.run_pending(), SECONDS)
-            await asyncio.wait_for(self._whispers_shown(), SECONDS)
+            # Clients that connect repeat what was not acknowledged: the log is complete, and all
+            # others receive it, only after all have done so.
+            for client in (*self.json_clients, self.pia):
+                await asyncio.wait_for(client.finish(), SECONDS)
+            for client in self.json_clients:
+                log = await asyncio.wait_for(client.finish(), SECONDS)
+            await asyncio.wait_for(self._wait_for_whispers(), SECONDS)
         except asyncio.TimeoutError:
-            self.book.faults.append("somebody waits for what does not come")
-            return self.book.faults
-        faults = judge(self.book, {room: log[room] for room in (NEST, LOBBY)})
-        faults += [line.strip() for line in self.server.lines if "Traceback" in line]
-        for person in (*self.web, *self.others):
-            person.part()
-        return faults
+            self.oracle.violations.append("a client waits for something that does not arrive")
+            return self.oracle.violations
+        violations = find_violations(self.oracle, {room: log[room] for room in (ROOM, LOBBY)})
+        violations += [line.strip() for line in self.server.lines if "Traceback" in line]
+        for user in self.users:
+            user.disconnect()
+        return violations
 
-    async def _whispers_shown(self) -> None:
-        """Wait until the ones who get whispers on other ways have them all."""
-        listening = asyncio.create_task(self.rob.listen())
-        for text, who in list(self.book.whispered.items()):
-            while text not in self.book.heard.get(who, ()):
+    async def _wait_for_whispers(self) -> None:
+        """Wait until all acknowledged whispers have arrived."""
+        receiving = asyncio.create_task(self.rob.receive())
+        for text, user in list(self.oracle.whispers.items()):
+            while text not in self.oracle.received_whispers.get(user, ()):
                 await asyncio.sleep(0.01)
-        listening.cancel()
+        receiving.cancel()

@@ -1,4 +1,4 @@
-"""A server whose disk and clock fail when they are told to: see shim.c. Needs a C compiler."""
+"""A server with injected disk and clock faults: see shim.c. Needs a C compiler."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.e2e.server import Server
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 
 
-class FailingMachine:
-    """The shim, compiled, and what it is told."""
+class FaultInjector:
+    """The compiled shim, and the files that control it."""
 
     def __init__(self) -> None:
         assert COMPILER is not None
@@ -25,25 +25,30 @@ class FailingMachine:
         self.heal()
         self.set_clock(0)
 
-    def fail(self, way: str, percent: int) -> None:
-        """From now on so many of a hundred calls fail in this way."""
-        self._tell("faults", f"{way} {percent}")
+    def fail(self, fault: str, percent: int) -> None:
+        """Let calls on the database's files fail from now on.
+
+        Args:
+            fault: "fsync", "write", "short", "full" or "none" (see shim.c).
+            percent: of the calls that fail.
+        """
+        self._write("faults", f"{fault} {percent}")
 
     def set_clock(self, seconds: int) -> None:
-        """From now on the time of day is wrong by so many seconds."""
-        self._tell("clock", str(seconds))
+        """Shift the wall clock of the process by `seconds` from now on."""
+        self._write("clock", str(seconds))
 
-    def _tell(self, name: str, words: str) -> None:
+    def _write(self, name: str, content: str) -> None:
         new = self._folder / "new"
-        new.write_text(words + "\n")
+        new.write_text(content + "\n")
         new.rename(self._folder / name)
 
     def heal(self) -> None:
-        """Nothing fails any more."""
+        """End the faults."""
         self.fail("none", 0)
 
     def environment(self) -> dict[str, str]:
-        """What a process is run with that has this disk."""
+        """Return the environment variables of a process with these faults."""
         return {
             "LD_PRELOAD": str(self._library),
             "GTCHAT_FAULTS": str(self._folder / "faults"),
@@ -51,17 +56,24 @@ class FailingMachine:
         }
 
     def remove(self) -> None:
-        """Leave nothing behind."""
+        """Delete the files."""
         shutil.rmtree(self._folder)
 
 
-class ServerOnIt(Server):
-    """A server whose database is on such a disk."""
+class FaultyServer(Server):
+    """A server with injected faults.
 
-    def __init__(self, disk: FailingMachine, *options: str) -> None:
+    Args:
+        injector: controls the faults.
+        options: see `Server`.
+    """
+
+    by_fork = False  # LD_PRELOAD needs a new program
+
+    def __init__(self, injector: FaultInjector, *options: str) -> None:
         super().__init__(*options)
-        self._disk = disk
+        self._injector = injector
 
     def environment(self) -> dict[str, str]:
-        """What it is run with."""
-        return {**super().environment(), **self._disk.environment()}
+        """Return the environment variables of the process."""
+        return {**super().environment(), **self._injector.environment()}

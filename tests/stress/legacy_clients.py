@@ -1,4 +1,4 @@
-"""People of the protocols over TCP: Live chat, and the two that call their clients back."""
+"""Simulated users of the protocols over TCP: Live chat, and the two with dialback."""
 
 from __future__ import annotations
 
@@ -8,183 +8,193 @@ import re
 import struct
 from typing import Any
 
-from tests.stress.clients import LOBBY, PASSWORD, Person
+from tests.stress.clients import LOBBY, PASSWORD, REPLY_SECONDS, SimulatedUser
 from tests.stress.oracle import Oracle
 
-#: Seconds between two messages of those whose protocol is slow.
+#: Seconds between two messages, in protocols that cannot take them faster.
 PACE = 0.03
 
 
-class Live(Person):
-    """Somebody on Live chat: a new name each time, nothing acknowledged, a read is a message."""
+class LiveChatClient(SimulatedUser):
+    """A user of Live chat, with a new name for each connection.
 
-    _TALK = re.compile(r"\[\d\d:\d\d:\d\d\] (\S+) > (.*?)(?=\[\d\d:\d\d:\d\d\]|$)", re.DOTALL)
+    Nothing is acknowledged, and the server takes each read from its socket for one message.
+    """
 
-    def __init__(self, name: str, book: Oracle) -> None:
-        super().__init__(name, book)
-        self._base = name
-        self._times = itertools.count()
+    _MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] (\S+) > (.*?)(?=\[\d\d:\d\d:\d\d\]|$)", re.DOTALL)
+
+    def __init__(self, name: str, oracle: Oracle) -> None:
+        super().__init__(name, oracle)
+        self._base_name = name
+        self._connects = itertools.count()
         self._writer: asyncio.StreamWriter | None = None
 
-    async def come(self, ports: dict[str, int]) -> None:
-        self.name = f"{self._base}{next(self._times)}"
+    async def connect(self, ports: dict[str, int]) -> None:
+        self.name = f"{self._base_name}{next(self._connects)}"
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", ports["livechat"])
         self._writer.write(self.name.encode())
         data = b""
         while not data.endswith(b"&" + self.name.encode()):
-            more = await asyncio.wait_for(self._reader.read(4096), 20)
+            more = await asyncio.wait_for(self._reader.read(4096), REPLY_SECONDS)
             if not more:
                 raise ConnectionResetError
             data += more
-        self.book.sit_down(self.name, LOBBY)
+        self.oracle.start_session(self.name, LOBBY)
 
-    def part(self) -> None:
+    def disconnect(self) -> None:
         if self._writer is not None:
             self._writer.transport.abort()
 
-    async def talk(self) -> None:
-        while not self.quiet:
+    async def send(self) -> None:
+        while True:
             assert self._writer is not None
             if self._writer.transport.is_closing():
                 raise ConnectionResetError
-            text = self.text(LOBBY)
+            text = self.new_text(LOBBY)
             self._writer.write(text.encode())
-            while text not in self.book.told:  # what comes at once is one message
+            while text not in self.oracle.delivered:  # two in one read would be one message
                 await asyncio.sleep(PACE)
 
-    async def listen(self) -> None:
+    async def receive(self) -> None:
         while True:
             data = await self._reader.read(4096)
             if not data:
                 raise ConnectionResetError
-            for who, text in self._TALK.findall(data.decode()):
-                if who != "server":
-                    self.book.show(self.name, LOBBY, text)
+            for sender, text in self._MESSAGE.findall(data.decode()):
+                if sender != "server":
+                    self.oracle.record_unnumbered(self.name, LOBBY, text)
 
 
-class Listening(Person):
-    """Somebody whom the server calls back; he listens over all crashes."""
+class DialbackClient(SimulatedUser):
+    """A user of a protocol in which the server connects to the client for each push."""
 
-    protocol = ""
-    _said: re.Pattern[str]
+    _pushed: re.Pattern[str]
 
-    def __init__(self, name: str, book: Oracle) -> None:
-        super().__init__(name, book)
-        self._server: Any = None
-        self._calls = 0
-        self._in = asyncio.Event()
-        self._requests = asyncio.Event()
+    def __init__(self, name: str, oracle: Oracle) -> None:
+        super().__init__(name, oracle)
+        self._listener: Any = None
+        self._open_calls = 0
+        self._logged_in = asyncio.Event()
 
-    async def open(self) -> int:
-        """Listen; the port."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._called, "127.0.0.1", 0)
-        while self._calls:  # what the server that was killed has said is heard out
+    async def listen(self) -> int:
+        """Listen for connections of the server, and start a session.
+
+        Returns:
+            the port.
+        """
+        if self._listener is None:
+            self._listener = await asyncio.start_server(self._called, "127.0.0.1", 0)
+        while self._open_calls:  # read to the end what the server sent before it was killed
             await asyncio.sleep(0)
-        self._in.clear()
-        self.book.sit_down(self.name, LOBBY)
-        return int(self._server.sockets[0].getsockname()[1])
+        self._logged_in.clear()
+        self.oracle.start_session(self.name, LOBBY)
+        return int(self._listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Listen no more."""
-        if self._server is not None:
-            self._server.close()
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.close()
 
     async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._calls += 1
+        self._open_calls += 1
         try:
-            data = await reader.read()
-            self.hear(data)
+            self.handle_call(await reader.read())
         except OSError:
             pass
         finally:
-            self._calls -= 1
+            self._open_calls -= 1
             writer.close()
 
-    def hear(self, data: bytes) -> None:
-        """A whole call."""
+    def handle_call(self, data: bytes) -> None:
+        """Take all bytes of one connection of the server."""
         raise NotImplementedError
 
-    def hear_words(self, words: str) -> None:
-        """What is shown to somebody, talk or something else."""
-        for text in self._said.findall(words):
+    def handle_push(self, shown: str) -> None:
+        """Record the messages in a text that the original would show to its user."""
+        for text in self._pushed.findall(shown):
             if " whispers " in text:
-                self.book.heard.setdefault(self.name, []).append(text)
+                self.oracle.received_whispers.setdefault(self.name, []).append(text)
             else:
-                self.book.show(self.name, LOBBY, text)
+                self.oracle.record_unnumbered(self.name, LOBBY, text)
 
     async def request(self, port: int, data: bytes) -> bytes:
-        """Say something on a connection of its own; what is answered until the server closes."""
+        """Send bytes on a new connection and return the answer, until the server closes.
+
+        Args:
+            port: the port of the server.
+            data: the request.
+        """
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(data)
-            return await asyncio.wait_for(reader.read(), 20)
+            return await asyncio.wait_for(reader.read(), REPLY_SECONDS)
         finally:
             writer.transport.abort()
 
 
-class Center(Listening):
-    """Somebody on Message Center."""
+class MessageCenterClient(DialbackClient):
+    """A user of Message Center."""
 
-    _said = re.compile(r"^\[\w+\]: (.*)$", re.MULTILINE)
+    _pushed = re.compile(r"^\[\w+\]: (.*)$", re.MULTILINE)
 
-    async def come(self, ports: dict[str, int]) -> None:
-        own = await self.open()
+    async def connect(self, ports: dict[str, int]) -> None:
+        own_port = await self.listen()
         self._port = ports["message_center"]
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
-            for word in ("LIN", self.name, PASSWORD):
-                writer.write(framed(word))
-            answer = await asyncio.wait_for(_frame(reader), 20)
+            for field in ("LIN", self.name, PASSWORD):
+                writer.write(framed(field))
+            answer = await asyncio.wait_for(_read_frame(reader), REPLY_SECONDS)
             if answer != b"LOGIN_OKAY":
-                self.book.faults.append(f"{self.name} logged in: {answer!r}")
-            self._token = (await _frame(reader)).decode()
-            writer.write(framed("localhost") + framed(str(own)))
+                self.oracle.violations.append(f"{self.name} logged in: {answer!r}")
+            self._token = (await _read_frame(reader)).decode()
+            writer.write(framed("localhost") + framed(str(own_port)))
             await reader.read()
         finally:
             writer.transport.abort()
 
-    async def talk(self) -> None:
-        while not self.quiet:
-            text = self.text(LOBBY)
+    async def send(self) -> None:
+        while True:
+            text = self.new_text(LOBBY)
             await self.request(self._port, framed(f"BRD|{self.name}|{self._token}|{text}"))
             await asyncio.sleep(PACE)
 
-    def hear(self, data: bytes) -> None:
+    def handle_call(self, data: bytes) -> None:
         if len(data) >= 4 and len(data) == 4 + struct.unpack("!I", data[:4])[0]:
-            self.hear_words(data[4:].decode())
+            self.handle_push(data[4:].decode())
 
 
-class Old(Listening):
-    """Somebody on PA1."""
+class PA1Client(DialbackClient):
+    """A user of PA1."""
 
-    _said = re.compile(r"^\w+ said: (.*)\n", re.MULTILINE)
+    _pushed = re.compile(r"^\w+ said: (.*)\n", re.MULTILINE)
 
-    async def come(self, ports: dict[str, int]) -> None:
-        own = await self.open()
+    async def connect(self, ports: dict[str, int]) -> None:
+        own_port = await self.listen()
         self._port = ports["pa1"]
-        await self.request(self._port, f"logIn {self.name} {PASSWORD} {own}".encode())
-        await asyncio.wait_for(self._in.wait(), 20)
+        await self.request(self._port, f"logIn {self.name} {PASSWORD} {own_port}".encode())
+        await asyncio.wait_for(self._logged_in.wait(), REPLY_SECONDS)
 
-    async def talk(self) -> None:
-        while not self.quiet:
-            await self.request(self._port, f"{self.name} broadcast {self.text(LOBBY)}".encode())
+    async def send(self) -> None:
+        while True:
+            request = f"{self.name} broadcast {self.new_text(LOBBY)}"
+            await self.request(self._port, request.encode())
 
-    def despair(self) -> None:
-        self._in.set()
+    def server_killed(self) -> None:
+        self._logged_in.set()
 
-    def hear(self, data: bytes) -> None:
+    def handle_call(self, data: bytes) -> None:
         if data.startswith(b"Ok"):
-            self._in.set()
+            self._logged_in.set()
         else:
-            self.hear_words(data.decode())
+            self.handle_push(data.decode())
 
 
 def framed(text: str) -> bytes:
-    """A frame of Message Center."""
+    """Return a frame of Message Center."""
     return struct.pack("!I", len(text.encode())) + text.encode()
 
 
-async def _frame(reader: asyncio.StreamReader) -> bytes:
+async def _read_frame(reader: asyncio.StreamReader) -> bytes:
     size = struct.unpack("!I", await reader.readexactly(4))[0]
     return await reader.readexactly(size)

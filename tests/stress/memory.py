@@ -1,8 +1,8 @@
-"""Whoever comes and goes leaves nothing behind: the server's memory over very many connections.
+"""Clients that disconnect leave nothing behind: the server's memory over very many connections.
 
-In turns of a hundred, people come as guests and go: some log out, some close, some are just gone.
-Half of the connections never get as far as that. Nobody says anything, since what is said is kept,
-and SQLite keeps some of it at hand.
+In groups of a hundred, users connect as guests and leave: some log out, some do the closing
+handshake, some only drop the connection. Half of the connections never log in. No messages are
+sent, because messages are kept, and SQLite caches part of them.
 """
 
 from __future__ import annotations
@@ -16,27 +16,33 @@ from pathlib import Path
 import attrs
 
 from tests.e2e.server import Server
-from tests.stress.wire import BROKEN, Wire
+from tests.stress.websocket import DISCONNECTED, WebSocket
 
 OPTIONS = (
     *("--commands-per-second", "0"),
     *("--connections-per-address", "0"),
 )
-TOGETHER = 100
-#: KiB that a thousand connections may leave behind, by the slope of the second half.
-ALLOWED = 20.0
+GROUP = 100
+#: KiB per thousand connections that may remain, by the slope of the second half of a run.
+ALLOWED_SLOPE = 20.0
 
 
 @attrs.define
 class Result:
-    """Memory in KiB and descriptors, after each thousand connections."""
+    """The result of a run.
+
+    Attributes:
+        memory: resident memory in KiB after each thousand connections.
+        descriptors: open file descriptors, likewise.
+        violations: one line each.
+    """
 
     memory: list[int]
     descriptors: list[int]
-    faults: list[str] = attrs.field(factory=list)
+    violations: list[str] = attrs.field(factory=list)
 
     def slope(self) -> float:
-        """KiB that a thousand connections leave behind, by least squares over the second half."""
+        """Return KiB per thousand connections, by least squares over the second half."""
         half = self.memory[len(self.memory) // 2 :]
         middle, average = (len(half) - 1) / 2, sum(half) / len(half)
         weight = sum((x - middle) ** 2 for x in range(len(half)))
@@ -53,52 +59,59 @@ class Result:
 async def run(
     server: Server, thousands: int, progress: Callable[[int], None] = lambda _: None
 ) -> Result:
-    """Let so many thousand connections come and go."""
+    """Let clients connect and leave.
+
+    Args:
+        server: not started yet.
+        thousands: of connections.
+        progress: called with the thousands done.
+    """
     server.start()
     result = Result([], [])
     try:
         assert server.process is not None
         process = Path("/proc", str(server.process.pid))
         for thousand in range(thousands):
-            for turn in range(1000 // TOGETHER):
-                names = range(TOGETHER)
-                await asyncio.gather(*(_visit(server.ws_port, f"u{turn}-{n}", n) for n in names))
-            await _settled(server.ws_port)
+            for group in range(1000 // GROUP):
+                await asyncio.gather(
+                    *(_visit(server.ws_port, f"u{group}-{n}", n) for n in range(GROUP))
+                )
+            await _wait_until_empty(server.ws_port)
             pages = int((process / "statm").read_text().split()[1])
             result.memory.append(pages * os.sysconf("SC_PAGE_SIZE") // 1024)
             result.descriptors.append(len(list((process / "fd").iterdir())))
             progress(thousand + 1)
     finally:
         server.kill()
-    if result.slope() > ALLOWED:
-        result.faults.append(f"more than {ALLOWED} KiB a thousand stay")
+    if result.slope() > ALLOWED_SLOPE:
+        result.violations.append(f"more than {ALLOWED_SLOPE} KiB per thousand connections remain")
     if result.descriptors[-1] > result.descriptors[0] + 10:
-        result.faults.append("descriptors stay")
-    result.faults += [line.strip() for line in server.lines if "Traceback" in line]
+        result.violations.append("descriptors stay open")
+    result.violations += [line.strip() for line in server.lines if "Traceback" in line]
     return result
 
 
 async def _visit(port: int, name: str, number: int) -> None:
-    """Come, maybe log in, and go in one of several ways."""
-    with contextlib.suppress(*BROKEN):
-        wire = await Wire.connect(port)
+    """Connect, log in or not, and leave in one of several ways, chosen by the number."""
+    with contextlib.suppress(*DISCONNECTED):
+        ws = await WebSocket.connect(port)
         if number % 2:
-            await wire.ask(cmd="login", type="tmp", usr=name)
+            await ws.call(cmd="login", type="tmp", usr=name)
             if number % 5:
-                await wire.ask(cmd="logout")
+                await ws.call(cmd="logout")
         if number % 3 == 0:
-            wire.send_close()
+            ws.send_close()
             while True:
-                await wire.read()
-        wire.close()
+                await ws.read()
+        ws.close()
 
 
-async def _settled(port: int) -> None:
-    """Wait until the server has nobody else."""
-    wire = await Wire.connect(port)
-    login = await wire.ask(cmd="login", type="tmp", usr="watcher")
-    while login["users_total"] > 1:
+async def _wait_until_empty(port: int) -> None:
+    """Wait until no other user is online."""
+    ws = await WebSocket.connect(port)
+    reply = await ws.call(cmd="login", type="tmp", usr="watcher")
+    while reply["users_total"] > 1:
         await asyncio.sleep(0.1)
-        login = await wire.ask(cmd="get_user_list")
-    await wire.ask(cmd="logout")
-    wire.close()
+        reply = await ws.call(cmd="get_user_list")
+    await ws.call(cmd="logout")
+    ws.close()

@@ -1,21 +1,19 @@
-"""Builds of the server that are wrong on purpose: what a proof of robustness has to catch.
+"""Mutants of the server, each with a deliberate bug, to see that the stress tests detect it.
 
-    promises    acknowledges and tells before the commit
-    tells       tells the room before the commit, acknowledges after it
-    forgets     takes a message that is sent again for a new one
+    early-ack       acknowledges and delivers before the commit
+    early-delivery  delivers before the commit, acknowledges after it
+    no-dedup        takes a message that is sent again for a new one; replies late, so that a kill
+                    often comes between the commit and the reply
 
-`python -m tests.stress.mutants FAULT [options of twistd]`
+`python -m tests.stress crash --mutant MUTANT` runs one.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
-
-import attrs
 
 from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.interfaces import PendingEntry
@@ -25,101 +23,104 @@ from gtchat.store.sql.store import SQLStore
 from gtchat.store.sql.writer import Outcome, Strategy, Writer
 from tests.e2e.server import Server
 
-#: Seconds between telling and committing.
+#: Seconds between the commit and what is too early or late.
 GAP = 0.02
 
 
-class HastyWriter(Writer):
+class EarlyAckWriter(Writer):
     """Hands out messages before they are committed.
 
     Attributes:
-        promises: whether speakers are answered then, too.
+        acknowledges: whether senders get their replies before the commit, too.
     """
 
-    promises = True
+    acknowledges = True
 
     def __init__(self, *details: Any) -> None:
         super().__init__(*details)
         deliver = self._deliver
-        self._told: set[int] = set()
+        self._handed_out: set[int] = set()
 
-        def rest(batch: list[Job], outcome: Outcome) -> None:
-            deliver([job for job in batch if id(job) not in self._told], outcome)
-            self._told.difference_update(map(id, batch))
+        def deliver_rest(batch: list[Job], outcome: Outcome) -> None:
+            deliver([job for job in batch if id(job) not in self._handed_out], outcome)
+            self._handed_out.difference_update(map(id, batch))
 
-        self._tell, self._deliver = deliver, rest
+        self._deliver_early, self._deliver = deliver, deliver_rest
 
     def _transact(self, way: Strategy, batch: list[Job], outcome: Outcome) -> None:
         late: list[Callable[[], object]] = []
 
-        def hasty(db: sqlite3.Connection, jobs: list[Job], result: Outcome) -> None:
+        def write_early(db: sqlite3.Connection, jobs: list[Job], result: Outcome) -> None:
             way(db, jobs, result)
             if jobs and all(isinstance(job, PendingMessage) for job in jobs):
-                if not self.promises:
-                    late.extend(_later(job) for job in jobs)
-                self._told.update(map(id, jobs))
-                self._reactor.callFromThread(self._tell, list(jobs), result)
+                if not self.acknowledges:
+                    late.extend(_withhold_reply(job) for job in jobs)
+                self._handed_out.update(map(id, jobs))
+                self._reactor.callFromThread(self._deliver_early, list(jobs), result)
                 time.sleep(GAP)
 
-        super()._transact(hasty, batch, outcome)
-        for answer in late:
-            self._reactor.callFromThread(answer)
+        super()._transact(write_early, batch, outcome)
+        for reply in late:
+            self._reactor.callFromThread(reply)
 
 
-def _later(speech: Any) -> Callable[[], object]:
-    """Keep a speech's answer back; what this returns gives it."""
-    done, kept = speech.done, []
-    speech.done = kept.append
+def _withhold_reply(message: Any) -> Callable[[], object]:
+    """Withhold the reply to a message; the returned function sends it."""
+    done, kept = message.done, []
+    message.done = kept.append
     return lambda: [done(answer) for answer in kept]
 
 
-class TellingWriter(HastyWriter):
-    """Tells before the commit, answers after it."""
+class EarlyDeliveryWriter(EarlyAckWriter):
+    """Delivers before the commit, acknowledges after it."""
 
-    promises = False
+    acknowledges = False
 
 
-class ForgetfulStore(SQLStore):
-    """Knows nothing of what was said before."""
+class LateReplyWriter(Writer):
+    """Waits between the commit and the replies, which is no bug."""
+
+    def _transact(self, way: Strategy, batch: list[Job], outcome: Outcome) -> None:
+        super()._transact(way, batch, outcome)
+        time.sleep(GAP)
+
+
+class NoDedupStore(SQLStore):
+    """Does not know which messages were stored before."""
 
     def append(self, append: PendingEntry) -> None:
-        """Take a message without its mark."""
+        """Store a message without its `txn`."""
         append.txn = None
         super().append(append)
 
 
-def break_it(fault: str) -> None:
-    """From now on the server of this process is wrong."""
-    if fault == "promises":
-        store.Writer = HastyWriter  # type: ignore[misc]
-    elif fault == "tells":
-        store.Writer = TellingWriter  # type: ignore[misc]
-    elif fault == "forgets":
-        from gtchat.server import service
+def mutate(mutant: str) -> None:
+    """Turn the server of this process into a mutant.
 
-        service.SQLStore = ForgetfulStore  # type: ignore[misc]
+    Raises:
+        SystemExit: the name is unknown.
+    """
+    if mutant == "early-ack":
+        store.Writer = EarlyAckWriter  # type: ignore[misc]
+    elif mutant == "early-delivery":
+        store.Writer = EarlyDeliveryWriter  # type: ignore[misc]
+    elif mutant == "no-dedup":
+        from gtchat.server import storage
+
+        storage.SQLStore = NoDedupStore  # type: ignore[misc]
+        store.Writer = LateReplyWriter  # type: ignore[misc]
     else:
-        raise SystemExit(f"there is no fault {fault!r}")
+        raise SystemExit(f"unknown mutant {mutant!r}")
 
 
-@attrs.define(eq=False, init=False)
-class BrokenServer(Server):
-    """A server that is wrong."""
+class MutantServer(Server):
+    """A server with a deliberate bug.
 
-    fault: str
+    Args:
+        mutant: its name.
+        options: see `Server`.
+    """
 
-    def __init__(self, fault: str, *options: str) -> None:
+    def __init__(self, mutant: str, *options: str) -> None:
         super().__init__(*options)
-        self.fault = fault
-
-    def command(self) -> list[str]:
-        """What is run."""
-        python, _, _, *words = super().command()
-        return [python, "-m", "tests.stress.mutants", self.fault, *words]
-
-
-if __name__ == "__main__":
-    from twisted.scripts.twistd import run
-
-    break_it(sys.argv.pop(1))
-    run()
+        self.program = f"from {__name__} import mutate; mutate({mutant!r}); {self.program}"

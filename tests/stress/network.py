@@ -1,7 +1,7 @@
-"""A network that loses packets, or all of them for a while: iptables in a namespace of Linux.
+"""Packet loss and partitions: iptables in a network namespace of Linux.
 
-The server runs in a namespace of its own, at the other end of a pair of virtual cards; rules in
-there touch nobody else. Needs root, `ip` and `iptables`.
+The server runs in a namespace of its own, behind a pair of virtual interfaces, so that the rules
+affect nothing else. Needs root, `ip` and `iptables`.
 """
 
 from __future__ import annotations
@@ -15,125 +15,148 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from tests.e2e.server import Server
-from tests.stress.network_conditions import CLEAR
+from tests.stress.network_conditions import PERFECT
 from tests.stress.order import OPTIONS, Order, Result
 
-OUR_END, ITS_END = "10.213.7.1", "10.213.7.2"
+CLIENT_ADDRESS, SERVER_ADDRESS = "10.213.7.1", "10.213.7.2"
 
 
-class Net:
-    """A namespace and the way to it."""
+class Namespace:
+    """A network namespace and the link to it.
+
+    Raises:
+        SystemExit: not root, or a program is missing.
+    """
 
     def __init__(self) -> None:
         if os.geteuid() or not shutil.which("ip") or not shutil.which("iptables"):
             raise SystemExit("root, ip and iptables are needed: apt-get install iproute2 iptables")
         self.name = f"gtchat{os.getpid()}"
-        self._card = card = self.name[-13:]
+        self._link = link = self.name[-13:]
         _run("ip", "netns", "add", self.name)
-        _run("ip", "link", "add", f"{card}a", "type", "veth", "peer", "name", f"{card}b")
-        _run("ip", "link", "set", f"{card}b", "netns", self.name)
-        _run("ip", "addr", "add", f"{OUR_END}/30", "dev", f"{card}a")
-        _run("ip", "link", "set", f"{card}a", "up")
-        self.within("ip", "addr", "add", f"{ITS_END}/30", "dev", f"{card}b")
-        for one in ("lo", f"{card}b"):
-            self.within("ip", "link", "set", one, "up")
+        _run("ip", "link", "add", f"{link}a", "type", "veth", "peer", "name", f"{link}b")
+        _run("ip", "link", "set", f"{link}b", "netns", self.name)
+        _run("ip", "addr", "add", f"{CLIENT_ADDRESS}/30", "dev", f"{link}a")
+        _run("ip", "link", "set", f"{link}a", "up")
+        self.run("ip", "addr", "add", f"{SERVER_ADDRESS}/30", "dev", f"{link}b")
+        for interface in ("lo", f"{link}b"):
+            self.run("ip", "link", "set", interface, "up")
 
-    def within(self, *words: str) -> None:
+    def run(self, *words: str) -> None:
         """Run a command in the namespace."""
         _run("ip", "netns", "exec", self.name, *words)
 
-    def lose(self, likely: float) -> None:
-        """From now on packets are lost, each way; 0: none, 1: all."""
+    def set_loss(self, probability: float) -> None:
+        """Drop packets with a probability, each way, from now on; 0: none, 1: all."""
         for chain in ("INPUT", "OUTPUT"):
-            self.within("iptables", "-F", chain)
-            if likely:
-                chance = ("-m", "statistic", "--mode", "random", "--probability", str(likely))
-                self.within(
-                    *("iptables", "-A", chain, "-s" if chain == "INPUT" else "-d", OUR_END),
-                    *(chance if likely < 1 else ()),
+            self.run("iptables", "-F", chain)
+            if probability:
+                random = ("-m", "statistic", "--mode", "random", "--probability", str(probability))
+                self.run(
+                    *("iptables", "-A", chain, "-s" if chain == "INPUT" else "-d", CLIENT_ADDRESS),
+                    *(random if probability < 1 else ()),
                     *("-j", "DROP"),
                 )
 
     def remove(self) -> None:
-        """Leave nothing behind."""
-        _run("ip", "link", "del", f"{self._card}a")
+        """Delete the link and the namespace."""
+        _run("ip", "link", "del", f"{self._link}a")
         _run("ip", "netns", "del", self.name)
 
 
-class ServerThere(Server):
-    """A server in a namespace."""
+class NamespaceServer(Server):
+    """A server in a namespace.
 
-    def __init__(self, net: Net, *options: str) -> None:
-        super().__init__(*options, "--ws", f"tcp:0:interface={ITS_END}")
-        self._net = net
+    Args:
+        namespace: where it runs.
+        options: see `Server`.
+    """
+
+    by_fork = False
+
+    def __init__(self, namespace: Namespace, *options: str) -> None:
+        super().__init__(*options, "--ws", f"tcp:0:interface={SERVER_ADDRESS}")
+        self._namespace = namespace
 
     def command(self) -> list[str]:
-        """What is run."""
-        return ["ip", "netns", "exec", self._net.name, *super().command()]
+        """Return the command line."""
+        return ["ip", "netns", "exec", self._namespace.name, *super().command()]
 
 
 @attrs.frozen
-class Trouble:
-    """What is done to the network, and for how many messages."""
+class Scenario:
+    """What happens to the network during a run.
 
-    words: str
+    Attributes:
+        title: for the output.
+        messages: to be sent during the run.
+        act: changes the namespace; cancelled when all messages are acknowledged.
+    """
+
+    title: str
     messages: int
-    do: Callable[[Net], Awaitable[None]]
+    act: Callable[[Namespace], Awaitable[None]]
 
 
-async def _lossy(net: Net, likely: float) -> None:
-    net.lose(likely)
+async def _lose(namespace: Namespace, probability: float) -> None:
+    namespace.set_loss(probability)
     await asyncio.Event().wait()
 
 
-async def _heavy(net: Net) -> None:
-    net.lose(0.3)
+async def _lose_for_a_minute(namespace: Namespace) -> None:
+    namespace.set_loss(0.3)
     await asyncio.sleep(60)
-    net.lose(0)
+    namespace.set_loss(0)
     await asyncio.Event().wait()
 
 
-async def _silent(net: Net, seconds: float) -> None:
+async def _partition(namespace: Namespace, seconds: float) -> None:
     await asyncio.sleep(2)
-    net.lose(1)
+    namespace.set_loss(1)
     await asyncio.sleep(seconds)
-    net.lose(0)
+    namespace.set_loss(0)
     await asyncio.Event().wait()
 
 
-TROUBLES = (
-    Trouble("5 % lost each way", 400, lambda net: _lossy(net, 0.05)),
-    Trouble("30 % lost each way for 60 s", 400, _heavy),
-    Trouble("silence for 10 s", 20_000, lambda net: _silent(net, 10)),
-    Trouble("silence for 60 s", 20_000, lambda net: _silent(net, 60)),
+SCENARIOS = (
+    Scenario("5 % lost each way", 400, lambda namespace: _lose(namespace, 0.05)),
+    Scenario("30 % lost each way for 60 s", 400, _lose_for_a_minute),
+    Scenario("partition of 10 s", 20_000, lambda namespace: _partition(namespace, 10)),
+    Scenario("partition of 60 s", 20_000, lambda namespace: _partition(namespace, 60)),
 )
 
 
-async def run(trouble: Trouble, seed: int, progress: Callable[[int], None]) -> Result:
-    """Let 4 write and 4 read through trouble."""
-    net = Net()
+async def run(scenario: Scenario, seed: int, progress: Callable[[int], None]) -> Result:
+    """Run a scenario with 4 writers and 4 readers.
+
+    Args:
+        scenario: what happens to the network.
+        seed: of everything random.
+        progress: called with the number of acknowledged messages.
+    """
+    namespace = Namespace()
     try:
         order = Order(
-            ServerThere(net, *OPTIONS),
-            trouble.messages,
+            NamespaceServer(namespace, *OPTIONS),
+            scenario.messages,
             kills=0,
             seed=seed,
             writers=4,
             readers=4,
-            weather=lambda _: CLEAR,
-            host=ITS_END,
+            conditions=lambda _: PERFECT,
+            host=SERVER_ADDRESS,
         )
-        doing: list[asyncio.Task[None]] = []
+        acting: list[asyncio.Task[None]] = []
 
         def end() -> None:
-            doing.pop().cancel()
-            net.lose(0)
+            acting.pop().cancel()
+            namespace.set_loss(0)
 
-        order.begun = lambda: doing.append(asyncio.ensure_future(trouble.do(net)))
-        order.ended = end
+        order.on_begin = lambda: acting.append(asyncio.ensure_future(scenario.act(namespace)))
+        order.on_end = end
         return await order.run(progress)
     finally:
-        net.remove()
+        namespace.remove()
 
 
 def _run(*words: str) -> None:

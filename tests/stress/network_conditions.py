@@ -1,4 +1,4 @@
-"""A TCP proxy that is bad weather: it delays, cuts, resets, stalls, dribbles and flips bits."""
+"""A TCP proxy that simulates bad networks: delay, loss of the connection, stalls, flipped bits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ import attrs
 
 @attrs.frozen
 class NetworkConditions:
-    """What becomes of one connection.
+    """What happens to one connection.
 
     Attributes:
-        delay: seconds that a piece takes, each way, at least and at most; order is kept.
-        piece: bytes that are passed on at once, 0 for whatever came.
-        rate: bytes a second, each way, 0 for any number.
+        delay: seconds that a piece takes, each way: minimum and maximum. The order is kept.
+        piece: bytes that are passed on at once, 0 for what was read.
+        rate: bytes per second, each way, 0 for no limit.
         ends_after: bytes from the client after which both sides are closed, None for never.
-        resets: whether that is done with RST.
-        stalls_after: bytes either way after which nothing is passed on any more for `stall`
-            seconds; then both sides are closed.
-        corrupt: how likely one bit of a byte is flipped, behind the first `spared` bytes.
+        resets: whether they are closed with RST.
+        stalls_after: bytes, both ways together, after which nothing is passed on for `stall`
+            seconds; then both sides are closed. None for never.
+        stall: seconds.
+        corrupt: probability that one bit of a byte is flipped.
+        spared: bytes at the start of the connection that are never corrupted.
     """
 
     delay: tuple[float, float] = (0.0, 0.0)
@@ -37,33 +39,37 @@ class NetworkConditions:
     spared: int = 0
 
 
-CLEAR = NetworkConditions()
+PERFECT = NetworkConditions()
 
 
 class Proxy:
-    """Passes connections on to a port.
+    """Passes connections on to a port of the server.
 
     Args:
-        target: the port. host: whose it is.
-        weather: called for each connection.
+        target: the port of the server.
+        conditions: called for each connection.
+        seed: of everything random.
+        host: the address of the server.
 
     Attributes:
-        port: where it listens. connections: how many there were. passed: bytes, both ways.
+        port: the port of the proxy on 127.0.0.1.
+        connections: the number of connections so far.
+        passed: bytes passed on so far, both ways.
     """
 
     def __init__(
         self,
         target: int,
-        weather: Callable[[], NetworkConditions],
+        conditions: Callable[[], NetworkConditions],
         seed: int = 0,
         host: str = "127.0.0.1",
     ) -> None:
         self.target = target
         self.host = host
-        self._weather = weather
+        self._conditions = conditions
         self._random = random.Random(seed)
-        self._open = asyncio.Event()
-        self._open.set()
+        self._is_open = asyncio.Event()
+        self._is_open.set()
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -71,32 +77,32 @@ class Proxy:
         self.passed = 0
 
     async def start(self) -> Proxy:
-        """Listen."""
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     async def stop(self) -> None:
-        """Close everything."""
+        """Stop listening and reset all connections."""
         if self._server is not None:
             self._server.close()
         self.heal()
         for link in list(self._links):
-            link.end(True)
+            link.close(reset=True)
         while self._links:
             await asyncio.sleep(0)
 
-    def part(self) -> None:
-        """Pass nothing on, close nothing: the network is parted."""
-        self._open.clear()
+    def partition(self) -> None:
+        """Pass nothing on until `heal`, without closing a connection."""
+        self._is_open.clear()
 
     def heal(self) -> None:
-        """Pass on again."""
-        self._open.set()
+        """End the partition."""
+        self._is_open.set()
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        link = _Link(self, self._weather(), self._random, self._open, writer)
+        link = _Link(self, self._conditions(), self._random, self._is_open, writer)
         self._links.add(link)
         try:
             await link.run(reader, self.host, self.target)
@@ -104,7 +110,7 @@ class Proxy:
             pass
         finally:
             self._links.discard(link)
-            link.end(False)
+            link.close(reset=False)
 
 
 class _Link:
@@ -113,38 +119,38 @@ class _Link:
     def __init__(
         self,
         proxy: Proxy,
-        weather: NetworkConditions,
-        chance: random.Random,
+        conditions: NetworkConditions,
+        rng: random.Random,
         is_open: asyncio.Event,
         client: asyncio.StreamWriter,
     ) -> None:
         self._proxy = proxy
-        self._weather = weather
-        self._random = chance
+        self._conditions = conditions
+        self._random = rng
         self._is_open = is_open
         self._sides = [client]
         self._passed = 0
         self._from_client = 0
-        self._ended = asyncio.Event()
+        self._closed = asyncio.Event()
 
     async def run(self, reader: asyncio.StreamReader, host: str, target: int) -> None:
-        """Pass on until it ends."""
-        other, writer = await asyncio.open_connection(host, target)
+        """Pass data on until both sides have ended, or the link is closed."""
+        server_reader, writer = await asyncio.open_connection(host, target)
         self._sides.append(writer)
-        ways = [
-            asyncio.create_task(self._pump(reader, writer, True)),
-            asyncio.create_task(self._pump(other, self._sides[0], False)),
+        pumps = [
+            asyncio.create_task(self._pump(reader, writer, from_client=True)),
+            asyncio.create_task(self._pump(server_reader, self._sides[0], from_client=False)),
         ]
-        both = asyncio.gather(*ways, return_exceptions=True)
-        ended = asyncio.create_task(self._ended.wait())
-        await asyncio.wait([both, ended], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*ways, ended):
+        both = asyncio.gather(*pumps, return_exceptions=True)
+        closed = asyncio.create_task(self._closed.wait())
+        await asyncio.wait([both, closed], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*pumps, closed):
             task.cancel()
-        await asyncio.gather(both, ended, return_exceptions=True)
+        await asyncio.gather(both, closed, return_exceptions=True)
 
-    def end(self, reset: bool) -> None:
-        """Close both sides."""
-        self._ended.set()
+    def close(self, reset: bool) -> None:
+        """Close both sides, with RST or with FIN."""
+        self._closed.set()
         for side in self._sides:
             if reset:
                 handle = side.transport.get_extra_info("socket")
@@ -155,45 +161,49 @@ class _Link:
                 side.close()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_client: bool
     ) -> None:
-        """Pass one way on."""
+        """Pass one direction on."""
         try:
             while data := await reader.read(65_536):
-                size = self._weather.piece or len(data)
+                size = self._conditions.piece or len(data)
                 for start in range(0, len(data), size):
-                    await self._pass(data[start : start + size], writer, up)
+                    await self._pass(data[start : start + size], writer, from_client)
             writer.write_eof()
         except OSError:
-            self.end(False)
+            self.close(reset=False)
 
-    async def _pass(self, data: bytes, writer: asyncio.StreamWriter, up: bool) -> None:
-        weather = self._weather
-        if weather.delay[1]:
-            await asyncio.sleep(self._random.uniform(*weather.delay))
-        if weather.rate:
-            await asyncio.sleep(len(data) / weather.rate)
+    async def _pass(self, data: bytes, writer: asyncio.StreamWriter, from_client: bool) -> None:
+        conditions = self._conditions
+        if conditions.delay[1]:
+            await asyncio.sleep(self._random.uniform(*conditions.delay))
+        if conditions.rate:
+            await asyncio.sleep(len(data) / conditions.rate)
         await self._is_open.wait()
-        if up and weather.ends_after is not None:
-            left = weather.ends_after - self._from_client
+        if from_client and conditions.ends_after is not None:
+            left = conditions.ends_after - self._from_client
             self._from_client += len(data)
             if left <= len(data):
                 writer.write(data[: max(left, 0)])
                 await writer.drain()
-                self.end(weather.resets)
+                self.close(conditions.resets)
                 return
         self._passed += len(data)
-        if weather.stalls_after is not None and self._passed > weather.stalls_after:
-            await asyncio.sleep(weather.stall)
-            self.end(weather.resets)
+        if conditions.stalls_after is not None and self._passed > conditions.stalls_after:
+            await asyncio.sleep(conditions.stall)
+            self.close(conditions.resets)
             return
-        if weather.corrupt and self._passed > weather.spared:
-            data = bytes(
-                byte ^ (1 << self._random.randrange(8))
-                if self._random.random() < weather.corrupt
-                else byte
-                for byte in data
-            )
+        if conditions.corrupt and self._passed > conditions.spared:
+            data = self._corrupted(data)
         self._proxy.passed += len(data)
         writer.write(data)
         await writer.drain()
+
+    def _corrupted(self, data: bytes) -> bytes:
+        """Flip one bit of some bytes."""
+        return bytes(
+            byte ^ (1 << self._random.randrange(8))
+            if self._random.random() < self._conditions.corrupt
+            else byte
+            for byte in data
+        )

@@ -1,8 +1,8 @@
-"""Order under fault: writers and readers behind bad weather, and a server that is killed.
+"""Order under faults: writers and readers on bad networks, and a server that is killed.
 
-All have the same history at the end: what each said is in his order, nothing that nobody said is in
-it, nothing acknowledged is missing, and everybody was told each number once, in order, over however
-many connections it took.
+At the end all have the same history: the messages of each sender are in the order in which they
+were sent, nothing else is in it, nothing acknowledged is missing, and each client received every
+seq once, in order, over any number of connections.
 """
 
 from __future__ import annotations
@@ -14,51 +14,61 @@ from collections.abc import Callable
 import attrs
 
 from tests.e2e.server import SECONDS, Server
-from tests.stress.clients import NEST, Web
-from tests.stress.network_conditions import CLEAR, NetworkConditions, Proxy
-from tests.stress.oracle import Oracle, judge
+from tests.stress.clients import ROOM, JSONClient
+from tests.stress.network_conditions import PERFECT, NetworkConditions, Proxy
+from tests.stress.oracle import Oracle, find_violations
 
 OPTIONS = (
     *("--commands-per-second", "0"),
     *("--registrations-per-minute", "0"),
     *("--connections-per-address", "0"),
 )
-#: Seconds without an acknowledgement that are too many; a network may be silent for a minute.
-STILL = 150
-#: Seconds in which at least a ping has to come, as any client wants it.
-PATIENCE = 45.0
-#: Seconds between two tries to come back.
-AGAIN = 0.05
+#: Seconds without an acknowledgement that end a run; a network may be partitioned for a minute.
+STALL_SECONDS = 150
+#: Seconds without a byte, pings included, after which a client gives a connection up.
+IDLE_SECONDS = 45.0
+#: Seconds between two attempts to reconnect.
+RECONNECT_SECONDS = 0.05
+#: Seconds between two looks at the progress of a run.
+POLL_SECONDS = 0.05
 
 
 @attrs.define
 class Result:
-    """How it went."""
+    """The result of a run.
+
+    Attributes:
+        messages: acknowledged messages.
+        delivered: entries that clients received, all together.
+        connections: connections through the proxy.
+        kills: of the server.
+        violations: one line each.
+    """
 
     messages: int
-    told: int
+    delivered: int
     connections: int
     kills: int
-    faults: list[str]
+    violations: list[str]
 
     def __str__(self) -> str:
         return (
-            f"{self.messages} messages, told {self.told} times over {self.connections} "
-            f"connections, {self.kills} kills; {len(self.faults)} faults"
+            f"{self.messages} messages, {self.delivered} deliveries over {self.connections} "
+            f"connections, {self.kills} kills; {len(self.violations)} violations"
         )
 
 
-def storm(chance: random.Random) -> NetworkConditions:
-    """The weather of one connection."""
-    bytes_to_end = chance.randrange(500, 200_000)
-    return chance.choice(
+def random_conditions(rng: random.Random) -> NetworkConditions:
+    """Choose the conditions of one connection."""
+    size = rng.randrange(500, 200_000)
+    return rng.choice(
         (
-            CLEAR,
+            PERFECT,
             NetworkConditions(delay=(0.0, 0.02)),
-            NetworkConditions(ends_after=bytes_to_end // 4),
-            NetworkConditions(ends_after=bytes_to_end // 4, resets=True),
-            NetworkConditions(stalls_after=bytes_to_end, stall=0.3),
-            NetworkConditions(piece=chance.randrange(1, 40), ends_after=3000),
+            NetworkConditions(ends_after=size // 4),
+            NetworkConditions(ends_after=size // 4, resets=True),
+            NetworkConditions(stalls_after=size, stall=0.3),
+            NetworkConditions(piece=rng.randrange(1, 40), ends_after=3000),
         )
     )
 
@@ -67,12 +77,17 @@ class Order:
     """One run.
 
     Args:
-        server: not started yet. messages: how many are said in all. writers, readers: how many.
-        kills: how often the server is killed, evenly over the messages. seed: of all chance.
-        weather: makes that of a connection. host: where the server listens.
+        server: not started yet.
+        messages: to be sent, all writers together.
+        kills: of the server, evenly over the messages.
+        seed: of everything random.
+        writers, readers: numbers of clients.
+        conditions: chooses those of a connection.
+        host: the address of the server.
 
     Attributes:
-        begun: called when all are known to the server. ended: called when all is said.
+        on_begin: called when all clients have registered.
+        on_end: called when all messages are acknowledged.
     """
 
     def __init__(
@@ -83,87 +98,99 @@ class Order:
         seed: int,
         writers: int = 8,
         readers: int = 8,
-        weather: Callable[[random.Random], NetworkConditions] = storm,
+        conditions: Callable[[random.Random], NetworkConditions] = random_conditions,
         host: str = "127.0.0.1",
     ) -> None:
-        self.weather = weather
+        self.conditions = conditions
         self.host = host
-        self.begun: Callable[[], object] = lambda: None
-        self.ended: Callable[[], object] = lambda: None
+        self.on_begin: Callable[[], object] = lambda: None
+        self.on_end: Callable[[], object] = lambda: None
         self.server = server
         self.messages = messages
         self.kills = kills
         self.random = random.Random(seed)
-        self.book = Oracle()
-        self.people = [
-            Web(f"w{number}", self.book, rooms=(NEST,), most=messages // writers)
+        self.oracle = Oracle()
+        self.clients = [
+            JSONClient(f"w{number}", self.oracle, rooms=(ROOM,), limit=messages // writers)
             for number in range(writers)
-        ] + [Web(f"r{number}", self.book, rooms=(NEST,), speaks=False) for number in range(readers)]
+        ] + [
+            JSONClient(f"r{number}", self.oracle, rooms=(ROOM,), sends=False)
+            for number in range(readers)
+        ]
         self._done = False
 
     async def run(self, progress: Callable[[int], None] = lambda _: None) -> Result:
-        """Do it, and judge."""
+        """Send all messages and check the result.
+
+        Args:
+            progress: called with the number of acknowledged messages.
+        """
         self.server.start()
         port = self.server.ws_port
-        proxy = Proxy(port, lambda: self.weather(self.random), seed=7, host=self.host)
-        fair = Proxy(port, lambda: CLEAR, host=self.host)
+        proxy = Proxy(port, lambda: self.conditions(self.random), seed=7, host=self.host)
+        perfect = Proxy(port, lambda: PERFECT, host=self.host)
         await proxy.start()
-        await fair.start()
+        await perfect.start()
         try:
-            direct = {"ws": fair.port}
-            for person in self.people:
-                person.patience = PATIENCE
-                await person.begin(direct, creates=person is self.people[0])
-                person.part()
-            self.begun()
-            lives = [asyncio.create_task(self._live(one, proxy.port)) for one in self.people]
-            killed = await self._kill_now_and_then(progress)
+            direct = {"ws": perfect.port}
+            for client in self.clients:
+                client.idle_timeout = IDLE_SECONDS
+                await client.register(direct, creates=client is self.clients[0])
+                client.disconnect()
+            self.on_begin()
+            tasks = [asyncio.create_task(self._keep_running(c, proxy.port)) for c in self.clients]
+            kills = await self._wait_and_kill(progress)
             self._done = True
-            self.ended()
-            for person in self.people:
-                person.part()
-            await asyncio.gather(*lives)
-            faults = await self._judge(direct)
+            self.on_end()
+            for client in self.clients:
+                client.disconnect()
+            await asyncio.gather(*tasks)
+            violations = await self._check(direct)
         finally:
             await proxy.stop()
-            await fair.stop()
+            await perfect.stop()
             self.server.kill()
-        told = sum(map(len, self.book.numbered.values()))
-        return Result(len(self.book.promised), told, proxy.connections, killed, faults)
+        delivered = sum(map(len, self.oracle.numbered.values()))
+        messages = len(self.oracle.acknowledged)
+        return Result(messages, delivered, proxy.connections, kills, violations)
 
-    async def _live(self, person: Web, port: int) -> None:
-        """Come back until all is said."""
+    async def _keep_running(self, client: JSONClient, port: int) -> None:
+        """Reconnect a client until all messages are acknowledged."""
         while not self._done:
-            await person.live({"ws": port})
-            await asyncio.sleep(AGAIN)
+            await client.run({"ws": port})
+            await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _kill_now_and_then(self, progress: Callable[[int], None]) -> int:
-        """Kill the server at its times, until everything is said; how often it was."""
+    async def _wait_and_kill(self, progress: Callable[[int], None]) -> int:
+        """Wait until all messages are acknowledged; kill the server at its times.
+
+        Returns:
+            the number of kills.
+        """
         goal = self.messages // 8 * 8
         times = [goal * (number + 1) // (self.kills + 1) for number in range(self.kills)]
-        killed, still, before = 0, 0, -1
-        while (done := len(self.book.promised)) < goal and not self.book.faults:
+        kills, stalled, before = 0, 0, -1
+        while (done := len(self.oracle.acknowledged)) < goal and not self.oracle.violations:
             progress(done)
-            still = still + 1 if done == before else 0
-            if still > STILL * 20:
-                self.book.faults.append(f"nothing was acknowledged for long; {done} were before")
+            stalled = stalled + 1 if done == before else 0
+            if stalled * POLL_SECONDS > STALL_SECONDS:
+                self.oracle.violations.append(f"nothing is acknowledged after {done} messages")
             before = done
             if times and done >= times[0]:
                 times.pop(0)
                 self.server.kill()
-                killed += 1
+                kills += 1
                 await asyncio.to_thread(self.server.start)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(POLL_SECONDS)
         progress(done)
-        return killed
+        return kills
 
-    async def _judge(self, direct: dict[str, int]) -> list[str]:
-        """In fair weather everybody gets the rest."""
+    async def _check(self, direct: dict[str, int]) -> list[str]:
+        """Let all clients receive the rest on a perfect network; return the violations."""
         logs = {}
-        for person in self.people:
-            await person.come(direct)
-            logs = await asyncio.wait_for(person.run_pending(), 3 * SECONDS)
-            person.part()
-        faults = judge(self.book, logs)
-        faults += [line.strip() for line in self.server.lines if "Traceback" in line]
-        return faults
+        for client in self.clients:
+            await client.connect(direct)
+            logs = await asyncio.wait_for(client.finish(), 3 * SECONDS)
+            client.disconnect()
+        violations = find_violations(self.oracle, logs)
+        violations += [line.strip() for line in self.server.lines if "Traceback" in line]
+        return violations

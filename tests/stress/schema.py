@@ -1,7 +1,7 @@
-"""SIGKILL while a database is made or brought to a newer version, at moments over all that time.
+"""SIGKILL while a database is created or migrated, at moments spread over the whole time.
 
-Afterwards the database opens and has what it had, each time: a half-made one is never left.
-Children are forked from a process that has imported everything, so that nearly all of their time
+Afterwards the database opens and has its content, each time: no partial schema remains. The
+children are forked from a process that has imported everything, so that nearly all of their time
 is the work itself.
 """
 
@@ -28,21 +28,27 @@ from gtchat.store.sql.sqlite import prepare
 
 @attrs.define
 class Result:
-    """How it went: `whole` children had finished before they were killed."""
+    """The result of a run.
 
-    moments: int = 0
-    whole: int = 0
-    faults: list[str] = attrs.field(factory=list)
+    Attributes:
+        kills: SIGKILLs that were sent.
+        too_late: those to children that had finished before.
+        violations: one line each.
+    """
+
+    kills: int = 0
+    too_late: int = 0
+    violations: list[str] = attrs.field(factory=list)
 
     def __str__(self) -> str:
         return (
-            f"{self.moments} kills while a database was made or migrated, {self.whole} of them "
-            f"too late; {len(self.faults)} faults"
+            f"{self.kills} kills while a database was created or migrated, {self.too_late} of them "
+            f"too late; {len(self.violations)} violations"
         )
 
 
-def first_version(path: Path) -> None:
-    """Make a database of the first revision, with an account in it."""
+def create_first_version(path: Path) -> None:
+    """Create a database of the first revision with one account."""
     config = Config()
     config.set_main_option("script_location", "gtchat.store.sql:migrations")
     with create_engine(f"sqlite:///{path}").begin() as connection:
@@ -56,32 +62,39 @@ def first_version(path: Path) -> None:
 
 
 def run(moments: int, progress: Callable[[int], None] = lambda _: None) -> Result:
-    """Kill at so many moments, of a new database and of one that is migrated."""
+    """Kill the creation and the migration of a database at each moment.
+
+    Args:
+        moments: the number of moments, for each of the two.
+        progress: called with the number of kills.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gtchat-schema-"))
     old = folder / "old.sqlite"
-    first_version(old)
+    create_first_version(old)
     result = Result()
     try:
         for start in (None, old):
-            whole = _seconds(folder / "whole.sqlite", start)
+            total = _seconds(folder / "whole.sqlite", start)
             for number in range(moments):
-                _one(folder / "gtchat.sqlite", start, whole * 1.1 * number / moments, result)
-                progress(result.moments)
+                seconds = total * 1.1 * number / moments
+                _kill_and_check(folder / "gtchat.sqlite", start, seconds, result)
+                progress(result.kills)
     finally:
         shutil.rmtree(folder)
     return result
 
 
-def _begin(path: Path, start: Path | None) -> None:
-    for one in path.parent.glob(path.name + "*"):
-        one.unlink()
+def _reset(path: Path, start: Path | None) -> None:
+    """Delete the database; copy the old one to its place if there is one."""
+    for file in path.parent.glob(path.name + "*"):
+        file.unlink()
     if start is not None:
         shutil.copy(start, path)
 
 
 def _seconds(path: Path, start: Path | None) -> float:
-    """How long it takes to the end."""
-    _begin(path, start)
+    """Return the seconds that the work takes to its end."""
+    _reset(path, start)
     began = time.monotonic()
     _, status = os.waitpid(_fork(path), 0)
     assert status == 0
@@ -100,15 +113,15 @@ def _fork(path: Path) -> int:
     return child
 
 
-def _one(path: Path, start: Path | None, seconds: float, result: Result) -> None:
-    """Kill after so many seconds, and see what is left."""
-    _begin(path, start)
+def _kill_and_check(path: Path, start: Path | None, seconds: float, result: Result) -> None:
+    """Kill the work after some seconds, and check the database."""
+    _reset(path, start)
     child = _fork(path)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    result.moments += 1
-    result.whole += status == 0
+    result.kills += 1
+    result.too_late += status == 0
     try:
         prepare(path)
         with closing(sqlite3.connect(path)) as db:
@@ -118,4 +131,4 @@ def _one(path: Path, start: Path | None, seconds: float, result: Result) -> None
             names = [row[0] for row in db.execute("SELECT name FROM accounts")]
             assert names == ([] if start is None else ["Ann"]), names
     except Exception as error:
-        result.faults.append(f"after {seconds:.4f} s: {error!r}")
+        result.violations.append(f"after {seconds:.4f} s: {error!r}")

@@ -1,7 +1,7 @@
-/* A disk that fails, and a clock that jumps: put before the C library with LD_PRELOAD, it lets calls on the files of a
-   database go wrong. Which, and how often in a hundred, stands in the file that GTCHAT_FAULTS
-   names, and is read at each call: "fsync 30", "write 10", "short 10", "full 100", or nothing.
-   The file that GTCHAT_CLOCK names has the seconds by which the time of day is wrong. */
+/* Fault injection for a process, loaded with LD_PRELOAD: lets calls on the files of a database fail,
+   and shifts the wall clock. The file that GTCHAT_FAULTS names has the fault and the percentage of
+   the calls that fail, and is read at each call: "fsync 30", "write 10", "short 10", "full 100" or
+   "none 0". The file that GTCHAT_CLOCK names has the seconds by which the wall clock is shifted. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 static __thread unsigned long state = 88172645463325252UL;
 
-/* The first bytes of a file, as a text. */
+/* Read the start of a file as a string; 0 if there is none. */
 static int content(const char *file, char *found, size_t most) {
     int handle = syscall(SYS_openat, AT_FDCWD, file, O_RDONLY);
     if (handle < 0) return 0;
@@ -26,7 +26,8 @@ static int content(const char *file, char *found, size_t most) {
     return size > 0;
 }
 
-static long wrong_by(void) {
+/* Seconds by which the wall clock is shifted. */
+static long clock_shift(void) {
     char found[64];
     const char *file = getenv("GTCHAT_CLOCK");
     return file != NULL && content(file, found, sizeof found) ? atol(found) : 0;
@@ -34,13 +35,13 @@ static long wrong_by(void) {
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int failed = syscall(SYS_clock_gettime, clock, now);
-    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += wrong_by();
+    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += clock_shift();
     return failed;
 }
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {
     int failed = syscall(SYS_gettimeofday, now, zone);
-    if (!failed) now->tv_sec += wrong_by();
+    if (!failed) now->tv_sec += clock_shift();
     return failed;
 }
 
@@ -53,7 +54,7 @@ static int is_database(int fd) {
     return strstr(path, "gtchat.sqlite") != NULL;
 }
 
-/* Whether this call is to fail in that way. */
+/* Decide whether this call fails with the given fault. */
 static int fails(int fd, const char *way) {
     char found[64], name[16] = "";
     int percent = 0;

@@ -1,4 +1,4 @@
-"""Clocks that jump, and processes that stand still."""
+"""Jumps of the wall clock, and a server process that is suspended or starved."""
 
 from __future__ import annotations
 
@@ -13,73 +13,78 @@ from typing import Any
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.e2e.server import Client, Server
-from tests.stress.disk import COMPILER, FailingMachine, ServerOnIt
+from tests.stress.disk import COMPILER, FaultInjector, FaultyServer
 
-QUICK = ("--ping-interval", "0.3", "--ping-timeout", "0.6", "--commands-per-second", "0")
+FAST_PINGS = ("--ping-interval", "0.3", "--ping-timeout", "0.6", "--commands-per-second", "0")
 DAY = 24 * 3600
 
 
-class Case(SynchronousTestCase):
+class ServerCase(SynchronousTestCase):
     """Tests with a server."""
 
     def client(self, server: Server, name: str) -> Client:
         client = Client(server.ws_port)
         self.addCleanup(client.close)
-        self.assertEqual(client.say("login", type="tmp", usr=name)["status"], "ok")
+        self.assertEqual(client.call("login", type="tmp", usr=name)["status"], "ok")
         return client
 
     def until(self, client: Client, wanted: Callable[[dict[str, Any]], object]) -> None:
-        """Read until something comes; all that comes is kept in `taken`."""
+        """Read until a message is wanted; all messages are kept in `taken`.
+
+        Args:
+            client: who reads.
+            wanted: called with each message.
+        """
         while True:
             client.taken.append(client.message())
             if wanted(client.taken[-1]):
                 return
 
 
-class Jumps(Case):
-    def test_the_clock_jumps(self) -> None:  # G12
+class ClockJumps(ServerCase):
+    def test_clock_jumps_change_only_timestamps(self) -> None:  # G12
         if COMPILER is None:
-            raise SkipTest("there is no C compiler")
-        machine = FailingMachine()
-        self.addCleanup(machine.remove)
-        server = ServerOnIt(machine, *QUICK).start()
+            raise SkipTest("no C compiler is installed")
+        injector = FaultInjector()
+        self.addCleanup(injector.remove)
+        server = FaultyServer(injector, *FAST_PINGS).start()
         self.addCleanup(server.kill)
         bob = self.client(server, "bob")
         for number, days in enumerate((1, -1, 400)):
             silent = self.client(server, f"silent{number}")
-            machine.set_clock(days * DAY)
+            injector.set_clock(days * DAY)
             ann = self.client(server, f"ann{number}")
-            reply = ann.say("speak", room_name="lobby", msg=f"{days} days")
-            ann.say("logout")
+            reply = ann.call("speak", room_name="lobby", msg=f"{days} days")
+            ann.call("logout")
             self.assertEqual(reply["seq"], number + 1)
             at = datetime.fromisoformat(reply["at"].replace("Z", "+00:00"))
             off = at - datetime.now(timezone.utc) - timedelta(days=days)
             self.assertLess(abs(off), timedelta(hours=1))
-            # Time passes for the server: it pings, and notices who does not answer.
-            gone = {"type": "logout", "usr": f"silent{number}"}
-            self.until(bob, lambda one, gone=gone: gone.items() <= one.items())  # type: ignore[misc]
+            # Its timers go on: it pings, and disconnects the client that does not answer.
+            logout = {"type": "logout", "usr": f"silent{number}"}
+            self.until(bob, lambda one, logout=logout: logout.items() <= one.items())  # type: ignore[misc]
             self.assertIsNone(silent.wait_closed())
-        heard = [one["msg"] for one in bob.taken if one["cmd"] == "c_speak"]
-        self.assertEqual(heard, ["1 days", "-1 days", "400 days"])
-        went = [one["usr"] for one in bob.taken if one.get("type") == "logout"]
+        received = [one["msg"] for one in bob.taken if one["cmd"] == "c_speak"]
+        self.assertEqual(received, ["1 days", "-1 days", "400 days"])
+        logouts = [one["usr"] for one in bob.taken if one.get("type") == "logout"]
         self.assertEqual(
-            went, [f"{who}{number}" for number in range(3) for who in ("ann", "silent")]
+            logouts, [f"{name}{number}" for number in range(3) for name in ("ann", "silent")]
         )
 
 
-class StandsStill(Case):
-    def test_a_process_that_is_stopped_for_a_while(self) -> None:  # G16
-        server = Server(*QUICK).start()
+class Suspension(ServerCase):
+    def test_suspended_server_disconnects_no_client(self) -> None:  # G16
+        server = Server(*FAST_PINGS).start()
         self.addCleanup(server.kill)
         ann, bob = self.client(server, "ann"), self.client(server, "bob")
         assert server.process is not None
-        # Both have been pinged, and answer while the server can't hear it.
+        # Both have received a ping, and answer it while the server is suspended.
         pings = [next(data for code, data in one.frames() if code == 9) for one in (ann, bob)]
         os.kill(server.process.pid, signal.SIGSTOP)
         for client, ping in zip((ann, bob), pings, strict=True):
             client.frame(ping, 10)
         waiting = [ann.send("speak", room_name="lobby", msg=str(number)) for number in range(20)]
-        # Longer than pings may stay unanswered. What clients sent waits in the sockets.
+        # Longer than the ping timeout. What the clients send waits in the socket buffers.
         time.sleep(1.2)
         os.kill(server.process.pid, signal.SIGCONT)
         for tracker in waiting:
@@ -87,20 +92,20 @@ class StandsStill(Case):
             reply = ann.taken[-1]
             self.assertEqual((reply["tracker"], reply["status"]), (tracker, "ok"))
         self.until(bob, lambda one: one.get("msg") == "19")
-        self.assertEqual(bob.say("get_user_list")["users"], ["ann", "bob"])
-        heard = [one["msg"] for one in bob.taken if one["cmd"] == "c_speak"]
-        self.assertEqual(heard, [str(number) for number in range(20)])
+        self.assertEqual(bob.call("get_user_list")["users"], ["ann", "bob"])
+        received = [one["msg"] for one in bob.taken if one["cmd"] == "c_speak"]
+        self.assertEqual(received, [str(number) for number in range(20)])
         self.assertEqual([one for one in bob.taken if one["cmd"] == "c_event"], [])
 
-    def test_little_time_of_the_processor(self) -> None:  # G19
-        server = Server(*QUICK).start()
+    def test_server_with_little_cpu_time_answers(self) -> None:  # G19
+        server = Server(*FAST_PINGS).start()
         self.addCleanup(server.kill)
         ann = self.client(server, "ann")
         assert server.process is not None
         pid, done = server.process.pid, threading.Event()
 
         def starve() -> None:
-            """Let the server run for a tenth of the time."""
+            """Suspend the server for nine tenths of the time."""
             while not done.is_set():
                 os.kill(pid, signal.SIGSTOP)
                 done.wait(0.09)
@@ -111,7 +116,7 @@ class StandsStill(Case):
         starving.start()
         try:
             for number in range(20):
-                reply = ann.say("speak", room_name="lobby", msg=str(number))
+                reply = ann.call("speak", room_name="lobby", msg=str(number))
                 self.assertEqual((reply["status"], reply["seq"]), ("ok", number + 1))
         finally:
             done.set()

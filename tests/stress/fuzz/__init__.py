@@ -1,5 +1,5 @@
-"""Everything that reads what strangers send, fed with junk that is nearly right.
+"""Fuzzing of everything that parses what strangers send, with mutations of valid input.
 
-`targets` has one function for each parser, `seeds` what junk begins as; the tests feed them by
-hypothesis, `python -m tests.stress fuzz` by atheris, which sees what code is reached.
+`targets` has one function for each parser, `seeds` the initial inputs. The tests generate input
+with hypothesis, `python -m tests.stress fuzz` with atheris, which measures the code coverage.
 """

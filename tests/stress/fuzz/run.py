@@ -1,4 +1,4 @@
-"""One target under atheris, for some seconds; what its process is told and what is made of it.
+"""One target under atheris, in a process of its own, and the evaluation of its output.
 
 `python -m tests.stress.fuzz.run TARGET SECONDS FOLDER SEED` is the process that is fuzzed.
 """
@@ -19,28 +19,40 @@ from tests.e2e.server import TOP
 
 @attrs.define
 class Result:
-    """How it went. coverage: what libFuzzer counts, in edges."""
+    """The result of a run.
+
+    Attributes:
+        target: its name.
+        inputs: how many were executed.
+        coverage: edges reached, as libFuzzer counts them.
+        violations: one text each.
+    """
 
     target: str
     inputs: int
     coverage: int
-    faults: list[str]
+    violations: list[str]
 
     def __str__(self) -> str:
         return (
             f"{self.target}: {self.inputs} inputs, {self.coverage} edges reached, "
-            f"{len(self.faults)} faults"
+            f"{len(self.violations)} violations"
         )
 
 
 def run(target: str, seconds: int, seed: int) -> Result:
-    """Fuzz a target.
+    """Fuzz a target in a new process.
+
+    Args:
+        target: its name.
+        seconds: how long.
+        seed: of libFuzzer.
 
     Raises:
-        SystemExit: atheris is not here.
+        SystemExit: atheris is not installed.
     """
     if importlib.util.find_spec("atheris") is None:
-        raise SystemExit("atheris is not here: pip install atheris")
+        raise SystemExit("atheris is not installed: pip install atheris")
     folder = Path(tempfile.mkdtemp(prefix=f"gtchat-fuzz-{target}-"))
     log = folder / "log"
     words = [sys.executable, "-m", "tests.stress.fuzz.run", target, str(seconds), str(folder)]
@@ -51,26 +63,28 @@ def run(target: str, seconds: int, seed: int) -> Result:
         r"#(\d+)", text
     )
     reached = re.findall(r"\bcov: (\d+)", text)
-    faults = []
+    violations = []
     if done.returncode:
-        faults.append(
-            f"exit {done.returncode}; {folder} has the input and the log:\n{text[-3000:]}"
+        violations.append(
+            f"exit {done.returncode}; {folder} contains the input and the log:\n{text[-3000:]}"
         )
-    return Result(target, int(ran[-1]) if ran else 0, int(reached[-1]) if reached else 0, faults)
+    return Result(
+        target, int(ran[-1]) if ran else 0, int(reached[-1]) if reached else 0, violations
+    )
 
 
 def _fuzz(name: str, seconds: str, folder: Path, seed: str) -> None:
-    """Be the process that is fuzzed."""
+    """Fuzz a target in this process. Does not return."""
     import atheris
 
     with atheris.instrument_imports(include=["gtchat", "autobahn", "twisted.web.http"]):
         from tests.stress.fuzz import seeds
-        from tests.stress.fuzz.targets import CUTS, TARGETS, cut
+        from tests.stress.fuzz.targets import TARGETS
 
     seeds.write(name, folder / "corpus")
     words = ("".join(f"\\x{byte:02x}" for byte in word) for word in seeds.dictionary(name))
     (folder / "words").write_text("".join(f'"{word}"\n' for word in words))
-    target, pieces = TARGETS[name](), CUTS.get(name, cut)
+    target, split = TARGETS[name](), seeds.SPLITTERS.get(name, seeds.split_pieces)
     options = [
         f"-max_total_time={seconds}",
         f"-dict={folder / 'words'}",
@@ -78,9 +92,7 @@ def _fuzz(name: str, seconds: str, folder: Path, seed: str) -> None:
         f"-seed={seed}",
         *("-max_len=8192", "-timeout=5", "-rss_limit_mb=4096", "-print_final_stats=1"),
     ]
-    atheris.Setup(
-        [sys.argv[0], *options, str(folder / "corpus")], lambda data: target(pieces(data))
-    )
+    atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], lambda data: target(split(data)))
     atheris.Fuzz()
 
 

@@ -1,46 +1,47 @@
-"""What junk begins as: for each target some inputs that are right, or wrong in a known way."""
+"""The initial inputs of each target, valid or wrong in a known way, and how inputs are split."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from gtchat.protocols.message_center import framed
 from tests.protocols.websocket.fakes import BINARY, CLOSE, PING, PONG, frame, handshake
-from tests.stress.fuzz.targets import dumped
 
 _JSON = (
-    {"cmd": "speak", "room_name": "nest", "msg": "hi", "txn": "t", "tracker": 1},
+    {"cmd": "speak", "room_name": "room", "msg": "hi", "txn": "t", "tracker": 1},
     {"cmd": "speak", "msg": "hi", "broadcast_key": "key"},
     {"cmd": "whisper", "target_user": "bob", "msg": "hi \u202e \u0301"},
     {"cmd": "create_room", "room_name": "r\u00e9", "public": False, "topic": "t", "max": 3},
-    {"cmd": "set_room", "room_name": "nest", "max": 10**18},
+    {"cmd": "set_room", "room_name": "room", "max": 10**18},
     {"cmd": "history", "room_name": "lobby", "around": 3, "limit": 200, "kinds": ["c_speak"]},
-    {"cmd": "history", "room_name": "nest", "before": -1, "limit": 2**63},
+    {"cmd": "history", "room_name": "room", "before": -1, "limit": 2**63},
     {"cmd": "resume", "session_id": "SECRET", "epoch": "SECRET", "seen": {"lobby": 2**53}},
     {"cmd": "login", "type": "tmp", "usr": "\uff21nn"},
     {"cmd": "login", "type": "reg", "uuid": "8f0e1c1a-7d3c-4a60-9d5e-0f6a8a3b1c2d"},
     {"cmd": "register", "usr": "K\u212a", "pwd": "password"},
     {"cmd": "update_pwd", "usr": "ann", "pwd": "password", "new_pwd": "x" * 9, "new_pwd2": "x"},
-    {"cmd": "invite_reply", "inviter": "eve", "room_name": "nest", "reply": "L"},
+    {"cmd": "invite_reply", "inviter": "eve", "room_name": "room", "reply": "L"},
     {"cmd": "get_user_list", "after": "\ud83d\ude00", "limit": 0},
     {"cmd": "set_address", "port": 65_536},
     {"cmd": "broadcast", "msg": "x", "broadcast_key": "ke"},
 )
 _RANDOM = (
     {"type": "register", "user": {"name": "Pia", "phone": "+49 30 111"}},
-    {"type": "create_chat", "name": "nest2"},
+    {"type": "create_chat", "name": "room2"},
     {"type": "send_message", "chat": "lobby", "message": "hi"},
-    {"type": "add_member", "chat": "nest2", "phone": "111"},
-    {"type": "remove_member", "chat": "nest2", "phone": "+4930111"},
-    {"type": "delete_chat", "chat": "nest2"},
+    {"type": "add_member", "chat": "room2", "phone": "111"},
+    {"type": "remove_member", "chat": "room2", "phone": "+4930111"},
+    {"type": "delete_chat", "chat": "room2"},
 )
 _CENTER = (
     *("MSG|ann|SECRET|bob|a|b", "BRD|ann|SECRET|hi", "ONL|ann|SECRET|", "BLC|ann|SECRET|1|bob"),
     *("GET|ann|SECRET|eve", "ALL|ann|SECRET|eve", "HEY|ann|SECRET|", "OUT|ann|SECRET|"),
     *("MSG|", "|||", "GET|ann|wrong|bob"),
 )
-_OLD = (
+_PA1 = (
     *("ann online", "ann message bob hi there", "ann broadcast hi", "ann getaddress eve"),
     *("ann block bob", "ann unblock bob", "ann heartbeat 1", "ann logout", "ann loginfail x"),
     *("logIn bob password 7000", "logIn bob password \u0666\u0667", "logIn bob wrong 99999999999"),
@@ -52,8 +53,13 @@ _CONFIG = (
 )
 
 
+def to_json(value: object) -> bytes:
+    """Encode a value as JSON."""
+    return json.dumps(value).encode()
+
+
 def _pages() -> list[bytes]:
-    """Requests of the site, the seeds' own of what is wrong."""
+    """Return requests to the site: valid ones, and all that its own tests have refused."""
     from tests.web.test_site import refused
 
     get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -64,13 +70,13 @@ def _pages() -> list[bytes]:
 
 
 def seeds(target: str) -> list[bytes]:
-    """Inputs to begin with."""
+    """Return the initial inputs of a target."""
     if target == "json":
-        return [dumped(one) for one in _JSON] + [b"\0".join(dumped(one) for one in _JSON)]
+        return [to_json(one) for one in _JSON] + [b"\0".join(to_json(one) for one in _JSON)]
     if target == "randomchat":
-        register = dumped(_RANDOM[0])
-        return [register + b"\0" + dumped(one) for one in _RANDOM] + [
-            b"\0".join(dumped(one) for one in _RANDOM)
+        register = to_json(_RANDOM[0])
+        return [register + b"\0" + to_json(one) for one in _RANDOM] + [
+            b"\0".join(to_json(one) for one in _RANDOM)
         ]
     if target == "message_center":
         login = b"".join(framed(one) for one in ("LIN", "bob", "password", "host", "7000"))
@@ -78,7 +84,7 @@ def seeds(target: str) -> list[bytes]:
         long = b"".join(framed(one) for one in ("LIN", "bob", "password", "host", "9" * 5000))
         return [b"\0" + one for one in (login, wrong, long, *map(framed, _CENTER))]
     if target == "pa1":
-        return [b"\0" + one.encode() for one in _OLD]
+        return [b"\0" + one.encode() for one in _PA1]
     if target == "livechat":
         return [
             b"\2\x20\x80lea" + b" says hello" * 3,
@@ -107,13 +113,41 @@ def seeds(target: str) -> list[bytes]:
 
 
 def dictionary(target: str) -> list[bytes]:
-    """Words that the target knows, for a fuzzer to try."""
+    """Return words of the initial inputs, for the dictionary of a fuzzer."""
     found = {word for seed in seeds(target) for word in re.findall(rb"[A-Za-z_]{3,}", seed)}
     return sorted(found)
 
 
 def write(target: str, folder: Path) -> None:
-    """Put the seeds into files."""
+    """Write the initial inputs of a target into files.
+
+    Args:
+        target: its name.
+        folder: created if it does not exist.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(target)):
         (folder / f"seed-{number:02}").write_bytes(seed)
+
+
+def split_pieces(data: bytes) -> list[bytes]:
+    """Split an input: its first byte gives the number of cuts, as many bytes after it where."""
+    if not data:
+        return []
+    many = data[0] % 6
+    places, rest = data[1 : 1 + many], data[1 + many :]
+    ends = sorted(place * len(rest) // 255 for place in places)
+    return [rest[a:b] for a, b in zip([0, *ends], [*ends, len(rest)], strict=True)]
+
+
+def split_messages(data: bytes) -> list[bytes]:
+    """Split an input into messages, which are separated by NUL."""
+    return data.split(b"\0")
+
+
+#: How an input becomes chunks, for targets that take messages instead of pieces.
+SPLITTERS: dict[str, Callable[[bytes], list[bytes]]] = {
+    "json": split_messages,
+    "randomchat": split_messages,
+    "config": lambda data: data.split(b"\n"),
+}

@@ -1,12 +1,12 @@
-"""One function for each parser: takes junk, and raises if the server does what it must not.
+"""One callable for each parser: takes an input, and raises if the server violates a requirement.
 
-It must not: let an exception go, say `internal`, take more than a second, or write what its own
-protocol forbids. A target is made anew after some inputs, so that no input depends on many before.
+The server must not let an exception escape, reply `internal`, take more than a second, or write
+what its own protocol forbids. A target is set up again after some inputs, so that no input depends
+on many earlier ones.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -33,26 +33,30 @@ from tests.fakes import TestServer
 from tests.protocols.websocket.fakes import TestFactory, frame, handshake
 
 PEER = IPv4Address("TCP", "192.0.2.7", 40_000)
-#: Seconds for one input.
-LONGEST = 1.0
-#: Stands in junk for what only the server knows: a token, a session's id.
+#: Maximum seconds for one input.
+MAX_SECONDS = 1.0
+#: Placeholder in an input for a value of the server: a token, the id of a session.
 SECRET = b"SECRET"
 
 
-class Fault(Exception):
-    """The server did what it must not."""
+class Violation(Exception):
+    """The server violated a requirement."""
 
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Whatever is logged as a failure or an error is a fault, and so is more than a second."""
-    faults: list[str] = []
+    """Watch the server while it handles an input.
+
+    Raises:
+        Violation: a failure or an error was logged, or it took more than `MAX_SECONDS`.
+    """
+    violations: list[str] = []
 
     def observe(event: LogEvent) -> None:
         if event.get("log_failure") is not None:
-            faults.append(event["log_failure"].getTraceback())
+            violations.append(event["log_failure"].getTraceback())
         elif event["log_level"] >= LogLevel.error:
-            faults.append(str(event.get("log_format")))
+            violations.append(str(event.get("log_format")))
 
     globalLogPublisher.addObserver(observe)
     began = time.monotonic()
@@ -60,14 +64,14 @@ def watching() -> Iterator[None]:
         yield
     finally:
         globalLogPublisher.removeObserver(observe)
-    if faults:
-        raise Fault(faults[0])
-    if time.monotonic() - began > LONGEST:
-        raise Fault(f"{time.monotonic() - began:.1f} s")
+    if violations:
+        raise Violation(violations[0])
+    if time.monotonic() - began > MAX_SECONDS:
+        raise Violation(f"{time.monotonic() - began:.1f} s")
 
 
 class Transport(StringTransport):
-    """A connection of a client; it reads all."""
+    """A connection of a client that reads everything."""
 
     connected = True
 
@@ -75,17 +79,24 @@ class Transport(StringTransport):
         super().__init__(peerAddress=PEER)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """As TCP has it."""
+        """Do nothing, as a transport of TCP in memory."""
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """As TCP has it."""
+        """Do nothing, as a transport of TCP in memory."""
 
     def abortConnection(self) -> None:
         self.disconnecting = True
 
 
 def deliver(protocol: Any, transport: Transport, chunks: list[bytes], turn: Any) -> None:
-    """Give a protocol what a client sends, then end the connection."""
+    """Deliver the data of a client to a protocol, then end the connection.
+
+    Args:
+        protocol: a Twisted protocol.
+        transport: its connection.
+        chunks: what the client sends, one read each.
+        turn: runs the pending calls of the reactor.
+    """
     protocol.makeConnection(transport)
     for chunk in chunks:
         if transport.disconnecting:
@@ -100,22 +111,23 @@ def deliver(protocol: Any, transport: Transport, chunks: list[bytes], turn: Any)
 
 
 class Target:
-    """A parser. Subclasses say how it is made and fed."""
+    """A parser. Subclasses define how it is set up and fed."""
 
-    #: Inputs between two fresh ones.
-    lasts = 200
+    #: Inputs until it is set up again.
+    lifetime = 200
 
     def __init__(self) -> None:
         self._left = 0
 
     def __call__(self, chunks: list[bytes]) -> None:
-        """Feed it.
+        """Feed one input.
 
         Raises:
-            Fault: the server did what it must not. Anything else: it let an exception go.
+            Violation: the server violated a requirement.
+            any other exception: the server let it escape.
         """
         if self._left == 0:
-            self._left = self.lasts
+            self._left = self.lifetime
             self.begin()
         self._left -= 1
         try:
@@ -126,15 +138,15 @@ class Target:
             raise
 
     def begin(self) -> None:
-        """Make it anew."""
+        """Set it up."""
 
     def feed(self, chunks: list[bytes]) -> None:
-        """Feed it."""
+        """Feed one input, as chunks."""
         raise NotImplementedError
 
 
 class Chat(Target):
-    """A target with a chat behind it: ann and bob are registered, eve is here on the web."""
+    """A target with a chat: ann and bob are registered, eve is logged in on the JSON API."""
 
     def begin(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -144,15 +156,15 @@ class Chat(Target):
             failed_logins_per_minute=0,
             lockout_tries=0,
         )
-        self.world = TestServer(limits, clock=self.reactor, broadcast_key="key")
-        self.web = self.world.connect()
+        self.server = TestServer(limits, clock=self.reactor, broadcast_key="key")
+        self.web = self.server.connect()
         for name in ("ann", "bob", "eve"):
             self.web.call("register", usr=name, pwd="password")
         self.web.login("eve", pwd="password")
-        self.web.call("create_room", room_name="nest")
+        self.web.call("create_room", room_name="room")
 
     def turn(self) -> None:
-        """Let everything be done, and clients be called back in vain."""
+        """Run the pending calls, and let connections to clients of the old protocols end early."""
         for _ in range(5):
             self.reactor.advance(0.02)
             for _, _, factory, *_ in self.reactor.tcpClients:
@@ -168,39 +180,40 @@ class Chat(Target):
 
 
 class JSON(Chat):
-    """Messages of the JSON API, to a session that is in; each chunk is one."""
+    """Messages of the JSON API to a logged-in session; each chunk is one."""
 
     def feed(self, chunks: list[bytes]) -> None:
-        line = self.world.connect()
-        line.login("ann", pwd="password")
-        token = self.world.chat.epoch.encode()
+        client = self.server.connect()
+        client.login("ann", pwd="password")
+        token = self.server.chat.epoch.encode()
         for chunk in chunks:
-            if line.closed is not None:
+            if client.closed is not None:
                 break
-            line.raw(chunk.replace(SECRET, token))
-        for reply in line.received():
+            client.raw(chunk.replace(SECRET, token))
+        for reply in client.received():
             if reply.get("code") == "internal":
-                raise Fault(f"internal: {reply}")
-        if line.closed is None:
-            line.drop()
+                raise Violation(f"internal: {reply}")
+        if client.closed is None:
+            client.drop()
         self.reactor.advance(0.1)
         self.web.received()
 
 
-class Random(Chat):
-    """Messages of RandomChat, the first of which picks the protocol; each chunk is one."""
+class RandomChat(Chat):
+    """Messages of RandomChat, the first of which selects the protocol; each chunk is one."""
 
     def begin(self) -> None:
         super().begin()
         turn = WriteBatcher(self.reactor, 0, 0)
-        chat, seconds = self.world.chat, self.reactor.seconds
-        self.house = RandomChatState(chat, turn, text_frame, seconds, self.world.store)
+        self.state = RandomChatState(self.server.chat, turn, text_frame)
         limits = Limits()
         self.factory = build_factory(
             self.reactor,
             turn,
             limits,
-            lambda connection: ProtocolNegotiator(connection, lambda one: Deaf(), self.house),  # type: ignore[arg-type]
+            lambda connection: ProtocolNegotiator(
+                connection, lambda one: IgnoringAPI(), self.state
+            ),  # type: ignore[arg-type]
         )
 
     def feed(self, chunks: list[bytes]) -> None:
@@ -219,32 +232,32 @@ class Random(Chat):
         self.turn()
 
 
-class Deaf:
-    """In the place of the JSON API."""
+class IgnoringAPI:
+    """Takes the place of the JSON API, and ignores everything."""
 
     logged_in = True
 
     def message(self, payload: bytes) -> None:
-        """Not heard."""
+        """Ignore a message."""
 
     def connection_lost(self, clean: bool) -> None:
-        """Nothing to end."""
+        """Ignore the end of the connection."""
 
 
-class Center(Chat):
-    """Connections of Message Center; SECRET is the token of ann, who is in."""
+class MessageCenterTarget(Chat):
+    """Connections of Message Center; SECRET is the token of ann, who is logged in."""
 
     def begin(self) -> None:
         super().begin()
-        self.house = MessageCenter(self.world.chat, self.reactor, lambda: ())
-        self.factory = MessageCenterFactory(self.house)
+        self.center = MessageCenter(self.server.chat, self.reactor, lambda: ())
+        self.factory = MessageCenterFactory(self.center)
 
     def feed(self, chunks: list[bytes]) -> None:
-        if not self.house.by_token:
+        if not self.center.by_key:
             login = [framed(body) for body in ("LIN", "ann", "password", "x", "6067")]
             deliver(self.factory.buildProtocol(None), Transport(), login, self.turn)
-        token = next(iter(self.house.by_token)).encode()
-        # As long as its frame says: that of the token is as long as that of its stand-in.
+        token = next(iter(self.center.by_key)).encode()
+        # Adjust the length in the frame: the token is longer than its placeholder.
         data = b"\0".join(chunks)
         if SECRET in data:
             framed_part = data[4:].replace(SECRET, token)
@@ -252,56 +265,56 @@ class Center(Chat):
         deliver(self.factory.buildProtocol(None), Transport(), chunks, self.turn)
 
 
-class Old(Chat):
-    """Connections of PA1; ann is in, from the same address."""
+class PA1Target(Chat):
+    """Connections of PA1; ann is logged in, from the same address."""
 
     def begin(self) -> None:
         super().begin()
-        self.house = PA1(self.world.chat, self.reactor, lambda: ())
-        self.factory = PA1Factory(self.house)
+        self.pa1 = PA1(self.server.chat, self.reactor, lambda: ())
+        self.factory = PA1Factory(self.pa1)
 
     def feed(self, chunks: list[bytes]) -> None:
-        if "ann" not in self.house.by_key:
+        if "ann" not in self.pa1.by_key:
             login = [b"logIn ann password 6067"]
             deliver(self.factory.buildProtocol(None), Transport(), login, self.turn)
         deliver(self.factory.buildProtocol(None), Transport(), chunks, self.turn)
 
 
-class Live(Chat):
+class LiveChat(Chat):
     """Connections of Live chat."""
 
     def begin(self) -> None:
         super().begin()
-        self.factory = LiveChatFactory(self.world.chat, self.reactor)
+        self.factory = LiveChatFactory(self.server.chat, self.reactor)
 
     def feed(self, chunks: list[bytes]) -> None:
         deliver(self.factory.buildProtocol(PEER), Transport(), chunks, self.turn)
 
 
 class Frames(Target):
-    """Bytes behind an opening handshake."""
+    """Bytes after the opening handshake of a WebSocket."""
 
     opened = True
 
     def begin(self) -> None:
-        self.house = TestFactory()
+        self.sockets = TestFactory()
 
     def feed(self, chunks: list[bytes]) -> None:
-        wire = self.house.open() if self.opened else self.house.connect()
+        client = self.sockets.open() if self.opened else self.sockets.connect()
         for chunk in chunks:
-            if wire.transport.disconnecting:
+            if client.transport.disconnecting:
                 break
             if chunk:
-                wire.protocol.dataReceived(chunk)
-            self.house.clock.advance(0)
+                client.protocol.dataReceived(chunk)
+            self.sockets.clock.advance(0)
         for _ in range(100):
-            self.house.clock.advance(0)
+            self.sockets.clock.advance(0)
         if self.opened:
-            wire.frames()  # what we wrote are whole frames
-        elif wire.transport.written and not wire.transport.written.startswith(b"HTTP/1.1 "):
-            raise Fault(f"no answer: {wire.transport.written[:80]!r}")
-        wire.lose()
-        self.house.apis.clear()
+            client.frames()  # raises unless all that was written is complete frames
+        elif client.transport.written and not client.transport.written.startswith(b"HTTP/1.1 "):
+            raise Violation(f"no answer: {client.transport.written[:80]!r}")
+        client.lose()
+        self.sockets.apis.clear()
 
 
 class Handshake(Frames):
@@ -313,7 +326,7 @@ class Handshake(Frames):
 class Site(Target):
     """Bytes on the web port."""
 
-    lasts = 1000
+    lifetime = 1000
 
     def begin(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="gtchat-fuzz-"))
@@ -321,8 +334,8 @@ class Site(Target):
         (folder / "js").mkdir()
         (folder / "js" / "app.js").write_text("code()")
         self.reactor = MemoryReactorClock()
-        house = TestFactory()
-        self.site = build_site(folder, house.factory, lambda: True, self.reactor)
+        sockets = TestFactory()
+        self.site = build_site(folder, sockets.factory, lambda: True, self.reactor)
 
     def feed(self, chunks: list[bytes]) -> None:
         transport = Transport()
@@ -330,13 +343,13 @@ class Site(Target):
         deliver(protocol, transport, chunks, lambda: self.reactor.advance(0))
         written = transport.value()
         if written and not written.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")):
-            raise Fault(f"no answer: {written[:80]!r}")
+            raise Violation(f"no answer: {written[:80]!r}")
         if b" 500 " in written.split(b"\r\n")[0]:
-            raise Fault("500")
+            raise Violation("500")
 
 
 class Config(Target):
-    """Settings: a file, or words for one setting each (`key=value`), as in the environment."""
+    """Settings: as a file, and each line (`key=value`) as a variable of the environment."""
 
     def begin(self) -> None:
         self.file = Path(tempfile.mkdtemp(prefix="gtchat-fuzz-")) / "gtchat.toml"
@@ -353,45 +366,17 @@ class Config(Target):
             format_settings(load({}, environment, config))
         except SettingsError as error:
             if "\n" in str(error):
-                raise Fault(f"more than a line: {error}") from error
+                raise Violation(f"more than one line: {error}") from error
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
     "json": JSON,
-    "randomchat": Random,
-    "message_center": Center,
-    "pa1": Old,
-    "livechat": Live,
+    "randomchat": RandomChat,
+    "message_center": MessageCenterTarget,
+    "pa1": PA1Target,
+    "livechat": LiveChat,
     "frames": Frames,
     "handshake": Handshake,
     "site": Site,
     "config": Config,
 }
-
-
-def cut(data: bytes) -> list[bytes]:
-    """Bytes in pieces: the first byte says into how many, as many bytes behind it say where."""
-    if not data:
-        return []
-    many = data[0] % 6
-    places, rest = data[1 : 1 + many], data[1 + many :]
-    ends = sorted(place * len(rest) // 255 for place in places)
-    return [rest[a:b] for a, b in zip([0, *ends], [*ends, len(rest)], strict=True)]
-
-
-def words(data: bytes) -> list[bytes]:
-    """Bytes as messages of their own, which stand behind each other with NUL between."""
-    return data.split(b"\0")
-
-
-#: How one input becomes chunks, where they are messages rather than pieces.
-CUTS: dict[str, Callable[[bytes], list[bytes]]] = {
-    "json": words,
-    "randomchat": words,
-    "config": lambda data: data.split(b"\n"),
-}
-
-
-def dumped(thing: object) -> bytes:
-    """JSON."""
-    return json.dumps(thing).encode()

@@ -1,0 +1,177 @@
+"""Starts servers by fork from a process that has imported everything already.
+
+Most of the CPU time of a start is spent on imports: this takes a tenth of it. One such process
+belongs to each process that runs tests; it is started when it is first needed and ends with it.
+`./t.sh` uses it; without TESTS_FORK_SERVERS=1 in the environment each server is executed.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+#: The folder of the repository.
+TOP = Path(__file__).resolve().parents[2]
+#: Whether to use it.
+ENABLED = sys.platform == "linux" and os.environ.get("TESTS_FORK_SERVERS") == "1"
+#: Maximum bytes of a request, which is one datagram.
+REQUEST_BYTES = 128 * 1024
+
+
+def default_signals() -> None:
+    """Reset the signals that a parent may ignore, as nohup does. A `preexec_fn` of subprocess."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+class ForkedProcess:
+    """A process that was started by fork, with the part of Popen's interface that tests use.
+
+    Args:
+        words: as for `python -c`: the code, and the arguments.
+        env: its environment variables.
+        cwd: its working directory.
+        stdin: a file descriptor, or subprocess.DEVNULL.
+
+    Attributes:
+        pid: its process id.
+        stdout: its standard output and error, as text.
+        returncode: the exit status, the negative signal number, or None while it runs.
+    """
+
+    def __init__(self, words: list[str], env: dict[str, str], cwd: str, stdin: int) -> None:
+        request = json.dumps({"words": words, "env": env, "cwd": cwd}).encode()
+        reading, writing = os.pipe()
+        null = os.open(os.devnull, os.O_RDWR)
+        self._status, theirs = socket.socketpair()
+        descriptors = [null if stdin == subprocess.DEVNULL else stdin, writing, theirs.fileno()]
+        socket.send_fds(_control(), [request], descriptors)
+        os.close(null)
+        os.close(writing)
+        theirs.close()
+        self.stdout = open(reading, encoding="utf-8", errors="replace")  # noqa: SIM115
+        self.returncode: int | None = None
+        self.pid: int = self._receive(None)
+
+    def _receive(self, timeout: float | None) -> int:
+        self._status.settimeout(timeout)
+        data = self._status.recv(4)
+        if len(data) < 4:
+            raise AssertionError("the fork server has ended")
+        return int(struct.unpack("i", data)[0])
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while the process runs."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; return the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it runs after `timeout` seconds.
+        """
+        if self.returncode is None:
+            try:
+                self.returncode = os.waitstatus_to_exitcode(self._receive(timeout))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("forked server", timeout or 0) from None
+            self._status.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+@functools.cache
+def _control() -> socket.socket:
+    """Start the fork server of this process; return the socket for requests."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.fork_server", str(theirs.fileno())],
+            env={**os.environ, "PYTHONPATH": str(TOP)},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+    return ours
+
+
+def _serve(control: socket.socket) -> dict[str, Any]:
+    """Fork for each request; return the request in the new process only."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the processes that wait
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+        if not data:
+            os._exit(0)
+        if os.fork() == 0:
+            control.close()
+            return _fork_and_wait(json.loads(data), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _fork_and_wait(request: dict[str, Any], stdin: int, stdout: int, status: int) -> dict[str, Any]:
+    """Fork once more: report the pid and the end of the child, which alone returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    child = os.fork()
+    if child == 0:
+        for target, source in ((0, stdin), (1, stdout), (2, stdout)):
+            os.dup2(source, target)
+        for descriptor in (stdin, stdout, status):
+            os.close(descriptor)
+        return request
+    os.close(stdin)
+    os.close(stdout)
+    with suppress(OSError):  # the test has ended
+        os.write(status, struct.pack("i", child))
+        os.write(status, struct.pack("i", os.waitpid(child, 0)[1]))
+    os._exit(0)
+
+
+def _become(request: dict[str, Any]) -> str:
+    """Take over the environment of a request; return the code to run."""
+    default_signals()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python does at its start
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    program, *arguments = request["words"]
+    sys.argv = ["-c", *arguments]
+    return str(program)
+
+
+if __name__ == "__main__":
+    import alembic.command  # noqa: F401
+    import sqlalchemy.dialects.sqlite  # noqa: F401
+    import twisted.application.app  # noqa: F401
+    import twisted.scripts.twistd  # noqa: F401
+
+    import gtchat.server.service
+    import gtchat.tap  # noqa: F401
+
+    assert "twisted.internet.reactor" not in sys.modules, "a reactor does not survive a fork"
+    gc.freeze()
+    exec(_become(_serve(socket.socket(fileno=int(sys.argv[1])))), {"__name__": "__main__"})

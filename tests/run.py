@@ -1,0 +1,200 @@
+"""Runs what `./t.sh` runs: all tests and checks in parallel, or the tests that are named.
+
+The output of a step is shown if it fails. The last line is `N passed, N failed, N skipped`, where a
+check that fails counts as one. No process that a test started is left behind, also if the run is
+ended by a signal: they are all descendants of this process, and are killed at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+TOP = TESTS.parent
+#: Packages with the slowest tests, which start first: no long test is left alone at the end.
+SLOW = ("tests.stress", "tests.e2e")
+#: See prctl(2).
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Run:
+    """One run.
+
+    Args:
+        folder: for output and temporary files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "TESTS_FORK_SERVERS": "1",
+            "TMPDIR": str(folder),
+            "COVERAGE_FILE": str(folder / "coverage"),
+        }
+        self.passed = self.failed = self.skipped = 0
+
+    async def everything(self) -> None:
+        """Run all tests and checks."""
+        await asyncio.gather(self.tests("-j", str(_workers()), *_packages()), self.checks())
+
+    async def checks(self) -> None:
+        """Run the linters, and the tests of gtchat/chat, which must cover all branches of it."""
+        await self.check("ruff", "check", "--quiet", ".")
+        await self.check("ruff", "format", "--quiet", "--check", ".")
+        await self.check("mypy", "--no-error-summary")
+        await self.tests("tests.chat", before=("coverage", "run", "--source=gtchat/chat", "-m"))
+        show = ("report", "--show-missing", "--skip-covered", "--fail-under=100")
+        await self.check("coverage", *show)
+
+    async def check(self, *words: str) -> None:
+        """Run a module that fails if something is wrong."""
+        status, output = await self._run(*words)
+        if status:
+            print(f"{' '.join(words)}:\n{output}")
+            self.failed += 1
+
+    async def tests(self, *words: str, before: tuple[str, ...] = ()) -> None:
+        """Run trial and count its results.
+
+        Args:
+            words: its options and the tests.
+            before: a module that runs trial, with its options.
+        """
+        temporary = self.folder / f"trial-{words[-1]}"
+        options = ("--reporter=bwverbose", f"--temp-directory={temporary}")
+        status, output = await self._run(*before, "twisted.trial", *options, *words)
+        passed, failed, skipped = count_results(output)
+        self.passed += passed
+        self.failed += failed or bool(status)
+        self.skipped += skipped
+        if status:
+            # Without the lines of the tests that passed, unless trial itself failed.
+            print(output[max(0, output.find("\n=====")) :].strip() if failed else output)
+
+    async def _run(self, *words: str) -> tuple[int, str]:
+        """Run a module in a session of its own; return its exit status and its output."""
+        with tempfile.TemporaryFile(dir=self.folder) as output:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", *words),
+                cwd=TOP,
+                env=self.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            status = await process.wait()
+            output.seek(0)
+            return status, output.read().decode(errors="replace")
+
+
+def count_results(output: str) -> tuple[int, int, int]:
+    """Return how many tests passed, failed and were skipped, by the last line of trial's output."""
+    last = output.rstrip().rpartition("\n")[2]
+    counts = {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", last)}
+    return (
+        counts.get("successes", 0) + counts.get("expectedFailures", 0),
+        counts.get("failures", 0) + counts.get("errors", 0) + counts.get("unexpectedSuccesses", 0),
+        counts.get("skips", 0),
+    )
+
+
+def _workers() -> int:
+    """Return the number of processes that run tests."""
+    return max(2, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 2)
+
+
+def _packages() -> list[str]:
+    """Return the packages and modules of tests, those that `checks` runs excepted."""
+    names = [f"tests.{path.stem}" for path in TESTS.glob("test_*.py")]
+    names += [f"tests.{path.parent.name}" for path in TESTS.glob("*/__init__.py")]
+    names.remove("tests.chat")
+    return sorted(names, key=lambda name: (name not in SLOW, name))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of each descendant whose parent has ended; needs Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _descendants() -> Iterator[int]:
+    """Yield the ids of all processes below this one."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append(int(stat.parent.name))
+    found = [os.getpid()]
+    for parent in found:
+        below = children.get(parent, [])
+        found += below
+        yield from below
+
+
+def kill_descendants() -> None:
+    """Kill all processes below this one, and those that they start meanwhile."""
+    while pids := list(_descendants()):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def reap() -> None:
+    """Wait for the processes that were killed, lest they stay as zombies."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def _stop_at_signals(task: asyncio.Task[None]) -> list[signal.Signals]:
+    """Cancel a task at a signal that is not ignored; return the list that gets the signal."""
+    received: list[signal.Signals] = []
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+
+            def stop(number: signal.Signals = number) -> None:
+                received.append(number)
+                task.cancel()
+
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+    return received
+
+
+async def main(names: list[str]) -> int:
+    """Run the tests that are named, or everything; return the exit status."""
+    adopt_orphans()
+    folder = Path(tempfile.mkdtemp(prefix="gtchat-tests-"))
+    run = Run(folder)
+    task = asyncio.ensure_future(run.tests(*names) if names else run.everything())
+    received = _stop_at_signals(task)
+    try:
+        await task
+    except asyncio.CancelledError:
+        print(f"stopped by {received[0].name}")
+        return 128 + received[0]
+    finally:
+        kill_descendants()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{run.passed} passed, {run.failed} failed, {run.skipped} skipped")
+    return 1 if run.failed else 0
+
+
+if __name__ == "__main__":
+    status = asyncio.run(main(sys.argv[1:]))
+    reap()
+    sys.exit(status)
