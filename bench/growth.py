@@ -159,10 +159,10 @@ def latency_by_stored(sizes: Sequence[int], say: Say) -> dict[str, Points]:
     with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as folder:
         with gtchat(rooms=USER_ROOMS, data=folder) as server:
             reader = Client(server.ws_port)
-            reader.say("register", **ACCOUNT)
-            reader.say("login", type="reg", **ACCOUNT)
+            reader.call("register", **ACCOUNT)
+            reader.call("login", type="reg", **ACCOUNT)
             for number in range(USER_ROOMS):
-                reader.say("join_room", room_name=f"r{number}")
+                reader.call("join_room", room_name=f"r{number}")
         stored = 0
         for size in sizes:
             insert_messages(Path(folder, "gtchat.sqlite"), "r0", size - stored)
@@ -182,7 +182,7 @@ def _latencies(server: Server) -> dict[str, float]:
     A resume has missed 400 entries in that room.
     """
     reader = Client(server.ws_port)
-    login = reader.say("login", type="reg", **ACCOUNT)
+    login = reader.call("login", type="reg", **ACCOUNT)
     last = next(room["last_seq"] for room in login["rooms"] if room["room_name"] == "r0")
     middle = max(2, last // 2)
     session = {"session_id": login["session_id"], "epoch": login["epoch"]}
@@ -190,18 +190,18 @@ def _latencies(server: Server) -> dict[str, float]:
 
     def resume() -> None:
         client = Client(server.ws_port)
-        client.say("resume", seen=seen, **session)
+        client.call("resume", seen=seen, **session)
         client.close()
 
     def log_in() -> None:
         client = Client(server.ws_port)
-        client.say("login", type="reg", **ACCOUNT)
+        client.call("login", type="reg", **ACCOUNT)
         client.close()
 
     return {
-        "speak": _median_ms(lambda: reader.say("speak", room_name="r0", msg="x" * 80)),
+        "speak": _median_ms(lambda: reader.call("speak", room_name="r0", msg="x" * 80)),
         "history": _median_ms(
-            lambda: reader.say("history", room_name="r0", before=middle, limit=200)
+            lambda: reader.call("history", room_name="r0", before=middle, limit=200)
         ),
         "resume": _median_ms(resume),
         "login": _median_ms(log_in),

@@ -51,10 +51,10 @@ def kib_per_room(count: int) -> float:
     """
     with gtchat(rooms=10) as server:
         owner = Client(server.ws_port)
-        owner.say("login", type="tmp", usr="builder")
+        owner.call("login", type="tmp", usr="builder")
         before = resident_kib(server)
         for number in range(count):
-            owner.say("create_room", room_name=f"more{number}")
+            owner.call("create_room", room_name=f"more{number}")
         return (resident_kib(server) - before) / count
 
 
@@ -70,11 +70,11 @@ def bytes_per_membership(users: int, rooms: int) -> float:
         with gtchat(rooms=rooms, data=folder) as server:
             for key in keys:
                 client = Client(server.ws_port)
-                client.say("register", uuid=key)
-                client.say("login", type="reg", uuid=key)
+                client.call("register", uuid=key)
+                client.call("login", type="reg", uuid=key)
                 for number in range(rooms):
                     client.send("join_room", room_name=f"r{number}")
-                client.say("ping")
+                client.call("ping")
                 client.close()
         with_members = _kib_with_all_online(folder, keys)
         with closing(sqlite3.connect(Path(folder, "gtchat.sqlite"))) as db, db:
@@ -89,7 +89,7 @@ def _kib_with_all_online(folder: str, keys: list[str]) -> float:
         # The clients must stay referenced: a socket that is collected is closed.
         clients = [Client(server.ws_port) for _ in keys]
         for client, key in zip(clients, keys, strict=True):
-            client.say("login", type="reg", uuid=key)
+            client.call("login", type="reg", uuid=key)
         return resident_kib(server)
 
 
@@ -104,10 +104,10 @@ def bytes_per_account(count: int) -> float:
     with gtchat() as server:
         client = Client(server.ws_port)
         for _ in range(100):
-            client.say("register", uuid=str(uuid.uuid4()))
+            client.call("register", uuid=str(uuid.uuid4()))
         before = resident_kib(server)
         for _ in range(count):
-            client.say("register", uuid=str(uuid.uuid4()))
+            client.call("register", uuid=str(uuid.uuid4()))
         return (resident_kib(server) - before) * 1024 / count
 
 

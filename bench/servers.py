@@ -120,12 +120,12 @@ def create_rooms(port: int, rooms: int) -> None:
     try:
         owner = Client(port)
         account = {"usr": "maker", "pwd": "a long password"}
-        owner.say("register", **account)
-        owner.say("login", type="reg", **account)
+        owner.call("register", **account)
+        owner.call("login", type="reg", **account)
         for number in range(rooms):
-            if owner.say("create_room", room_name=f"r{number}")["status"] != "ok":
+            if owner.call("create_room", room_name=f"r{number}")["status"] != "ok":
                 raise BenchError(f"room r{number} cannot be created")
-        owner.say("logout")
+        owner.call("logout")
         owner.close()
     except (OSError, Closed) as error:
         raise BenchError(f"the rooms cannot be created: {error!r}") from error

@@ -85,8 +85,8 @@ def lose_sessions(server: PinnedServer, clients: int) -> list[LostSession]:
     for number in range(clients):
         client = Client(server.ws_port)
         room = f"r{number % ROOMS}"
-        login = client.say("login", type="tmp", usr=f"u{number}")
-        seen[room] = client.say("join_room", room_name=room)["room"]["last_seq"]
+        login = client.call("login", type="tmp", usr=f"u{number}")
+        seen[room] = client.call("join_room", room_name=room)["room"]["last_seq"]
         logins.append((login["session_id"], login["epoch"], room))
         connections.append(client)
     port = server.ws_port
@@ -102,11 +102,11 @@ def lose_sessions(server: PinnedServer, clients: int) -> list[LostSession]:
 def send_missed(port: int) -> None:
     """Send the messages of `MISSED` to every room."""
     sender = Client(port)
-    sender.say("login", type="tmp", usr="speaker")
+    sender.call("login", type="tmp", usr="speaker")
     for number in range(ROOMS):
-        sender.say("join_room", room_name=f"r{number}")
+        sender.call("join_room", room_name=f"r{number}")
         for text in MISSED:
-            sender.say("speak", room_name=f"r{number}", msg=text)
+            sender.call("speak", room_name=f"r{number}", msg=text)
 
 
 def resume_all(port: int, sessions: list[LostSession]) -> tuple[list[float], int]:

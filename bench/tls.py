@@ -35,12 +35,12 @@ def measure_room(pem: Path | None, messages: int) -> dict[str, float]:
         context = None if pem is None else trusting_all()
         members = [Client(server.ws_port, context=context) for _ in range(MEMBERS)]
         for number, member in enumerate(members):
-            member.say("login", type="tmp", usr=f"u{number}")
+            member.call("login", type="tmp", usr=f"u{number}")
         sender, others = members[0], members[1:]
         began, answers = cpu_seconds(server.pid), []
         for number in range(messages):
             sent = time.perf_counter()
-            sender.say("speak", room_name="lobby", msg=f"{number} " + "x" * 110)
+            sender.call("speak", room_name="lobby", msg=f"{number} " + "x" * 110)
             answers.append(time.perf_counter() - sent)
             for member in others:
                 while member.message()["cmd"] != "c_speak":

@@ -30,29 +30,29 @@ def create_content(server: Server) -> dict[str, Client]:
     clients = {}
     for name in USERS:
         client = clients[name] = Client(server.ws_port)
-        client.say("register", usr=name, pwd="long enough")
-        client.say("login", type="reg", usr=name, pwd="long enough")
-    clients["mei"].say("create_room", room_name="garden", topic="What grows, and when")
-    clients["kofi"].say("create_room", room_name="reading group", topic="One book a month")
-    clients["tom"].say("create_room", room_name="tools", topic="Who lends what")
+        client.call("register", usr=name, pwd="long enough")
+        client.call("login", type="reg", usr=name, pwd="long enough")
+    clients["mei"].call("create_room", room_name="garden", topic="What grows, and when")
+    clients["kofi"].call("create_room", room_name="reading group", topic="One book a month")
+    clients["tom"].call("create_room", room_name="tools", topic="Who lends what")
     for name in ("tom", "ines", "kofi"):
-        clients[name].say("join_room", room_name="garden")
+        clients[name].call("join_room", room_name="garden")
     return clients
 
 
 def converse(page: Browser, clients: dict[str, Client]) -> None:
     """Fill the page with a conversation, an invitation and unread messages."""
-    clients["mei"].say("add_member", room_name="garden", user="anna")
+    clients["mei"].call("add_member", room_name="garden", user="anna")
     page.open_conversation("garden")
     for name, text in MESSAGES:
-        clients[name].say("speak", room_name="garden", msg=text)
+        clients[name].call("speak", room_name="garden", msg=text)
         if "basil?" in text:
             page.send("Yes! I can bring the *big* pots, see https://garden.example/pots")
             page.wait_until(lambda: not page.find_all(".pending"))
-    clients["kofi"].say("invite", room_name="reading group", invitee="anna")
-    clients["ines"].say("whisper", target_user="anna", msg="psst")
-    clients["tom"].say("speak", room_name="lobby", msg="hello all")
-    clients["ines"].say("typing", room_name="garden")
+    clients["kofi"].call("invite", room_name="reading group", invitee="anna")
+    clients["ines"].call("whisper", target_user="anna", msg="psst")
+    clients["tom"].call("speak", room_name="lobby", msg="hello all")
+    clients["ines"].call("typing", room_name="garden")
     page.find(".typing", "ines")
     page.find(".row .count.mentioned", "1")
 

@@ -282,8 +282,6 @@ class Client:
                 return message
             self.taken.append(message)
 
-    say = call  # the former name, in bench/ and in the tests of the page and the terminal
-
     def wait_closed(self) -> int | None:
         """Read until the server closes; return the close code, None if there was none."""
         try:

@@ -211,7 +211,7 @@ class PageTest(TestCase):
     def test_names_are_completed_and_notifications_ask_for_permission(self) -> None:
         server = self.serve()
         other = Client(server.ws_port)
-        other.say("login", type="tmp", usr="roberta")
+        other.call("login", type="tmp", usr="roberta")
         page = self.browser(server)
         page.log_in("ann")
         page.find(".members .name", "roberta")

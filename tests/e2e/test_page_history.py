@@ -33,11 +33,11 @@ def start_filled_server() -> Server:
     """Start a server with a room "big", owned by ann, with 50,000 messages of mei."""
     server = Server("--commands-per-second", "0").start()
     ann = Client(server.ws_port)
-    ann.say("register", usr="ann", pwd="long enough")
-    ann.say("login", type="reg", usr="ann", pwd="long enough")
-    created = ann.say("create_room", room_name="big")
+    ann.call("register", usr="ann", pwd="long enough")
+    ann.call("login", type="reg", usr="ann", pwd="long enough")
+    created = ann.call("create_room", room_name="big")
     assert created["status"] == "ok", created
-    ann.say("logout")
+    ann.call("logout")
     ann.close()
     server.stop()
     with sqlite3.connect(server.folder / "gtchat.sqlite") as database:

@@ -108,27 +108,27 @@ class HostileTextTest(TestCase):
         before = page.driver.execute_script(COUNT)
         mallory = Client(server.ws_port)
         self.addCleanup(mallory.close)
-        mallory.say("register", usr="mallory", pwd="long enough")
-        mallory.say("login", type="reg", usr="mallory", pwd="long enough")
+        mallory.call("register", usr="mallory", pwd="long enough")
+        mallory.call("login", type="reg", usr="mallory", pwd="long enough")
         rooms = []
         for number, text in enumerate(HOSTILE):
             room = {"room_name": f"{number} {text}"[:64].strip(), "topic": text}
-            if mallory.say("create_room", **room)["status"] == "ok":
+            if mallory.call("create_room", **room)["status"] == "ok":
                 rooms.append(room["room_name"])
-                mallory.say("typing", room_name="lobby")
+                mallory.call("typing", room_name="lobby")
         self.assertGreater(len(rooms), 20)
         for text in HOSTILE:
-            self._assert_ok(mallory.say("speak", room_name="lobby", msg=text))
-            self._assert_ok(mallory.say("whisper", target_user="ann", msg=text))
-            self._assert_ok(mallory.say("broadcast", msg=text, broadcast_key="key"))
+            self._assert_ok(mallory.call("speak", room_name="lobby", msg=text))
+            self._assert_ok(mallory.call("whisper", target_user="ann", msg=text))
+            self._assert_ok(mallory.call("broadcast", msg=text, broadcast_key="key"))
         self._assert_harmless(page, before)
         page.wait_until(lambda: len(page.texts()) == len(HOSTILE))
         page.open_conversation("mallory")
         page.wait_until(lambda: len(page.texts()) == len(HOSTILE))
         self._assert_harmless(page, before)
         for room in rooms[:20]:
-            mallory.say("invite", room_name=room, invitee="ann")
-            mallory.say("add_member", room_name=room, user="ann")
+            mallory.call("invite", room_name=room, invitee="ann")
+            mallory.call("add_member", room_name=room, user="ann")
         page.wait_until(lambda: len(page.find_all(".sidebar .row")) > 20)
         self._assert_harmless(page, before)
         page.open_conversation(rooms[0])

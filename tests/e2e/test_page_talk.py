@@ -53,17 +53,17 @@ class TalkTest(TestCase):
         """Register and log in a user without a browser."""
         client = Client(server.ws_port)
         self.addCleanup(client.close)
-        client.say("register", usr=name, pwd="long enough")
-        client.say("login", type="reg", usr=name, pwd="long enough")
+        client.call("register", usr=name, pwd="long enough")
+        client.call("login", type="reg", usr=name, pwd="long enough")
         return client
 
     def test_markup_suggestions_and_drafts(self) -> None:
         server = self.serve()
         page, bob = self.browser(server), self.client(server, "bob")
         page.log_in("ann", "long enough", "register")
-        bob.say("typing", room_name="lobby")
+        bob.call("typing", room_name="lobby")
         page.find(".typing", "bob is typing")
-        bob.say("speak", room_name="lobby", msg="**bold** `code` @ann https://a.example/x")
+        bob.call("speak", room_name="lobby", msg="**bold** `code` @ann https://a.example/x")
         page.wait_for_message("bold code @ann https://a.example/x")
         page.wait_until(lambda: page.find(".typing").text == "")
         origins, size = page.driver.execute_script(LOADED)
@@ -74,7 +74,7 @@ class TalkTest(TestCase):
         self.assertEqual(page.find(".text .user-mention.me").text, "@ann")
         self.assertEqual(page.find(".text a").get_attribute("rel"), "noopener noreferrer")
         for text, direction in (("שלום, ann", "rtl"), ("hello", "ltr")):
-            bob.say("speak", room_name="lobby", msg=text)
+            bob.call("speak", room_name="lobby", msg=text)
             page.wait_for_message(text)
             line = page.find_all(".text p")[-1]
             self.assertEqual(line.value_of_css_property("direction"), direction)
@@ -94,8 +94,8 @@ class TalkTest(TestCase):
         page.wait_for_message("party 🎉 @bob 🚀now")
         page.wait_until(lambda: page.find_all(".text strong")[-1].text == "now")
         # A draft stays with its room, also after a reload.
-        bob.say("create_room", room_name="den")
-        bob.say("add_member", room_name="den", user="ann")
+        bob.call("create_room", room_name="den")
+        bob.call("add_member", room_name="den", user="ann")
         page.find(".sidebar .row", "den")
         box.send_keys("for the lobby")
         page.open_conversation("den")
@@ -109,17 +109,17 @@ class TalkTest(TestCase):
         server = self.serve()
         page, bob = self.browser(server), self.client(server, "bob")
         page.log_in("ann", "long enough", "register")
-        bob.say("block", user="ann")
+        bob.call("block", user="ann")
         page.click(".members .row", "bob")
         page.click(".actions button", "Direct message")
         page.find(".bar h2", "bob")
         page.send("hear me")
         page.find(".pending .problem", "does not accept messages from you")
-        bob.say("unblock", user="ann")
+        bob.call("unblock", user="ann")
         page.click(".pending button", "Send again")
         page.wait_until(lambda: not page.find_all(".pending"))
         self.assertEqual(page.texts(), ["hear me"])
-        bob.say("ping")
+        bob.call("ping")
         whispers = [push["msg"] for push in bob.taken if push["cmd"] == "c_whisper"]
         self.assertEqual(whispers, ["hear me"])
         # Sent while the server is down, and the page reloaded as soon as it is up.
@@ -133,22 +133,22 @@ class TalkTest(TestCase):
         page.wait_until(lambda: not page.find_all(".pending"))
         again = Client(server.ws_port)
         self.addCleanup(again.close)
-        again.say("login", type="reg", usr="bob", pwd="long enough")
-        entries = again.say("history", room_name="lobby")["entries"]
+        again.call("login", type="reg", usr="bob", pwd="long enough")
+        entries = again.call("history", room_name="lobby")["entries"]
         self.assertEqual([entry["msg"] for entry in entries], ["over a reload"])
         self.assertEqual(page.texts(), ["over a reload"])
 
     def test_read_state_of_other_sessions_and_notifications(self) -> None:
         server = self.serve("--sessions", "share")
         bob = self.client(server, "bob")
-        bob.say("create_room", room_name="den")
+        bob.call("create_room", room_name="den")
         first, second = self.browser(server), self.browser(server)
         first.log_in("ann", "long enough", "register")
         second.log_in("ann", "long enough", "member")
-        bob.say("add_member", room_name="den", user="ann")
+        bob.call("add_member", room_name="den", user="ann")
         for page in (first, second):
             page.find(".sidebar .row", "den")
-        bob.say("speak", room_name="den", msg="one for ann")
+        bob.call("speak", room_name="den", msg="one for ann")
         for page in (first, second):
             page.find(".row .count.mentioned", "1")
             page.wait_until(lambda page=page: page.driver.title.startswith("(1) "))
@@ -167,8 +167,8 @@ class TalkTest(TestCase):
         second.click("dialog [name=sound]")
         second.wait_until(lambda: second.driver.execute_script("return notified.length") == 2)
         second.find("dialog header button").send_keys(Keys.ESCAPE)
-        bob.say("speak", room_name="den", msg="no mention")
-        bob.say("speak", room_name="den", msg="ann again")
+        bob.call("speak", room_name="den", msg="no mention")
+        bob.call("speak", room_name="den", msg="ann again")
         notified = "return notified.slice(2)"
         second.wait_until(lambda: len(second.driver.execute_script(notified)) == 3)
         self.assertEqual(
@@ -180,7 +180,7 @@ class TalkTest(TestCase):
         second.find("dialog header button").send_keys(Keys.ESCAPE)
         for page in (first, second):
             page.open_conversation("lobby")
-        bob.say("speak", room_name="den", msg="ann, muted")
+        bob.call("speak", room_name="den", msg="ann, muted")
         second.find(".row.muted .count", "1")
         self.assertEqual(len(second.driver.execute_script(notified)), 3)
         self.assertEqual(second.driver.title, "lobby · GTChat")
@@ -190,8 +190,8 @@ class TalkTest(TestCase):
         page, bob = self.browser(server), self.client(server, "bob")
         page.log_in("ann", "long enough", "register")
         for name in ("attic", "cellar"):
-            bob.say("create_room", room_name=name)
-            bob.say("add_member", room_name=name, user="ann")
+            bob.call("create_room", room_name=name)
+            bob.call("add_member", room_name=name, user="ann")
             page.find(".sidebar .row", name)
 
         def press(*keys: str) -> None:
@@ -207,7 +207,7 @@ class TalkTest(TestCase):
         page.find(".bar h2", "attic")
         press(Keys.ALT, Keys.ARROW_UP)
         page.find(".bar h2", "lobby")
-        bob.say("speak", room_name="cellar", msg="hi")
+        bob.call("speak", room_name="cellar", msg="hi")
         page.find(".row .count", "1")
         press(Keys.ALT, Keys.SHIFT, Keys.ARROW_DOWN)
         page.find(".bar h2", "cellar")

@@ -71,12 +71,12 @@ class TerminalTestCase(SynchronousTestCase):
         user = Client(self.server.ws_port)
         self.addCleanup(user.close)
         login = login or {"type": "tmp"}
-        self.assertEqual(user.say("login", usr=name, **login)["status"], "ok")
+        self.assertEqual(user.call("login", usr=name, **login)["status"], "ok")
         return user
 
     def speak(self, user: Client, *texts: str, room: str = "lobby") -> None:
         for text in texts:
-            self.assertEqual(user.say("speak", room_name=room, msg=text)["status"], "ok")
+            self.assertEqual(user.call("speak", room_name=room, msg=text)["status"], "ok")
 
 
 class Chatting(TerminalTestCase):
@@ -84,11 +84,11 @@ class Chatting(TerminalTestCase):
         ann, ben = self.terminal("--guest", "ann"), self.terminal("--guest", "ben")
         ann.see("● ann", "● ben", "connected")
         ben.see("● ann", "● ben")
-        ann.say("hello ben")
+        ann.enter("hello ben")
         ben.see("ann hello ben")
-        ben.say("hello Ann, 你好")
+        ben.enter("hello Ann, 你好")
         ann.see("ben hello Ann, 你好")
-        ben.say("/whisper ann psst")
+        ben.enter("/whisper ann psst")
         ann.wait(
             lambda rows: any("● ben" in row and row.rstrip().endswith("│") for row in rows[3:8])
         )
@@ -105,7 +105,7 @@ class Chatting(TerminalTestCase):
         self.columns(ann, 110, 2)
         ann.click(5, 5)
         ann.see("psst", "direct messages with ben")
-        ann.say("/quit")
+        ann.enter("/quit")
         ben.see("│ 1 of 2 online", "○ ann")
 
     def columns(self, terminal: Terminal, width: int, edges: int) -> None:
@@ -167,7 +167,7 @@ class Reconnecting(TerminalTestCase):
         for name in ("ann", "ben"):
             newcomer = Client(self.server.ws_port)
             self.addCleanup(newcomer.close)
-            newcomer.say("register", usr=name, pwd="password1")
+            newcomer.call("register", usr=name, pwd="password1")
         ann = self.terminal("--user", "ann")
         ann.see("Password:")
         ann.type("password1")
@@ -180,7 +180,7 @@ class Reconnecting(TerminalTestCase):
         ann.see("first words")
         self.server.kill()
         ann.see("connection lost, reconnecting in")
-        ann.say("sent without a server")
+        ann.enter("sent without a server")
         ann.see("sent without a server  (sending …)")
         self.server.start()
         ann.see("connected")
@@ -190,7 +190,7 @@ class Reconnecting(TerminalTestCase):
         shown = "\n".join(ann.see("last words"))
         for text in ("first words", "sent without a server", "last words"):
             self.assertEqual(shown.count(text), 1, shown)
-        told = [entry["msg"] for entry in ben.say("history", room_name="lobby")["entries"]]
+        told = [entry["msg"] for entry in ben.call("history", room_name="lobby")["entries"]]
         self.assertEqual(told, ["first words", "sent without a server", "last words"])
 
 
@@ -246,10 +246,10 @@ class Quitting(TerminalTestCase):
     def test_a_login_from_another_client_ends_it(self) -> None:
         newcomer = Client(self.server.ws_port)
         self.addCleanup(newcomer.close)
-        newcomer.say("register", usr="ann", pwd="password1")
+        newcomer.call("register", usr="ann", pwd="password1")
         terminal = self.terminal("--user", "ann")
         terminal.see("Password:")
-        terminal.say("password1")
+        terminal.enter("password1")
         terminal.see("● ann")
         self.bare("ann", type="reg", pwd="password1")
         self.assertIn("another client", "\n".join(self.restored(terminal, 2)))

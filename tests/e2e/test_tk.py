@@ -132,9 +132,9 @@ class Tk(SynchronousTestCase):
         self.shows(window, "status", "Connected to 127.0.0.1 as anna")
         ben = Client(self.server.ws_port)
         self.addCleanup(ben.close)
-        ben.say("login", type="tmp", usr="ben")
+        ben.call("login", type="tmp", usr="ben")
         self.shows(window, "users", "anna ben")
-        ben.say("speak", room_name="lobby", msg="hello window")
+        ben.call("speak", room_name="lobby", msg="hello window")
         self.shows(window, "log", "ben > hello window")
         self.order(window, "say hello ben")
         while (push := ben.message())["cmd"] != "c_speak":
@@ -169,7 +169,7 @@ class Tk(SynchronousTestCase):
     def test_the_text_mode_asks_the_same(self) -> None:
         ben = Client(self.server.ws_port)
         self.addCleanup(ben.close)
-        ben.say("login", type="tmp", usr="ben")
+        ben.call("login", type="tmp", usr="ben")
         done = subprocess.run(
             [sys.executable, "-m", "gtchat.cli", "tk", "-c"],
             env=self.environment,

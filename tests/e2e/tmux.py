@@ -88,7 +88,7 @@ class Terminal:
         if keys:
             self.tmux("send-keys", *keys)
 
-    def say(self, line: str) -> None:
+    def enter(self, line: str) -> None:
         """Type a line and press Enter."""
         self.type(line, "Enter")
 
