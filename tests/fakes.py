@@ -20,7 +20,8 @@ from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, IPasswords, PendingEntry
 from gtchat.chat.limits import Limits
 from gtchat.chat.rooms import LOBBY
-from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder
+from gtchat.protocols.gtchat_json.api import API_Chatroom
+from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.store.memory.store import MemoryStore
 
 

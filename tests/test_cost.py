@@ -17,7 +17,9 @@ import gtchat
 from gtchat.chat.chat import Chat
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.outbox import WriteBatcher
-from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder, api, pushes
+from gtchat.protocols.gtchat_json import api, pushes
+from gtchat.protocols.gtchat_json.api import API_Chatroom
+from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.protocols.websocket import build_factory, text_frame
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import PlainPasswords, Tokens

@@ -91,10 +91,8 @@ def circles() -> list[list[str]]:
     trees = dict(modules())
     graph: dict[str, set[str]] = defaultdict(set)
     for module, tree in trees.items():
-        found = {name.removeprefix("gtchat.") for name in imports(tree)} & trees.keys()
-        # `from package import module` is an import of the module, not of what the package exports.
-        packages = {name.rpartition(".")[0] for name in found}
-        graph[module] = found - packages - {module}
+        found = {name.removeprefix("gtchat.") for name in imports(tree)}
+        graph[module] = (found & trees.keys()) - {module}
 
     def reachable(start: str) -> set[str]:
         seen: set[str] = set()

@@ -15,8 +15,9 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from gtchat.chat.chat import Chat
 from gtchat.protocols.base.http_access import Hosts, Proxies
 from gtchat.protocols.base.outbox import WriteBatcher
-from gtchat.protocols.gtchat_json import API_Chatroom, JSONEncoder
+from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.context import JSONTransport
+from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
 from gtchat.protocols.pa1 import PA1, PA1Factory

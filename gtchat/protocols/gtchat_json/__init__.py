@@ -17,8 +17,3 @@ push that a request causes for its own connection comes after its reply.
 `diagnostics` deal with malformed requests. `api` is the object behind each connection. It knows
 no socket.
 """
-
-from gtchat.protocols.gtchat_json.api import API_Chatroom
-from gtchat.protocols.gtchat_json.pushes import JSONEncoder
-
-__all__ = ["API_Chatroom", "JSONEncoder"]

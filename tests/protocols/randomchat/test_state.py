@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.errors import NotStored, RateLimited
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
-from gtchat.protocols.gtchat_json import API_Chatroom
+from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatAPI
 from gtchat.protocols.randomchat import api as randomchat_api
 from tests.protocols.randomchat.fakes import RandomTestCase, RandomTransport
