@@ -82,6 +82,8 @@ class RecordingConnection:
         close_reason: why the session ended, None as long as it has not.
     """
 
+    confirms_delivery = False
+
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address
         self.buffered_bytes = 0

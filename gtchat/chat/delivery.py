@@ -2,7 +2,7 @@
 
 The store reports finished entries in batches. Delivery folds each into its room and sends it to
 the subscribers. Messages of one batch to one room are sent together: encoded once for each
-protocol, one append for each subscriber. The sender of a message gets the receipt in its place, so
+protocol, one append for each subscriber. The sender of a message gets the ack in its place, so
 that every session sees the entries of a room in the order of `seq`.
 """
 
@@ -39,7 +39,7 @@ class PendingMessage(PendingEntry):
         entry: the message.
         room: the room.
         session: the sender's session.
-        done: called with the receipt or the error, in the order of the room.
+        done: called with the ack or the error, in the order of the room.
     """
 
     entry: MessageSent
@@ -114,7 +114,7 @@ class Delivery:
             if isinstance(entry, PendingMessage) and entry.error is None and entry.earlier is None:
                 room, session = entry.room, entry.session
                 # Rooms are sent one after the other. A session whose messages to several rooms
-                # come in one batch must get its receipts in the order of its requests.
+                # come in one batch must get its acks in the order of its requests.
                 if room_of.setdefault(session, room) is not room:
                     self._publish_messages(batches)
                     batches, room_of = {}, {session: room}
@@ -203,11 +203,11 @@ def _send_parts(
     left_out: list[int],
     messages: list[PendingMessage],
 ) -> None:
-    """Send a session the messages of a batch but some, and the receipts of its own in their place.
+    """Send a session the messages of a batch but some, and the acks of its own in their place.
 
     Args:
         batch: the encoded messages; None if the session is not subscribed any more and gets
-            receipts only.
+            acks only.
         session: the session.
         left_out: indexes of the messages that the session does not receive, in order.
         messages: the messages of the batch.

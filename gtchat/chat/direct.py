@@ -35,13 +35,11 @@ class _SentWhisper:
     Attributes:
         session: the session that it was sent to.
         number: its number in the store.
-        id: its message id.
         at: monotonic seconds when it was sent.
     """
 
     session: Session
     number: int
-    id: str
     at: float
 
 
@@ -60,6 +58,8 @@ class Whispers:
         self._directory = state.directory
         self._next_id = state.next_id
         self._unconfirmed: deque[_SentWhisper] = deque()
+        #: Session whose protocol confirms -> message id -> number of what it was sent.
+        self._to_confirm: dict[Session, dict[str, int]] = {}
         self._timer: IDelayedCall | None = None
         self._stopped = False
 
@@ -75,7 +75,7 @@ class Whispers:
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
 
         Returns:
-            The receipt, and whether the user was online and was sent the message.
+            The ack, and whether the user was online and was sent the message.
 
         Raises:
             BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotStored.
@@ -112,7 +112,10 @@ class Whispers:
         return True
 
     def _add_unconfirmed(self, session: Session, number: int, id: str) -> None:
-        self._unconfirmed.append(_SentWhisper(session, number, id, self._clock.seconds()))
+        if session.connection.confirms_delivery:
+            self._to_confirm.setdefault(session, {})[id] = number
+            return
+        self._unconfirmed.append(_SentWhisper(session, number, self._clock.seconds()))
         if self._timer is None and not self._stopped:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
@@ -151,9 +154,10 @@ class Whispers:
             session: the session that they were sent to.
             ids: their message ids.
         """
-        arrived = [sent for sent in self._unconfirmed if sent.session is session and sent.id in ids]
-        self._unconfirmed = deque(sent for sent in self._unconfirmed if sent not in arrived)
-        self._delete(arrived)
+        waiting = self._to_confirm.get(session, {})
+        numbers = [waiting.pop(id) for id in ids if id in waiting]
+        if numbers:
+            self._delete(session.user.id, numbers)
 
     async def keep(self, user: User, event: MessageSent) -> None:
         """Store a message of a room that did not reach a user, as a whisper for the next login.
@@ -173,12 +177,16 @@ class Whispers:
         await self._store.whisper(sender.id, user.id, whisper, None, limit)
 
     def session_ended(self, session: Session) -> None:
-        """Delete what was sent to a session that was closed in order: it has arrived."""
-        self._delete([sent for sent in self._unconfirmed if sent.session is session])
+        """Delete what was sent to a session that was closed in order: it has arrived.
+
+        What a protocol confirms is kept until it is confirmed.
+        """
+        self._delete_all([sent for sent in self._unconfirmed if sent.session is session])
         self.session_lost(session)
 
     def session_lost(self, session: Session) -> None:
         """Keep what was sent to a session whose connection was lost: it may not have arrived."""
+        self._to_confirm.pop(session, None)
         if any(sent.session is session for sent in self._unconfirmed):
             self._unconfirmed = deque(
                 sent for sent in self._unconfirmed if sent.session is not session
@@ -191,20 +199,21 @@ class Whispers:
         arrived = []
         while self._unconfirmed and self._unconfirmed[0].at + liveness_s <= self._clock.seconds():
             arrived.append(self._unconfirmed.popleft())
-        self._delete(arrived)
+        self._delete_all(arrived)
         if self._unconfirmed:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
-    def _delete(self, arrived: list[_SentWhisper]) -> None:
+    def _delete_all(self, arrived: list[_SentWhisper]) -> None:
         """Delete whispers from the store."""
         numbers: dict[int, list[int]] = {}
         for sent in arrived:
             numbers.setdefault(sent.session.user.id, []).append(sent.number)
         for account_id, account_numbers in numbers.items():
-            # If this fails, they are sent again at the next login, with the same ids.
-            run_in_background(
-                self._store.delete_whispers(account_id, account_numbers), "deleting whispers"
-            )
+            self._delete(account_id, account_numbers)
+
+    def _delete(self, account_id: int, numbers: list[int]) -> None:
+        # If this fails, they are sent again at the next login, with the same ids.
+        run_in_background(self._store.delete_whispers(account_id, numbers), "deleting whispers")
 
     def stop(self) -> None:
         """Cancel the timer."""

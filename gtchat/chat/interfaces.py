@@ -211,7 +211,7 @@ class IStore(Interface):
     def whisper(
         sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
     ) -> Deferred[tuple[Ack, int]]:
-        """Store a whisper until it is deleted. Return its receipt, and its number (0 if `dup`).
+        """Store a whisper until it is deleted. Return its ack, and its number (0 if `dup`).
 
         Args:
             sender_id, target_id: the accounts.
@@ -346,6 +346,8 @@ class IConnection(Interface):
     address: str = Attribute("IP address of the client")
     buffered_bytes: int = Attribute("bytes that were sent and have not left, as far as is known")
     closed: bool = Attribute("whether the connection is lost, so that no session can begin on it")
+    #: If not, a whisper has arrived when its connection outlives the time to notice a loss.
+    confirms_delivery: bool = Attribute("whether the protocol calls Whispers.confirm")
 
     def close(event: Event | None, reason: str) -> None:
         """Send an event and close the connection, because the session has ended.

@@ -108,7 +108,7 @@ class Messages:
             room_name: the room, as the sender typed it.
             msg: the text.
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
-            done: called later with the receipt, or with `NotStored` or `TxnConflict`. The calls
+            done: called later with the ack, or with `NotStored` or `TxnConflict`. The calls
                 come in the order of the requests of a session. It is a plain call because a
                 Deferred would cost as much as the rules.
 

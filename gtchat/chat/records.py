@@ -15,7 +15,7 @@ from gtchat.chat.events import Entry, WhisperSent
 
 @attrs.define
 class Ack:
-    """The receipt that the sender of a message gets.
+    """The ack that the sender of a message gets.
 
     Attributes:
         id: the message id.
@@ -47,7 +47,7 @@ class PendingEntry:
         room_key: name of the room as it is compared; used for `room_created` only.
         txn: the sender's idempotency key, None if there is none.
         error: filled in: why it was not stored (`NotStored`, `TxnConflict`), else None.
-        earlier: filled in: the receipt of an earlier entry with the same txn and content.
+        earlier: filled in: the ack of an earlier entry with the same txn and content.
     """
 
     room_id: int
@@ -133,11 +133,11 @@ class ResumeResult:
     """What is loaded when a session is resumed.
 
     Attributes:
-        belongings: the state of its account.
+        account_state: the state of its account.
         missed: room id -> what the client missed.
     """
 
-    belongings: AccountState
+    account_state: AccountState
     missed: Mapping[int, Backlog]
 
 

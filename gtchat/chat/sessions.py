@@ -219,14 +219,14 @@ class Sessions:
         resumed = await self._store.resume(
             hashed, now, now - RESUME_WINDOW_S * 1000, seen_by_id, liveness_ms, BACKLOG_LIMIT
         )
-        account_id = resumed.belongings.account.id
+        account_id = resumed.account_state.account.id
         for old in self._sessions_of(account_id):
             if old.token_hash == hashed:
                 self._replace(old, connection.address)
         user = self._users.get_by_id(account_id)
         if user is not None and user.leaving:
             raise BadSession()
-        session = self._begin(resumed.belongings, encoder, connection, token)
+        session = self._begin(resumed.account_state, encoder, connection, token)
         missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
 

@@ -106,6 +106,8 @@ class LiveChat(ClientConnection):
         queue: the texts that the client has sent.
     """
 
+    confirms_delivery = False
+
     def __init__(self, factory: LiveChatFactory) -> None:
         super().__init__(factory.limiter, factory.clock)
         self._factory = factory
@@ -221,11 +223,12 @@ class LiveChat(ClientConnection):
     def _send_presence(self, at: int, name: str, online: bool) -> None:
         """Send that a user logged in or out.
 
-        A client fails at the logout of a user whose login it was not sent.
+        A client fails at the logout of a user whose login it was not sent. Where many wait to be
+        written it is sent neither: a user whose logout it was not sent stays in its list.
         """
         if name == HOST.display or online == (name in self._known):
             return
-        if online and len(self._writes) >= PRESENCE_LIMIT:
+        if len(self._writes) >= PRESENCE_LIMIT:
             return
         (self._known.add if online else self._known.discard)(name)
         self._write(f"{format_clock(at)} [*] {name} {'entered' if online else 'exited'}.")

@@ -35,7 +35,7 @@ from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT
+from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT, PENDING_LIMIT
 from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
@@ -111,7 +111,8 @@ class MessageCenter(DialbackServer):
             return
         self.add_client(client)
         limit = MAX_FRAME - len(AWAY)
-        for text, whispers in group_texts(pending, lambda one: f"{render(one)}\n", limit):
+        groups = group_texts(pending, lambda one: f"{render(one)}\n", limit)
+        for text, whispers in groups[:PENDING_LIMIT]:  # the others wait for the next login
             client.deliver(self.build_write(AWAY + text), whispers)
         client.push(f"{session.user.name} has logged on.")
         client.flush()
@@ -260,9 +261,8 @@ class MessageCenterProtocol(ClientConnection):
             self._state = FrameState.NAME
             return self._log_in(self._name, body)
         elif self._state is FrameState.HOST:
-            self._state = (
-                FrameState.PORT
-            )  # the host is the connection's own, whatever the client says
+            # The host is the connection's own, whatever the client says.
+            self._state = FrameState.PORT
         elif self._state is FrameState.PORT:
             self._state = FrameState.DONE
             self._set_port(body)

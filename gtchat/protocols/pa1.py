@@ -36,6 +36,7 @@ from gtchat.protocols.base.dialback import (
     ANSWER_TIMEOUT,
     HIGHEST_PORT,
     LOWEST_PORT,
+    PENDING_LIMIT,
     DialbackQueue,
     OutgoingCall,
     OutgoingWrite,
@@ -170,14 +171,18 @@ class PA1(DialbackServer):
             self._refuse_login(address, port, answer)
             return
         self.set_key(client, session.user.key)
-        pending = await client.open(port)
+        try:
+            pending = await client.open(port)
+        except ChatError:
+            self._refuse_login(address, port, "BLOCK")
+            return
         if client.session is None:  # the user has logged in elsewhere meanwhile
             return
         self.add_client(client)
         (text, whispers), *more = group_texts(pending, _render_pending, MAX_READ - 1) or [("", [])]
         parts = [(0.0, b"Ok"), (PENDING_PAUSE, f" {text}".encode())]
         client.deliver(OutgoingWrite(self.clock, parts), whispers)
-        for text, whispers in more:
+        for text, whispers in more[:PENDING_LIMIT]:  # the others wait for the next login
             client.deliver(self.build_write(text), whispers)
         client.push(f">>>{session.user.name}<<<logs in\n")
         client.flush()

@@ -106,6 +106,7 @@ class HostConnection:
     address: str = ""
     buffered_bytes: int = 0
     closed: bool = False
+    confirms_delivery: bool = False
 
     def on_event(self, event: Event, words: str) -> None:
         """Show an event (TextConnection.on_event).

@@ -17,6 +17,7 @@ from gtchat.chat.limits import BucketTable, Limits, TokenBucket
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.rooms import Subscribers
 from gtchat.chat.users import User
+from gtchat.protocols.gtchat_json.api import API_Chatroom
 from tests.fakes import FakeClient, RecordingEncoder, TestServer
 
 UUID = str(uuid.UUID(int=5, version=4))
@@ -393,6 +394,7 @@ class ConfirmedDelivery(SynchronousTestCase):
     """Methods for protocols that know what has arrived."""
 
     def setUp(self) -> None:
+        self.patch(API_Chatroom, "confirms_delivery", True)
         self.server = TestServer()
         self.ann, self.bob = self.server.member("ann"), self.server.member("bob")
 
@@ -409,9 +411,20 @@ class ConfirmedDelivery(SynchronousTestCase):
         ]
         session = self.bob.api.session
         assert session is not None
-        self.server.chat.whispers.confirm(session, ids[:1])
+        self.server.chat.whispers.confirm(session, [*ids[:1], "unknown"])
+        self.server.chat.whispers.confirm(session, ["unknown"])
         self.server.run_pending()
         self.assertEqual(self.pending_whispers(), ["two"])
+
+    def test_unconfirmed_whisper_is_kept_however_long_its_session_lives(self) -> None:
+        self.ann.call("whisper", target_user="bob", msg="one")
+        self.server.clock.pump([10.0] * 20)
+        self.assertEqual(self.pending_whispers(), ["one"])
+
+    def test_unconfirmed_whisper_is_kept_when_its_session_ends_in_order(self) -> None:
+        self.ann.call("whisper", target_user="bob", msg="one")
+        self.bob.call("logout")
+        self.assertEqual(self.pending_whispers(), ["one"])
 
     def test_message_of_a_room_can_be_kept_as_a_whisper(self) -> None:
         session = self.bob.api.session

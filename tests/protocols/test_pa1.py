@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import NotStored, RateLimited
 from gtchat.chat.limits import Limits
+from gtchat.protocols import pa1
+from gtchat.protocols.base import dialback
 from gtchat.protocols.pa1 import (
     COMMAND_PAUSE,
     COMMAND_TIMEOUT,
@@ -131,6 +133,26 @@ class Login(PA1TestCase):
             self.assertTrue(client.closed)
             self.assertEqual((self.online(), self.pa1.by_key), ([], {}))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_pending_messages_that_can_not_be_read_refuse_a_login(self) -> None:
+        with patch.object(self.chat.whispers, "deliver_pending", side_effect=NotStored()):
+            self.send("logIn ann password 6067")
+        self.assertEqual(self.called(), [(6067, "BLOCK")])
+
+    def test_more_pending_messages_than_calls_may_wait_do_not_end_the_session(self) -> None:
+        self.patch(pa1, "PENDING_LIMIT", 2)
+        self.patch(dialback, "QUEUE_LIMIT", 6)
+        eve = self.server.member("eve")
+        for number in range(12):
+            eve.call("whisper", target_user="ann", msg=f"{number} " + "x" * 3_000)
+        arrived = []
+        for port in range(6001, 6010):
+            self.send(f"logIn ann password {port}")
+            self.assertIn("ann", self.online())
+            for _, text in self.called():
+                arrived += [word[5:] for word in text.split() if word.startswith("said:")]
+            self.send("ann logout")
+        self.assertEqual(sorted(map(int, arrived)), list(range(12)))
 
     def test_a_login_whose_check_fails_closes_its_connection(self) -> None:
         with patch.object(self.chat.sessions, "login", side_effect=ZeroDivisionError()):

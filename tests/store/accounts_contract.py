@@ -241,8 +241,8 @@ class SessionContract(StoreCase):
     async def test_a_guest_can_resume(self) -> None:
         bob = await self.store.login_guest("Bob", "bob", TOKEN, 1)
         found = await self.store.resume(TOKEN, 2, 0, {}, 0, 1)
-        self.assertEqual(found.belongings.account, Account(bob, "Bob", "bob", False))
-        self.assertEqual(found.belongings.memberships, (MembershipRecord(self.lobby, 0, 0),))
+        self.assertEqual(found.account_state.account, Account(bob, "Bob", "bob", False))
+        self.assertEqual(found.account_state.memberships, (MembershipRecord(self.lobby, 0, 0),))
 
 
 class ResumeContract(StoreCase):

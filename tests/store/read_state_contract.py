@@ -89,4 +89,4 @@ class ReadStateContract(StoreCase):
         await self.store.mark_read(bob, TOKEN, self.lobby, 2)
         await self.store.session_lost(bob, TOKEN, 5, {})
         found = await self.store.resume(TOKEN, 6, 0, {}, 0, 1)
-        self.assertEqual(found.belongings.memberships, (MembershipRecord(self.lobby, 2, 2),))
+        self.assertEqual(found.account_state.memberships, (MembershipRecord(self.lobby, 2, 2),))

@@ -25,8 +25,8 @@ CONNECT, END = 3.0, 3.0
 ANSWER_TIMEOUT = 60.0
 #: Ports that clients may be called at.
 LOWEST_PORT, HIGHEST_PORT = 1024, 65_535
-#: Calls that wait for one client.
-QUEUE_LIMIT = 1_000
+#: Calls that wait for one client, and how many of them may be of pending direct messages.
+QUEUE_LIMIT, PENDING_LIMIT = 1_000, 500
 
 _log = Logger()
 

@@ -74,6 +74,7 @@ class DialbackClient:
     """
 
     closed = False
+    confirms_delivery = True
 
     def __init__(self, server: DialbackServer, address: str) -> None:
         self.server = server

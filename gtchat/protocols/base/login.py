@@ -8,7 +8,8 @@
 6. What is pending for the user is delivered: invitations and direct messages.
 
 A protocol awaits step 2 (`chat.sessions`), calls `keep_session` for the steps 3 and 4, answers,
-and calls `deliver_pending` for step 6.
+and calls `deliver_pending` for step 6. Clients that are called back collect their direct messages
+themselves (`DialbackClient.open`), and guests of Live chat have nothing pending.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ _log = Logger()
 class RejectedRequest:
     """A request that is refused when it is its turn."""
 
-    error: ChatError
+    error: ChatError | Failure
     last_cmd: str
     tracker: str
 
@@ -128,7 +128,7 @@ class API_Chatroom(Context):
     ) -> Coroutine[Any, Any, None] | None:
         """Run a request; see `CommandClient.run_command`."""
         if isinstance(request, RejectedRequest):
-            self._refuse(request.error, request.last_cmd, request.tracker)
+            self._reply_error(request.error, request.last_cmd, request.tracker)
         elif isinstance(request, MalformedRequest):
             error, last_cmd, tracker = explain(request.payload, self.logged_in)
             self._refuse(request.rejection or error, last_cmd, tracker)
@@ -166,13 +166,18 @@ class API_Chatroom(Context):
                 partial(self._answer_speak, request.tracker),
             )
         except ChatError as error:
-            rejected = RejectedRequest(error, "speak", _tracker(request))
-            if self.queue.in_flight:
-                self.queue.submit_first(rejected)  # behind the answers that are to come
-            else:
-                self.run_command(rejected)
+            self._reject_speak(request, error)
+        except Exception:
+            self._reject_speak(request, Failure())
         else:
             self.queue.in_flight += 1
+
+    def _reject_speak(self, request: Speak, error: ChatError | Failure) -> None:
+        rejected = RejectedRequest(error, "speak", _tracker(request))
+        if self.queue.in_flight:
+            self.queue.submit_first(rejected)  # behind the answers that are to come
+        else:
+            self.run_command(rejected)
 
     def _answer_speak(self, tracker: str | int | None, result: Ack | ChatError) -> None:
         """Answer a message that is stored, or is not."""
@@ -253,15 +258,19 @@ class API_Chatroom(Context):
             self._write(result)
             if command.after is not None:
                 command.after(self)
-        elif isinstance(result, ChatError):
-            self._refuse(result, cmd, tracker)
         else:
-            self._fail(result, cmd, tracker)
+            self._reply_error(result, cmd, tracker)
 
     # Answers.
 
     def _write(self, reply: Reply) -> None:
         self.outbox.write(self.encoder.frame(_encode(reply)))
+
+    def _reply_error(self, error: ChatError | Failure, last_cmd: str, tracker: str) -> None:
+        if isinstance(error, ChatError):
+            self._refuse(error, last_cmd, tracker)
+        else:
+            self._fail(error, last_cmd, tracker)
 
     def _refuse(self, error: ChatError, last_cmd: str, tracker: str) -> None:
         wait = error.retry_after

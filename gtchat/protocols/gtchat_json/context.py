@@ -59,6 +59,7 @@ class Context:
 
     __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "transport")
 
+    confirms_delivery = False
     queue: CommandQueue[Any]
 
     def __init__(self, chat: Chat, encoder: JSONEncoder, transport: JSONTransport) -> None:

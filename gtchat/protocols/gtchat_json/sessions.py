@@ -8,9 +8,10 @@ import attrs
 import msgspec
 
 from gtchat import __version__
-from gtchat.chat.errors import BadRequest
+from gtchat.chat.errors import BadRequest, ChatError
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room
+from gtchat.chat.users import Session
 from gtchat.protocols.base import login as steps
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
@@ -41,17 +42,28 @@ async def register(context: Context, request: requests.Register) -> Reply:
 
 async def login(context: Context, request: requests.Login) -> Reply:
     """Log a user in."""
-    sessions, current = context.chat.sessions, context.session
-    if request.type == "tmp":
-        if request.usr is None:
-            raise BadRequest("usr: this field is missing.")
-        session, token = await sessions.login_guest(request.usr, context.encoder, context, current)
-    else:
-        session, token = await sessions.login(
-            request.usr, request.pwd, request.uuid, context.encoder, context, current
-        )
+    current = context.session
+    try:
+        session, token = await _begin(context, request)
+    except ChatError:
+        # The session before may have ended all the same: nothing more is done in its name.
+        if current is not None and current not in current.user.sessions:
+            context.session = None
+        raise
     steps.keep_session(context, session)
     return responses.LoginReply(**_account_state(context, token))
+
+
+async def _begin(context: Context, request: requests.Login) -> tuple[Session, str]:
+    """Begin a session in the chat; return it and its id."""
+    sessions, current = context.chat.sessions, context.session
+    if request.type == "reg":
+        return await sessions.login(
+            request.usr, request.pwd, request.uuid, context.encoder, context, current
+        )
+    if request.usr is None:
+        raise BadRequest("usr: this field is missing.")
+    return await sessions.login_guest(request.usr, context.encoder, context, current)
 
 
 def deliver_pending(context: Context) -> None:

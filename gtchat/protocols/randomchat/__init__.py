@@ -15,10 +15,12 @@ States of a connection: registering (only `register` is allowed) → registered 
 number is all that authenticates a user. The first object of a connection selects its API: one with
 `cmd` the JSON API, one with `type` and no `cmd` this one. Source: spec/randomchat.md.
 
-`state` has the telephone numbers and renders events, `api` is one connection.
+`state` has the telephone numbers and renders events, `api` is one connection, `negotiator` selects
+the API of a new one.
 """
 
-from gtchat.protocols.randomchat.api import ProtocolNegotiator, RandomChatAPI
+from gtchat.protocols.randomchat.api import RandomChatAPI
+from gtchat.protocols.randomchat.negotiator import ProtocolNegotiator
 from gtchat.protocols.randomchat.state import RandomChatState
 
 __all__ = ["ProtocolNegotiator", "RandomChatAPI", "RandomChatState"]

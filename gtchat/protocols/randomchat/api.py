@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import attrs
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.accounts import phone_number
@@ -15,7 +16,9 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import (
     BadRequest,
     ChatError,
+    NoSuchRoom,
     NoSuchUser,
+    NotInRoom,
     NotLoggedIn,
     NotOwner,
     UnknownCommand,
@@ -45,6 +48,8 @@ DETAILS: dict[tuple[str, type[ChatError]], str] = {
     ),
     ("delete_chat", NotOwner): "Only the chat owner is able to delete it",
 }
+
+_log = Logger()
 
 
 class ConnectionAPI(Protocol):
@@ -90,6 +95,8 @@ class RandomChatAPI:
         closed: whether the connection is lost.
     """
 
+    confirms_delivery = False
+
     def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
         self.state = state
         self.transport = transport
@@ -113,8 +120,10 @@ class RandomChatAPI:
 
     def close(self, event: Event | None, reason: str) -> None:
         """Close the connection after its session has ended."""
-        self.session = None
+        session, self.session = self.session, None
         if reason == "kicked":
+            if session is not None:
+                self._note_left(session)
             self.transport.close(DISCONNECTED, "disconnected by the operator")
         else:
             self.transport.close(REPLACED, "You opened another session.")
@@ -130,7 +139,7 @@ class RandomChatAPI:
         """Take a request: a JSON object in UTF-8."""
         refusal = self.queue.charge()
         try:
-            self.queue.submit(_decode(payload) if refusal is None else refusal)
+            self.queue.submit(decode_object(payload) if refusal is None else refusal)
         except BadRequest as error:
             self.queue.submit(error)
 
@@ -150,6 +159,9 @@ class RandomChatAPI:
     def abandon(self, session: Session) -> None:
         """Give up a session, which can't be resumed here."""
         self.state.chat.sessions.connection_lost(session, clean=False)
+        self._note_left(session)
+
+    def _note_left(self, session: Session) -> None:
         left = self.state.user_left(session.user.id)
         run_in_background(Deferred.fromCoroutine(left), "noting when a user was last connected")
 
@@ -185,6 +197,9 @@ class RandomChatAPI:
             await command.run(self, *[_field(request, name) for name in command.fields])
         except ChatError as error:
             self._refuse(str(kind), error)
+        except Exception:
+            _log.failure("a request of type {kind} failed", kind=str(kind))
+            self._refuse("", ChatError())
 
     def _refuse(self, kind: str, error: ChatError) -> None:
         detail = DETAILS.get((kind, type(error)), error.text)
@@ -218,6 +233,9 @@ class RandomChatAPI:
             session = await chat.sessions.login_phone(number, self.state.encoder, self, None)
             login.keep_session(self, session)
             await self._send_state()
+        except BaseException:
+            self._end_session()  # without its state a client is of no use
+            raise
         finally:
             frames, self.deferred = self.deferred, None
             for frame in frames:
@@ -233,7 +251,10 @@ class RandomChatAPI:
         chats: list[Object] = []
         messages, chars = STATE_MESSAGES, STATE_CHARS
         for room, count, last in missed:
-            entries = await self._messages(room, min(count, messages), last, chars)
+            try:
+                entries = await self._messages(room, min(count, messages), last, chars)
+            except (NoSuchRoom, NotInRoom):
+                continue  # deleted, or the user was removed, while the others were read
             messages -= len(entries)
             chars -= sum(len(entry.msg) for entry in entries)
             texts = [self.state.brief_message(entry) for entry in entries]
@@ -309,7 +330,7 @@ class RandomChatAPI:
         await self.state.chat.membership.delete(self.require_session, name)
 
 
-def _decode(payload: bytes) -> Object:
+def decode_object(payload: bytes) -> Object:
     """Return the object of a message; raise BadRequest if it is none."""
     try:
         request = msgspec.json.decode(payload)
@@ -345,41 +366,3 @@ COMMANDS: dict[str, RandomChatCommand] = {
     "remove_member": RandomChatCommand(RandomChatAPI.remove_member, ("chat", "phone")),
     "delete_chat": RandomChatCommand(RandomChatAPI.delete_chat, ("chat",)),
 }
-
-
-class ProtocolNegotiator:
-    """The API of a connection that has sent nothing yet: its first message selects one.
-
-    Args:
-        transport: the WebSocket connection; its `api` is this object until then.
-        build_default: makes the JSON API.
-        state: of RandomChat.
-    """
-
-    logged_in = False
-
-    def __init__(
-        self,
-        transport: RandomChatTransport,
-        build_default: Callable[[RandomChatTransport], ConnectionAPI],
-        state: RandomChatState,
-    ) -> None:
-        self._transport = transport
-        self._build_default = build_default
-        self._state = state
-
-    def message(self, payload: bytes) -> None:
-        """Select an API, and give it the message."""
-        try:
-            first: object = _decode(payload)
-        except BadRequest:
-            first = None
-        if isinstance(first, dict) and "type" in first and "cmd" not in first:
-            api: ConnectionAPI = RandomChatAPI(self._state, self._transport)
-        else:
-            api = self._build_default(self._transport)
-        self._transport.api = api
-        api.message(payload)
-
-    def connection_lost(self, clean: bool) -> None:
-        """The connection is gone, and nothing was sent on it."""

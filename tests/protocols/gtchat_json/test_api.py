@@ -8,9 +8,10 @@ import time
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.errors import NameTaken
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.text import rfc3339
 from tests.fakes import FailingStore, FakeClient, TestServer
@@ -139,6 +140,32 @@ class Envelope(SynchronousTestCase):
         self.assertIn(reply["incident"], reply["msg"])
         self.assertNotIn("Zero", json.dumps(reply))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_bug_in_speak_is_answered_in_its_turn(self) -> None:
+        server = TestServer()
+        client = server.guest("ann")
+        client.send("speak", room_name="lobby", msg="1", tracker="1")
+        server.chat.speak = lambda *args: 1 / 0  # type: ignore[method-assign,assignment]
+        client.send("speak", room_name="lobby", msg="2", tracker="2")
+        client.send("ping", tracker="3")
+        server.run_pending()
+        replies = [m for m in client.received() if m["cmd"] == "c_response"]
+        found = [(reply["tracker"], reply.get("code")) for reply in replies]
+        self.assertEqual(found, [("1", None), ("2", "internal"), ("3", None)])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_second_login_that_fails_leaves_no_session_that_has_ended(self) -> None:
+        server = TestServer()
+        client, ben = server.guest("ann"), server.guest("ben")
+
+        def taken(*args: object) -> Deferred[int]:
+            return fail(NameTaken())
+
+        server.store.login_guest = taken  # type: ignore[method-assign]
+        self.assertEqual(client.login("zoe")["code"], "name_taken")
+        self.assertEqual(ben.call("get_user_list")["users"], ["ben"])
+        reply = client.call("speak", room_name="lobby", msg="as a user who is offline")
+        self.assertEqual(reply["code"], "not_logged_in")
 
 
 class Belongings(SynchronousTestCase):

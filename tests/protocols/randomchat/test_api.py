@@ -7,9 +7,9 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
-from gtchat.chat.errors import NoSuchUser, NotStored
+from gtchat.chat.errors import NoSuchRoom, NoSuchUser, NotStored
 from gtchat.chat.events import Joined, LoggedIn
 from gtchat.protocols.randomchat import RandomChatState
 from tests.fakes import RecordingBatcher
@@ -157,6 +157,45 @@ class Registering(RandomTestCase):
             self.client("Ana", "222")
         self.assertEqual(phones.call_count, 1)
         self.assertEqual(self.online(), ["Ana", "u0", "u1", "u2"])
+
+
+class StateThatFails(RandomTestCase):
+    def test_a_chat_that_is_deleted_meanwhile_is_left_out(self) -> None:
+        ann, ben = self.client("Ann", "111"), self.client("Ben", "222")
+        for name in ("a", "b"):
+            self.room(ann, name, (ben, "222"))
+        ben.drop()
+        for name in ("a", "b"):
+            ann.request("send_message", chat=name, message="hello")
+        read = self.chat.history
+
+        def history(session: Any, room_name: str, query: Any) -> Any:
+            if room_name == "b":
+                raise NoSuchRoom()
+            return read(session, room_name, query)
+
+        self.chat.history = history  # type: ignore[method-assign]
+        chats = self.client().register("Ben", "222")
+        self.assertEqual([chat["chat"]["name"] for chat in chats], ["a"])
+
+    def test_a_state_that_can_not_be_read_ends_the_session(self) -> None:
+        ann, ben = self.client("Ann", "111"), self.client("Ben", "222")
+        self.room(ann, "a", (ben, "222"))
+        ben.drop()
+        ann.request("send_message", chat="a", message="hello")
+        self.chat.history = lambda *args: fail(NotStored())  # type: ignore[method-assign]
+        again = self.client()
+        self.assertEqual(
+            again.error("register", user={"name": "Ben", "phone": "222"})[0], "not_stored"
+        )
+        self.assertEqual(self.online(), ["Ann"])
+        self.assertEqual(again.error("create_chat", name="c")[0], "not_logged_in")
+
+    def test_a_bug_is_answered(self) -> None:
+        ann = self.client("Ann", "111")
+        self.chat.membership.create = lambda *args: 1 / 0  # type: ignore[method-assign,assignment]
+        self.assertEqual(ann.error("create_chat", name="c")[0], "internal")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class Requests(RandomTestCase):
