@@ -63,8 +63,8 @@ def presence_text(name: str, online: bool) -> str:
 def render(event: Event) -> str | None:
     """Return an event as a client shows it; "" for one that is several, None for none."""
     if isinstance(event, events.MessageSent):
-        shown = f"[{event.usr}]: {escape_controls(event.msg)}"
-        return shown if event.room_name == LOBBY else None
+        text = f"[{event.usr}]: {escape_controls(event.msg)}"
+        return text if event.room_name == LOBBY else None
     if isinstance(event, events.WhisperSent | events.BroadcastSent):
         return f"[{event.usr}]: {escape_controls(event.msg)}"
     if isinstance(event, events.LoggedIn | events.LoggedOut):

@@ -67,8 +67,8 @@ def presence_text(name: str, online: bool) -> str:
 def render(event: Event) -> str | None:
     """Return an event as a client shows it; "" for one that is several, None for none."""
     if isinstance(event, events.MessageSent):
-        shown = f"{event.usr} said: {escape_controls(event.msg)}\n"
-        return shown if event.room_name == LOBBY else None
+        text = f"{event.usr} said: {escape_controls(event.msg)}\n"
+        return text if event.room_name == LOBBY else None
     if isinstance(event, events.WhisperSent):
         return f"\n{event.usr}:{escape_controls(event.msg)}\n"
     if isinstance(event, events.BroadcastSent):

@@ -108,18 +108,18 @@ class HostConnection:
     closed: bool = False
     confirms_delivery: bool = False
 
-    def on_event(self, event: Event, words: str) -> None:
+    def on_event(self, event: Event, text: str) -> None:
         """Show an event (TextConnection.on_event).
 
         Args:
             event: the event.
-            words: its text in Live chat.
+            text: its text in Live chat.
         """
-        shown = [
-            f"{format_clock(event.at)} [*] {name} {'entered' if came else 'exited'}."
-            for name, came in presence_changes(event)
+        lines = [
+            f"{format_clock(event.at)} [*] {name} {'entered' if online else 'exited'}."
+            for name, online in presence_changes(event)
         ]
-        for line in shown or [words]:
+        for line in lines or [text]:
             for console in self.server.consoles:
                 console.show(line)
 
@@ -189,8 +189,8 @@ class Console(LineReceiver):
         """List the commands."""
         rows = {" ".join([name, *c.arguments]): c.help for name, c in COMMANDS.items()}
         rows["anything else"] = "send it to the lobby as Host"
-        for words, text in rows.items():
-            self.show(f"{words:{_HELP_WIDTH}} {text}")
+        for usage, text in rows.items():
+            self.show(f"{usage:{_HELP_WIDTH}} {text}")
 
     async def kick(self, name: str) -> None:
         """Kick a user: disconnect them; they may log in again."""
@@ -214,8 +214,8 @@ class Console(LineReceiver):
         """Send a text to the lobby, in as many messages as its length needs."""
         chat = self._server.chat
         host = await self._server.host()
-        for piece in split_text(text, chat.limits.text_chars):
-            chat.speak(host, LOBBY, piece, None, self._on_result)
+        for part in split_text(text, chat.limits.text_chars):
+            chat.speak(host, LOBBY, part, None, self._on_result)
 
     def _on_result(self, result: Ack | ChatError) -> None:
         if isinstance(result, ChatError):

@@ -184,11 +184,11 @@ class API_Chatroom(Context):
         self.queue.answered()
         if self.closed:
             return
-        shown = "0" if tracker is None else str(tracker)
+        echoed = "0" if tracker is None else str(tracker)
         if isinstance(result, Ack):
             reply = SpeakReply(
                 last_cmd="speak",
-                tracker=shown,
+                tracker=echoed,
                 msg=_STORED,
                 id=result.id,
                 seq=result.seq,
@@ -197,7 +197,7 @@ class API_Chatroom(Context):
             )
             self.outbox.write(self.encoder.frame(_encode(reply)))
         else:
-            self._refuse(result, "speak", shown)
+            self._refuse(result, "speak", echoed)
 
     # All other commands.
 

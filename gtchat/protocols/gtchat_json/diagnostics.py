@@ -24,15 +24,15 @@ def explain(payload: bytes, logged_in: bool) -> tuple[ChatError, str, str]:
     except ChatError as error:
         return error, "", "0"
     cmd, tracker = parsed.get("cmd"), parsed.get("tracker")
-    shown = str(tracker) if isinstance(tracker, str | int) and tracker is not True else "0"
+    echoed = str(tracker) if isinstance(tracker, str | int) and tracker is not True else "0"
     if not isinstance(cmd, str):
-        return BadRequest("cmd: this field is missing."), "", shown
+        return BadRequest("cmd: this field is missing."), "", echoed
     kind = BY_CMD.get(cmd)
     if kind is None:
-        return UnknownCommand(), cmd[:64], shown
+        return UnknownCommand(), cmd[:64], echoed
     if not logged_in and not COMMANDS[kind].before_login:
-        return NotLoggedIn(), cmd, shown
-    return BadRequest(_explain_field(payload, kind)), cmd, shown
+        return NotLoggedIn(), cmd, echoed
+    return BadRequest(_explain_field(payload, kind)), cmd, echoed
 
 
 def _explain_field(payload: bytes, kind: type[Request]) -> str:
