@@ -14,9 +14,8 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 
 from gtchat.chat.chat import Chat
 from gtchat.protocols.base.http_access import Hosts, Proxies
-from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.base.outbox import MessageTransport, WriteBatcher
 from gtchat.protocols.gtchat_json.api import API_Chatroom
-from gtchat.protocols.gtchat_json.context import JSONTransport
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.protocols.livechat import LiveChatFactory
 from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
@@ -72,7 +71,7 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
     batcher = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)
     encoder = JSONEncoder(batcher, text_frame)
 
-    def build_api(connection: JSONTransport) -> API:
+    def build_api(connection: MessageTransport) -> API:
         return API_Chatroom(chat, encoder, connection)
 
     random = RandomChatState(chat, batcher, text_frame)

@@ -44,6 +44,22 @@ class HasOutbox(Protocol):
     outbox: Outbox
 
 
+class MessageTransport(Protocol):
+    """What a WebSocket connection offers the API that takes its messages."""
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def address(self) -> str: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
 class WriteBatcher:
     """Writes what outboxes gathered in a reactor iteration, one write for each connection.
 

@@ -23,10 +23,11 @@ from gtchat.chat.errors import ChatError, NotLoggedIn, NotYou
 from gtchat.chat.interfaces import Ack
 from gtchat.chat.users import Session
 from gtchat.protocols.base.command_queue import CommandQueue
+from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import strict_json
 from gtchat.protocols.gtchat_json.commands import CMD, COMMANDS
-from gtchat.protocols.gtchat_json.context import Context, JSONTransport
+from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.diagnostics import explain
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.protocols.gtchat_json.requests import Request, Speak
@@ -78,7 +79,7 @@ class API_Chatroom(Context):
 
     __slots__ = ("_malformed",)
 
-    def __init__(self, chat: Chat, encoder: JSONEncoder, transport: JSONTransport) -> None:
+    def __init__(self, chat: Chat, encoder: JSONEncoder, transport: MessageTransport) -> None:
         super().__init__(chat, encoder, transport)
         self.queue = CommandQueue[Any](self, chat)
         self._malformed: deque[float] | None = None

@@ -5,7 +5,7 @@ What it reads and answers is in `api`, which is above the handlers.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from zope.interface import implementer
 
@@ -14,7 +14,7 @@ from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection
 from gtchat.chat.users import Session
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.outbox import Outbox
+from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 
 #: Why a session ended -> the code and the reason that its connection is closed with.
@@ -23,22 +23,6 @@ CLOSE_CODES: dict[str, tuple[int, str]] = {
     "password": (4001, "the password was changed"),
     "kicked": (4002, "disconnected by the operator"),
 }
-
-
-class JSONTransport(Protocol):
-    """What a WebSocket connection offers."""
-
-    @property
-    def outbox(self) -> Outbox: ...
-
-    @property
-    def address(self) -> str: ...
-
-    def close(self, code: int, reason: str) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
 
 @implementer(IConnection)
@@ -62,7 +46,7 @@ class Context:
     confirms_delivery = False
     queue: CommandQueue[Any]
 
-    def __init__(self, chat: Chat, encoder: JSONEncoder, transport: JSONTransport) -> None:
+    def __init__(self, chat: Chat, encoder: JSONEncoder, transport: MessageTransport) -> None:
         self.chat = chat
         self.encoder = encoder
         self.transport = transport

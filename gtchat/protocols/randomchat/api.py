@@ -30,7 +30,7 @@ from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.outbox import Outbox
+from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.randomchat.state import Object, RandomChatState
 
 #: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation.
@@ -63,22 +63,10 @@ class ConnectionAPI(Protocol):
     def connection_lost(self, clean: bool) -> None: ...
 
 
-class RandomChatTransport(Protocol):
-    """What a WebSocket connection offers."""
+class RandomChatTransport(MessageTransport, Protocol):
+    """A WebSocket connection whose API can be changed."""
 
     api: ConnectionAPI | None
-
-    @property
-    def outbox(self) -> Outbox: ...
-
-    @property
-    def address(self) -> str: ...
-
-    def close(self, code: int, reason: str) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
 
 @implementer(IConnection)
