@@ -220,6 +220,13 @@ class RateLimited(ChatError):
     default = "Too many requests. Wait a moment and try again."
 
 
+class OverQuota(ChatError):
+    """The user, or the guests of the user's address, stored as much today as is allowed."""
+
+    code = "over_quota"
+    default = "You have sent as much as is allowed in a day."
+
+
 class TooLong(ChatError):
     """A text is longer than the limit."""
 

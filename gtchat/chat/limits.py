@@ -1,4 +1,4 @@
-"""Limits: the limits that an operator can set, and the token buckets that hold rates.
+"""Limits: what an operator can set, token buckets that hold rates, the key of an address.
 
 `Limits` is the `[limits]` table of the settings; names and defaults are those of docs/protocol.md,
 "Settings". 0 means no limit, for each of them.
@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -53,6 +55,39 @@ class Limits:
     rooms_per_user: int = _limit(100, "rooms that a user can own")
     members_per_room: int = _limit(0, "members that a room can have")
     stored_whispers_per_user: int = _limit(10_000, "whispers kept for a user who is offline")
+    daily_bytes_account: int = _limit(
+        52_428_800, "bytes of text that a registered account can store in a day"
+    )
+    daily_bytes_guest: int = _limit(5_242_880, "bytes of text that a guest can store in a day")
+    daily_bytes_guests_address: int = _limit(
+        52_428_800, "bytes of text that all guests of an address can store in a day"
+    )
+    min_free_bytes: int = _limit(67_108_864, "free disk space below which nothing more is stored")
+
+
+@lru_cache(maxsize=4096)
+def network_key(address: str) -> str:
+    """Return the key under which an address is counted, for every limit by address.
+
+    A host with IPv6 usually owns a /64 (RFC 6177, RFC 4291 section 2.5.4), so that all of its
+    addresses count as one.
+
+    Args:
+        address: an IP address as text; a zone (`%eth0`) does not matter.
+
+    Returns:
+        An IPv4 address as it is, an IPv4-mapped one as IPv4, an IPv6 address as its /64 network,
+        and text that is no address unchanged.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
 @attrs.define

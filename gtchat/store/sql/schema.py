@@ -30,7 +30,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 metadata = MetaData()
 
@@ -53,6 +53,7 @@ meta = Table(
     sqlite_with_rowid=False,
 )
 
+#: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
 accounts = Table(
     "accounts",
     metadata,
@@ -64,12 +65,36 @@ accounts = Table(
     Column("uuid_hash", LargeBinary, unique=True),
     Column("created_at", BigInteger, nullable=False),
     Column("lobby_read_seq", BigInteger, nullable=False),
+    Column("skeleton", Text),
+    Index("accounts_skeleton", "skeleton"),
+    sqlite_autoincrement=True,
+)
+
+#: Networks that an account registered or logged in from, and when it last did.
+account_networks = Table(
+    "account_networks",
+    metadata,
+    _account("account_id"),
+    Column("network", Text, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "network"),
+    sqlite_with_rowid=False,
+)
+
+#: Starts of the server. `entries_mark`: the highest row of `entries` at that moment.
+starts = Table(
+    "starts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("entries_mark", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
 
 #: `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`: the start
 #: of the time after which the session expires, NULL while it is connected; it differs from
-#: `lost_at` after a restart. `marks_read`: whether the session has sent a read marker.
+#: `lost_at` after a restart. `marks_read`: whether the session has sent a read marker. `start_id`:
+#: the start of the server (`starts`) in which the session was last connected.
 sessions = Table(
     "sessions",
     metadata,
@@ -79,11 +104,13 @@ sessions = Table(
     Column("lost_at", BigInteger),
     Column("expires_from", BigInteger),
     Column("marks_read", Boolean, nullable=False, server_default=false()),
+    Column("start_id", Integer),
     Index("sessions_account", "account_id"),
     Index("sessions_expires_from", "expires_from"),
     sqlite_with_rowid=False,
 )
 
+#: `creator_id`: the account that created the room, also when that account has ended.
 rooms = Table(
     "rooms",
     metadata,
@@ -95,7 +122,10 @@ rooms = Table(
     Column("max", Integer, nullable=False),
     Column("owner_id", Integer, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("owner", Text, nullable=False),
+    Column("skeleton", Text),
+    Column("creator_id", Integer),
     Index("rooms_owner", "owner_id"),
+    Index("rooms_skeleton", "skeleton"),
     sqlite_autoincrement=True,
 )
 
@@ -168,6 +198,7 @@ txns = Table(
     sqlite_with_rowid=False,
 )
 
+#: `sender_id`: the sender's account, NULL for whispers of before revision 0005.
 whispers = Table(
     "whispers",
     metadata,
@@ -177,8 +208,21 @@ whispers = Table(
     Column("usr", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("msg", Text, nullable=False),
+    Column("sender_id", Integer),
     Index("whispers_target", "target_id", "number"),
+    Index("whispers_pair", "target_id", "sender_id"),
     sqlite_autoincrement=True,
+)
+
+#: To which accounts an account has sent a whisper: their whispers are not those of a stranger.
+correspondents = Table(
+    "correspondents",
+    metadata,
+    _account("account_id"),
+    _account("target_id"),
+    PrimaryKeyConstraint("account_id", "target_id"),
+    Index("correspondents_target", "target_id"),
+    sqlite_with_rowid=False,
 )
 
 invitations = Table(

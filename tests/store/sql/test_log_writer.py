@@ -57,7 +57,10 @@ def new_database() -> sqlite3.Connection:
     schema.metadata.create_all(
         create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool), checkfirst=False
     )
-    db.execute("INSERT INTO rooms VALUES (1, 'garden', 'Garden', 1, '', 0, NULL, '')")
+    db.execute(
+        "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
+        " VALUES (1, 'garden', 'Garden', 1, '', 0, '')"
+    )
     return db
 
 

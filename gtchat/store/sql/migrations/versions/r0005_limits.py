@@ -1,0 +1,54 @@
+"""Look-alike names, networks of accounts, starts of the server, and who wrote to whom.
+
+Columns are added without a rebuild of their tables. An existing room counts as created by its
+owner.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def _account(name: str) -> sa.Column[int]:
+    return sa.Column(
+        name, sa.Integer, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False
+    )
+
+
+def upgrade() -> None:
+    """Add columns and tables."""
+    for table, name in (("accounts", "skeleton"), ("rooms", "skeleton")):
+        op.add_column(table, sa.Column(name, sa.Text))
+        op.create_index(f"{table}_{name}", table, [name])
+    op.add_column("rooms", sa.Column("creator_id", sa.Integer))
+    op.execute("UPDATE rooms SET creator_id = owner_id")
+    op.add_column("sessions", sa.Column("start_id", sa.Integer))
+    op.add_column("whispers", sa.Column("sender_id", sa.Integer))
+    op.create_index("whispers_pair", "whispers", ["target_id", "sender_id"])
+    op.create_table(
+        "account_networks",
+        _account("account_id"),
+        sa.Column("network", sa.Text, nullable=False),
+        sa.Column("seen_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "network"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "starts",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("entries_mark", sa.BigInteger, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "correspondents",
+        _account("account_id"),
+        _account("target_id"),
+        sa.PrimaryKeyConstraint("account_id", "target_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("correspondents_target", "correspondents", ["target_id"])
