@@ -27,7 +27,8 @@ from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory,
 from gtchat.protocols.pa1 import PA1, PA1Factory
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import build_factory, text_frame
-from gtchat.server.config import SettingsError, format_settings, load
+from gtchat.server.config import SettingsError, load
+from gtchat.server.settings_file import format_settings
 from gtchat.web.site import build_site
 from tests.fakes import TestServer
 from tests.protocols.websocket.fakes import TestFactory, frame, handshake
