@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IServiceCollection, Service
@@ -28,6 +28,7 @@ from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin_console import SOCKET, ConsoleServer
 from gtchat.server.config import Settings
+from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
 from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket
 from gtchat.server.logs import LogTarget
@@ -39,7 +40,7 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.storage import Storage, open_storage
+from gtchat.server.storage import Storage, database_file, open_storage
 from gtchat.store import StoreError
 from gtchat.web.site import build_site, static_directory
 
@@ -58,6 +59,7 @@ class ChatService(Service):
         settings: what the operator chose.
         reactor: runs the server; its clock must not go backwards, see `use_monotonic_clock`.
         log: where the log goes; None where twistd decides.
+        twistd: options of twistd.
 
     Attributes:
         chat: the chat, once the service has started.
@@ -71,10 +73,17 @@ class ChatService(Service):
     _websocket: ChatFactory
     _factories: dict[str, StreamFactory]
 
-    def __init__(self, settings: Settings, reactor: Any, log: LogTarget | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        log: LogTarget | None = None,
+        twistd: Mapping[str, Any] | None = None,
+    ) -> None:
         self.settings = settings
         self._reactor = reactor
         self._log = log
+        self._twistd = twistd or {}
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Become part of twistd's application, which asks its components for a log."""
@@ -83,7 +92,7 @@ class ChatService(Service):
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
-        """Start, or print the reason why not in one line and exit.
+        """Start, or report the reason why not in one line and exit.
 
         Raises:
             SystemExit: the server cannot start.
@@ -92,15 +101,38 @@ class ChatService(Service):
         try:
             self.start()
         except StartError as error:
-            # twistd has made sys.stderr a part of its log.
-            print(f"gtchat: {error.text}", file=sys.__stderr__, flush=True)
-            raise SystemExit(error.status) from None
+            if self._log is not None and self._log.file is not None:
+                _log.critical("the server cannot start: {reason}", reason=error.text)
+            raise fail(error, self._twistd) from None
         tune_garbage_collector()
 
     def startService(self) -> None:
-        """Stop on signals from now on, with exit status 0, since that is no failure."""
+        """Stop on signals from now on, with exit status 0, since that is no failure.
+
+        `twist` calls this alone, twistd has called `privilegedStartService` before.
+        """
+        if not hasattr(self, "chat"):
+            self.privilegedStartService()
         super().startService()
-        self._reactor.callWhenRunning(handle_signals, self._reactor, self._stop_reactor, self._log)
+        self._handle_signals()
+        # When the reactor begins to run, it installs handlers of its own.
+        self._reactor.callWhenRunning(self._handle_signals)
+
+    def _handle_signals(self) -> None:
+        handle_signals(self._reactor, self._stop_reactor, self._reload, self._log)
+
+    def check(self) -> None:
+        """Check the endpoints and the files that they name, without starting anything.
+
+        Raises:
+            StartError: one is invalid.
+        """
+        server = self.settings.server
+        listeners = Listeners(self._reactor, Proxies.named(server.trusted_proxies))
+        for name in ("web", "ws", *STREAM_PROTOCOLS):
+            for description in getattr(server, name):
+                listeners.check(description)
+        database_file(server)
 
     def start(self) -> None:
         """Open the store, build the chat and its protocols, and listen.
@@ -109,10 +141,7 @@ class ChatService(Service):
             StartError: something is not available or invalid. What was opened before it stays
                 open: the process is expected to exit.
         """
-        try:
-            self._proxies = Proxies.named(self.settings.server.trusted_proxies)
-        except ValueError as error:
-            raise StartError(f"trusted_proxies: {error}", EXIT_CONFIG) from error
+        self._proxies = Proxies.named(self.settings.server.trusted_proxies)
         self._listeners = Listeners(self._reactor, self._proxies)
         self._storage = open_storage(self.settings.server, self._reactor)
         self._build_chat()
@@ -192,6 +221,10 @@ class ChatService(Service):
             self._listeners.listen_unix(path, console, mode=0o600)
         except (CannotListenError, OSError) as error:
             _log.warn("the admin console is not available: {error}", error=error)
+
+    def _reload(self) -> None:
+        """Read again what may have been renewed on disk."""
+        self._listeners.reload_certificates()
 
     def _stop_reactor(self) -> None:
         # On a second signal the reactor may be stopping already.
