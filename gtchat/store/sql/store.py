@@ -47,6 +47,7 @@ from gtchat.store.sql import (
     sessions,
 )
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
@@ -56,7 +57,6 @@ from gtchat.store.sql.sqlite import (
     advice,
     configure_writer,
     connect,
-    prepare,
 )
 from gtchat.store.sql.writer import Outcome, Writer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -14,8 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.store.sql import opening
+from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS, metadata
-from gtchat.store.sql.sqlite import prepare
+from gtchat.store.sql.sqlite import StoreError
 
 #: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
 ROWS_0002 = """
@@ -125,6 +128,32 @@ class SchemaTests(SynchronousTestCase):
         ):
             with closing(sqlite3.connect(old)) as db:
                 self.assertEqual(db.execute(f"SELECT {columns}").fetchall(), [row])
+
+    def test_old_database_is_copied_before_it_is_migrated(self) -> None:
+        old = self.old_database("0003", ROWS_0003)
+        before = old.read_bytes()
+        copy = old.with_name(old.name + ".revision-0003")
+        copy.write_bytes(b"left by a migration that was interrupted")
+        prepare(old)
+        with closing(sqlite3.connect(copy)) as db:
+            revision = db.execute("SELECT version_num FROM alembic_version").fetchone()
+            self.assertEqual(revision, ("0003",))
+            self.assertEqual(db.execute("SELECT lobby_read FROM accounts").fetchall(), [(4,)])
+        self.assertNotEqual(old.read_bytes(), before)
+        copy.unlink()
+        prepare(old)
+        self.assertFalse(copy.exists())
+
+    def test_old_database_is_not_migrated_without_space_for_a_copy(self) -> None:
+        old = self.old_database("0003", ROWS_0003)
+        before = old.read_bytes()
+        usage = SimpleNamespace(free=2 * len(before) - 1)
+        self.patch(opening.shutil, "disk_usage", lambda folder: usage)
+        error = self.assertRaises(StoreError, prepare, old)
+        self.assertRegex(str(error), r"1 MiB must be free in .+, and 0 MiB are; free some space")
+        self.assertEqual(old.read_bytes(), before)
+        usage.free += 1
+        prepare(old)
 
     def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()
