@@ -116,7 +116,9 @@ class ServerSettings:
     )
     console: bool = _setting(False, "read commands of the admin console from standard input")
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "address or network of a reverse proxy whose statement of the client's address counts"
+        (),
+        "address or network of a reverse proxy whose statement of the client's address counts; "
+        "unix for those that connect to a Unix socket",
     )
 
 
