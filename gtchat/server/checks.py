@@ -23,6 +23,11 @@ def check_network(value: str) -> str | None:
     return None
 
 
+def check_proxy(value: str) -> str | None:
+    """Check what stands for a reverse proxy: an address, a network, or `unix` for Unix sockets."""
+    return None if value == "unix" else check_network(value)
+
+
 def check_origin(value: str) -> str | None:
     """Check a web origin (RFC 6454, section 6.1), as a browser sends it; `*` is any."""
     if value == "*":

@@ -19,7 +19,7 @@ import attrs
 import msgspec
 
 from gtchat.chat.limits import Limits
-from gtchat.server.checks import check_host, check_network, check_origin
+from gtchat.server.checks import check_host, check_origin, check_proxy
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
 #: Ports that `public` opens on all interfaces.
@@ -115,8 +115,9 @@ class ServerSettings:
     console: bool = _setting(False, "read commands of the admin console from standard input")
     trusted_proxies: tuple[str, ...] = _setting(
         (),
-        "address or network of a reverse proxy whose statement of the client's address counts",
-        check=check_network,
+        "address or network of a reverse proxy whose statement of the client's address counts; "
+        "unix for those that connect to a Unix socket",
+        check=check_proxy,
     )
 
 

@@ -22,7 +22,7 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gtchat.protocols.base.http_access import Proxies, plain_address
+from gtchat.protocols.base.http_access import Proxies, peer_address
 from gtchat.protocols.base.transport import EagerReactor
 from gtchat.server.certificates import TLS_KIND, TLS_WORDS, Credentials, words_of
 from gtchat.server.process import EXIT_CONFIG, StartError
@@ -45,7 +45,7 @@ class TrustedProxyFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return the wrapped factory's protocol, or None to refuse the connection."""
-        if (plain_address(getattr(addr, "host", "")) or "") not in self.proxies:
+        if peer_address(addr) not in self.proxies:
             return None
         built: Protocol | None = self.wrapped.buildProtocol(addr)
         return built

@@ -188,6 +188,7 @@ class ChatService(Service):
             self._reactor,
             self._websocket.hosts.known,
             ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
+            self._websocket.context.request_log,
         )
         web = self._listen_on(server.web, site, "page", "http")
         self._websocket.origins = Origins(

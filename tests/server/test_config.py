@@ -109,7 +109,7 @@ class Loading(SynchronousTestCase):
             {
                 "allowed_origins": ",".join(origins),
                 "allowed_hosts": "Chat.example,localhost,a_b-c.d",
-                "trusted_proxies": "127.0.0.1,10.0.0.0/8,fd00::/8",
+                "trusted_proxies": "127.0.0.1,10.0.0.0/8,unix",
             },
             {},
         ).server
