@@ -119,7 +119,7 @@ class Accounts:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             credential, chosen = None, user_name(name)
             normalized = password(secret)
-            if await self._store.find_account(chosen.key, None) is not None:
+            if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 raise NameTaken()
             digest = await self._passwords.hash(normalized)
         await self._store.register(
@@ -152,7 +152,7 @@ class Accounts:
         ]
         for attempt in range(1, NAME_ATTEMPTS + 1):
             chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
-            if await self._store.find_account(chosen.key, None) is not None:
+            if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 continue
             account_id = await self._store.register_phone(
                 chosen.display, chosen.key, number, phone_hash(number), now
