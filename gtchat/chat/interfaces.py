@@ -76,12 +76,10 @@ class IStore(Interface):
         """Queue an entry; `committed` is called with it when it is stored or has failed."""
 
     def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
-        """Return the account with a name (read).
+        """Return the account with a name (read). asker: account id for `Account.blocks_asker`."""
 
-        Args:
-            key: the name.
-            asker: account id for `Account.blocks_asker`, None to leave it False.
-        """
+    def find_similar(name: str, key: str) -> Deferred[Account | None]:
+        """Return the account with a name, else one with a name that looks like it (read)."""
 
     def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
         """Return the account with a credential of 32 bytes (read)."""
@@ -98,7 +96,7 @@ class IStore(Interface):
             at: now.
 
         Raises:
-            NameTaken: an account, registered or temporary, has the name or the credential.
+            NameTaken: an account has the name or one that looks like it, or the credential.
         """
 
     def set_password(account_id: int, password_hash: str, keep: bytes | None) -> Deferred[None]:

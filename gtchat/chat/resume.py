@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room, RoomRegistry
 from gtchat.chat.users import Session, User
@@ -39,16 +38,10 @@ def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room |
 
     Args:
         registry: all rooms.
-        names: the names.
+        names: the names as the server wrote them.
     """
-    return {name: _find_room(registry, name) for name in names}
-
-
-def _find_room(registry: RoomRegistry, name: str) -> Room | None:
-    try:
-        return registry.find(name)
-    except NoSuchRoom:
-        return None
+    found = {name: registry.find_displayed(name) for name in names}
+    return {name: None if room is None or room.deleted else room for name, room in found.items()}
 
 
 def missed_by_name(

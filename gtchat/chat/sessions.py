@@ -171,7 +171,9 @@ class Sessions:
         if current is not None:
             if current.user.key == chosen.key:
                 raise AlreadyLoggedIn()
-            if await self._store.find_account(chosen.key, None) is not None:
+            similar = await self._store.find_similar(chosen.display, chosen.key)
+            ends = None if current.user.registered else current.user.id
+            if similar is not None and similar.id != ends:
                 raise NameTaken()
             await self.logout(current)
         token = self._state.token()

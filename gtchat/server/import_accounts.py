@@ -11,8 +11,8 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
-from gtchat.chat.errors import BadName, NameTaken
-from gtchat.chat.names import user_name
+from gtchat.chat.errors import BadName, NameTaken, WeakPassword
+from gtchat.chat.names import typed_password, user_name
 from gtchat.store.sql.accounts import find, register
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.sqlite import configure_writer, connect
@@ -21,8 +21,8 @@ from gtchat.store.sql.sqlite import configure_writer, connect
 def import_credentials(source: Path, database: Path) -> int:
     """Create accounts from the lines of a file. The server may be running.
 
-    Passwords may be shorter than new ones must be. Names that are taken or invalid are skipped,
-    and lines without a password.
+    Passwords may be shorter than new ones must be, and have up to 4,096 characters. Names that are
+    taken or invalid are skipped, and lines without a password.
 
     Args:
         source: the file, in UTF-8; empty lines and lines that begin with # are ignored.
@@ -47,9 +47,9 @@ def import_credentials(source: Path, database: Path) -> int:
             if show_progress:
                 sys.stderr.write(f"\r{number} of {len(pairs)} ")
             try:
-                _create(db, name, hasher.hash(password))
+                _create(db, name, hasher.hash(_normalized(password)))
                 created += 1
-            except (BadName, NameTaken) as error:
+            except (BadName, NameTaken, WeakPassword) as error:
                 skipped.append(f"{name}: {error}")
     if show_progress:
         sys.stderr.write("\r")
@@ -77,6 +77,14 @@ def _read(source: Path) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             wrong.append(f"line {number}: it has no password")
     return pairs, wrong
+
+
+def _normalized(raw: str) -> str:
+    """Return a password as a login compares it. Raises WeakPassword."""
+    normal = typed_password(raw)
+    if not normal:
+        raise WeakPassword("The password is too long, or no text.")
+    return normal
 
 
 def _create(db: sqlite3.Connection, raw_name: str, password_hash: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat import membership, names
 from gtchat.chat.limits import Limits
 from tests.fakes import FakeClient, TestServer
 
@@ -53,6 +55,36 @@ class CreateRoom(RoomsTestCase):
         self.assertNotIn("secret", names)
         names = [room["room_name"] for room in self.ann.call("get_room_list")["rooms"]]
         self.assertIn("secret", names)
+
+    def test_names_that_look_alike_are_refused(self) -> None:
+        self.ann.call("create_room", room_name="cop")
+        self.clear()
+        for name in ("\u0441\u043e\u0440", "\u0421\u041e\u0420"):
+            self.assertEqual(
+                self.error_code(self.bob, "create_room", room_name=name), "room_exists"
+            )
+        self.assertEqual(self.ann.pushes(), [])
+        self.assertIsNone(self.error_code(self.bob, "create_room", room_name="c0p"))
+        self.ann.call("delete_room", room_name="cop")
+        self.assertIsNone(self.error_code(self.bob, "create_room", room_name="COP"))
+
+    def test_emoji_sequence_is_a_name(self) -> None:
+        family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+        reply = self.ann.call("create_room", room_name=family)
+        self.assertEqual(reply["room"]["room_name"], family)
+        for name in (family, family.replace("\u200d", "")):
+            self.assertEqual(
+                self.error_code(self.ann, "join_room", room_name=name), "already_in_room"
+            )
+
+    def test_rooms_with_old_names_can_be_used(self) -> None:
+        old = names.Name("B\u0585b", "b\u0585b")
+        with patch.object(membership, "room_name", lambda raw: old):
+            self.ann.call("create_room", room_name="x")
+        self.assertEqual(self.error_code(self.bob, "create_room", room_name="b\u0585b"), "bad_name")
+        for name in ("B\u0585b", "b\u0555B"):
+            self.bob.call("join_room", room_name=name)
+            self.assertIsNone(self.error_code(self.bob, "leave_room", room_name=name))
 
     def test_invalid_rooms_are_refused(self) -> None:
         for fields, code in (

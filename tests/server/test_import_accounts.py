@@ -71,6 +71,17 @@ class Import(SynchronousTestCase):
             PasswordHasher().verify(hashed, passwords.pop(name))
         self.assertEqual(passwords, {})
 
+    def test_passwords_are_compared_in_one_form(self) -> None:
+        marks = "x" + "\u0315\u0301" * 16
+        self.assertEqual(self.run_import(f"ann cafe\u0301 au\nbob {marks}\ncid {'x' * 4_097}\n"), 1)
+        PasswordHasher().verify(self.accounts()["ann"], "caf\u00e9 au")
+        self.assertEqual(list(self.accounts()), ["ann"])
+        self.assertIn("skipped bob: ", self.err.getvalue())
+
+    def test_names_that_look_alike_are_skipped(self) -> None:
+        self.assertEqual(self.run_import("cop x\n\u0441\u043e\u0440 x\nuser1 x\nuserl x\n"), 1)
+        self.assertEqual(list(self.accounts()), ["cop", "user1", "userl"])
+
     def test_taken_and_invalid_names_are_skipped(self) -> None:
         self.run_import("ann first\n")
         self.out.truncate(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gtchat.chat.errors import NotStored, TxnConflict
+from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
 from gtchat.chat.events import ENTRY_TYPES, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from tests.store.contract import StoreCase, joined, left, message, room_created
@@ -86,6 +86,19 @@ class LogContract(StoreCase):
         self.assertIsNone(first.error)
         self.assertIsInstance(second.error, NotStored)
         self.assertEqual(second.room_id, 0)
+
+    async def test_a_name_that_looks_like_that_of_a_room_is_refused(self) -> None:
+        ann = await self.account("Ann")
+        room = await self.room(ann, "C\u043e\u0440")
+        for name in ("Cop", "\u0421\u043e\u0440"):
+            pending = self.append(0, room_created(name), ann, key=name.lower())
+            await self.store.flush()
+            self.assertIsInstance(pending.error, RoomExists)
+            self.assertEqual(pending.room_id, 0)
+        await self.room(ann, "Cops")
+        await self.store.delete_room(room, 1)
+        await self.room(ann, "Cop")
+        await self.room(ann, "c0p")
 
     async def test_members_are_in_the_order_of_joining(self) -> None:
         ann, bob, cid = [await self.account(name) for name in ("Ann", "Bob", "Cid")]

@@ -26,6 +26,7 @@ from gtchat.chat.errors import (
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryQuery, IConnection
 from gtchat.chat.membership import RoomSettings
+from gtchat.chat.messages import text as message_text
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login
@@ -283,6 +284,7 @@ class RandomChatAPI:
     async def send_message(self, name: str, text: str) -> None:
         """Send a message to a room; the sender gets it too."""
         session = self.require_session
+        text = message_text(text, self.state.chat.limits.text_chars)
         stored: Deferred[Ack] = Deferred()
 
         def answered(result: Ack | ChatError) -> None:

@@ -11,9 +11,10 @@ from functools import partial
 
 import attrs
 
-from gtchat.chat.errors import NotStored, TxnConflict
+from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, MembershipRecord, RoomRecord
+from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import LogInfo, bounds, window
 
@@ -115,6 +116,29 @@ class TxnTable:
                 del self._acks[account_id]
 
 
+@attrs.define(eq=False)
+class SkeletonIndex:
+    """Names of accounts or of rooms by what they look like."""
+
+    _ids: defaultdict[str, set[int]] = attrs.field(factory=lambda: defaultdict(set))
+
+    def add(self, name: str, id_: int) -> None:
+        """Add a name."""
+        self._ids[skeleton(name)].add(id_)
+
+    def discard(self, name: str, id_: int) -> None:
+        """Remove a name that was added."""
+        ids = self._ids[skeleton(name)]
+        ids.discard(id_)
+        if not ids:
+            del self._ids[skeleton(name)]
+
+    def rival(self, name: str) -> int | None:
+        """Return the id of a name that looks like a new one, None if there is none."""
+        found = (self._ids.get(each, ()) for each in rivals(skeleton(name)))
+        return next((id_ for ids in found for id_ in ids), None)
+
+
 class RoomTable:
     """All rooms by id and by key, and the txns of the messages in them."""
 
@@ -124,6 +148,7 @@ class RoomTable:
         self.deleted_at: dict[str, int] = {}
         self.txns = TxnTable()
         self._last_id = 0
+        self._skeletons = SkeletonIndex()
         self.lobby = self.create(LOBBY, LOBBY)
 
     def create(self, key: str, name: str) -> RoomLog:
@@ -135,10 +160,14 @@ class RoomTable:
 
         Raises:
             NotStored: a room has this key.
+            RoomExists: a room has a name that looks like this one.
         """
         if key in self.keys:
             raise NotStored()
+        if self._skeletons.rival(name) is not None:
+            raise RoomExists()
         self._last_id += 1
+        self._skeletons.add(name, self._last_id)
         room = self.rooms[self._last_id] = self.keys[key] = RoomLog(self._last_id, key, name)
         return room
 
@@ -152,6 +181,7 @@ class RoomTable:
         room = self.rooms.pop(room_id, None)
         if room is not None:
             del self.keys[room.key]
+            self._skeletons.discard(room.name, room.id)
             self.deleted_at[room.key] = at
 
     def log_info(self, room_id: int) -> LogInfo | None:

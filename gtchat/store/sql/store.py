@@ -157,6 +157,10 @@ class SQLStore:
         """See `IStore.find_account`."""
         return self._reads.run(lambda db: accounts.find(db, key, asker))
 
+    def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
+        """See `IStore.find_similar`."""
+        return self._reads.run(lambda db: accounts.find_similar(db, name, key))
+
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
         """See `IStore.find_by_uuid`."""
         return self._reads.run(lambda db: accounts.find_by_uuid(db, uuid_hash))

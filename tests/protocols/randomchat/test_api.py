@@ -31,6 +31,11 @@ class Registering(RandomTestCase):
         self.client("Ana", "222")
         self.assertEqual(self.online(), ["Ana", "Ana-2"])
 
+    def test_a_name_that_looks_like_a_taken_one_gets_a_number(self) -> None:
+        self.client("cop", "111")
+        self.client("\u0441\u043e\u0440", "222")
+        self.assertEqual(self.online(), ["cop", "\u0441\u043e\u0440-2"])
+
     def test_what_is_missing_or_wrong_is_an_error(self) -> None:
         client = self.client()
         for fields, code in (
@@ -255,6 +260,12 @@ class Requests(RandomTestCase):
         self.assertRegex(event["date"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertEqual(self.ana.error("send_message", chat="den", message="")[0], "bad_request")
         self.assertEqual(self.ana.error("send_message", chat="nil", message="x")[0], "no_such_room")
+
+    def test_the_sender_gets_the_text_that_was_stored(self) -> None:
+        self.room(self.ana, "den", (self.bob, "222"))
+        [event] = self.ana.request("send_message", chat="den", message="one\r\ne\u0301")
+        self.assertEqual(event["message"], "one\n\u00e9")
+        self.assertEqual(self.bob.received(), [event])
 
     def test_a_message_that_is_not_stored(self) -> None:
         self.room(self.ana, "den", (self.bob, "222"))

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.look_alikes import skeleton
 from gtchat.store.sql import opening
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS, metadata
@@ -46,6 +47,18 @@ INSERT INTO entries (room_id, seq, spoken, kind, at, usr, id, msg)
 INSERT INTO members (room_id, account_id, joined, read_seq) VALUES (7, 1, 1, 2);
 INSERT INTO invitations (room_id, account_id, inviter, told, at) VALUES (7, 1, 'b', 1, 5);
 INSERT INTO doomed (room_id) VALUES (6);
+"""
+
+#: Rows for revision 0004 with names that look alike, and more names than are converted at a time.
+ROWS_0004 = """
+INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
+    VALUES (1, 'Cop', 'cop', 1, 0, 0), (2, '\u0441\u043e\u0440', '\u0441\u043e\u0440', 1, 0, 0),
+    (7, 'H\u043est', 'h\u043est', 1, 0, 0), (9, 'user1', 'user1', 0, 0, 0);
+INSERT INTO rooms (id, key, name, public, topic, max, owner_id, owner)
+    VALUES (3, 'l\u043ebby', 'L\u043ebby', 1, '', 0, 2, '');
+WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20200)
+    INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
+    SELECT n, 'user' || n, 'user' || n, 1, 0, 0 FROM numbers;
 """
 
 
@@ -154,6 +167,17 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual(old.read_bytes(), before)
         usage.free += 1
         prepare(old)
+
+    def test_0005_computes_the_skeletons_of_all_names_slice_by_slice(self) -> None:
+        old = self.old_database("0004", ROWS_0004)
+        prepare(old)
+        with closing(sqlite3.connect(old)) as db:
+            names = db.execute("SELECT name, skeleton FROM accounts ORDER BY id").fetchall()
+            rooms = db.execute("SELECT skeleton, creator_id FROM rooms").fetchall()
+        wrong = [row for row in names if row[1] != skeleton(row[0])]
+        self.assertEqual((len(names), wrong[:5]), (20_105, []))
+        self.assertEqual([row[1] for row in names[:4]], ["=cop", "~cop", "~host", "=userl"])
+        self.assertEqual(rooms, [("~lobby", 2)])
 
     def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()
