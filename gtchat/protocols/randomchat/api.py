@@ -195,7 +195,7 @@ class RandomChatAPI:
 
     def _write(self, thing: Object) -> None:
         if not self.closed:
-            self.outbox.write(self.state.encode_object(thing))
+            self.outbox.write_reply(self.state.encode_object(thing))
 
     @property
     def require_session(self) -> Session:

@@ -18,7 +18,7 @@ from gtchat.chat.errors import ChatError, NoSuchUser, NotStored
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAccount
 from gtchat.chat.rooms import Room
-from gtchat.protocols.base.outbox import Outbox, WriteBatcher
+from gtchat.protocols.base.outbox import Outbox, WriteBatcher, join_frames
 from gtchat.protocols.base.text import rfc3339
 
 #: A JSON object of the protocol.
@@ -191,18 +191,18 @@ class RandomChatBatch:
 
     def send(self, connections: Collection[IConnection]) -> None:
         """Append all frames to each connection."""
-        self._write(connections, b"".join(self._frames))
+        self._write(connections, self._frames)
 
     def send_part(self, connection: IConnection, start: int, stop: int) -> None:
         """Append the frames [start:stop] to one connection."""
-        self._write((connection,), b"".join(self._frames[start:stop]))
+        self._write((connection,), self._frames[start:stop])
 
-    def _write(self, connections: Collection[IConnection], data: bytes) -> None:
-        if not data:
-            return
+    def _write(self, connections: Collection[IConnection], frames: list[bytes]) -> None:
+        pieces = [piece for piece in join_frames(frames) if piece]
         written = cast("Collection[RandomChatConnection]", connections)
         for connection in written:
             if connection.deferred is not None:
-                connection.deferred.append(data)
+                connection.deferred.extend(pieces)
         ready = [connection.outbox for connection in written if connection.deferred is None]
-        self._batcher.write_all(ready, data)
+        for piece in pieces:
+            self._batcher.write_all(ready, piece)
