@@ -154,8 +154,7 @@ class IStore(Interface):
             oldest: the session must have begun, or lost its connection, after this time.
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
-            limit: a room with more missed entries is `behind`, as are the rooms with most entries
-                where all of them have more than about `REPLY_BYTES`.
+            limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
 
         Raises:
             BadSession: there is no such session, or it is too old.
@@ -232,8 +231,7 @@ class IStore(Interface):
         Args:
             account_id: the account.
             after: only numbers above this one.
-            limit: maximum number of whispers; there are fewer where these have more than about
-                `REPLY_BYTES`.
+            limit: maximum number of whispers; fewer if they have more than `REPLY_BYTES`.
         """
 
     def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:

@@ -2,31 +2,30 @@
 
 A protocol hands over whole frames as bytes. They are sent in the order of the calls, and nothing
 is sent before the iteration ends, except a large reply. A peer that does not read delays no other
-connection: its outbox holds frames up to a limit in bytes, and then drops them and calls
-`on_overflow`. The transport is given one frame more at most, which counts too, until the peer has
-read it or the connection is lost. One bytes object for many outboxes costs one append each
-(`WriteBatcher.write_all`).
+connection: its outbox holds frames up to a limit, and then drops them and calls `on_overflow`. A
+full transport holds about one piece, which counts until it is sent or the connection is lost. One
+bytes object for many outboxes costs one append each (`WriteBatcher.write_all`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, Union
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-#: Size in bytes from which frames are not joined to others, and a reply does not wait for the end
-#: of the iteration: what a full transport holds is about one such piece.
-PIECE_BYTES = 32_768
+from gtchat.protocols.base.unsent import (
+    PIECE_BYTES,
+    Frames,
+    UnsentLimits,
+    join_frames,
+    join_pending,
+)
 
 _log = Logger()
-
-
-#: Whole frames, or a view of frames that other outboxes get too.
-Frames = Union[bytes, memoryview]  # noqa: UP007 (evaluated)
 
 
 class Transport(Protocol):
@@ -71,19 +70,16 @@ class WriteBatcher:
 
     Args:
         clock: calls `flush` when the iteration ends.
-        outbox_bytes: maximum size in bytes of what is unsent of one outbox, its transport included.
-            A single piece may be larger. 0 disables the limit.
-        unsent_bytes_total: maximum size in bytes of what is unsent of all outboxes; beyond it the
-            one that has most overflows. 0 disables the limit.
+        outbox_bytes, unsent_bytes_total: the limits of one outbox and of all, in bytes.
+
+    Attributes:
+        limits: the limits, and what counts for them.
     """
 
     def __init__(self, clock: IReactorTime, outbox_bytes: int, unsent_bytes_total: int) -> None:
         self._clock = clock
-        self._outbox_bytes = outbox_bytes
-        self._total_bytes = unsent_bytes_total
+        self.limits = UnsentLimits(outbox_bytes, unsent_bytes_total)
         self._dirty: list[Outbox] = []
-        self._holding: set[Outbox] = set()
-        self._unsent_total = 0
 
     def write_all(self, outboxes: Iterable[Outbox], data: bytes) -> None:
         """Append the same frames to many outboxes.
@@ -130,7 +126,7 @@ class WriteBatcher:
                     if pending != before:
                         before, joined = pending, b"".join(pending)
                         large = len(joined) > PIECE_BYTES
-                    if large and not outbox.direct:
+                    if large and outbox.send_now is None:
                         outbox.send_pieces(pending)
                         continue
                     data = joined
@@ -151,42 +147,6 @@ class WriteBatcher:
                 # The outboxes behind it are to be flushed all the same.
                 _log.failure("writing to a connection failed")
                 outbox.abort()
-
-    def _account(self, outbox: Outbox, more: int) -> None:
-        """Note that more or fewer bytes of an outbox are unsent than before.
-
-        Args:
-            outbox: its `held` and `in_transport` are the new numbers.
-            more: the difference in bytes, negative for fewer.
-        """
-        self._unsent_total += more
-        if outbox.unsent:
-            self._holding.add(outbox)
-        else:
-            self._holding.discard(outbox)
-
-    def _check_limits(self, outbox: Outbox) -> None:
-        """Let an outbox overflow if it, or all together, have too much unsent."""
-        if self._outbox_bytes and outbox.held and outbox.unsent > self._outbox_bytes:
-            outbox.overflow()
-        elif self._total_bytes and self._unsent_total > self._total_bytes:
-            max(self._holding, key=lambda holding: holding.unsent).overflow()
-
-
-def join_frames(frames: Sequence[Frames]) -> list[bytes]:
-    """Join frames to pieces of at most `PIECE_BYTES`; a larger frame is a piece of its own."""
-    pieces: list[bytes] = []
-    start = size = 0
-    for index, frame in enumerate(frames):
-        if size and size + len(frame) > PIECE_BYTES:
-            pieces.append(b"".join(frames[start:index]))
-            start, size = index, 0
-        size += len(frame)
-    return [*pieces, b"".join(frames[start:])]
-
-
-def _join(pending: Frames | list[Frames] | None) -> bytes:
-    return b"".join(pending) if isinstance(pending, list) else bytes(pending or b"")
 
 
 def _discard(data: bytes) -> int:
@@ -213,7 +173,7 @@ class Outbox:
         send: the function that takes data now: the socket's `send`, the transport's `write`, or
             one that holds or discards it. It returns the number of bytes taken, or None for all;
             a transport that is full then has paused the outbox, which changes `send`.
-        direct: whether `send` is the socket's, which takes what fits and no more.
+        send_now: the socket's `send`, None for a transport that has none.
         closed: whether frames are discarded from now on.
     """
 
@@ -222,15 +182,14 @@ class Outbox:
         "_held",
         "_on_overflow",
         "_registered",
-        "_send_now",
         "_transport",
         "closed",
-        "direct",
         "dropped",
         "held",
         "in_transport",
         "pending",
         "send",
+        "send_now",
     )
 
     def __init__(
@@ -239,25 +198,19 @@ class Outbox:
         self._batcher = batcher
         self._transport: Transport | None = transport
         self._on_overflow: Callable[[], None] | None = on_overflow
-        self._send_now: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
+        self.send_now: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
         self._held: deque[bytes] | None = None
         self._registered = True
-        self.direct = self._send_now is not None
         self.closed = False
         self.held = self.in_transport = self.dropped = 0
         self.pending: Frames | list[Frames] | None = None
-        self.send: Callable[[bytes], int | None] = self._send_now or transport.write
+        self.send: Callable[[bytes], int | None] = self.send_now or transport.write
         try:
             transport.registerProducer(self, True)
         except RuntimeError:
             # twisted.web's HTTPChannel is still registered on the transport that it handed over.
             transport.unregisterProducer()
             transport.registerProducer(self, True)
-
-    @property
-    def unsent(self) -> int:
-        """Return the number of bytes that count for the limits."""
-        return self.held + self.in_transport
 
     @property
     def buffered_bytes(self) -> int:
@@ -283,8 +236,7 @@ class Outbox:
     def write_reply(self, data: bytes) -> None:
         """Append the frame of a reply, and send it now if it is large.
 
-        A client can ask for many large replies in one iteration: it has to be known after each
-        whether the peer reads them.
+        Many can be asked for in one iteration: each shows whether the peer reads them.
         """
         self.write(data)
         if len(data) >= PIECE_BYTES:
@@ -340,11 +292,11 @@ class Outbox:
             size: number of bytes.
         """
         self._count_in_transport(size)
-        self._batcher._check_limits(self)
+        self._batcher.limits.check(self)
 
     def _count_in_transport(self, more: int) -> None:
         self.in_transport += more
-        self._batcher._account(self, more)
+        self._batcher.limits.account(self, more)
 
     def overflow(self) -> None:
         """Drop what is held, and call `on_overflow`, once: the peer reads too slowly.
@@ -371,7 +323,7 @@ class Outbox:
         self._registered = False
         transport.unregisterProducer()
         if not self.closed:
-            rest = b"".join([*self._release_held(), _join(self.pending)])
+            rest = b"".join([*self._release_held(), join_pending(self.pending)])
             self._discard_from_now_on()
             if rest:
                 self._count_in_transport(self._give_last(transport, rest))
@@ -397,20 +349,20 @@ class Outbox:
             self._held = deque()
         self._held.append(data)
         self.held += len(data)
-        self._batcher._account(self, len(data))
-        self._batcher._check_limits(self)
+        self._batcher.limits.account(self, len(data))
+        self._batcher.limits.check(self)
         return len(data)
 
     def _release_held(self) -> Iterable[bytes]:
         """Return what is held, and hold it no longer."""
         held, self._held = self._held or (), None
         less, self.held = self.held, 0
-        self._batcher._account(self, -less)
+        self._batcher.limits.account(self, -less)
         return held
 
     def _drop_all(self) -> None:
         """Discard all frames that are not sent, and all that follow."""
-        self.dropped = self.buffered_bytes + len(_join(self.pending))
+        self.dropped = self.buffered_bytes + len(join_pending(self.pending))
         self._discard_from_now_on()
         self._release_held()
 
@@ -432,11 +384,11 @@ class Outbox:
             return
         self._count_in_transport(-self.in_transport)
         assert self._transport is not None
-        self.send = self._send_now or self._transport.write
+        self.send = self.send_now or self._transport.write
         while self._held and self.send != self._defer:
             data = self._held.popleft()
             self.held -= len(data)
-            self._batcher._account(self, -len(data))
+            self._batcher.limits.account(self, -len(data))
             self._send_piece(data)
         if not self._held:
             self._held = None

@@ -17,8 +17,9 @@ from zope.interface import implementer
 from gtchat.chat import events
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
-from gtchat.protocols.base.outbox import PIECE_BYTES, HasOutbox, WriteBatcher, join_frames
+from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
+from gtchat.protocols.base.unsent import PIECE_BYTES, join_frames
 
 _encode = msgspec.json.Encoder().encode
 
