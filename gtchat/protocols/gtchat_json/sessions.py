@@ -132,9 +132,10 @@ def _resumptions(
     waiting: list[tuple[int, int, list[bytes]]] = []
     for name, (room, backlog) in missed.items():
         resumption = _resumption(name, room, backlog)
-        max_bytes -= encoded_bytes(resumption) + 1
-        if max_bytes < 0:
+        size = encoded_bytes(resumption) + 1
+        if size > max_bytes:
             break
+        max_bytes -= size
         entries = [encode(entry) for entry in backlog.entries]
         waiting.append((sum(len(entry) + 1 for entry in entries), len(found), entries))
         found.append(resumption)
