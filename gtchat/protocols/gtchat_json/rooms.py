@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import attrs
 import msgspec
 
@@ -50,36 +52,37 @@ def room_page(
     user, registry, limit = context.require_session.user, context.chat.rooms, _limit(request)
     rooms = registry.list_rooms(user, request.after, limit + 1, request.joined)
     own = {registry.lobby, *user.rooms}
-    cache = context.encoder.list_cache
-    get = cache.get  # looked up once: a login lists 200 rooms
-    entries: list[msgspec.Raw] = []
-    for room in rooms[:limit]:
-        if room in own:
-            entry = _encoded(_own_info(context, room, user))
-        else:
-            version, entry = get(room.id, _NOT_CACHED)
-            if version != room.version:
-                entry = _encoded(responses.outside_info(room))
-                if cached:
-                    _cache(cache, room, entry)
-        max_bytes -= len(entry) + 1
-        if max_bytes < 0 and entries:
-            break
-        entries.append(entry)
+    cache = context.encoder.list_cache if cached else None
+    get = context.encoder.list_cache.get  # looked up once: a login lists 200 rooms
+    entries = [
+        msgspec.Raw(_encode(_own_info(context, room, user)))
+        if room in own
+        else found[1]
+        if (found := get(room.id, _NOT_CACHED))[0] == room.version
+        else _outside_entry(room, cache)
+        for room in rooms[:limit]
+    ]
+    if sum(map(len, entries)) + len(entries) > max_bytes:
+        sizes = accumulate(len(entry) + 1 for entry in entries)
+        del entries[max(1, sum(size <= max_bytes for size in sizes)) :]
     if len(entries) == len(rooms):
         return RoomPage(entries, msgspec.UNSET)
     return RoomPage(entries, registry.cursor(user, rooms[len(entries) - 1]))
 
 
-def _encoded(entry: responses.RoomInfo) -> msgspec.Raw:
-    return msgspec.Raw(_encode(entry))
+def _outside_entry(room: Room, cache: dict[int, tuple[int, msgspec.Raw]] | None) -> msgspec.Raw:
+    """Return the encoded list entry of a room for users who are not members.
 
-
-def _cache(cache: dict[int, tuple[int, msgspec.Raw]], room: Room, entry: msgspec.Raw) -> None:
-    """Cache the list entry of a room."""
-    if len(cache) >= LIST_CACHE_LIMIT:
-        cache.clear()  # it has entries of rooms that are deleted, or that no login lists
-    cache[room.id] = (room.version, entry)
+    Args:
+        room: the room.
+        cache: gets the entry; None to leave it as it is.
+    """
+    entry = msgspec.Raw(_encode(responses.outside_info(room)))
+    if cache is not None:
+        if len(cache) >= LIST_CACHE_LIMIT:
+            cache.clear()  # it has entries of rooms that are deleted, or that no login lists
+        cache[room.id] = (room.version, entry)
+    return entry
 
 
 def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
