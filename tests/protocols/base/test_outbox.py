@@ -270,6 +270,7 @@ class Writing(SynchronousTestCase):
         lost.write(b"z" * 200)
         lost.close()
         lost.stopProducing()
+        self.assertEqual(lost.in_transport, 0)
         other.write(b"y")
         self.clock.advance(0)
         self.assertEqual((self.overflowed, other.in_transport), ([], 60))
