@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from gtchat.chat.audit import audit
+from gtchat.chat.errors import NotAllowed
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
+
+#: Most users that a user can block; replies have all their names.
+BLOCK_LIMIT = 500
 
 
 class Blocks:
@@ -32,9 +36,12 @@ class Blocks:
 
         Raises:
             NoSuchUser, SelfTarget, NotStored.
+            NotAllowed: the user blocks `BLOCK_LIMIT` others already.
         """
         user = session.user
         found = await self._directory.resolve_other(target, user)
+        if on and len(user.blocked) >= BLOCK_LIMIT and found.id not in user.blocked:
+            raise NotAllowed(f"You can block at most {BLOCK_LIMIT} users.")
         await self._store.block(user.id, found.id, on)
         if on:
             user.blocked[found.id] = found.name

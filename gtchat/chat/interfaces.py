@@ -152,7 +152,7 @@ class IStore(Interface):
             oldest: the session must have begun, or lost its connection, after this time.
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
-            limit: a room with more missed entries is `behind`; 2,000 in all.
+            limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
 
         Raises:
             BadSession: there is no such session, or it is too old.
@@ -229,7 +229,7 @@ class IStore(Interface):
         Args:
             account_id: the account.
             after: only numbers above this one.
-            limit: maximum number of whispers.
+            limit: maximum number of whispers; fewer if they have more than `REPLY_BYTES`.
         """
 
     def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
@@ -313,7 +313,7 @@ class IStore(Interface):
         """Return all accounts with a telephone number, oldest first (read)."""
 
     def history(room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
-        """Return part of the log of a room (read).
+        """Return part of the log of a room, with at most about `REPLY_BYTES` of text (read).
 
         Args:
             room_id: the room.

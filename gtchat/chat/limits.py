@@ -14,6 +14,9 @@ from typing import Any
 
 import attrs
 
+#: Largest reply of a protocol, and most text that is read from the store for one, in bytes.
+REPLY_BYTES = 262_144
+
 #: Size at which a table of rates or failed logins drops the keys that no longer matter.
 TABLE_LIMIT = 10_000
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 import attrs
 
@@ -17,6 +18,8 @@ from gtchat.chat.users import Session, User
 RESUME_WINDOW_S = 24 * 3600
 #: Most entries of a room in the reply to a resume; a client that missed more reads the history.
 BACKLOG_LIMIT = 500
+#: Most rooms that a client can name; further ones are `reset`.
+SEEN_LIMIT = 1_000
 
 
 @attrs.frozen
@@ -38,9 +41,9 @@ def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room |
 
     Args:
         registry: all rooms.
-        names: the names as the server wrote them.
+        names: the names as the server wrote them, of which the first `SEEN_LIMIT` count.
     """
-    found = {name: registry.find_displayed(name) for name in names}
+    found = {name: registry.find_displayed(name) for name in islice(names, SEEN_LIMIT)}
     return {name: None if room is None or room.deleted else room for name, room in found.items()}
 
 

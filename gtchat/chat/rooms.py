@@ -21,6 +21,9 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRec
 from gtchat.chat.names import SortedNames, room_key
 
 LOBBY = "lobby"
+#: How a cursor of `RoomRegistry.list_rooms` begins: behind one of the user's own rooms, or behind
+#: another. A room's key can't begin with a space.
+_AFTER_OWN, _AFTER_OTHER = " own ", " other "
 
 
 class Subscriber(Protocol):
@@ -312,7 +315,9 @@ class RoomRegistry:
             raise NotInRoom()
         return room
 
-    def list_rooms(self, user: Member, after: str | None, limit: int) -> list[Room]:
+    def list_rooms(
+        self, user: Member, after: str | None, limit: int, joined: bool = False
+    ) -> list[Room]:
         """Return a page of the rooms that a user can see.
 
         The user's own rooms and the lobby come first, then the other public rooms, each in the
@@ -320,19 +325,38 @@ class RoomRegistry:
 
         Args:
             user: a logged-in user.
-            after: key of the last room of the page before; None, or a key that no room has, for
-                the first page.
+            after: what `cursor` returned for the last room of the page before, or its name; None,
+                or a name that no room has, for the first page.
             limit: maximum number of rooms.
+            joined: whether to leave the other public rooms out.
         """
         own = sorted([LOBBY, *(room.key for room in user.rooms)])
-        last = self._by_key.get(after) if after is not None else None
-        if last is None or last.key in own:
-            start = 0 if last is None else bisect_right(own, last.key)
-            page = own[start : start + limit]
-            page += self._public_page(user, None, limit - len(page))
-        else:
-            page = self._public_page(user, last.key, limit)
+        among_own, key = self._position(own, after)
+        page: list[str] = []
+        if among_own:
+            start = 0 if key is None else bisect_right(own, key)
+            page, key = own[start : start + limit], None
+        if not joined:
+            page += self._public_page(user, key, limit - len(page))
         return [self._by_key[key] for key in page]
+
+    def cursor(self, user: Member, room: Room) -> str:
+        """Return what `list_rooms` continues behind a room with, also when the room is deleted."""
+        own = room in user.rooms or room.is_lobby
+        return f"{_AFTER_OWN if own else _AFTER_OTHER}{room.key}"
+
+    def _position(self, own: Sequence[str], after: str | None) -> tuple[bool, str | None]:
+        """Return whether a page begins among the user's own rooms, and behind which key."""
+        if after is None:
+            return True, None
+        for prefix in (_AFTER_OWN, _AFTER_OTHER):
+            if after.startswith(prefix):
+                return prefix == _AFTER_OWN, after[len(prefix) :]
+        try:
+            key = self.find(after).key
+        except NoSuchRoom:
+            return True, None
+        return key in own, key
 
     def _public_page(self, user: Member, after: str | None, limit: int) -> list[str]:
         """Return keys of public rooms that a user is not a member of."""
@@ -348,8 +372,10 @@ class RoomRegistry:
             after = page[-1]
         return found[:limit]
 
-    def count_listed(self, user: Member) -> int:
-        """Return how many rooms a user can see."""
+    def count_listed(self, user: Member, joined: bool = False) -> int:
+        """Return how many rooms `list_rooms` lists for a user."""
+        if joined:
+            return 1 + len(user.rooms)
         return 1 + len(self._public) + sum(not room.public for room in user.rooms)
 
 

@@ -42,6 +42,7 @@ from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import (
     TextEncoder,
     escape_controls,
+    first_names,
     format_clock,
     split_text,
     strip_controls,
@@ -53,6 +54,8 @@ WRITE_PAUSE, OK_PAUSE = 0.04, 0.1
 WRITE_LIMIT, PRESENCE_LIMIT = 256, 128
 #: Bytes that the original reads at once, which make one message.
 READ_SIZE = 4096
+#: Largest list of users, in bytes. Users who are not in it do not exist for the client.
+LIST_BYTES = 65_536
 
 _log = Logger()
 
@@ -168,7 +171,9 @@ class LiveChat(ClientConnection):
         self.set_deadline(0)
         self._name = session.user.name
         online = chat.users.online.page(None, len(chat.users.online))
-        others = [name for name in online if name not in (self._name, HOST.display)]
+        others = first_names(
+            (name for name in online if name not in (self._name, HOST.display)), LIST_BYTES
+        )
         self._known.update(others)
         early, self._writes = self._writes, deque()
         self.transport.write(b"OK")

@@ -38,10 +38,18 @@ from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT, PENDING_LIMIT
 from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
-from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
+from gtchat.protocols.base.text import (
+    TextEncoder,
+    escape_controls,
+    group_texts,
+    join_names,
+    strip_controls,
+)
 
 #: Largest frame, in bytes, and the largest one of a login, whose frames may have to wait.
 MAX_FRAME, MAX_LOGIN_FRAME = 65_536, 8192
+#: Largest list of users, in bytes, so that it fits in a frame.
+LIST_BYTES = MAX_FRAME - 64
 #: Seconds for a request, and for host and port after a login.
 REQUEST_TIMEOUT, PORT_TIMEOUT = 10.0, 10.0
 
@@ -150,7 +158,7 @@ class MessageCenter(DialbackServer):
     async def online(self, client: DialbackClient, rest: str) -> None:
         """ONL: list the users who are online."""
         online = self.chat.users.online
-        names = "".join(f"{name} " for name in online.page(None, len(online)))
+        names = join_names(online.page(None, len(online)), " ", LIST_BYTES)
         client.push(f"[CURRENTLY ONLINE]: {names}")
 
     async def block(self, client: DialbackClient, rest: str) -> None:

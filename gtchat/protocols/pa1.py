@@ -45,7 +45,13 @@ from gtchat.protocols.base.dialback import (
 )
 from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
-from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
+from gtchat.protocols.base.text import (
+    TextEncoder,
+    escape_controls,
+    group_texts,
+    join_names,
+    strip_controls,
+)
 
 #: Bytes that a client reads at once; what a connection has beyond them is lost to it.
 MAX_READ = 4096
@@ -218,7 +224,8 @@ class PA1(DialbackServer):
     async def online(self, client: DialbackClient, rest: str) -> None:
         """List the users who are online."""
         online = self.chat.users.online
-        client.push("\n" + "".join(f"{name}\n" for name in online.page(None, len(online))))
+        names = join_names(online.page(None, len(online)), "\n", MAX_READ - 1)
+        client.push(f"\n{names}")
 
     async def message(self, client: DialbackClient, rest: str) -> None:
         """message <user> <text>: send a direct message."""

@@ -21,6 +21,7 @@ from gtchat.chat.events import (
 )
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
 from gtchat.protocols.livechat import (
+    LIST_BYTES,
     OK_PAUSE,
     PRESENCE_LIMIT,
     READ_SIZE,
@@ -41,6 +42,20 @@ class Login(LiveChatTestCase):
         self.assertEqual(bob.received(), [])
         self.reactor.advance(0.01)
         self.assertEqual(bob.received(), [b"&Host&alice&bob"])
+
+    def test_a_long_list_is_cut_and_users_beyond_it_are_unknown(self) -> None:
+        for number in range(8000):
+            self.chat.users.online.add(f"user{number:04}")
+        bob = self.connect()
+        bob.send(b"bob\n")
+        self.reactor.advance(OK_PAUSE)
+        _, listed = bob.received()
+        self.assertLessEqual(len(listed), LIST_BYTES + 20)
+        self.assertTrue(listed.startswith(b"&Host&user0000&") and listed.endswith(b"&bob"))
+        for name in ("user0001", "user7999"):
+            bob.protocol.on_event(LoggedOut(usr=name, at=0), "")
+        self.reactor.advance(1)
+        self.assertEqual(self.texts(bob), ["[*] user0001 exited."])
 
     def test_others_learn_of_a_login(self) -> None:
         alice = self.log_in("alice")

@@ -41,6 +41,15 @@ class Commands(PA1TestCase):
         self.assertEqual((client.received(), client.closed), ([], True))
         self.assertEqual(self.called(), [(6001, "\nann\nbob\n")])
 
+    def test_a_long_list_of_users_has_what_a_client_reads_at_once(self) -> None:
+        for number in range(1000):
+            self.chat.users.online.add(f"user{number:04}")
+        self.send("ann online")
+        [(_, text)] = self.called()
+        self.assertLessEqual(len(text), MAX_READ)
+        self.assertGreater(len(text), MAX_READ - 50)
+        self.assertRegex(text, r"^\nann\nbob\nuser0000\n(.*\n)*and \d+ more\n$")
+
     def test_a_direct_message(self) -> None:
         self.send("ann message bob hello  there ")
         self.assertEqual(self.called(), [(6002, "\nann:hello  there\n")])

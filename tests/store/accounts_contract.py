@@ -302,15 +302,15 @@ class ResumeContract(StoreCase):
         missed = await self.missed({self.lobby: 1}, limit=3)
         self.assertEqual(missed, {self.lobby: Backlog(behind=True)})
 
-    async def test_a_room_beyond_2000_entries_in_all_is_behind(self) -> None:
-        rooms = [await self.room(None, f"Garden {number}") for number in range(3)]
-        for room in rooms:
-            for number in range(900):
-                self.append(room, message(str(number)))
-        missed = await self.missed(dict.fromkeys([*rooms, self.lobby], 1), limit=1000)
-        lengths = [len(backlog.entries) for backlog in missed.values()]
-        self.assertEqual(lengths, [900, 900, 0, 4])
-        self.assertTrue(missed[rooms[2]].behind)
+    async def test_rooms_with_most_entries_beyond_the_size_of_a_reply_are_behind(self) -> None:
+        rooms = [await self.room(None, f"Garden {number}") for number in range(5)]
+        for room, number in zip(rooms, (30, 12, 3, 60, 0), strict=True):
+            for _ in range(number):
+                self.append(room, message(chr(0x1F600) * 4_000))
+        missed = await self.missed(dict.fromkeys([*rooms, self.lobby], 1))
+        found = {room: (len(missed[room].entries), missed[room].behind) for room in missed}
+        expected = [(0, True), (12, False), (3, False), (0, True), (0, False), (4, False)]
+        self.assertEqual(found, dict(zip([*rooms, self.lobby], expected, strict=True)))
 
     async def test_a_seq_that_the_log_does_not_have_is_a_reset(self) -> None:
         for wrong in (6, 10**30, -1):

@@ -292,6 +292,32 @@ class HistoryContract(StoreCase):
     async def test_an_unknown_kind(self) -> None:
         self.assertEqual(await self.page(kinds=frozenset({"moved"})), ([], False))
 
+    async def test_a_page_has_as_much_text_as_a_reply(self) -> None:
+        room = await self.room(None)
+        for _ in range(40):
+            self.append(room, message(chr(0x1F600) * 4_000))
+        await self.store.flush()
+        for query, seqs in (
+            ({}, range(26, 42)),
+            ({"before": 30}, range(14, 30)),
+            ({"after": 5}, range(6, 22)),
+            ({"around": 20}, range(13, 29)),
+            ({"after": 25}, range(26, 42)),
+        ):
+            page = await self.store.history(room, HistoryQuery(limit=200, **query))
+            more = seqs != range(26, 42) or not query
+            self.assertEqual(
+                ([entry.seq for entry in page.entries], page.more), (list(seqs), more), query
+            )
+
+    async def test_a_page_has_one_entry_of_any_size(self) -> None:
+        room = await self.room(None)
+        for _ in range(2):
+            self.append(room, message("x" * 300_000))
+        await self.store.flush()
+        page = await self.store.history(room, HistoryQuery(limit=200))
+        self.assertEqual(([entry.seq for entry in page.entries], page.more), ([3], True))
+
     async def test_an_empty_log(self) -> None:
         page = await self.store.history(self.lobby, HistoryQuery())
         self.assertEqual(page, HistoryPage((), 0, 0, False))

@@ -85,6 +85,31 @@ def group_texts(
     return [("".join(texts), members) for texts, members in groups]
 
 
+def first_names(names: Iterable[str], max_bytes: int) -> list[str]:
+    """Return the first names that have at most `max_bytes` in UTF-8, with a byte between them."""
+    found = []
+    for name in names:
+        max_bytes -= len(name.encode()) + 1
+        if max_bytes < 0:
+            break
+        found.append(name)
+    return found
+
+
+def join_names(names: Sequence[str], end: str, max_bytes: int) -> str:
+    """Join names for a list of plain text, and say how many it has no room for.
+
+    Args:
+        names: the names.
+        end: one character that follows each.
+        max_bytes: largest text, in bytes of UTF-8.
+    """
+    found = first_names(names, max_bytes - len("and  more") - len(str(len(names))) - 1)
+    text = "".join(f"{name}{end}" for name in found)
+    missing = len(names) - len(found)
+    return f"{text}and {missing} more{end}" if missing else text
+
+
 def format_clock(at: int) -> str:
     """Return the time of day as `[HH:MM:SS]` in the server's zone. at: ms since 1970, UTC."""
     return time.strftime("[%H:%M:%S]", time.localtime(at / 1000))

@@ -16,30 +16,25 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import (
     BadRequest,
     ChatError,
-    NoSuchRoom,
     NoSuchUser,
-    NotInRoom,
     NotLoggedIn,
     NotOwner,
     UnknownCommand,
 )
 from gtchat.chat.events import Event, MessageSent
-from gtchat.chat.interfaces import Ack, HistoryQuery, IConnection
+from gtchat.chat.interfaces import Ack, IConnection
 from gtchat.chat.membership import RoomSettings
 from gtchat.chat.messages import text as message_text
-from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
-from gtchat.protocols.randomchat.state import Object, RandomChatState
+from gtchat.protocols.randomchat.missed import MissedMessages
+from gtchat.protocols.randomchat.state import DeferredFrames, Object, RandomChatState
 
-#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation.
-REPLACED, DISCONNECTED, POLICY = 4409, 4002, 1008
-#: Entries of a room that are read from the store at once.
-PAGE = 200
-#: Messages in a `state`, and characters of their texts: the newest of each room, room by room.
-STATE_MESSAGES, STATE_CHARS = 10_000, 4_000_000
+#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation,
+#: a client that reads too slowly.
+REPLACED, DISCONNECTED, POLICY, SLOW_READER = 4409, 4002, 1008, 4008
 
 #: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
@@ -92,7 +87,7 @@ class RandomChatAPI:
         self.outbox = transport.outbox
         self.queue = CommandQueue[Object | ChatError](self, state.chat)
         self.session: Session | None = None
-        self.deferred: list[bytes] | None = None
+        self.deferred: DeferredFrames | None = None
         self.closed = False
 
     # IConnection.
@@ -137,6 +132,11 @@ class RandomChatAPI:
         self.closed = True
         self.queue.close()
         self._end_session()
+
+    def check_deferred(self) -> None:
+        """Disconnect a client that reads its `state` so slowly that too much waits behind it."""
+        if self.deferred is not None and self.deferred.overflowed:
+            self.transport.close(SLOW_READER, "too slow")
 
     def _end_session(self) -> None:
         session, self.session = self.session, None
@@ -196,7 +196,7 @@ class RandomChatAPI:
 
     def _write(self, thing: Object) -> None:
         if not self.closed:
-            self.outbox.write(self.state.encode_object(thing))
+            self.outbox.write_reply(self.state.encode_object(thing))
 
     @property
     def require_session(self) -> Session:
@@ -217,61 +217,21 @@ class RandomChatAPI:
             phone = await chat.accounts.register_phone(name, number, self.address)
             self.state.add_phone(phone)
         self._end_session()  # not before: a refused request changes nothing
-        self.deferred = []
+        self.deferred = DeferredFrames(chat.limits.outbox_bytes)
         try:
             session = await chat.sessions.login_phone(number, self.state.encoder, self, None)
             login.keep_session(self, session)
-            await self._send_state()
+            await MissedMessages(self.state, self, session).send()
         except BaseException:
             self._end_session()  # without its state a client is of no use
             raise
         finally:
-            frames, self.deferred = self.deferred, None
-            for frame in frames:
+            self.check_deferred()
+            deferred, self.deferred = self.deferred, None
+            for frame in deferred.frames:
                 self.outbox.write(frame)
         if self.session is not None:
             login.deliver_pending(chat, self.session)
-
-    async def _send_state(self) -> None:
-        """Send all chats of the user, each with the messages that the user missed."""
-        user = self.require_session.user
-        rooms = sorted(user.rooms, key=lambda room: room.name)
-        missed = [(room, user.unread.get(room.id, 0), room.last_seq) for room in rooms]
-        chats: list[Object] = []
-        messages, chars = STATE_MESSAGES, STATE_CHARS
-        for room, count, last in missed:
-            try:
-                entries = await self._messages(room, min(count, messages), last, chars)
-            except (NoSuchRoom, NotInRoom):
-                continue  # deleted, or the user was removed, while the others were read
-            messages -= len(entries)
-            chars -= sum(len(entry.msg) for entry in entries)
-            texts = [self.state.brief_message(entry) for entry in entries]
-            chats.append({"chat": self.state.chat_of(room), "messages": texts})
-        self._write({"type": "state", "chats": chats})
-
-    async def _messages(self, room: Room, count: int, last: int, chars: int) -> list[MessageSent]:
-        """Return the newest messages of a room, oldest first.
-
-        Args:
-            room: the room.
-            count: how many messages.
-            last: seq of the newest entry that may be among them.
-            chars: characters of text after which no more pages are read.
-        """
-        found: list[MessageSent] = []  # newest first
-        before = last + 1
-        while count > len(found) and chars > 0 and self.session is not None:
-            limit = min(PAGE, count - len(found))
-            query = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
-            page = await self.state.chat.history(self.session, room.name, query)
-            entries = [entry for entry in page.entries if isinstance(entry, MessageSent)]
-            if not entries:
-                break
-            found.extend(reversed(entries))
-            chars -= sum(len(entry.msg) for entry in entries)
-            before = entries[0].seq
-        return found[::-1]
 
     async def create_chat(self, name: str) -> None:
         """Create a private room; the creator is its first member."""

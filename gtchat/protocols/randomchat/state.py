@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 from typing import Any, Protocol, cast
 
 import attrs
@@ -20,6 +21,10 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAc
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
+from gtchat.protocols.base.unsent import join_frames
+
+#: Members of a chat that are listed in each object about it.
+MEMBERS = 200
 
 #: A JSON object of the protocol.
 Object = dict[str, Any]
@@ -120,8 +125,11 @@ class RandomChatState:
         return {"name": name, "phone": phone.number if phone else "", "disconnection_date": left}
 
     def chat_of(self, room: Room) -> Object:
-        """Return the Chat of a room. The lobby has no members here: all users are in it."""
-        members = [self.user(name) for name in room.members.values()]
+        """Return the Chat of a room with its first `MEMBERS` members.
+
+        The lobby has no members here: all users are in it.
+        """
+        members = [self.user(name) for name in islice(room.members.values(), MEMBERS)]
         return {"name": room.name, "members": members, "owner": self.user(room.owner)}
 
     def brief_message(self, entry: MessageSent) -> Object:
@@ -163,7 +171,32 @@ class RandomChatConnection(Protocol):
     """
 
     outbox: Outbox
-    deferred: list[bytes] | None
+    deferred: DeferredFrames | None
+
+
+@attrs.define
+class DeferredFrames:
+    """Frames that wait until `state` was sent.
+
+    Args:
+        max_bytes: beyond it all are dropped; 0 for no limit.
+
+    Attributes:
+        overflowed: whether frames were dropped.
+    """
+
+    max_bytes: int
+    frames: list[bytes] = attrs.field(factory=list)
+    overflowed: bool = False
+    _size: int = 0
+
+    def extend(self, frames: list[bytes]) -> None:
+        """Append frames."""
+        self._size += sum(map(len, frames))
+        self.frames.extend(frames)
+        if 0 < self.max_bytes < self._size:
+            self.overflowed = True
+            self.frames.clear()
 
 
 @implementer(IEncoder)
@@ -191,18 +224,18 @@ class RandomChatBatch:
 
     def send(self, connections: Collection[IConnection]) -> None:
         """Append all frames to each connection."""
-        self._write(connections, b"".join(self._frames))
+        self._write(connections, self._frames)
 
     def send_part(self, connection: IConnection, start: int, stop: int) -> None:
         """Append the frames [start:stop] to one connection."""
-        self._write((connection,), b"".join(self._frames[start:stop]))
+        self._write((connection,), self._frames[start:stop])
 
-    def _write(self, connections: Collection[IConnection], data: bytes) -> None:
-        if not data:
-            return
+    def _write(self, connections: Collection[IConnection], frames: list[bytes]) -> None:
+        pieces = [piece for piece in join_frames(frames) if piece]
         written = cast("Collection[RandomChatConnection]", connections)
         for connection in written:
             if connection.deferred is not None:
-                connection.deferred.append(data)
+                connection.deferred.extend(pieces)
         ready = [connection.outbox for connection in written if connection.deferred is None]
-        self._batcher.write_all(ready, data)
+        for piece in pieces:
+            self._batcher.write_all(ready, piece)

@@ -25,6 +25,7 @@ from gtchat.chat.events import (
 from gtchat.chat.interfaces import Ack, PendingEntry, StoredWhisper
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.paging import event_bytes, window
 
 
 @attrs.define
@@ -167,7 +168,7 @@ class Mailbox:
         """Return whispers that wait for an account; see `IStore.whispers`."""
         waiting = self._whispers.get(account_id, {})
         found = (StoredWhisper(*item) for item in waiting.items() if item[0] > after)
-        return [whisper for whisper, _ in zip(found, range(limit), strict=False)]
+        return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
 
     def delete_whispers(self, account_id: int, numbers: Collection[int]) -> None:
         """Delete whispers that have arrived; see `IStore.delete_whispers`."""

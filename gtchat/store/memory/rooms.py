@@ -6,8 +6,9 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from functools import partial
+from itertools import islice
 
 import attrs
 
@@ -16,7 +17,7 @@ from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, MembershipRecord, RoomRecord
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.paging import LogInfo, bounds, window
+from gtchat.store.paging import LogInfo, bounds, event_bytes, window
 
 
 @attrs.define(eq=False)
@@ -189,9 +190,9 @@ class RoomTable:
         room = self.rooms.get(room_id)
         return None if room is None else LogInfo(len(room.log), self.deleted_at.get(room.key))
 
-    def read(self, room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
-        """Return the entries of a room from `start` + 1 to `stop`."""
-        return tuple(self.rooms[room_id].log[start:stop])
+    def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
+        """Yield the entries of a room from `start` + 1 to `stop`."""
+        yield from islice(self.rooms[room_id].log, start, stop)
 
     def history(self, room_id: int, query: HistoryQuery) -> HistoryPage:
         """Return part of a room's log."""
@@ -200,20 +201,16 @@ class RoomTable:
             return HistoryPage((), 0, 0, False)
         last = len(room.log)
         before, after = bounds(query)
-        older = [] if before is None else range(min(before - 1, last), 0, -1)
-        newer = [] if after is None else range(after + 1, last + 1)
-        select = partial(_select, room, query)
-        seqs, more = window(select(older), select(newer), query.limit)
-        found = tuple(room.log[seq - 1] for seq in seqs)
-        return HistoryPage(found, min(1, last), last, more)
+        older = () if before is None else range(min(before - 1, last), 0, -1)
+        newer = () if after is None else range(after + 1, last + 1)
+        select = partial(_select, room, query.kinds)
+        found, more = window(select(older), select(newer), query.limit, event_bytes)
+        return HistoryPage(tuple(found), min(1, last), last, more)
 
 
-def _select(room: RoomLog, query: HistoryQuery, seqs: Iterable[int]) -> list[int]:
-    """Return the first `limit` + 1 of some seqs whose entries are of the wanted kinds."""
-    found: list[int] = []
+def _select(room: RoomLog, kinds: Collection[str], seqs: Iterable[int]) -> Iterator[Entry]:
+    """Yield the entries with some seqs that are of the wanted kinds, all for no kinds."""
     for seq in seqs:
-        if len(found) > query.limit:
-            break
-        if not query.kinds or room.log[seq - 1].kind in query.kinds:
-            found.append(seq)
-    return found
+        entry = room.log[seq - 1]
+        if not kinds or entry.kind in kinds:
+            yield entry

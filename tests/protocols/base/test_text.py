@@ -14,8 +14,10 @@ from gtchat.protocols import livechat, message_center, pa1
 from gtchat.protocols.base.text import (
     TextEncoder,
     escape_controls,
+    first_names,
     format_clock,
     group_texts,
+    join_names,
     rfc3339,
     split_text,
     strip_controls,
@@ -44,6 +46,24 @@ class Escapes(SynchronousTestCase):
             first, *more = (protocol.render(event) or "").rstrip("\n").split("\n")
             self.assertIn("mallory", first)
             self.assertEqual([line[:4] for line in more], ["    "] * 4)
+
+
+class Names(SynchronousTestCase):
+    def test_a_list_has_the_names_that_fit_and_the_number_of_the_others(self) -> None:
+        names = [f"n{number}" for number in range(8)]
+        for max_bytes, text in (
+            (50, "n0 n1 n2 n3 n4 n5 n6 n7 "),
+            (35, "n0 n1 n2 n3 n4 n5 n6 n7 "),
+            (34, "n0 n1 n2 n3 n4 n5 n6 and 1 more "),
+            (20, "n0 n1 n2 and 5 more "),
+            (0, "and 8 more "),
+        ):
+            self.assertEqual(join_names(names, " ", max_bytes), text, max_bytes)
+            self.assertLessEqual(len(text), max(max_bytes, 11))
+
+    def test_names_count_in_utf_8(self) -> None:
+        names = ["\u00e4\u00f6", "b", "c"]
+        self.assertEqual(first_names(names, 7), names[:2])
 
 
 class Texts(SynchronousTestCase):
