@@ -21,10 +21,12 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from gtchat.chat.limits import Limits
+from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.dialback_server import DialbackFactory
 from gtchat.protocols.base.outbox import WriteBatcher
 from gtchat.protocols.livechat import LiveChatFactory
-from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory, framed
-from gtchat.protocols.pa1 import PA1, PA1Factory
+from gtchat.protocols.message_center import MessageCenter, framed
+from gtchat.protocols.pa1 import PA1
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import build_factory, text_frame
 from gtchat.server.config import SettingsError, format_settings, load
@@ -244,13 +246,17 @@ class IgnoringAPI:
         """Ignore the end of the connection."""
 
 
+#: Clients are called wherever they are.
+RULES = CallbackRules(is_host=lambda address: False)
+
+
 class MessageCenterTarget(Chat):
     """Connections of Message Center; SECRET is the token of ann, who is logged in."""
 
     def begin(self) -> None:
         super().begin()
-        self.center = MessageCenter(self.server.chat, self.reactor, lambda: ())
-        self.factory = MessageCenterFactory(self.center)
+        self.center = MessageCenter(self.server.chat, self.reactor, RULES)
+        self.factory = DialbackFactory(self.center)
 
     def feed(self, chunks: list[bytes]) -> None:
         if not self.center.by_key:
@@ -270,8 +276,8 @@ class PA1Target(Chat):
 
     def begin(self) -> None:
         super().begin()
-        self.pa1 = PA1(self.server.chat, self.reactor, lambda: ())
-        self.factory = PA1Factory(self.pa1)
+        self.pa1 = PA1(self.server.chat, self.reactor, RULES)
+        self.factory = DialbackFactory(self.pa1)
 
     def feed(self, chunks: list[bytes]) -> None:
         if "ann" not in self.pa1.by_key:
