@@ -245,6 +245,7 @@ class Addresses(PA1TestCase):
         question.protocol.dataReceived(b"N")
         self.server.run_pending()
         self.assertEqual([push["type"] for push in eve.pushes()], ["address_denied"])
+        self.assertEqual(self.reactor.tcpClients, [])
         eve.call("get_address", user="bob")
         [(port, text)] = self.called()
         self.assertEqual((port, text[:12]), (6002, "Privacy eve "))
