@@ -86,6 +86,16 @@ class Transport(StringTransport):
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """Do nothing, as a transport of TCP in memory."""
 
+    def getHandle(self) -> Transport:
+        """Return a socket, whose options do not matter."""
+        return self
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Do nothing, as a socket in memory."""
+
+    def loseWriteConnection(self) -> None:
+        self.disconnecting = True
+
     def abortConnection(self) -> None:
         self.disconnecting = True
 
@@ -174,7 +184,10 @@ class Chat(Target):
                 transport = Transport()
                 protocol.makeConnection(transport)
                 self.reactor.advance(0.2)
-                if not transport.disconnecting:
+                if transport.disconnecting:
+                    protocol.writeConnectionLost()
+                    protocol.readConnectionLost()
+                else:
                     protocol.dataReceived(b"Y")
                 protocol.connectionLost(None)
             self.reactor.tcpClients.clear()
