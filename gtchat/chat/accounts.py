@@ -178,13 +178,16 @@ class Accounts:
         if wait := self._registrations.take(address):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
-    async def authenticate(self, name: str, secret: str, address: str) -> tuple[int, str]:
+    async def authenticate(
+        self, name: str, secret: str, address: str, lockout_seconds: float | None = None
+    ) -> tuple[int, str]:
         """Check a name and a password.
 
         Args:
             name: the user name as it was typed.
             secret: the password as it was typed.
             address: IP address of the client.
+            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
 
         Returns:
             The id of the account, and its name as it is compared.
@@ -200,18 +203,20 @@ class Accounts:
         if account is None or not correct:
             # Another attempt may have reached the limit while this one was being checked.
             self._lockout.check(key, address)
-            self._fail(account.name if account is not None else UNKNOWN_NAME, key, address)
+            known = account.name if account is not None else UNKNOWN_NAME
+            self._fail(known, key, address, lockout_seconds)
             raise BadCredentials()
         self._lockout.check(key, address)
         self._lockout.succeeded(key, address)
         return account.id, account.key
 
-    def _fail(self, name: str, key: str, address: str) -> None:
+    def _fail(self, name: str, key: str, address: str, lockout_seconds: float | None) -> None:
         """Count and log a wrong password."""
-        locked = self._lockout.failed(key, address)
+        seconds = self._limits.lockout_seconds if lockout_seconds is None else lockout_seconds
+        locked = self._lockout.failed(key, address, seconds)
         audit("login_failed", name=name, address=address)
         if locked:
-            audit("locked_out", name=name, address=address, seconds=self._limits.lockout_seconds)
+            audit("locked_out", name=name, address=address, seconds=seconds)
 
     def attempts_left(self, name: str, address: str) -> int:
         """Return how many wrong passwords are left before a lockout; see `Lockout`.

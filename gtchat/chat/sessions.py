@@ -78,6 +78,7 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
+        lockout_seconds: float | None = None,
     ) -> tuple[Session, str]:
         """Begin a session of a registered account.
 
@@ -88,6 +89,7 @@ class Sessions:
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
             current: the session that the connection has already; it ends first.
+            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
 
         Returns:
             The session and its id.
@@ -103,7 +105,9 @@ class Sessions:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
-            account_id, key = await self._accounts.authenticate(name, secret, connection.address)
+            account_id, key = await self._accounts.authenticate(
+                name, secret, connection.address, lockout_seconds
+            )
         return await self._login_authenticated(account_id, key, encoder, connection, current)
 
     async def login_phone(

@@ -105,6 +105,15 @@ class ServerSettings:
     pa1: tuple[str, ...] = _setting(
         (), "endpoint for PA1 clients, usually tcp:5566; off by default", usual_port=5566
     )
+    loopback_callbacks: bool = _setting(
+        True,
+        "call Message Center and PA1 clients on this machine, which log in from a loopback address",
+    )
+    callback_allow: tuple[str, ...] = _setting(
+        (),
+        "address or network at which Message Center and PA1 clients are called although it is this "
+        "machine's, its gateway's or a trusted proxy's",
+    )
     livechat: tuple[str, ...] = _setting(
         (), "endpoint for Live chat clients, usually tcp:3001; off by default", usual_port=3001
     )

@@ -23,6 +23,7 @@ from twisted.logger import ILogObserver, Logger
 
 from gtchat.chat.audit import audit
 from gtchat.chat.chat import Chat
+from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
@@ -173,10 +174,24 @@ class ChatService(Service):
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
+        rules = self._callback_rules()
         self._factories = {
-            name: build(self.chat, self._reactor, self._listeners.numbers)
-            for name, build in STREAM_PROTOCOLS.items()
+            name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
+
+    def _callback_rules(self) -> CallbackRules:
+        """Return which clients of Message Center and PA1 are called."""
+        server = self.settings.server
+        try:
+            allowed = parse_networks(server.callback_allow)
+        except ValueError as error:
+            raise StartError(f"callback_allow: {error}", EXIT_CONFIG) from error
+        return CallbackRules(
+            own_ports=self._listeners.numbers,
+            allowed=allowed,
+            proxies=self._proxies,
+            loopback=server.loopback_callbacks,
+        )
 
     def _listen(self) -> None:
         """Listen on all endpoints of the settings, and log where."""
@@ -241,7 +256,9 @@ class ChatService(Service):
         """Stop listening, store what is queued, close connections with 1012, close the store."""
         await self._listeners.close()
         for factory in self._factories.values():
-            factory.stop()
+            stopped = factory.stop()
+            if stopped is not None:
+                await stopped
         await self.chat.stop()
         await self._websocket.close_all(CLOSE_RESTART, "server restarting", CLOSE_TIMEOUT_S)
         self._websocket.stop()

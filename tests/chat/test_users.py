@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.errors import NoSuchUser
+from gtchat.chat.errors import BadCredentials, NoSuchUser
 from gtchat.chat.limits import Limits
 from gtchat.chat.users import Session
 from tests.fakes import RecordingConnection, RecordingEncoder, TestServer
@@ -89,6 +89,19 @@ class Passwords(SynchronousTestCase):
         self.assertEqual(reply["code"], "locked_out")
         self.assertAlmostEqual(reply["retry_after"], 60, places=1)
         self.server.clock.advance(60)
+        self.assertEqual(self.client.login("ann", pwd="password")["status"], "ok")
+
+    def test_a_protocol_has_a_lockout_of_its_own(self) -> None:
+        connection = RecordingConnection("192.0.2.2")
+        for _ in range(3):
+            login = self.server.chat.sessions.login(
+                "ann", "wrong", None, RecordingEncoder(), connection, None, lockout_seconds=30
+            )
+            done = Deferred.fromCoroutine(login)
+            self.server.run_pending()
+            self.failureResultOf(done, BadCredentials)
+        self.assertAlmostEqual(self.client.login("ann", pwd="password")["retry_after"], 30, 1)
+        self.server.clock.advance(30)
         self.assertEqual(self.client.login("ann", pwd="password")["status"], "ok")
 
     def test_lockout_holds_for_its_address_only(self) -> None:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import struct
 
-from gtchat.protocols.livechat import (
-    WRITE_PAUSE,
-    LiveChatFactory,
-)
-from gtchat.protocols.message_center import (
-    MessageCenter,
-    MessageCenterFactory,
-    framed,
-)
-from gtchat.protocols.pa1 import (
-    COMMAND_PAUSE,
-    PA1,
-    PENDING_PAUSE,
-    PA1Factory,
-)
+from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.dialback_server import DialbackFactory
+from gtchat.protocols.livechat import WRITE_PAUSE, LiveChatFactory
+from gtchat.protocols.message_center import MessageCenter, framed
+from gtchat.protocols.pa1 import COMMAND_PAUSE, PA1, PENDING_PAUSE
 from tests.protocols.fakes import ADDRESS, FakeConnection, TCPTestCase
 
 
@@ -64,14 +54,17 @@ def unframe(data: bytes) -> list[str]:
     return bodies
 
 
+#: The server listens on port 9000, and 192.0.2.1 is its own address.
+RULES = CallbackRules(own_ports=lambda: (9000,), is_host=lambda address: address == "192.0.2.1")
+
+
 class CenterTestCase(TCPTestCase):
-    #: Ports that the server listens on.
-    own_ports = (9000,)
+    rules = RULES
 
     def setUp(self) -> None:
         super().setUp()
-        self.center = MessageCenter(self.chat, self.reactor, lambda: self.own_ports)
-        self.factory = MessageCenterFactory(self.center)
+        self.center = MessageCenter(self.chat, self.reactor, self.rules)
+        self.factory = DialbackFactory(self.center)
         self.register("ann", "bob", "eve")
         self.tokens: dict[str, str] = {}
 
@@ -115,12 +108,12 @@ class CenterTestCase(TCPTestCase):
 
 
 class PA1TestCase(TCPTestCase):
-    own_ports = (9000,)
+    rules = RULES
 
     def setUp(self) -> None:
         super().setUp()
-        self.pa1 = PA1(self.chat, self.reactor, lambda: self.own_ports)
-        self.factory = PA1Factory(self.pa1)
+        self.pa1 = PA1(self.chat, self.reactor, self.rules)
+        self.factory = DialbackFactory(self.pa1)
         self.register("ann", "bob", "eve")
 
     def connect(self, address: str = ADDRESS) -> FakeConnection:

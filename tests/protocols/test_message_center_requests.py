@@ -20,7 +20,7 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
-from gtchat.protocols.base.dialback_client import HEARTBEAT_CHECK
+from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.message_center import (
     BLOCKED,
     MAX_FRAME,

@@ -172,6 +172,20 @@ class Starting(ServiceCase):
         factory.doStart()
         factory.doStop()
 
+    def test_settings_say_which_clients_are_called(self) -> None:
+        for settings, refused in (
+            ({}, ["10.0.0.5"]),
+            ({"loopback_callbacks": "false"}, ["10.0.0.5", "127.0.0.1", "::1"]),
+            ({"callback_allow": "10.0.0.0/8"}, []),
+            ({"callback_allow": "10.0.0.5,::1", "loopback_callbacks": "false"}, ["127.0.0.1"]),
+        ):
+            made = self.started(message_center="tcp:1", trusted_proxies="10.0.0.5", **settings)
+            factory: Any = made._factories["message_center"]
+            rules = factory.server.rules
+            addresses = ("10.0.0.5", "127.0.0.1", "::1")
+            self.assertEqual([one for one in addresses if rules.refusal(one)], refused, settings)
+            self.assertFalse(rules.permits_port(8080))
+
     def test_passwords_are_hashed_once_everything_else_has_started(self) -> None:
         made = self.service(ws="nonsense:1")
         self.assertRaises(StartError, made.start)
@@ -278,6 +292,9 @@ class Failing(ServiceCase):
         self.service(ws="tcp:1").check()
         self.assertEqual(self.reactor.tcpServers, [])
 
+    def test_invalid_address_that_is_called(self) -> None:
+        self.assertFails(EXIT_CONFIG, "callback_allow: 'here'", callback_allow="here")
+
     def test_unsupported_store(self) -> None:
         self.assertFails(EXIT_CONFIG, "use sqlite, memory or sqlite:///FILE", store="mysql://x")
 
@@ -340,6 +357,18 @@ class Stopping(ServiceCase):
         self.successResultOf(stopped)
         self.assertFalse(made._passwords.running)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_the_store_is_open_until_what_was_not_delivered_is_stored(self) -> None:
+        made = self.started(message_center="tcp:1")
+        held: Deferred[None] = Deferred()
+        made._factories["message_center"].stop = lambda: held  # type: ignore[method-assign]
+        stopped = made.stopService()
+        self.reactor.advance(CLOSE_TIMEOUT_S)
+        self.assertTrue(made._passwords.running)
+        self.assertNoResult(stopped)
+        held.callback(None)
+        self.reactor.advance(CLOSE_TIMEOUT_S)
+        self.successResultOf(stopped)
 
 
 class Twistd(ServiceCase):
