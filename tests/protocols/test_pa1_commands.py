@@ -24,6 +24,7 @@ from gtchat.protocols.base.dialback import ANSWER_TIMEOUT, READ_AT_ONCE
 from gtchat.protocols.base.dialback_client import QUESTION_LIMIT
 from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.pa1 import (
+    MAX_READ,
     PENDING_PAUSE,
     REJECTED,
     render,
