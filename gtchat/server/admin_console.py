@@ -230,6 +230,7 @@ class Console(LineReceiver):
                 line = self._lines.popleft()
                 if self.paused:
                     self.resumeProducing()  # type: ignore[no-untyped-call]
+                self.output.begin_answer()
                 try:
                     await self._run(line)
                 except ChatError as error:

@@ -39,6 +39,7 @@ class ConsoleOutput:
         self._transport = transport
         self._users = users
         self.screen = False
+        self._answering = False
         self._full = False
         self._left_out = 0
         transport.registerProducer(self, True)
@@ -57,8 +58,13 @@ class ConsoleOutput:
         """Write a line of an answer."""
         self._write(line + "\n")
 
+    def begin_answer(self) -> None:
+        """Write no prompt until the answer ends."""
+        self._answering = True
+
     def end_answer(self) -> None:
         """Write the prompt of a screen."""
+        self._answering = False
         if self.screen:
             self._write(self._prompt())
 
@@ -106,7 +112,7 @@ class ConsoleOutput:
             self._write(text)
 
     def _prompt(self) -> str:
-        return f"{format_clock(self._users.now())} Host > "
+        return "" if self._answering else f"{format_clock(self._users.now())} Host > "
 
     def _user_list(self) -> str:
         """Return who is online as the original writes it, at most `LIST_LIMIT` names."""

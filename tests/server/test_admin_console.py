@@ -243,7 +243,7 @@ class Screen(AdminConsole):
         self.assertEqual(self.screen(transport), "USERS: [Host,ann]\n[T] Host > [T] Host > ")
         console.dataReceived(b"KICK ann\n")
         self.server.run_pending()
-        kicked = "\n\n[*] ann has been kicked out.\n\nUSERS: [Host]\n[T] Host > [T] Host > "
+        kicked = "\n\n[*] ann has been kicked out.\n\nUSERS: [Host]\n[T] Host > "
         self.assertEqual(self.screen(transport), kicked)
         self.server.guest("ann").call("logout")
         left = "\n\n[*] ann exited.\n\nUSERS: [Host]\n[T] Host > "
