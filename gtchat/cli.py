@@ -137,7 +137,7 @@ def _import_credentials(words: Sequence[str]) -> int:
 
 
 def _console(words: Sequence[str]) -> int:
-    from gtchat.server.admin_console import SOCKET
+    from gtchat.server.admin_console import SCREEN_LINE, SOCKET
 
     path = _database(_database_parser("console").parse_args(words)).parent / SOCKET
     with socket.socket(socket.AF_UNIX) as server:
@@ -145,6 +145,8 @@ def _console(words: Sequence[str]) -> int:
             server.connect(str(path))
         except OSError as error:
             raise CommandError(f"no server answers at {path}: {error.strerror}") from error
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            server.sendall(SCREEN_LINE + b"\n")
         return _relay(server)
 
 

@@ -85,6 +85,7 @@ class ChatService(Service):
         self._reactor = reactor
         self._log = log
         self._twistd = twistd or {}
+        self._urls: list[str] = []
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Become part of twistd's application, which asks its components for a log."""
@@ -220,14 +221,16 @@ class ChatService(Service):
     ) -> list[IListeningPort]:
         ports = [self._listeners.listen(description, factory) for description in descriptions]
         for port in ports:
-            _log.info("{what}: {url}", what=what, url=port_url(scheme, port))
+            url = port_url(scheme, port)
+            self._urls.append(url)
+            _log.info("{what}: {url}", what=what, url=url)
         return ports
 
     def _open_console(self) -> None:
         """Open the admin console: on standard input if set, and in the data directory."""
-        console = ConsoleServer(self.chat, self._stop_reactor)
+        console = ConsoleServer(self.chat, self._stop_reactor, ", ".join(self._urls))
         if self.settings.server.console:
-            console.attach_terminal(StandardIO)
+            console.attach_terminal(StandardIO, os.isatty(0) and os.isatty(1))
         if self._storage.directory is None:
             return
         path = str(self._storage.directory / SOCKET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from gtchat.protocols.base.callback_rules import CallbackRules
@@ -36,9 +37,13 @@ class LiveChatTestCase(TCPTestCase):
         self.server.run_pending()
 
     def texts(self, client: FakeConnection) -> list[str]:
-        """Return what a client has read, without the times, write by write."""
+        """Return the lines that a client has read, without the times; a line may be a paragraph."""
         self.wait()
-        read = [data.decode() for data in client.received()]
+        read = [
+            text
+            for data in client.received()
+            for text in re.split(r"\n(?=\[\d\d:\d\d:\d\d\] )", data.decode())
+        ]
         for text in read:
             self.assertRegex(text, r"^\[\d\d:\d\d:\d\d\] ")
         return [text[11:] for text in read]

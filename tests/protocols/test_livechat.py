@@ -25,7 +25,6 @@ from gtchat.protocols.livechat import (
     OK_PAUSE,
     PRESENCE_LIMIT,
     READ_SIZE,
-    WRITE_LIMIT,
     presence_changes,
     render,
 )
@@ -267,9 +266,9 @@ class Presence(LiveChatTestCase):
     def test_presence_does_not_fill_the_queue_of_a_client(self) -> None:
         alice = self.log_in("alice")
         alice.protocol.pauseProducing()
-        for number in range(2 * WRITE_LIMIT):
+        for number in range(4 * PRESENCE_LIMIT):
             alice.protocol.on_event(LoggedIn(usr=f"g{number}", at=0), "")
-        self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
+        self.assertEqual(alice.protocol._writes.events, PRESENCE_LIMIT)
         self.assertFalse(alice.transport.aborted)
-        alice.protocol.on_event(LoggedOut(usr=f"g{WRITE_LIMIT}", at=0), "")
-        self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
+        alice.protocol.on_event(LoggedOut(usr=f"g{2 * PRESENCE_LIMIT}", at=0), "")
+        self.assertEqual(alice.protocol._writes.events, PRESENCE_LIMIT)

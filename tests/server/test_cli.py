@@ -19,6 +19,13 @@ from gtchat.cli import SUBCOMMANDS, Subcommand, main
 from gtchat.server.settings_file import default_file
 
 
+class Terminal(StringIO):
+    """An output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class CliCase(SynchronousTestCase):
     """Runs the command in this process."""
 
@@ -147,8 +154,7 @@ class Database(CliCase):
 
     def test_terminal_shows_progress_of_a_backup(self) -> None:
         self.import_accounts("--data", str(self.directory))
-        err = StringIO()
-        err.isatty = lambda: True  # type: ignore[method-assign]
+        err = Terminal()
         self.patch(sys, "stderr", err)
         self.patch(sys, "stdout", StringIO())
         main(["backup", str(self.directory / "copy"), "--data", str(self.directory)])
@@ -215,10 +221,19 @@ class Console(CliCase):
         os.write(keyboard, b"LIST_USERS\n")
         os.close(keyboard)
         socket = PipeSocket("Host li\u674e\n".encode())
-        result = self.relay(SimpleNamespace(fileno=lambda: typed), socket)
+        result = self.relay(SimpleNamespace(fileno=lambda: typed, isatty=lambda: False), socket)
         self.assertEqual(result, (0, "Host li\u674e\n", ""))
         self.assertEqual(socket.sent, b"LIST_USERS\n")
         self.assertEqual(socket.path, str(self.directory / "console.sock"))
+
+    def test_server_learns_of_a_terminal(self) -> None:
+        typed, keyboard = os.pipe()
+        self.addCleanup(os.close, typed)
+        os.close(keyboard)
+        socket = PipeSocket(b"")
+        self.patch(sys.modules[__name__], "StringIO", Terminal)
+        self.relay(SimpleNamespace(fileno=lambda: typed, isatty=lambda: True), socket)
+        self.assertEqual(socket.sent, b"\0screen\n")
 
     def test_input_from_a_file(self) -> None:
         file = self.directory / "commands"
