@@ -272,8 +272,7 @@ class RandomChatAPI:
         session, removed = self.require_session, self.state.require_name(number)
         room = await self.state.chat.membership.remove(session, name, removed)
         if removed == session.user.name:  # the room does not tell the session that asked for it
-            chat, user = self.state.chat_of(room), self.state.user(removed)
-            self._write({"type": "member_removed", "chat": chat, "user": user})
+            self._write(self.state.removal(room, removed))
 
     async def delete_chat(self, name: str) -> None:
         """Delete a room of the user's own."""

@@ -3,7 +3,7 @@
 `state` has all chats of the user and at most `REPLY_BYTES`, filled with the oldest messages of each
 chat in turn. Chats that do not fit follow as `new_member`, the other messages as `message`, as if
 they were sent now, and as fast as the client reads. Events that come meanwhile wait in
-`DeferredFrames`.
+`DeferredFrames`. The user's own messages are not among what was missed.
 """
 
 from __future__ import annotations
@@ -125,10 +125,11 @@ class MissedMessages:
         while one.after < one.last and left > 0 and self._current:
             for entry in await self._read(one):
                 text = self._state.brief_message(entry)
-                left -= _size(text)
-                if left < 0:
-                    return 0
-                one.texts.append(text)
+                if entry.usr != self._session.user.name:
+                    left -= _size(text)
+                    if left < 0:
+                        return 0
+                    one.texts.append(text)
                 one.after = entry.seq
         return left
 
@@ -141,7 +142,8 @@ class MissedMessages:
                     if not self._current:
                         return
                     text = self._state.brief_message(entry)
-                    self._write({"type": "message", "chat": one.chat, **text})
+                    if entry.usr != self._session.user.name:
+                        self._write({"type": "message", "chat": one.chat, **text})
                     one.after = entry.seq
         except (NoSuchRoom, NotInRoom):
             return

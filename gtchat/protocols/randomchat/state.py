@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain, islice
 from typing import Any, Protocol, cast
 
 import attrs
@@ -129,8 +129,11 @@ class RandomChatState:
 
         The lobby has no members here: all users are in it.
         """
-        members = [self.user(name) for name in islice(room.members.values(), MEMBERS)]
-        return {"name": room.name, "members": members, "owner": self.user(room.owner)}
+        return self._chat(room.name, room.members.values(), room.owner)
+
+    def _chat(self, name: str, members: Iterable[str], owner: str) -> Object:
+        users = [self.user(member) for member in islice(members, MEMBERS)]
+        return {"name": name, "members": users, "owner": self.user(owner)}
 
     def brief_message(self, entry: MessageSent) -> Object:
         """Return a BriefMessage."""
@@ -144,18 +147,26 @@ class RandomChatState:
             body = {"from": sender, "date": rfc3339(event.at), "message": event.msg}
             return {"type": "message", "chat": chat, **body}
         if isinstance(event, events.RoomDeleted):
-            deleted = {"name": event.room_name, "members": [], "owner": self.user(event.usr)}
+            deleted = self._chat(event.room_name, event.members, event.usr)
             return {"type": "chat_deleted", "chat": deleted}
         kind = ENTRY_OBJECTS.get(type(event))
         if kind is None or not isinstance(event, events.Entry):
             return None
         try:
-            chat = self.chat_of(self.chat.rooms.find(event.room_name))
+            room = self.chat.rooms.find(event.room_name)
         except ChatError:
             return None
+        if kind == "member_removed":
+            return self.removal(room, event.usr)
+        chat = self.chat_of(room)
         if isinstance(event, events.MessageSent):
             return {"type": kind, "chat": chat, **self.brief_message(event)}
         return {"type": kind, "chat": chat, "user": self.user(event.usr)}
+
+    def removal(self, room: Room, name: str) -> Object:
+        """Return that a user is no member any more; as in the original, the chat still has them."""
+        chat = self._chat(room.name, chain([name], room.members.values()), room.owner)
+        return {"type": "member_removed", "chat": chat, "user": self.user(name)}
 
     def encode_object(self, thing: Object) -> bytes:
         """Return the frame of an object."""

@@ -288,16 +288,27 @@ class Requests(RandomTestCase):
         [event] = self.ana.request("remove_member", chat="den", phone="222")
         self.assertEqual(self.bob.received(), [event])
         self.assertEqual((event["type"], event["user"]["name"]), ("member_removed", "Bob"))
+        self.assertEqual(self.members(event), ["Ana", "Bob"], "the one removed is among them")
         self.assertEqual(
             self.ana.error("remove_member", chat="den", phone="999"),
             ("no_such_user", NoSuchUser().text),
         )
 
+    def members(self, event: dict[str, Any]) -> list[str]:
+        return sorted(member["name"] for member in event["chat"]["members"])
+
     def test_a_member_may_leave(self) -> None:
         self.room(self.ana, "den", (self.bob, "222"))
         [event] = self.bob.request("remove_member", chat="den", phone="222")
         self.assertEqual((event["type"], event["user"]["name"]), ("member_removed", "Bob"))
+        self.assertEqual(self.members(event), ["Ana", "Bob"])
         self.assertEqual(self.ana.received(), [event])
+
+    def test_an_owner_may_leave(self) -> None:
+        self.room(self.ana, "den", (self.bob, "222"))
+        [event] = self.ana.request("remove_member", chat="den", phone="111")
+        self.assertEqual((event["type"], event["user"]["name"]), ("member_removed", "Ana"))
+        self.assertEqual(self.bob.received(), [event])
 
     def test_deleting_a_chat(self) -> None:
         self.room(self.ana, "den", (self.bob, "222"))
@@ -307,6 +318,7 @@ class Requests(RandomTestCase):
         )
         [event] = self.ana.request("delete_chat", chat="den")
         self.assertEqual((event["type"], event["chat"]["name"]), ("chat_deleted", "den"))
+        self.assertEqual(self.members(event), ["Ana", "Bob"])
         self.assertEqual(self.bob.received(), [event])
         self.assertEqual(self.ana.error("send_message", chat="den", message="x")[0], "no_such_room")
 

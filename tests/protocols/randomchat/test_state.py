@@ -41,6 +41,15 @@ class State(RandomTestCase):
         self.assertEqual(self.missed(), [["one", "two"]])
         self.assertEqual(self.missed(), [[]])
 
+    def test_own_messages_are_not_missed(self) -> None:
+        self.send("one")
+        self.bob.write("send_message", chat="den", message="mine")
+        self.server.run_pending()
+        self.send("two")
+        self.bob.transport.outbox.buffered_bytes = 1  # nothing that was sent counts as read
+        self.bob.drop()
+        self.assertEqual(self.missed(), [["one", "two"]])
+
     def test_what_was_read_is_not_missed(self) -> None:
         self.send("one")
         self.bob.drop()
