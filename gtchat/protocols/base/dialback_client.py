@@ -75,6 +75,7 @@ class DialbackClient:
 
     closed = False
     confirms_delivery = True
+    resumable = False
 
     def __init__(self, server: DialbackServer, address: str) -> None:
         self.server = server

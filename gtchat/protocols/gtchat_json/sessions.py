@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from gtchat import __version__
-from gtchat.chat.errors import BadRequest, ChatError
+from gtchat.chat.errors import AlreadyLoggedIn, BadRequest
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
@@ -42,14 +42,7 @@ async def register(context: Context, request: requests.Register) -> Reply:
 
 async def login(context: Context, request: requests.Login) -> Reply:
     """Log a user in."""
-    current = context.session
-    try:
-        session, token = await _begin(context, request)
-    except ChatError:
-        # The session before may have ended all the same: nothing more is done in its name.
-        if current is not None and current not in current.user.sessions:
-            context.session = None
-        raise
+    session, token = await _begin(context, request)
     steps.keep_session(context, session)
     return responses.LoginReply(**_account_state(context, token))
 
@@ -92,8 +85,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
 async def resume(context: Context, request: requests.Resume) -> Reply:
     """Resume a session after its connection was lost."""
     if context.session is not None:
-        await context.chat.sessions.logout(context.session)
-        context.session = None
+        raise AlreadyLoggedIn()
     resumed = await context.chat.sessions.resume(
         request.session_id, request.epoch, request.seen, context.encoder, context
     )

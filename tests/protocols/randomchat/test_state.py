@@ -121,14 +121,14 @@ class State(RandomTestCase):
     def test_a_history_that_has_fewer_messages(self) -> None:
         self.bob.drop()
         self.send("missed")
-        user = self.chat.sessions._begin
+        user = self.chat.sessions._live.begin
 
         def begin(*args: Any) -> Any:
             session = user(*args)
             session.user.unread = {room.id: 99 for room in session.user.rooms}
             return session
 
-        with patch.object(self.chat.sessions, "_begin", begin):
+        with patch.object(self.chat.sessions._live, "begin", begin):
             self.assertEqual(self.missed(), [["missed"]])
 
     def test_pending_direct_messages_follow_the_state(self) -> None:
