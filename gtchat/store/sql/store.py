@@ -147,9 +147,9 @@ class SQLStore:
                 db.execute("BEGIN IMMEDIATE")
                 state = rooms.load(db, _new_epoch(), now)
                 db.execute("COMMIT")
+            self._reads.open()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
-        self._reads.open()
         self._cleanup.pending_deletes = True
         return state
 
