@@ -141,7 +141,7 @@ class Guests:
             self._ending.end(user)
 
     def _forget_blocks(self, user: User) -> None:
-        """Forget, as the store does, whom an account has blocked that is deleted, and who did."""
+        """Forget the blocks by and of an account that is deleted, as the store does."""
         for blocker in map(self._users.get_by_id, user.blocked_by):
             if blocker is not None:
                 blocker.blocked.pop(user.id, None)

@@ -66,8 +66,8 @@ class User:
         typed_at: room id -> monotonic seconds of the last typing notification; recent ones only.
         blocked: account id -> name of the accounts that this user blocks.
         blocked_by: ids of the accounts that block this user.
-        address: IP address of the last login; of a temporary user whom the last run of the server
-            left, `network_key` of it.
+        address: IP address of the last login, or `network_key` of it if that was in an earlier run
+            of the server.
         grace_timer: ends a temporary user whose connection was lost.
         ending: whether a temporary account is being deleted: it becomes no member and no owner.
     """

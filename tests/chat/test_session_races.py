@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -325,12 +326,19 @@ class Restarts(SynchronousTestCase):
         self.server.start()
 
     def test_guest_has_the_name_again_at_once_from_the_same_network(self) -> None:
-        for address, same, other in (
-            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
-            ("2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::1"),
+        for restarted, (address, same, other) in product(
+            (True, False),
+            (
+                ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+                ("2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::1"),
+            ),
         ):
-            self.server.connect(address).login("gus")
-            self.restart()
+            gus = self.server.connect(address)
+            gus.login("gus")
+            if restarted:
+                self.restart()
+            else:
+                gus.drop()
             self.assertEqual(self.server.connect(other).login("gus")["code"], "name_taken")
             again = self.server.connect(same)
             self.assertEqual(again.login("gus")["status"], "ok")

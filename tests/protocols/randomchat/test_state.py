@@ -46,6 +46,11 @@ class State(RandomTestCase):
         self.bob.drop()
         self.assertEqual(self.missed(), [[]])
 
+    def test_what_was_read_is_not_missed_by_a_connection_that_replaces_the_first(self) -> None:
+        self.send("one")
+        self.assertEqual(self.missed(), [[]])
+        self.assertIsNotNone(self.bob.transport.closed)
+
     def test_more_than_a_page_of_messages(self) -> None:
         self.bob.drop()
         texts = [str(number) for number in range(450)]

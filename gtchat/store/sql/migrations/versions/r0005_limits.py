@@ -1,4 +1,4 @@
-"""Look-alike names, networks of accounts, starts of the server, and who wrote to whom.
+"""Look-alike names, networks of accounts, starts of the server, and correspondents.
 
 Columns are added without a rebuild of their tables. An existing room counts as created by its
 owner. Users who have ended without leaving a room leave it.
