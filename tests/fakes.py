@@ -83,6 +83,7 @@ class RecordingConnection:
     """
 
     confirms_delivery = False
+    resumable = True
 
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address

@@ -13,19 +13,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from gtchat.chat.events import Event, Invited, WhisperSent
+from gtchat.chat.connections import IConnection, IEncodedBatch, IEncoder, IPasswords
+from gtchat.chat.events import Invited, WhisperSent
 from gtchat.chat.records import (
     Account,
     AccountState,
     Ack,
     Backlog,
+    EndedSession,
     HistoryPage,
     HistoryQuery,
     MembershipRecord,
+    NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
     RoomRecord,
+    StoredGuest,
     StoredState,
     StoredWhisper,
 )
@@ -35,6 +39,7 @@ __all__ = [
     "AccountState",
     "Ack",
     "Backlog",
+    "EndedSession",
     "HistoryPage",
     "HistoryQuery",
     "IConnection",
@@ -43,10 +48,12 @@ __all__ = [
     "IPasswords",
     "IStore",
     "MembershipRecord",
+    "NewSession",
     "PendingEntry",
     "PhoneAccount",
     "ResumeResult",
     "RoomRecord",
+    "StoredGuest",
     "StoredState",
     "StoredWhisper",
 ]
@@ -67,13 +74,18 @@ class IStore(Interface):
     )
 
     def load() -> StoredState:
-        """Return what the chat keeps in memory. Called once, before anything else.
+        """Return what the chat keeps in memory, and begin a start of the server.
 
-        The room with the key `lobby`, without owner and members, is created if it is missing.
+        Called once, before anything else. The room with the key `lobby`, without owner and
+        members, is created if it is missing.
         """
 
     def append(entry: PendingEntry) -> None:
-        """Queue an entry; `committed` is called with it when it is stored or has failed."""
+        """Queue an entry; `committed` is called with it when it is stored or has failed.
+
+        An entry fails with NoSuchUser if it makes an account a member or an owner that does not
+        exist any more.
+        """
 
     def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
         """Return the account with a name (read). asker: account id for `Account.blocks_asker`."""
@@ -99,37 +111,51 @@ class IStore(Interface):
             NameTaken: an account has the name or one that looks like it, or the credential.
         """
 
-    def set_password(account_id: int, password_hash: str, keep: bytes | None) -> Deferred[None]:
+    def set_password(
+        account_id: int,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+    ) -> Deferred[None]:
         """Change a password, and end all sessions of the account but one.
 
         Args:
             account_id: the account.
+            proved: the password hash that the old password was checked against.
             password_hash: Argon2id hash as text.
             keep: token hash of the session that goes on, None for no session.
+            ended: what the other sessions that are connected were sent.
+
+        Raises:
+            BadCredentials: the account has another password by now.
         """
 
     def login(
-        account_id: int, token_hash: bytes, end_others: bool, at: int
+        account_id: int, proved: str | None, session: NewSession, end_others: bool
     ) -> Deferred[AccountState]:
         """Begin a session of a registered account. Return the state of the account.
 
         Args:
             account_id: the account.
-            token_hash: names the session.
-            end_others: whether the other sessions of the account end.
-            at: now.
+            proved: the password hash of the account when its credential was checked.
+            session: the session, and those that end with it.
+            end_others: whether all other sessions of the account end.
+
+        Raises:
+            NoSuchUser: there is no such account.
+            BadCredentials: the account has another password by now; nothing has changed.
         """
 
-    def login_guest(name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
+    def login_guest(name: str, key: str, session: NewSession) -> Deferred[int]:
         """Create a temporary account with a session. Return its id.
 
         Args:
             name, key: its name.
-            token_hash: names the session.
-            at: now.
+            session: the session, and those that end with it.
 
         Raises:
-            NameTaken.
+            NameTaken: nothing has changed.
         """
 
     def resume(
@@ -139,12 +165,18 @@ class IStore(Interface):
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        network: str,
     ) -> Deferred[ResumeResult]:
         """Resume a session. Return the state of its account, and what its client missed.
 
         A room whose name had another log before is `reset`, unless the client was certainly
         connected when the old room was deleted: the connection was lost more than `liveness_ms`
         later, or the session began later.
+
+        What the client received counts as read, unless the session used `mark_read`.
+
+        If the client received an entry before the last start that was not stored before that
+        start, a copy of the database was put back: a new epoch begins, and all rooms are `reset`.
 
         Args:
             token_hash: names the session.
@@ -153,31 +185,21 @@ class IStore(Interface):
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
             limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
+            network: as in `NewSession`.
 
         Raises:
             BadSession: there is no such session, or it is too old.
         """
 
-    def end_session(account_id: int, token_hash: bytes) -> Deferred[None]:
-        """End a session for good. All entries of its rooms count as read, unless it used
-        `mark_read`.
+    def end_session(session: EndedSession) -> Deferred[None]:
+        """End a session for good. What it was sent counts as read, unless it used `mark_read`."""
 
-        Args:
-            account_id: the account.
-            token_hash: names the session.
-        """
-
-    def session_lost(
-        account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
-    ) -> Deferred[None]:
+    def session_lost(session: EndedSession, at: int) -> Deferred[None]:
         """Take note that the connection of a session is lost; it can be resumed.
 
         Args:
-            account_id: the account.
-            token_hash: names the session.
+            session: the session. What it was sent counts as read, unless it used `mark_read`.
             at: now.
-            sent: room id -> last `seq` that was sent to the session. It counts as read, unless
-                the session used `mark_read`.
         """
 
     def mark_read(
@@ -196,7 +218,11 @@ class IStore(Interface):
         """
 
     def end_guest(account_id: int) -> Deferred[None]:
-        """Delete a temporary account, whose memberships have ended, and all that it has."""
+        """Delete a temporary account and all that it has.
+
+        Raises:
+            NotStored: it is a member of a room: the log of the room has to say that it has left.
+        """
 
     def delete_room(room_id: int, at: int) -> Deferred[None]:
         """Delete a room with its log, memberships and invitations; its name is free then.
@@ -251,6 +277,9 @@ class IStore(Interface):
             inviter: name of the user who invites.
             delivered: whether the invited user was online and got it.
             at: now.
+
+        Raises:
+            NoSuchRoom, NoSuchUser: the room or the account does not exist any more.
         """
 
     def end_invitations(room_id: int, account_id: int, inviter: str, later: bool) -> Deferred[None]:
@@ -284,6 +313,9 @@ class IStore(Interface):
             account_id: the account that blocks.
             blocked_id: the account that is blocked.
             on: True to block, False to unblock.
+
+        Raises:
+            NoSuchUser: one of the accounts to block with does not exist any more.
         """
 
     def register_phone(
@@ -324,7 +356,8 @@ class IStore(Interface):
         """Delete what has expired.
 
         Args:
-            sessions_before: sessions that began or lost their connection before this time.
+            sessions_before: sessions that began or lost their connection before this time, and
+                starts before it.
             txns_before: idempotency keys that were stored before this time.
         """
 
@@ -336,63 +369,3 @@ class IStore(Interface):
 
     def close() -> Deferred[None]:
         """Finish the queue and close the files."""
-
-
-class IConnection(Interface):
-    """A client connection with one session; made by a protocol."""
-
-    address: str = Attribute("IP address of the client")
-    buffered_bytes: int = Attribute("bytes that were sent and have not left, as far as is known")
-    closed: bool = Attribute("whether the connection is lost, so that no session can begin on it")
-    #: If not, a whisper has arrived when its connection outlives the time to notice a loss.
-    confirms_delivery: bool = Attribute("whether the protocol calls Whispers.confirm")
-
-    def close(event: Event | None, reason: str) -> None:
-        """Send an event and close the connection, because the session has ended.
-
-        Args:
-            event: the event, None for none.
-            reason: key of the protocol's table of close reasons: `replaced`, `password`,
-                `kicked`.
-        """
-
-
-class IEncodedBatch(Interface):
-    """Events in order, encoded once for all connections of a protocol."""
-
-    def send(connections: Collection[IConnection]) -> None:
-        """Append all events to the outbox of each connection, and do nothing else for each."""
-
-    def send_part(connection: IConnection, start: int, stop: int) -> None:
-        """Append the events [start:stop] to the outbox of one connection.
-
-        Args:
-            connection: the connection.
-            start, stop: indexes of events, as in a slice.
-        """
-
-
-class IEncoder(Interface):
-    """Encodes events for all sessions of a protocol; there is one for each protocol."""
-
-    def encode(events: Sequence[Event]) -> IEncodedBatch:
-        """Encode events, each once."""
-
-
-class IPasswords(Interface):
-    """Hashes passwords outside of the reactor thread."""
-
-    def hash(password: str) -> Deferred[str]:
-        """Return the Argon2id hash of a password as text.
-
-        Raises:
-            RateLimited: too many are being hashed.
-        """
-
-    def verify(hash: str | None, password: str) -> Deferred[bool]:
-        """Return whether a password is right.
-
-        Args:
-            hash: the hash as text; None, for an unknown user, takes as long and is False.
-            password: the password.
-        """

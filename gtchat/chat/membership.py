@@ -205,6 +205,7 @@ class Membership:
 
         Raises:
             NoSuchRoom: the room was deleted meanwhile.
+            NoSuchUser: the account is ending.
             AlreadyInRoom, RoomFull, NotStored.
         """
         if room.deleted:
@@ -222,11 +223,14 @@ class Membership:
             await self._delivery.append_change(room, entry, target.id, actor)
         except ChatError:
             self._remove_member(room, target.id)
+            if room.deleted:
+                raise NoSuchRoom() from None
             raise
 
     def _remove_member(self, room: Room, account_id: int) -> int:
         """End a membership in memory. Return the last `seq` that counted as read."""
-        room.remove_member(account_id)
+        if account_id in room.members:  # else it was ended while a change was being stored
+            room.remove_member(account_id)
         user = self._users.get_by_id(account_id)
         return user.rooms.pop(room, 0) if user is not None else 0
 
@@ -245,8 +249,11 @@ class Membership:
         if room.is_lobby:
             raise NotAllowed("You can't leave the lobby.")
         await self._end_membership(room, session.user, self._left(room, session.user), session)
-        reassigned = Deferred.fromCoroutine(self._ownership.reassign_or_delete(room))
-        run_in_background(reassigned, "reassigning a room")
+        self._reassign_in_background(room)
+
+    def _reassign_in_background(self, room: Room) -> None:
+        """Find an owner for a room that its owner may have left."""
+        run_in_background(Deferred.fromCoroutine(self.reassign(room)), "reassigning a room")
 
     async def leave_all(self, user: User) -> None:
         """End all memberships of a temporary user.
@@ -254,9 +261,18 @@ class Membership:
         Raises:
             NotStored: some memberships have not ended.
         """
-        for room in list(user.rooms):
+        while user.rooms:
+            room = next(iter(user.rooms))
             await self._end_membership(room, user, self._left(room, user), None)
-            await self._ownership.reassign_or_delete(room)
+            await self.reassign(room)
+
+    async def reassign(self, room: Room) -> None:
+        """Find an owner for a room that has none any more; see `Ownership.reassign_or_delete`.
+
+        Raises:
+            NotStored.
+        """
+        await self._ownership.reassign_or_delete(room)
 
     def _left(self, room: Room, user: User) -> Left:
         return Left(room_name=room.name, usr=user.name, at=self._users.now())
@@ -269,6 +285,8 @@ class Membership:
         try:
             await self._delivery.append_change(room, entry, target.id, actor)
         except ChatError:
+            if self._rooms.get(room.id) is not room:
+                return  # deleted meanwhile, and the membership with it
             room.add_member(target.id, target.name, target.registered)
             if (user := self._users.get_by_id(target.id)) is not None:
                 user.rooms[room] = read
@@ -324,6 +342,8 @@ class Membership:
             at=self._users.now(),
         )
         await self._end_membership(room, member, entry, actor)
+        if member.id == actor.user.id:
+            self._reassign_in_background(room)
         code = "kicked" if kind is Kicked else "removed"
         audit(code, by=actor.user.name, name=member.name, room=room.name)
 

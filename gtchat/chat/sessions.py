@@ -1,31 +1,40 @@
 """Sessions: login, logout, and resuming after a lost connection.
 
-The id of a session is a secret that resumes it. The accounts of temporary users are in `guests`.
+The id of a session is a secret that resumes it. The accounts of temporary users are in `guests`,
+the sessions that are connected in `live_sessions`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from gtchat.chat.accounts import Accounts, login_key, phone_hash
 from gtchat.chat.audit import audit
-from gtchat.chat.background import run_in_background
+from gtchat.chat.background import InProgress, run_in_background
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import (
     AlreadyLoggedIn,
     BadRequest,
     BadSession,
-    NameTaken,
     NoSuchUser,
     NotLoggedIn,
     PasswordMismatch,
 )
-from gtchat.chat.events import SessionReplaced
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
-from gtchat.chat.interfaces import AccountState, IConnection, IEncoder
-from gtchat.chat.names import HOST, password, user_name
+from gtchat.chat.interfaces import (
+    Account,
+    IConnection,
+    IEncoder,
+    NewSession,
+)
+from gtchat.chat.limits import network_key
+from gtchat.chat.live_sessions import LiveSessions, token_hash
+from gtchat.chat.names import HOST, Name, password, user_name
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
     RESUME_WINDOW_S,
@@ -34,12 +43,9 @@ from gtchat.chat.resume import (
     missed_by_name,
 )
 from gtchat.chat.state import State
-from gtchat.chat.users import Session, User
+from gtchat.chat.users import Session
 
-
-def token_hash(token: str) -> bytes:
-    """Return the hash of a session's id that is stored: SHA-256, 32 bytes."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+_log = Logger()
 
 
 class Sessions:
@@ -54,7 +60,8 @@ class Sessions:
             refuses the second, `share` allows both.
 
     Attributes:
-        epoch: names all logs of the store together.
+        epoch: names all logs of the store together; it changes when a backup or another copy of
+            the database is put back.
     """
 
     def __init__(
@@ -66,8 +73,9 @@ class Sessions:
         self._rooms = state.rooms
         self._accounts = accounts
         self._guests = guests
-        self._whispers = whispers
+        self._live = LiveSessions(state, whispers)
         self._mode = mode
+        self._password_changes = InProgress()
         self.epoch = ""
 
     async def login(
@@ -88,7 +96,7 @@ class Sessions:
             uuid: a version-4 UUID as the only credential, None with a name and a password.
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
-            current: the session that the connection has already; it ends first.
+            current: the session that the connection has already; it ends if the login succeeds.
             lockout_seconds: how long a lockout lasts that this begins, None for the setting.
 
         Returns:
@@ -99,16 +107,16 @@ class Sessions:
             NotLoggedIn: the connection was lost meanwhile.
         """
         if uuid is not None:
-            account_id, key = await self._accounts.authenticate_uuid(uuid, connection.address)
+            account = await self._accounts.authenticate_uuid(uuid, connection.address)
         else:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
-            account_id, key = await self._accounts.authenticate(
+            account = await self._accounts.authenticate(
                 name, secret, connection.address, lockout_seconds
             )
-        return await self._login_authenticated(account_id, key, encoder, connection, current)
+        return await self._login_authenticated(account, encoder, connection, current)
 
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
@@ -123,38 +131,68 @@ class Sessions:
             BadCredentials: no account has the number.
             AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
         """
-        account_id, key = await self._accounts.authenticate_credential(phone_hash(number))
-        session, _ = await self._login_authenticated(account_id, key, encoder, connection, current)
+        account = await self._accounts.authenticate_credential(phone_hash(number))
+        session, _ = await self._login_authenticated(account, encoder, connection, current)
         return session
 
     async def _login_authenticated(
         self,
-        account_id: int,
-        key: str,
+        account: Account,
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
     ) -> tuple[Session, str]:
         """Begin a session of an account whose credentials were checked; see `login`."""
+        # The session that changes the password is answered before a login can replace it.
+        await self._password_changes.finished(account.id)
         if connection.closed:
             # The user may have logged in again over another connection: do not replace that.
             raise NotLoggedIn()
-        user = self._users.get(key)
-        if user is not None and current is not None and current in user.sessions:
+        others = self._live.of(account.id)
+        if current in others:
             raise AlreadyLoggedIn()
-        if user is not None and user.sessions and self._mode == "refuse":
+        if others and self._mode == "refuse":
             raise AlreadyLoggedIn("You are logged in on another connection.")
+        ending = others if self._mode != "share" else []
         if current is not None:
-            await self.logout(current)
+            ending = [*ending, current]
         token = self._state.token()
         account_state = await self._store.login(
-            account_id, token_hash(token), self._mode == "replace", self._users.now()
+            account.id,
+            account.password_hash,
+            self._new_session(token, connection, ending),
+            self._mode == "replace",
         )
         audit("login", name=account_state.account.name, address=connection.address)
+        self._end_previous(current)
         if self._mode != "share":
-            for session in self._sessions_of(account_id):
-                self._replace(session, connection.address)
-        return self._begin(account_state, encoder, connection, token), token
+            for session in self._live.of(account.id):
+                self._live.replace(session, connection.address)
+        return self._live.begin(account_state, encoder, connection, token), token
+
+    def _new_session(
+        self, token: str, connection: IConnection, ending: Iterable[Session]
+    ) -> NewSession:
+        """Return the record of a session that begins while others end."""
+        return NewSession(
+            token_hash=token_hash(token),
+            at=self._users.now(),
+            network=network_key(connection.address),
+            ended=tuple(map(self._live.record, ending)),
+        )
+
+    def _end_previous(self, session: Session | None) -> None:
+        """End the session that a connection had before its login, which has ended it in the store.
+
+        Args:
+            session: the session, None if there was none.
+        """
+        if session is None or session not in session.user.sessions:
+            return
+        self._live.detach(session, arrived=True)
+        if not session.user.registered:
+            ending = Deferred.fromCoroutine(self._guests.end(session.user))
+            run_in_background(ending, "ending a temporary user")
 
     async def login_guest(
         self, name: str, encoder: IEncoder, connection: IConnection, current: Session | None
@@ -172,17 +210,9 @@ class Sessions:
             BadName, NameTaken, AlreadyLoggedIn, NotStored.
         """
         chosen = user_name(name)
-        if current is not None:
-            if current.user.key == chosen.key:
-                raise AlreadyLoggedIn()
-            similar = await self._store.find_similar(chosen.display, chosen.key)
-            ends = None if current.user.registered else current.user.id
-            if similar is not None and similar.id != ends:
-                raise NameTaken()
-            await self.logout(current)
-        token = self._state.token()
-        session = await self._guests.login(chosen, token_hash(token), encoder, connection)
-        return session, token
+        if current is not None and current.user.key == chosen.key:
+            raise AlreadyLoggedIn()
+        return await self._login_guest(chosen, encoder, connection, current)
 
     async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
         """Begin the session of the server itself, under a name that no account can have.
@@ -194,7 +224,23 @@ class Sessions:
             NameTaken: the server has a session already.
             NotStored.
         """
-        return await self._guests.login(HOST, token_hash(self._state.token()), encoder, connection)
+        session, _ = await self._login_guest(HOST, encoder, connection, None)
+        return session
+
+    async def _login_guest(
+        self, name: Name, encoder: IEncoder, connection: IConnection, current: Session | None
+    ) -> tuple[Session, str]:
+        token = self._state.token()
+        new = self._new_session(token, connection, [current] if current is not None else [])
+        if not connection.resumable:
+            new = attrs.evolve(new, token_hash=None)
+        user = await self._guests.create(name, new)
+        audit("login", name=user.name, address=connection.address)
+        self._end_previous(current)
+        self._users.add(user)
+        session = Session(user, encoder, connection, token_hash(token), pending_whisper=None)
+        self._users.add_session(session, [self._rooms.lobby])
+        return session, token
 
     async def resume(
         self,
@@ -223,74 +269,30 @@ class Sessions:
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
         resumed = await self._store.resume(
-            hashed, now, now - RESUME_WINDOW_S * 1000, seen_by_id, liveness_ms, BACKLOG_LIMIT
+            hashed,
+            now,
+            now - RESUME_WINDOW_S * 1000,
+            seen_by_id,
+            liveness_ms,
+            BACKLOG_LIMIT,
+            network_key(connection.address),
         )
+        if resumed.epoch is not None:
+            self.epoch = resumed.epoch
+            _log.warn(
+                "A client has received more than the database has: a copy of the database seems "
+                "to have been put back. All clients load their rooms again."
+            )
         account_id = resumed.account_state.account.id
-        for old in self._sessions_of(account_id):
+        for old in self._live.of(account_id):
             if old.token_hash == hashed:
-                self._replace(old, connection.address)
+                self._live.replace(old, connection.address)
         user = self._users.get_by_id(account_id)
-        if user is not None and user.leaving:
+        if user is not None and user.ending:
             raise BadSession()
-        session = self._begin(resumed.account_state, encoder, connection, token)
+        session = self._live.begin(resumed.account_state, encoder, connection, token)
         missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
-
-    def _begin(
-        self, account_state: AccountState, encoder: IEncoder, connection: IConnection, token: str
-    ) -> Session:
-        """Begin a session with what the store has of its account."""
-        account = account_state.account
-        user = self._users.get_by_id(account.id)
-        if user is None:
-            user = User(
-                id=account.id,
-                name=account.name,
-                key=account.key,
-                registered=account.registered,
-            )
-            self._users.add(user)
-        if not user.sessions:
-            self._load(user, account_state)
-        session = Session(user, encoder, connection, token_hash(token))
-        self._users.add_session(session, [self._rooms.lobby, *user.rooms])
-        return session
-
-    def _load(self, user: User, account_state: AccountState) -> None:
-        """Set the rooms, read marks and blocks of a user from the store's record."""
-        user.rooms, user.unread = {}, {}
-        for record in account_state.memberships:
-            room = self._rooms.get(record.room_id)
-            if room is not None and room.has_member(user):
-                if not room.is_lobby:
-                    user.rooms[room] = 0
-                unread = room.message_count - record.messages_read
-                user.set_read_seq(room, record.read_seq, unread)
-        user.blocked = dict(account_state.blocked)
-        user.blocked_by = account_state.blocked_by
-
-    def _sessions_of(self, account_id: int) -> list[Session]:
-        user = self._users.get_by_id(account_id)
-        return list(user.sessions) if user is not None else []
-
-    def _replace(self, session: Session, address: str) -> None:
-        """End a session because its user logged in from another address."""
-        self._detach(session)
-        event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
-        session.connection.close(event, "replaced")
-
-    def _detach(self, session: Session, arrived: bool = False) -> None:
-        """Remove a session from memory.
-
-        Args:
-            session: the session.
-            arrived: whether its client is known to have received all whispers sent to it.
-        """
-        if arrived:
-            self._whispers.session_ended(session)
-        else:
-            self._whispers.session_lost(session)
-        self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
 
     async def logout(self, session: Session) -> None:
         """End a session for good, and a temporary account with it.
@@ -298,10 +300,10 @@ class Sessions:
         Raises:
             NotStored: the session goes on.
         """
-        await self._store.end_session(session.user.id, session.token_hash)
+        await self._store.end_session(self._live.record(session))
         if session not in session.user.sessions:
             return
-        self._detach(session, arrived=True)
+        self._live.detach(session, arrived=True)
         if not session.user.registered:
             await self._guests.end(session.user)
 
@@ -319,9 +321,9 @@ class Sessions:
         if user is None or not user.sessions:
             raise NoSuchUser()
         for session in list(user.sessions):
-            await self._store.end_session(user.id, session.token_hash)
+            await self._store.end_session(self._live.record(session))
             if session in user.sessions:
-                self._detach(session, arrived=True)
+                self._live.detach(session, arrived=True)
                 session.connection.close(None, "kicked")
         if not user.registered:
             await self._guests.end(user)
@@ -331,8 +333,6 @@ class Sessions:
     def connection_lost(self, session: Session, clean: bool) -> None:
         """Take note that the connection of a session is lost. The session can be resumed.
 
-        What was sent to the session counts as read, unless bytes are known not to have left.
-
         Args:
             session: the session.
             clean: whether the user closed the client. A temporary account ends then.
@@ -340,10 +340,8 @@ class Sessions:
         user = session.user
         if session not in user.sessions:
             return
-        self._detach(session, arrived=clean)
-        rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
-        sent = {room.id: room.last_seq for room in rooms}
-        lost = self._store.session_lost(user.id, session.token_hash, self._users.now(), sent)
+        self._live.detach(session, arrived=clean)
+        lost = self._store.session_lost(self._live.record(session), self._users.now())
         run_in_background(lost, "storing a lost connection")
         if not user.registered and not user.sessions:
             self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
@@ -374,14 +372,28 @@ class Sessions:
         if new != again:
             raise PasswordMismatch()
         password(new)
-        account_name = session.user.name if session is not None else name
-        if account_name is None:
+        if session is not None:
+            account_id = session.user.id
+            await self._password_changes.finished(account_id)
+            self._password_changes.begin(account_id)
+            try:
+                await self._change_password(session, session.user.name, old, new, address)
+            finally:
+                self._password_changes.end(account_id)
+        elif name is not None:
+            await self._change_password(None, name, old, new, address)
+        else:
             raise BadRequest("usr is required.")
-        account_id, _key = await self._accounts.authenticate(account_name, old, address)
+
+    async def _change_password(
+        self, session: Session | None, name: str, old: str, new: str, address: str
+    ) -> None:
+        account = await self._accounts.authenticate(name, old, address)
         keep = session.token_hash if session is not None else None
-        await self._accounts.change_password(account_id, new, keep)
-        for other in self._sessions_of(account_id):
-            if other is not session:
-                self._detach(other)
+        ended = [self._live.record(one) for one in self._live.of(account.id) if one is not session]
+        await self._accounts.change_password(account, new, keep, ended)
+        for other in self._live.of(account.id):
+            if other.token_hash != keep:
+                self._live.detach(other)
                 other.connection.close(None, "password")
-        audit("password_changed", name=account_name, address=address)
+        audit("password_changed", name=name, address=address)

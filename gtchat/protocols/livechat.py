@@ -172,6 +172,7 @@ class LiveChat(ClientConnection):
     """
 
     confirms_delivery = False
+    resumable = False
 
     def __init__(self, factory: LiveChatFactory) -> None:
         super().__init__(factory.limiter, factory.clock)

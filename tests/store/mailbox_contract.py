@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gtchat.chat.errors import NoSuchUser, NotAllowed, NotStored, TxnConflict
+from gtchat.chat.errors import NoSuchRoom, NoSuchUser, NotAllowed, TxnConflict
 from gtchat.chat.events import Invited, WhisperSent
 from gtchat.chat.interfaces import Ack, StoredWhisper
-from tests.store.contract import StoreCase, joined
+from tests.store.contract import StoreCase, joined, new_session
 
 
 def whisper_sent(msg: str = "psst") -> WhisperSent:
@@ -90,7 +90,7 @@ class WhisperContract(StoreCase):
 
     async def test_whispers_to_a_guest_are_deleted_with_the_guest(self) -> None:
         ann = await self.account("Ann")
-        bob = await self.store.login_guest("Bob", "bob", b"t", 1)
+        bob = await self.store.login_guest("Bob", "bob", new_session(b"t", 1))
         await self.store.whisper(ann, bob, whisper_sent(), None, 0)
         await self.store.end_guest(bob)
         self.assertEqual(list(await self.store.whispers(bob, 0, 10)), [])
@@ -168,5 +168,5 @@ class InvitationContract(StoreCase):
 
     async def test_an_invitation_needs_a_room_and_an_account(self) -> None:
         room, bob = await self.room_and_account()
-        await self.assertFails(self.store.invite(999, bob, "Ann", False, 5), NotStored)
-        await self.assertFails(self.store.invite(room, 999, "Ann", False, 5), NotStored)
+        await self.assertFails(self.store.invite(999, bob, "Ann", False, 5), NoSuchRoom)
+        await self.assertFails(self.store.invite(room, 999, "Ann", False, 5), NoSuchUser)

@@ -107,6 +107,7 @@ class DialbackClient:
 
     closed = False
     confirms_delivery = True
+    resumable = False
 
     def __init__(self, server: ClientOwner, address: str) -> None:
         self.server = server

@@ -44,6 +44,7 @@ class Context:
     __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "transport")
 
     confirms_delivery = False
+    resumable = True
     queue: CommandQueue[Any]
 
     def __init__(self, chat: Chat, encoder: JSONEncoder, transport: MessageTransport) -> None:

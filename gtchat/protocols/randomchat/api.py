@@ -80,6 +80,7 @@ class RandomChatAPI:
     """
 
     confirms_delivery = False
+    resumable = False
 
     def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
         self.state = state

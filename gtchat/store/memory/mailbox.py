@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 
 import attrs
 
-from gtchat.chat.errors import ChatError, NoSuchUser, NotAllowed, NotStored
+from gtchat.chat.errors import ChatError, NoSuchRoom, NoSuchUser, NotAllowed, NotStored
 from gtchat.chat.events import (
     Invited,
     Joined,
@@ -70,8 +70,8 @@ class Mailbox:
         content = (pending.room_id, pending.entry.kind, getattr(pending.entry, "msg", ""))
         try:
             if pending.txn is not None:
-                subject_id = self._accounts.require_account(pending.subject_id).id
-                pending.earlier = self._rooms.txns.find_ack(subject_id, pending.txn, content)
+                account_id = pending.subject_id or 0
+                pending.earlier = self._rooms.txns.find_ack(account_id, pending.txn, content)
             if pending.earlier is None:
                 self._store(pending)
         except ChatError as error:
@@ -79,7 +79,7 @@ class Mailbox:
             return
         if pending.txn is not None and pending.earlier is None:
             ack = Ack(getattr(pending.entry, "id", ""), pending.entry.seq, pending.entry.at)
-            self._rooms.txns.save_ack(subject_id, pending.txn, content, ack)
+            self._rooms.txns.save_ack(account_id, pending.txn, content, ack)
 
     def _store(self, pending: PendingEntry) -> None:
         """Append an entry to its log, and make the changes that it means."""
@@ -178,8 +178,9 @@ class Mailbox:
 
     def invite(self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int) -> None:
         """Store an invitation; see `IStore.invite`."""
-        if room_id not in self._rooms.rooms or account_id not in self._accounts.accounts:
-            raise NotStored()
+        if room_id not in self._rooms.rooms:
+            raise NoSuchRoom()
+        self._accounts.require_account(account_id)
         self._invitations[account_id][room_id, inviter] = Invitation(delivered, at)
 
     def end_invitations(self, room_id: int, account_id: int, inviter: str, later: bool) -> None:

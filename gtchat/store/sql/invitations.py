@@ -7,8 +7,9 @@ from sqlite3 import Connection
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.events import Invited
-from gtchat.store.sql import schema
+from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.statements import Statement
 
 _invitations = schema.invitations
@@ -26,6 +27,7 @@ _INVITE = Statement(
     ),
     columns=("room_id", "account_id", "inviter", "delivered", "at"),
 )
+_ROOM = Statement(select(schema.rooms.c.id).where(schema.rooms.c.id == bindparam("room")))
 _DELETE = Statement(delete(_invitations).where(*_is_invitation))
 _SET_UNDELIVERED = Statement(update(_invitations).where(*_is_invitation).values(delivered=False))
 _FIND = Statement(
@@ -51,6 +53,9 @@ def invite(
     db: Connection, room_id: int, account_id: int, inviter: str, delivered: bool, at: int
 ) -> None:
     """Store an invitation; see `IStore.invite`."""
+    if _ROOM(db, room=room_id).fetchone() is None:
+        raise NoSuchRoom()
+    accounts.require(db, account_id)
     _INVITE(db, room_id=room_id, account_id=account_id, inviter=inviter, delivered=delivered, at=at)
 
 

@@ -26,10 +26,12 @@ from gtchat.chat.interfaces import (
     Account,
     AccountState,
     Ack,
+    EndedSession,
     HistoryPage,
     HistoryQuery,
     IStore,
     MembershipRecord,
+    NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
@@ -61,6 +63,11 @@ from gtchat.store.sql.sqlite import (
 from gtchat.store.sql.writer import Outcome, Writer
 
 T = TypeVar("T")
+
+
+def _new_epoch() -> str:
+    """Return a name for the logs that no others have."""
+    return secrets.token_urlsafe(9)
 
 
 def _ignore(entries: Sequence[PendingEntry]) -> None:
@@ -138,8 +145,9 @@ class SQLStore:
         try:
             with closing(self._open_connection()) as db:
                 db.execute("BEGIN IMMEDIATE")
-                state = rooms.load(db, secrets.token_urlsafe(9), now)
+                state = rooms.load(db, _new_epoch(), now)
                 db.execute("COMMIT")
+            self._reads.open()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
         self._cleanup.pending_deletes = True
@@ -172,20 +180,27 @@ class SQLStore:
         return self._write(accounts.register, name, key, password_hash, uuid_hash, at)
 
     def set_password(
-        self, account_id: int, password_hash: str, keep: bytes | None
+        self,
+        account_id: int,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
     ) -> Deferred[None]:
         """See `IStore.set_password`."""
-        return self._write(accounts.set_password, account_id, password_hash, keep)
+        return self._write(
+            sessions.set_password, account_id, proved, password_hash, keep, tuple(ended)
+        )
 
     def login(
-        self, account_id: int, token_hash: bytes, end_others: bool, at: int
+        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
     ) -> Deferred[AccountState]:
         """See `IStore.login`."""
-        return self._write(sessions.login, account_id, token_hash, end_others, at)
+        return self._write(sessions.login, account_id, proved, session, end_others)
 
-    def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
+    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `IStore.login_guest`."""
-        return self._write(sessions.login_guest, name, key, token_hash, at)
+        return self._write(sessions.login_guest, name, key, session)
 
     def resume(
         self,
@@ -195,6 +210,7 @@ class SQLStore:
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        network: str,
     ) -> Deferred[ResumeResult]:
         """See `IStore.resume`."""
         return self._write(
@@ -206,17 +222,17 @@ class SQLStore:
             dict(seen),
             liveness_ms,
             limit,
+            network,
+            _new_epoch(),
         )
 
-    def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
+    def end_session(self, session: EndedSession) -> Deferred[None]:
         """See `IStore.end_session`."""
-        return self._write(sessions.end_session, account_id, token_hash)
+        return self._write(sessions.end_session, session)
 
-    def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
-    ) -> Deferred[None]:
+    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `IStore.session_lost`."""
-        return self._write(sessions.session_lost, account_id, token_hash, at, sent)
+        return self._write(sessions.session_lost, session, at)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
