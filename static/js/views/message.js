@@ -12,9 +12,8 @@
   // Attributes by tag. Each block has its own text direction; inline parts are isolated (theme.css).
   const ATTRIBUTES = {
     p: () => ({ dir: "auto" }),
-    li: () => ({ dir: "auto" }),
+    li: ({ value }) => ({ dir: "auto", value }),
     blockquote: () => ({ dir: "auto" }),
-    ol: ({ start }) => ({ start }),
     pre: () => ({ dir: "ltr", tabindex: 0 }),
     a: ({ href, title }) => ({ href, title, target: "_blank", rel: "noopener noreferrer" }),
   };
