@@ -70,12 +70,19 @@
   const MAIL = /^[a-z0-9._+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w@-])/i;
   const TEXT_LINK = /^(!?)\[([^[\]\n]+)\]\(((?:https?:\/\/|mailto:)(?:[^\s()<>"\\]|\([^\s()<>"\\]*\))+)\)/iu;
 
+  const parseUrl = (href) => {
+    try {
+      return new URL(href);
+    } catch {
+      return null;
+    }
+  };
+
   // Returns the URL of a link, or null if a message must not link to it. What stands before an @ looks
   // like a host.
   const safeUrl = (href) => {
-    if (!URL.canParse(href)) return null;
-    const url = new URL(href);
-    if (url.protocol === "mailto:") return url;
+    const url = parseUrl(href);
+    if (!url || url.protocol === "mailto:") return url;
     return /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : null;
   };
 
@@ -119,7 +126,7 @@
     const hosts = (plain.match(HOST) ?? []).filter((host) => !FILE.test(host));
     const schemes = plain.match(/\w+:\/\/[^\s/?#]*/g) ?? [];
     return [...schemes, ...hosts.map((host) => `http://${host}`)]
-      .map((href) => (URL.canParse(href) ? new URL(href).hostname : href));
+      .map((href) => parseUrl(href)?.hostname ?? href);
   };
 
   // A link with a text. If the text names another host than the link leads to, or no host can be seen

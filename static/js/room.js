@@ -30,11 +30,16 @@
       this.loading = null; // "before", "after", "latest" or "around" while a page is requested
       this.failed = false; // whether the last request of a page failed
       this.outgoing = []; // own messages that the server has not confirmed
-      this.unread = 0;
+      this.sentCount = 0; // own messages sent from this page
+      this.endShown = true; // whether the view, if it is open, shows the end of the log
+      this.unread = 0; // messages of other users
       this.mentioned = false; // whether an unread message mentions the user
       this.readSeq = 0; // last entry that was read
       this.markedSeq = 0; // last entry that the server knows to be read
+      this.recount = false; // whether `unread` has to be taken from the server's next list
+      this.searchedSeq = -1; // the `readSeq` after which mentions were searched
       this.dividerSeq = null; // the "New" divider is shown after this entry; null: not shown
+      this.dividerCount = 0; // messages that were unread when the divider was put there
       this.typing = new Set(); // names of users who are typing
     }
 
