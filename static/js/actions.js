@@ -89,9 +89,12 @@
 
     register(fields) { return this.request("register", fields); }
 
+    // Without a connection the server ends the session by itself, later.
     async logout() {
-      this.flushReadMarks();
-      await this.request("logout").catch(() => {});
+      if (this.connection.state === "open") {
+        this.flushReadMarks();
+        await this.request("logout").catch(() => {});
+      }
       this.emit("over", { code: "logout" });
     }
 

@@ -1,14 +1,40 @@
 // A room: its settings, its members, the loaded part of its log, and what is unread in it.
 //
-// `entries` is a window of the log without gaps, of at most WINDOW entries, which moves as the user
+// `entries` is a window of the log without gaps, of at most WINDOW lines, which moves as the user
 // scrolls. Entries after the window are not kept: `lastSeq` counts them until they are loaded.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
-  // Entries asked for at a time, and entries kept.
+  // Entries asked for at a time; lines kept, and entries, if many share a line.
   const PAGE = 100;
   const WINDOW = 400;
+  const MAX_ENTRIES = 4000;
+  // A page of fewer lines than this hardly fills the view; after so many of them in a row the user is
+  // asked before more are loaded.
+  const FEW_LINES = 10;
+  const MAX_SPARSE_PAGES = 10;
+
+  // Events of these types are shown in one line if they follow each other.
+  const GROUPED = new Set(["join_room", "leave_room"]);
+
+  // Returns whether two entries beside each other share a line.
+  const sharesLine = (entry, neighbour) => GROUPED.has(entry.type) && neighbour?.type === entry.type;
+
+  const countLines = (entries) => (
+    entries.filter((entry, index) => !sharesLine(entry, entries[index - 1])).length);
+
+  // Returns the first entries that fit into a window.
+  const fitting = (entries) => {
+    let lines = 0;
+    const tooMany = entries.findIndex((entry, index) => {
+      if (!sharesLine(entry, entries[index - 1])) lines += 1;
+      return lines > WINDOW || index >= MAX_ENTRIES;
+    });
+    return tooMany < 0 ? entries : entries.slice(0, tooMany);
+  };
+
+  GTChat.sharesLine = sharesLine;
 
   GTChat.Room = class {
     kind = "room";
@@ -29,6 +55,8 @@
       this.loaded = false; // whether the window has been filled since the last reset
       this.loading = null; // "before", "after", "latest" or "around" while a page is requested
       this.failed = false; // whether the last request of a page failed
+      this.trimmed = null; // "before" or "after": where entries were last dropped from the window
+      this.sparsePages = 0; // pages in a row that made few lines
       this.outgoing = []; // own messages that the server has not confirmed
       this.sentCount = 0; // own messages sent from this page
       this.endShown = true; // whether the view, if it is open, shows the end of the log
@@ -75,6 +103,8 @@
       this.lastSeq = lastSeq;
       this.entries = [];
       this.loaded = false;
+      this.trimmed = null;
+      this.sparsePages = 0;
     }
 
     // Counts entries up to `seq` as read, after they were read in another session.
@@ -99,15 +129,24 @@
       return { limit: PAGE };
     }
 
+    // Returns whether to load on in a direction without being asked. isShort: whether the window fills
+    // the view so little that both of its ends are near; what was just dropped is not loaded again then.
+    loadsOn(direction, isShort) {
+      return !this.failed && this.sparsePages < MAX_SPARSE_PAGES && !(isShort && this.trimmed === direction);
+    }
+
     // Adds a page of the log to the window. direction: as in historyQuery; entries: by rising seq.
     addPage(direction, entries) {
+      this.sparsePages = countLines(entries) < FEW_LINES ? this.sparsePages + 1 : 0;
       if (direction === "latest" || direction === "around") {
         this.entries = entries;
         this.loaded = true;
         this.lastSeq = Math.max(this.lastSeq, this.lastLoaded);
       } else if (direction === "before") {
         this.entries = [...entries.filter((entry) => entry.seq < this.firstLoaded), ...this.entries];
-        this.entries.length = Math.min(this.entries.length, WINDOW);
+        const kept = fitting(this.entries);
+        if (kept.length < this.entries.length) this.trimmed = "after";
+        this.entries = kept;
       } else {
         this.entries = [...this.entries, ...entries.filter((entry) => entry.seq > this.lastLoaded)];
         this.trim();
@@ -116,7 +155,10 @@
 
     // Drops the oldest entries of a window that has grown at its end.
     trim() {
-      if (this.entries.length > WINDOW) this.entries = this.entries.slice(-WINDOW);
+      if (this.entries.length <= WINDOW) return;
+      const kept = fitting([...this.entries].reverse()).reverse();
+      if (kept.length < this.entries.length) this.trimmed = "before";
+      this.entries = kept;
     }
 
     // Returns the unconfirmed messages to show below the log. A message that was sent again after a
