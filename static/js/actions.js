@@ -154,6 +154,7 @@
     async loadHistory(room, direction, seq) {
       const query = room.historyQuery(direction, seq);
       if (!query) return;
+      if (direction === "around") room.windowId += 1;
       const { windowId } = room;
       room.loading = direction;
       this.emit("change");

@@ -51,7 +51,7 @@
       this.joined = false;
       this.lastSeq = 0; // seq of the log's last entry
       this.entries = [];
-      this.windowId = 0; // changes with each reset, so that a late page is not put into a new window
+      this.windowId = 0; // changes with each reset or jump, so that a late page is not put into a new window
       this.loaded = false; // whether the window has been filled since the last reset
       this.loading = null; // "before", "after", "latest" or "around" while a page is requested
       this.failed = false; // whether the last request of a page failed
@@ -116,10 +116,11 @@
     }
 
     // Returns the fields of a `history` request, or null if there is nothing to load.
-    // direction: "latest", "before" or "after" the window, or "around" the entry `seq`.
+    // direction: "latest", "before" or "after" the window, or "around" the entry `seq`, which replaces
+    // what is being loaded.
     historyQuery(direction, seq) {
-      if (this.loading) return null;
       if (direction === "around") return { around: seq, limit: PAGE };
+      if (this.loading) return null;
       if (direction === "before") {
         return this.loaded && !this.atStart ? { before: this.firstLoaded, limit: PAGE } : null;
       }

@@ -84,6 +84,17 @@
     equal([state.current.lastLoaded, state.current.lastSeq], [100, 5001]);
   });
 
+  test("a jump replaces a page that is being loaded", async () => {
+    const { server, state, actions } = await inLongRoom();
+    actions.loadHistory(state.current, "before");
+    const late = server.requests("history").at(-1);
+    actions.loadHistory(state.current, "around", 1);
+    await server.reply("history", historyPage("lobby", 4801, 4900), late);
+    equal([state.current.loading, state.current.firstLoaded], ["around", 4901]);
+    await server.reply("history", historyPage("lobby", 1, 100));
+    equal([state.current.loading, state.current.firstLoaded, state.current.lastLoaded], [null, 1, 100]);
+  });
+
   test("a page that cannot be loaded is shown as failed and can be loaded again", async () => {
     const { server, state, actions } = await logIn();
     await server.replyError("history", "not_stored");

@@ -127,7 +127,7 @@
     };
     // Notes the position after scrolling, and loads more near an end of the window.
     const notePosition = () => {
-      if (room?.loading === "around") return; // the target of the jump is not there yet
+      if (room && (!room.loaded || room.loading === "around")) return; // the target of a jump is not there yet
       const { clientWidth, clientHeight } = box.current;
       if (clientWidth !== position.current.width) {
         // After a change of width lines break elsewhere: this is not a scroll of the user's.
