@@ -25,8 +25,10 @@ INSERT = (
     " VALUES (?,?,?,?,?,?,?,?)"
 )
 #: Pixels between what is shown and the end of the log, and the texts that are in view.
-BELOW = "const log = document.querySelector('.log');\
- return log.scrollHeight - log.scrollTop - log.clientHeight"
+BELOW = """
+const log = document.querySelector('.log');
+return log.scrollHeight - log.scrollTop - log.clientHeight;
+"""
 IN_VIEW = """
 const box = document.querySelector('.log').getBoundingClientRect();
 return [...document.querySelectorAll('.log .text')].filter((text) => {

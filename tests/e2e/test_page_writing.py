@@ -21,6 +21,11 @@ const event = arguments[0] === 'paste'
   : new DragEvent(arguments[0], { dataTransfer: data, ...options });
 return !document.querySelector(arguments[1]).dispatchEvent(event);
 """
+#: Pixels between what is shown and the end of the log.
+BELOW = """
+const log = document.querySelector('.log');
+return log.scrollHeight - log.scrollTop - log.clientHeight;
+"""
 CODE = "def f(x):\n    if x:\n        return 2*3*4\n\nC:\\new\\__init__.py"
 
 
@@ -110,9 +115,14 @@ class WritingTest(TestCase):
         server = self.serve()
         page = self.browser(server)
         page.log_in("ann")
+        page.send("\n".join(["line"] * 60))
+        page.wait_until(lambda: page.texts() and not page.find_all(".pending"))
         box = page.find(".composer textarea")
         page.driver.execute_cdp_cmd("Input.insertText", {"text": "x" * 4100})
         page.find(".too-long[role=status]", "4,100 characters; at most 4,000")
+        # The message box has grown; the log still shows its end.
+        below = page.driver.execute_script(BELOW)
+        self.assertEqual([below < 2, page.find_all(".jump")], [True, []])
         box.send_keys(Keys.ENTER)
         page.find(".too-long[role=alert]", "several parts")
         self.assertEqual(len(self.value(page)), 4100)

@@ -89,7 +89,7 @@
     // dividerAbove: whether the "New" divider is above the upper edge; dividerSeen: its `dividerSeq` when
     // it was last in view.
     const position = useRef({
-      atBottom: true, seq: 0, top: 0, width: 0, isShort: false, dividerAbove: false, dividerSeen: null });
+      atBottom: true, seq: 0, top: 0, width: 0, height: 0, isShort: false, dividerAbove: false, dividerSeen: null });
     const sentCount = useRef(conversation.sentCount);
     const [, redraw] = useState(0);
     const drawAgain = () => redraw((count) => count + 1);
@@ -129,9 +129,10 @@
     const notePosition = () => {
       if (room && (!room.loaded || room.loading === "around")) return; // the target of a jump is not there yet
       const { clientWidth, clientHeight } = box.current;
-      if (clientWidth !== position.current.width) {
-        // After a change of width lines break elsewhere: this is not a scroll of the user's.
-        position.current.width = clientWidth;
+      if (clientWidth !== position.current.width || clientHeight !== position.current.height) {
+        // After a change of size (lines break elsewhere, the message box has grown) this is not a scroll
+        // of the user's.
+        Object.assign(position.current, { width: clientWidth, height: clientHeight });
         restorePosition();
       }
       const { scrollTop, scrollHeight } = box.current;
