@@ -177,6 +177,18 @@
     for (const [index, time] of times.slice(sent.length).entries()) equal(time >= (index + 1) * 100, true);
   });
 
+  test("a client whose rate another device has used up goes on slowly", async () => {
+    const { server, connection } = connected();
+    for (let number = 0; number < 4; number += 1) connection.request("history", { number }).catch(() => {});
+    for (const request of server.requests("history")) {
+      await server.replyError("history", "rate_limited", { retry_after: 0.1, tracker: request.tracker });
+    }
+    await server.advance(100);
+    equal(server.requests("history").length, 4);
+    await server.advance(150);
+    equal(server.requests("history").length, 6);
+  });
+
   test("the limits that hello tells are obeyed, and 0 means none", async () => {
     for (const [limits, count] of [[{ commands_burst: 5, commands_per_second: 1 }, 4], [{ commands_burst: 0, commands_per_second: 0 }, 100]]) {
       const { server, connection } = connected({ session });

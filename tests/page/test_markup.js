@@ -12,6 +12,7 @@
     ["这是**粗体**和*斜体*文字", "p(这是strong(粗体)和em(斜体)文字)"],
     ["**https://a.example/** *a_b*", "p(strong(a<https://a.example/>(https://a.example/)) em(a_b))"],
     ["`*a*` `` a`b `` `C:\\`", "p(code(*a*) code( a`b ) code(C:\\))"],
+    ["C:\\`a` \\[b](https://a.example/)", "p(C:\\code(a) \\a<https://a.example/>(b))"],
     ["one\ntwo", "p(one\ntwo)"],
     ["one\n\ntwo", "p(one)p(two)"],
     ["> said\n\nyes", "blockquote(p(said))p(yes)"],
@@ -43,7 +44,7 @@
     "*args, **kwargs", "5 * 3 * 2", "**bold*", "**half", "***", "~5 to ~10", "&#65; &lt; &amp;", "1) one", "01. one", "-", "1.", "+ one",
     // Links that show another address than they open.
     "[bank.example](https://evil.example)", "[www.bank.example](https://evil.example)", "[ＷＷＷ.bank.example](https://evil.example)",
-    "[ａ.example](https://evil.example)", "[bank。example](https://evil.example)", "[b\u200bank.example](https://evil.example)",
+    "[ａ.example](https://evil.example)", "[bank．example](https://evil.example)", "[bank。example](https://evil.example)", "[b\u200bank.example](https://evil.example)",
     "[see bank.example/login](https://evil.example)", "[me@bank.example](https://evil.example)", "[банк.рф](https://evil.example)",
     "[https://www.аррӏе.com/](https://www.аррӏе.com/)", "https://bank.example@evil.example/", "https://user:pw@evil.example",
     "[x](https://bank.example@evil.example/)",
