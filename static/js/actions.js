@@ -63,7 +63,7 @@
       connection.seen = () => state.lastSeqs;
       connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
       connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {
-        listsInvitations: Boolean(connection.hello.features?.includes("invitations")) })));
+        listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) })));
       connection.on("push", (push) => this.#run(sync.push(state, push)));
       connection.on("over", (end) => this.emit("over", end));
       connection.on("state", () => this.emit("change"));
@@ -178,11 +178,13 @@
       if (room.membersLoaded) return;
       room.membersLoaded = true;
       try {
-        let after;
-        do {
-          const { users } = await this.request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
-          after = users.length === LIST_PAGE ? users.at(-1) : undefined;
-        } while (after !== undefined);
+        let [after, count] = [undefined, 0];
+        for (;;) {
+          const page = await this.request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
+          after = page.users.at(-1);
+          count += page.users.length;
+          if (after === undefined || count >= page.users_total) break;
+        }
       } catch {
         room.membersLoaded = false;
         this.emit("change");

@@ -10,8 +10,8 @@
   const PAGE = 100;
   const WINDOW = 400;
   const MAX_ENTRIES = 4000;
-  // A page of fewer lines than this hardly fills the view; after so many of them in a row the user is
-  // asked before more are loaded.
+  // A page of many entries in fewer lines than this hardly fills the view; after so many of them in a row
+  // the user is asked before more are loaded.
   const FEW_LINES = 10;
   const MAX_SPARSE_PAGES = 10;
 
@@ -138,7 +138,8 @@
 
     // Adds a page of the log to the window. direction: as in historyQuery; entries: by rising seq.
     addPage(direction, entries) {
-      this.sparsePages = countLines(entries) < FEW_LINES ? this.sparsePages + 1 : 0;
+      const sparse = entries.length === 0 || (entries.length >= PAGE / 2 && countLines(entries) < FEW_LINES);
+      this.sparsePages = sparse ? this.sparsePages + 1 : 0;
       if (direction === "latest" || direction === "around") {
         this.entries = entries;
         this.loaded = true;

@@ -108,13 +108,15 @@
 
   test("members are loaded page by page, once", async () => {
     const { server, state, actions } = await logIn();
-    const names = Array.from({ length: 1000 }, (_unused, index) => `user${index}`);
-    await server.reply("get_room_user_list", { users: names, online: [], users_total: 1001 });
-    equal(server.requests("get_room_user_list").map(({ after }) => after), [null, "user999"]);
-    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 1001 });
-    equal([state.lobby.members.size, state.isOnline("zoe")], [1001, true]);
+    // A page may be shorter than what was asked for.
+    const names = Array.from({ length: 700 }, (_unused, index) => `user${index}`);
+    await server.reply("get_room_user_list", { users: names, online: [], users_total: 702 });
+    equal(server.requests("get_room_user_list").map(({ after }) => after), [null, "user699"]);
+    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 702 });
+    await server.reply("get_room_user_list", { users: [], online: [], users_total: 702 });
+    equal([state.lobby.members.size, state.isOnline("zoe")], [701, true]);
     actions.open(state.lobby);
-    equal(server.requests("get_room_user_list").length, 2);
+    equal(server.requests("get_room_user_list").length, 3);
   });
 
   test("members that could not be loaded are loaded the next time", async () => {

@@ -108,6 +108,19 @@
     equal(room.loadsOn("before", true), true);
   });
 
+  test("short gaps are filled as often as they come, and empty pages end the loading", () => {
+    const room = new GTChat.Room("den");
+    room.addPage("latest", historyPage("den", 1, 1).entries);
+    for (let seq = 3; seq < 60; seq += 2) {
+      room.append(speak("den", seq, "bob", "x"));
+      equal(room.loadsOn("after", true), true);
+      room.addPage("after", historyPage("den", seq - 1, seq).entries);
+    }
+    equal([room.atEnd, room.entries.length], [true, 59]);
+    for (let time = 0; time < 10; time += 1) room.addPage("after", []);
+    equal(room.loadsOn("after", false), false);
+  });
+
   test("nothing is requested beyond the ends of a log, before it is loaded, or while loading", () => {
     const room = new GTChat.Room("den");
     room.lastSeq = 3;
