@@ -199,6 +199,47 @@ class ReadingTest(TestCase):
         page.find(".composer textarea")
         self.assertEqual(page.find_all(".invitation"), [])
 
+    def test_a_room_that_was_not_opened_stays_unread(self) -> None:
+        page = self.member()
+        page.click(".account button", "Log out")
+        self.speak("one", "two", "three")
+        for _ in range(2):
+            page.log_in("ann", PASSWORD, "member")
+            page.find(".row .count", "3")
+            self.speak("and live")
+            page.find(".row .count", "4")
+            page.click(".account button", "Log out")
+            page.log_in("ann", PASSWORD, "member")
+            page.find(".row .count", "4")
+            page.open_conversation("den")
+            page.wait_until(lambda: not page.find_all(".row .count"))
+            page.click(".account button", "Log out")
+            self.speak("one", "two", "three")
+
+    def test_own_messages_are_not_unread_at_the_next_login(self) -> None:
+        page = self.member()
+        page.open_conversation("den")
+        page.send("mine")
+        page.wait_until(lambda: not page.find_all(".pending") and page.texts() == ["mine"])
+        page.click(".account button", "Log out")
+        page.log_in("ann", PASSWORD, "member")
+        page.find(".sidebar .row", "den")
+        self.assertEqual(page.find_all(".row .count"), [])
+
+    def test_an_invitation_comes_again_at_each_login_until_it_is_answered(self) -> None:
+        page = self.member()
+        self.bob.call("create_room", room_name="cellar", public=False)
+        self.bob.call("invite", room_name="cellar", invitee="ann")
+        for answer in (None, "Later", "Join"):
+            page.find(".invitation", "bob invited you to cellar")
+            if answer:
+                page.click(".invitation button", answer)
+                page.wait_until(lambda: not page.find_all(".invitation"))
+            page.click(".account button", "Log out")
+            page.log_in("ann", PASSWORD, "member")
+        page.find(".sidebar .row", "cellar")
+        self.assertEqual(page.find_all(".invitation"), [])
+
     def test_each_message_is_a_list_item_with_its_author_and_time(self) -> None:
         page = self.member()
         page.open_conversation("den")
