@@ -56,7 +56,7 @@ def crash(options: argparse.Namespace) -> int:
 
 
 def commands(options: argparse.Namespace) -> int:
-    """Let users of five protocols send random commands at once, and kill the server now and then."""
+    """Let users of five protocols send random commands, and kill the server now and then."""
     from tests.stress.commands import OPTIONS, Commands
 
     server = Server(*OPTIONS)
