@@ -35,6 +35,8 @@ __all__ = ["HISTORY_LIMIT", "Chat"]
 
 #: Seconds between two clean-ups of the store, and seconds for which idempotency keys are kept.
 PRUNE_INTERVAL_S, TXN_RETENTION_S = 3600, 24 * 3600
+#: Guests of one network who begin with a whole burst of commands each; later ones wait for theirs.
+GUEST_BURSTS = 20
 
 _log = Logger()
 
@@ -64,6 +66,7 @@ class Chat:
             read_state: the parts.
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
+        guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
         epoch: names all logs of the store together; it changes when a backup is restored.
     """
 
@@ -82,7 +85,9 @@ class Chat:
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits
-        self.rates = BucketTable(limits.commands_per_second, limits.commands_burst, clock.seconds)
+        rate, burst = limits.commands_per_second, limits.commands_burst
+        self.rates = BucketTable(rate, burst, clock.seconds)
+        self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)
         self.epoch = ""
         self.rooms = state.rooms
         self.users = state.users

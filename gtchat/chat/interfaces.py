@@ -75,19 +75,27 @@ class IStore(Interface):
     def append(entry: PendingEntry) -> None:
         """Queue an entry; `committed` is called with it when it is stored or has failed."""
 
-    def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
+    def find_account(
+        key: str, asker: int | None, network: str | None = None
+    ) -> Deferred[Account | None]:
         """Return the account with a name (read).
 
         Args:
             key: the name.
             asker: account id for `Account.blocks_asker`, None to leave it False.
+            network: key of a network for `Account.seen_at`, None to leave it 0.
         """
 
     def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
         """Return the account with a credential of 32 bytes (read)."""
 
     def register(
-        name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None = None,
     ) -> Deferred[int]:
         """Create a registered account. Return its id.
 
@@ -96,6 +104,8 @@ class IStore(Interface):
             password_hash: Argon2id hash as text; None with a UUID.
             uuid_hash: credential of 32 bytes; None with a password.
             at: now.
+            network: key of the client's network, which the account knows from then on; None for
+                no network.
 
         Raises:
             NameTaken: an account, registered or temporary, has the name or the credential.
@@ -111,7 +121,7 @@ class IStore(Interface):
         """
 
     def login(
-        account_id: int, token_hash: bytes, end_others: bool, at: int
+        account_id: int, token_hash: bytes, end_others: bool, at: int, network: str | None = None
     ) -> Deferred[AccountState]:
         """Begin a session of a registered account. Return the state of the account.
 
@@ -120,6 +130,7 @@ class IStore(Interface):
             token_hash: names the session.
             end_others: whether the other sessions of the account end.
             at: now.
+            network: as in `register`. The account keeps the `NETWORKS_PER_ACCOUNT` newest ones.
         """
 
     def login_guest(name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:

@@ -25,6 +25,7 @@ from gtchat.chat.errors import (
 from gtchat.chat.events import SessionReplaced
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
 from gtchat.chat.interfaces import AccountState, IConnection, IEncoder
+from gtchat.chat.limits import network_key
 from gtchat.chat.names import HOST, password, user_name
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
@@ -78,6 +79,7 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
+        lockout_seconds: float | None = None,
     ) -> tuple[Session, str]:
         """Begin a session of a registered account.
 
@@ -88,6 +90,7 @@ class Sessions:
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
             current: the session that the connection has already; it ends first.
+            lockout_seconds: how long a lockout lasts that begins now, None for the setting.
 
         Returns:
             The session and its id.
@@ -103,7 +106,9 @@ class Sessions:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
-            account_id, key = await self._accounts.authenticate(name, secret, connection.address)
+            account_id, key = await self._accounts.authenticate(
+                name, secret, connection.address, lockout_seconds
+            )
         return await self._login_authenticated(account_id, key, encoder, connection, current)
 
     async def login_phone(
@@ -144,7 +149,11 @@ class Sessions:
             await self.logout(current)
         token = self._state.token()
         account_state = await self._store.login(
-            account_id, token_hash(token), self._mode == "replace", self._users.now()
+            account_id,
+            token_hash(token),
+            self._mode == "replace",
+            self._users.now(),
+            network_key(connection.address),
         )
         audit("login", name=account_state.account.name, address=connection.address)
         if self._mode != "share":

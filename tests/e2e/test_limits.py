@@ -130,7 +130,7 @@ class Rates(ServerCase):
         client = self.client("ann")
         for _ in range(60):
             client.send("ping")
-        self.assertEqual(client.wait_closed(), 1008)
+        self.assertEqual(client.wait_closed(), 4009)
 
 
 class Timeouts(ServerCase):

@@ -33,8 +33,8 @@ from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.randomchat.state import Object, RandomChatState
 
-#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation.
-REPLACED, DISCONNECTED, POLICY = 4409, 4002, 1008
+#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, too fast.
+REPLACED, DISCONNECTED, TOO_FAST = 4409, 4002, 4009
 #: Entries of a room that are read from the store at once.
 PAGE = 200
 #: Messages in a `state`, and characters of their texts: the newest of each room, room by room.
@@ -165,7 +165,7 @@ class RandomChatAPI:
 
     def disconnect_flood(self) -> None:
         """Disconnect a client that sends many times more than it may."""
-        self.transport.close(POLICY, "too fast for too long")
+        self.transport.close(TOO_FAST, f"too fast; wait {self.queue.recovery_seconds} s")
 
     def run_command(self, request: Object | ChatError) -> Coroutine[Any, Any, None] | None:
         """Run a request, or refuse it in its turn; see `CommandClient.run_command`."""

@@ -81,19 +81,29 @@ class MemoryStore:
         else:
             self._enqueue(entry)
 
-    def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
+    def find_account(
+        self, key: str, asker: int | None, network: str | None = None
+    ) -> Deferred[Account | None]:
         """See `IStore.find_account`."""
-        return self._read(self._accounts.find, key, asker)
+        return self._read(self._accounts.find, key, asker, network)
 
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
         """See `IStore.find_by_uuid`."""
         return self._read(self._accounts.find_by_uuid, uuid_hash)
 
     def register(
-        self, name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+        self,
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(self._accounts.create, name, key, True, password_hash, uuid_hash)
+        return self._write(
+            self._accounts.register, name, key, password_hash, uuid_hash, at, network
+        )
 
     def set_password(
         self, account_id: int, password_hash: str, keep: bytes | None
@@ -102,10 +112,15 @@ class MemoryStore:
         return self._write(self._accounts.set_password, account_id, password_hash, keep)
 
     def login(
-        self, account_id: int, token_hash: bytes, end_others: bool, at: int
+        self,
+        account_id: int,
+        token_hash: bytes,
+        end_others: bool,
+        at: int,
+        network: str | None = None,
     ) -> Deferred[AccountState]:
         """See `IStore.login`."""
-        return self._write(self._accounts.login, account_id, token_hash, end_others, at)
+        return self._write(self._accounts.login, account_id, token_hash, end_others, at, network)
 
     def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
         """See `IStore.login_guest`."""

@@ -79,10 +79,16 @@ def account_state(db: Connection, account_id: int) -> AccountState:
 
 
 def login(
-    db: Connection, account_id: int, token_hash: bytes, end_others: bool, at: int
+    db: Connection,
+    account_id: int,
+    token_hash: bytes,
+    end_others: bool,
+    at: int,
+    network: str | None,
 ) -> AccountState:
     """Begin a session of a registered account; see `IStore.login`."""
     state = account_state(db, account_id)
+    accounts.add_network(db, account_id, network, at)
     if end_others:
         accounts.end_sessions(db, account_id, None)
     _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at)

@@ -23,6 +23,7 @@ from tests.store.accounts_contract import (
 from tests.store.contract import QueueContract, StoreCase, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract
 
 
@@ -52,6 +53,10 @@ class HistoryTests(OnDisk, HistoryContract, TestCase):
 
 class AccountTests(OnDisk, AccountContract, TestCase):
     pass
+
+
+class NetworkTests(OnDisk, NetworkContract, TestCase):
+    """See `NetworkContract`."""
 
 
 class PhoneTests(OnDisk, PhoneContract, TestCase):
