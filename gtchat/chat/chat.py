@@ -97,7 +97,7 @@ class Chat:
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
         self.invitations = Invitations(state, self.membership)
-        self.messages = Messages(state, broadcast_key)
+        self.messages = Messages(state, broadcast_key, self.accounts.lockout)
         self.whispers = Whispers(state)
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)

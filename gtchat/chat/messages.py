@@ -18,6 +18,8 @@ from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
 from gtchat.chat.events import BroadcastSent, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
+from gtchat.chat.limits import network_key
+from gtchat.chat.lockout import Lockout
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -82,9 +84,10 @@ class Messages:
     Args:
         state: the chat's shared objects.
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
+        lockout: counts wrong keys.
     """
 
-    def __init__(self, state: State, broadcast_key: str | None) -> None:
+    def __init__(self, state: State, broadcast_key: str | None, lockout: Lockout) -> None:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
@@ -92,6 +95,7 @@ class Messages:
         self._next_id = state.next_id
         self._max_chars = state.limits.text_chars
         self._broadcast_key = broadcast_key
+        self._lockout = lockout
 
     def speak(
         self,
@@ -170,14 +174,30 @@ class Messages:
 
         Raises:
             BadKey, BadRequest, TooLong.
+            LockedOut, RateLimited: there were too many wrong keys.
         """
-        expected = self._broadcast_key
-        given = key.encode("utf-8", "replace")
-        if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
-            audit("broadcast_refused", name=session.user.name)
-            raise BadKey()
+        self._check_key(session, key)
         event = BroadcastSent(
             usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
         )
         audit("broadcast", name=session.user.name)
         return self._users.broadcast(event, exclude=session)
+
+    def _check_key(self, session: Session, key: str) -> None:
+        """Check a broadcast key; wrong ones count as wrong passwords do.
+
+        Raises:
+            BadKey.
+            LockedOut, RateLimited: the user, or the user's network, gave too many wrong keys.
+        """
+        subject = f"broadcast key from {session.user.key}"  # no name of a user: those have no space
+        network = network_key(session.connection.address)
+        self._lockout.check(subject, network)
+        self._lockout.check_rates(subject, network)
+        expected = self._broadcast_key
+        given = key.encode("utf-8", "replace")
+        if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
+            self._lockout.failed(subject, network)
+            audit("broadcast_refused", name=session.user.name)
+            raise BadKey()
+        self._lockout.succeeded(subject, network)

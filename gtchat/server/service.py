@@ -45,6 +45,8 @@ from gtchat.web.site import build_site, static_directory
 
 #: WebSocket close code of a server that restarts (IANA registry of RFC 6455 section 11.7).
 CLOSE_RESTART = 1012
+#: Characters of a broadcast key below which there is a warning.
+SAFE_KEY_CHARS = 16
 #: Seconds that clients get to answer a close frame when the server stops.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -126,6 +128,11 @@ class ChatService(Service):
 
     def _build_chat(self) -> None:
         server = self.settings.server
+        if 0 < len(server.broadcast_key) < SAFE_KEY_CHARS:
+            _log.warn(
+                "broadcast_key is short and can be guessed: use at least {chars} characters",
+                chars=SAFE_KEY_CHARS,
+            )
         self._passwords = Passwords(self._reactor, os.cpu_count() or 1)
         self.chat = Chat(
             self._storage.store,

@@ -244,9 +244,32 @@ class Broadcasts(RoomTestCase):
         for key in ("", "open", "open sesame!", "é"):
             reply = self.ann.call("broadcast", msg="all", broadcast_key=key)
             self.assertEqual(reply["code"], "bad_key")
+            self.server.clock.advance(60)
+            self.assertIn("recipients", self.broadcast(self.ann, "open sesame"))
         server = TestServer()
         reply = server.guest("x").call("broadcast", msg="all", broadcast_key="")
         self.assertEqual(reply["code"], "bad_key")
+
+    def broadcast(self, client: FakeClient, key: str) -> dict[str, Any]:
+        return client.call("broadcast", msg="all", broadcast_key=key)
+
+    def test_three_wrong_keys_suspend_the_right_one(self) -> None:
+        codes = [self.broadcast(self.ann, "wrong").get("code") for _ in range(4)]
+        self.assertEqual(codes, ["bad_key"] * 3 + ["locked_out"])
+        self.assertAlmostEqual(self.broadcast(self.ann, "open sesame")["retry_after"], 60, places=1)
+        self.assertIn("recipients", self.broadcast(self.bob, "open sesame"))
+        self.server.clock.advance(60)
+        self.assertIn("recipients", self.broadcast(self.ann, "open sesame"))
+
+    def test_wrong_keys_of_a_network_are_limited_for_all_of_its_users(self) -> None:
+        codes = []
+        for number in range(12):
+            guest = self.server.connect(f"2001:db8::{number}")
+            guest.login(f"g{number}")
+            codes.append(self.broadcast(guest, "wrong").get("code"))
+        self.assertEqual(codes, ["bad_key"] * 10 + ["rate_limited"] * 2)
+        login = self.server.connect("2001:db8::99").login("unknown", pwd="wrong password")
+        self.assertEqual(login["code"], "rate_limited")
 
 
 class PeerAddresses(RoomTestCase):
