@@ -87,6 +87,7 @@ class Accounts:
         self._store = state.store
         self._limits = limits
         self._users = state.users
+        self._quota = state.quota
         self._passwords = passwords
         self.lockout = Lockout(limits, seconds)
         self._turns = Turns(CHECKS_AT_ONCE)
@@ -175,7 +176,8 @@ class Accounts:
         return self._store.set_phone_left(account_id, self._users.now())
 
     def _charge_registration(self, address: str) -> None:
-        """Check the rate of registrations from a network. Raises RateLimited."""
+        """Check the disk and the rate of registrations. Raises NotStored, RateLimited."""
+        self._quota.check_space()
         if wait := self._registrations.take(network_key(address)):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 

@@ -67,6 +67,7 @@ class Chat:
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
+        quota: how much text users can store in a day, and whether the disk is full.
         epoch: names all logs of the store together; it changes when a backup is restored.
     """
 
@@ -85,6 +86,7 @@ class Chat:
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits
+        self.quota = state.quota
         rate, burst = limits.commands_per_second, limits.commands_burst
         self.rates = BucketTable(rate, burst, clock.seconds)
         self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)

@@ -73,6 +73,7 @@ class Delivery:
     def __init__(self, state: State) -> None:
         self._store = state.store
         self._users = state.users
+        self._quota = state.quota
         self._store.committed = self.committed
 
     def append_change(
@@ -90,7 +91,13 @@ class Delivery:
         Returns:
             Fires with the entry once it is stored, before it is sent to the room. Fails with
             NotStored.
+
+        Raises:
+            OverQuota: the actor can't store the topic that is in the entry.
+            NotStored: the disk is full.
         """
+        if actor is not None and not isinstance(entry, Left | Kicked | Removed):
+            self._quota.charge(actor, _text_of(entry))
         change = PendingChange(
             room_id=room.id,
             room_key=room.key,
@@ -128,6 +135,7 @@ class Delivery:
             if isinstance(entry, PendingMessage):
                 outcome = entry.error or entry.earlier
                 assert outcome is not None
+                self._quota.give_back(entry.session, entry.entry.msg)
                 entry.done(outcome)
             else:
                 assert isinstance(entry, PendingChange)
@@ -165,6 +173,8 @@ class Delivery:
     def _finish_change(self, change: PendingChange) -> None:
         """Report a change to the one who waits for it, then send it to its subscribers."""
         if change.error is not None:
+            if change.actor is not None:
+                self._quota.give_back(change.actor, _text_of(change.entry))
             change.done.errback(change.error)
             return
         room, entry = change.room, change.entry
@@ -195,6 +205,11 @@ class Delivery:
         # The reply tells the actor about a change of the actor's own membership.
         own = actor is not None and actor.user is subject and not isinstance(entry, RoomChanged)
         room.subscribers.publish([entry], connections_of([actor]) if own and actor else ())
+
+
+def _text_of(entry: Entry) -> str:
+    """Return the text that a user wrote in a change of a room: the topic, "" if it has none."""
+    return entry.topic if isinstance(entry, RoomCreated | RoomChanged) else ""
 
 
 def _send_parts(

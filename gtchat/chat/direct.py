@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.background import run_in_background
-from gtchat.chat.errors import Blocked
+from gtchat.chat.errors import Blocked, ChatError
 from gtchat.chat.events import MessageSent, WhisperSent
 from gtchat.chat.interfaces import Ack
 from gtchat.chat.messages import check_txn, text
@@ -57,6 +57,7 @@ class Whispers:
         self._users = state.users
         self._directory = state.directory
         self._next_id = state.next_id
+        self._quota = state.quota
         self._unconfirmed: deque[_SentWhisper] = deque()
         #: Session whose protocol confirms -> message id -> number of what it was sent.
         self._to_confirm: dict[Session, dict[str, int]] = {}
@@ -78,7 +79,8 @@ class Whispers:
             The ack, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotStored.
+            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, OverQuota,
+                NotStored.
             NotAllowed: too many messages wait for the user.
         """
         check_txn(txn)
@@ -89,13 +91,20 @@ class Whispers:
         event = WhisperSent(
             usr=session.user.name, msg=msg, id=self._next_id(), at=self._users.now()
         )
-        ack, number = await self._store.whisper(
-            session.user.id,
-            found.id,
-            event,
-            txn,
-            self._limits.stored_whispers_per_user,
-        )
+        self._quota.charge(session, msg)
+        try:
+            ack, number = await self._store.whisper(
+                session.user.id,
+                found.id,
+                event,
+                txn,
+                self._limits.stored_whispers_per_user,
+            )
+        except ChatError:
+            self._quota.give_back(session, msg)
+            raise
+        if ack.dup:
+            self._quota.give_back(session, msg)
         return ack, not ack.dup and self._push(found.id, event, number)
 
     def _push(self, account_id: int, event: WhisperSent, number: int) -> bool:
@@ -162,6 +171,8 @@ class Whispers:
     async def keep(self, user: User, event: MessageSent) -> None:
         """Store a message of a room that did not reach a user, as a whisper for the next login.
 
+        Its text counts for the user: the sender is not to blame, and the room's log has it anyway.
+
         Args:
             user: the user who did not get it.
             event: the message.
@@ -169,8 +180,9 @@ class Whispers:
         Raises:
             NoSuchUser: the sender's account does not exist any more.
             NotAllowed: too many messages wait for the user.
-            NotStored.
+            OverQuota, NotStored.
         """
+        self._quota.charge_user(user, event.msg)
         sender = await self._directory.resolve(event.usr)
         whisper = WhisperSent(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
         limit = self._limits.stored_whispers_per_user

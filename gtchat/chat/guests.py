@@ -36,6 +36,7 @@ class Guests:
         self._clock = state.clock
         self._users = state.users
         self._rooms = state.rooms
+        self._quota = state.quota
         self._membership = membership
 
     def restore(self, accounts: Iterable[Account]) -> None:
@@ -69,6 +70,7 @@ class Guests:
         if user is not None and user.grace_timer is not None and user.address == connection.address:
             # The same user after a lost connection, without the id of the old session.
             await self.end(user)
+        self._quota.check_space()
         account_id = await self._store.login_guest(
             name.display, name.key, token_hash, self._users.now()
         )

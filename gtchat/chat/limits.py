@@ -186,9 +186,10 @@ class TokenBucket:
         return not self.wait(now, self.burst)
 
     def tokens(self, now: float) -> float:
-        """Return how many tokens there are, `burst` if there is no limit."""
-        if self.rate:
-            self._fill(now)
+        """Return how many tokens there are, infinity if there is no limit."""
+        if not self.rate:
+            return math.inf
+        self._fill(now)
         return self._tokens
 
     def lower_to(self, tokens: float, now: float) -> None:

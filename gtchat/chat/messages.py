@@ -20,6 +20,7 @@ from gtchat.chat.events import BroadcastSent, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from gtchat.chat.limits import network_key
 from gtchat.chat.lockout import Lockout
+from gtchat.chat.quota import utf8_size
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -93,6 +94,7 @@ class Messages:
         self._rooms = state.rooms
         self._wall = state.wall
         self._next_id = state.next_id
+        self._quota = state.quota
         self._max_chars = state.limits.text_chars
         self._broadcast_key = broadcast_key
         self._lockout = lockout
@@ -117,16 +119,23 @@ class Messages:
                 Deferred would cost as much as the rules.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest, TooLong: at once; then `done` is not called.
+            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, NotStored: at once; then `done`
+                is not called.
         """
         user = session.user
         room = self._rooms.require_member(room_name, user)
         if txn is not None:
             check_txn(txn)
+        msg = text(msg, self._max_chars)
+        # Quota.charge, without its call.
+        size = len(msg) if msg.isascii() else utf8_size(msg)
+        if size > session.prepaid or self._quota.disk_full:
+            self._quota.prepay(session, size)
+        session.prepaid -= size
         entry = MessageSent(
             room_name=room.name,
             usr=user.name,
-            msg=text(msg, self._max_chars),
+            msg=msg,
             id=self._next_id(),
             at=int(self._wall() * 1000),
         )

@@ -294,6 +294,7 @@ class Sessions:
         else:
             self._whispers.session_lost(session)
         self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
+        self._state.quota.settle(session)
 
     async def logout(self, session: Session) -> None:
         """End a session for good, and a temporary account with it.

@@ -34,6 +34,7 @@ class Session:
         port: TCP port on which its client accepts direct connections; None if it does not.
         pending_whisper: number of the newest whisper that waits until older ones are delivered;
             None once all are.
+        prepaid: bytes of text that it may store before it has to ask the `Quota` again.
     """
 
     user: User
@@ -42,6 +43,7 @@ class Session:
     token_hash: bytes
     port: int | None = None
     pending_whisper: int | None = 0
+    prepaid: int = 0
 
     def send(self, *events: Event) -> None:
         """Send events to this session only."""

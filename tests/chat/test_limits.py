@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,7 +55,7 @@ class Buckets(SynchronousTestCase):
             self.assertEqual([bucket.take(0.0) for _ in range(3)], [0.0] * 3)
             self.assertEqual((bucket.wait(0.0), bucket.draw(0.0, 7.0)), (0.0, 7.0))
             bucket.lower_to(0.0, 0.0)
-            self.assertEqual(bucket.tokens(0.0), bucket.burst)
+            self.assertEqual(bucket.tokens(0.0), math.inf)
             self.assertTrue(bucket.full(0.0))
 
     def test_an_unused_bucket_is_full(self) -> None:
