@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IServiceCollection, Service
@@ -39,7 +40,7 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.storage import Storage, open_storage
+from gtchat.server.storage import FreeSpace, Storage, open_storage
 from gtchat.store import StoreError
 from gtchat.web.site import build_site, static_directory
 
@@ -68,6 +69,7 @@ class ChatService(Service):
     chat: Chat
     _proxies: Proxies
     _storage: Storage
+    _free_space: FreeSpace
     _passwords: Passwords
     _listeners: Listeners
     _websocket: ChatFactory
@@ -148,6 +150,24 @@ class ChatService(Service):
             self.chat.start()
         except StoreError as error:
             raise StartError(str(error), EXIT_CONFIG) from error
+        self._free_space = FreeSpace(
+            self._reactor,
+            self._written_folders(),
+            self.settings.limits.min_free_bytes,
+            self.chat.quota,
+        )
+        self._free_space.start()
+
+    def _written_folders(self) -> list[Path]:
+        """Return the folders of the data and of the log, none if the data is in memory."""
+        if self._storage.directory is None:
+            return []
+        log = self._log.file if self._log is not None else None
+        return [self._storage.directory, *([Path(log.path).parent] if log is not None else [])]
+
+    def _is_healthy(self) -> bool:
+        """Return whether users can store something."""
+        return self._storage.store.healthy() and not self.chat.quota.disk_full
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
@@ -162,7 +182,7 @@ class ChatService(Service):
         site = build_site(
             static_directory(),
             self._websocket,
-            self._storage.store.healthy,
+            self._is_healthy,
             self._reactor,
             self._websocket.hosts.known,
             ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
@@ -215,6 +235,7 @@ class ChatService(Service):
         await self._listeners.close()
         for factory in self._factories.values():
             factory.stop()
+        self._free_space.stop()
         await self.chat.stop()
         await self._websocket.close_all(CLOSE_RESTART, "server restarting", CLOSE_TIMEOUT_S)
         self._websocket.stop()
