@@ -8,7 +8,7 @@ the protocol confirmed it. A user who lost the connection before gets it again w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -58,7 +58,9 @@ class Whispers:
         self._directory = state.directory
         self._next_id = state.next_id
         self._quota = state.quota
+        #: Oldest first; those of sessions that have ended are skipped.
         self._unconfirmed: deque[_SentWhisper] = deque()
+        self._of_session: dict[Session, deque[_SentWhisper]] = {}
         #: Session whose protocol confirms -> message id -> number of what it was sent.
         self._to_confirm: dict[Session, dict[str, int]] = {}
         self._timer: IDelayedCall | None = None
@@ -124,7 +126,9 @@ class Whispers:
         if session.connection.confirms_delivery:
             self._to_confirm.setdefault(session, {})[id] = number
             return
-        self._unconfirmed.append(_SentWhisper(session, number, self._clock.seconds()))
+        sent = _SentWhisper(session, number, self._clock.seconds())
+        self._unconfirmed.append(sent)
+        self._of_session.setdefault(session, deque()).append(sent)
         if self._timer is None and not self._stopped:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
@@ -193,16 +197,13 @@ class Whispers:
 
         What a protocol confirms is kept until it is confirmed.
         """
-        self._delete_all([sent for sent in self._unconfirmed if sent.session is session])
+        self._delete_all(self._of_session.get(session, ()))
         self.session_lost(session)
 
     def session_lost(self, session: Session) -> None:
         """Keep what was sent to a session whose connection was lost: it may not have arrived."""
         self._to_confirm.pop(session, None)
-        if any(sent.session is session for sent in self._unconfirmed):
-            self._unconfirmed = deque(
-                sent for sent in self._unconfirmed if sent.session is not session
-            )
+        self._of_session.pop(session, None)
 
     def _delete_old(self) -> None:
         """Delete what was sent so long ago that a lost connection would have been noticed."""
@@ -210,12 +211,15 @@ class Whispers:
         liveness_s = self._limits.ping_interval + self._limits.ping_timeout
         arrived = []
         while self._unconfirmed and self._unconfirmed[0].at + liveness_s <= self._clock.seconds():
-            arrived.append(self._unconfirmed.popleft())
+            sent = self._unconfirmed.popleft()
+            if sent.session in self._of_session:
+                self._of_session[sent.session].popleft()
+                arrived.append(sent)
         self._delete_all(arrived)
         if self._unconfirmed:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
-    def _delete_all(self, arrived: list[_SentWhisper]) -> None:
+    def _delete_all(self, arrived: Iterable[_SentWhisper]) -> None:
         """Delete whispers from the store."""
         numbers: dict[int, list[int]] = {}
         for sent in arrived:

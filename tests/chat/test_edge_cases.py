@@ -9,7 +9,7 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat import users
+from gtchat.chat import presence
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
 from gtchat.chat.rooms import Subscribers
@@ -63,7 +63,7 @@ class Shutdown(SynchronousTestCase):
         ann, bob = server.member("ann"), server.guest("bob")
         ann.call("whisper", target_user="bob", msg="psst")
         bob.drop()
-        for number in range(users.PRESENCE_SINGLE_LIMIT + 5):
+        for number in range(presence.PRESENCE_SINGLE_LIMIT + 5):
             server.guest(f"g{number}")
         for _ in range(2):
             stopped = Deferred.fromCoroutine(server.chat.stop())
@@ -135,6 +135,16 @@ class ConcurrentChanges(SynchronousTestCase):
         bob.drop()
         delayed.release()
         self.assertEqual(bob.pushes(), [])
+
+    def test_block_by_a_user_who_has_left_meanwhile(self) -> None:
+        self.server.member("ann")
+        bob = self.server.member("bob")
+        delayed = DelayedMethod(self, self.server, "block")
+        bob.send("block", user="ann", tracker="1")
+        self.server.run_pending()
+        bob.drop()
+        delayed.release()
+        self.assertEqual(self.server.chat.users._blocking, {})
 
     def test_room_deleted_during_an_invite_reply_cannot_be_joined(self) -> None:
         ann, bob = self.server.member("ann"), self.server.member("bob")
@@ -294,7 +304,7 @@ class EventOrder(SynchronousTestCase):
         server = TestServer()
         ann = server.guest("ann")
         bob = server.member("bob")
-        for number in range(users.PRESENCE_SINGLE_LIMIT + 5):
+        for number in range(presence.PRESENCE_SINGLE_LIMIT + 5):
             server.guest(f"g{number}")
         server.clock.advance(1)
         ann.received()
