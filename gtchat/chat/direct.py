@@ -8,14 +8,14 @@ the protocol confirmed it. A user who lost the connection before gets it again w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.background import run_in_background
-from gtchat.chat.errors import Blocked
+from gtchat.chat.errors import Blocked, ChatError
 from gtchat.chat.events import MessageSent, WhisperSent
 from gtchat.chat.interfaces import Ack
 from gtchat.chat.limits import REPLY_BYTES
@@ -60,7 +60,10 @@ class Whispers:
         self._users = state.users
         self._directory = state.directory
         self._next_id = state.next_id
+        self._quota = state.quota
+        #: Oldest first; those of sessions that have ended are skipped.
         self._unconfirmed: deque[_SentWhisper] = deque()
+        self._of_session: dict[Session, deque[_SentWhisper]] = {}
         #: Session whose protocol confirms -> message id -> number of what it was sent.
         self._to_confirm: dict[Session, dict[str, int]] = {}
         self._timer: IDelayedCall | None = None
@@ -81,7 +84,8 @@ class Whispers:
             The ack, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotStored.
+            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, OverQuota,
+                NotStored.
             NotAllowed: too many messages wait for the user.
         """
         check_txn(txn)
@@ -92,13 +96,20 @@ class Whispers:
         event = WhisperSent(
             usr=session.user.name, msg=msg, id=self._next_id(), at=self._users.now()
         )
-        ack, number = await self._store.whisper(
-            session.user.id,
-            found.id,
-            event,
-            txn,
-            self._limits.stored_whispers_per_user,
-        )
+        self._quota.charge(session, msg)
+        try:
+            ack, number = await self._store.whisper(
+                session.user.id,
+                found.id,
+                event,
+                txn,
+                self._limits.stored_whispers_per_user,
+            )
+        except ChatError:
+            self._quota.give_back(session, msg)
+            raise
+        if ack.dup:
+            self._quota.give_back(session, msg)
         return ack, not ack.dup and self._push(found.id, event, number)
 
     def _push(self, account_id: int, event: WhisperSent, number: int) -> bool:
@@ -118,7 +129,9 @@ class Whispers:
         if session.connection.confirms_delivery:
             self._to_confirm.setdefault(session, {})[id] = number
             return
-        self._unconfirmed.append(_SentWhisper(session, number, self._clock.seconds()))
+        sent = _SentWhisper(session, number, self._clock.seconds())
+        self._unconfirmed.append(sent)
+        self._of_session.setdefault(session, deque()).append(sent)
         if self._timer is None and not self._stopped:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
@@ -165,6 +178,8 @@ class Whispers:
     async def keep(self, user: User, event: MessageSent) -> None:
         """Store a message of a room that did not reach a user, as a whisper for the next login.
 
+        Its text counts for the user: the sender is not to blame, and the room's log has it anyway.
+
         Args:
             user: the user who did not get it.
             event: the message.
@@ -172,8 +187,9 @@ class Whispers:
         Raises:
             NoSuchUser: the sender's account does not exist any more.
             NotAllowed: too many messages wait for the user.
-            NotStored.
+            OverQuota, NotStored.
         """
+        self._quota.charge_user(user, event.msg)
         sender = await self._directory.resolve(event.usr)
         whisper = WhisperSent(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
         limit = self._limits.stored_whispers_per_user
@@ -184,16 +200,13 @@ class Whispers:
 
         What a protocol confirms is kept until it is confirmed.
         """
-        self._delete_all([sent for sent in self._unconfirmed if sent.session is session])
+        self._delete_all(self._of_session.get(session, ()))
         self.session_lost(session)
 
     def session_lost(self, session: Session) -> None:
         """Keep what was sent to a session whose connection was lost: it may not have arrived."""
         self._to_confirm.pop(session, None)
-        if any(sent.session is session for sent in self._unconfirmed):
-            self._unconfirmed = deque(
-                sent for sent in self._unconfirmed if sent.session is not session
-            )
+        self._of_session.pop(session, None)
 
     def _delete_old(self) -> None:
         """Delete what was sent so long ago that a lost connection would have been noticed."""
@@ -201,12 +214,15 @@ class Whispers:
         liveness_s = self._limits.ping_interval + self._limits.ping_timeout
         arrived = []
         while self._unconfirmed and self._unconfirmed[0].at + liveness_s <= self._clock.seconds():
-            arrived.append(self._unconfirmed.popleft())
+            sent = self._unconfirmed.popleft()
+            if sent.session in self._of_session:
+                self._of_session[sent.session].popleft()
+                arrived.append(sent)
         self._delete_all(arrived)
         if self._unconfirmed:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
-    def _delete_all(self, arrived: list[_SentWhisper]) -> None:
+    def _delete_all(self, arrived: Iterable[_SentWhisper]) -> None:
         """Delete whispers from the store."""
         numbers: dict[int, list[int]] = {}
         for sent in arrived:

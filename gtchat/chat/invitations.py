@@ -24,6 +24,7 @@ class Invitations:
     def __init__(self, state: State, membership: Membership) -> None:
         self._store = state.store
         self._users = state.users
+        self._quota = state.quota
         self._directory = state.directory
         self._rooms = state.rooms
         self._membership = membership
@@ -45,6 +46,7 @@ class Invitations:
             raise AlreadyInRoom("This user is already a member.")
         if target.blocks_asker:
             raise Blocked()
+        self._quota.check_space()
         online = target.user is not None and bool(target.user.sessions)
         at = self._users.now()
         await self._store.invite(room.id, target.id, session.user.name, online, at)

@@ -216,6 +216,8 @@ class Room:
 
     def next_owner(self) -> int | None:
         """Return the account id of the registered member who joined first, None without any."""
+        if len(self.guests) == len(self.members):
+            return None
         return next((member for member in self.members if member not in self.guests), None)
 
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
+from gtchat.chat.quota import Quota
 from gtchat.chat.rooms import RoomRegistry
 from gtchat.chat.users import UserDirectory, UserRegistry
 
@@ -33,6 +34,7 @@ class State:
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
         next_id: makes a unique message id.
+        quota: how much text users can store in a day.
     """
 
     store: IStore
@@ -44,6 +46,7 @@ class State:
     users: UserRegistry = attrs.field(init=False)
     directory: UserDirectory = attrs.field(init=False)
     next_id: Callable[[], str] = attrs.field(init=False)
+    quota: Quota = attrs.field(init=False)
 
     @users.default
     def _make_users(self) -> UserRegistry:
@@ -52,6 +55,10 @@ class State:
     @directory.default
     def _make_directory(self) -> UserDirectory:
         return UserDirectory(self.store, self.users)
+
+    @quota.default
+    def _make_quota(self) -> Quota:
+        return Quota(self.limits, self.clock.seconds)
 
     @next_id.default
     def _make_next_id(self) -> Callable[[], str]:

@@ -5,6 +5,7 @@ Methods with the name of a method of `IStore` do the same, but return the result
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -31,6 +32,7 @@ from gtchat.chat.interfaces import (
     StoredGuest,
 )
 from gtchat.chat.names import RESERVED
+from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.paging import ConnectedInterval, LogsShortened, backlogs
 
@@ -47,6 +49,7 @@ class AccountRow:
         blocks: ids of the accounts that it blocks.
         sessions: token hashes of its sessions.
         network: network of a temporary account's last login or resume.
+        networks: network that it registered or logged in from -> when it last did.
     """
 
     id: int
@@ -60,12 +63,14 @@ class AccountRow:
     blocks: frozenset[int] = frozenset()
     sessions: frozenset[bytes] = frozenset()
     network: str = ""
+    networks: dict[str, int] = attrs.field(factory=dict)
 
-    def record(self, asker: int | None = None) -> Account:
+    def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.
 
         Args:
             asker: account id for `Account.blocks_asker`, None to leave it False.
+            network: key of a network for `Account.seen_at`, None to leave it 0.
         """
         return Account(
             id=self.id,
@@ -74,7 +79,16 @@ class AccountRow:
             registered=self.registered,
             password_hash=self.password_hash,
             blocks_asker=asker in self.blocks,
+            seen_at=self.networks.get(network, 0) if network is not None else 0,
         )
+
+    def add_network(self, network: str | None, at: int) -> None:
+        """Store that the account registered or logged in from a network; None for no network."""
+        if network is None or self.networks.get(network, -math.inf) + NETWORK_REFRESH_MS > at:
+            return
+        self.networks[network] = at
+        if len(self.networks) > NETWORKS_PER_ACCOUNT:
+            del self.networks[min(self.networks, key=self.networks.__getitem__)]
 
 
 @attrs.define(eq=False)
@@ -135,10 +149,10 @@ class AccountTable:
         members = (self.accounts[account_id] for account_id in room.read)
         return room.record((row.id, row.name, row.registered) for row in members)
 
-    def find(self, key: str, asker: int | None) -> Account | None:
+    def find(self, key: str, asker: int | None, network: str | None = None) -> Account | None:
         """Return the account with a name; see `IStore.find_account`."""
         row = self._keys.get(key)
-        return None if row is None else row.record(asker)
+        return None if row is None else row.record(asker, network)
 
     def find_similar(self, name: str, key: str) -> Account | None:
         """Return the account with a name, else one with a name that looks like it."""
@@ -149,6 +163,20 @@ class AccountTable:
         """Return the account with a credential."""
         row = self._uuids.get(uuid_hash)
         return None if row is None else row.record()
+
+    def register(
+        self,
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None,
+    ) -> int:
+        """Create a registered account; see `IStore.register`."""
+        account_id = self.create(name, key, True, password_hash, uuid_hash)
+        self.accounts[account_id].add_network(network, at)
+        return account_id
 
     def create(
         self,
@@ -251,6 +279,7 @@ class AccountTable:
         """Begin a session of a registered account; see `IStore.login`."""
         row = self._check_proof(account_id, proved)
         self._end_all(session.ended)
+        row.add_network(session.network, session.at)
         if end_others:
             self._end_sessions(row, None)
         self._begin(row, session)
