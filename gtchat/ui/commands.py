@@ -116,11 +116,16 @@ NEW_PASSWORD = CommandArgument(
 )
 INVITATION = (INVITER, INVITED_ROOM)
 
+#: Says that the client marks itself what was read (docs/protocol.md, "Read state").
+MARKS = {"marks_read": True}
+
 #: All commands, in the order of /help.
 TABLE: tuple[SlashCommand, ...] = (
-    SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp"}),
+    SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp", **MARKS}),
     SlashCommand("register", "create an account; then /login", "register", (NAME, NEW_PASSWORD)),
-    SlashCommand("login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg"}),
+    SlashCommand(
+        "login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg", **MARKS}
+    ),
     SlashCommand("logout", "log out and stay connected", "logout"),
     SlashCommand(
         "password",

@@ -11,7 +11,6 @@ from typing import Any, TypeGuard
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.commands import Effect, effect_of
 from gtchat.client.connection import Connection
@@ -47,7 +46,6 @@ class Interpreter(ABC):
     Args:
         connection: to the server.
         renderer: formats what is shown.
-        clock: waits where the server limits the rate.
         peers: sends and receives peer messages; None: that is not possible.
 
     Attributes:
@@ -59,12 +57,10 @@ class Interpreter(ABC):
         self,
         connection: Connection,
         renderer: Renderer,
-        clock: IReactorTime,
         peers: PeerMessenger | None = None,
     ) -> None:
         self._connection = connection
         self._renderer = renderer
-        self._clock = clock
         self._peers = peers
         self._context = CommandContext()
         self.exit_status = EXIT_OK
@@ -221,35 +217,15 @@ class Interpreter(ABC):
         self.exit_status = self.exit_status or EXIT_FAILED
 
     async def _call(self, cmd: str, **fields: Any) -> Reply:
-        """Send a command and return its reply; repeat it when the server limits the rate."""
+        """Send a command and return its reply."""
         self.has_sent = True
-        while (reply := await self._try_call(cmd, fields)) is None:
-            pass
-        return reply
-
-    async def _try_call(self, cmd: str, fields: dict[str, Any]) -> Reply | None:
-        try:
-            return await self._connection.call(cmd, **fields)
-        except CommandFailed as error:
-            if error.code != "rate_limited":
-                raise
-            await self._sleep(error.retry_after or 1.0)
-            return None
-
-    def _sleep(self, seconds: float) -> Deferred[None]:
-        slept: Deferred[None] = Deferred()
-        self._clock.callLater(seconds, slept.callback, None)
-        return slept
+        return await self._connection.call(cmd, **fields)
 
     async def _send_raw(self, line: str) -> None:
         """Send a JSON request as it was typed and show its reply as it was received."""
         self.has_sent = True
-        while True:
-            answer = await self._connection.send(line)
-            reply = msgspec.json.decode(answer, type=Reply)
-            if reply.code != "rate_limited":
-                break
-            await self._sleep(reply.retry_after or 1.0)
+        answer = await self._connection.send(line)
+        reply = msgspec.json.decode(answer, type=Reply)
         self._handle_raw_reply(line, answer, reply)
         if reply.status != "ok":
             self.exit_status = self.exit_status or EXIT_FAILED

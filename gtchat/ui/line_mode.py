@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.connection import Connection
 from gtchat.client.messages import Event
@@ -29,7 +28,6 @@ class LineClient(Interpreter):
         lines: the lines that are typed.
         output: where results are shown.
         renderer: formats what is shown.
-        clock: waits where the server limits the rate.
         peers: sends and receives peer messages; None: that is not possible.
     """
 
@@ -39,10 +37,9 @@ class LineClient(Interpreter):
         lines: LineQueue,
         output: TerminalOutput,
         renderer: Renderer,
-        clock: IReactorTime,
         peers: PeerMessenger | None = None,
     ) -> None:
-        super().__init__(connection, renderer, clock, peers)
+        super().__init__(connection, renderer, peers)
         self._lines = lines
         self._output = output
 

@@ -14,9 +14,15 @@ CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 REQUESTS: dict[str, dict[str, Any]] = {
     "/register ann password1": {"cmd": "register", "usr": "ann", "pwd": "password1"},
     "/register ann": {"cmd": "register", "usr": "ann", "pwd": "?"},
-    "/login ann": {"cmd": "login", "type": "reg", "usr": "ann", "pwd": "?"},
-    '/login ann "pass word 1"': {"cmd": "login", "type": "reg", "usr": "ann", "pwd": "pass word 1"},
-    "/guest ann": {"cmd": "login", "type": "tmp", "usr": "ann"},
+    "/login ann": {"cmd": "login", "type": "reg", "marks_read": True, "usr": "ann", "pwd": "?"},
+    '/login ann "pass word 1"': {
+        "cmd": "login",
+        "type": "reg",
+        "marks_read": True,
+        "usr": "ann",
+        "pwd": "pass word 1",
+    },
+    "/guest ann": {"cmd": "login", "type": "tmp", "marks_read": True, "usr": "ann"},
     "/logout": {"cmd": "logout"},
     "/password a b b": {"cmd": "update_pwd", "pwd": "a", "new_pwd": "b", "new_pwd2": "b"},
     "/password": {"cmd": "update_pwd", "pwd": "?", "new_pwd": "?", "new_pwd2": "?"},

@@ -48,7 +48,7 @@ class LineModeTestCase(ConnectedTestCase):
         self.lines.reader = self.reader
         output = TerminalOutput(self.output, self.errors, False, lambda: None)
         renderer = Renderer(output.paint, timezone.utc)
-        self.client = LineClient(self.connection, self.lines, output, renderer, self.clock)
+        self.client = LineClient(self.connection, self.lines, output, renderer)
 
     def start(self, startup: Sequence[str] = ()) -> None:
         self.running = Deferred.fromCoroutine(self.client.run(startup))

@@ -64,7 +64,7 @@ class Controller(Interpreter):
         peers: PeerMessenger | None = None,
         crashed: Callable[[Failure], None] = Failure.raiseException,
     ) -> None:
-        super().__init__(connection, renderer, clock, peers)
+        super().__init__(connection, renderer, peers)
         self.done: Deferred[None] = Deferred()
         self.secret_prompt = ""
         self.last_error = ""
