@@ -309,16 +309,17 @@ class Connection:
         self._requests.discard(request)
         if reply.status == "ok" and not request.internal:
             self._session.update_from(request, reply)
-            if reply.rooms_next and effect_of(request.cmd) in (Effect.LOGGED_IN, Effect.RESUMED):
+            if effect_of(request.cmd) in (Effect.LOGGED_IN, Effect.RESUMED):
                 Deferred.fromCoroutine(self._finish_login(request, received))
                 return
         request.finish(received)
         self._regulate()
 
     async def _finish_login(self, request: PendingRequest, received: ReceivedReply) -> None:
-        """Answer a login when all rooms of the user are known."""
+        """Answer a login when all rooms of the user are known; what waited follows the reply."""
         reply = await self._session.all_rooms(received.reply)
         request.finish(ReceivedReply(reply, received.payload))
+        self._session.deliver_waiting(reply)
         self._regulate()
 
     def _regulate(self) -> None:

@@ -91,7 +91,7 @@ class Session:
 
     def _resumed(self, request: PendingRequest, reply: Reply) -> None:
         self._forget_rooms(reply.usr)
-        self._open(reply)
+        self._reply = reply
         for room in reply.rooms:
             if room.joined:
                 self._stream.joined(room.room_name, room.last_seq)
@@ -121,10 +121,12 @@ class Session:
             self._stream.left(room_name)
         self._stream.user = user
 
-    def _open(self, reply: Reply) -> None:
-        """Keep the reply of a login or resume, and deliver what waited on the server."""
-        self._reply = reply
-        self._stream.user = reply.usr
+    def deliver_waiting(self, reply: Reply) -> None:
+        """Deliver the direct messages and invitations that waited on the server.
+
+        Args:
+            reply: to a login or resume.
+        """
         for push in reply.whispers:
             self._stream.add(push)
         for invitation in reply.invitations:
@@ -153,8 +155,9 @@ class Session:
             if error.code in TEMPORARY_ERRORS:
                 raise
             reply = await self._log_in_again()
-        reply = await self._all_rooms(reply)
-        self._open(reply)
+        self._reply = reply = await self._all_rooms(reply)
+        self._stream.user = reply.usr
+        self.deliver_waiting(reply)
         return reply
 
     async def all_rooms(self, reply: Reply) -> Reply:
@@ -166,6 +169,8 @@ class Session:
         Returns:
             The reply with all rooms of the user, or as it is where they can't be read.
         """
+        if not reply.rooms_next:
+            return reply
         try:
             complete = await self._all_rooms(reply)
         except (CommandFailed, Unanswered):

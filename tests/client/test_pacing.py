@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client.close_codes import wait_of
 from gtchat.client.messages import CommandFailed
 from gtchat.client.pacing import RESERVE, SHARE, Pacer
-from tests.client.fakes import ConnectedTestCase, resumed
+from tests.client.fakes import ConnectedTestCase, resumed, welcome, whisper
 
 LIMITS = {"commands_burst": 20, "commands_per_second": 10}
 
@@ -176,3 +177,12 @@ class Rooms(ConnectedTestCase):
         }
         self.result("login", type="tmp", usr="ann")
         self.assertEqual(self.texts(), ["bob invites you to den."])
+
+    def test_what_waited_on_the_server_follows_the_reply_to_the_login(self) -> None:
+        self.open()
+        self.server.answers["login"] = {**welcome(), "whispers": [whisper(1)]}
+        calling = Deferred.fromCoroutine(self.connection.call("login", type="tmp", usr="ann"))
+        received_before: list[int] = []
+        calling.addCallback(lambda _: received_before.append(len(self.received)))
+        self.server.pump()
+        self.assertEqual((received_before, self.texts()), ([0], ["psst 1"]))
