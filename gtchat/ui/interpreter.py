@@ -7,6 +7,7 @@ How lines are typed and where results are shown is up to its subclasses: `line_m
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard
 
 import msgspec
@@ -34,6 +35,7 @@ from gtchat.ui.commands import (
 )
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.search import find_messages
 from gtchat.ui.terminal import escape_controls
 
 #: Exit statuses.
@@ -235,14 +237,25 @@ class Interpreter(ABC):
         parsed = commands.parse(line, self._context)
         for secret in parsed.secrets:
             parsed.fields[secret.field] = await self._ask_secret(secret)
-        if parsed.command.cmd:
+        run = _RUN.get(parsed.command.name)
+        if run is not None:
+            await run(self, **parsed.fields)
+        elif parsed.command.cmd:
             await self._send_command(parsed)
-        elif parsed.command.name == "room":
-            self._switch_room(parsed.fields["room_name"])
-        elif parsed.command.name == "private":
-            await self._send_peer_message(**parsed.fields)
-        elif parsed.command.name == "help":
-            self._show_help(parsed.fields.get("name", ""))
+
+    async def _run_room(self, room_name: str) -> None:
+        self._switch_room(room_name)
+
+    async def _run_help(self, name: str = "") -> None:
+        self._show_help(name)
+
+    async def _run_me(self, msg: str) -> None:
+        await self._send_message(f"*{msg}*")
+
+    async def _run_search(self, room_name: str, text: str) -> None:
+        found = await find_messages(self._call, room_name, text)
+        for line in self._renderer.search_lines(room_name, text, found):
+            self.show(line)
 
     async def _send_peer_message(self, user: str, msg: str) -> None:
         if self._peers is None:
@@ -273,6 +286,16 @@ class Interpreter(ABC):
         elif effect is Effect.LOGGED_IN:
             self._update_context(room=LOBBY)
             Deferred.fromCoroutine(self._announce_port())
+
+
+#: Command -> what runs it, if that is not just a request and its reply.
+_RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "room": Interpreter._run_room,
+    "private": Interpreter._send_peer_message,
+    "help": Interpreter._run_help,
+    "me": Interpreter._run_me,
+    "search": Interpreter._run_search,
+}
 
 
 def is_command(line: str) -> bool:

@@ -208,9 +208,72 @@ class PipeTests(LineModeTestCase):
         self.server.drop()
         self.assertIn("check whether it was executed", self.error_lines()[0])
 
+    def test_me_sends_its_text_as_emphasis(self) -> None:
+        self.type("/me waves  twice")
+        (request,) = self.server.asked("speak")
+        self.assertEqual((request["room_name"], request["msg"]), ("lobby", "*waves  twice*"))
+
     def test_help_is_shown(self) -> None:
         self.type("/help")
         self.assertIn("  /ping", self.output.getvalue())
+
+
+class SearchTests(LineModeTestCase):
+    """/search reads pages of messages and shows the newest that contain a text."""
+
+    log: list[dict[str, Any]] = []
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server.answers["history"] = lambda request: self.page(request)
+        self.start(["/guest ann"])
+
+    def page(self, request: dict[str, Any]) -> dict[str, Any]:
+        before = request.get("before", len(self.log) + 1)
+        first = max(1, before - request["limit"])
+        return {"entries": self.log[first - 1 : before - 1], "more": first > 1}
+
+    def search(self, *texts: str) -> list[str]:
+        """Return the lines that a search for "tea" shows. texts: of the messages of the room."""
+        self.log = [spoken(seq, msg=text) for seq, text in enumerate(texts, 1)]
+        before = len(self.shown())
+        self.type("/search tea")
+        return self.shown()[before:]
+
+    def test_matches_are_shown_oldest_first_with_date_and_sender(self) -> None:
+        self.assertEqual(
+            self.search("Tea?", "no", "steal\nthis"),
+            [
+                '* messages with "tea" in #lobby: 2',
+                "2030-05-06 07:08 <bob> Tea?",
+                "2030-05-06 07:08 <bob> steal",
+                "      | this",
+            ],
+        )
+        (request,) = self.server.asked("history")
+        self.assertEqual((request["kinds"], request["limit"]), (["c_speak"], 200))
+
+    def test_it_says_when_nothing_was_found(self) -> None:
+        self.assertEqual(self.search("no"), ['* no messages with "tea" in #lobby'])
+        self.assertEqual(self.search(), ['* no messages with "tea" in #lobby'])
+
+    def test_it_reads_at_most_1000_messages(self) -> None:
+        lines = self.search("tea", *["no"] * 1000)
+        self.assertEqual(lines, ['* no messages with "tea" in #lobby, of the newest 1000'])
+        self.assertEqual(len(self.server.asked("history")), 5)
+
+    def test_it_shows_the_newest_20_and_reads_no_more_for_them(self) -> None:
+        lines = self.search(*(f"tea {number}" for number in range(300)))
+        self.assertEqual(lines[0], '* messages with "tea" in #lobby, of the newest 200: 20')
+        self.assertEqual(
+            [line.split()[-1] for line in lines[1:]], [str(n) for n in range(280, 300)]
+        )
+        self.assertEqual(len(self.server.asked("history")), 1)
+
+    def test_a_failure_is_shown(self) -> None:
+        self.server.answers["history"] = {"code": "not_in_room", "msg": "Join it."}
+        self.type("/search tea")
+        self.assertEqual(self.error_lines(), ["error: Join it. (not_in_room): /join ROOM first"])
 
 
 class CurrentRoomTests(LineModeTestCase):

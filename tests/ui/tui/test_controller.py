@@ -274,8 +274,11 @@ class LoggedInTests(ControllerTestCase):
         self.type("/whisper zoe good night")
         self.assertEqual(self.model.current.name, "zoe")
         self.assertEqual(self.states(), [("good night", "stored")])
-        self.type("/leave")
-        self.assertIn("there is no current room", self.shown()[-1])
+        self.type("/me yawns")
+        self.assertEqual(self.states()[-1], ("*yawns*", "stored"))
+        for line in ("/leave", "/search tea"):
+            self.type(line)
+            self.assertIn("there is no current room", self.shown()[-1])
         self.controller.close_direct()
         self.assertEqual((self.model.current.name, self.model.directs), ("lobby", {}))
 
