@@ -205,9 +205,13 @@ class Model:
         self.changed()
 
     def add_help(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Add rows of the help: what to type, what it does."""
-        for typed, effect in rows:
-            self.current.append(BufferLine("help", effect, usr=typed))
+        """Add rows of the help, and let the view begin at the first of them.
+
+        Args:
+            rows: what to type, what it does.
+        """
+        lines = [self.current.append(BufferLine("help", text, usr=typed)) for typed, text in rows]
+        self.current.show_from = lines[0].number if lines else 0
         self.changed()
 
     # Events.
