@@ -147,7 +147,7 @@ class Buffer:
         self.lines = [line for line in self.lines if line.seq == inf]
         self._seqs.clear()
         self.loaded = self.complete = self.loading = False
-        self.new_from = self.last_seq = 0
+        self.new_from = self.last_seq = self.read_seq = 0
         self.version += 1
 
     def trim(self) -> None:

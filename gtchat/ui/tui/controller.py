@@ -263,6 +263,7 @@ class Controller(Interpreter):
         if effect is Effect.LOGGED_IN:
             model.logged_in(reply)
             self.switch_to(model.current)
+            self.loader.logged_in()
         elif effect is Effect.LOGGED_OUT:
             model.reset()
             self.switch_to(model.current)

@@ -260,6 +260,12 @@ class LoggedInTests(ControllerTestCase):
         self.settle()
         self.assertEqual(self.server.asked("history"), [])
 
+    def test_own_messages_from_another_session_are_not_unread(self) -> None:
+        self.server.say(31, "ann", room="garden", msg="I am ann")
+        self.server.pump()
+        garden = self.model.rooms["garden"]
+        self.assertEqual((garden.unread, garden.mentioned, garden.new_from), (0, False, 0))
+
     def test_a_direct_message_opens_a_buffer(self) -> None:
         self.push(**whisper(1))
         buffer = self.model.directs["bob"]
