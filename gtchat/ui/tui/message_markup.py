@@ -31,7 +31,8 @@ _STRIKE = re.compile(r"(~~)(?![\s~])([\s\S]*?[^\s~])~~(?!~)")
 _CODE = re.compile(r"(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)")
 _RUN = re.compile(r"`+|~+")
 _TEXT_LINK = re.compile(
-    r"!?\[[^\[\]\n]+\]\((?:https?://|mailto:)(?:[^\s()<>\"\\]|\([^\s()<>\"\\]*\))+\)", re.IGNORECASE
+    r"!?\[[^\[\]\n]+\]\((?:https?://|mailto:)(?:[^\s()<>\"\\]|\([^\s()<>\"\\]{0,500}\))+\)",
+    re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.[^\s/.]+\.[^\s/.])[^\s<>\"\\`]+", re.IGNORECASE)
 _PUNCTUATION = ".,:;!?'*~"
