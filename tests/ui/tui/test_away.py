@@ -82,8 +82,7 @@ class AwayTests(ControllerTestCase):
         reply["rooms"][0]["read_seq"] = 2
         self.server.answers["login"] = reply
         self.start("/guest ann")
-        self.clock.advance(3)
-        self.server.pump()
+        self.type("/quit")
         self.assertEqual(self.server.asked("mark_read"), [])
 
     def test_open_invitations_and_waiting_messages_are_shown_once(self) -> None:
