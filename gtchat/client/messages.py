@@ -72,6 +72,19 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     logouts: tuple[str, ...] = ()
 
 
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """An invitation to a room that is not answered yet.
+
+    Attributes:
+        usr: the user who invites.
+        at: time in UTC, RFC 3339.
+    """
+
+    room_name: str
+    usr: str
+    at: str = ""
+
+
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to a room while the connection was lost.
 
@@ -105,9 +118,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     online: tuple[str, ...] = ()
     rooms: tuple[Room, ...] = ()
     rooms_total: int = 0
+    rooms_next: str = ""
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
-    invitations: tuple[Push, ...] = ()
+    invitations: tuple[Invitation, ...] = ()
     room: Room | None = None
     id: str = ""
     seq: int = 0
@@ -117,6 +131,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     recipients: int = 0
     blocked: tuple[str, ...] = ()
     entries: tuple[Push, ...] = ()
+    log_first: int = 0
+    log_last: int = 0
     first: int = 0
     last: int = 0
     more: bool = False
