@@ -350,7 +350,7 @@ class Scaling(SynchronousTestCase):
             self.assertLessEqual(many[0] - few[0], MORE_BYTECODES, what)
             self.assertLessEqual(many[1] - few[1], MORE_BYTES, what)
 
-    def test_users_online(self) -> None:
+    def test_users_online(self) -> None:  # G23
         self.check(users)
 
     def test_rooms(self) -> None:
@@ -368,7 +368,7 @@ class Scaling(SynchronousTestCase):
     def test_unconfirmed_whispers(self) -> None:
         self.check(unconfirmed_whispers)
 
-    def test_address_requests(self) -> None:
+    def test_address_requests(self) -> None:  # G23
         self.check(address_requests)
 
     def test_invitations(self) -> None:
@@ -383,7 +383,7 @@ class Scaling(SynchronousTestCase):
     def test_failed_logins(self) -> None:
         self.check(failed_logins)
 
-    def test_rates(self) -> None:
+    def test_rates(self) -> None:  # G23
         self.check(rates)
 
     def test_full_tables(self) -> None:
