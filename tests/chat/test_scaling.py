@@ -129,7 +129,7 @@ class UncountedStore(MemoryStore):
 
 
 class World:
-    """A server with ann, who sends commands, and bob, which user they are about, in the room `r`."""
+    """A server with ann, who sends commands, and bob, the user that they are about, in room `r`."""
 
     def __init__(self) -> None:
         self.server = TestServer(LIMITS, store=UncountedStore)
