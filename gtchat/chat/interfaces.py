@@ -1,4 +1,4 @@
-"""Interfaces that the chat needs from outside: a store, encoders, connections, password hashing.
+"""The interface of the store, and all others that the chat needs from outside (`connections`).
 
 **Order of the store.** All writes of an `IStore` form one queue. They take effect in the order of
 the calls, and their results come back in that order, in the reactor thread: entries through
@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from gtchat.chat.events import Event, Invited, WhisperSent
+from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
+from gtchat.chat.events import Invited, WhisperSent
 from gtchat.chat.records import (
     Account,
     AccountState,
@@ -21,6 +22,7 @@ from gtchat.chat.records import (
     Backlog,
     HistoryPage,
     HistoryQuery,
+    InvitationLimits,
     MembershipRecord,
     PendingEntry,
     PhoneAccount,
@@ -28,6 +30,8 @@ from gtchat.chat.records import (
     RoomRecord,
     StoredState,
     StoredWhisper,
+    UnreadRecord,
+    WhisperLimits,
 )
 
 __all__ = [
@@ -35,6 +39,7 @@ __all__ = [
     "AccountState",
     "Ack",
     "Backlog",
+    "DeliveryProof",
     "HistoryPage",
     "HistoryQuery",
     "IConnection",
@@ -42,6 +47,7 @@ __all__ = [
     "IEncoder",
     "IPasswords",
     "IStore",
+    "InvitationLimits",
     "MembershipRecord",
     "PendingEntry",
     "PhoneAccount",
@@ -49,6 +55,8 @@ __all__ = [
     "RoomRecord",
     "StoredState",
     "StoredWhisper",
+    "UnreadRecord",
+    "WhisperLimits",
 ]
 
 
@@ -111,7 +119,7 @@ class IStore(Interface):
         """
 
     def login(
-        account_id: int, token_hash: bytes, end_others: bool, at: int
+        account_id: int, token_hash: bytes, end_others: bool, at: int, marks_read: bool = False
     ) -> Deferred[AccountState]:
         """Begin a session of a registered account. Return the state of the account.
 
@@ -120,15 +128,17 @@ class IStore(Interface):
             token_hash: names the session.
             end_others: whether the other sessions of the account end.
             at: now.
+            marks_read: whether what is sent to the session is unread until `mark_read`.
         """
 
-    def login_guest(name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
+    def login_guest(
+        name: str, key: str, token_hash: bytes, at: int, marks_read: bool = False
+    ) -> Deferred[int]:
         """Create a temporary account with a session. Return its id.
 
         Args:
             name, key: its name.
-            token_hash: names the session.
-            at: now.
+            token_hash, at, marks_read: as in `login`.
 
         Raises:
             NameTaken.
@@ -141,6 +151,7 @@ class IStore(Interface):
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """Resume a session. Return the state of its account, and what its client missed.
 
@@ -155,14 +166,15 @@ class IStore(Interface):
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
             limit: a room with more missed entries is `behind`; 2,000 in all.
+            marks_read: True as in `login`; False leaves it as it is.
 
         Raises:
             BadSession: there is no such session, or it is too old.
         """
 
     def end_session(account_id: int, token_hash: bytes) -> Deferred[None]:
-        """End a session for good. All entries of its rooms count as read, unless it used
-        `mark_read`.
+        """End a session for good. All entries of its rooms count as read, unless it marks them
+        itself: its login said so, or it used `mark_read`.
 
         Args:
             account_id: the account.
@@ -179,13 +191,11 @@ class IStore(Interface):
             token_hash: names the session.
             at: now.
             sent: room id -> last `seq` that was sent to the session. It counts as read, unless
-                the session used `mark_read`.
+                the session marks it itself; see `end_session`.
         """
 
-    def mark_read(
-        account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> Deferred[MembershipRecord]:
-        """Mark a room as read up to an entry. Return how far it is read then.
+    def mark_read(account_id: int, token_hash: bytes, room_id: int, seq: int) -> Deferred[int]:
+        """Mark a room as read up to an entry. Return the `seq` up to which it is read then.
 
         Args:
             account_id: the account.
@@ -195,6 +205,25 @@ class IStore(Interface):
 
         Raises:
             NotInRoom: the account is not a member any more.
+        """
+
+    def set_read(marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
+        """Mark rooms as read, as `mark_read` does, for many accounts; past marks change nothing.
+
+        Args:
+            marks: (account id, room id) -> the entry.
+        """
+
+    def unread(
+        account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[Mapping[int, UnreadRecord]]:
+        """Count the unread messages of an account. Return the rooms that have some (read).
+
+        At most 200 entries are read of each room, in one query for all.
+
+        Args:
+            account_id: the account; None for the account of a session.
+            token_hash: names that session; without such a session nothing is counted.
         """
 
     def end_guest(account_id: int) -> Deferred[None]:
@@ -209,7 +238,12 @@ class IStore(Interface):
         """
 
     def whisper(
-        sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+        sender_id: int,
+        target_id: int,
+        event: WhisperSent,
+        txn: str | None,
+        limits: WhisperLimits,
+        is_direct: bool = True,
     ) -> Deferred[tuple[Ack, int]]:
         """Store a whisper until it is deleted. Return its ack, and its number (0 if `dup`).
 
@@ -217,12 +251,14 @@ class IStore(Interface):
             sender_id, target_id: the accounts.
             event: the whisper.
             txn: the sender's idempotency key, None if there is none.
-            limit: most whispers that can wait for the target, 0 for no limit.
+            limits: how many whispers can wait.
+            is_direct: whether the sender wrote to the target, so that the sender knows the target;
+                False for a message of a room that is kept.
 
         Raises:
             TxnConflict.
             NoSuchUser: the target does not exist any more.
-            NotAllowed: the limit is reached.
+            NotAllowed: a limit is reached.
         """
 
     def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
@@ -243,23 +279,36 @@ class IStore(Interface):
         """
 
     def invite(
-        room_id: int, account_id: int, inviter: str, delivered: bool, at: int
-    ) -> Deferred[None]:
-        """Store an invitation, in place of an earlier one to the room by the same user.
+        room_id: int,
+        account_id: int,
+        inviter_id: int,
+        event: Invited,
+        delivered: bool,
+        limits: InvitationLimits,
+    ) -> Deferred[bool]:
+        """Store an invitation. Return False if an equal one is pending, which stays as it is.
 
         Args:
             room_id: the room.
             account_id: the invited account.
-            inviter: name of the user who invites.
-            delivered: whether the invited user was online and got it.
-            at: now.
+            inviter_id: the account that invites, a member of the room.
+            event: the invitation.
+            delivered: whether the invited user was online and gets it.
+            limits: how many invitations can be pending.
+
+        Raises:
+            NoSuchRoom, NoSuchUser: the room or the invited account does not exist any more.
+            NotAllowed: a limit is reached.
         """
 
-    def end_invitations(room_id: int, account_id: int, inviter: str, later: bool) -> Deferred[None]:
-        """Delete an invitation.
+    def answer_invitation(
+        room_id: int, account_id: int, inviter: str, later: bool
+    ) -> Deferred[bool]:
+        """Delete an invitation, or keep it for later. Return whether that is a change.
 
         Args:
-            room_id, account_id, inviter: as in `invite`.
+            room_id, account_id: as in `invite`.
+            inviter: name of the user who invites.
             later: True to keep it, and deliver it again at the next login.
         """
 
@@ -271,12 +320,14 @@ class IStore(Interface):
             inviter: by this user; None for any user.
         """
 
-    def invitations(account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
-        """Return the invitations of an account, with an empty `msg`; they count as delivered then.
+    def invitations(account_id: int) -> Deferred[Sequence[Invited]]:
+        """Return the invitations that were not delivered; they count as delivered then.
 
         Args:
-            account_id: the account.
-            undelivered: only those that were not delivered yet.
+            account_id: the invited account.
+
+        Returns:
+            As `AccountState.invitations`.
         """
 
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
@@ -338,63 +389,3 @@ class IStore(Interface):
 
     def close() -> Deferred[None]:
         """Finish the queue and close the files."""
-
-
-class IConnection(Interface):
-    """A client connection with one session; made by a protocol."""
-
-    address: str = Attribute("IP address of the client")
-    buffered_bytes: int = Attribute("bytes that were sent and have not left, as far as is known")
-    closed: bool = Attribute("whether the connection is lost, so that no session can begin on it")
-    #: If not, a whisper has arrived when its connection outlives the time to notice a loss.
-    confirms_delivery: bool = Attribute("whether the protocol calls Whispers.confirm")
-
-    def close(event: Event | None, reason: str) -> None:
-        """Send an event and close the connection, because the session has ended.
-
-        Args:
-            event: the event, None for none.
-            reason: key of the protocol's table of close reasons: `replaced`, `password`,
-                `kicked`.
-        """
-
-
-class IEncodedBatch(Interface):
-    """Events in order, encoded once for all connections of a protocol."""
-
-    def send(connections: Collection[IConnection]) -> None:
-        """Append all events to the outbox of each connection, and do nothing else for each."""
-
-    def send_part(connection: IConnection, start: int, stop: int) -> None:
-        """Append the events [start:stop] to the outbox of one connection.
-
-        Args:
-            connection: the connection.
-            start, stop: indexes of events, as in a slice.
-        """
-
-
-class IEncoder(Interface):
-    """Encodes events for all sessions of a protocol; there is one for each protocol."""
-
-    def encode(events: Sequence[Event]) -> IEncodedBatch:
-        """Encode events, each once."""
-
-
-class IPasswords(Interface):
-    """Hashes passwords outside of the reactor thread."""
-
-    def hash(password: str) -> Deferred[str]:
-        """Return the Argon2id hash of a password as text.
-
-        Raises:
-            RateLimited: too many are being hashed.
-        """
-
-    def verify(hash: str | None, password: str) -> Deferred[bool]:
-        """Return whether a password is right.
-
-        Args:
-            hash: the hash as text; None, for an unknown user, takes as long and is False.
-            password: the password.
-        """

@@ -18,6 +18,10 @@ MAX_SEQ = 2**62
 #: Entries that a resumed session gets at most, in all its rooms together.
 TOTAL_BACKLOG_LIMIT = 2000
 
+#: Up to so many unread messages of a room are counted exactly: without those that are never unread,
+#: as far as these are among so many of its newest entries.
+UNREAD_EXACT, UNREAD_WINDOW = 99, 200
+
 
 def bounds(query: HistoryQuery) -> tuple[int | None, int | None]:
     """Return before which seq and after which seq to look for entries; None for not at all."""

@@ -65,9 +65,17 @@ class StoreCase:
         subject: int | None = None,
         txn: str | None = None,
         key: str = "",
+        needs_invitation: bool = False,
     ) -> PendingEntry:
         """Queue an entry and return it."""
-        pending = ChatEntry(room_id, entry, subject, txn=txn, room_key=key)
+        pending = ChatEntry(
+            room_id,
+            entry,
+            subject,
+            txn=txn,
+            room_key=key,
+            needs_invitation=needs_invitation,
+        )
         self.store.append(pending)
         return pending
 

@@ -17,7 +17,7 @@ from tests.store.accounts_contract import (
 from tests.store.contract import QueueContract, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
-from tests.store.read_state_contract import ReadStateContract
+from tests.store.read_state_contract import ReadStateContract, UnreadContract
 
 
 class InMemory:
@@ -55,6 +55,10 @@ class SessionTests(InMemory, SessionContract, TestCase):
 
 class ReadStateTests(InMemory, ReadStateContract, TestCase):
     """See `ReadStateContract`."""
+
+
+class UnreadTests(InMemory, UnreadContract, TestCase):
+    """See `UnreadContract`."""
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):

@@ -6,11 +6,12 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotInRoom, NotStored
+from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
@@ -18,6 +19,7 @@ from gtchat.chat.interfaces import (
     PhoneAccount,
     ResumeResult,
     RoomRecord,
+    UnreadRecord,
 )
 from gtchat.store.memory.rooms import RoomLog, RoomTable
 from gtchat.store.paging import ConnectedInterval, backlogs
@@ -72,7 +74,7 @@ class SessionRow:
         began_at: when it began or was resumed, in milliseconds since 1970, UTC; so are the others.
         lost_at: when its connection was lost, None while that is not known.
         expires_from: start of the time after which it expires, None while it is connected.
-        marks_read: whether it has sent a read marker.
+        marks_read: whether it marks itself what was read.
     """
 
     account_id: int
@@ -98,6 +100,8 @@ class AccountTable:
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
         self._rooms = rooms
         self._last_id = 0
+        #: Returns the invitations of an account; set by the mailbox, which has them.
+        self.pending_invitations: Callable[[int], tuple[Invited, ...]] = lambda _: ()
 
     def mark_disconnected(self, at: int) -> None:
         """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
@@ -198,24 +202,26 @@ class AccountTable:
             del self._sessions[token_hash]
             self.accounts[account_id].sessions -= {token_hash}
 
-    def login(self, account_id: int, token_hash: bytes, end_others: bool, at: int) -> AccountState:
+    def login(
+        self, account_id: int, token_hash: bytes, end_others: bool, at: int, marks_read: bool
+    ) -> AccountState:
         """Begin a session of a registered account; see `IStore.login`."""
         state = self._account_state(account_id)
         if end_others:
             self._end_sessions(self.accounts[account_id], None)
-        self._begin(account_id, token_hash, at)
+        self._begin(account_id, token_hash, at, marks_read)
         return state
 
-    def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> int:
+    def login_guest(self, name: str, key: str, token_hash: bytes, at: int, marks_read: bool) -> int:
         """Create a temporary account with a session and return its id."""
         account_id = self.create(name, key, False)
-        self._begin(account_id, token_hash, at)
+        self._begin(account_id, token_hash, at, marks_read)
         return account_id
 
-    def _begin(self, account_id: int, token_hash: bytes, at: int) -> None:
+    def _begin(self, account_id: int, token_hash: bytes, at: int, marks_read: bool) -> None:
         if token_hash in self._sessions:
             raise NotStored()
-        self._sessions[token_hash] = SessionRow(account_id, at)
+        self._sessions[token_hash] = SessionRow(account_id, at, marks_read=marks_read)
         self.accounts[account_id].sessions |= {token_hash}
 
     def _account_state(self, account_id: int) -> AccountState:
@@ -226,11 +232,12 @@ class AccountTable:
         return AccountState(
             account=row.record(),
             memberships=(
-                self._rooms.lobby.membership(row.lobby_read_seq),
-                *(room.membership(room.read[account_id]) for room in rooms),
+                MembershipRecord(self._rooms.lobby.id, row.lobby_read_seq),
+                *(MembershipRecord(room.id, room.read[account_id]) for room in rooms),
             ),
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(account_id, ())),
+            invitations=self.pending_invitations(account_id),
         )
 
     def resume(
@@ -241,6 +248,7 @@ class AccountTable:
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        marks_read: bool,
     ) -> ResumeResult:
         """Resume a session; see `IStore.resume`."""
         session = self._sessions.get(token_hash)
@@ -255,6 +263,7 @@ class AccountTable:
             self._rooms.read,
         )
         session.began_at, session.lost_at, session.expires_from = at, None, None
+        session.marks_read |= marks_read
         return ResumeResult(self._account_state(session.account_id), missed)
 
     def end_session(self, account_id: int, token_hash: bytes) -> None:
@@ -277,14 +286,31 @@ class AccountTable:
             if session.marks_read:
                 return
         if row is not None:
-            row.lobby_read_seq = max(row.lobby_read_seq, sent.get(self._rooms.lobby.id, 0))
-            for room_id in row.rooms & sent.keys():
-                read = self._rooms.rooms[room_id].read
-                read[account_id] = max(read[account_id], sent[room_id])
+            self.set_read({(account_id, room_id): seq for room_id, seq in sent.items()})
 
-    def mark_read(
-        self, account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> MembershipRecord:
+    def set_read(self, marks: Mapping[tuple[int, int], int]) -> None:
+        """Mark rooms as read; see `IStore.set_read`."""
+        for (account_id, room_id), seq in marks.items():
+            row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
+            if row is not None and room is self._rooms.lobby:
+                row.lobby_read_seq = max(row.lobby_read_seq, seq)
+            elif room is not None and account_id in room.read:
+                room.read[account_id] = max(room.read[account_id], seq)
+
+    def unread(self, account_id: int | None, token_hash: bytes | None) -> dict[int, UnreadRecord]:
+        """Count the unread messages of an account; see `IStore.unread`."""
+        session = self._sessions.get(token_hash or b"")
+        row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
+        if row is None:
+            return {}
+        not_counted = {row.name, *(self.accounts[other].name for other in row.blocks)}
+        lobby = self._rooms.lobby
+        counts = {lobby.id: lobby.unread(row.lobby_read_seq, not_counted)}
+        for room in map(self._rooms.rooms.__getitem__, row.rooms):
+            counts[room.id] = room.unread(room.read[row.id], not_counted)
+        return {room_id: record for room_id, record in counts.items() if record.unread}
+
+    def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""
         row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
         is_lobby = room is self._rooms.lobby
@@ -293,11 +319,8 @@ class AccountTable:
         session = self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.marks_read = True
-        if is_lobby:
-            row.lobby_read_seq = read_seq = max(row.lobby_read_seq, seq)
-        else:
-            room.read[account_id] = read_seq = max(room.read[account_id], seq)
-        return room.membership(read_seq)
+        self.set_read({(account_id, room_id): seq})
+        return row.lobby_read_seq if is_lobby else room.read[account_id]
 
     def prune(self, before: int) -> None:
         """Delete sessions that expire from a time before this one, in milliseconds since 1970."""

@@ -12,7 +12,7 @@ from gtchat.chat.errors import BadSession, NoSuchUser
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import AccountState, ResumeResult
 from gtchat.store.paging import ConnectedInterval, LogInfo, backlogs
-from gtchat.store.sql import accounts, read_state, schema
+from gtchat.store.sql import accounts, invitations, read_state, schema
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Statement
@@ -23,7 +23,9 @@ _sessions = schema.sessions
 _blocks = schema.blocks
 _is_session = _sessions.c.token_hash == bindparam("token")
 
-_BEGIN = Statement(insert(_sessions), columns=("token_hash", "account_id", "began_at"))
+_BEGIN = Statement(
+    insert(_sessions), columns=("token_hash", "account_id", "began_at", "marks_read")
+)
 _FIND = Statement(
     select(
         _sessions.c.account_id,
@@ -75,24 +77,36 @@ def account_state(db: Connection, account_id: int) -> AccountState:
         memberships=read_state.memberships(db, account_id),
         blocked=dict(_BLOCKED(db, account=account_id).fetchall()),
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
+        invitations=tuple(invitations.pending(db, account_id)),
     )
 
 
 def login(
-    db: Connection, account_id: int, token_hash: bytes, end_others: bool, at: int
+    db: Connection,
+    account_id: int,
+    token_hash: bytes,
+    end_others: bool,
+    at: int,
+    marks_read: bool,
 ) -> AccountState:
     """Begin a session of a registered account; see `IStore.login`."""
     state = account_state(db, account_id)
     if end_others:
         accounts.end_sessions(db, account_id, None)
-    _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at)
+    _begin(db, account_id, token_hash, at, marks_read)
     return state
 
 
-def login_guest(db: Connection, name: str, key: str, token_hash: bytes, at: int) -> int:
+def _begin(db: Connection, account_id: int, token_hash: bytes, at: int, marks_read: bool) -> None:
+    _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at, marks_read=marks_read)
+
+
+def login_guest(
+    db: Connection, name: str, key: str, token_hash: bytes, at: int, marks_read: bool
+) -> int:
     """Create a temporary account with a session; see `IStore.login_guest`."""
     account_id = accounts.create(db, name, key, at, False)
-    _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at)
+    _begin(db, account_id, token_hash, at, marks_read)
     return account_id
 
 
@@ -119,13 +133,14 @@ def resume(
     seen: Mapping[int, int],
     liveness_ms: int,
     limit: int,
+    marks_read: bool,
 ) -> ResumeResult:
     """Resume a session; see `IStore.resume`.
 
     Args:
         db: the writer's connection.
         log_writer: knows the ends of logs.
-        token_hash, at, oldest, seen, liveness_ms, limit: those of `IStore.resume`.
+        token_hash, at, oldest, seen, liveness_ms, limit, marks_read: those of `IStore.resume`.
     """
     row = _FIND(db, token=token_hash).fetchone()
     if row is None or (row[3] is not None and row[3] <= oldest):
@@ -154,4 +169,6 @@ def resume(
         read,
     )
     _RESUME(db, token=token_hash, at=at)
+    if marks_read:
+        read_state.set_marks_read(db, account_id, token_hash)
     return ResumeResult(state, missed)

@@ -28,13 +28,15 @@ from gtchat.chat.interfaces import (
     Ack,
     HistoryPage,
     HistoryQuery,
+    InvitationLimits,
     IStore,
-    MembershipRecord,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
     StoredState,
     StoredWhisper,
+    UnreadRecord,
+    WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results
 from gtchat.store.sql import (
@@ -174,14 +176,21 @@ class SQLStore:
         return self._write(accounts.set_password, account_id, password_hash, keep)
 
     def login(
-        self, account_id: int, token_hash: bytes, end_others: bool, at: int
+        self,
+        account_id: int,
+        token_hash: bytes,
+        end_others: bool,
+        at: int,
+        marks_read: bool = False,
     ) -> Deferred[AccountState]:
         """See `IStore.login`."""
-        return self._write(sessions.login, account_id, token_hash, end_others, at)
+        return self._write(sessions.login, account_id, token_hash, end_others, at, marks_read)
 
-    def login_guest(self, name: str, key: str, token_hash: bytes, at: int) -> Deferred[int]:
+    def login_guest(
+        self, name: str, key: str, token_hash: bytes, at: int, marks_read: bool = False
+    ) -> Deferred[int]:
         """See `IStore.login_guest`."""
-        return self._write(sessions.login_guest, name, key, token_hash, at)
+        return self._write(sessions.login_guest, name, key, token_hash, at, marks_read)
 
     def resume(
         self,
@@ -191,6 +200,7 @@ class SQLStore:
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """See `IStore.resume`."""
         return self._write(
@@ -202,6 +212,7 @@ class SQLStore:
             dict(seen),
             liveness_ms,
             limit,
+            marks_read,
         )
 
     def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
@@ -216,9 +227,19 @@ class SQLStore:
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> Deferred[MembershipRecord]:
+    ) -> Deferred[int]:
         """See `IStore.mark_read`."""
         return self._write(read_state.mark_read, account_id, token_hash, room_id, seq)
+
+    def set_read(self, marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
+        """See `IStore.set_read`."""
+        return self._write(read_state.set_read, marks)
+
+    def unread(
+        self, account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[Mapping[int, UnreadRecord]]:
+        """See `IStore.unread`."""
+        return self._reads.run(lambda db: read_state.unread(db, account_id, token_hash))
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
@@ -235,10 +256,16 @@ class SQLStore:
         return self._write(delete)
 
     def whisper(
-        self, sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+        self,
+        sender_id: int,
+        target_id: int,
+        event: WhisperSent,
+        txn: str | None,
+        limits: WhisperLimits,
+        is_direct: bool = True,
     ) -> Deferred[tuple[Ack, int]]:
         """See `IStore.whisper`."""
-        return self._write(direct.whisper, sender_id, target_id, event, txn, limit)
+        return self._write(direct.whisper, sender_id, target_id, event, txn, limits, is_direct)
 
     def whispers(
         self, account_id: int, after: int, limit: int
@@ -251,24 +278,32 @@ class SQLStore:
         return self._write(direct.delete_whispers, account_id, tuple(numbers))
 
     def invite(
-        self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int
-    ) -> Deferred[None]:
+        self,
+        room_id: int,
+        account_id: int,
+        inviter_id: int,
+        event: Invited,
+        delivered: bool,
+        limits: InvitationLimits,
+    ) -> Deferred[bool]:
         """See `IStore.invite`."""
-        return self._write(invitations.invite, room_id, account_id, inviter, delivered, at)
+        return self._write(
+            invitations.invite, room_id, account_id, inviter_id, event, delivered, limits
+        )
 
-    def end_invitations(
+    def answer_invitation(
         self, room_id: int, account_id: int, inviter: str, later: bool
-    ) -> Deferred[None]:
-        """See `IStore.end_invitations`."""
-        return self._write(invitations.end_invitations, room_id, account_id, inviter, later)
+    ) -> Deferred[bool]:
+        """See `IStore.answer_invitation`."""
+        return self._write(invitations.answer, room_id, account_id, inviter, later)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
         """See `IStore.is_invited`."""
         return self._reads.run(lambda db: invitations.is_invited(db, room_id, account_id, inviter))
 
-    def invitations(self, account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
+    def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
         """See `IStore.invitations`."""
-        return self._write(invitations.invitations, account_id, undelivered)
+        return self._write(invitations.take_undelivered, account_id)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""
