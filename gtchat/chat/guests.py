@@ -52,7 +52,12 @@ class Guests:
             self.start_grace_period(guest, GUEST_GRACE_S)
 
     async def login(
-        self, name: Name, token_hash: bytes, encoder: IEncoder, connection: IConnection
+        self,
+        name: Name,
+        token_hash: bytes,
+        encoder: IEncoder,
+        connection: IConnection,
+        marks_read: bool = False,
     ) -> Session:
         """Create a temporary account and begin its session.
 
@@ -61,6 +66,7 @@ class Guests:
             token_hash: hash of the session's id, 32 bytes.
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
+            marks_read: whether the client marks itself what was read.
 
         Raises:
             NameTaken, NotStored.
@@ -70,13 +76,15 @@ class Guests:
             # The same user after a lost connection, without the id of the old session.
             await self.end(user)
         account_id = await self._store.login_guest(
-            name.display, name.key, token_hash, self._users.now()
+            name.display, name.key, token_hash, self._users.now(), marks_read
         )
         user = User(id=account_id, name=name.display, key=name.key, registered=False)
         user.lobby_read_seq = self._rooms.lobby.last_seq
         audit("login", name=name.display, address=connection.address)
         self._users.add(user)
-        session = Session(user, encoder, connection, token_hash, pending_whisper=None)
+        session = Session(
+            user, encoder, connection, token_hash, pending_whisper=None, marks_read=marks_read
+        )
         self._users.add_session(session, [self._rooms.lobby])
         return session
 

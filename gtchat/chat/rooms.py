@@ -114,6 +114,7 @@ class Room:
         max: maximum number of members, 0 for no limit.
         owner_id: account id of the owner, None if the room has no owner.
         owner: name of the owner, "" if the room has no owner.
+        creator_id: account id of the user who created it, None for the lobby.
         last_seq: number of entries in the log.
         message_count: number of messages in the log.
         members: account id -> name, in the order of joining.
@@ -133,6 +134,7 @@ class Room:
     max: int = 0
     owner_id: int | None = None
     owner: str = ""
+    creator_id: int | None = None
     last_seq: int = 0
     message_count: int = 0
     members: dict[int, str] = attrs.field(factory=dict)
@@ -154,6 +156,7 @@ class Room:
             max=record.max,
             owner_id=record.owner_id,
             owner=record.owner,
+            creator_id=record.creator_id,
             last_seq=record.last_seq,
             message_count=record.message_count,
         )
@@ -176,8 +179,8 @@ class Room:
         return user.id in self.members or self.key == LOBBY
 
     def visible_to(self, user: Member) -> bool:
-        """Return whether lists show the room to a user."""
-        return self.public or user.id in self.members
+        """Return whether lists show the room to a user: a public room, or one of the user's."""
+        return self.public or user.id in self.members or user.id == self.owner_id
 
     def add_member(self, account_id: int, name: str, registered: bool) -> None:
         """Make an account a member.
@@ -211,9 +214,10 @@ class Room:
         self.last_seq = seq
         self.message_count += messages
 
-    def next_owner(self) -> int | None:
-        """Return the account id of the registered member who joined first, None without any."""
-        return next((member for member in self.members if member not in self.guests), None)
+    @property
+    def registered_members(self) -> Iterator[int]:
+        """The account ids of the registered members, in the order of joining."""
+        return (member for member in self.members if member not in self.guests)
 
 
 class RoomRegistry:
@@ -226,6 +230,8 @@ class RoomRegistry:
     def __init__(self) -> None:
         self._by_key: dict[str, Room] = {}
         self._by_id: dict[int, Room] = {}
+        #: Account id -> the rooms that it owns; a dict takes less memory than a set.
+        self._owned: dict[int | None, dict[Room, None]] = {}
         self._public = SortedNames()
         self.reserved: set[str] = set()
 
@@ -244,6 +250,7 @@ class RoomRegistry:
         """Add a room that is stored."""
         self._by_key[room.key] = room
         self._by_id[room.id] = room
+        self._owned.setdefault(room.owner_id, {})[room] = None
         if room.public and not room.is_lobby:
             self._public.add(room.key)
 
@@ -251,7 +258,19 @@ class RoomRegistry:
         """Remove a room that is deleted."""
         del self._by_key[room.key]
         del self._by_id[room.id]
+        self._disown(room)
         self._public.discard(room.key)
+
+    def _disown(self, room: Room) -> None:
+        """Remove a room from those of its owner."""
+        owned = self._owned[room.owner_id]
+        del owned[room]
+        if not owned:
+            del self._owned[room.owner_id]
+
+    def owned_by(self, account_id: int) -> Collection[Room]:
+        """Return the rooms that an account owns."""
+        return self._owned.get(account_id, ())
 
     def set_settings(self, room: Room, settings: CurrentSettings) -> None:
         """Give a room other settings, and list it or not, as they say.
@@ -263,7 +282,9 @@ class RoomRegistry:
         if settings.public != room.public:
             self._public.add(room.key) if settings.public else self._public.discard(room.key)
         room.public, room.topic, room.max = settings.public, settings.topic, settings.max
+        self._disown(room)
         room.owner_id, room.owner = settings.owner_id, settings.owner
+        self._owned.setdefault(room.owner_id, {})[room] = None
         room.version += 1
 
     def get(self, room_id: int) -> Room | None:
@@ -307,8 +328,8 @@ class RoomRegistry:
     def list_rooms(self, user: Member, after: str | None, limit: int) -> list[Room]:
         """Return a page of the rooms that a user can see.
 
-        The user's own rooms and the lobby come first, then the other public rooms, each in the
-        order of their keys.
+        The user's own rooms and the lobby come first, with the private rooms that the user owns and
+        has left; then the other public rooms, each in the order of their keys.
 
         Args:
             user: a logged-in user.
@@ -316,7 +337,8 @@ class RoomRegistry:
                 the first page.
             limit: maximum number of rooms.
         """
-        own = sorted([LOBBY, *(room.key for room in user.rooms)])
+        left = [room.key for room in self._left_by_owner(user)]
+        own = sorted([LOBBY, *(room.key for room in user.rooms), *left])
         last = self._by_key.get(after) if after is not None else None
         if last is None or last.key in own:
             start = 0 if last is None else bisect_right(own, last.key)
@@ -340,9 +362,15 @@ class RoomRegistry:
             after = page[-1]
         return found[:limit]
 
+    def _left_by_owner(self, user: Member) -> list[Room]:
+        """Return the private rooms that a user owns without being a member."""
+        owned = self.owned_by(user.id)
+        return [room for room in owned if not room.public and room not in user.rooms]
+
     def count_listed(self, user: Member) -> int:
         """Return how many rooms a user can see."""
-        return 1 + len(self._public) + sum(not room.public for room in user.rooms)
+        private = sum(not room.public for room in user.rooms)
+        return 1 + len(self._public) + private + len(self._left_by_owner(user))
 
 
 def connections_of(sessions: Iterable[Subscriber]) -> list[IConnection]:

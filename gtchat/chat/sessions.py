@@ -24,8 +24,9 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import SessionReplaced
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
-from gtchat.chat.interfaces import AccountState, IConnection, IEncoder
+from gtchat.chat.interfaces import AccountState, IConnection, IEncoder, UnreadRecord
 from gtchat.chat.names import HOST, password, user_name
+from gtchat.chat.read_state import count_unread, load_user, set_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
     RESUME_WINDOW_S,
@@ -78,6 +79,7 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
+        marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of a registered account.
 
@@ -88,6 +90,7 @@ class Sessions:
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
             current: the session that the connection has already; it ends first.
+            marks_read: whether the client marks itself what was read (`mark_read`).
 
         Returns:
             The session and its id.
@@ -104,7 +107,9 @@ class Sessions:
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
             account_id, key = await self._accounts.authenticate(name, secret, connection.address)
-        return await self._login_authenticated(account_id, key, encoder, connection, current)
+        return await self._login_authenticated(
+            account_id, key, encoder, connection, current, marks_read
+        )
 
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
@@ -130,8 +135,10 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
+        marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of an account whose credentials were checked; see `login`."""
+        unread = await count_unread(self._state, account_id, None)
         if connection.closed:
             # The user may have logged in again over another connection: do not replace that.
             raise NotLoggedIn()
@@ -144,22 +151,28 @@ class Sessions:
             await self.logout(current)
         token = self._state.token()
         account_state = await self._store.login(
-            account_id, token_hash(token), self._mode == "replace", self._users.now()
+            account_id, token_hash(token), self._mode == "replace", self._users.now(), marks_read
         )
         audit("login", name=account_state.account.name, address=connection.address)
         if self._mode != "share":
             for session in self._sessions_of(account_id):
                 self._replace(session, connection.address)
-        return self._begin(account_state, encoder, connection, token), token
+        session = self._begin(account_state, unread, encoder, connection, token, marks_read)
+        return session, token
 
     async def login_guest(
-        self, name: str, encoder: IEncoder, connection: IConnection, current: Session | None
+        self,
+        name: str,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of a temporary user.
 
         Args:
             name: the user name.
-            encoder, connection, current: as in `login`.
+            encoder, connection, current, marks_read: as in `login`.
 
         Returns:
             The session and its id.
@@ -175,7 +188,9 @@ class Sessions:
                 raise NameTaken()
             await self.logout(current)
         token = self._state.token()
-        session = await self._guests.login(chosen, token_hash(token), encoder, connection)
+        session = await self._guests.login(
+            chosen, token_hash(token), encoder, connection, marks_read
+        )
         return session, token
 
     async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
@@ -197,6 +212,7 @@ class Sessions:
         seen: Mapping[str, int],
         encoder: IEncoder,
         connection: IConnection,
+        marks_read: bool = False,
     ) -> ResumedSession:
         """Continue a session whose connection was lost.
 
@@ -204,7 +220,7 @@ class Sessions:
             token: the id of the session.
             epoch: the epoch that the client was given at login.
             seen: name of a room -> last `seq` that the client received.
-            encoder, connection: as in `login`.
+            encoder, connection, marks_read: as in `login`.
 
         Raises:
             BadSession: there is no such session, or it has ended.
@@ -216,8 +232,10 @@ class Sessions:
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
+        oldest = now - RESUME_WINDOW_S * 1000
+        unread = await count_unread(self._state, None, hashed)
         resumed = await self._store.resume(
-            hashed, now, now - RESUME_WINDOW_S * 1000, seen_by_id, liveness_ms, BACKLOG_LIMIT
+            hashed, now, oldest, seen_by_id, liveness_ms, BACKLOG_LIMIT, marks_read
         )
         account_id = resumed.account_state.account.id
         for old in self._sessions_of(account_id):
@@ -226,12 +244,18 @@ class Sessions:
         user = self._users.get_by_id(account_id)
         if user is not None and user.leaving:
             raise BadSession()
-        session = self._begin(resumed.account_state, encoder, connection, token)
+        session = self._begin(resumed.account_state, unread, encoder, connection, token, marks_read)
         missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
 
     def _begin(
-        self, account_state: AccountState, encoder: IEncoder, connection: IConnection, token: str
+        self,
+        account_state: AccountState,
+        unread: Mapping[int, UnreadRecord],
+        encoder: IEncoder,
+        connection: IConnection,
+        token: str,
+        marks_read: bool,
     ) -> Session:
         """Begin a session with what the store has of its account."""
         account = account_state.account
@@ -245,23 +269,12 @@ class Sessions:
             )
             self._users.add(user)
         if not user.sessions:
-            self._load(user, account_state)
-        session = Session(user, encoder, connection, token_hash(token))
+            load_user(user, self._rooms, account_state)
+        set_unread(user, self._rooms, unread)
+        session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
+        session.invitations = account_state.invitations
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
-
-    def _load(self, user: User, account_state: AccountState) -> None:
-        """Set the rooms, read marks and blocks of a user from the store's record."""
-        user.rooms, user.unread = {}, {}
-        for record in account_state.memberships:
-            room = self._rooms.get(record.room_id)
-            if room is not None and room.has_member(user):
-                if not room.is_lobby:
-                    user.rooms[room] = 0
-                unread = room.message_count - record.messages_read
-                user.set_read_seq(room, record.read_seq, unread)
-        user.blocked = dict(account_state.blocked)
-        user.blocked_by = account_state.blocked_by
 
     def _sessions_of(self, account_id: int) -> list[Session]:
         user = self._users.get_by_id(account_id)
@@ -280,7 +293,7 @@ class Sessions:
             session: the session.
             arrived: whether its client is known to have received all whispers sent to it.
         """
-        if arrived:
+        if arrived and not session.connection.buffered_bytes:
             self._whispers.session_ended(session)
         else:
             self._whispers.session_lost(session)
@@ -322,7 +335,7 @@ class Sessions:
         audit("put_out", name=user.name)
         return user.name
 
-    def connection_lost(self, session: Session, clean: bool) -> None:
+    def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
         """Take note that the connection of a session is lost. The session can be resumed.
 
         What was sent to the session counts as read, unless bytes are known not to have left.
@@ -330,11 +343,12 @@ class Sessions:
         Args:
             session: the session.
             clean: whether the user closed the client. A temporary account ends then.
+            arrived: whether its client closed it in order, and so received what was sent to it.
         """
         user = session.user
         if session not in user.sessions:
             return
-        self._detach(session, arrived=clean)
+        self._detach(session, arrived=clean or arrived)
         rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
         sent = {room.id: room.last_seq for room in rooms}
         lost = self._store.session_lost(user.id, session.token_hash, self._users.now(), sent)

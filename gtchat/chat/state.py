@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
+from gtchat.chat.read_marks import ReadMarks
 from gtchat.chat.rooms import RoomRegistry
 from gtchat.chat.users import UserDirectory, UserRegistry
 
@@ -32,6 +33,7 @@ class State:
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
+        read_marks: how far senders have read the rooms in which they spoke.
         next_id: makes a unique message id.
     """
 
@@ -43,6 +45,7 @@ class State:
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
     directory: UserDirectory = attrs.field(init=False)
+    read_marks: ReadMarks = attrs.field(init=False)
     next_id: Callable[[], str] = attrs.field(init=False)
 
     @users.default
@@ -52,6 +55,10 @@ class State:
     @directory.default
     def _make_directory(self) -> UserDirectory:
         return UserDirectory(self.store, self.users)
+
+    @read_marks.default
+    def _make_read_marks(self) -> ReadMarks:
+        return ReadMarks(self.store, self.clock)
 
     @next_id.default
     def _make_next_id(self) -> Callable[[], str]:

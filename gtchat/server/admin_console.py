@@ -27,7 +27,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NoSuchUser
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Ack, IConnection
+from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
 from gtchat.protocols.base.text import TextEncoder, format_clock, split_text, strip_controls
@@ -106,7 +106,7 @@ class HostConnection:
     address: str = ""
     buffered_bytes: int = 0
     closed: bool = False
-    confirms_delivery: bool = False
+    delivery_proof: DeliveryProof = DeliveryProof.TIME
 
     def on_event(self, event: Event, text: str) -> None:
         """Show an event (TextConnection.on_event).

@@ -26,7 +26,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotLoggedIn, RateLimited
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
-from gtchat.chat.interfaces import IConnection
+from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
@@ -74,7 +74,7 @@ class DialbackClient:
     """
 
     closed = False
-    confirms_delivery = True
+    delivery_proof = DeliveryProof.CALL
 
     def __init__(self, server: DialbackServer, address: str) -> None:
         self.server = server

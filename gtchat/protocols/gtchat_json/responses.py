@@ -55,6 +55,14 @@ class RoomDetails(msgspec.Struct):
     users_total: int
 
 
+class Invitation(msgspec.Struct):
+    """A pending invitation of the user, by `usr`."""
+
+    room_name: str
+    usr: str
+    at: str
+
+
 class LoginReply(Reply, kw_only=True):
     """The user is logged in."""
 
@@ -66,6 +74,7 @@ class LoginReply(Reply, kw_only=True):
     rooms: list[RoomInfo | msgspec.Raw]
     rooms_total: int
     blocked: list[str]
+    invitations: list[Invitation] | UnsetType = UNSET
 
 
 class Resumption(msgspec.Struct):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gtchat.chat.errors import BadRequest, NotInRoom
+from gtchat.chat.errors import BadRequest, NotInRoom, NotLoggedIn
 from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
@@ -75,10 +75,14 @@ def _limit(request: requests.Paged) -> int:
     return min(request.limit, LIST_LIMIT)
 
 
-def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
+async def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
     """Return a page of the rooms that the user may see."""
-    user, rooms = context.require_session.user, context.chat.rooms
-    page = rooms.list_rooms(user, request.after, _limit(request))
+    limit, session = _limit(request), context.require_session
+    user, rooms = session.user, context.chat.rooms
+    await context.chat.read_state.refresh_unread(user)
+    if context.session is not session:
+        raise NotLoggedIn()
+    page = rooms.list_rooms(user, request.after, limit)
     return responses.RoomListReply(
         rooms=infos(context, page, responses.outside_info), rooms_total=rooms.count_listed(user)
     )

@@ -31,6 +31,7 @@ FEATURES = [
     "broadcast",
     "typing",
     "read",
+    "marks_read",
 ]
 
 
@@ -59,11 +60,19 @@ async def _begin(context: Context, request: requests.Login) -> tuple[Session, st
     sessions, current = context.chat.sessions, context.session
     if request.type == "reg":
         return await sessions.login(
-            request.usr, request.pwd, request.uuid, context.encoder, context, current
+            request.usr,
+            request.pwd,
+            request.uuid,
+            context.encoder,
+            context,
+            current,
+            request.marks_read,
         )
     if request.usr is None:
         raise BadRequest("usr: this field is missing.")
-    return await sessions.login_guest(request.usr, context.encoder, context, current)
+    return await sessions.login_guest(
+        request.usr, context.encoder, context, current, request.marks_read
+    )
 
 
 def deliver_pending(context: Context) -> None:
@@ -74,7 +83,9 @@ def deliver_pending(context: Context) -> None:
 
 def _account_state(context: Context, token: str) -> dict[str, Any]:
     """Return the fields that a reply to `login` and to `resume` has."""
-    user, chat = context.require_session.user, context.chat
+    session, chat = context.require_session, context.chat
+    user = session.user
+    invitations, session.invitations = session.invitations, ()
     return {
         "session_id": token,
         "epoch": chat.epoch,
@@ -86,6 +97,10 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         ),
         "rooms_total": chat.rooms.count_listed(user),
         "blocked": sorted(user.blocked.values()),
+        "invitations": [
+            responses.Invitation(one.room_name, one.usr, rfc3339(one.at)) for one in invitations
+        ]
+        or msgspec.UNSET,
     }
 
 
@@ -95,7 +110,12 @@ async def resume(context: Context, request: requests.Resume) -> Reply:
         await context.chat.sessions.logout(context.session)
         context.session = None
     resumed = await context.chat.sessions.resume(
-        request.session_id, request.epoch, request.seen, context.encoder, context
+        request.session_id,
+        request.epoch,
+        request.seen,
+        context.encoder,
+        context,
+        request.marks_read,
     )
     steps.keep_session(context, resumed.session)
     rooms = [_resumption(name, *missed) for name, missed in resumed.missed.items()]

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
+from gtchat.chat.blocks import hides
 from gtchat.chat.errors import (
     BadRequest,
     ChatError,
@@ -24,10 +25,10 @@ from gtchat.chat.errors import (
     UnknownCommand,
 )
 from gtchat.chat.events import Event, MessageSent
-from gtchat.chat.interfaces import Ack, HistoryQuery, IConnection
+from gtchat.chat.interfaces import Ack, DeliveryProof, HistoryQuery, IConnection
 from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
@@ -60,7 +61,11 @@ class ConnectionAPI(Protocol):
 
     def message(self, payload: bytes) -> None: ...
 
-    def connection_lost(self, clean: bool) -> None: ...
+    def ping_sent(self) -> None: ...
+
+    def pong_received(self) -> None: ...
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None: ...
 
 
 class RandomChatTransport(MessageTransport, Protocol):
@@ -83,8 +88,6 @@ class RandomChatAPI:
         closed: whether the connection is lost.
     """
 
-    confirms_delivery = False
-
     def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
         self.state = state
         self.transport = transport
@@ -105,6 +108,11 @@ class RandomChatAPI:
     def buffered_bytes(self) -> int:
         """Bytes that were not sent; at least one as long as `state` was not."""
         return self.outbox.buffered_bytes + (self.deferred is not None)
+
+    @property
+    def delivery_proof(self) -> DeliveryProof:
+        """What proves that a whisper has arrived: a pong, if the server sends pings."""
+        return DeliveryProof.PONG if self.state.chat.limits.ping_interval else DeliveryProof.TIME
 
     def close(self, event: Event | None, reason: str) -> None:
         """Close the connection after its session has ended."""
@@ -131,16 +139,27 @@ class RandomChatAPI:
         except BadRequest as error:
             self.queue.submit(error)
 
-    def connection_lost(self, clean: bool) -> None:
-        """The connection is gone."""
+    def ping_sent(self) -> None:
+        """A ping was sent behind all that was written."""
+        if self.session is not None:
+            self.state.chat.whispers.ping_sent(self.session)
+
+    def pong_received(self) -> None:
+        """The client has answered that ping."""
+        if self.session is not None:
+            self.state.chat.whispers.pong_received(self.session)
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
+        """The connection is gone. arrived: whether its client closed it in order."""
         self.closed = True
         self.queue.close()
-        self._end_session()
+        self._end_session(arrived)
 
-    def _end_session(self) -> None:
+    def _end_session(self, arrived: bool = False) -> None:
         session, self.session = self.session, None
         if session is not None:
-            self.abandon(session)
+            self.state.chat.sessions.connection_lost(session, clean=False, arrived=arrived)
+            self._note_left(session)
 
     # What a login asks of its client.
 
@@ -240,7 +259,7 @@ class RandomChatAPI:
         messages, chars = STATE_MESSAGES, STATE_CHARS
         for room, count, last in missed:
             try:
-                entries = await self._messages(room, min(count, messages), last, chars)
+                entries = await self._messages(user, room, min(count, messages), last, chars)
             except (NoSuchRoom, NotInRoom):
                 continue  # deleted, or the user was removed, while the others were read
             messages -= len(entries)
@@ -249,27 +268,36 @@ class RandomChatAPI:
             chats.append({"chat": self.state.chat_of(room), "messages": texts})
         self._write({"type": "state", "chats": chats})
 
-    async def _messages(self, room: Room, count: int, last: int, chars: int) -> list[MessageSent]:
-        """Return the newest messages of a room, oldest first.
+    async def _messages(
+        self, user: User, room: Room, count: int, last: int, chars: int
+    ) -> list[MessageSent]:
+        """Return the newest messages of a room that a user has not read, oldest first.
 
         Args:
+            user: the user.
             room: the room.
             count: how many messages.
             last: seq of the newest entry that may be among them.
             chars: characters of text after which no more pages are read.
         """
         found: list[MessageSent] = []  # newest first
-        before = last + 1
-        while count > len(found) and chars > 0 and self.session is not None:
+        before, read = last + 1, user.read_seq(room)
+        hidden = hides(user)
+        while count > len(found) and chars > 0 and self.session is not None and before > read:
             limit = min(PAGE, count - len(found))
             query = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
             page = await self.state.chat.history(self.session, room.name, query)
-            entries = [entry for entry in page.entries if isinstance(entry, MessageSent)]
-            if not entries:
+            if not page.entries:
                 break
-            found.extend(reversed(entries))
-            chars -= sum(len(entry.msg) for entry in entries)
-            before = entries[0].seq
+            unread = [
+                entry
+                for entry in page.entries
+                if isinstance(entry, MessageSent)
+                and not (entry.seq <= read or entry.usr == user.name or hidden(entry))
+            ]
+            found.extend(reversed(unread))
+            chars -= sum(len(entry.msg) for entry in unread)
+            before = page.entries[0].seq
         return found[::-1]
 
     async def create_chat(self, name: str) -> None:
