@@ -50,6 +50,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
             entry that the user has read.
         at: time in UTC, RFC 3339.
         by: the user who kicked or removed `usr`.
+        blocked: in a history, whether the user blocks the sender.
     """
 
     cmd: str
@@ -61,6 +62,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     seq: int = 0
     at: str = ""
     by: str = ""
+    blocked: bool = False
     public: bool = True
     topic: str = ""
     max: int = 0
@@ -70,6 +72,19 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     port: int = 0
     logins: tuple[str, ...] = ()
     logouts: tuple[str, ...] = ()
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """A pending invitation of the user, in the reply to a login or resume.
+
+    Attributes:
+        usr: the user who invites.
+        at: when that was; that of its `c_invited`, too.
+    """
+
+    room_name: str
+    usr: str
+    at: str
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +122,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     rooms_total: int = 0
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
-    invitations: tuple[Push, ...] = ()
+    invitations: tuple[Invitation, ...] = ()
     room: Room | None = None
     id: str = ""
     seq: int = 0

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from gtchat.client.commands import Effect, effect_of
 from gtchat.client.event_stream import EventStream
-from gtchat.client.messages import CommandFailed, Reply, Resumption
+from gtchat.client.messages import CommandFailed, Push, Reply, Resumption
 from gtchat.client.requests import PendingRequest
 
 #: Error codes of a resume or login that go away with time.
@@ -124,8 +124,10 @@ class Session:
         """Keep the reply of a login or resume, and deliver what waited on the server."""
         self._reply = reply
         self._stream.user = reply.usr
-        for push in (*reply.whispers, *reply.invitations):
+        for push in reply.whispers:
             self._stream.add(push)
+        for one in reply.invitations:  # the stream leaves out those that it had before
+            self._stream.add(Push(cmd="c_invited", room_name=one.room_name, usr=one.usr, at=one.at))
 
     # Resuming.
 
