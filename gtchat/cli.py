@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import selectors
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 from twisted.python.usage import UsageError
 
 from gtchat import __version__
 from gtchat.server.config import SettingsError
-from gtchat.server.process import StartError
+from gtchat.server.process import EXIT_CONFIG, StartError
 from gtchat.store.sql.sqlite import StoreError
+
+#: Exit status of a program that SIGPIPE ended, as shells show it.
+EXIT_BROKEN_PIPE = 128 + 13
 
 
 class CommandError(Exception):
@@ -35,87 +40,113 @@ def _tk(words: Sequence[str]) -> int:
 
 
 def _config(words: Sequence[str]) -> int:
-    from gtchat.server.config import format_settings
+    from twisted.internet import reactor
+
     from gtchat.server.options import Options
+    from gtchat.server.service import ChatService
+    from gtchat.server.settings_file import format_settings
 
     options = Options()
     options.parseOptions(list(words))
+    ChatService(options.chosen, reactor).check()
     sys.stdout.write(format_settings(options.chosen))
     return 0
 
 
 def _settings(words: Sequence[str]) -> int:
-    from gtchat.server.config import default_file
+    from gtchat.server.settings_file import default_file
 
-    if words:
-        raise CommandError("settings takes no arguments: gtchat settings > gtchat.toml")
+    _parser("settings").parse_args(words)
     sys.stdout.write(default_file())
     return 0
 
 
-def _database(words: Sequence[str]) -> tuple[Path, list[str]]:
-    """Return the database that options name, and the remaining words.
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of all subcommands."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise CommandError (ArgumentParser.error)."""
+        raise CommandError(f"{self.prog}: {message} (--help shows how to use it)")
+
+
+def _parser(name: str) -> _Parser:
+    """Return the parser of a subcommand without arguments yet."""
+    return _Parser(prog=f"gtchat {name}", description=f"{SUBCOMMANDS[name].help.capitalize()}.")
+
+
+def _database_parser(name: str) -> _Parser:
+    """Return the parser of a subcommand for a database, with the options that say which."""
+    parser = _parser(name)
+    parser.add_argument("--config", metavar="FILE", help="settings file of the server")
+    parser.add_argument("--data", metavar="DIR", help="data directory of the server")
+    parser.add_argument("--store", metavar="STORE", help="store of the server, as sqlite:///FILE")
+    return parser
+
+
+def _database(options: argparse.Namespace) -> Path:
+    """Return the database that options, environment and settings file name.
 
     Raises:
-        CommandError: an option has no value, or the store is in memory.
+        CommandError: the store is in memory.
         SettingsError, StartError: a setting is invalid.
     """
     from gtchat.server.config import load
     from gtchat.server.storage import database_file
 
-    rest, given = list(words), {}
-    for option in ("--data", "--store"):
-        if option in rest:
-            at = rest.index(option)
-            if at + 1 == len(rest):
-                raise CommandError(f"{option} needs a value")
-            given[option[2:]] = rest[at + 1]
-            del rest[at : at + 2]
-    database = database_file(load(given, os.environ).server)
+    given = {
+        key: getattr(options, key) for key in ("data", "store") if getattr(options, key) is not None
+    }
+    database = database_file(load(given, os.environ, options.config).server)
     if database is None:
         raise CommandError("a store in memory has no database")
-    return database, rest
+    return database
 
 
 def _backup(words: Sequence[str]) -> int:
     from gtchat.store import backup
 
-    source, rest = _database(words)
-    if len(rest) != 1:
-        raise CommandError("backup needs one file to write: gtchat backup FILE [--data DIR]")
-    target = Path(rest[0])
-    backup(source, target)
-    sys.stdout.write(f"copied {source} to {target}\n")
+    parser = _database_parser("backup")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist")
+    options = parser.parse_args(words)
+    source = _database(options)
+    backup(source, options.file, _progress() if sys.stderr.isatty() else None)
+    sys.stdout.write(f"copied {source} to {options.file}\n")
     return 0
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Return a function that shows on the terminal how many pages of all are copied."""
+
+    def show(done: int, total: int) -> None:
+        sys.stderr.write(f"\r{100 * done // max(total, 1)} % " + ("\r" if done >= total else ""))
+        sys.stderr.flush()
+
+    return show
 
 
 def _import_credentials(words: Sequence[str]) -> int:
     from gtchat.server.import_accounts import import_credentials
 
-    database, rest = _database(words)
-    if len(rest) != 1:
-        raise CommandError(
-            "import-credentials needs one file of lines `name password`: "
-            "gtchat import-credentials FILE [--data DIR]"
-        )
+    parser = _database_parser("import-credentials")
+    parser.add_argument("file", metavar="FILE", type=Path, help="lines of a name and a password")
+    options = parser.parse_args(words)
     try:
-        return import_credentials(Path(rest[0]), database)
+        return import_credentials(options.file, _database(options))
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot import {rest[0]}: {error}") from error
+        raise CommandError(f"cannot import {options.file}: {error}") from error
 
 
 def _console(words: Sequence[str]) -> int:
-    from gtchat.server.admin_console import SOCKET
+    from gtchat.server.admin_console import SCREEN_LINE, SOCKET
 
-    database, rest = _database(words)
-    if rest:
-        raise CommandError("console takes no arguments: gtchat console [--data DIR]")
-    path = database.parent / SOCKET
+    path = _database(_database_parser("console").parse_args(words)).parent / SOCKET
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(str(path))
         except OSError as error:
             raise CommandError(f"no server answers at {path}: {error.strerror}") from error
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            server.sendall(SCREEN_LINE + b"\n")
         return _relay(server)
 
 
@@ -161,15 +192,19 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "client": Subcommand(_client, "[URL] [options]", "chat in a terminal or a pipe"),
     "tk": Subcommand(_tk, "[-c]", "chat in a window"),
     "config": Subcommand(
-        _config, "[options of the server]", "print the settings in force and their sources"
+        _config,
+        "[options of the server]",
+        "check the settings, and print those in force with their sources",
     ),
     "settings": Subcommand(_settings, "", "print a settings file with all defaults"),
-    "backup": Subcommand(_backup, "FILE [--data DIR]", "copy the database while the server runs"),
+    "backup": Subcommand(
+        _backup, "FILE [--config FILE]", "copy the database while the server runs"
+    ),
     "console": Subcommand(
-        _console, "[--data DIR]", "open the admin console of a server on this machine"
+        _console, "[--config FILE]", "open the admin console of a server on this machine"
     ),
     "import-credentials": Subcommand(
-        _import_credentials, "FILE [--data DIR]", "create accounts from lines `name password`"
+        _import_credentials, "FILE [--config FILE]", "create accounts from lines `name password`"
     ),
 }
 
@@ -189,7 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; by default those of the process.
 
     Returns:
-        Exit status: that of the subcommand, 2 where it cannot be carried out.
+        Exit status: that of the subcommand; 78 for a wrong setting, as the server's; 2 where it
+        cannot be carried out; 141 where nothing reads the output any more.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -202,8 +238,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if command is None:
             raise CommandError(f"there is no command {words[0]!r}; gtchat --help lists them")
-        return command.run(words[1:])
-    except (CommandError, UsageError, SettingsError, StartError, StoreError) as error:
+        status = command.run(words[1:])
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # as in `gtchat settings | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except (SettingsError, StartError) as error:
+        sys.stderr.write(f"gtchat: {error}\n")
+        return EXIT_CONFIG
+    except (CommandError, UsageError, StoreError) as error:
         sys.stderr.write(f"gtchat: {error}\n")
         return 2
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from gtchat.server.daemon import check_pid_file, fail, wait_as_first_process
 from gtchat.server.logs import LogTarget
 from gtchat.server.options import Options
-from gtchat.server.process import use_monotonic_clock
+from gtchat.server.process import StartError, use_monotonic_clock
 from gtchat.server.service import ChatService
 
 __all__ = ["Options", "makeService"]
@@ -17,13 +21,21 @@ def makeService(options: Options) -> ChatService:
         options: parsed; their parent is twistd's own options.
 
     Raises:
-        SystemExit: the log file cannot be written.
+        SystemExit: the log file or the PID file cannot be written, or an endpoint is invalid. All
+            that can be checked is checked here, before twistd forks.
     """
     from twisted.internet import reactor  # twistd has installed it by now
 
+    twistd: Mapping[str, Any] = options.parent or {}
     try:
-        log = LogTarget.chosen(options.parent or {}, bool(options["log-json"]))
+        log = LogTarget.chosen(twistd, bool(options["log-json"]))
+        check_pid_file(twistd)
+        service = ChatService(options.chosen, reactor, log, twistd)
+        service.check()
     except OSError as error:
         raise SystemExit(f"gtchat: cannot write the log: {error}") from None
+    except StartError as error:
+        raise fail(error, {}) from None
     use_monotonic_clock(reactor)
-    return ChatService(options.chosen, reactor, log)
+    wait_as_first_process()
+    return service

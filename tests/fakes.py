@@ -124,6 +124,8 @@ class RecordingOutbox:
     def write(self, data: bytes | memoryview) -> None:
         self.lines += bytes(data).splitlines()
 
+    write_reply = write
+
 
 class RecordingBatcher:
     """Writes to recording outboxes at once."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 import uuid as uuids
 from collections.abc import Sequence
+from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
@@ -18,11 +18,15 @@ from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, R
 from gtchat.chat.interfaces import IPasswords, PhoneAccount
 from gtchat.chat.limits import BucketTable
 from gtchat.chat.lockout import Lockout
-from gtchat.chat.names import password, user_name
+from gtchat.chat.names import password, typed_password, user_key, user_name
 from gtchat.chat.state import State
 
-#: Names that are tried when the requested one is taken, and how many of its characters count.
-NAME_ATTEMPTS, MAX_REQUESTED_NAME = 1_000, 27
+#: Names that are tried when the requested one is taken, how many of its characters count, and how
+#: many are looked at to find those that count.
+NAME_ATTEMPTS, MAX_REQUESTED_NAME, MAX_RAW_NAME = 1_000, 27, 256
+#: Longest telephone number as it may be typed, in characters.
+MAX_RAW_NUMBER = 64
+_UUID = re.compile(r"[0-9a-fA-F-]{36}")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
 
 #: Stands in the log for a name that no account has: it may be a password in the wrong field.
@@ -40,11 +44,11 @@ def uuid_hash(raw: str) -> bytes:
     Raises:
         BadRequest: it is not a version-4 UUID.
     """
-    try:
-        value = uuids.UUID(raw)
-    except ValueError:
-        value = None
-    if value is None or value.version != 4 or not re.fullmatch(r"[0-9a-fA-F-]{36}", raw):
+    value = None
+    if _UUID.fullmatch(raw):
+        with suppress(ValueError):
+            value = uuids.UUID(raw)
+    if value is None or value.version != 4:
         raise BadRequest("uuid: must be a version-4 UUID (RFC 9562).")
     return hashlib.sha256(value.bytes).digest()
 
@@ -58,7 +62,7 @@ def phone_number(raw: str) -> str:
     Raises:
         BadRequest: it is not a telephone number.
     """
-    number = re.sub(r"[ ()./-]", "", raw)
+    number = re.sub(r"[ ()./-]", "", raw) if len(raw) <= MAX_RAW_NUMBER else ""
     if not re.fullmatch(r"\+?[0-9]{3,15}", number):
         raise BadRequest("phone: must have 3 to 15 digits.")
     return number
@@ -115,7 +119,7 @@ class Accounts:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             credential, chosen = None, user_name(name)
             normalized = password(secret)
-            if await self._store.find_account(chosen.key, None) is not None:
+            if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 raise NameTaken()
             digest = await self._passwords.hash(normalized)
         await self._store.register(
@@ -143,10 +147,12 @@ class Accounts:
         """
         self._charge_registration(address)
         now = self._users.now()
-        requested = "-".join(_NOT_IN_NAMES.sub(" ", name).split())[:MAX_REQUESTED_NAME]
+        requested = "-".join(_NOT_IN_NAMES.sub(" ", name[:MAX_RAW_NAME]).split())[
+            :MAX_REQUESTED_NAME
+        ]
         for attempt in range(1, NAME_ATTEMPTS + 1):
             chosen = user_name(requested if attempt == 1 else f"{requested}-{attempt}")
-            if await self._store.find_account(chosen.key, None) is not None:
+            if await self._store.find_similar(chosen.display, chosen.key) is not None:
                 continue
             account_id = await self._store.register_phone(
                 chosen.display, chosen.key, number, phone_hash(number), now
@@ -172,13 +178,16 @@ class Accounts:
         if wait := self._registrations.take(address):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
-    async def authenticate(self, name: str, secret: str, address: str) -> tuple[int, str]:
+    async def authenticate(
+        self, name: str, secret: str, address: str, lockout_seconds: float | None = None
+    ) -> tuple[int, str]:
         """Check a name and a password.
 
         Args:
             name: the user name as it was typed.
             secret: the password as it was typed.
             address: IP address of the client.
+            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
 
         Returns:
             The id of the account, and its name as it is compared.
@@ -190,22 +199,24 @@ class Accounts:
         self._lockout.check(key, address)
         account = await self._store.find_account(key, None)
         digest = account.password_hash if account is not None else None
-        correct = await self._passwords.verify(digest, _normalized(secret))
+        correct = await self._passwords.verify(digest, typed_password(secret))
         if account is None or not correct:
             # Another attempt may have reached the limit while this one was being checked.
             self._lockout.check(key, address)
-            self._fail(account.name if account is not None else UNKNOWN_NAME, key, address)
+            known = account.name if account is not None else UNKNOWN_NAME
+            self._fail(known, key, address, lockout_seconds)
             raise BadCredentials()
         self._lockout.check(key, address)
         self._lockout.succeeded(key, address)
         return account.id, account.key
 
-    def _fail(self, name: str, key: str, address: str) -> None:
+    def _fail(self, name: str, key: str, address: str, lockout_seconds: float | None) -> None:
         """Count and log a wrong password."""
-        locked = self._lockout.failed(key, address)
+        seconds = self._limits.lockout_seconds if lockout_seconds is None else lockout_seconds
+        locked = self._lockout.failed(key, address, seconds)
         audit("login_failed", name=name, address=address)
         if locked:
-            audit("locked_out", name=name, address=address, seconds=self._limits.lockout_seconds)
+            audit("locked_out", name=name, address=address, seconds=seconds)
 
     def attempts_left(self, name: str, address: str) -> int:
         """Return how many wrong passwords are left before a lockout; see `Lockout`.
@@ -270,11 +281,6 @@ class Accounts:
 def login_key(name: str) -> str:
     """Return a typed user name as it is compared, "" if no account can have it."""
     try:
-        return user_name(name).key
+        return user_key(name)
     except BadName:
         return ""
-
-
-def _normalized(secret: str) -> str:
-    """Return a typed password in NFC, cut so that a very long one costs no more than others."""
-    return unicodedata.normalize("NFC", secret[:4096])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gtchat.chat.audit import audit
+from gtchat.chat.errors import NotAllowed
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -18,6 +19,10 @@ def hides(user: User) -> Callable[[Entry], bool]:
     """Return a function that returns whether the blocks of a user hide an entry from the user."""
     blocked = frozenset(user.blocked.values())
     return lambda entry: entry.usr in blocked and isinstance(entry, MessageSent)
+
+
+#: Most users that a user can block; replies have all their names.
+BLOCK_LIMIT = 500
 
 
 class Blocks:
@@ -45,9 +50,12 @@ class Blocks:
 
         Raises:
             NoSuchUser, SelfTarget, NotStored.
+            NotAllowed: the user blocks `BLOCK_LIMIT` others already.
         """
         user = session.user
         found = await self._directory.resolve_other(target, user)
+        if on and len(user.blocked) >= BLOCK_LIMIT and found.id not in user.blocked:
+            raise NotAllowed(f"You can block at most {BLOCK_LIMIT} users.")
         await self._store.block(user.id, found.id, on)
         if on:
             user.blocked[found.id] = found.name

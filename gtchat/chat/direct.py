@@ -21,12 +21,15 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import Blocked
 from gtchat.chat.events import MessageSent, WhisperSent
 from gtchat.chat.interfaces import Ack, DeliveryProof, WhisperLimits
+from gtchat.chat.limits import REPLY_BYTES
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
 #: Stored whispers that are sent at once, and seconds between two looks whether they have left.
 PAGE, PAUSE_S = 100, 0.05
+#: Characters of a page that are so much that no more is sent at once: a page has `REPLY_BYTES`.
+PAGE_CHARS = REPLY_BYTES // 8
 #: Seconds between two deletions of whispers that have arrived.
 DELETE_INTERVAL_S = 10.0
 #: Whispers that can wait: from a user to one other, and to one who has never answered.
@@ -140,7 +143,7 @@ class Whispers:
             if not page and (session.pending_whisper or 0) <= after:
                 session.pending_whisper = None
                 return
-            if len(page) == PAGE:
+            if len(page) == PAGE or sum(len(one.event.msg) for one in page) >= PAGE_CHARS:
                 await self._wait_for_reader(session)
 
     async def _wait_for_reader(self, session: Session) -> None:

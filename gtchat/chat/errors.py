@@ -102,10 +102,10 @@ class BadName(ChatError):
 
 
 class NameTaken(ChatError):
-    """Another account has the name."""
+    """Another account has the name, or one that looks like it."""
 
     code = "name_taken"
-    default = "This name is taken."
+    default = "This name is taken, or looks like one that is."
 
 
 class NoSuchUser(ChatError):
@@ -123,10 +123,10 @@ class NoSuchRoom(ChatError):
 
 
 class RoomExists(ChatError):
-    """There is a room with that name already."""
+    """There is a room with that name, or with one that looks like it."""
 
     code = "room_exists"
-    default = "There is a room with that name already."
+    default = "There is a room with that name, or one that looks like it."
 
 
 class RoomFull(ChatError):

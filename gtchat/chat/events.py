@@ -162,10 +162,11 @@ class RoomListed(Event):
 
 @attrs.frozen(kw_only=True)
 class RoomDeleted(Event):
-    """A room was deleted with its log."""
+    """A room was deleted with its log; `members` are those that it had."""
 
     room_name: str
     usr: str
+    members: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

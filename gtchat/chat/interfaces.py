@@ -84,12 +84,10 @@ class IStore(Interface):
         """Queue an entry; `committed` is called with it when it is stored or has failed."""
 
     def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
-        """Return the account with a name (read).
+        """Return the account with a name (read). asker: account id for `Account.blocks_asker`."""
 
-        Args:
-            key: the name.
-            asker: account id for `Account.blocks_asker`, None to leave it False.
-        """
+    def find_similar(name: str, key: str) -> Deferred[Account | None]:
+        """Return the account with a name, else one with a name that looks like it (read)."""
 
     def find_by_uuid(uuid_hash: bytes) -> Deferred[Account | None]:
         """Return the account with a credential of 32 bytes (read)."""
@@ -106,7 +104,7 @@ class IStore(Interface):
             at: now.
 
         Raises:
-            NameTaken: an account, registered or temporary, has the name or the credential.
+            NameTaken: an account has the name or one that looks like it, or the credential.
         """
 
     def set_password(account_id: int, password_hash: str, keep: bytes | None) -> Deferred[None]:
@@ -165,7 +163,7 @@ class IStore(Interface):
             oldest: the session must have begun, or lost its connection, after this time.
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
-            limit: a room with more missed entries is `behind`; 2,000 in all.
+            limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
             marks_read: True as in `login`; False leaves it as it is.
 
         Raises:
@@ -267,7 +265,7 @@ class IStore(Interface):
         Args:
             account_id: the account.
             after: only numbers above this one.
-            limit: maximum number of whispers.
+            limit: maximum number of whispers; fewer if they have more than `REPLY_BYTES`.
         """
 
     def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
@@ -366,7 +364,7 @@ class IStore(Interface):
         """Return all accounts with a telephone number, oldest first (read)."""
 
     def history(room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
-        """Return part of the log of a room (read).
+        """Return part of the log of a room, with at most about `REPLY_BYTES` of text (read).
 
         Args:
             room_id: the room.

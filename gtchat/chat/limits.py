@@ -14,6 +14,9 @@ from typing import Any
 
 import attrs
 
+#: Largest reply of a protocol, and most text that is read from the store for one, in bytes.
+REPLY_BYTES = 262_144
+
 #: Size at which a table of rates or failed logins drops the keys that no longer matter.
 TABLE_LIMIT = 10_000
 
@@ -49,6 +52,7 @@ class Limits:
     )
     lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
     lockout_seconds: float = _limit(60.0, "seconds that a lockout lasts")
+    pa1_lockout_seconds: float = _limit(30.0, "seconds that a lockout by logins over PA1 lasts")
     typing_interval: float = _limit(
         3.0, "seconds between two typing notifications of a user to a room"
     )

@@ -88,12 +88,13 @@ class Lockout:
             return 0
         return self._limits.lockout_tries - attempts.wrong
 
-    def failed(self, key: str, address: str) -> bool:
+    def failed(self, key: str, address: str, lockout_seconds: float | None = None) -> bool:
         """Count a wrong password.
 
         Args:
             key: the user name as it is compared.
             address: IP address of the client.
+            lockout_seconds: how long a lockout lasts that it begins, None for the setting.
 
         Returns:
             Whether it begins a lockout.
@@ -104,8 +105,9 @@ class Lockout:
         attempts.wrong += 1
         attempts.at = now
         locked = bool(self._limits.lockout_tries) and attempts.wrong >= self._limits.lockout_tries
+        seconds = self._limits.lockout_seconds if lockout_seconds is None else lockout_seconds
         if locked:
-            attempts.wrong, attempts.until = 0, now + self._limits.lockout_seconds
+            attempts.wrong, attempts.until = 0, now + seconds
         self._by_address.take(address)
         self._by_name.take(key)
         return locked

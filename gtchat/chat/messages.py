@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import unicodedata
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
@@ -18,6 +17,7 @@ from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
 from gtchat.chat.events import BroadcastSent, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
+from gtchat.chat.normalization import MAX_COMPOSED, nfc
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -42,28 +42,39 @@ _INVISIBLE = frozenset(
         *range(0xE0100, 0xE01F0),
     ]
 )
+_VISIBLE = re.compile(f"[^{''.join(map(re.escape, sorted(_INVISIBLE)))}]")
 
 
 def text(raw: str, max_chars: int) -> str:
-    """Return the text of a message in NFC.
+    """Return the text of a message: in NFC, with LF at the ends of its lines (RFC 5198, section 2).
 
     Args:
         raw: the text as received.
         max_chars: maximum length in characters, 0 for no limit.
 
     Raises:
-        BadRequest: it is empty or invisible, or has a C0 control other than newline and tab.
+        BadRequest: it is empty or invisible, or has a C0 control other than newline and tab, or
+            more than 30 combining marks in a row.
         TooLong: it has more than `max_chars` characters.
     """
     if not (raw.isascii() and raw.isprintable()):
-        raw = unicodedata.normalize("NFC", raw)
+        # A length that no step below can make good comes before their cost.
+        if max_chars and len(raw) > max_chars * MAX_COMPOSED:
+            raise _too_long(max_chars)
+        if "\r" in raw:
+            raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+        raw = nfc(raw, 0)
         if _FORBIDDEN_CONTROLS.search(raw):
             raise BadRequest("msg: control characters other than newline and tab are not allowed.")
-    if not raw or raw[0] in _INVISIBLE and all(character in _INVISIBLE for character in raw):
-        raise BadRequest("msg: the text is empty.")
     if max_chars and len(raw) > max_chars:
-        raise TooLong(f"msg: a text can have at most {max_chars:,} characters.")
+        raise _too_long(max_chars)
+    if not raw or raw[0] in _INVISIBLE and not _VISIBLE.search(raw):
+        raise BadRequest("msg: the text is empty.")
     return raw
+
+
+def _too_long(max_chars: int) -> TooLong:
+    return TooLong(f"msg: a text can have at most {max_chars:,} characters.")
 
 
 def check_txn(raw: str | None) -> None:

@@ -166,11 +166,12 @@ class Ownership:
 
     def _publish_deleted(self, room: Room, by: str) -> None:
         """Announce a deletion to the members and, if the room was public, to all other users."""
-        event = RoomDeleted(room_name=room.name, usr=by, at=self._users.now())
+        members = tuple(room.members.values())
+        event = RoomDeleted(room_name=room.name, usr=by, members=members, at=self._users.now())
         room.subscribers.publish([event])
         if room.public:
-            members = [one for _, connections in room.subscribers for one in connections]
-            self._users.subscribers.publish([event], exclude=members)
+            told = [one for _, connections in room.subscribers for one in connections]
+            self._users.subscribers.publish([event], exclude=told)
 
     async def reassign_or_delete(self, room: Room) -> None:
         """Find an owner for a room whose temporary owner is not a member any more.

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 import attrs
 
 from gtchat.chat.blocks import hides
-from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room, RoomRegistry
 from gtchat.chat.users import Session, User
@@ -19,6 +19,8 @@ from gtchat.chat.users import Session, User
 RESUME_WINDOW_S = 24 * 3600
 #: Most entries of a room in the reply to a resume; a client that missed more reads the history.
 BACKLOG_LIMIT = 500
+#: Most rooms that a client can name; further ones are `reset`.
+SEEN_LIMIT = 1_000
 
 
 @attrs.frozen
@@ -40,16 +42,10 @@ def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room |
 
     Args:
         registry: all rooms.
-        names: the names.
+        names: the names as the server wrote them, of which the first `SEEN_LIMIT` count.
     """
-    return {name: _find_room(registry, name) for name in names}
-
-
-def _find_room(registry: RoomRegistry, name: str) -> Room | None:
-    try:
-        return registry.find(name)
-    except NoSuchRoom:
-        return None
+    found = {name: registry.find_displayed(name) for name in islice(names, SEEN_LIMIT)}
+    return {name: None if room is None or room.deleted else room for name, room in found.items()}
 
 
 def missed_by_name(

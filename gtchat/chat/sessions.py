@@ -79,6 +79,7 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
+        lockout_seconds: float | None = None,
         marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of a registered account.
@@ -90,6 +91,7 @@ class Sessions:
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
             current: the session that the connection has already; it ends first.
+            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
             marks_read: whether the client marks itself what was read (`mark_read`).
 
         Returns:
@@ -106,7 +108,9 @@ class Sessions:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
-            account_id, key = await self._accounts.authenticate(name, secret, connection.address)
+            account_id, key = await self._accounts.authenticate(
+                name, secret, connection.address, lockout_seconds
+            )
         return await self._login_authenticated(
             account_id, key, encoder, connection, current, marks_read
         )
@@ -184,7 +188,9 @@ class Sessions:
         if current is not None:
             if current.user.key == chosen.key:
                 raise AlreadyLoggedIn()
-            if await self._store.find_account(chosen.key, None) is not None:
+            similar = await self._store.find_similar(chosen.display, chosen.key)
+            ends = None if current.user.registered else current.user.id
+            if similar is not None and similar.id != ends:
                 raise NameTaken()
             await self.logout(current)
         token = self._state.token()
@@ -261,12 +267,7 @@ class Sessions:
         account = account_state.account
         user = self._users.get_by_id(account.id)
         if user is None:
-            user = User(
-                id=account.id,
-                name=account.name,
-                key=account.key,
-                registered=account.registered,
-            )
+            user = User(account.id, account.name, account.key, account.registered)
             self._users.add(user)
         if not user.sessions:
             load_user(user, self._rooms, account_state)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event, Invited, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import IConnection, IEncoder, IStore
-from gtchat.chat.names import SortedNames, user_name
+from gtchat.chat.names import SortedNames, user_key
 from gtchat.chat.rooms import Room, Subscribers, connections_of
 
 #: Logins and logouts within a second that get an event each; later ones share one event.
@@ -351,7 +351,7 @@ class UserDirectory:
             NoSuchUser: there is no such account.
         """
         try:
-            key = user_name(raw).key
+            key = user_key(raw)
         except BadName:
             raise NoSuchUser() from None
         user = self._users.get(key)

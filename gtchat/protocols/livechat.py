@@ -9,8 +9,11 @@
             [HH:MM:SS] [*] <name> entered.     [HH:MM:SS] [*] <name> exited.
 
 States of a connection: the first text is the name and logs the user in, each further text is a
-message; texts that come during the login wait for it. A client takes each read for one message, so
-writes to one connection are 40 ms apart. Source: spec/livechat.md.
+message; texts that come during the login wait for it.
+
+A client takes each read for one message and looks for one event in it. So writes to one connection
+are 40 ms apart; an event is written alone, and messages that have come meanwhile are the lines of
+one write. Source: spec/livechat.md.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from collections import deque
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory
@@ -42,6 +46,7 @@ from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import (
     TextEncoder,
     escape_controls,
+    first_names,
     format_clock,
     split_text,
     strip_controls,
@@ -49,10 +54,14 @@ from gtchat.protocols.base.text import (
 
 #: Seconds between two writes, and between OK and the list of users.
 WRITE_PAUSE, OK_PAUSE = 0.04, 0.1
-#: Messages that wait to be written to a client; of these, how many may be of presence.
-WRITE_LIMIT, PRESENCE_LIMIT = 256, 128
+#: Bytes that wait above which writes are closer together, and seconds between them then.
+BACKLOG_BYTES, SHORT_PAUSE = 16_384, 0.005
+#: Events of presence that wait to be written to a client.
+PRESENCE_LIMIT = 128
 #: Bytes that the original reads at once, which make one message.
 READ_SIZE = 4096
+#: Largest list of users, in bytes. Users who are not in it do not exist for the client.
+LIST_BYTES = 65_536
 
 _log = Logger()
 
@@ -94,6 +103,62 @@ def presence_changes(event: Event) -> Iterator[tuple[str, bool]]:
         yield from ((name, True) for name in event.logins)
 
 
+@attrs.define(eq=False)
+class WriteQueue:
+    """What waits to be written to a client.
+
+    Args:
+        limit: most bytes that wait; a line beyond it is left out. 0 for no limit.
+
+    Attributes:
+        size: bytes that wait.
+        events: lines that wait and are written alone.
+        left_out: lines left out since the last one that was not.
+    """
+
+    limit: int
+    size: int = 0
+    events: int = 0
+    left_out: int = 0
+    _lines: deque[tuple[bytes, bool]] = attrs.field(factory=deque)
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def fits(self, data: bytes) -> bool:
+        """Return whether there is room for a line."""
+        return not self.limit or self.size + len(data) <= self.limit
+
+    def append(self, data: bytes, alone: bool = False) -> None:
+        """Add a line. alone: whether it is written alone."""
+        self._lines.append((data, alone))
+        self.size += len(data)
+        self.events += alone
+
+    def append_first(self, data: bytes) -> None:
+        """Add a line that is written alone, before all others."""
+        self._lines.appendleft((data, True))
+        self.size += len(data)
+        self.events += 1
+
+    def take(self) -> bytes:
+        """Return what is written next: one line that stays alone, or as many others as fit."""
+        line, alone = self._lines.popleft()
+        self.size -= len(line)
+        if alone:
+            self.events -= 1
+            return line
+        lines, size = [line], len(line)
+        while self._lines and not self._lines[0][1]:
+            size += 1 + len(self._lines[0][0])
+            if size > READ_SIZE:
+                break
+            line, _ = self._lines.popleft()
+            self.size -= len(line)
+            lines.append(line)
+        return b"\n".join(lines)
+
+
 @implementer(IConnection, IPushProducer)
 class LiveChat(ClientConnection):
     """One client of Live chat.
@@ -116,7 +181,7 @@ class LiveChat(ClientConnection):
         self._name = ""
         self._logging_in = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._writes: deque[bytes] = deque()
+        self._writes = WriteQueue(factory.chat.limits.outbox_bytes)
         self._next_write: IDelayedCall | None = None
         self._transport_full = False
         self._known: set[str] = set()
@@ -168,13 +233,13 @@ class LiveChat(ClientConnection):
         self.set_deadline(0)
         self._name = session.user.name
         online = chat.users.online.page(None, len(chat.users.online))
-        others = [name for name in online if name not in (self._name, HOST.display)]
+        others = first_names(
+            (name for name in online if name not in (self._name, HOST.display)), LIST_BYTES
+        )
         self._known.update(others)
-        early, self._writes = self._writes, deque()
         self.transport.write(b"OK")
         names = (HOST.display, *others, self._name)
-        self._writes.append("".join(f"&{name}" for name in names).encode())
-        self._writes.extend(early)
+        self._writes.append_first("".join(f"&{name}" for name in names).encode())
         self._write_after(OK_PAUSE)
 
     def abandon(self, session: Session) -> None:
@@ -209,8 +274,8 @@ class LiveChat(ClientConnection):
 
     @property
     def buffered_bytes(self) -> int:
-        """The number of messages that wait to be written."""
-        return len(self._writes)
+        """Bytes that wait to be written."""
+        return self._writes.size
 
     def on_event(self, event: Event, text: str) -> None:
         """Send an event."""
@@ -228,35 +293,49 @@ class LiveChat(ClientConnection):
         """
         if name == HOST.display or online == (name in self._known):
             return
-        if len(self._writes) >= PRESENCE_LIMIT:
+        if self._writes.events >= PRESENCE_LIMIT:
             return
         (self._known.add if online else self._known.discard)(name)
-        self._write(f"{format_clock(at)} [*] {name} {'entered' if online else 'exited'}.")
+        event = f"{format_clock(at)} [*] {name} {'entered' if online else 'exited'}."
+        self._write(event, alone=True)
 
     def close(self, event: Event | None, reason: str) -> None:
-        """Close the connection after its session has ended."""
+        """Close the connection after its session has ended; what was said before is written."""
         self.session = None
+        while self._writes and not self._transport_full:
+            self.transport.write(self._writes.take())
         self.disconnect()
 
     # Writing.
 
-    def _write(self, text: str) -> None:
-        """Write a message of its own, after the pause that clients need."""
+    def _write(self, text: str, alone: bool = False) -> None:
+        """Write a line after the pause that clients need.
+
+        A client that does not read is disconnected when too much waits. One that reads is not,
+        however much is said: it is told how many lines it was not sent.
+        """
+        data, writes = text.encode(), self._writes
         if self.closed:
             return
-        if len(self._writes) >= WRITE_LIMIT:
-            _log.info("{name} reads too slowly", name=self._name)
-            self.transport.abortConnection()
+        if not writes.fits(data):
+            writes.left_out += 1
+            if self._transport_full:
+                _log.info("{name} reads too slowly", name=self._name)
+                self.transport.abortConnection()
             return
-        self._writes.append(text.encode())
+        if writes.left_out:
+            now = format_clock(self._factory.chat.users.now())
+            writes.append(f"{now} server > {writes.left_out} lines were too many to show".encode())
+            writes.left_out = 0
+        writes.append(data, alone)
         if self._next_write is None and self.session is not None:
             self._write_next()
 
     def _write_next(self) -> None:
         self._next_write = None
         if self._writes and not self._transport_full and not self.closed:
-            self.transport.write(self._writes.popleft())
-            self._write_after(WRITE_PAUSE)
+            self.transport.write(self._writes.take())
+            self._write_after(WRITE_PAUSE if self._writes.size < BACKLOG_BYTES else SHORT_PAUSE)
 
     def _write_after(self, seconds: float) -> None:
         self._next_write = self._factory.clock.callLater(seconds, self._write_next)

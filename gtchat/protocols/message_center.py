@@ -10,7 +10,7 @@
     push            one frame on a connection to the address that the client logged in from
 
 States of a connection: FIRST → NAME ⇄ PASSWORD → HOST → PORT → closed; or FIRST → closed, with a
-request. Source: spec/message-center.md.
+request. Bytes behind the last frame reset the connection. Source: spec/message-center.md.
 """
 
 from __future__ import annotations
@@ -18,32 +18,36 @@ from __future__ import annotations
 import enum
 import secrets
 import struct
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from gtchat.chat import events
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import BadCredentials, Blocked, ChatError, LockedOut, NoSuchUser, NotAllowed
+from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, NotAllowed
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
+from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.dialback import HIGHEST_PORT, LOWEST_PORT, PENDING_LIMIT
-from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
+from gtchat.protocols.base.dialback import READ_AT_ONCE
+from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.dialback_server import DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
-from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
+from gtchat.protocols.base.text import TextEncoder, escape_controls, join_names, strip_controls
 
 #: Largest frame, in bytes, and the largest one of a login, whose frames may have to wait.
 MAX_FRAME, MAX_LOGIN_FRAME = 65_536, 8192
+#: Largest list of users, in bytes, so that it fits in a frame.
+LIST_BYTES = MAX_FRAME - 64
 #: Seconds for a request, and for host and port after a login.
 REQUEST_TIMEOUT, PORT_TIMEOUT = 10.0, 10.0
+#: Seconds for the next try of a user whose name is suspended, after the suspension.
+SUSPENSION_PATIENCE = 60.0
 
 OFFLINE = "The recipient is offline. Messages will be delivered when they log on again."
 BLOCKED = "Your message could not be delivered as the recipient has blocked you."
@@ -85,13 +89,24 @@ def framed(text: str) -> bytes:
 class MessageCenter(DialbackServer):
     """All clients of Message Center, by token; and what their requests do."""
 
-    def __init__(self, chat: Chat, reactor: Any, own_ports: Callable[[], Collection[int]]) -> None:
-        super().__init__(chat, reactor, own_ports)
+    #: The length and the head of the frame come before the messages.
+    pending_size = READ_AT_ONCE - 4 - len(AWAY)
+
+    def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
+        super().__init__(chat, reactor, rules)
         self.encoder = TextEncoder(render)
+
+    def build_connection(self) -> MessageCenterProtocol:
+        """Return the protocol of a new connection of a client."""
+        return MessageCenterProtocol(self)
 
     def encode(self, text: str) -> bytes:
         """Return the frame of a text."""
         return framed(text)
+
+    def pending_text(self, whisper: events.WhisperSent) -> str:
+        """Return a direct message that has waited for its receiver to log in."""
+        return f"{render(whisper)}\n"
 
     def presence_text(self, name: str, online: bool) -> str:
         """Return the text that says that a user logged in or out."""
@@ -110,9 +125,7 @@ class MessageCenter(DialbackServer):
         if client.session is None:  # the user has logged in elsewhere meanwhile
             return
         self.add_client(client)
-        limit = MAX_FRAME - len(AWAY)
-        groups = group_texts(pending, lambda one: f"{render(one)}\n", limit)
-        for text, whispers in groups[:PENDING_LIMIT]:  # the others wait for the next login
+        for text, whispers in pending:
             client.deliver(self.build_write(AWAY + text), whispers)
         client.push(f"{session.user.name} has logged on.")
         client.flush()
@@ -150,7 +163,7 @@ class MessageCenter(DialbackServer):
     async def online(self, client: DialbackClient, rest: str) -> None:
         """ONL: list the users who are online."""
         online = self.chat.users.online
-        names = "".join(f"{name} " for name in online.page(None, len(online)))
+        names = join_names(online.page(None, len(online)), " ", LIST_BYTES)
         client.push(f"[CURRENTLY ONLINE]: {names}")
 
     async def block(self, client: DialbackClient, rest: str) -> None:
@@ -220,7 +233,7 @@ class MessageCenterProtocol(ClientConnection):
         self.set_deadline(REQUEST_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take frames; one that is empty or too large ends the connection."""
+        """Take frames; one that is empty or too large, or comes behind the last, resets."""
         buffered = self._data
         buffered += data
         while len(buffered) >= 4 and self._state is not FrameState.DONE:
@@ -235,8 +248,9 @@ class MessageCenterProtocol(ClientConnection):
             body = buffered[4 : 4 + size].decode("utf-8", "replace")
             del buffered[: 4 + size]
             self._frames.submit(body)
-        if self._state is FrameState.DONE:
-            buffered.clear()  # a connection is for one request or one login
+        if self._state is FrameState.DONE and buffered:
+            buffered.clear()
+            self._refuse_more()
 
     def lost(self) -> None:
         """Give up a login that is not complete."""
@@ -253,7 +267,11 @@ class MessageCenterProtocol(ClientConnection):
                 self._state = FrameState.DONE
                 self._request(body)
                 return None
-            self.set_deadline(self._server.chat.limits.login_timeout)
+            if not self._server.is_called(self.address):
+                self._state = FrameState.DONE
+                self.close_connection()
+                return None
+            self._wait_for_password()
             self._state = FrameState.NAME
         elif self._state is FrameState.NAME:
             self._name, self._state = body, FrameState.PASSWORD
@@ -266,13 +284,26 @@ class MessageCenterProtocol(ClientConnection):
         elif self._state is FrameState.PORT:
             self._state = FrameState.DONE
             self._set_port(body)
+        else:
+            self._refuse_more()
         return None
 
+    def _refuse_more(self) -> None:
+        """Reset a connection, which is for one request or one login, so that its client knows."""
+        _log.info("{address} sends more than one request", address=self.address)
+        self.transport.abortConnection()
+
     # Login.
+
+    def _wait_for_password(self, suspended: float = 0.0) -> None:
+        """Give the user time for a name and a password. suspended: seconds before that."""
+        patience = self._server.login_patience
+        self.set_deadline(max(patience, suspended + SUSPENSION_PATIENCE) if patience else 0)
 
     async def _log_in(self, name: str, password: str) -> None:
         """Check a name and a password, and answer."""
         server, chat = self._server, self._server.chat
+        self._wait_for_password()
         refusal = self._frames.charge()
         if refusal is not None:
             self._answer(f"PENNED|{refusal.retry_after}")
@@ -284,11 +315,12 @@ class MessageCenterProtocol(ClientConnection):
             login.keep_session(client, session)
         except BadCredentials:
             left = chat.accounts.attempts_left(name, self.address)
-            seconds = chat.limits.lockout_seconds
-            self._answer(f"LOGIN_FAILED|{left}" if left else f"JUST_PENNED|{seconds}")
+            if left:
+                self._answer(f"LOGIN_FAILED|{left}")
+            else:
+                self._suspend("JUST_PENNED", chat.limits.lockout_seconds)
         except ChatError as error:
-            wait = error.retry_after if isinstance(error, LockedOut) else None
-            self._answer(f"PENNED|{wait or chat.limits.lockout_seconds}")
+            self._suspend("PENNED", error.retry_after or chat.limits.lockout_seconds)
         else:
             server.set_key(client, secrets.token_hex(16))
             self._state = FrameState.HOST
@@ -296,12 +328,16 @@ class MessageCenterProtocol(ClientConnection):
             self._answer("LOGIN_OKAY")
             self._answer(client.key)
 
+    def _suspend(self, answer: str, seconds: float) -> None:
+        self._wait_for_password(seconds)
+        self._answer(f"{answer}|{seconds}")
+
     def _set_port(self, body: str) -> None:
         """Begin to call the client at the port that it names."""
         client, self._client = self._client, None
         if client is None:
             return
-        if body.isdecimal() and len(body) < 6 and LOWEST_PORT <= int(body) <= HIGHEST_PORT:
+        if body.isdecimal() and len(body) < 6 and self._server.rules.permits_port(int(body)):
             opened = Deferred.fromCoroutine(self._server.open(client, int(body)))
             run_in_background(opened, "Message Center login")
         else:
@@ -352,24 +388,3 @@ REQUESTS: dict[str, Callable[[MessageCenter, DialbackClient, str], Coroutine[Any
     "ALL": MessageCenter.allow,
     "HEY": MessageCenter.heartbeat,
 }
-
-
-class MessageCenterFactory(Factory):
-    """Makes connections.
-
-    Args:
-        server: all clients.
-    """
-
-    noisy = False
-
-    def __init__(self, server: MessageCenter) -> None:
-        self.server = server
-
-    def buildProtocol(self, addr: IAddress | None) -> MessageCenterProtocol:
-        """Return the protocol of a connection."""
-        return MessageCenterProtocol(self.server)
-
-    def stop(self) -> None:
-        """Disconnect all clients, for the end of the server."""
-        self.server.stop()

@@ -14,12 +14,11 @@ Source: spec/pa1.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,25 +31,26 @@ from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.base import login
+from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.dialback import (
     ANSWER_TIMEOUT,
-    HIGHEST_PORT,
-    LOWEST_PORT,
-    PENDING_LIMIT,
+    END,
+    READ_AT_ONCE,
     DialbackQueue,
     OutgoingCall,
     OutgoingWrite,
     Question,
     Undeliverable,
 )
-from gtchat.protocols.base.dialback_client import DialbackClient, DialbackServer
+from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.dialback_server import DialbackServer
 from gtchat.protocols.base.tcp import ClientConnection
-from gtchat.protocols.base.text import TextEncoder, escape_controls, group_texts, strip_controls
+from gtchat.protocols.base.text import TextEncoder, escape_controls, join_names, strip_controls
 
-#: Bytes that a client reads at once; what a connection has beyond them is lost to it.
+#: Largest list of users, in bytes: what a client reads at once.
 MAX_READ = 4096
-#: Largest command, in bytes; seconds of silence that end it, and that it may take in all.
-MAX_COMMAND, COMMAND_PAUSE, COMMAND_TIMEOUT = 4096, 0.05, 60.0
+#: Largest command, in bytes; seconds of silence that end it.
+MAX_COMMAND, COMMAND_PAUSE = 4096, 0.05
 #: Seconds between Ok and the text behind it.
 PENDING_PAUSE = 0.1
 
@@ -87,23 +87,29 @@ def render(event: Event) -> str | None:
     return "" if isinstance(event, events.PresenceChanged) else None
 
 
-def _render_pending(whisper: events.WhisperSent) -> str:
-    """Return a direct message that has waited for its receiver to log in."""
-    return f"\n{whisper.usr} said:{escape_controls(whisper.msg)}\n"
-
-
 class PA1(DialbackServer):
     """All clients of PA1, by the key of their user; and what their commands do."""
 
-    def __init__(self, chat: Chat, reactor: Any, own_ports: Callable[[], Collection[int]]) -> None:
-        super().__init__(chat, reactor, own_ports)
+    #: A space comes before the messages.
+    pending_size = READ_AT_ONCE - 1
+
+    def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
+        super().__init__(chat, reactor, rules)
         self.encoder = TextEncoder(render)
         #: Client -> key of the user whose address it asked for -> timer of the refusal.
         self._requests: dict[DialbackClient, dict[str, IDelayedCall]] = {}
 
+    def build_connection(self) -> PA1Protocol:
+        """Return the protocol of a new connection of a client."""
+        return PA1Protocol(self)
+
     def encode(self, text: str) -> bytes:
         """Return a text as the protocol writes it: without a frame."""
         return text.encode()
+
+    def pending_text(self, whisper: events.WhisperSent) -> str:
+        """Return a direct message that has waited for its receiver to log in."""
+        return f"\n{whisper.usr} said:{escape_controls(whisper.msg)}\n"
 
     def presence_text(self, name: str, online: bool) -> str:
         """Return the text that says that a user logged in or out."""
@@ -124,20 +130,24 @@ class PA1(DialbackServer):
             timer.cancel()
 
     def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
-        """Return the call that sends an event; an address request waits for an answer."""
+        """Return the call that sends an event, None for an address request, which is asked."""
         if isinstance(event, events.AddressGranted | events.AddressDenied):
             waiting = self._cancel_refusal(client, login_key(event.usr))
             if isinstance(event, events.AddressDenied) and not waiting:
                 return None  # the client was told so when the time was over
         if isinstance(event, events.AddressRequested):
-            asker = event.usr
-
-            def answered(yes: bool) -> None:
-                answering = Deferred.fromCoroutine(self._answer_request(client, asker, yes))
-                run_in_background(answering, "answering an address request")
-
-            return Question(self.clock, text.encode(), answered)
+            self._ask(client, event.usr, text)
+            return None
         return super().build_call(client, event, text)
+
+    def _ask(self, client: DialbackClient, asker: str, text: str) -> None:
+        """Ask a user for the address; refuse it where too many questions wait."""
+
+        def answered(yes: bool) -> None:
+            self.run(self._answer_request(client, asker, yes), "answering an address request")
+
+        if not client.ask(login_key(asker), Question(self.clock, text.encode(), answered)):
+            answered(False)
 
     async def _answer_request(self, client: DialbackClient, asker: str, yes: bool) -> None:
         if client.session is not None:
@@ -162,7 +172,7 @@ class PA1(DialbackServer):
             password: of the user.
             port: where the client listens.
         """
-        if not LOWEST_PORT <= port <= HIGHEST_PORT:
+        if not (self.rules.permits_port(port) and self.is_called(address)):
             return
         client = DialbackClient(self, address)
         answer = await self._authenticate(client, name, password)
@@ -179,10 +189,10 @@ class PA1(DialbackServer):
         if client.session is None:  # the user has logged in elsewhere meanwhile
             return
         self.add_client(client)
-        (text, whispers), *more = group_texts(pending, _render_pending, MAX_READ - 1) or [("", [])]
+        (text, whispers), *more = pending or [("", [])]
         parts = [(0.0, b"Ok"), (PENDING_PAUSE, f" {text}".encode())]
         client.deliver(OutgoingWrite(self.clock, parts), whispers)
-        for text, whispers in more[:PENDING_LIMIT]:  # the others wait for the next login
+        for text, whispers in more:
             client.deliver(self.build_write(text), whispers)
         client.push(f">>>{session.user.name}<<<logs in\n")
         client.flush()
@@ -190,35 +200,52 @@ class PA1(DialbackServer):
     def _refuse_login(self, address: str, port: int, answer: str) -> None:
         """Call a client that may not log in, unless its address has too many connections."""
         if self.limiter.acquire(address):
-            calls = DialbackQueue(self.reactor, address, port, self.own_ports)
-            called = calls.call(self.build_write(answer))
+            refusal = OutgoingWrite(self.clock, [(0, answer.encode())], END)
+            called = DialbackQueue(self.reactor, address, port).call(refusal)
             called.addErrback(_ignore_undeliverable)
             called.addBoth(lambda _: self.limiter.release(address))
         else:
             self.limiter.release(address)
 
     async def _authenticate(self, client: DialbackClient, name: str, password: str) -> str:
-        """Begin a session for a client; return the answer, which is `Ok` if there is one."""
+        """Begin a session for a client; return the answer, which is `Ok` if there is one.
+
+        A name that does not exist is answered as the protocol wants, but counts as a failed login.
+        """
         try:
-            await self.chat.directory.resolve(name)
             session, _ = await self.chat.sessions.login(
-                name, password, None, self.encoder, client, None
+                name,
+                password,
+                None,
+                self.encoder,
+                client,
+                None,
+                lockout_seconds=self.chat.limits.pa1_lockout_seconds,
             )
             login.keep_session(client, session)
-        except NoSuchUser:
-            return "usr not exist"
         except BadCredentials:
-            return "wrong password"
+            return await self._wrong_credentials(name)
         except ChatError:
             return "BLOCK"
         return "Ok"
+
+    async def _wrong_credentials(self, name: str) -> str:
+        """Return the answer to a login that has failed."""
+        try:
+            await self.chat.directory.resolve(name)
+        except NoSuchUser:
+            return "usr not exist"
+        except ChatError:
+            return "BLOCK"
+        return "wrong password"
 
     # Commands.
 
     async def online(self, client: DialbackClient, rest: str) -> None:
         """List the users who are online."""
         online = self.chat.users.online
-        client.push("\n" + "".join(f"{name}\n" for name in online.page(None, len(online))))
+        names = join_names(online.page(None, len(online)), "\n", MAX_READ - 1)
+        client.push(f"\n{names}")
 
     async def message(self, client: DialbackClient, rest: str) -> None:
         """message <user> <text>: send a direct message."""
@@ -312,8 +339,8 @@ class PA1Protocol(ClientConnection):
         self._complete = False
 
     def opened(self) -> None:
-        """Expect a command."""
-        self.set_deadline(COMMAND_TIMEOUT)
+        """Expect a command; the original connects before it asks for a name and a password."""
+        self.set_deadline(self._server.login_patience)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes until there is a pause."""
@@ -360,24 +387,3 @@ class PA1Protocol(ClientConnection):
 def _ignore_undeliverable(failure: Failure) -> None:
     """A client that may not log in need not listen."""
     failure.trap(Undeliverable)
-
-
-class PA1Factory(Factory):
-    """Makes connections.
-
-    Args:
-        server: all clients.
-    """
-
-    noisy = False
-
-    def __init__(self, server: PA1) -> None:
-        self.server = server
-
-    def buildProtocol(self, addr: IAddress | None) -> PA1Protocol:
-        """Return the protocol of a connection."""
-        return PA1Protocol(self.server)
-
-    def stop(self) -> None:
-        """Disconnect all clients, for the end of the server."""
-        self.server.stop()

@@ -4,25 +4,34 @@
 
 It is on standard input (`--console`) and on a Unix socket in the data directory (`gtchat console`)
 that accepts only the user of the server, and root. All consoles share one session, that of Host.
+
+The lines of a console take effect one after the other. What looks like a command and is none is
+not sent to the lobby. On a terminal it has the screen of the original: a banner, a prompt with the
+time, and the list of users after each login and logout; elsewhere each answer is a plain line.
 Source: seed 004; spec/livechat.md 5.2.
 """
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from gtchat.chat.accounts import login_key
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NoSuchUser
@@ -30,15 +39,24 @@ from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
-from gtchat.protocols.base.text import TextEncoder, format_clock, split_text, strip_controls
+from gtchat.protocols.base.text import TextEncoder, split_text, strip_controls
 from gtchat.protocols.livechat import presence_changes, render
+from gtchat.server.console_output import ConsoleOutput
 
 #: File name of the Unix socket, in the data directory.
 SOCKET = "console.sock"
 #: Longest line, in bytes.
 LINE_BYTES = 65_536
+#: Lines of a console that wait before no more are read.
+LINES_LIMIT = 64
+#: First line of a client of the Unix socket that is on a terminal.
+SCREEN_LINE = b"\0screen"
 #: Columns of the command in the output of HELP.
 _HELP_WIDTH = 14
+#: What a line is taken for that looks like a command: share of equal letters (difflib).
+_LIKENESS = 0.75
+#: Commands of other chat servers, which operators try here.
+_FOREIGN = frozenset({"BAN", "DISCONNECT", "LIST", "MUTE", "NAMES", "QUIT", "USERS", "WHO"})
 
 _log = Logger()
 
@@ -49,13 +67,19 @@ class ConsoleServer(Factory):
     Args:
         chat: the chat.
         stop: stops the server.
+        where: says where clients find the server.
+
+    Attributes:
+        kicked: keys of the users who are being kicked.
     """
 
     noisy = False
 
-    def __init__(self, chat: Chat, stop: Callable[[], None]) -> None:
+    def __init__(self, chat: Chat, stop: Callable[[], None], where: str = "") -> None:
         self.chat = chat
         self.stop = stop
+        self.where = where
+        self.kicked: set[str] = set()
         self.encoder = TextEncoder(render)
         self.consoles: list[Console] = []
         self._host: Session | None = None
@@ -65,13 +89,14 @@ class ConsoleServer(Factory):
         """Make a console for a connection to the Unix socket (IProtocolFactory.buildProtocol)."""
         return Console(self)
 
-    def attach_terminal(self, stdio: Callable[[Console], object]) -> None:
+    def attach_terminal(self, stdio: Callable[[Console], object], screen: bool = False) -> None:
         """Make a console on standard input and output.
 
         Args:
             stdio: connects a protocol to them; Twisted's `StandardIO`.
+            screen: whether they are a terminal.
         """
-        stdio(Console(self, local=True))
+        stdio(Console(self, local=True, screen=screen))
 
     def host(self) -> Deferred[Session]:
         """Return the session of Host, which the first console begins.
@@ -115,33 +140,40 @@ class HostConnection:
             event: the event.
             text: its text in Live chat.
         """
-        lines = [
-            f"{format_clock(event.at)} [*] {name} {'entered' if online else 'exited'}."
-            for name, online in presence_changes(event)
-        ]
-        for line in lines or [text]:
-            for console in self.server.consoles:
-                console.show(line)
+        changes = list(presence_changes(event))
+        kicked = {name for name, _ in changes if login_key(name) in self.server.kicked}
+        for console in self.server.consoles:
+            if changes:
+                console.output.show_presence(event.at, changes, kicked)
+            else:
+                console.output.show_event(text)
 
     def close(self, event: Event | None, reason: str) -> None:
         """Do nothing: the session of Host lasts as long as the server (IConnection.close)."""
 
 
+@implementer(IHalfCloseableProtocol)
 class Console(LineReceiver):
     """One console.
 
     Args:
         server: the consoles that it belongs to.
         local: whether it is on standard input, where no peer has to be checked.
+        screen: whether it is on a terminal.
     """
 
     delimiter = b"\n"
     MAX_LENGTH = LINE_BYTES
     transport: Any
+    output: ConsoleOutput
 
-    def __init__(self, server: ConsoleServer, local: bool = False) -> None:
+    def __init__(self, server: ConsoleServer, local: bool = False, screen: bool = False) -> None:
         self._server = server
         self._local = local
+        self._screen = screen
+        self._lines: deque[str] = deque()
+        self._working = False
+        self._ended = False
 
     def connectionMade(self) -> None:
         """Accept the user of the server and root; log Host in."""
@@ -149,44 +181,89 @@ class Console(LineReceiver):
             _log.warn("another user tried to open the admin console")
             self.transport.abortConnection()
             return
+        self.output = ConsoleOutput(self.transport, self._server.chat.users)
         self._server.consoles.append(self)
-        self.show("HELP lists the commands; any other line is sent to the lobby as Host.")
+        if self._screen:
+            self.output.begin_screen(self._server.where)
+        else:
+            self.show("HELP lists the commands; any other line is sent to the lobby as Host.")
         run_in_background(self._server.host(), "opening the admin console")
 
     def connectionLost(self, reason: Any = None) -> None:
         """Forget a console that was closed; the server goes on."""
+        self._lines.clear()
         if self in self._server.consoles:
             self._server.consoles.remove(self)
 
-    def lineReceived(self, line: bytes) -> None:
-        """Run a command, or send a line to the lobby."""
-        text = strip_controls(line)
-        name, *rest = text.split(" ")
-        command = COMMANDS.get(name)
-        if command is not None and len(rest) == len(command.arguments):
-            result = command.run(self, *rest)
-        else:
-            result = self.speak(text)
-        run_in_background(Deferred.fromCoroutine(self._run(result)), "a command of the console")
+    def readConnectionLost(self) -> None:
+        """Close when the lines before the end are done (IHalfCloseableProtocol)."""
+        rest: bytes = self.clearLineBuffer()  # type: ignore[no-untyped-call]
+        if rest:
+            self.lineReceived(rest)
+        self._ended = True
+        if not self._working:
+            self.output.close()
 
-    async def _run(self, result: Awaitable[None]) -> None:
+    def writeConnectionLost(self) -> None:
+        """Close: nothing is shown any more (IHalfCloseableProtocol)."""
+        self.output.close()
+
+    def lineReceived(self, line: bytes) -> None:
+        """Let a line take effect after those before it."""
+        if line == SCREEN_LINE:
+            self.output.begin_screen(self._server.where)
+            return
+        self._lines.append(strip_controls(line))
+        if len(self._lines) >= LINES_LIMIT:
+            self.pauseProducing()  # type: ignore[no-untyped-call]
+        if not self._working:
+            self._working = True
+            work = Deferred.fromCoroutine(self._work())
+            run_in_background(work, "a command of the console")
+
+    async def _work(self) -> None:
+        """Run the lines that wait, one after the other."""
+        with contextlib.suppress(ChatError):  # that was logged; other commands need no Host
+            await self._server.host()
         try:
-            await result
-        except ChatError as error:
-            self.show(error.text)
+            while self._lines:
+                line = self._lines.popleft()
+                if self.paused:
+                    self.resumeProducing()  # type: ignore[no-untyped-call]
+                self.output.begin_answer()
+                try:
+                    await self._run(line)
+                except ChatError as error:
+                    self.show(error.text)
+                self.output.end_answer()
+        finally:
+            self._working = False
+        if self._ended:
+            self.output.close()
+
+    async def _run(self, line: str) -> None:
+        """Run a command, send a line to the lobby, or say why neither was done."""
+        command, arguments, hint = read_line(line)
+        if hint:
+            self.show(hint)
+        elif command is None:
+            await self.speak(*arguments)
+        else:
+            await command.run(self, *arguments)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Reject a line that is too long."""
         self.show(f"a line has at most {LINE_BYTES} bytes")
 
     def show(self, line: str) -> None:
-        """Write a line to the console."""
-        self.transport.write(line.encode() + b"\n")
+        """Write an answer."""
+        self.output.show(line)
 
     # Commands.
 
     async def help(self) -> None:
         """List the commands."""
+        self.show(f"Commands: {', '.join(COMMANDS)}")
         rows = {" ".join([name, *c.arguments]): c.help for name, c in COMMANDS.items()}
         rows["anything else"] = "send it to the lobby as Host"
         for usage, text in rows.items():
@@ -194,17 +271,22 @@ class Console(LineReceiver):
 
     async def kick(self, name: str) -> None:
         """Kick a user: disconnect them; they may log in again."""
+        key = login_key(name)
+        self._server.kicked.add(key)
         try:
             kicked = await self._server.chat.sessions.disconnect_user(name)
         except NoSuchUser:
             self.show(f"there is no user {name}")
         else:
-            self.show(f"kicked {kicked}")
+            if not self.output.screen:
+                self.show(f"kicked {kicked}")
+        finally:
+            # Logouts of many users are told up to a second later, then without the reason.
+            self._server.kicked.discard(key)
 
     async def list_users(self) -> None:
         """List the users who are online."""
-        online = self._server.chat.users.online
-        self.show(" ".join(online.page(None, len(online))))
+        self.output.show_users()
 
     async def exit(self) -> None:
         """Stop the server."""
@@ -215,11 +297,11 @@ class Console(LineReceiver):
         chat = self._server.chat
         host = await self._server.host()
         for part in split_text(text, chat.limits.text_chars):
-            chat.speak(host, LOBBY, part, None, self._on_result)
-
-    def _on_result(self, result: Ack | ChatError) -> None:
-        if isinstance(result, ChatError):
-            self.show(result.text)
+            stored: Deferred[Ack | ChatError] = Deferred()
+            chat.speak(host, LOBBY, part, None, stored.callback)
+            result = await stored
+            if isinstance(result, ChatError):
+                self.show(result.text)
 
 
 def _is_permitted(transport: Any) -> bool:
@@ -245,3 +327,42 @@ COMMANDS: dict[str, ConsoleCommand] = {
     "LIST_USERS": ConsoleCommand((), Console.list_users, "list the users who are online"),
     "EXIT": ConsoleCommand((), Console.exit, "stop the server"),
 }
+
+
+def read_line(line: str) -> tuple[ConsoleCommand | None, list[str], str]:
+    """Return what a line of a console means.
+
+    A command may be written in any case and with a slash before it. As in the original, a command
+    without arguments may be followed by one word, and a longer line that begins with the word of a
+    command is a message; here only if that word is not in capitals. A line that begins with a space
+    is always a message.
+
+    Args:
+        line: without control characters and white space at its end.
+
+    Returns:
+        The command with its arguments, or None with the text of a message, and a hint that is
+        shown instead if the line is neither.
+    """
+    first, *rest = line.split() or [""]
+    word = first.removeprefix("/").upper()
+    command = COMMANDS.get(word)
+    capitals = first.startswith("/") or first == word
+    if line.startswith(" ") or not word:
+        return None, [line.strip()], ""
+    if command is not None:
+        wanted = len(command.arguments)
+        if len(rest) == wanted or (not wanted and len(rest) == 1):
+            return command, rest[:wanted], ""
+        if len(rest) < 2 or capitals:
+            usage = " ".join([word, *command.arguments])
+            return None, [], f"not sent; the command is: {usage}. {_SEND_ANYWAY}"
+    elif capitals and (len(rest) < 2 or first != word):
+        near = difflib.get_close_matches(word, COMMANDS, 1, _LIKENESS)
+        if near or first != word or word in _FOREIGN:
+            meant = f"; did you mean {near[0]}?" if near else ""
+            return None, [], f"not sent; there is no command {first}{meant} {_SEND_ANYWAY}"
+    return None, [line], ""
+
+
+_SEND_ANYWAY = "To send the line, begin it with a space."

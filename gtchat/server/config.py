@@ -6,11 +6,11 @@ tables: file, environment, options, their help and `docs/gtchat.toml` follow fro
 
 from __future__ import annotations
 
+import codecs
 import difflib
-import json
 import math
 import os
-import textwrap
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,14 @@ import attrs
 import msgspec
 
 from gtchat.chat.limits import Limits
+from gtchat.server.checks import check_host, check_origin, check_proxy
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
-PUBLIC = {"ws": "tcp:9000", "web": "tcp:8080"}
+#: Ports that `public` opens on all interfaces.
+PUBLIC = {"ws": 9000, "web": 8080}
 #: Added to an endpoint that accepts connections from this machine only.
 LOOPBACK_ONLY = ":interface=127.0.0.1"
 
-_COMMENT_WIDTH = 96
-_FILE_HEADER = """\
-# Settings of GTChat with their defaults. Remove the # in front of a setting to change it, and start
-# the server with `--config FILE`. `gtchat settings` prints this file; `gtchat config` prints the
-# settings in force. Every setting is also an option (message_bytes: --message-bytes) and a variable
-# of the environment (GTCHAT_MESSAGE_BYTES, lists separated by commas); options override the
-# environment, which overrides the file.
-"""
-_TABLE_HEADERS = {
-    "server": "# Endpoints are Twisted endpoint strings, such as tcp:9000:interface=::1\n",
-    "limits": "# Sizes are in bytes, times in seconds; 0 means no limit.\n",
-}
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _EXPECTED = {
     "int": "a whole number",
@@ -45,6 +35,10 @@ _EXPECTED = {
     "str": "text",
     "tuple": "text, or a list of texts",
 }
+
+
+#: Variables of the environment with our prefix that are no settings.
+_VARIABLES = frozenset({"GTCHAT_CONFIG"})
 
 
 class SettingsError(Exception):
@@ -63,8 +57,9 @@ def _setting(default: Any, help_text: str, **metadata: Any) -> Any:
     Args:
         default: its default, or a function that returns it.
         help_text: what it means, for the operator.
-        metadata: `secret` for a value that is never shown; `choices`; `usual_port` for a protocol
-            that `all_protocols` turns on; `documented` for a default that depends on the machine.
+        metadata: `secret` for a value that is never shown; `choices`; `check` for a function of
+            `checks` that each value must pass; `usual_port` for a protocol that `all_protocols`
+            turns on; `documented` for a default that depends on the machine.
     """
     metadata["help"] = help_text
     if callable(default):
@@ -94,11 +89,14 @@ class ServerSettings:
         "", "secret that allows a user to send a message to all users", secret=True
     )
     allowed_origins: tuple[str, ...] = _setting(
-        (), "web origin of another site that may connect, as https://chat.example; * for any"
+        (),
+        "web origin of another site that may connect, as https://chat.example; * for any",
+        check=check_origin,
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (),
         "host name by which a browser may reach the server, as chat.example; any if none is given",
+        check=check_host,
     )
     file_page: bool = _setting(False, "accept pages opened from disk (Origin null)")
     message_center: tuple[str, ...] = _setting(
@@ -106,6 +104,15 @@ class ServerSettings:
     )
     pa1: tuple[str, ...] = _setting(
         (), "endpoint for PA1 clients, usually tcp:5566; off by default", usual_port=5566
+    )
+    loopback_callbacks: bool = _setting(
+        True,
+        "call Message Center and PA1 clients on this machine, which log in from a loopback address",
+    )
+    callback_allow: tuple[str, ...] = _setting(
+        (),
+        "address or network at which Message Center and PA1 clients are called although it is this "
+        "machine's, its gateway's or a trusted proxy's",
     )
     livechat: tuple[str, ...] = _setting(
         (), "endpoint for Live chat clients, usually tcp:3001; off by default", usual_port=3001
@@ -116,7 +123,10 @@ class ServerSettings:
     )
     console: bool = _setting(False, "read commands of the admin console from standard input")
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "address or network of a reverse proxy whose statement of the client's address counts"
+        (),
+        "address or network of a reverse proxy whose statement of the client's address counts; "
+        "unix for those that connect to a Unix socket",
+        check=check_proxy,
     )
 
 
@@ -184,13 +194,14 @@ def load(
         values[key], sources[key] = value, source
 
     if public:
-        for key, endpoint in PUBLIC.items():
-            put(key, (endpoint,), "--public")
+        for key, port in PUBLIC.items():
+            put(key, public_endpoints(port), "--public")
     config = config or environment.get("GTCHAT_CONFIG")
     if config is not None:
         for key, value in _read_file(config).items():
             source = f"{config} [{FIELDS[key][0]}]"
             put(key, _converted(key, value, source, text=False), source)
+    _check_variables(environment)
     for key in FIELDS:
         source = f"GTCHAT_{key.upper()}"
         if source in environment:
@@ -205,10 +216,36 @@ def load(
     return _settings(values, sources)
 
 
+def public_endpoints(port: int) -> tuple[str, ...]:
+    """Return endpoints on all interfaces: one for IPv6 and IPv4 where the system has both.
+
+    Args:
+        port: TCP port number.
+    """
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+            separate = probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:  # the system has no IPv6
+        return (f"tcp:{port}",)
+    both = rf"tcp:{port}:interface=\:\:"
+    return (f"tcp:{port}", both) if separate else (both,)
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """Refuse variables with our prefix that are no settings."""
+    known = _VARIABLES | {f"GTCHAT_{key.upper()}" for key in FIELDS}
+    for name in environment:
+        if name.startswith("GTCHAT_") and name not in known:
+            raise SettingsError(f"there is no variable {name}{_suggestion(name, known)}")
+
+
 def _all_protocols(public: bool) -> dict[str, Any]:
     """Return the settings that `all_protocols` stands for."""
-    suffix = "" if public else LOOPBACK_ONLY
-    endpoints = {key: (f"tcp:{port}{suffix}",) for key, port in USUAL_PORTS.items()}
+    endpoints = {
+        key: public_endpoints(port) if public else (f"tcp:{port}{LOOPBACK_ONLY}",)
+        for key, port in USUAL_PORTS.items()
+    }
     return {**endpoints, "randomchat": True}
 
 
@@ -223,7 +260,8 @@ def _settings(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings
 def _read_file(config: str) -> dict[str, Any]:
     """Return the settings of a TOML file by key, not converted yet."""
     try:
-        tables = msgspec.toml.decode(Path(config).read_bytes())
+        # Editors on Windows begin a file with a byte order mark.
+        tables = msgspec.toml.decode(Path(config).read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise SettingsError(f"cannot read {config}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -270,6 +308,10 @@ def _converted(key: str, value: Any, source: str, text: bool) -> Any:
     choices = field.metadata.get("choices")
     if choices and converted not in choices:
         raise SettingsError(f"{source}: {key} must be one of {', '.join(choices)}, not {value!r}")
+    if "check" in field.metadata:
+        for part in _as_tuple(converted, text):
+            if wrong := field.metadata["check"](part):
+                raise SettingsError(f"{source}: {key}: {wrong}")
     return converted
 
 
@@ -316,44 +358,3 @@ _CONVERTERS = {
     "int": _as_int,
     "str": _as_str,
 }
-
-
-def format_settings(settings: Settings) -> str:
-    """Return all settings in force as a TOML file, each with its source; secrets are not shown."""
-    lines = []
-    for table in TABLES:
-        lines.append(f"[{table}]")
-        part = getattr(settings, table)
-        for field in attrs.fields(type(part)):
-            value = getattr(part, field.name)
-            source = settings.sources.get(field.name, "default")
-            if field.metadata.get("secret"):
-                lines.append(f"# {field.name} is {'set' if value else 'not set'}  # {source}")
-            else:
-                lines.append(f"{field.name} = {_toml(value)}  # {source}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def default_file() -> str:
-    """Return a TOML file that describes each setting and has its default in a comment."""
-    parts = [_FILE_HEADER]
-    for table, kind in TABLES.items():
-        parts.append(f"\n[{table}]\n{_TABLE_HEADERS[table]}")
-        for field in attrs.fields(kind):
-            help_text = textwrap.fill(
-                field.metadata["help"],
-                _COMMENT_WIDTH,
-                initial_indent="# ",
-                subsequent_indent="# ",
-                break_on_hyphens=False,
-            )
-            default = field.metadata.get("documented", field.default)
-            parts.append(f"\n{help_text}\n#{field.name} = {_toml(default)}\n")
-    return "".join(parts)
-
-
-def _toml(value: Any) -> str:
-    """Return a value in TOML, which is the same as JSON for our types. A path may not be UTF-8."""
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
 from typing import Any
 
 import attrs
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError, VerifyError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -19,12 +22,17 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gtchat.protocols.base.http_access import Proxies, plain_address
+from gtchat.protocols.base.http_access import Proxies, peer_address
 from gtchat.protocols.base.transport import EagerReactor
+from gtchat.server.certificates import TLS_KIND, TLS_WORDS, Credentials, words_of
 from gtchat.server.process import EXIT_CONFIG, StartError
 
 #: Prefix of an endpoint string whose connections begin with a header of the PROXY protocol.
 PROXY_PREFIX = "haproxy:"
+#: Kinds of endpoints that name a TCP port first.
+_TCP_KINDS = frozenset({"tcp", "tcp6", TLS_KIND})
+#: What Twisted raises for an endpoint string that it cannot use, depending on its kind.
+_INVALID = (ValueError, TypeError, LookupError, AttributeError, OSError, SSL.Error, VerifyError)
 
 
 @attrs.define(eq=False)
@@ -37,7 +45,7 @@ class TrustedProxyFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return the wrapped factory's protocol, or None to refuse the connection."""
-        if (plain_address(getattr(addr, "host", "")) or "") not in self.proxies:
+        if peer_address(addr) not in self.proxies:
             return None
         built: Protocol | None = self.wrapped.buildProtocol(addr)
         return built
@@ -79,6 +87,7 @@ class Listeners:
         self._reactor = reactor
         self._proxies = proxies
         self._ports: list[IListeningPort] = []
+        self._credentials: list[Credentials] = []
 
     def listen(self, description: str, factory: IProtocolFactory) -> IListeningPort:
         """Listen on an endpoint.
@@ -91,15 +100,35 @@ class Listeners:
             StartError: the description is invalid, or the port is not available.
         """
         results: list[Any] = []
+        endpoint = self.check(description)
         try:
-            self._endpoint(description).listen(factory).addBoth(results.append)
-        except (ValueError, TypeError, OSError) as error:
-            raise StartError(f"cannot listen on {description}: {error}", EXIT_CONFIG) from error
+            endpoint.listen(factory).addBoth(results.append)
+        except _INVALID as error:
+            raise _invalid(description, error) from error
         if not results or isinstance(results[0], Failure):
             raise StartError(f"cannot listen on {description}: {_reason(results)}")
         port: IListeningPort = results[0]
         self._ports.append(port)
         return port
+
+    def check(self, description: str) -> Any:
+        """Return the endpoint that a description stands for, without listening.
+
+        Args:
+            description: as in `listen`.
+
+        Raises:
+            StartError: the description is invalid, or a file that it names.
+        """
+        try:
+            return self._endpoint(description)
+        except _INVALID as error:
+            raise _invalid(description, error) from error
+
+    def reload_certificates(self) -> None:
+        """Read the keys and certificates of all `ssl:` endpoints again."""
+        for credentials in self._credentials:
+            credentials.reload()
 
     def listen_unix(self, path: str, factory: IProtocolFactory, mode: int) -> None:
         """Listen on a Unix socket.
@@ -126,11 +155,39 @@ class Listeners:
                 await stopped
 
     def _endpoint(self, description: str) -> Any:
-        reactor = EagerReactor(self._reactor)
         if not description.startswith(PROXY_PREFIX):
-            return serverFromString(reactor, description)
-        inner = serverFromString(reactor, description.removeprefix(PROXY_PREFIX))
+            return self._plain_endpoint(description)
+        inner = self._plain_endpoint(description.removeprefix(PROXY_PREFIX))
         return proxyEndpoint(TrustedProxyEndpoint(inner, self._proxies))
+
+    def _plain_endpoint(self, description: str) -> Any:
+        """Return an endpoint without the PROXY protocol; `ssl:` reads its files here."""
+        (kind, *rest), words = words_of(description)
+        if kind in _TCP_KINDS:
+            _check_port(rest)
+        if kind == TLS_KIND and words.keys() <= TLS_WORDS:
+            return self._tls_endpoint(int(rest[0]), words)
+        return serverFromString(EagerReactor(self._reactor), description)
+
+    def _tls_endpoint(self, port: int, words: dict[str, str]) -> SSL4ServerEndpoint:
+        """Return an `ssl:` endpoint whose certificate can be reloaded.
+
+        Args:
+            port: TCP port number.
+            words: the named parts of its description.
+        """
+        key = Path(words.get("privateKey", "server.pem"))
+        credentials = Credentials(
+            key,
+            Path(words.get("certKey", key)),
+            Path(words["extraCertChain"]) if "extraCertChain" in words else None,
+            Path(words["dhParameters"]) if "dhParameters" in words else None,
+        )
+        self._credentials.append(credentials)
+        backlog = max(int(words.get("backlog", 0)), socket.SOMAXCONN)
+        return SSL4ServerEndpoint(
+            self._reactor, port, credentials, backlog, words.get("interface", "")
+        )
 
 
 def port_number(port: IListeningPort) -> int | None:
@@ -154,6 +211,20 @@ def port_url(scheme: str, port: IListeningPort) -> str:
     if host in ("0.0.0.0", "::"):
         host = "localhost"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{number}/"
+
+
+def _check_port(rest: list[str]) -> None:
+    """Check that an endpoint of TCP names one port. Raises ValueError."""
+    if len(rest) != 1:
+        raise ValueError("it needs one port, as in tcp:9000")
+    if not rest[0].isdecimal() or int(rest[0]) > 65535:
+        raise ValueError(f"{rest[0]!r} is no TCP port, 0 to 65535")
+
+
+def _invalid(description: str, error: Exception) -> StartError:
+    """Return why an endpoint string cannot be used."""
+    reason = str(error) or type(error).__name__
+    return StartError(f"cannot listen on {description}: {reason}", EXIT_CONFIG)
 
 
 def _reason(results: list[Any]) -> str:

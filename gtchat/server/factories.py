@@ -6,26 +6,26 @@ and a setting in `config.py`. WebSocket has a function instead, since the web si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol as TwistedProtocol
 
 from gtchat.chat.chat import Chat
+from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.dialback_server import DialbackFactory
 from gtchat.protocols.base.http_access import Hosts, Proxies
 from gtchat.protocols.base.outbox import MessageTransport, WriteBatcher
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.protocols.livechat import LiveChatFactory
-from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory
-from gtchat.protocols.pa1 import PA1, PA1Factory
+from gtchat.protocols.message_center import MessageCenter
+from gtchat.protocols.pa1 import PA1
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import API, ChatFactory, ChatProtocol, build_factory, text_frame
 from gtchat.server.config import Settings
-
-#: Returns the ports that the server listens on.
-OwnPorts = Callable[[], Collection[int]]
 
 
 class StreamFactory(Protocol):
@@ -34,24 +34,28 @@ class StreamFactory(Protocol):
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
         """Make the protocol of a connection (IProtocolFactory.buildProtocol)."""
 
-    def stop(self) -> None:
-        """Disconnect all clients; what they have not received is kept for them."""
+    def stop(self) -> Deferred[None] | None:
+        """Disconnect all clients; what they have not received is kept for them.
+
+        Returns:
+            Fires when it is stored; None if nothing has to be.
+        """
 
 
-def _message_center(chat: Chat, reactor: Any, own_ports: OwnPorts) -> StreamFactory:
-    return MessageCenterFactory(MessageCenter(chat, reactor, own_ports))
+def _message_center(chat: Chat, reactor: Any, rules: CallbackRules) -> StreamFactory:
+    return DialbackFactory(MessageCenter(chat, reactor, rules))
 
 
-def _pa1(chat: Chat, reactor: Any, own_ports: OwnPorts) -> StreamFactory:
-    return PA1Factory(PA1(chat, reactor, own_ports))
+def _pa1(chat: Chat, reactor: Any, rules: CallbackRules) -> StreamFactory:
+    return DialbackFactory(PA1(chat, reactor, rules))
 
 
-def _livechat(chat: Chat, reactor: Any, own_ports: OwnPorts) -> StreamFactory:
+def _livechat(chat: Chat, reactor: Any, rules: CallbackRules) -> StreamFactory:
     return LiveChatFactory(chat, reactor)
 
 
 #: Setting with the endpoints of a protocol -> makes its factory.
-STREAM_PROTOCOLS: dict[str, Callable[[Chat, Any, OwnPorts], StreamFactory]] = {
+STREAM_PROTOCOLS: dict[str, Callable[[Chat, Any, CallbackRules], StreamFactory]] = {
     "message_center": _message_center,
     "pa1": _pa1,
     "livechat": _livechat,

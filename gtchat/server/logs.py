@@ -86,6 +86,8 @@ class LogTarget:
             OSError: the log file cannot be written.
         """
         name = twistd.get("logfile")
+        if "nodaemon" not in twistd:
+            return None  # `twist`, which always logs to a file or the terminal of its own choice
         if twistd.get("logger") or twistd.get("syslog"):
             return None
         line = json_line if as_json else text_line

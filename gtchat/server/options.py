@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.python.usage import UsageError
 
 from gtchat.server.config import FIELDS, Settings, SettingsError, load
+from gtchat.server.process import EXIT_CONFIG
 
 
 def _keys(*kinds: str) -> list[str]:
@@ -79,12 +81,13 @@ class Options(TwistedOptions):
             options: the arguments; by default those of the process.
 
         Raises:
-            SystemExit: an option or a setting is invalid.
+            SystemExit: an option or a setting is invalid; the status is that of wrong settings.
         """
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except UsageError as error:
-            raise SystemExit(f"gtchat: {error} (--help lists the options)") from None
+            sys.stderr.write(f"gtchat: {error} (--help lists the options)\n")
+            raise SystemExit(EXIT_CONFIG) from None
 
     def postOptions(self) -> None:
         """Load the settings into `chosen`. Raises UsageError."""

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+from twisted.python.logfile import LogFile
 
 from gtchat.server.logs import LogTarget, reopen
 
@@ -78,7 +79,9 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def handle_signals(reactor: Any, stop: Callable[[], None], log: LogTarget | None) -> None:
+def handle_signals(
+    reactor: Any, stop: Callable[[], None], reload: Callable[[], None], log: LogTarget | None
+) -> None:
     """Act on SIGTERM, SIGINT and SIGHUP, and with a log file on SIGUSR1.
 
     A signal that is ignored stays ignored: `nohup` asks for that.
@@ -86,16 +89,22 @@ def handle_signals(reactor: Any, stop: Callable[[], None], log: LogTarget | None
     Args:
         reactor: runs the actions, through `callFromThread`.
         stop: stops the server.
+        reload: reads what may have been renewed on disk.
         log: where the log goes; None where twistd decides.
     """
     actions: dict[int, Callable[[], object]] = {signal.SIGTERM: stop, signal.SIGINT: stop}
     if log is not None and log.file is not None:
-        actions[signal.SIGHUP] = partial(reopen, log.file)
+        actions[signal.SIGHUP] = partial(_reopen_and_reload, log.file, reload)
         actions[signal.SIGUSR1] = log.file.rotate
     elif any(map(os.isatty, range(3))):
         actions[signal.SIGHUP] = stop  # the terminal was closed
     else:
-        actions[signal.SIGHUP] = lambda: None  # no log file to reopen
+        actions[signal.SIGHUP] = reload
     for number, action in actions.items():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_, action=action: reactor.callFromThread(action))
+
+
+def _reopen_and_reload(file: LogFile, reload: Callable[[], None]) -> None:
+    reopen(file)
+    reload()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IServiceCollection, Service
@@ -23,11 +23,13 @@ from twisted.logger import ILogObserver, Logger
 
 from gtchat.chat.audit import audit
 from gtchat.chat.chat import Chat
+from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
 from gtchat.server.admin_console import SOCKET, ConsoleServer
 from gtchat.server.config import Settings
+from gtchat.server.daemon import fail
 from gtchat.server.endpoints import Listeners, port_number, port_url
 from gtchat.server.factories import STREAM_PROTOCOLS, StreamFactory, build_websocket
 from gtchat.server.logs import LogTarget
@@ -39,7 +41,7 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.storage import Storage, open_storage
+from gtchat.server.storage import Storage, database_file, open_storage
 from gtchat.store import StoreError
 from gtchat.web.site import build_site, static_directory
 
@@ -58,6 +60,7 @@ class ChatService(Service):
         settings: what the operator chose.
         reactor: runs the server; its clock must not go backwards, see `use_monotonic_clock`.
         log: where the log goes; None where twistd decides.
+        twistd: options of twistd.
 
     Attributes:
         chat: the chat, once the service has started.
@@ -71,10 +74,18 @@ class ChatService(Service):
     _websocket: ChatFactory
     _factories: dict[str, StreamFactory]
 
-    def __init__(self, settings: Settings, reactor: Any, log: LogTarget | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        log: LogTarget | None = None,
+        twistd: Mapping[str, Any] | None = None,
+    ) -> None:
         self.settings = settings
         self._reactor = reactor
         self._log = log
+        self._twistd = twistd or {}
+        self._urls: list[str] = []
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Become part of twistd's application, which asks its components for a log."""
@@ -83,7 +94,7 @@ class ChatService(Service):
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
-        """Start, or print the reason why not in one line and exit.
+        """Start, or report the reason why not in one line and exit.
 
         Raises:
             SystemExit: the server cannot start.
@@ -92,15 +103,38 @@ class ChatService(Service):
         try:
             self.start()
         except StartError as error:
-            # twistd has made sys.stderr a part of its log.
-            print(f"gtchat: {error.text}", file=sys.__stderr__, flush=True)
-            raise SystemExit(error.status) from None
+            if self._log is not None and self._log.file is not None:
+                _log.critical("the server cannot start: {reason}", reason=error.text)
+            raise fail(error, self._twistd) from None
         tune_garbage_collector()
 
     def startService(self) -> None:
-        """Stop on signals from now on, with exit status 0, since that is no failure."""
+        """Stop on signals from now on, with exit status 0, since that is no failure.
+
+        `twist` calls this alone, twistd has called `privilegedStartService` before.
+        """
+        if not hasattr(self, "chat"):
+            self.privilegedStartService()
         super().startService()
-        self._reactor.callWhenRunning(handle_signals, self._reactor, self._stop_reactor, self._log)
+        self._handle_signals()
+        # When the reactor begins to run, it installs handlers of its own.
+        self._reactor.callWhenRunning(self._handle_signals)
+
+    def _handle_signals(self) -> None:
+        handle_signals(self._reactor, self._stop_reactor, self._reload, self._log)
+
+    def check(self) -> None:
+        """Check the endpoints and the files that they name, without starting anything.
+
+        Raises:
+            StartError: one is invalid.
+        """
+        server = self.settings.server
+        listeners = Listeners(self._reactor, Proxies.named(server.trusted_proxies))
+        for name in ("web", "ws", *STREAM_PROTOCOLS):
+            for description in getattr(server, name):
+                listeners.check(description)
+        database_file(server)
 
     def start(self) -> None:
         """Open the store, build the chat and its protocols, and listen.
@@ -109,10 +143,7 @@ class ChatService(Service):
             StartError: something is not available or invalid. What was opened before it stays
                 open: the process is expected to exit.
         """
-        try:
-            self._proxies = Proxies.named(self.settings.server.trusted_proxies)
-        except ValueError as error:
-            raise StartError(f"trusted_proxies: {error}", EXIT_CONFIG) from error
+        self._proxies = Proxies.named(self.settings.server.trusted_proxies)
         self._listeners = Listeners(self._reactor, self._proxies)
         self._storage = open_storage(self.settings.server, self._reactor)
         self._build_chat()
@@ -144,10 +175,24 @@ class ChatService(Service):
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
+        rules = self._callback_rules()
         self._factories = {
-            name: build(self.chat, self._reactor, self._listeners.numbers)
-            for name, build in STREAM_PROTOCOLS.items()
+            name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
+
+    def _callback_rules(self) -> CallbackRules:
+        """Return which clients of Message Center and PA1 are called."""
+        server = self.settings.server
+        try:
+            allowed = parse_networks(server.callback_allow)
+        except ValueError as error:
+            raise StartError(f"callback_allow: {error}", EXIT_CONFIG) from error
+        return CallbackRules(
+            own_ports=self._listeners.numbers,
+            allowed=allowed,
+            proxies=self._proxies,
+            loopback=server.loopback_callbacks,
+        )
 
     def _listen(self) -> None:
         """Listen on all endpoints of the settings, and log where."""
@@ -159,6 +204,7 @@ class ChatService(Service):
             self._reactor,
             self._websocket.hosts.known,
             ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
+            self._websocket.context.request_log,
         )
         web = self._listen_on(server.web, site, "page", "http")
         self._websocket.origins = Origins(
@@ -175,14 +221,16 @@ class ChatService(Service):
     ) -> list[IListeningPort]:
         ports = [self._listeners.listen(description, factory) for description in descriptions]
         for port in ports:
-            _log.info("{what}: {url}", what=what, url=port_url(scheme, port))
+            url = port_url(scheme, port)
+            self._urls.append(url)
+            _log.info("{what}: {url}", what=what, url=url)
         return ports
 
     def _open_console(self) -> None:
         """Open the admin console: on standard input if set, and in the data directory."""
-        console = ConsoleServer(self.chat, self._stop_reactor)
+        console = ConsoleServer(self.chat, self._stop_reactor, ", ".join(self._urls))
         if self.settings.server.console:
-            console.attach_terminal(StandardIO)
+            console.attach_terminal(StandardIO, os.isatty(0) and os.isatty(1))
         if self._storage.directory is None:
             return
         path = str(self._storage.directory / SOCKET)
@@ -192,6 +240,10 @@ class ChatService(Service):
             self._listeners.listen_unix(path, console, mode=0o600)
         except (CannotListenError, OSError) as error:
             _log.warn("the admin console is not available: {error}", error=error)
+
+    def _reload(self) -> None:
+        """Read again what may have been renewed on disk."""
+        self._listeners.reload_certificates()
 
     def _stop_reactor(self) -> None:
         # On a second signal the reactor may be stopping already.
@@ -207,7 +259,9 @@ class ChatService(Service):
         """Stop listening, store what is queued, close connections with 1012, close the store."""
         await self._listeners.close()
         for factory in self._factories.values():
-            factory.stop()
+            stopped = factory.stop()
+            if stopped is not None:
+                await stopped
         await self.chat.stop()
         await self._websocket.close_all(CLOSE_RESTART, "server restarting", CLOSE_TIMEOUT_S)
         self._websocket.stop()

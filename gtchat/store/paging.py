@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TypeVar
 
 import attrs
 
-from gtchat.chat.events import Entry
+from gtchat.chat.events import Entry, Event
 from gtchat.chat.interfaces import Backlog, HistoryQuery
+from gtchat.chat.limits import REPLY_BYTES
 
 T = TypeVar("T")
 
 #: Above every seq, and within the integers of every database.
 MAX_SEQ = 2**62
 
-#: Entries that a resumed session gets at most, in all its rooms together.
-TOTAL_BACKLOG_LIMIT = 2000
+#: What an entry has in a reply besides its text, about, in bytes.
+_ENTRY_BYTES = 160
 
 #: Up to so many unread messages of a room are counted exactly: without those that are never unread,
 #: as far as these are among so many of its newest entries.
@@ -39,19 +41,42 @@ def _clamp(seq: int) -> int:
     return max(0, min(seq, MAX_SEQ))
 
 
-def window(older: list[T], newer: list[T], limit: int) -> tuple[list[T], bool]:
-    """Return the `limit` items nearest to a position, in order, and whether there are more.
+def event_bytes(event: Event) -> int:
+    """Return about how many bytes an entry or a whisper has in a reply."""
+    text: str = getattr(event, "msg", "") or getattr(event, "topic", "")
+    return _ENTRY_BYTES + len(text.encode())
+
+
+def window(
+    older: Iterator[T], newer: Iterator[T], limit: int, size: Callable[[T], int]
+) -> tuple[list[T], bool]:
+    """Return the items nearest to a position, in order, and whether there are more.
+
+    At most `limit` items and about `REPLY_BYTES` are taken, at least one if there is one, and no
+    more than one item beyond them is read.
 
     Args:
         older: the items before the position, newest first.
         newer: the items after it, oldest first.
-        limit: how many to return; more than that in `older` or `newer` means that there are more.
+        limit: maximum number of items.
+        size: returns the bytes of an item.
     """
-    from_older = max(limit - limit // 2, limit - len(newer))
-    before = older[:from_older]
-    after = newer[: limit - len(before)]
-    more = len(before) < len(older) or len(after) < len(newer)
-    return before[::-1] + after, more
+    before: list[T] = []
+    after: list[T] = []
+    sides = [(older, before), (newer, after)]
+    left = REPLY_BYTES
+    while sides:
+        source, taken = side = sides.pop(0)
+        item = next(source, None)
+        if item is None:
+            continue
+        left -= size(item)
+        count = len(before) + len(after)
+        if count >= limit or (count and left < 0):
+            return before[::-1] + after, True
+        taken.append(item)
+        sides.append(side)
+    return before[::-1] + after, False
 
 
 @attrs.frozen
@@ -97,9 +122,12 @@ def backlogs(
     limit: int,
     is_same: Callable[[int | None], bool],
     log_info: Callable[[int], LogInfo | None],
-    read: Callable[[int, int, int], tuple[Entry, ...]],
+    read: Callable[[int, int, int], Generator[Entry, None, None]],
 ) -> dict[int, Backlog]:
     """Return what a client missed, by room id; see `IStore.resume`.
+
+    Rooms with fewer entries come first. The first room whose entries do not fit in `REPLY_BYTES`
+    is `behind`, as are the rooms with more entries: they are not read.
 
     Args:
         seen: room id -> last seq that the client received.
@@ -110,14 +138,35 @@ def backlogs(
         read: returns the entries of a room, after one seq up to and including another.
     """
     found = {}
-    left = TOTAL_BACKLOG_LIMIT
+    missed: list[tuple[int, int]] = []
     for room_id, seq in seen.items():
         log = log_info(room_id)
         if log is None or not 0 <= seq <= log.last or not is_same(log.deleted_at):
             found[room_id] = Backlog(reset=True)
-        elif log.last - seq > min(limit, left):
-            found[room_id] = Backlog(behind=True)
         else:
-            left -= log.last - seq
-            found[room_id] = Backlog(read(room_id, seq, log.last))
+            missed.append((log.last - seq, room_id))
+    left = REPLY_BYTES
+    for count, room_id in sorted(missed):
+        entries = None
+        if count <= limit and left:
+            start = seen[room_id]
+            with closing(read(room_id, start, start + count)) as missing:
+                entries = _take_all(missing, left)
+        if entries is None:
+            found[room_id] = Backlog(behind=True)
+            left = 0
+        else:
+            found[room_id] = Backlog(entries)
+            left -= sum(map(event_bytes, entries))
     return found
+
+
+def _take_all(entries: Iterator[Entry], max_bytes: int) -> tuple[Entry, ...] | None:
+    """Return some entries, None if they have more bytes than is allowed."""
+    taken: list[Entry] = []
+    for entry in entries:
+        max_bytes -= event_bytes(entry)
+        if max_bytes < 0:
+            return None
+        taken.append(entry)
+    return tuple(taken)

@@ -6,6 +6,9 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
+  // The address of the logo as client.html has it: the server serves files under other names.
+  GTChat.LOGO = document.querySelector("link[rel=icon]").getAttribute("href");
+
   // Which messages of a room cause a notification.
   const LEVELS = ["all", "mentions", "nothing"];
   // The sound: two tones, each with its frequency in Hertz and its start in seconds, and their length.
@@ -110,7 +113,7 @@
       this.#shownCount = count;
       const link = document.querySelector("link[rel=icon]");
       link.type = count ? "image/png" : "image/svg+xml";
-      link.href = count ? badge(count) : "logo.svg";
+      link.href = count ? badge(count) : GTChat.LOGO;
     }
   };
 

@@ -34,8 +34,14 @@
 
     get url() {
       if (this.fromDisk) return this.settings.url;
-      const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-      return `${scheme}//${location.host}/ws`;
+      return GTChat.Shell.socketURL(location.href);
+    }
+
+    // The WebSocket of a page: beside it, also where a proxy serves both under a path.
+    static socketURL(page) {
+      const url = new URL("ws", page);
+      url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+      return url.href;
     }
 
     get state() { return this.actions?.state ?? null; }

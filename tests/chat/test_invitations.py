@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from unittest.mock import patch
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.events import Invited
+from gtchat.chat.interfaces import InvitationLimits
 from gtchat.chat.limits import Limits
 from tests.chat.test_edge_cases import DelayedMethod
 from tests.fakes import FakeClient, TestServer
@@ -177,6 +182,25 @@ class Listed(InvitationTestCase):
         reply = self.eve.login("eve", pwd="password", marks_read=marks_read)
         self.doCleanups()
         return list(reply.get("invitations", []))
+
+    def test_the_list_has_what_fits_in_a_reply(self) -> None:
+        self.eve.call("logout")
+        for number in range(200):
+            usr = f"{number:03}" + "\U0001f600" * 60
+            event = Invited(room_name=usr, usr=usr, msg="", at=number)
+            room_id = self.server.chat.rooms.find("den").id
+            self.server.store.invite(room_id, 3, 1, event, False, InvitationLimits())
+        self.server.run_pending()
+        pending = self.server.store._mailbox.pending_invitations(3)
+        with patch.object(
+            self.server.store._accounts,
+            "pending_invitations",
+            lambda _: tuple(attrs.evolve(one, room_name=one.usr) for one in pending),
+        ):
+            listed = self.listed()
+        self.assertEqual(listed[-1]["usr"][:3], "199")
+        self.assertLess(len(listed), 200)
+        self.assertLessEqual(len(json.dumps(listed, ensure_ascii=False).encode()), 70_000)
 
 
 class Pushed(InvitationTestCase):

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat import blocks
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import PendingEntry
 from gtchat.chat.limits import Limits
@@ -137,6 +138,13 @@ class Blocks(RoomTestCase):
         ann.call("speak", room_name="r", msg="x")
         self.assertEqual(bob.pushes("c_speak"), [])
 
+    def test_blocks_are_bounded(self) -> None:
+        self.patch(blocks, "BLOCK_LIMIT", 1)
+        codes = [self.bob.call("block", user=name).get("code") for name in ("ann", "ann", "eve")]
+        self.assertEqual(codes, [None, None, "not_allowed"])
+        self.bob.call("unblock", user="ann")
+        self.assertEqual(self.bob.call("block", user="eve")["blocked"], ["eve"])
+
     def test_invalid_blocks_are_refused(self) -> None:
         self.assertEqual(self.ann.call("block", user="ann")["code"], "self_target")
         self.assertEqual(self.ann.call("block", user="unknown")["code"], "no_such_user")
@@ -197,6 +205,20 @@ class Whispers(RoomTestCase):
             self.server.run_pending()
         received += [p["msg"] for p in self.bob.pushes("c_whisper")]
         self.assertEqual(received, [*map(str, range(250)), "live"])
+
+    def test_long_pending_whispers_are_sent_as_fast_as_the_client_reads(self) -> None:
+        self.bob.call("logout")
+        for _ in range(40):
+            self.ann.call("whisper", target_user="bob", msg=chr(0x1F600) * 4_000)
+        self.bob.received()
+        self.bob.outbox.buffered_bytes = 1
+        self.bob.login("bob", pwd="password")
+        self.assertEqual(len(self.bob.pushes("c_whisper")), 16)
+        self.bob.outbox.buffered_bytes = 0
+        for _ in range(5):
+            self.server.clock.advance(0.1)
+            self.server.run_pending()
+        self.assertEqual(len(self.bob.pushes("c_whisper")), 24)
 
     def test_stored_whispers_are_bounded(self) -> None:  # F14
         server = TestServer(Limits(commands_per_second=0, stored_whispers_per_user=2))

@@ -43,18 +43,24 @@ class OwnerWhoLeft(SynchronousTestCase):
         other = self.eve.call("get_room_list")
         self.assertEqual((len(other["rooms"]), other["rooms_total"]), (1, 1))
 
+    def test_the_room_is_not_among_the_joined_rooms(self) -> None:
+        reply = self.ann.call("get_room_list", joined=True)
+        self.assertEqual((len(reply["rooms"]), reply["rooms_total"]), (1, 1))
+
     def test_pages_of_the_list_have_each_room_once(self) -> None:
         for name in ("away", "public"):
             self.ann.call("create_room", room_name=name, public=name == "public")
             self.ann.call("leave_room", room_name=name)
-        names: list[str] = []
-        while True:
-            after = {"after": names[-1]} if names else {}
-            page = self.ann.call("get_room_list", limit=1, **after)["rooms"]
-            if not page:
-                break
-            names += [room["room_name"] for room in page]
-        self.assertEqual(names, ["away", "den", "lobby", "public"])
+        for by_name in (True, False):
+            names: list[str] = []
+            fields: dict[str, object] = {}
+            while True:
+                reply = self.ann.call("get_room_list", limit=1, **fields)
+                names += [room["room_name"] for room in reply["rooms"]]
+                if "rooms_next" not in reply:
+                    break
+                fields = {"after": names[-1] if by_name else reply["rooms_next"]}
+            self.assertEqual(names, ["away", "den", "lobby", "public"])
 
     def test_the_owner_sees_members_and_manages_the_room(self) -> None:
         users = self.ann.call("get_room_user_list", room_name="den")["users"]

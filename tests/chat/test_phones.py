@@ -44,6 +44,17 @@ class PhoneAccounts(SynchronousTestCase):
         ]
         self.assertEqual(names, ["Ana", "ana-2", "Ana-Mar\u00eda", "Ana-3"])
 
+    def test_name_that_looks_like_a_taken_one_gets_a_number_appended(self) -> None:
+        self.server.guest("cop")
+        phone = self.successResultOf(self.register("\u0441\u043e\u0440", "111"))
+        self.assertEqual(phone.name, "\u0441\u043e\u0440-2")
+
+    def test_long_names_are_cut_before_they_are_read(self) -> None:
+        phone = self.successResultOf(self.register("A" + " x" * 30_000, "111"))
+        self.assertEqual(len(phone.name), 27)
+        self.failureResultOf(self.register("<" * 256 + "Ana", "112"), BadName)
+        self.assertRaises(BadRequest, phone_number, "1" + " " * 64)
+
     def test_names_that_cannot_be_given_are_refused(self) -> None:
         self.failureResultOf(self.register("<>", "111"), BadName)
         self.patch(accounts, "NAME_ATTEMPTS", 2)

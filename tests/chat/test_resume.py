@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
+from gtchat.chat import rooms
 from tests.chat.test_edge_cases import DelayedMethod
 from tests.chat.test_messages import RoomTestCase
 
@@ -53,6 +56,26 @@ class Resume(RoomTestCase):
         for wrong in (10**18, "3", 3.5, None, [3]):
             _, reply = self.resume("bob", r=wrong)  # type: ignore[arg-type]
             self.assertEqual(reply["code"], "bad_request")
+
+    def test_thousands_of_unknown_rooms_cost_no_precis(self) -> None:
+        def fail(raw: str) -> str:
+            raise AssertionError(raw)
+
+        seen = {f"\u00e9{number}": 1 for number in range(3_000)}
+        with patch.object(rooms, "room_key", fail):
+            _, reply = self.resume("bob", **seen, R=3)
+        states = {room["room_name"]: room["state"] for room in reply["resumed"]}
+        self.assertEqual((states["\u00e97"], states["r"]), ("reset", "resumed"))
+
+    def test_room_is_named_as_it_is_displayed(self) -> None:
+        picture = "\U0001f3f3\ufe0f\u200d\U0001f308 Caf\u00c9"
+        self.bob.call("create_room", room_name=picture)
+        self.bob.drop()
+        for name in (picture, picture.replace("\ufe0f\u200d", "").upper()):
+            client, reply = self.resume("bob", **{name: 1})
+            states = {room["room_name"]: room["state"] for room in reply["resumed"]}
+            self.assertEqual(states[picture], "resumed")
+            client.drop()
 
     def test_another_epoch_resets_all_rooms(self) -> None:  # H19
         login = self.logins["bob"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat import membership, names
 from gtchat.chat.limits import Limits
+from gtchat.chat.room_list import RoomList
 from tests.fakes import FakeClient, TestServer
 
 
@@ -53,6 +56,36 @@ class CreateRoom(RoomsTestCase):
         self.assertNotIn("secret", names)
         names = [room["room_name"] for room in self.ann.call("get_room_list")["rooms"]]
         self.assertIn("secret", names)
+
+    def test_names_that_look_alike_are_refused(self) -> None:
+        self.ann.call("create_room", room_name="cop")
+        self.clear()
+        for name in ("\u0441\u043e\u0440", "\u0421\u041e\u0420"):
+            self.assertEqual(
+                self.error_code(self.bob, "create_room", room_name=name), "room_exists"
+            )
+        self.assertEqual(self.ann.pushes(), [])
+        self.assertIsNone(self.error_code(self.bob, "create_room", room_name="c0p"))
+        self.ann.call("delete_room", room_name="cop")
+        self.assertIsNone(self.error_code(self.bob, "create_room", room_name="COP"))
+
+    def test_emoji_sequence_is_a_name(self) -> None:
+        family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+        reply = self.ann.call("create_room", room_name=family)
+        self.assertEqual(reply["room"]["room_name"], family)
+        for name in (family, family.replace("\u200d", "")):
+            self.assertEqual(
+                self.error_code(self.ann, "join_room", room_name=name), "already_in_room"
+            )
+
+    def test_rooms_with_old_names_can_be_used(self) -> None:
+        old = names.Name("B\u0585b", "b\u0585b")
+        with patch.object(membership, "room_name", lambda raw: old):
+            self.ann.call("create_room", room_name="x")
+        self.assertEqual(self.error_code(self.bob, "create_room", room_name="b\u0585b"), "bad_name")
+        for name in ("B\u0585b", "b\u0555B"):
+            self.bob.call("join_room", room_name=name)
+            self.assertIsNone(self.error_code(self.bob, "leave_room", room_name=name))
 
     def test_invalid_rooms_are_refused(self) -> None:
         for fields, code in (
@@ -244,6 +277,49 @@ class Version(RoomsTestCase):
         self.bob.call("mark_read", room_name="r", seq=1)
         self.eve.call("get_room_list")
         self.assertEqual(room.version, before)
+
+
+class Lists(RoomsTestCase):
+    """Bob is a member of b and d; a, c and e are other public rooms, f is private."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ann.call("delete_room", room_name="r")
+        for name in "abcdef":
+            self.ann.call("create_room", room_name=name, public=name != "f")
+        for name in "bd":
+            self.bob.call("join_room", room_name=name)
+        self.list = RoomList(self.server.chat.rooms, self.bob.api.require_session.user)
+
+    def page(self, after: str | None, limit: int = 9, joined: bool = False) -> str:
+        found = self.list.page(after, limit, joined)
+        return " ".join(room.name for room in found)
+
+    def test_own_rooms_come_first_and_each_position_is_continued(self) -> None:
+        order = ["b", "d", "lobby", "a", "c", "e"]
+        self.assertEqual(self.page(None), " ".join(order))
+        for index, name in enumerate(order, start=1):
+            cursor = self.list.cursor(self.server.chat.rooms.find(name))
+            for after in (name, name.upper(), cursor):
+                rest = order[index:]
+                self.assertEqual(self.page(after), " ".join(rest), after)
+                self.assertEqual(self.page(after, limit=2), " ".join(rest[:2]), after)
+
+    def test_joined_rooms_alone(self) -> None:
+        for after, found in ((None, "b d lobby"), ("b", "d lobby"), ("lobby", ""), ("a", "")):
+            self.assertEqual(self.page(after, joined=True), found, after)
+        self.assertEqual([self.list.count(joined) for joined in (True, False)], [3, 6])
+
+    def test_an_unknown_name_is_the_first_page(self) -> None:
+        for after in ("unknown", "", " other", "x" * 1000):
+            self.assertEqual(self.page(after, limit=1), "b", after)
+
+    def test_a_position_outlives_its_room(self) -> None:
+        for name in "bc":
+            cursor = self.list.cursor(self.server.chat.rooms.find(name))
+            before = self.page(cursor)
+            self.ann.call("delete_room", room_name=name)
+            self.assertEqual(self.page(cursor), before)
 
 
 class RoomsOfGuests(RoomsTestCase):

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.errors import NoSuchUser
+from gtchat.chat.errors import BadCredentials, NoSuchUser
 from gtchat.chat.limits import Limits
 from gtchat.chat.users import Session
 from tests.fakes import RecordingConnection, RecordingEncoder, TestServer
@@ -39,6 +39,7 @@ class Registration(SynchronousTestCase):
             ({"usr": "bob"}, "bad_request"),
             ({"pwd": "password"}, "bad_request"),
             ({"uuid": "x"}, "bad_request"),
+            ({"uuid": "-" * 36}, "bad_request"),
             ({"uuid": str(uuid.UUID(int=5, version=1))}, "bad_request"),
         ):
             self.assertEqual(self.code("register", **fields), code, fields)
@@ -88,6 +89,19 @@ class Passwords(SynchronousTestCase):
         self.assertEqual(reply["code"], "locked_out")
         self.assertAlmostEqual(reply["retry_after"], 60, places=1)
         self.server.clock.advance(60)
+        self.assertEqual(self.client.login("ann", pwd="password")["status"], "ok")
+
+    def test_a_protocol_has_a_lockout_of_its_own(self) -> None:
+        connection = RecordingConnection("192.0.2.2")
+        for _ in range(3):
+            login = self.server.chat.sessions.login(
+                "ann", "wrong", None, RecordingEncoder(), connection, None, lockout_seconds=30
+            )
+            done = Deferred.fromCoroutine(login)
+            self.server.run_pending()
+            self.failureResultOf(done, BadCredentials)
+        self.assertAlmostEqual(self.client.login("ann", pwd="password")["retry_after"], 30, 1)
+        self.server.clock.advance(30)
         self.assertEqual(self.client.login("ann", pwd="password")["status"], "ok")
 
     def test_lockout_holds_for_its_address_only(self) -> None:
@@ -180,6 +194,16 @@ class SecondLogin(SynchronousTestCase):
         events = [(p["type"], p["usr"]) for p in bob.pushes("login", "logout")]
         self.assertEqual(events, [("logout", "ann"), ("login", "eve")])
 
+    def test_refused_name_does_not_end_the_first_session(self) -> None:
+        server = TestServer()
+        server.member("eve")
+        cop, guest = server.member("cop"), server.guest("BEP")
+        similar, again = "\u0441\u043e\u0440", "\u0412\u0415\u0420"
+        for client in (cop, guest):
+            self.assertEqual(client.login(similar)["code"], "name_taken")
+            self.assertEqual(client.call("typing", room_name="lobby")["status"], "ok")
+        self.assertEqual(guest.login(again)["usr"], again)
+
 
 class Guests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -193,6 +217,14 @@ class Guests(SynchronousTestCase):
     def test_guest_cannot_take_a_name_in_use(self) -> None:
         for name in ("ann", "ANN", "guest"):
             self.assertEqual(self.server.connect("192.0.2.2").login(name)["code"], "name_taken")
+
+    def test_name_that_looks_like_one_in_use_is_refused(self) -> None:
+        self.server.guest("cop")
+        other = self.server.connect("192.0.2.2")
+        for name in ("\u0441\u043e\u0440", "\u0421\u041e\u0420"):
+            self.assertEqual(other.login(name)["code"], "name_taken")
+            self.assertEqual(other.call("register", usr=name, pwd="password")["code"], "name_taken")
+        self.assertEqual(other.login("c0p")["status"], "ok")
 
     def test_guest_who_logs_out_leaves_rooms_and_name(self) -> None:
         self.guest.call("logout")

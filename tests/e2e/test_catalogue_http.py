@@ -49,8 +49,11 @@ REQUESTS: list[tuple[bytes, int]] = [
     (POST + b"Content-Length: -1\r\n\r\n", 400),
     (POST + b"Content-Length: 1_0\r\n\r\n0123456789", 400),
     (POST + b"Content-Length: 5, 5\r\n\r\nabcde", 400),
-    (POST + CHUNKED + b"\r\n+5\r\nabcde\r\n0\r\n\r\n", 400),
-    (POST + CHUNKED + b"\r\n5\r\nabcdeXX0\r\n\r\n", 400),
+    (POST + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n", 400),
+    (POST + CHUNKED + b"\r\n+5\r\nabcde\r\n0\r\n\r\n", 405),  # A28
+    (POST + b"Content-Length: 1000000000\r\n\r\n" + b"x" * 100_000, 405),
+    (GET + b"Content-Length: 5\r\n\r\nGET /", 413),
+    (GET + CHUNKED + b"\r\n5\r\nGET /\r\n0\r\n\r\n", 411),
     (b"GET / HTTP/1.1\nHost: x\n\nGET /evil HTTP/1.1\nHost: x\n\n", 400),  # A15
     (GET + b"A: b\r\n c\r\n\r\n", 400),
     (GET + b"A : b\r\n\r\n", 400),
@@ -165,6 +168,27 @@ class HTTP(SynchronousTestCase):
             self.assertEqual(codes(self.get(b"/")), [200])
             for line in slow:
                 line.close()
+
+
+class UnixSocket(SynchronousTestCase):
+    def test_a_proxy_on_a_unix_socket_is_trusted_if_it_is_named(self) -> None:
+        for options, refused in ((("--trusted-proxies", "unix"), False), ((), True)):
+            server = Server("--store", "memory", "--connections-per-address", "1", *options)
+            self.addCleanup(server.kill)
+            path = str(server.folder / "web.sock")
+            server.options += ("--web", f"unix:{path}")
+            server.start()
+            for number in range(2):
+                line = socket.socket(socket.AF_UNIX)
+                self.addCleanup(line.close)
+                line.settimeout(SECONDS)
+                line.connect(path)
+                client = f"203.0.113.{number}:4711"
+                line.sendall(handshake(80, path="/ws", X_Forwarded_For=client, Origin=""))
+                self.assertEqual(codes(line.recv(65536)), [503 if refused and number else 101])
+            server.stop()
+            hint = "add unix to trusted_proxies" in "".join(server.lines)
+            self.assertIs(hint, refused)
 
 
 class TLS(SynchronousTestCase):

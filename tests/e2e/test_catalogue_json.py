@@ -75,7 +75,10 @@ REQUESTS: list[tuple[dict[str, Any], str | None]] = [
     ({"cmd": "speak", "room_name": "lobby", "msg": "x" * 4_000}, None),  # C13
     ({"cmd": "speak", "room_name": "lobby", "msg": "x" * 4_001}, "too_long"),
     ({"cmd": "speak", "room_name": "lobby", "msg": "\U0001f600" * 4_000}, None),
-    ({"cmd": "speak", "room_name": "lobby", "msg": "a" + "\u0316" * 3_999}, None),
+    ({"cmd": "speak", "room_name": "lobby", "msg": ("a" + "\u0316" * 30) * 129}, None),
+    ({"cmd": "speak", "room_name": "lobby", "msg": "a" + "\u0316" * 31}, "bad_request"),
+    ({"cmd": "speak", "room_name": "lobby", "msg": "a" + "\u0315\u0316" * 5_000}, "bad_request"),
+    ({"cmd": "speak", "room_name": "lobby", "msg": "one\r\ntwo\rthree"}, None),
     ({"cmd": "speak", "room_name": "lobby", "msg": ""}, "bad_request"),  # C14
     ({"cmd": "speak", "room_name": "lobby", "msg": " \n\t\u00a0"}, "bad_request"),
     ({"cmd": "speak", "room_name": "lobby", "msg": "\u200b\u200d\ufeff"}, "bad_request"),

@@ -44,6 +44,7 @@ TEXTS = [
     "%s {0} ${x}",
     "\u4f60\u597d, \u4e16\u754c",
     "c1 \x9b2J and \x85 and \x7f",
+    "order \u202e drow \u2066 and \u2028 line",
 ]
 
 #: The first bytes of other protocols.
@@ -74,6 +75,8 @@ class AcrossProtocols(DialbackCase):
             for text in TEXTS:
                 stored = unicodedata.normalize("NFC", text)
                 plain = re.sub(r"[\x7f-\x9f]", lambda c: f"\\x{ord(c[0]):02x}", stored)
+                unsafe = r"[\u2028-\u202e\u2066-\u2069]"
+                plain = re.sub(unsafe, lambda c: f"\\u{ord(c[0]):04x}", plain)
                 plain = plain.replace("\n", "\n    ")
                 self.assertEqual(ann.call("speak", room_name="lobby", msg=text)["status"], "ok")
                 self.assertEqual(self.next_push_of(seas, "[ann]: "), f"[ann]: {plain}")

@@ -42,9 +42,8 @@ class DialbackCase(SynchronousTestCase):
 
     def port(self, protocol: str) -> int:
         """Return the port of a protocol."""
-        found = re.search(rf"{protocol}: tcp://[^:]+:(\d+)", "".join(self.server.lines))
-        assert found is not None
-        return int(found[1])
+        found = re.findall(rf"{protocol}: tcp://[^:]+:(\d+)", "".join(self.server.lines))
+        return int(found[-1])
 
     def connect(self) -> Client:
         client = Client(self.server.ws_port)

@@ -250,8 +250,9 @@ class HostConsole(LiveChatCase):
         host.stdin.write("KICK unknown\n")
         self.assertIn("unknown", host.stdout.readline())
         host.stdin.write("KICK alice jones\n")
-        self.assertReads(alice, b"server > KICK alice jones")
-        host.stdin.write("KICK alice\n")
+        self.assertIn("not sent; the command is: KICK NAME", host.stdout.readline())
+        host.stdin.write("goodbye alice\nkick alice\n")
+        self.assertReads(alice, b"server > goodbye alice")
         self.assertEqual(alice.read(), b"")
         while (push := ann.message()).get("type") != "logout":
             pass
@@ -261,6 +262,17 @@ class HostConsole(LiveChatCase):
         host.stdin.write("EXIT\n")
         assert self.server.process is not None
         self.assertEqual(self.server.process.wait(SECONDS), 0)
+
+    def test_pipe_gets_the_last_answer(self) -> None:
+        self.live(b"alice").log_in()
+        for lines, answers in (
+            ("LIST_USERS\n", ["Host alice"]),
+            ("hi\nKICK alice", ["kicked alice"]),
+        ):
+            host = self.console()
+            shown = host.communicate(lines, SECONDS)[0].splitlines()
+            self.assertEqual([line for line in shown[1:] if "[*]" not in line], answers)
+            self.assertEqual(host.returncode, 0)
 
     def test_console_on_standard_input(self) -> None:
         server = Server("--store", "memory", "--console")

@@ -1,14 +1,24 @@
-"""Accessibility: axe finds no violation in any view, in the dark and the light theme."""
+"""How the page is reached, and by which users.
+
+Axe finds no violation in any view, in the dark and the light theme. Behind a proxy the page works
+under a path, and a second visit makes one request.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import re
+import socket
+import socketserver
+import threading
 from pathlib import Path
+from typing import Any
 
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
-from tests.e2e.server import Client, Server
+from tests.e2e.server import SECONDS, Client, Server
 
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
 FIND = """
@@ -24,6 +34,85 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync('*, *::backdrop { animation: none !important; transition: none !important }');
 document.adoptedStyleSheets = [sheet];
 """
+
+
+class PathProxy(socketserver.ThreadingTCPServer):
+    """A reverse proxy that serves a server under `/chat/`.
+
+    Args:
+        port: web port of the server.
+
+    Attributes:
+        paths: those that were asked for.
+    """
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), PathProxyHandler)
+        self.server_port = port
+        self.paths: list[str] = []
+
+
+class PathProxyHandler(socketserver.BaseRequestHandler):
+    """One connection of a `PathProxy`."""
+
+    def handle(self) -> None:
+        """Copy both ways, with `/chat/` removed from the paths of requests."""
+        proxy: Any = self.server
+        with socket.create_connection(("127.0.0.1", proxy.server_port), SECONDS) as server:
+            server.settimeout(None)
+            threading.Thread(target=copy, args=(server, self.request), daemon=True).start()
+            with contextlib.suppress(OSError):
+                while data := self.request.recv(65536):
+                    proxy.paths += re.findall(r"GET (\S+) HTTP", data.decode("latin-1"))
+                    server.sendall(data.replace(b"GET /chat/", b"GET /"))
+                server.shutdown(socket.SHUT_RDWR)
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    """Copy bytes until one side closes."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
+
+
+class Proxied(TestCase):
+    """The page behind a reverse proxy, under a path."""
+
+    skip = MISSING or None
+
+    def setUp(self) -> None:
+        server = Server("--store", "memory").start()
+        self.addCleanup(server.kill)
+        self.proxy = PathProxy(server.web_port)
+        thread = threading.Thread(target=self.proxy.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(self.proxy.server_close)
+        self.addCleanup(self.proxy.shutdown)
+        self.url = f"http://127.0.0.1:{self.proxy.server_address[1]}/chat/"
+        self.page = Browser(self.url)
+        self.addCleanup(self.page.close)
+
+    def test_a_user_can_log_in_and_speak(self) -> None:
+        self.page.log_in("ann")
+        self.page.send("under a path")
+        self.page.wait_for_message("under a path")
+        self.assertIn("/chat/ws", self.proxy.paths)
+        self.assertEqual([path for path in self.proxy.paths if not path.startswith("/chat/")], [])
+        self.assertEqual(self.page.console_errors(), [])
+
+    def test_a_second_visit_makes_one_request(self) -> None:
+        self.page.find("form")
+        self.assertEqual(len(self.proxy.paths), 4)  # page, style sheet, script, logo
+        self.proxy.paths.clear()
+        self.page.driver.get("about:blank")
+        self.page.driver.get(self.url)
+        self.page.find("form")
+        self.assertEqual(self.proxy.paths, ["/chat/"])
 
 
 class AccessTest(TestCase):

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
-from gtchat.protocols.livechat import (
-    WRITE_PAUSE,
-    LiveChatFactory,
-)
-from gtchat.protocols.message_center import (
-    MessageCenter,
-    MessageCenterFactory,
-    framed,
-)
-from gtchat.protocols.pa1 import (
-    COMMAND_PAUSE,
-    PA1,
-    PENDING_PAUSE,
-    PA1Factory,
-)
+from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.dialback_server import DialbackFactory
+from gtchat.protocols.livechat import WRITE_PAUSE, LiveChatFactory
+from gtchat.protocols.message_center import MessageCenter, framed
+from gtchat.protocols.pa1 import COMMAND_PAUSE, PA1, PENDING_PAUSE
 from tests.protocols.fakes import ADDRESS, FakeConnection, TCPTestCase
 
 
@@ -46,9 +37,13 @@ class LiveChatTestCase(TCPTestCase):
         self.server.run_pending()
 
     def texts(self, client: FakeConnection) -> list[str]:
-        """Return what a client has read, without the times, write by write."""
+        """Return the lines that a client has read, without the times; a line may be a paragraph."""
         self.wait()
-        read = [data.decode() for data in client.received()]
+        read = [
+            text
+            for data in client.received()
+            for text in re.split(r"\n(?=\[\d\d:\d\d:\d\d\] )", data.decode())
+        ]
         for text in read:
             self.assertRegex(text, r"^\[\d\d:\d\d:\d\d\] ")
         return [text[11:] for text in read]
@@ -64,14 +59,17 @@ def unframe(data: bytes) -> list[str]:
     return bodies
 
 
+#: The server listens on port 9000, and 192.0.2.1 is its own address.
+RULES = CallbackRules(own_ports=lambda: (9000,), is_host=lambda address: address == "192.0.2.1")
+
+
 class CenterTestCase(TCPTestCase):
-    #: Ports that the server listens on.
-    own_ports = (9000,)
+    rules = RULES
 
     def setUp(self) -> None:
         super().setUp()
-        self.center = MessageCenter(self.chat, self.reactor, lambda: self.own_ports)
-        self.factory = MessageCenterFactory(self.center)
+        self.center = MessageCenter(self.chat, self.reactor, self.rules)
+        self.factory = DialbackFactory(self.center)
         self.register("ann", "bob", "eve")
         self.tokens: dict[str, str] = {}
 
@@ -115,12 +113,12 @@ class CenterTestCase(TCPTestCase):
 
 
 class PA1TestCase(TCPTestCase):
-    own_ports = (9000,)
+    rules = RULES
 
     def setUp(self) -> None:
         super().setUp()
-        self.pa1 = PA1(self.chat, self.reactor, lambda: self.own_ports)
-        self.factory = PA1Factory(self.pa1)
+        self.pa1 = PA1(self.chat, self.reactor, self.rules)
+        self.factory = DialbackFactory(self.pa1)
         self.register("ann", "bob", "eve")
 
     def connect(self, address: str = ADDRESS) -> FakeConnection:

@@ -25,22 +25,32 @@ class FakeTransport(StringTransport):
         writes: what was written, write by write.
         aborted: whether the connection was aborted.
         reads: whether the client reads: without that a connection does not close in order.
+        options: the options of the socket that were set.
     """
 
     connected = True
 
-    def __init__(self, clock: IReactorTime, address: str = ADDRESS) -> None:
+    def __init__(self, clock: IReactorTime, address: str = ADDRESS, reads: bool = True) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", address, 40_000))
         self.clock = clock
         self.writes: list[bytes] = []
         self.aborted = False
-        self.reads = True
+        self.reads = reads
+        self.options: list[tuple[int, int, int]] = []
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Do nothing (ITCPTransport)."""
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """Do nothing (ITCPTransport)."""
+
+    def getHandle(self) -> FakeTransport:
+        """Return a socket, of which only the options matter."""
+        return self
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Record a socket option."""
+        self.options.append((level, option, value))
 
     def write(self, data: bytes) -> None:
         if self.connected:
@@ -51,6 +61,22 @@ class FakeTransport(StringTransport):
         super().loseConnection()
         if self.reads:
             self.clock.callLater(0, self.lose)
+
+    def loseWriteConnection(self) -> None:
+        """Send the end; a client that reads everything closes then."""
+        self.disconnecting = True
+        self.clock.callLater(0, self._end_sent)
+
+    def _end_sent(self) -> None:
+        if self.connected:
+            self.protocol.writeConnectionLost()
+            if self.reads:
+                self.read_all()
+
+    def read_all(self) -> None:
+        """Let the client read everything, and close."""
+        self.reads = True
+        self.protocol.readConnectionLost()
 
     def abortConnection(self) -> None:
         self.aborted = self.disconnecting = True
@@ -136,10 +162,15 @@ class TCPTestCase(SynchronousTestCase):
         client.received()
         return client
 
-    def accept(self, index: int = 0) -> FakeTransport:
-        """Accept a call to a client; return the connection."""
+    def accept(self, index: int = 0, reads: bool = True) -> FakeTransport:
+        """Accept a call to a client; return the connection.
+
+        Args:
+            index: which of the calls.
+            reads: whether the client reads what it is sent: a client that is stopped does not.
+        """
         _, _, factory, _, _ = self.reactor.tcpClients.pop(index)
-        transport = FakeTransport(self.reactor)
+        transport = FakeTransport(self.reactor, reads=reads)
         transport.protocol = factory.buildProtocol(None)
         transport.protocol.makeConnection(transport)
         return transport

@@ -21,10 +21,10 @@ from gtchat.chat.events import (
 )
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
 from gtchat.protocols.livechat import (
+    LIST_BYTES,
     OK_PAUSE,
     PRESENCE_LIMIT,
     READ_SIZE,
-    WRITE_LIMIT,
     presence_changes,
     render,
 )
@@ -41,6 +41,20 @@ class Login(LiveChatTestCase):
         self.assertEqual(bob.received(), [])
         self.reactor.advance(0.01)
         self.assertEqual(bob.received(), [b"&Host&alice&bob"])
+
+    def test_a_long_list_is_cut_and_users_beyond_it_are_unknown(self) -> None:
+        for number in range(8000):
+            self.chat.users.online.add(f"user{number:04}")
+        bob = self.connect()
+        bob.send(b"bob\n")
+        self.reactor.advance(OK_PAUSE)
+        _, listed = bob.received()
+        self.assertLessEqual(len(listed), LIST_BYTES + 20)
+        self.assertTrue(listed.startswith(b"&Host&user0000&") and listed.endswith(b"&bob"))
+        for name in ("user0001", "user7999"):
+            bob.protocol.on_event(LoggedOut(usr=name, at=0), "")
+        self.reactor.advance(1)
+        self.assertEqual(self.texts(bob), ["[*] user0001 exited."])
 
     def test_others_learn_of_a_login(self) -> None:
         alice = self.log_in("alice")
@@ -252,9 +266,9 @@ class Presence(LiveChatTestCase):
     def test_presence_does_not_fill_the_queue_of_a_client(self) -> None:
         alice = self.log_in("alice")
         alice.protocol.pauseProducing()
-        for number in range(2 * WRITE_LIMIT):
+        for number in range(4 * PRESENCE_LIMIT):
             alice.protocol.on_event(LoggedIn(usr=f"g{number}", at=0), "")
-        self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
+        self.assertEqual(alice.protocol._writes.events, PRESENCE_LIMIT)
         self.assertFalse(alice.transport.aborted)
-        alice.protocol.on_event(LoggedOut(usr=f"g{WRITE_LIMIT}", at=0), "")
-        self.assertEqual(alice.protocol.buffered_bytes, PRESENCE_LIMIT)
+        alice.protocol.on_event(LoggedOut(usr=f"g{2 * PRESENCE_LIMIT}", at=0), "")
+        self.assertEqual(alice.protocol._writes.events, PRESENCE_LIMIT)

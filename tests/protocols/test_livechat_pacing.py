@@ -41,14 +41,16 @@ class Pacing(SynchronousTestCase):
         self.assertEqual((ok, users), (b"OK", b"&Host&alice"))
         self.assertGreater(second - first, 0.05)
 
-    def test_each_message_is_written_alone_a_while_after_the_one_before(self) -> None:
+    def test_messages_are_joined_and_events_written_alone_a_while_apart(self) -> None:
         self.protocol.dataReceived(b"alice")
         self.writes(1)
         sender = self.server.guest("ann")
         for number in range(20):
             sender.call("speak", room_name="lobby", msg=str(number))
-        times, messages = zip(*self.writes(2), strict=True)
-        texts = [message.partition(b" > ")[2] for message in messages[1:]]
+        sender.call("logout")
+        times, writes = zip(*self.writes(2), strict=True)
+        self.assertEqual([b"[*]" in write for write in writes], [True, False, True])
+        texts = [line.partition(b" > ")[2] for line in writes[1].splitlines()]
         self.assertEqual(texts, [str(number).encode() for number in range(20)])
         gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
         self.assertGreater(min(gaps), 2 * STEP)

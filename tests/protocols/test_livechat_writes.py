@@ -5,14 +5,16 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import RateLimited
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.tcp import CLOSE_TIMEOUT
 from gtchat.protocols.livechat import (
     READ_SIZE,
-    WRITE_LIMIT,
+    SHORT_PAUSE,
     WRITE_PAUSE,
+    WriteQueue,
 )
 from tests.protocols.cases import LiveChatTestCase
 
@@ -23,21 +25,33 @@ class Writes(LiveChatTestCase):
         for text in (b"one", b"two", b"three"):
             alice.send(text)
         self.assertEqual(len(bob.received()), 1)
-        for _ in range(2):
-            self.reactor.advance(WRITE_PAUSE - 0.01)
-            self.assertEqual(bob.received(), [])
-            self.reactor.advance(0.01)
-            self.assertEqual(len(bob.received()), 1)
+        self.reactor.advance(WRITE_PAUSE - 0.01)
+        self.assertEqual(bob.received(), [])
+        self.reactor.advance(0.01)
+        [lines] = bob.received()
+        texts = [line[11:] for line in lines.splitlines()]
+        self.assertEqual(texts, [b"alice > two", b"alice > three"])
 
-    def test_a_client_that_does_not_read_is_dropped_when_its_queue_is_full(self) -> None:
+    def test_writes_are_closer_together_while_much_waits(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        for _ in range(30):
+            alice.send(b"x" * 3000)
+        self.reactor.advance(WRITE_PAUSE)
+        bob.received()
+        self.reactor.advance(SHORT_PAUSE)
+        self.assertEqual(len(bob.received()), 1)
+
+    def test_a_client_that_does_not_read_is_dropped_when_too_much_waits(self) -> None:
         alice, bob = self.log_in("alice"), self.log_in("bob")
         bob.protocol.pauseProducing()
-        for number in range(WRITE_LIMIT):
-            alice.send(str(number).encode())
+        line = b"x" * 3000
+        for _ in range(self.limits.outbox_bytes // (len(line) + 19)):
+            alice.send(line)
         self.wait()
-        self.assertEqual((bob.received(), bob.protocol.buffered_bytes), ([], WRITE_LIMIT))
+        self.assertEqual(bob.received(), [])
+        self.assertGreater(bob.protocol.buffered_bytes, self.limits.outbox_bytes - 2 * len(line))
         self.assertFalse(bob.closed)
-        alice.send(b"one more")
+        alice.send(line)
         self.assertTrue(bob.transport.aborted and bob.closed)
         self.assertEqual(self.chat.users.online.page(None, 9), ["alice"])
 
@@ -74,6 +88,56 @@ class Writes(LiveChatTestCase):
         self.chat.whispers.stop()
         self.chat._prune_timer.cancel()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class ReaderAmongTalkers(LiveChatTestCase):
+    limits = Limits(commands_per_second=0, ping_interval=0, outbox_bytes=20_000)
+
+    def test_a_client_that_reads_stays_however_much_is_said(self) -> None:
+        talkers, bob = [self.log_in(f"t{number}") for number in range(6)], self.log_in("bob")
+        for second in range(10):
+            for number in range(10):
+                for talker in talkers:
+                    talker.send(f"{second}.{number}".encode())
+            self.wait(1)
+        self.assertFalse(bob.closed)
+        self.assertEqual(len(self.texts(bob)), 600)
+
+    def test_a_client_that_reads_is_told_what_was_left_out(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        for _ in range(20):
+            alice.send(b"x" * 3000)
+        lines = self.texts(bob)
+        self.assertFalse(bob.closed)
+        alice.send(b"more")
+        said, more = self.texts(bob)
+        left_out = 20 - len(lines)
+        self.assertGreater(left_out, 10)
+        self.assertEqual(said, f"server > {left_out} lines were too many to show")
+        self.assertEqual(more, "alice > more")
+
+
+class Queue(SynchronousTestCase):
+    def test_a_write_has_one_event_or_as_many_lines_as_fit(self) -> None:
+        queue = WriteQueue(0)
+        large = b"x" * (READ_SIZE - 2)
+        for line in (b"a", b"b", b"E1", b"E2", b"c", large, b"d", b"e" * READ_SIZE * 2, b"f"):
+            queue.append(line, line.startswith(b"E"))
+        queue.append_first(b"first")
+        self.assertEqual(queue.events, 3)
+        writes = []
+        while queue:
+            writes.append(queue.take())
+        self.assertEqual(
+            writes,
+            [b"first", b"a\nb", b"E1", b"E2", b"c\n" + large, b"d", b"e" * READ_SIZE * 2, b"f"],
+        )
+        self.assertEqual((queue.size, queue.events), (0, 0))
+
+    def test_a_limit_of_zero_is_none(self) -> None:
+        self.assertTrue(WriteQueue(0).fits(b"x" * 10**6))
+        self.assertTrue(WriteQueue(2).fits(b"xx"))
+        self.assertFalse(WriteQueue(2).fits(b"xxx"))
 
 
 class Ends(LiveChatTestCase):

@@ -13,12 +13,14 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.errors import NotStored
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
+from gtchat.protocols.base.dialback_server import LOGIN_PATIENCE
 from gtchat.protocols.message_center import (
     MAX_FRAME,
     MAX_LOGIN_FRAME,
     PORT_TIMEOUT,
     REPLACED,
     REQUEST_TIMEOUT,
+    SUSPENSION_PATIENCE,
     framed,
 )
 from tests.protocols.cases import CenterTestCase, unframe
@@ -137,14 +139,51 @@ class Login(CenterTestCase):
         self.server.run_pending()
         self.assertTrue(client.closed)
 
-    def test_a_login_takes_no_longer_than_the_limit(self) -> None:
+    def test_each_try_to_log_in_has_its_time(self) -> None:
         client = self.connect()
         self.exchange(client, "LIN")
-        self.reactor.advance(self.chat.limits.login_timeout - 1)
+        for answer in ("LOGIN_FAILED|2", "LOGIN_FAILED|1"):
+            self.reactor.advance(LOGIN_PATIENCE - 1)
+            self.assertEqual(self.exchange(client, "ann", "wrong"), [answer])
+        self.reactor.advance(LOGIN_PATIENCE - 1)
         self.assertFalse(client.closed)
         self.reactor.advance(1)
         self.server.run_pending()
         self.assertTrue(client.closed)
+
+    def test_a_suspended_user_logs_in_on_the_same_connection(self) -> None:
+        client = self.connect()
+        self.exchange(client, "LIN", *["ann", "wrong"] * 3)
+        self.reactor.advance(40)
+        self.assertEqual(self.exchange(client, "ann", "password"), ["PENNED|20.0"])
+        self.reactor.advance(21)
+        okay, _ = self.exchange(client, "ann", "password")
+        self.assertEqual(okay, "LOGIN_OKAY")
+
+    def test_a_long_suspension_can_be_waited_for(self) -> None:
+        self.limits = Limits(commands_per_second=0, ping_interval=0, lockout_seconds=1000)
+        self.setUp()
+        client = self.connect()
+        self.exchange(client, "LIN", *["ann", "wrong"] * 3)
+        self.reactor.advance(1000 + SUSPENSION_PATIENCE - 1)
+        self.assertFalse(client.closed)
+        self.reactor.advance(1)
+        self.server.run_pending()
+        self.assertTrue(client.closed)
+
+    def test_a_login_without_a_limit_is_waited_for(self) -> None:
+        self.limits = Limits(commands_per_second=0, ping_interval=0, login_timeout=0)
+        self.setUp()
+        client = self.connect()
+        self.exchange(client, "LIN", "ann", "wrong")
+        self.reactor.advance(1000 * LOGIN_PATIENCE)
+        self.assertFalse(client.closed)
+
+    def test_addresses_that_are_not_called_can_not_log_in(self) -> None:
+        client = self.connect("192.0.2.1")
+        self.assertEqual(self.exchange(client, "LIN", "ann", "password"), [])
+        self.assertTrue(client.closed)
+        self.assertEqual(self.online(), [])
 
     def test_a_connection_that_sends_nothing_is_aborted(self) -> None:
         client = self.connect()
@@ -240,24 +279,55 @@ class Frames(CenterTestCase):
         texts = [text for port, text in self.pushed() if port == 6002]
         self.assertEqual(sum(len(text) - len("[ann]: ") for text in texts), MAX_FRAME - len(head))
 
-    def test_a_connection_is_for_one_request(self) -> None:
+    def test_a_second_request_resets_the_connection(self) -> None:
         self.log_in_all("ann", "bob")
         client = self.connect()
         head = f"BRD|ann|{self.tokens['ann']}|"
         client.send(b"".join(framed(f"{head}{number}") for number in range(1200)))
-        client.send(framed(f"{head}late"))
+        self.assertTrue(client.transport.aborted)
         self.assertEqual(self.pushed(), [(6002, "[ann]: 0")])
-        self.assertTrue(client.closed)
+        client = self.connect()
+        client.write(framed(f"{head}first"))
+        client.write(b"\0")
+        self.server.run_pending()
+        self.assertEqual(self.pushed(), [(6002, "[ann]: first")])
 
-    def test_frames_after_the_port_are_dropped(self) -> None:
+    def test_a_second_request_behind_one_that_waits_resets_the_connection(self) -> None:
+        self.log_in_all("ann")
+        held: Deferred[None] = Deferred()
+
+        async def hold(*args: object) -> None:
+            await held
+
+        client = self.connect()
+        with patch.object(self.chat.blocks, "set_block", hold):
+            client.send(framed(f"BLC|ann|{self.tokens['ann']}|1|bob"))
+            self.assertFalse(client.transport.aborted)
+            client.send(framed("more"))
+            self.assertTrue(client.transport.aborted)
+            held.callback(None)
+            self.server.run_pending()
+        self.assertEqual(self.pushed(), [(6001, "You have blocked bob")])
+
+    def test_frames_after_the_port_reset_the_connection(self) -> None:
         client = self.connect()
         self.exchange(client, "LIN", "ann", "password", "host")
         client.write(framed("6067") + framed("LIN") + b"\xff" * 100)
-        client.write(b"\xff" * 100)
         self.assertEqual(client.protocol._data, b"")
+        self.assertTrue(client.transport.aborted)
         self.server.run_pending()
+        self.assertEqual(self.pushed(), [(6067, "ann has logged on.")])
+
+    def test_frames_that_wait_behind_the_port_reset_the_connection(self) -> None:
+        client = self.connect()
+        self.server.passwords.held = held = []
+        bodies = ("LIN", "ann", "password", "host", "6067", "more")
+        client.send(b"".join(map(framed, bodies)))
         self.assertFalse(client.transport.aborted)
-        self.assertEqual(self.online(), ["ann"])
+        held[0].callback(None)
+        self.server.run_pending()
+        self.assertTrue(client.transport.aborted)
+        self.assertEqual(self.pushed(), [(6067, "ann has logged on.")])
 
     def test_reading_stops_while_many_frames_wait_for_a_login(self) -> None:
         client = self.connect()

@@ -12,9 +12,11 @@ from gtchat.chat.events import (
     LoggedIn,
 )
 from gtchat.chat.limits import Limits
-from gtchat.protocols.base.dialback_client import HEARTBEAT_CHECK, REFUSAL_PAUSE
+from gtchat.protocols.base.dialback import READ_AT_ONCE
+from gtchat.protocols.base.dialback_client import REFUSAL_PAUSE
+from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.message_center import (
-    MAX_FRAME,
+    AWAY,
     framed,
 )
 from tests.protocols.cases import CenterTestCase
@@ -38,6 +40,15 @@ class Pushes(CenterTestCase):
             ],
         )
 
+    def test_the_answer_to_a_request_that_comes_before_the_port_follows_the_login(self) -> None:
+        client = self.connect()
+        _, self.tokens["ann"] = self.exchange(client, "LIN", "ann", "password", "host")
+        self.request("ann", "ONL")
+        self.exchange(client, "6001")
+        self.assertEqual(
+            self.pushed(), [(6001, "ann has logged on."), (6001, "[CURRENTLY ONLINE]: ann ")]
+        )
+
     def test_many_messages_that_waited_do_not_wait_for_the_client(self) -> None:
         self.patch(direct, "PENDING_OF_STRANGER", 0)
         bob = self.log_in_web("bob")
@@ -47,18 +58,21 @@ class Pushes(CenterTestCase):
         self.exchange(client, "LIN", "ann", "password", "host")
         bob.call("speak", room_name="lobby", msg="early")
         self.exchange(client, "6001")
-        [(_, away), *others] = self.pushed()
-        self.assertEqual(away.count("\n"), 151)
-        self.assertEqual(others[1:], [(6001, "[bob]: early")])
+        texts = [text for _, text in self.pushed()]
+        away = "".join(text for text in texts if text.startswith(AWAY))
+        self.assertEqual(away.count("[bob]: "), 150)
+        self.assertEqual(texts[-2:], ["ann has logged on.", "[bob]: early"])
+        self.log_in("ann", 6002)
+        self.assertEqual(self.pushed()[-1:], [(6002, "ann has logged on.")])
 
-    def test_no_frame_is_larger_than_a_client_may_send(self) -> None:
+    def test_messages_that_waited_are_joined_to_frames_that_are_read_at_once(self) -> None:
         bob = self.log_in_web("bob")
         for number in range(30):
-            bob.call("whisper", target_user="ann", msg=f"{number:04}" + "\u20ac" * 3000)
+            bob.call("whisper", target_user="ann", msg=f"{number:04}" + "\u20ac" * 100)
         self.log_in("ann", 6001)
-        frames = [text for _, text in self.pushed() if text.startswith("While you were away...\n")]
-        self.assertGreater(len(frames), 1)
-        self.assertTrue(all(len(frame.encode()) <= MAX_FRAME for frame in frames))
+        frames = [text for _, text in self.pushed() if text.startswith(AWAY)]
+        self.assertLess(len(frames), 30)
+        self.assertTrue(all(len(framed(frame)) <= READ_AT_ONCE for frame in frames))
         order = [line[7:11] for frame in frames for line in frame.splitlines()[1:]]
         self.assertEqual(order, [f"{number:04}" for number in range(30)])
         self.log_in("ann", 6002)

@@ -20,9 +20,10 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
-from gtchat.protocols.base.dialback_client import HEARTBEAT_CHECK
+from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.message_center import (
     BLOCKED,
+    MAX_FRAME,
     OFFLINE,
     SOME_BLOCKED,
     UNKNOWN,
@@ -91,6 +92,14 @@ class Requests(CenterTestCase):
     def test_the_list_of_users(self) -> None:
         self.request("ann", "ONL")
         self.assertEqual(self.pushed(), [(6001, "[CURRENTLY ONLINE]: ann bob ")])
+
+    def test_a_long_list_of_users_fits_in_a_frame(self) -> None:
+        for number in range(8000):
+            self.chat.users.online.add(f"user{number:04}")
+        self.request("ann", "ONL")
+        [(_, text)] = self.pushed()
+        self.assertLessEqual(len(text), MAX_FRAME)
+        self.assertRegex(text, r"^\[CURRENTLY ONLINE\]: ann bob user0000 (.* )and \d+ more $")
 
     def test_blocks(self) -> None:
         for rest, text in (

@@ -10,11 +10,10 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import NotStored, RateLimited
 from gtchat.chat.limits import Limits
-from gtchat.protocols import pa1
-from gtchat.protocols.base import dialback
+from gtchat.protocols.base import dialback, dialback_client
+from gtchat.protocols.base.dialback_server import LOGIN_PATIENCE
 from gtchat.protocols.pa1 import (
     COMMAND_PAUSE,
-    COMMAND_TIMEOUT,
     MAX_COMMAND,
     PENDING_PAUSE,
 )
@@ -59,12 +58,32 @@ class Login(PA1TestCase):
         for _ in range(3):
             self.send("logIn ann wrong 6067")
         self.send("logIn ann password 6067")
+        self.assertEqual(self.called(), [(6067, "wrong password")] * 3 + [(6067, "BLOCK")])
         self.send("logIn bob password 6068")
-        texts = self.called()
-        self.assertEqual(texts[:4], [(6067, "wrong password")] * 3 + [(6067, "BLOCK")])
-        self.assertEqual(texts[4], (6068, "Ok "))
-        self.reactor.advance(61)
+        self.assertEqual(self.called()[0], (6068, "Ok "))
+        self.send("bob logout")
+        self.reactor.advance(self.limits.pa1_lockout_seconds)
         self.log_in_all("ann")
+
+    def test_names_can_not_be_tried_without_end(self) -> None:
+        answers = []
+        for number in range(20):
+            self.send(f"logIn ghost{number} password 6067")
+            answers += self.called()
+        allowed = int(self.limits.failed_logins_per_minute)
+        self.assertEqual(answers[:allowed], [(6067, "usr not exist")] * allowed)
+        self.assertEqual(answers[allowed:], [(6067, "BLOCK")] * (20 - allowed))
+        self.send("logIn ann wrong 6067")
+        self.assertEqual(self.called(), [(6067, "BLOCK")])
+
+    def test_a_name_that_can_not_be_looked_up_is_refused(self) -> None:
+        with patch.object(self.chat.directory, "resolve", side_effect=NotStored()):
+            self.send("logIn ann wrong 6067")
+        self.assertEqual(self.called(), [(6067, "BLOCK")])
+
+    def test_addresses_that_are_not_called_can_not_log_in(self) -> None:
+        client = self.send("logIn ann password 6067", "192.0.2.1")
+        self.assertEqual((client.closed, self.called(), self.online()), (True, [], []))
 
     def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
         with patch.object(self.chat.sessions, "login", side_effect=NotStored()):
@@ -84,8 +103,8 @@ class Login(PA1TestCase):
             self.send("logIn ghost password 6067")
         self.assertEqual(len(self.reactor.tcpClients), 2)  # the third is the login's connection
         self.called()
-        self.send("logIn ghost password 6067")
-        self.assertEqual(self.called(), [(6067, "usr not exist")])
+        self.send("logIn bob wrong 6067")
+        self.assertEqual(self.called(), [(6067, "wrong password")])
 
     def test_ports_that_are_not_called(self) -> None:
         for port in ("22", "1023", "65536", "9" * 50, "9000"):
@@ -140,7 +159,7 @@ class Login(PA1TestCase):
         self.assertEqual(self.called(), [(6067, "BLOCK")])
 
     def test_more_pending_messages_than_calls_may_wait_do_not_end_the_session(self) -> None:
-        self.patch(pa1, "PENDING_LIMIT", 2)
+        self.patch(dialback_client, "PENDING_LIMIT", 2)
         self.patch(dialback, "QUEUE_LIMIT", 6)
         eve = self.server.member("eve")
         for number in range(12):
@@ -224,7 +243,9 @@ class Reading(PA1TestCase):
 
     def test_a_connection_that_sends_nothing_is_aborted(self) -> None:
         client = self.connect()
-        self.reactor.advance(COMMAND_TIMEOUT)
+        self.reactor.advance(LOGIN_PATIENCE - 1)
+        self.assertFalse(client.closed)
+        self.reactor.advance(1)
         self.server.run_pending()
         self.assertTrue(client.transport.aborted and client.closed)
 

@@ -19,8 +19,10 @@ from gtchat.chat.events import (
     UserTyping,
     WhisperSent,
 )
-from gtchat.protocols.base.dialback import ANSWER_TIMEOUT
-from gtchat.protocols.base.dialback_client import HEARTBEAT_CHECK
+from gtchat.chat.limits import Limits
+from gtchat.protocols.base.dialback import ANSWER_TIMEOUT, READ_AT_ONCE
+from gtchat.protocols.base.dialback_client import QUESTION_LIMIT
+from gtchat.protocols.base.dialback_server import HEARTBEAT_CHECK
 from gtchat.protocols.pa1 import (
     MAX_READ,
     PENDING_PAUSE,
@@ -40,6 +42,15 @@ class Commands(PA1TestCase):
         client = self.send("ann online")
         self.assertEqual((client.received(), client.closed), ([], True))
         self.assertEqual(self.called(), [(6001, "\nann\nbob\n")])
+
+    def test_a_long_list_of_users_has_what_a_client_reads_at_once(self) -> None:
+        for number in range(1000):
+            self.chat.users.online.add(f"user{number:04}")
+        self.send("ann online")
+        [(_, text)] = self.called()
+        self.assertLessEqual(len(text), MAX_READ)
+        self.assertGreater(len(text), MAX_READ - 50)
+        self.assertRegex(text, r"^\nann\nbob\nuser0000\n(.*\n)*and \d+ more\n$")
 
     def test_a_direct_message(self) -> None:
         self.send("ann message bob hello  there ")
@@ -221,7 +232,58 @@ class Addresses(PA1TestCase):
         question.lose()
         self.server.run_pending()
         self.assertEqual(self.online(), ["ann", "bob"])
-        self.assertEqual(self.called_within(ANSWER_TIMEOUT), [(6001, REJECTED)])
+        self.assertEqual(self.called(), [(6001, REJECTED)])
+        self.assertEqual(self.called_within(ANSWER_TIMEOUT), [])
+
+    def test_a_question_holds_up_nothing_else(self) -> None:
+        question = self.ask()
+        eve = self.log_in_web("eve")
+        self.called()
+        eve.call("whisper", target_user="bob", msg="are you there?")
+        self.assertEqual(self.called(), [(6002, "\neve:are you there?\n")])
+        question.protocol.dataReceived(b"Y")
+        self.server.run_pending()
+        self.assertEqual(self.called(), [(6001, f"usrIp bob {ADDRESS} 6002")])
+
+    def test_a_user_asks_one_question_at_a_time(self) -> None:
+        eve = self.log_in_web("eve")
+        self.called()
+        for _ in range(5):
+            self.assertEqual(eve.call("get_address", user="bob")["status"], "ok")
+        question = self.accept()
+        self.assertEqual(self.reactor.tcpClients, [])
+        question.protocol.dataReceived(b"N")
+        self.server.run_pending()
+        self.assertEqual([push["type"] for push in eve.pushes()], ["address_denied"])
+        self.assertEqual(self.reactor.tcpClients, [])
+        eve.call("get_address", user="bob")
+        [(port, text)] = self.called()
+        self.assertEqual((port, text[:12]), (6002, "Privacy eve "))
+
+    def test_questions_for_a_user_are_bounded(self) -> None:
+        self.limits = Limits(commands_per_second=0, ping_interval=0, heartbeat_timeout=0)
+        self.setUp()
+        guests = [self.server.guest(f"g{number}") for number in range(QUESTION_LIMIT + 2)]
+        self.called()
+        for guest in guests:
+            guest.call("get_address", user="bob")
+        denied = [bool(guest.pushes("address_denied")) for guest in guests]
+        self.assertEqual(denied, [False] * QUESTION_LIMIT + [True] * 2)
+        asked = []
+        while self.reactor.tcpClients:
+            question = self.accept()
+            asked.append(question.value().decode().split()[1])
+            question.protocol.dataReceived(b"N")
+            self.server.run_pending()
+        self.assertEqual(asked, [f"g{number}" for number in range(QUESTION_LIMIT)])
+        self.assertTrue(all(guest.pushes("address_denied") for guest in guests[:QUESTION_LIMIT]))
+        guests[-1].call("get_address", user="bob")
+        self.assertEqual(len(self.called()), 1)
+
+    def test_a_client_that_can_not_be_asked_is_logged_out(self) -> None:
+        self.send("ann getaddress bob")
+        self.refuse()
+        self.assertEqual(self.online(), ["ann"])
 
     def test_a_user_who_agrees_after_the_session_has_ended(self) -> None:
         question = self.ask()
@@ -293,7 +355,7 @@ class Calls(PA1TestCase):
         calls = [(text, port) for port, text in self.called()]
         texts = [text for text, _ in calls if "said:" in text]
         self.assertEqual(calls[0][0][:4], "Ok \n")
-        self.assertTrue(all(len(text) - len("Ok") <= MAX_READ for text in texts))
+        self.assertTrue(all(len(text) - len("Ok") <= READ_AT_ONCE for text in texts))
         joined = "".join(texts)
         self.assertEqual(
             [joined.index(f"said:{number:04}") for number in range(12)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat import background
 from gtchat.chat.errors import NameTaken, NotStored
 from gtchat.chat.limits import Limits
-from gtchat.server import admin_console
-from gtchat.server.admin_console import COMMANDS, LINE_BYTES, Console, ConsoleServer
+from gtchat.server import admin_console, console_output
+from gtchat.server.admin_console import (
+    COMMANDS,
+    LINE_BYTES,
+    LINES_LIMIT,
+    SCREEN_LINE,
+    Console,
+    ConsoleServer,
+    read_line,
+)
 from tests.fakes import TestServer
 from tests.server.fakes import RecordingLog
 
@@ -76,9 +85,11 @@ class Commands(AdminConsole):
     def test_help_lists_every_command(self) -> None:
         lines = self.type("HELP")
         self.assertEqual(
-            [line.split()[0] for line in lines], ["HELP", "KICK", "LIST_USERS", "EXIT", "anything"]
+            [line.split()[0] for line in lines[1:]],
+            ["HELP", "KICK", "LIST_USERS", "EXIT", "anything"],
         )
-        for line, command in zip(lines, COMMANDS.values(), strict=False):
+        self.assertEqual(lines[0], "Commands: HELP, KICK, LIST_USERS, EXIT")
+        for line, command in zip(lines[1:], COMMANDS.values(), strict=False):
             self.assertIn(command.help, line)
 
     def test_list_users_shows_who_is_online(self) -> None:
@@ -99,14 +110,159 @@ class Commands(AdminConsole):
         self.type("EXIT")
         self.assertEqual(self.stopped, 1)
 
-    def test_command_with_other_arguments_is_a_message(self) -> None:
+    def test_meaning_of_lines(self) -> None:
+        names = {command: name for name, command in COMMANDS.items()}
+        for line, command, arguments in (
+            ("HELP", "HELP", []),
+            ("help", "HELP", []),
+            ("/Help", "HELP", []),
+            ("HELP x", "HELP", []),
+            ("LIST_USERS x", "LIST_USERS", []),
+            ("EXIT now", "EXIT", []),
+            ("kick bob", "KICK", ["bob"]),
+            ("/kick bob", "KICK", ["bob"]),
+            ("hello all", None, ["hello all"]),
+            ("help me with that", None, ["help me with that"]),
+            ("kick off is at noon", None, ["kick off is at noon"]),
+            ("HELLO", None, ["HELLO"]),
+            ("OK then", None, ["OK then"]),
+            (" HELP", None, ["HELP"]),
+            ("", None, [""]),
+        ):
+            found, given, hint = read_line(line)
+            self.assertEqual((found and names[found], given, hint), (command, arguments, ""), line)
+
+    def test_line_that_looks_like_a_command_is_not_sent(self) -> None:
         ann = self.server.guest("ann")
-        for line in ("EXIT now", "KICK", "KICK ann jones", "help", " HELP"):
-            ann.pushes()
-            self.type(line)
-            [push] = ann.pushes("c_speak")
-            self.assertEqual(push["msg"], line)
-        self.assertEqual(self.stopped, 0)
+        for line, hint in (
+            ("KICK", "the command is: KICK NAME"),
+            ("kick", "the command is: KICK NAME"),
+            ("KICK ann jones", "the command is: KICK NAME"),
+            ("HELP ME PLEASE", "the command is: HELP"),
+            ("/exit the chat", "the command is: EXIT"),
+            ("KCIK ann", "did you mean KICK?"),
+            ("LIST_USER", "did you mean LIST_USERS?"),
+            ("/list", "there is no command /list"),
+            ("BAN ann", "there is no command BAN"),
+            ("/me waves to all", "there is no command /me"),
+        ):
+            [shown] = self.type(line)
+            self.assertIn(hint, shown)
+            self.assertIn("begin it with a space", shown)
+        self.assertEqual((ann.pushes("c_speak"), self.stopped), ([], 0))
+        self.type(" KICK ann jones")
+        self.assertEqual(ann.pushes("c_speak")[0]["msg"], "KICK ann jones")
+
+
+class Order(AdminConsole):
+    def test_line_takes_effect_after_those_before_it(self) -> None:
+        """Also the first lines, which come before Host is logged in."""
+        ann = self.server.guest("ann")
+        transport = StringTransport()
+        self.consoles.attach_terminal(lambda console: console.makeConnection(transport))
+        self.consoles.consoles[0].dataReceived(b"goodbye ann\nKICK ann\nLIST_USERS\n")
+        self.server.run_pending()
+        self.assertEqual(ann.pushes("c_speak")[0]["msg"], "goodbye ann")
+        self.assertEqual(ann.closed and ann.closed[0], 4002)
+        self.assertEqual(self.shown(transport)[-2:], ["kicked ann", "Host"])
+
+    def test_console_is_read_no_further_while_many_lines_wait(self) -> None:
+        ann = self.server.guest("ann")
+        console, transport = self.open()
+        lines = [f"line {number}" for number in range(3 * LINES_LIMIT)]
+        console.dataReceived("".join(f"{line}\n" for line in lines).encode())
+        self.assertEqual(len(console._lines), LINES_LIMIT)
+        self.assertEqual(transport.producerState, "paused")
+        self.server.run_pending()
+        self.assertEqual(transport.producerState, "producing")
+        self.assertEqual([push["msg"] for push in ann.pushes("c_speak")], lines)
+
+    def test_end_of_the_input_closes_after_the_last_answer(self) -> None:
+        self.server.guest("ann")
+        console, transport = self.open()
+        console.dataReceived(b"hello\nKICK ann")
+        console.readConnectionLost()
+        self.assertFalse(transport.disconnecting)
+        self.server.run_pending()
+        self.assertIn("kicked ann", self.shown(transport)[-1])
+        self.assertTrue(transport.disconnecting)
+
+    def test_end_of_an_idle_input_closes_at_once(self) -> None:
+        for end in ("readConnectionLost", "writeConnectionLost"):
+            console, transport = self.open()
+            getattr(console, end)()
+            self.assertTrue(transport.disconnecting)
+
+    def test_console_that_does_not_read_misses_events_and_no_answers(self) -> None:
+        console, transport = self.open()
+        ann = self.server.guest("ann")
+        self.shown(transport)
+        console.output.pauseProducing()
+        for _ in range(3):
+            ann.call("speak", room_name="lobby", msg="hi")
+        console.dataReceived(b"LIST_USERS\n")
+        self.assertEqual(self.shown(transport), ["Host ann"])
+        console.output.resumeProducing()
+        console.output.stopProducing()
+        self.assertEqual(self.shown(transport), ["3 events were not shown"])
+
+
+class Screen(AdminConsole):
+    """A console on a terminal."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.consoles.where = "ws://localhost:9000/"
+
+    def open(self) -> tuple[Console, StringTransport]:
+        transport = StringTransport()
+        self.consoles.attach_terminal(lambda console: console.makeConnection(transport), True)
+        self.server.run_pending()
+        return self.consoles.consoles[-1], transport
+
+    def screen(self, transport: StringTransport) -> str:
+        """Return what is shown since the last call, with each time as [T]."""
+        text = re.sub(r"\[\d\d:\d\d:\d\d\]", "[T]", transport.value().decode())
+        transport.clear()
+        return text
+
+    def test_screen_is_that_of_the_original(self) -> None:
+        console, transport = self.open()
+        bar = "#" * 66
+        self.assertEqual(
+            self.screen(transport),
+            f"{bar}\nChat running ws://localhost:9000/\n{bar}\n\n[T] Host > ",
+        )
+        ann = self.server.guest("ann")
+        entered = "\n\n[*] ann entered.\n\nUSERS: [Host,ann]\n[T] Host > "
+        self.assertEqual(self.screen(transport), entered)
+        ann.call("speak", room_name="lobby", msg="hi")
+        self.assertEqual(self.screen(transport), "\n[T] ann > hi\n[T] Host > ")
+        console.dataReceived(b"LIST_USERS\nhello\n")
+        self.server.run_pending()
+        self.assertEqual(self.screen(transport), "USERS: [Host,ann]\n[T] Host > [T] Host > ")
+        console.dataReceived(b"KICK ann\n")
+        self.server.run_pending()
+        kicked = "\n\n[*] ann has been kicked out.\n\nUSERS: [Host]\n[T] Host > "
+        self.assertEqual(self.screen(transport), kicked)
+        self.server.guest("ann").call("logout")
+        left = "\n\n[*] ann exited.\n\nUSERS: [Host]\n[T] Host > "
+        self.assertTrue(self.screen(transport).endswith(left))
+
+    def test_list_of_users_is_bounded(self) -> None:
+        _, transport = self.open()
+        self.patch(console_output, "LIST_LIMIT", 2)
+        for name in ("ann", "bob", "eve"):
+            self.server.guest(name)
+        self.assertIn("USERS: [Host,ann,2 more]\n", self.screen(transport))
+
+    def test_client_of_the_socket_on_a_terminal_gets_a_screen(self) -> None:
+        console = self.consoles.buildProtocol(None)
+        transport = Socket(os.getuid())
+        console.makeConnection(transport)
+        console.dataReceived(SCREEN_LINE + b"\n")
+        self.assertIn("Chat running ws://localhost:9000/", self.screen(transport))
+        self.assertTrue(console.output.screen)
 
 
 class Messages(AdminConsole):

@@ -16,7 +16,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat import __version__, cli
 from gtchat.cli import SUBCOMMANDS, Subcommand, main
-from gtchat.server.config import default_file
+from gtchat.server.settings_file import default_file
+
+
+class Terminal(StringIO):
+    """An output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class CliCase(SynchronousTestCase):
@@ -39,10 +46,10 @@ class CliCase(SynchronousTestCase):
             stderr.restore()
         return status, out.getvalue(), err.getvalue()
 
-    def assertError(self, text: str, *words: str) -> None:
+    def assertError(self, text: str, *words: str, status: int = 2) -> None:
         """Assert that a command fails with one line."""
-        status, out, err = self.run_command(*words)
-        self.assertEqual((status, out), (2, ""), words)
+        found, out, err = self.run_command(*words)
+        self.assertEqual((found, out), (status, ""), words)
         self.assertRegex(err, r"^gtchat: [^\n]+\n$")
         self.assertIn(text, err)
 
@@ -80,7 +87,7 @@ class General(CliCase):
 class Settings(CliCase):
     def test_settings_prints_the_file_of_defaults(self) -> None:
         self.assertEqual(self.run_command("settings"), (0, default_file(), ""))
-        self.assertError("settings takes no arguments", "settings", "x")
+        self.assertError("unrecognized arguments: x", "settings", "x")
 
     def test_config_prints_settings_in_force_as_toml(self) -> None:
         status, out, _ = self.run_command("config", "--text-chars", "7")
@@ -88,9 +95,15 @@ class Settings(CliCase):
         self.assertIn("text_chars = 7  # --text-chars", out)
 
     def test_config_rejects_invalid_options(self) -> None:
+        err = StringIO()
+        self.patch(sys, "stderr", err)
         with self.assertRaises(SystemExit) as caught:
-            self.run_command("config", "--text-chars", "many")
-        self.assertIn("text_chars must be a whole number", str(caught.exception))
+            main(["config", "--text-chars", "many"])
+        self.assertEqual(caught.exception.code, 78)
+        self.assertRegex(err.getvalue(), r"^gtchat: .+text_chars must be a whole number[^\n]+\n$")
+
+    def test_config_checks_endpoints(self) -> None:
+        self.assertError("'abc' is no TCP port", "config", "--ws", "tcp:abc", status=78)
 
 
 class Database(CliCase):
@@ -106,7 +119,8 @@ class Database(CliCase):
     def test_import_and_backup_of_a_data_directory(self) -> None:
         data, copy = self.directory / "data", self.directory / "copy"
         status, out, _ = self.import_accounts("--data", str(data))
-        self.assertEqual((status, out), (0, "1 accounts created, 0 skipped\n"))
+        created = f"1 accounts created in {data / 'gtchat.sqlite'}, 0 skipped\n"
+        self.assertEqual((status, out), (0, created))
         status, out, err = self.run_command("backup", str(copy), "--data", str(data))
         self.assertEqual((status, err), (0, ""))
         self.assertEqual(out, f"copied {data / 'gtchat.sqlite'} to {copy}\n")
@@ -117,14 +131,44 @@ class Database(CliCase):
         self.assertEqual(self.import_accounts("--store", f"sqlite:///{file}")[0], 0)
         self.assertEqual(self.names(file), ["ann"])
 
+    def test_settings_file_names_the_database_of_every_command(self) -> None:
+        file, data, copy = (self.directory / name for name in ("toml", "elsewhere", "copy"))
+        file.write_text(f'[server]\ndata = "{data}"\n')
+        database, config = data / "gtchat.sqlite", ("--config", str(file))
+        self.assertIn(f" in {database}, ", self.import_accounts(*config)[1])
+        out = self.run_command("backup", str(copy), *config)[1]
+        self.assertEqual(out, f"copied {database} to {copy}\n")
+        self.assertError(str(data / "console.sock"), "console", *config)
+        for name in ("backup", "import-credentials"):  # an option overrides the file
+            self.assertError(str(copy), name, str(copy), *config, "--data", str(copy))
+
+    def test_help_of_a_subcommand_writes_no_file(self) -> None:
+        for name in ("backup", "console", "import-credentials", "settings"):
+            out = StringIO()
+            self.patch(sys, "stdout", out)
+            with self.assertRaises(SystemExit) as caught:
+                main([name, "--help"])
+            self.assertEqual(caught.exception.code, 0)
+            self.assertIn(f"usage: gtchat {name}", out.getvalue())
+        self.assertFalse(Path("--help").exists())
+
+    def test_terminal_shows_progress_of_a_backup(self) -> None:
+        self.import_accounts("--data", str(self.directory))
+        err = Terminal()
+        self.patch(sys, "stderr", err)
+        self.patch(sys, "stdout", StringIO())
+        main(["backup", str(self.directory / "copy"), "--data", str(self.directory)])
+        self.assertTrue(err.getvalue().endswith("\r100 % \r"), err.getvalue())
+
     def test_misuse_is_one_line(self) -> None:
         none = str(self.directory / "none")
-        self.assertError("backup needs one file", "backup", "--data", none)
-        self.assertError("needs one file of lines", "import-credentials")
-        self.assertError("--data needs a value", "backup", "x", "--data")
+        self.assertError("are required: FILE", "backup", "--data", none)
+        self.assertError("are required: FILE", "import-credentials")
+        self.assertError("--data: expected one argument", "backup", "x", "--data")
         self.assertError("has no database", "backup", "x", "--store", "memory")
-        self.assertError("is not supported", "backup", "x", "--store", "mysql://x")
-        self.assertError("console takes no arguments", "console", "x")
+        self.assertError("is not supported", "backup", "x", "--store", "mysql://x", status=78)
+        self.assertError("unrecognized arguments: x", "console", "x")
+        self.assertError(none, "backup", "x", "--config", none, status=78)
         self.assertError(none, "backup", "copy", "--data", none)
         self.assertError("cannot import", "import-credentials", none, "--data", str(self.directory))
 
@@ -177,10 +221,19 @@ class Console(CliCase):
         os.write(keyboard, b"LIST_USERS\n")
         os.close(keyboard)
         socket = PipeSocket("Host li\u674e\n".encode())
-        result = self.relay(SimpleNamespace(fileno=lambda: typed), socket)
+        result = self.relay(SimpleNamespace(fileno=lambda: typed, isatty=lambda: False), socket)
         self.assertEqual(result, (0, "Host li\u674e\n", ""))
         self.assertEqual(socket.sent, b"LIST_USERS\n")
         self.assertEqual(socket.path, str(self.directory / "console.sock"))
+
+    def test_server_learns_of_a_terminal(self) -> None:
+        typed, keyboard = os.pipe()
+        self.addCleanup(os.close, typed)
+        os.close(keyboard)
+        socket = PipeSocket(b"")
+        self.patch(sys.modules[__name__], "StringIO", Terminal)
+        self.relay(SimpleNamespace(fileno=lambda: typed, isatty=lambda: True), socket)
+        self.assertEqual(socket.sent, b"\0screen\n")
 
     def test_input_from_a_file(self) -> None:
         file = self.directory / "commands"

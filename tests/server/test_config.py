@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.server import config
 from gtchat.server.config import (
     FIELDS,
     Settings,
     SettingsError,
-    default_file,
-    format_settings,
     load,
+    public_endpoints,
 )
+from gtchat.server.settings_file import default_file, format_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -27,22 +29,30 @@ class Loading(SynchronousTestCase):
         return path
 
     def test_options_override_the_environment_which_overrides_the_file(self) -> None:
-        config = self.file(
-            '[server]\nws = ["tcp:1"]\n[limits]\ntext_chars = 1\nping_interval = 1\n'
-        )
+        file = self.file('[server]\nws = ["tcp:1"]\n[limits]\ntext_chars = 1\nping_interval = 1\n')
         env = {"GTCHAT_TEXT_CHARS": "2", "GTCHAT_WEB": "tcp:2, tcp:3"}
-        settings = load({"text_chars": "3"}, env, config)
+        settings = load({"text_chars": "3"}, env, file)
         self.assertEqual(settings.limits.text_chars, 3)
         self.assertEqual(settings.limits.ping_interval, 1.0)
         self.assertEqual(settings.server.ws, ("tcp:1",))
         self.assertEqual(settings.server.web, ("tcp:2", "tcp:3"))
         self.assertEqual(settings.sources["text_chars"], "--text-chars")
         self.assertEqual(settings.sources["web"], "GTCHAT_WEB")
-        self.assertEqual(settings.sources["ws"], f"{config} [server]")
+        self.assertEqual(settings.sources["ws"], f"{file} [server]")
 
     def test_public_opens_both_ports_unless_endpoints_are_given(self) -> None:
         server = load({"web": "tcp:1"}, {}, public=True).server
-        self.assertEqual((server.ws, server.web), (("tcp:9000",), ("tcp:1",)))
+        self.assertEqual((server.ws, server.web), (public_endpoints(9000), ("tcp:1",)))
+
+    def test_public_endpoints_have_ipv4_and_ipv6_where_the_system_has_both(self) -> None:
+        both = r"tcp:1:interface=\:\:"
+        for separate, expected in ((0, (both,)), (1, ("tcp:1", both)), (None, ("tcp:1",))):
+            probe = mock.MagicMock()
+            probe.__enter__.return_value.getsockopt.return_value = separate
+            if separate is None:
+                probe = OSError(97, "Address family not supported by protocol")
+            self.patch(config.socket, "socket", mock.Mock(side_effect=[probe]))
+            self.assertEqual(public_endpoints(1), expected)
 
     def test_all_protocols_get_their_usual_ports(self) -> None:
         off = load({}, {}).server
@@ -51,7 +61,8 @@ class Loading(SynchronousTestCase):
         self.assertEqual(here.message_center, ("tcp:6066:interface=127.0.0.1",))
         self.assertEqual((here.pa1, here.randomchat), (("tcp:1",), True))
         self.assertEqual(
-            load({"all_protocols": "true"}, {}, public=True).server.livechat, ("tcp:3001",)
+            load({"all_protocols": "true"}, {}, public=True).server.livechat,
+            public_endpoints(3001),
         )
 
     def test_errors_are_one_line(self) -> None:
@@ -66,6 +77,14 @@ class Loading(SynchronousTestCase):
             ("[server]\nfile_page = 'x'", "true or false"),
             ("[server]\nsessions = 'x'", "one of replace, refuse, share"),
             ("[limits]\ntext_chars = inf", "a whole number"),
+            ("[server]\nallowed_origins = 'chat.example'", "no web origin"),
+            ("[server]\nallowed_origins = 'https://chat.example/'", "send https://chat.example"),
+            ("[server]\nallowed_origins = 'https://Chat.example'", "send https://chat.example"),
+            ("[server]\nallowed_origins = 'https://chat.example:443'", "https://chat.example"),
+            ("[server]\nallowed_origins = 'https://chat.example:x'", "no web origin"),
+            ("[server]\nallowed_hosts = 'https://chat.example'", "no host name"),
+            ("[server]\nallowed_hosts = ['chat.example', 'a:1']", "'a:1' is no host name"),
+            ("[server]\ntrusted_proxies = '127.0.0.1/33'", "no IP address and no network"),
             ("[server", "not TOML"),
             ("server = 1", "[server]"),
         ):
@@ -83,6 +102,33 @@ class Loading(SynchronousTestCase):
         with self.assertRaises(SettingsError) as caught:
             load({}, {}, file)
         self.assertIn("not TOML", str(caught.exception))
+
+    def test_valid_origins_hosts_and_networks(self) -> None:
+        origins = ["*", "https://chat.example", "http://[::1]:8080", "http://localhost:81"]
+        server = load(
+            {
+                "allowed_origins": ",".join(origins),
+                "allowed_hosts": "Chat.example,localhost,a_b-c.d",
+                "trusted_proxies": "127.0.0.1,10.0.0.0/8,unix",
+            },
+            {},
+        ).server
+        self.assertEqual(list(server.allowed_origins), origins)
+        self.assertEqual(len(server.trusted_proxies), 3)
+
+    def test_unknown_variables_of_the_environment_are_named(self) -> None:
+        with self.assertRaises(SettingsError) as caught:
+            load({}, {"GTCHAT_TXT_CHARS": "5"})
+        self.assertEqual(
+            str(caught.exception),
+            "there is no variable GTCHAT_TXT_CHARS; did you mean GTCHAT_TEXT_CHARS?",
+        )
+        load({}, {"OTHER_TXT_CHARS": "5"})
+
+    def test_file_of_an_editor_on_windows(self) -> None:
+        file = self.file("")
+        Path(file).write_bytes(b"\xef\xbb\xbf[limits]\r\ntext_chars = 7\r\n")
+        self.assertEqual(load({}, {}, file).limits.text_chars, 7)
 
     def test_path_that_is_not_utf_8_is_shown_escaped(self) -> None:
         self.assertIn(r"/\udcff", format_settings(load({}, {"GTCHAT_DATA": "/\udcff"})))

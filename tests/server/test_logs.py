@@ -105,7 +105,9 @@ class Target(SynchronousTestCase):
 
     def test_unwritable_file_raises_at_once(self) -> None:
         with self.assertRaises(OSError):
-            LogTarget.chosen({"logfile": str(self.folder / "none" / "log")}, as_json=False)
+            LogTarget.chosen(
+                {"nodaemon": 1, "logfile": str(self.folder / "none" / "log")}, as_json=False
+            )
 
     def observed(self) -> tuple[LogFile, Logger]:
         """Return a log file, and a logger that writes to it."""

@@ -89,7 +89,12 @@ class Signals(SynchronousTestCase):
         """Return what a signal does."""
         self.handlers.clear()
         self.actions.clear()
-        handle_signals(FakeReactor(), lambda: self.actions.append("stop"), log)
+        handle_signals(
+            FakeReactor(),
+            lambda: self.actions.append("stop"),
+            lambda: self.actions.append("reload"),
+            log,
+        )
         if number in self.handlers:
             self.handlers[number](number, None)
         return self.actions
@@ -99,8 +104,7 @@ class Signals(SynchronousTestCase):
         self.assertEqual(self.on(signal.SIGINT), ["stop"])
 
     def test_sighup_stops_a_server_on_a_terminal_only(self) -> None:
-        self.assertEqual(self.on(signal.SIGHUP), [])
-        self.assertIn(signal.SIGHUP, self.handlers)
+        self.assertEqual(self.on(signal.SIGHUP), ["reload"])
         self.terminal = True
         self.assertEqual(self.on(signal.SIGHUP), ["stop"])
 
@@ -115,13 +119,13 @@ class Signals(SynchronousTestCase):
         self.addCleanup(file.close)
         file.write("a line\n")
         log = LogTarget(FileLogObserver(file, text_line), file)
-        self.assertEqual(self.on(signal.SIGHUP, log), ["reopen"])
+        self.assertEqual(self.on(signal.SIGHUP, log), ["reopen", "reload"])
         self.on(signal.SIGUSR1, log)
         self.assertEqual(path.with_name(path.name + ".1").read_text(), "a line\n")
 
     def test_standard_output_is_not_reopened(self) -> None:
         log = LogTarget(FileLogObserver(StringIO(), text_line))
-        self.assertEqual(self.on(signal.SIGHUP, log), [])
+        self.assertEqual(self.on(signal.SIGHUP, log), ["reload"])
         self.assertNotIn(signal.SIGUSR1, self.handlers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from io import StringIO
@@ -14,10 +15,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.testing import StringTransport
 from twisted.logger import FileLogObserver, ILogObserver
+from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import audit
-from gtchat.server import endpoints, process, service, storage
+from gtchat.server import daemon, endpoints, process, service, storage
 from gtchat.server.admin_console import SOCKET, ConsoleServer
 from gtchat.server.config import USUAL_PORTS, load
 from gtchat.server.factories import STREAM_PROTOCOLS
@@ -170,6 +172,20 @@ class Starting(ServiceCase):
         factory.doStart()
         factory.doStop()
 
+    def test_settings_say_which_clients_are_called(self) -> None:
+        for settings, refused in (
+            ({}, ["10.0.0.5"]),
+            ({"loopback_callbacks": "false"}, ["10.0.0.5", "127.0.0.1", "::1"]),
+            ({"callback_allow": "10.0.0.0/8"}, []),
+            ({"callback_allow": "10.0.0.5,::1", "loopback_callbacks": "false"}, ["127.0.0.1"]),
+        ):
+            made = self.started(message_center="tcp:1", trusted_proxies="10.0.0.5", **settings)
+            factory: Any = made._factories["message_center"]
+            rules = factory.server.rules
+            addresses = ("10.0.0.5", "127.0.0.1", "::1")
+            self.assertEqual([one for one in addresses if rules.refusal(one)], refused, settings)
+            self.assertFalse(rules.permits_port(8080))
+
     def test_passwords_are_hashed_once_everything_else_has_started(self) -> None:
         made = self.service(ws="nonsense:1")
         self.assertRaises(StartError, made.start)
@@ -259,8 +275,25 @@ class Failing(ServiceCase):
         self.patch(endpoints, "serverFromString", lambda reactor, description: Silent())
         self.assertFails(EXIT_UNAVAILABLE, "does not listen at once")
 
-    def test_invalid_trusted_proxy(self) -> None:
-        self.assertFails(EXIT_CONFIG, "trusted_proxies: 'here'", trusted_proxies="here")
+    def test_check_finds_invalid_settings_and_listens_on_nothing(self) -> None:
+        for options, words in (
+            ({"ws": "tcp:abc"}, "cannot listen on tcp:abc: 'abc' is no TCP port"),
+            ({"web": "tcp:70000"}, "no TCP port"),
+            ({"pa1": "tcp"}, "needs one port"),
+            ({"ws": "systemd:domain=INET:index=9"}, "cannot listen on systemd:"),
+            ({"ws": "ssl:1:privateKey=/none"}, "cannot read /none: No such file"),
+            ({"ws": "haproxy:tcp:x"}, "no TCP port"),
+            ({"store": "mysql://x"}, "use sqlite, memory"),
+        ):
+            with self.assertRaises(StartError) as caught:
+                self.service(**options).check()
+            self.assertEqual(caught.exception.status, EXIT_CONFIG)
+            self.assertIn(words, str(caught.exception))
+        self.service(ws="tcp:1").check()
+        self.assertEqual(self.reactor.tcpServers, [])
+
+    def test_invalid_address_that_is_called(self) -> None:
+        self.assertFails(EXIT_CONFIG, "callback_allow: 'here'", callback_allow="here")
 
     def test_unsupported_store(self) -> None:
         self.assertFails(EXIT_CONFIG, "use sqlite, memory or sqlite:///FILE", store="mysql://x")
@@ -325,6 +358,18 @@ class Stopping(ServiceCase):
         self.assertFalse(made._passwords.running)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_the_store_is_open_until_what_was_not_delivered_is_stored(self) -> None:
+        made = self.started(message_center="tcp:1")
+        held: Deferred[None] = Deferred()
+        made._factories["message_center"].stop = lambda: held  # type: ignore[method-assign]
+        stopped = made.stopService()
+        self.reactor.advance(CLOSE_TIMEOUT_S)
+        self.assertTrue(made._passwords.running)
+        self.assertNoResult(stopped)
+        held.callback(None)
+        self.reactor.advance(CLOSE_TIMEOUT_S)
+        self.successResultOf(stopped)
+
 
 class Twistd(ServiceCase):
     """What twistd calls."""
@@ -342,22 +387,71 @@ class Twistd(ServiceCase):
     def test_failed_start_prints_one_line_and_exits(self) -> None:
         said = StringIO()
         self.patch(sys, "__stderr__", said)
-        made = self.service(trusted_proxies="here")
+        made = self.service(store="mysql://x")
         with self.assertRaises(SystemExit) as caught:
             made.privilegedStartService()
         self.assertEqual(caught.exception.code, EXIT_CONFIG)
-        self.assertRegex(said.getvalue(), r"^gtchat: trusted_proxies: .+\n$")
+        self.assertRegex(said.getvalue(), r"^gtchat: store: .+\n$")
+
+    def test_failed_start_is_in_the_log_file(self) -> None:
+        self.patch(sys, "__stderr__", StringIO())
+        path = Path(self.mktemp()).resolve()
+        file = LogFile.fromFullPath(str(path))
+        self.addCleanup(file.close)
+        target = LogTarget(FileLogObserver(file, text_line), file)
+        made = self.service(target, store="mysql://x")
+        self.assertRaises(SystemExit, made.privilegedStartService)
+        self.assertEqual(len(self.log.warnings), 1)
+        self.assertIn("the server cannot start: store: 'mysql://x'", self.log.warnings[0])
+
+    def test_failed_start_of_a_daemon_goes_through_its_pipe(self) -> None:
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        pid_file = Path(self.mktemp()).resolve()
+        pid_file.write_text("1")
+        made = self.service(store="mysql://x")
+        made._twistd = {"statusPipe": writer, "pidfile": str(pid_file)}
+        self.assertRaises(SystemExit, made.privilegedStartService)
+        said = StringIO()
+        self.patch(sys, "__stderr__", said)
+        self.assertEqual(daemon._wait_for_start(made, reader), EXIT_CONFIG)
+        self.assertRegex(said.getvalue(), r"^gtchat: store: .+\n$")
+        self.assertFalse(pid_file.exists())
+
+    def test_first_process_waits_for_the_start_of_a_daemon(self) -> None:
+        for report, status, words in (
+            (b"0", 0, ""),
+            (b"1 OSError: no space", EXIT_UNAVAILABLE, "gtchat: OSError: no space\n"),
+            (b"", EXIT_UNAVAILABLE, "gtchat: the server ended while it started\n"),
+        ):
+            reader, writer = os.pipe()
+            os.write(writer, report)
+            said = StringIO()
+            self.patch(sys, "__stderr__", said)
+            self.assertEqual(daemon._wait_for_start(None, reader), status)
+            self.assertEqual(said.getvalue(), words)
+            os.close(reader)
+
+    def test_twist_starts_the_server_too(self) -> None:
+        self.patch(process.signal, "signal", lambda *handler: None)
+        made = self.service()
+        made.startService()
+        self.assertEqual(self.tuned, ["raise_descriptor_limit", "tune_garbage_collector"])
+        made = self.service(ws="tcp:1", web="tcp:2")
+        made.privilegedStartService()
+        made.startService()
+        self.assertEqual(len(self.tuned), 4)
 
     def test_signals_stop_a_running_server(self) -> None:
         handlers: dict[int, Any] = {}
         self.patch(process.signal, "signal", handlers.__setitem__)
         self.patch(process.signal, "getsignal", lambda number: signal.SIG_DFL)
         self.service().startService()
-        self.assertEqual(handlers, {})
-        self.reactor.run()
-        self.reactor.hasStopped = False
-        handlers[signal.SIGTERM](signal.SIGTERM, None)
-        self.assertTrue(self.reactor.hasStopped)
+        for run in (lambda: None, self.reactor.run):  # the reactor installs its own as it starts
+            run()
+            self.reactor.hasStopped = False
+            handlers.pop(signal.SIGTERM)(signal.SIGTERM, None)
+            self.assertTrue(self.reactor.hasStopped)
 
     def test_log_of_the_service_becomes_that_of_the_application(self) -> None:
         application = Application("gtchat")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from io import StringIO
 from unittest.mock import patch
 
 from twisted.internet import reactor
@@ -10,7 +12,8 @@ from twisted.python.usage import Options as TwistedOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat import tap
-from gtchat.server.config import FIELDS, Settings
+from gtchat.server.config import FIELDS, Settings, public_endpoints
+from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE
 from gtchat.server.service import ChatService
 from gtchat.tap import Options, makeService
 
@@ -49,15 +52,16 @@ class Parsing(SynchronousTestCase):
         self.assertEqual((limits.text_chars, limits.ping_interval), (7, 6.0))
 
     def test_public_listens_on_all_interfaces(self) -> None:
-        self.assertEqual(self.chosen("--public").server.ws, ("tcp:9000",))
+        self.assertEqual(self.chosen("--public").server.ws, public_endpoints(9000))
 
     def test_errors_are_one_line_that_names_help(self) -> None:
         for words in (["--text-chars", "many"], ["--pign-interval", "1"], ["--config", "/none"]):
+            said = StringIO()
+            self.patch(sys, "stderr", said)
             with self.assertRaises(SystemExit) as caught:
                 parsed(*words)
-            self.assertRegex(
-                str(caught.exception.code), r"^gtchat: .+ \(--help lists the options\)$"
-            )
+            self.assertEqual(caught.exception.code, EXIT_CONFIG)
+            self.assertRegex(said.getvalue(), r"^gtchat: .+ \(--help lists the options\)\n$")
 
 
 class Making(SynchronousTestCase):
@@ -65,11 +69,29 @@ class Making(SynchronousTestCase):
         self.monotonic: list[object] = []
         self.patch(tap, "use_monotonic_clock", self.monotonic.append)
 
-    def options(self, logfile: str) -> Options:
-        options = parsed("--store", "memory")
+    def options(self, logfile: str, *words: str, pidfile: str = "") -> Options:
+        options = parsed("--store", "memory", *words)
         options.parent = TwistedOptions()
-        options.parent.update(nodaemon=1, logfile=logfile, syslog=0, logger=None)
+        options.parent.update(nodaemon=1, logfile=logfile, syslog=0, logger=None, pidfile=pidfile)
         return options
+
+    def refused(self, options: Options) -> tuple[object, str]:
+        """Return the exit status and what is printed when no service can be made."""
+        said = StringIO()
+        self.patch(sys, "__stderr__", said)
+        with self.assertRaises(SystemExit) as caught:
+            makeService(options)
+        return caught.exception.code, said.getvalue()
+
+    def test_pid_file_that_cannot_be_written_is_one_line(self) -> None:
+        status, said = self.refused(self.options("-", pidfile="/none/twistd.pid"))
+        self.assertEqual(status, EXIT_UNAVAILABLE)
+        self.assertRegex(said, r"^gtchat: cannot write /none/twistd.pid: [^\n]+--pidfile=`\n$")
+
+    def test_invalid_endpoint_is_found_before_a_fork(self) -> None:
+        status, said = self.refused(self.options("-", "--ws", "tcp:abc"))
+        self.assertEqual(status, EXIT_CONFIG)
+        self.assertRegex(said, r"^gtchat: cannot listen on tcp:abc: 'abc' is no TCP port[^\n]+\n$")
 
     def test_service_has_the_settings_and_a_monotonic_reactor(self) -> None:
         made = makeService(self.options("-"))

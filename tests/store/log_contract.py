@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gtchat.chat.errors import NotStored, TxnConflict
+from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
 from gtchat.chat.events import ENTRY_TYPES, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from tests.store.contract import StoreCase, joined, left, message, room_created
@@ -86,6 +86,19 @@ class LogContract(StoreCase):
         self.assertIsNone(first.error)
         self.assertIsInstance(second.error, NotStored)
         self.assertEqual(second.room_id, 0)
+
+    async def test_a_name_that_looks_like_that_of_a_room_is_refused(self) -> None:
+        ann = await self.account("Ann")
+        room = await self.room(ann, "C\u043e\u0440")
+        for name in ("Cop", "\u0421\u043e\u0440"):
+            pending = self.append(0, room_created(name), ann, key=name.lower())
+            await self.store.flush()
+            self.assertIsInstance(pending.error, RoomExists)
+            self.assertEqual(pending.room_id, 0)
+        await self.room(ann, "Cops")
+        await self.store.delete_room(room, 1)
+        await self.room(ann, "Cop")
+        await self.room(ann, "c0p")
 
     async def test_members_are_in_the_order_of_joining(self) -> None:
         ann, bob, cid = [await self.account(name) for name in ("Ann", "Bob", "Cid")]
@@ -278,6 +291,32 @@ class HistoryContract(StoreCase):
 
     async def test_an_unknown_kind(self) -> None:
         self.assertEqual(await self.page(kinds=frozenset({"moved"})), ([], False))
+
+    async def test_a_page_has_as_much_text_as_a_reply(self) -> None:
+        room = await self.room(None)
+        for _ in range(40):
+            self.append(room, message(chr(0x1F600) * 4_000))
+        await self.store.flush()
+        for query, seqs in (
+            ({}, range(26, 42)),
+            ({"before": 30}, range(14, 30)),
+            ({"after": 5}, range(6, 22)),
+            ({"around": 20}, range(13, 29)),
+            ({"after": 25}, range(26, 42)),
+        ):
+            page = await self.store.history(room, HistoryQuery(limit=200, **query))
+            more = seqs != range(26, 42) or not query
+            self.assertEqual(
+                ([entry.seq for entry in page.entries], page.more), (list(seqs), more), query
+            )
+
+    async def test_a_page_has_one_entry_of_any_size(self) -> None:
+        room = await self.room(None)
+        for _ in range(2):
+            self.append(room, message("x" * 300_000))
+        await self.store.flush()
+        page = await self.store.history(room, HistoryQuery(limit=200))
+        self.assertEqual(([entry.seq for entry in page.entries], page.more), ([3], True))
 
     async def test_an_empty_log(self) -> None:
         page = await self.store.history(self.lobby, HistoryQuery())

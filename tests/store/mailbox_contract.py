@@ -41,6 +41,17 @@ class WhisperContract(StoreCase):
         texts = [[whisper.event.msg for whisper in page] for page in (first, rest)]
         self.assertEqual(texts, [["a", "b", "c"], ["d"]])
 
+    async def test_a_page_of_whispers_has_as_much_text_as_a_reply(self) -> None:
+        ann, bob = await self.two_accounts()
+        for number in range(20):
+            text = f"{number:02}" + chr(0x1F600) * 3_998
+            await self.store.whisper(ann, bob, whisper_sent(text), None, NO_LIMITS)
+        first = await self.store.whispers(bob, 0, 100)
+        rest = await self.store.whispers(bob, first[-1].number, 100)
+        self.assertEqual([len(first), len(rest)], [16, 4])
+        texts = [int(whisper.event.msg[:2]) for whisper in (*first, *rest)]
+        self.assertEqual(texts, list(range(20)))
+
     async def test_an_account_deletes_only_its_own_whispers(self) -> None:
         ann, bob = await self.two_accounts()
         _, number = await self.store.whisper(ann, bob, whisper_sent(), None, NO_LIMITS)

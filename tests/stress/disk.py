@@ -51,8 +51,8 @@ class FaultInjector:
         """Return the environment variables of a process with these faults."""
         return {
             "LD_PRELOAD": str(self._library),
-            "GTCHAT_FAULTS": str(self._folder / "faults"),
-            "GTCHAT_CLOCK": str(self._folder / "clock"),
+            "SHIM_FAULTS": str(self._folder / "faults"),
+            "SHIM_CLOCK": str(self._folder / "clock"),
         }
 
     def remove(self) -> None:

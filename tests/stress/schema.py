@@ -22,8 +22,8 @@ import attrs
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
-from gtchat.store.sql.sqlite import prepare
 
 
 @attrs.define

@@ -1,7 +1,7 @@
 /* Fault injection for a process, loaded with LD_PRELOAD: lets calls on the files of a database fail,
-   and shifts the wall clock. The file that GTCHAT_FAULTS names has the fault and the percentage of
+   and shifts the wall clock. The file that SHIM_FAULTS names has the fault and the percentage of
    the calls that fail, and is read at each call: "fsync 30", "write 10", "short 10", "full 100" or
-   "none 0". The file that GTCHAT_CLOCK names has the seconds by which the wall clock is shifted. */
+   "none 0". The file that SHIM_CLOCK names has the seconds by which the wall clock is shifted. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static int content(const char *file, char *found, size_t most) {
 /* Seconds by which the wall clock is shifted. */
 static long clock_shift(void) {
     char found[64];
-    const char *file = getenv("GTCHAT_CLOCK");
+    const char *file = getenv("SHIM_CLOCK");
     return file != NULL && content(file, found, sizeof found) ? atol(found) : 0;
 }
 
@@ -58,7 +58,7 @@ static int is_database(int fd) {
 static int fails(int fd, const char *way) {
     char found[64], name[16] = "";
     int percent = 0;
-    const char *file = getenv("GTCHAT_FAULTS");
+    const char *file = getenv("SHIM_FAULTS");
     if (file == NULL || !is_database(fd)) return 0;
     if (!content(file, found, sizeof found)) return 0;
     if (sscanf(found, "%15s %d", name, &percent) != 2) return 0;

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from gtchat.store.sql.sqlite import prepare
+from gtchat.store.sql.opening import prepare
 from tests.e2e.server import SECONDS, Client, Closed, Server
 from tests.stress.disk import COMPILER, FaultInjector, FaultyServer
 from tests.stress.websocket import DISCONNECTED, WebSocket

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+import tempfile
 from types import SimpleNamespace
-from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted
-from twisted.internet.task import Clock, deferLater
-from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
 
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
-from gtchat.web.site import ANSWER_SECONDS, REQUEST_SECONDS, build_site
-
-TURNS = 5
-HOST = b"Host: chat.example\r\n"
-
-
-class Transport(StringTransport):
-    """A TCP transport in memory, whose `disconnecting` tells that the server has closed it."""
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Do nothing (ITCPTransport.setTcpNoDelay)."""
+from gtchat.web.channel import (
+    ANSWER_SECONDS,
+    HEADERS,
+    PIPELINE_BYTES,
+    REFUSAL_LINGER_SECONDS,
+    REQUEST_SECONDS,
+)
+from gtchat.web.files import PIECE_BYTES
+from gtchat.web.site import build_site
+from tests.web.fakes import BUFFER_BYTES, HOST, SiteCase
 
 
 class Producer:
@@ -54,7 +47,10 @@ def refused() -> dict[str, bytes]:
         "unknown encoding": post + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
         "length with a sign": post + b"Content-Length: +5\r\n\r\nabcde",
         "two lengths": post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
-        "bad chunk": post + chunked + b"\r\n0x5\r\nabcde\r\n0\r\n\r\n",
+        "endless length": post + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n",
+        "two encodings": get + HOST + chunked + chunked + b"\r\n0\r\n\r\n",
+        "identity": get + HOST + b"Transfer-Encoding: identity\r\n\r\n",
+        "chunks of HTTP/1.0": b"GET / HTTP/1.0\r\n" + HOST + chunked + b"\r\n0\r\n\r\n",
         "LF only": b"GET / HTTP/1.1\nHost: x\n\nGET /evil HTTP/1.1\nHost: x\n\n",
         "space before colon": get + b"Host : x\r\n\r\n",
         "folded header": get + HOST + b"A: b\r\n c\r\n\r\n",
@@ -68,56 +64,21 @@ def refused() -> dict[str, bytes]:
     }
 
 
-class SiteTest(TestCase):
+class SiteTest(SiteCase):
     """Responses of the site to valid and invalid requests."""
 
-    def setUp(self) -> None:
-        self.folder = Path(self.mktemp()) / "static"
-        (self.folder / "js").mkdir(parents=True)
-        (self.folder / "client.html").write_text("<p>the page")
-        (self.folder / "js" / "app.js").write_text("code()")
-        (self.folder / ".hidden").write_text("secret")
-        (self.folder.parent / "outside").write_text("secret")
-        (self.folder / "link").symlink_to(self.folder.parent / "outside")
-        self.clock = Clock()
-        self.healthy = True
-        self.site = build_site(self.folder, None, lambda: self.healthy, self.clock)
-
-    def connect(self) -> tuple[Any, Transport]:
-        """Return the protocol and the transport of a new connection."""
-        protocol: Any = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
-        transport = Transport()
-        protocol.makeConnection(transport)
-        return protocol, transport
-
-    async def ask(self, request: bytes) -> tuple[list[int], bytes, bool]:
-        """Send bytes; return status codes, all bytes received, whether the server closed."""
-        protocol, transport = self.connect()
-        protocol.dataReceived(request)
-        for _ in range(TURNS):  # twisted.web sends a file in one piece per turn
-            await deferLater(reactor, 0)
-        answer = transport.value()
-        codes = [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3})", answer)]
-        return codes, answer, transport.disconnecting
-
-    async def get(self, path: str) -> tuple[int, bytes]:
-        """Return status code and bytes of the response to a GET."""
-        codes, answer, _ = await self.ask(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
-        self.assertEqual(len(codes), 1)
-        return codes[0], answer
-
-    async def test_page_and_its_files_are_served(self) -> None:
+    def test_page_and_its_files_are_served(self) -> None:
         for path, body in (
             ("/", b"<p>the page"),
             ("/client.html", b"<p>the page"),
             ("/js/app.js", b"code()"),
             ("/js/app.js?v=1", b"code()"),
         ):
-            code, answer = await self.get(path)
+            code, answer = self.get(path)
             self.assertEqual(code, 200, path)
             self.assertTrue(answer.endswith(body), path)
 
-    async def test_other_paths_are_not_found(self) -> None:  # A18, A19
+    def test_other_paths_are_not_found(self) -> None:  # A18, A19
         for path in (
             "/js",
             "/js/",
@@ -136,7 +97,7 @@ class SiteTest(TestCase):
             "/client.html/x",
             "/" + "x" * 300,
         ):
-            code, answer = await self.get(path)
+            code, answer = self.get(path)
             self.assertEqual(code, 404, path)
             self.assertNotIn(b"secret", answer)
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -165,9 +126,9 @@ class SiteTest(TestCase):
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertFalse(self.connect()[1].disconnecting)
 
-    async def test_security_headers_and_no_banner(self) -> None:  # A25
+    def test_security_headers_and_no_banner(self) -> None:  # A25
         for path in ("/", "/nothing", "/healthz"):
-            _, answer = await self.get(path)
+            _, answer = self.get(path)
             head = answer.split(b"\r\n\r\n")[0].lower()
             self.assertIn(b"content-security-policy: default-src 'none'; script-src 'self'", head)
             self.assertIn(b"x-content-type-options: nosniff", head)
@@ -177,13 +138,13 @@ class SiteTest(TestCase):
             self.assertNotIn(b"server:", head)
             self.assertNotIn(b"twisted", head)
 
-    async def test_ambiguous_requests_get_400_once_and_a_close(self) -> None:
+    def test_ambiguous_requests_get_400_once_and_a_close(self) -> None:
         """A13, A14, A15, A16, A17."""
         for name, request in refused().items():
-            codes, _, closed = await self.ask(request)
+            codes, _, closed = self.ask(request)
             self.assertEqual((name, codes, closed), (name, [400], True))
 
-    async def test_header_in_pieces_is_accepted_or_refused_alike(self) -> None:
+    def test_header_in_pieces_is_accepted_or_refused_alike(self) -> None:
         for request, expected in (
             (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", 200),
             (refused()["folded header"], 400),
@@ -192,28 +153,129 @@ class SiteTest(TestCase):
             protocol, transport = self.connect()
             for start in range(0, len(request), 7):
                 protocol.dataReceived(request[start : start + 7])
-            for _ in range(TURNS):
-                await deferLater(reactor, 0)
             self.assertTrue(transport.value().startswith(b"HTTP/1.1 %d" % expected))
 
-    async def test_only_get_and_head_are_allowed(self) -> None:
+    def test_only_get_and_head_are_allowed(self) -> None:
         for method in (b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"):
-            codes, answer, closed = await self.ask(method + b" / HTTP/1.1\r\n" + HOST + b"\r\n")
+            codes, answer, closed = self.ask(method + b" / HTTP/1.1\r\n" + HOST + b"\r\n")
             self.assertEqual((codes, closed), ([405], True), method)
             self.assertIn(b"Allow: GET, HEAD", answer)
-        codes, answer, _ = await self.ask(b"HEAD / HTTP/1.1\r\n" + HOST + b"\r\n")
-        self.assertEqual(codes, [200])
-        self.assertTrue(answer.endswith(b"\r\n\r\n"))
 
-    async def test_nothing_after_a_refused_request_is_answered(self) -> None:
+    def test_head_gets_the_headers_of_get(self) -> None:
+        for path in (b"/", b"/js/app.js", b"/nothing", b"/healthz"):
+            with capturedLogs() as logs:
+                _, answer, _ = self.ask(b"HEAD " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+            head, _, body = self.get(path.decode())[1].partition(b"\r\n\r\n")
+            self.assertEqual((answer, bool(body)), (head + b"\r\n\r\n", True), path)
+            self.assertEqual(logs, [])
+
+    def test_content_is_refused_where_the_headers_end(self) -> None:  # A28
+        self.patch(tempfile, "TemporaryFile", None)
+        length, chunked = b"Content-Length: 1000000000\r\n", b"Transfer-Encoding: chunked\r\n"
+        for method, header, expected in (
+            (b"POST", length, 405),
+            (b"POST", chunked, 405),
+            (b"PUT", length, 405),
+            (b"OPTIONS", length, 405),
+            (b"GET", length, 413),
+            (b"HEAD", length, 413),
+            (b"GET", chunked, 411),
+            (b"POST", length + length, 400),
+        ):
+            for path in (b"/", b"/ws", b"/healthz", b"/nothing"):
+                protocol, transport = self.connect()
+                request = method + b" " + path + b" HTTP/1.1\r\n" + HOST + header
+                protocol.dataReceived(request + b"Expect: 100-continue\r\n\r\n")
+                answer = transport.value()
+                self.assertTrue(answer.startswith(b"HTTP/1.1 %d " % expected), (request, answer))
+                self.assertIn(b"\r\nConnection: close\r\n", answer)
+                self.assertFalse(transport.reading)
+                for _ in range(100):  # what was on its way
+                    protocol.dataReceived(b"x" * 65_536)
+                self.assertEqual((protocol._dataBuffer, protocol._buffer), ([], b""))
+                self.assertEqual(transport.value(), answer)
+                self.clock.advance(REFUSAL_LINGER_SECONDS)
+                self.assertTrue(transport.disconnecting)
+
+    def test_an_expectation_without_content_is_ignored(self) -> None:
+        for method, expected in ((b"GET", 200), (b"POST", 405)):
+            line = method + b" / HTTP/1.1\r\n"
+            codes, _, _ = self.ask(line + HOST + b"Expect: 100-continue\r\n\r\n")
+            self.assertEqual(codes, [expected])
+
+    def test_every_answer_has_the_security_headers(self) -> None:
+        lines = (b"GET /nothing", b"POST /", b"OPTIONS /")
+        others = [line + b" HTTP/1.1\r\n" + HOST + b"\r\n" for line in lines]
+        for request in [*others, *refused().values()]:
+            _, answer, _ = self.ask(request)
+            for name, value in HEADERS.items():
+                self.assertIn(b"\r\n" + name + b": " + value + b"\r\n", answer, request[:80])
+            self.assertIn(b"\r\nDate: ", answer)
+
+    def test_refusals_say_why_in_the_log(self) -> None:
+        self.site.known_host = lambda host: host == "chat.example"
+        for head, text in (
+            (b"POST /?pwd=secret HTTP/1.1\r\nHost: chat.example", "405, only GET and HEAD"),
+            (b"GET / HTTP/1.1\r\nHost: evil.example", "421, the host is not in allowed_hosts"),
+            (b"GET / HTTP/1.1\r\nHost: \xe9\x1b", r"host \xe9\x1b, origin none"),
+            (b"PUT / HTTP/1.1\r\nHost: chat.example\r\nOrigin: http://a", "origin http://a"),
+            (b"GET / HTTP/1.1", "400, not one Host header; host none"),
+            (b"GET / HTTP/9.9", "400, a malformed request"),
+        ):
+            with capturedLogs() as logs:
+                self.ask(head + b"\r\n\r\n")
+            lines = [str(formatEvent(event)) for event in logs]
+            self.assertEqual([text in line for line in lines], [True], lines)
+            self.assertNotIn("secret", lines[0])
+
+    def test_slow_reader_of_many_requests_takes_little_memory(self) -> None:
+        """Responses are made as fast as they are read, and requests are read no faster."""
+        for line, count in (
+            (b"GET /js/large.js", 20),
+            (b"HEAD /js/large.js", 1_000),
+            (b"GET /nothing", 1_000),
+        ):
+            protocol, transport = self.connect()
+            transport.slow = True
+            request = line + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+            protocol.dataReceived(request * count)
+            received = b""
+            while data := transport.drain():
+                self.assertLess(len(data), BUFFER_BYTES + PIECE_BYTES + 2_000)
+                received += data
+            self.assertEqual(received.count(b"HTTP/1.1 "), count)
+            self.assertTrue(transport.reading)
+
+    def test_requests_behind_one_that_is_served_are_bounded(self) -> None:
+        protocol, transport = self.connect()
+        transport.slow = True
+        request = b"GET /js/large.js HTTP/1.1\r\n" + HOST + b"\r\n"
+        protocol.dataReceived(request)
+        sent = 0
+        while transport.reading and sent < 1_000_000:
+            protocol.dataReceived(request)
+            sent += len(request)
+        self.assertLess(sent, PIPELINE_BYTES + 1_000)
+        while transport.drain():
+            pass
+        self.assertTrue(transport.reading)
+
+    def test_client_that_does_not_read_the_last_response_is_disconnected(self) -> None:
+        protocol, transport = self.connect()
+        transport.slow = True
+        protocol.dataReceived((b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\n") * 1_000)
+        self.clock.advance(ANSWER_SECONDS)
+        self.assertTrue(transport.disconnecting)
+
+    def test_nothing_after_a_refused_request_is_answered(self) -> None:
         body = b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         for behind in (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", b"nonsense\r\n\r\n"):
-            codes, _, closed = await self.ask(b"POST / HTTP/1.1\r\n" + HOST + body + behind)
+            codes, _, closed = self.ask(b"POST / HTTP/1.1\r\n" + HOST + body + behind)
             self.assertEqual((codes, closed), ([405], True))
 
-    async def test_slow_reader_is_disconnected(self) -> None:  # A22
-        (self.folder / "js" / "large.js").write_bytes(b"x" * 10**6)
+    def test_slow_reader_is_disconnected(self) -> None:  # A22
         protocol, transport = self.connect()
+        transport.slow = True
         protocol.dataReceived(b"GET /js/large.js HTTP/1.1\r\n" + HOST + b"\r\n")
         self.clock.advance(ANSWER_SECONDS - 1)
         self.assertFalse(transport.disconnecting)
@@ -222,17 +284,17 @@ class SiteTest(TestCase):
         assert transport.producer is not None
         transport.producer.stopProducing()
         protocol.connectionLost(Failure(ConnectionAborted()))
-        await self.get("/js/app.js")
+        self.get("/js/app.js")
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # the idle timeout of the last one
 
-    async def test_health_check_returns_the_state_of_the_store(self) -> None:
-        code, answer = await self.get("/healthz")
+    def test_health_check_returns_the_state_of_the_store(self) -> None:
+        code, answer = self.get("/healthz")
         self.assertEqual((code, b'"status":"ok"' in answer), (200, True))
         self.healthy = False
-        code, answer = await self.get("/healthz")
+        code, answer = self.get("/healthz")
         self.assertEqual((code, b'"status":"not_stored"' in answer), (503, True))
 
-    async def test_producer_is_resumed_as_often_as_it_was_paused(self) -> None:  # A20
+    def test_producer_is_resumed_as_often_as_it_was_paused(self) -> None:  # A20
         protocol, _ = self.connect()
         channel, producer = getattr(protocol, "_channel", protocol), Producer()
         channel.registerProducer(producer, True)
@@ -249,11 +311,12 @@ class SiteTest(TestCase):
         channel.resumeProducing()
         self.assertEqual(producer.paused, 0)
 
-    async def test_incomplete_request_times_out(self) -> None:  # A22
+    def test_incomplete_request_times_out(self) -> None:  # A22
         protocol, transport = self.connect()
         for _ in range(REQUEST_SECONDS - 1):
             self.clock.advance(1)
             protocol.dataReceived(b"G")
             self.assertFalse(transport.disconnecting)
-        self.clock.advance(1)
-        self.assertTrue(transport.disconnecting)
+        with capturedLogs() as logs:
+            self.clock.advance(1)
+        self.assertEqual((transport.disconnecting, logs), (True, []))

@@ -1,32 +1,40 @@
 """Calls to clients: some old protocols push by connecting to the client.
 
-A client is called only at the IP address that it logged in from, at a port from 1024 up that it
-named, and never at a port that this server listens on. Calls to one client are made one at a time
-and in order; each has 3 seconds to connect and as long to be accepted. A call that fails is
-reported to its caller. The sessions of such clients are in `dialback_client`.
+Calls to one client are made one at a time and in order; each has 3 seconds to connect. A message
+has arrived when the client closes the connection after the server has closed its direction: the
+kernel accepts data also for a client that is stopped, and answers with a reset if that client ends
+without having read it. The sessions of such clients are in `dialback_client`, which of them may be
+called in `callback_rules`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
+from zope.interface import implementer
 
-#: Seconds to connect, and for a call to end.
+from gtchat.protocols.base.tcp import join_segments
+
+#: Seconds to connect, and for a call to end whose session is over or has not begun.
 CONNECT, END = 3.0, 3.0
+#: Seconds for a client to read what it was sent. The original of PA1 reads nothing while its user
+#: is asked a question; a client that is gone is known by its heartbeats.
+READ_TIMEOUT = 600.0
 #: Seconds for the answer to a question.
 ANSWER_TIMEOUT = 60.0
-#: Ports that clients may be called at.
-LOWEST_PORT, HIGHEST_PORT = 1024, 65_535
-#: Calls that wait for one client, and how many of them may be of pending direct messages.
-QUEUE_LIMIT, PENDING_LIMIT = 1_000, 500
+#: Calls that wait for one client.
+QUEUE_LIMIT = 1_000
+#: Bytes that the original clients are sure to read: they read once, and a segment has 1,448 bytes
+#: on Ethernet. A longer text can be cut, and then does not count as read.
+READ_AT_ONCE = 1_400
 
 _log = Logger()
 
@@ -35,18 +43,20 @@ class Undeliverable(Exception):
     """A client can't be called; the text says why."""
 
 
+class Unread(Undeliverable):
+    """A client was called, and closed the connection without having read everything."""
+
+
 class OutgoingCall(Protocol):
     """What is sent on one connection to a client.
 
     Attributes:
         seconds: how long the call may last once it is connected.
+        proves_arrival: whether the client must read everything for the call to succeed.
     """
 
     seconds: float
-
-    @property
-    def complete(self) -> bool:
-        """Whether all was sent, so that the client may close the connection."""
+    proves_arrival: bool
 
     def connected(self, transport: Any) -> None:
         """Send what is to be sent."""
@@ -54,34 +64,38 @@ class OutgoingCall(Protocol):
     def received(self, data: bytes) -> None:
         """Take what the client sends."""
 
+    def disconnected(self) -> None:
+        """The connection is gone."""
+
 
 @attrs.define(eq=False)
 class OutgoingWrite:
-    """Some writes, each after a pause; then the connection is closed.
+    """Some writes, each after a pause, and the end of what is sent.
 
     Args:
         clock: calls later.
         parts: seconds to wait, and what to write then.
+        seconds: how long the client may take to read.
     """
 
     clock: IReactorTime
     parts: list[tuple[float, bytes]]
-    seconds: float = END
+    seconds: float = READ_TIMEOUT
+    proves_arrival: bool = True
     _transport: Any = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether all parts were written."""
-        return not self.parts
 
     def connected(self, transport: Any) -> None:
         """Write the first part."""
         self._transport = transport
+        if len(self.parts) == 1:
+            # A client that reads before the end arrives closes first, and its port stays in
+            # TIME-WAIT: the original of Message Center can't be restarted at that port then.
+            join_segments(transport)
         self._next()
 
     def _next(self) -> None:
         if not self.parts:
-            self._transport.loseConnection()
+            self._transport.loseWriteConnection()
             return
         wait, _ = self.parts[0]
         if wait:
@@ -96,6 +110,9 @@ class OutgoingWrite:
 
     def received(self, data: bytes) -> None:
         """Clients send nothing on a push."""
+
+    def disconnected(self) -> None:
+        """The queue is told whether everything was read."""
 
 
 @attrs.define(eq=False)
@@ -112,8 +129,7 @@ class Question:
     text: bytes
     answered: Callable[[bool], None]
     seconds: float = ANSWER_TIMEOUT
-    #: A client that closes the connection without an answer has read the question all the same.
-    complete: bool = True
+    proves_arrival: bool = False
     _transport: Any = None
     _timer: IDelayedCall | None = None
 
@@ -132,22 +148,50 @@ class Question:
             self.answered(data.strip() in (b"Y", b"y"))
         self._transport.loseConnection()
 
+    def disconnected(self) -> None:
+        """A client that closes the connection without an answer does not agree."""
+        self.received(b"")
 
+
+@implementer(IHalfCloseableProtocol)
 class _CallConnection(TwistedProtocol):
+    """The connection of a call.
+
+    Attributes:
+        sent: whether everything was sent, and the end of it.
+        read: whether the client has closed the connection after that, in order.
+    """
+
+    transport: Any
+    sent = read = False
+
     def __init__(self, queue: DialbackQueue, call: OutgoingCall) -> None:
         self._queue = queue
         self._call = call
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)  # type: ignore[union-attr]
+        self.transport.setTcpNoDelay(True)
+        self._queue.connected(self._call, self.transport)
         self._call.connected(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         self._call.received(data)
 
+    def writeConnectionLost(self) -> None:
+        self.sent = True
+
+    def readConnectionLost(self) -> None:
+        self.read = self.sent
+        self.transport.loseConnection()
+
     def connectionLost(self, reason: Any = None) -> None:
-        complete = self._call.complete
-        error = None if complete else Undeliverable("the client closed the connection early")
+        error: Undeliverable | None = None
+        if self._call.proves_arrival and not self.read:
+            if self.sent:
+                error = Unread("the client did not read everything")
+            else:
+                error = Undeliverable("the client closed the connection early")
+        self._call.disconnected()
         self._queue.ended(self._call, error)
 
 
@@ -167,23 +211,22 @@ class _CallFactory(ClientFactory):
 
 @attrs.define(eq=False)
 class DialbackQueue:
-    """All calls to one client.
+    """Calls to one client, one at a time.
 
     Args:
         reactor: connects and calls later.
         host: IP address that the client logged in from.
         port: that the client named.
-        own_ports: returns the ports that this server listens on.
     """
 
     _reactor: Any
     host: str
     port: int
-    own_ports: Callable[[], Collection[int]]
     _waiting: deque[tuple[OutgoingCall, Deferred[None]]] = attrs.field(factory=deque)
     _current: tuple[OutgoingCall, Deferred[None]] | None = None
     _timer: IDelayedCall | None = None
     _connector: Any = None
+    _transport: Any = None
     _closed: bool = False
 
     def call(self, call: OutgoingCall) -> Deferred[None]:
@@ -192,36 +235,54 @@ class DialbackQueue:
         Args:
             call: what is sent.
 
+        Returns:
+            Fires when the client has read it.
+
         Raises:
-            Undeliverable: (through the Deferred) the client can't be reached, or did not accept
-                the call in time.
+            Unread: (through the Deferred) the client has not read everything, but was reached.
+            Undeliverable: (through the Deferred) the client can't be reached, or took too long.
         """
         done: Deferred[None] = Deferred()
         if self._closed or len(self._waiting) >= QUEUE_LIMIT:
-            self._refuse(done, "too many calls wait for this client")
-        elif not LOWEST_PORT <= self.port <= HIGHEST_PORT or self.port in self.own_ports():
-            self._refuse(done, f"port {self.port} is not called")
+            # Later: a call that fails ends a session, which must not happen while an event is sent
+            # to all sessions.
+            why = "the session has ended" if self._closed else "too many calls wait"
+            error = Undeliverable(why)
+            self._reactor.callLater(0, done.errback, error)
         else:
             self._waiting.append((call, done))
             self._next()
         return done
 
-    def _refuse(self, done: Deferred[None], why: str) -> None:
-        # Later: a call that fails ends a session, which must not happen while an event is sent to
-        # all sessions.
-        self._reactor.callLater(0, done.errback, Undeliverable(why))
+    def close(self, last: OutgoingCall | None = None) -> None:
+        """Make no more calls, since the session has ended; those that wait fail.
 
-    def close(self) -> None:
-        """Make no more calls; those that wait fail."""
+        Args:
+            last: a last call. The current one has some seconds for its end before it; without a
+                last call the current one fails, too.
+        """
+        if self._closed:
+            return
         self._closed = True
         waiting, self._waiting = self._waiting, deque()
-        if self._connector is not None:
-            self._connector.disconnect()
+        if last is not None:
+            last.seconds = END
+            self._waiting.append((last, _ignored()))
+            if self._timer is not None:
+                self._timer.reset(CONNECT + END)
+            self._next()
+        elif self._current is not None:
+            self._give_up("the session has ended")
         for _, done in waiting:
-            done.errback(Undeliverable("the client is disconnected"))
+            done.errback(Undeliverable("the session has ended"))
+
+    def connected(self, call: OutgoingCall, transport: Any) -> None:
+        """The connection of a call is made."""
+        if self._current is not None and self._current[0] is call:
+            self._transport = transport
 
     def ended(self, call: OutgoingCall, error: Exception | None) -> None:
-        """A call has ended. One that took too long ends again when its connection is closed.
+        """A call has ended. One that was given up ends again when its connection is closed.
 
         Args:
             call: what was sent.
@@ -230,7 +291,7 @@ class DialbackQueue:
         if self._current is None or self._current[0] is not call:
             return
         _, done = self._current
-        self._current = None
+        self._current = self._transport = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -254,7 +315,21 @@ class DialbackQueue:
 
     def _time_out(self) -> None:
         self._timer = None
-        connector = self._connector
-        assert self._current is not None, "the timer ends with the call"
-        self.ended(self._current[0], Undeliverable("the client took too long"))
-        connector.disconnect()
+        self._give_up("the client took too long")
+
+    def _give_up(self, why: str) -> None:
+        """End the current call before its connection is closed."""
+        assert self._current is not None, "there is a current call"
+        transport, connector = self._transport, self._connector
+        self.ended(self._current[0], Undeliverable(why))
+        if transport is not None:
+            transport.abortConnection()  # a client that does not read may not let it close
+        else:
+            connector.disconnect()
+
+
+def _ignored() -> Deferred[None]:
+    """Return the result of a call whose end does not matter."""
+    done: Deferred[None] = Deferred()
+    done.addErrback(lambda failure: failure.trap(Undeliverable) and None)
+    return done

@@ -1,8 +1,9 @@
 """Clients that are called back: what Message Center and PA1 have in common.
 
 What the chat sends to such a client waits until the client has said where it listens, then goes
-out call by call (`dialback`). A call that succeeds proves that a direct message has arrived. A call
-that fails ends the session: what was not delivered waits for the next login.
+out call by call (`dialback`). A call that succeeds proves that a message has arrived; what has not
+arrived waits for the next login. A client that can't be called has no session any more; one that
+was called and did not read everything, because the text was too long for it, goes on.
 
 Commands of one client come on many short connections. They run in the order of their arrival, at
 the rate of the account (`CommandQueue`).
@@ -12,34 +13,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Coroutine, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gtchat.chat import events
 from gtchat.chat.accounts import login_key
-from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotLoggedIn, RateLimited
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
 from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
-from gtchat.protocols.base.connection_limit import ConnectionLimiter
-from gtchat.protocols.base.dialback import (
-    QUEUE_LIMIT,
-    DialbackQueue,
-    OutgoingCall,
-    OutgoingWrite,
-)
-from gtchat.protocols.base.text import split_text
+from gtchat.protocols.base.dialback import QUEUE_LIMIT, DialbackQueue, OutgoingCall, Unread
+from gtchat.protocols.base.text import TextGroups, split_text
 
-#: Seconds between two checks of which clients are silent.
-HEARTBEAT_CHECK = 5.0
+#: Calls that are made for the direct messages that wait at a login. More wait for the next one.
+PENDING_LIMIT = 500
+#: Questions of different users that may wait for an answer.
+QUESTION_LIMIT = 10
 #: Seconds in which a client is told once that it sends too fast: each time is a call to it.
 REFUSAL_PAUSE = 1.0
 
@@ -55,6 +49,44 @@ class DialbackCommand:
 
     run: Callable[[], Coroutine[Any, Any, None]]
     done: Callable[[], None]
+
+
+class ClientOwner(Protocol):
+    """What a client needs of all clients of its protocol, which `DialbackServer` is.
+
+    Attributes:
+        chat: the chat.
+        reactor: tells the time, calls later and connects.
+        pending_size: bytes of the direct messages that are sent together to a user who logs in.
+    """
+
+    chat: Chat
+    reactor: Any
+    pending_size: int
+
+    def remove_client(self, client: DialbackClient) -> None:
+        """Forget a client."""
+
+    def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Do something in the background, for which the end of the server waits."""
+
+    def build_write(self, text: str) -> OutgoingCall:
+        """Return the call that sends a text."""
+
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
+        """Return the call that sends an event, None if none is made now."""
+
+    def render_presence(self, event: PresenceChanged) -> list[tuple[str, str]]:
+        """Return the users that logged out or in, each with the text that says so."""
+
+    def pending_text(self, whisper: events.WhisperSent) -> str:
+        """Return a direct message that has waited for its receiver to log in."""
+
+    def error_text(self, error: ChatError) -> str:
+        """Return the text that tells a client why a command was refused."""
+
+    def closing_text(self, event: Event | None) -> str:
+        """Return the last text for a client whose session has ended, "" for none."""
 
 
 @implementer(IConnection)
@@ -76,17 +108,21 @@ class DialbackClient:
     closed = False
     delivery_proof = DeliveryProof.CALL
 
-    def __init__(self, server: DialbackServer, address: str) -> None:
+    def __init__(self, server: ClientOwner, address: str) -> None:
         self.server = server
         self.address = address
         self.session: Session | None = None
         self.queue = CommandQueue[DialbackCommand](self, server.chat)
         self.calls: DialbackQueue | None = None
         self.key = ""
-        self.last_seen_at = server.clock.seconds()
+        self.last_seen_at = server.reactor.seconds()
         self._user: User | None = None
-        self._pending: list[tuple[Event, str]] = []
-        self._collected: list[events.WhisperSent] | None = None
+        #: Events with their texts, and texts that are no event.
+        self._pending: list[tuple[Event | None, str]] = []
+        self._collected: TextGroups[events.WhisperSent] | None = None
+        self._questions: DialbackQueue | None = None
+        #: Keys of the users whose question waits for an answer.
+        self._asking: set[str] = set()
         self._refused_at = -math.inf
 
     @property
@@ -107,7 +143,7 @@ class DialbackClient:
 
     @property
     def buffered_bytes(self) -> int:
-        """The number of events that wait until the client can be called.
+        """The number of texts that wait until the client can be called.
 
         None does while pending messages are collected: the chat would wait for the client to read.
         """
@@ -119,21 +155,23 @@ class DialbackClient:
         """Give up a session that has begun for a connection that is lost."""
         self.server.chat.sessions.connection_lost(session, clean=False)
 
-    async def open(self, port: int) -> list[events.WhisperSent]:
+    async def open(self, port: int) -> list[tuple[str, list[events.WhisperSent]]]:
         """Collect the pending direct messages, then let the client be called.
 
         Args:
             port: where the client listens.
 
         Returns:
-            The direct messages, which `deliver` has to send.
+            Texts, each with the direct messages that are in it, which `deliver` has to send.
 
         Raises:
             NotStored: they can't be read; the session has ended.
         """
-        chat, session = self.server.chat, self.require_session
+        server, session = self.server, self.require_session
+        chat = server.chat
         self._user = session.user
-        pending = self._collected = []
+        pending = TextGroups(server.pending_text, server.pending_size, PENDING_LIMIT)
+        self._collected = pending
         try:
             chat.peer_address.set_address(session, port)
             await chat.whispers.deliver_pending(session)
@@ -141,14 +179,19 @@ class DialbackClient:
             self.disconnect()
             raise
         self._collected = None
-        self.calls = DialbackQueue(self.server.reactor, self.address, port, self.server.own_ports)
-        return pending
+        if self.session is not None:
+            self.calls = DialbackQueue(server.reactor, self.address, port)
+            self._questions = DialbackQueue(server.reactor, self.address, port)
+        return pending.groups
 
     def flush(self) -> None:
-        """Send the events that came before the client could be called."""
+        """Send what came before the client could be called."""
         pending, self._pending = self._pending, []
         for event, text in pending:
-            self.on_event(event, text)
+            if event is None:
+                self.push(text)
+            else:
+                self.on_event(event, text)
 
     # Commands.
 
@@ -170,7 +213,7 @@ class DialbackClient:
         if refusal is None:
             self.queue.submit(DialbackCommand(run, done))
             return
-        now = self.server.clock.seconds()
+        now = self.server.reactor.seconds()
         if now - self._refused_at >= REFUSAL_PAUSE:
             self._refused_at = now
             self.push(self.server.error_text(refusal))
@@ -211,7 +254,7 @@ class DialbackClient:
     def on_event(self, event: Event, text: str) -> None:
         """Send an event. text: "" for an event that is several texts."""
         if self._collected is not None and isinstance(event, events.WhisperSent):
-            self._collected.append(event)
+            self._collected.add(event)
         elif self.calls is None:
             self._hold(event, text)
         elif isinstance(event, PresenceChanged):
@@ -221,8 +264,8 @@ class DialbackClient:
         elif not (isinstance(event, LoggedIn | LoggedOut) and self._is_hidden(event.usr)):
             self._deliver_event(event, text)
 
-    def _hold(self, event: Event, text: str) -> None:
-        """Let an event wait until the client can be called; give up a client with too many."""
+    def _hold(self, event: Event | None, text: str) -> None:
+        """Let a text wait until the client can be called; give up a client with too many."""
         if len(self._pending) < QUEUE_LIMIT:
             self._pending.append((event, text))
         elif self.session is not None:
@@ -240,11 +283,32 @@ class DialbackClient:
     def push(self, text: str) -> None:
         """Send a text that is no event of the chat; a client that can't be called is gone."""
         if self.calls is not None:
-            self.calls.call(self.server.build_write(text)).addErrback(self._undeliverable)
+            self.deliver(self.server.build_write(text))
+        elif self.session is not None:
+            self._hold(None, text)
 
-    def deliver(
-        self, call: OutgoingCall, whispers: Collection[events.WhisperSent] = ()
-    ) -> Deferred[None]:
+    def ask(self, asker: str, question: OutgoingCall) -> bool:
+        """Ask the user a question of another user, beside the other calls.
+
+        A question is dropped while the last one of the same user waits for an answer.
+
+        Args:
+            asker: key of the user who asks.
+            question: the call that asks.
+
+        Returns:
+            Whether it was asked, or had been; False if too many questions wait.
+        """
+        if asker in self._asking:
+            return True
+        if self._questions is None or len(self._asking) >= QUESTION_LIMIT:
+            return False
+        self._asking.add(asker)
+        asked = self._questions.call(question).addErrback(self._undeliverable)
+        asked.addBoth(lambda _: self._asking.discard(asker))
+        return True
+
+    def deliver(self, call: OutgoingCall, whispers: Collection[events.WhisperSent] = ()) -> None:
         """Make a call.
 
         Args:
@@ -252,9 +316,7 @@ class DialbackClient:
             whispers: the direct messages that are in it; they have arrived if it succeeds.
         """
         assert self.calls is not None
-        done = self.calls.call(call)
-        done.addCallbacks(self._confirm, self._undeliverable, (whispers,))
-        return done
+        self.calls.call(call).addCallbacks(self._confirm, self._undeliverable, (whispers,))
 
     def _deliver_event(self, event: Event, text: str) -> None:
         call = self.server.build_call(self, event, text)
@@ -264,7 +326,7 @@ class DialbackClient:
             self.deliver(call, [event])
         elif isinstance(event, events.MessageSent):
             assert self.calls is not None
-            self.calls.call(call).addErrback(self._keep, event)
+            self.calls.call(call).addErrback(self._not_arrived, event)
         else:
             self.deliver(call)
 
@@ -274,14 +336,20 @@ class DialbackClient:
             self.server.chat.whispers.confirm(self.session, ids)
 
     def _undeliverable(self, failure: Failure) -> None:
-        self.disconnect()
+        """End the session, unless the client was reached and may be able to read shorter texts."""
+        if failure.check(Unread) is None:
+            self.disconnect()
 
-    def _keep(self, failure: Failure, event: events.MessageSent) -> None:
-        """Keep a message of the lobby that did not arrive, with the direct messages."""
+    def _not_arrived(self, failure: Failure, event: events.MessageSent) -> None:
+        """Keep a message of the lobby that was sent to the client and did not arrive."""
+        self._keep(event)
+        self._undeliverable(failure)
+
+    def _keep(self, event: events.MessageSent) -> None:
+        """Keep a message of the lobby for the next login, with the direct messages."""
         if self._user is not None:
             kept = self.server.chat.whispers.keep(self._user, event)
-            run_in_background(Deferred.fromCoroutine(kept), "keeping an undelivered message")
-        self.disconnect()
+            self.server.run(kept, "keeping an undelivered message")
 
     # The end.
 
@@ -292,108 +360,29 @@ class DialbackClient:
         self._remove()
         if session is not None:
             self.server.chat.sessions.connection_lost(session, clean=False)
-        if self.calls is not None:
-            self.calls.close()
+        self._close_calls(None)
 
     def close(self, event: Event | None, reason: str) -> None:
         """Send the last text after the session has ended; see `IConnection.close`."""
         self.session = None
         self._remove()
-        calls, self.calls = self.calls, None
         text = self.server.closing_text(event)
-        if calls is not None and text:
-            calls.call(self.server.build_write(text)).addErrback(lambda failure: None)
+        self._close_calls(self.server.build_write(text) if text else None)
+
+    def _close_calls(self, last: OutgoingCall | None) -> None:
+        """Give up the calls, and what waits until the client can be called; keep its messages."""
+        pending, self._pending = self._pending, []
+        for event, _ in pending:
+            if isinstance(event, events.MessageSent):
+                self._keep(event)
+        calls, self.calls = self.calls, None
+        questions, self._questions = self._questions, None
+        if calls is not None:
+            calls.close(last)
+        if questions is not None:
+            questions.close()
 
     def _remove(self) -> None:
         self.server.remove_client(self)
         for command in self.queue.close():
             command.done()
-
-
-class DialbackServer:
-    """All clients of a protocol that calls back. Subclasses say how the protocol writes.
-
-    Args:
-        chat: the chat.
-        reactor: tells the time, calls later and connects.
-        own_ports: returns the ports that this server listens on.
-
-    Attributes:
-        by_key: the clients by what their commands name them with.
-    """
-
-    def __init__(self, chat: Chat, reactor: Any, own_ports: Callable[[], Collection[int]]) -> None:
-        self.chat = chat
-        self.reactor = self.clock = reactor
-        self.own_ports = own_ports
-        self.clients: set[DialbackClient] = set()
-        self.by_key: dict[str, DialbackClient] = {}
-        self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
-        self._check: IDelayedCall | None = None
-
-    def set_key(self, client: DialbackClient, key: str) -> None:
-        """Let commands find a client by a key."""
-        client.key = key
-        self.by_key[key] = client
-
-    def add_client(self, client: DialbackClient) -> None:
-        """Expect heartbeats of a client from now on."""
-        self.clients.add(client)
-        if self._check is None:
-            self._check = self.clock.callLater(HEARTBEAT_CHECK, self._check_heartbeats)
-
-    def remove_client(self, client: DialbackClient) -> None:
-        """Forget a client."""
-        self.clients.discard(client)
-        if self.by_key.get(client.key) is client:
-            del self.by_key[client.key]
-        if not self.clients and self._check is not None:
-            self._check.cancel()
-            self._check = None
-
-    def _check_heartbeats(self) -> None:
-        """Disconnect the clients that were silent for longer than `heartbeat_timeout`."""
-        self._check = None
-        timeout = self.chat.limits.heartbeat_timeout
-        now = self.clock.seconds()
-        for client in list(self.clients):
-            if timeout and now - client.last_seen_at > timeout:
-                client.disconnect()
-        if self.clients and self._check is None:
-            self._check = self.clock.callLater(HEARTBEAT_CHECK, self._check_heartbeats)
-
-    def stop(self) -> None:
-        """Disconnect all clients; what was not delivered is kept."""
-        for client in list(self.clients):
-            client.disconnect()
-
-    # How the protocol writes.
-
-    def encode(self, text: str) -> bytes:
-        """Return a text as the protocol writes it."""
-        raise NotImplementedError
-
-    def presence_text(self, name: str, online: bool) -> str:
-        """Return the text that says that a user logged in or out."""
-        raise NotImplementedError
-
-    def render_presence(self, event: PresenceChanged) -> list[tuple[str, str]]:
-        """Return the users that logged out or in, each with the text that says so."""
-        logouts = [(name, self.presence_text(name, False)) for name in event.logouts]
-        return logouts + [(name, self.presence_text(name, True)) for name in event.logins]
-
-    def build_write(self, text: str) -> OutgoingWrite:
-        """Return the call that sends a text."""
-        return OutgoingWrite(self.clock, [(0, self.encode(text))])
-
-    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
-        """Return the call that sends an event, None if the client is not to get it."""
-        return self.build_write(text)
-
-    def error_text(self, error: ChatError) -> str:
-        """Return the text that tells a client why a command was refused."""
-        return error.text
-
-    def closing_text(self, event: Event | None) -> str:
-        """Return the last text for a client whose session has ended, "" for none."""
-        return ""

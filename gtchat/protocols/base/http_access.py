@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -18,6 +18,19 @@ import attrs
 #: The end of the header section (RFC 9112 section 2.1).
 HEADER_END = b"\r\n\r\n"
 
+#: The address of a peer without one, such as that of a Unix socket.
+LOCAL = "local"
+#: The name in `trusted_proxies` for the peers of Unix sockets.
+UNIX = "unix"
+#: Maximum length of a node in a header of a proxy: an IPv6 address with zone and port.
+MAX_NODE_CHARS = 100
+
+#: A parameter of Forwarded (RFC 7239 section 4): a token, and a token or a quoted string. Addresses
+#: with colons should be quoted; not all proxies do.
+_PAIR = re.compile(r'[ \t]*([\w!#$%&*+.^`|~-]+)=("(?:[^"\\]|\\.)*"|[^\s",;]*)[ \t]*(?:;|$)')
+#: An address with a port, or an IPv6 address in brackets (RFC 7239 section 6). Ports may be
+#: obfuscated (`_port`).
+_NODE_WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::[\w.-]+)?|([^:\[\]]+):[\w.-]+")
 #: Control characters other than HTAB and CRLF (RFC 9110 section 5.5), and CR or LF alone (RFC 9112
 #: section 2.2).
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
@@ -125,24 +138,29 @@ class Hosts:
 
 @attrs.frozen
 class Proxies:
-    """Reverse proxies whose X-Forwarded-For header is trusted.
+    """Reverse proxies whose statement of a client's address is trusted.
 
     Attributes:
         networks: networks of their addresses.
+        unix: whether peers of Unix sockets are trusted.
     """
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    unix: bool = False
 
     @classmethod
     def named(cls, names: Sequence[str]) -> Proxies:
-        """Return proxies by their IP addresses or CIDR networks.
+        """Return proxies by their IP addresses or CIDR networks; `unix` stands for Unix sockets.
 
         Raises:
-            ValueError: a name is neither.
+            ValueError: a name is none of these.
         """
-        return cls(tuple(ipaddress.ip_network(name, strict=False) for name in names))
+        networks = [ipaddress.ip_network(name, strict=False) for name in names if name != UNIX]
+        return cls(tuple(networks), UNIX in names)
 
     def __contains__(self, address: object) -> bool:
+        if address == LOCAL:
+            return self.unix
         if not self.networks:
             return False
         try:
@@ -151,24 +169,97 @@ class Proxies:
             return False
         return any(ip in network for network in self.networks)
 
-    def client_address(self, address: str, forwarded: str | None) -> str:
+    def client_address(
+        self, peer: str, x_forwarded_for: str | None, forwarded: str | None = None
+    ) -> str:
         """Return the IP address of a client: the right-most forwarded one that is no proxy's.
 
+        The headers count only if the peer is a proxy. Entries left of an untrusted, unknown or
+        malformed one could be forged.
+
         Args:
-            address: the peer of the TCP connection.
-            forwarded: the X-Forwarded-For header, None without one. It counts only if the peer is
-                a proxy; entries left of an untrusted or malformed one could be forged.
+            peer: the peer of the connection, see `peer_address`.
+            x_forwarded_for: the X-Forwarded-For header, None without one.
+            forwarded: the Forwarded header (RFC 7239). It counts only without X-Forwarded-For: most
+                proxies set that one, and pass on what a client wrote into the other.
         """
-        if address not in self or not forwarded:
+        address = peer
+        if peer not in self:
             return address
-        for entry in reversed(forwarded.split(",")):
-            name = plain_address(entry.strip())
+        for node in _forwarded_nodes(x_forwarded_for, forwarded):
+            name = node_address(node)
             if name is None:
                 break
             address = name
             if name not in self:
                 break
         return address
+
+
+def _forwarded_nodes(x_forwarded_for: str | None, forwarded: str | None) -> Iterator[str]:
+    """Yield the nodes that forwarded a request, nearest first; "" for an unknown one."""
+    if x_forwarded_for:
+        nodes = (entry.strip() for entry in reversed(x_forwarded_for.split(",")))
+        yield from filter(None, nodes)  # empty elements are ignored (RFC 9110 section 5.6.1)
+    else:
+        yield from map(_for_parameter, _elements_from_right(forwarded or ""))
+
+
+def _elements_from_right(field: str) -> Iterator[str]:
+    """Yield the elements of a list (RFC 9110 section 5.6.1), last first, empty ones excepted.
+
+    Commas in quoted strings separate nothing. From the right, so that a quote which a client left
+    open cannot hide what a proxy appended. An escaped quote, which no address has, is not looked
+    for: its element becomes malformed.
+    """
+    end, quoted = len(field), False
+    for at in range(len(field) - 1, -1, -1):
+        if field[at] == '"':
+            quoted = not quoted
+        elif field[at] == "," and not quoted:
+            if element := field[at + 1 : end].strip():
+                yield element
+            end = at
+    if element := field[:end].strip():
+        yield element
+
+
+def _for_parameter(element: str) -> str:
+    """Return the `for` parameter of an element of Forwarded (RFC 7239 section 4), "" if none."""
+    node, at = "", 0
+    while at < len(element):
+        pair = _PAIR.match(element, at)
+        if pair is None:
+            return ""
+        if pair[1].lower() == "for":
+            node = pair[2].strip('"')
+        at = pair.end()
+    return node
+
+
+def node_address(node: str) -> str | None:
+    """Return the IP address of a forwarding node (RFC 7239 section 6), in its canonical form.
+
+    Args:
+        node: an address with or without a port, an IPv6 address with or without brackets, or
+            another name.
+
+    Returns:
+        None if it names no address, as `unknown` and obfuscated identifiers such as `_hidden`.
+    """
+    if len(node) > MAX_NODE_CHARS:
+        return None
+    found = _NODE_WITH_PORT.fullmatch(node)
+    return plain_address((found[1] or found[2]) if found else node)
+
+
+def peer_address(peer: object) -> str:
+    """Return the IP address of a connection's peer, `LOCAL` if it has none, as on a Unix socket.
+
+    Args:
+        peer: what `getPeer` of the transport returns (IAddress).
+    """
+    return plain_address(str(getattr(peer, "host", None) or "")) or LOCAL
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,8 @@ It is counted by its address, it has a deadline, and it knows whether it is lost
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -14,6 +16,21 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 
 #: Seconds that a connection may take to close: a client that does not read keeps it open.
 CLOSE_TIMEOUT = 10.0
+#: Socket option that holds back segments that are not full (tcp(7)); Linux only.
+_TCP_CORK: int | None = getattr(socket, "TCP_CORK", None)
+
+
+def join_segments(transport: Any) -> None:
+    """Let what is written and the end of the connection leave in as few segments as possible.
+
+    Where the system can't do that, the end may follow in a segment of its own.
+
+    Args:
+        transport: of a TCP connection on which all is written at once.
+    """
+    if _TCP_CORK is not None:
+        with suppress(OSError):  # the connection is lost
+            transport.getHandle().setsockopt(socket.IPPROTO_TCP, _TCP_CORK, 1)
 
 
 class ClientConnection(Protocol):
@@ -26,7 +43,7 @@ class ClientConnection(Protocol):
         clock: calls later.
 
     Attributes:
-        address: IP address of the client.
+        address: IP address that the connection comes from: the client's, or that of a proxy.
         closed: whether the connection is lost.
     """
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 import attrs
 from zope.interface import implementer
@@ -22,6 +22,9 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 Item = TypeVar("Item")
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: What is not shown as it is: controls, line and paragraph separators, and the controls that change
+#: the order in which a terminal shows text (UAX 9, explicit directional formatting).
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def strip_controls(data: bytes | str) -> str:
@@ -35,14 +38,20 @@ def strip_controls(data: bytes | str) -> str:
 
 
 def escape_controls(text: str) -> str:
-    """Return a user's text so that it can do no harm in a terminal.
+    """Return a user's text as every plain protocol and the console show it, live or stored.
 
-    Control characters are shown as `\\x..`, and further lines are indented: they can't be taken for
-    the message of another user or of the server.
+    It can do no harm in a terminal: control characters are shown as `\\x..` or `\\u....`, and
+    further lines are indented, so that they can't be taken for the message of another user or of
+    the server.
     """
     if text.isprintable():
         return text
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text).replace("\n", "\n    ")
+    return _UNSAFE.sub(_escaped, text).replace("\n", "\n    ")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def split_text(text: str, limit: int) -> list[str]:
@@ -58,31 +67,74 @@ def split_text(text: str, limit: int) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def group_texts(
-    items: Iterable[Item], render: Callable[[Item], str], limit: int
-) -> list[tuple[str, list[Item]]]:
-    """Join the texts of some items, in order, to as few texts as possible.
+class TextGroups(Generic[Item]):
+    """The texts of some items, joined in order to as few texts as possible.
 
     Args:
-        items: what is rendered.
         render: returns the text of an item.
-        limit: largest joined text, in bytes of UTF-8; a longer text is not joined to others.
+        size: largest joined text, in bytes of UTF-8; a longer text is not joined to others.
+        limit: number of joined texts. What is added when there are no more is left out, and all
+            that is added after it.
 
-    Returns:
-        The joined texts, each with its items.
+    Attributes:
+        groups: the joined texts, each with its items.
     """
-    groups: list[tuple[list[str], list[Item]]] = []
-    room = 0
-    for item in items:
-        text = render(item)
+
+    def __init__(self, render: Callable[[Item], str], size: int, limit: int) -> None:
+        self._render = render
+        self._size = size
+        self._limit = limit
+        self._room = 0
+        self._full = False
+        self._texts: list[list[str]] = []
+        self._items: list[list[Item]] = []
+
+    @property
+    def groups(self) -> list[tuple[str, list[Item]]]:
+        texts = ["".join(texts) for texts in self._texts]
+        return list(zip(texts, self._items, strict=True))
+
+    def add(self, item: Item) -> None:
+        """Add an item after the others."""
+        if self._full:
+            return
+        text = self._render(item)
         size = len(text.encode())
-        if not groups or size > room:
-            groups.append(([], []))
-            room = limit
-        groups[-1][0].append(text)
-        groups[-1][1].append(item)
-        room -= size
-    return [("".join(texts), members) for texts, members in groups]
+        if not self._texts or size > self._room:
+            if len(self._texts) >= self._limit:
+                self._full = True
+                return
+            self._texts.append([])
+            self._items.append([])
+            self._room = self._size
+        self._texts[-1].append(text)
+        self._items[-1].append(item)
+        self._room -= size
+
+
+def first_names(names: Iterable[str], max_bytes: int) -> list[str]:
+    """Return the first names that have at most `max_bytes` in UTF-8, with a byte between them."""
+    found = []
+    for name in names:
+        max_bytes -= len(name.encode()) + 1
+        if max_bytes < 0:
+            break
+        found.append(name)
+    return found
+
+
+def join_names(names: Sequence[str], end: str, max_bytes: int) -> str:
+    """Join names for a list of plain text, and say how many it has no room for.
+
+    Args:
+        names: the names.
+        end: one character that follows each.
+        max_bytes: largest text, in bytes of UTF-8.
+    """
+    found = first_names(names, max_bytes - len("and  more") - len(str(len(names))) - 1)
+    text = "".join(f"{name}{end}" for name in found)
+    missing = len(names) - len(found)
+    return f"{text}and {missing} more{end}" if missing else text
 
 
 def format_clock(at: int) -> str:

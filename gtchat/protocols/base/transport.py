@@ -58,8 +58,8 @@ class EagerServer(tcp.Server):
         self.write(data)
         self._pause_while_buffered()
 
-    def write_direct(self, data: bytes) -> None:
-        """Send as much as the kernel takes now, and buffer the rest."""
+    def write_direct(self, data: bytes) -> int:
+        """Send as much as the kernel takes now, and buffer the rest. Return its size in bytes."""
         sent = 0
         if not (self._buffered or self.disconnecting):
             # OSError: full or broken. AttributeError: lost, the socket is deleted. `write` below
@@ -68,6 +68,7 @@ class EagerServer(tcp.Server):
                 sent = self.socket.send(data)
         if sent != len(data):
             self.write(data[sent:])
+        return len(data) - sent
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Register a producer (IConsumer), and pause it if anything is buffered.

@@ -276,7 +276,7 @@ class API_Chatroom(Context):
     # Answers.
 
     def _write(self, reply: Reply) -> None:
-        self.outbox.write(self.encoder.frame(_encode(reply)))
+        self.outbox.write_reply(self.encoder.frame(_encode(reply)))
 
     def _reply_error(self, error: ChatError | Failure, last_cmd: str, tracker: str) -> None:
         if isinstance(error, ChatError):

@@ -9,12 +9,13 @@ import msgspec
 from gtchat.chat.blocks import hides
 from gtchat.chat.chat import HISTORY_LIMIT
 from gtchat.chat.errors import BadRequest
-from gtchat.chat.events import ENTRY_TYPES
+from gtchat.chat.events import ENTRY_TYPES, Entry
 from gtchat.chat.interfaces import HistoryQuery
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
+from gtchat.protocols.gtchat_json.reply_size import fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 
 
@@ -49,13 +50,25 @@ async def history(context: Context, request: requests.History) -> Reply:
     session = context.require_session
     page = await context.chat.history(session, request.room_name, query)
     hidden = hides(session.user)
-    encoded = (encode_blocked(one) if hidden(one) else encode(one) for one in page.entries)
+    encoded = [encode_blocked(one) if hidden(one) else encode(one) for one in page.entries]
+    fitting = fitting_entries(encoded, _position(page.entries, query), reply_bytes(request))
     return responses.HistoryReply(
-        entries=[msgspec.Raw(entry) for entry in encoded],
+        entries=[msgspec.Raw(entry) for entry in fitting],
+        log_first=page.first,
+        log_last=page.last,
         first=page.first,
         last=page.last,
-        more=page.more,
+        more=page.more or len(fitting) < len(encoded),
     )
+
+
+def _position(entries: Sequence[Entry], query: HistoryQuery) -> int:
+    """Return the index of the first entry behind the position that a query names."""
+    if query.after is not None:
+        return 0
+    if query.around is None:
+        return len(entries)
+    return sum(entry.seq <= query.around for entry in entries)
 
 
 def _kinds(raw: Sequence[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
+from gtchat.protocols.base.unsent import PIECE_BYTES, join_frames
 
 _encode = msgspec.json.Encoder().encode
 
@@ -160,8 +161,10 @@ def push(event: Event) -> msgspec.Struct:
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
+#: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat.
+_OTHER_FIELDS = frozenset({"at", "members"})
 _FIELDS: dict[type[Event], tuple[str, ...]] = {
-    kind: tuple(field.name for field in attrs.fields(kind) if field.name != "at")
+    kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES
 }
 
@@ -221,10 +224,15 @@ class JSONBatch:
     _starts: Sequence[int] = ()
 
     def send(self, connections: Collection[IConnection]) -> None:
-        """Append all frames, as one piece, to each connection."""
+        """Append all frames to each connection, as one piece if it is not large."""
         written: Collection[HasOutbox] = connections  # type: ignore[assignment] # of this encoder
         outboxes = [connection.outbox for connection in written]
-        self._batcher.write_all(outboxes, self._joined or self._join())
+        joined = self._joined or self._join()
+        if len(joined) <= PIECE_BYTES or not self._frames:
+            self._batcher.write_all(outboxes, joined)
+        else:
+            for piece in join_frames(self._frames):
+                self._batcher.write_all(outboxes, piece)
 
     def send_part(self, connection: IConnection, start: int, stop: int) -> None:
         """Append the frames [start:stop] to one connection."""
@@ -236,7 +244,11 @@ class JSONBatch:
         starts = self._starts
         part = self._view[starts[start] : starts[stop]]
         written: HasOutbox = connection  # type: ignore[assignment] # of this encoder
-        written.outbox.write(part)
+        if len(part) <= PIECE_BYTES:
+            written.outbox.write(part)
+        else:
+            for piece in join_frames(self._frames[start:stop] or (part,)):
+                written.outbox.write(piece)
 
     def _join(self) -> bytes:
         self._joined = b"".join(self._frames)

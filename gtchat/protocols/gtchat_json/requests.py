@@ -72,8 +72,13 @@ class Paged(Request, kw_only=True):
     limit: Whole = 200
 
 
-class GetRoomList(Paged, tag="get_room_list"):
-    """List the public rooms and the rooms of the user."""
+class GetRoomList(Paged, tag="get_room_list", kw_only=True):
+    """List the rooms of the user and, unless `joined`, the other public rooms.
+
+    `after` is a `rooms_next`, or the name of a room.
+    """
+
+    joined: bool = False
 
 
 class GetUserList(Paged, tag="get_user_list"):

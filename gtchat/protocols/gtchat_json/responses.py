@@ -71,8 +71,9 @@ class LoginReply(Reply, kw_only=True):
     usr: str
     users: list[str]
     users_total: int
-    rooms: list[RoomInfo | msgspec.Raw]
+    rooms: list[msgspec.Raw]
     rooms_total: int
+    rooms_next: str | UnsetType = UNSET
     blocked: list[str]
     invitations: list[Invitation] | UnsetType = UNSET
 
@@ -106,8 +107,9 @@ class HelloReply(Reply, kw_only=True):
 class RoomListReply(Reply, kw_only=True):
     """A page of rooms."""
 
-    rooms: list[RoomInfo | msgspec.Raw]
+    rooms: list[msgspec.Raw]
     rooms_total: int
+    rooms_next: str | UnsetType = UNSET
 
 
 class UserListReply(Reply, kw_only=True):
@@ -148,9 +150,11 @@ class WhisperReply(Reply, kw_only=True):
 
 
 class HistoryReply(Reply, kw_only=True):
-    """A page of a log."""
+    """A page of a log. `first` and `last` are the former names of `log_first` and `log_last`."""
 
     entries: list[msgspec.Raw]
+    log_first: int
+    log_last: int
     first: int
     last: int
     more: bool
@@ -172,9 +176,6 @@ class PingReply(Reply, kw_only=True):
     """The time of the server."""
 
     at: str
-
-
-_encode = msgspec.json.Encoder().encode
 
 
 def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int) -> RoomInfo:
@@ -203,11 +204,6 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
 def outside_info(room: Room) -> RoomInfo:
     """Return the list entry of a room for users who are not members."""
     return room_info(room, len(room.members), joined=False, unread=0, read_seq=0)
-
-
-def encoded_outside_info(room: Room) -> msgspec.Raw:
-    """Return the encoded list entry of a room for users who are not members."""
-    return msgspec.Raw(_encode(outside_info(room)))
 
 
 def room_details(room: Room, users: list[str], total: int) -> RoomDetails:

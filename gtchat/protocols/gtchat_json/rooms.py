@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import accumulate
 
+import attrs
 import msgspec
 
 from gtchat.chat.errors import BadRequest, NotInRoom, NotLoggedIn
 from gtchat.chat.membership import RoomSettings
+from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
+from gtchat.protocols.gtchat_json.reply_size import NAMES_BYTES, fitting_names, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
-
-Info = responses.RoomInfo | msgspec.Raw
 
 #: Names or rooms in a reply, and how many may be asked for.
 LIST, LIST_LIMIT = 200, 1_000
@@ -22,33 +23,64 @@ LIST, LIST_LIMIT = 200, 1_000
 LIST_CACHE_LIMIT = 1_000
 _NOT_CACHED = (-1, msgspec.Raw())
 
+_encode = msgspec.json.Encoder().encode
 
-def infos(context: Context, rooms: list[Room], outside: Callable[[Room], Info]) -> list[Info]:
-    """Return the list entries of rooms for the user of a connection.
+
+@attrs.frozen
+class RoomPage:
+    """A page of rooms, as much as a reply has room for.
+
+    Attributes:
+        rooms: the encoded list entries.
+        next: `after` of the next page; unset if this is the last one.
+    """
+
+    rooms: list[msgspec.Raw]
+    next: str | msgspec.UnsetType
+
+
+def room_page(
+    context: Context, request: requests.GetRoomList, max_bytes: int, cached: bool
+) -> RoomPage:
+    """Return a page of the rooms that the user of a connection may see, at least one room.
 
     Args:
         context: the connection.
-        rooms: the rooms.
-        outside: makes the entry of a room that the user is not a member of, where none is cached.
-            An entry that is encoded is cached.
+        request: which page.
+        max_bytes: the most bytes that the rooms have.
+        cached: whether to cache the entries of rooms that the user is not a member of.
     """
-    user = context.require_session.user
-    own = {context.chat.rooms.lobby, *user.rooms}
-    cache = context.encoder.list_cache
-    get = cache.get  # looked up once: a login lists 200 rooms
-    return [
-        _own_info(context, room, user)
+    user, registry, limit = context.require_session.user, context.chat.rooms, _limit(request)
+    room_list = RoomList(registry, user)
+    rooms = room_list.page(request.after, limit + 1, request.joined)
+    own = {registry.lobby, *user.rooms}
+    cache = context.encoder.list_cache if cached else None
+    get = context.encoder.list_cache.get  # looked up once: a login lists 200 rooms
+    entries = [
+        msgspec.Raw(_encode(_own_info(context, room, user)))
         if room in own
-        else cached[1]
-        if (cached := get(room.id, _NOT_CACHED))[0] == room.version
-        else _cache(cache, room, outside(room))
-        for room in rooms
+        else found[1]
+        if (found := get(room.id, _NOT_CACHED))[0] == room.version
+        else _outside_entry(room, cache)
+        for room in rooms[:limit]
     ]
+    if sum(map(len, entries)) + len(entries) > max_bytes:
+        sizes = accumulate(len(entry) + 1 for entry in entries)
+        del entries[max(1, sum(size <= max_bytes for size in sizes)) :]
+    if len(entries) == len(rooms):
+        return RoomPage(entries, msgspec.UNSET)
+    return RoomPage(entries, room_list.cursor(rooms[len(entries) - 1]))
 
 
-def _cache(cache: dict[int, tuple[int, msgspec.Raw]], room: Room, entry: Info) -> Info:
-    """Cache the list entry of a room if it is encoded. Return the entry."""
-    if isinstance(entry, msgspec.Raw):
+def _outside_entry(room: Room, cache: dict[int, tuple[int, msgspec.Raw]] | None) -> msgspec.Raw:
+    """Return the encoded list entry of a room for users who are not members.
+
+    Args:
+        room: the room.
+        cache: gets the entry; None to leave it as it is.
+    """
+    entry = msgspec.Raw(_encode(responses.outside_info(room)))
+    if cache is not None:
         if len(cache) >= LIST_CACHE_LIMIT:
             cache.clear()  # it has entries of rooms that are deleted, or that no login lists
         cache[room.id] = (room.version, entry)
@@ -66,7 +98,8 @@ def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
 def _details(context: Context, room: Room) -> responses.RoomDetails:
     """Return a room for a member."""
     member_names = context.chat.users.online if room.is_lobby else room.member_names
-    return responses.room_details(room, member_names.page(None, LIST), len(member_names))
+    users = fitting_names(member_names.page(None, LIST), NAMES_BYTES)
+    return responses.room_details(room, users, len(member_names))
 
 
 def _limit(request: requests.Paged) -> int:
@@ -77,22 +110,22 @@ def _limit(request: requests.Paged) -> int:
 
 async def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
     """Return a page of the rooms that the user may see."""
-    limit, session = _limit(request), context.require_session
-    user, rooms = session.user, context.chat.rooms
-    await context.chat.read_state.refresh_unread(user)
+    _limit(request)
+    session = context.require_session
+    await context.chat.read_state.refresh_unread(session.user)
     if context.session is not session:
         raise NotLoggedIn()
-    page = rooms.list_rooms(user, request.after, limit)
-    return responses.RoomListReply(
-        rooms=infos(context, page, responses.outside_info), rooms_total=rooms.count_listed(user)
-    )
+    page = room_page(context, request, reply_bytes(request), cached=False)
+    total = RoomList(context.chat.rooms, session.user).count(request.joined)
+    return responses.RoomListReply(rooms=page.rooms, rooms_total=total, rooms_next=page.next)
 
 
 def get_user_list(context: Context, request: requests.GetUserList) -> Reply:
     """Return a page of the users who are online."""
     online = context.chat.users.online
+    users = online.page(request.after, _limit(request))
     return responses.UserListReply(
-        users=online.page(request.after, _limit(request)), users_total=len(online)
+        users=fitting_names(users, reply_bytes(request)), users_total=len(online)
     )
 
 
@@ -103,7 +136,9 @@ def get_room_user_list(context: Context, request: requests.GetRoomUserList) -> R
         raise NotInRoom()
     online = context.chat.users.online
     member_names = online if room.is_lobby else room.member_names
-    users = member_names.page(request.after, _limit(request))
+    # All of them may be in both lists.
+    page = member_names.page(request.after, _limit(request))
+    users = fitting_names(page, reply_bytes(request) // 2)
     return responses.RoomUserListReply(
         users=users,
         online=[name for name in users if name in online],

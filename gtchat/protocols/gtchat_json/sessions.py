@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -9,7 +10,9 @@ import msgspec
 
 from gtchat import __version__
 from gtchat.chat.errors import BadRequest, ChatError
+from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import Backlog
+from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login as steps
@@ -17,8 +20,14 @@ from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.pushes import encode
+from gtchat.protocols.gtchat_json.reply_size import (
+    NAMES_BYTES,
+    encoded_bytes,
+    fitting_names,
+    reply_bytes,
+)
 from gtchat.protocols.gtchat_json.responses import Reply
-from gtchat.protocols.gtchat_json.rooms import LIST, infos
+from gtchat.protocols.gtchat_json.rooms import LIST, room_page
 
 FEATURES = [
     "history",
@@ -33,6 +42,8 @@ FEATURES = [
     "read",
     "marks_read",
 ]
+#: The rooms in a reply to `login` and to `resume`.
+_FIRST_PAGE = requests.GetRoomList(limit=LIST)
 
 
 async def register(context: Context, request: requests.Register) -> Reply:
@@ -52,7 +63,9 @@ async def login(context: Context, request: requests.Login) -> Reply:
             context.session = None
         raise
     steps.keep_session(context, session)
-    return responses.LoginReply(**_account_state(context, token))
+    reply = responses.LoginReply(**_account_state(context, token))
+    _list_rooms(context, reply, reply_bytes(request) - encoded_bytes(reply))
+    return reply
 
 
 async def _begin(context: Context, request: requests.Login) -> tuple[Session, str]:
@@ -66,7 +79,7 @@ async def _begin(context: Context, request: requests.Login) -> tuple[Session, st
             context.encoder,
             context,
             current,
-            request.marks_read,
+            marks_read=request.marks_read,
         )
     if request.usr is None:
         raise BadRequest("usr: this field is missing.")
@@ -82,7 +95,7 @@ def deliver_pending(context: Context) -> None:
 
 
 def _account_state(context: Context, token: str) -> dict[str, Any]:
-    """Return the fields that a reply to `login` and to `resume` has."""
+    """Return the fields that a reply to `login` and to `resume` has, but for the rooms."""
     session, chat = context.require_session, context.chat
     user = session.user
     invitations, session.invitations = session.invitations, ()
@@ -90,18 +103,30 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         "session_id": token,
         "epoch": chat.epoch,
         "usr": user.name,
-        "users": chat.users.online.page(None, LIST),
+        "users": fitting_names(chat.users.online.page(None, LIST), NAMES_BYTES),
         "users_total": len(chat.users.online),
-        "rooms": infos(
-            context, chat.rooms.list_rooms(user, None, LIST), responses.encoded_outside_info
-        ),
-        "rooms_total": chat.rooms.count_listed(user),
-        "blocked": sorted(user.blocked.values()),
-        "invitations": [
-            responses.Invitation(one.room_name, one.usr, rfc3339(one.at)) for one in invitations
-        ]
-        or msgspec.UNSET,
+        "rooms": [],
+        "rooms_total": RoomList(chat.rooms, user).count(),
+        "blocked": fitting_names(sorted(user.blocked.values()), NAMES_BYTES),
+        "invitations": _newest_fitting(invitations) or msgspec.UNSET,
     }
+
+
+def _list_rooms(context: Context, reply: responses.LoginReply, max_bytes: int) -> None:
+    """Add the first page of rooms to a reply."""
+    page = room_page(context, _FIRST_PAGE, max_bytes, cached=True)
+    reply.rooms, reply.rooms_next = page.rooms, page.next
+
+
+def _newest_fitting(invitations: Sequence[Invited]) -> list[responses.Invitation]:
+    """Return the newest of pending invitations that fit in a reply, in order."""
+    found = [responses.Invitation(one.room_name, one.usr, rfc3339(one.at)) for one in invitations]
+    left = NAMES_BYTES
+    for index in range(len(found) - 1, -1, -1):
+        left -= encoded_bytes(found[index]) + 1
+        if left < 0:
+            return found[index + 1 :]
+    return found
 
 
 async def resume(context: Context, request: requests.Resume) -> Reply:
@@ -118,8 +143,39 @@ async def resume(context: Context, request: requests.Resume) -> Reply:
         request.marks_read,
     )
     steps.keep_session(context, resumed.session)
-    rooms = [_resumption(name, *missed) for name, missed in resumed.missed.items()]
-    return responses.ResumeReply(**_account_state(context, request.session_id), resumed=rooms)
+    reply = responses.ResumeReply(**_account_state(context, request.session_id), resumed=[])
+    left = reply_bytes(request) - encoded_bytes(reply)
+    _list_rooms(context, reply, left // 2)
+    left -= sum(len(room) + 1 for room in reply.rooms)
+    reply.resumed = _resumptions(resumed.missed, left)
+    return reply
+
+
+def _resumptions(
+    missed: Mapping[str, tuple[Room | None, Backlog]], max_bytes: int
+) -> list[responses.Resumption]:
+    """Return what happened to each room. What does not fit is `behind`, the longest first.
+
+    Rooms for which there is no place at all are left out.
+    """
+    found: list[responses.Resumption] = []
+    waiting: list[tuple[int, int, list[bytes]]] = []
+    for name, (room, backlog) in missed.items():
+        resumption = _resumption(name, room, backlog)
+        size = encoded_bytes(resumption) + 1
+        if size > max_bytes:
+            break
+        max_bytes -= size
+        entries = [encode(entry) for entry in backlog.entries]
+        waiting.append((sum(len(entry) + 1 for entry in entries), len(found), entries))
+        found.append(resumption)
+    for size, index, entries in sorted(waiting):
+        if size <= max_bytes:
+            found[index].entries = [msgspec.Raw(entry) for entry in entries]
+        else:
+            found[index].state = "behind"
+        max_bytes -= size
+    return found
 
 
 def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resumption:
@@ -128,7 +184,7 @@ def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resu
         room.name if room is not None else name,
         state,
         room.last_seq if room is not None else 0,
-        [msgspec.Raw(encode(entry)) for entry in missed.entries],
+        [],
     )
 
 

@@ -18,7 +18,8 @@ from gtchat.chat.errors import BadRequest
 DEPTH = 32
 
 _KEYS = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:')
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: A string; one without an end reaches to the end of the message, so that each is read once.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 Parsed = dict[str, object]

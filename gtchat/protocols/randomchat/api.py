@@ -13,33 +13,28 @@ from zope.interface import implementer
 
 from gtchat.chat.accounts import phone_number
 from gtchat.chat.background import run_in_background
-from gtchat.chat.blocks import hides
 from gtchat.chat.errors import (
     BadRequest,
     ChatError,
-    NoSuchRoom,
     NoSuchUser,
-    NotInRoom,
     NotLoggedIn,
     NotOwner,
     UnknownCommand,
 )
 from gtchat.chat.events import Event, MessageSent
-from gtchat.chat.interfaces import Ack, DeliveryProof, HistoryQuery, IConnection
+from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
 from gtchat.chat.membership import RoomSettings
-from gtchat.chat.rooms import Room
-from gtchat.chat.users import Session, User
+from gtchat.chat.messages import text as message_text
+from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
-from gtchat.protocols.randomchat.state import Object, RandomChatState
+from gtchat.protocols.randomchat.missed import MissedMessages
+from gtchat.protocols.randomchat.state import DeferredFrames, Object, RandomChatState
 
-#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation.
-REPLACED, DISCONNECTED, POLICY = 4409, 4002, 1008
-#: Entries of a room that are read from the store at once.
-PAGE = 200
-#: Messages in a `state`, and characters of their texts: the newest of each room, room by room.
-STATE_MESSAGES, STATE_CHARS = 10_000, 4_000_000
+#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation,
+#: a client that reads too slowly.
+REPLACED, DISCONNECTED, POLICY, SLOW_READER = 4409, 4002, 1008, 4008
 
 #: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
@@ -94,7 +89,7 @@ class RandomChatAPI:
         self.outbox = transport.outbox
         self.queue = CommandQueue[Object | ChatError](self, state.chat)
         self.session: Session | None = None
-        self.deferred: list[bytes] | None = None
+        self.deferred: DeferredFrames | None = None
         self.closed = False
 
     # IConnection.
@@ -155,6 +150,11 @@ class RandomChatAPI:
         self.queue.close()
         self._end_session(arrived)
 
+    def check_deferred(self) -> None:
+        """Disconnect a client that reads its `state` so slowly that too much waits behind it."""
+        if self.deferred is not None and self.deferred.overflowed:
+            self.transport.close(SLOW_READER, "too slow")
+
     def _end_session(self, arrived: bool = False) -> None:
         session, self.session = self.session, None
         if session is not None:
@@ -214,7 +214,7 @@ class RandomChatAPI:
 
     def _write(self, thing: Object) -> None:
         if not self.closed:
-            self.outbox.write(self.state.encode_object(thing))
+            self.outbox.write_reply(self.state.encode_object(thing))
 
     @property
     def require_session(self) -> Session:
@@ -235,70 +235,21 @@ class RandomChatAPI:
             phone = await chat.accounts.register_phone(name, number, self.address)
             self.state.add_phone(phone)
         self._end_session()  # not before: a refused request changes nothing
-        self.deferred = []
+        self.deferred = DeferredFrames(chat.limits.outbox_bytes)
         try:
             session = await chat.sessions.login_phone(number, self.state.encoder, self, None)
             login.keep_session(self, session)
-            await self._send_state()
+            await MissedMessages(self.state, self, session).send()
         except BaseException:
             self._end_session()  # without its state a client is of no use
             raise
         finally:
-            frames, self.deferred = self.deferred, None
-            for frame in frames:
+            self.check_deferred()
+            deferred, self.deferred = self.deferred, None
+            for frame in deferred.frames:
                 self.outbox.write(frame)
         if self.session is not None:
             login.deliver_pending(chat, self.session)
-
-    async def _send_state(self) -> None:
-        """Send all chats of the user, each with the messages that the user missed."""
-        user = self.require_session.user
-        rooms = sorted(user.rooms, key=lambda room: room.name)
-        missed = [(room, user.unread.get(room.id, 0), room.last_seq) for room in rooms]
-        chats: list[Object] = []
-        messages, chars = STATE_MESSAGES, STATE_CHARS
-        for room, count, last in missed:
-            try:
-                entries = await self._messages(user, room, min(count, messages), last, chars)
-            except (NoSuchRoom, NotInRoom):
-                continue  # deleted, or the user was removed, while the others were read
-            messages -= len(entries)
-            chars -= sum(len(entry.msg) for entry in entries)
-            texts = [self.state.brief_message(entry) for entry in entries]
-            chats.append({"chat": self.state.chat_of(room), "messages": texts})
-        self._write({"type": "state", "chats": chats})
-
-    async def _messages(
-        self, user: User, room: Room, count: int, last: int, chars: int
-    ) -> list[MessageSent]:
-        """Return the newest messages of a room that a user has not read, oldest first.
-
-        Args:
-            user: the user.
-            room: the room.
-            count: how many messages.
-            last: seq of the newest entry that may be among them.
-            chars: characters of text after which no more pages are read.
-        """
-        found: list[MessageSent] = []  # newest first
-        before, read = last + 1, user.read_seq(room)
-        hidden = hides(user)
-        while count > len(found) and chars > 0 and self.session is not None and before > read:
-            limit = min(PAGE, count - len(found))
-            query = HistoryQuery(before=before, limit=limit, kinds=frozenset({MessageSent.kind}))
-            page = await self.state.chat.history(self.session, room.name, query)
-            if not page.entries:
-                break
-            unread = [
-                entry
-                for entry in page.entries
-                if isinstance(entry, MessageSent)
-                and not (entry.seq <= read or entry.usr == user.name or hidden(entry))
-            ]
-            found.extend(reversed(unread))
-            chars -= sum(len(entry.msg) for entry in unread)
-            before = page.entries[0].seq
-        return found[::-1]
 
     async def create_chat(self, name: str) -> None:
         """Create a private room; the creator is its first member."""
@@ -311,6 +262,7 @@ class RandomChatAPI:
     async def send_message(self, name: str, text: str) -> None:
         """Send a message to a room; the sender gets it too."""
         session = self.require_session
+        text = message_text(text, self.state.chat.limits.text_chars)
         stored: Deferred[Ack] = Deferred()
 
         def answered(result: Ack | ChatError) -> None:
@@ -338,8 +290,7 @@ class RandomChatAPI:
         session, removed = self.require_session, self.state.require_name(number)
         room = await self.state.chat.membership.remove(session, name, removed)
         if removed == session.user.name:  # the room does not tell the session that asked for it
-            chat, user = self.state.chat_of(room), self.state.user(removed)
-            self._write({"type": "member_removed", "chat": chat, "user": user})
+            self._write(self.state.removal(room, removed))
 
     async def delete_chat(self, name: str) -> None:
         """Delete a room of the user's own."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain, islice
 from typing import Any, Protocol, cast
 
 import attrs
@@ -20,6 +21,10 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAc
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
+from gtchat.protocols.base.unsent import join_frames
+
+#: Members of a chat that are listed in each object about it.
+MEMBERS = 200
 
 #: A JSON object of the protocol.
 Object = dict[str, Any]
@@ -120,9 +125,15 @@ class RandomChatState:
         return {"name": name, "phone": phone.number if phone else "", "disconnection_date": left}
 
     def chat_of(self, room: Room) -> Object:
-        """Return the Chat of a room. The lobby has no members here: all users are in it."""
-        members = [self.user(name) for name in room.members.values()]
-        return {"name": room.name, "members": members, "owner": self.user(room.owner)}
+        """Return the Chat of a room with its first `MEMBERS` members.
+
+        The lobby has no members here: all users are in it.
+        """
+        return self._chat(room.name, room.members.values(), room.owner)
+
+    def _chat(self, name: str, members: Iterable[str], owner: str) -> Object:
+        users = [self.user(member) for member in islice(members, MEMBERS)]
+        return {"name": name, "members": users, "owner": self.user(owner)}
 
     def brief_message(self, entry: MessageSent) -> Object:
         """Return a BriefMessage."""
@@ -136,18 +147,26 @@ class RandomChatState:
             body = {"from": sender, "date": rfc3339(event.at), "message": event.msg}
             return {"type": "message", "chat": chat, **body}
         if isinstance(event, events.RoomDeleted):
-            deleted = {"name": event.room_name, "members": [], "owner": self.user(event.usr)}
+            deleted = self._chat(event.room_name, event.members, event.usr)
             return {"type": "chat_deleted", "chat": deleted}
         kind = ENTRY_OBJECTS.get(type(event))
         if kind is None or not isinstance(event, events.Entry):
             return None
         try:
-            chat = self.chat_of(self.chat.rooms.find(event.room_name))
+            room = self.chat.rooms.find(event.room_name)
         except ChatError:
             return None
+        if kind == "member_removed":
+            return self.removal(room, event.usr)
+        chat = self.chat_of(room)
         if isinstance(event, events.MessageSent):
             return {"type": kind, "chat": chat, **self.brief_message(event)}
         return {"type": kind, "chat": chat, "user": self.user(event.usr)}
+
+    def removal(self, room: Room, name: str) -> Object:
+        """Return that a user is no member any more; as in the original, the chat still has them."""
+        chat = self._chat(room.name, chain([name], room.members.values()), room.owner)
+        return {"type": "member_removed", "chat": chat, "user": self.user(name)}
 
     def encode_object(self, thing: Object) -> bytes:
         """Return the frame of an object."""
@@ -163,7 +182,32 @@ class RandomChatConnection(Protocol):
     """
 
     outbox: Outbox
-    deferred: list[bytes] | None
+    deferred: DeferredFrames | None
+
+
+@attrs.define
+class DeferredFrames:
+    """Frames that wait until `state` was sent.
+
+    Args:
+        max_bytes: beyond it all are dropped; 0 for no limit.
+
+    Attributes:
+        overflowed: whether frames were dropped.
+    """
+
+    max_bytes: int
+    frames: list[bytes] = attrs.field(factory=list)
+    overflowed: bool = False
+    _size: int = 0
+
+    def extend(self, frames: list[bytes]) -> None:
+        """Append frames."""
+        self._size += sum(map(len, frames))
+        self.frames.extend(frames)
+        if 0 < self.max_bytes < self._size:
+            self.overflowed = True
+            self.frames.clear()
 
 
 @implementer(IEncoder)
@@ -191,18 +235,18 @@ class RandomChatBatch:
 
     def send(self, connections: Collection[IConnection]) -> None:
         """Append all frames to each connection."""
-        self._write(connections, b"".join(self._frames))
+        self._write(connections, self._frames)
 
     def send_part(self, connection: IConnection, start: int, stop: int) -> None:
         """Append the frames [start:stop] to one connection."""
-        self._write((connection,), b"".join(self._frames[start:stop]))
+        self._write((connection,), self._frames[start:stop])
 
-    def _write(self, connections: Collection[IConnection], data: bytes) -> None:
-        if not data:
-            return
+    def _write(self, connections: Collection[IConnection], frames: list[bytes]) -> None:
+        pieces = [piece for piece in join_frames(frames) if piece]
         written = cast("Collection[RandomChatConnection]", connections)
         for connection in written:
             if connection.deferred is not None:
-                connection.deferred.append(data)
+                connection.deferred.extend(pieces)
         ready = [connection.outbox for connection in written if connection.deferred is None]
-        self._batcher.write_all(ready, data)
+        for piece in pieces:
+            self._batcher.write_all(ready, piece)

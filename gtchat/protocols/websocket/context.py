@@ -18,6 +18,7 @@ from gtchat.chat.limits import Limits
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.base.outbox import WriteBatcher
+from gtchat.protocols.base.request_log import RequestLog
 from gtchat.protocols.websocket.timer_wheel import TimerEntry, TimerWheel
 
 SUBPROTOCOL = "gtchat.v1"
@@ -112,12 +113,13 @@ class ServerContext:
         batcher: writes what outboxes gathered in a reactor iteration.
         limits: sizes in bytes, times in seconds; 0 disables a limit.
         origins: web pages that may connect (RFC 6455 section 10.2).
-        proxies: reverse proxies whose X-Forwarded-For header is trusted.
+        proxies: reverse proxies whose statement of the client's address is trusted.
         hosts: names that clients may address the server by.
 
     Attributes:
         timers: the deadlines of the connections, one each.
         connections: all connections, from the accepted TCP connection to its end.
+        request_log: logs refused requests.
     """
 
     clock: IReactorTime
@@ -127,12 +129,14 @@ class ServerContext:
     proxies: Proxies
     hosts: Hosts = Hosts()
     timers: TimerWheel = attrs.field(init=False)
+    request_log: RequestLog = attrs.field(init=False)
     connections: set[RegisteredConnection] = attrs.field(init=False, factory=set)
     _limiter: ConnectionLimiter = attrs.field(init=False)
     _all_closed: Deferred[None] | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.timers = TimerWheel(self.clock)
+        self.request_log = RequestLog(self.clock, self.proxies)
         self._limiter = ConnectionLimiter(self.limits.connections_per_address)
 
     def register(self, connection: RegisteredConnection) -> None:

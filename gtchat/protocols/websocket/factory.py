@@ -106,7 +106,8 @@ def build_factory(
         build_api: makes the API of a connection that has become OPEN.
         protocol: the class of the connections; tests put an echo server in its place.
         origins: web pages that may connect; by default those of the host that they connect to.
-        proxies: reverse proxies whose X-Forwarded-For header is trusted; by default none.
+        proxies: reverse proxies whose statement of the client's address is trusted; by default
+            none.
     """
     context = ServerContext(clock, batcher, limits, origins or Origins(), proxies or Proxies())
     factory = ChatFactory(context)

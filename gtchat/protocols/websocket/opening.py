@@ -14,15 +14,15 @@ from typing import Any
 import txaio
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from twisted.logger import Logger
 
 from gtchat.protocols.base.http_access import (
     HEADER_END,
+    LOCAL,
     Hosts,
     Origins,
     http_response,
     is_ambiguous_header,
-    plain_address,
+    peer_address,
 )
 from gtchat.protocols.websocket.context import (
     CLOSING_TIMEOUT_S,
@@ -38,7 +38,12 @@ PATHS = ("/", "/ws")
 #: Maximum size of a request in bytes.
 HANDSHAKE_BYTES = 16_384
 
-_log = Logger()
+#: Why requests are refused before Autobahn has read them, by HTTP status code.
+_REASONS = {
+    400: "control characters, or lines that do not end in CRLF",
+    431: "the request is too long",
+    503: "too many connections from this address",
+}
 
 
 def find_request(received: bytes, searched: int) -> tuple[int, int]:
@@ -76,12 +81,12 @@ def check_request(request: ConnectionRequest, hosts: Hosts, origins: Origins) ->
     if request.path not in PATHS:
         raise ConnectionDeny(404, "no such path")
     if not hosts.known(host):
-        raise ConnectionDeny(421, "not a name of this server")
+        raise ConnectionDeny(421, "the host is not in allowed_hosts")
     origin = request.headers.get("origin")
     if origin is not None and "," in origin:  # several headers, which twisted.web joins
         raise ConnectionDeny(400, "more than one origin")
     if not origins.allow(origin, host):  # section 10.2
-        raise ConnectionDeny(403, "this origin may not connect")
+        raise ConnectionDeny(403, "the origin is neither that of the host nor in allowed_origins")
 
 
 class OpeningProtocol(WebSocketServerProtocol):
@@ -89,8 +94,8 @@ class OpeningProtocol(WebSocketServerProtocol):
 
     Attributes:
         context: what it shares with the other connections of its factory.
-        address: IP address of the client, from X-Forwarded-For if a trusted proxy sent it;
-            `local` if the transport has none.
+        address: IP address of the client, as a trusted proxy states it if it connects through one;
+            `LOCAL` if the transport has none.
         counted: whether the connection is counted for its address.
         tick: see `TimerWheel`.
     """
@@ -100,7 +105,7 @@ class OpeningProtocol(WebSocketServerProtocol):
 
     context: ServerContext
     transport: Any
-    address = "local"
+    address = LOCAL
     counted = False
     tick: int | None = None
 
@@ -112,12 +117,11 @@ class OpeningProtocol(WebSocketServerProtocol):
         if not hasattr(self.transport, "send_now"):  # `EagerServer` has done it
             with suppress(AttributeError, OSError):  # a Unix socket
                 self.transport.setTcpNoDelay(True)
-        host = getattr(self.transport.getPeer(), "host", None)
-        self.address = plain_address(host or "") or "local"
+        self.address = peer_address(self.transport.getPeer())
         self.context.register(self)
         self.context.timers.put(self, OPENING_TIMEOUT_S)
         if self.address not in self.context.proxies and not self.context.count(self):
-            self._refuse(503)
+            self._refuse(503, _REASONS[503])
 
     def _receive_handshake(self, data: bytes) -> bytes:
         """Give Autobahn the request when it is complete, or refuse it.
@@ -129,7 +133,7 @@ class OpeningProtocol(WebSocketServerProtocol):
         received = self.data + data
         size, status = find_request(received, searched)
         if status:
-            self._refuse(status)
+            self._refuse(status, _REASONS[status])
         elif size:
             self._dataReceived(received[searched:size])
             return received[size:]
@@ -151,32 +155,42 @@ class OpeningProtocol(WebSocketServerProtocol):
         """
         # No extension is negotiated (section 9.1); Autobahn would parse the offers again.
         self.websocket_extensions: list[Any] = []
-        context = self.context
-        check_request(request, context.hosts, context.origins)
-        self.address = context.proxies.client_address(
-            self.address, request.headers.get("x-forwarded-for")
+        context, headers = self.context, request.headers
+        self.address = context.request_log.client_address(
+            self.address, headers.get("x-forwarded-for"), headers.get("forwarded")
         )
+        check_request(request, context.hosts, context.origins)
         if not self.counted and not context.count(self):
-            raise ConnectionDeny(503, "too many connections from this address")
+            raise ConnectionDeny(503, _REASONS[503])
         return SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         """Refuse a request (called by Autobahn).
 
         Args:
-            reason: not sent, since it may quote what the client sent.
+            reason: for the log; not sent, since it may quote what the client sent.
             code: HTTP status code.
             responseHeaders: set only if the version of the client is not supported.
         """
-        self._refuse(426 if responseHeaders else code)  # section 4.4: name the version supported
+        # What Autobahn quotes may be the path, with a password in it.
+        reason = reason.partition('"')[0].strip()
+        # 426 names the version that is supported (section 4.4).
+        self._refuse(426 if responseHeaders else code, reason)
 
-    def _refuse(self, code: int) -> None:
+    def _refuse(self, code: int, reason: str) -> None:
         """Send an HTTP response with this status code instead of 101, and close after a delay.
 
         TCP resets a connection that is closed with bytes unread: without the delay, the client
         would lose the response.
+
+        Args:
+            code: HTTP status code.
+            reason: for the log.
         """
-        _log.debug("refused {address}: {code}", address=self.address, code=code)
+        headers = getattr(self, "http_headers", None) or {}
+        self.context.request_log.refused(
+            self.address, code, reason, headers.get("host"), headers.get("origin")
+        )
         self.state = ConnectionState.CLOSED
         self.data = b""
         self.transport.write(http_response(code))
@@ -200,7 +214,7 @@ class OpeningProtocol(WebSocketServerProtocol):
             reason: close reason, not sent.
         """
         if self.state == ConnectionState.CONNECTING:
-            self._refuse(503)
+            self._refuse(503, reason)
 
     def abort(self) -> None:
         """Close the TCP connection without sending what is left."""

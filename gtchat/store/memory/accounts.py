@@ -21,7 +21,8 @@ from gtchat.chat.interfaces import (
     RoomRecord,
     UnreadRecord,
 )
-from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.chat.names import RESERVED
+from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.paging import ConnectedInterval, backlogs
 
 
@@ -95,6 +96,7 @@ class AccountTable:
         self.accounts: dict[int, AccountRow] = {}
         self._keys: dict[str, AccountRow] = {}
         self._uuids: dict[bytes, AccountRow] = {}
+        self._skeletons = SkeletonIndex()
         self._phones: dict[int, PhoneAccount] = {}
         self._sessions: dict[bytes, SessionRow] = {}
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
@@ -123,6 +125,11 @@ class AccountTable:
         row = self._keys.get(key)
         return None if row is None else row.record(asker)
 
+    def find_similar(self, name: str, key: str) -> Account | None:
+        """Return the account with a name, else one with a name that looks like it."""
+        rival = self._skeletons.rival(name)
+        return self.find(key, None) or (None if rival is None else self.accounts[rival].record())
+
     def find_by_uuid(self, uuid_hash: bytes) -> Account | None:
         """Return the account with a credential."""
         row = self._uuids.get(uuid_hash)
@@ -146,14 +153,17 @@ class AccountTable:
             uuid_hash: credential of 32 bytes, None without one.
 
         Raises:
-            NameTaken: an account has the name or the credential.
+            NameTaken: an account has the name, one that looks like it, or the credential.
         """
         if key in self._keys or uuid_hash in self._uuids:
+            raise NameTaken()
+        if key not in RESERVED and self._skeletons.rival(name) is not None:
             raise NameTaken()
         self._last_id += 1
         read_seq = len(self._rooms.lobby.log)
         row = AccountRow(self._last_id, name, key, registered, password_hash, uuid_hash, read_seq)
         self.accounts[row.id] = self._keys[key] = row
+        self._skeletons.add(name, row.id)
         if uuid_hash is not None:
             self._uuids[uuid_hash] = row
         return row.id
@@ -354,4 +364,5 @@ class AccountTable:
         for other in row.blocks:
             self._blocked_by[other].discard(account_id)
         del self.accounts[account_id], self._keys[row.key]
+        self._skeletons.discard(row.name, account_id)
         return True

@@ -31,6 +31,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
+from gtchat.store.paging import event_bytes, window
 from gtchat.store.pending import LISTED_INVITATIONS, check_invitations, check_whispers
 
 
@@ -221,7 +222,7 @@ class Mailbox:
         """Return whispers that wait for an account; see `IStore.whispers`."""
         waiting = self._whispers.get(account_id, {})
         found = (StoredWhisper(n, one.event) for n, one in waiting.items() if n > after)
-        return [whisper for whisper, _ in zip(found, range(limit), strict=False)]
+        return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
 
     def delete_whispers(self, account_id: int, numbers: Collection[int]) -> None:
         """Delete whispers that have arrived; see `IStore.delete_whispers`."""

@@ -6,16 +6,25 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from functools import partial
+from itertools import islice
 
 import attrs
 
-from gtchat.chat.errors import NotStored, TxnConflict
+from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, RoomRecord, UnreadRecord
+from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.paging import UNREAD_EXACT, UNREAD_WINDOW, LogInfo, bounds, window
+from gtchat.store.paging import (
+    UNREAD_EXACT,
+    UNREAD_WINDOW,
+    LogInfo,
+    bounds,
+    event_bytes,
+    window,
+)
 
 
 @attrs.define(eq=False)
@@ -126,6 +135,29 @@ class TxnTable:
                 del self._acks[account_id]
 
 
+@attrs.define(eq=False)
+class SkeletonIndex:
+    """Names of accounts or of rooms by what they look like."""
+
+    _ids: defaultdict[str, set[int]] = attrs.field(factory=lambda: defaultdict(set))
+
+    def add(self, name: str, id_: int) -> None:
+        """Add a name."""
+        self._ids[skeleton(name)].add(id_)
+
+    def discard(self, name: str, id_: int) -> None:
+        """Remove a name that was added."""
+        ids = self._ids[skeleton(name)]
+        ids.discard(id_)
+        if not ids:
+            del self._ids[skeleton(name)]
+
+    def rival(self, name: str) -> int | None:
+        """Return the id of a name that looks like a new one, None if there is none."""
+        found = (self._ids.get(each, ()) for each in rivals(skeleton(name)))
+        return next((id_ for ids in found for id_ in ids), None)
+
+
 class RoomTable:
     """All rooms by id and by key, and the txns of the messages in them."""
 
@@ -135,6 +167,7 @@ class RoomTable:
         self.deleted_at: dict[str, int] = {}
         self.txns = TxnTable()
         self._last_id = 0
+        self._skeletons = SkeletonIndex()
         self.lobby = self.create(LOBBY, LOBBY)
 
     def create(self, key: str, name: str) -> RoomLog:
@@ -146,10 +179,14 @@ class RoomTable:
 
         Raises:
             NotStored: a room has this key.
+            RoomExists: a room has a name that looks like this one.
         """
         if key in self.keys:
             raise NotStored()
+        if self._skeletons.rival(name) is not None:
+            raise RoomExists()
         self._last_id += 1
+        self._skeletons.add(name, self._last_id)
         room = self.rooms[self._last_id] = self.keys[key] = RoomLog(self._last_id, key, name)
         return room
 
@@ -163,6 +200,7 @@ class RoomTable:
         room = self.rooms.pop(room_id, None)
         if room is not None:
             del self.keys[room.key]
+            self._skeletons.discard(room.name, room.id)
             self.deleted_at[room.key] = at
 
     def log_info(self, room_id: int) -> LogInfo | None:
@@ -170,9 +208,9 @@ class RoomTable:
         room = self.rooms.get(room_id)
         return None if room is None else LogInfo(len(room.log), self.deleted_at.get(room.key))
 
-    def read(self, room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
-        """Return the entries of a room from `start` + 1 to `stop`."""
-        return tuple(self.rooms[room_id].log[start:stop])
+    def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
+        """Yield the entries of a room from `start` + 1 to `stop`."""
+        yield from islice(self.rooms[room_id].log, start, stop)
 
     def history(self, room_id: int, query: HistoryQuery) -> HistoryPage:
         """Return part of a room's log."""
@@ -181,20 +219,16 @@ class RoomTable:
             return HistoryPage((), 0, 0, False)
         last = len(room.log)
         before, after = bounds(query)
-        older = [] if before is None else range(min(before - 1, last), 0, -1)
-        newer = [] if after is None else range(after + 1, last + 1)
-        select = partial(_select, room, query)
-        seqs, more = window(select(older), select(newer), query.limit)
-        found = tuple(room.log[seq - 1] for seq in seqs)
-        return HistoryPage(found, min(1, last), last, more)
+        older = () if before is None else range(min(before - 1, last), 0, -1)
+        newer = () if after is None else range(after + 1, last + 1)
+        select = partial(_select, room, query.kinds)
+        found, more = window(select(older), select(newer), query.limit, event_bytes)
+        return HistoryPage(tuple(found), min(1, last), last, more)
 
 
-def _select(room: RoomLog, query: HistoryQuery, seqs: Iterable[int]) -> list[int]:
-    """Return the first `limit` + 1 of some seqs whose entries are of the wanted kinds."""
-    found: list[int] = []
+def _select(room: RoomLog, kinds: Collection[str], seqs: Iterable[int]) -> Iterator[Entry]:
+    """Yield the entries with some seqs that are of the wanted kinds, all for no kinds."""
     for seq in seqs:
-        if len(found) > query.limit:
-            break
-        if not query.kinds or room.log[seq - 1].kind in query.kinds:
-            found.append(seq)
-    return found
+        entry = room.log[seq - 1]
+        if not kinds or entry.kind in kinds:
+            yield entry

@@ -87,6 +87,10 @@ class MemoryStore:
         """See `IStore.find_account`."""
         return self._read(self._accounts.find, key, asker)
 
+    def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
+        """See `IStore.find_similar`."""
+        return self._read(self._accounts.find_similar, name, key)
+
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
         """See `IStore.find_by_uuid`."""
         return self._read(self._accounts.find_by_uuid, uuid_hash)

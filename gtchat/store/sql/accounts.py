@@ -13,6 +13,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import NameTaken
 from gtchat.chat.interfaces import Account, PhoneAccount
+from gtchat.chat.look_alikes import rivals, skeleton
+from gtchat.chat.names import RESERVED
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
@@ -50,6 +52,11 @@ _FIND = Statement(
         ),
     ).where(_accounts.c.key == bindparam("key"))
 )
+_FIND_RIVAL = Statement(
+    select(*_columns)
+    .where(_accounts.c.skeleton.in_((bindparam("rival"), bindparam("other_rival"))))
+    .limit(1)
+)
 _FIND_BY_UUID = Statement(select(*_columns).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
 _GET = Statement(select(*_columns).where(_is_account))
 _GUESTS = Statement(
@@ -66,6 +73,7 @@ _CREATE = Statement(
         "uuid_hash",
         "created_at",
         "lobby_read_seq",
+        "skeleton",
     ),
 )
 _SET_PASSWORD = Statement(
@@ -113,6 +121,18 @@ def _account(row: Any) -> Account:
 def find(db: Connection, key: str, asker: int | None) -> Account | None:
     """Return the account with a name; see `IStore.find_account`."""
     row = _FIND(db, key=key, asker=asker).fetchone()
+    return None if row is None else _account(row)
+
+
+def find_similar(db: Connection, name: str, key: str) -> Account | None:
+    """Return the account with a name or a similar one; see `IStore.find_similar`."""
+    return find(db, key, None) or _find_rival(db, skeleton(name))
+
+
+def _find_rival(db: Connection, new: str) -> Account | None:
+    """Return an account whose name looks like that of a skeleton, None if there is none."""
+    rival, other = rivals(new)
+    row = _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone()
     return None if row is None else _account(row)
 
 
@@ -166,8 +186,12 @@ def create(
         uuid_hash: credential of 32 bytes, None without one.
 
     Raises:
-        NameTaken: an account has the name or the credential.
+        NameTaken: an account has the name, one that looks like it, or the credential.
     """
+    looks = skeleton(name)
+    # An old look-alike does not keep the server from its own name.
+    if key not in RESERVED and _find_rival(db, looks) is not None:
+        raise NameTaken()
     try:
         inserted = _CREATE(
             db,
@@ -178,6 +202,7 @@ def create(
             uuid_hash=uuid_hash,
             created_at=at,
             lobby_read_seq=_LOBBY_LAST_SEQ.scalar(db),
+            skeleton=looks,
         )
     except IntegrityError as error:
         raise NameTaken() from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import closing
 from sqlite3 import Connection
 
 from sqlalchemy import bindparam, delete, literal_column, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.events import WhisperSent
 from gtchat.chat.interfaces import Ack, StoredWhisper, WhisperLimits
+from gtchat.store.paging import event_bytes, window
 from gtchat.store.pending import check_whispers
 from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.idempotency import find_ack, fingerprint_hash, save_ack
@@ -105,10 +107,12 @@ def whisper(
 
 def whispers(db: Connection, account_id: int, after: int, limit: int) -> list[StoredWhisper]:
     """Return whispers that wait for an account; see `IStore.whispers`."""
-    return [
-        StoredWhisper(number, WhisperSent(usr=usr, msg=msg, id=id_, at=at))
-        for number, usr, msg, id_, at in _LIST(db, target=account_id, after=after, limit=limit)
-    ]
+    with closing(_LIST(db, target=account_id, after=after, limit=limit)) as rows:
+        found = (
+            StoredWhisper(number, WhisperSent(usr=usr, msg=msg, id=id_, at=at))
+            for number, usr, msg, id_, at in rows
+        )
+        return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
 
 
 def delete_whispers(db: Connection, account_id: int, numbers: Collection[int]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
 from functools import lru_cache
 from sqlite3 import Connection
-from typing import Any
 
 from sqlalchemy import bindparam, func, literal_column, select, union_all
 
 from gtchat.chat.events import ENTRY_TYPES, Entry, MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery
-from gtchat.store.paging import bounds, window
+from gtchat.store.paging import bounds, event_bytes, window
 from gtchat.store.sql import schema
 from gtchat.store.sql.log_writer import entry_of
 from gtchat.store.sql.statements import Statement
@@ -63,8 +64,8 @@ def _entries_statement(kinds: frozenset[str], backwards: bool) -> Statement:
 
 def entries_after(
     db: Connection, room_id: int, room_name: str, seq: int, limit: int
-) -> tuple[Entry, ...]:
-    """Return the entries of a room after `seq`, oldest first.
+) -> Generator[Entry, None, None]:
+    """Return the entries of a room after `seq`, oldest first; each is read when it is asked for.
 
     Args:
         db: a connection.
@@ -73,8 +74,7 @@ def entries_after(
         seq: the entry before the first one.
         limit: the largest number of entries.
     """
-    rows = _entries_statement(_ALL, False)(db, room_id=room_id, seq=seq, limit=limit)
-    return tuple(entry_of(row, room_name) for row in rows)
+    return _read(db, room_id, room_name, seq, limit, _ALL, backwards=False)
 
 
 def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
@@ -83,21 +83,29 @@ def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
     if room is None:
         return HistoryPage((), 0, 0, False)
     name, first, last = room
-    rows, more = _query_rows(db, room_id, query)
-    return HistoryPage(tuple(entry_of(row, name) for row in rows), first or 0, last or 0, more)
-
-
-def _query_rows(db: Connection, room_id: int, query: HistoryQuery) -> tuple[list[Any], bool]:
-    """Return the rows of a query, oldest first, and whether there are more of them."""
     kinds = (query.kinds & _ALL) if query.kinds else _ALL
-    if not kinds:
-        return [], False
-
-    def nearest(seq: int | None, backwards: bool) -> list[Any]:
-        if seq is None:
-            return []
-        statement = _entries_statement(kinds, backwards)
-        return statement(db, room_id=room_id, seq=seq, limit=query.limit + 1).fetchall()
-
     before, after = bounds(query)
-    return window(nearest(before, True), nearest(after, False), query.limit)
+    limit = query.limit + 1
+    older = _read(db, room_id, name, before, limit, kinds, backwards=True)
+    newer = _read(db, room_id, name, after, limit, kinds, backwards=False)
+    with closing(older), closing(newer):
+        entries, more = window(older, newer, query.limit, event_bytes)
+    return HistoryPage(tuple(entries), first or 0, last or 0, more)
+
+
+def _read(
+    db: Connection,
+    room_id: int,
+    room_name: str,
+    seq: int | None,
+    limit: int,
+    kinds: frozenset[str],
+    backwards: bool,
+) -> Generator[Entry, None, None]:
+    """Yield the entries of some kinds before or after a seq, nearest first; none for None."""
+    if seq is None or not kinds:
+        return
+    rows = _entries_statement(kinds, backwards)(db, room_id=room_id, seq=seq, limit=limit)
+    with closing(rows):
+        for row in rows:
+            yield entry_of(row, room_name)

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gtchat.chat.errors import NotStored, PrivateRoom, TxnConflict
+from gtchat.chat.errors import NotStored, PrivateRoom, RoomExists, TxnConflict
 from gtchat.chat.events import (
     ENTRY_TYPES,
     Entry,
@@ -29,6 +29,7 @@ from gtchat.chat.events import (
     RoomCreated,
 )
 from gtchat.chat.interfaces import Ack, PendingEntry
+from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.store.sql import schema
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
 from gtchat.store.sql.statements import BulkInsert, Statement
@@ -64,7 +65,22 @@ _POSITION = Statement(
 )
 _CREATE_ROOM = Statement(
     insert(_rooms),
-    columns=("key", "name", "public", "topic", "max", "owner_id", "owner", "creator_id"),
+    columns=(
+        "key",
+        "name",
+        "public",
+        "topic",
+        "max",
+        "owner_id",
+        "owner",
+        "creator_id",
+        "skeleton",
+    ),
+)
+_FIND_RIVAL = Statement(
+    select(_rooms.c.id)
+    .where(_rooms.c.skeleton.in_((bindparam("rival"), bindparam("other_rival"))))
+    .limit(1)
 )
 _CHANGE_ROOM = Statement(
     update(_rooms)
@@ -187,9 +203,13 @@ class LogWriter:
     def _find_log(self, db: Connection, pending: PendingEntry) -> LogPosition | None:
         """Return the position of the entry's log, which begins now if the entry creates the room.
 
-        Returns None, and fills in the error, if there is no such room.
+        Returns None, and fills in the error, if there is no such room, or one that looks like it.
         """
         if isinstance(pending.entry, RoomCreated):
+            rival, other = rivals(skeleton(pending.entry.room_name))
+            if _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone() is not None:
+                pending.error = RoomExists()
+                return None
             self._create_room(db, pending, pending.entry)
         position = self.position(db, pending.room_id)
         if position is None:
@@ -207,6 +227,7 @@ class LogWriter:
             owner_id=pending.subject_id,
             owner=entry.owner,
             creator_id=pending.subject_id,
+            skeleton=skeleton(entry.room_name),
         )
         assert inserted.lastrowid is not None
         pending.room_id = inserted.lastrowid

@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, delete, exists, func, literal, select, u
 from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.interfaces import RoomRecord, StoredState
+from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.idempotency import prune_slice
@@ -32,7 +33,7 @@ _SET_EPOCH = Statement(insert(schema.meta), columns=("key", "value"))
 DELETE_EPOCH = Statement(delete(schema.meta).where(schema.meta.c.key == "epoch"))
 _CREATE_LOBBY = Statement(
     insert(_rooms)
-    .values(key=LOBBY, name=LOBBY, public=True, topic="", max=0, owner="")
+    .values(key=LOBBY, name=LOBBY, public=True, topic="", max=0, owner="", skeleton=skeleton(LOBBY))
     .on_conflict_do_nothing()
 )
 _MARK_DISCONNECTED = Statement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from sqlite3 import Connection
 
 from sqlalchemy import bindparam, delete, select, update
@@ -157,7 +157,7 @@ def resume(
         names[room_id] = room[0]
         return LogInfo(position.seq, room[1])
 
-    def read(room_id: int, start: int, stop: int) -> tuple[Entry, ...]:
+    def read(room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         return entries_after(db, room_id, names[room_id], start, stop - start)
 
     state = account_state(db, account_id)

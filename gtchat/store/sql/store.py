@@ -49,6 +49,7 @@ from gtchat.store.sql import (
     sessions,
 )
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
@@ -58,7 +59,6 @@ from gtchat.store.sql.sqlite import (
     advice,
     configure_writer,
     connect,
-    prepare,
 )
 from gtchat.store.sql.writer import Outcome, Writer
 
@@ -158,6 +158,10 @@ class SQLStore:
     def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
         """See `IStore.find_account`."""
         return self._reads.run(lambda db: accounts.find(db, key, asker))
+
+    def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
+        """See `IStore.find_similar`."""
+        return self._reads.run(lambda db: accounts.find_similar(db, name, key))
 
     def find_by_uuid(self, uuid_hash: bytes) -> Deferred[Account | None]:
         """See `IStore.find_by_uuid`."""

@@ -65,7 +65,7 @@
     return html`
       <main class="login">
         <form onSubmit=${submit} aria-labelledby="login-title">
-          <img class="logo" src="logo.svg" alt="" width="56" height="56" />
+          <img class="logo" src=${GTChat.LOGO} alt="" width="56" height="56" />
           <h1 id="login-title">GTChat</h1>
           <p class="tagline">${text("tagline")}</p>
           ${shell.ended && html`<p class="problem" role="alert">${shell.ended}</p>`}

@@ -134,7 +134,7 @@
     const directs = [...state.directs.values()];
     return html`
       <nav class="sidebar" aria-label=${text("rooms")}>
-        <header class="bar"><img src="logo.svg" alt="" width="26" height="26" /><p class="brand">GTChat</p>
+        <header class="bar"><img src=${GTChat.LOGO} alt="" width="26" height="26" /><p class="brand">GTChat</p>
           <${IconButton} icon="search" label=${text("switcher")} onClick=${() => shell.showDialog({ name: "switcher" })} /></header>
         <div class="scroll">
           <${Questions} shell=${shell} />

@@ -1,67 +1,65 @@
-"""Calls to clients: which ports are never called, order, time, what counts as delivered."""
+"""Calls to clients: order, time, and when what was sent counts as read."""
 
 from __future__ import annotations
 
-from typing import Any
+import socket
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.protocols.base import tcp
 from gtchat.protocols.base.dialback import (
     ANSWER_TIMEOUT,
     CONNECT,
     END,
     QUEUE_LIMIT,
+    READ_TIMEOUT,
     DialbackQueue,
     OutgoingWrite,
     Question,
     Undeliverable,
+    Unread,
 )
+from tests.protocols.fakes import FakeTransport
+
+#: The option as it is on Linux, whatever the system that runs the tests.
+CORK = (socket.IPPROTO_TCP, 3, 1)
 
 
-class Transport(StringTransport):
-    """The server's end of a call."""
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Do nothing (ITCPTransport)."""
-
-
-class Calls(SynchronousTestCase):
+class QueueTestCase(SynchronousTestCase):
     def setUp(self) -> None:
+        self.patch(tcp, "_TCP_CORK", CORK[1])
         self.reactor = MemoryReactorClock()
-        self.queue = self.calls_to(6067)
-
-    def calls_to(self, port: int) -> DialbackQueue:
-        return DialbackQueue(self.reactor, "192.0.2.7", port, lambda: (9000, 8080))
+        self.queue = DialbackQueue(self.reactor, "192.0.2.7", 6067)
 
     def push(self, *parts: tuple[float, bytes]) -> Deferred[None]:
         return self.queue.call(OutgoingWrite(self.reactor, list(parts)))
 
-    def accept(self, index: int) -> tuple[Any, Transport]:
-        """Accept a call; return the protocol and the transport of the connection."""
-        _, _, factory, _, _ = self.reactor.tcpClients[index]
-        protocol: Any = factory.buildProtocol(None)
-        transport = Transport()
-        protocol.makeConnection(transport)
-        return protocol, transport
+    def accept(self, reads: bool = True) -> FakeTransport:
+        """Accept the next call; return the server's end of the connection."""
+        _, _, factory, _, _ = self.reactor.tcpClients.pop(0)
+        transport = FakeTransport(self.reactor, reads=reads)
+        transport.protocol = factory.buildProtocol(None)
+        transport.protocol.makeConnection(transport)
+        return transport
 
-    def failure(self, call: Deferred[None]) -> None:
+    def turn(self) -> None:
+        """Let connections end whose clients have read everything."""
+        self.reactor.pump([0] * 4)
+
+    def failure(self, call: Deferred[None], kind: type[Exception] = Undeliverable) -> None:
         """Check that a call has failed, in this turn of the reactor or the next."""
-        self.reactor.advance(0)
-        self.failureResultOf(call, Undeliverable)
+        self.turn()
+        self.assertIs(self.failureResultOf(call).type, kind)
 
-    def end(self, protocol: Any) -> None:
-        protocol.connectionLost(Failure(Refused()))
 
-    def test_ports_that_are_never_called(self) -> None:
-        for port in (0, 22, 1023, 9000, 8080, 65_536):
-            self.failure(self.calls_to(port).call(OutgoingWrite(self.reactor, [])))
-        self.assertEqual(self.reactor.tcpClients, [])
-
+class Calls(QueueTestCase):
     def test_only_the_address_of_the_login_is_called(self) -> None:  # F06
         self.push((0, b"x"))
         [(host, port, _, timeout, _)] = self.reactor.tcpClients
@@ -70,89 +68,166 @@ class Calls(SynchronousTestCase):
     def test_one_at_a_time_and_in_order(self) -> None:  # F09
         first, second = self.push((0, b"one")), self.push((0, b"two"))
         self.assertEqual(len(self.reactor.tcpClients), 1)
-        protocol, transport = self.accept(0)
+        transport = self.accept()
         self.assertEqual((transport.value(), transport.disconnecting), (b"one", True))
         self.assertNoResult(first)
-        self.end(protocol)
+        self.turn()
         self.successResultOf(first)
-        protocol, transport = self.accept(1)
-        self.assertEqual(transport.value(), b"two")
-        self.end(protocol)
+        self.assertEqual(self.accept().value(), b"two")
+        self.turn()
         self.successResultOf(second)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_a_refused_call_fails_and_the_next_is_made(self) -> None:
         first, second = self.push((0, b"one")), self.push((0, b"two"))
-        self.reactor.tcpClients[0][2].clientConnectionFailed(None, Failure(Refused()))
-        self.failureResultOf(first, Undeliverable)
-        protocol, _ = self.accept(1)
-        self.end(protocol)
+        self.reactor.tcpClients.pop(0)[2].clientConnectionFailed(None, Failure(Refused()))
+        self.failure(first)
+        self.accept()
+        self.turn()
         self.successResultOf(second)
-
-    def test_a_client_that_takes_too_long(self) -> None:
-        late = self.push((0, b"x"))
-        self.accept(0)
-        self.reactor.advance(CONNECT + END)
-        self.failureResultOf(late, Undeliverable)
 
     def test_parts_have_pauses_between_them(self) -> None:
         self.push((0, b"Ok"), (0.1, b" text"))
-        _, transport = self.accept(0)
+        transport = self.accept()
         self.assertEqual((transport.value(), transport.disconnecting), (b"Ok", False))
         self.reactor.advance(0.1)
         self.assertEqual((transport.value(), transport.disconnecting), (b"Ok text", True))
 
-    def test_what_waits_fails_at_close(self) -> None:
-        current, waiting = self.push((0, b"one")), self.push((0, b"two"))
-        protocol, _ = self.accept(0)
-        self.queue.close()
-        self.failureResultOf(waiting, Undeliverable)
-        self.failure(self.push((0, b"late")))
-        self.end(protocol)
-        self.successResultOf(current)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+    def test_a_single_write_and_its_end_share_a_segment_but_parts_do_not(self) -> None:
+        self.push((0, b"x"))
+        self.assertEqual(self.accept().options, [CORK])
+        self.turn()
+        self.push((0, b"Ok"), (0.1, b" text"))
+        transport = self.accept()
+        self.reactor.advance(0.1)
+        self.assertEqual(transport.options, [])
+
+    def test_a_system_that_can_not_join_segments(self) -> None:
+        self.patch(tcp, "_TCP_CORK", None)
+        pushed = self.push((0, b"x"))
+        self.assertEqual(self.accept().options, [])
+        self.turn()
+        self.successResultOf(pushed)
 
     def test_calls_that_wait_are_bounded(self) -> None:  # F09
         calls = [self.push((0, b"x")) for _ in range(QUEUE_LIMIT + 2)]
         self.assertNoResult(calls[-1])  # not in this turn: its session must not end here
         self.failure(calls[-1])
         self.queue.close()
-        for call in calls[1:-1]:
-            self.failureResultOf(call, Undeliverable)
+        for call in calls[:-1]:
+            self.failure(call)
+
+    def test_what_a_client_sends_on_a_push_is_ignored(self) -> None:
+        pushed = self.push((0, b"x"))
+        self.accept().protocol.dataReceived(b"junk")
+        self.assertNoResult(pushed)
+        self.turn()
+        self.successResultOf(pushed)
+
+
+class Arrival(QueueTestCase):
+    """What was sent has arrived when the client has closed the connection after its end."""
+
+    def test_a_client_that_does_not_read_got_nothing_yet(self) -> None:
+        pushed = self.push((0, b"x"))
+        transport = self.accept(reads=False)
+        self.reactor.advance(CONNECT + READ_TIMEOUT - 1)
+        self.assertNoResult(pushed)
+        transport.read_all()
+        self.turn()
+        self.successResultOf(pushed)
+
+    def test_a_client_that_never_reads_did_not_get_it(self) -> None:
+        pushed = self.push((0, b"x"))
+        transport = self.accept(reads=False)
+        self.reactor.advance(CONNECT + READ_TIMEOUT)
+        self.failure(pushed)
+        self.assertTrue(transport.aborted)
+
+    def test_a_client_that_never_accepts_is_given_up(self) -> None:
+        pushed = self.push((0, b"x"))
+        self.reactor.advance(CONNECT + READ_TIMEOUT)
+        self.failure(pushed)
+
+    def test_a_reset_after_the_end_means_that_not_everything_was_read(self) -> None:
+        pushed = self.push((0, b"x"))
+        transport = self.accept(reads=False)
+        self.turn()
+        transport.lose(ConnectionLost())
+        self.failure(pushed, Unread)
 
     def test_a_client_that_closes_before_all_is_sent_did_not_get_it(self) -> None:
         early = self.push((0, b"Ok"), (0.1, b" text"))
-        protocol, transport = self.accept(0)
-        transport.connected = False
-        self.end(protocol)
-        self.failureResultOf(early, Undeliverable)
+        transport = self.accept()
+        transport.protocol.readConnectionLost()
+        self.failure(early)
         self.reactor.advance(0.1)
         self.assertEqual(transport.value(), b"Ok")
 
     def test_the_end_of_a_call_that_was_given_up_does_not_end_the_next_one(self) -> None:
         late, waiting = self.push((0, b"one")), self.push((0, b"two"))
-        protocol, _ = self.accept(0)
-        self.reactor.advance(CONNECT + END)
-        self.failureResultOf(late, Undeliverable)
-        self.end(protocol)
+        self.accept(reads=False)
+        self.reactor.advance(CONNECT + READ_TIMEOUT)
+        self.failure(late)
         self.assertNoResult(waiting)
-        protocol, _ = self.accept(1)
-        self.end(protocol)
+        self.accept()
+        self.turn()
         self.successResultOf(waiting)
 
-    def test_what_a_client_sends_on_a_push_is_ignored(self) -> None:
-        pushed = self.push((0, b"x"))
-        protocol, _ = self.accept(0)
-        protocol.dataReceived(b"junk")
-        self.assertNoResult(pushed)
-        self.end(protocol)
-        self.successResultOf(pushed)
+
+class Ends(QueueTestCase):
+    def test_nothing_has_arrived_that_was_not_read_at_the_end(self) -> None:
+        current, waiting = self.push((0, b"one")), self.push((0, b"two"))
+        transport = self.accept(reads=False)
+        self.queue.close()
+        self.queue.close()
+        self.failure(current)
+        self.failure(waiting)
+        self.failure(self.push((0, b"late")))
+        self.assertTrue(transport.aborted)
+        self.assertEqual((self.reactor.tcpClients, self.reactor.getDelayedCalls()), ([], []))
+
+    def test_a_call_that_is_not_accepted_yet_is_not_made_any_more(self) -> None:
+        current = self.push((0, b"one"))
+        self.queue.close()
+        self.failure(current)
+        self.assertTrue(self.reactor.connectors[0]._disconnected)
+
+    def test_a_last_call_follows_the_current_one(self) -> None:
+        current, waiting = self.push((0, b"one")), self.push((0, b"two"))
+        transport = self.accept(reads=False)
+        self.queue.close(OutgoingWrite(self.reactor, [(0, b"last")]))
+        self.failure(waiting)
+        self.assertEqual(self.reactor.tcpClients, [])
+        transport.read_all()
+        self.turn()
+        self.successResultOf(current)
+        self.assertEqual(self.accept().value(), b"last")
+        self.turn()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_client_that_does_not_read_delays_the_last_call_for_a_moment_only(self) -> None:
+        current = self.push((0, b"one"))
+        self.accept(reads=False)
+        self.queue.close(OutgoingWrite(self.reactor, [(0, b"last")]))
+        self.reactor.advance(CONNECT + END)
+        self.failure(current)
+        self.assertEqual(self.accept(reads=False).value(), b"last")
+        self.reactor.advance(CONNECT + END)
+        self.turn()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_last_call_without_another(self) -> None:
+        self.queue.close(OutgoingWrite(self.reactor, [(0, b"last")]))
+        self.assertEqual(self.accept().value(), b"last")
 
 
 class Questions(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.answers: list[bool] = []
-        self.transport = Transport()
+        self.transport = FakeTransport(self.clock)
+        self.transport.protocol = Protocol()
         self.question = Question(self.clock, b"Yes or no?", self.answers.append)
         self.question.connected(self.transport)
 
@@ -166,6 +241,7 @@ class Questions(SynchronousTestCase):
     def test_only_the_first_answer_counts(self) -> None:
         self.question.received(b"N")
         self.question.received(b"Y")
+        self.question.disconnected()
         self.clock.advance(ANSWER_TIMEOUT)
         self.assertEqual(self.answers, [False])
 
@@ -175,3 +251,9 @@ class Questions(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.answers, [False])
         self.assertTrue(self.transport.disconnecting)
+
+    def test_a_connection_that_is_closed_without_an_answer_is_no(self) -> None:
+        self.question.disconnected()
+        self.assertEqual(self.answers, [False])
+        self.clock.advance(ANSWER_TIMEOUT)
+        self.assertEqual((self.answers, self.clock.getDelayedCalls()), ([False], []))

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+from unittest.mock import patch
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
+
 from gtchat.protocols.base.dialback import ANSWER_TIMEOUT
-from gtchat.protocols.base.dialback_client import HEARTBEAT_CHECK, DialbackClient, DialbackServer
-from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory, framed
-from gtchat.protocols.pa1 import COMMAND_PAUSE, PA1, PA1Factory
+from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.dialback_server import (
+    HEARTBEAT_CHECK,
+    STOP_TIMEOUT,
+    DialbackFactory,
+    DialbackServer,
+)
+from gtchat.protocols.message_center import MessageCenter, framed
+from gtchat.protocols.pa1 import COMMAND_PAUSE, PA1
+from tests.protocols.cases import RULES
 from tests.protocols.fakes import ADDRESS, FakeConnection, FakeTransport, TCPTestCase
+
+
+async def hang() -> None:
+    """Never end."""
+    await Deferred()
 
 
 class DialbackTestCase(TCPTestCase):
@@ -19,8 +37,8 @@ class DialbackTestCase(TCPTestCase):
 class MessageCenterClients(DialbackTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.center = MessageCenter(self.chat, self.reactor, lambda: ())
-        self.factory = MessageCenterFactory(self.center)
+        self.center = MessageCenter(self.chat, self.reactor, RULES)
+        self.factory = DialbackFactory(self.center)
 
     def log_in(self, name: str, port: int) -> str:
         """Log in; return the token."""
@@ -81,6 +99,112 @@ class MessageCenterClients(DialbackTestCase):
         self.log_in("ann", 6069)
         self.assertNotIn(b"While", b"".join(said for _, said in self.answer_calls()))
 
+    def kept(self, port: int = 6068) -> str:
+        """Log ann in again; return the text that waited."""
+        self.log_in("ann", port)
+        texts = [data[4:].decode() for _, data in self.answer_calls()]
+        return "".join(text for text in texts if text.startswith("While you were away"))
+
+    def test_a_client_that_is_stopped_loses_nothing(self) -> None:
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("whisper", target_user="ann", msg="first")
+        stopped = self.accept(reads=False)
+        self.web.call("whisper", target_user="ann", msg="second")
+        self.web.call("speak", room_name="lobby", msg="to all")
+        self.assertEqual(self.reactor.tcpClients, [])  # each waits for the one before it
+        stopped.lose(ConnectionLost())  # the client is killed
+        self.server.run_pending()
+        while self.reactor.tcpClients:
+            self.refuse()
+        self.assertEqual(
+            self.kept(),
+            "While you were away...\n[eve]: first\n[eve]: second\n[eve]: to all\n",
+        )
+        self.assertEqual(self.kept(6069), "")
+
+    def test_a_stopped_client_is_logged_out_and_goes_on_where_it_was(self) -> None:
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("whisper", target_user="ann", msg="first")
+        stopped = self.accept(reads=False)
+        self.web.call("speak", room_name="lobby", msg="to all")
+        self.reactor.pump([HEARTBEAT_CHECK] * 10)
+        self.server.run_pending()
+        self.assertTrue(stopped.aborted)
+        self.assertEqual(self.web.call("get_user_list")["users"], ["eve"])
+        self.assertIn("[eve]: first\n[eve]: to all\n", self.kept())
+
+    def test_a_client_that_reads_a_part_keeps_its_session(self) -> None:
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("speak", room_name="lobby", msg="too long for it")
+        call = self.accept(reads=False)
+        self.server.run_pending()
+        call.lose(ConnectionLost())
+        self.server.run_pending()
+        self.assertEqual(self.web.call("get_user_list")["users"], ["ann", "eve"])
+        self.web.call("speak", room_name="lobby", msg="short")
+        self.assertEqual(self.answer_calls(), [(6067, framed("[eve]: short"))])
+        self.assertIn("[eve]: too long for it\n", self.kept())
+
+    def test_what_waits_for_a_port_that_is_never_named_is_kept_once_it_is_read(self) -> None:
+        held: Deferred[None] = Deferred()
+
+        async def hold(session: object) -> None:
+            await held
+
+        with patch.object(self.chat.whispers, "deliver_pending", hold):
+            self.log_in("ann", 6067)
+        self.web.call("speak", room_name="lobby", msg="early")
+        self.factory.stop()
+        for client in list(self.center.by_key.values()):
+            client.disconnect()
+        self.server.run_pending()
+        held.callback(None)
+        self.assertIn("[eve]: early\n", self.kept())
+
+    def test_a_session_that_is_replaced_leaves_what_has_not_arrived(self) -> None:
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("whisper", target_user="ann", msg="first")
+        self.accept(reads=False)
+        self.web.call("whisper", target_user="ann", msg="second")
+        self.assertIn("[eve]: first\n[eve]: second\n", self.kept())
+
+    def test_the_end_of_the_server_waits_for_what_is_kept(self) -> None:
+        held: Deferred[None] = Deferred()
+        keep = self.chat.whispers.keep
+
+        async def hold(*args: Any) -> None:
+            await held
+            await keep(*args)
+
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("speak", room_name="lobby", msg="to all")
+        self.accept(reads=False)
+        with patch.object(self.chat.whispers, "keep", hold):
+            stopped = self.factory.stop()
+            self.assertNoResult(stopped)
+            held.callback(None)
+            self.server.run_pending()
+            self.successResultOf(stopped)
+        self.assertIn("[eve]: to all\n", self.kept())
+        self.successResultOf(self.factory.stop())
+
+    def test_the_end_of_the_server_does_not_wait_for_ever(self) -> None:
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("speak", room_name="lobby", msg="to all")
+        with patch.object(self.chat.whispers, "keep", lambda *args: hang()):
+            stopped = self.factory.stop()
+            self.reactor.advance(STOP_TIMEOUT - 1)
+            self.assertNoResult(stopped)
+            self.reactor.advance(1)
+            self.successResultOf(stopped)
+        self.assertEqual(len(self.flushLoggedErrors(CancelledError)), 1)
+
     def test_a_login_without_a_port_is_given_up(self) -> None:
         client = FakeConnection(self.server, self.factory)
         for body in ("LIN", "ann", "password"):
@@ -104,7 +228,7 @@ class MessageCenterClients(DialbackTestCase):
 class PA1Clients(DialbackTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.factory = PA1Factory(PA1(self.chat, self.reactor, lambda: ()))
+        self.factory = DialbackFactory(PA1(self.chat, self.reactor, RULES))
 
     def send(self, line: str, address: str = ADDRESS) -> FakeConnection:
         """Send a command, and pause."""
@@ -156,7 +280,7 @@ class Clients(DialbackTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.all = DialbackServer(self.chat, self.reactor, lambda: ())
+        self.all = DialbackServer(self.chat, self.reactor, RULES)
         self.client = DialbackClient(self.all, ADDRESS)
 
     def test_a_client_that_is_not_called_yet_may_be_closed(self) -> None:
@@ -181,4 +305,5 @@ class Clients(DialbackTestCase):
     def test_a_protocol_says_how_it_writes(self) -> None:
         self.assertRaises(NotImplementedError, self.all.encode, "text")
         self.assertRaises(NotImplementedError, self.all.presence_text, "ann", True)
+        self.assertRaises(NotImplementedError, self.all.build_connection)
         self.assertEqual(self.all.closing_text(None), "")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base.http_access import (
+    LOCAL,
     Hosts,
     Origins,
     Proxies,
     http_response,
     is_ambiguous_header,
+    peer_address,
     plain_address,
 )
 
@@ -58,6 +61,19 @@ class HTTPAccess(SynchronousTestCase):
         proxies = Proxies.named(["10.0.0.0/8", "2001:db8::1"])
         for peer, forwarded, client in (
             ("10.1.1.1", "1.2.3.4", "1.2.3.4"),
+            ("10.1.1.1", "1.2.3.4:4711", "1.2.3.4"),
+            ("10.1.1.1", "[2001:db8::9]:4711", "2001:db8::9"),
+            ("10.1.1.1", "[2001:db8::9]", "2001:db8::9"),
+            ("10.1.1.1", "2001:db8::9", "2001:db8::9"),
+            ("10.1.1.1", "1.2.3.4,", "1.2.3.4"),
+            ("10.1.1.1", " 1.2.3.4 ,\t, ", "1.2.3.4"),
+            ("10.1.1.1", "1.2.3.4:1, 10.2.2.2:2", "1.2.3.4"),
+            ("10.1.1.1", "1.2.3.4, unknown, 10.2.2.2", "10.2.2.2"),
+            ("10.1.1.1", "1.2.3.4, unix:", "10.1.1.1"),
+            ("10.1.1.1", "1.2.3.4:what:4711", "10.1.1.1"),
+            ("10.1.1.1", "1" * 10_000, "10.1.1.1"),
+            ("10.1.1.1", "", "10.1.1.1"),
+            ("local", "1.2.3.4", "local"),
             ("10.1.1.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
             ("10.1.1.1", "6.6.6.6, 1.2.3.4, 10.2.2.2", "1.2.3.4"),
             ("10.1.1.1", None, "10.1.1.1"),
@@ -68,6 +84,55 @@ class HTTPAccess(SynchronousTestCase):
             self.assertEqual(proxies.client_address(peer, forwarded), client)
         self.assertRaises(ValueError, Proxies.named, ["here"])
         self.assertNotIn("local", proxies)
+
+    def test_the_forwarded_header(self) -> None:
+        """RFC 7239 section 4."""
+        proxies = Proxies.named(["10.0.0.0/8"])
+        for forwarded, client in (
+            ("for=1.2.3.4", "1.2.3.4"),
+            ("For=1.2.3.4;proto=https;by=10.1.1.1", "1.2.3.4"),
+            ('proto=http; for="1.2.3.4:4711" ;host=a.example', "1.2.3.4"),
+            ('for="[2001:db8:cafe::17]:4711"', "2001:db8:cafe::17"),
+            ('for="[2001:db8:cafe::17]"', "2001:db8:cafe::17"),
+            ("for=2001:db8:cafe::17", "2001:db8:cafe::17"),
+            ('for="1.2.3.4:_port"', "1.2.3.4"),
+            ("for=6.6.6.6, for=1.2.3.4", "1.2.3.4"),
+            ("for=1.2.3.4, for=10.2.2.2, ,", "1.2.3.4"),
+            ("for=1.2.3.4, for=_hidden, for=10.2.2.2", "10.2.2.2"),
+            ("for=1.2.3.4, for=unknown", "10.1.1.1"),
+            ("for=1.2.3.4, proto=http", "10.1.1.1"),
+            ("for=1.2.3.4, nonsense", "10.1.1.1"),
+            ('for=6.6.6.6;by="a, for=1.2.3.4"', "6.6.6.6"),
+            ('for=1.2.3.4;by="a;for=6.6.6.6;"', "1.2.3.4"),
+            (r'for=1.2.3.4;by="a\"b"', "1.2.3.4"),
+            ('for="6.6.6.6, for=1.2.3.4', "1.2.3.4"),  # what the client wrote is not closed
+            ('for="6.6.6.6, for="[2001:db8::9]"', "2001:db8::9"),
+            ('"' * 10_000, "10.1.1.1"),
+            ("", "10.1.1.1"),
+        ):
+            found = proxies.client_address("10.1.1.1", None, forwarded)
+            self.assertEqual((forwarded[:80], found), (forwarded[:80], client))
+            self.assertEqual(proxies.client_address("9.9.9.9", None, forwarded), "9.9.9.9")
+
+    def test_x_forwarded_for_counts_more_than_forwarded(self) -> None:
+        proxies = Proxies.named(["10.0.0.0/8"])
+        for x_forwarded_for, client in (
+            ("1.2.3.4", "1.2.3.4"),
+            ("what", "10.1.1.1"),
+            ("", "6.6.6.6"),
+        ):
+            found = proxies.client_address("10.1.1.1", x_forwarded_for, "for=6.6.6.6")
+            self.assertEqual((x_forwarded_for, found), (x_forwarded_for, client))
+
+    def test_peers_of_unix_sockets_can_be_trusted(self) -> None:
+        proxies = Proxies.named(["unix", "10.0.0.0/8"])
+        self.assertEqual(peer_address(UNIXAddress("/run/socket")), LOCAL)
+        self.assertEqual(peer_address(UNIXAddress(None)), LOCAL)
+        self.assertEqual(peer_address(IPv6Address("TCP", "::ffff:1.2.3.4", 1)), "1.2.3.4")
+        self.assertEqual(peer_address(None), LOCAL)
+        self.assertIn(LOCAL, proxies)
+        self.assertEqual(proxies.client_address(LOCAL, "1.2.3.4, 10.1.1.1"), "1.2.3.4")
+        self.assertNotIn("unix", proxies)
 
     def test_addresses_are_made_canonical(self) -> None:  # N11
         for host, address in (

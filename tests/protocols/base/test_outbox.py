@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.protocols.base import outbox as outbox_module
+from gtchat.protocols.base import unsent
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 
 
@@ -66,6 +68,10 @@ class DirectTransport(FakeTransport):
     def write_later(self, data: bytes) -> None:
         self.waiting += data
         self.producer.pauseProducing()
+
+    def write_direct(self, data: bytes) -> int:
+        self.waiting += data
+        return len(data)
 
     def drain(self, room: int | None) -> None:
         """Let the kernel take this many bytes again, None for any number."""
@@ -152,6 +158,7 @@ class Writing(SynchronousTestCase):
             outbox.write(data)
             self.clock.advance(0)
         self.assertEqual((transport.written, transport.waiting, outbox.held), (b"ab", b"c", 2))
+        self.assertEqual((outbox.in_transport, outbox.buffered_bytes), (1, 3))
         transport.drain(2)
         self.assertEqual((transport.written, transport.waiting), (b"abcd", b"e"))
         transport.drain(None)
@@ -176,6 +183,107 @@ class Writing(SynchronousTestCase):
             outbox.write(b"x" * size)
             self.clock.advance(0)
         self.assertEqual(self.overflowed, [pairs[1][1]])
+
+    def direct_outbox(self, room: int | None) -> tuple[Outbox, DirectTransport]:
+        transport = DirectTransport()
+        transport.room = room
+        return Outbox(self.batcher, transport, lambda: self.overflowed.append(transport)), transport
+
+    def test_a_full_transport_gets_one_piece_of_what_was_written_together(self) -> None:
+        self.patch(unsent, "PIECE_BYTES", 10)
+        outbox, transport = self.direct_outbox(12)
+        for data in (b"a" * 8, b"b" * 8, b"c" * 8, b"d" * 2):
+            outbox.write(data)
+        self.clock.advance(0)
+        self.assertEqual((transport.written, transport.waiting), (b"a" * 8 + b"b" * 4, b"b" * 4))
+        self.assertEqual((outbox.in_transport, outbox.held), (4, 10))
+        transport.drain(None)
+        self.assertEqual(transport.written[16:], b"c" * 8 + b"d" * 2)
+        self.assertEqual((outbox.in_transport, outbox.held), (0, 0))
+
+    def test_a_transport_that_buffers_all_gets_one_piece_too_many(self) -> None:
+        for module in (unsent, outbox_module):
+            self.patch(module, "PIECE_BYTES", 10)
+        outbox, transport = self.outbox()
+        transport.room = 1
+        for letter in b"abc":
+            outbox.write(bytes([letter]) * 8)
+        self.clock.advance(0)
+        self.assertEqual(transport.writes, [b"a" * 8])
+        self.assertEqual((outbox.in_transport, outbox.held), (8, 16))
+        transport.room = None
+        transport.producer.resumeProducing()
+        self.assertEqual(transport.written, b"a" * 8 + b"b" * 8 + b"c" * 8)
+        self.assertEqual(outbox.buffered_bytes, 0)
+
+    def test_one_write_may_be_larger_than_the_limit(self) -> None:
+        for outbox, transport in (self.outbox(), self.direct_outbox(30)):
+            if not isinstance(transport, DirectTransport):
+                transport.room = 1
+            outbox.write(b"x" * 150)
+            self.clock.advance(0)
+            self.assertEqual(self.overflowed, [])
+            self.assertGreater(outbox.in_transport, 100)
+            outbox.write(b"y")
+            self.clock.advance(0)
+            self.assertEqual(self.overflowed, [transport])
+            outbox.stopProducing()
+            self.overflowed.clear()
+
+    def test_many_large_replies_of_an_iteration_overflow_in_it(self) -> None:
+        self.patch(outbox_module, "PIECE_BYTES", 40)
+        for outbox, transport in (self.outbox(), self.direct_outbox(30)):
+            transport.room = 1
+            outbox.write(b"before")
+            for _ in range(4):
+                outbox.write_reply(b"x" * 40)
+                if not isinstance(transport, DirectTransport):
+                    transport.producer.pauseProducing()
+            self.assertEqual(self.overflowed, [transport])
+            self.assertLessEqual(outbox.held + outbox.in_transport, 100 + 40)
+            outbox.stopProducing()
+            self.overflowed.clear()
+
+    def test_a_small_reply_waits_for_the_end_of_the_iteration(self) -> None:
+        outbox, transport = self.outbox()
+        outbox.write_reply(b"x")
+        self.assertEqual(transport.writes, [])
+
+    def test_what_transports_hold_counts_for_the_total_limit(self) -> None:
+        pairs = [self.direct_outbox(0) for _ in range(3)]
+        for size, (outbox, _) in zip((90, 85, 80), pairs, strict=True):
+            outbox.write(b"x" * size)
+            self.clock.advance(0)
+        self.assertEqual(self.overflowed, [pairs[0][1]])
+
+    def test_what_a_closed_connection_has_not_sent_counts_until_it_is_lost(self) -> None:
+        closed, transport = self.direct_outbox(0)
+        closed.write(b"x" * 200)
+        closed.close()
+        self.assertEqual((closed.in_transport, closed.buffered_bytes), (200, 0))
+        other, _ = self.direct_outbox(0)
+        other.write(b"y" * 60)
+        self.clock.advance(0)
+        self.assertEqual((transport.aborted, self.overflowed), (True, []))
+        self.assertEqual(closed.in_transport, 0)
+        lost, _ = self.direct_outbox(0)
+        lost.write(b"z" * 200)
+        lost.close()
+        lost.stopProducing()
+        self.assertEqual(lost.in_transport, 0)
+        other.write(b"y")
+        self.clock.advance(0)
+        self.assertEqual((self.overflowed, other.in_transport), ([], 60))
+
+    def test_frames_are_joined_to_pieces(self) -> None:
+        self.patch(unsent, "PIECE_BYTES", 4)
+        for frames, pieces in (
+            ([], [b""]),
+            ([b"", b"ab", b"cd", b"e"], [b"abcd", b"e"]),
+            ([b"abcde", b"f"], [b"abcde", b"f"]),
+            ([b"a", memoryview(b"bcdef"), b"g"], [b"a", b"bcdef", b"g"]),
+        ):
+            self.assertEqual(unsent.join_frames(frames), pieces)
 
     def test_close_gives_the_transport_all_frames(self) -> None:
         outbox, transport = self.outbox()

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.events import Event, LoggedIn, LoggedOut, MessageSent
+from gtchat.chat.events import Event, LoggedIn, LoggedOut, MessageSent, WhisperSent
 from gtchat.protocols import livechat, message_center, pa1
 from gtchat.protocols.base.text import (
     TextEncoder,
+    TextGroups,
     escape_controls,
+    first_names,
     format_clock,
-    group_texts,
+    join_names,
     rfc3339,
     split_text,
     strip_controls,
@@ -32,6 +34,12 @@ class Escapes(SynchronousTestCase):
         for text in ("caf\u00e9 \u2603", "a\tb", "\U0001f469\u200d\U0001f469"):
             self.assertEqual(escape_controls(text), text)
 
+    def test_no_text_changes_the_order_of_others(self) -> None:
+        for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A)):
+            self.assertEqual(escape_controls(f"a{chr(code)}b"), f"a\\u{code:04x}b")
+        for text in ("\u05e9\u05dc\u05d5\u05dd\u200f", "\u2027", "\u202f", "\u2065", "\u206a"):
+            self.assertEqual(escape_controls(text), text)
+
     def test_no_line_can_be_taken_for_the_message_of_another_user(self) -> None:  # E12
         event = MessageSent(
             room_name="lobby",
@@ -40,10 +48,34 @@ class Escapes(SynchronousTestCase):
             id="1",
             at=0,
         )
-        for protocol in (livechat, message_center, pa1):
-            first, *more = (protocol.render(event) or "").rstrip("\n").split("\n")
+        whisper = WhisperSent(usr="mallory", msg=event.msg, id="1", at=0)
+        for text in (
+            *(protocol.render(event) for protocol in (livechat, message_center, pa1)),
+            *(protocol.render(whisper) for protocol in (livechat, message_center, pa1)),
+            message_center.MessageCenter.pending_text(Any, whisper),
+            pa1.PA1.pending_text(Any, whisper),
+        ):
+            first, *more = (text or "").strip("\n").split("\n")
             self.assertIn("mallory", first)
             self.assertEqual([line[:4] for line in more], ["    "] * 4)
+
+
+class Names(SynchronousTestCase):
+    def test_a_list_has_the_names_that_fit_and_the_number_of_the_others(self) -> None:
+        names = [f"n{number}" for number in range(8)]
+        for max_bytes, text in (
+            (50, "n0 n1 n2 n3 n4 n5 n6 n7 "),
+            (35, "n0 n1 n2 n3 n4 n5 n6 n7 "),
+            (34, "n0 n1 n2 n3 n4 n5 n6 and 1 more "),
+            (20, "n0 n1 n2 and 5 more "),
+            (0, "and 8 more "),
+        ):
+            self.assertEqual(join_names(names, " ", max_bytes), text, max_bytes)
+            self.assertLessEqual(len(text), max(max_bytes, 11))
+
+    def test_names_count_in_utf_8(self) -> None:
+        names = ["\u00e4\u00f6", "b", "c"]
+        self.assertEqual(first_names(names, 7), names[:2])
 
 
 class Texts(SynchronousTestCase):
@@ -63,17 +95,25 @@ class Texts(SynchronousTestCase):
         self.assertTrue(all(part.strip() and (not limit or len(part) <= limit) for part in parts))
         self.assertEqual("".join("".join(parts).split()), "".join(text.split()))
 
-    @given(st.lists(st.text(max_size=9), max_size=20), st.integers(1, 20))
+    @given(st.lists(st.text(max_size=9), max_size=20), st.integers(1, 20), st.integers(1, 9))
     def test_grouped_texts_keep_their_order_and_are_as_few_as_possible(
-        self, texts: list[str], limit: int
+        self, texts: list[str], size: int, limit: int
     ) -> None:
-        groups = group_texts(texts, str, limit)
-        self.assertEqual([text for _, members in groups for text in members], texts)
-        for joined, members in groups:
-            self.assertEqual(joined, "".join(members))
-            self.assertTrue(len(joined.encode()) <= limit or len(members) == 1)
-        for (before, _), (_, after) in zip(groups, groups[1:], strict=False):
-            self.assertGreater(len((before + after[0]).encode()), limit)
+        grouped = TextGroups[str](str, size, limit)
+        for text in texts:
+            grouped.add(text)
+        groups = grouped.groups
+        members = [text for _, members in groups for text in members]
+        self.assertEqual(members, texts[: len(members)])
+        self.assertLessEqual(len(groups), limit)
+        for joined, items in groups:
+            self.assertEqual(joined, "".join(items))
+            self.assertTrue(len(joined.encode()) <= size or len(items) == 1)
+        starts = [items[0] for _, items in groups] + texts[len(members) :][:1]
+        for (joined, _), start in zip(groups, starts[1:], strict=False):
+            self.assertGreater(len((joined + start).encode()), size)
+        if len(members) < len(texts):
+            self.assertEqual(len(groups), limit)
 
     def test_times(self) -> None:
         self.assertEqual(rfc3339(1_800_000_000_007), "2027-01-15T08:00:00.007Z")

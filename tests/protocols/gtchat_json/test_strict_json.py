@@ -53,6 +53,12 @@ class Glance(SynchronousTestCase):
             request = msgspec.json.decode(payload, type=Speak)
             self.assertEqual(payload.count(b'"'), api._count_quotes(request))
 
+    def test_each_byte_of_a_string_without_an_end_is_read_once(self) -> None:
+        for start in (b"", b'{"a":'):
+            payload = start + b'"' + b'\\"' * 3_000
+            self.assertEqual(strict_json._STRING.findall(payload)[-1], payload[-6_001:])
+            self.assertRaises(BadRequest, strict_json.parse, payload)
+
     def test_a_message_with_a_key_twice_is_refused(self) -> None:  # C06
         line = TestServer().guest("ann")
         whole = [("cmd", "speak"), ("room_name", "lobby"), ("msg", "x"), ("tracker", 1)]

@@ -31,6 +31,11 @@ class Registering(RandomTestCase):
         self.client("Ana", "222")
         self.assertEqual(self.online(), ["Ana", "Ana-2"])
 
+    def test_a_name_that_looks_like_a_taken_one_gets_a_number(self) -> None:
+        self.client("cop", "111")
+        self.client("\u0441\u043e\u0440", "222")
+        self.assertEqual(self.online(), ["cop", "\u0441\u043e\u0440-2"])
+
     def test_what_is_missing_or_wrong_is_an_error(self) -> None:
         client = self.client()
         for fields, code in (
@@ -256,6 +261,12 @@ class Requests(RandomTestCase):
         self.assertEqual(self.ana.error("send_message", chat="den", message="")[0], "bad_request")
         self.assertEqual(self.ana.error("send_message", chat="nil", message="x")[0], "no_such_room")
 
+    def test_the_sender_gets_the_text_that_was_stored(self) -> None:
+        self.room(self.ana, "den", (self.bob, "222"))
+        [event] = self.ana.request("send_message", chat="den", message="one\r\ne\u0301")
+        self.assertEqual(event["message"], "one\n\u00e9")
+        self.assertEqual(self.bob.received(), [event])
+
     def test_a_message_that_is_not_stored(self) -> None:
         self.room(self.ana, "den", (self.bob, "222"))
         self.server.store.failing = 1
@@ -277,16 +288,27 @@ class Requests(RandomTestCase):
         [event] = self.ana.request("remove_member", chat="den", phone="222")
         self.assertEqual(self.bob.received(), [event])
         self.assertEqual((event["type"], event["user"]["name"]), ("member_removed", "Bob"))
+        self.assertEqual(self.members(event), ["Ana", "Bob"], "the one removed is among them")
         self.assertEqual(
             self.ana.error("remove_member", chat="den", phone="999"),
             ("no_such_user", NoSuchUser().text),
         )
 
+    def members(self, event: dict[str, Any]) -> list[str]:
+        return sorted(member["name"] for member in event["chat"]["members"])
+
     def test_a_member_may_leave(self) -> None:
         self.room(self.ana, "den", (self.bob, "222"))
         [event] = self.bob.request("remove_member", chat="den", phone="222")
         self.assertEqual((event["type"], event["user"]["name"]), ("member_removed", "Bob"))
+        self.assertEqual(self.members(event), ["Ana", "Bob"])
         self.assertEqual(self.ana.received(), [event])
+
+    def test_an_owner_may_leave(self) -> None:
+        self.room(self.ana, "den", (self.bob, "222"))
+        [event] = self.ana.request("remove_member", chat="den", phone="111")
+        self.assertEqual((event["type"], event["user"]["name"]), ("member_removed", "Ana"))
+        self.assertEqual(self.bob.received(), [event])
 
     def test_deleting_a_chat(self) -> None:
         self.room(self.ana, "den", (self.bob, "222"))
@@ -296,6 +318,7 @@ class Requests(RandomTestCase):
         )
         [event] = self.ana.request("delete_chat", chat="den")
         self.assertEqual((event["type"], event["chat"]["name"]), ("chat_deleted", "den"))
+        self.assertEqual(self.members(event), ["Ana", "Bob"])
         self.assertEqual(self.bob.received(), [event])
         self.assertEqual(self.ana.error("send_message", chat="den", message="x")[0], "no_such_room")
 

@@ -11,9 +11,9 @@ from gtchat.chat.errors import NotStored, RateLimited
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
 from gtchat.protocols.gtchat_json.api import API_Chatroom
-from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatAPI
-from gtchat.protocols.randomchat import api as randomchat_api
-from tests.protocols.randomchat.fakes import RandomTestCase, RandomTransport
+from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatAPI, missed, state
+from gtchat.protocols.randomchat.missed import PAUSE_S
+from tests.protocols.randomchat.fakes import RandomClient, RandomTestCase, RandomTransport
 
 
 class Arrival(RandomTestCase):
@@ -67,6 +67,15 @@ class State(RandomTestCase):
         self.assertEqual(self.missed(), [["one", "two"]])
         self.assertEqual(self.missed(), [[]])
 
+    def test_own_messages_are_not_missed(self) -> None:
+        self.send("one")
+        self.bob.write("send_message", chat="den", message="mine")
+        self.server.run_pending()
+        self.send("two")
+        self.bob.transport.outbox.buffered_bytes = 1  # nothing that was sent counts as read
+        self.bob.drop()
+        self.assertEqual(self.missed(), [["two"]])  # what came before the own message is read
+
     def test_what_was_read_is_not_missed(self) -> None:
         self.send("one")
         self.bob.drop()
@@ -115,17 +124,108 @@ class State(RandomTestCase):
             carl.received()
         self.assertEqual(self.missed(), [["0", "1", "2"]])
 
-    def test_a_state_is_bounded(self) -> None:
-        self.room(self.ana, "attic", (self.bob, "222"))
+    def told(self, bob: RandomClient) -> list[tuple[str, str, str]]:
+        """Return type, chat and text of what Bob was told after `state`, and of its messages."""
+        told = []
+        for thing in bob.received():
+            for chat in thing.get("chats", ()):
+                name = chat["chat"]["name"]
+                told += [("state", name, one["message"]) for one in chat["messages"]] or [
+                    ("state", name, "")
+                ]
+            if thing["type"] != "state":
+                told.append((thing["type"], thing["chat"]["name"], thing.get("message", "")))
+        return told
+
+    def test_what_a_state_has_no_room_for_follows_it(self) -> None:
+        for chat in ("attic", "cellar"):
+            self.room(self.ana, chat, (self.bob, "222"))
         self.bob.drop()
-        self.send("a1", "a2", "a3", chat="attic")
-        self.send("d1", "d2", "d3")
-        with patch.object(randomchat_api, "STATE_MESSAGES", 5):
-            self.assertEqual(self.missed(), [["a1", "a2", "a3"], ["d2", "d3"]])
-        self.send("a4", chat="attic")
-        self.send("d4")
-        with patch.object(randomchat_api, "STATE_CHARS", 2):
-            self.assertEqual(self.missed(), [["a4"], []])
+        for chat in ("attic", "cellar"):
+            self.send(*(f"{chat[0]}{number}" for number in range(3)), chat=chat)
+        self.send("d")
+        self.patch(missed, "REPLY_BYTES", 1_000)
+        bob = self.client()
+        bob.write("register", user={"name": "Bob", "phone": "222"})
+        for _ in range(100):
+            self.server.clock.advance(PAUSE_S)
+            self.server.run_pending()
+        told = self.told(bob)
+        kinds = [kind for kind, _, _ in told]
+        self.assertEqual(sorted(set(kinds)), ["message", "new_member", "state"])
+        self.assertEqual(kinds, sorted(kinds, key=lambda kind: kind != "state"))
+        for chat, texts in (("attic", "a0 a1 a2"), ("cellar", "c0 c1 c2"), ("den", "d")):
+            heard = [text for kind, name, text in told if name == chat and text]
+            self.assertEqual(heard, texts.split(), chat)
+        self.assertEqual(bob.api.buffered_bytes, 0)
+        bob.drop()
+        self.assertEqual(self.missed(), [[], [], []])
+
+    def test_what_follows_a_state_waits_for_the_reader(self) -> None:
+        self.bob.drop()
+        self.send(*(str(number) for number in range(30)))
+        self.patch(missed, "REPLY_BYTES", 1_000)
+        bob = self.client()
+        bob.transport.outbox.buffered_bytes = 1
+        bob.write("register", user={"name": "Bob", "phone": "222"})
+        for _ in range(100):
+            self.server.clock.advance(PAUSE_S)
+            self.server.run_pending()
+        self.send("live")
+        early = self.told(bob)
+        self.assertLess(len(early), 12)
+        bob.transport.outbox.buffered_bytes = 0
+        for _ in range(100):
+            self.server.clock.advance(PAUSE_S)
+            self.server.run_pending()
+        texts = [text for _, _, text in early + self.told(bob)]
+        self.assertEqual(texts, [*map(str, range(30)), "live"])
+
+    def test_a_client_that_does_not_read_its_state_is_disconnected(self) -> None:
+        self.server.limits = self.limits
+        self.bob.drop()
+        self.send(*(str(number) for number in range(30)))
+        self.patch(missed, "REPLY_BYTES", 1_000)
+        bob = self.client()
+        bob.transport.outbox.buffered_bytes = 1
+        bob.write("register", user={"name": "Bob", "phone": "222"})
+        self.server.run_pending()
+        bob.api.deferred.max_bytes = 2_000
+        self.send(*(f"live {number}" for number in range(20)))
+        self.assertLess(len(bob.api.deferred.frames), 20)
+        self.server.clock.advance(PAUSE_S)
+        self.server.run_pending()
+        self.assertEqual(bob.transport.closed, (4008, "too slow"))
+        bob.received()
+        [texts] = self.missed_from(self.client())
+        self.assertEqual(len(texts), 50)
+
+    def missed_from(self, bob: RandomClient) -> list[list[str]]:
+        """Let Bob register where everything fits in the state."""
+        self.patch(missed, "REPLY_BYTES", 100_000)
+        return [[one["message"] for one in chat["messages"]] for chat in bob.register("Bob", "222")]
+
+    def test_a_chat_that_is_deleted_while_its_messages_are_sent(self) -> None:
+        self.bob.drop()
+        self.send(*(str(number) for number in range(30)))
+        self.patch(missed, "REPLY_BYTES", 1_000)
+        self.patch(missed, "PAGE", 5)
+        bob = self.client()
+        bob.write("register", user={"name": "Bob", "phone": "222"})
+        self.server.run_pending()
+        self.ana.request("delete_chat", chat="den")
+        for _ in range(100):
+            self.server.clock.advance(PAUSE_S)
+            self.server.run_pending()
+        kinds = [kind for kind, _, _ in self.told(bob)]
+        self.assertLess(kinds.count("message"), 25)
+        self.assertEqual(kinds[-1], "chat_deleted")
+        self.assertIsNone(bob.api.deferred)
+
+    def test_an_object_lists_so_many_members(self) -> None:
+        self.patch(state, "MEMBERS", 1)
+        [chat] = self.client().register("Bob", "222")
+        self.assertEqual([one["name"] for one in chat["chat"]["members"]], ["Ana"])
 
     def test_messages_that_come_while_the_state_is_made_follow_it(self) -> None:
         self.bob.drop()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
-from gtchat.protocols.base.http_access import Origins, Proxies
+from gtchat.protocols.base.http_access import Hosts, Origins, Proxies
 from gtchat.protocols.websocket.context import MESSAGE_TIMEOUT_S, OPENING_TIMEOUT_S
 from gtchat.protocols.websocket.frames import text_frame
 from gtchat.protocols.websocket.opening import HANDSHAKE_BYTES
@@ -136,6 +137,43 @@ class Handshake(SynchronousTestCase):
             socket = TestFactory(proxies=proxies).connect(peer)
             socket.receive(handshake(X_Forwarded_For=forwarded))
             self.assertEqual(socket.protocol.address, address)
+        socket = TestFactory(proxies=proxies).connect("192.0.2.1")
+        socket.receive(handshake(Forwarded='for="[2001:db8::9]:4711"'))
+        self.assertEqual(socket.protocol.address, "2001:db8::9")
+
+    def test_a_proxy_that_is_not_trusted_is_named_in_the_log(self) -> None:
+        factory = TestFactory()
+        for expected in (1, 0):
+            with capturedLogs() as logs:
+                factory.connect("198.51.100.1").receive(handshake(X_Forwarded_For="203.0.113.5"))
+            lines = [str(formatEvent(event)) for event in logs]
+            found = [line for line in lines if "add 198.51.100.1 to trusted_proxies" in line]
+            self.assertEqual(len(found), expected, lines)
+
+    def test_refusals_say_why_in_the_log(self) -> None:
+        secret = "/?pwd=secret"
+        for request, text in (
+            (
+                handshake(Origin="http://evil.example"),
+                "403, the origin is neither that of the host nor in allowed_origins; "
+                "host chat.example:9000, origin http://evil.example",
+            ),
+            (handshake(Host="bad\xff"), "421, the host is not in allowed_hosts; host bad"),
+            (handshake(path="/other"), "404, no such path"),
+            (handshake(Upgrade=""), "426, HTTP Upgrade header missing; host chat.example:9000"),
+            (handshake(Sec_WebSocket_Version="12"), "426, WebSocket version 12 not supported"),
+            (handshake(X="y" * HANDSHAKE_BYTES), "431, the request is too long; host none"),
+            (b"GET /?pwd=secret\r\n\r\n", "400, Bad HTTP request status line"),
+            (handshake(path=f"{secret}#{secret}"), "400, HTTP requested resource contains"),
+            (handshake(path=secret, Sec_WebSocket_Key=""), "400, HTTP Sec-WebSocket-Key"),
+        ):
+            factory = TestFactory()
+            factory.factory.hosts = Hosts(frozenset({"chat.example"}))
+            with capturedLogs() as logs:
+                factory.connect().receive(request)
+            lines = [str(formatEvent(event)) for event in logs]
+            self.assertEqual([text in line for line in lines], [True], (text, lines))
+            self.assertNotIn("secret", lines[0])
 
 
 class InvalidFrames(SynchronousTestCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -14,8 +15,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.look_alikes import skeleton
+from gtchat.store.sql import opening
+from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS, metadata
-from gtchat.store.sql.sqlite import prepare
+from gtchat.store.sql.sqlite import StoreError
 
 #: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
 ROWS_0002 = """
@@ -46,7 +50,7 @@ INSERT INTO doomed (room_id) VALUES (6);
 """
 
 #: Rows for revision 0004: the room `r` has an owner who is a member and invites; others do not.
-ROWS_0004 = """
+INVITATIONS_0004 = """
 INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
     VALUES (1, 'A', 'a', 1, 0, 0), (2, 'B', 'b', 1, 0, 0), (3, 'C', 'c', 1, 0, 0);
 INSERT INTO rooms (id, key, name, public, topic, max, owner_id, owner)
@@ -55,6 +59,18 @@ INSERT INTO members (room_id, account_id, joined_seq, read_seq) VALUES (7, 1, 1,
 INSERT INTO invitations (room_id, account_id, inviter, delivered, at)
     VALUES (7, 3, 'A', 1, 5), (7, 3, 'B', 1, 5), (8, 3, 'A', 1, 5), (7, 3, 'D', 0, 5);
 INSERT INTO whispers (number, target_id, at, usr, id, msg) VALUES (1, 1, 0, 'B', 'i', 'psst');
+"""
+
+#: Rows for revision 0004 with names that look alike, and more names than are converted at a time.
+ROWS_0004 = """
+INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
+    VALUES (1, 'Cop', 'cop', 1, 0, 0), (2, '\u0441\u043e\u0440', '\u0441\u043e\u0440', 1, 0, 0),
+    (7, 'H\u043est', 'h\u043est', 1, 0, 0), (9, 'user1', 'user1', 0, 0, 0);
+INSERT INTO rooms (id, key, name, public, topic, max, owner_id, owner)
+    VALUES (3, 'l\u043ebby', 'L\u043ebby', 1, '', 0, 2, '');
+WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20200)
+    INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
+    SELECT n, 'user' || n, 'user' || n, 1, 0, 0 FROM numbers;
 """
 
 
@@ -139,7 +155,7 @@ class SchemaTests(SynchronousTestCase):
                 self.assertEqual(db.execute(f"SELECT {columns}").fetchall(), [row])
 
     def test_0005_knows_creators_and_ends_invitations_of_users_who_left(self) -> None:
-        old = self.old_database("0004", ROWS_0004)
+        old = self.old_database("0004", INVITATIONS_0004)
         prepare(old)
         for columns, rows in (
             ("key, creator_id FROM rooms", [("r", 1), ("s", None)]),
@@ -148,6 +164,43 @@ class SchemaTests(SynchronousTestCase):
         ):
             with closing(sqlite3.connect(old)) as db:
                 self.assertEqual(db.execute(f"SELECT {columns} ORDER BY 1").fetchall(), rows)
+
+    def test_old_database_is_copied_before_it_is_migrated(self) -> None:
+        old = self.old_database("0003", ROWS_0003)
+        before = old.read_bytes()
+        copy = old.with_name(old.name + ".revision-0003")
+        copy.write_bytes(b"left by a migration that was interrupted")
+        prepare(old)
+        with closing(sqlite3.connect(copy)) as db:
+            revision = db.execute("SELECT version_num FROM alembic_version").fetchone()
+            self.assertEqual(revision, ("0003",))
+            self.assertEqual(db.execute("SELECT lobby_read FROM accounts").fetchall(), [(4,)])
+        self.assertNotEqual(old.read_bytes(), before)
+        copy.unlink()
+        prepare(old)
+        self.assertFalse(copy.exists())
+
+    def test_old_database_is_not_migrated_without_space_for_a_copy(self) -> None:
+        old = self.old_database("0003", ROWS_0003)
+        before = old.read_bytes()
+        usage = SimpleNamespace(free=2 * len(before) - 1)
+        self.patch(opening.shutil, "disk_usage", lambda folder: usage)
+        error = self.assertRaises(StoreError, prepare, old)
+        self.assertRegex(str(error), r"1 MiB must be free in .+, and 0 MiB are; free some space")
+        self.assertEqual(old.read_bytes(), before)
+        usage.free += 1
+        prepare(old)
+
+    def test_0005_computes_the_skeletons_of_all_names_slice_by_slice(self) -> None:
+        old = self.old_database("0004", ROWS_0004)
+        prepare(old)
+        with closing(sqlite3.connect(old)) as db:
+            names = db.execute("SELECT name, skeleton FROM accounts ORDER BY id").fetchall()
+            rooms = db.execute("SELECT skeleton, creator_id FROM rooms").fetchall()
+        wrong = [row for row in names if row[1] != skeleton(row[0])]
+        self.assertEqual((len(names), wrong[:5]), (20_105, []))
+        self.assertEqual([row[1] for row in names[:4]], ["=cop", "~cop", "~host", "=userl"])
+        self.assertEqual(rooms, [("~lobby", 2)])
 
     def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()

@@ -18,9 +18,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat
 from gtchat.store import StoreError
-from gtchat.store.sql import sqlite
+from gtchat.store.sql import opening
+from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
-from gtchat.store.sql.sqlite import connect, prepare
+from gtchat.store.sql.sqlite import connect
 from gtchat.store.sql.store import SQLStore
 
 
@@ -69,12 +70,12 @@ class NewTests(OpeningCase):
 
     def test_the_second_start_does_not_use_alembic(self) -> None:
         prepare(self.path)
-        with mock.patch.object(sqlite, "_migrate") as migrate:
+        with mock.patch.object(opening, "_migrate") as migrate:
             prepare(self.path)
         migrate.assert_not_called()
 
     def test_a_database_that_was_half_created_is_created_again(self) -> None:
-        with mock.patch.object(sqlite, "_migrate", side_effect=ZeroDivisionError):
+        with mock.patch.object(opening, "_migrate", side_effect=ZeroDivisionError):
             self.assertRaises(ZeroDivisionError, prepare, self.path)
         self.assertEqual(list(self.files()), ["gtchat.sqlite.new"])
         prepare(self.path)
@@ -83,7 +84,7 @@ class NewTests(OpeningCase):
     def test_a_killed_creation_leaves_no_database(self) -> None:
         code = (
             "import os, sys; from pathlib import Path; from alembic import op\n"
-            "from gtchat.store.sql.sqlite import prepare\n"
+            "from gtchat.store.sql.opening import prepare\n"
             "create_table = op.create_table\n"
             "op.create_table = lambda name, *a, **k: "
             "os._exit(9) if name == 'blocks' else create_table(name, *a, **k)\n"
@@ -153,7 +154,7 @@ class NewTests(OpeningCase):
             db.execute("PRAGMA max_page_count = 10")
             return db
 
-        with mock.patch.object(sqlite, "connect", small):
+        with mock.patch.object(opening, "connect", small):
             error = self.assertRaises(StoreError, prepare, self.path)
         self.assertIn("disk is full; free some space", str(error))
         self.assertFalse(self.path.exists())
@@ -210,7 +211,7 @@ class RefusedTests(OpeningCase):
             other.execute("PRAGMA locking_mode = EXCLUSIVE")
             other.execute("UPDATE alembic_version SET version_num = version_num")
             other.commit()
-            with mock.patch.object(sqlite, "connect", partial(connect, busy=0)):
+            with mock.patch.object(opening, "connect", partial(connect, busy=0)):
                 error = self.assertRaises(StoreError, prepare, self.path)
         self.assertIn("stop the program that uses it", str(error))
 

@@ -21,13 +21,16 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from gtchat.chat.limits import Limits
+from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.dialback_server import DialbackFactory
 from gtchat.protocols.base.outbox import WriteBatcher
 from gtchat.protocols.livechat import LiveChatFactory
-from gtchat.protocols.message_center import MessageCenter, MessageCenterFactory, framed
-from gtchat.protocols.pa1 import PA1, PA1Factory
+from gtchat.protocols.message_center import MessageCenter, framed
+from gtchat.protocols.pa1 import PA1
 from gtchat.protocols.randomchat import ProtocolNegotiator, RandomChatState
 from gtchat.protocols.websocket import build_factory, text_frame
-from gtchat.server.config import SettingsError, format_settings, load
+from gtchat.server.config import SettingsError, load
+from gtchat.server.settings_file import format_settings
 from gtchat.web.site import build_site
 from tests.fakes import TestServer
 from tests.protocols.websocket.fakes import TestFactory, frame, handshake
@@ -83,6 +86,16 @@ class Transport(StringTransport):
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """Do nothing, as a transport of TCP in memory."""
+
+    def getHandle(self) -> Transport:
+        """Return a socket, whose options do not matter."""
+        return self
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Do nothing, as a socket in memory."""
+
+    def loseWriteConnection(self) -> None:
+        self.disconnecting = True
 
     def abortConnection(self) -> None:
         self.disconnecting = True
@@ -172,7 +185,10 @@ class Chat(Target):
                 transport = Transport()
                 protocol.makeConnection(transport)
                 self.reactor.advance(0.2)
-                if not transport.disconnecting:
+                if transport.disconnecting:
+                    protocol.writeConnectionLost()
+                    protocol.readConnectionLost()
+                else:
                     protocol.dataReceived(b"Y")
                 protocol.connectionLost(None)
             self.reactor.tcpClients.clear()
@@ -250,13 +266,17 @@ class IgnoringAPI:
         """Ignore the end of the connection."""
 
 
+#: Clients are called wherever they are.
+RULES = CallbackRules(is_host=lambda address: False)
+
+
 class MessageCenterTarget(Chat):
     """Connections of Message Center; SECRET is the token of ann, who is logged in."""
 
     def begin(self) -> None:
         super().begin()
-        self.center = MessageCenter(self.server.chat, self.reactor, lambda: ())
-        self.factory = MessageCenterFactory(self.center)
+        self.center = MessageCenter(self.server.chat, self.reactor, RULES)
+        self.factory = DialbackFactory(self.center)
 
     def feed(self, chunks: list[bytes]) -> None:
         if not self.center.by_key:
@@ -276,8 +296,8 @@ class PA1Target(Chat):
 
     def begin(self) -> None:
         super().begin()
-        self.pa1 = PA1(self.server.chat, self.reactor, lambda: ())
-        self.factory = PA1Factory(self.pa1)
+        self.pa1 = PA1(self.server.chat, self.reactor, RULES)
+        self.factory = DialbackFactory(self.pa1)
 
     def feed(self, chunks: list[bytes]) -> None:
         if "ann" not in self.pa1.by_key:

@@ -1,1 +1,1 @@
-"""Alembic's revisions of the schema, which `sqlite.prepare` runs at start."""
+"""Alembic's revisions of the schema, which `opening.prepare` runs at start."""

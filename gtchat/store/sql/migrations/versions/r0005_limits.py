@@ -1,7 +1,8 @@
 """Look-alike names, networks of accounts, starts of the server, correspondents.
 
 Columns are added without a rebuild of their tables. An existing room counts as created by its
-owner. Invitations whose sender is not a member of the room any more end.
+owner. Existing names get their skeletons, and stay valid where they look alike. Invitations whose
+sender is not a member of the room any more end.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from gtchat.chat.look_alikes import skeleton
+
 revision = "0005"
 down_revision = "0004"
+
+#: Rows whose skeletons are computed at a time.
+SLICE = 10_000
 
 
 def _account(name: str) -> sa.Column[int]:
@@ -21,9 +27,10 @@ def _account(name: str) -> sa.Column[int]:
 
 def upgrade() -> None:
     """Add columns and tables."""
-    for table, name in (("accounts", "skeleton"), ("rooms", "skeleton")):
-        op.add_column(table, sa.Column(name, sa.Text))
-        op.create_index(f"{table}_{name}", table, [name])
+    for table in ("accounts", "rooms"):
+        op.add_column(table, sa.Column("skeleton", sa.Text))
+        _set_skeletons(table)
+        op.create_index(f"{table}_skeleton", table, ["skeleton"])
     op.add_column("rooms", sa.Column("creator_id", sa.Integer))
     op.execute("UPDATE rooms SET creator_id = owner_id")
     op.add_column("sessions", sa.Column("start_id", sa.Integer))
@@ -80,3 +87,23 @@ def _extend_invitations() -> None:
     )
     op.execute("DELETE FROM invitations WHERE inviter_id IS NULL")
     op.create_index("invitations_inviter", "invitations", ["inviter_id", "account_id"])
+
+
+def _set_skeletons(name: str) -> None:
+    """Compute the skeletons of all names in a table, in slices. Its index is created later."""
+    table = sa.table(name, sa.column("id"), sa.column("name"), sa.column("skeleton"))
+    following = (
+        sa.select(table.c.id, table.c.name)
+        .where(table.c.id > sa.bindparam("last"))
+        .order_by(table.c.id)
+        .limit(SLICE)
+    )
+    change = (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("row"))
+        .values(skeleton=sa.bindparam("looks"))
+    )
+    bind, last = op.get_bind(), 0
+    while rows := bind.execute(following, {"last": last}).fetchall():
+        bind.execute(change, [{"row": row, "looks": skeleton(text)} for row, text in rows])
+        last = rows[-1][0]

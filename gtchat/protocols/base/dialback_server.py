@@ -1,0 +1,198 @@
+"""All clients of a protocol that calls back: Message Center or PA1.
+
+Which clients there are, their heartbeats, what their protocol writes, and the end of the server.
+A client is in `dialback_client`, the calls to it in `dialback`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.logger import Logger
+
+from gtchat.chat.background import run_in_background
+from gtchat.chat.chat import Chat
+from gtchat.chat.errors import ChatError
+from gtchat.chat.events import Event, PresenceChanged, WhisperSent
+from gtchat.protocols.base.callback_rules import CallbackRules
+from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.dialback import OutgoingCall, OutgoingWrite
+from gtchat.protocols.base.dialback_client import DialbackClient
+
+#: Seconds between two checks of which clients are silent.
+HEARTBEAT_CHECK = 5.0
+#: Seconds for which the original clients may wait for their user to type a name and a password:
+#: they connect before they ask.
+LOGIN_PATIENCE = 300.0
+#: Seconds for which the end of the server waits until undelivered messages are stored.
+STOP_TIMEOUT = 10.0
+
+_log = Logger()
+
+
+class DialbackServer:
+    """All clients of a protocol that calls back. Subclasses say how the protocol writes.
+
+    Args:
+        chat: the chat.
+        reactor: tells the time, calls later and connects.
+        rules: says which clients are called.
+
+    Attributes:
+        by_key: the clients by what their commands name them with.
+        pending_size: bytes of the direct messages that are sent together to a user who logs in.
+    """
+
+    def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
+        self.chat = chat
+        self.reactor = self.clock = reactor
+        self.rules = rules
+        self.clients: set[DialbackClient] = set()
+        self.by_key: dict[str, DialbackClient] = {}
+        self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
+        self._check: IDelayedCall | None = None
+        self._background: set[Deferred[None]] = set()
+
+    @property
+    def login_patience(self) -> float:
+        """Seconds that a client may wait before it sends a name and a password; 0: for ever."""
+        timeout = self.chat.limits.login_timeout
+        return max(timeout, LOGIN_PATIENCE) if timeout else 0.0
+
+    def is_called(self, address: str) -> bool:
+        """Return whether clients at an address are called; log why they are not."""
+        why = self.rules.refusal(address)
+        if why is not None:
+            _log.info(
+                "{address} is not called: {why}; callback_allow permits it",
+                address=address,
+                why=why,
+            )
+        return why is None
+
+    def set_key(self, client: DialbackClient, key: str) -> None:
+        """Let commands find a client by a key."""
+        client.key = key
+        self.by_key[key] = client
+
+    def add_client(self, client: DialbackClient) -> None:
+        """Expect heartbeats of a client from now on."""
+        self.clients.add(client)
+        if self._check is None:
+            self._check = self.clock.callLater(HEARTBEAT_CHECK, self._check_heartbeats)
+
+    def remove_client(self, client: DialbackClient) -> None:
+        """Forget a client."""
+        self.clients.discard(client)
+        if self.by_key.get(client.key) is client:
+            del self.by_key[client.key]
+        if not self.clients and self._check is not None:
+            self._check.cancel()
+            self._check = None
+
+    def _check_heartbeats(self) -> None:
+        """Disconnect the clients that were silent for longer than `heartbeat_timeout`."""
+        self._check = None
+        timeout = self.chat.limits.heartbeat_timeout
+        now = self.clock.seconds()
+        for client in list(self.clients):
+            if timeout and now - client.last_seen_at > timeout:
+                client.disconnect()
+        if self.clients and self._check is None:
+            self._check = self.clock.callLater(HEARTBEAT_CHECK, self._check_heartbeats)
+
+    def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Do something in the background, for which the end of the server waits.
+
+        Args:
+            work: what is done.
+            what: the same, for the log.
+        """
+        done = Deferred.fromCoroutine(work)
+        self._background.add(done)
+        done.addBoth(self._finished, done)
+        run_in_background(done, what)
+
+    def _finished(self, result: Any, done: Deferred[None]) -> Any:
+        self._background.discard(done)
+        return result
+
+    def stop(self) -> Deferred[None]:
+        """Disconnect all clients; what was not delivered is kept.
+
+        Returns:
+            Fires when it is stored, or after `STOP_TIMEOUT`.
+        """
+        for client in list(self.clients):
+            client.disconnect()
+        return Deferred.fromCoroutine(self._wait_for_background())
+
+    async def _wait_for_background(self) -> None:
+        await DeferredList(self._background).addTimeout(STOP_TIMEOUT, self.clock)
+
+    # How the protocol reads and writes.
+
+    pending_size = 0
+
+    def build_connection(self) -> TwistedProtocol:
+        """Return the protocol of a new connection of a client."""
+        raise NotImplementedError
+
+    def encode(self, text: str) -> bytes:
+        """Return a text as the protocol writes it."""
+        raise NotImplementedError
+
+    def pending_text(self, whisper: WhisperSent) -> str:
+        """Return a direct message that has waited for its receiver to log in."""
+        raise NotImplementedError
+
+    def presence_text(self, name: str, online: bool) -> str:
+        """Return the text that says that a user logged in or out."""
+        raise NotImplementedError
+
+    def render_presence(self, event: PresenceChanged) -> list[tuple[str, str]]:
+        """Return the users that logged out or in, each with the text that says so."""
+        logouts = [(name, self.presence_text(name, False)) for name in event.logouts]
+        return logouts + [(name, self.presence_text(name, True)) for name in event.logins]
+
+    def build_write(self, text: str) -> OutgoingWrite:
+        """Return the call that sends a text."""
+        return OutgoingWrite(self.clock, [(0, self.encode(text))])
+
+    def build_call(self, client: DialbackClient, event: Event, text: str) -> OutgoingCall | None:
+        """Return the call that sends an event, None if none is made now."""
+        return self.build_write(text)
+
+    def error_text(self, error: ChatError) -> str:
+        """Return the text that tells a client why a command was refused."""
+        return error.text
+
+    def closing_text(self, event: Event | None) -> str:
+        """Return the last text for a client whose session has ended, "" for none."""
+        return ""
+
+
+class DialbackFactory(Factory):
+    """Makes connections (IProtocolFactory).
+
+    Args:
+        server: all clients of the protocol.
+    """
+
+    noisy = False
+
+    def __init__(self, server: DialbackServer) -> None:
+        self.server = server
+
+    def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
+        """Return the protocol of a connection."""
+        return self.server.build_connection()
+
+    def stop(self) -> Deferred[None]:
+        """Disconnect all clients, for the end of the server; see `DialbackServer.stop`."""
+        return self.server.stop()

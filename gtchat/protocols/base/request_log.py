@@ -1,0 +1,101 @@
+"""What the log says about HTTP requests: why one was refused, and which proxy is not trusted.
+
+Anyone on the network can cause these lines, so their number is bounded and what a client wrote
+appears in them escaped and cut. The paths of requests are never logged: they may hold a password.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from gtchat.chat.limits import TokenBucket, network_key
+from gtchat.protocols.base.http_access import LOCAL, UNIX, Proxies
+
+#: Lines about refused requests: a second, and at once.
+REFUSALS_PER_SECOND, REFUSALS_BURST = 1.0, 20.0
+#: Networks about which there is a warning; none about further ones, since clients can forge
+#: the headers.
+MAX_WARNINGS = 32
+#: Maximum length of a client's text in a line, in characters.
+MAX_SHOWN_CHARS = 200
+
+_log = Logger()
+
+
+@attrs.define(eq=False)
+class RequestLog:
+    """Logs refused requests and untrusted proxies, for the WebSocket and the site together.
+
+    Args:
+        clock: monotonic time in seconds.
+        proxies: the trusted proxies.
+    """
+
+    clock: IReactorTime
+    proxies: Proxies
+    _refusals: TokenBucket = attrs.field(
+        init=False, factory=lambda: TokenBucket(REFUSALS_PER_SECOND, REFUSALS_BURST)
+    )
+    _omitted: int = attrs.field(init=False, default=0)
+    _warned: set[str] = attrs.field(init=False, factory=set)
+
+    def client_address(
+        self, peer: str, x_forwarded_for: str | None, forwarded: str | None = None
+    ) -> str:
+        """Return the IP address of a client, and warn if a peer that is no proxy names another.
+
+        Args:
+            peer: the peer of the connection, see `peer_address`.
+            x_forwarded_for: the X-Forwarded-For header, None without one.
+            forwarded: the Forwarded header, None without one.
+        """
+        if (x_forwarded_for or forwarded) and peer not in self.proxies:
+            self._warn(peer, "X-Forwarded-For" if x_forwarded_for else "Forwarded")
+        return self.proxies.client_address(peer, x_forwarded_for, forwarded)
+
+    def refused(
+        self, address: str, code: int, reason: str, host: str | None, origin: str | None
+    ) -> None:
+        """Log why a request was refused.
+
+        Args:
+            address: IP address of the client.
+            code: HTTP status code of the response.
+            reason: for the operator.
+            host: the Host header, None without one.
+            origin: the Origin header, None without one.
+        """
+        if self._refusals.take(self.clock.seconds()):
+            self._omitted += 1
+            return
+        omitted, self._omitted = self._omitted, 0
+        _log.info(
+            "refused {address}: {code}, {reason}; host {host}, origin {origin}"
+            + ("; {omitted} more were not logged" if omitted else ""),
+            address=address,
+            code=code,
+            reason=_shown(reason),
+            host=_shown(host),
+            origin=_shown(origin),
+            omitted=omitted,
+        )
+
+    def _warn(self, peer: str, header: str) -> None:
+        network = network_key(peer)
+        if network in self._warned or len(self._warned) >= MAX_WARNINGS:
+            return
+        self._warned.add(network)
+        _log.warn(
+            "{header} from {peer} is ignored, so all its users count as one address: if it is "
+            "your reverse proxy, add {name} to trusted_proxies",
+            header=header,
+            peer="a Unix socket" if peer == LOCAL else peer,
+            name=UNIX if peer == LOCAL else peer,
+        )
+
+
+def _shown(text: str | None) -> str:
+    """Return a client's text for the log: cut, and in ASCII without control characters."""
+    return "none" if text is None else ascii(text[:MAX_SHOWN_CHARS])[1:-1]

@@ -1,0 +1,52 @@
+"""Checks of single values of settings: what can be seen to be wrong before anything is started.
+
+Each check takes one value and returns what is wrong with it, or None. Endpoints are checked in
+`endpoints`, which knows Twisted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+#: A label of a host name in lower case (RFC 1123, section 2.1), or its ASCII form.
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+def check_network(value: str) -> str | None:
+    """Check an IP address or a network in CIDR notation."""
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return f"{value!r} is no IP address and no network, such as 192.0.2.0/24"
+    return None
+
+
+def check_proxy(value: str) -> str | None:
+    """Check what stands for a reverse proxy: an address, a network, or `unix` for Unix sockets."""
+    return None if value == "unix" else check_network(value)
+
+
+def check_origin(value: str) -> str | None:
+    """Check a web origin (RFC 6454, section 6.1), as a browser sends it; `*` is any."""
+    if value == "*":
+        return None
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return f"{value!r} is no web origin, such as https://chat.example"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"{value!r} is no web origin, such as https://chat.example"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = 443 if parts.scheme == "https" else 80
+    sent = f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+    return None if value == sent else f"{value!r} never matches: browsers send {sent}"
+
+
+def check_host(value: str) -> str | None:
+    """Check a host name without scheme and port."""
+    if all(_LABEL.fullmatch(label) for label in value.lower().split(".")):
+        return None
+    return f"{value!r} is no host name without scheme and port, such as chat.example"

@@ -1,0 +1,239 @@
+"""The files of the page: read, bundled and compressed once, when the server starts, and then sent
+from memory.
+
+Files under a path with a hash are cached for ever; the page itself, and the files under their own
+names, are revalidated at each visit (RFC 9111). A path with the hash of another version is not
+found: a page needs no more files once it is loaded. Ranges are not supported (RFC 9110 section 14):
+the header is ignored.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from gtchat.web.bundle import HASH_DIGITS, bundle
+
+PAGE = "client.html"
+#: Seconds that caches keep a file under a hash: a year, which stands for ever (RFC 9111 section 4).
+FOREVER = 31_536_000
+#: Size of the pieces in which a body is written, in bytes.
+PIECE_BYTES = 16_384
+#: Maximum length of an Accept-Encoding or If-None-Match header that is looked at, in bytes.
+MAX_FIELD_BYTES = 1_000
+
+_REVALIDATED = b"no-cache"
+_IMMUTABLE = f"public, max-age={FOREVER}, immutable".encode()
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/plain; charset=utf-8",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+}
+#: A weight (RFC 9110 section 12.4.2).
+_WEIGHT = re.compile(rb"[ \t]*[qQ]=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*")
+
+
+@attrs.frozen
+class Representation:
+    """A body of a response, and the entity tag that names it (RFC 9110 section 8.8.3)."""
+
+    body: bytes
+    tag: bytes
+
+
+@attrs.frozen
+class Content:
+    """A file as it is, and compressed if that makes it smaller."""
+
+    plain: Representation
+    gzipped: Representation | None
+
+    @classmethod
+    def of(cls, body: bytes) -> Content:
+        """Return a content with its compressed representation."""
+        tag = hashlib.sha256(body).hexdigest()[:HASH_DIGITS]
+        packed = gzip.compress(body, 9, mtime=0)
+        smaller = len(packed) < len(body) * 0.9  # pictures and fonts are compressed already
+        return cls(
+            Representation(body, f'"{tag}"'.encode()),
+            Representation(packed, f'"{tag}-gzip"'.encode()) if smaller else None,
+        )
+
+
+class StaticFile(Resource):
+    """A file in memory.
+
+    Args:
+        name: has the extension that tells the type.
+        content: the file; also an attribute.
+        cache_control: the Cache-Control header.
+    """
+
+    isLeaf = True
+
+    def __init__(self, name: str, content: Content, cache_control: bytes) -> None:
+        super().__init__()
+        suffix = PurePosixPath(name).suffix
+        self._type = _TYPES.get(suffix, "application/octet-stream").encode()
+        self.content = content
+        self._cache_control = cache_control
+
+    def render_GET(self, request: Any) -> Any:
+        """Send the file, or 304 if the client has it (RFC 9110 section 13.1.2)."""
+        chosen, headers = self.content.plain, request.responseHeaders
+        if self.content.gzipped and accepts_gzip(_field(request, b"accept-encoding")):
+            chosen = self.content.gzipped
+            headers.setRawHeaders(b"Content-Encoding", [b"gzip"])
+        headers.setRawHeaders(b"Cache-Control", [self._cache_control])
+        headers.setRawHeaders(b"ETag", [chosen.tag])
+        headers.setRawHeaders(b"Vary", [b"Accept-Encoding"])
+        if names_tag(_field(request, b"if-none-match"), chosen.tag):
+            headers.removeHeader(b"Content-Encoding")
+            request.setResponseCode(304)
+            return b""
+        headers.setRawHeaders(b"Content-Type", [self._type])
+        return send(request, chosen.body)
+
+
+@implementer(IPushProducer)
+@attrs.define(eq=False)
+class BodyProducer:
+    """Writes a body in pieces, as fast as the client reads, and finishes the request.
+
+    Args:
+        request: has the headers of the response.
+        body: the content.
+    """
+
+    request: Any
+    body: bytes
+    _offset: int = 0
+    _paused: bool = False
+
+    def start(self) -> None:
+        """Write until the transport is full."""
+        self.request.registerProducer(self, True)
+        self.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        """Stop writing: the transport is full (IPushProducer.pauseProducing)."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """Go on writing (IPushProducer.resumeProducing)."""
+        self._paused = False
+        while not self._paused and self._offset < len(self.body):
+            piece = self.body[self._offset : self._offset + PIECE_BYTES]
+            self._offset += len(piece)
+            self.request.write(piece)
+        if self._offset == len(self.body):
+            self.request.unregisterProducer()
+            self.request.finish()
+
+    def stopProducing(self) -> None:
+        """Stop: the connection is lost (IProducer.stopProducing)."""
+        self._paused = True
+
+
+def send(request: Any, body: bytes) -> Any:
+    """Send a response.
+
+    Args:
+        request: has status and headers of the response.
+        body: the content. The request discards it in response to HEAD.
+
+    Returns:
+        What `render` has to return.
+    """
+    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
+    if not body:
+        return b""
+    BodyProducer(request, body).start()
+    return NOT_DONE_YET
+
+
+def load_files(directory: Path) -> dict[str, StaticFile]:
+    """Read a page and its files.
+
+    Hidden files, and links to files outside of the directory, are left out.
+
+    Args:
+        directory: has the page, `client.html`.
+
+    Returns:
+        Path relative to `/` -> what is served there; the page is at "" too.
+
+    Raises:
+        OSError: the page is not there, or a file cannot be read.
+    """
+    directory = directory.resolve()
+    contents = {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.resolve().is_relative_to(directory)
+    }
+    contents = {name: contents[name] for name in contents if "/." not in f"/{name}"}
+    contents.pop(PAGE, None)
+    bundled = bundle((directory / PAGE).read_text(encoding="utf-8"), contents)
+    pack = lru_cache(maxsize=None)(Content.of)  # most are served under two names
+    files = {name: StaticFile(name, pack(contents[name]), _REVALIDATED) for name in contents}
+    for name, content in bundled.files.items():
+        files[name] = StaticFile(name, pack(content), _IMMUTABLE)
+    files[PAGE] = files[""] = StaticFile(PAGE, pack(bundled.page), _REVALIDATED)
+    return files
+
+
+def accepts_gzip(field: bytes) -> bool:
+    """Return whether a client prefers gzip to no coding (RFC 9110 section 12.5.3).
+
+    Args:
+        field: the Accept-Encoding header, empty without one.
+    """
+    weights: dict[bytes, float] = {}
+    for item in field.split(b",") if len(field) <= MAX_FIELD_BYTES else ():
+        coding, separator, parameter = item.partition(b";")
+        weight = _WEIGHT.fullmatch(parameter)
+        weights[coding.strip().lower()] = float(weight[1]) if weight else 0.0 if separator else 1.0
+    packed = weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0.0)))
+    return packed > 0 and packed >= weights.get(b"identity", 0.0)
+
+
+def names_tag(field: bytes, tag: bytes) -> bool:
+    """Return whether an If-None-Match header names an entity tag, strong or weak.
+
+    Args:
+        field: the header, empty without one.
+        tag: the tag, in quotes.
+    """
+    if len(field) > MAX_FIELD_BYTES:
+        return False
+    tags = [item.strip().removeprefix(b"W/") for item in field.split(b",")]
+    return tag in tags or tags == [b"*"]
+
+
+def _field(request: Any, name: bytes) -> bytes:
+    """Return a header of a request, several of a name as one; empty without one."""
+    return b",".join(request.requestHeaders.getRawHeaders(name, []))

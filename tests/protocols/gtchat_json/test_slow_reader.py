@@ -1,0 +1,114 @@
+"""A client that asks for much and reads nothing, over a WebSocket in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.limits import REPLY_BYTES, Limits
+from gtchat.protocols.websocket.context import CloseCode
+from tests import test_cost
+from tests.protocols.websocket.fakes import CLOSE, FakeTransport, frame
+
+
+class SlowTransport(FakeTransport):
+    """A transport whose kernel takes `room` bytes, or that buffers all, and that counts the rest.
+
+    Attributes:
+        room: bytes that the kernel takes.
+        buffered: bytes that the transport holds.
+    """
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.room = 2**40
+        self.buffered = 0
+
+    def _buffer(self, data: bytes) -> None:
+        super().write(data)
+        self.buffered += len(data)
+        if self.producer is not None:
+            self.producer.pauseProducing()
+
+
+class DirectTransport(SlowTransport):
+    """As plain TCP: with the socket's `send`."""
+
+    def send_now(self, data: bytes) -> int:
+        if not self.room:
+            raise BlockingIOError
+        taken = data[: self.room]
+        self.room -= len(taken)
+        self.written += taken
+        return len(taken)
+
+    def write_later(self, data: bytes) -> None:
+        self._buffer(data)
+
+    def write_direct(self, data: bytes) -> int:
+        sent = self.send_now(data) if self.room and not self.buffered else 0
+        if data[sent:]:
+            self._buffer(data[sent:])
+        return len(data) - sent
+
+
+class BufferingTransport(SlowTransport):
+    """As TLS: `write` takes everything."""
+
+    def write(self, data: bytes) -> None:
+        if self.room:
+            self.room = max(0, self.room - len(data))
+            super().write(data)
+        else:
+            self._buffer(data)
+
+
+class SlowReader(SynchronousTestCase):
+    """There are 120 rooms whose list entries have 2.3 kB each."""
+
+    def open(self, transport: type[SlowTransport]) -> tuple[test_cost.MemberFixture, Any]:
+        fixture = test_cost.MemberFixture(2)
+        for number in range(120):
+            fixture.request(
+                fixture.sockets[number % 2],
+                cmd="create_room",
+                room_name=f"{chr(0x1F600) * 58}{number}",
+                topic=chr(0x1F600) * 500,
+            )
+        self.patch(test_cost, "CountingTransport", transport)
+        reader = fixture._connect_member(2)
+        reader.transport.written = b""
+        return fixture, reader
+
+    def ask(self, reader: Any, times: int) -> None:
+        request = {"cmd": "get_room_list", "limit": 1000}
+        reader.receive(frame(json.dumps(request).encode()) * times)
+
+    def test_a_client_that_does_not_read_is_closed_with_little_unsent(self) -> None:
+        for transport in (DirectTransport, BufferingTransport):
+            fixture, reader = self.open(transport)
+            reader.transport.room = 0
+            self.ask(reader, 18)
+            self.assertLessEqual(reader.transport.buffered, REPLY_BYTES + 1000)
+            held = fixture.batcher.limits._total
+            self.assertLessEqual(held, Limits().outbox_bytes + REPLY_BYTES)
+            self.assertEqual(reader.close_code(), CloseCode.SLOW_READER)
+            reader.lose()
+            self.assertEqual(fixture.batcher.limits._total, 0)
+
+    def test_a_client_that_reads_gets_every_reply(self) -> None:
+        for transport in (DirectTransport, BufferingTransport):
+            _, reader = self.open(transport)
+            self.ask(reader, 18)
+            replies = [json.loads(data) for opcode, data in reader.frames() if opcode != CLOSE]
+            self.assertEqual([len(one["rooms"]) > 50 for one in replies], [True] * 18)
+
+    def test_a_client_that_reads_slowly_gets_a_reply_of_any_size(self) -> None:
+        for transport in (DirectTransport, BufferingTransport):
+            _, reader = self.open(transport)
+            reader.transport.room = 1_000
+            self.ask(reader, 1)
+            [(_, data)] = reader.frames()
+            self.assertGreater(len(data), REPLY_BYTES - 3000)
