@@ -90,6 +90,7 @@ class RecordingConnection:
     """
 
     delivery_proof = DeliveryProof.TIME
+    resumable = True
 
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address

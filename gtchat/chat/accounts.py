@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import audit
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
-from gtchat.chat.interfaces import IPasswords, PhoneAccount
+from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
 from gtchat.chat.limits import BucketTable
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.names import password, typed_password, user_key, user_name
@@ -180,7 +180,7 @@ class Accounts:
 
     async def authenticate(
         self, name: str, secret: str, address: str, lockout_seconds: float | None = None
-    ) -> tuple[int, str]:
+    ) -> Account:
         """Check a name and a password.
 
         Args:
@@ -190,7 +190,7 @@ class Accounts:
             lockout_seconds: how long a lockout lasts that this begins, None for the setting.
 
         Returns:
-            The id of the account, and its name as it is compared.
+            The account, with the password hash that was checked.
 
         Raises:
             BadCredentials, LockedOut, RateLimited.
@@ -208,7 +208,7 @@ class Accounts:
             raise BadCredentials()
         self._lockout.check(key, address)
         self._lockout.succeeded(key, address)
-        return account.id, account.key
+        return account
 
     def _fail(self, name: str, key: str, address: str, lockout_seconds: float | None) -> None:
         """Count and log a wrong password."""
@@ -227,7 +227,7 @@ class Accounts:
         """
         return self._lockout.attempts_left(login_key(name), address)
 
-    async def authenticate_uuid(self, uuid: str, address: str) -> tuple[int, str]:
+    async def authenticate_uuid(self, uuid: str, address: str) -> Account:
         """Check a UUID.
 
         Args:
@@ -235,7 +235,7 @@ class Accounts:
             address: IP address of the client.
 
         Returns:
-            The id of the account, and its name as it is compared.
+            The account.
 
         Raises:
             BadRequest, BadCredentials.
@@ -246,14 +246,14 @@ class Accounts:
             audit("login_failed", name=UNKNOWN_NAME, address=address)
             raise
 
-    async def authenticate_credential(self, credential: bytes) -> tuple[int, str]:
+    async def authenticate_credential(self, credential: bytes) -> Account:
         """Check the hash of a UUID or of a telephone number.
 
         Args:
             credential: the hash, 32 bytes.
 
         Returns:
-            The id of the account, and its name as it is compared.
+            The account.
 
         Raises:
             BadCredentials: no account has it.
@@ -261,21 +261,26 @@ class Accounts:
         account = await self._store.find_by_uuid(credential)
         if account is None:
             raise BadCredentials()
-        return account.id, account.key
+        return account
 
-    async def change_password(self, account_id: int, new: str, keep: bytes | None) -> None:
+    async def change_password(
+        self, account: Account, new: str, keep: bytes | None, ended: Sequence[EndedSession]
+    ) -> None:
         """Change a password, and end the account's other sessions in the store.
 
         Args:
-            account_id: the account.
+            account: the account, as its old password was checked.
             new: the new password.
             keep: hash of the id of the session that goes on, 32 bytes; None for no session.
+            ended: what the other sessions that are connected were sent.
 
         Raises:
+            BadCredentials: the password was changed meanwhile.
             WeakPassword, RateLimited, NotStored.
         """
         digest = await self._passwords.hash(password(new))
-        await self._store.set_password(account_id, digest, keep)
+        proved = account.password_hash or ""
+        await self._store.set_password(account.id, proved, digest, keep, ended)
 
 
 def login_key(name: str) -> str:

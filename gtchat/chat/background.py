@@ -1,7 +1,8 @@
-"""Background work: results that no caller waits for, whose errors are logged."""
+"""Background work, whose errors are logged, and work that others wait for."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,3 +30,29 @@ def _log_failure(failure: Failure, what: str) -> None:
         _log.warn("{what} failed: {code}", what=what, code=error.code)
     else:
         _log.failure("{what} failed", failure=failure, what=what)
+
+
+class InProgress:
+    """Work that is under way, by a key, so that others can wait for its end."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Hashable, list[Deferred[None]]] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._waiting
+
+    def begin(self, key: Hashable) -> None:
+        """Begin the work of a key that has none under way."""
+        self._waiting[key] = []
+
+    def end(self, key: Hashable) -> None:
+        """End the work of a key, and let those go on who wait for it."""
+        for waiting in self._waiting.pop(key):
+            waiting.callback(None)
+
+    async def finished(self, key: Hashable) -> None:
+        """Wait until no work of a key is under way."""
+        while key in self._waiting:
+            waiting: Deferred[None] = Deferred()
+            self._waiting[key].append(waiting)
+            await waiting

@@ -64,7 +64,6 @@ class Chat:
             read_state: the parts.
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
-        epoch: names all logs of the store together; it changes when a backup is restored.
     """
 
     def __init__(
@@ -83,7 +82,6 @@ class Chat:
         self.clock = clock
         self.limits = limits
         self.rates = BucketTable(limits.commands_per_second, limits.commands_burst, clock.seconds)
-        self.epoch = ""
         self.rooms = state.rooms
         self.users = state.users
         self.directory = state.directory
@@ -103,10 +101,15 @@ class Chat:
         self.history = self.messages.history
         self.broadcast = self.messages.broadcast
 
+    @property
+    def epoch(self) -> str:
+        """Names all logs of the store together; see `Sessions.epoch`."""
+        return self.sessions.epoch
+
     def start(self) -> None:
         """Load what the store has. To be called once, before the first connection."""
         stored = self._state.store.load()
-        self.epoch = self.sessions.epoch = stored.epoch
+        self.sessions.epoch = stored.epoch
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))
         self._ownership.count_all()

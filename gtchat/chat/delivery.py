@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import attrs
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NoSuchUser
 from gtchat.chat.events import (
     Entry,
     Joined,
@@ -96,8 +96,14 @@ class Delivery:
 
         Returns:
             Fires with the entry once it is stored, before it is sent to the room. Fails with
-            NotStored, and with PrivateRoom if the invitation is missing.
+            NotStored, with NoSuchUser if the subject does not exist any more, and with PrivateRoom
+            if the invitation is missing.
+
+        Raises:
+            NoSuchUser: the change would make an account that is ending a member or an owner.
         """
+        if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, subject):
+            raise NoSuchUser()
         change = PendingChange(
             room_id=room.id,
             room_key=room.key,
@@ -109,6 +115,11 @@ class Delivery:
         )
         self._store.append(change)
         return change.done
+
+    def _is_ending(self, room: Room, account_id: int | None) -> bool:
+        """Return whether a temporary account, a member of the room, is ending or has ended."""
+        user = self._users.get_by_id(account_id)
+        return user.ending if user is not None else account_id in room.guests
 
     def committed(self, entries: Sequence[PendingEntry]) -> None:
         """Deliver what the store has finished.

@@ -2,6 +2,9 @@
 
 After a lost connection a guest has a grace period to come back. Then, or at logout, the guest
 leaves all rooms, and the account is deleted, so that its name can be used again.
+
+An account that is ending (`User.ending`) gets nothing more: requests that were stored before are
+waited for, and later ones that would make it a member or an owner are refused (`Delivery`).
 """
 
 from __future__ import annotations
@@ -10,14 +13,15 @@ from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.audit import audit
-from gtchat.chat.background import run_in_background
+from gtchat.chat.background import InProgress, run_in_background
 from gtchat.chat.errors import ChatError
-from gtchat.chat.interfaces import Account, IConnection, IEncoder
+from gtchat.chat.interfaces import NewSession, StoredGuest
+from gtchat.chat.limits import network_key
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import Name
+from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import Session, User
+from gtchat.chat.users import User
 
 #: Seconds that a guest whose connection was lost has to come back.
 GUEST_GRACE_S = 120
@@ -37,56 +41,69 @@ class Guests:
         self._users = state.users
         self._rooms = state.rooms
         self._membership = membership
+        self._ending = InProgress()
 
-    def restore(self, accounts: Iterable[Account]) -> None:
-        """Give the guests of the last run of the server a grace period, with their rooms."""
-        guests = {
-            account.id: User(id=account.id, name=account.name, key=account.key, registered=False)
-            for account in accounts
-        }
+    def restore(self, guests: Iterable[StoredGuest]) -> None:
+        """Take over the guests of the last run of the server, with their rooms.
+
+        Those who can resume a session have a grace period; the others are ended.
+        """
+        users: dict[int, User] = {}
+        ended: list[User] = []
+        for guest in guests:
+            account = guest.account
+            user = users[account.id] = User(
+                id=account.id, name=account.name, key=account.key, registered=False
+            )
+            user.address = guest.network
+            self._users.add(user)
+            if guest.resumable:
+                self.start_grace_period(user, GUEST_GRACE_S)
+            else:
+                ended.append(user)
+        ownerless: list[Room] = []
         for room in self._rooms:
-            for member in room.guests & guests.keys():
-                guests[member].rooms[room] = 0
-        for guest in guests.values():
-            self._users.add(guest)
-            self.start_grace_period(guest, GUEST_GRACE_S)
+            for member in room.guests & users.keys():
+                users[member].rooms[room] = 0
+            if room.owner_id is None and not room.is_lobby:
+                ownerless.append(room)
+        finishing = Deferred.fromCoroutine(self._finish_last_run(ended, ownerless))
+        run_in_background(finishing, "ending temporary users of the last run")
 
-    async def login(
-        self,
-        name: Name,
-        token_hash: bytes,
-        encoder: IEncoder,
-        connection: IConnection,
-        marks_read: bool = False,
-    ) -> Session:
-        """Create a temporary account and begin its session.
+    async def _finish_last_run(self, ended: Iterable[User], ownerless: Iterable[Room]) -> None:
+        """End guests who cannot come back, and find owners for the rooms of former guests."""
+        for user in ended:
+            await self.end(user)
+        for room in ownerless:
+            await self._membership.reassign(room)
+
+    async def create(self, name: Name, session: NewSession) -> User:
+        """Create a temporary account with a session in the store.
 
         Args:
             name: the name of the account.
-            token_hash: hash of the session's id, 32 bytes.
-            encoder: the encoder of the client's protocol.
-            connection: the client's connection.
-            marks_read: whether the client marks itself what was read.
+            session: the session that begins.
 
         Raises:
             NameTaken, NotStored.
         """
         user = self._users.get(name.key)
-        if user is not None and user.grace_timer is not None and user.address == connection.address:
-            # The same user after a lost connection, without the id of the old session.
+        if user is not None and self._is_free(user, session.network):
             await self.end(user)
-        account_id = await self._store.login_guest(
-            name.display, name.key, token_hash, self._users.now(), marks_read
-        )
+        account_id = await self._store.login_guest(name.display, name.key, session)
         user = User(id=account_id, name=name.display, key=name.key, registered=False)
         user.lobby_read_seq = self._rooms.lobby.last_seq
-        audit("login", name=name.display, address=connection.address)
-        self._users.add(user)
-        session = Session(
-            user, encoder, connection, token_hash, pending_whisper=None, marks_read=marks_read
-        )
-        self._users.add_session(session, [self._rooms.lobby])
-        return session
+        return user
+
+    def _is_free(self, user: User, network: str) -> bool:
+        """Return whether a client from a network can have the name of a user.
+
+        A guest whose connection was lost may have come back without the id of the old session.
+        A guest without a grace period is ending, or about to.
+        """
+        if user.registered or user.sessions:
+            return False
+        return user.grace_timer is None or network_key(user.address) == network
 
     def start_grace_period(self, user: User, seconds: float) -> None:
         """Wait for a guest to come back; then end the account.
@@ -103,13 +120,31 @@ class Guests:
 
     async def end(self, user: User) -> None:
         """Leave all rooms and delete the account; if that can't be stored, try again later."""
+        if user in self._ending:
+            await self._ending.finished(user)
+            return
+        self._ending.begin(user)
         user.cancel_grace_timer()
-        user.leaving = True
+        user.ending = True
         try:
+            # What was queued for the account until now has its result then.
+            await self._store.flush()
             await self._membership.leave_all(user)
             await self._store.end_guest(user.id)
         except ChatError:
-            user.leaving = False
+            user.ending = False
             self.start_grace_period(user, GUEST_GRACE_S)
         else:
             self._users.discard(user)
+            self._forget_blocks(user)
+        finally:
+            self._ending.end(user)
+
+    def _forget_blocks(self, user: User) -> None:
+        """Forget the blocks by and of an account that is deleted, as the store does."""
+        for blocker in map(self._users.get_by_id, user.blocked_by):
+            if blocker is not None:
+                blocker.blocked.pop(user.id, None)
+        for blocked in map(self._users.get_by_id, user.blocked):
+            if blocked is not None:
+                blocked.blocked_by -= {user.id}

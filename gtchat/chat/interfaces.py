@@ -8,26 +8,29 @@ reads the chat's state when a result arrives sees exactly what was stored up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
-from zope.interface import Attribute, Interface
+from zope.interface import Attribute
 
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
-from gtchat.chat.events import Invited, WhisperSent
+from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.records import (
     Account,
     AccountState,
     Ack,
     Backlog,
+    EndedSession,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     MembershipRecord,
+    NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
     RoomRecord,
+    StoredGuest,
     StoredState,
     StoredWhisper,
     UnreadRecord,
@@ -40,6 +43,7 @@ __all__ = [
     "Ack",
     "Backlog",
     "DeliveryProof",
+    "EndedSession",
     "HistoryPage",
     "HistoryQuery",
     "IConnection",
@@ -49,10 +53,12 @@ __all__ = [
     "IStore",
     "InvitationLimits",
     "MembershipRecord",
+    "NewSession",
     "PendingEntry",
     "PhoneAccount",
     "ResumeResult",
     "RoomRecord",
+    "StoredGuest",
     "StoredState",
     "StoredWhisper",
     "UnreadRecord",
@@ -60,8 +66,8 @@ __all__ = [
 ]
 
 
-class IStore(Interface):
-    """Keeps accounts, rooms and messages.
+class IStore(IMailStore):
+    """Keeps accounts, rooms and messages. What waits for users is in `IMailStore`.
 
     Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
     and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
@@ -75,13 +81,18 @@ class IStore(Interface):
     )
 
     def load() -> StoredState:
-        """Return what the chat keeps in memory. Called once, before anything else.
+        """Return what the chat keeps in memory, and begin a start of the server.
 
-        The room with the key `lobby`, without owner and members, is created if it is missing.
+        Called once, before anything else. The room with the key `lobby`, without owner and
+        members, is created if it is missing.
         """
 
     def append(entry: PendingEntry) -> None:
-        """Queue an entry; `committed` is called with it when it is stored or has failed."""
+        """Queue an entry; `committed` is called with it when it is stored or has failed.
+
+        An entry fails with NoSuchUser if it makes an account a member or an owner that does not
+        exist any more.
+        """
 
     def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
         """Return the account with a name (read). asker: account id for `Account.blocks_asker`."""
@@ -107,39 +118,51 @@ class IStore(Interface):
             NameTaken: an account has the name or one that looks like it, or the credential.
         """
 
-    def set_password(account_id: int, password_hash: str, keep: bytes | None) -> Deferred[None]:
+    def set_password(
+        account_id: int,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+    ) -> Deferred[None]:
         """Change a password, and end all sessions of the account but one.
 
         Args:
             account_id: the account.
+            proved: the password hash that the old password was checked against.
             password_hash: Argon2id hash as text.
             keep: token hash of the session that goes on, None for no session.
+            ended: what the other sessions that are connected were sent.
+
+        Raises:
+            BadCredentials: the account has another password by now.
         """
 
     def login(
-        account_id: int, token_hash: bytes, end_others: bool, at: int, marks_read: bool = False
+        account_id: int, proved: str | None, session: NewSession, end_others: bool
     ) -> Deferred[AccountState]:
         """Begin a session of a registered account. Return the state of the account.
 
         Args:
             account_id: the account.
-            token_hash: names the session.
-            end_others: whether the other sessions of the account end.
-            at: now.
-            marks_read: whether what is sent to the session is unread until `mark_read`.
+            proved: the password hash of the account when its credential was checked.
+            session: the session, and those that end with it.
+            end_others: whether all other sessions of the account end.
+
+        Raises:
+            NoSuchUser: there is no such account.
+            BadCredentials: the account has another password by now; nothing has changed.
         """
 
-    def login_guest(
-        name: str, key: str, token_hash: bytes, at: int, marks_read: bool = False
-    ) -> Deferred[int]:
+    def login_guest(name: str, key: str, session: NewSession) -> Deferred[int]:
         """Create a temporary account with a session. Return its id.
 
         Args:
             name, key: its name.
-            token_hash, at, marks_read: as in `login`.
+            session: the session, and those that end with it.
 
         Raises:
-            NameTaken.
+            NameTaken: nothing has changed.
         """
 
     def resume(
@@ -149,6 +172,7 @@ class IStore(Interface):
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        network: str,
         marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """Resume a session. Return the state of its account, and what its client missed.
@@ -157,6 +181,11 @@ class IStore(Interface):
         connected when the old room was deleted: the connection was lost more than `liveness_ms`
         later, or the session began later.
 
+        What the client received counts as read, unless the session used `mark_read`.
+
+        If the client received an entry before the last start that was not stored before that
+        start, a copy of the database was put back: a new epoch begins, and all rooms are `reset`.
+
         Args:
             token_hash: names the session.
             at: now; the session counts as connected from then on.
@@ -164,32 +193,22 @@ class IStore(Interface):
             seen: room id -> last `seq` that the client received.
             liveness_ms: milliseconds after which a dead connection is noticed.
             limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
-            marks_read: True as in `login`; False leaves it as it is.
+            network: as in `NewSession`.
+            marks_read: True as in `NewSession`; False leaves it as it is.
 
         Raises:
             BadSession: there is no such session, or it is too old.
         """
 
-    def end_session(account_id: int, token_hash: bytes) -> Deferred[None]:
-        """End a session for good. All entries of its rooms count as read, unless it marks them
-        itself: its login said so, or it used `mark_read`.
+    def end_session(session: EndedSession) -> Deferred[None]:
+        """End a session for good. What it was sent counts as read, unless it marks it itself."""
 
-        Args:
-            account_id: the account.
-            token_hash: names the session.
-        """
-
-    def session_lost(
-        account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
-    ) -> Deferred[None]:
+    def session_lost(session: EndedSession, at: int) -> Deferred[None]:
         """Take note that the connection of a session is lost; it can be resumed.
 
         Args:
-            account_id: the account.
-            token_hash: names the session.
+            session: the session. What it was sent counts as read, unless it marks it itself.
             at: now.
-            sent: room id -> last `seq` that was sent to the session. It counts as read, unless
-                the session marks it itself; see `end_session`.
         """
 
     def mark_read(account_id: int, token_hash: bytes, room_id: int, seq: int) -> Deferred[int]:
@@ -225,7 +244,11 @@ class IStore(Interface):
         """
 
     def end_guest(account_id: int) -> Deferred[None]:
-        """Delete a temporary account, whose memberships have ended, and all that it has."""
+        """Delete a temporary account and all that it has.
+
+        Raises:
+            NotStored: it is a member of a room: the log of the room has to say that it has left.
+        """
 
     def delete_room(room_id: int, at: int) -> Deferred[None]:
         """Delete a room with its log, memberships and invitations; its name is free then.
@@ -235,99 +258,6 @@ class IStore(Interface):
             at: now.
         """
 
-    def whisper(
-        sender_id: int,
-        target_id: int,
-        event: WhisperSent,
-        txn: str | None,
-        limits: WhisperLimits,
-        is_direct: bool = True,
-    ) -> Deferred[tuple[Ack, int]]:
-        """Store a whisper until it is deleted. Return its ack, and its number (0 if `dup`).
-
-        Args:
-            sender_id, target_id: the accounts.
-            event: the whisper.
-            txn: the sender's idempotency key, None if there is none.
-            limits: how many whispers can wait.
-            is_direct: whether the sender wrote to the target, so that the sender knows the target;
-                False for a message of a room that is kept.
-
-        Raises:
-            TxnConflict.
-            NoSuchUser: the target does not exist any more.
-            NotAllowed: a limit is reached.
-        """
-
-    def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
-        """Return whispers that wait for an account, in order (read).
-
-        Args:
-            account_id: the account.
-            after: only numbers above this one.
-            limit: maximum number of whispers; fewer if they have more than `REPLY_BYTES`.
-        """
-
-    def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """Delete whispers that have arrived.
-
-        Args:
-            account_id: their target.
-            numbers: their numbers.
-        """
-
-    def invite(
-        room_id: int,
-        account_id: int,
-        inviter_id: int,
-        event: Invited,
-        delivered: bool,
-        limits: InvitationLimits,
-    ) -> Deferred[bool]:
-        """Store an invitation. Return False if an equal one is pending, which stays as it is.
-
-        Args:
-            room_id: the room.
-            account_id: the invited account.
-            inviter_id: the account that invites, a member of the room.
-            event: the invitation.
-            delivered: whether the invited user was online and gets it.
-            limits: how many invitations can be pending.
-
-        Raises:
-            NoSuchRoom, NoSuchUser: the room or the invited account does not exist any more.
-            NotAllowed: a limit is reached.
-        """
-
-    def answer_invitation(
-        room_id: int, account_id: int, inviter: str, later: bool
-    ) -> Deferred[bool]:
-        """Delete an invitation, or keep it for later. Return whether that is a change.
-
-        Args:
-            room_id, account_id: as in `invite`.
-            inviter: name of the user who invites.
-            later: True to keep it, and deliver it again at the next login.
-        """
-
-    def is_invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """Return whether an account is invited to a room (read).
-
-        Args:
-            room_id, account_id: as in `invite`.
-            inviter: by this user; None for any user.
-        """
-
-    def invitations(account_id: int) -> Deferred[Sequence[Invited]]:
-        """Return the invitations that were not delivered; they count as delivered then.
-
-        Args:
-            account_id: the invited account.
-
-        Returns:
-            As `AccountState.invitations`.
-        """
-
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """Block an account, or unblock it.
 
@@ -335,6 +265,9 @@ class IStore(Interface):
             account_id: the account that blocks.
             blocked_id: the account that is blocked.
             on: True to block, False to unblock.
+
+        Raises:
+            NoSuchUser: one of the accounts to block with does not exist any more.
         """
 
     def register_phone(
@@ -375,7 +308,8 @@ class IStore(Interface):
         """Delete what has expired.
 
         Args:
-            sessions_before: sessions that began or lost their connection before this time.
+            sessions_before: sessions that began or lost their connection before this time, and
+                starts before it.
             txns_before: idempotency keys that were stored before this time.
         """
 

@@ -221,6 +221,7 @@ class Membership:
         Raises:
             NoSuchRoom: the room was deleted meanwhile.
             PrivateRoom: the invitation ended meanwhile.
+            NoSuchUser: the account is ending.
             AlreadyInRoom, RoomFull, NotStored.
         """
         if room.deleted:
@@ -238,11 +239,14 @@ class Membership:
             await self._delivery.append_change(room, entry, target.id, actor, needs_invitation)
         except ChatError:
             self._remove_member(room, target.id)
+            if room.deleted:
+                raise NoSuchRoom() from None
             raise
 
     def _remove_member(self, room: Room, account_id: int) -> int:
         """End a membership in memory. Return the last `seq` that counted as read."""
-        room.remove_member(account_id)
+        if account_id in room.members:  # else it was ended while a change was being stored
+            room.remove_member(account_id)
         user = self._users.get_by_id(account_id)
         return user.rooms.pop(room, 0) if user is not None else 0
 
@@ -265,8 +269,7 @@ class Membership:
 
     def _reassign_later(self, room: Room) -> None:
         """See in the background whether a room needs another owner, or ends."""
-        reassigned = Deferred.fromCoroutine(self._ownership.reassign_or_delete(room))
-        run_in_background(reassigned, "reassigning a room")
+        run_in_background(Deferred.fromCoroutine(self.reassign(room)), "reassigning a room")
 
     async def leave_all(self, user: User) -> None:
         """End all memberships of a temporary user.
@@ -274,9 +277,18 @@ class Membership:
         Raises:
             NotStored: some memberships have not ended.
         """
-        for room in list(user.rooms):
+        while user.rooms:
+            room = next(iter(user.rooms))
             await self._end_membership(room, user, self._left(room, user), None)
-            await self._ownership.reassign_or_delete(room)
+            await self.reassign(room)
+
+    async def reassign(self, room: Room) -> None:
+        """Find an owner for a room that has none any more; see `Ownership.reassign_or_delete`.
+
+        Raises:
+            NotStored.
+        """
+        await self._ownership.reassign_or_delete(room)
 
     def _left(self, room: Room, user: User) -> Left:
         return Left(room_name=room.name, usr=user.name, at=self._users.now())
@@ -289,6 +301,8 @@ class Membership:
         try:
             await self._delivery.append_change(room, entry, target.id, actor)
         except ChatError:
+            if self._rooms.get(room.id) is not room:
+                return  # deleted meanwhile, and the membership with it
             room.add_member(target.id, target.name, target.registered)
             if (user := self._users.get_by_id(target.id)) is not None:
                 user.rooms[room] = read

@@ -144,5 +144,7 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
         room = rooms.get(room_id)
         if room is not None and room.has_member(user) and room.last_seq > user.read_seq(room):
             unread = record.unread + room.message_count - record.message_count
+            # What another session was sent may count as read since then.
+            unread = min(unread, room.last_seq - user.read_seq(room))
             if unread > 0:
                 user.unread[room_id] = unread

@@ -47,8 +47,8 @@ class PendingEntry:
         room_key: name of the room as it is compared; used for `room_created` only.
         txn: the sender's idempotency key, None if there is none.
         needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
-        error: filled in: why it was not stored (`NotStored`, `TxnConflict`, `PrivateRoom`), else
-            None.
+        error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
+            `NoSuchUser`, `PrivateRoom`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
     """
 
@@ -81,6 +81,40 @@ class Account:
     registered: bool
     password_hash: str | None = None
     blocks_asker: bool = False
+
+
+@attrs.frozen
+class EndedSession:
+    """A session that has ended, or whose connection was lost.
+
+    Attributes:
+        account_id: its account.
+        token_hash: names the session, 32 bytes.
+        sent: room id -> last `seq` that was sent to it.
+    """
+
+    account_id: int
+    token_hash: bytes
+    sent: Mapping[int, int]
+
+
+@attrs.frozen
+class NewSession:
+    """A session that begins.
+
+    Attributes:
+        token_hash: names it, 32 bytes; None if it cannot be resumed and need not be stored.
+        at: now.
+        network: `network_key` of the client's address; kept for temporary accounts.
+        ended: the sessions that end with it, in the same transaction.
+        marks_read: whether its client marks what was read, so that what it is sent does not count.
+    """
+
+    token_hash: bytes | None
+    at: int
+    network: str
+    ended: tuple[EndedSession, ...] = ()
+    marks_read: bool = False
 
 
 @attrs.frozen
@@ -153,10 +187,13 @@ class ResumeResult:
     Attributes:
         account_state: the state of its account.
         missed: room id -> what the client missed.
+        epoch: the epoch that begins now, because the logs are shorter than what the client was
+            told; None if they are not.
     """
 
     account_state: AccountState
     missed: Mapping[int, Backlog]
+    epoch: str | None = None
 
 
 @attrs.frozen
@@ -289,6 +326,21 @@ class PhoneAccount:
 
 
 @attrs.frozen
+class StoredGuest:
+    """A temporary account that the last run of the server left.
+
+    Attributes:
+        account: the account.
+        network: network of its last login or resume, "" if it is not known.
+        resumable: whether it has a session that can be resumed.
+    """
+
+    account: Account
+    network: str
+    resumable: bool
+
+
+@attrs.frozen
 class StoredState:
     """What is loaded when the server starts.
 
@@ -300,4 +352,4 @@ class StoredState:
 
     epoch: str
     rooms: tuple[RoomRecord, ...]
-    guests: tuple[Account, ...]
+    guests: tuple[StoredGuest, ...]

@@ -1,32 +1,36 @@
 """Sessions: login, logout, and resuming after a lost connection.
 
-The id of a session is a secret that resumes it. The accounts of temporary users are in `guests`.
+The id of a session is a secret that resumes it. The accounts of temporary users are in `guests`,
+the sessions that are connected in `live_sessions`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
 from gtchat.chat.accounts import Accounts, login_key, phone_hash
 from gtchat.chat.audit import audit
-from gtchat.chat.background import run_in_background
+from gtchat.chat.background import InProgress, run_in_background
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import (
     AlreadyLoggedIn,
     BadRequest,
     BadSession,
-    NameTaken,
     NoSuchUser,
     NotLoggedIn,
     PasswordMismatch,
 )
-from gtchat.chat.events import SessionReplaced
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
-from gtchat.chat.interfaces import AccountState, IConnection, IEncoder, UnreadRecord
-from gtchat.chat.names import HOST, password, user_name
-from gtchat.chat.read_state import count_unread, load_user, set_unread
+from gtchat.chat.interfaces import Account, IConnection, IEncoder
+from gtchat.chat.limits import network_key
+from gtchat.chat.live_sessions import LiveSessions, token_hash
+from gtchat.chat.names import HOST, Name, password, user_name
+from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
     RESUME_WINDOW_S,
@@ -35,12 +39,9 @@ from gtchat.chat.resume import (
     missed_by_name,
 )
 from gtchat.chat.state import State
-from gtchat.chat.users import Session, User
+from gtchat.chat.users import Session
 
-
-def token_hash(token: str) -> bytes:
-    """Return the hash of a session's id that is stored: SHA-256, 32 bytes."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+_log = Logger()
 
 
 class Sessions:
@@ -55,7 +56,8 @@ class Sessions:
             refuses the second, `share` allows both.
 
     Attributes:
-        epoch: names all logs of the store together.
+        epoch: names all logs of the store together; it changes when a backup or another copy of
+            the database is put back.
     """
 
     def __init__(
@@ -67,8 +69,9 @@ class Sessions:
         self._rooms = state.rooms
         self._accounts = accounts
         self._guests = guests
-        self._whispers = whispers
+        self._live = LiveSessions(state, whispers)
         self._mode = mode
+        self._password_changes = InProgress()
         self.epoch = ""
 
     async def login(
@@ -90,7 +93,7 @@ class Sessions:
             uuid: a version-4 UUID as the only credential, None with a name and a password.
             encoder: the encoder of the client's protocol.
             connection: the client's connection.
-            current: the session that the connection has already; it ends first.
+            current: the session that the connection has already; it ends if the login succeeds.
             lockout_seconds: how long a lockout lasts that this begins, None for the setting.
             marks_read: whether the client marks itself what was read (`mark_read`).
 
@@ -102,18 +105,16 @@ class Sessions:
             NotLoggedIn: the connection was lost meanwhile.
         """
         if uuid is not None:
-            account_id, key = await self._accounts.authenticate_uuid(uuid, connection.address)
+            account = await self._accounts.authenticate_uuid(uuid, connection.address)
         else:
             if name is None or secret is None:
                 raise BadRequest("usr and pwd, or uuid, are required.")
             if current is not None and current.user.key == login_key(name):
                 raise AlreadyLoggedIn()
-            account_id, key = await self._accounts.authenticate(
+            account = await self._accounts.authenticate(
                 name, secret, connection.address, lockout_seconds
             )
-        return await self._login_authenticated(
-            account_id, key, encoder, connection, current, marks_read
-        )
+        return await self._login_authenticated(account, encoder, connection, current, marks_read)
 
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
@@ -128,41 +129,56 @@ class Sessions:
             BadCredentials: no account has the number.
             AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
         """
-        account_id, key = await self._accounts.authenticate_credential(phone_hash(number))
-        session, _ = await self._login_authenticated(account_id, key, encoder, connection, current)
+        account = await self._accounts.authenticate_credential(phone_hash(number))
+        session, _ = await self._login_authenticated(account, encoder, connection, current)
         return session
 
     async def _login_authenticated(
         self,
-        account_id: int,
-        key: str,
+        account: Account,
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
         marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of an account whose credentials were checked; see `login`."""
-        unread = await count_unread(self._state, account_id, None)
+        unread = await count_unread(self._state, account.id, None)
+        # The session that changes the password is answered before a login can replace it.
+        await self._password_changes.finished(account.id)
         if connection.closed:
             # The user may have logged in again over another connection: do not replace that.
             raise NotLoggedIn()
-        user = self._users.get(key)
-        if user is not None and current is not None and current in user.sessions:
+        others = self._live.of(account.id)
+        if current in others:
             raise AlreadyLoggedIn()
-        if user is not None and user.sessions and self._mode == "refuse":
+        if others and self._mode == "refuse":
             raise AlreadyLoggedIn("You are logged in on another connection.")
+        ending = others if self._mode != "share" else []
         if current is not None:
-            await self.logout(current)
+            ending = [*ending, current]
         token = self._state.token()
         account_state = await self._store.login(
-            account_id, token_hash(token), self._mode == "replace", self._users.now(), marks_read
+            account.id,
+            account.password_hash,
+            self._live.new(token, connection, ending, marks_read),
+            self._mode == "replace",
         )
         audit("login", name=account_state.account.name, address=connection.address)
+        self._end_previous(current)
         if self._mode != "share":
-            for session in self._sessions_of(account_id):
-                self._replace(session, connection.address)
-        session = self._begin(account_state, unread, encoder, connection, token, marks_read)
+            for session in self._live.of(account.id):
+                self._live.replace(session, connection.address)
+        session = self._live.begin(account_state, unread, encoder, connection, token, marks_read)
         return session, token
+
+    def _end_previous(self, session: Session | None) -> None:
+        """End the session that a connection had before its login, None if it had none."""
+        if session is None or session not in session.user.sessions:
+            return
+        self._live.detach(session, arrived=True)
+        if not session.user.registered:
+            ending = Deferred.fromCoroutine(self._guests.end(session.user))
+            run_in_background(ending, "ending a temporary user")
 
     async def login_guest(
         self,
@@ -185,19 +201,9 @@ class Sessions:
             BadName, NameTaken, AlreadyLoggedIn, NotStored.
         """
         chosen = user_name(name)
-        if current is not None:
-            if current.user.key == chosen.key:
-                raise AlreadyLoggedIn()
-            similar = await self._store.find_similar(chosen.display, chosen.key)
-            ends = None if current.user.registered else current.user.id
-            if similar is not None and similar.id != ends:
-                raise NameTaken()
-            await self.logout(current)
-        token = self._state.token()
-        session = await self._guests.login(
-            chosen, token_hash(token), encoder, connection, marks_read
-        )
-        return session, token
+        if current is not None and current.user.key == chosen.key:
+            raise AlreadyLoggedIn()
+        return await self._login_guest(chosen, encoder, connection, current, marks_read)
 
     async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
         """Begin the session of the server itself, under a name that no account can have.
@@ -209,7 +215,27 @@ class Sessions:
             NameTaken: the server has a session already.
             NotStored.
         """
-        return await self._guests.login(HOST, token_hash(self._state.token()), encoder, connection)
+        return (await self._login_guest(HOST, encoder, connection, None, False))[0]
+
+    async def _login_guest(
+        self,
+        name: Name,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool,
+    ) -> tuple[Session, str]:
+        token, ending = self._state.token(), [] if current is None else [current]
+        new = self._live.new(token, connection, ending, marks_read)
+        if not connection.resumable:
+            new = attrs.evolve(new, token_hash=None)
+        user = await self._guests.create(name, new)
+        audit("login", name=user.name, address=connection.address)
+        self._end_previous(current)
+        self._users.add(user)
+        session = Session(user, encoder, connection, token_hash(token), None, None, marks_read)
+        self._users.add_session(session, [self._rooms.lobby])
+        return session, token
 
     async def resume(
         self,
@@ -238,67 +264,35 @@ class Sessions:
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
-        oldest = now - RESUME_WINDOW_S * 1000
         unread = await count_unread(self._state, None, hashed)
         resumed = await self._store.resume(
-            hashed, now, oldest, seen_by_id, liveness_ms, BACKLOG_LIMIT, marks_read
+            hashed,
+            now,
+            now - RESUME_WINDOW_S * 1000,
+            seen_by_id,
+            liveness_ms,
+            BACKLOG_LIMIT,
+            network_key(connection.address),
+            marks_read,
         )
+        if resumed.epoch is not None:
+            self.epoch = resumed.epoch
+            _log.warn(
+                "A client has received more than the database has: a copy of the database seems "
+                "to have been put back. All clients load their rooms again."
+            )
         account_id = resumed.account_state.account.id
-        for old in self._sessions_of(account_id):
+        for old in self._live.of(account_id):
             if old.token_hash == hashed:
-                self._replace(old, connection.address)
+                self._live.replace(old, connection.address)
         user = self._users.get_by_id(account_id)
-        if user is not None and user.leaving:
+        if user is not None and user.ending:
             raise BadSession()
-        session = self._begin(resumed.account_state, unread, encoder, connection, token, marks_read)
+        session = self._live.begin(
+            resumed.account_state, unread, encoder, connection, token, marks_read
+        )
         missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
-
-    def _begin(
-        self,
-        account_state: AccountState,
-        unread: Mapping[int, UnreadRecord],
-        encoder: IEncoder,
-        connection: IConnection,
-        token: str,
-        marks_read: bool,
-    ) -> Session:
-        """Begin a session with what the store has of its account."""
-        account = account_state.account
-        user = self._users.get_by_id(account.id)
-        if user is None:
-            user = User(account.id, account.name, account.key, account.registered)
-            self._users.add(user)
-        if not user.sessions:
-            load_user(user, self._rooms, account_state)
-        set_unread(user, self._rooms, unread)
-        session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
-        session.invitations = account_state.invitations
-        self._users.add_session(session, [self._rooms.lobby, *user.rooms])
-        return session
-
-    def _sessions_of(self, account_id: int) -> list[Session]:
-        user = self._users.get_by_id(account_id)
-        return list(user.sessions) if user is not None else []
-
-    def _replace(self, session: Session, address: str) -> None:
-        """End a session because its user logged in from another address."""
-        self._detach(session)
-        event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
-        session.connection.close(event, "replaced")
-
-    def _detach(self, session: Session, arrived: bool = False) -> None:
-        """Remove a session from memory.
-
-        Args:
-            session: the session.
-            arrived: whether its client is known to have received all whispers sent to it.
-        """
-        if arrived and not session.connection.buffered_bytes:
-            self._whispers.session_ended(session)
-        else:
-            self._whispers.session_lost(session)
-        self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
 
     async def logout(self, session: Session) -> None:
         """End a session for good, and a temporary account with it.
@@ -306,10 +300,10 @@ class Sessions:
         Raises:
             NotStored: the session goes on.
         """
-        await self._store.end_session(session.user.id, session.token_hash)
+        await self._store.end_session(self._live.record(session))
         if session not in session.user.sessions:
             return
-        self._detach(session, arrived=True)
+        self._live.detach(session, arrived=True)
         if not session.user.registered:
             await self._guests.end(session.user)
 
@@ -327,9 +321,9 @@ class Sessions:
         if user is None or not user.sessions:
             raise NoSuchUser()
         for session in list(user.sessions):
-            await self._store.end_session(user.id, session.token_hash)
+            await self._store.end_session(self._live.record(session))
             if session in user.sessions:
-                self._detach(session, arrived=True)
+                self._live.detach(session, arrived=True)
                 session.connection.close(None, "kicked")
         if not user.registered:
             await self._guests.end(user)
@@ -339,8 +333,6 @@ class Sessions:
     def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
         """Take note that the connection of a session is lost. The session can be resumed.
 
-        What was sent to the session counts as read, unless bytes are known not to have left.
-
         Args:
             session: the session.
             clean: whether the user closed the client. A temporary account ends then.
@@ -349,10 +341,8 @@ class Sessions:
         user = session.user
         if session not in user.sessions:
             return
-        self._detach(session, arrived=clean or arrived)
-        rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
-        sent = {room.id: room.last_seq for room in rooms}
-        lost = self._store.session_lost(user.id, session.token_hash, self._users.now(), sent)
+        self._live.detach(session, arrived=clean or arrived)
+        lost = self._store.session_lost(self._live.record(session), self._users.now())
         run_in_background(lost, "storing a lost connection")
         if not user.registered and not user.sessions:
             self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
@@ -383,14 +373,28 @@ class Sessions:
         if new != again:
             raise PasswordMismatch()
         password(new)
-        account_name = session.user.name if session is not None else name
-        if account_name is None:
+        if session is not None:
+            account_id = session.user.id
+            await self._password_changes.finished(account_id)
+            self._password_changes.begin(account_id)
+            try:
+                await self._change_password(session, session.user.name, old, new, address)
+            finally:
+                self._password_changes.end(account_id)
+        elif name is not None:
+            await self._change_password(None, name, old, new, address)
+        else:
             raise BadRequest("usr is required.")
-        account_id, _key = await self._accounts.authenticate(account_name, old, address)
+
+    async def _change_password(
+        self, session: Session | None, name: str, old: str, new: str, address: str
+    ) -> None:
+        account = await self._accounts.authenticate(name, old, address)
         keep = session.token_hash if session is not None else None
-        await self._accounts.change_password(account_id, new, keep)
-        for other in self._sessions_of(account_id):
-            if other is not session:
-                self._detach(other)
+        ended = [self._live.record(one) for one in self._live.of(account.id) if one is not session]
+        await self._accounts.change_password(account, new, keep, ended)
+        for other in self._live.of(account.id):
+            if other.token_hash != keep:
+                self._live.detach(other)
                 other.connection.close(None, "password")
-        audit("password_changed", name=account_name, address=address)
+        audit("password_changed", name=name, address=address)

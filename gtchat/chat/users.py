@@ -70,9 +70,10 @@ class User:
         typed_at: room id -> monotonic seconds of the last typing notification; recent ones only.
         blocked: account id -> name of the accounts that this user blocks.
         blocked_by: ids of the accounts that block this user.
-        address: IP address of the last login.
+        address: IP address of the last login, or `network_key` of it if that was in an earlier run
+            of the server.
         grace_timer: ends a temporary user whose connection was lost.
-        leaving: whether a temporary user is being deleted.
+        ending: whether a temporary account is being deleted: it becomes no member and no owner.
     """
 
     id: int
@@ -89,7 +90,7 @@ class User:
     blocked_by: frozenset[int] = frozenset()
     address: str = ""
     grace_timer: IDelayedCall | None = None
-    leaving: bool = False
+    ending: bool = False
 
     def remove_room(self, room: Room) -> None:
         """Forget a room that the user is not a member of any more."""
@@ -348,26 +349,24 @@ class UserDirectory:
             asker: the user who asks, to find out whether the account blocks that user.
 
         Raises:
-            NoSuchUser: there is no such account.
+            NoSuchUser: there is no such account, or it is ending.
         """
         try:
             key = user_key(raw)
         except BadName:
             raise NoSuchUser() from None
         user = self._users.get(key)
-        if user is not None:
-            blocks = asker is not None and asker.id in user.blocked
-            return ResolvedUser(user.id, user.name, user.registered, user, blocks)
-        account = await self._store.find_account(key, asker.id if asker is not None else None)
-        if account is None:
+        if user is None:
+            asker_id = asker.id if asker is not None else None
+            account = await self._store.find_account(key, asker_id)
+            user = self._users.get_by_id(account.id) if account is not None else None
+            if account is not None and account.registered and user is None:
+                return ResolvedUser(account.id, account.name, True, None, account.blocks_asker)
+        # A temporary account that is not known here has ended since the store was asked.
+        if user is None or user.ending:
             raise NoSuchUser()
-        return ResolvedUser(
-            account.id,
-            account.name,
-            account.registered,
-            self._users.get_by_id(account.id),
-            account.blocks_asker,
-        )
+        blocks = asker is not None and asker.id in user.blocked
+        return ResolvedUser(user.id, user.name, user.registered, user, blocks)
 
     async def resolve_other(self, raw: str, user: User) -> ResolvedUser:
         """Return the account with a name, which must not be the user's own.

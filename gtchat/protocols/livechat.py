@@ -172,6 +172,7 @@ class LiveChat(ClientConnection):
     """
 
     delivery_proof = DeliveryProof.TIME
+    resumable = False
 
     def __init__(self, factory: LiveChatFactory) -> None:
         super().__init__(factory.limiter, factory.clock)

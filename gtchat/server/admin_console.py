@@ -132,6 +132,7 @@ class HostConnection:
     buffered_bytes: int = 0
     closed: bool = False
     delivery_proof: DeliveryProof = DeliveryProof.TIME
+    resumable: bool = False
 
     def on_event(self, event: Event, text: str) -> None:
         """Show an event (TextConnection.on_event).

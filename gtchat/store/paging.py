@@ -117,12 +117,17 @@ class LogInfo:
     deleted_at: int | None
 
 
+class LogsShortened(Exception):
+    """A client has received an entry that its log does not have, or had not at that time."""
+
+
 def backlogs(
     seen: Mapping[int, int],
     limit: int,
     is_same: Callable[[int | None], bool],
     log_info: Callable[[int], LogInfo | None],
     read: Callable[[int, int, int], Generator[Entry, None, None]],
+    was_lost: Callable[[int, int, int], bool],
 ) -> dict[int, Backlog]:
     """Return what a client missed, by room id; see `IStore.resume`.
 
@@ -136,11 +141,18 @@ def backlogs(
             that was deleted at the given time.
         log_info: returns the log of a room id, None if there is no such room.
         read: returns the entries of a room, after one seq up to and including another.
+        was_lost: returns whether the log of a room, which now ends with the last seq, had no entry
+            with the given seq when the client received that.
+
+    Raises:
+        LogsShortened: so it is in one of the rooms.
     """
     found = {}
     missed: list[tuple[int, int]] = []
     for room_id, seq in seen.items():
         log = log_info(room_id)
+        if log and is_same(log.deleted_at) and seq > 0 and was_lost(room_id, seq, log.last):
+            raise LogsShortened()
         if log is None or not 0 <= seq <= log.last or not is_same(log.deleted_at):
             found[room_id] = Backlog(reset=True)
         else:

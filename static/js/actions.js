@@ -2,8 +2,9 @@
 // it to sync.js, and runs the effects.
 //
 // Requests are promises that fail with a RequestError or a NoReplyError. Events: "change" (of the
-// state), "message" (of another user: {conversation, usr, msg, mention}), "notice" (a text to show:
-// {text, values}), "over" (the session has ended: {code, reason}).
+// state), "message" (of another user: {conversation, usr, msg, mention}), "shown" (ids of direct messages
+// that were shown), "notice" (a text to show: {text, values}), "over" (the session has ended:
+// {code, reason}).
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -16,6 +17,13 @@
   const MARK_INTERVAL = 1000;
   const TYPING_INTERVAL = 3200;
   const TYPING_SHOWN = 6000;
+  // After a login: rooms that are searched for mentions, messages searched in each, and milliseconds
+  // between two of them.
+  const SEARCHED_ROOMS = 20;
+  const SEARCHED_MESSAGES = 100;
+  const SEARCH_INTERVAL = 300;
+  // Errors of an answer to an invitation that can no longer be answered.
+  const INVITATION_OVER = new Set(["not_allowed", "no_such_room", "no_such_user", "already_in_room", "private_room"]);
 
   const randomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
   const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -32,12 +40,16 @@
     #typingTimers = new Map(); // "room user" -> cancels the timer
     #nextTyping = new WeakMap(); // Room -> time from which the next typing signal may be sent
     #marking = new WeakSet(); // rooms whose read mark was reported within MARK_INTERVAL
+    #searching = false; // whether rooms are searched for mentions
 
     #effects = {
       loadHistory: ({ room }) => this.loadHistory(room, "latest"),
       loadMembers: ({ room }) => this.#loadMembers(room),
       loadRooms: () => this.#loadRooms(),
       loadMore: (list) => this.#loadMore(list),
+      loadRoomPages: (list) => this.#loadRoomPages(list),
+      findMentions: () => this.#findMentions(),
+      rememberShown: ({ ids }) => this.emit("shown", ids),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
       notice: ({ text, values }) => this.emit("notice", { text, values }),
@@ -50,7 +62,8 @@
       this.connection = connection;
       connection.seen = () => state.lastSeqs;
       connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
-      connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {})));
+      connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {
+        listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) })));
       connection.on("push", (push) => this.#run(sync.push(state, push)));
       connection.on("over", (end) => this.emit("over", end));
       connection.on("state", () => this.emit("change"));
@@ -62,8 +75,9 @@
     }
 
     // Sends any command and takes in its reply. Returns the reply.
-    async request(cmd, fields = {}) {
-      const reply = await this.connection.request(cmd, fields);
+    // onDelay: see Connection.request.
+    async request(cmd, fields = {}, onDelay = undefined) {
+      const reply = await this.connection.request(cmd, fields, onDelay);
       this.#run(sync.reply(this.state, cmd, reply, fields));
       return reply;
     }
@@ -71,13 +85,16 @@
     // Session.
 
     // The state follows from the connection's "login" event.
-    login(fields) { return this.connection.request("login", fields); }
+    login(fields) { return this.connection.request("login", { ...fields, marks_read: true }); }
 
     register(fields) { return this.request("register", fields); }
 
+    // Without a connection the server ends the session by itself, later.
     async logout() {
-      this.flushReadMarks();
-      await this.request("logout").catch(() => {});
+      if (this.connection.state === "open") {
+        this.flushReadMarks();
+        await this.request("logout").catch(() => {});
+      }
       this.emit("over", { code: "logout" });
     }
 
@@ -96,9 +113,16 @@
     leaveRoom(name) { return this.request("leave_room", { room_name: name }); }
 
     // invitation: one of the state's; answer: "Y", "N" or "L" (later).
-    async answerInvitation({ usr, room_name }, answer) {
-      const { room } = await this.request("invite_reply", { inviter: usr, room_name, reply: answer });
-      return room && this.state.room(room_name);
+    async answerInvitation(invitation, answer) {
+      const { usr, room_name } = invitation;
+      try {
+        const { room } = await this.request("invite_reply", { inviter: usr, room_name, reply: answer });
+        return room && this.state.room(room_name);
+      } catch (error) {
+        if (!INVITATION_OVER.has(error.code)) throw error;
+        this.#run([...transitions.endInvitation(this.state, invitation), transitions.notice(error.code)]);
+        return undefined;
+      }
     }
 
     // Peer-to-peer connections.
@@ -121,10 +145,16 @@
     // focused: whether the page is visible and has the focus.
     setFocused(focused) { this.#run(transitions.setFocused(this.state, focused)); }
 
+    // shown: whether the end of the conversation is in view.
+    setEndShown(conversation, shown) {
+      if (conversation.endShown !== shown) this.#run(transitions.setEndShown(this.state, conversation, shown));
+    }
+
     // Loads a page of a room's log, see Room.historyQuery.
     async loadHistory(room, direction, seq) {
       const query = room.historyQuery(direction, seq);
       if (!query) return;
+      if (direction === "around") room.windowId += 1;
       const { windowId } = room;
       room.loading = direction;
       this.emit("change");
@@ -133,7 +163,7 @@
       if (page) room.addPage(direction, page.entries);
       room.failed = !page;
       room.loading = null;
-      this.emit("change");
+      this.#run(transitions.read(this.state, room));
     }
 
     // Goes to the end of a room's log from anywhere in it.
@@ -148,11 +178,13 @@
       if (room.membersLoaded) return;
       room.membersLoaded = true;
       try {
-        let after;
-        do {
-          const { users } = await this.request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
-          after = users.length === LIST_PAGE ? users.at(-1) : undefined;
-        } while (after !== undefined);
+        let [after, count] = [undefined, 0];
+        for (;;) {
+          const page = await this.request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
+          after = page.users.at(-1);
+          count += page.users.length;
+          if (after === undefined || count >= page.users_total) break;
+        }
       } catch {
         room.membersLoaded = false;
         this.emit("change");
@@ -160,7 +192,27 @@
     }
 
     async #loadRooms() {
-      await this.request("get_room_list", { limit: LIST_PAGE }).catch(() => {}); // the next login brings them
+      try {
+        const { rooms_next: after } = await this.request("get_room_list", { limit: LIST_PAGE });
+        if (after) await this.#loadRoomPages({ after });
+      } catch { /* the next login brings them */ }
+    }
+
+    // Loads the rest of a list of rooms that was cut: first the user's own, which the page needs to be
+    // complete, then all. unlisted: names of rooms that are gone if they are not in it.
+    async #loadRoomPages({ after, unlisted = [] }) {
+      const missing = new Set(unlisted);
+      try {
+        for (const joined of [true, false]) {
+          for (let next = after; next;) {
+            const fields = { after: next, limit: LIST_PAGE, ...(joined ? { joined } : {}) };
+            const { rooms, rooms_next: following } = await this.request("get_room_list", fields);
+            for (const { room_name } of rooms) missing.delete(room_name);
+            next = following;
+          }
+          this.#run([...transitions.dropUnlisted(this.state, [...missing], joined), { effect: "findMentions" }]);
+        }
+      } catch { /* the next login or resume brings them */ }
     }
 
     // Loads the rest of a list of rooms or users, of which `loaded` of `total` names are known, the
@@ -175,6 +227,28 @@
           last = names.at(-1);
         }
       } catch { /* the next login or resume brings them */ }
+    }
+
+    // Mentions. The server does not tell which unread messages mention the user: after a login they are
+    // searched one room after the other, those with the fewest unread messages first.
+
+    async #findMentions() {
+      if (this.#searching) return;
+      this.#searching = true;
+      const { state, connection } = this;
+      // What is open is about to be shown.
+      const unsearched = (room) => room.unread && !room.mentioned && room.searchedSeq < room.readSeq
+        && !(room === state.current && state.focused);
+      for (let count = 0; count < SEARCHED_ROOMS; count += 1) {
+        const [room] = state.joinedRooms.filter(unsearched).sort((one, other) => one.unread - other.unread);
+        if (!room) break;
+        room.searchedSeq = room.readSeq;
+        const fields = { room_name: room.name, after: room.readSeq, limit: SEARCHED_MESSAGES, kinds: ["c_speak"] };
+        const page = await connection.request("history", fields).catch(() => null);
+        if (page) this.#run(transitions.findMention(state, room, page.entries));
+        await new Promise((resolve) => { connection.after(SEARCH_INTERVAL, resolve); });
+      }
+      this.#searching = false;
     }
 
     // Read marks: they show the user's other sessions what was read.
@@ -204,7 +278,7 @@
     // Tells the members of a room that the user is typing, at most every TYPING_INTERVAL.
     typing(conversation) {
       const { connection } = this;
-      if (conversation.kind !== "room" || !conversation.joined || connection.state !== "open") return;
+      if (conversation.kind !== "room" || !conversation.joined || connection.busy) return;
       if (connection.now < (this.#nextTyping.get(conversation) ?? 0)) return;
       this.#nextTyping.set(conversation, connection.now + TYPING_INTERVAL);
       connection.request("typing", { room_name: conversation.name }).catch(() => {});
@@ -228,18 +302,20 @@
         at: new Date().toISOString(), state: "sending", resent: false,
       };
       conversation.outgoing.push(item);
+      conversation.sentCount += 1;
       this.emit("change");
       return this.#transmit(conversation, item);
     }
 
     // Sends a failed message again.
     retry(conversation, item) {
-      Object.assign(item, { state: "sending", resent: true, error: undefined });
+      Object.assign(item, { state: "sending", resent: true, error: undefined, delay: undefined });
       this.emit("change");
       return this.#transmit(conversation, item);
     }
 
     discard(conversation, item) {
+      this.connection.cancel(item.txn);
       conversation.outgoing = conversation.outgoing.filter((other) => other !== item);
       this.emit("change");
     }
@@ -256,9 +332,13 @@
     async #transmit(conversation, item) {
       const { name, kind } = conversation;
       const { msg, txn } = item;
+      const onDelay = (delay) => {
+        item.delay = delay;
+        this.emit("change");
+      };
       try {
-        if (kind === "direct") await this.request("whisper", { target_user: name, msg, txn });
-        else await this.request("speak", { room_name: name, msg, txn });
+        if (kind === "direct") await this.request("whisper", { target_user: name, msg, txn }, onDelay);
+        else await this.request("speak", { room_name: name, msg, txn }, onDelay);
       } catch (error) {
         Object.assign(item, { state: "failed", error });
         this.emit("change");

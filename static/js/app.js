@@ -28,5 +28,6 @@
   shell.start();
   GTChat.listenToKeys(shell);
   GTChat.listenToSwipes(shell);
+  GTChat.refuseFiles(shell);
   draw();
 })();

@@ -1,5 +1,5 @@
-// A connection to the server that reconnects with backoff, resumes its session, and sends no message
-// twice.
+// A connection to the server that reconnects with backoff, resumes its session, and sends every message
+// once and in order.
 //
 // It does not use the page: sockets, timers and random numbers can be passed in, so that tests run it
 // without a network and without waiting.
@@ -7,6 +7,10 @@
 // Events: "state" (it has changed), "push" (an object of the server), "login" (reply, fields of the
 // request), "resumed" (the reply to `resume`, before the pushes that follow it), "over" (the session
 // cannot be resumed: {code, reason}).
+//
+// Requests wait in one queue (queue.js) until there is a connection and the server takes them. Messages
+// (requests with a txn) are sent again after any refusal that passes, and until then nothing overtakes
+// them in their conversation.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -15,6 +19,10 @@
   const FINAL_CODES = new Set([4001, 4002, 1002, 1003, 1007, 1008, 1009]);
   // Errors of a `resume` after which it is tried again.
   const TRANSIENT_ERRORS = new Set(["rate_limited", "locked_out", "not_stored", "internal"]);
+  // Errors after which a message is sent again.
+  const PASSING_ERRORS = new Set(["rate_limited", "over_quota", "not_stored"]);
+  // The close code of a client that sent too fast; the reason tells the seconds to stay away.
+  const RATE_EXCEEDED = 4009;
   // Commands that may be sent again without a txn when the reply was lost: they change nothing, or
   // nothing more the second time.
   const IDEMPOTENT = new Set([
@@ -25,6 +33,7 @@
   const MAX_BACKOFF = 15_000;
   const PING_INTERVAL = 20_000;
   const RESPONSE_TIMEOUT = 10_000;
+  const MAX_RETRY = 30_000;
 
   // The server has replied with an error. code: see docs/protocol.md; retryAfter: seconds or undefined.
   GTChat.RequestError = class extends Error {
@@ -43,6 +52,12 @@
     }
   };
 
+  // Returns for how many milliseconds a refused request has to wait.
+  const retryWait = ({ retry_after: seconds }, refusals) => (
+    seconds === undefined ? Math.min(MAX_RETRY, 1000 * 2 ** (refusals - 1)) : seconds * 1000);
+
+  const toldSeconds = (reason) => Number(/\d+(?:\.\d+)?/.exec(reason)?.[0] ?? 0);
+
   const browser = () => ({
     open: (url) => new WebSocket(url, "gtchat.v1"),
     setTimeout: (callback, wait) => globalThis.setTimeout(callback, wait),
@@ -53,6 +68,7 @@
 
   GTChat.Connection = class extends GTChat.Emitter {
     #environment;
+    #queue;
     #socket = null;
     #timer = null; // of a reconnect, of a connection attempt or of a reply to a ping
     #pingTimer = null;
@@ -72,6 +88,7 @@
       this.end = null; // why it does not reconnect: {code, reason}
       this.hello = {}; // the reply to `hello`
       this.#environment = { ...browser(), ...environment };
+      this.#queue = new GTChat.SendQueue((request) => this.#send(request), this.#environment);
     }
 
     // Connects, or reconnects at once instead of waiting.
@@ -99,22 +116,37 @@
       const socket = this.#socket;
       this.#socket = this.session = null;
       this.#cancelTimers();
+      this.#queue.close();
       if (socket) socket.close(1000);
       for (const request of [...this.#requests.values()]) this.#fail(request);
       this.#setState("closed");
     }
 
     // Returns a promise of the reply; it fails with a RequestError or a NoReplyError. A request that is
-    // made without a connection is sent when there is one.
-    request(cmd, fields = {}) {
+    // made without a connection is sent when there is one. onDelay(error): called each time the request
+    // is refused and will be sent again; `error.retryAfter` is the seconds until then.
+    request(cmd, fields = {}, onDelay = () => {}) {
       return new Promise((resolve, reject) => {
-        const tracker = String(++this.#trackers);
-        const request = { cmd, fields, tracker, resolve, reject, sends: 0 };
-        this.#requests.set(tracker, request);
+        const number = ++this.#trackers;
+        const lane = fields.txn ? `${cmd} ${fields.room_name ?? fields.target_user}` : null;
+        const request = {
+          cmd, fields, number, lane, tracker: String(number), resolve, reject, onDelay, sends: 0, refusals: 0 };
+        this.#requests.set(request.tracker, request);
         if (this.end) this.#fail(request);
-        else if (this.state === "open") this.#send(request);
+        else this.#queue.add(request);
       });
     }
+
+    // Gives up the message with this txn, unless it has been sent and has no reply yet.
+    cancel(txn) {
+      const request = [...this.#requests.values()].find(({ fields }) => fields.txn === txn);
+      if (!request || !this.#queue.remove(request)) return;
+      this.#fail(request);
+      this.#queue.finish(request);
+    }
+
+    // Whether requests wait to be sent.
+    get busy() { return this.state !== "open" || this.#queue.busy; }
 
     // Calls back after `wait` milliseconds. Returns a function that cancels it.
     after(wait, callback) {
@@ -130,14 +162,17 @@
     }
 
     #onOpen() {
-      this.#requestInternally("hello", {}, (reply) => { this.hello = reply; });
+      this.#requestInternally("hello", {}, (reply) => {
+        this.hello = reply;
+        this.#queue.setLimits(reply.limits);
+      });
       if (this.session) this.#resume();
       else this.#onReady();
     }
 
     #resume() {
       const { session_id, epoch } = this.session;
-      this.#requestInternally("resume", { session_id, epoch, seen: this.seen() }, (reply) => {
+      this.#requestInternally("resume", { session_id, epoch, seen: this.seen(), marks_read: true }, (reply) => {
         if (reply.status === "ok") {
           this.#keepSession(reply);
           this.emit("resumed", reply);
@@ -162,7 +197,7 @@
       this.#environment.clearTimeout(this.#timer);
       this.#failures = 0;
       this.#setState("open");
-      for (const request of [...this.#requests.values()]) if (!request.internal) this.#send(request);
+      this.#queue.open();
       this.#schedulePing();
     }
 
@@ -183,6 +218,7 @@
       const tracker = String(++this.#trackers);
       const request = { cmd, fields, tracker, onReply, sends: 0, internal: true };
       this.#requests.set(tracker, request);
+      this.#queue.charge();
       this.#send(request);
     }
 
@@ -207,13 +243,15 @@
     #onReply(reply) {
       const request = this.#requests.get(reply.tracker);
       if (!request) return;
-      if (reply.code === "rate_limited" && (request.fields.txn || IDEMPOTENT.has(request.cmd))) {
-        this.#environment.setTimeout(() => {
-          if (this.state === "open" && this.#requests.has(request.tracker)) this.#send(request);
-        }, (reply.retry_after ?? 1) * 1000);
+      if (this.#isSentAgain(request, reply.code)) {
+        request.refusals += 1;
+        const wait = retryWait(reply, request.refusals);
+        this.#queue.putBack(request, wait, reply.code === "rate_limited");
+        request.onDelay(new GTChat.RequestError({ ...reply, retry_after: wait / 1000 }));
         return;
       }
       this.#requests.delete(reply.tracker);
+      if (!request.internal) this.#queue.finish(request);
       if (request.internal) {
         request.onReply(reply);
       } else if (reply.status === "ok") {
@@ -229,8 +267,14 @@
       }
     }
 
+    #isSentAgain({ cmd, fields, internal }, code) {
+      if (internal) return false;
+      return fields.txn ? PASSING_ERRORS.has(code) : code === "rate_limited" && IDEMPOTENT.has(cmd);
+    }
+
     #fail(request) {
       this.#requests.delete(request.tracker);
+      this.#queue.remove(request);
       if (!request.internal) request.reject(new GTChat.NoReplyError());
     }
 
@@ -244,11 +288,14 @@
     #onClose({ code, reason }) {
       this.#socket = null;
       this.#cancelTimers();
+      this.#queue.close();
       const final = FINAL_CODES.has(code);
       for (const request of [...this.#requests.values()]) {
         const repeatable = !request.sends || request.fields.txn || IDEMPOTENT.has(request.cmd);
         if (request.internal || final || !repeatable) this.#fail(request);
+        else if (!this.#queue.remove(request)) request.notBefore = 0; // it was in flight
       }
+      for (const request of this.#requests.values()) this.#queue.add(request);
       if (final) {
         this.end = { code, reason };
         this.session = null;
@@ -257,7 +304,8 @@
         return;
       }
       const longest = Math.min(MAX_BACKOFF, MIN_BACKOFF * 2 ** this.#failures++);
-      const wait = longest * (0.5 + this.#environment.random() / 2);
+      const told = code === RATE_EXCEEDED ? toldSeconds(reason) * 1000 : 0;
+      const wait = Math.max(told, longest * (0.5 + this.#environment.random() / 2));
       this.retryAt = this.#environment.now() + wait;
       this.#timer = this.#environment.setTimeout(() => this.start(), wait);
       this.#setState("waiting");

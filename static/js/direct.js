@@ -15,14 +15,19 @@
       this.name = name; // of the other user
       this.entries = [];
       this.outgoing = []; // own messages that the server has not confirmed
-      this.unread = 0;
+      this.sentCount = 0; // own messages sent from this page
+      this.endShown = true; // whether the view, if it is open, shows the last message
+      this.unread = 0; // messages of the other user
       this.mentioned = false;
       this.readSeq = 0; // number of entries that were read
       this.dividerSeq = null; // the "New" divider is shown after this many entries; null: not shown
+      this.dividerCount = 0; // messages that were unread when the divider was put there
     }
 
     // Position of the last entry, in the same unit as `readSeq`.
     get endSeq() { return this.entries.length; }
+
+    get atEnd() { return true; }
 
     // Adds a message, unless one with its id is there.
     append(message) {

@@ -11,7 +11,7 @@
   // Milliseconds between two draws of a hidden page.
   const HIDDEN_DRAW_INTERVAL = 200;
 
-  const { local, tab, keys } = GTChat.storage;
+  const { local, tab, keys, drafts, shownIds } = GTChat.storage;
 
   GTChat.Shell = class extends GTChat.Emitter {
     #drawing = false;
@@ -20,7 +20,7 @@
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
-      this.settings = { url: DEFAULT_URL, name: "", theme: "system", notify: false, sound: false, rooms: {},
+      this.settings = { url: DEFAULT_URL, name: "", mode: "guest", theme: "system", notify: false, sound: false, rooms: {},
         language: navigator.language,
         ...local.get("gtchat", {}) };
       this.notices = []; // {id, text, kind}
@@ -29,6 +29,7 @@
       this.dialog = null; // {name, ...}
       this.pane = "conversation"; // the one that a phone shows: rooms, conversation or members
       this.ended = null; // why the last session has ended, as a text
+      this.mode = this.settings.mode; // how this tab logs in: "guest" or "member"
       this.#applySettings();
     }
 
@@ -92,7 +93,8 @@
     // Logs in. mode: "guest", "member" or "register"; with this browser's key instead of a password
     // "key", or "make_key" to register with a new one. It fails as a request does.
     async logIn(mode, name, password) {
-      this.set({ name });
+      this.mode = mode === "guest" ? "guest" : "member";
+      this.set({ name, mode: this.mode });
       this.ended = null;
       if (!this.actions || this.connection.end || this.connection.url !== this.url) this.#connect(this.url, null);
       const { actions } = this;
@@ -119,8 +121,9 @@
       actions.on("notice", ({ text, values }) => this.notice(GTChat.text(text, values), text));
       actions.on("message", (message) => this.notifications.onMessage(message));
       actions.on("over", (end) => this.#endSession(actions, end));
-      connection.on("login", () => this.#save());
-      connection.on("resumed", () => this.#save());
+      actions.on("shown", (ids) => shownIds.add(url, this.state.me, ids));
+      connection.on("login", () => this.#onSession());
+      connection.on("resumed", () => this.#onSession());
       try {
         this.#updateFocus();
         connection.start();
@@ -131,6 +134,7 @@
 
     #restore(saved) {
       const { actions, state } = this;
+      this.mode = saved.mode ?? this.mode;
       // Earlier versions saved the snapshot beside the session, with direct chats as `talks`.
       const snapshot = saved.state ?? { ...saved, directs: saved.talks };
       state.me = saved.session.usr;
@@ -140,23 +144,39 @@
       actions.open(kind === "direct" ? state.direct(name) : state.rooms.get(name) ?? null);
     }
 
+    #onSession() {
+      const { state, connection } = this;
+      state.shownIds = new Set(shownIds.get(connection.url, state.me));
+      this.#save();
+    }
+
     // Saves the session for this tab, so that a reload of the page resumes it.
     #save() {
       if (!this.loggedIn || !this.connection.session) return;
       const { url, session } = this.connection;
-      tab.set("gtchat", { url, session, state: this.state.snapshot() });
+      tab.set("gtchat", { url, session, mode: this.mode, state: this.state.snapshot() });
     }
 
     #endSession(actions, { code, reason }) {
       if (this.actions !== actions) return;
+      if (code !== "logout") this.#keepUnsent(actions.state);
       this.actions = null;
       this.dialog = null;
+      this.notices = []; // they would cover the login form
       this.ended = code === "logout" ? null
         : GTChat.TEXTS[`over_${code}`] ? GTChat.text(`over_${code}`)
           : GTChat.text("over_other", { reason: reason || code });
       tab.set("gtchat", null);
       actions.connection.close();
       this.change();
+    }
+
+    // Puts messages that were not sent into the drafts of their conversations.
+    #keepUnsent(state) {
+      for (const conversation of state.conversations) {
+        const texts = [drafts.get(state.me, conversation), ...conversation.outgoing.map(({ msg }) => msg)];
+        drafts.set(state.me, conversation, texts.filter(Boolean).join("\n"));
+      }
     }
 
     #updateFocus() {

@@ -3,6 +3,10 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
+  // Returns whether a key belongs to an input method, which is composing a character. Safari ends the
+  // composition before the key that confirms it, and marks that key with this code only.
+  GTChat.isComposing = (event) => event.isComposing || event.keyCode === 229;
+
   // Opens the next conversation up (-1) or down (1); with `unread`, the next unread one.
   const step = (shell, by, unread) => {
     const all = shell.state.conversations;
@@ -40,7 +44,7 @@
 
   GTChat.listenToKeys = (shell) => {
     document.addEventListener("keydown", (event) => {
-      if (!shell.loggedIn || event.defaultPrevented || event.isComposing || shell.dialog) return;
+      if (!shell.loggedIn || event.defaultPrevented || GTChat.isComposing(event) || shell.dialog) return;
       if (runShortcut(shell, event)) event.preventDefault();
       else if (event.key === "Escape") messageBox()?.focus();
       else typeIntoMessageBox(event);

@@ -23,13 +23,15 @@
       this.rooms = new Map(); // name -> Room
       this.directs = new Map(); // folded name -> DirectChat
       this.online = new Map(); // folded name -> name
-      this.invitations = []; // {room_name, usr}
+      this.invitations = []; // {room_name, usr, at}, until they are answered
+      this.postponed = []; // the same, of those that the user wants to answer later
       this.addressRequests = []; // names of users who ask for the user's address
       this.blocked = []; // names of users whose messages are hidden
       this.listenPort = 0; // where another client of the user listens for peers; 0: unknown
       this.current = null; // the open conversation
       this.focused = true; // whether the page is visible and has the focus
       this.messageIds = new Set(); // ids of received direct messages
+      this.shownIds = new Set(); // ids of direct messages that were shown, also in earlier sessions
     }
 
     get joinedRooms() { return [...this.rooms.values()].filter((room) => room.joined); }
@@ -48,6 +50,9 @@
     }
 
     isBlocked(name) { return this.blocked.some((other) => fold(other) === fold(name)); }
+
+    // Whether messages wait that the server has not confirmed.
+    get hasUnsent() { return this.conversations.some(({ outgoing }) => outgoing.length > 0); }
 
     isOnline(name) { return this.online.has(fold(name)); }
     setOnline(name) { this.online.set(fold(name), name); }
@@ -77,6 +82,8 @@
       return {
         hasPassword: this.hasPassword,
         current: current && { kind: current.kind, name: current.name },
+        invitations: this.invitations,
+        postponed: this.postponed,
         directs: [...this.directs.values()].map(({ name, entries, outgoing }) => (
           { name, entries, outgoing: saveOutgoing(outgoing) })),
         rooms: this.joinedRooms.map((room) => ({
@@ -87,8 +94,8 @@
 
     // Takes over a snapshot, without its open conversation. The reply to `resume` tells what has
     // happened since.
-    restore({ hasPassword, directs = [], rooms = [] }) {
-      this.hasPassword = hasPassword;
+    restore({ hasPassword, invitations = [], postponed = [], directs = [], rooms = [] }) {
+      Object.assign(this, { hasPassword, invitations, postponed });
       for (const { name, entries, outgoing } of directs) {
         Object.assign(this.direct(name), { entries, outgoing: loadOutgoing(outgoing) });
         for (const entry of entries) this.messageIds.add(entry.id);

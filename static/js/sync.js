@@ -6,6 +6,9 @@
 //   {effect: "loadMembers", room}                    load the list of members
 //   {effect: "loadRooms"}                            load the list of rooms again
 //   {effect: "loadMore", cmd, after, loaded, total}  load the rest of a list
+//   {effect: "loadRoomPages", after, unlisted}       load the rest of the rooms; unlisted: names to drop if not in it
+//   {effect: "findMentions"}                         search what is unread for mentions of the user
+//   {effect: "rememberShown", ids}                   keep the ids of direct messages that were shown
 //   {effect: "markRead", room}                       report `readSeq` to the server
 //   {effect: "expireTyping", room, usr}              end the typing notice after a time
 //   {effect: "notice", text, values}                 show a text of texts.js for some seconds
@@ -16,7 +19,7 @@
   const GTChat = globalThis.GTChat;
 
   const {
-    notice, read, open, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed,
+    notice, isShown, read, open, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed, sameInvitation, endInvitation,
   } = GTChat.transitions;
 
   const row = (table, key) => (Object.hasOwn(table, key) ? table[key] : null);
@@ -60,9 +63,10 @@
   // A message of another user: it is read at once or counted as unread.
   const received = (state, conversation, message) => {
     const { usr, msg } = message;
+    if (state.isBlocked(usr)) return read(state, conversation);
     const mention = conversation.kind === "direct" || GTChat.mentions(msg, state.me);
     const effects = read(state, conversation);
-    if (conversation !== state.current || !state.focused) {
+    if (!isShown(state, conversation)) {
       conversation.unread += 1;
       conversation.mentioned ||= mention;
     }
@@ -93,12 +97,16 @@
     state.messageIds.add(push.id);
     const direct = state.direct(push.usr);
     direct.append(push);
-    return received(state, direct, push);
+    if (!state.shownIds.has(push.id)) return received(state, direct, push);
+    // The server repeats what it does not know to have arrived.
+    if (!direct.unread) direct.readSeq = direct.endSeq;
+    return [];
   };
 
-  const invited = only((state, push) => {
-    const same = (other) => other.usr === push.usr && other.room_name === push.room_name;
-    if (!state.invitations.some(same)) state.invitations.push(push);
+  const invited = only((state, { room_name, usr, at }) => {
+    const invitation = { room_name, usr, at };
+    state.postponed = state.postponed.filter((other) => !sameInvitation(other, invitation));
+    if (!state.invitations.some((other) => sameInvitation(other, invitation))) state.invitations.push(invitation);
   });
 
   const typing = (state, { room_name: name, usr }) => {
@@ -150,16 +158,26 @@
 
   // Replies.
 
+  // Takes over the open invitations, except those that the user wants to answer later.
+  const takeInvitations = (state, invitations) => {
+    state.invitations = invitations.filter((one) => !state.postponed.some((other) => sameInvitation(one, other)));
+  };
+
+  const restOf = (cmd, names, total) => ({ effect: "loadMore", cmd, after: names.at(-1), loaded: names.length, total });
+
   // What the replies to `login` and `resume` list. The rest of long lists is loaded later.
-  const takeLists = (state, reply) => {
+  // unlisted(names): of the rooms that are listed; returns the names of known rooms that are not.
+  const takeLists = (state, reply, unlisted = () => []) => {
     state.blocked = reply.blocked ?? state.blocked;
     reply.rooms.forEach((info) => updateListed(state, info));
     state.online.clear();
     reply.users.forEach((name) => state.setOnline(name));
-    const more = (cmd, names, total) => ({ effect: "loadMore", cmd, after: names.at(-1), loaded: names.length, total });
+    const names = reply.rooms.map((info) => info.room_name);
+    const { rooms_next: after } = reply;
     return [
-      more("get_room_list", reply.rooms.map((info) => info.room_name), reply.rooms_total),
-      more("get_user_list", reply.users, reply.users_total),
+      after ? { effect: "loadRoomPages", after, unlisted: unlisted(names) } : restOf("get_room_list", names, reply.rooms_total),
+      restOf("get_user_list", reply.users, reply.users_total),
+      { effect: "findMentions" },
     ];
   };
 
@@ -168,6 +186,8 @@
     state.hasPassword = fields.pwd !== undefined;
     state.rooms.clear();
     state.current = null;
+    state.postponed = [];
+    takeInvitations(state, reply.invitations ?? []);
     const effects = takeLists(state, reply);
     return [...effects, ...open(state, state.lobby)];
   };
@@ -178,28 +198,31 @@
     if (missed.state === "resumed") {
       for (const entry of missed.entries) effects.push(...takeEntry(state, entry));
     } else {
-      const count = Math.max(0, missed.last_seq - room.lastSeq);
       room.reset(missed.last_seq);
-      if (missed.state === "behind") room.unread += count;
+      room.recount = true;
+      room.searchedSeq = -1;
+      if (missed.state === "reset") room.readSeq = room.markedSeq = 0;
     }
     room.membersLoaded = false;
     room.members.clear();
     return effects;
   };
 
-  const resume = (state, reply) => {
+  // listsInvitations: whether a reply without invitations means that there are none; otherwise the server
+  // does not list them, and those that are known stay.
+  const resume = (state, reply, { listsInvitations }) => {
     state.me = reply.usr;
     const effects = [];
+    if (reply.invitations ?? listsInvitations) takeInvitations(state, reply.invitations ?? []);
     const joined = new Set(state.joinedRooms.map((room) => room.name));
     for (const missed of reply.resumed) {
       const room = joined.has(missed.room_name) && state.rooms.get(missed.room_name);
       if (room) effects.push(...resumeRoom(state, room, missed));
     }
-    effects.push(...takeLists(state, reply));
-    const listed = new Set(reply.rooms.map((info) => info.room_name));
-    const complete = reply.rooms_total === listed.size;
-    for (const name of [...state.rooms.keys()]) {
-      if (complete && !listed.has(name)) effects.push(...deleteRoom(state, name));
+    const unlisted = (listed) => [...state.rooms.keys()].filter((name) => !listed.includes(name));
+    effects.push(...takeLists(state, reply, unlisted));
+    if (!reply.rooms_next && reply.rooms_total === reply.rooms.length) {
+      for (const name of unlisted(reply.rooms.map((info) => info.room_name))) effects.push(...deleteRoom(state, name));
     }
     for (const conversation of [...state.rooms.values(), ...state.directs.values()]) {
       for (const item of conversation.outgoing) item.resent = true;
@@ -229,8 +252,10 @@
     direct.append({ usr: state.me, msg, id, at, stored: delivered === "stored" });
   });
 
-  const invitationAnswered = (state, reply, { inviter, room_name: name }) => {
-    state.invitations = state.invitations.filter((other) => other.usr !== inviter || other.room_name !== name);
+  const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
+    const invitation = { usr: inviter, room_name };
+    endInvitation(state, invitation);
+    if (answer === "L") state.postponed.push(invitation);
     return reply.room ? enterRoom(state, reply.room) : [];
   };
 

@@ -68,7 +68,10 @@
     draft: ["draft", "草稿"],
     back: ["Back", "返回"],
     log_out: ["Log out", "退出登录"],
+    confirm_log_out: ["Some messages have not been sent yet. If you log out now, they are discarded.", "有消息尚未发送。现在退出登录将丢弃这些消息。"],
     settings: ["Settings", "设置"],
+    administration: ["Administration", "管理"],
+    administration_hint: ["For the operators of this server.", "供本服务器的管理员使用。"],
     close: ["Close", "关闭"],
     skip: ["Skip to message box", "跳到消息输入框"],
 
@@ -101,6 +104,8 @@
     confirm_leave: ["Leave {room}?", "退出 {room}？"],
     delete: ["Delete room", "删除房间"],
     confirm_delete: ["Delete {room} and all its messages? This cannot be undone.", "删除 {room} 及其所有消息？此操作无法撤销。"],
+    confirm_kick: ["Kick {usr} from {room}?", "将 {usr} 踢出 {room}？"],
+    confirm_remove: ["Remove {usr} from the members of {room}?", "将 {usr} 从 {room} 的成员中移除？"],
     invite: ["Invite user", "邀请用户"],
     invite_hint: ["The user can accept or decline. Users who are offline get the invitation when they log in.", "对方可以接受或拒绝。离线用户会在登录后收到邀请。"],
     add: ["Add member", "添加成员"],
@@ -159,15 +164,23 @@
     quote: ["quote", "引用"],
     others: ["{count} others", "其他 {count} 人"],
     sending: ["Sending…", "发送中…"],
+    not_sent_yet: ["Not sent yet, the page will try again: {reason}", "尚未发送，稍后将自动重试：{reason}"],
+    message_too_long: ["This message has {count} characters; at most {limit} can be sent at once. Shorten it, or send it in several parts.", "此消息有 {count} 个字符，每次最多可发送 {limit} 个。请缩短，或分几次发送。"],
+    characters_left: ["{count} characters left", "还可输入 {count} 个字符"],
+    no_files: ["Files and pictures cannot be sent here. Send a link to them instead.", "此处无法发送文件和图片，请改为发送链接。"],
     not_sent: ["Not sent: {reason}", "未发送：{reason}"],
     send_again: ["Send again", "重新发送"],
     discard: ["Discard", "丢弃"],
     waits_for_user: ["Will be delivered when {usr} logs in", "将在 {usr} 登录后送达"],
     jump_to_latest: ["Jump to latest", "跳到最新消息"],
+    one_new_below: ["1 new message", "1 条新消息"],
+    one_new_above: ["1 new message: jump to it", "1 条新消息：跳转"],
     new_below: ["{count} new messages", "{count} 条新消息"],
     new_above: ["{count} new messages: jump to first", "{count} 条新消息：跳到第一条"],
     new_divider: ["New", "新消息"],
     loading: ["Loading…", "加载中…"],
+    load_earlier: ["Load earlier messages", "加载更早的消息"],
+    load_later: ["Load later messages", "加载更晚的消息"],
     load_failed: ["Could not load messages.", "无法加载消息。"],
     load_again: ["Try again", "重试"],
     messages: ["Messages in {name}", "{name} 中的消息"],
@@ -203,7 +216,7 @@
 
     // Errors, by the server's code. Other codes are shown with the server's own text.
     bad_credentials: ["Wrong username or password.", "用户名或密码错误。"],
-    locked_out: ["Too many wrong passwords. Try again in {retry} s.", "密码错误次数过多，请在 {retry} 秒后重试。"],
+    locked_out: ["Too many wrong passwords. Try again in {retry}.", "密码错误次数过多，请在 {retry}后重试。"],
     weak_password: ["The password must have 8 to 1,024 characters.", "密码长度应为 8 到 1024 个字符。"],
     password_mismatch: ["The passwords do not match.", "两次输入的密码不一致。"],
     name_taken: ["This name is already taken. Choose another one.", "该用户名已被使用，请换一个。"],
@@ -225,7 +238,11 @@
     too_long: ["The text is too long.", "文本过长。"],
     txn_conflict: ["This message was already sent with a different text. Write it again.", "该消息已以其他内容发送过，请重新输入。"],
     internal: ["Server error. It was logged. Try again.", "服务器错误，已记录到日志。请重试。"],
-    rate_limited: ["Too many requests. Try again in {retry} s.", "操作过于频繁，请在 {retry} 秒后重试。"],
+    rate_limited: ["Too many requests. Try again in {retry}.", "操作过于频繁，请在 {retry}后重试。"],
+    over_quota: ["You have sent as much text as is allowed in a day. You can send again in {retry}.", "你今天发送的内容已达上限，{retry}后可再次发送。"],
+    seconds: ["{count} s", "{count} 秒"],
+    minutes: ["{count} min", "{count} 分钟"],
+    hours: ["{count} h", "{count} 小时"],
     not_stored: ["The server cannot save data at the moment. Try again.", "服务器暂时无法保存数据，请重试。"],
     unanswered: ["The connection was lost. Try again.", "连接已断开，请重试。"],
     not_logged_in: ["You are not logged in.", "你尚未登录。"],
@@ -253,9 +270,16 @@
     return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   };
 
+  // Returns a time in seconds as a text.
+  const duration = (seconds) => {
+    if (seconds < 100) return GTChat.text("seconds", { count: Math.ceil(seconds) });
+    if (seconds < 100 * 60) return GTChat.text("minutes", { count: Math.ceil(seconds / 60) });
+    return GTChat.text("hours", { count: Math.ceil(seconds / 3600) });
+  };
+
   // Returns the text for an error of a request, or for any object with a `code`.
   GTChat.reason = (error) => (TEXTS[error.code]
-    ? GTChat.text(error.code, { retry: Math.ceil(error.retryAfter ?? 1) })
+    ? GTChat.text(error.code, { retry: duration(error.retryAfter ?? 1) })
     : error.message || GTChat.text("unanswered"));
 
   GTChat.TEXTS = TEXTS;

@@ -11,19 +11,38 @@
 
   // The open conversation and what is read.
 
-  // Counts all of a conversation as read, if the user is looking at it.
+  // Returns whether the user sees the end of a conversation.
+  const isShown = (state, conversation) => (
+    conversation === state.current && state.focused && conversation.endShown && conversation.atEnd);
+
+  // Keeps the ids of the direct messages that were shown.
+  const rememberShown = (state, direct) => {
+    const ids = direct.entries.filter(({ id, usr }) => usr !== state.me && !state.shownIds.has(id)).map(({ id }) => id);
+    for (const id of ids) state.shownIds.add(id);
+    return ids.length ? [{ effect: "rememberShown", ids }] : [];
+  };
+
+  // Counts all of a conversation as read, if the user sees its end.
   const read = (state, conversation) => {
-    if (conversation !== state.current || !state.focused) return [];
+    if (!isShown(state, conversation)) return [];
     conversation.readSeq = conversation.endSeq;
     conversation.unread = 0;
     conversation.mentioned = false;
+    if (conversation.kind === "direct") return rememberShown(state, conversation);
     return conversation.joined ? [{ effect: "markRead", room: conversation }] : [];
+  };
+
+  // Puts the "New" divider before what is unread.
+  const divide = (conversation) => {
+    conversation.dividerSeq = conversation.unread ? conversation.readSeq : null;
+    conversation.dividerCount = conversation.unread;
   };
 
   // Opens a conversation; null: none.
   const open = (state, conversation) => {
     if (conversation && conversation !== state.current) {
-      conversation.dividerSeq = conversation.unread ? conversation.readSeq : null;
+      divide(conversation);
+      conversation.endShown = true;
     }
     state.current = conversation;
     if (!conversation) return [];
@@ -44,8 +63,14 @@
     state.focused = focused;
     const { current } = state;
     if (!current) return [];
-    if (focused && current.unread) current.dividerSeq = current.readSeq;
+    if (focused && current.unread) divide(current);
     return read(state, current);
+  };
+
+  // The view of a conversation has scrolled to its end, or away from it.
+  const setEndShown = (state, conversation, shown) => {
+    conversation.endShown = shown;
+    return read(state, conversation);
   };
 
   // Rooms that the user joins or leaves.
@@ -96,7 +121,11 @@
       room.lastSeq = info.last_seq;
       room.unread = info.unread;
       room.readSeq = room.markedSeq = info.read_seq ?? info.last_seq - info.unread;
+    } else if (room.recount) {
+      room.readSeq = Math.max(room.readSeq, info.read_seq ?? 0);
+      room.unread = Math.min(info.unread, Math.max(0, info.last_seq - room.readSeq));
     }
+    room.recount = false;
     room.update(info);
     room.memberCount = info.members;
     if (room.joined !== info.joined) room.reset(info.last_seq);
@@ -107,7 +136,31 @@
     }
   };
 
+  // Removes the rooms that a complete list does not have. joined: whether it lists the user's own only.
+  const dropUnlisted = (state, names, joined) => names.flatMap((name) => {
+    if (!joined) return deleteRoom(state, name);
+    return state.rooms.get(name)?.joined ? exitRoom(state, name) : [];
+  });
+
+  // Invitations and mentions.
+
+  const sameInvitation = (one, other) => one.usr === other.usr && one.room_name === other.room_name;
+
+  // The invitation has been answered, or is no longer good.
+  const endInvitation = (state, invitation) => {
+    state.invitations = state.invitations.filter((other) => !sameInvitation(other, invitation));
+    return [];
+  };
+
+  // Looks for the user's name in messages that came while the user was away.
+  const findMention = (state, room, entries) => {
+    room.mentioned ||= entries.some(({ cmd, seq, usr, msg }) => (
+      cmd === "c_speak" && seq > room.readSeq && usr !== state.me && !state.isBlocked(usr) && GTChat.mentions(msg, state.me)));
+    return [];
+  };
+
   GTChat.transitions = {
-    notice, read, open, closeDirect, setFocused, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed,
+    notice, isShown, read, open, closeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
+    updateListed, dropUnlisted, sameInvitation, endInvitation, findMention,
   };
 })();

@@ -114,12 +114,13 @@ class OwnMessages(UnreadTestCase):
         self.assertEqual(sorted(stored.args[0].values()), [1, 6, 7])
 
     def test_marks_that_cannot_be_stored_are_lost(self) -> None:
+        bob, _ = self.log_in("bob", marks_read=True)
         self.say(self.ann, 2)
-        self.say(self.bob)
+        self.say(bob)
         with patch.object(self.server.store, "set_read", lambda marks: fail(NotStored())):
-            reply = self.bob.call("get_room_list")
+            reply = bob.call("get_room_list")
         self.assertEqual(reply["status"], "ok")
-        self.assertEqual(told(self.log_in("bob")[1])[1], 2)
+        self.assertEqual(told(self.log_in("bob", marks_read=True)[1])[1], 2)
 
     def test_a_mark_does_not_move_back_by_speaking(self) -> None:
         self.bob.send("speak", room_name="r", msg="x")
@@ -204,7 +205,9 @@ class ToldEverywhere(UnreadTestCase):
     def test_messages_that_were_counted_before_they_are_delivered_are_left_out(self) -> None:
         assert self.bob.api.session is not None
         user, room = self.bob.api.session.user, self.server.chat.rooms.find("r")
-        for counted, expected in ((3, 2), (1, 0)):
+        self.say(self.ann, 3)
+        # More than there are entries is a count of before another session was read.
+        for counted, expected in ((3, 2), (1, 0), (99, 4)):
             record = UnreadRecord(counted, room.message_count + 1)
             set_unread(user, self.server.chat.rooms, {room.id: record})
             self.assertEqual(user.unread.get(room.id, 0), expected)

@@ -198,11 +198,11 @@ class SecondLogin(SynchronousTestCase):
         server = TestServer()
         server.member("eve")
         cop, guest = server.member("cop"), server.guest("BEP")
-        similar, again = "\u0441\u043e\u0440", "\u0412\u0415\u0420"
-        for client in (cop, guest):
-            self.assertEqual(client.login(similar)["code"], "name_taken")
-            self.assertEqual(client.call("typing", room_name="lobby")["status"], "ok")
-        self.assertEqual(guest.login(again)["usr"], again)
+        similar, own = "\u0441\u043e\u0440", "\u0412\u0415\u0420"
+        for client, name in ((cop, similar), (guest, similar), (guest, own)):
+            self.assertEqual(client.login(name)["code"], "name_taken")
+            self.assertEqual(client.call("ping")["status"], "ok")
+        self.assertEqual(server.chat.users.online.page(None, 9), ["BEP", "cop", "eve"])
 
 
 class Guests(SynchronousTestCase):

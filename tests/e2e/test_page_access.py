@@ -15,17 +15,52 @@ from pathlib import Path
 from typing import Any
 
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import SECONDS, Client, Server
 
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+#: Returns the violations. Where axe cannot tell the contrast (it does not know that a dialog is
+#: above everything else, and skips signs that are no letters), it is computed here: the text and
+#: all backgrounds up to the first opaque one must be plain colours, and nothing may be translucent.
 FIND = """
 const done = arguments[0];
-axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations.flatMap(
-  ({ id, nodes }) => nodes.map(({ html, any }) => (
-    `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`)))));
+const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+const rgba = (colour) => {
+  pen.clearRect(0, 0, 1, 1);
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, 1, 1);
+  const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+  return [r / 255, g / 255, b / 255, a / 255];
+};
+const over = ([r, g, b, a], below) => [r, g, b].map((part, i) => part * a + below[i] * (1 - a));
+const luminance = (colour) => {
+  const [r, g, b] = colour.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (element) => {
+  const layers = [];
+  for (let part = element; part; part = part.parentElement) {
+    const { backgroundColor, backgroundImage, opacity } = getComputedStyle(part);
+    if (opacity !== '1' || backgroundImage !== 'none') return 0;
+    layers.push(rgba(backgroundColor));
+    if (layers.at(-1)[3] === 1) break;
+  }
+  const background = layers.reverse().reduce((below, layer) => over(layer, below), [1, 1, 1]);
+  const text = over(rgba(getComputedStyle(element).color), background);
+  const [high, low] = [luminance(text), luminance(background)].sort((one, other) => other - one);
+  return (high + 0.05) / (low + 0.05);
+};
+const kinds = { resultTypes: ['violations', 'incomplete'] };
+axe.run(document, kinds).then(({ violations, incomplete }) => {
+  const undecided = incomplete.filter(({ id }) => id === 'color-contrast')
+    .map(({ id, nodes }) => ({ id: `undecided ${id}`, nodes: nodes.filter(({ target }) => (
+      contrast(document.querySelector(target.join(' '))) < 4.5)) }));
+  done([...violations, ...undecided].flatMap(({ id, nodes }) => nodes.map(({ html, any }) => (
+    `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`))));
+});
 """
 THEME = "document.documentElement.dataset.theme = arguments[0]"
 #: Colours are measured while nothing is animated.
@@ -148,6 +183,26 @@ class AccessTest(TestCase):
         page.find("dialog header button").send_keys(Keys.ESCAPE)
         page.wait_until(lambda: not page.find_all("dialog"))
 
+    def check_what_is_new(self, bob: Client) -> None:
+        """Check a muted room with new messages, jumps to them, and a text that is too long."""
+        page = self.page
+        page.click(".bar button", "Room settings")
+        Select(page.find("dialog [name=level]")).select_by_value("nothing")
+        page.find("dialog header button").send_keys(Keys.ESCAPE)
+        page.open_conversation("lobby")
+        for number in range(60):
+            bob.call("speak", room_name="garden", msg=f"new {number}")
+        page.find(".row.muted .count", "60")
+        self.check("a muted room")
+        page.open_conversation("garden")
+        page.find(".jump.up", "60 new messages")
+        page.driver.execute_cdp_cmd("Input.insertText", {"text": "x" * 4100})
+        page.find(".too-long")
+        page.find(".log").send_keys(Keys.PAGE_UP)
+        page.find(".jump:not(.up)")
+        self.check("new messages and a long text")
+        page.find(".composer textarea").send_keys(Keys.CONTROL, "a", Keys.BACK_SPACE)
+
     def test_no_view_has_a_violation(self) -> None:
         page = self.page
         page.find("#name")
@@ -188,7 +243,8 @@ class AccessTest(TestCase):
         page.find(".typing", "bob is typing")
         self.check("a conversation")
         page.click(".members .row", "bob")
-        page.find(".actions")
+        page.click(".actions button", "Kick")
+        page.find(".confirm")
         box = page.find(".composer textarea")
         box.send_keys("@b")
         page.find(".suggestions")
@@ -203,6 +259,12 @@ class AccessTest(TestCase):
         self.check_dialog("Room settings", "room settings of an owner")
         self.check_dialog("Invite", "invitation")
         self.check_dialog("Settings", "settings")
+        page.click(".account button", "Settings")
+        page.click("dialog button", "Administration")
+        page.find("dialog h3")
+        self.check("administration")
+        page.find("dialog header button").send_keys(Keys.ESCAPE)
+        page.wait_until(lambda: not page.find_all("dialog"))
         self.check_dialog("Go to a room", "quick switcher")
         page.click(".account button", "Settings")
         page.click("dialog button", "Keyboard shortcuts")
@@ -212,6 +274,7 @@ class AccessTest(TestCase):
         page.open_conversation("bob")
         self.check("a direct chat")
         page.open_conversation("garden")
+        self.check_what_is_new(bob)
 
         page.driver.set_window_size(500, 844)
         page.driver.execute_cdp_cmd(
@@ -231,4 +294,8 @@ class AccessTest(TestCase):
         page.send("on its way")
         page.find(".connection button", "Try now")
         self.check("a lost connection")
+        page.click(".bar button", "Rooms")
+        page.click(".account button", "Log out")
+        page.find("dialog p", "discarded")
+        self.check("the question before logging out")
         self.assertEqual([], self.found, "\n".join(self.found))

@@ -19,6 +19,7 @@
       this.timers = new Map();
       this.timerIds = 0;
       this.unavailable = false; // whether opening a socket throws
+      this.answersPings = false;
     }
 
     // The `environment` of a Connection.
@@ -53,6 +54,8 @@
         this.time = Math.max(this.time, due[1].at);
         due[1].callback();
         await settle();
+        const last = this.socket.sent.at(-1);
+        if (this.answersPings && last?.cmd === "ping") await this.reply("ping", {}, last);
       }
       this.time = end;
     }
@@ -67,6 +70,19 @@
       await settle();
     }
 
+    // Answers all requests of a command that are sent within `time` milliseconds, each at once.
+    async answerAll(cmd, time, fields = () => ({})) {
+      const answered = new Set();
+      const end = this.time + time;
+      while (this.time < end) {
+        for (const request of this.requests(cmd).filter((other) => !answered.has(other))) {
+          answered.add(request);
+          await this.reply(cmd, fields(request), request);
+        }
+        if (this.requests(cmd).every((request) => answered.has(request))) await this.advance(10);
+      }
+    }
+
     // Replies to a request, by default to the last one of its command.
     async reply(cmd, fields = {}, request = this.requests(cmd).at(-1)) {
       await this.push({ cmd: "c_response", status: "ok", last_cmd: cmd, tracker: request.tracker, ...fields });
@@ -77,8 +93,8 @@
     }
 
     // Loses the connection.
-    async drop(code = 1006) {
-      this.socket.onclose({ code, reason: "" });
+    async drop(code = 1006, reason = "") {
+      this.socket.onclose({ code, reason });
       await settle();
     }
   };
@@ -121,8 +137,15 @@
     return state;
   };
 
+  // Opens a room whose log is loaded, so that its end is shown.
+  globalThis.openLoaded = (state, room) => {
+    GTChat.transitions.open(state, room);
+    room.addPage("latest", room.lastSeq ? historyPage(room.name, room.lastSeq, room.lastSeq).entries : []);
+    return GTChat.transitions.read(state, room);
+  };
+
   // The user ann, logged in to a fake server: {server, connection, state, actions}.
-  globalThis.logIn = async (rooms = [roomInfo("lobby")]) => {
+  globalThis.logIn = async (rooms = [roomInfo("lobby")], more = {}) => {
     const server = new FakeServer();
     const connection = new GTChat.Connection("ws://test/", { environment: server.environment });
     const state = new GTChat.State();
@@ -130,7 +153,7 @@
     connection.start();
     server.accept();
     const login = actions.login({ type: "reg", usr: "ann", pwd: "long enough" });
-    await server.reply("login", loginReply("ann", rooms));
+    await server.reply("login", loginReply("ann", rooms, more));
     await login;
     return { server, connection, state, actions };
   };

@@ -84,6 +84,17 @@
     equal([state.current.lastLoaded, state.current.lastSeq], [100, 5001]);
   });
 
+  test("a jump replaces a page that is being loaded", async () => {
+    const { server, state, actions } = await inLongRoom();
+    actions.loadHistory(state.current, "before");
+    const late = server.requests("history").at(-1);
+    actions.loadHistory(state.current, "around", 1);
+    await server.reply("history", historyPage("lobby", 4801, 4900), late);
+    equal([state.current.loading, state.current.firstLoaded], ["around", 4901]);
+    await server.reply("history", historyPage("lobby", 1, 100));
+    equal([state.current.loading, state.current.firstLoaded, state.current.lastLoaded], [null, 1, 100]);
+  });
+
   test("a page that cannot be loaded is shown as failed and can be loaded again", async () => {
     const { server, state, actions } = await logIn();
     await server.replyError("history", "not_stored");
@@ -97,13 +108,15 @@
 
   test("members are loaded page by page, once", async () => {
     const { server, state, actions } = await logIn();
-    const names = Array.from({ length: 1000 }, (_unused, index) => `user${index}`);
-    await server.reply("get_room_user_list", { users: names, online: [], users_total: 1001 });
-    equal(server.requests("get_room_user_list").map(({ after }) => after), [null, "user999"]);
-    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 1001 });
-    equal([state.lobby.members.size, state.isOnline("zoe")], [1001, true]);
+    // A page may be shorter than what was asked for.
+    const names = Array.from({ length: 700 }, (_unused, index) => `user${index}`);
+    await server.reply("get_room_user_list", { users: names, online: [], users_total: 702 });
+    equal(server.requests("get_room_user_list").map(({ after }) => after), [null, "user699"]);
+    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 702 });
+    await server.reply("get_room_user_list", { users: [], online: [], users_total: 702 });
+    equal([state.lobby.members.size, state.isOnline("zoe")], [701, true]);
     actions.open(state.lobby);
-    equal(server.requests("get_room_user_list").length, 2);
+    equal(server.requests("get_room_user_list").length, 3);
   });
 
   test("members that could not be loaded are loaded the next time", async () => {
@@ -127,6 +140,17 @@
     equal([...state.rooms.keys()], ["lobby", "a", "b"]);
   });
 
+  test("a list of rooms that was cut is loaded to its end, the user's own rooms first", async () => {
+    const { server, state } = await logIn([roomInfo("lobby")], { rooms_total: 9, rooms_next: "p1" });
+    const asked = () => server.requests("get_room_list").map(({ after, joined }) => [after, joined]);
+    await server.reply("get_room_list", { rooms: [roomInfo("a", { last_seq: 4 })], rooms_next: "p2" });
+    await server.reply("get_room_list", { rooms: [roomInfo("b")] });
+    equal(asked(), [["p1", true], ["p2", true], ["p1", null]]);
+    equal(state.lastSeqs, { lobby: 0, a: 4, b: 0 });
+    await server.reply("get_room_list", { rooms: [roomInfo("c", { joined: false })] });
+    equal([asked().length, state.joinableRooms.map(({ name }) => name)], [3, ["c"]]);
+  });
+
   // Messages.
 
   test("an own message is shown at once, and once when it is confirmed", async () => {
@@ -141,8 +165,8 @@
     const { server, state, actions } = await inEmptyLobby();
     actions.send(state.current, "hello");
     const [item] = state.current.outgoing;
-    await server.replyError("speak", "not_stored");
-    equal([item.state, item.error.code], ["failed", "not_stored"]);
+    await server.replyError("speak", "internal");
+    equal([item.state, item.error.code], ["failed", "internal"]);
     actions.retry(state.current, item);
     await server.reply("speak", { id: "i", seq: 1, at: AT });
     const sent = server.requests("speak");
@@ -206,13 +230,87 @@
     equal([notices, state.current.name, state.rooms.get("den").joined], [["kicked"], "lobby", false]);
   });
 
+  test("a message that has to wait says why, and can be discarded", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    actions.send(state.current, "one");
+    actions.send(state.current, "two");
+    const [one] = state.current.outgoing;
+    await server.replyError("speak", "over_quota", { retry_after: 3600 });
+    equal([one.state, one.delay.code, one.delay.retryAfter], ["sending", "over_quota", 3600]);
+    actions.discard(state.current, one);
+    await settle();
+    equal([server.requests("speak").map(({ msg }) => msg), state.current.outgoing.map(({ msg }) => msg)], [["one", "two"], ["two"]]);
+  });
+
+  // Mentions.
+
+  test("after a login, unread messages are searched for mentions, room by room", async () => {
+    const room = (name, unread) => roomInfo(name, { last_seq: 900, read_seq: 900 - unread, unread });
+    const { server, state } = await logIn([room("lobby", 3), room("many", 500), room("one", 1), room("quiet", 2), room("read", 0)]);
+    const searches = () => server.requests("history").filter(({ kinds }) => kinds);
+    equal(searches().map(({ room_name, after, limit }) => [room_name, after, limit]), [["one", 899, 100]]);
+    await server.reply("history", { entries: [speak("one", 900, "bob", "hi Ann")] }, searches()[0]);
+    equal([state.rooms.get("one").mentioned, state.rooms.get("one").unread], [true, 1]);
+    await server.advance(299);
+    equal(searches().length, 1);
+    await server.advance(1);
+    const own = speak("quiet", 899, "ann", "ann here");
+    await server.reply("history", { entries: [own, speak("quiet", 900, "bob", "annals")] }, searches()[1]);
+    await server.advance(300);
+    await server.replyError("history", "internal", { tracker: searches()[2].tracker });
+    await server.advance(3000);
+    equal(searches().map(({ room_name }) => room_name), ["one", "quiet", "many"]);
+    equal(["quiet", "many"].map((name) => state.rooms.get(name).mentioned), [false, false]);
+  });
+
+  test("at most 20 rooms are searched for mentions", async () => {
+    const rooms = Array.from({ length: 30 }, (_unused, index) => roomInfo(`room ${index}`, { last_seq: 5, unread: 5 }));
+    const { server } = await logIn([roomInfo("lobby"), ...rooms]);
+    await server.answerAll("history", 10_000, () => ({ entries: [] }));
+    equal(server.requests("history").filter(({ kinds }) => kinds).length, 20);
+  });
+
+  test("direct messages that were shown are reported", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    const shown = [];
+    actions.on("shown", (ids) => shown.push(...ids));
+    const whisper = (id) => server.push({ cmd: "c_whisper", usr: "bob", msg: "psst", id, at: AT });
+    await whisper("w1");
+    equal(shown, []);
+    actions.open(state.direct("bob"));
+    await whisper("w2");
+    equal(shown, ["w1", "w2"]);
+  });
+
+  // Invitations.
+
+  test("an invitation that is no longer good disappears with a notice", async () => {
+    const { server, state, actions } = await inEmptyLobby();
+    const notices = [];
+    actions.on("notice", ({ text }) => notices.push(text));
+    await server.push({ cmd: "c_invited", usr: "bob", room_name: "den", msg: "", at: AT });
+    const full = actions.answerInvitation(state.invitations[0], "Y").catch((error) => error.code);
+    await server.replyError("invite_reply", "room_full");
+    equal([await full, state.invitations.length], ["room_full", 1]);
+    const over = actions.answerInvitation(state.invitations[0], "Y");
+    await server.replyError("invite_reply", "not_allowed");
+    equal([await over, state.invitations, notices], [null, [], ["not_allowed"]]);
+  });
+
   // Read marks.
+
+  test("a login says that this client marks what was read", async () => {
+    const { server } = await logIn();
+    equal(server.requests("login")[0].marks_read, true);
+  });
 
   test("read marks are sent at most once a second", async () => {
     const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den", { last_seq: 5, unread: 2, read_seq: 3 })]);
     const den = state.rooms.get("den");
     equal([den.unread, den.readSeq, server.requests("mark_read").length], [2, 3, 0]);
     actions.open(den);
+    equal(server.requests("mark_read").length, 0);
+    await server.reply("history", historyPage("den", 1, 5));
     equal(server.requests("mark_read").map(({ room_name: room, seq }) => [room, seq]), [["den", 5]]);
     await server.reply("mark_read");
     for (let seq = 6; seq < 20; seq += 1) await server.push(speak("den", seq, "bob", "x"));
@@ -222,7 +320,7 @@
   });
 
   test("logging out sends outstanding read marks first", async () => {
-    const { server, actions } = await logIn();
+    const { server, actions } = await inEmptyLobby();
     for (const seq of [1, 2, 3]) await server.push(speak("lobby", seq, "bob", "x"));
     equal(server.requests("mark_read").map(({ seq }) => seq), [1]);
     actions.logout();

@@ -3,23 +3,31 @@
 (() => {
   // Writes a tree in one line: strong(b) and text.
   const short = (nodes) => nodes.map((node) => (typeof node === "string" ? node
-    : `${node.tag}${node.href ? `<${node.href}>` : ""}(${short(node.children)})`)).join("");
+    : `${node.tag}${node.value ?? ""}${node.href ? `<${node.href}>` : ""}(${short(node.children)})`)).join("");
   const parsed = (text) => short(GTChat.markup(text));
 
   const MARKUP = [
-    ["**b** *i* _u_ ~~d~~ `c`", "p(strong(b) em(i) em(u) del(d) code(c))"],
+    ["**b** *i* ~~d~~ `c`", "p(strong(b) em(i) del(d) code(c))"],
+    ["***b*** **a *b* c** (*i*), **x:** \"*y*\"", "p(strong(em(b)) strong(a em(b) c) (em(i)), strong(x:) \"em(y)\")"],
+    ["这是**粗体**和*斜体*文字", "p(这是strong(粗体)和em(斜体)文字)"],
+    ["**https://a.example/** *a_b*", "p(strong(a<https://a.example/>(https://a.example/)) em(a_b))"],
+    ["`*a*` `` a`b `` `C:\\`", "p(code(*a*) code( a`b ) code(C:\\))"],
+    ["C:\\`a` \\[b](https://a.example/)", "p(C:\\code(a) \\a<https://a.example/>(b))"],
     ["one\ntwo", "p(one\ntwo)"],
     ["one\n\ntwo", "p(one)p(two)"],
     ["> said\n\nyes", "blockquote(p(said))p(yes)"],
     ["```js\nif (a < b) { `x` }\n```", "pre(if (a < b) { `x` })"],
     ["- a\n- b", "ul(li(a)li(b))"],
-    ["3. a\n4. b", "ol(li(a)li(b))"],
+    ["> said\nmine", "blockquote(p(said))p(mine)"],
+    ["> a\n> > b", "blockquote(p(a)blockquote(p(b)))"],
+    ["3. a\n4. b", "ol(li3(a)li4(b))"],
+    ["1. one\n3. three\n2. two", "ol(li1(one)li3(three)li2(two))"],
+    ["- a\n  - b\n- [ ] c", "ul(li(aul(li(b)))li([ ] c))"],
     [":tada: :+1: :nonsense: 12:30:45", "p(🎉 👍 :nonsense: 12:30:45)"],
     ["`:tada:` @ann", "p(code(:tada:) mention(@ann))"],
     ["hi @ann.", "p(hi mention(@ann).)"],
     ["see https://a.example/x_y_z.", "p(see a<https://a.example/x_y_z>(https://a.example/x_y_z).)"],
     ["[words](https://a.example/)", "p(a<https://a.example/>(words))"],
-    ["snake_case_name and 2*3*4", "p(snake_case_name and 2em(3)4)"],
     ["**half", "p(**half)"],
   ];
   test("markup is parsed", () => {
@@ -31,9 +39,46 @@
     "a\n===", "---", "a | b\n--|--\n1 | 2", "![picture](https://a.example/x.png)", "[x](javascript:alert(1))",
     "[x](data:text/html,x)", "[x](//a.example)", "[x](/path)", "[x](vbscript:x)", "[https://bank.example](https://evil.example)",
     "javascript:alert(1)", "[x][y]",
+    // No markup.
+    "    return 1", "def f(x):\n    if x:\n\treturn 1", "C:\\new\\*.txt C:\\*a*\\", "\\*not\\* \\[x\\]", "__init__ _u_ a_b_c", "2*3*4 2**3**4 x*y*z",
+    "*args, **kwargs", "5 * 3 * 2", "**bold*", "**half", "***", "~5 to ~10", "&#65; &lt; &amp;", "1) one", "01. one", "-", "1.", "+ one",
+    // Links that show another address than they open.
+    "[bank.example](https://evil.example)", "[www.bank.example](https://evil.example)", "[ＷＷＷ.bank.example](https://evil.example)",
+    "[ａ.example](https://evil.example)", "[bank．example](https://evil.example)", "[bank。example](https://evil.example)", "[b\u200bank.example](https://evil.example)",
+    "[see bank.example/login](https://evil.example)", "[me@bank.example](https://evil.example)", "[банк.рф](https://evil.example)",
+    "[https://www.аррӏе.com/](https://www.аррӏе.com/)", "https://bank.example@evil.example/", "https://user:pw@evil.example",
+    "[x](https://bank.example@evil.example/)",
   ];
   test("markup that is not supported, and unsafe links, are shown as written", () => {
     for (const text of AS_WRITTEN) equal(parsed(text), `p(${text})`);
+  });
+
+  // [text, href, shown text].
+  const LINKS = [
+    ["https://www.аррӏе.com/", "https://www.xn--80ak6aa92e.com/", "https://www.xn--80ak6aa92e.com/"],
+    ["http://accounts.googlе.com/x", "http://accounts.xn--googl-3we.com/x", "http://accounts.xn--googl-3we.com/x"],
+    ["https://例え.テスト:8443/パス", "https://xn--r8jz45g.xn--zckzah:8443/%E3%83%91%E3%82%B9", "https://xn--r8jz45g.xn--zckzah:8443/パス"],
+    ["https://[2001:db8::1]:8080/x", "https://[2001:db8::1]:8080/x", "https://[2001:db8::1]:8080/x"],
+    ["https://evil.example/\u202egro.knab", "https://evil.example/%E2%80%AEgro.knab", "https://evil.example/%E2%80%AEgro.knab"],
+    ["https://0x7f.1/", "https://127.0.0.1/", "https://127.0.0.1/"],
+    ["HTTPS://A.EXAMPLE:443/B", "https://a.example/B", "HTTPS://A.EXAMPLE:443/B"],
+    ["https://a.example/b_", "https://a.example/b_", "https://a.example/b_"],
+    ["https://a.example/x_(y)", "https://a.example/x_(y)", "https://a.example/x_(y)"],
+    ["www.a.example", "http://www.a.example/", "www.a.example"],
+    ["me@a.example", "mailto:me@a.example", "me@a.example"],
+    ["[a.example/x](https://a.example/y)", "https://a.example/y", "a.example/x"],
+    ["[Node.js](https://nodejs.example)", "https://nodejs.example/", "Node.js"],
+    ["[文字](https://a.example/(x))", "https://a.example/(x)", "文字"],
+  ];
+  test("a link shows the host that it opens", () => {
+    for (const [text, href, shown] of LINKS) equal(parsed(text), `p(a<${href}>(${shown}))`);
+  });
+
+  test("punctuation around a URL is no part of it", () => {
+    const url = "a<https://a.example/b>(https://a.example/b)";
+    for (const [before, after] of [["(", ")."], ["<", ">"], ["", "。次"], ["[", "]!"], ["\"", "\""], ["", "\\@bank.example"]]) {
+      equal(parsed(`${before}https://a.example/b${after}`).replace("mention(@bank.example)", "@bank.example"), `p(${before}${url}${after})`);
+    }
   });
 
   test("links lead to http, https and mailto only", () => {
@@ -48,7 +93,7 @@
 
   // Texts that take a naive parser quadratic or exponential time.
   const LONG = [
-    ">".repeat(4000), "- ".repeat(2000), "> - ".repeat(1000), "*a ".repeat(1300), "a*_".repeat(1300), "_".repeat(4000), "[".repeat(4000),
+    ">".repeat(4000), "- ".repeat(2000), "> - ".repeat(1000), "*a ".repeat(1300), "a*_".repeat(1300), "_".repeat(4000), "[".repeat(4000), "> ".repeat(2000), "*a* ".repeat(900), "a.b ".repeat(1000), "[a.b] ".repeat(140), "https://a.b/(((((".repeat(50), `https://a.example/${")".repeat(900)}`,
     "[a](".repeat(1000), "`".repeat(3999), "a.".repeat(1999), `${"a.".repeat(1990)}@`, "|a\n|-\n".repeat(600), "\\".repeat(4000),
     "<a ".repeat(1300), `${" ".repeat(3990)}a`, "~~a".repeat(1300), "www.".repeat(1000), "((".repeat(2000),
   ];

@@ -67,6 +67,60 @@
     equal([room.entries.length, room.firstLoaded, room.lastLoaded], [400, 4101, 4500]);
   });
 
+  const joins = (from, to) => Array.from({ length: to - from + 1 }, (_unused, index) => (
+    event("join_room", { room_name: "den", usr: `user${from + index}`, seq: from + index })));
+
+  test("the window counts lines: many joins in a row are one", () => {
+    const room = new GTChat.Room("den");
+    room.lastSeq = 451;
+    room.addPage("latest", [...joins(352, 450), speak("den", 451, "ann", "mine")]);
+    for (let first = 252; first > 31; first -= 100) room.addPage("before", joins(first, first + 99));
+    room.addPage("before", [...historyPage("den", 1, 30).entries, ...joins(31, 51)]);
+    equal([room.entries.length, room.atStart, room.atEnd, room.trimmed], [451, true, true, null]);
+    room.trim();
+    equal(room.entries.length, 451);
+  });
+
+  test("what was just dropped is not loaded again while both ends of the window are near", () => {
+    const room = new GTChat.Room("den");
+    room.lastSeq = 9000;
+    room.addPage("latest", joins(8901, 9000));
+    for (let first = 8801; first > 4900; first -= 100) room.addPage("before", joins(first, first + 99));
+    equal([room.entries.length, room.trimmed], [4000, "after"]);
+    room.sparsePages = 0;
+    const loads = (isShort) => ["before", "after"].map((direction) => room.loadsOn(direction, isShort));
+    equal([loads(true), loads(false)], [[true, false], [true, true]]);
+    room.addPage("after", joins(room.lastLoaded + 1, room.lastLoaded + 100));
+    equal([room.entries.length, room.trimmed, loads(true)], [4000, "before", [false, true]]);
+    room.reset(9000);
+    equal(loads(true), [true, true]);
+  });
+
+  test("pages that show next to nothing are not loaded without end", () => {
+    const room = new GTChat.Room("den");
+    room.lastSeq = 5000;
+    let pages = 0;
+    for (let first = 4901; first > 0 && room.loadsOn("before", true); first -= 100, pages += 1) {
+      room.addPage(pages ? "before" : "latest", joins(first, first + 99));
+    }
+    equal([pages, room.atStart], [10, false]);
+    room.addPage("before", historyPage("den", 3901, 4000).entries);
+    equal(room.loadsOn("before", true), true);
+  });
+
+  test("short gaps are filled as often as they come, and empty pages end the loading", () => {
+    const room = new GTChat.Room("den");
+    room.addPage("latest", historyPage("den", 1, 1).entries);
+    for (let seq = 3; seq < 60; seq += 2) {
+      room.append(speak("den", seq, "bob", "x"));
+      equal(room.loadsOn("after", true), true);
+      room.addPage("after", historyPage("den", seq - 1, seq).entries);
+    }
+    equal([room.atEnd, room.entries.length], [true, 59]);
+    for (let time = 0; time < 10; time += 1) room.addPage("after", []);
+    equal(room.loadsOn("after", false), false);
+  });
+
   test("nothing is requested beyond the ends of a log, before it is loaded, or while loading", () => {
     const room = new GTChat.Room("den");
     room.lastSeq = 3;

@@ -15,7 +15,7 @@
   test("a login opens the lobby and asks for the rest of long lists", () => {
     const state = new GTChat.State();
     const effects = reply(state, "login", loginReply("ann", [roomInfo("lobby"), roomInfo("den")], { blocked: ["eve"] }), { pwd: "x" });
-    equal(effects, ["loadMore get_room_list", "loadMore get_user_list", "markRead lobby", "loadHistory lobby", "loadMembers lobby"]);
+    equal(effects, ["loadMore get_room_list", "loadMore get_user_list", "findMentions", "loadHistory lobby", "loadMembers lobby"]);
     equal([state.me, state.hasPassword, state.current.name, state.blocked, state.isOnline("ann")], ["ann", true, "lobby", ["eve"], true]);
   });
 
@@ -44,13 +44,25 @@
     equal(effects.filter((effect) => effect.startsWith("message")), ["message den", "message den"]);
   });
 
-  test("a resume that is behind counts the missed entries as unread and empties the window", () => {
-    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
-    state.rooms.get("den").addPage("latest", []);
-    resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 900 })],
-      [{ room_name: "den", state: "behind", last_seq: 900, entries: [] }]);
-    const { unread, lastSeq, loaded } = state.rooms.get("den");
-    equal([unread, lastSeq, loaded], [900, 900, false]);
+  test("what is unread in a room that is behind is what the server counts, less what was read here", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic")]);
+    const [den, attic] = ["den", "attic"].map((name) => state.rooms.get(name));
+    den.addPage("latest", []);
+    attic.addPage("latest", []);
+    Object.assign(attic, { lastSeq: 890, readSeq: 890 }); // its mark had not reached the server
+    const behind = (name) => ({ room_name: name, state: "behind", last_seq: 900, entries: [] });
+    resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 900, read_seq: 0, unread: 350 }),
+      roomInfo("attic", { last_seq: 900, read_seq: 0, unread: 350 })], [behind("den"), behind("attic")]);
+    const { unread, lastSeq, loaded } = den;
+    equal([unread, lastSeq, loaded, attic.unread, attic.readSeq], [350, 900, false, 10, 890]);
+  });
+
+  test("a room that was created again is read as far as the server says", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { last_seq: 50, read_seq: 50 })]);
+    resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 9, read_seq: 2, unread: 6 })],
+      [{ room_name: "den", state: "reset", last_seq: 9, entries: [] }]);
+    const { unread, readSeq, markedSeq } = state.rooms.get("den");
+    equal([unread, readSeq, markedSeq], [6, 2, 2]);
   });
 
   test("a resume removes deleted rooms and opens the lobby instead", () => {
@@ -64,6 +76,18 @@
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     resume(state, [roomInfo("lobby")], [], { rooms_total: 2 });
     equal(state.rooms.has("den"), true);
+  });
+
+  test("rooms that a cut list does not have are kept until the rest is known", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic"), roomInfo("barn", { joined: false })]);
+    const [rest] = sync.reply(state, "resume", resumeReply([roomInfo("lobby")], [], { rooms_total: 1, rooms_next: "x" }), {});
+    equal([rest.effect, rest.after, rest.unlisted], ["loadRoomPages", "x", ["den", "attic", "barn"]]);
+    equal(state.rooms.size, 4);
+    // The user is no longer a member of attic; barn is gone.
+    transitions.dropUnlisted(state, ["attic", "barn"], true);
+    equal([state.joinedRooms.map(({ name }) => name), state.rooms.size], [["lobby", "den"], 4]);
+    equal(short(transitions.dropUnlisted(state, ["barn"], false)), []);
+    equal([...state.rooms.keys()], ["lobby", "den", "attic"]);
   });
 
   test("a resume leads from a room that the user has left to the lobby, and stays in a direct chat", () => {
@@ -113,12 +137,41 @@
     push(state, speak("den", 1, "bob", "hi"));
     equal(push(state, speak("den", 2, "bob", "hi @ANN!")), ["message den"]);
     equal([den.unread, den.mentioned, unreadTotal(state)], [2, true, 2]);
-    transitions.open(state, den);
-    equal([den.unread, den.dividerSeq, unreadTotal(state)], [0, 0, 0]);
+    equal(short(openLoaded(state, den)), ["markRead den"]);
+    equal([den.unread, den.dividerSeq, den.dividerCount, unreadTotal(state)], [0, 0, 2, 0]);
+  });
+
+  test("nothing is read before it is shown", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { last_seq: 9, read_seq: 5, unread: 4 })]);
+    const den = state.rooms.get("den");
+    equal(short(transitions.open(state, den)), ["loadHistory den", "loadMembers den"]);
+    equal([den.unread, den.readSeq], [4, 5]);
+    den.addPage("latest", historyPage("den", 1, 9).entries);
+    equal(short(transitions.read(state, den)), ["markRead den"]);
+    equal([den.unread, den.readSeq], [0, 9]);
+  });
+
+  test("messages below what is shown are unread until the user gets there", () => {
+    const state = stateAfterLogin();
+    openLoaded(state, state.lobby);
+    equal(transitions.setEndShown(state, state.lobby, false), []);
+    equal(push(state, speak("lobby", 1, "bob", "hi")), ["message lobby"]);
+    push(state, speak("lobby", 2, "ann", "hello"));
+    push(state, event("join_room", { room_name: "lobby", usr: "carol", seq: 3 }));
+    equal([state.lobby.unread, state.lobby.readSeq], [1, 0]);
+    equal(short(transitions.setEndShown(state, state.lobby, true)), ["markRead lobby"]);
+    equal([state.lobby.unread, state.lobby.readSeq], [0, 3]);
+  });
+
+  test("messages of blocked users are not counted", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")], { blocked: ["Eve"] });
+    equal(push(state, speak("den", 1, "eve", "ann!")), []);
+    equal([state.rooms.get("den").unread, state.rooms.get("den").mentioned], [0, false]);
   });
 
   test("nothing is read while the page is not focused", () => {
     const state = stateAfterLogin();
+    openLoaded(state, state.lobby);
     transitions.setFocused(state, false);
     push(state, speak("lobby", 1, "bob", "hi"));
     equal(unreadTotal(state), 1);
@@ -219,6 +272,45 @@
     equal([[...state.rooms.keys()], state.current.name], [["lobby"], "lobby"]);
   });
 
+  test("direct messages that were shown are not unread when the server repeats them", () => {
+    const whispers = [1, 2, 3].map((id) => ({ cmd: "c_whisper", usr: "bob", msg: `psst ${id}`, id: `w${id}`, at: AT }));
+    const before = stateAfterLogin();
+    push(before, whispers[0]);
+    push(before, whispers[1]);
+    equal(before.shownIds.size, 0);
+    const [shown] = transitions.open(before, before.direct("bob"));
+    equal([shown.effect, shown.ids], ["rememberShown", ["w1", "w2"]]);
+    const after = stateAfterLogin();
+    shown.ids.forEach((id) => after.shownIds.add(id));
+    equal(whispers.map((whisper) => push(after, whisper).length), [0, 0, 1]);
+    const { unread, mentioned, readSeq, entries } = after.direct("bob");
+    equal([unread, mentioned, readSeq, entries.length], [1, true, 2, 3]);
+  });
+
+  test("open invitations are listed by login and resume", () => {
+    const listed = ["attic", "cellar"].map((name) => ({ room_name: name, usr: "bob", at: AT }));
+    const state = stateAfterLogin([roomInfo("lobby")], { invitations: listed });
+    push(state, invitation);
+    const names = () => state.invitations.map((open) => open.room_name);
+    equal(names(), ["attic", "cellar"]);
+    reply(state, "invite_reply", {}, { inviter: "bob", room_name: "attic", reply: "L" });
+    const restored = new GTChat.State();
+    restored.restore(JSON.parse(JSON.stringify(state.snapshot())));
+    equal([restored.invitations, restored.postponed.length], [[listed[1]], 1]);
+    // One that is to be answered later stays away until the next login; one that is gone disappears.
+    resume(state, [roomInfo("lobby")], [], { invitations: [listed[0]] });
+    equal(names(), []);
+    push(state, invitation);
+    equal(names(), ["attic"]);
+    // A server that does not list invitations ends none.
+    resume(state, [roomInfo("lobby")], []);
+    equal(names(), ["attic"]);
+    reply(state, "resume", resumeReply([roomInfo("lobby")], []), { listsInvitations: true });
+    equal(names(), []);
+    reply(state, "login", loginReply("ann", [roomInfo("lobby")], { invitations: listed }));
+    equal(names(), ["attic", "cellar"]);
+  });
+
   test("an invitation is kept once until it is answered", () => {
     const state = stateAfterLogin();
     push(state, invitation);
@@ -260,7 +352,7 @@
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { joined: false })]);
     for (const [cmd, name] of [["create_room", "attic"], ["join_room", "den"]]) {
       const effects = reply(state, cmd, { room: roomDetails(name, { last_seq: 5, topic: "t" }) }, { room_name: name });
-      equal(effects, [`markRead ${name}`, `loadHistory ${name}`, `loadMembers ${name}`]);
+      equal(effects, [`loadHistory ${name}`, `loadMembers ${name}`]);
       const { joined, lastSeq, readSeq, topic } = state.current;
       equal([joined, lastSeq, readSeq, topic], [true, 5, 5, "t"]);
     }

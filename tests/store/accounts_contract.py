@@ -6,16 +6,25 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
+from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     Backlog,
+    EndedSession,
     InvitationLimits,
     MembershipRecord,
     PhoneAccount,
+    StoredGuest,
 )
-from tests.store.contract import StoreCase, joined, left, message
+from tests.store.contract import (
+    NETWORK,
+    StoreCase,
+    joined,
+    left,
+    message,
+    new_session,
+)
 
 TOKEN = b"t" * 32
 OTHER = b"o" * 32
@@ -42,7 +51,9 @@ class AccountContract(StoreCase):
     async def test_a_name_belongs_to_one_account(self) -> None:
         await self.account("Ann")
         await self.assertFails(self.store.register("ANN", "ann", None, None, 1), NameTaken)
-        await self.assertFails(self.store.login_guest("ANN", "ann", TOKEN, 1), NameTaken)
+        await self.assertFails(
+            self.store.login_guest("ANN", "ann", new_session(TOKEN, 1)), NameTaken
+        )
 
     async def test_of_two_registrations_at_once_the_first_gets_the_name(self) -> None:
         first = self.store.register("Ann", "ann", "1", None, 1)
@@ -54,7 +65,7 @@ class AccountContract(StoreCase):
         self.assertEqual(pending.entry.seq, 1)
 
     async def test_the_name_of_a_guest_cannot_be_registered(self) -> None:
-        await self.store.login_guest("Ann", "ann", TOKEN, 1)
+        await self.store.login_guest("Ann", "ann", new_session(TOKEN, 1))
         await self.assertFails(self.store.register("Ann", "ann", None, None, 1), NameTaken)
 
     async def test_a_name_that_looks_like_one_in_use_is_taken(self) -> None:
@@ -62,7 +73,9 @@ class AccountContract(StoreCase):
         for name in ("\u0441\u043e\u0440", "\u0421\u043e\u0440"):
             taken = self.store.register(name, name.lower(), None, None, 1)
             await self.assertFails(taken, NameTaken)
-            await self.assertFails(self.store.login_guest(name, name.lower(), TOKEN, 1), NameTaken)
+            await self.assertFails(
+                self.store.login_guest(name, name.lower(), new_session(TOKEN, 1)), NameTaken
+            )
             phone = self.store.register_phone(name, name.lower(), "111", UUID, 1)
             await self.assertFails(phone, NameTaken)
             self.assertEqual((await self.store.find_similar(name, name.lower())).id, cop)
@@ -73,16 +86,20 @@ class AccountContract(StoreCase):
         self.assertIsNone(await self.store.find_by_uuid(UUID))
 
     async def test_the_name_of_a_guest_who_left_is_free_with_what_looks_like_it(self) -> None:
-        first = await self.store.login_guest("\u0441\u043e\u0440", "\u0441\u043e\u0440", TOKEN, 1)
+        first = await self.store.login_guest(
+            "\u0441\u043e\u0440", "\u0441\u043e\u0440", new_session(TOKEN, 1)
+        )
         for name in ("cop", "\u0441op"):
             await self.assertFails(self.store.register(name, name, None, None, 1), NameTaken)
         await self.store.end_guest(first)
-        await self.store.end_guest(await self.store.login_guest("cop", "cop", TOKEN, 1))
+        await self.store.end_guest(
+            await self.store.login_guest("cop", "cop", new_session(TOKEN, 1))
+        )
         await self.account("\u0441\u043e\u0440")
 
     async def test_a_name_that_looks_like_the_server_does_not_lock_the_server_out(self) -> None:
         await self.account("h\u1d0fst")
-        await self.store.login_guest("Host", "host", TOKEN, 1)
+        await self.store.login_guest("Host", "host", new_session(TOKEN, 1))
 
     async def test_a_uuid_belongs_to_one_account(self) -> None:
         await self.store.register("Ann", "ann", None, UUID, 1)
@@ -90,35 +107,38 @@ class AccountContract(StoreCase):
         self.assertIsNone(await self.store.find_account("bob", None))
 
     async def test_account_ids_are_never_reused(self) -> None:
-        first = await self.store.login_guest("Ann", "ann", TOKEN, 1)
+        first = await self.store.login_guest("Ann", "ann", new_session(TOKEN, 1))
         await self.store.end_guest(first)
-        second = await self.store.login_guest("Ann", "ann", TOKEN, 1)
+        second = await self.store.login_guest("Ann", "ann", new_session(TOKEN, 1))
         self.assertGreater(second, first)
 
     async def test_guests_are_loaded(self) -> None:
         await self.account("Ann")
-        bob = await self.store.login_guest("Bob", "bob", TOKEN, 1)
-        self.assertEqual(self.store.load().guests, (Account(bob, "Bob", "bob", False),))
+        bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
+        account = Account(bob, "Bob", "bob", False)
+        self.assertEqual(self.store.load().guests, (StoredGuest(account, NETWORK, True),))
 
     async def test_a_guest_is_deleted_with_all_that_belongs_to_it(self) -> None:
         ann = await self.account("Ann")
-        bob = await self.store.login_guest("Bob", "bob", TOKEN, 1)
+        bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
         room = await self.room(ann)
         await self.store.block(ann, bob, True)
         await self.store.block(bob, ann, True)
         event = Invited(room_name="Garden", usr="Ann", msg="", at=1)
         await self.store.invite(room, bob, ann, event, False, InvitationLimits())
         await self.stored(room, joined("Bob"), bob)
+        await self.stored(room, left("Bob"), bob)
         await self.store.end_guest(bob)
         self.assertIsNone(await self.store.find_account("bob", None))
         self.assertEqual((await self.record(room)).members, ((ann, "Ann", True),))
-        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1), BadSession)
-        found = await self.store.login(ann, TOKEN, False, 3)
+        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
+        found = await self.store.login(ann, "hash", new_session(TOKEN, 3), False)
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
     async def test_the_room_of_a_deleted_guest_has_no_owner(self) -> None:
-        bob = await self.store.login_guest("Bob", "bob", TOKEN, 1)
+        bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
         room = await self.room(bob)
+        await self.stored(room, left("Bob"), bob)
         await self.store.end_guest(bob)
         self.assertIsNone((await self.record(room)).owner_id)
 
@@ -133,14 +153,18 @@ class AccountContract(StoreCase):
         await self.store.block(ann, bob, True)
         self.assertTrue((await self.store.find_account("ann", bob)).blocks_asker)
         self.assertFalse((await self.store.find_account("bob", ann)).blocks_asker)
-        self.assertEqual((await self.store.login(ann, TOKEN, True, 1)).blocked, {bob: "Bob"})
-        self.assertEqual((await self.store.login(bob, OTHER, True, 1)).blocked_by, {ann})
+        self.assertEqual(
+            (await self.store.login(ann, "hash", new_session(TOKEN, 1), True)).blocked, {bob: "Bob"}
+        )
+        self.assertEqual(
+            (await self.store.login(bob, "hash", new_session(OTHER, 1), True)).blocked_by, {ann}
+        )
         await self.store.block(ann, bob, False)
         self.assertFalse((await self.store.find_account("ann", bob)).blocks_asker)
 
     async def test_blocking_an_unknown_account_fails(self) -> None:
         ann = await self.account("Ann")
-        await self.assertFails(self.store.block(ann, 999, True), NotStored)
+        await self.assertFails(self.store.block(ann, 999, True), NoSuchUser)
 
 
 class SessionContract(StoreCase):
@@ -148,13 +172,13 @@ class SessionContract(StoreCase):
 
     async def read_seqs(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
-        found = await self.store.login(account_id, token, False, 1)
+        found = await self.store.login(account_id, "hash", new_session(token, 1), False)
         return {membership.room_id: membership.read_seq for membership in found.memberships}
 
     async def test_a_login_returns_the_state_of_the_account(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        found = await self.store.login(ann, TOKEN, True, 1)
+        found = await self.store.login(ann, "hash", new_session(TOKEN, 1), True)
         self.assertEqual(found.account, await self.store.find_account("ann", None))
         self.assertEqual(
             found.memberships, (MembershipRecord(self.lobby, 0), MembershipRecord(room, 1))
@@ -162,7 +186,9 @@ class SessionContract(StoreCase):
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
     async def test_a_login_of_an_unknown_account_fails(self) -> None:
-        await self.assertFails(self.store.login(999, TOKEN, True, 1), NoSuchUser)
+        await self.assertFails(
+            self.store.login(999, "hash", new_session(TOKEN, 1), True), NoSuchUser
+        )
 
     async def test_a_new_account_has_read_everything(self) -> None:
         await self.stored(self.lobby, message())
@@ -179,26 +205,28 @@ class SessionContract(StoreCase):
     async def test_messages_after_a_session_are_unread(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, TOKEN, True, 1)
+        await self.store.login(ann, "hash", new_session(TOKEN), True)
         await self.stored(room, message("read"))
-        self.append(self.lobby, message("read"))
-        await self.store.end_session(ann, TOKEN)
-        self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
+        await self.stored(self.lobby, message("read"))
+        for seq in (1, 0):
+            sent = {self.lobby: seq, room: seq * 2}
+            await self.store.end_session(EndedSession(ann, TOKEN, sent))
+            self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
         await self.stored(room, message("unread"))
         self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
 
     async def test_messages_that_a_lost_session_did_not_receive_are_unread(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, TOKEN, True, 1)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1), True)
         for room_id in (room, self.lobby):
             for text in ("received", "on its way"):
                 self.append(room_id, message(text))
-        await self.store.session_lost(ann, TOKEN, 5, {room: 2, self.lobby: 1, 999: 7})
+        await self.store.session_lost(EndedSession(ann, TOKEN, {room: 2, self.lobby: 1, 999: 7}), 5)
         self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
-        await self.store.session_lost(ann, TOKEN, 5, {room: 0, self.lobby: 0})
+        await self.store.session_lost(EndedSession(ann, TOKEN, {room: 0, self.lobby: 0}), 5)
         self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
-        await self.store.session_lost(999, TOKEN, 5, {room: 3})
+        await self.store.session_lost(EndedSession(999, TOKEN, {room: 3}), 5)
 
     async def test_a_membership_that_ended_is_not_returned(self) -> None:
         ann = await self.account("Ann")
@@ -208,74 +236,74 @@ class SessionContract(StoreCase):
 
     async def test_a_login_can_end_the_other_sessions(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1)
-        await self.store.login(ann, OTHER, False, 1)
-        await self.store.resume(TOKEN, 2, 0, {}, 0, 1)
-        await self.store.login(ann, b"third", True, 3)
-        await self.assertFails(self.store.resume(TOKEN, 4, 0, {}, 0, 1), BadSession)
-        await self.assertFails(self.store.resume(OTHER, 4, 0, {}, 0, 1), BadSession)
-        await self.store.resume(b"third", 4, 0, {}, 0, 1)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.login(ann, "hash", new_session(OTHER, 1), False)
+        await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
+        await self.store.login(ann, "hash", new_session(b"third", 3), True)
+        await self.assertFails(self.store.resume(TOKEN, 4, 0, {}, 0, 1, NETWORK), BadSession)
+        await self.assertFails(self.store.resume(OTHER, 4, 0, {}, 0, 1, NETWORK), BadSession)
+        await self.store.resume(b"third", 4, 0, {}, 0, 1, NETWORK)
 
     async def test_a_new_password_ends_all_sessions_but_one(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1)
-        await self.store.login(ann, OTHER, False, 1)
-        await self.store.set_password(ann, "new", OTHER)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.login(ann, "hash", new_session(OTHER, 1), False)
+        await self.store.set_password(ann, "hash", "new", OTHER, [])
         self.assertEqual((await self.store.find_account("ann", None)).password_hash, "new")
-        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1), BadSession)
-        await self.store.resume(OTHER, 2, 0, {}, 0, 1)
+        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
+        await self.store.resume(OTHER, 2, 0, {}, 0, 1, NETWORK)
 
     async def test_a_new_password_can_end_all_sessions(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1)
-        await self.store.set_password(ann, "new", None)
-        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1), BadSession)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.set_password(ann, "hash", "new", None, [])
+        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
 
     async def test_an_ended_session_cannot_be_resumed(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1)
-        await self.store.end_session(ann, TOKEN)
-        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1), BadSession)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.end_session(EndedSession(ann, TOKEN, {}))
+        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
 
     async def test_an_account_ends_only_its_own_sessions(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
-        await self.store.login(ann, TOKEN, False, 1)
-        await self.store.end_session(bob, TOKEN)
-        await self.store.resume(TOKEN, 2, 0, {}, 0, 1)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.end_session(EndedSession(bob, TOKEN, {}))
+        await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
 
     async def test_a_session_that_was_lost_too_long_ago_cannot_be_resumed(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1000)
-        await self.store.session_lost(ann, TOKEN, 2000, {})
-        await self.assertFails(self.store.resume(TOKEN, 9000, 2000, {}, 0, 1), BadSession)
-        await self.store.resume(TOKEN, 9000, 1999, {}, 0, 1)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
+        await self.store.session_lost(EndedSession(ann, TOKEN, {}), 2000)
+        await self.assertFails(self.store.resume(TOKEN, 9000, 2000, {}, 0, 1, NETWORK), BadSession)
+        await self.store.resume(TOKEN, 9000, 1999, {}, 0, 1, NETWORK)
 
     async def test_a_connected_session_does_not_expire(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1000)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
         await self.store.prune(5000, 0)
-        await self.store.resume(TOKEN, 9000, 5000, {}, 0, 1)
+        await self.store.resume(TOKEN, 9000, 5000, {}, 0, 1, NETWORK)
 
     async def test_expired_sessions_are_deleted(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1000)
-        await self.store.login(ann, OTHER, False, 1000)
-        await self.store.session_lost(ann, TOKEN, 2000, {})
-        await self.store.session_lost(ann, OTHER, 3000, {})
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
+        await self.store.login(ann, "hash", new_session(OTHER, 1000), False)
+        await self.store.session_lost(EndedSession(ann, TOKEN, {}), 2000)
+        await self.store.session_lost(EndedSession(ann, OTHER, {}), 3000)
         await self.store.prune(3000, 0)
-        await self.assertFails(self.store.resume(TOKEN, 9000, 0, {}, 0, 1), BadSession)
-        await self.store.resume(OTHER, 9000, 0, {}, 0, 1)
+        await self.assertFails(self.store.resume(TOKEN, 9000, 0, {}, 0, 1, NETWORK), BadSession)
+        await self.store.resume(OTHER, 9000, 0, {}, 0, 1, NETWORK)
 
     async def test_sessions_that_were_connected_at_a_restart_expire_from_then_on(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1000)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
         self.store.load()
-        await self.assertFails(self.store.resume(TOKEN, 0, 2**50, {}, 0, 1), BadSession)
-        await self.store.resume(TOKEN, 0, 5000, {}, 0, 1)
+        await self.assertFails(self.store.resume(TOKEN, 0, 2**50, {}, 0, 1, NETWORK), BadSession)
+        await self.store.resume(TOKEN, 0, 5000, {}, 0, 1, NETWORK)
 
     async def test_a_guest_can_resume(self) -> None:
-        bob = await self.store.login_guest("Bob", "bob", TOKEN, 1)
-        found = await self.store.resume(TOKEN, 2, 0, {}, 0, 1)
+        bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
+        found = await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
         self.assertEqual(found.account_state.account, Account(bob, "Bob", "bob", False))
         self.assertEqual(found.account_state.memberships, (MembershipRecord(self.lobby, 0),))
 
@@ -286,11 +314,12 @@ class ResumeContract(StoreCase):
     async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
         if not getattr(self, "ann", None):
             self.ann = await self.account("Ann")
-            await self.store.login(self.ann, TOKEN, False, 1000)
+            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000), False)
         for text in "abcde":
             self.append(self.lobby, message(text, room="lobby"))
-        options = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500} | options
-        return dict((await self.store.resume(TOKEN, seen=seen, **options)).missed)
+        defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
+        self.resumed = await self.store.resume(TOKEN, seen=seen, **(defaults | options))
+        return dict(self.resumed.missed)
 
     async def test_missed_entries_come_in_order(self) -> None:
         missed = await self.missed({self.lobby: 3})
@@ -338,7 +367,7 @@ class ResumeContract(StoreCase):
 
     async def test_a_room_created_again_is_a_reset(self) -> None:
         await self.missed({})
-        await self.store.session_lost(self.ann, TOKEN, 1500, {})
+        await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 1500)
         room = await self.recreated_room(10000)
         self.assertTrue((await self.missed({room: 1}))[room].reset)
 
@@ -349,13 +378,13 @@ class ResumeContract(StoreCase):
     async def test_a_session_lost_long_enough_after_the_deletion_is_of_the_new_log(self) -> None:
         await self.missed({}, at=1000)
         room = await self.recreated_room(2000)
-        await self.store.session_lost(self.ann, TOKEN, 2050, {})
+        await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 2050)
         self.assertEqual((await self.missed({room: 1}))[room], Backlog())
 
     async def test_a_session_lost_shortly_after_the_deletion_is_a_reset(self) -> None:
         await self.missed({}, at=1000)
         room = await self.recreated_room(2000)
-        await self.store.session_lost(self.ann, TOKEN, 2049, {})
+        await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 2049)
         self.assertTrue((await self.missed({room: 1}))[room].reset)
 
     async def test_a_session_lost_at_an_unknown_time_is_a_reset(self) -> None:
@@ -371,18 +400,18 @@ class ResumeContract(StoreCase):
 
     async def test_a_resumed_session_counts_as_connected_again(self) -> None:
         await self.missed({}, at=1000)
-        await self.store.session_lost(self.ann, TOKEN, 1500, {})
+        await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 1500)
         await self.missed({}, at=7000)
         await self.missed({}, oldest=6000)
 
     async def test_an_unknown_session_cannot_be_resumed(self) -> None:
-        await self.assertFails(self.store.resume(OTHER, 1, 0, {}, 0, 1), BadSession)
+        await self.assertFails(self.store.resume(OTHER, 1, 0, {}, 0, 1, NETWORK), BadSession)
 
     async def test_resuming_returns_what_was_written_before_and_nothing_later(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, TOKEN, False, 1000)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
         self.append(self.lobby, message("before"))
-        resumed = self.store.resume(TOKEN, 2000, 0, {self.lobby: 0}, 0, 500)
+        resumed = self.store.resume(TOKEN, 2000, 0, {self.lobby: 0}, 0, 500, NETWORK)
         self.append(self.lobby, message("after"))
         entries = (await resumed).missed[self.lobby].entries
         self.assertEqual([entry.msg for entry in entries], ["before"])

@@ -9,8 +9,8 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import Entry, Joined, Left, MessageSent, RoomCreated
-from gtchat.chat.interfaces import IStore, PendingEntry
+from gtchat.chat.events import Entry, Joined, Left, MessageSent, RoomChanged, RoomCreated
+from gtchat.chat.interfaces import EndedSession, IStore, NewSession, PendingEntry
 
 
 def message(
@@ -25,12 +25,31 @@ def room_created(room: str = "Garden", *, public: bool = True, owner: str = "Ann
     )
 
 
+def room_changed(room: str = "Garden", *, owner: str) -> RoomChanged:
+    return RoomChanged(
+        room_name=room, usr="Ann", at=930, public=True, topic="plants", max=7, owner=owner
+    )
+
+
 def joined(usr: str, room: str = "Garden") -> Joined:
     return Joined(room_name=room, usr=usr, at=950)
 
 
 def left(usr: str, room: str = "Garden") -> Left:
     return Left(room_name=room, usr=usr, at=960)
+
+
+#: Where the clients of the tests connect from.
+NETWORK = "192.0.2.1"
+
+
+def new_session(
+    token_hash: bytes | None,
+    at: int = 1,
+    ended: Sequence[EndedSession] = (),
+    marks_read: bool = False,
+) -> NewSession:
+    return NewSession(token_hash, at, NETWORK, tuple(ended), marks_read)
 
 
 class ChatEntry(PendingEntry):

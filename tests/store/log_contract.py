@@ -29,7 +29,7 @@ class LogContract(StoreCase):
         ann = await self.account("Ann")
         queued = [
             self.append(self.lobby, message("a"), ann),
-            self.append(self.lobby, joined("Unknown"), 999),
+            self.append(0, room_created("Lobby"), ann, key="lobby"),
             self.append(self.lobby, message("b"), ann),
         ]
         await self.store.flush()

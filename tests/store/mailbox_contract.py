@@ -7,7 +7,7 @@ from typing import Any
 from gtchat.chat.errors import NoSuchRoom, NoSuchUser, NotAllowed, PrivateRoom, TxnConflict
 from gtchat.chat.events import Invited, Kicked, Removed, WhisperSent
 from gtchat.chat.interfaces import Ack, InvitationLimits, StoredWhisper, WhisperLimits
-from tests.store.contract import StoreCase, joined, left, message
+from tests.store.contract import NETWORK, StoreCase, joined, left, message, new_session
 
 NO_LIMITS = WhisperLimits()
 
@@ -145,7 +145,7 @@ class WhisperContract(StoreCase):
         ann = await self.account("Ann")
         limits = WhisperLimits(stranger=1)
         for token in (b"1", b"2"):
-            bob = await self.store.login_guest("Bob", "bob", token, 1)
+            bob = await self.store.login_guest("Bob", "bob", new_session(token, 1))
             self.assertEqual([await self.refused(bob, ann, limits) for _ in "12"], [False, True])
             await self.store.whisper(ann, bob, whisper_sent(), None, limits)
             self.assertIs(await self.refused(bob, ann, limits), False)
@@ -159,7 +159,7 @@ class WhisperContract(StoreCase):
 
     async def test_whispers_to_a_guest_are_deleted_with_the_guest(self) -> None:
         ann = await self.account("Ann")
-        bob = await self.store.login_guest("Bob", "bob", b"t", 1)
+        bob = await self.store.login_guest("Bob", "bob", new_session(b"t", 1))
         await self.store.whisper(ann, bob, whisper_sent(), None, NO_LIMITS)
         await self.store.end_guest(bob)
         self.assertEqual(list(await self.store.whispers(bob, 0, 10)), [])
@@ -194,7 +194,9 @@ class InvitationContract(StoreCase):
     async def pending(self, account_id: int) -> list[Invited]:
         """Return all pending invitations of an account."""
         token = bytes(str(next(self.numbers)), "ascii")
-        return list((await self.store.login(account_id, token, False, 1)).invitations)
+        return list(
+            (await self.store.login(account_id, "hash", new_session(token, 1), False)).invitations
+        )
 
     async def test_an_invitation_is_delivered_once_and_stays_pending(self) -> None:
         room, bob = await self.room_and_account()
@@ -206,9 +208,9 @@ class InvitationContract(StoreCase):
 
     async def test_a_resumed_session_gets_the_pending_invitations(self) -> None:
         room, bob = await self.room_and_account()
-        await self.store.login(bob, b"token", False, 1)
+        await self.store.login(bob, "hash", new_session(b"token", 1), False)
         await self.invite(room, bob, delivered=True)
-        resumed = await self.store.resume(b"token", 2, 0, {}, 0, 1)
+        resumed = await self.store.resume(b"token", 2, 0, {}, 0, 1, NETWORK)
         self.assertEqual([one.usr for one in resumed.account_state.invitations], ["Ann"])
 
     async def test_an_invitation_that_was_delivered_at_once_is_not_delivered_again(self) -> None:

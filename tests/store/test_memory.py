@@ -18,6 +18,7 @@ from tests.store.contract import QueueContract, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
 class InMemory:
@@ -51,6 +52,18 @@ class PhoneTests(InMemory, PhoneContract, TestCase):
 
 class SessionTests(InMemory, SessionContract, TestCase):
     pass
+
+
+class GuestTests(InMemory, GuestContract, TestCase):
+    """See `GuestContract`."""
+
+
+class SessionEndTests(InMemory, SessionEndContract, TestCase):
+    """See `SessionEndContract`."""
+
+
+class EpochTests(InMemory, EpochContract, TestCase):
+    """See `EpochContract`."""
 
 
 class ReadStateTests(InMemory, ReadStateContract, TestCase):

@@ -55,6 +55,16 @@ def crash(options: argparse.Namespace) -> int:
     return _report(asyncio.run(run))
 
 
+def commands(options: argparse.Namespace) -> int:
+    """Let users of five protocols send random commands, and kill the server now and then."""
+    from tests.stress.commands import OPTIONS, Commands
+
+    server = Server(*OPTIONS)
+    print(f"seed {options.seed}; data in {server.folder}")
+    run = Commands(server, options.seed)
+    return _report(run.run(options.seconds, _progress(options.seconds)))
+
+
 def schema(options: argparse.Namespace) -> int:
     """Kill the server's process while a database is created, and while one is migrated."""
     from tests.stress.schema import run
@@ -112,10 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=random.randrange(10**6), help="repeat the choices of a run"
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    subparsers = parser.add_subparsers(dest="command", required=True)
 
     def command(function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-        added = commands.add_parser(
+        added = subparsers.add_parser(
             function.__name__, help=function.__doc__, description=function.__doc__
         )
         added.set_defaults(function=function)
@@ -128,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=("early-ack", "early-delivery", "no-dedup"),
         help="a server with a deliberate bug, to see that it is detected (see mutants.py)",
     )
+    added = command(commands)
+    added.add_argument("--seconds", type=int, default=600, help="seconds (600)")
     added = command(schema)
     added.add_argument("--moments", type=int, default=100, help="kills of each kind (100)")
     added = command(order)

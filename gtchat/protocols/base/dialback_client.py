@@ -107,6 +107,7 @@ class DialbackClient:
 
     closed = False
     delivery_proof = DeliveryProof.CALL
+    resumable = False
 
     def __init__(self, server: ClientOwner, address: str) -> None:
         self.server = server

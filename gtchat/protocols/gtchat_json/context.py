@@ -43,6 +43,7 @@ class Context:
 
     __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "transport")
 
+    resumable = True
     queue: CommandQueue[Any]
 
     def __init__(self, chat: Chat, encoder: JSONEncoder, transport: MessageTransport) -> None:

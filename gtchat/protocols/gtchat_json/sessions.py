@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from gtchat import __version__
-from gtchat.chat.errors import BadRequest, ChatError
+from gtchat.chat.errors import AlreadyLoggedIn, BadRequest
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.room_list import RoomList
@@ -54,14 +54,7 @@ async def register(context: Context, request: requests.Register) -> Reply:
 
 async def login(context: Context, request: requests.Login) -> Reply:
     """Log a user in."""
-    current = context.session
-    try:
-        session, token = await _begin(context, request)
-    except ChatError:
-        # The session before may have ended all the same: nothing more is done in its name.
-        if current is not None and current not in current.user.sessions:
-            context.session = None
-        raise
+    session, token = await _begin(context, request)
     steps.keep_session(context, session)
     reply = responses.LoginReply(**_account_state(context, token))
     _list_rooms(context, reply, reply_bytes(request) - encoded_bytes(reply))
@@ -132,8 +125,7 @@ def _newest_fitting(invitations: Sequence[Invited]) -> list[responses.Invitation
 async def resume(context: Context, request: requests.Resume) -> Reply:
     """Resume a session after its connection was lost."""
     if context.session is not None:
-        await context.chat.sessions.logout(context.session)
-        context.session = None
+        raise AlreadyLoggedIn()
     resumed = await context.chat.sessions.resume(
         request.session_id,
         request.epoch,

@@ -83,6 +83,8 @@ class RandomChatAPI:
         closed: whether the connection is lost.
     """
 
+    resumable = False
+
     def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
         self.state = state
         self.transport = transport

@@ -6,83 +6,36 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotInRoom, NotStored
+from gtchat.chat.errors import (
+    BadCredentials,
+    BadSession,
+    NameTaken,
+    NoSuchUser,
+    NotInRoom,
+    NotStored,
+)
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
+    Backlog,
+    EndedSession,
     MembershipRecord,
+    NewSession,
     PhoneAccount,
     ResumeResult,
     RoomRecord,
+    StoredGuest,
     UnreadRecord,
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
-from gtchat.store.paging import ConnectedInterval, backlogs
-
-
-@attrs.define(eq=False)
-class AccountRow:
-    """An account with what belongs to it.
-
-    Attributes:
-        id, name, key, registered, password_hash: those of `Account`.
-        uuid_hash: credential of 32 bytes, None without one.
-        lobby_read_seq: seq up to which it has read the lobby.
-        rooms: ids of the rooms that it is a member of.
-        blocks: ids of the accounts that it blocks.
-        sessions: token hashes of its sessions.
-    """
-
-    id: int
-    name: str
-    key: str
-    registered: bool
-    password_hash: str | None = None
-    uuid_hash: bytes | None = None
-    lobby_read_seq: int = 0
-    rooms: set[int] = attrs.field(factory=set)
-    blocks: frozenset[int] = frozenset()
-    sessions: frozenset[bytes] = frozenset()
-
-    def record(self, asker: int | None = None) -> Account:
-        """Return the account as the chat loads it.
-
-        Args:
-            asker: account id for `Account.blocks_asker`, None to leave it False.
-        """
-        return Account(
-            id=self.id,
-            name=self.name,
-            key=self.key,
-            registered=self.registered,
-            password_hash=self.password_hash,
-            blocks_asker=asker in self.blocks,
-        )
-
-
-@attrs.define(eq=False)
-class SessionRow:
-    """A session.
-
-    Attributes:
-        account_id: its account.
-        began_at: when it began or was resumed, in milliseconds since 1970, UTC; so are the others.
-        lost_at: when its connection was lost, None while that is not known.
-        expires_from: start of the time after which it expires, None while it is connected.
-        marks_read: whether it marks itself what was read.
-    """
-
-    account_id: int
-    began_at: int
-    lost_at: int | None = None
-    expires_from: int | None = None
-    marks_read: bool = False
+from gtchat.store.memory.rows import AccountRow, SessionRow
+from gtchat.store.paging import ConnectedInterval, LogsShortened, backlogs
 
 
 class AccountTable:
@@ -111,9 +64,13 @@ class AccountTable:
             if session.expires_from is None:
                 session.expires_from = at
 
-    def guests(self) -> tuple[Account, ...]:
+    def guests(self) -> tuple[StoredGuest, ...]:
         """Return all temporary accounts."""
-        return tuple(row.record() for row in self.accounts.values() if not row.registered)
+        return tuple(
+            StoredGuest(row.record(), row.network, bool(row.sessions))
+            for row in self.accounts.values()
+            if not row.registered
+        )
 
     def room_record(self, room: RoomLog) -> RoomRecord:
         """Return a room with its members, as the chat loads it."""
@@ -188,19 +145,37 @@ class AccountTable:
         """Return an account.
 
         Raises:
-            NotStored: there is no such account.
+            NoSuchUser: there is no such account.
         """
         row = None if account_id is None else self.accounts.get(account_id)
         if row is None:
-            raise NotStored()
+            raise NoSuchUser()
         return row
 
-    def set_password(self, account_id: int, password_hash: str, keep: bytes | None) -> None:
-        """Change a password, and end the sessions other than `keep`."""
-        row = self.accounts.get(account_id)
-        if row is not None:
-            row.password_hash = password_hash
-            self._end_sessions(row, keep)
+    def set_password(
+        self,
+        account_id: int,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Iterable[EndedSession],
+    ) -> None:
+        """Change a password, and end the sessions other than `keep`; see `IStore.set_password`."""
+        row = self._check_proof(account_id, proved)
+        self._end_all(ended)
+        row.password_hash = password_hash
+        self._end_sessions(row, keep)
+
+    def _check_proof(self, account_id: int, proved: str | None) -> AccountRow:
+        """Return an account, which must have the password hash that was proved.
+
+        Raises:
+            NoSuchUser, BadCredentials.
+        """
+        row = self.require_account(account_id)
+        if row.password_hash != proved:
+            raise BadCredentials()
+        return row
 
     def _end_sessions(self, row: AccountRow, keep: bytes | None) -> None:
         for token_hash in row.sessions - {keep}:
@@ -213,41 +188,45 @@ class AccountTable:
             self.accounts[account_id].sessions -= {token_hash}
 
     def login(
-        self, account_id: int, token_hash: bytes, end_others: bool, at: int, marks_read: bool
+        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
     ) -> AccountState:
         """Begin a session of a registered account; see `IStore.login`."""
-        state = self._account_state(account_id)
+        row = self._check_proof(account_id, proved)
+        self._end_all(session.ended)
         if end_others:
-            self._end_sessions(self.accounts[account_id], None)
-        self._begin(account_id, token_hash, at, marks_read)
-        return state
+            self._end_sessions(row, None)
+        self._begin(row, session)
+        return self._account_state(row)
 
-    def login_guest(self, name: str, key: str, token_hash: bytes, at: int, marks_read: bool) -> int:
+    def login_guest(self, name: str, key: str, session: NewSession) -> int:
         """Create a temporary account with a session and return its id."""
-        account_id = self.create(name, key, False)
-        self._begin(account_id, token_hash, at, marks_read)
-        return account_id
+        row = self.accounts[self.create(name, key, False)]
+        self._end_all(session.ended)
+        row.network = session.network
+        self._begin(row, session)
+        return row.id
 
-    def _begin(self, account_id: int, token_hash: bytes, at: int, marks_read: bool) -> None:
-        if token_hash in self._sessions:
+    def _begin(self, row: AccountRow, session: NewSession) -> None:
+        if session.token_hash in self._sessions:
             raise NotStored()
-        self._sessions[token_hash] = SessionRow(account_id, at, marks_read=marks_read)
-        self.accounts[account_id].sessions |= {token_hash}
+        if session.token_hash is not None:
+            starts = len(self._rooms.starts)
+            self._sessions[session.token_hash] = SessionRow(
+                row.id, starts, session.at, marks_read=session.marks_read
+            )
+            row.sessions |= {session.token_hash}
 
-    def _account_state(self, account_id: int) -> AccountState:
-        row = self.accounts.get(account_id)
-        if row is None:
-            raise NoSuchUser()
+    def _account_state(self, row: AccountRow) -> AccountState:
         rooms = map(self._rooms.rooms.__getitem__, sorted(row.rooms))
         return AccountState(
             account=row.record(),
             memberships=(
                 MembershipRecord(self._rooms.lobby.id, row.lobby_read_seq),
-                *(MembershipRecord(room.id, room.read[account_id]) for room in rooms),
+                *(MembershipRecord(room.id, room.read[row.id]) for room in rooms),
             ),
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
-            blocked_by=frozenset(self._blocked_by.get(account_id, ())),
-            invitations=self.pending_invitations(account_id),
+            blocked_by=frozenset(self._blocked_by.get(row.id, ())),
+            invitations=self.pending_invitations(row.id),
         )
 
     def resume(
@@ -258,45 +237,67 @@ class AccountTable:
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        network: str,
         marks_read: bool,
+        new_epoch: str,
     ) -> ResumeResult:
-        """Resume a session; see `IStore.resume`."""
+        """Resume a session; see `IStore.resume`.
+
+        Args:
+            token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
+                `IStore.resume`.
+            new_epoch: the epoch that begins if the logs are shorter than what the client was told.
+        """
         session = self._sessions.get(token_hash)
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
             raise BadSession()
         interval = ConnectedInterval(session.began_at, session.lost_at)
-        missed = backlogs(
-            seen,
-            limit,
-            lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
-            self._rooms.log_info,
-            self._rooms.read,
-        )
-        session.began_at, session.lost_at, session.expires_from = at, None, None
+        epoch = None
+        try:
+            missed = backlogs(
+                seen,
+                limit,
+                lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
+                self._rooms.log_info,
+                self._rooms.read,
+                lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
+            )
+        except LogsShortened:
+            epoch = new_epoch
+            missed = dict.fromkeys(seen, Backlog(reset=True))
         session.marks_read |= marks_read
-        return ResumeResult(self._account_state(session.account_id), missed)
+        received = {room: seq for room, seq in seen.items() if not missed[room].reset}
+        row = self.accounts[session.account_id]
+        self._set_sent_read(EndedSession(row.id, token_hash, received))
+        session.start = len(self._rooms.starts)
+        session.began_at, session.lost_at, session.expires_from = at, None, None
+        row.network = network
+        return ResumeResult(self._account_state(row), missed, epoch)
 
-    def end_session(self, account_id: int, token_hash: bytes) -> None:
-        """End a session for good; its rooms count as read, unless it sent read markers."""
-        row, session = self.accounts.get(account_id), self._sessions.get(token_hash)
-        marks = session is not None and session.account_id == account_id and session.marks_read
-        if row is not None and not marks:
-            row.lobby_read_seq = len(self._rooms.lobby.log)
-            for room in map(self._rooms.rooms.__getitem__, row.rooms):
-                room.read[account_id] = len(room.log)
-        self._end(token_hash, account_id)
+    def end_session(self, session: EndedSession) -> None:
+        """End a session for good; see `IStore.end_session`."""
+        self._end_all([session])
 
-    def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
-    ) -> None:
+    def _end_all(self, ended: Iterable[EndedSession]) -> None:
+        """Delete sessions; what they were sent counts as read."""
+        for session in ended:
+            self._set_sent_read(session)
+            self._end(session.token_hash, session.account_id)
+
+    def session_lost(self, session: EndedSession, at: int) -> None:
         """Store that a session's connection was lost; see `IStore.session_lost`."""
-        row, session = self.accounts.get(account_id), self._sessions.get(token_hash)
-        if session is not None and session.account_id == account_id:
-            session.lost_at = session.expires_from = at
-            if session.marks_read:
-                return
-        if row is not None:
-            self.set_read({(account_id, room_id): seq for room_id, seq in sent.items()})
+        self._set_sent_read(session)
+        row = self._sessions.get(session.token_hash)
+        if row is not None and row.account_id == session.account_id:
+            row.lost_at = row.expires_from = at
+
+    def _set_sent_read(self, ended: EndedSession) -> None:
+        """Mark what was sent to a session as read, unless the session marks it itself."""
+        row, session = self.accounts.get(ended.account_id), self._sessions.get(ended.token_hash)
+        marks = session is not None and session.account_id == ended.account_id
+        if row is None or (marks and session is not None and session.marks_read):
+            return
+        self.set_read({(row.id, room_id): seq for room_id, seq in ended.sent.items()})
 
     def set_read(self, marks: Mapping[tuple[int, int], int]) -> None:
         """Mark rooms as read; see `IStore.set_read`."""
@@ -348,17 +349,20 @@ class AccountTable:
             self._blocked_by[blocked_id].discard(account_id)
 
     def remove_guest(self, account_id: int) -> bool:
-        """Delete a temporary account with its sessions, memberships and blocks.
+        """Delete a temporary account with its sessions and blocks.
 
         Returns:
             Whether there was such an account.
+
+        Raises:
+            NotStored: it is a member of a room.
         """
         row = self.accounts.get(account_id)
         if row is None or row.registered:
             return False
+        if row.rooms:
+            raise NotStored("A member of a room can't be deleted.")
         self._end_sessions(row, None)
-        for room_id in row.rooms:
-            del self._rooms.rooms[room_id].read[account_id]
         for other in self._blocked_by.pop(account_id, ()):
             self.accounts[other].blocks -= {account_id}
         for other in row.blocks:

@@ -93,8 +93,8 @@ class Mailbox:
         content = (pending.room_id, pending.entry.kind, getattr(pending.entry, "msg", ""))
         try:
             if pending.txn is not None:
-                subject_id = self._accounts.require_account(pending.subject_id).id
-                pending.earlier = self._rooms.txns.find_ack(subject_id, pending.txn, content)
+                account_id = pending.subject_id or 0
+                pending.earlier = self._rooms.txns.find_ack(account_id, pending.txn, content)
             if pending.earlier is None:
                 self._store(pending)
         except ChatError as error:
@@ -102,7 +102,7 @@ class Mailbox:
             return
         if pending.txn is not None and pending.earlier is None:
             ack = Ack(getattr(pending.entry, "id", ""), pending.entry.seq, pending.entry.at)
-            self._rooms.txns.save_ack(subject_id, pending.txn, content, ack)
+            self._rooms.txns.save_ack(account_id, pending.txn, content, ack)
 
     def _store(self, pending: PendingEntry) -> None:
         """Append an entry to its log, and make the changes that it means."""
@@ -242,8 +242,7 @@ class Mailbox:
         """Store an invitation; see `IStore.invite`."""
         if room_id not in self._rooms.rooms:
             raise NoSuchRoom()
-        if account_id not in self._accounts.accounts:
-            raise NoSuchUser()
+        self._accounts.require_account(account_id)
         if self.is_invited(room_id, account_id, event.usr):
             return False
         stored = self._invitations[account_id]

@@ -159,9 +159,14 @@ class SkeletonIndex:
 
 
 class RoomTable:
-    """All rooms by id and by key, and the txns of the messages in them."""
+    """All rooms by id and by key, and the txns of the messages in them.
+
+    Attributes:
+        starts: for each start of the server, the length of each room's log at that moment.
+    """
 
     def __init__(self) -> None:
+        self.starts: list[dict[int, int]] = []
         self.rooms: dict[int, RoomLog] = {}
         self.keys: dict[str, RoomLog] = {}
         self.deleted_at: dict[str, int] = {}
@@ -202,6 +207,19 @@ class RoomTable:
             del self.keys[room.key]
             self._skeletons.discard(room.name, room.id)
             self.deleted_at[room.key] = at
+
+    def begin_start(self) -> None:
+        """Note the lengths of all logs at a start of the server."""
+        self.starts.append({room.id: len(room.log) for room in self.rooms.values()})
+
+    def was_lost(self, start: int, room_id: int, seq: int) -> bool:
+        """Return whether a log had no entry with a seq yet at the end of a run of the server.
+
+        Args:
+            start: number of starts until that run; False if it has not ended.
+            room_id, seq: the entry.
+        """
+        return start < len(self.starts) and seq > self.starts[start].get(room_id, 0)
 
     def log_info(self, room_id: int) -> LogInfo | None:
         """Return the length of a room's log, None if there is no such room."""

@@ -21,10 +21,12 @@ from gtchat.chat.interfaces import (
     Account,
     AccountState,
     Ack,
+    EndedSession,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     IStore,
+    NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
@@ -69,6 +71,7 @@ class MemoryStore:
     def load(self) -> StoredState:
         """See `IStore.load`."""
         self._accounts.mark_disconnected(int(self._reactor.seconds() * 1000))
+        self._rooms.begin_start()
         return StoredState(
             epoch=self._epoch,
             rooms=tuple(map(self._accounts.room_record, self._rooms.rooms.values())),
@@ -102,27 +105,27 @@ class MemoryStore:
         return self._write(self._accounts.create, name, key, True, password_hash, uuid_hash)
 
     def set_password(
-        self, account_id: int, password_hash: str, keep: bytes | None
-    ) -> Deferred[None]:
-        """See `IStore.set_password`."""
-        return self._write(self._accounts.set_password, account_id, password_hash, keep)
-
-    def login(
         self,
         account_id: int,
-        token_hash: bytes,
-        end_others: bool,
-        at: int,
-        marks_read: bool = False,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+    ) -> Deferred[None]:
+        """See `IStore.set_password`."""
+        return self._write(
+            self._accounts.set_password, account_id, proved, password_hash, keep, tuple(ended)
+        )
+
+    def login(
+        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
     ) -> Deferred[AccountState]:
         """See `IStore.login`."""
-        return self._write(self._accounts.login, account_id, token_hash, end_others, at, marks_read)
+        return self._write(self._accounts.login, account_id, proved, session, end_others)
 
-    def login_guest(
-        self, name: str, key: str, token_hash: bytes, at: int, marks_read: bool = False
-    ) -> Deferred[int]:
+    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `IStore.login_guest`."""
-        return self._write(self._accounts.login_guest, name, key, token_hash, at, marks_read)
+        return self._write(self._accounts.login_guest, name, key, session)
 
     def resume(
         self,
@@ -132,29 +135,35 @@ class MemoryStore:
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        network: str,
         marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """See `IStore.resume`."""
-        return self._write(
-            self._accounts.resume,
-            token_hash,
-            at,
-            oldest,
-            dict(seen),
-            liveness_ms,
-            limit,
-            marks_read,
-        )
 
-    def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
+        def resume() -> ResumeResult:
+            result = self._accounts.resume(
+                token_hash,
+                at,
+                oldest,
+                dict(seen),
+                liveness_ms,
+                limit,
+                network,
+                marks_read,
+                secrets.token_urlsafe(9),
+            )
+            self._epoch = result.epoch or self._epoch
+            return result
+
+        return self._write(resume)
+
+    def end_session(self, session: EndedSession) -> Deferred[None]:
         """See `IStore.end_session`."""
-        return self._write(self._accounts.end_session, account_id, token_hash)
+        return self._write(self._accounts.end_session, session)
 
-    def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
-    ) -> Deferred[None]:
+    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `IStore.session_lost`."""
-        return self._write(self._accounts.session_lost, account_id, token_hash, at, sent)
+        return self._write(self._accounts.session_lost, session, at)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int

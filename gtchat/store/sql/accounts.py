@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, func, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gtchat.chat.errors import NameTaken
-from gtchat.chat.interfaces import Account, PhoneAccount
+from gtchat.chat.errors import NameTaken, NoSuchUser, NotStored
+from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.chat.rooms import LOBBY
@@ -23,6 +23,7 @@ _accounts = schema.accounts
 _sessions = schema.sessions
 _blocks = schema.blocks
 _phones = schema.phones
+_networks = schema.account_networks
 _is_account = _accounts.c.id == bindparam("account_id")
 _columns = (
     _accounts.c.id,
@@ -60,7 +61,15 @@ _FIND_RIVAL = Statement(
 _FIND_BY_UUID = Statement(select(*_columns).where(_accounts.c.uuid_hash == bindparam("uuid_hash")))
 _GET = Statement(select(*_columns).where(_is_account))
 _GUESTS = Statement(
-    select(*_columns).where(_accounts.c.registered.is_(False)).order_by(_accounts.c.id)
+    select(
+        select(func.max(_networks.c.network))
+        .where(_networks.c.account_id == _accounts.c.id)
+        .scalar_subquery(),
+        exists().where(_sessions.c.account_id == _accounts.c.id),
+        *_columns,
+    )
+    .where(_accounts.c.registered.is_(False))
+    .order_by(_accounts.c.id)
 )
 _LOBBY_LAST_SEQ = Statement(select(lobby_last_seq))
 _CREATE = Statement(
@@ -84,6 +93,11 @@ _END_SESSIONS = Statement(
         _sessions.c.account_id == bindparam("account_id"),
         func.coalesce(_sessions.c.token_hash != bindparam("keep"), literal(True)),
     )
+)
+_IS_MEMBER = Statement(
+    select(schema.members.c.room_id)
+    .where(schema.members.c.account_id == bindparam("account_id"))
+    .limit(1)
 )
 _DELETE_GUEST = Statement(delete(_accounts).where(_is_account, _accounts.c.registered.is_(False)))
 _DELETE_TXNS = Statement(
@@ -148,9 +162,18 @@ def get(db: Connection, account_id: int) -> Account | None:
     return None if row is None else _account(row)
 
 
-def guests(db: Connection) -> tuple[Account, ...]:
+def require(db: Connection, account_id: int | None) -> None:
+    """Raise NoSuchUser if there is no account with an id."""
+    if _GET(db, account_id=account_id).fetchone() is None:
+        raise NoSuchUser()
+
+
+def guests(db: Connection) -> tuple[StoredGuest, ...]:
     """Return all temporary accounts, oldest first."""
-    return tuple(map(_account, _GUESTS(db)))
+    return tuple(
+        StoredGuest(_account(row), network or "", bool(resumable))
+        for network, resumable, *row in _GUESTS(db)
+    )
 
 
 def register(
@@ -210,10 +233,9 @@ def create(
     return inserted.lastrowid
 
 
-def set_password(db: Connection, account_id: int, password_hash: str, keep: bytes | None) -> None:
-    """Change a password and end other sessions; see `IStore.set_password`."""
+def set_password(db: Connection, account_id: int, password_hash: str) -> None:
+    """Change the password hash of an account."""
     _SET_PASSWORD(db, account_id=account_id, new_hash=password_hash)
-    end_sessions(db, account_id, keep)
 
 
 def end_sessions(db: Connection, account_id: int, keep: bytes | None) -> None:
@@ -228,13 +250,22 @@ def end_sessions(db: Connection, account_id: int, keep: bytes | None) -> None:
 
 
 def end_guest(db: Connection, account_id: int) -> None:
-    """Delete a temporary account; rows that refer to it are deleted by their foreign keys."""
+    """Delete a temporary account; rows that refer to it are deleted by their foreign keys.
+
+    Raises:
+        NotStored: it is a member of a room.
+    """
+    if _IS_MEMBER(db, account_id=account_id).fetchone():
+        raise NotStored("A member of a room can't be deleted.")
     _DELETE_GUEST(db, account_id=account_id)
     _DELETE_TXNS(db, account_id=account_id)
 
 
 def block(db: Connection, account_id: int, blocked_id: int, on: bool) -> None:
     """Block an account or unblock it; see `IStore.block`."""
+    if on:
+        require(db, account_id)
+        require(db, blocked_id)
     (_BLOCK if on else _UNBLOCK)(db, account_id=account_id, blocked_id=blocked_id)
 
 

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gtchat.chat.errors import NoSuchRoom, NoSuchUser
+from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import InvitationLimits
 from gtchat.store.pending import LISTED_INVITATIONS, check_invitations
@@ -77,8 +77,7 @@ def invite(
     """Store an invitation; see `IStore.invite`."""
     if _ROOM(db, room=room_id).fetchone() is None:
         raise NoSuchRoom()
-    if accounts.get(db, account_id) is None:
-        raise NoSuchUser()
+    accounts.require(db, account_id)
     if is_invited(db, room_id, account_id, event.usr):
         return False
 

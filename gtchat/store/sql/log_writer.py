@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gtchat.chat.errors import NotStored, PrivateRoom, RoomExists, TxnConflict
+from gtchat.chat.errors import NoSuchUser, NotStored, PrivateRoom, RoomExists, TxnConflict
 from gtchat.chat.events import (
     ENTRY_TYPES,
     Entry,
@@ -62,6 +62,9 @@ _POSITION = Statement(
     .where(_rooms.c.id == bindparam("room_id"))
     .order_by(_log.c.seq.desc())
     .limit(1)
+)
+_ACCOUNT = Statement(
+    select(schema.accounts.c.id).where(schema.accounts.c.id == bindparam("account_id"))
 )
 _CREATE_ROOM = Statement(
     insert(_rooms),
@@ -165,6 +168,10 @@ class LogWriter:
                 if _was_used(db, pending, content):
                     continue
             entry = pending.entry
+            is_message = type(entry) is MessageSent
+            if not is_message and _subject_is_missing(db, pending):
+                pending.error = NoSuchUser()
+                continue
             position = positions.get(pending.room_id)
             if position is None:
                 position = self._find_log(db, pending)
@@ -174,7 +181,7 @@ class LogWriter:
                 pending.error = PrivateRoom()
                 continue
             position.seq = seq = entry.seq = position.seq + 1
-            if type(entry) is MessageSent:
+            if isinstance(entry, MessageSent):
                 kind = _MESSAGE
                 position.message_count = message_count = position.message_count + 1
                 id_, msg, extra = entry.id, entry.msg, None
@@ -269,6 +276,16 @@ def _save_ack(db: Connection, pending: PendingEntry, content: bytes) -> None:
     assert pending.txn is not None
     ack = Ack(getattr(entry, "id", ""), entry.seq, entry.at)
     save_ack(db, pending.subject_id, pending.txn, content, ack)
+
+
+def _subject_is_missing(db: Connection, pending: PendingEntry) -> bool:
+    """Return whether an entry would make an account that does not exist a member or an owner."""
+    subject = pending.subject_id
+    return (
+        subject is not None
+        and isinstance(pending.entry, RoomCreated | RoomChanged | Joined)
+        and _ACCOUNT(db, account_id=subject).fetchone() is None
+    )
 
 
 def _add_member(db: Connection, pending: PendingEntry) -> None:

@@ -48,6 +48,17 @@ class ReadPool:
         self._pool.start()
         self._closed = False
 
+    def open(self) -> None:
+        """Open all connections, so that none has to be opened when descriptors have run out.
+
+        Raises:
+            sqlite3.Error: the database cannot be read.
+        """
+        while len(self._idle) < THREADS:
+            db = self._open_connection()
+            self._idle.append(db)
+            db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the files
+
     def run(self, query: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
         """Return the result of a query, which sees the database as of one moment.
 
@@ -59,19 +70,30 @@ class ReadPool:
         return deferToThreadPool(self._reactor, self._pool, self._run, query)
 
     def _run(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        db = None
+        db: Any = None
         try:
             self._file_guard.check()
-            db = self._idle.pop() if self._idle else self._open_connection()
+            db = self._take()
             db.execute("BEGIN")
             result = query(db)
             db.execute("COMMIT")
-        except (sqlite3.Error, ValueError, OverflowError, FileReplaced) as error:
+        except (sqlite3.Error, FileReplaced) as error:
             if db is not None:
                 db.close()
             raise unreadable() from error
+        except (ValueError, OverflowError) as error:
+            db.execute("ROLLBACK")
+            self._idle.append(db)
+            raise unreadable() from error
         self._idle.append(db)
         return result
+
+    def _take(self) -> sqlite3.Connection:
+        """Return an idle connection, a new one if there is none."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open_connection()
 
     def close(self) -> None:
         """Finish the queries that were asked for, then close the connections."""

@@ -7,7 +7,17 @@ from sqlite3 import Connection
 from typing import Any
 
 import attrs
-from sqlalchemy import and_, bindparam, delete, exists, func, literal, select, update
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.interfaces import RoomRecord, StoredState
@@ -26,15 +36,36 @@ _sessions = schema.sessions
 _log = schema.entries
 _pending_deletes = schema.pending_deletes
 _tombstones = schema.tombstones
+_starts = schema.starts
 _other = _log.alias()
 
 _EPOCH = Statement(select(schema.meta.c.value).where(schema.meta.c.key == "epoch"))
-_SET_EPOCH = Statement(insert(schema.meta), columns=("key", "value"))
+_insert_meta = insert(schema.meta)
+SET_EPOCH = Statement(
+    _insert_meta.on_conflict_do_update(
+        index_elements=["key"], set_={"value": _insert_meta.excluded.value}
+    ),
+    columns=("key", "value"),
+)
 DELETE_EPOCH = Statement(delete(schema.meta).where(schema.meta.c.key == "epoch"))
 _CREATE_LOBBY = Statement(
     insert(_rooms)
     .values(key=LOBBY, name=LOBBY, public=True, topic="", max=0, owner="", skeleton=skeleton(LOBBY))
     .on_conflict_do_nothing()
+)
+_BEGIN_START = Statement(
+    insert(_starts).values(
+        at=bindparam("now"),
+        entries_mark=select(func.coalesce(func.max(literal_column("entries.rowid")), 0))
+        .select_from(_log)
+        .scalar_subquery(),
+    )
+)
+_DELETE_STARTS = Statement(
+    delete(_starts).where(
+        _starts.c.at < bindparam("before"),
+        _starts.c.id < select(func.max(_starts.c.id)).scalar_subquery(),
+    )
 )
 _MARK_DISCONNECTED = Statement(
     update(_sessions).where(_sessions.c.expires_from.is_(None)).values(expires_from=bindparam("at"))
@@ -119,7 +150,7 @@ _DELETE_TOMBSTONES = Statement(
 
 
 def load(db: Connection, new_epoch: str, at: int) -> StoredState:
-    """Return what the chat keeps in memory, and create the lobby if it is missing.
+    """Return what the chat keeps in memory, and begin a start; create the lobby if it is missing.
 
     Args:
         db: a connection to write with, within a transaction.
@@ -130,9 +161,10 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
     epoch = _EPOCH.scalar(db)
     if epoch is None:
         epoch = new_epoch
-        _SET_EPOCH(db, key="epoch", value=epoch)
+        SET_EPOCH(db, key="epoch", value=epoch)
     _CREATE_LOBBY(db)
     _MARK_DISCONNECTED(db, at=at)
+    _BEGIN_START(db, now=at)
     members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
     known: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of an account
     for room_id, account_id, name, registered in _MEMBERS(db):
@@ -177,7 +209,7 @@ def delete_room(db: Connection, room_id: int, at: int) -> None:
 
 
 def prune_sessions(db: Connection, before: int) -> None:
-    """Delete old sessions, and the tombstones that no session needs any more.
+    """Delete old sessions, and the tombstones and starts that no session needs any more.
 
     Args:
         db: the writer's connection.
@@ -186,6 +218,7 @@ def prune_sessions(db: Connection, before: int) -> None:
     """
     _DELETE_SESSIONS(db, before=before)
     _DELETE_TOMBSTONES(db, before=before)
+    _DELETE_STARTS(db, before=before)
 
 
 @attrs.define(eq=False)

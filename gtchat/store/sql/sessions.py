@@ -1,30 +1,52 @@
-"""Sessions: begin, lose, resume and end them. What they have read is in `read_state`."""
+"""Sessions: begin, lose, resume and end them. What they have read is in `read_state`.
+
+A session remembers the start of the server (`starts`) in which it was last connected. With the end
+of the log at the next start, `resume` sees whether the client was told more than was kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from sqlite3 import Connection
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gtchat.chat.errors import BadSession, NoSuchUser
+from gtchat.chat.errors import BadCredentials, BadSession, NoSuchUser
 from gtchat.chat.events import Entry
-from gtchat.chat.interfaces import AccountState, ResumeResult
-from gtchat.store.paging import ConnectedInterval, LogInfo, backlogs
+from gtchat.chat.interfaces import (
+    Account,
+    AccountState,
+    Backlog,
+    EndedSession,
+    NewSession,
+    ResumeResult,
+)
+from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
 from gtchat.store.sql import accounts, invitations, read_state, schema
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.rooms import SET_EPOCH
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
 _rooms = schema.rooms
 _sessions = schema.sessions
 _blocks = schema.blocks
+_starts = schema.starts
+_log = schema.entries
+_networks = schema.account_networks
+_this_start = select(func.max(_starts.c.id)).scalar_subquery()
 _is_session = _sessions.c.token_hash == bindparam("token")
 
 _BEGIN = Statement(
-    insert(_sessions), columns=("token_hash", "account_id", "began_at", "marks_read")
+    insert(_sessions).values(
+        token_hash=bindparam("token"),
+        account_id=bindparam("account"),
+        began_at=bindparam("at"),
+        marks_read=bindparam("marks"),
+        start_id=_this_start,
+    )
 )
 _FIND = Statement(
     select(
@@ -32,12 +54,13 @@ _FIND = Statement(
         _sessions.c.began_at,
         _sessions.c.lost_at,
         _sessions.c.expires_from,
+        func.coalesce(_sessions.c.start_id, 0),
     ).where(_is_session)
 )
 _RESUME = Statement(
     update(_sessions)
     .where(_is_session)
-    .values(began_at=bindparam("at"), lost_at=None, expires_from=None)
+    .values(began_at=bindparam("at"), lost_at=None, expires_from=None, start_id=_this_start)
 )
 _SET_LOST = Statement(
     update(_sessions)
@@ -61,6 +84,21 @@ _ROOM = Statement(
     .outerjoin_from(_rooms, schema.tombstones, schema.tombstones.c.key == _rooms.c.key)
     .where(_rooms.c.id == bindparam("room"))
 )
+_FIRST_MARK_AFTER = Statement(
+    select(_starts.c.entries_mark)
+    .where(_starts.c.id > bindparam("start"))
+    .order_by(_starts.c.id)
+    .limit(1)
+)
+_ENTRY_ROW = Statement(
+    select(literal_column("entries.rowid"))
+    .select_from(_log)
+    .where(_log.c.room_id == bindparam("room"), _log.c.seq == bindparam("seq"))
+)
+_FORGET_NETWORKS = Statement(
+    delete(_networks).where(_networks.c.account_id == bindparam("account"))
+)
+_ADD_NETWORK = Statement(insert(_networks), columns=("account_id", "network", "seen_at"))
 
 
 def account_state(db: Connection, account_id: int) -> AccountState:
@@ -82,46 +120,88 @@ def account_state(db: Connection, account_id: int) -> AccountState:
 
 
 def login(
-    db: Connection,
-    account_id: int,
-    token_hash: bytes,
-    end_others: bool,
-    at: int,
-    marks_read: bool,
+    db: Connection, account_id: int, proved: str | None, session: NewSession, end_others: bool
 ) -> AccountState:
     """Begin a session of a registered account; see `IStore.login`."""
+    _check_proof(accounts.get(db, account_id), proved)
+    _end(db, session.ended)
     state = account_state(db, account_id)
     if end_others:
         accounts.end_sessions(db, account_id, None)
-    _begin(db, account_id, token_hash, at, marks_read)
+    _begin(db, account_id, session)
     return state
 
 
-def _begin(db: Connection, account_id: int, token_hash: bytes, at: int, marks_read: bool) -> None:
-    _BEGIN(db, token_hash=token_hash, account_id=account_id, began_at=at, marks_read=marks_read)
+def _check_proof(account: Account | None, proved: str | None) -> None:
+    """Check that an account has the password hash that a password was checked against.
+
+    Raises:
+        NoSuchUser: the account was deleted.
+        BadCredentials: it has another one by now.
+    """
+    if account is None:
+        raise NoSuchUser()
+    if account.password_hash != proved:
+        raise BadCredentials()
 
 
-def login_guest(
-    db: Connection, name: str, key: str, token_hash: bytes, at: int, marks_read: bool
-) -> int:
+def login_guest(db: Connection, name: str, key: str, session: NewSession) -> int:
     """Create a temporary account with a session; see `IStore.login_guest`."""
-    account_id = accounts.create(db, name, key, at, False)
-    _begin(db, account_id, token_hash, at, marks_read)
+    account_id = accounts.create(db, name, key, session.at, False)
+    _end(db, session.ended)
+    _begin(db, account_id, session)
+    _set_network(db, account_id, session.network, session.at)
     return account_id
 
 
-def end_session(db: Connection, account_id: int, token_hash: bytes) -> None:
-    """End a session for good; see `IStore.end_session`."""
-    read_state.set_all_read(db, account_id, token_hash)
-    _END(db, token=token_hash, account=account_id)
+def _begin(db: Connection, account_id: int, session: NewSession) -> None:
+    if session.token_hash is not None:
+        _BEGIN(
+            db,
+            token=session.token_hash,
+            account=account_id,
+            at=session.at,
+            marks=session.marks_read,
+        )
 
 
-def session_lost(
-    db: Connection, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
+def _set_network(db: Connection, account_id: int, network: str, at: int) -> None:
+    """Keep the network of a temporary account's client, in place of an earlier one."""
+    _FORGET_NETWORKS(db, account=account_id)
+    _ADD_NETWORK(db, account_id=account_id, network=network, seen_at=at)
+
+
+def set_password(
+    db: Connection,
+    account_id: int,
+    proved: str,
+    password_hash: str,
+    keep: bytes | None,
+    ended: Sequence[EndedSession],
 ) -> None:
+    """Change a password and end other sessions; see `IStore.set_password`."""
+    _check_proof(accounts.get(db, account_id), proved)
+    _end(db, ended)
+    accounts.set_password(db, account_id, password_hash)
+    accounts.end_sessions(db, account_id, keep)
+
+
+def end_session(db: Connection, session: EndedSession) -> None:
+    """End a session for good; see `IStore.end_session`."""
+    _end(db, [session])
+
+
+def _end(db: Connection, ended: Iterable[EndedSession]) -> None:
+    """Delete sessions; what they were sent counts as read."""
+    for session in ended:
+        read_state.set_sent_read(db, session.account_id, session.token_hash, session.sent)
+        _END(db, token=session.token_hash, account=session.account_id)
+
+
+def session_lost(db: Connection, session: EndedSession, at: int) -> None:
     """Store that a session's connection was lost; see `IStore.session_lost`."""
-    read_state.set_sent_read(db, account_id, token_hash, sent)
-    _SET_LOST(db, token=token_hash, account=account_id, at=at)
+    read_state.set_sent_read(db, session.account_id, session.token_hash, session.sent)
+    _SET_LOST(db, token=session.token_hash, account=session.account_id, at=at)
 
 
 def resume(
@@ -133,19 +213,24 @@ def resume(
     seen: Mapping[int, int],
     liveness_ms: int,
     limit: int,
+    network: str,
     marks_read: bool,
+    new_epoch: str,
 ) -> ResumeResult:
     """Resume a session; see `IStore.resume`.
 
     Args:
         db: the writer's connection.
         log_writer: knows the ends of logs.
-        token_hash, at, oldest, seen, liveness_ms, limit, marks_read: those of `IStore.resume`.
+        token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
+            `IStore.resume`.
+        new_epoch: the epoch that begins if the logs are shorter than what the client was told.
     """
     row = _FIND(db, token=token_hash).fetchone()
     if row is None or (row[3] is not None and row[3] <= oldest):
         raise BadSession()
-    account_id, began_at, lost_at, _ = row
+    account_id, began_at, lost_at, _, start_id = row
+    mark = _FIRST_MARK_AFTER.scalar(db, start=start_id)
     interval = ConnectedInterval(began_at, lost_at)
     names: dict[int, str] = {}
 
@@ -160,15 +245,32 @@ def resume(
     def read(room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         return entries_after(db, room_id, names[room_id], start, stop - start)
 
-    state = account_state(db, account_id)
-    missed = backlogs(
-        seen,
-        limit,
-        lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
-        log_info,
-        read,
-    )
-    _RESUME(db, token=token_hash, at=at)
+    def was_lost(room_id: int, seq: int, last: int) -> bool:
+        # Rows of a log have growing numbers: one above the mark was stored after that start.
+        return mark is not None and (
+            seq > last or _ENTRY_ROW.scalar(db, room=room_id, seq=seq) > mark
+        )
+
+    epoch = None
+    try:
+        missed = backlogs(
+            seen,
+            limit,
+            lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
+            log_info,
+            read,
+            was_lost,
+        )
+    except LogsShortened:
+        epoch = new_epoch
+        SET_EPOCH(db, key="epoch", value=epoch)
+        missed = dict.fromkeys(seen, Backlog(reset=True))
     if marks_read:
         read_state.set_marks_read(db, account_id, token_hash)
-    return ResumeResult(state, missed)
+    received = {room: seq for room, seq in seen.items() if not missed[room].reset}
+    read_state.set_sent_read(db, account_id, token_hash, received)
+    _RESUME(db, token=token_hash, at=at)
+    state = account_state(db, account_id)
+    if not state.account.registered:
+        _set_network(db, account_id, network, at)
+    return ResumeResult(state, missed, epoch)

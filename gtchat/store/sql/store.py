@@ -6,7 +6,6 @@ the modules beside it: each function there does one call of `IStore` with a conn
 
 from __future__ import annotations
 
-import math
 import secrets
 import sqlite3
 import time
@@ -26,10 +25,12 @@ from gtchat.chat.interfaces import (
     Account,
     AccountState,
     Ack,
+    EndedSession,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     IStore,
+    NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
@@ -48,6 +49,7 @@ from gtchat.store.sql import (
     rooms,
     sessions,
 )
+from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
@@ -63,6 +65,11 @@ from gtchat.store.sql.sqlite import (
 from gtchat.store.sql.writer import Outcome, Writer
 
 T = TypeVar("T")
+
+
+def _new_epoch() -> str:
+    """Return a name for the logs that no others have."""
+    return secrets.token_urlsafe(9)
 
 
 def _ignore(entries: Sequence[PendingEntry]) -> None:
@@ -89,8 +96,7 @@ class SQLStore:
         self._wall = wall
         self._path = path
         self._connect = partial(connect, path, busy=busy)
-        self._healthy = True
-        self._reported = -math.inf
+        self._health = StoreHealth(reactor, self._log)
         self._closed = False
         self._log_writer = LogWriter()
         self._cleanup = rooms.Cleanup()
@@ -140,8 +146,9 @@ class SQLStore:
         try:
             with closing(self._open_connection()) as db:
                 db.execute("BEGIN IMMEDIATE")
-                state = rooms.load(db, secrets.token_urlsafe(9), now)
+                state = rooms.load(db, _new_epoch(), now)
                 db.execute("COMMIT")
+            self._reads.open()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
         self._cleanup.pending_deletes = True
@@ -174,27 +181,27 @@ class SQLStore:
         return self._write(accounts.register, name, key, password_hash, uuid_hash, at)
 
     def set_password(
-        self, account_id: int, password_hash: str, keep: bytes | None
-    ) -> Deferred[None]:
-        """See `IStore.set_password`."""
-        return self._write(accounts.set_password, account_id, password_hash, keep)
-
-    def login(
         self,
         account_id: int,
-        token_hash: bytes,
-        end_others: bool,
-        at: int,
-        marks_read: bool = False,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+    ) -> Deferred[None]:
+        """See `IStore.set_password`."""
+        return self._write(
+            sessions.set_password, account_id, proved, password_hash, keep, tuple(ended)
+        )
+
+    def login(
+        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
     ) -> Deferred[AccountState]:
         """See `IStore.login`."""
-        return self._write(sessions.login, account_id, token_hash, end_others, at, marks_read)
+        return self._write(sessions.login, account_id, proved, session, end_others)
 
-    def login_guest(
-        self, name: str, key: str, token_hash: bytes, at: int, marks_read: bool = False
-    ) -> Deferred[int]:
+    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `IStore.login_guest`."""
-        return self._write(sessions.login_guest, name, key, token_hash, at, marks_read)
+        return self._write(sessions.login_guest, name, key, session)
 
     def resume(
         self,
@@ -204,6 +211,7 @@ class SQLStore:
         seen: Mapping[int, int],
         liveness_ms: int,
         limit: int,
+        network: str,
         marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """See `IStore.resume`."""
@@ -216,18 +224,18 @@ class SQLStore:
             dict(seen),
             liveness_ms,
             limit,
+            network,
             marks_read,
+            _new_epoch(),
         )
 
-    def end_session(self, account_id: int, token_hash: bytes) -> Deferred[None]:
+    def end_session(self, session: EndedSession) -> Deferred[None]:
         """See `IStore.end_session`."""
-        return self._write(sessions.end_session, account_id, token_hash)
+        return self._write(sessions.end_session, session)
 
-    def session_lost(
-        self, account_id: int, token_hash: bytes, at: int, sent: Mapping[int, int]
-    ) -> Deferred[None]:
+    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `IStore.session_lost`."""
-        return self._write(sessions.session_lost, account_id, token_hash, at, sent)
+        return self._write(sessions.session_lost, session, at)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -346,7 +354,7 @@ class SQLStore:
 
     def healthy(self) -> bool:
         """See `IStore.healthy`."""
-        return self._healthy
+        return self._health.healthy
 
     def close(self) -> Deferred[None]:
         """See `IStore.close`."""
@@ -380,19 +388,5 @@ class SQLStore:
 
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
-        if outcome.error is not None:
-            self._healthy = False
-            self._report("Writes to the database fail: {reason}", outcome.error)
-        elif batch and not self._healthy:
-            self._healthy = True
-            self._log.info("Writes to the database work again.")
-        if outcome.rejected is not None:
-            self._report("A write to the database was rejected: {reason}", outcome.rejected)
+        self._health.note(batch, outcome)
         deliver_results(batch, self.committed, self._log)
-
-    def _report(self, text: str, reason: Exception) -> None:
-        """Log an error, at most once a second."""
-        now = self._reactor.seconds()
-        if now - self._reported >= 1.0:
-            self._reported = now
-            self._log.error(text, reason=str(reason))

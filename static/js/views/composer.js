@@ -1,5 +1,5 @@
-// The message box: Enter sends, Shift Enter breaks the line, arrow up in an empty box recalls the last
-// message; names after an @ and emoji after a colon are suggested, Tab or Enter accepts one.
+// The message box: Enter sends, Shift Enter breaks the line (on a touch screen Enter does, and the button
+// sends); arrow up in an empty box recalls the last message; names after an @ and emoji after a colon are suggested, Tab or Enter accepts one.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -13,6 +13,8 @@
   // Characters of a message if the server names no limit, and left when their number is shown.
   const DEFAULT_LIMIT = 4000;
   const SHOW_LEFT = 200;
+  // Devices whose keyboard is on the screen: it has no Shift Enter.
+  const TOUCH = "(hover: none) and (pointer: coarse)";
   // Markup put around the selection, by the key pressed with Ctrl.
   const MARKUP_KEYS = { b: "**", i: "*" };
 
@@ -31,6 +33,16 @@
     return html`<p class="typing" role="status" dir="auto">${shown && html`<span class="dots" aria-hidden="true"></span>${shown}`}</p>`;
   };
 
+  // Returns a text as it is sent: without blank lines before it and blanks after it. Indentation is kept.
+  const prepared = (text) => text.replace(/\r\n?/g, "\n").replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
+
+  // Says what is possible with a text that is too long. refusals: how often the user has tried to send it.
+  const TooLong = ({ count, limit, refusals }) => {
+    const number = (value) => value.toLocaleString(GTChat.language());
+    return html`<p class="too-long problem" role=${refusals ? "alert" : "status"}>
+      ${text("message_too_long", { count: number(count), limit: number(limit) })}</p>`;
+  };
+
   const Suggestions = ({ items, chosen, accept }) => html`
     <ul class="suggestions" id="suggestions" role="listbox" aria-label=${text("suggestions")}>
       ${items.map((item, index) => html`
@@ -47,6 +59,7 @@
     const [chosen, setChosen] = useState(0); // index of the suggestion
     const [dismissed, setDismissed] = useState(""); // the draft whose suggestions were closed
     const [picking, setPicking] = useState(false); // whether the emoji picker is open
+    const [refusals, setRefusals] = useState(0); // how often a text was too long to be sent
     const box = useRef(null);
     const limit = connection.hello.limits?.text_chars || DEFAULT_LIMIT;
 
@@ -54,6 +67,7 @@
       setDraft(value);
       setCaret(position);
       setChosen(0);
+      setRefusals(0);
       drafts.set(state.me, conversation, value);
       if (value) actions.typing(conversation);
     };
@@ -77,11 +91,16 @@
       && GTChat.completion(draft, caret, () => completableNames(state, conversation));
     const items = completion ? completion.items : [];
 
+    const message = prepared(draft);
+    const count = [...message].length;
     const send = () => {
-      const msg = draft.replace(/\r\n?/g, "\n").trim();
-      if (!msg || [...msg].length > limit) return;
+      if (!message) return;
+      if (count > limit) {
+        setRefusals(refusals + 1);
+        return;
+      }
       write("");
-      actions.send(conversation, msg);
+      actions.send(conversation, message);
     };
     const recall = () => {
       const own = conversation.entries.filter((entry) => entry.usr === state.me && entry.msg);
@@ -112,34 +131,36 @@
       return true;
     };
     const keyInText = (event) => {
-      if (event.key === "Enter" && !event.shiftKey) send();
+      const command = event.ctrlKey || event.metaKey;
+      if (event.key === "Enter" && (command || (!event.shiftKey && !matchMedia(TOUCH).matches))) send();
       else if (event.key === "ArrowUp" && !draft && !event.altKey) recall();
-      else if ((event.ctrlKey || event.metaKey) && !event.shiftKey && MARKUP_KEYS[event.key]) surround(MARKUP_KEYS[event.key]);
+      else if (command && !event.shiftKey && MARKUP_KEYS[event.key]) surround(MARKUP_KEYS[event.key]);
       else return false;
       return true;
     };
     const onKeyDown = (event) => {
-      if (event.isComposing) return;
+      if (GTChat.isComposing(event)) return;
       if ((items.length && keyInSuggestions(event)) || keyInText(event)) event.preventDefault();
     };
 
     const label = text("message_to", { name: conversation.name });
-    const left = limit - [...draft].length;
+    const left = limit - count;
     return html`
       <form class="composer" onSubmit=${(event) => { event.preventDefault(); send(); }}>
         ${items.length > 0 && html`<${Suggestions} items=${items} chosen=${chosen} accept=${accept} />`}
         ${picking && html`<${GTChat.Picker} onPick=${insert} onClose=${() => { setPicking(false); box.current.focus(); }} />`}
+        ${left < 0 && html`<${TooLong} key=${refusals} count=${count} limit=${limit} refusals=${refusals} />`}
         <div class="box">
           <textarea id="message-box" ref=${box} rows="1" value=${draft} placeholder=${label} aria-label=${label} dir="auto"
-            aria-autocomplete="list" aria-controls=${items.length ? "suggestions" : undefined}
+            enterkeyhint=${matchMedia(TOUCH).matches ? "enter" : "send"} aria-autocomplete="list" aria-controls=${items.length ? "suggestions" : undefined}
             aria-activedescendant=${items.length ? `suggestion-${chosen}` : undefined}
             onInput=${(event) => write(event.target.value, event.target.selectionStart)}
             onSelect=${(event) => setCaret(event.target.selectionStart)} onKeyDown=${onKeyDown}></textarea>
-          ${left < SHOW_LEFT && html`<span class=${`left ${left < 0 ? "problem" : ""}`} role="status">${left}</span>`}
+          ${left < SHOW_LEFT && left >= 0 && html`<span class="left" role="status" aria-label=${text("characters_left", { count: left })}>${left}</span>`}
           <${IconButton} icon="smile" label=${text("emoji")} aria-expanded=${picking ? "true" : "false"}
             onClick=${() => setPicking(!picking)} />
-          <${IconButton} icon="send" label=${text("send")} class="icon-button send" onClick=${send}
-            disabled=${!draft.trim() || left < 0} />
+          <${IconButton} icon="send" label=${text("send")} class="icon-button send" onClick=${send} disabled=${!message}
+            onPointerDown=${(event) => event.preventDefault()} />
         </div>
         <div class="below"><${Typing} conversation=${conversation} />
           ${draft && html`<p class="markup-hint" aria-hidden="true"><b>**${text("bold")}**</b> <i>*${text("italic")}*</i> <code>\`${text("code")}\`</code> ${"> "}${text("quote")}</p>`}</div>

@@ -1,4 +1,4 @@
-// Dialogs: new room, invitation, quick switcher, keyboard shortcuts, settings.
+// Dialogs: new room, invitation, quick switcher, keyboard shortcuts, settings, administration, logout.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -67,6 +67,7 @@
       target.open();
     };
     const onKeyDown = (event) => {
+      if (GTChat.isComposing(event)) return;
       if (event.key === "ArrowDown") setChosen((chosen + 1) % Math.max(1, found.length));
       else if (event.key === "ArrowUp") setChosen((chosen + found.length - 1) % Math.max(1, found.length));
       else if (event.key === "Enter" && found[chosen]) open(found[chosen]);
@@ -94,7 +95,7 @@
 
   // [keys, text key].
   const SHORTCUTS = [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"],
-    ["Esc", "shortcut_focus"], ["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"],
+    ["Esc", "shortcut_focus"], ["Enter, Ctrl Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"],
     ["Tab", "shortcut_accept"], ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"], ["Home", "shortcut_first"],
     ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]];
 
@@ -118,10 +119,6 @@
       await actions.request("update_pwd", { pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
       shell.notice(text("password_changed"));
     };
-    const broadcast = async (values) => {
-      const { recipients } = await actions.request("broadcast", { msg: values.message, broadcast_key: values.broadcast_key });
-      shell.notice(text("broadcast_sent", { count: recipients }));
-    };
     const password = { type: "password", required: true };
     return html`
       <${Dialog} title=${text("settings")} onClose=${close}>
@@ -140,14 +137,36 @@
         <details><summary>${text("peer_connections")}</summary><p class="hint">${text("peer_connections_hint")}</p>
           <${Form} submit="save" onDone=${close} onSubmit=${({ port }) => actions.setListenPort(Number(port))}
             fields=${{ port: { type: "number", min: 1024, max: 65535, required: true, value: state.listenPort || "" } }} /></details>
-        <details><summary>${text("broadcast_to_all")}</summary>
-          <${Form} submit="send" onSubmit=${broadcast} onDone=${close}
-            fields=${{ message: { type: "multiline", required: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} /></details>
         <button type="button" onClick=${() => shell.showDialog({ name: "shortcuts" })}>${text("shortcuts")}</button>
+        <button type="button" onClick=${() => shell.showDialog({ name: "administration" })}>${text("administration")}</button>
       <//>`;
   };
 
-  const DIALOGS = { create: Create, invite: Invite, settings: Settings, switcher: Switcher, shortcuts: Shortcuts };
+  // What only operators can do: it needs a key of the server.
+  const Administration = ({ shell, close }) => {
+    const broadcast = async (values) => {
+      const { recipients } = await shell.actions.request("broadcast", { msg: values.message, broadcast_key: values.broadcast_key });
+      shell.notice(text("broadcast_sent", { count: recipients }));
+    };
+    return html`
+      <${Dialog} title=${text("administration")} onClose=${close}>
+        <p class="hint">${text("administration_hint")}</p>
+        <h3>${text("broadcast_to_all")}</h3>
+        <${Form} submit="send" onSubmit=${broadcast} onDone=${close}
+          fields=${{ message: { type: "multiline", required: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} />
+      <//>`;
+  };
+
+  // Asks before messages are lost.
+  const Logout = ({ shell, close }) => html`
+    <${Dialog} title=${text("log_out")} onClose=${close}>
+      <p>${text("confirm_log_out")}</p>
+      <button type="button" class="danger" onClick=${() => { close(); shell.actions.logout(); }}>${text("log_out")}</button>
+      <button type="button" autofocus onClick=${close}>${text("cancel")}</button>
+    <//>`;
+
+  const DIALOGS = { create: Create, invite: Invite, settings: Settings, switcher: Switcher, shortcuts: Shortcuts,
+    administration: Administration, logout: Logout };
 
   GTChat.Dialogs = ({ shell }) => {
     const { dialog } = shell;

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useState } = globalThis.htmPreact;
+  const { html, useEffect, useRef, useState } = globalThis.htmPreact;
   const { Problem } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
@@ -76,6 +76,14 @@
   const ConfirmButton = ({ label, question, action, onDone }) => {
     const [asking, setAsking] = useState(false);
     const [error, setError] = useState(null);
+    const buttons = useRef(null);
+    const opened = useRef(null);
+    // The focus goes to the question, and back to the button.
+    useEffect(() => {
+      if (asking) buttons.current.querySelector("button:not(.danger)").focus();
+      else if (opened.current) buttons.current.focus();
+      opened.current = asking;
+    }, [asking]);
     const run = async () => {
       try {
         await action();
@@ -84,9 +92,9 @@
         setError(refused);
       }
     };
-    if (!asking) return html`<button type="button" class="danger" onClick=${() => setAsking(true)}>${label}</button>`;
+    if (!asking) return html`<button type="button" class="danger" ref=${buttons} onClick=${() => setAsking(true)}>${label}</button>`;
     return html`
-      <div class="confirm" role="alert"><p dir="auto">${question}</p>
+      <div class="confirm" role="alert" ref=${buttons}><p dir="auto">${question}</p>
         <button type="button" class="danger" onClick=${run}>${label}</button>
         <button type="button" onClick=${() => { setAsking(false); setError(null); }}>${text("cancel")}</button>
         <${Problem} error=${error} /></div>`;

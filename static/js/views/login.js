@@ -23,7 +23,7 @@
   };
 
   GTChat.Login = ({ shell }) => {
-    const [mode, setMode] = useState("guest");
+    const [mode, setMode] = useState(shell.mode);
     const [values, setValues] = useState(
       { name: shell.settings.name, password: "", confirm_password: "", url: shell.settings.url });
     const [error, setError] = useState(null);

@@ -4,12 +4,14 @@
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useRef, useState } = globalThis.htmPreact;
   const { Avatar, IconButton, Problem } = GTChat.parts;
+  const { ConfirmButton } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
   // Names drawn in each of the two lists.
   const MAX_SHOWN = 300;
 
-  // Returns [text key, function] for each action on a member; the functions return promises.
+  // Returns [text key, function, text key of the question before it] for each action on a member; the
+  // functions return promises.
   const memberActions = (shell, room, name) => {
     const { state, actions } = shell;
     const request = (cmd, fields) => () => actions.request(cmd, fields);
@@ -24,8 +26,8 @@
         shell.notice(text("address_asked", { usr: name }));
       }],
       ...(isOwner ? [
-        ["kick", request("kick", member)],
-        ["remove", request("remove_member", member)],
+        ["kick", request("kick", member), "confirm_kick"],
+        ["remove", request("remove_member", member), "confirm_remove"],
       ] : []),
     ];
   };
@@ -46,7 +48,7 @@
       return () => document.removeEventListener("pointerdown", closeOutside);
     }, [open]);
     const onKeyDown = (event) => {
-      if (event.key !== "Escape" || !open) return;
+      if (event.key !== "Escape" || !open || GTChat.isComposing(event)) return;
       event.preventDefault();
       setMenu(false);
       item.current.querySelector("button").focus();
@@ -68,8 +70,11 @@
       <li ref=${item} onKeyDown=${onKeyDown}>
         <button type="button" class="row" aria-expanded=${open ? "true" : "false"}
           title=${text("actions", { usr: name })} onClick=${() => setMenu(!open)}>${label}</button>
-        ${open && html`<ul class="actions">${memberActions(shell, room, name).map(([key, action]) => html`
-          <li><button type="button" onClick=${() => run(action)}>${text(key)}</button></li>`)}</ul>`}
+        ${open && html`<ul class="actions">${memberActions(shell, room, name).map(([key, action, question]) => html`
+          <li key=${key}>${question
+            ? html`<${ConfirmButton} label=${text(key)} question=${text(question, { usr: name, room: room.name })} action=${action}
+              onDone=${() => setMenu(false)} />`
+            : html`<button type="button" onClick=${() => run(action)}>${text(key)}</button>`}</li>`)}</ul>`}
         <${Problem} error=${error} />
       </li>`;
   };

@@ -3,7 +3,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { h, html, Component } = globalThis.htmPreact;
-  const { Avatar, Time, dayOf } = GTChat.parts;
+  const { Avatar, Time, clockTime, dayOf } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
   // A message continues the one before, without its author's name, within this time (milliseconds).
@@ -12,9 +12,8 @@
   // Attributes by tag. Each block has its own text direction; inline parts are isolated (theme.css).
   const ATTRIBUTES = {
     p: () => ({ dir: "auto" }),
-    li: () => ({ dir: "auto" }),
+    li: ({ value }) => ({ dir: "auto", value }),
     blockquote: () => ({ dir: "auto" }),
-    ol: ({ start }) => ({ start }),
     pre: () => ({ dir: "ltr", tabindex: 0 }),
     a: ({ href, title }) => ({ href, title, target: "_blank", rel: "noopener noreferrer" }),
   };
@@ -62,16 +61,34 @@
       </div>`;
   };
 
+  // The name of a message for screen readers, which step from one list item to the next.
+  const messageLabel = ({ usr, at }) => `${usr}, ${clockTime(at)}`;
+
+  // Seconds that a message waits before the reason is shown.
+  const SHORT_DELAY = 5;
+
+  const Delivery = ({ actions, conversation, item }) => {
+    const discard = html`<button type="button" onClick=${() => actions.discard(conversation, item)}>${text("discard")}</button>`;
+    if (item.state === "failed") {
+      return html`<p class="delivery problem" role="alert">${text("not_sent", { reason: GTChat.reason(item.error) })}
+        <button type="button" onClick=${() => actions.retry(conversation, item)}>${text("send_again")}</button> ${discard}</p>`;
+    }
+    const { delay } = item;
+    if (!delay || (delay.code === "rate_limited" && delay.retryAfter < SHORT_DELAY)) {
+      return html`<p class="delivery">${text("sending")}</p>`;
+    }
+    return html`<p class="delivery problem" role="status">${text("not_sent_yet", { reason: GTChat.reason(delay) })} ${discard}</p>`;
+  };
+
   // An own message that the server has not confirmed.
-  const PendingMessage = ({ state, actions, conversation, item, continued }) => html`
-    <div class=${`pending ${item.state}`}>
-      <${Message} state=${state} entry=${{ usr: state.me, msg: item.msg, at: item.at }} continued=${continued}>
-        ${item.state === "sending" ? html`<p class="delivery">${text("sending")}</p>` : html`
-          <p class="delivery problem" role="alert">${text("not_sent", { reason: GTChat.reason(item.error) })}
-            <button type="button" onClick=${() => actions.retry(conversation, item)}>${text("send_again")}</button>
-            <button type="button" onClick=${() => actions.discard(conversation, item)}>${text("discard")}</button></p>`}
-      <//>
-    </div>`;
+  const PendingMessage = ({ state, actions, conversation, item, continued }) => {
+    const entry = { usr: state.me, msg: item.msg, at: item.at };
+    return html`
+      <li class=${`pending ${item.state}`} aria-label=${messageLabel(entry)}>
+        <${Message} state=${state} entry=${entry} continued=${continued}>
+          <${Delivery} actions=${actions} conversation=${conversation} item=${item} /><//>
+      </li>`;
+  };
 
   const isMessage = (entry) => entry.cmd !== "c_event";
 
@@ -79,5 +96,5 @@
   const continues = (entry, before) => Boolean(before) && isMessage(before) && before.usr === entry.usr
     && new Date(entry.at) - new Date(before.at) < CONTINUES_WITHIN && dayOf(entry.at) === dayOf(before.at);
 
-  GTChat.messages = { Message, BlockedMessage, PendingMessage, isMessage, continues };
+  GTChat.messages = { Message, BlockedMessage, PendingMessage, isMessage, messageLabel, continues };
 })();

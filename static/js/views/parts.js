@@ -81,5 +81,5 @@
       </dialog>`;
   };
 
-  GTChat.parts = { Avatar, Icon, IconButton, Time, Dialog, Problem, dayName, dayOf };
+  GTChat.parts = { Avatar, Icon, IconButton, Time, Dialog, Problem, clockTime, dayName, dayOf };
 })();

@@ -30,6 +30,7 @@
       picker.current.querySelectorAll(".grid button")[next]?.focus();
     };
     const onKeyDown = (event) => {
+      if (GTChat.isComposing(event)) return;
       const inGrid = event.target.matches(".grid button");
       if (event.key === "Escape") {
         onClose();

@@ -152,7 +152,7 @@
         </div>
         <footer class="account"><${Avatar} name=${state.me} /><span class="name" dir="auto">${state.me}</span>
           <${IconButton} icon="gear" label=${text("settings")} onClick=${() => shell.showDialog({ name: "settings" })} />
-          <${IconButton} icon="leave" label=${text("log_out")} onClick=${() => actions.logout()} /></footer>
+          <${IconButton} icon="leave" label=${text("log_out")} onClick=${() => (state.hasUnsent ? shell.showDialog({ name: "logout" }) : actions.logout())} /></footer>
       </nav>`;
   };
 })();

@@ -108,6 +108,11 @@ class State(RandomTestCase):
         self.send("new")
         self.assertEqual(self.missed(), [["new"]])
 
+    def test_what_was_read_is_not_missed_by_a_connection_that_replaces_the_first(self) -> None:
+        self.send("one")
+        self.assertEqual(self.missed(), [[]])
+        self.assertIsNotNone(self.bob.transport.closed)
+
     def test_more_than_a_page_of_messages(self) -> None:
         self.bob.drop()
         texts = [str(number) for number in range(450)]
@@ -274,14 +279,14 @@ class State(RandomTestCase):
     def test_a_history_that_has_fewer_messages(self) -> None:
         self.bob.drop()
         self.send("missed")
-        user = self.chat.sessions._begin
+        user = self.chat.sessions._live.begin
 
         def begin(*args: Any) -> Any:
             session = user(*args)
             session.user.unread = {room.id: 99 for room in session.user.rooms}
             return session
 
-        with patch.object(self.chat.sessions, "_begin", begin):
+        with patch.object(self.chat.sessions._live, "begin", begin):
             self.assertEqual(self.missed(), [["missed"]])
 
     def test_pending_direct_messages_follow_the_state(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 from contextlib import closing
@@ -128,6 +129,21 @@ class FaultTests(DiskCase, TestCase):
             other.execute("BEGIN IMMEDIATE")
             await self.assertNotStored(self.append(self.lobby, message()))
         await self.assertWorksAgain(1)
+
+    async def test_reads_go_on_when_descriptors_have_run_out(self) -> None:
+        await self.stored(self.lobby, message("kept"))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with self.assertRaises(OSError):
+            os.open(self.path, os.O_RDONLY)
+        for _ in range(3):
+            refused = self.store.find_account("\ud800", None)
+            found = [self.store.history(self.lobby, HistoryQuery()) for _ in range(6)]
+            await self.assertFails(refused, NotStored)
+            self.assertEqual([len((await page).entries) for page in found], [1] * 6)
+        await self.stored(self.lobby, message("more"))
+        self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["kept", "more"])
 
     async def test_an_error_while_committing(self) -> None:
         self.disk.fail("COMMIT", "disk I/O error")

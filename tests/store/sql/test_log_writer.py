@@ -49,10 +49,7 @@ ENTRIES = st.one_of([entries_of(entry_type) for entry_type in ENTRY_TYPES.values
 
 
 def new_database() -> sqlite3.Connection:
-    """Return a connection to a database in memory with all tables and a room with id 1.
-
-    Foreign keys are not checked, so that entries may be about accounts that do not exist.
-    """
+    """Return a connection to a database in memory with all tables, room 1 and account 5."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     schema.metadata.create_all(
         create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool), checkfirst=False
@@ -60,6 +57,10 @@ def new_database() -> sqlite3.Connection:
     db.execute(
         "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
         " VALUES (1, 'garden', 'Garden', 1, '', 0, '')"
+    )
+    db.execute(
+        "INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)"
+        " VALUES (5, 'Ann', 'ann', 1, 0, 0)"
     )
     return db
 

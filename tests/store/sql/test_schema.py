@@ -74,6 +74,25 @@ WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WH
 """
 
 
+#: The same: a room with a member, Ann, and three guests who ended: the owner, one who
+#: was added while leaving, and one who was added again. Carl left in order.
+ROWS_0004_ENDED = """
+INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
+    VALUES (1, 'Ann', 'ann', 1, 0, 0);
+INSERT INTO rooms (id, key, name, public, topic, max, owner_id, owner)
+    VALUES (7, 'r', 'r', 1, '', 0, 5, 'Gus'), (8, 's', 's', 1, '', 0, 1, 'Ann');
+INSERT INTO entries (room_id, seq, message_count, kind, at, usr)
+    VALUES (7, 1, 0, 'room_created', 10, 'Gus'), (7, 2, 0, 'join_room', 10, 'Ann'),
+    (7, 3, 0, 'join_room', 10, 'Hal'), (7, 4, 0, 'leave_room', 10, 'Hal'),
+    (7, 5, 0, 'join_room', 10, 'Carl'), (7, 6, 0, 'kicked', 10, 'Carl'),
+    (7, 7, 1, 'speak', 10, 'Gus'), (7, 8, 1, 'join_room', 10, 'Hal'), (7, 9, 2, 'speak', 20, 'Ann'),
+    (8, 1, 0, 'room_created', 10, 'Ann'), (6, 1, 0, 'room_created', 10, 'Zoe');
+INSERT INTO members (room_id, account_id, joined_seq, read_seq)
+    VALUES (7, 1, 2, 2), (7, 5, 1, 1), (8, 1, 1, 1);
+INSERT INTO pending_deletes (room_id) VALUES (6);
+"""
+
+
 def definitions(path: Path) -> dict[str, str]:
     """Return the SQL of each table and index, without Alembic's own table.
 
@@ -201,6 +220,25 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual((len(names), wrong[:5]), (20_105, []))
         self.assertEqual([row[1] for row in names[:4]], ["=cop", "~cop", "~host", "=userl"])
         self.assertEqual(rooms, [("~lobby", 2)])
+
+    def test_0005_lets_users_leave_who_ended_as_members(self) -> None:
+        old = self.old_database("0004", ROWS_0004_ENDED)
+        prepare(old)
+        with closing(sqlite3.connect(old)) as db:
+            added = db.execute(
+                "SELECT room_id, seq, message_count, kind, at, usr, id, msg, extra FROM entries"
+                " ORDER BY rowid LIMIT -1 OFFSET 11"
+            ).fetchall()
+            members = db.execute("SELECT room_id, account_id FROM members").fetchall()
+            owners = db.execute("SELECT id, owner_id FROM rooms").fetchall()
+        self.assertEqual(
+            added,
+            [
+                (7, 10, 2, "leave_room", 20, "Gus", None, None, None),
+                (7, 11, 2, "leave_room", 20, "Hal", None, None, None),
+            ],
+        )
+        self.assertEqual((members, owners), ([(7, 1), (8, 1)], [(7, None), (8, 1)]))
 
     def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()

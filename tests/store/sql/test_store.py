@@ -20,10 +20,11 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
-from tests.store.contract import QueueContract, StoreCase, message
+from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
 class OnDisk:
@@ -60,6 +61,18 @@ class PhoneTests(OnDisk, PhoneContract, TestCase):
 
 class SessionTests(OnDisk, SessionContract, TestCase):
     pass
+
+
+class GuestTests(OnDisk, GuestContract, TestCase):
+    """See `GuestContract`."""
+
+
+class SessionEndTests(OnDisk, SessionEndContract, TestCase):
+    """See `SessionEndContract`."""
+
+
+class EpochTests(OnDisk, EpochContract, TestCase):
+    """See `EpochContract`."""
 
 
 class ReadStateTests(OnDisk, ReadStateContract, TestCase):
@@ -107,14 +120,14 @@ class FileTests(OnDisk, StoreCase, TestCase):
     async def test_read_markers_are_kept_over_a_restart(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, b"t" * 32, True, 1)
+        await self.store.login(ann, "hash", new_session(b"t" * 32, 1), True)
         await self.stored(room, message("1"))
         await self.stored(room, message("2"))
         await self.store.mark_read(ann, b"t" * 32, room, 2)
         await self.store.close()
         self.store = SQLStore.open(self.path, reactor)
         self.store.load()
-        found = await self.store.login(ann, b"u" * 32, True, 2)
+        found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2), True)
         self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
 
     async def test_unread_messages_of_all_rooms_are_counted_by_one_statement(self) -> None:

@@ -1,8 +1,8 @@
 """Look-alike names, networks of accounts, starts of the server, correspondents.
 
 Columns are added without a rebuild of their tables. An existing room counts as created by its
-owner. Existing names get their skeletons, and stay valid where they look alike. Invitations whose
-sender is not a member of the room any more end.
+owner. Existing names get their skeletons, and stay valid where they look alike. Users who have
+ended without leaving a room leave it. Invitations whose sender is not a member any more end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,27 @@ down_revision = "0004"
 
 #: Rows whose skeletons are computed at a time.
 SLICE = 10_000
+#: Appends `leave_room` for each name whose last entry in a room makes it a member, while no account
+#: of that name is one: a temporary account could end while it was made a member. The members of
+#: a room are then again the fold of its log. SQLite takes `kind` from the row of the maximum.
+_END_MEMBERSHIPS = """
+INSERT INTO entries (room_id, seq, message_count, kind, at, usr)
+SELECT rooms.id, last.seq + row_number() OVER (PARTITION BY rooms.id ORDER BY changes.seq),
+    last.message_count, 'leave_room', last.at, changes.usr
+FROM (
+    SELECT room_id, usr, kind, max(seq) AS seq FROM entries
+    WHERE kind IN ('room_created', 'join_room', 'leave_room', 'kicked', 'removed')
+        AND kind != 'speak'
+    GROUP BY room_id, usr
+) AS changes
+JOIN rooms ON rooms.id = changes.room_id
+JOIN entries AS last ON last.room_id = rooms.id
+    AND last.seq = (SELECT max(seq) FROM entries WHERE room_id = rooms.id)
+WHERE changes.kind IN ('room_created', 'join_room') AND NOT EXISTS (
+    SELECT 1 FROM members JOIN accounts ON accounts.id = members.account_id
+    WHERE members.room_id = changes.room_id AND accounts.name = changes.usr
+)
+"""
 
 
 def _account(name: str) -> sa.Column[int]:
@@ -87,6 +108,7 @@ def _extend_invitations() -> None:
     )
     op.execute("DELETE FROM invitations WHERE inviter_id IS NULL")
     op.create_index("invitations_inviter", "invitations", ["inviter_id", "account_id"])
+    _end_memberships_of_ended_accounts()
 
 
 def _set_skeletons(name: str) -> None:
@@ -107,3 +129,11 @@ def _set_skeletons(name: str) -> None:
     while rows := bind.execute(following, {"last": last}).fetchall():
         bind.execute(change, [{"row": row, "looks": skeleton(text)} for row, text in rows])
         last = rows[-1][0]
+
+
+def _end_memberships_of_ended_accounts() -> None:
+    """Delete what refers to accounts that do not exist, and let the logs say that they left."""
+    ended = "NOT IN (SELECT id FROM accounts)"
+    op.execute(f"DELETE FROM members WHERE account_id {ended}")
+    op.execute(f"UPDATE rooms SET owner_id = NULL WHERE owner_id {ended}")
+    op.execute(_END_MEMBERSHIPS)

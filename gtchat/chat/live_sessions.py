@@ -1,0 +1,129 @@
+"""The sessions that are connected: begin and end them in memory.
+
+What a session was sent counts as read when it ends, in whatever way: the store is told of each end
+by an `EndedSession`, and knows which sessions mark for themselves what was read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from gtchat.chat.direct import Whispers
+from gtchat.chat.events import SessionReplaced
+from gtchat.chat.interfaces import (
+    AccountState,
+    EndedSession,
+    IConnection,
+    IEncoder,
+    NewSession,
+    UnreadRecord,
+)
+from gtchat.chat.limits import network_key
+from gtchat.chat.read_state import load_user, set_unread
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
+
+
+def token_hash(token: str) -> bytes:
+    """Return the hash of a session's id that is stored: SHA-256, 32 bytes."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+class LiveSessions:
+    """Keeps the sessions of users and rooms as the store's results say.
+
+    Args:
+        state: the chat's shared objects.
+        whispers: learns what a session has received.
+    """
+
+    def __init__(self, state: State, whispers: Whispers) -> None:
+        self._users = state.users
+        self._rooms = state.rooms
+        self._whispers = whispers
+
+    def of(self, account_id: int) -> list[Session]:
+        """Return the sessions of an account, oldest first."""
+        user = self._users.get_by_id(account_id)
+        return list(user.sessions) if user is not None else []
+
+    def record(self, session: Session) -> EndedSession:
+        """Return the record of a session that ends, with what it was sent.
+
+        Nothing counts as sent if bytes are known not to have left.
+        """
+        user = session.user
+        rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
+        sent = {room.id: room.last_seq for room in rooms}
+        return EndedSession(user.id, session.token_hash, sent)
+
+    def new(
+        self, token: str, connection: IConnection, ending: Iterable[Session], marks_read: bool
+    ) -> NewSession:
+        """Return the record of a session that begins while others end.
+
+        Args:
+            token: the id of the session.
+            connection: the client's connection.
+            ending: the sessions that end.
+            marks_read: whether the client marks itself what was read.
+        """
+        return NewSession(
+            token_hash=token_hash(token),
+            at=self._users.now(),
+            network=network_key(connection.address),
+            ended=tuple(map(self.record, ending)),
+            marks_read=marks_read,
+        )
+
+    def begin(
+        self,
+        account_state: AccountState,
+        unread: Mapping[int, UnreadRecord],
+        encoder: IEncoder,
+        connection: IConnection,
+        token: str,
+        marks_read: bool,
+    ) -> Session:
+        """Begin a session with what the store has of its account.
+
+        Args:
+            account_state: the account.
+            unread: room id -> unread messages.
+            encoder: the encoder of the client's protocol.
+            connection: the client's connection.
+            token: the id of the session.
+            marks_read: whether the client marks itself what was read.
+        """
+        account = account_state.account
+        user = self._users.get_by_id(account.id)
+        if user is None:
+            user = User(account.id, account.name, account.key, account.registered)
+            self._users.add(user)
+        if not user.sessions:
+            load_user(user, self._rooms, account_state)
+        set_unread(user, self._rooms, unread)
+        session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
+        session.invitations = account_state.invitations
+        self._users.add_session(session, [self._rooms.lobby, *user.rooms])
+        return session
+
+    def replace(self, session: Session, address: str) -> None:
+        """End a session because its user logged in from another address."""
+        self.detach(session)
+        event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
+        session.connection.close(event, "replaced")
+
+    def detach(self, session: Session, arrived: bool = False) -> None:
+        """Remove a session from memory.
+
+        Args:
+            session: the session.
+            arrived: whether its client is known to have received all whispers sent to it.
+        """
+        if arrived and not session.connection.buffered_bytes:
+            self._whispers.session_ended(session)
+        else:
+            self._whispers.session_lost(session)
+        self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])

@@ -1,0 +1,233 @@
+"""What every store does when sessions and temporary accounts end, and when a copy is put back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gtchat.chat.errors import (
+    BadCredentials,
+    BadSession,
+    NameTaken,
+    NoSuchUser,
+    NotStored,
+)
+from gtchat.chat.events import Invited
+from gtchat.chat.interfaces import Backlog, EndedSession, InvitationLimits, MembershipRecord
+from tests.store.contract import (
+    NETWORK,
+    StoreCase,
+    joined,
+    left,
+    message,
+    new_session,
+    room_changed,
+    room_created,
+)
+
+TOKEN = b"t" * 32
+OTHER = b"o" * 32
+
+
+class GuestContract(StoreCase):
+    """Temporary accounts: where they came from, and that nothing is left of them."""
+
+    async def test_a_guest_is_loaded_with_the_network_of_its_last_resume(self) -> None:
+        await self.store.login_guest("Bob", "bob", new_session(TOKEN))
+        for network in ("198.51.100.1", "2001:db8::/64"):
+            await self.store.resume(TOKEN, 2, 0, {}, 0, 1, network)
+        [guest] = self.store.load().guests
+        self.assertEqual((guest.network, guest.resumable), ("2001:db8::/64", True))
+
+    async def test_a_guest_without_a_stored_session_cannot_come_back(self) -> None:
+        await self.store.login_guest("Bob", "bob", new_session(None))
+        carl = await self.store.login_guest("Carl", "carl", new_session(TOKEN))
+        await self.store.end_session(EndedSession(carl, TOKEN, {}))
+        guests = self.store.load().guests
+        self.assertEqual(
+            [(guest.account.name, guest.resumable) for guest in guests],
+            [("Bob", False), ("Carl", False)],
+        )
+
+    async def test_a_guest_is_not_deleted_as_long_as_it_is_a_member(self) -> None:
+        bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN))
+        room = await self.room(None)
+        await self.stored(room, joined("Bob"), bob)
+        await self.assertFails(self.store.end_guest(bob), NotStored)
+        self.assertEqual((await self.record(room)).members, ((bob, "Bob", False),))
+        await self.stored(room, left("Bob"), bob)
+        await self.store.end_guest(bob)
+        self.assertIsNone(await self.store.find_account("bob", None))
+
+    async def test_an_account_that_has_ended_gets_nothing(self) -> None:
+        ann, room = await self.account("Ann"), await self.room(None)
+        bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN))
+        ended = self.store.end_guest(bob)
+        invited = Invited(room_name="Garden", usr="Ann", msg="", at=1)
+        before = self.append(self.lobby, message("before"))
+        refused = [
+            self.append(room, joined("Bob"), bob),
+            self.append(0, room_created("Den"), bob, key="den"),
+            self.append(room, room_changed(owner="Bob"), bob),
+        ]
+        results = [
+            self.store.invite(room, bob, ann, invited, True, InvitationLimits()),
+            self.store.block(ann, bob, True),
+            self.store.block(bob, ann, True),
+        ]
+        after = self.append(self.lobby, message("after"))
+        for result in results:
+            await self.assertFails(result, NoSuchUser)
+        await self.store.flush()
+        await ended
+        self.assertEqual([type(pending.error) for pending in refused], [NoSuchUser] * 3)
+        self.assertEqual([before.entry.seq, after.entry.seq], [1, 2])
+        record = await self.record(room)
+        self.assertEqual((record.members, record.last_seq, record.owner), ((), 1, "Ann"))
+        self.assertEqual([one.key for one in self.store.load().rooms], ["lobby", "garden"])
+
+
+class SessionEndContract(StoreCase):
+    """Sessions that end with a login or a new password, and what they were sent."""
+
+    async def read_seqs(self, account_id: int) -> dict[int, int]:
+        token = bytes(str(next(self.numbers)), "ascii")
+        found = await self.store.login(account_id, "hash", new_session(token), False)
+        return {membership.room_id: membership.read_seq for membership in found.memberships}
+
+    async def test_what_a_session_was_sent_is_read_when_another_replaces_it(self) -> None:
+        ann = await self.account("Ann")
+        room = await self.room(ann)
+        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        for text in ("read", "unread"):
+            await self.stored(room, message(text))
+        ended = [EndedSession(ann, TOKEN, {room: 2})]
+        found = await self.store.login(ann, "hash", new_session(OTHER, 2, ended), True)
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
+        await self.store.mark_read(ann, OTHER, room, 2)
+        ended = [EndedSession(ann, OTHER, {room: 3})]
+        found = await self.store.login(ann, "hash", new_session(TOKEN, 3, ended), True)
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
+        await self.store.set_password(
+            ann, "hash", "new", None, [EndedSession(ann, TOKEN, {room: 3})]
+        )
+        found = await self.store.login(ann, "new", new_session(OTHER), True)
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 3))
+
+    async def test_a_login_ends_the_session_of_another_account(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.store.login(bob, "hash", new_session(OTHER), True)
+        await self.stored(self.lobby, message())
+        ended = [EndedSession(ann, TOKEN, {self.lobby: 1})]
+        await self.store.login(bob, "hash", new_session(b"third", 2, ended), False)
+        await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 1})
+        ended = [EndedSession(bob, OTHER, {self.lobby: 1})]
+        await self.store.login_guest("Carl", "carl", new_session(b"fourth", 2, ended))
+        await self.assertFails(self.store.resume(OTHER, 2, 0, {}, 0, 1, NETWORK), BadSession)
+        self.assertEqual(await self.read_seqs(bob), {self.lobby: 1})
+
+    async def test_a_refused_login_ends_nothing(self) -> None:
+        ann = await self.account("Ann")
+        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.stored(self.lobby, message())
+        new = new_session(OTHER, 2, [EndedSession(ann, TOKEN, {self.lobby: 1})])
+        await self.assertFails(self.store.login(ann, "old hash", new, True), BadCredentials)
+        await self.assertFails(self.store.login(ann, None, new, True), BadCredentials)
+        await self.assertFails(self.store.login_guest("Ann", "ann", new), NameTaken)
+        await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
+        await self.assertFails(self.store.resume(OTHER, 2, 0, {}, 0, 1, NETWORK), BadSession)
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 0})
+
+    async def test_what_a_client_says_it_received_is_read(self) -> None:
+        ann = await self.account("Ann")
+        room = await self.room(ann)
+        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        for text in "12":
+            await self.stored(room, message(text))
+        for seen, read_seq in ((2, 2), (4, 2), (3, 3)):
+            resumed = await self.store.resume(TOKEN, 2, 0, {room: seen}, 0, 9, NETWORK)
+            [_, membership] = resumed.account_state.memberships
+            self.assertEqual(membership.read_seq, read_seq)
+
+    async def test_a_password_is_changed_from_the_one_that_was_proved(self) -> None:
+        ann = await self.account("Ann")
+        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        first = self.store.set_password(ann, "hash", "first", TOKEN, [])
+        second = self.store.set_password(ann, "hash", "second", None, [])
+        late = self.store.login(ann, "hash", new_session(OTHER), True)
+        await first
+        await self.assertFails(second, BadCredentials)
+        await self.assertFails(late, BadCredentials)
+        self.assertEqual((await self.store.find_account("ann", None)).password_hash, "first")
+        await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
+        await self.assertFails(self.store.set_password(999, "hash", "x", None, []), NoSuchUser)
+
+
+class EpochContract(StoreCase):
+    """A session of Ann that began at 1,000 in an earlier start; each resume adds five messages."""
+
+    async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
+        if not getattr(self, "ann", None):
+            self.ann = await self.account("Ann")
+            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000), False)
+        for text in "abcde":
+            self.append(self.lobby, message(text, room="lobby"))
+        defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
+        self.resumed = await self.store.resume(TOKEN, seen=seen, **(defaults | options))
+        return dict(self.resumed.missed)
+
+    async def test_a_client_that_knows_more_than_was_kept_begins_a_new_epoch(self) -> None:
+        await self.missed({})
+        room = await self.room(None)
+        epoch = self.store.load().epoch
+        for text in ("f", "g"):
+            await self.stored(self.lobby, message(text))
+        missed = await self.missed({self.lobby: 6, room: 1})
+        self.assertEqual(missed, {self.lobby: Backlog(reset=True), room: Backlog(reset=True)})
+        new = self.resumed.epoch
+        self.assertNotIn(new, (None, epoch))
+        self.assertEqual(self.store.load().epoch, new)
+
+    async def test_a_client_that_knows_more_than_the_log_has_begins_a_new_epoch(self) -> None:
+        await self.missed({})
+        self.store.load()
+        await self.missed({self.lobby: 99})
+        self.assertIsNotNone(self.resumed.epoch)
+
+    async def test_a_client_that_knows_no_more_than_was_kept_is_resumed(self) -> None:
+        await self.missed({})
+        epoch = self.store.load().epoch
+        for _ in range(2):
+            await self.stored(self.lobby, message("f"))
+            missed = await self.missed({self.lobby: 5, 999: 7})
+            self.assertIsNone(self.resumed.epoch)
+            self.assertEqual(missed[self.lobby].entries[0].msg, "f")
+            # It was connected in this start, and knows what was stored in it.
+            await self.missed({self.lobby: 7})
+            self.assertIsNone(self.resumed.epoch)
+            self.lobby = await self.room(None, f"Meadow {next(self.numbers)}")
+            for text in "abcd":
+                await self.stored(self.lobby, message(text))
+            self.store.load()
+        self.assertEqual(self.store.load().epoch, epoch)
+
+    async def test_the_first_start_after_the_session_counts(self) -> None:
+        await self.missed({})
+        self.store.load()
+        await self.stored(self.lobby, message("f"))
+        self.store.load()
+        await self.store.prune(1, 0)
+        self.assertTrue((await self.missed({self.lobby: 6}))[self.lobby].reset)
+
+    async def test_a_room_created_again_is_no_reason_for_a_new_epoch(self) -> None:
+        await self.missed({})
+        room = await self.room(None)
+        for text in "abc":
+            await self.stored(room, message(text))
+        await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 1500)
+        self.store.load()
+        await self.store.delete_room(room, 20_000)
+        room = await self.room(None)
+        self.assertTrue((await self.missed({room: 4}))[room].reset)
+        self.assertIsNone(self.resumed.epoch)
