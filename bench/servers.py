@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench.tools import HERE, BenchError, compile_program, pin_to_core
 from bench.workloads import GTCHAT
-from tests.e2e.server import Client, Closed, Server
+from tests.e2e.server import NO_QUOTA, Client, Closed, Server
 
 #: Options of `twistd gtchat` that disable its rate and count limits; all else is the default.
 NO_LIMITS = (
@@ -29,6 +29,7 @@ NO_LIMITS = (
     *("--rooms-per-user", "0"),
     *("--registrations-per-minute", "0"),
     *("--ping-interval", "0"),
+    *NO_QUOTA,
 )
 #: The CPUs of the server and of the load generator.
 SERVER_CORE, LOAD_CORE = 0, 1

@@ -11,6 +11,7 @@ from gtchat.chat.audit import AUDIT
 from gtchat.chat.errors import CODES
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.pushes import EVENT_TYPES
+from gtchat.ui.commands import TABLE
 from gtchat.ui.tui.keys import KEYS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -33,6 +34,11 @@ class Terminal(SynchronousTestCase):
         page = (DOCS / "terminal.md").read_text(encoding="utf-8")
         rows = re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE)
         self.assertEqual(rows[1:], list(KEYS))
+
+    def test_terminal_page_has_the_aliases_of_commands(self) -> None:
+        page = (DOCS / "terminal.md").read_text(encoding="utf-8")
+        listed = set(re.findall(r"`/(\w+)` is\s`/(\w+)`", page))
+        self.assertEqual(listed, {(name, row.name) for row in TABLE for name in row.aliases})
 
 
 class Operations(SynchronousTestCase):

@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.audit import audit
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
 from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
-from gtchat.chat.limits import BucketTable
-from gtchat.chat.lockout import Lockout
+from gtchat.chat.limits import BucketTable, network_key
+from gtchat.chat.lockout import KNOWN_MS, Lockout, Turns
 from gtchat.chat.names import password, typed_password, user_key, user_name
 from gtchat.chat.state import State
 
@@ -29,6 +29,8 @@ MAX_RAW_NUMBER = 64
 _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
 
+#: Passwords of clients in one network that are checked at once, unless the account knows it.
+CHECKS_AT_ONCE = 8
 #: Stands in the log for a name that no account has: it may be a password in the wrong field.
 UNKNOWN_NAME = "(unknown name)"
 
@@ -79,6 +81,9 @@ class Accounts:
     Args:
         state: the chat's shared objects.
         passwords: hashes passwords.
+
+    Attributes:
+        lockout: counts wrong passwords.
     """
 
     def __init__(self, state: State, passwords: IPasswords) -> None:
@@ -86,8 +91,10 @@ class Accounts:
         self._store = state.store
         self._limits = limits
         self._users = state.users
+        self._quota = state.quota
         self._passwords = passwords
-        self._lockout = Lockout(limits, seconds)
+        self.lockout = Lockout(limits, seconds)
+        self._turns = Turns(CHECKS_AT_ONCE)
         self._registrations = BucketTable(
             limits.registrations_per_minute / 60, limits.registrations_burst, seconds
         )
@@ -128,6 +135,7 @@ class Accounts:
             digest,
             credential,
             self._users.now(),
+            network_key(address),
         )
         audit("registered", name=chosen.display, address=address)
         return chosen.display
@@ -174,8 +182,9 @@ class Accounts:
         return self._store.set_phone_left(account_id, self._users.now())
 
     def _charge_registration(self, address: str) -> None:
-        """Check the rate of registrations from an address. Raises RateLimited."""
-        if wait := self._registrations.take(address):
+        """Check the disk and the rate of registrations. Raises NotStored, RateLimited."""
+        self._quota.check_space()
+        if wait := self._registrations.take(network_key(address)):
             raise RateLimited("Too many registrations from your address.", retry_after=wait)
 
     async def authenticate(
@@ -187,7 +196,7 @@ class Accounts:
             name: the user name as it was typed.
             secret: the password as it was typed.
             address: IP address of the client.
-            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
+            lockout_seconds: how long a lockout lasts that begins now, None for the setting.
 
         Returns:
             The account, with the password hash that was checked.
@@ -195,25 +204,34 @@ class Accounts:
         Raises:
             BadCredentials, LockedOut, RateLimited.
         """
-        key = login_key(name)
-        self._lockout.check(key, address)
-        account = await self._store.find_account(key, None)
-        digest = account.password_hash if account is not None else None
-        correct = await self._passwords.verify(digest, typed_password(secret))
+        key, network = login_key(name), network_key(address)
+        self.lockout.check(key, network)
+        account = await self._store.find_account(key, None, network)
+
+        async def check() -> bool:
+            if not known:
+                self.lockout.check_rates(key, network)
+            digest = account.password_hash if account is not None else None
+            correct = await self._passwords.verify(digest, typed_password(secret))
+            # Another attempt may have begun a lockout while this one was being checked.
+            self.lockout.check(key, network)
+            if not correct:
+                self._fail(account, key, address, lockout_seconds)
+            return correct
+
+        known = account is not None and account.seen_at + KNOWN_MS > self._users.now()
+        # From an unknown network few are checked at once: each may use up the rate for the next.
+        correct = await (check() if known else self._turns.run(network, check))
         if account is None or not correct:
-            # Another attempt may have reached the limit while this one was being checked.
-            self._lockout.check(key, address)
-            known = account.name if account is not None else UNKNOWN_NAME
-            self._fail(known, key, address, lockout_seconds)
             raise BadCredentials()
-        self._lockout.check(key, address)
-        self._lockout.succeeded(key, address)
+        self.lockout.succeeded(key, network)
         return account
 
-    def _fail(self, name: str, key: str, address: str, lockout_seconds: float | None) -> None:
-        """Count and log a wrong password."""
-        seconds = self._limits.lockout_seconds if lockout_seconds is None else lockout_seconds
-        locked = self._lockout.failed(key, address, seconds)
+    def _fail(self, account: Account | None, key: str, address: str, seconds: float | None) -> None:
+        """Count and log a wrong password. seconds: how long a lockout lasts that begins now."""
+        name = account.name if account is not None else UNKNOWN_NAME
+        seconds = self._limits.lockout_seconds if seconds is None else seconds
+        locked = self.lockout.failed(key, network_key(address), seconds)
         audit("login_failed", name=name, address=address)
         if locked:
             audit("locked_out", name=name, address=address, seconds=seconds)
@@ -225,7 +243,7 @@ class Accounts:
             name: the user name as it was typed.
             address: IP address of the client.
         """
-        return self._lockout.attempts_left(login_key(name), address)
+        return self.lockout.attempts_left(login_key(name), network_key(address))
 
     async def authenticate_uuid(self, uuid: str, address: str) -> Account:
         """Check a UUID.

@@ -61,6 +61,8 @@ class Blocks:
             user.blocked[found.id] = found.name
         else:
             user.blocked.pop(found.id, None)
+        if user.sessions:
+            self._users.set_block(user, found.id, on)
         blocked = self._users.get_by_id(found.id)
         if blocked is not None:
             blocker = frozenset({user.id})

@@ -35,6 +35,8 @@ __all__ = ["HISTORY_LIMIT", "Chat"]
 
 #: Seconds between two clean-ups of the store, and seconds for which idempotency keys are kept.
 PRUNE_INTERVAL_S, TXN_RETENTION_S = 3600, 24 * 3600
+#: Guests of one network who begin with a whole burst of commands each; later ones wait for theirs.
+GUEST_BURSTS = 20
 
 _log = Logger()
 
@@ -64,6 +66,8 @@ class Chat:
             read_state: the parts.
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
+        guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
+        quota: how much text users can store in a day, and whether the disk is full.
     """
 
     def __init__(
@@ -81,7 +85,10 @@ class Chat:
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits
-        self.rates = BucketTable(limits.commands_per_second, limits.commands_burst, clock.seconds)
+        self.quota = state.quota
+        rate, burst = limits.commands_per_second, limits.commands_burst
+        self.rates = BucketTable(rate, burst, clock.seconds)
+        self.guest_bursts = BucketTable(rate, burst * GUEST_BURSTS, clock.seconds)
         self.rooms = state.rooms
         self.users = state.users
         self.directory = state.directory
@@ -90,7 +97,7 @@ class Chat:
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
         self.invitations = Invitations(state, self.membership)
-        self.messages = Messages(state, broadcast_key)
+        self.messages = Messages(state, broadcast_key, self.accounts.lockout)
         self.whispers = Whispers(state)
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)
@@ -130,7 +137,7 @@ class Chat:
             self._prune_timer = None
         self.whispers.stop()
         self.users.stop()
-        self._state.read_marks.store_in_background()
+        self._state.sender_marks.store_in_background()
         await self._state.store.flush()
 
     async def deliver_pending(self, session: Session) -> None:

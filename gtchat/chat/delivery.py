@@ -73,7 +73,8 @@ class Delivery:
     def __init__(self, state: State) -> None:
         self._store = state.store
         self._users = state.users
-        self._read_marks = state.read_marks
+        self._sender_marks = state.sender_marks
+        self._quota = state.quota
         self._store.committed = self.committed
 
     def append_change(
@@ -101,9 +102,13 @@ class Delivery:
 
         Raises:
             NoSuchUser: the change would make an account that is ending a member or an owner.
+            OverQuota: the actor can't store the topic that is in the entry.
+            NotStored: the disk is full.
         """
         if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, subject):
             raise NoSuchUser()
+        if actor is not None and not isinstance(entry, Left | Kicked | Removed):
+            self._quota.charge(actor, _text_of(entry))
         change = PendingChange(
             room_id=room.id,
             room_key=room.key,
@@ -147,6 +152,7 @@ class Delivery:
             if isinstance(entry, PendingMessage):
                 outcome = entry.error or entry.earlier
                 assert outcome is not None
+                self._quota.give_back(entry.session, entry.entry.msg)
                 entry.done(outcome)
             else:
                 assert isinstance(entry, PendingChange)
@@ -181,7 +187,7 @@ class Delivery:
                 batch = encoded[session.encoder] if session in room.subscribers else None
                 own = _send_parts(batch, session, indexes, messages)
                 if own:
-                    marks = self._read_marks
+                    marks = self._sender_marks
                     if not marks.pending:
                         marks.start_timer()
                     marks.pending[session.user, room] = own
@@ -189,6 +195,8 @@ class Delivery:
     def _finish_change(self, change: PendingChange) -> None:
         """Report a change to the one who waits for it, then send it to its subscribers."""
         if change.error is not None:
+            if change.actor is not None:
+                self._quota.give_back(change.actor, _text_of(change.entry))
             change.done.errback(change.error)
             return
         room, entry = change.room, change.entry
@@ -219,6 +227,11 @@ class Delivery:
         # The reply tells the actor about a change of the actor's own membership.
         own = actor is not None and actor.user is subject and not isinstance(entry, RoomChanged)
         room.subscribers.publish([entry], connections_of([actor]) if own and actor else ())
+
+
+def _text_of(entry: Entry) -> str:
+    """Return the text that a user wrote in a change of a room: the topic, "" if it has none."""
+    return entry.topic if isinstance(entry, RoomCreated | RoomChanged) else ""
 
 
 def _send_parts(

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.background import run_in_background
-from gtchat.chat.errors import Blocked
+from gtchat.chat.errors import Blocked, ChatError
 from gtchat.chat.events import MessageSent, WhisperSent
 from gtchat.chat.interfaces import Ack, DeliveryProof, WhisperLimits
 from gtchat.chat.limits import REPLY_BYTES
@@ -63,6 +63,7 @@ class Whispers:
         self._users = state.users
         self._directory = state.directory
         self._next_id = state.next_id
+        self._quota = state.quota
         self._unconfirmed: dict[Session, _Unconfirmed] = {}
         #: (monotonic seconds, session, message id) of what was sent without proof of arrival.
         self._unproved: deque[tuple[float, Session, str]] = deque()
@@ -84,7 +85,8 @@ class Whispers:
             The ack, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, NotStored.
+            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, OverQuota,
+                NotStored.
             NotAllowed: too many of the sender's messages wait for the user, or, if the user has
                 never written to the sender, too many of such senders.
         """
@@ -101,7 +103,14 @@ class Whispers:
             stranger=PENDING_OF_STRANGER,
             strangers=self._limits.stored_whispers_per_user,
         )
-        ack, number = await self._store.whisper(session.user.id, found.id, event, txn, limits)
+        self._quota.charge(session, msg)
+        try:
+            ack, number = await self._store.whisper(session.user.id, found.id, event, txn, limits)
+        except ChatError:
+            self._quota.give_back(session, msg)
+            raise
+        if ack.dup:
+            self._quota.give_back(session, msg)
         return ack, not ack.dup and self._push(found.id, event, number)
 
     def _push(self, account_id: int, event: WhisperSent, number: int) -> bool:
@@ -201,6 +210,8 @@ class Whispers:
     async def keep(self, user: User, event: MessageSent) -> None:
         """Store a message of a room that did not reach a user, as a whisper for the next login.
 
+        Its text counts for the user: the sender is not to blame, and the room's log has it anyway.
+
         Args:
             user: the user who did not get it.
             event: the message.
@@ -208,8 +219,9 @@ class Whispers:
         Raises:
             NoSuchUser: the sender's account does not exist any more.
             NotAllowed: too many messages wait for the user.
-            NotStored.
+            OverQuota, NotStored.
         """
+        self._quota.charge_user(user, event.msg)
         sender = await self._directory.resolve(event.usr)
         whisper = WhisperSent(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
         limits = WhisperLimits(

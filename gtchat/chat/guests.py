@@ -40,6 +40,7 @@ class Guests:
         self._clock = state.clock
         self._users = state.users
         self._rooms = state.rooms
+        self._quota = state.quota
         self._membership = membership
         self._ending = InProgress()
 
@@ -90,6 +91,7 @@ class Guests:
         user = self._users.get(name.key)
         if user is not None and self._is_free(user, session.network):
             await self.end(user)
+        self._quota.check_space()
         account_id = await self._store.login_guest(name.display, name.key, session)
         user = User(id=account_id, name=name.display, key=name.key, registered=False)
         user.lobby_read_seq = self._rooms.lobby.last_seq

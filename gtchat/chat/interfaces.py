@@ -94,8 +94,16 @@ class IStore(IMailStore):
         exist any more.
         """
 
-    def find_account(key: str, asker: int | None) -> Deferred[Account | None]:
-        """Return the account with a name (read). asker: account id for `Account.blocks_asker`."""
+    def find_account(
+        key: str, asker: int | None, network: str | None = None
+    ) -> Deferred[Account | None]:
+        """Return the account with a name (read).
+
+        Args:
+            key: the name.
+            asker: account id for `Account.blocks_asker`.
+            network: key of a network for `Account.seen_at`.
+        """
 
     def find_similar(name: str, key: str) -> Deferred[Account | None]:
         """Return the account with a name, else one with a name that looks like it (read)."""
@@ -104,7 +112,12 @@ class IStore(IMailStore):
         """Return the account with a credential of 32 bytes (read)."""
 
     def register(
-        name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None = None,
     ) -> Deferred[int]:
         """Create a registered account. Return its id.
 
@@ -113,6 +126,8 @@ class IStore(IMailStore):
             password_hash: Argon2id hash as text; None with a UUID.
             uuid_hash: credential of 32 bytes; None with a password.
             at: now.
+            network: key of the client's network, which the account knows from then on; None for
+                no network.
 
         Raises:
             NameTaken: an account has the name or one that looks like it, or the credential.

@@ -29,6 +29,7 @@ class Invitations:
     def __init__(self, state: State, membership: Membership) -> None:
         self._store = state.store
         self._users = state.users
+        self._quota = state.quota
         self._directory = state.directory
         self._rooms = state.rooms
         self._membership = membership
@@ -58,6 +59,7 @@ class Invitations:
         event = _with_text(
             Invited(room_name=room.name, usr=inviter.name, msg="", at=self._users.now())
         )
+        self._quota.check_space()
         is_new = await self._store.invite(room.id, target.id, inviter.id, event, online, LIMITS)
         if is_new:
             self._push(target.id, event, online)

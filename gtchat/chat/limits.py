@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any
+from weakref import ref
 
 import attrs
 
 #: Largest reply of a protocol, and most text that is read from the store for one, in bytes.
 REPLY_BYTES = 262_144
 
-#: Size at which a table of rates or failed logins drops the keys that no longer matter.
-TABLE_LIMIT = 10_000
+#: Part of a token that may be missing: sums of times are rounded.
+_TOLERANCE = 1e-3
 
 
 def _limit(default: float, help_text: str) -> Any:
@@ -98,7 +100,7 @@ def network_key(address: str) -> str:
     return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
-@attrs.define
+@attrs.define(eq=False)
 class TokenBucket:
     """A token bucket: limits an action to `burst` at once and `rate` a second on average.
 
@@ -111,92 +113,143 @@ class TokenBucket:
     burst: float
     _tokens: float = attrs.field(init=False)
     _filled_at: float = attrs.field(init=False, default=-math.inf)
+    _promised: float = attrs.field(init=False, default=-math.inf)
 
     def __attrs_post_init__(self) -> None:
         self._tokens = self.burst
         if not self.burst:
             self.rate = 0.0
 
-    def take(self, now: float) -> float:
-        """Take a token if there is one.
+    def take(self, now: float, amount: float = 1.0) -> float:
+        """Take tokens if they are there.
+
+        An amount above `burst` needs a full bucket, and leaves a debt.
 
         Args:
             now: monotonic seconds.
+            amount: number of tokens.
 
         Returns:
-            0.0 if there was one, else the seconds until there will be one.
+            0.0 if they were there, else the seconds until they will be.
         """
         if not self.rate:
             return 0.0
         tokens = self._tokens + (now - self._filled_at) * self.rate
+        if amount <= tokens <= self.burst:  # each command of a busy client: without further calls
+            self._filled_at, self._tokens = now, tokens - amount
+            return 0.0
+        wait = self.wait(now, amount)
+        if not wait:
+            self._tokens -= amount
+        return wait
+
+    def _fill(self, now: float) -> None:
+        """Add the tokens of the time since the last call."""
+        tokens = self._tokens + (now - self._filled_at) * self.rate
         self._filled_at = now
         if tokens > self.burst:
+            if tokens >= self.burst + 1.0:
+                self._promised = -math.inf  # who was told a time did not come
             tokens = self.burst
-        if tokens < 1.0:
-            self._tokens = tokens
-            return (1.0 - tokens) / self.rate
-        self._tokens = tokens - 1.0
-        return 0.0
+        self._tokens = tokens
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until there is a token, 0.0 if there is one, without taking it."""
+    def wait(self, now: float, amount: float = 1.0) -> float:
+        """Return what `take` would return, without taking any."""
         if not self.rate:
             return 0.0
-        self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
-        self._filled_at = now
-        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self.rate
+        self._fill(now)
+        missing = min(amount, self.burst) - self._tokens
+        return missing / self.rate if missing > _TOLERANCE else 0.0
+
+    def promise(self, now: float) -> float:
+        """Return the seconds after which one more token will be there, and reserve that time.
+
+        Each call returns a later time than the one before: a token is there for each caller who
+        comes at the time that was returned.
+        """
+        at = max(now + self.wait(now), self._promised + 1.0 / self.rate)
+        self._promised = at
+        return at - now
+
+    def draw(self, now: float, amount: float) -> float:
+        """Take at most so many tokens, as many as there are; return how many.
+
+        Args:
+            now: monotonic seconds.
+            amount: number of tokens; all are taken where there is no limit.
+        """
+        if not self.rate:
+            return amount
+        self._fill(now)
+        drawn = max(0.0, min(amount, self._tokens))
+        self._tokens -= drawn
+        return drawn
+
+    def give_back(self, amount: float) -> None:
+        """Put tokens back that were taken for something that did not happen."""
+        self._tokens = min(self.burst, self._tokens + amount)
 
     def full(self, now: float) -> bool:
         """Return whether every token is there, so that a new bucket would be the same."""
-        self.wait(now)
-        return not self.rate or self._tokens >= self.burst
+        return not self.wait(now, self.burst)
 
-    def lower_to(self, other: TokenBucket, now: float) -> None:
-        """Take tokens out until there are no more than in another bucket.
+    def tokens(self, now: float) -> float:
+        """Return how many tokens there are, infinity if there is no limit."""
+        if not self.rate:
+            return math.inf
+        self._fill(now)
+        return self._tokens
+
+    def lower_to(self, tokens: float, now: float) -> None:
+        """Take tokens out until there are no more than so many.
 
         Args:
-            other: the bucket that its owner used until now.
+            tokens: how many may stay.
             now: monotonic seconds.
         """
-        self.wait(now)
-        other.wait(now)
-        self._tokens = min(self._tokens, other._tokens)
+        if self.rate:
+            self._fill(now)
+            self._tokens = min(self._tokens, tokens)
 
 
 class BucketTable:
-    """Token buckets by key: one for each account, name or address that was seen lately.
+    """Token buckets by key: one for each account, name or network that was seen lately.
 
     Args:
         rate: tokens a second of each bucket; 0: no limit.
         burst: tokens of a full bucket; 0: no limit.
         seconds: returns monotonic seconds.
 
-    Full buckets are dropped when there are more than `TABLE_LIMIT`, so that keys which clients
-    invent do not fill the memory.
+    Each new key looks at two old ones, and drops those whose bucket is full: so keys that clients
+    invent do not fill the memory, and no call does work that grows with the table. A bucket that
+    a connection holds stays.
     """
 
     def __init__(self, rate: float, burst: float, seconds: Callable[[], float]) -> None:
         self._rate = rate
         self._burst = burst
         self._seconds = seconds
-        self._buckets: dict[Hashable, TokenBucket] = {}
-        self._limit = TABLE_LIMIT
+        self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._buckets
 
     def get(self, key: Hashable) -> TokenBucket:
         """Return the bucket of a key, a full one if it has none yet."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            if len(self._buckets) >= self._limit:
+            bucket = TokenBucket(self._rate, self._burst)
+            if bucket.rate:
                 self._drop_full()
-            bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
+                self._buckets[key] = bucket
         return bucket
 
-    def take(self, key: Hashable) -> float:
-        """Take a token of a key; see `TokenBucket.take`."""
-        return self.get(key).take(self._seconds())
+    def take(self, key: Hashable, amount: float = 1.0) -> float:
+        """Take tokens of a key; see `TokenBucket.take`."""
+        return self.get(key).take(self._seconds(), amount)
 
     def wait(self, key: Hashable) -> float:
         """Return the seconds until a key has a token, without taking it."""
@@ -204,8 +257,15 @@ class BucketTable:
         return 0.0 if bucket is None else bucket.wait(self._seconds())
 
     def _drop_full(self) -> None:
+        """Look at the two buckets that were not looked at for longest; drop the full ones."""
         now = self._seconds()
-        for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
-            del self._buckets[key]
-        # A search takes time in proportion to the table: not again for each new key.
-        self._limit = max(TABLE_LIMIT, 2 * len(self._buckets))
+        for _ in range(min(2, len(self._buckets))):
+            key, bucket = self._buckets.popitem(last=False)
+            if bucket.full(now):
+                # The one reference that is left here is the connection's that holds the bucket.
+                dropped = ref(bucket)
+                del bucket
+                if (held := dropped()) is not None:
+                    self._buckets[key] = held
+            else:
+                self._buckets[key] = bucket

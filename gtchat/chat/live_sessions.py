@@ -40,6 +40,7 @@ class LiveSessions:
 
     def __init__(self, state: State, whispers: Whispers) -> None:
         self._users = state.users
+        self._quota = state.quota
         self._rooms = state.rooms
         self._whispers = whispers
 
@@ -127,3 +128,4 @@ class LiveSessions:
         else:
             self._whispers.session_lost(session)
         self._users.remove_session(session, [self._rooms.lobby, *session.user.rooms])
+        self._quota.settle(session)

@@ -1,41 +1,55 @@
-"""Lockout: how often a wrong password can be tried.
+"""Lockout: how often a secret can be guessed: the password of an account, the broadcast key.
 
-Wrong passwords are counted by name and address together, so that a user can't be locked out from
-another address. Above that are a rate by name, which slows down guesses from many addresses, and
-a rate by address. An address from which the right password came before is not slowed down for
-that name.
+Addresses are those of `network_key`. Three rules, in this order:
+
+1. Wrong guesses for one name from one network suspend that pair for a while, for the right
+   password and for known networks too.
+2. From a network where the account registered or logged in lately, nothing else counts: failures
+   of others can't keep a user out who has the right password.
+3. From other networks there is a rate for each network, for all names, and a rate for each name,
+   for all networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, TypeVar
 
 import attrs
+from twisted.internet.defer import DeferredSemaphore
 
 from gtchat.chat.errors import LockedOut, RateLimited
-from gtchat.chat.limits import TABLE_LIMIT, BucketTable, Limits
+from gtchat.chat.limits import BucketTable, Limits
 
-#: Wrong passwords for a name from all addresses: at once, and a second.
+#: Wrong guesses for a name from all networks: at once, and a second.
 NAME_BURST, NAME_RATE = 30, 0.5
+#: Milliseconds for which a network stays known to an account after a login.
+KNOWN_MS = 30 * 24 * 3600 * 1000
+#: Pairs of name and network whose wrong guesses are remembered, and for how many seconds at least;
+#: the oldest are forgotten.
+MAX_PAIRS, REMEMBER_S = 100_000, 3600.0
+
+T = TypeVar("T")
 
 
 @attrs.define
 class _Attempts:
-    """Wrong passwords for a name from an address.
+    """Wrong guesses for a name from a network.
 
     Attributes:
-        wrong: how many since the last lockout.
-        until: monotonic seconds when the lockout ends.
-        at: monotonic seconds of the last one.
+        wrong: how many since the last suspension.
+        until: monotonic seconds when the suspension ends.
+        expires_at: monotonic seconds from which on this can be forgotten.
     """
 
     wrong: int = 0
     until: float = 0.0
-    at: float = 0.0
+    expires_at: float = 0.0
 
 
 class Lockout:
-    """Counts wrong passwords.
+    """Counts wrong guesses.
 
     Args:
         limits: `lockout_tries`, `lockout_seconds` and `failed_logins_per_minute` are used.
@@ -45,90 +59,123 @@ class Lockout:
     def __init__(self, limits: Limits, seconds: Callable[[], float]) -> None:
         self._limits = limits
         self._seconds = seconds
-        self._attempts: dict[tuple[str, str], _Attempts] = {}
+        self._attempts: OrderedDict[tuple[str, str], _Attempts] = OrderedDict()
         per_minute = limits.failed_logins_per_minute
         self._by_name = BucketTable(NAME_RATE, NAME_BURST, seconds)
-        self._by_address = BucketTable(per_minute / 60, max(per_minute, 1), seconds)
-        self._known_good: dict[tuple[str, str], None] = {}
+        self._by_network = BucketTable(per_minute / 60, max(per_minute, 1), seconds)
 
-    def check(self, key: str, address: str) -> None:
-        """Check that a password may be tried now.
+    def check(self, name: str, network: str) -> None:
+        """Check that a name is not suspended for a network.
 
         Args:
-            key: the user name as it is compared.
-            address: IP address of the client.
+            name: the user name as it is compared, or what else is guessed.
+            network: where the client is; see `network_key`.
 
         Raises:
-            LockedOut: there were too many wrong passwords for this name.
-            RateLimited: there were too many wrong passwords from this address.
+            LockedOut: there were too many wrong guesses for this name from there.
         """
-        now = self._seconds()
-        attempts = self._attempts.get((key, address))
-        if attempts is not None and attempts.until > now:
-            raise LockedOut(retry_after=attempts.until - now)
-        if wait := self._by_address.wait(address):
-            raise RateLimited("Too many failed logins from your address.", retry_after=wait)
-        if (key, address) in self._known_good:
-            return
-        if wait := self._by_name.wait(key):
+        attempts = self._attempts.get((name, network))
+        if attempts is not None and (wait := attempts.until - self._seconds()) > 0:
             raise LockedOut(retry_after=wait)
 
-    def attempts_left(self, key: str, address: str) -> int:
-        """Return how many wrong passwords are left before a lockout, after a wrong one.
+    def check_rates(self, name: str, network: str) -> None:
+        """Check that a network that the account does not know can guess now.
 
         Args:
-            key: the user name as it is compared.
-            address: IP address of the client.
+            name, network: as in `check`.
+
+        Raises:
+            LockedOut: there were too many wrong guesses for this name.
+            RateLimited: there were too many wrong guesses from this network.
+        """
+        if wait := self._by_network.wait(network):
+            raise RateLimited("Too many failed logins from your address.", retry_after=wait)
+        if wait := self._by_name.wait(name):
+            raise LockedOut(retry_after=wait)
+
+    def attempts_left(self, name: str, network: str) -> int:
+        """Return how many wrong guesses are left before a suspension, after a wrong one.
+
+        Args:
+            name, network: as in `check`.
 
         Returns:
-            0 if the name is locked out from the address, or no wrong password is on record.
+            0 if the name is suspended for the network, or no wrong guess is on record.
         """
-        attempts = self._attempts.get((key, address))
+        attempts = self._attempts.get((name, network))
         if attempts is None or attempts.until > self._seconds():
             return 0
         return self._limits.lockout_tries - attempts.wrong
 
-    def failed(self, key: str, address: str, lockout_seconds: float | None = None) -> bool:
-        """Count a wrong password.
+    def failed(self, name: str, network: str, seconds: float | None = None) -> bool:
+        """Count a wrong guess.
 
         Args:
-            key: the user name as it is compared.
-            address: IP address of the client.
-            lockout_seconds: how long a lockout lasts that it begins, None for the setting.
+            name, network: as in `check`.
+            seconds: how long a suspension lasts, None for `lockout_seconds`.
 
         Returns:
-            Whether it begins a lockout.
+            Whether a suspension begins.
         """
         now = self._seconds()
         self._drop_old(now)
-        attempts = self._attempts.setdefault((key, address), _Attempts())
+        attempts = self._attempts.setdefault((name, network), _Attempts())
         attempts.wrong += 1
-        attempts.at = now
         locked = bool(self._limits.lockout_tries) and attempts.wrong >= self._limits.lockout_tries
-        seconds = self._limits.lockout_seconds if lockout_seconds is None else lockout_seconds
+        seconds = self._limits.lockout_seconds if seconds is None else seconds
         if locked:
             attempts.wrong, attempts.until = 0, now + seconds
-        self._by_address.take(address)
-        self._by_name.take(key)
+        attempts.expires_at = now + max(seconds, REMEMBER_S)
+        self._attempts.move_to_end((name, network))
+        self._by_network.take(network)
+        self._by_name.take(name)
         return locked
 
-    def succeeded(self, key: str, address: str) -> None:
-        """Forget the wrong passwords before a right one.
+    def succeeded(self, name: str, network: str) -> None:
+        """Forget the wrong guesses before a right one.
 
         Args:
-            key: the user name as it is compared.
-            address: IP address of the client.
+            name, network: as in `check`.
         """
-        self._attempts.pop((key, address), None)
-        self._known_good.pop((key, address), None)
-        self._known_good[key, address] = None
-        if len(self._known_good) > TABLE_LIMIT:
-            del self._known_good[next(iter(self._known_good))]
+        self._attempts.pop((name, network), None)
 
     def _drop_old(self, now: float) -> None:
-        """Drop old entries of a full table, which grows with every name that a client invents."""
-        if len(self._attempts) >= TABLE_LIMIT:
-            fresh = now - max(self._limits.lockout_seconds, 60.0)
-            self._attempts = {
-                k: t for k, t in self._attempts.items() if t.at > fresh or t.until > now
-            }
+        """Forget the two oldest pairs if they are of no use, and more of a full table."""
+        for _ in range(2):
+            if not self._attempts:
+                return
+            oldest = next(iter(self._attempts))
+            if self._attempts[oldest].expires_at > now and len(self._attempts) < MAX_PAIRS:
+                return
+            del self._attempts[oldest]
+
+
+class Turns:
+    """Lets a few pieces of work of one key run at once; others wait for their turn.
+
+    Args:
+        limit: how many run at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._semaphores: dict[Hashable, DeferredSemaphore] = {}
+
+    def __len__(self) -> int:
+        return len(self._semaphores)
+
+    async def run(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a piece of work when it is its turn; return its result.
+
+        Args:
+            key: what the limit is for.
+            work: the work; its errors are raised here.
+        """
+        semaphore = self._semaphores.setdefault(key, DeferredSemaphore(self._limit))
+        await semaphore.acquire()
+        try:
+            return await work()
+        finally:
+            semaphore.release()
+            if semaphore.tokens == semaphore.limit:
+                self._semaphores.pop(key, None)

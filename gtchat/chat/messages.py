@@ -17,7 +17,10 @@ from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
 from gtchat.chat.events import BroadcastSent, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
+from gtchat.chat.limits import network_key
+from gtchat.chat.lockout import Lockout
 from gtchat.chat.normalization import MAX_COMPOSED, nfc
+from gtchat.chat.quota import utf8_size
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -93,16 +96,19 @@ class Messages:
     Args:
         state: the chat's shared objects.
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
+        lockout: counts wrong keys.
     """
 
-    def __init__(self, state: State, broadcast_key: str | None) -> None:
+    def __init__(self, state: State, broadcast_key: str | None, lockout: Lockout) -> None:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
         self._wall = state.wall
         self._next_id = state.next_id
+        self._quota = state.quota
         self._max_chars = state.limits.text_chars
         self._broadcast_key = broadcast_key
+        self._lockout = lockout
 
     def speak(
         self,
@@ -124,16 +130,23 @@ class Messages:
                 Deferred would cost as much as the rules.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest, TooLong: at once; then `done` is not called.
+            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, NotStored: at once; then `done`
+                is not called.
         """
         user = session.user
         room = self._rooms.require_member(room_name, user)
         if txn is not None:
             check_txn(txn)
+        msg = text(msg, self._max_chars)
+        # Quota.charge, without its call.
+        size = len(msg) if msg.isascii() else utf8_size(msg)
+        if size > session.prepaid or self._quota.disk_full:
+            self._quota.prepay(session, size)
+        session.prepaid -= size
         entry = MessageSent(
             room_name=room.name,
             usr=user.name,
-            msg=text(msg, self._max_chars),
+            msg=msg,
             id=self._next_id(),
             at=int(self._wall() * 1000),
         )
@@ -181,14 +194,30 @@ class Messages:
 
         Raises:
             BadKey, BadRequest, TooLong.
+            LockedOut, RateLimited: there were too many wrong keys.
         """
-        expected = self._broadcast_key
-        given = key.encode("utf-8", "replace")
-        if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
-            audit("broadcast_refused", name=session.user.name)
-            raise BadKey()
+        self._check_key(session, key)
         event = BroadcastSent(
             usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
         )
         audit("broadcast", name=session.user.name)
         return self._users.broadcast(event, exclude=session)
+
+    def _check_key(self, session: Session, key: str) -> None:
+        """Check a broadcast key; wrong ones count as wrong passwords do.
+
+        Raises:
+            BadKey.
+            LockedOut, RateLimited: the user, or the user's network, gave too many wrong keys.
+        """
+        subject = f"broadcast key from {session.user.key}"  # no name of a user: those have no space
+        network = network_key(session.connection.address)
+        self._lockout.check(subject, network)
+        self._lockout.check_rates(subject, network)
+        expected = self._broadcast_key
+        given = key.encode("utf-8", "replace")
+        if not hmac.compare_digest(given, (expected or "").encode()) or not expected:
+            self._lockout.failed(subject, network)
+            audit("broadcast_refused", name=session.user.name)
+            raise BadKey()
+        self._lockout.succeeded(subject, network)

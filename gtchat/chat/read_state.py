@@ -127,7 +127,7 @@ async def count_unread(
     Raises:
         NotStored: they could not be read.
     """
-    await state.read_marks.store()
+    await state.sender_marks.store()
     return await state.store.unread(account_id, token_hash)
 
 

@@ -12,6 +12,10 @@ import attrs
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited, WhisperSent
 
+#: Networks that are kept of an account, and milliseconds after which a login from one of them is
+#: stored again.
+NETWORKS_PER_ACCOUNT, NETWORK_REFRESH_MS = 20, 24 * 3600 * 1000
+
 
 @attrs.define
 class Ack:
@@ -73,6 +77,8 @@ class Account:
         registered: False for a temporary account.
         password_hash: Argon2id hash as text, None without a password.
         blocks_asker: whether it blocks the account that the query named.
+        seen_at: when the account last registered or logged in from the network that the query
+            named, 0 for never; it is up to `NETWORK_REFRESH_MS` too early.
     """
 
     id: int
@@ -81,6 +87,7 @@ class Account:
     registered: bool
     password_hash: str | None = None
     blocks_asker: bool = False
+    seen_at: int = 0
 
 
 @attrs.frozen
@@ -105,7 +112,7 @@ class NewSession:
     Attributes:
         token_hash: names it, 32 bytes; None if it cannot be resumed and need not be stored.
         at: now.
-        network: `network_key` of the client's address; kept for temporary accounts.
+        network: `network_key` of the client's address.
         ended: the sessions that end with it, in the same transaction.
         marks_read: whether its client marks what was read, so that what it is sent does not count.
     """

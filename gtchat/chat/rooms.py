@@ -216,6 +216,8 @@ class Room:
     @property
     def registered_members(self) -> Iterator[int]:
         """The account ids of the registered members, in the order of joining."""
+        if len(self.guests) == len(self.members):
+            return iter(())
         return (member for member in self.members if member not in self.guests)
 
 

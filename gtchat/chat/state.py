@@ -13,8 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
-from gtchat.chat.read_marks import ReadMarks
+from gtchat.chat.quota import Quota
 from gtchat.chat.rooms import RoomRegistry
+from gtchat.chat.sender_marks import SenderMarks
 from gtchat.chat.users import UserDirectory, UserRegistry
 
 
@@ -33,8 +34,9 @@ class State:
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        read_marks: how far senders have read the rooms in which they spoke.
+        sender_marks: how far senders have read the rooms in which they spoke.
         next_id: makes a unique message id.
+        quota: how much text users can store in a day.
     """
 
     store: IStore
@@ -45,8 +47,9 @@ class State:
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
     directory: UserDirectory = attrs.field(init=False)
-    read_marks: ReadMarks = attrs.field(init=False)
+    sender_marks: SenderMarks = attrs.field(init=False)
     next_id: Callable[[], str] = attrs.field(init=False)
+    quota: Quota = attrs.field(init=False)
 
     @users.default
     def _make_users(self) -> UserRegistry:
@@ -56,9 +59,13 @@ class State:
     def _make_directory(self) -> UserDirectory:
         return UserDirectory(self.store, self.users)
 
-    @read_marks.default
-    def _make_read_marks(self) -> ReadMarks:
-        return ReadMarks(self.store, self.clock)
+    @sender_marks.default
+    def _make_sender_marks(self) -> SenderMarks:
+        return SenderMarks(self.store, self.clock)
+
+    @quota.default
+    def _make_quota(self) -> Quota:
+        return Quota(self.limits, self.clock.seconds)
 
     @next_id.default
     def _make_next_id(self) -> Callable[[], str]:

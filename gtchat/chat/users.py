@@ -1,4 +1,4 @@
-"""Users: sessions, the registry of who is known here, presence events, and lookup by name.
+"""Users: sessions, the registry of who is known here, and lookup by name.
 
 An account that is not logged in is in the store only. A temporary user whose connection was lost
 stays in the registry, without a session, until the user comes back or the grace period ends.
@@ -13,13 +13,11 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
-from gtchat.chat.events import Event, Invited, LoggedIn, LoggedOut, PresenceChanged
+from gtchat.chat.events import Event, Invited
 from gtchat.chat.interfaces import IConnection, IEncoder, IStore
 from gtchat.chat.names import SortedNames, user_key
+from gtchat.chat.presence import PresenceCoalescer
 from gtchat.chat.rooms import Room, Subscribers, connections_of
-
-#: Logins and logouts within a second that get an event each; later ones share one event.
-PRESENCE_SINGLE_LIMIT = 20
 
 
 @attrs.define(eq=False)
@@ -36,6 +34,7 @@ class Session:
             None once all are.
         marks_read: whether its client marks what was read, and shows `invitations`.
         invitations: those that were pending when it began; the reply to the login takes them.
+        prepaid: bytes of text that it may store before it has to ask the `Quota` again.
     """
 
     user: User
@@ -46,6 +45,7 @@ class Session:
     pending_whisper: int | None = 0
     marks_read: bool = False
     invitations: Sequence[Invited] = ()
+    prepaid: int = 0
 
     def send(self, *events: Event) -> None:
         """Send events to this session only."""
@@ -135,6 +135,8 @@ class UserRegistry:
     def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
         self._by_key: dict[str, User] = {}
         self._by_id: dict[int, User] = {}
+        #: Account id -> the users who are logged in and block it.
+        self._blocking: dict[int, dict[User, None]] = {}
         self._clock = clock
         self._wall = wall
         self.online = SortedNames()
@@ -161,9 +163,17 @@ class UserRegistry:
         return None if account_id is None else self._by_id.get(account_id)
 
     def blockers(self, user: User) -> list[Session]:
-        """Return the sessions of the users known here who block a user."""
-        found = (self.get_by_id(blocker) for blocker in user.blocked_by)
-        return [session for blocker in found if blocker for session in blocker.sessions]
+        """Return the sessions of the users who block a user."""
+        return [session for one in self._blocking.get(user.id, ()) for session in one.sessions]
+
+    def set_block(self, user: User, account_id: int, on: bool) -> None:
+        """Take note that a user who is logged in blocks an account, or does so no more."""
+        if on:
+            self._blocking.setdefault(account_id, {})[user] = None
+        elif account_id in self._blocking:
+            self._blocking[account_id].pop(user, None)
+            if not self._blocking[account_id]:
+                del self._blocking[account_id]
 
     def add(self, user: User) -> None:
         """Add a user."""
@@ -174,6 +184,8 @@ class UserRegistry:
         """Remove a user if it is there."""
         if self._by_id.pop(user.id, None):
             del self._by_key[user.key]
+        if not user.registered:
+            self._blocking.pop(user.id, None)
 
     def add_session(self, session: Session, rooms: list[Room]) -> None:
         """Begin a session: subscribe it, and announce the user if it is the only session.
@@ -189,6 +201,8 @@ class UserRegistry:
         for room in rooms:
             room.subscribers.add(session)
         if len(user.sessions) == 1:
+            for account_id in user.blocked:
+                self.set_block(user, account_id, True)
             self.online.add(user.name)
             self._presence.logged_in(user.name, self.now())
         self.subscribers.add(session)
@@ -206,6 +220,8 @@ class UserRegistry:
         for room in rooms:
             room.subscribers.discard(session)
         if not user.sessions:
+            for account_id in user.blocked:
+                self.set_block(user, account_id, False)
             self.online.discard(user.name)
             self._presence.logged_out(user.name, self.now())
             if user.registered:
@@ -230,84 +246,6 @@ class UserRegistry:
         self._presence.stop()
         for user in self:
             user.cancel_grace_timer()
-
-
-class PresenceCoalescer:
-    """Announces logins and logouts: at once while they are few, else together once a second.
-
-    Args:
-        clock: schedules calls, and returns monotonic seconds.
-        now: returns the time of day in milliseconds since 1970, UTC.
-        subscribers: who receives the events.
-    """
-
-    def __init__(
-        self, clock: IReactorTime, now: Callable[[], int], subscribers: Subscribers
-    ) -> None:
-        self._clock = clock
-        self._now = now
-        self._subscribers = subscribers
-        self._second = 0.0
-        self._sent = 0
-        self._logins: dict[str, None] = {}
-        self._logouts: dict[str, None] = {}
-        self._timer: IDelayedCall | None = None
-
-    def logged_in(self, name: str, at: int) -> None:
-        """Announce a login; called before the new session is subscribed.
-
-        Args:
-            name: the user's name as displayed.
-            at: time of day in milliseconds since 1970, UTC.
-        """
-        if self._may_send_single():
-            self._subscribers.publish([LoggedIn(usr=name, at=at)])
-        elif name in self._logouts:
-            del self._logouts[name]
-        else:
-            self._logins[name] = None
-
-    def logged_out(self, name: str, at: int) -> None:
-        """Announce a logout; the arguments are those of `logged_in`."""
-        if self._may_send_single():
-            self._subscribers.publish([LoggedOut(usr=name, at=at)])
-        elif name in self._logins:
-            del self._logins[name]
-        else:
-            self._logouts[name] = None
-
-    def _may_send_single(self) -> bool:
-        """Return whether the next event is sent by itself; if not, start the timer."""
-        if self._timer is not None:
-            return False
-        now = self._clock.seconds()
-        if now - self._second >= 1.0:
-            self._second, self._sent = now, 0
-        self._sent += 1
-        if self._sent <= PRESENCE_SINGLE_LIMIT:
-            return True
-        self._timer = self._clock.callLater(1.0, self._send_collected)
-        return False
-
-    def _send_collected(self) -> None:
-        """Send what was collected in a second, and go on collecting if there was anything."""
-        self._timer = None
-        if not self._logins and not self._logouts:
-            return
-        event = PresenceChanged(
-            logins=tuple(self._logins),
-            logouts=tuple(self._logouts),
-            at=self._now(),
-        )
-        self._logins, self._logouts = {}, {}
-        self._timer = self._clock.callLater(1.0, self._send_collected)
-        self._subscribers.publish([event])
-
-    def stop(self) -> None:
-        """Cancel the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 @attrs.frozen

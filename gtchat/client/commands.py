@@ -40,19 +40,27 @@ class Repeat(enum.Enum):
 
 @attrs.frozen
 class ClientCommand:
-    """A row of the table."""
+    """A row of the table.
+
+    Attributes:
+        effect, repeat: see there.
+        own_rate: whether `rate_limited` may come from a limit other than that of all commands, so
+            that the user decides whether to wait.
+    """
 
     effect: Effect = Effect.NONE
     repeat: Repeat = Repeat.NEVER
+    own_rate: bool = False
 
 
 COMMANDS: dict[str, ClientCommand] = {
     "hello": ClientCommand(repeat=Repeat.ALWAYS),
     "ping": ClientCommand(repeat=Repeat.ALWAYS),
-    "login": ClientCommand(Effect.LOGGED_IN, Repeat.ALWAYS),
-    "resume": ClientCommand(Effect.RESUMED),
+    "register": ClientCommand(own_rate=True),
+    "login": ClientCommand(Effect.LOGGED_IN, Repeat.ALWAYS, own_rate=True),
+    "resume": ClientCommand(Effect.RESUMED, own_rate=True),
     "logout": ClientCommand(Effect.LOGGED_OUT),
-    "update_pwd": ClientCommand(Effect.PASSWORD_CHANGED),
+    "update_pwd": ClientCommand(Effect.PASSWORD_CHANGED, own_rate=True),
     "get_room_list": ClientCommand(Effect.ROOMS_LISTED, Repeat.ALWAYS),
     "get_user_list": ClientCommand(repeat=Repeat.ALWAYS),
     "get_room_user_list": ClientCommand(repeat=Repeat.ALWAYS),
@@ -63,6 +71,8 @@ COMMANDS: dict[str, ClientCommand] = {
     "delete_room": ClientCommand(Effect.ROOM_LEFT),
     "speak": ClientCommand(Effect.MESSAGE_STORED, Repeat.WITH_TXN),
     "whisper": ClientCommand(repeat=Repeat.WITH_TXN),
+    "broadcast": ClientCommand(own_rate=True),
+    "typing": ClientCommand(own_rate=True),
     "history": ClientCommand(repeat=Repeat.ALWAYS),
     "block": ClientCommand(repeat=Repeat.ALWAYS),
     "unblock": ClientCommand(repeat=Repeat.ALWAYS),
@@ -79,3 +89,8 @@ def effect_of(cmd: str) -> Effect:
 def repeat_of(cmd: str) -> Repeat:
     """Return whether a command may be sent again."""
     return COMMANDS.get(cmd, _UNKNOWN).repeat
+
+
+def waits(cmd: str) -> bool:
+    """Return whether a command that is refused with `rate_limited` is sent again later."""
+    return not COMMANDS.get(cmd, _UNKNOWN).own_rate

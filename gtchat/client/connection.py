@@ -22,7 +22,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gtchat.client.backoff import Backoff
-from gtchat.client.commands import Repeat, repeat_of
+from gtchat.client.close_codes import (
+    FATAL_CLOSE_CODES,
+    LOGIN_TIMEOUT_CODE,
+    TOO_FAST_CODE,
+    wait_of,
+)
+from gtchat.client.commands import Effect, Repeat, effect_of, repeat_of, waits
 from gtchat.client.dialer import Dialer
 from gtchat.client.event_stream import EventStream
 from gtchat.client.link import WebSocketLink, WebSocketLinkFactory, endpoint_for
@@ -38,21 +44,10 @@ from gtchat.client.messages import (
     Unanswered,
     parse,
 )
+from gtchat.client.pacing import PacedSender
 from gtchat.client.requests import PendingRequest, ReceivedReply, RequestQueue
 from gtchat.client.session import CannotResume, Session
 
-#: Close codes after which a client must not reconnect, with their meaning (docs/protocol.md).
-FATAL_CLOSE_CODES: dict[int, str] = {
-    4001: "this user logged in from another client, or the password was changed",
-    4002: "an operator disconnected this user",
-    1002: "the server does not understand this client",
-    1003: "the server does not understand this client",
-    1007: "the server does not understand this client",
-    1008: "the server rejected too many requests of this client",
-    1009: "a message was too long for the server",
-}
-#: Close code of a connection on which no user logged in in time.
-LOGIN_TIMEOUT_CODE = 4003
 #: Events that wait for the reader, beyond which nothing more is read from the server.
 MAX_WAITING_EVENTS = 5_000
 #: Maximum size of a request, for a server that does not state one.
@@ -90,6 +85,7 @@ class Connection:
         factory = WebSocketLinkFactory(url, self, clock)
         backoff = Backoff(clock, self._random)
         self._dialer = Dialer(endpoint, factory, clock, backoff, self._dial_failed)
+        self._sender = PacedSender(self._requests, clock, self._send)
         self._link: WebSocketLink | None = None
         self._ready = False
         self._paused = False
@@ -130,6 +126,8 @@ class Connection:
 
         `speak` and `whisper` get a `txn`: sent again after a lost connection, the message is
         stored once. A command that is called while the connection is down is sent when it is up.
+        Commands are sent in the order of the calls, no faster than the server allows; one that it
+        refuses with `rate_limited` is sent again, except those with a rate of their own.
 
         Args:
             cmd: a command of docs/protocol.md.
@@ -199,7 +197,7 @@ class Connection:
             return request.reply
         self._requests.add(request)
         if self._ready:
-            self._send(request)
+            self._sender.send_waiting()
         elif self._link is None and self._dialer.is_idle:
             self._dialer.dial()
         self._regulate()
@@ -213,7 +211,8 @@ class Connection:
     async def _send_internal(self, cmd: str, **fields: Any) -> Reply:
         """Send a request of the connection's own. Raises CommandFailed, Unanswered."""
         request = self._requests.make(cmd, fields, internal=True)
-        self._requests.add(request)
+        self._requests.add_sent(request)
+        self._sender.pacer.spend()
         self._send(request)
         return (await request.reply).checked()
 
@@ -249,6 +248,7 @@ class Connection:
     async def _begin(self, link: WebSocketLink) -> None:
         """Ask for the server's limits, resume the session, send the requests that wait."""
         self.server = await self._send_internal("hello")
+        self._sender.pacer.configure(self.server.limits)
         resumed = None
         if self._session.is_open:
             self._stream.hold()
@@ -274,8 +274,7 @@ class Connection:
     def _send_pending(self) -> list[PendingRequest]:
         """Send all requests that wait; return those that were sent before and are still open."""
         resent = [request for request in self._requests.pending() if request.sent_count]
-        for request in self._requests.pending():
-            self._send(request)
+        self._sender.start()
         return [request for request in resent if not request.reply.called]
 
     def _sleep(self, seconds: float) -> Deferred[None]:
@@ -304,20 +303,24 @@ class Connection:
         request = self._requests.find(reply)
         if request is None:
             return
-        if request.sent_count > 1 and reply.code == "rate_limited":
-            delay = reply.retry_after or 1.0
-            timer = self._clock.callLater(delay, self._send_again, request, self._link)
-            request.resend_timer = timer
+        if reply.code == "rate_limited" and not request.internal and waits(request.cmd):
+            self._sender.refused(request, reply.retry_after or 1.0)
             return
         self._requests.discard(request)
         if reply.status == "ok" and not request.internal:
             self._session.update_from(request, reply)
+            if effect_of(request.cmd) in (Effect.LOGGED_IN, Effect.RESUMED):
+                Deferred.fromCoroutine(self._finish_login(request, received))
+                return
         request.finish(received)
         self._regulate()
 
-    def _send_again(self, request: PendingRequest, link: WebSocketLink | None) -> None:
-        if link is self._link:
-            self._send(request)
+    async def _finish_login(self, request: PendingRequest, received: ReceivedReply) -> None:
+        """Answer a login when all rooms of the user are known; what waited follows the reply."""
+        reply = await self._session.all_rooms(received.reply)
+        request.finish(ReceivedReply(reply, received.payload))
+        self._session.deliver_waiting(reply)
+        self._regulate()
 
     def _regulate(self) -> None:
         """Stop reading while too many events wait and no request is open; read again later."""
@@ -336,6 +339,7 @@ class Connection:
     def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
         """Reconnect after a lost link, unless its close code forbids it (see LinkOwner)."""
         self._link, self._ready = None, False
+        self._sender.stop()
         self._stream.connection_lost()
         self._requests.connection_lost()
         if self._closed is not None:
@@ -354,7 +358,7 @@ class Connection:
             return
         if code == LOGIN_TIMEOUT_CODE and not self._session.is_open and not len(self._requests):
             return  # the next request connects
-        delay = self._dialer.retry()
+        delay = self._dialer.retry(wait_of(reason) if code == TOO_FAST_CODE else 0.0)
         if not self._loss_reported:
             self._loss_reported = True
             self._stream.add(ConnectionLost(reason, delay))
@@ -363,6 +367,7 @@ class Connection:
         """End everything. error: the reason; None: `close` was called."""
         self._closed = error or ConnectionClosed(1000, "the connection is closed")
         self._session.end()
+        self._sender.stop()
         self._dialer.stop()
         self._requests.fail_all(self._closed)
         self._stream.end(error)

@@ -67,9 +67,13 @@ class Dialer:
         self._attempt = self._endpoint.connect(self._factory)
         self._attempt.addCallbacks(self._succeed, self._fail)
 
-    def retry(self) -> float:
-        """Schedule an attempt and return its delay in seconds."""
-        delay = self._backoff.next()
+    def retry(self, at_least: float = 0.0) -> float:
+        """Schedule an attempt and return its delay in seconds.
+
+        Args:
+            at_least: seconds that the server asked to wait.
+        """
+        delay = max(self._backoff.next(), at_least)
         self._timer = self._clock.callLater(delay, self.dial)
         return delay
 

@@ -75,16 +75,16 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
-    """A pending invitation of the user, in the reply to a login or resume.
+    """An invitation to a room that is not answered yet.
 
     Attributes:
         usr: the user who invites.
-        at: when that was; that of its `c_invited`, too.
+        at: time in UTC, RFC 3339.
     """
 
     room_name: str
     usr: str
-    at: str
+    at: str = ""
 
 
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +120,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     online: tuple[str, ...] = ()
     rooms: tuple[Room, ...] = ()
     rooms_total: int = 0
+    rooms_next: str = ""
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
     invitations: tuple[Invitation, ...] = ()
@@ -132,6 +133,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     recipients: int = 0
     blocked: tuple[str, ...] = ()
     entries: tuple[Push, ...] = ()
+    log_first: int = 0
+    log_last: int = 0
     first: int = 0
     last: int = 0
     more: bool = False

@@ -5,13 +5,13 @@ Sending them is up to `connection`.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.client.commands import Repeat, repeat_of
 from gtchat.client.messages import CommandFailed, Reply, Unanswered
@@ -44,7 +44,7 @@ class PendingRequest:
         reply: fires with the reply.
         internal: whether it is the connection's own; such a request ends with the link.
         sent_count: how often it was sent.
-        resend_timer: sends it again, after `rate_limited`.
+        number: its place in the order of the calls.
     """
 
     cmd: str
@@ -54,7 +54,7 @@ class PendingRequest:
     reply: Deferred[ReceivedReply] = attrs.field(factory=Deferred)
     internal: bool = False
     sent_count: int = 0
-    resend_timer: IDelayedCall | None = None
+    number: int = 0
     _waiters: list[Deferred[None]] = attrs.field(factory=list)
 
     @property
@@ -73,8 +73,6 @@ class PendingRequest:
 
     def finish(self, result: ReceivedReply | Exception) -> None:
         """Pass the result to the caller and to everything that waits for it."""
-        if self.resend_timer is not None and self.resend_timer.active():
-            self.resend_timer.cancel()
         for waiter in self._waiters:
             waiter.callback(None)
         self._waiters.clear()
@@ -86,11 +84,14 @@ class PendingRequest:
 
 
 class RequestQueue:
-    """Requests without a reply, in the order of the calls: first those that were sent."""
+    """Requests without a reply, in the order of the calls."""
 
     def __init__(self) -> None:
         self._requests: list[PendingRequest] = []
+        #: Number and request of those that have to be sent, or sent again: a heap.
+        self._unsent: list[tuple[int, PendingRequest]] = []
         self._number = 0
+        self._added = 0
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -126,8 +127,36 @@ class RequestQueue:
         return PendingRequest(str(fields.get("cmd", "")), fields, payload, expected)
 
     def add(self, request: PendingRequest) -> None:
-        """Append a request."""
+        """Append a request that `next_unsent` returns in its turn."""
+        self._append(request)
+        self.send_again(request)
+
+    def add_sent(self, request: PendingRequest) -> None:
+        """Append a request that is being sent."""
+        self._append(request)
+
+    def _append(self, request: PendingRequest) -> None:
+        self._added += 1
+        request.number = self._added
         self._requests.append(request)
+
+    def send_again(self, request: PendingRequest) -> None:
+        """Let a request be sent in its turn: before all that were called later."""
+        heapq.heappush(self._unsent, (request.number, request))
+
+    def send_all_again(self) -> None:
+        """Let all requests be sent, in the order of the calls: the connection is new."""
+        self._unsent = [(request.number, request) for request in self._requests]
+
+    def next_unsent(self) -> PendingRequest | None:
+        """Return the next request to send, which `sent` removes; None if there is none."""
+        while self._unsent and self._unsent[0][1].reply.called:
+            heapq.heappop(self._unsent)
+        return self._unsent[0][1] if self._unsent else None
+
+    def sent(self) -> None:
+        """Remove what `next_unsent` returned: it is being sent."""
+        heapq.heappop(self._unsent)
 
     def discard(self, request: PendingRequest) -> None:
         """Remove a request, if it is there."""

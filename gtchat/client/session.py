@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from gtchat.client.commands import Effect, effect_of
 from gtchat.client.event_stream import EventStream
-from gtchat.client.messages import CommandFailed, Push, Reply, Resumption
+from gtchat.client.messages import CommandFailed, Invitation, Push, Reply, Resumption, Unanswered
 from gtchat.client.requests import PendingRequest
 
 #: Error codes of a resume or login that go away with time.
@@ -90,7 +91,7 @@ class Session:
 
     def _resumed(self, request: PendingRequest, reply: Reply) -> None:
         self._forget_rooms(reply.usr)
-        self._open(reply)
+        self._reply = reply
         for room in reply.rooms:
             if room.joined:
                 self._stream.joined(room.room_name, room.last_seq)
@@ -120,14 +121,16 @@ class Session:
             self._stream.left(room_name)
         self._stream.user = user
 
-    def _open(self, reply: Reply) -> None:
-        """Keep the reply of a login or resume, and deliver what waited on the server."""
-        self._reply = reply
-        self._stream.user = reply.usr
+    def deliver_waiting(self, reply: Reply) -> None:
+        """Deliver the direct messages and invitations that waited on the server.
+
+        Args:
+            reply: to a login or resume.
+        """
         for push in reply.whispers:
             self._stream.add(push)
-        for one in reply.invitations:  # the stream leaves out those that it had before
-            self._stream.add(Push(cmd="c_invited", room_name=one.room_name, usr=one.usr, at=one.at))
+        for invitation in reply.invitations:
+            self._stream.add(_as_push(invitation))
 
     # Resuming.
 
@@ -146,13 +149,45 @@ class Session:
                 session_id=self._reply.session_id,
                 epoch=self._reply.epoch,
                 seen=dict(self._stream.seen),
+                **{k: v for k, v in self._login_fields.items() if k == "marks_read"},
             )
         except CommandFailed as error:
             if error.code in TEMPORARY_ERRORS:
                 raise
             reply = await self._log_in_again()
-        self._open(reply)
+        self._reply = reply = await self._all_rooms(reply)
+        self._stream.user = reply.usr
+        self.deliver_waiting(reply)
         return reply
+
+    async def all_rooms(self, reply: Reply) -> Reply:
+        """Learn of the rooms of the user that the reply to a login had no space for.
+
+        Args:
+            reply: with `rooms_next` if there are more rooms.
+
+        Returns:
+            The reply with all rooms of the user, or as it is where they can't be read.
+        """
+        if not reply.rooms_next:
+            return reply
+        try:
+            complete = await self._all_rooms(reply)
+        except (CommandFailed, Unanswered):
+            return reply
+        for room in complete.rooms[len(reply.rooms) :]:
+            self._stream.joined(room.room_name, room.last_seq)
+        return complete
+
+    async def _all_rooms(self, reply: Reply) -> Reply:
+        """Return a reply with all rooms of the user."""
+        rooms, after = list(reply.rooms), reply.rooms_next
+        while after:
+            page = await self._send("get_room_list", joined=True, after=after, limit=1000)
+            known = {room.room_name for room in rooms}
+            rooms += [room for room in page.rooms if room.room_name not in known]
+            after = page.rooms_next if page.rooms else ""
+        return msgspec.structs.replace(reply, rooms=tuple(rooms), rooms_next="")
 
     async def _log_in_again(self) -> Reply:
         try:
@@ -208,6 +243,18 @@ class Session:
             return False
         self._stream.add_first(reply.entries)
         return reply.more
+
+
+def _as_push(invitation: Invitation) -> Push:
+    """Return an invitation of the reply to a login as the push of one."""
+    text = f"{invitation.usr} invites you to {invitation.room_name}."
+    return Push(
+        cmd="c_invited",
+        room_name=invitation.room_name,
+        usr=invitation.usr,
+        msg=text,
+        at=invitation.at,
+    )
 
 
 def _room_name(request: PendingRequest) -> str:

@@ -23,6 +23,9 @@ from twisted.python.logfile import LogFile
 #: Keys that Twisted adds for observers of its older logging system.
 _LEGACY_KEYS = frozenset({"format", "isError", "message", "system", "time"})
 
+#: Bytes of a log file at which it is rotated, and how many rotated ones are kept.
+ROTATE_BYTES, ROTATED_FILES = 10_000_000, 10
+
 _log = Logger()
 
 
@@ -95,7 +98,9 @@ class LogTarget:
             return cls(FileLogObserver(sys.stdout, line))
         if name == "-":
             return None  # twistd rejects this itself: a daemon has no standard output
-        file = LogFile.fromFullPath(name or "twistd.log")
+        file = LogFile.fromFullPath(
+            name or "twistd.log", rotateLength=ROTATE_BYTES, maxRotatedFiles=ROTATED_FILES
+        )
         return cls(FileLogObserver(file, line), file)
 
 

@@ -12,6 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IServiceCollection, Service
@@ -41,12 +42,14 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.storage import Storage, database_file, open_storage
+from gtchat.server.storage import FreeSpace, Storage, database_file, open_storage
 from gtchat.store import StoreError
 from gtchat.web.site import build_site, static_directory
 
 #: WebSocket close code of a server that restarts (IANA registry of RFC 6455 section 11.7).
 CLOSE_RESTART = 1012
+#: Characters of a broadcast key below which there is a warning.
+SAFE_KEY_CHARS = 16
 #: Seconds that clients get to answer a close frame when the server stops.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -69,6 +72,7 @@ class ChatService(Service):
     chat: Chat
     _proxies: Proxies
     _storage: Storage
+    _free_space: FreeSpace
     _passwords: Passwords
     _listeners: Listeners
     _websocket: ChatFactory
@@ -157,6 +161,11 @@ class ChatService(Service):
 
     def _build_chat(self) -> None:
         server = self.settings.server
+        if 0 < len(server.broadcast_key) < SAFE_KEY_CHARS:
+            _log.warn(
+                "broadcast_key is short and can be guessed: use at least {chars} characters",
+                chars=SAFE_KEY_CHARS,
+            )
         self._passwords = Passwords(self._reactor, os.cpu_count() or 1)
         self.chat = Chat(
             self._storage.store,
@@ -172,6 +181,24 @@ class ChatService(Service):
             self.chat.start()
         except StoreError as error:
             raise StartError(str(error), EXIT_CONFIG) from error
+        self._free_space = FreeSpace(
+            self._reactor,
+            self._written_folders(),
+            self.settings.limits.min_free_bytes,
+            self.chat.quota,
+        )
+        self._free_space.start()
+
+    def _written_folders(self) -> list[Path]:
+        """Return the folders of the data and of the log, none if the data is in memory."""
+        if self._storage.directory is None:
+            return []
+        log = self._log.file if self._log is not None else None
+        return [self._storage.directory, *([Path(log.path).parent] if log is not None else [])]
+
+    def _is_healthy(self) -> bool:
+        """Return whether users can store something."""
+        return self._storage.store.healthy() and not self.chat.quota.disk_full
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
@@ -200,7 +227,7 @@ class ChatService(Service):
         site = build_site(
             static_directory(),
             self._websocket,
-            self._storage.store.healthy,
+            self._is_healthy,
             self._reactor,
             self._websocket.hosts.known,
             ConnectionLimiter(self.settings.limits.connections_per_address, self._proxies),
@@ -262,6 +289,7 @@ class ChatService(Service):
             stopped = factory.stop()
             if stopped is not None:
                 await stopped
+        self._free_space.stop()
         await self.chat.stop()
         await self._websocket.close_all(CLOSE_RESTART, "server restarting", CLOSE_TIMEOUT_S)
         self._websocket.stop()

@@ -57,6 +57,7 @@ class SlashCommand:
         cmd: command of the request; "" when no request is sent.
         arguments: in order.
         constant: fields with fixed values.
+        aliases: other words for the same, as other chat clients have them.
     """
 
     name: str
@@ -64,12 +65,26 @@ class SlashCommand:
     cmd: str
     arguments: tuple[CommandArgument, ...] = ()
     constant: Mapping[str, Any] = attrs.field(factory=dict)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name and its aliases."""
+        return (self.name, *self.aliases)
 
     @property
     def usage(self) -> str:
         """The line to type, with the labels of its arguments."""
+        return self._with_labels(f"/{self.name}")
+
+    @property
+    def help_usage(self) -> str:
+        """The same with all its names, for /help."""
+        return self._with_labels(", ".join(f"/{name}" for name in self.names))
+
+    def _with_labels(self, words: str) -> str:
         labels = (argument.usage for argument in self.arguments if argument.label)
-        return " ".join([f"/{self.name}", *labels])
+        return " ".join([words, *labels])
 
 
 @attrs.frozen
@@ -114,13 +129,19 @@ PASSWORD = CommandArgument("pwd", "PASSWORD", "secret", prompt="Password")
 NEW_PASSWORD = CommandArgument(
     "pwd", "PASSWORD", "secret", prompt="Password (8 characters or more)", again=True
 )
+TEXT = CommandArgument("msg", "TEXT", "text")
 INVITATION = (INVITER, INVITED_ROOM)
+
+#: Says that the client marks itself what was read (docs/protocol.md, "Read state").
+MARKS = {"marks_read": True}
 
 #: All commands, in the order of /help.
 TABLE: tuple[SlashCommand, ...] = (
-    SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp"}),
+    SlashCommand("guest", "log in as a temporary user", "login", (NAME,), {"type": "tmp", **MARKS}),
     SlashCommand("register", "create an account; then /login", "register", (NAME, NEW_PASSWORD)),
-    SlashCommand("login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg"}),
+    SlashCommand(
+        "login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg", **MARKS}
+    ),
     SlashCommand("logout", "log out and stay connected", "logout"),
     SlashCommand(
         "password",
@@ -134,7 +155,13 @@ TABLE: tuple[SlashCommand, ...] = (
     ),
     SlashCommand("rooms", "list the rooms", "get_room_list", (AFTER,)),
     SlashCommand("users", "list the users who are online", "get_user_list", (AFTER,)),
-    SlashCommand("who", "list the members of a room", "get_room_user_list", (ROOM_OR_CURRENT,)),
+    SlashCommand(
+        "who",
+        "list the members of a room",
+        "get_room_user_list",
+        (ROOM_OR_CURRENT,),
+        aliases=("names",),
+    ),
     SlashCommand("room", "switch to another room", "", (ROOM,)),
     SlashCommand("create", "create a public room", "create_room", (ROOM,)),
     SlashCommand(
@@ -145,7 +172,7 @@ TABLE: tuple[SlashCommand, ...] = (
         {"public": False},
     ),
     SlashCommand("join", "join a room and switch to it", "join_room", (ROOM,)),
-    SlashCommand("leave", "leave a room", "leave_room", (ROOM_OR_CURRENT,)),
+    SlashCommand("leave", "leave a room", "leave_room", (ROOM_OR_CURRENT,), aliases=("part",)),
     SlashCommand(
         "invite",
         "invite a user to a room",
@@ -161,8 +188,10 @@ TABLE: tuple[SlashCommand, ...] = (
         "whisper",
         "send a direct message",
         "whisper",
-        (CommandArgument("target_user", "USER"), CommandArgument("msg", "TEXT", "text")),
+        (CommandArgument("target_user", "USER"), TEXT),
+        aliases=("msg",),
     ),
+    SlashCommand("me", "say what you are doing: sends *TEXT*", "", (TEXT,)),
     SlashCommand(
         "history",
         "show recent messages, or those before number BEFORE",
@@ -172,6 +201,12 @@ TABLE: tuple[SlashCommand, ...] = (
             CommandArgument("limit", "COUNT", "number", "nothing"),
             CommandArgument("before", "BEFORE", "number", "nothing"),
         ),
+    ),
+    SlashCommand(
+        "search",
+        "find a text in the newest messages of this room",
+        "history",
+        (CURRENT_ROOM, CommandArgument("text", "TEXT", "text")),
     ),
     SlashCommand(
         "topic",
@@ -204,7 +239,7 @@ TABLE: tuple[SlashCommand, ...] = (
         "send a message to all users; asks for the operator's key",
         "broadcast",
         (
-            CommandArgument("msg", "TEXT", "text"),
+            TEXT,
             CommandArgument("broadcast_key", "", "secret", prompt="Broadcast key"),
         ),
     ),
@@ -221,7 +256,7 @@ TABLE: tuple[SlashCommand, ...] = (
         "private",
         "send a peer message, which does not pass the server",
         "",
-        (USER, CommandArgument("msg", "TEXT", "text")),
+        (USER, TEXT),
     ),
     SlashCommand("hello", "show the server's version, features and limits", "hello"),
     SlashCommand("ping", "check whether the server answers", "ping"),
@@ -231,7 +266,8 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand("quit", "quit", ""),
 )
 
-COMMANDS: dict[str, SlashCommand] = {command.name: command for command in TABLE}
+#: By name and alias.
+COMMANDS: dict[str, SlashCommand] = {name: command for command in TABLE for name in command.names}
 
 
 def parse(line: str, context: CommandContext) -> ParsedCommand:
@@ -311,11 +347,11 @@ def help_lines(name: str = "") -> list[str]:
         InputError: the command is unknown.
     """
     wanted = name.lstrip("/")
-    rows = [command for command in TABLE if wanted in ("", command.name)]
+    rows = [command for command in TABLE if wanted in ("", *command.names)]
     if not rows:
         raise InputError(f"unknown command /{wanted}: /help lists the commands")
-    width = max(len(command.usage) for command in rows)
-    lines = [f"  {command.usage.ljust(width)}  {command.help}" for command in rows]
+    width = max(len(command.help_usage) for command in rows)
+    lines = [f"  {command.help_usage.ljust(width)}  {command.help}" for command in rows]
     if wanted:
         return lines
     return [

@@ -102,7 +102,7 @@ class _ConsoleProgram:
             return app.controller, app.run(startup_lines(self._options))
         lines = LineQueue()
         renderer = Renderer(self._output.paint)
-        client = LineClient(connection, lines, self._output, renderer, self._reactor, peers)
+        client = LineClient(connection, self._reactor, lines, self._output, renderer, peers)
         return client, self._run_line_mode(client, lines)
 
     async def _run_line_mode(self, client: LineClient, lines: LineQueue) -> int:

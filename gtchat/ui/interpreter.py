@@ -7,11 +7,11 @@ How lines are typed and where results are shown is up to its subclasses: `line_m
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.commands import Effect, effect_of
 from gtchat.client.connection import Connection
@@ -35,6 +35,7 @@ from gtchat.ui.commands import (
 )
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.search import find_messages
 from gtchat.ui.terminal import escape_controls
 
 #: Exit statuses.
@@ -47,7 +48,6 @@ class Interpreter(ABC):
     Args:
         connection: to the server.
         renderer: formats what is shown.
-        clock: waits where the server limits the rate.
         peers: sends and receives peer messages; None: that is not possible.
 
     Attributes:
@@ -59,12 +59,10 @@ class Interpreter(ABC):
         self,
         connection: Connection,
         renderer: Renderer,
-        clock: IReactorTime,
         peers: PeerMessenger | None = None,
     ) -> None:
         self._connection = connection
         self._renderer = renderer
-        self._clock = clock
         self._peers = peers
         self._context = CommandContext()
         self.exit_status = EXIT_OK
@@ -221,35 +219,15 @@ class Interpreter(ABC):
         self.exit_status = self.exit_status or EXIT_FAILED
 
     async def _call(self, cmd: str, **fields: Any) -> Reply:
-        """Send a command and return its reply; repeat it when the server limits the rate."""
+        """Send a command and return its reply."""
         self.has_sent = True
-        while (reply := await self._try_call(cmd, fields)) is None:
-            pass
-        return reply
-
-    async def _try_call(self, cmd: str, fields: dict[str, Any]) -> Reply | None:
-        try:
-            return await self._connection.call(cmd, **fields)
-        except CommandFailed as error:
-            if error.code != "rate_limited":
-                raise
-            await self._sleep(error.retry_after or 1.0)
-            return None
-
-    def _sleep(self, seconds: float) -> Deferred[None]:
-        slept: Deferred[None] = Deferred()
-        self._clock.callLater(seconds, slept.callback, None)
-        return slept
+        return await self._connection.call(cmd, **fields)
 
     async def _send_raw(self, line: str) -> None:
         """Send a JSON request as it was typed and show its reply as it was received."""
         self.has_sent = True
-        while True:
-            answer = await self._connection.send(line)
-            reply = msgspec.json.decode(answer, type=Reply)
-            if reply.code != "rate_limited":
-                break
-            await self._sleep(reply.retry_after or 1.0)
+        answer = await self._connection.send(line)
+        reply = msgspec.json.decode(answer, type=Reply)
         self._handle_raw_reply(line, answer, reply)
         if reply.status != "ok":
             self.exit_status = self.exit_status or EXIT_FAILED
@@ -259,14 +237,25 @@ class Interpreter(ABC):
         parsed = commands.parse(line, self._context)
         for secret in parsed.secrets:
             parsed.fields[secret.field] = await self._ask_secret(secret)
-        if parsed.command.cmd:
+        run = _RUN.get(parsed.command.name)
+        if run is not None:
+            await run(self, **parsed.fields)
+        elif parsed.command.cmd:
             await self._send_command(parsed)
-        elif parsed.command.name == "room":
-            self._switch_room(parsed.fields["room_name"])
-        elif parsed.command.name == "private":
-            await self._send_peer_message(**parsed.fields)
-        elif parsed.command.name == "help":
-            self._show_help(parsed.fields.get("name", ""))
+
+    async def _run_room(self, room_name: str) -> None:
+        self._switch_room(room_name)
+
+    async def _run_help(self, name: str = "") -> None:
+        self._show_help(name)
+
+    async def _run_me(self, msg: str) -> None:
+        await self._send_message(f"*{msg}*")
+
+    async def _run_search(self, room_name: str, text: str) -> None:
+        found = await find_messages(self._call, room_name, text)
+        for line in self._renderer.search_lines(room_name, text, found):
+            self.show(line)
 
     async def _send_peer_message(self, user: str, msg: str) -> None:
         if self._peers is None:
@@ -297,6 +286,16 @@ class Interpreter(ABC):
         elif effect is Effect.LOGGED_IN:
             self._update_context(room=LOBBY)
             Deferred.fromCoroutine(self._announce_port())
+
+
+#: Command -> what runs it, if that is not just a request and its reply.
+_RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "room": Interpreter._run_room,
+    "private": Interpreter._send_peer_message,
+    "help": Interpreter._run_help,
+    "me": Interpreter._run_me,
+    "search": Interpreter._run_search,
+}
 
 
 def is_command(line: str) -> bool:

@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.connection import Connection
-from gtchat.client.messages import Event
+from gtchat.client.messages import Event, Push
 from gtchat.ui.commands import CommandArgument, InputError
 from gtchat.ui.interpreter import Interpreter
 from gtchat.ui.peer import PeerMessenger
+from gtchat.ui.read_marks import ReadMarks
 from gtchat.ui.rendering import Renderer, format_room
 from gtchat.ui.terminal import LineQueue, TerminalOutput
 
@@ -26,23 +27,24 @@ class LineClient(Interpreter):
 
     Args:
         connection: to the server.
+        clock: schedules read marks.
         lines: the lines that are typed.
         output: where results are shown.
         renderer: formats what is shown.
-        clock: waits where the server limits the rate.
         peers: sends and receives peer messages; None: that is not possible.
     """
 
     def __init__(
         self,
         connection: Connection,
+        clock: IReactorTime,
         lines: LineQueue,
         output: TerminalOutput,
         renderer: Renderer,
-        clock: IReactorTime,
         peers: PeerMessenger | None = None,
     ) -> None:
-        super().__init__(connection, renderer, clock, peers)
+        super().__init__(connection, renderer, peers)
+        self._marks = ReadMarks(connection, clock)
         self._lines = lines
         self._output = output
 
@@ -54,7 +56,7 @@ class LineClient(Interpreter):
         """
         reading = Deferred.fromCoroutine(self._read_events())
         await self._execute_all(startup)
-        await self._connection.close()
+        await self._close()
         await reading
 
     def line_typed(self, raw: bytes) -> None:
@@ -67,7 +69,11 @@ class LineClient(Interpreter):
     def quit(self) -> None:
         """Quit at once, without the lines that wait."""
         self._lines.abandon()
-        Deferred.fromCoroutine(self._connection.close())
+        Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        await self._marks.finish()
+        await self._connection.close()
 
     def show(self, line: str) -> None:
         """Show a line without control characters."""
@@ -96,6 +102,12 @@ class LineClient(Interpreter):
     def _show_event(self, event: Event) -> None:
         for line in self._renderer.event_lines(event):
             self.show(line)
+        if isinstance(event, Push) and event.cmd == "c_speak":
+            self._mark_shown(event)
+
+    def _mark_shown(self, message: Push) -> None:
+        if message.room_name.casefold() == self._context.room.casefold():
+            self._marks.shown(message.room_name, message.seq)
 
     async def _send_message(self, text: str) -> None:
         await self._call("speak", room_name=self._context.room, msg=text)

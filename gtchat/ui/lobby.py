@@ -89,7 +89,7 @@ class LobbyChat:
     async def _log_in(self, connection: Connection, host: str, name: str) -> bool:
         view = self._view
         try:
-            reply = await connection.call("login", type="tmp", usr=name)
+            reply = await connection.call("login", type="tmp", usr=name, marks_read=True)
         except (CommandFailed, Unanswered, ConnectionClosed) as error:
             taken = isinstance(error, CommandFailed) and error.code == "name_taken"
             text = "Username exists. Please choose another." if taken else str(error)

@@ -18,6 +18,7 @@ from gtchat.client.messages import (
     Room,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
+from gtchat.ui.search import SearchResult
 from gtchat.ui.terminal import escape_controls
 
 #: Returns a text in a style, see TerminalOutput.paint.
@@ -176,21 +177,40 @@ class Renderer:
             return []
         return [f"{self._time(push.at)} {self._notice(describe_push(push))}"]
 
-    def _message_lines(self, push: Push, head: str) -> list[str]:
+    def _message_lines(self, push: Push, head: str, form: str = "%H:%M") -> list[str]:
         """Return the lines of a message; the second and later ones begin with a bar.
 
         The bar keeps a line of a text from looking like the message of another user.
         """
         first, *more = push.msg.split("\n")
-        lines = [f"{self._time(push.at)} {head} {escape_controls(first)}"]
+        lines = [f"{self._time(push.at, form)} {head} {escape_controls(first)}"]
         return lines + [f"      | {escape_controls(line)}" for line in more]
 
     def _notice(self, text: str) -> str:
         return self._paint(f"* {text}", "dim")
 
-    def _time(self, at: str) -> str:
+    def _time(self, at: str, form: str = "%H:%M") -> str:
         time = local_time(at, self._zone)
-        return self._paint(time.strftime("%H:%M") if time else "--:--", "dim")
+        return self._paint(time.strftime(form) if time else "--:--", "dim")
+
+    def search_lines(self, room_name: str, text: str, found: SearchResult) -> list[str]:
+        """Return the messages that a search found, and how many there are.
+
+        Args:
+            room_name: the room that was searched.
+            text: what was searched for.
+            found: the result.
+        """
+        wanted = f'messages with "{escape_controls(text)}" in {format_room(room_name)}'
+        if found.more:
+            wanted += f", of the newest {found.searched}"
+        if not found.matches:
+            return [self._notice(f"no {wanted}")]
+        lines = [self._notice(f"{wanted}: {len(found.matches)}")]
+        for push in found.matches:
+            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
+            lines += self._message_lines(push, sender, "%Y-%m-%d %H:%M")
+        return lines
 
     # Replies.
 

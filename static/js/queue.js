@@ -100,7 +100,7 @@
       this.#filledAt = now;
     }
 
-    // Sends what can be sent now, and comes again when the next can.
+    // Sends what can be sent now, and sets a timer for the next.
     #pump() {
       this.#environment.clearTimeout(this.#timer);
       if (!this.#open) return;

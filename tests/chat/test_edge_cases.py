@@ -9,11 +9,9 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat import limits, lockout, users
+from gtchat.chat import presence
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
-from gtchat.chat.limits import BucketTable, Limits, TokenBucket
-from gtchat.chat.lockout import Lockout
 from gtchat.chat.rooms import Subscribers
 from gtchat.chat.users import User
 from tests.fakes import FakeClient, RecordingEncoder, TestServer
@@ -69,7 +67,7 @@ class Shutdown(SynchronousTestCase):
         ann, bob = server.member("ann"), server.guest("bob")
         ann.call("whisper", target_user="bob", msg="psst")
         bob.drop()
-        for number in range(users.PRESENCE_SINGLE_LIMIT + 5):
+        for number in range(presence.PRESENCE_SINGLE_LIMIT + 5):
             server.guest(f"g{number}")
         for _ in range(2):
             stopped = Deferred.fromCoroutine(server.chat.stop())
@@ -141,6 +139,16 @@ class ConcurrentChanges(SynchronousTestCase):
         bob.drop()
         delayed.release()
         self.assertEqual(bob.pushes(), [])
+
+    def test_block_by_a_user_who_has_left_meanwhile(self) -> None:
+        self.server.member("ann")
+        bob = self.server.member("bob")
+        delayed = DelayedMethod(self, self.server, "block")
+        bob.send("block", user="ann", tracker="1")
+        self.server.run_pending()
+        bob.drop()
+        delayed.release()
+        self.assertEqual(self.server.chat.users._blocking, {})
 
     def test_room_deleted_during_an_invite_reply_cannot_be_joined(self) -> None:
         ann, bob = self.server.member("ann"), self.server.member("bob")
@@ -300,7 +308,7 @@ class EventOrder(SynchronousTestCase):
         server = TestServer()
         ann = server.guest("ann")
         bob = server.member("bob")
-        for number in range(users.PRESENCE_SINGLE_LIMIT + 5):
+        for number in range(presence.PRESENCE_SINGLE_LIMIT + 5):
             server.guest(f"g{number}")
         server.clock.advance(1)
         ann.received()
@@ -310,64 +318,6 @@ class EventOrder(SynchronousTestCase):
         events = [push for push in ann.received() if push.get("type") in ("logout", "presence")]
         self.assertEqual([push for push in events if "bob" in push.get("logins", ())], [])
         self.assertEqual([push for push in events if "bob" in push.get("logouts", ())], [])
-
-
-class BoundedTables(SynchronousTestCase):
-    """Tables that grow with the names that clients invent are bounded."""
-
-    def test_registration_table_is_bounded(self) -> None:  # G11
-        self.patch(limits, "TABLE_LIMIT", 2)
-        server = TestServer(Limits(commands_per_second=0, registrations_per_minute=60))
-        for number in range(6):
-            server.connect(f"192.0.2.{number}").call("register", usr=f"u{number}", pwd="password")
-            server.clock.advance(2)
-        self.assertLessEqual(len(server.chat.accounts._registrations), 2)
-
-    def test_password_tables_are_bounded(self) -> None:  # G11
-        self.patch(limits, "TABLE_LIMIT", 2)
-        self.patch(lockout, "TABLE_LIMIT", 2)
-        now = [0.0]
-        counts = Lockout(Limits(), lambda: now[0])
-        for number in range(6):
-            counts.failed(f"name{number}", f"192.0.2.{number}")
-            counts.succeeded(f"good{number}", f"192.0.2.{number}")
-            now[0] += 3600
-        for table in (counts._attempts, counts._by_name, counts._by_address, counts._known_good):
-            self.assertLessEqual(len(table), 2)
-
-    def test_bucket_table_keeps_buckets_that_are_not_full(self) -> None:
-        self.patch(limits, "TABLE_LIMIT", 2)
-        now = [0.0]
-        table = BucketTable(1.0, 2, lambda: now[0])
-        for key in "abcde":
-            self.assertEqual(table.take(key), 0.0)
-        self.assertEqual(len(table), 5)
-        now[0] += 1.0
-        self.assertEqual([table.take("e"), table.take("e"), table.take("e")], [0.0, 0.0, 1.0])
-        for key in "fghi":
-            table.take(key)
-        self.assertLessEqual(len(table), 5)
-        self.assertEqual(table.wait("e"), 1.0)
-        self.assertEqual(table.wait("unknown"), 0.0)
-
-    def test_bucket_is_lowered_to_another(self) -> None:
-        used, fresh = TokenBucket(1.0, 3), TokenBucket(1.0, 3)
-        for _ in range(3):
-            used.take(0.0)
-        fresh.lower_to(used, 1.0)
-        self.assertEqual([fresh.take(1.0), fresh.take(1.0)], [0.0, 1.0])
-
-    def test_unused_bucket_is_full(self) -> None:
-        bucket = TokenBucket(1.0, 2)
-        self.assertTrue(bucket.full(0.0))
-        bucket.take(0.0)
-        self.assertFalse(bucket.full(0.5))
-        self.assertTrue(bucket.full(1.0))
-        self.assertTrue(TokenBucket(0.0, 2).full(0.0))
-
-    def test_burst_of_zero_is_no_limit(self) -> None:
-        bucket = TokenBucket(1.0, 0)
-        self.assertEqual([bucket.take(0.0) for _ in range(3)], [0.0] * 3)
 
 
 class Names(SynchronousTestCase):
@@ -390,17 +340,3 @@ class Names(SynchronousTestCase):
             )
         for text in ("\u200bé", "\U0001f469\u200d\U0001f469", "."):
             self.assertEqual(client.call("speak", room_name="lobby", msg=text)["status"], "ok")
-
-
-class Attempts(SynchronousTestCase):
-    """How many wrong passwords a name has left, for protocols that say so."""
-
-    def test_attempts_left_are_counted_down(self) -> None:
-        server = TestServer()
-        server.member("ann")
-        client = server.connect("192.0.2.9")
-        accounts = server.chat.accounts
-        self.assertEqual(accounts.attempts_left("ann", "192.0.2.9"), 0)
-        for left in (2, 1, 0):
-            client.login("ann", pwd="wrong password")
-            self.assertEqual(accounts.attempts_left("ann", "192.0.2.9"), left)

@@ -1,4 +1,4 @@
-"""Messages, whispers, broadcasts, blocks, peer addresses, history."""
+"""Messages, whispers, broadcasts, blocks, history."""
 
 from __future__ import annotations
 
@@ -127,6 +127,21 @@ class Blocks(RoomTestCase):
         self.ann.call("speak", room_name="r", msg="three")
         self.assertEqual([p["msg"] for p in self.bob.pushes("c_speak")], ["three"])
 
+    def test_a_block_holds_while_others_come_and_go(self) -> None:
+        for client in (self.bob, self.eve):
+            client.call("block", user="ann")
+        self.bob.call("unblock", user="eve")  # who was not blocked
+        self.bob.call("unblock", user="ann")
+        self.ann.call("logout")
+        self.ann.login("ann", pwd="password")
+        self.eve.call("logout")
+        self.eve.login("eve", pwd="password")
+        self.ann.call("speak", room_name="r", msg="four")
+        heard = [[p["msg"] for p in one.pushes("c_speak")] for one in (self.bob, self.eve)]
+        self.assertEqual(heard, [["four"], []])
+        self.eve.call("logout")
+        self.assertEqual(self.server.chat.users._blocking, {})
+
     def test_block_lasts_over_sessions(self) -> None:
         self.bob.call("block", user="ann")
         self.bob.drop()
@@ -243,6 +258,14 @@ class Whispers(RoomTestCase):
         self.server.run_pending()
         self.assertEqual(len(bob.pushes("c_whisper")), 150)
 
+    def test_a_whisper_to_a_session_that_was_lost_stays_stored(self) -> None:
+        self.ann.call("whisper", target_user="bob", msg="psst")
+        self.bob.drop()
+        self.server.clock.pump([10.0] * 20)
+        bob = self.server.connect()
+        bob.login("bob", pwd="password")
+        self.assertEqual([push["msg"] for push in bob.pushes("c_whisper")], ["psst"])
+
 
 class Broadcasts(RoomTestCase):
     options = {"broadcast_key": "open sesame"}
@@ -259,47 +282,32 @@ class Broadcasts(RoomTestCase):
         for key in ("", "open", "open sesame!", "é"):
             reply = self.ann.call("broadcast", msg="all", broadcast_key=key)
             self.assertEqual(reply["code"], "bad_key")
+            self.server.clock.advance(60)
+            self.assertIn("recipients", self.broadcast(self.ann, "open sesame"))
         server = TestServer()
         reply = server.guest("x").call("broadcast", msg="all", broadcast_key="")
         self.assertEqual(reply["code"], "bad_key")
 
+    def broadcast(self, client: FakeClient, key: str) -> dict[str, Any]:
+        return client.call("broadcast", msg="all", broadcast_key=key)
 
-class PeerAddresses(RoomTestCase):
-    def test_allowed_request_gets_the_address_once(self) -> None:
-        self.assertEqual(self.bob.call("set_address", port=5000)["status"], "ok")
-        self.ann.call("get_address", user="bob")
-        self.assertEqual(self.bob.pushes("address_request")[0]["usr"], "ann")
-        self.assertEqual(self.bob.call("allow", user="ann")["status"], "ok")
-        [granted] = self.ann.pushes("address_granted")
-        self.assertEqual((granted["host"], granted["port"]), ("192.0.2.1", 5000))
-        self.assertEqual(self.bob.call("allow", user="ann")["code"], "not_allowed")
+    def test_three_wrong_keys_suspend_the_right_one(self) -> None:
+        codes = [self.broadcast(self.ann, "wrong").get("code") for _ in range(4)]
+        self.assertEqual(codes, ["bad_key"] * 3 + ["locked_out"])
+        self.assertAlmostEqual(self.broadcast(self.ann, "open sesame")["retry_after"], 60, places=1)
+        self.assertIn("recipients", self.broadcast(self.bob, "open sesame"))
+        self.server.clock.advance(60)
+        self.assertIn("recipients", self.broadcast(self.ann, "open sesame"))
 
-    def test_denied_request_gets_no_address(self) -> None:
-        self.ann.call("get_address", user="bob")
-        self.assertEqual(self.eve.call("deny", user="ann")["code"], "not_allowed")
-        self.assertEqual(self.bob.call("deny", user="ann")["status"], "ok")
-        self.assertEqual(len(self.ann.pushes("address_denied")), 1)
-
-    def test_request_expires_after_ten_minutes(self) -> None:
-        self.bob.call("set_address", port=5000)
-        self.ann.call("get_address", user="bob")
-        self.server.clock.advance(601)
-        self.assertEqual(self.bob.call("allow", user="ann")["code"], "not_allowed")
-        self.eve.call("get_address", user="bob")
-        self.eve.call("logout")
-        self.assertEqual(self.bob.call("allow", user="eve")["code"], "not_allowed")
-
-    def test_invalid_requests_are_refused(self) -> None:  # F07
-        self.eve.call("logout")
-        for cmd, fields, code in (
-            ("set_address", {"port": 22}, "bad_request"),
-            ("set_address", {"port": 70000}, "bad_request"),
-            ("get_address", {"user": "ann"}, "self_target"),
-            ("get_address", {"user": "eve"}, "no_such_user"),
-            ("get_address", {"user": "unknown"}, "no_such_user"),
-            ("allow", {"user": "bob"}, "not_allowed"),
-        ):
-            self.assertEqual(self.ann.call(cmd, **fields)["code"], code, (cmd, fields))
+    def test_wrong_keys_of_a_network_are_limited_for_all_of_its_users(self) -> None:
+        codes = []
+        for number in range(12):
+            guest = self.server.connect(f"2001:db8::{number}")
+            guest.login(f"g{number}")
+            codes.append(self.broadcast(guest, "wrong").get("code"))
+        self.assertEqual(codes, ["bad_key"] * 10 + ["rate_limited"] * 2)
+        login = self.server.connect("2001:db8::99").login("unknown", pwd="wrong password")
+        self.assertEqual(login["code"], "rate_limited")
 
 
 class History(RoomTestCase):

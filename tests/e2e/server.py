@@ -26,6 +26,12 @@ from tests.e2e.fork_server import ENABLED, TOP, ForkedProcess, default_signals
 
 #: Timeout of everything that tests wait for, in seconds; long, so that they pass on a busy machine.
 SECONDS = 60
+#: Options that allow any amount of text, for tests that send much.
+NO_QUOTA = (
+    *("--daily-bytes-account", "0"),
+    *("--daily-bytes-guest", "0"),
+    *("--daily-bytes-guests-address", "0"),
+)
 
 
 class Server:

@@ -278,7 +278,6 @@ class AcrossProtocols(DialbackCase):
     def test_wrong_broadcast_keys_are_rejected(self) -> None:  # D18
         with Bystanders(self.server, "guessed-key", watch=False):
             web: Client = self.web("mallory")
-            for key in ("", "guessed-key", "guessed-key" * 100, "\u00e9", str(uuid.uuid4())):
-                self.assertEqual(
-                    web.call("broadcast", msg="x", broadcast_key=key)["code"], "bad_key"
-                )
+            keys = ("guessed-key", "guessed-key" * 100, "\u00e9", "", str(uuid.uuid4()))
+            codes = [web.call("broadcast", msg="x", broadcast_key=key)["code"] for key in keys]
+            self.assertEqual(codes, ["bad_key"] * 3 + ["locked_out"] * 2)

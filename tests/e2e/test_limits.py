@@ -7,7 +7,7 @@ import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.e2e.server import Client, Server, masked
+from tests.e2e.server import NO_QUOTA, Client, Server, masked
 
 SURROGATE = b'{"cmd":"ping","x":"\\ud800"}'
 
@@ -130,7 +130,7 @@ class Rates(ServerCase):
         client = self.client("ann")
         for _ in range(60):
             client.send("ping")
-        self.assertEqual(client.wait_closed(), 1008)
+        self.assertEqual(client.wait_closed(), 4009)
 
 
 class Timeouts(ServerCase):
@@ -151,7 +151,10 @@ class Timeouts(ServerCase):
 
 
 class SlowReader(ServerCase):
-    options = ("--outbox-bytes", "20000", "--commands-per-second", "0", "--commands-burst", "0")
+    options = (
+        *("--outbox-bytes", "20000", "--commands-per-second", "0", "--commands-burst", "0"),
+        *NO_QUOTA,
+    )
 
     def test_client_that_does_not_read_is_closed_while_the_room_goes_on(self) -> None:  # G01
         slow = self.client("slow", receive_bytes=4096)

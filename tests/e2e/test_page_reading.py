@@ -175,7 +175,7 @@ class ReadingTest(TestCase):
         page.find(".row .count.mentioned", "1")
         page.open_conversation("bob")
         page.wait_for_message("psst")
-        # The server dies and the tab is closed: the message comes again at the next login.
+        # The server dies and the tab is closed: the message is sent once more at the next login.
         self.server.kill()
         page.driver.close()
         page.driver.switch_to.window(first)

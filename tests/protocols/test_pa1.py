@@ -94,7 +94,7 @@ class Login(PA1TestCase):
         self.send("logIn ann wrong 6067")
         self.refuse()
         self.assertEqual(self.flushLoggedErrors(), [])
-        self.assertEqual(len(self.pa1.limiter._by_address), 0)
+        self.assertEqual(len(self.pa1.limiter._by_network), 0)
 
     def test_calls_that_refuse_a_login_are_bounded(self) -> None:
         self.limits = Limits(commands_per_second=0, connections_per_address=3)

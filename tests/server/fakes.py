@@ -30,6 +30,9 @@ class FakeReactor(MemoryReactorClock):
             raise CannotListenError(None, address, OSError(36, "File name too long"))
         return super().listenUNIX(address, factory, *args, **options)
 
+    def callInThread(self, call: Callable[..., object], *args: object) -> None:
+        call(*args)
+
     def callFromThread(self, call: Callable[..., object], *args: object) -> None:
         call(*args)
 

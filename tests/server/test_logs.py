@@ -15,7 +15,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server import logs
-from gtchat.server.logs import LogTarget, json_line, reopen, text_line
+from gtchat.server.logs import ROTATED_FILES, LogTarget, json_line, reopen, text_line
 
 
 def event(**fields: Any) -> dict[str, Any]:
@@ -102,6 +102,20 @@ class Target(SynchronousTestCase):
         assert target.file is not None
         self.addCleanup(target.file.close)
         self.assertEqual(target.file.path, str(self.folder / "twistd.log"))
+
+    def test_rotated_files_are_bounded(self) -> None:
+        self.patch(logs, "ROTATE_BYTES", 100)
+        for as_json in (False, True):
+            target = LogTarget.chosen({"nodaemon": 0, "logfile": str(self.file)}, as_json)
+            assert target is not None
+            assert target.file is not None
+            for _ in range(3 * ROTATED_FILES):
+                target.observer(event(log_format="a line of more than a hundred bytes" * 5))
+            target.file.close()
+            files = sorted(self.folder.iterdir())
+            self.assertEqual(len(files), 1 + ROTATED_FILES)
+            for file in files:
+                file.unlink()
 
     def test_unwritable_file_raises_at_once(self) -> None:
         with self.assertRaises(OSError):

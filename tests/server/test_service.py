@@ -118,6 +118,13 @@ class Starting(ServiceCase):
             ],
         )
 
+    def test_a_short_broadcast_key_gives_one_warning(self) -> None:
+        for key, warnings in (("x" * 15, 1), ("x" * 16, 0), ("", 0)):
+            self.setUp()
+            self.started(broadcast_key=key)
+            found = [line for line in self.log.lines if line.startswith("broadcast_key is short")]
+            self.assertEqual(len(found), warnings, key)
+
     def test_every_protocol_with_an_endpoint_setting_is_built(self) -> None:
         self.assertEqual(set(STREAM_PROTOCOLS), set(USUAL_PORTS))
         self.started(all_protocols="true")

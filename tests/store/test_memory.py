@@ -17,6 +17,7 @@ from tests.store.accounts_contract import (
 from tests.store.contract import QueueContract, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
@@ -44,6 +45,10 @@ class HistoryTests(InMemory, HistoryContract, TestCase):
 
 class AccountTests(InMemory, AccountContract, TestCase):
     pass
+
+
+class NetworkTests(InMemory, NetworkContract, TestCase):
+    """See `NetworkContract`."""
 
 
 class PhoneTests(InMemory, PhoneContract, TestCase):

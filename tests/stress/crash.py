@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import attrs
 
-from tests.e2e.server import SECONDS, Server
+from tests.e2e.server import NO_QUOTA, SECONDS, Server
 from tests.stress.clients import (
     LOBBY,
     PASSWORD,
@@ -32,6 +32,7 @@ ENDPOINT = "tcp:0:interface=127.0.0.1"
 OPTIONS = (
     *("--commands-per-second", "0"),
     *("--registrations-per-minute", "0"),
+    *NO_QUOTA,
     "--randomchat",
     *("--message-center", ENDPOINT),
     *("--pa1", ENDPOINT),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import attrs
 
-from tests.e2e.server import SECONDS, Server
+from tests.e2e.server import NO_QUOTA, SECONDS, Server
 from tests.stress.clients import ROOM, JSONClient
 from tests.stress.network_conditions import PERFECT, NetworkConditions, Proxy
 from tests.stress.oracle import Oracle, find_violations
@@ -22,6 +22,7 @@ OPTIONS = (
     *("--commands-per-second", "0"),
     *("--registrations-per-minute", "0"),
     *("--connections-per-address", "0"),
+    *NO_QUOTA,
 )
 #: Seconds without an acknowledgement that end a run; a network may be partitioned for a minute.
 STALL_SECONDS = 150

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.ui.commands import TABLE, CommandContext, InputError, help_lines, parse
+from gtchat.ui.commands import COMMANDS, TABLE, CommandContext, InputError, help_lines, parse
 
 CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 
@@ -14,9 +14,15 @@ CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 REQUESTS: dict[str, dict[str, Any]] = {
     "/register ann password1": {"cmd": "register", "usr": "ann", "pwd": "password1"},
     "/register ann": {"cmd": "register", "usr": "ann", "pwd": "?"},
-    "/login ann": {"cmd": "login", "type": "reg", "usr": "ann", "pwd": "?"},
-    '/login ann "pass word 1"': {"cmd": "login", "type": "reg", "usr": "ann", "pwd": "pass word 1"},
-    "/guest ann": {"cmd": "login", "type": "tmp", "usr": "ann"},
+    "/login ann": {"cmd": "login", "type": "reg", "marks_read": True, "usr": "ann", "pwd": "?"},
+    '/login ann "pass word 1"': {
+        "cmd": "login",
+        "type": "reg",
+        "marks_read": True,
+        "usr": "ann",
+        "pwd": "pass word 1",
+    },
+    "/guest ann": {"cmd": "login", "type": "tmp", "marks_read": True, "usr": "ann"},
     "/logout": {"cmd": "logout"},
     "/password a b b": {"cmd": "update_pwd", "pwd": "a", "new_pwd": "b", "new_pwd2": "b"},
     "/password": {"cmd": "update_pwd", "pwd": "?", "new_pwd": "?", "new_pwd2": "?"},
@@ -47,6 +53,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "target_user": "bob",
         "msg": 'say "hi" there',
     },
+    "/msg bob hi there": {"cmd": "whisper", "target_user": "bob", "msg": "hi there"},
+    "/part": {"cmd": "leave_room", "room_name": "garden"},
+    "/names den": {"cmd": "get_room_user_list", "room_name": "den"},
     "/history": {"cmd": "history", "room_name": "garden"},
     "/history 20": {"cmd": "history", "room_name": "garden", "limit": 20},
     "/history 20 99": {"cmd": "history", "room_name": "garden", "limit": 20, "before": 99},
@@ -79,7 +88,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 #: Commands that send no request.
-LOCAL = {"room", "private", "help", "quit"}
+LOCAL = {"room", "private", "help", "quit", "me"}
+#: Commands that send other requests than their row says.
+OTHERS = {"search"}
 
 #: Line -> part of the error message.
 ERRORS = {
@@ -104,7 +115,10 @@ class TableTests(SynchronousTestCase):
 
     def test_every_row_is_tested(self) -> None:
         names = {line[1:].split()[0] for line in REQUESTS}
-        self.assertEqual(names | LOCAL, {command.name for command in TABLE})
+        self.assertEqual(names | LOCAL | OTHERS, set(COMMANDS))
+
+    def test_names_and_aliases_are_different(self) -> None:
+        self.assertEqual(len(COMMANDS), sum(len(command.names) for command in TABLE))
 
     def test_the_current_room_can_be_changed(self) -> None:
         self.assertEqual(parse("/room my den", CONTEXT).fields, {"room_name": "my den"})
@@ -121,12 +135,14 @@ class TableTests(SynchronousTestCase):
     def test_help_lists_every_command_with_its_arguments(self) -> None:
         text = "\n".join(help_lines())
         for command in TABLE:
-            self.assertIn(f"  {command.usage} ", text)
+            self.assertIn(f"  {command.help_usage} ", text)
             self.assertIn(command.help, text)
         self.assertIn("/invite USER [ROOM]", text)
+        self.assertIn("/whisper, /msg USER TEXT", text)
 
     def test_help_of_one_command_is_one_line(self) -> None:
         self.assertEqual(help_lines("/ping"), ["  /ping  check whether the server answers"])
+        self.assertEqual(help_lines("msg"), help_lines("whisper"))
         self.assertRaises(InputError, help_lines, "nope")
 
     def test_help_lines_are_at_most_100_columns(self) -> None:

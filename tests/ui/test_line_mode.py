@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timezone
 from typing import Any
 
@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred
 
 from gtchat.ui.interpreter import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.line_mode import LineClient
+from gtchat.ui.read_marks import LAST_TIMEOUT
 from gtchat.ui.rendering import Renderer
 from gtchat.ui.terminal import LineQueue, TerminalOutput
-from tests.client.fakes import ConnectedTestCase, resumed, spoken, welcome
+from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
 
 GARDEN = {"room": {"room_name": "garden", "last_seq": 1}}
 
@@ -48,7 +49,7 @@ class LineModeTestCase(ConnectedTestCase):
         self.lines.reader = self.reader
         output = TerminalOutput(self.output, self.errors, False, lambda: None)
         renderer = Renderer(output.paint, timezone.utc)
-        self.client = LineClient(self.connection, self.lines, output, renderer, self.clock)
+        self.client = LineClient(self.connection, self.clock, self.lines, output, renderer)
 
     def start(self, startup: Sequence[str] = ()) -> None:
         self.running = Deferred.fromCoroutine(self.client.run(startup))
@@ -208,9 +209,161 @@ class PipeTests(LineModeTestCase):
         self.server.drop()
         self.assertIn("check whether it was executed", self.error_lines()[0])
 
+    def test_me_sends_its_text_as_emphasis(self) -> None:
+        self.type("/me waves  twice")
+        (request,) = self.server.asked("speak")
+        self.assertEqual((request["room_name"], request["msg"]), ("lobby", "*waves  twice*"))
+
     def test_help_is_shown(self) -> None:
         self.type("/help")
         self.assertIn("  /ping", self.output.getvalue())
+
+
+class SearchTests(LineModeTestCase):
+    """/search reads pages of messages and shows the newest that contain a text."""
+
+    log: list[dict[str, Any]] = []
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server.answers["history"] = lambda request: self.page(request)
+        self.start(["/guest ann"])
+
+    def page(self, request: dict[str, Any]) -> dict[str, Any]:
+        before = request.get("before", len(self.log) + 1)
+        first = max(1, before - request["limit"])
+        return {"entries": self.log[first - 1 : before - 1], "more": first > 1}
+
+    def search(self, *texts: str) -> list[str]:
+        """Return the lines that a search for "tea" shows. texts: of the messages of the room."""
+        self.log = [spoken(seq, msg=text) for seq, text in enumerate(texts, 1)]
+        before = len(self.shown())
+        self.type("/search tea")
+        return self.shown()[before:]
+
+    def test_matches_are_shown_oldest_first_with_date_and_sender(self) -> None:
+        self.assertEqual(
+            self.search("Tea?", "no", "steal\nthis"),
+            [
+                '* messages with "tea" in #lobby: 2',
+                "2030-05-06 07:08 <bob> Tea?",
+                "2030-05-06 07:08 <bob> steal",
+                "      | this",
+            ],
+        )
+        (request,) = self.server.asked("history")
+        self.assertEqual((request["kinds"], request["limit"]), (["c_speak"], 200))
+
+    def test_it_says_when_nothing_was_found(self) -> None:
+        self.assertEqual(self.search("no"), ['* no messages with "tea" in #lobby'])
+        self.assertEqual(self.search(), ['* no messages with "tea" in #lobby'])
+
+    def test_it_reads_at_most_1000_messages(self) -> None:
+        lines = self.search("tea", *["no"] * 1000)
+        self.assertEqual(lines, ['* no messages with "tea" in #lobby, of the newest 1000'])
+        self.assertEqual(len(self.server.asked("history")), 5)
+
+    def test_it_shows_the_newest_20_and_reads_no_more_for_them(self) -> None:
+        lines = self.search(*(f"tea {number}" for number in range(300)))
+        self.assertEqual(lines[0], '* messages with "tea" in #lobby, of the newest 200: 20')
+        self.assertEqual(
+            [line.split()[-1] for line in lines[1:]], [str(n) for n in range(280, 300)]
+        )
+        self.assertEqual(len(self.server.asked("history")), 1)
+
+    def test_a_failure_is_shown(self) -> None:
+        self.server.answers["history"] = {"code": "not_in_room", "msg": "Join it."}
+        self.type("/search tea")
+        self.assertEqual(self.error_lines(), ["error: Join it. (not_in_room): /join ROOM first"])
+
+
+class ReadMarkTests(LineModeTestCase):
+    """What was shown in the current room is marked as read, and nothing else."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start(["/guest ann"])
+
+    def say(self, *seqs: int, room: str = "lobby") -> None:
+        for seq in seqs:
+            self.server.say(seq, room=room)
+        self.server.pump()
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.server.pump()
+
+    def marked(self) -> list[tuple[str, int]]:
+        return [(sent["room_name"], sent["seq"]) for sent in self.server.asked("mark_read")]
+
+    def test_shown_messages_are_marked_once_in_two_seconds(self) -> None:
+        self.say(1, 2)
+        self.advance(1.9)
+        self.assertEqual(self.marked(), [])
+        self.say(3)
+        self.advance(0.1)
+        self.assertEqual(self.marked(), [("lobby", 3)])
+        self.say(4)
+        self.advance(1.9)
+        self.assertEqual(self.marked(), [("lobby", 3)])
+        self.advance(0.1)
+        self.assertEqual(self.marked(), [("lobby", 3), ("lobby", 4)])
+
+    def check_last_mark(self, end: Callable[[], object]) -> None:
+        self.say(1, 2)
+        end()
+        self.server.pump()
+        self.successResultOf(self.running)
+        self.assertEqual(self.marked(), [("lobby", 2)])
+
+    def test_the_last_ones_are_marked_at_the_end_of_input(self) -> None:
+        self.check_last_mark(self.finish)
+
+    def test_the_last_ones_are_marked_at_quit(self) -> None:
+        self.check_last_mark(lambda: self.type("/quit"))
+
+    def test_the_last_ones_are_marked_at_an_interrupt(self) -> None:
+        self.check_last_mark(self.client.interrupt)
+
+    def test_other_rooms_and_events_are_not_marked(self) -> None:
+        self.say(1, room="garden")
+        self.server.push(cmd="c_event", type="login", usr="eve", at=AT)
+        self.server.push(**whisper(1))
+        self.server.answers["history"] = {"entries": [spoken(7)], "more": False}
+        self.type("/history", "hello")
+        self.advance(5)
+        self.assertEqual(self.finish(), EXIT_OK)
+        self.assertEqual(self.marked(), [])
+
+    def test_a_room_that_was_the_current_one_is_marked_in_its_turn(self) -> None:
+        self.say(1)
+        self.server.answers["join_room"] = GARDEN
+        self.type("/join garden")
+        self.say(2, room="garden")
+        self.advance(2)
+        self.assertEqual(self.marked(), [("lobby", 1)])
+        self.advance(2)
+        self.assertEqual(self.marked(), [("lobby", 1), ("garden", 2)])
+
+    def test_a_mark_waits_for_the_connection(self) -> None:
+        self.say(1)
+        self.server.refuses = True
+        self.server.drop()
+        self.advance(2)
+        self.server.refuses = False
+        self.server.answers["resume"] = resumed()
+        for _ in range(30):
+            self.advance(1)
+        self.assertEqual(self.marked(), [("lobby", 1)])
+
+    def test_the_end_does_not_wait_for_ever(self) -> None:
+        self.say(1)
+        self.server.answers["mark_read"] = None
+        self.lines.end()
+        self.server.pump()
+        self.assertNoResult(self.running)
+        self.advance(LAST_TIMEOUT)
+        self.successResultOf(self.running)
 
 
 class CurrentRoomTests(LineModeTestCase):

@@ -6,11 +6,16 @@ answers in its own order). A serial command starts when nothing else is under wa
 
 The rate is a token bucket. A connection has its own until its user is logged in; from then on it
 is the bucket of the account (`Chat.rates`), so that the rate holds over many short connections and
-over all protocols.
+over all protocols. A guest's account is new at each login: it begins with what is left of the
+bursts of its network (`Chat.guest_bursts`).
+
+A command that is refused is told a time of its own at which it will find a token. A client that
+repeats each command at its time is never disconnected.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,13 +26,15 @@ from twisted.python.failure import Failure
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import RateLimited
-from gtchat.chat.limits import TokenBucket
+from gtchat.chat.limits import TokenBucket, network_key
 from gtchat.chat.users import Session
 
 #: Commands that wait for those before them; from this number on the client is not read.
 QUEUE_LIMIT = 64
 #: A client that goes on at so many times the allowed rate and burst is disconnected.
 FLOOD_FACTOR = 10
+#: Refused commands of a client whose times are remembered.
+TOLD_LIMIT = 1_000
 
 Command = TypeVar("Command")
 Contravariant = TypeVar("Contravariant", contravariant=True)
@@ -70,6 +77,7 @@ class CommandQueue(Generic[Command]):
         "_client",
         "_flood",
         "_paused",
+        "_told",
         "_waiting",
         "bucket",
         "closed",
@@ -85,6 +93,8 @@ class CommandQueue(Generic[Command]):
         self._paused = False
         self._waiting: deque[tuple[Command, bool]] | None = None
         self._flood: TokenBucket | None = None
+        #: When refused commands were told to come again, in monotonic seconds, earliest first.
+        self._told: deque[float] | None = None
         self.in_flight = 0
         self.bucket = TokenBucket(limits.commands_per_second, limits.commands_burst)
 
@@ -93,31 +103,65 @@ class CommandQueue(Generic[Command]):
     def use_account_rate(self, session: Session) -> None:
         """Go on with the token bucket of the account that has logged in.
 
-        What the connection has used up before the login stays used up.
+        What the connection has used up before the login stays used up. A guest whose account has
+        no bucket yet takes the tokens of a burst from those of its network.
         """
-        bucket = self._chat.rates.get(session.user.id)
-        if bucket is not self.bucket:
-            bucket.lower_to(self.bucket, self._chat.clock.seconds())
-            self.bucket = bucket
+        chat, now, user = self._chat, self._chat.clock.seconds(), session.user
+        is_new = user.id not in chat.rates
+        bucket = chat.rates.get(user.id)
+        if bucket is self.bucket:
+            return
+        bucket.lower_to(self.bucket.tokens(now), now)
+        if is_new and not user.registered:
+            bursts = chat.guest_bursts.get(network_key(session.connection.address))
+            bucket.lower_to(bursts.draw(now, bucket.tokens(now)), now)
+        self.bucket = bucket
+
+    @property
+    def recovery_seconds(self) -> int:
+        """The seconds after which a client that sends nothing may send a whole burst again."""
+        return math.ceil(self.bucket.wait(self._chat.clock.seconds(), self.bucket.burst))
 
     def charge(self) -> RateLimited | None:
         """Count a command; return why it is refused if it is one too many, else None."""
         bucket = self.bucket
         if not bucket.rate:
             return None
-        wait = bucket.take(self._chat.clock.seconds())
-        return self._refuse(wait) if wait else None
+        now = self._chat.clock.seconds()
+        refused = bucket.take(now) > 0.0
+        if self._told is None and not refused:
+            return None
+        was_told = self._is_expected(now)
+        if not refused:
+            return None
+        wait = bucket.promise(now)
+        if self._told is None:
+            self._told = deque(maxlen=TOLD_LIMIT)
+        self._told.append(now + wait)
+        if not was_told:
+            self._count_flood(now)
+        return RateLimited(retry_after=wait)
 
-    def _refuse(self, wait: float) -> RateLimited:
+    def _is_expected(self, now: float) -> bool:
+        """Return whether a command was told to come again by now, and take it off the list."""
+        told = self._told
+        if not told or told[0] > now:
+            return False
+        told.popleft()
+        if not told:
+            self._told = None
+        return True
+
+    def _count_flood(self, now: float) -> None:
+        """Count a refused command that came unasked; disconnect the client at too many."""
         if self._flood is None:
             limits = self._chat.limits
             self._flood = TokenBucket(
                 limits.commands_per_second * FLOOD_FACTOR,
                 max(limits.commands_burst, 1) * FLOOD_FACTOR,
             )
-        if self._flood.take(self._chat.clock.seconds()):
+        if self._flood.take(now):
             self._client.disconnect_flood()
-        return RateLimited(retry_after=wait)
 
     # Order.
 

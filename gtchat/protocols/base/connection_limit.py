@@ -1,4 +1,4 @@
-"""The number of open connections by address, for one limit on each address.
+"""The number of open connections by address, for one limit on each network (`network_key`).
 
 Every protocol and the web site have a limiter. Rates of requests are limited elsewhere.
 """
@@ -10,19 +10,21 @@ from collections.abc import Container
 
 import attrs
 
+from gtchat.chat.limits import network_key
+
 
 @attrs.define(eq=False)
 class ConnectionLimiter:
-    """Counts the open connections of each address.
+    """Counts the open connections of each network.
 
     Args:
-        limit: maximum number of connections of one address. 0 disables the limit.
+        limit: maximum number of connections of one network. 0 disables the limit.
         proxies: addresses without a limit, as many users connect from them.
     """
 
     limit: int
     proxies: Container[str] = ()
-    _by_address: Counter[str] = attrs.field(factory=Counter)
+    _by_network: Counter[str] = attrs.field(factory=Counter)
 
     def acquire(self, address: str) -> bool:
         """Count a new connection, also one beyond the limit.
@@ -31,12 +33,17 @@ class ConnectionLimiter:
             Whether it is within the limit. If not, the caller must close it. In both cases
             `release` must be called, once.
         """
-        self._by_address[address] += 1
-        room = not self.limit or self._by_address[address] <= self.limit
-        return room or address in self.proxies
+        if address in self.proxies:
+            return True
+        network = network_key(address)
+        self._by_network[network] += 1
+        return not self.limit or self._by_network[network] <= self.limit
 
     def release(self, address: str) -> None:
         """Stop counting a connection that was counted by `acquire`."""
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        if address in self.proxies:
+            return
+        network = network_key(address)
+        self._by_network[network] -= 1
+        if not self._by_network[network]:
+            del self._by_network[network]

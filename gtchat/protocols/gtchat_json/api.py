@@ -35,8 +35,8 @@ from gtchat.protocols.gtchat_json.responses import ErrorReply, Reply, SpeakReply
 
 #: A connection is closed at more than so many malformed requests in so many seconds.
 MALFORMED_LIMIT, MALFORMED_WINDOW_S = 20, 10.0
-#: Close code: policy violation (RFC 6455 section 7.4.1).
-POLICY = 1008
+#: Close codes: policy violation (RFC 6455 section 7.4.1); the client sends too fast.
+POLICY, TOO_FAST = 1008, 4009
 
 _decode = msgspec.json.Decoder(Union[tuple(COMMANDS)]).decode  # noqa: UP007 (of a tuple)
 _encode = msgspec.json.Encoder().encode
@@ -160,7 +160,7 @@ class API_Chatroom(Context):
 
     def disconnect_flood(self) -> None:
         """Disconnect a client that sends many times more than it may."""
-        self.transport.close(POLICY, "too fast for too long")
+        self.transport.close(TOO_FAST, f"too fast; wait {self.queue.recovery_seconds} s")
 
     # Messages to a room.
 

@@ -32,9 +32,9 @@ from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.randomchat.missed import MissedMessages
 from gtchat.protocols.randomchat.state import DeferredFrames, Object, RandomChatState
 
-#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, policy violation,
-#: a client that reads too slowly.
-REPLACED, DISCONNECTED, POLICY, SLOW_READER = 4409, 4002, 1008, 4008
+#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, too fast, a client
+#: that reads too slowly.
+REPLACED, DISCONNECTED, TOO_FAST, SLOW_READER = 4409, 4002, 4009, 4008
 
 #: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
@@ -186,7 +186,7 @@ class RandomChatAPI:
 
     def disconnect_flood(self) -> None:
         """Disconnect a client that sends many times more than it may."""
-        self.transport.close(POLICY, "too fast for too long")
+        self.transport.close(TOO_FAST, f"too fast; wait {self.queue.recovery_seconds} s")
 
     def run_command(self, request: Object | ChatError) -> Coroutine[Any, Any, None] | None:
         """Run a request, or refuse it in its turn; see `CommandClient.run_command`."""

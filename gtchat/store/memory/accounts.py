@@ -77,10 +77,10 @@ class AccountTable:
         members = (self.accounts[account_id] for account_id in room.read)
         return room.record((row.id, row.name, row.registered) for row in members)
 
-    def find(self, key: str, asker: int | None) -> Account | None:
+    def find(self, key: str, asker: int | None, network: str | None = None) -> Account | None:
         """Return the account with a name; see `IStore.find_account`."""
         row = self._keys.get(key)
-        return None if row is None else row.record(asker)
+        return None if row is None else row.record(asker, network)
 
     def find_similar(self, name: str, key: str) -> Account | None:
         """Return the account with a name, else one with a name that looks like it."""
@@ -91,6 +91,20 @@ class AccountTable:
         """Return the account with a credential."""
         row = self._uuids.get(uuid_hash)
         return None if row is None else row.record()
+
+    def register(
+        self,
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None,
+    ) -> int:
+        """Create a registered account; see `IStore.register`."""
+        account_id = self.create(name, key, True, password_hash, uuid_hash)
+        self.accounts[account_id].add_network(network, at)
+        return account_id
 
     def create(
         self,
@@ -193,6 +207,7 @@ class AccountTable:
         """Begin a session of a registered account; see `IStore.login`."""
         row = self._check_proof(account_id, proved)
         self._end_all(session.ended)
+        row.add_network(session.network, session.at)
         if end_others:
             self._end_sessions(row, None)
         self._begin(row, session)

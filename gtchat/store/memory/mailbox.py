@@ -79,6 +79,8 @@ class Mailbox:
         self._last_whisper = 0
         self._invitations: defaultdict[int, dict[tuple[int, str], StoredInvitation]]
         self._invitations = defaultdict(dict)
+        #: Account id of an inviter -> room id -> (account id, inviter) of what it has sent.
+        self._sent: defaultdict[int, dict[int, set[tuple[int, str]]]] = defaultdict(dict)
         self._folds: dict[str, Callable[[RoomLog, PendingEntry], None]] = {
             RoomCreated.kind: self._create_room,
             RoomChanged.kind: self._change_room,
@@ -148,10 +150,8 @@ class Mailbox:
         if account is not None:
             account.rooms.discard(room.id)
             room.read.pop(account.id, None)
-            for stored in self._invitations.values():
-                for key, invitation in list(stored.items()):
-                    if key[0] == room.id and invitation.inviter_id == account.id:
-                        del stored[key]
+            for invited_id, inviter in list(self._sent[account.id].get(room.id, ())):
+                self._discard_invitation(invited_id, (room.id, inviter))
 
     def delete_room(self, room_id: int, at: int) -> None:
         """Delete a room with its log, memberships and invitations; see `IStore.delete_room`."""
@@ -168,6 +168,8 @@ class Mailbox:
         """Delete a temporary account and all that belongs to it."""
         if self._accounts.remove_guest(account_id):
             self._whispers.pop(account_id, None)
+            for key in list(self._invitations.get(account_id, ())):
+                self._discard_invitation(account_id, key)
             self._invitations.pop(account_id, None)
             self._correspondents = {pair for pair in self._correspondents if account_id not in pair}
             self._rooms.txns.delete_account(account_id)
@@ -246,20 +248,22 @@ class Mailbox:
         if self.is_invited(room_id, account_id, event.usr):
             return False
         stored = self._invitations[account_id]
-        sent = [
-            account
-            for account, invitations in self._invitations.items()
-            for one in invitations.values()
-            if one.inviter_id == inviter_id
-        ]
+        sent = [one for by_room in self._sent[inviter_id].values() for one in by_room]
         check_invitations(
             limits,
-            pair=lambda limit: sent.count(account_id) >= limit,
+            pair=lambda limit: sum(one[0] == account_id for one in sent) >= limit,
             inviter=lambda limit: len(sent) >= limit,
             invited=lambda limit: len(stored) >= limit,
         )
         stored[room_id, event.usr] = StoredInvitation(inviter_id, event, delivered)
+        self._sent[inviter_id].setdefault(room_id, set()).add((account_id, event.usr))
         return True
+
+    def _discard_invitation(self, account_id: int, key: tuple[int, str]) -> None:
+        """Delete an invitation of an account. key: room id, and name of the inviter."""
+        invitation = self._invitations[account_id].pop(key)
+        room_id, inviter = key
+        self._sent[invitation.inviter_id][room_id].discard((account_id, inviter))
 
     def answer_invitation(self, room_id: int, account_id: int, inviter: str, later: bool) -> bool:
         """Delete an invitation or keep it; see `IStore.answer_invitation`."""
@@ -268,7 +272,7 @@ class Mailbox:
         if invitation is None:
             return False
         if not later:
-            del stored[room_id, inviter]
+            self._discard_invitation(account_id, (room_id, inviter))
             return True
         postponed, invitation.postponed = invitation.postponed, True
         invitation.delivered = False
@@ -277,7 +281,7 @@ class Mailbox:
     def _delete_invitations(self, room_id: int, account_id: int) -> None:
         stored = self._invitations.get(account_id, {})
         for key in [key for key in stored if key[0] == room_id]:
-            del stored[key]
+            self._discard_invitation(account_id, key)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> bool:
         """Return whether an account is invited to a room; see `IStore.is_invited`."""

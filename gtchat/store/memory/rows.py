@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
 from gtchat.chat.interfaces import Account
+from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 
 
 @attrs.define(eq=False)
@@ -19,6 +22,7 @@ class AccountRow:
         blocks: ids of the accounts that it blocks.
         sessions: token hashes of its sessions.
         network: network of a temporary account's last login or resume.
+        networks: network that it registered or logged in from -> when it last did.
     """
 
     id: int
@@ -32,12 +36,14 @@ class AccountRow:
     blocks: frozenset[int] = frozenset()
     sessions: frozenset[bytes] = frozenset()
     network: str = ""
+    networks: dict[str, int] = attrs.field(factory=dict)
 
-    def record(self, asker: int | None = None) -> Account:
+    def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.
 
         Args:
             asker: account id for `Account.blocks_asker`, None to leave it False.
+            network: key of a network for `Account.seen_at`, None to leave it 0.
         """
         return Account(
             id=self.id,
@@ -46,7 +52,16 @@ class AccountRow:
             registered=self.registered,
             password_hash=self.password_hash,
             blocks_asker=asker in self.blocks,
+            seen_at=self.networks.get(network, 0) if network is not None else 0,
         )
+
+    def add_network(self, network: str | None, at: int) -> None:
+        """Store that the account registered or logged in from a network; None for no network."""
+        if network is None or self.networks.get(network, -math.inf) + NETWORK_REFRESH_MS > at:
+            return
+        self.networks[network] = at
+        if len(self.networks) > NETWORKS_PER_ACCOUNT:
+            del self.networks[min(self.networks, key=self.networks.__getitem__)]
 
 
 @attrs.define(eq=False)

@@ -86,9 +86,11 @@ class MemoryStore:
         else:
             self._enqueue(entry)
 
-    def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
+    def find_account(
+        self, key: str, asker: int | None, network: str | None = None
+    ) -> Deferred[Account | None]:
         """See `IStore.find_account`."""
-        return self._read(self._accounts.find, key, asker)
+        return self._read(self._accounts.find, key, asker, network)
 
     def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
         """See `IStore.find_similar`."""
@@ -99,10 +101,18 @@ class MemoryStore:
         return self._read(self._accounts.find_by_uuid, uuid_hash)
 
     def register(
-        self, name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+        self,
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(self._accounts.create, name, key, True, password_hash, uuid_hash)
+        return self._write(
+            self._accounts.register, name, key, password_hash, uuid_hash, at, network
+        )
 
     def set_password(
         self,

@@ -15,6 +15,7 @@ from gtchat.chat.errors import NameTaken, NoSuchUser, NotStored
 from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
+from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
@@ -22,8 +23,8 @@ from gtchat.store.sql.statements import Statement
 _accounts = schema.accounts
 _sessions = schema.sessions
 _blocks = schema.blocks
-_phones = schema.phones
 _networks = schema.account_networks
+_phones = schema.phones
 _is_account = _accounts.c.id == bindparam("account_id")
 _columns = (
     _accounts.c.id,
@@ -51,6 +52,11 @@ _FIND = Statement(
         exists().where(
             _blocks.c.account_id == _accounts.c.id, _blocks.c.blocked_id == bindparam("asker")
         ),
+        select(_networks.c.seen_at)
+        .where(
+            _networks.c.account_id == _accounts.c.id, _networks.c.network == bindparam("network")
+        )
+        .scalar_subquery(),
     ).where(_accounts.c.key == bindparam("key"))
 )
 _FIND_RIVAL = Statement(
@@ -113,6 +119,27 @@ _UNBLOCK = Statement(
         _blocks.c.blocked_id == bindparam("blocked_id"),
     )
 )
+_new_network = insert(_networks)
+_ADD_NETWORK = Statement(
+    _new_network.on_conflict_do_update(
+        index_elements=("account_id", "network"),
+        set_={"seen_at": _new_network.excluded.seen_at},
+        where=_networks.c.seen_at + NETWORK_REFRESH_MS <= _new_network.excluded.seen_at,
+    ),
+    columns=("account_id", "network", "seen_at"),
+)
+_DROP_OLD_NETWORKS = Statement(
+    delete(_networks).where(
+        _networks.c.account_id == bindparam("account_id"),
+        _networks.c.network.in_(
+            select(_networks.c.network)
+            .where(_networks.c.account_id == bindparam("account_id"))
+            .order_by(_networks.c.seen_at.desc())
+            .limit(-1)
+            .offset(NETWORKS_PER_ACCOUNT)
+        ),
+    )
+)
 _ADD_PHONE = Statement(insert(_phones), columns=("account_id", "number", "left_at"))
 _SET_PHONE_LEFT = Statement(
     update(_phones)
@@ -126,16 +153,18 @@ _PHONES = Statement(
 )
 
 
-def _account(row: Any) -> Account:
-    """Return the account of a row of `_columns`, to which `blocks_asker` may be added."""
-    id_, name, key, registered, password_hash, *blocks = row
-    return Account(id_, name, key, bool(registered), password_hash, any(blocks))
+def _account(row: Any, blocks_asker: object = False, seen_at: int | None = None) -> Account:
+    """Return the account of a row of `_columns`."""
+    id_, name, key, registered, password_hash = row
+    return Account(
+        id_, name, key, bool(registered), password_hash, bool(blocks_asker), seen_at or 0
+    )
 
 
-def find(db: Connection, key: str, asker: int | None) -> Account | None:
+def find(db: Connection, key: str, asker: int | None, network: str | None = None) -> Account | None:
     """Return the account with a name; see `IStore.find_account`."""
-    row = _FIND(db, key=key, asker=asker).fetchone()
-    return None if row is None else _account(row)
+    row = _FIND(db, key=key, asker=asker, network=network).fetchone()
+    return None if row is None else _account(row[:-2], *row[-2:])
 
 
 def find_similar(db: Connection, name: str, key: str) -> Account | None:
@@ -183,9 +212,23 @@ def register(
     password_hash: str | None,
     uuid_hash: bytes | None,
     at: int,
+    network: str | None = None,
 ) -> int:
     """Create a registered account; see `IStore.register`."""
-    return create(db, name, key, at, True, password_hash, uuid_hash)
+    account_id = create(db, name, key, at, True, password_hash, uuid_hash)
+    add_network(db, account_id, network, at)
+    return account_id
+
+
+def add_network(db: Connection, account_id: int, network: str | None, at: int) -> None:
+    """Store that an account registered or logged in from a network; None for no network.
+
+    Nothing is written if the last login from there was within `NETWORK_REFRESH_MS`.
+    """
+    if network is None:
+        return
+    if _ADD_NETWORK(db, account_id=account_id, network=network, seen_at=at).rowcount:
+        _DROP_OLD_NETWORKS(db, account_id=account_id)
 
 
 def create(

@@ -158,8 +158,8 @@ def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
 def set_read(db: Connection, marks: Mapping[tuple[int, int], int]) -> None:
     """Mark rooms as read; see `IStore.set_read`."""
     for (account_id, room_id), seq in marks.items():
-        _MARK_ROOM(db, account=account_id, room=room_id, seq=seq)
-        _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+        if not _MARK_ROOM(db, account=account_id, room=room_id, seq=seq).rowcount:
+            _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
 
 
 def unread(

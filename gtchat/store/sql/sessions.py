@@ -126,6 +126,7 @@ def login(
     _check_proof(accounts.get(db, account_id), proved)
     _end(db, session.ended)
     state = account_state(db, account_id)
+    accounts.add_network(db, account_id, session.network, session.at)
     if end_others:
         accounts.end_sessions(db, account_id, None)
     _begin(db, account_id, session)

@@ -162,9 +162,11 @@ class SQLStore:
         else:
             self._writer.put(entry)
 
-    def find_account(self, key: str, asker: int | None) -> Deferred[Account | None]:
+    def find_account(
+        self, key: str, asker: int | None, network: str | None = None
+    ) -> Deferred[Account | None]:
         """See `IStore.find_account`."""
-        return self._reads.run(lambda db: accounts.find(db, key, asker))
+        return self._reads.run(lambda db: accounts.find(db, key, asker, network))
 
     def find_similar(self, name: str, key: str) -> Deferred[Account | None]:
         """See `IStore.find_similar`."""
@@ -175,10 +177,16 @@ class SQLStore:
         return self._reads.run(lambda db: accounts.find_by_uuid(db, uuid_hash))
 
     def register(
-        self, name: str, key: str, password_hash: str | None, uuid_hash: bytes | None, at: int
+        self,
+        name: str,
+        key: str,
+        password_hash: str | None,
+        uuid_hash: bytes | None,
+        at: int,
+        network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(accounts.register, name, key, password_hash, uuid_hash, at)
+        return self._write(accounts.register, name, key, password_hash, uuid_hash, at, network)
 
     def set_password(
         self,

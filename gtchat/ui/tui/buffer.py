@@ -76,6 +76,7 @@ class Buffer:
         last_seq: the newest entry of the room, loaded or not.
         read_seq: the last entry that the user has read.
         scrolled_back: whether the user looks at older lines.
+        show_from: number of the line that the view has to scroll to; 0: none.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Buffer:
     last_seq: int = 0
     read_seq: int = 0
     scrolled_back: bool = False
+    show_from: int = 0
     _seqs: set[float] = attrs.field(factory=set)
 
     @property
@@ -145,7 +147,7 @@ class Buffer:
         self.lines = [line for line in self.lines if line.seq == inf]
         self._seqs.clear()
         self.loaded = self.complete = self.loading = False
-        self.new_from = self.last_seq = 0
+        self.new_from = self.last_seq = self.read_seq = 0
         self.version += 1
 
     def trim(self) -> None:

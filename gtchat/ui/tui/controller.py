@@ -25,7 +25,7 @@ from gtchat.client.messages import (
     RoomReset,
     Unanswered,
 )
-from gtchat.ui.commands import COMMANDS, CommandArgument, InputError, ParsedCommand
+from gtchat.ui.commands import COMMANDS, TABLE, CommandArgument, InputError, ParsedCommand
 from gtchat.ui.interpreter import Interpreter, is_command
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
@@ -64,7 +64,7 @@ class Controller(Interpreter):
         peers: PeerMessenger | None = None,
         crashed: Callable[[Failure], None] = Failure.raiseException,
     ) -> None:
-        super().__init__(connection, renderer, clock, peers)
+        super().__init__(connection, renderer, peers)
         self.done: Deferred[None] = Deferred()
         self.secret_prompt = ""
         self.last_error = ""
@@ -194,7 +194,7 @@ class Controller(Interpreter):
         if name:
             super()._show_help(name)
             return
-        rows = [(command.usage, command.help) for command in COMMANDS.values()]
+        rows = [(command.help_usage, command.help) for command in TABLE]
         self._model.add_help([*rows, ("", ""), *INPUT_HELP, ("", ""), *KEYS])
 
     def switch_to(self, buffer: Buffer) -> None:
@@ -263,6 +263,7 @@ class Controller(Interpreter):
         if effect is Effect.LOGGED_IN:
             model.logged_in(reply)
             self.switch_to(model.current)
+            self.loader.logged_in()
         elif effect is Effect.LOGGED_OUT:
             model.reset()
             self.switch_to(model.current)

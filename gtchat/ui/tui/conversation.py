@@ -133,6 +133,22 @@ class ConversationView(urwid.Widget):
         self._anchor = None
         self._buffer.scrolled_back = False
 
+    def _follow_request(self) -> None:
+        """Put the line that the model wants to be shown into the first row, or scroll to the end.
+
+        The view is at the end if all lines from that one on fit into it.
+        """
+        number, self._model.current.show_from = self._model.current.show_from, 0
+        if not number:
+            return
+        items, _, _ = self._position()
+        at = next((at for at, item in enumerate(items) if item.key == number), len(items) - 1)
+        rows = self._height(items[at])
+        while rows < self._size[1] and at < len(items) - 1:
+            at += 1
+            rows += self._height(items[at])
+        self._set_anchor(items, at, max(0, rows - self._size[1]))
+
     def _set_anchor(self, items: list[ViewItem], at: int, hidden: int) -> None:
         """Put an item at the bottom of the view, with some of its rows hidden below."""
         at_end = at >= len(items) - 1 and hidden <= 0
@@ -193,6 +209,7 @@ class ConversationView(urwid.Widget):
     def render(self, size: Any, focus: bool = False) -> Any:
         """Draw the visible items, from the bottom up."""
         width, height = self._size = size
+        self._follow_request()
         items, at, hidden = self._position()
         canvases: list[Any] = []
         rows = -hidden

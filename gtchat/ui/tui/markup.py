@@ -13,6 +13,7 @@ import attrs
 from gtchat.ui.rendering import format_room, format_user, local_time
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine, name_pattern
+from gtchat.ui.tui.message_markup import STYLES, parse_message
 
 #: Colors of user names, of 16 and of 256. Each of the 256 has a contrast of at least 3.9 to black
 #: and to white (WCAG 2.2, relative luminance); of the 16, the darker ones are used.
@@ -32,6 +33,18 @@ NAME_COLORS: tuple[tuple[str, str], ...] = (
 )
 FAINT = "h244"
 
+#: Style of a mark in a message -> setting of the terminal. Struck text is faint too, because not
+#: every terminal can strike it.
+MARK_SETTINGS = {"strong": "bold", "em": "italics", "del": "strikethrough,faint"}
+
+
+def _text_style(style: str) -> tuple[str, str, str, str, str, str]:
+    """Return the row of the palette for a style of text in messages."""
+    settings = ",".join(MARK_SETTINGS[mark] for mark in style.split())
+    colored = f"default,{settings}"
+    return style, colored, "default", settings, colored, "default"
+
+
 #: Attribute; foreground and background of 16 colors; settings without colors; foreground and
 #: background of 256 colors.
 PALETTE: tuple[tuple[str, str, str, str, str, str], ...] = (
@@ -46,6 +59,8 @@ PALETTE: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("error", "dark red", "default", "bold", "h161", "default"),
     ("online", "dark green", "default", "default", "h28", "default"),
     ("prompt", "default,bold", "default", "bold", "default,bold", "default"),
+    ("code", "dark cyan", "default", "underline", "h30", "default"),
+    *(_text_style(style) for style in STYLES),
     *(
         (f"name{number}", f"{low},bold", "default", "bold", f"{high},bold", "default")
         for number, (low, high) in enumerate(NAME_COLORS)
@@ -98,15 +113,14 @@ def style_line(line: BufferLine, me: str, zone: tzinfo | None = None) -> StyledL
 
 
 def _style_message(line: BufferLine, me: str) -> Markup:
-    """Return a message with the user's name marked, and its state."""
+    """Return a message with its markup drawn, the user's name marked, and its state."""
     text: Markup = [("bold", "to all users: ")] if line.kind == "broadcast" else []
-    body = _escape_lines(line.text)
+    spans = [span for span in parse_message(line.text) if span.shown]
+    body = [(span.style or None, _escape_lines(span.shown)) for span in spans]
     if line.state == "sending":
-        return [*text, ("faint", body), ("faint", "  (sending …)")]
-    if line.mention:
-        text += _mark_name(body, me)
-    else:
-        text.append((None, body))
+        return [*text, *(("faint", shown) for _, shown in body), ("faint", "  (sending …)")]
+    for attribute, shown in body:
+        text += _mark_name(attribute, shown, me) if line.mention else [(attribute, shown)]
     if line.state == "stored":
         text.append(("faint", "  (offline; delivered at the next login)"))
     elif line.state == "failed":
@@ -114,13 +128,14 @@ def _style_message(line: BufferLine, me: str) -> Markup:
     return text
 
 
-def _mark_name(body: str, me: str) -> Markup:
+def _mark_name(attribute: str | None, text: str, me: str) -> Markup:
+    """Return a part of a message with the user's name marked."""
     pieces: Markup = []
     end = 0
-    for found in name_pattern(escape_controls(me)).finditer(body):
-        pieces += [(None, body[end : found.start()]), ("mention", found[0])]
+    for found in name_pattern(escape_controls(me)).finditer(text):
+        pieces += [(attribute, text[end : found.start()]), ("mention", found[0])]
         end = found.end()
-    return [(attribute, text) for attribute, text in [*pieces, (None, body[end:])] if text]
+    return [(style, piece) for style, piece in [*pieces, (attribute, text[end:])] if piece]
 
 
 def _escape_lines(text: str) -> str:

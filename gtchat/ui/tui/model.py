@@ -113,6 +113,7 @@ class Model:
         buffer = self.rooms.setdefault(room.room_name, Buffer(room.room_name))
         buffer.topic = room.topic
         buffer.last_seq = max(buffer.last_seq, room.last_seq)
+        buffer.read_seq = max(buffer.read_seq, room.read_seq)
         buffer.unread = max(buffer.unread, room.unread)
         if room.users:
             buffer.members, buffer.members_total = set(room.users), room.users_total
@@ -151,6 +152,17 @@ class Model:
             if buffer is self.current:
                 buffer.mark_seen()
         self.changed()
+
+    def mark_mentions(self, buffer: Buffer, reply: Reply) -> None:
+        """Note that an unread message contains the user's name, if one does.
+
+        Args:
+            buffer: of the room.
+            reply: to `history`, with unread messages, which are not shown.
+        """
+        if buffer.unread and buffer is not self.current and self.is_open(buffer):
+            buffer.mentioned |= any(self._is_mention(entry) for entry in reply.entries)
+            self.changed()
 
     # Own messages and notices.
 
@@ -205,9 +217,13 @@ class Model:
         self.changed()
 
     def add_help(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Add rows of the help: what to type, what it does."""
-        for typed, effect in rows:
-            self.current.append(BufferLine("help", effect, usr=typed))
+        """Add rows of the help, and let the view begin at the first of them.
+
+        Args:
+            rows: what to type, what it does.
+        """
+        lines = [self.current.append(BufferLine("help", text, usr=typed)) for typed, text in rows]
+        self.current.show_from = lines[0].number if lines else 0
         self.changed()
 
     # Events.
@@ -317,13 +333,21 @@ class Model:
         """Return the line of an entry of a room's log."""
         if push.cmd != "c_speak":
             return BufferLine("event", describe_push(push), push.at, seq=push.seq)
-        mention = push.usr != self.me and mentions(push.msg, self.me)
+        mention = self._is_mention(push)
         return BufferLine("message", push.msg, push.at, push.usr, push.seq, mention=mention)
+
+    def _is_mention(self, push: Push) -> bool:
+        """Return whether an entry is a message of another user with the user's name."""
+        return push.cmd == "c_speak" and push.usr != self.me and mentions(push.msg, self.me)
 
     def _timestamp(self) -> str:
         return self._now().isoformat()
 
     # Queries.
+
+    def is_open(self, buffer: Buffer) -> bool:
+        """Return whether a buffer is still in the list."""
+        return buffer in self.buffers
 
     def members(self, buffer: Buffer) -> set[str]:
         """Return the members of a buffer, online or not; in the lobby all users online."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.chat import GUEST_BURSTS
 from gtchat.chat.errors import RateLimited
 from gtchat.chat.limits import Limits
+from gtchat.protocols.base import command_queue
 from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT, CommandQueue
+from gtchat.protocols.base.login import keep_session
 from tests.fakes import TestServer
 
 
@@ -234,6 +238,107 @@ class Rates(SynchronousTestCase):
         self.assertEqual(client.flooded, 0)
         client.queue.charge()
         self.assertEqual(client.flooded, 1)
+
+    def test_times_are_told_once_for_all_connections_of_an_account(self) -> None:
+        assert self.ann is not None
+        for _ in range(2):
+            client = Client(self.server)
+            client.queue.use_account_rate(self.ann)
+            waits = [self.wait(client) for _ in range(6)]
+        self.assertEqual(waits, [4.0, 5.0, 6.0, 7.0, 8.0, 9.0])  # after those of the first one
+        self.assertEqual(client.queue.recovery_seconds, 3)
+
+    def wait(self, client: Client) -> float:
+        """Return the time that a command is told to wait, 0.0 if it is allowed."""
+        refused = client.queue.charge()
+        return 0.0 if refused is None or refused.retry_after is None else refused.retry_after
+
+    def obey(self, client: Client, commands: int, seconds: float, late: float = 0.0) -> list[float]:
+        """Send commands at once, and each refused one again when it was told to.
+
+        Args:
+            client: sends them.
+            commands: how many.
+            seconds: how long.
+            late: seconds by which each one is late.
+
+        Returns:
+            The seconds after which each command succeeded, in order.
+        """
+        clock = self.server.clock
+        start = clock.seconds()
+        done: list[float] = []
+
+        def send() -> None:
+            wait = self.wait(client)
+            if wait:
+                clock.callLater(wait + late, send)
+            else:
+                done.append(clock.seconds() - start)
+
+        for _ in range(commands):
+            send()
+        for _ in range(int(seconds * 100)):
+            clock.advance(0.01)
+        return done
+
+    def test_each_command_succeeds_when_it_is_told_to_come_again(self) -> None:
+        client = Client(self.server)
+        done = self.obey(client, 33, 31)
+        self.assertEqual([round(seconds) for seconds in done], [0, 0, *range(31)])
+        self.assertEqual(client.flooded, 0)
+
+    def test_a_client_that_obeys_is_not_disconnected_even_if_it_is_late(self) -> None:
+        client = Client(self.server)
+        self.assertEqual(len(self.obey(client, 30, 200, late=5.0)), 30)
+        self.assertEqual(client.flooded, 0)
+
+    def test_a_client_that_obeys_may_send_other_commands_meanwhile(self) -> None:
+        client, clock = Client(self.server), self.server.clock
+        for second in range(60):
+            clock.callLater(second + 0.5, client.queue.charge)
+        self.obey(client, 30, 300)
+        self.assertEqual(client.flooded, 0)
+
+    def test_only_what_comes_unasked_counts_as_flooding(self) -> None:
+        client = Client(self.server)
+        self.charges(client, 3 + 3 * FLOOD_FACTOR)  # one more would be a flood
+        self.server.clock.advance(10)  # ten were told to come by now
+        self.assertEqual(sum(self.charges(client, 10)), 3)
+        self.charges(client, 3 * FLOOD_FACTOR)
+        self.assertEqual(client.flooded, 0)
+        client.queue.charge()
+        self.assertEqual(client.flooded, 1)
+
+    def test_times_that_were_told_are_bounded(self) -> None:
+        client = Client(TestServer(Limits(commands_burst=3, commands_per_second=1e-9)))
+        with patch.object(command_queue, "TOLD_LIMIT", 5):
+            self.charges(client, 50)
+        assert client.queue._told is not None
+        self.assertEqual(len(client.queue._told), 5)
+
+    def test_new_guests_of_a_network_share_the_tokens_of_some_bursts(self) -> None:
+        allowed = []
+        for number in range(GUEST_BURSTS + 10):
+            client = Client(self.server)
+            guest = self.server.connect(f"2001:db8::{number:x}").api
+            with patch.object(guest, "queue", client.queue):
+                self.login_guest(guest, f"g{number}")
+            allowed.append(sum(self.charges(client, 5)))
+        self.assertEqual(allowed, [3] * GUEST_BURSTS + [0] * 10)
+        self.server.clock.advance(1)
+        self.assertEqual(self.charges(client, 2), [True, False])
+        other = Client(self.server)
+        guest = self.server.connect("2001:db8:0:1::1").api
+        with patch.object(guest, "queue", other.queue):
+            self.login_guest(guest, "other")
+        self.assertEqual(sum(self.charges(other, 5)), 3)
+
+    def login_guest(self, api: Any, name: str) -> None:
+        login = self.server.chat.sessions.login_guest(name, self.server.encoder, api, None)
+        result = Deferred.fromCoroutine(login)
+        self.server.run_pending()
+        keep_session(api, self.successResultOf(result)[0])
 
     def test_no_rate_is_no_limit(self) -> None:
         client = Client(TestServer(Limits(commands_per_second=0)))

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.base.tcp import CLOSE_TIMEOUT, ClientConnection
 from tests.protocols.fakes import FakeTransport
 
@@ -51,6 +52,22 @@ class Connections(SynchronousTestCase):
         self.assertEqual(third.steps, ["lost"])
         first.transport.lose()
         self.assertEqual(self.connect().steps, ["opened"])
+
+    def test_the_addresses_of_a_network_are_counted_together(self) -> None:
+        connections = [self.connect(f"2001:db8::{number}") for number in range(1, 4)]
+        other = self.connect("2001:db8:0:1::1")
+        aborted = [one.transport.aborted for one in (*connections, other)]
+        self.assertEqual(aborted, [False, False, True, False])
+
+    def test_a_proxy_is_not_counted(self) -> None:
+        self.limiter = ConnectionLimiter(2, Proxies.named(["2001:db8::5"]))
+        connections = [self.connect("2001:db8::5") for _ in range(5)]
+        connections += [self.connect("2001:db8::1") for _ in range(3)]
+        aborted = [one.transport.aborted for one in connections]
+        self.assertEqual(aborted, [False] * 7 + [True])
+        for connection in connections:
+            connection.transport.lose()
+        self.assertEqual(len(self.limiter._by_network), 0)
 
     def test_a_deadline_aborts(self) -> None:
         connection = self.connect()

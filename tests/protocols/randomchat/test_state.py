@@ -362,7 +362,7 @@ class Rate(RandomTestCase):
         ana = self.client("Ana", "111")
         for _ in range(self.limits.commands_burst * (FLOOD_FACTOR + 1) + 1):
             ana.api.message(b"{}")
-        self.assertEqual(ana.transport.closed, (1008, "too fast for too long"))
+        self.assertEqual(ana.transport.closed, (4009, "too fast; wait 2 s"))
 
 
 class Negotiation(RandomTestCase):

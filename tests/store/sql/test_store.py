@@ -23,6 +23,7 @@ from tests.store.accounts_contract import (
 from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
@@ -53,6 +54,10 @@ class HistoryTests(OnDisk, HistoryContract, TestCase):
 
 class AccountTests(OnDisk, AccountContract, TestCase):
     pass
+
+
+class NetworkTests(OnDisk, NetworkContract, TestCase):
+    """See `NetworkContract`."""
 
 
 class PhoneTests(OnDisk, PhoneContract, TestCase):

@@ -168,6 +168,9 @@ class Chat(Target):
             registrations_per_minute=0,
             failed_logins_per_minute=0,
             lockout_tries=0,
+            daily_bytes_account=0,
+            daily_bytes_guest=0,
+            daily_bytes_guests_address=0,
         )
         self.server = TestServer(limits, clock=self.reactor, broadcast_key="key")
         self.web = self.server.connect()

@@ -60,6 +60,11 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(texts(self.buffer), ["mine"])
         self.assertTrue(self.buffer.add_entry(entry(4)))
 
+    def test_clear_forgets_how_far_the_room_was_read(self) -> None:
+        self.buffer.read_seq = 3
+        self.buffer.clear()
+        self.assertEqual((self.buffer.read_seq, self.buffer.last_seq), (0, 0))
+
     def test_old_lines_are_removed_but_not_while_scrolled_back(self) -> None:
         for seq in range(1, 2 * MAX_LINES):
             self.buffer.add_entry(entry(seq))

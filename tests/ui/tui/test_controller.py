@@ -260,6 +260,12 @@ class LoggedInTests(ControllerTestCase):
         self.settle()
         self.assertEqual(self.server.asked("history"), [])
 
+    def test_own_messages_from_another_session_are_not_unread(self) -> None:
+        self.server.say(31, "ann", room="garden", msg="I am ann")
+        self.server.pump()
+        garden = self.model.rooms["garden"]
+        self.assertEqual((garden.unread, garden.mentioned, garden.new_from), (0, False, 0))
+
     def test_a_direct_message_opens_a_buffer(self) -> None:
         self.push(**whisper(1))
         buffer = self.model.directs["bob"]
@@ -274,8 +280,11 @@ class LoggedInTests(ControllerTestCase):
         self.type("/whisper zoe good night")
         self.assertEqual(self.model.current.name, "zoe")
         self.assertEqual(self.states(), [("good night", "stored")])
-        self.type("/leave")
-        self.assertIn("there is no current room", self.shown()[-1])
+        self.type("/me yawns")
+        self.assertEqual(self.states()[-1], ("*yawns*", "stored"))
+        for line in ("/leave", "/search tea"):
+            self.type(line)
+            self.assertIn("there is no current room", self.shown()[-1])
         self.controller.close_direct()
         self.assertEqual((self.model.current.name, self.model.directs), ("lobby", {}))
 

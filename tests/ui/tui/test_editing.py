@@ -18,6 +18,10 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(self.lines("/cr"), ["/create ", "/create-private "])
         self.assertEqual(self.lines("/nothing"), [])
 
+    def test_aliases_of_commands(self) -> None:
+        self.assertEqual(self.lines("/ms"), ["/msg "])
+        self.assertEqual(self.lines("/msg z"), ["/msg zoe "])
+
     def test_rooms_where_a_command_takes_one(self) -> None:
         self.assertEqual(self.lines("/join g"), ["/join garden", "/join gate"])
         self.assertEqual(self.lines("/join my d"), ["/join my den"])

@@ -232,6 +232,30 @@ class ScrollTests(WindowTestCase):
         self.key("enter")
         self.see("hello")
 
+    def test_help_begins_in_the_first_row(self) -> None:
+        self.write("/help")
+        self.key("enter")
+        self.assertIn("/guest NAME", self.middle_rows()[0])
+        self.see("↓ newer: Esc")
+        self.key("page up")
+        self.assertNotIn("/guest NAME", self.middle_rows()[0])
+        self.key("page down")
+        self.assertIn("/guest NAME", self.middle_rows()[0])
+        self.key("esc")
+        self.assertIn("quit", self.middle_rows()[-1])
+
+    def test_help_that_fits_is_shown_at_the_end(self) -> None:
+        self.size = (80, 200)
+        self.write("/help")
+        self.key("enter")
+        self.see("/guest NAME")
+        self.assertIn("Ctrl-C, Ctrl-D, /quit", self.middle_rows()[-1])
+        self.assertFalse(self.conversation.scrolled_back)
+
+    def middle_rows(self) -> list[str]:
+        """Return the rows of the conversation beside the list of rooms."""
+        return [row.split("│")[1] for row in self.rows()[:-2]]
+
     def test_a_resize_keeps_the_position(self) -> None:
         self.key("page up")
         last = self.visible_numbers()[-1]

@@ -25,7 +25,7 @@ _log = Logger()
 
 
 @attrs.define(eq=False)
-class ReadMarks:
+class SenderMarks:
     """Gathers and stores the read marks of senders.
 
     Args:

@@ -1,0 +1,138 @@
+"""The quota: how much text users can store in a day, and whether the disk has space for more.
+
+What is counted are the UTF-8 bytes of texts: of messages, of direct messages, of topics, and of
+messages that are kept for a user who could not be reached. The amounts are token buckets that fill
+up in the course of a day. They are in memory: after a restart they are full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gtchat.chat.errors import NotStored, OverQuota
+from gtchat.chat.limits import BucketTable, Limits, TokenBucket, network_key
+from gtchat.chat.users import Session, User
+
+DAY_S = 24 * 3600
+#: Bytes that a session takes out of its buckets at once, so that most messages do not look at them.
+PREPAID = 4096
+
+
+def utf8_size(text: str) -> int:
+    """Return the number of bytes of a text in UTF-8; in the most common case without encoding."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+class Quota:
+    """Charges texts to accounts, to guests and to the networks of guests.
+
+    A registered account has an amount of its own only: it is never refused because of its address.
+
+    Args:
+        limits: `daily_bytes_account`, `daily_bytes_guest` and `daily_bytes_guests_address` are
+            used.
+        seconds: returns monotonic seconds.
+
+    Attributes:
+        disk_full: whether nothing that takes up space may be stored. The server sets it.
+    """
+
+    def __init__(self, limits: Limits, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._accounts, self._guests, self._networks = (
+            BucketTable(amount / DAY_S, amount, seconds)
+            for amount in (
+                limits.daily_bytes_account,
+                limits.daily_bytes_guest,
+                limits.daily_bytes_guests_address,
+            )
+        )
+        self.disk_full = False
+
+    def check_space(self) -> None:
+        """Check that the disk has space for what a request would store.
+
+        Raises:
+            NotStored: it has not.
+        """
+        if self.disk_full:
+            raise NotStored()
+
+    def charge(self, session: Session, text: str) -> None:
+        """Count a text that is about to be stored.
+
+        Args:
+            session: a session of the user who sends it.
+            text: the text.
+
+        Raises:
+            OverQuota: it is more than the rest of the day's amount; nothing is counted.
+            NotStored: the disk is full.
+        """
+        size = utf8_size(text)
+        if size > session.prepaid or self.disk_full:
+            self.prepay(session, size)
+        session.prepaid -= size
+
+    def prepay(self, session: Session, size: int) -> None:
+        """Take at least the bytes that a text needs out of the buckets of its user.
+
+        Args:
+            session: a session of the user; its `prepaid` is at least `size` afterwards.
+            size: bytes of the text.
+
+        Raises:
+            OverQuota, NotStored: as in `charge`.
+        """
+        self.check_space()
+        missing = size - session.prepaid
+        buckets = self._buckets(session.user, session.connection.address)
+        session.prepaid += self._take(buckets, missing, max(missing, PREPAID))
+
+    def charge_user(self, user: User, text: str) -> None:
+        """Count a text that is kept for a user.
+
+        Args:
+            user: the user, logged in or not.
+            text: the text.
+
+        Raises:
+            OverQuota, NotStored: as in `charge`.
+        """
+        self.check_space()
+        size = utf8_size(text)
+        self._take(self._buckets(user, user.address), size, size)
+
+    def give_back(self, session: Session, text: str) -> None:
+        """Count a text no longer, since it was not stored.
+
+        Args:
+            session: the session that `charge` was called with.
+            text: the text.
+        """
+        session.prepaid += utf8_size(text)
+
+    def settle(self, session: Session) -> None:
+        """Put back what a session that ends has taken out and not used."""
+        for bucket in self._buckets(session.user, session.connection.address):
+            bucket.give_back(session.prepaid)
+        session.prepaid = 0
+
+    def _take(self, buckets: Sequence[TokenBucket], least: int, most: int) -> int:
+        """Take `most` bytes out of all buckets if they have them, else `least`; return how many.
+
+        Raises:
+            OverQuota: a bucket does not have `least`; nothing is taken.
+        """
+        now = self._seconds()
+        if wait := max(bucket.wait(now, least) for bucket in buckets):
+            raise OverQuota(retry_after=wait)
+        size = most if all(bucket.tokens(now) >= most for bucket in buckets) else least
+        for bucket in buckets:
+            bucket.take(now, size)
+        return size
+
+    def _buckets(self, user: User, address: str) -> list[TokenBucket]:
+        if user.registered:
+            return [self._accounts.get(user.id)]
+        return [self._guests.get(user.id), self._networks.get(network_key(address))]

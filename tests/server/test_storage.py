@@ -1,0 +1,150 @@
+"""The free disk space: one warning, nothing new is stored, and it goes on by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.limits import Limits
+from gtchat.chat.quota import Quota
+from gtchat.server import endpoints, service, storage
+from gtchat.server.config import load
+from gtchat.server.logs import LogTarget
+from gtchat.server.service import ChatService
+from gtchat.server.storage import SPACE_INTERVAL_S, FreeSpace
+from gtchat.store import MemoryStore
+from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
+
+DATA, LOGS = Path("/data"), Path("/logs")
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+class SpaceCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.log = RecordingLog()
+        self.free: dict[Path, int] = {DATA: 1000, LOGS: 1000}
+        self.looks: list[Path] = []
+        self.patch(storage, "_log", self.log.logger)
+        self.patch(storage.shutil, "disk_usage", self.disk_usage)
+        self.quota = Quota(Limits(), self.reactor.seconds)
+
+    def disk_usage(self, folder: Path) -> Usage:
+        self.looks.append(folder)
+        if folder not in self.free:
+            raise FileNotFoundError(folder)
+        return Usage(self.free[folder])
+
+
+class Space(SpaceCase):
+    def started(self, minimum: int = 100) -> FreeSpace:
+        space = FreeSpace(self.reactor, [DATA, LOGS], minimum, self.quota)
+        space.start()
+        return space
+
+    def set_free(self, folder: Path, free: int) -> bool:
+        """Change the free space and wait; return whether the disk counts as full."""
+        self.free[folder] = free
+        self.reactor.advance(SPACE_INTERVAL_S)
+        return self.quota.disk_full
+
+    def test_each_change_is_one_line(self) -> None:
+        self.started()
+        for folder in (DATA, LOGS):
+            found = [self.set_free(folder, free) for free in (100, 99, 5, 100, 101)]
+            self.assertEqual(found, [False, True, True, False, False])
+        expected = []
+        for folder in (DATA, LOGS):
+            expected.append(
+                f"the disk of {folder} has 99 bytes left: nothing new is stored until it has 100"
+            )
+            expected.append(f"the disk of {folder} has space again")
+        self.assertEqual(self.log.lines, expected)
+        self.assertEqual(len(self.log.warnings), 2)
+
+    def test_a_server_that_starts_on_a_full_disk_knows_it(self) -> None:
+        self.free[DATA] = 1
+        self.started()
+        self.assertTrue(self.quota.disk_full)
+
+    def test_a_folder_that_can_not_be_looked_at_changes_nothing(self) -> None:
+        self.started()
+        self.set_free(DATA, 1)
+        self.free.clear()
+        self.reactor.advance(SPACE_INTERVAL_S)
+        self.assertTrue(self.quota.disk_full)
+        self.assertFalse(self.set_free(LOGS, 100))
+
+    def test_it_looks_in_a_thread(self) -> None:
+        calls: list[Any] = []
+        self.started()
+        self.looks.clear()
+        self.patch(self.reactor, "callInThread", calls.append)
+        self.reactor.advance(10 * SPACE_INTERVAL_S)
+        self.assertEqual((self.looks, len(calls)), ([], 1))  # the next waits for this one
+        calls.pop()()
+        self.assertEqual(self.looks, [DATA, LOGS])
+
+    def test_zero_is_no_minimum(self) -> None:
+        self.free[DATA] = 0
+        self.started(minimum=0)
+        self.assertEqual((self.quota.disk_full, self.looks), (False, []))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_cancels_what_is_to_come(self) -> None:
+        space = self.started()
+        space.stop()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        space = self.started()
+        calls: list[Any] = []
+        self.patch(self.reactor, "callInThread", calls.append)
+        self.reactor.advance(SPACE_INTERVAL_S)
+        space.stop()
+        calls.pop()()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class Folders(SpaceCase):
+    """The folders that a server writes to."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(service, "Passwords", FakePasswords)
+        self.patch(service, "_log", self.log.logger)
+        self.patch(endpoints, "EagerReactor", lambda reactor: reactor)
+
+    def start(self, data: Path | None) -> ChatService:
+        """Start a server with a log file in the folder of this test, and a data directory."""
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        options = {"nodaemon": 0, "logfile": str(self.folder / "log")}
+        target = LogTarget.chosen(options, as_json=False)
+        assert target is not None
+        assert target.file is not None
+        self.addCleanup(target.file.close)
+        opened = storage.Storage(MemoryStore(self.reactor), data)
+        self.patch(service, "open_storage", lambda *_: opened)
+        server = ChatService(load({"min_free_bytes": "10"}, {}), self.reactor, target)
+        server.start()
+        return server
+
+    def test_data_and_log_are_looked_at_until_the_server_stops(self) -> None:
+        server = self.start(DATA)
+        self.assertEqual(self.looks, [DATA, self.folder])
+        self.assertTrue(server._is_healthy())
+        self.free[self.folder] = 5
+        self.reactor.advance(SPACE_INTERVAL_S)
+        self.assertFalse(server._is_healthy())
+        server._free_space.stop()
+        self.looks.clear()
+        self.reactor.advance(2 * SPACE_INTERVAL_S)
+        self.assertEqual(self.looks, [])
+
+    def test_data_in_memory_needs_no_space(self) -> None:
+        self.start(None)
+        self.assertEqual(self.looks, [])
