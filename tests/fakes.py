@@ -17,7 +17,14 @@ from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, IPasswords, PendingEntry
+from gtchat.chat.interfaces import (
+    DeliveryProof,
+    IConnection,
+    IEncodedBatch,
+    IEncoder,
+    IPasswords,
+    PendingEntry,
+)
 from gtchat.chat.limits import Limits
 from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.gtchat_json.api import API_Chatroom
@@ -82,7 +89,7 @@ class RecordingConnection:
         close_reason: why the session ended, None as long as it has not.
     """
 
-    confirms_delivery = False
+    delivery_proof = DeliveryProof.TIME
     resumable = True
 
     def __init__(self, address: str = "192.0.2.1") -> None:
@@ -163,14 +170,21 @@ class FakeClient:
     def resume(self) -> None:
         self.paused = False
 
-    def drop(self, clean: bool = False) -> None:
+    def drop(self, clean: bool = False, arrived: bool = False) -> None:
         """Lose the connection.
 
         Args:
             clean: whether the user closed the client.
+            arrived: whether the closing handshake was complete.
         """
         self.closed = (1000 if clean else 1006, "")
-        self.api.connection_lost(clean)
+        self.api.connection_lost(clean, arrived)
+        self._server.run_pending()
+
+    def ping(self) -> None:
+        """Let the server send a ping, and answer it."""
+        self.api.ping_sent()
+        self.api.pong_received()
         self._server.run_pending()
 
     def raw(self, payload: bytes | str) -> None:

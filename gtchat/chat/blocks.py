@@ -1,11 +1,25 @@
-"""Blocks: whose messages a user does not receive."""
+"""Blocks: whose messages a user does not receive.
+
+A block hides what a user says, whenever that was. Entries that change a room are never hidden: the
+state of a room is the fold of its log.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gtchat.chat.audit import audit
 from gtchat.chat.errors import NotAllowed
+from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.state import State
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
+
+
+def hides(user: User) -> Callable[[Entry], bool]:
+    """Return a function that returns whether the blocks of a user hide an entry from the user."""
+    blocked = frozenset(user.blocked.values())
+    return lambda entry: entry.usr in blocked and isinstance(entry, MessageSent)
+
 
 #: Most users that a user can block; replies have all their names.
 BLOCK_LIMIT = 500

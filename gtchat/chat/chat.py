@@ -137,6 +137,7 @@ class Chat:
             self._prune_timer = None
         self.whispers.stop()
         self.users.stop()
+        self._state.sender_marks.store_in_background()
         await self._state.store.flush()
 
     async def deliver_pending(self, session: Session) -> None:
@@ -147,7 +148,8 @@ class Chat:
         if session.pending_whisper is None:  # a temporary user who has just logged in
             return
         try:
-            await self.invitations.deliver_pending(session)
+            if not session.marks_read:  # the reply to its login has them
+                await self.invitations.deliver_pending(session)
             await self.whispers.deliver_pending(session)
         except ChatError as error:
             session.pending_whisper = None

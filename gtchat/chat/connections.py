@@ -6,11 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from enum import Enum
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from gtchat.chat.events import Event
+
+
+class DeliveryProof(Enum):
+    """What proves that a client has received what was sent to its connection."""
+
+    #: Each call to the client: the protocol calls `Whispers.confirm`.
+    CALL = "call"
+    #: A pong, or the closing handshake: the protocol calls `Whispers.ping_sent` and
+    #: `pong_received`.
+    PONG = "pong"
+    #: Nothing: it counts as received when the connection outlives the time to notice a loss.
+    TIME = "time"
 
 
 class IConnection(Interface):
@@ -19,8 +32,7 @@ class IConnection(Interface):
     address: str = Attribute("IP address of the client")
     buffered_bytes: int = Attribute("bytes that were sent and have not left, as far as is known")
     closed: bool = Attribute("whether the connection is lost, so that no session can begin on it")
-    #: If not, a whisper has arrived when its connection outlives the time to notice a loss.
-    confirms_delivery: bool = Attribute("whether the protocol calls Whispers.confirm")
+    delivery_proof: DeliveryProof = Attribute("what proves that a whisper has arrived")
     resumable: bool = Attribute("whether clients of the protocol can resume a session")
 
     def close(event: Event | None, reason: str) -> None:

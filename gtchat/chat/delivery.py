@@ -73,11 +73,17 @@ class Delivery:
     def __init__(self, state: State) -> None:
         self._store = state.store
         self._users = state.users
+        self._sender_marks = state.sender_marks
         self._quota = state.quota
         self._store.committed = self.committed
 
     def append_change(
-        self, room: Room, entry: Entry, subject: int | None, actor: Session | None
+        self,
+        room: Room,
+        entry: Entry,
+        subject: int | None,
+        actor: Session | None,
+        needs_invitation: bool = False,
     ) -> Deferred[Entry]:
         """Queue a change of a room.
 
@@ -87,10 +93,12 @@ class Delivery:
             subject: id of the account that it is about, None for no owner.
             actor: the session that asked for it, None if no session did. It gets its reply before
                 the event.
+            needs_invitation: whether it is stored only if the subject is invited to the room.
 
         Returns:
             Fires with the entry once it is stored, before it is sent to the room. Fails with
-            NotStored, and with NoSuchUser if the subject does not exist any more.
+            NotStored, with NoSuchUser if the subject does not exist any more, and with PrivateRoom
+            if the invitation is missing.
 
         Raises:
             NoSuchUser: the change would make an account that is ending a member or an owner.
@@ -106,6 +114,7 @@ class Delivery:
             room_key=room.key,
             entry=entry,
             subject_id=subject,
+            needs_invitation=needs_invitation,
             room=room,
             actor=actor,
         )
@@ -176,7 +185,12 @@ class Delivery:
             encoded = room.subscribers.publish(entries, exclude)
             for session, indexes in left_out.items():
                 batch = encoded[session.encoder] if session in room.subscribers else None
-                _send_parts(batch, session, indexes, messages)
+                own = _send_parts(batch, session, indexes, messages)
+                if own:
+                    marks = self._sender_marks
+                    if not marks.pending:
+                        marks.start_timer()
+                    marks.pending[session.user, room] = own
 
     def _finish_change(self, change: PendingChange) -> None:
         """Report a change to the one who waits for it, then send it to its subscribers."""
@@ -225,7 +239,7 @@ def _send_parts(
     session: Session,
     left_out: list[int],
     messages: list[PendingMessage],
-) -> None:
+) -> int:
     """Send a session the messages of a batch but some, and the acks of its own in their place.
 
     Args:
@@ -234,15 +248,20 @@ def _send_parts(
         session: the session.
         left_out: indexes of the messages that the session does not receive, in order.
         messages: the messages of the batch.
+
+    Returns:
+        The `seq` of its own last message, 0 if none is its own.
     """
-    start = 0
+    start = own = 0
     for index in left_out:
         if batch is not None and index > start:
             batch.send_part(session.connection, start, index)
         message = messages[index]
         if message.session is session:
             entry = message.entry
+            own = entry.seq
             message.done(Ack(entry.id, entry.seq, entry.at))
         start = index + 1
     if batch is not None and start < len(messages):
         batch.send_part(session.connection, start, len(messages))
+    return own

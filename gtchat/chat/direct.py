@@ -1,14 +1,17 @@
 """Direct messages (whispers): from one user to one other, stored until they have arrived.
 
-A whisper stays in the store until its target has received it for certain: the session that it was
-sent to lived on for longer than a dead connection can go unnoticed, or it was closed in order, or
-the protocol confirmed it. A user who lost the connection before gets it again with the same id.
+A whisper stays in the store until its target has received it for certain. A protocol proves that:
+by a pong to a ping that was sent after the whisper, by the closing handshake, or, where a client is
+called back, by the call itself. Where a protocol has none of these, the session lived on for longer
+than a dead connection can go unnoticed. A user who lost the connection before gets it again with
+the same id.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from itertools import islice
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -17,7 +20,7 @@ from twisted.internet.interfaces import IDelayedCall
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import Blocked, ChatError
 from gtchat.chat.events import MessageSent, WhisperSent
-from gtchat.chat.interfaces import Ack
+from gtchat.chat.interfaces import Ack, DeliveryProof, WhisperLimits
 from gtchat.chat.limits import REPLY_BYTES
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.state import State
@@ -29,21 +32,21 @@ PAGE, PAUSE_S = 100, 0.05
 PAGE_CHARS = REPLY_BYTES // 8
 #: Seconds between two deletions of whispers that have arrived.
 DELETE_INTERVAL_S = 10.0
+#: Whispers that can wait: from a user to one other, and to one who has never answered.
+PENDING_OF_PAIR, PENDING_OF_STRANGER = 1_000, 100
 
 
-@attrs.frozen
-class _SentWhisper:
-    """A whisper that was sent and may not have arrived.
+@attrs.define
+class _Unconfirmed:
+    """What a session was sent and may not have received.
 
     Attributes:
-        session: the session that it was sent to.
-        number: its number in the store.
-        at: monotonic seconds when it was sent.
+        numbers: message id -> number in the store, in the order of sending.
+        pinged: how many of them were sent before the last ping that is not answered.
     """
 
-    session: Session
-    number: int
-    at: float
+    numbers: dict[str, int] = attrs.field(factory=dict)
+    pinged: int = 0
 
 
 class Whispers:
@@ -61,11 +64,9 @@ class Whispers:
         self._directory = state.directory
         self._next_id = state.next_id
         self._quota = state.quota
-        #: Oldest first; those of sessions that have ended are skipped.
-        self._unconfirmed: deque[_SentWhisper] = deque()
-        self._of_session: dict[Session, deque[_SentWhisper]] = {}
-        #: Session whose protocol confirms -> message id -> number of what it was sent.
-        self._to_confirm: dict[Session, dict[str, int]] = {}
+        self._unconfirmed: dict[Session, _Unconfirmed] = {}
+        #: (monotonic seconds, session, message id) of what was sent without proof of arrival.
+        self._unproved: deque[tuple[float, Session, str]] = deque()
         self._timer: IDelayedCall | None = None
         self._stopped = False
 
@@ -86,7 +87,8 @@ class Whispers:
         Raises:
             BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, OverQuota,
                 NotStored.
-            NotAllowed: too many messages wait for the user.
+            NotAllowed: too many of the sender's messages wait for the user, or, if the user has
+                never written to the sender, too many of such senders.
         """
         check_txn(txn)
         msg = text(raw, self._limits.text_chars)
@@ -96,15 +98,14 @@ class Whispers:
         event = WhisperSent(
             usr=session.user.name, msg=msg, id=self._next_id(), at=self._users.now()
         )
+        limits = WhisperLimits(
+            pair=PENDING_OF_PAIR,
+            stranger=PENDING_OF_STRANGER,
+            strangers=self._limits.stored_whispers_per_user,
+        )
         self._quota.charge(session, msg)
         try:
-            ack, number = await self._store.whisper(
-                session.user.id,
-                found.id,
-                event,
-                txn,
-                self._limits.stored_whispers_per_user,
-            )
+            ack, number = await self._store.whisper(session.user.id, found.id, event, txn, limits)
         except ChatError:
             self._quota.give_back(session, msg)
             raise
@@ -126,12 +127,10 @@ class Whispers:
         return True
 
     def _add_unconfirmed(self, session: Session, number: int, id: str) -> None:
-        if session.connection.confirms_delivery:
-            self._to_confirm.setdefault(session, {})[id] = number
+        self._unconfirmed.setdefault(session, _Unconfirmed()).numbers[id] = number
+        if session.connection.delivery_proof is not DeliveryProof.TIME:
             return
-        sent = _SentWhisper(session, number, self._clock.seconds())
-        self._unconfirmed.append(sent)
-        self._of_session.setdefault(session, deque()).append(sent)
+        self._unproved.append((self._clock.seconds(), session, id))
         if self._timer is None and not self._stopped:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
@@ -163,17 +162,50 @@ class Whispers:
             self._clock.callLater(PAUSE_S, waiting.callback, None)
             await waiting
 
+    # What has arrived. Each of these takes time for the whispers of one session only.
+
     def confirm(self, session: Session, ids: Collection[str]) -> None:
-        """Take note that whispers have arrived, for a protocol whose clients confirm them.
+        """Take note that whispers have arrived, for a protocol that knows it of each.
 
         Args:
             session: the session that they were sent to.
             ids: their message ids.
         """
-        waiting = self._to_confirm.get(session, {})
-        numbers = [waiting.pop(id) for id in ids if id in waiting]
+        sent = self._unconfirmed.get(session)
+        if sent is None:
+            return
+        numbers = [sent.numbers.pop(id) for id in ids if id in sent.numbers]
+        if not sent.numbers:
+            del self._unconfirmed[session]
         if numbers:
             self._delete(session.user.id, numbers)
+
+    def ping_sent(self, session: Session) -> None:
+        """Take note that a session is sent a ping; no other ping to it is unanswered."""
+        sent = self._unconfirmed.get(session)
+        if sent is not None:
+            sent.pinged = len(sent.numbers)
+
+    def pong_received(self, session: Session) -> None:
+        """Take note of the answer to that ping: what was sent before the ping has arrived."""
+        sent = self._unconfirmed.get(session)
+        if sent is not None and sent.pinged:
+            arrived = list(islice(sent.numbers, sent.pinged))
+            sent.pinged = 0
+            self.confirm(session, arrived)
+
+    def session_ended(self, session: Session) -> None:
+        """Delete what was sent to a session that was closed in order: it has arrived.
+
+        What is proved by a call is kept: its client has not said that it arrived.
+        """
+        sent = self._unconfirmed.pop(session, None)
+        if sent is not None and session.connection.delivery_proof is not DeliveryProof.CALL:
+            self._delete(session.user.id, sent.numbers.values())
+
+    def session_lost(self, session: Session) -> None:
+        """Keep what was sent to a session whose connection was lost: it may not have arrived."""
+        self._unconfirmed.pop(session, None)
 
     async def keep(self, user: User, event: MessageSent) -> None:
         """Store a message of a room that did not reach a user, as a whisper for the next login.
@@ -192,45 +224,25 @@ class Whispers:
         self._quota.charge_user(user, event.msg)
         sender = await self._directory.resolve(event.usr)
         whisper = WhisperSent(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
-        limit = self._limits.stored_whispers_per_user
-        await self._store.whisper(sender.id, user.id, whisper, None, limit)
-
-    def session_ended(self, session: Session) -> None:
-        """Delete what was sent to a session that was closed in order: it has arrived.
-
-        What a protocol confirms is kept until it is confirmed.
-        """
-        self._delete_all(self._of_session.get(session, ()))
-        self.session_lost(session)
-
-    def session_lost(self, session: Session) -> None:
-        """Keep what was sent to a session whose connection was lost: it may not have arrived."""
-        self._to_confirm.pop(session, None)
-        self._of_session.pop(session, None)
+        limits = WhisperLimits(
+            pair=PENDING_OF_PAIR, strangers=self._limits.stored_whispers_per_user
+        )
+        await self._store.whisper(sender.id, user.id, whisper, None, limits, is_direct=False)
 
     def _delete_old(self) -> None:
-        """Delete what was sent so long ago that a lost connection would have been noticed."""
+        """Confirm what was sent so long ago that a lost connection would have been noticed."""
         self._timer = None
         liveness_s = self._limits.ping_interval + self._limits.ping_timeout
-        arrived = []
-        while self._unconfirmed and self._unconfirmed[0].at + liveness_s <= self._clock.seconds():
-            sent = self._unconfirmed.popleft()
-            if sent.session in self._of_session:
-                self._of_session[sent.session].popleft()
-                arrived.append(sent)
-        self._delete_all(arrived)
-        if self._unconfirmed:
+        arrived: dict[Session, list[str]] = {}
+        while self._unproved and self._unproved[0][0] + liveness_s <= self._clock.seconds():
+            _, session, id = self._unproved.popleft()
+            arrived.setdefault(session, []).append(id)
+        for session, ids in arrived.items():
+            self.confirm(session, ids)
+        if self._unproved:
             self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
 
-    def _delete_all(self, arrived: Iterable[_SentWhisper]) -> None:
-        """Delete whispers from the store."""
-        numbers: dict[int, list[int]] = {}
-        for sent in arrived:
-            numbers.setdefault(sent.session.user.id, []).append(sent.number)
-        for account_id, account_numbers in numbers.items():
-            self._delete(account_id, account_numbers)
-
-    def _delete(self, account_id: int, numbers: list[int]) -> None:
+    def _delete(self, account_id: int, numbers: Collection[int]) -> None:
         # If this fails, they are sent again at the next login, with the same ids.
         run_in_background(self._store.delete_whispers(account_id, numbers), "deleting whispers")
 

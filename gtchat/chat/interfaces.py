@@ -1,4 +1,4 @@
-"""Interfaces that the chat needs from outside: a store, encoders, connections, password hashing.
+"""The interface of the store, and all others that the chat needs from outside (`connections`).
 
 **Order of the store.** All writes of an `IStore` form one queue. They take effect in the order of
 the calls, and their results come back in that order, in the reactor thread: entries through
@@ -8,13 +8,13 @@ reads the chat's state when a result arrives sees exactly what was stored up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
-from zope.interface import Attribute, Interface
+from zope.interface import Attribute
 
-from gtchat.chat.connections import IConnection, IEncodedBatch, IEncoder, IPasswords
-from gtchat.chat.events import Invited, WhisperSent
+from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
+from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.records import (
     Account,
     AccountState,
@@ -23,6 +23,7 @@ from gtchat.chat.records import (
     EndedSession,
     HistoryPage,
     HistoryQuery,
+    InvitationLimits,
     MembershipRecord,
     NewSession,
     PendingEntry,
@@ -32,6 +33,8 @@ from gtchat.chat.records import (
     StoredGuest,
     StoredState,
     StoredWhisper,
+    UnreadRecord,
+    WhisperLimits,
 )
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "AccountState",
     "Ack",
     "Backlog",
+    "DeliveryProof",
     "EndedSession",
     "HistoryPage",
     "HistoryQuery",
@@ -47,6 +51,7 @@ __all__ = [
     "IEncoder",
     "IPasswords",
     "IStore",
+    "InvitationLimits",
     "MembershipRecord",
     "NewSession",
     "PendingEntry",
@@ -56,11 +61,13 @@ __all__ = [
     "StoredGuest",
     "StoredState",
     "StoredWhisper",
+    "UnreadRecord",
+    "WhisperLimits",
 ]
 
 
-class IStore(Interface):
-    """Keeps accounts, rooms and messages.
+class IStore(IMailStore):
+    """Keeps accounts, rooms and messages. What waits for users is in `IMailStore`.
 
     Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
     and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
@@ -181,6 +188,7 @@ class IStore(Interface):
         liveness_ms: int,
         limit: int,
         network: str,
+        marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """Resume a session. Return the state of its account, and what its client missed.
 
@@ -201,26 +209,25 @@ class IStore(Interface):
             liveness_ms: milliseconds after which a dead connection is noticed.
             limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
             network: as in `NewSession`.
+            marks_read: True as in `NewSession`; False leaves it as it is.
 
         Raises:
             BadSession: there is no such session, or it is too old.
         """
 
     def end_session(session: EndedSession) -> Deferred[None]:
-        """End a session for good. What it was sent counts as read, unless it used `mark_read`."""
+        """End a session for good. What it was sent counts as read, unless it marks it itself."""
 
     def session_lost(session: EndedSession, at: int) -> Deferred[None]:
         """Take note that the connection of a session is lost; it can be resumed.
 
         Args:
-            session: the session. What it was sent counts as read, unless it used `mark_read`.
+            session: the session. What it was sent counts as read, unless it marks it itself.
             at: now.
         """
 
-    def mark_read(
-        account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> Deferred[MembershipRecord]:
-        """Mark a room as read up to an entry. Return how far it is read then.
+    def mark_read(account_id: int, token_hash: bytes, room_id: int, seq: int) -> Deferred[int]:
+        """Mark a room as read up to an entry. Return the `seq` up to which it is read then.
 
         Args:
             account_id: the account.
@@ -230,6 +237,25 @@ class IStore(Interface):
 
         Raises:
             NotInRoom: the account is not a member any more.
+        """
+
+    def set_read(marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
+        """Mark rooms as read, as `mark_read` does, for many accounts; past marks change nothing.
+
+        Args:
+            marks: (account id, room id) -> the entry.
+        """
+
+    def unread(
+        account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[Mapping[int, UnreadRecord]]:
+        """Count the unread messages of an account. Return the rooms that have some (read).
+
+        At most 200 entries are read of each room, in one query for all.
+
+        Args:
+            account_id: the account; None for the account of a session.
+            token_hash: names that session; without such a session nothing is counted.
         """
 
     def end_guest(account_id: int) -> Deferred[None]:
@@ -245,80 +271,6 @@ class IStore(Interface):
         Args:
             room_id: the room.
             at: now.
-        """
-
-    def whisper(
-        sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
-    ) -> Deferred[tuple[Ack, int]]:
-        """Store a whisper until it is deleted. Return its ack, and its number (0 if `dup`).
-
-        Args:
-            sender_id, target_id: the accounts.
-            event: the whisper.
-            txn: the sender's idempotency key, None if there is none.
-            limit: most whispers that can wait for the target, 0 for no limit.
-
-        Raises:
-            TxnConflict.
-            NoSuchUser: the target does not exist any more.
-            NotAllowed: the limit is reached.
-        """
-
-    def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
-        """Return whispers that wait for an account, in order (read).
-
-        Args:
-            account_id: the account.
-            after: only numbers above this one.
-            limit: maximum number of whispers; fewer if they have more than `REPLY_BYTES`.
-        """
-
-    def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """Delete whispers that have arrived.
-
-        Args:
-            account_id: their target.
-            numbers: their numbers.
-        """
-
-    def invite(
-        room_id: int, account_id: int, inviter: str, delivered: bool, at: int
-    ) -> Deferred[None]:
-        """Store an invitation, in place of an earlier one to the room by the same user.
-
-        Args:
-            room_id: the room.
-            account_id: the invited account.
-            inviter: name of the user who invites.
-            delivered: whether the invited user was online and got it.
-            at: now.
-
-        Raises:
-            NoSuchRoom, NoSuchUser: the room or the account does not exist any more.
-        """
-
-    def end_invitations(room_id: int, account_id: int, inviter: str, later: bool) -> Deferred[None]:
-        """Delete an invitation.
-
-        Args:
-            room_id, account_id, inviter: as in `invite`.
-            later: True to keep it, and deliver it again at the next login.
-        """
-
-    def is_invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """Return whether an account is invited to a room (read).
-
-        Args:
-            room_id, account_id: as in `invite`.
-            inviter: by this user; None for any user.
-        """
-
-    def invitations(account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
-        """Return the invitations of an account, with an empty `msg`; they count as delivered then.
-
-        Args:
-            account_id: the account.
-            undelivered: only those that were not delivered yet.
         """
 
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:

@@ -1,16 +1,21 @@
 """Invitations: a member invites a user to a room, who answers yes, no or later.
 
-They are stored, so that a user who is not logged in gets them at the next login.
+An invitation is pending until it is answered, the user joins, its sender is no longer a member, or
+the room is deleted. A user who is not logged in gets it at the next login.
 """
 
 from __future__ import annotations
 
 from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InviteAnswered, Invited
+from gtchat.chat.interfaces import InvitationLimits
 from gtchat.chat.membership import Membership
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import Session
+from gtchat.chat.users import ResolvedUser, Session
+
+#: Pending invitations: for a user, from a user to one other, and from a user in all.
+LIMITS = InvitationLimits(invited=200, pair=20, inviter=1_000)
 
 
 class Invitations:
@@ -30,7 +35,7 @@ class Invitations:
         self._membership = membership
 
     async def invite(self, session: Session, raw: str, invitee: str) -> None:
-        """Invite a user to a room.
+        """Invite a user to a room. If the same invitation is pending, nothing is sent.
 
         Args:
             session: a session of a member.
@@ -39,23 +44,45 @@ class Invitations:
 
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, NotStored.
+            NotAllowed: too many invitations are pending.
         """
-        room = self._rooms.require_member(raw, session.user)
-        target = await self._directory.resolve_other(invitee, session.user)
+        inviter = session.user
+        self._rooms.require_member(raw, inviter)
+        target = await self._directory.resolve_other(invitee, inviter)
+        room = self._rooms.require_member(raw, inviter)
         if room.is_lobby or target.id in room.members:
             raise AlreadyInRoom("This user is already a member.")
         if target.blocks_asker:
             raise Blocked()
+        user = self._users.get_by_id(target.id)
+        online = user is not None and bool(user.sessions)
+        event = _with_text(
+            Invited(room_name=room.name, usr=inviter.name, msg="", at=self._users.now())
+        )
         self._quota.check_space()
-        online = target.user is not None and bool(target.user.sessions)
-        at = self._users.now()
-        await self._store.invite(room.id, target.id, session.user.name, online, at)
-        if online and target.user is not None:
-            event = Invited(room_name=room.name, usr=session.user.name, msg="", at=at)
-            target.user.send(_with_text(event))
+        is_new = await self._store.invite(room.id, target.id, inviter.id, event, online, LIMITS)
+        if is_new:
+            self._push(target.id, event, online)
+
+    def _push(self, account_id: int, event: Invited, online: bool) -> None:
+        """Send a stored invitation to its user.
+
+        Args:
+            account_id: the invited account.
+            event: the invitation.
+            online: whether the user was online when it was queued. If not, a session that began
+                since then either has it in the reply to its login, or is sent it after that; but
+                the reply to a login that was queued earlier does not have it.
+        """
+        user = self._users.get_by_id(account_id)
+        for session in user.sessions if user is not None else ():
+            if online or session.marks_read:
+                session.send(event)
 
     async def answer(self, session: Session, inviter: str, raw: str, reply: str) -> Room | None:
         """Answer an invitation.
+
+        The inviter is told, unless the inviter blocks the user; a second "later" is not told.
 
         Args:
             session: a session of the invited user.
@@ -70,27 +97,35 @@ class Invitations:
         Raises:
             BadRequest, NoSuchRoom, NoSuchUser, AlreadyInRoom, RoomFull, NotStored.
             NotAllowed: there is no such invitation.
+            PrivateRoom: it has ended meanwhile.
         """
         if reply not in ("Y", "N", "L"):
             raise BadRequest("reply: must be Y, N or L.")
+        user = session.user
         room = self._rooms.find(raw)
         sender = await self._directory.resolve(inviter)
-        if not await self._store.is_invited(room.id, session.user.id, sender.name):
+        if not await self._store.is_invited(room.id, user.id, sender.name):
             raise NotAllowed("There is no such invitation.")
         if reply == "Y":
-            await self._membership.enter(room, session.user, session)
+            await self._membership.enter(room, user, session, needs_invitation=True)
+            changed = True
         else:
-            await self._store.end_invitations(room.id, session.user.id, sender.name, reply == "L")
-        if sender.user is not None:
-            sender.user.send(
+            changed = await self._store.answer_invitation(
+                room.id, user.id, sender.name, reply == "L"
+            )
+        if changed:
+            self._push_answer(sender, room, session, reply)
+        return room if reply == "Y" else None
+
+    def _push_answer(self, sender: ResolvedUser, room: Room, session: Session, reply: str) -> None:
+        """Tell the inviter the answer, unless the inviter blocks the user."""
+        inviter = self._users.get_by_id(sender.id)
+        if inviter is not None and session.user.id not in inviter.blocked:
+            inviter.send(
                 InviteAnswered(
-                    room_name=room.name,
-                    usr=session.user.name,
-                    reply=reply,
-                    at=self._users.now(),
+                    room_name=room.name, usr=session.user.name, reply=reply, at=self._users.now()
                 )
             )
-        return room if reply == "Y" else None
 
     async def deliver_pending(self, session: Session) -> None:
         """Send a new session the invitations that came while its user was not logged in.
@@ -98,7 +133,7 @@ class Invitations:
         Raises:
             NotStored: they are sent at the next login.
         """
-        for event in await self._store.invitations(session.user.id, True):
+        for event in await self._store.invitations(session.user.id):
             session.send(_with_text(event))
 
 

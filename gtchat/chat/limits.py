@@ -58,9 +58,13 @@ class Limits:
     typing_interval: float = _limit(
         3.0, "seconds between two typing notifications of a user to a room"
     )
-    rooms_per_user: int = _limit(100, "rooms that a user can own")
+    rooms_per_user: int = _limit(
+        100, "rooms that a user can create, and as many that a user can receive"
+    )
     members_per_room: int = _limit(0, "members that a room can have")
-    stored_whispers_per_user: int = _limit(10_000, "whispers kept for a user who is offline")
+    stored_whispers_per_user: int = _limit(
+        10_000, "whispers kept for a user from senders that the user never wrote to"
+    )
     daily_bytes_account: int = _limit(
         52_428_800, "bytes of text that a registered account can store in a day"
     )

@@ -7,10 +7,20 @@ by an `EndedSession`, and knows which sessions mark for themselves what was read
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 
 from gtchat.chat.direct import Whispers
 from gtchat.chat.events import SessionReplaced
-from gtchat.chat.interfaces import AccountState, EndedSession, IConnection, IEncoder
+from gtchat.chat.interfaces import (
+    AccountState,
+    EndedSession,
+    IConnection,
+    IEncoder,
+    NewSession,
+    UnreadRecord,
+)
+from gtchat.chat.limits import network_key
+from gtchat.chat.read_state import load_user, set_unread
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -49,38 +59,56 @@ class LiveSessions:
         sent = {room.id: room.last_seq for room in rooms}
         return EndedSession(user.id, session.token_hash, sent)
 
+    def new(
+        self, token: str, connection: IConnection, ending: Iterable[Session], marks_read: bool
+    ) -> NewSession:
+        """Return the record of a session that begins while others end.
+
+        Args:
+            token: the id of the session.
+            connection: the client's connection.
+            ending: the sessions that end.
+            marks_read: whether the client marks itself what was read.
+        """
+        return NewSession(
+            token_hash=token_hash(token),
+            at=self._users.now(),
+            network=network_key(connection.address),
+            ended=tuple(map(self.record, ending)),
+            marks_read=marks_read,
+        )
+
     def begin(
-        self, account_state: AccountState, encoder: IEncoder, connection: IConnection, token: str
+        self,
+        account_state: AccountState,
+        unread: Mapping[int, UnreadRecord],
+        encoder: IEncoder,
+        connection: IConnection,
+        token: str,
+        marks_read: bool,
     ) -> Session:
-        """Begin a session with what the store has of its account."""
+        """Begin a session with what the store has of its account.
+
+        Args:
+            account_state: the account.
+            unread: room id -> unread messages.
+            encoder: the encoder of the client's protocol.
+            connection: the client's connection.
+            token: the id of the session.
+            marks_read: whether the client marks itself what was read.
+        """
         account = account_state.account
         user = self._users.get_by_id(account.id)
         if user is None:
-            user = User(
-                id=account.id,
-                name=account.name,
-                key=account.key,
-                registered=account.registered,
-            )
+            user = User(account.id, account.name, account.key, account.registered)
             self._users.add(user)
         if not user.sessions:
-            self._load(user, account_state)
-        session = Session(user, encoder, connection, token_hash(token))
+            load_user(user, self._rooms, account_state)
+        set_unread(user, self._rooms, unread)
+        session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
+        session.invitations = account_state.invitations
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
-
-    def _load(self, user: User, account_state: AccountState) -> None:
-        """Set the rooms, read marks and blocks of a user from the store's record."""
-        user.rooms, user.unread = {}, {}
-        for record in account_state.memberships:
-            room = self._rooms.get(record.room_id)
-            if room is not None and room.has_member(user):
-                if not room.is_lobby:
-                    user.rooms[room] = 0
-                unread = room.message_count - record.messages_read
-                user.set_read_seq(room, record.read_seq, unread)
-        user.blocked = dict(account_state.blocked)
-        user.blocked_by = account_state.blocked_by
 
     def replace(self, session: Session, address: str) -> None:
         """End a session because its user logged in from another address."""
@@ -95,7 +123,7 @@ class LiveSessions:
             session: the session.
             arrived: whether its client is known to have received all whispers sent to it.
         """
-        if arrived:
+        if arrived and not session.connection.buffered_bytes:
             self._whispers.session_ended(session)
         else:
             self._whispers.session_lost(session)

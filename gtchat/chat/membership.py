@@ -84,7 +84,7 @@ class Membership:
 
         Raises:
             BadName, BadRequest, TooLong, RoomExists, NotStored.
-            NotAllowed: the user owns as many rooms as the limit allows.
+            NotAllowed: the user created as many rooms as the limit allows.
         """
         user = session.user
         name = room_name(raw)
@@ -100,6 +100,7 @@ class Membership:
             max=self._ownership.max_members(wanted.max or 0),
             owner_id=user.id,
             owner=user.name,
+            creator_id=user.id,
         )
         room.add_member(user.id, user.name, user.registered)
         self._rooms.reserved.add(room.key)
@@ -129,13 +130,17 @@ class Membership:
         Raises:
             NoSuchRoom, NotOwner, NoSuchUser, BadRequest, TooLong, NotStored.
             NotInRoom: the new owner is not a member.
+            NotAllowed: the new owner has received as many rooms as the limit allows.
         """
         room = self._owned_room(session.user, raw)
         owner_id, owner = room.owner_id, room.owner
         if master is not None:
             next_owner = await self._directory.resolve(master)
+            room = self._owned_room(session.user, raw)
             if next_owner.id not in room.members:
                 raise NotInRoom("The new owner must be a member of the room.")
+            if not self._ownership.may_receive(room, next_owner.id):
+                raise NotAllowed("This user has received too many rooms.")
             owner_id, owner = next_owner.id, next_owner.name
         settings = CurrentSettings(
             public=room.public if wanted.public is None else wanted.public,
@@ -177,7 +182,7 @@ class Membership:
         audit("room_deleted", by=session.user.name, room=room.name)
 
     async def join(self, session: Session, raw: str) -> Room:
-        """Join a room, which must be public unless the user is invited.
+        """Join a room, which must be public unless the user owns it or is invited.
 
         Args:
             session: a session of the user.
@@ -190,21 +195,32 @@ class Membership:
         room = self._rooms.find(raw)
         if room.has_member(user):
             raise AlreadyInRoom()
-        if not room.public and not await self._store.is_invited(room.id, user.id, None):
+        needs_invitation = not room.public and room.owner_id != user.id
+        # Users who are not invited must not be members while this is being stored.
+        if needs_invitation and not await self._store.is_invited(room.id, user.id, None):
             raise PrivateRoom()
-        await self.enter(room, user, session)
+        await self.enter(room, user, session, needs_invitation)
         return room
 
-    async def enter(self, room: Room, target: User | ResolvedUser, actor: Session) -> None:
+    async def enter(
+        self,
+        room: Room,
+        target: User | ResolvedUser,
+        actor: Session,
+        needs_invitation: bool = False,
+    ) -> None:
         """Make a user a member, without asking whether the user may join.
 
         Args:
             room: the room.
             target: the user.
             actor: the session that asked for it.
+            needs_invitation: whether the invitation that the user had must still exist when the
+                membership is stored.
 
         Raises:
             NoSuchRoom: the room was deleted meanwhile.
+            PrivateRoom: the invitation ended meanwhile.
             NoSuchUser: the account is ending.
             AlreadyInRoom, RoomFull, NotStored.
         """
@@ -220,7 +236,7 @@ class Membership:
             user.rooms[room] = 0
         entry = Joined(room_name=room.name, usr=target.name, at=self._users.now())
         try:
-            await self._delivery.append_change(room, entry, target.id, actor)
+            await self._delivery.append_change(room, entry, target.id, actor, needs_invitation)
         except ChatError:
             self._remove_member(room, target.id)
             if room.deleted:
@@ -249,10 +265,10 @@ class Membership:
         if room.is_lobby:
             raise NotAllowed("You can't leave the lobby.")
         await self._end_membership(room, session.user, self._left(room, session.user), session)
-        self._reassign_in_background(room)
+        self._reassign_later(room)
 
-    def _reassign_in_background(self, room: Room) -> None:
-        """Find an owner for a room that its owner may have left."""
+    def _reassign_later(self, room: Room) -> None:
+        """See in the background whether a room needs another owner, or ends."""
         run_in_background(Deferred.fromCoroutine(self.reassign(room)), "reassigning a room")
 
     async def leave_all(self, user: User) -> None:
@@ -305,6 +321,7 @@ class Membership:
         """
         room = self._owned_room(session.user, raw)
         member = await self._directory.resolve(target)
+        room = self._owned_room(session.user, raw)
         if member.id == session.user.id:
             raise SelfTarget()
         await self._kick_or_remove(Kicked, room, member, session)
@@ -325,6 +342,7 @@ class Membership:
         if room.is_lobby:
             raise NotAllowed("Members of the lobby can't be removed.")
         member = await self._directory.resolve(target)
+        room = self._rooms.require_member(raw, session.user)
         if session.user.id not in (member.id, room.owner_id):
             raise NotOwner()
         await self._kick_or_remove(Removed, room, member, session)
@@ -342,10 +360,9 @@ class Membership:
             at=self._users.now(),
         )
         await self._end_membership(room, member, entry, actor)
-        if member.id == actor.user.id:
-            self._reassign_in_background(room)
         code = "kicked" if kind is Kicked else "removed"
         audit(code, by=actor.user.name, name=member.name, room=room.name)
+        self._reassign_later(room)
 
     async def add(self, session: Session, raw: str, target: str) -> Room:
         """Add a user to a room.
@@ -360,6 +377,7 @@ class Membership:
         """
         room = self._rooms.require_member(raw, session.user)
         user = await self._directory.resolve(target, session.user)
+        room = self._rooms.require_member(raw, session.user)
         if room.is_lobby:
             raise AlreadyInRoom()
         if user.blocks_asker:

@@ -1,4 +1,4 @@
-"""Ownership: settings, owners and deletion of rooms, and how many rooms each account owns.
+"""Ownership: settings, owners and deletion of rooms, and how many rooms an account can have.
 
 Who may ask for a change is checked in `membership`; here is how it is made.
 """
@@ -46,36 +46,47 @@ class Ownership:
         self._users = state.users
         self._rooms = state.rooms
         self._delivery = delivery
-        #: Account id -> number of rooms that the account owns.
-        self._owned: dict[int, int] = {}
+        #: Account id -> number of rooms that the account created, also if others own them now.
+        self._created: dict[int, int] = {}
 
     def count_all(self) -> None:
-        """Count the rooms of each owner, once all rooms are loaded."""
-        self._owned = {}
+        """Count the rooms of each creator, once all rooms are loaded."""
+        self._created = {}
         for room in self._rooms:
-            self.count(room.owner_id, 1)
+            self.count(room.creator_id, 1)
 
     def count(self, account_id: int | None, change: int) -> None:
-        """Change the number of rooms that an account owns.
+        """Change the number of rooms that an account created.
 
         Args:
-            account_id: the owner; None, for no owner, changes nothing.
+            account_id: the creator; None, for no creator, changes nothing.
             change: 1 or -1.
         """
         if account_id is not None:
-            count = self._owned.pop(account_id, 0) + change
+            count = self._created.pop(account_id, 0) + change
             if count:
-                self._owned[account_id] = count
+                self._created[account_id] = count
 
     def check_limit(self, user: User) -> None:
-        """Check that a user may own another room.
+        """Check that a user may create another room.
 
         Raises:
-            NotAllowed: the user owns as many as the limit allows.
+            NotAllowed: of the rooms that the user created, as many exist as the limit allows.
         """
         limit = self._limits.rooms_per_user
-        if limit and self._owned.get(user.id, 0) >= limit:
-            raise NotAllowed(f"You can own at most {limit} rooms.")
+        if limit and self._created.get(user.id, 0) >= limit:
+            raise NotAllowed(f"You can create at most {limit} rooms.")
+
+    def may_receive(self, room: Room, account_id: int) -> bool:
+        """Return whether a room may be handed to an account.
+
+        An account can receive as many rooms of other creators as it can create.
+        """
+        limit = self._limits.rooms_per_user
+        if not limit or account_id in (room.owner_id, room.creator_id):
+            return True
+        owned = self._rooms.owned_by(account_id)
+        return sum(other.creator_id != account_id for other in owned) < limit
 
     def max_members(self, wanted: int) -> int:
         """Return the member limit that a room gets, 0 for none: at most the operator's.
@@ -121,19 +132,13 @@ class Ownership:
             NotStored: the settings are as before.
         """
         before = room.settings
-        self._set_settings(room, settings)
+        self._rooms.set_settings(room, settings)
         try:
             entry = self.settings_entry(RoomChanged, room, by)
             await self._delivery.append_change(room, entry, room.owner_id, actor)
         except ChatError:
-            self._set_settings(room, before)
+            self._rooms.set_settings(room, before)
             raise
-
-    def _set_settings(self, room: Room, settings: CurrentSettings) -> None:
-        """Change the settings of a room in memory."""
-        self.count(room.owner_id, -1)
-        self.count(settings.owner_id, 1)
-        self._rooms.set_settings(room, settings)
 
     async def delete(self, room: Room, by: str) -> None:
         """Delete a room with its log.
@@ -152,7 +157,7 @@ class Ownership:
             room.deleted = False
             raise
         self._rooms.discard(room)
-        self.count(room.owner_id, -1)
+        self.count(room.creator_id, -1)
         for member in room.members:
             if (user := self._users.get_by_id(member)) is not None:
                 user.remove_room(room)
@@ -171,8 +176,8 @@ class Ownership:
     async def reassign_or_delete(self, room: Room) -> None:
         """Find an owner for a room whose temporary owner is not a member any more.
 
-        The owner is then the registered member who joined first. Without one the room has no
-        owner; without members it is deleted.
+        The owner is then the registered member who joined first, of those who may receive a room.
+        Without one the room has no owner as long as temporary users are in it; then it is deleted.
 
         Raises:
             NotStored.
@@ -181,12 +186,11 @@ class Ownership:
         keeps_owner = owner is None or owner.registered or owner.id in room.members
         if room.deleted or (room.owner_id is not None and keeps_owner):
             return
-        if not room.members:
+        candidates = room.registered_members
+        next_owner = next((one for one in candidates if self.may_receive(room, one)), None)
+        if next_owner is None and not room.guests:
             await self.delete(room, room.owner)
-            return
-        next_owner = room.next_owner()
-        if next_owner is None and room.owner_id is None:
-            return
-        name = "" if next_owner is None else room.members[next_owner]
-        settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
-        await self.change(room, settings, room.owner, None)
+        elif next_owner is not None or room.owner_id is not None:
+            name = "" if next_owner is None else room.members[next_owner]
+            settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
+            await self.change(room, settings, room.owner, None)

@@ -1,14 +1,17 @@
 """Read state: typing notifications, and how far a user has read a room.
 
 Typing notifications go to the sessions of the room and are not stored. Read marks are stored, and
-go to the user's other sessions.
+go to the user's other sessions. Unread messages are counted from them whenever they are told.
 """
 
 from __future__ import annotations
 
-from gtchat.chat.errors import BadRequest, RateLimited
+from collections.abc import Mapping
+
+from gtchat.chat.errors import BadRequest, NotStored, RateLimited
 from gtchat.chat.events import ReadMarked, UserTyping
-from gtchat.chat.rooms import Room, connections_of
+from gtchat.chat.interfaces import AccountState, UnreadRecord
+from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -21,6 +24,7 @@ class ReadState:
     """
 
     def __init__(self, state: State) -> None:
+        self._state = state
         self._store = state.store
         self._clock = state.clock
         self._limits = state.limits
@@ -71,10 +75,76 @@ class ReadState:
         if not 0 <= seq <= room.last_seq:
             raise BadRequest(f"seq: must be 0 to {room.last_seq}, the room's last entry.")
         before = user.read_seq(room)
-        record = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        user.set_read_seq(room, record.read_seq, room.message_count - record.messages_read)
-        if record.read_seq > before:
-            event = ReadMarked(room_name=room.name, seq=record.read_seq, at=self._users.now())
+        read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
+        read_seq = max(read_seq, user.read_seq(room))
+        user.set_read_seq(room, read_seq)
+        if read_seq > before:
+            event = ReadMarked(room_name=room.name, seq=read_seq, at=self._users.now())
             for other in user.sessions:
                 if other is not session:
                     other.send(event)
+
+    async def refresh_unread(self, user: User) -> None:
+        """Count the unread messages of a user who is logged in, for `User.unread`.
+
+        If they can't be read from the store, the counts stay as they are.
+        """
+        try:
+            counted = await count_unread(self._state, user.id, None)
+        except NotStored:
+            return
+        set_unread(user, self._rooms, counted)
+
+
+def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> None:
+    """Set the rooms, read marks and blocks of a user from the store's record.
+
+    Args:
+        user: the user.
+        rooms: all rooms.
+        account_state: what the store has.
+    """
+    user.rooms = {}
+    for record in account_state.memberships:
+        room = rooms.get(record.room_id)
+        if room is not None and room.has_member(user):
+            if not room.is_lobby:
+                user.rooms[room] = 0
+            user.set_read_seq(room, record.read_seq)
+    user.blocked = dict(account_state.blocked)
+    user.blocked_by = account_state.blocked_by
+
+
+async def count_unread(
+    state: State, account_id: int | None, token_hash: bytes | None
+) -> Mapping[int, UnreadRecord]:
+    """Count the unread messages of an account, whether it is logged in or not.
+
+    Args:
+        state: the chat's shared objects.
+        account_id, token_hash: as in `IStore.unread`.
+
+    Raises:
+        NotStored: they could not be read.
+    """
+    await state.sender_marks.store()
+    return await state.store.unread(account_id, token_hash)
+
+
+def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadRecord]) -> None:
+    """Set the unread counts of a user.
+
+    Args:
+        user: the user, with the present read marks.
+        rooms: all rooms.
+        counted: room id -> what was counted; messages that came since are added.
+    """
+    user.unread = {}
+    for room_id, record in counted.items():
+        room = rooms.get(room_id)
+        if room is not None and room.has_member(user) and room.last_seq > user.read_seq(room):
+            unread = record.unread + room.message_count - record.message_count
+            # What another session was sent may count as read since then.
+            unread = min(unread, room.last_seq - user.read_seq(room))
+            if unread > 0:
+                user.unread[room_id] = unread

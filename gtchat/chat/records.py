@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 from gtchat.chat.errors import ChatError
-from gtchat.chat.events import Entry, WhisperSent
+from gtchat.chat.events import Entry, Invited, WhisperSent
 
 #: Networks that are kept of an account, and milliseconds after which a login from one of them is
 #: stored again.
@@ -41,7 +41,7 @@ class PendingEntry:
     The change that an entry means for the room is made in the same transaction: `room_created`
     creates the room with the subject as first member and owner, `room_changed` changes its row,
     `join_room` makes the subject a member and deletes its invitations to the room, `leave_room`,
-    `kicked` and `removed` end the membership.
+    `kicked` and `removed` end the membership and delete the invitations that the subject sent.
 
     Attributes:
         room_id: the room; 0 for `room_created`, where the store fills in the new id.
@@ -50,8 +50,9 @@ class PendingEntry:
             kicked; for `room_changed` the new owner, None for no owner.
         room_key: name of the room as it is compared; used for `room_created` only.
         txn: the sender's idempotency key, None if there is none.
-        error: filled in: why it was not stored (`NotStored`, `TxnConflict`, `NoSuchUser`), else
-            None.
+        needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
+        error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
+            `NoSuchUser`, `PrivateRoom`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
     """
 
@@ -60,6 +61,7 @@ class PendingEntry:
     subject_id: int | None
     room_key: str = ""
     txn: str | None = None
+    needs_invitation: bool = False
     error: ChatError | None = None
     earlier: Ack | None = None
 
@@ -112,12 +114,14 @@ class NewSession:
         at: now.
         network: `network_key` of the client's address.
         ended: the sessions that end with it, in the same transaction.
+        marks_read: whether its client marks what was read, so that what it is sent does not count.
     """
 
     token_hash: bytes | None
     at: int
     network: str
     ended: tuple[EndedSession, ...] = ()
+    marks_read: bool = False
 
 
 @attrs.frozen
@@ -127,12 +131,24 @@ class MembershipRecord:
     Attributes:
         room_id: the room.
         read_seq: the last entry that counts as read, 0 for none.
-        messages_read: number of messages up to that entry.
     """
 
     room_id: int
     read_seq: int
-    messages_read: int
+
+
+@attrs.frozen
+class UnreadRecord:
+    """How many messages of a room an account has not read, at the time of the query.
+
+    Attributes:
+        unread: exact up to 99, without the account's own messages and those of users that it
+            blocks; else all messages after the last entry that counts as read.
+        message_count: number of messages in the log.
+    """
+
+    unread: int
+    message_count: int
 
 
 @attrs.frozen
@@ -144,12 +160,15 @@ class AccountState:
         memberships: its rooms and the lobby.
         blocked: account id -> name of the accounts that it blocks.
         blocked_by: ids of the accounts that block it.
+        invitations: its pending invitations with an empty `msg`, the newest 200 in order, without
+            those of users that it blocks.
     """
 
     account: Account
     memberships: tuple[MembershipRecord, ...]
     blocked: Mapping[int, str]
     blocked_by: frozenset[int]
+    invitations: tuple[Invited, ...] = ()
 
 
 @attrs.frozen
@@ -182,6 +201,36 @@ class ResumeResult:
     account_state: AccountState
     missed: Mapping[int, Backlog]
     epoch: str | None = None
+
+
+@attrs.frozen
+class WhisperLimits:
+    """How many whispers can wait; 0 for no limit.
+
+    Attributes:
+        pair: from one sender to one target.
+        stranger: from one sender to a target that has never written to the sender.
+        strangers: for one target from all such senders together.
+    """
+
+    pair: int = 0
+    stranger: int = 0
+    strangers: int = 0
+
+
+@attrs.frozen
+class InvitationLimits:
+    """How many invitations can be pending; 0 for no limit.
+
+    Attributes:
+        invited: for one account.
+        pair: from one account for one other.
+        inviter: from one account.
+    """
+
+    invited: int = 0
+    pair: int = 0
+    inviter: int = 0
 
 
 @attrs.frozen
@@ -246,6 +295,7 @@ class RoomRecord:
         max: maximum number of members, 0 for no limit.
         owner_id: account id of the owner, None for no owner.
         owner: name of the owner, "" for no owner.
+        creator_id: account id of the user who created it, None for the lobby.
         last_seq: number of entries in the log.
         message_count: number of messages in the log.
         members: (account id, name, registered), in the order of joining.
@@ -259,6 +309,7 @@ class RoomRecord:
     max: int
     owner_id: int | None
     owner: str
+    creator_id: int | None
     last_seq: int
     message_count: int
     members: tuple[tuple[int, str, bool], ...]

@@ -10,6 +10,7 @@ from itertools import islice
 
 import attrs
 
+from gtchat.chat.blocks import hides
 from gtchat.chat.interfaces import Backlog
 from gtchat.chat.rooms import Room, RoomRegistry
 from gtchat.chat.users import Session, User
@@ -52,6 +53,8 @@ def missed_by_name(
 ) -> dict[str, tuple[Room | None, Backlog]]:
     """Return what a client missed in the rooms that it named and in the user's other rooms.
 
+    What blocked users said is left out.
+
     Args:
         user: the user of the session.
         lobby: the room that every user is in.
@@ -59,9 +62,13 @@ def missed_by_name(
         backlogs: room id -> what the store found.
     """
     own = {*user.rooms, lobby}
+    hidden = hides(user)
     missed: dict[str, tuple[Room | None, Backlog]] = {}
     for name, room in rooms.items():
         found = backlogs.get(room.id) if room in own and room is not None else None
+        if found is not None and user.blocked:
+            visible = tuple(entry for entry in found.entries if not hidden(entry))
+            found = attrs.evolve(found, entries=visible)
         missed[name] = (room if room in own else None, found or Backlog(reset=True))
     for room in own.difference(room for room in rooms.values() if room is not None):
         missed[room.name] = (room, Backlog(reset=True))

@@ -9,7 +9,6 @@ in `users`, which imports this module.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -21,9 +20,6 @@ from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRec
 from gtchat.chat.names import SortedNames, room_key
 
 LOBBY = "lobby"
-#: How a cursor of `RoomRegistry.list_rooms` begins: behind one of the user's own rooms, or behind
-#: another. A room's key can't begin with a space.
-_AFTER_OWN, _AFTER_OTHER = " own ", " other "
 
 
 class Subscriber(Protocol):
@@ -117,6 +113,7 @@ class Room:
         max: maximum number of members, 0 for no limit.
         owner_id: account id of the owner, None if the room has no owner.
         owner: name of the owner, "" if the room has no owner.
+        creator_id: account id of the user who created it, None for the lobby.
         last_seq: number of entries in the log.
         message_count: number of messages in the log.
         members: account id -> name, in the order of joining.
@@ -136,6 +133,7 @@ class Room:
     max: int = 0
     owner_id: int | None = None
     owner: str = ""
+    creator_id: int | None = None
     last_seq: int = 0
     message_count: int = 0
     members: dict[int, str] = attrs.field(factory=dict)
@@ -157,6 +155,7 @@ class Room:
             max=record.max,
             owner_id=record.owner_id,
             owner=record.owner,
+            creator_id=record.creator_id,
             last_seq=record.last_seq,
             message_count=record.message_count,
         )
@@ -179,8 +178,8 @@ class Room:
         return user.id in self.members or self.key == LOBBY
 
     def visible_to(self, user: Member) -> bool:
-        """Return whether lists show the room to a user."""
-        return self.public or user.id in self.members
+        """Return whether lists show the room to a user: a public room, or one of the user's."""
+        return self.public or user.id in self.members or user.id == self.owner_id
 
     def add_member(self, account_id: int, name: str, registered: bool) -> None:
         """Make an account a member.
@@ -214,17 +213,19 @@ class Room:
         self.last_seq = seq
         self.message_count += messages
 
-    def next_owner(self) -> int | None:
-        """Return the account id of the registered member who joined first, None without any."""
+    @property
+    def registered_members(self) -> Iterator[int]:
+        """The account ids of the registered members, in the order of joining."""
         if len(self.guests) == len(self.members):
-            return None
-        return next((member for member in self.members if member not in self.guests), None)
+            return iter(())
+        return (member for member in self.members if member not in self.guests)
 
 
 class RoomRegistry:
     """All rooms, by name and by id.
 
     Attributes:
+        public: keys of the public rooms without the lobby, in order.
         reserved: keys of the rooms that are being created.
     """
 
@@ -232,7 +233,9 @@ class RoomRegistry:
         self._by_key: dict[str, Room] = {}
         self._by_name: dict[str, Room] = {}
         self._by_id: dict[int, Room] = {}
-        self._public = SortedNames()
+        #: Account id -> the rooms that it owns; a dict takes less memory than a set.
+        self._owned: dict[int | None, dict[Room, None]] = {}
+        self.public = SortedNames()
         self.reserved: set[str] = set()
 
     def __iter__(self) -> Iterator[Room]:
@@ -250,14 +253,27 @@ class RoomRegistry:
         """Add a room that is stored."""
         self._by_key[room.key] = self._by_name[room.name] = room
         self._by_id[room.id] = room
+        self._owned.setdefault(room.owner_id, {})[room] = None
         if room.public and not room.is_lobby:
-            self._public.add(room.key)
+            self.public.add(room.key)
 
     def discard(self, room: Room) -> None:
         """Remove a room that is deleted."""
         del self._by_key[room.key], self._by_name[room.name]
         del self._by_id[room.id]
-        self._public.discard(room.key)
+        self._disown(room)
+        self.public.discard(room.key)
+
+    def _disown(self, room: Room) -> None:
+        """Remove a room from those of its owner."""
+        owned = self._owned[room.owner_id]
+        del owned[room]
+        if not owned:
+            del self._owned[room.owner_id]
+
+    def owned_by(self, account_id: int) -> Collection[Room]:
+        """Return the rooms that an account owns."""
+        return self._owned.get(account_id, ())
 
     def set_settings(self, room: Room, settings: CurrentSettings) -> None:
         """Give a room other settings, and list it or not, as they say.
@@ -267,14 +283,20 @@ class RoomRegistry:
             settings: the new settings.
         """
         if settings.public != room.public:
-            self._public.add(room.key) if settings.public else self._public.discard(room.key)
+            self.public.add(room.key) if settings.public else self.public.discard(room.key)
         room.public, room.topic, room.max = settings.public, settings.topic, settings.max
+        self._disown(room)
         room.owner_id, room.owner = settings.owner_id, settings.owner
+        self._owned.setdefault(room.owner_id, {})[room] = None
         room.version += 1
 
     def get(self, room_id: int) -> Room | None:
         """Return the room with an id, None if there is none."""
         return self._by_id.get(room_id)
+
+    def by_key(self, key: str) -> Room:
+        """Return the room with a key, which there is."""
+        return self._by_key[key]
 
     def find(self, raw: str) -> Room:
         """Return the room with a name as a user typed it.
@@ -316,69 +338,6 @@ class RoomRegistry:
         if user.id not in room.members and room.key != LOBBY:
             raise NotInRoom()
         return room
-
-    def list_rooms(
-        self, user: Member, after: str | None, limit: int, joined: bool = False
-    ) -> list[Room]:
-        """Return a page of the rooms that a user can see.
-
-        The user's own rooms and the lobby come first, then the other public rooms, each in the
-        order of their keys.
-
-        Args:
-            user: a logged-in user.
-            after: what `cursor` returned for the last room of the page before, or its name; None,
-                or a name that no room has, for the first page.
-            limit: maximum number of rooms.
-            joined: whether to leave the other public rooms out.
-        """
-        own = sorted([LOBBY, *(room.key for room in user.rooms)])
-        among_own, key = self._position(own, after)
-        page: list[str] = []
-        if among_own:
-            start = 0 if key is None else bisect_right(own, key)
-            page, key = own[start : start + limit], None
-        if not joined:
-            page += self._public_page(user, key, limit - len(page))
-        return [self._by_key[key] for key in page]
-
-    def cursor(self, user: Member, room: Room) -> str:
-        """Return what `list_rooms` continues behind a room with, also when the room is deleted."""
-        own = room in user.rooms or room.is_lobby
-        return f"{_AFTER_OWN if own else _AFTER_OTHER}{room.key}"
-
-    def _position(self, own: Sequence[str], after: str | None) -> tuple[bool, str | None]:
-        """Return whether a page begins among the user's own rooms, and behind which key."""
-        if after is None:
-            return True, None
-        for prefix in (_AFTER_OWN, _AFTER_OTHER):
-            if after.startswith(prefix):
-                return prefix == _AFTER_OWN, after[len(prefix) :]
-        try:
-            key = self.find(after).key
-        except NoSuchRoom:
-            return True, None
-        return key in own, key
-
-    def _public_page(self, user: Member, after: str | None, limit: int) -> list[str]:
-        """Return keys of public rooms that a user is not a member of."""
-        if not user.rooms:
-            return self._public.page(after, limit)
-        own = {room.key for room in user.rooms}
-        found: list[str] = []
-        while len(found) < limit:
-            page = self._public.page(after, limit)
-            found += [key for key in page if key not in own]
-            if len(page) < limit:
-                break
-            after = page[-1]
-        return found[:limit]
-
-    def count_listed(self, user: Member, joined: bool = False) -> int:
-        """Return how many rooms `list_rooms` lists for a user."""
-        if joined:
-            return 1 + len(user.rooms)
-        return 1 + len(self._public) + sum(not room.public for room in user.rooms)
 
 
 def connections_of(sessions: Iterable[Subscriber]) -> list[IConnection]:

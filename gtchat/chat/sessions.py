@@ -7,7 +7,7 @@ the sessions that are connected in `live_sessions`.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -26,15 +26,11 @@ from gtchat.chat.errors import (
     PasswordMismatch,
 )
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
-from gtchat.chat.interfaces import (
-    Account,
-    IConnection,
-    IEncoder,
-    NewSession,
-)
+from gtchat.chat.interfaces import Account, IConnection, IEncoder
 from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import HOST, Name, password, user_name
+from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
     RESUME_WINDOW_S,
@@ -87,6 +83,7 @@ class Sessions:
         connection: IConnection,
         current: Session | None,
         lockout_seconds: float | None = None,
+        marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of a registered account.
 
@@ -98,6 +95,7 @@ class Sessions:
             connection: the client's connection.
             current: the session that the connection has already; it ends if the login succeeds.
             lockout_seconds: how long a lockout lasts that this begins, None for the setting.
+            marks_read: whether the client marks itself what was read (`mark_read`).
 
         Returns:
             The session and its id.
@@ -116,7 +114,7 @@ class Sessions:
             account = await self._accounts.authenticate(
                 name, secret, connection.address, lockout_seconds
             )
-        return await self._login_authenticated(account, encoder, connection, current)
+        return await self._login_authenticated(account, encoder, connection, current, marks_read)
 
     async def login_phone(
         self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
@@ -141,8 +139,10 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         current: Session | None,
+        marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of an account whose credentials were checked; see `login`."""
+        unread = await count_unread(self._state, account.id, None)
         # The session that changes the password is answered before a login can replace it.
         await self._password_changes.finished(account.id)
         if connection.closed:
@@ -160,7 +160,7 @@ class Sessions:
         account_state = await self._store.login(
             account.id,
             account.password_hash,
-            self._new_session(token, connection, ending),
+            self._live.new(token, connection, ending, marks_read),
             self._mode == "replace",
         )
         audit("login", name=account_state.account.name, address=connection.address)
@@ -168,25 +168,11 @@ class Sessions:
         if self._mode != "share":
             for session in self._live.of(account.id):
                 self._live.replace(session, connection.address)
-        return self._live.begin(account_state, encoder, connection, token), token
-
-    def _new_session(
-        self, token: str, connection: IConnection, ending: Iterable[Session]
-    ) -> NewSession:
-        """Return the record of a session that begins while others end."""
-        return NewSession(
-            token_hash=token_hash(token),
-            at=self._users.now(),
-            network=network_key(connection.address),
-            ended=tuple(map(self._live.record, ending)),
-        )
+        session = self._live.begin(account_state, unread, encoder, connection, token, marks_read)
+        return session, token
 
     def _end_previous(self, session: Session | None) -> None:
-        """End the session that a connection had before its login, which has ended it in the store.
-
-        Args:
-            session: the session, None if there was none.
-        """
+        """End the session that a connection had before its login, None if it had none."""
         if session is None or session not in session.user.sessions:
             return
         self._live.detach(session, arrived=True)
@@ -195,13 +181,18 @@ class Sessions:
             run_in_background(ending, "ending a temporary user")
 
     async def login_guest(
-        self, name: str, encoder: IEncoder, connection: IConnection, current: Session | None
+        self,
+        name: str,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool = False,
     ) -> tuple[Session, str]:
         """Begin a session of a temporary user.
 
         Args:
             name: the user name.
-            encoder, connection, current: as in `login`.
+            encoder, connection, current, marks_read: as in `login`.
 
         Returns:
             The session and its id.
@@ -212,7 +203,7 @@ class Sessions:
         chosen = user_name(name)
         if current is not None and current.user.key == chosen.key:
             raise AlreadyLoggedIn()
-        return await self._login_guest(chosen, encoder, connection, current)
+        return await self._login_guest(chosen, encoder, connection, current, marks_read)
 
     async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
         """Begin the session of the server itself, under a name that no account can have.
@@ -224,21 +215,25 @@ class Sessions:
             NameTaken: the server has a session already.
             NotStored.
         """
-        session, _ = await self._login_guest(HOST, encoder, connection, None)
-        return session
+        return (await self._login_guest(HOST, encoder, connection, None, False))[0]
 
     async def _login_guest(
-        self, name: Name, encoder: IEncoder, connection: IConnection, current: Session | None
+        self,
+        name: Name,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool,
     ) -> tuple[Session, str]:
-        token = self._state.token()
-        new = self._new_session(token, connection, [current] if current is not None else [])
+        token, ending = self._state.token(), [] if current is None else [current]
+        new = self._live.new(token, connection, ending, marks_read)
         if not connection.resumable:
             new = attrs.evolve(new, token_hash=None)
         user = await self._guests.create(name, new)
         audit("login", name=user.name, address=connection.address)
         self._end_previous(current)
         self._users.add(user)
-        session = Session(user, encoder, connection, token_hash(token), pending_whisper=None)
+        session = Session(user, encoder, connection, token_hash(token), None, None, marks_read)
         self._users.add_session(session, [self._rooms.lobby])
         return session, token
 
@@ -249,6 +244,7 @@ class Sessions:
         seen: Mapping[str, int],
         encoder: IEncoder,
         connection: IConnection,
+        marks_read: bool = False,
     ) -> ResumedSession:
         """Continue a session whose connection was lost.
 
@@ -256,7 +252,7 @@ class Sessions:
             token: the id of the session.
             epoch: the epoch that the client was given at login.
             seen: name of a room -> last `seq` that the client received.
-            encoder, connection: as in `login`.
+            encoder, connection, marks_read: as in `login`.
 
         Raises:
             BadSession: there is no such session, or it has ended.
@@ -268,6 +264,7 @@ class Sessions:
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
+        unread = await count_unread(self._state, None, hashed)
         resumed = await self._store.resume(
             hashed,
             now,
@@ -276,6 +273,7 @@ class Sessions:
             liveness_ms,
             BACKLOG_LIMIT,
             network_key(connection.address),
+            marks_read,
         )
         if resumed.epoch is not None:
             self.epoch = resumed.epoch
@@ -290,7 +288,9 @@ class Sessions:
         user = self._users.get_by_id(account_id)
         if user is not None and user.ending:
             raise BadSession()
-        session = self._live.begin(resumed.account_state, encoder, connection, token)
+        session = self._live.begin(
+            resumed.account_state, unread, encoder, connection, token, marks_read
+        )
         missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
 
@@ -330,17 +330,18 @@ class Sessions:
         audit("put_out", name=user.name)
         return user.name
 
-    def connection_lost(self, session: Session, clean: bool) -> None:
+    def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
         """Take note that the connection of a session is lost. The session can be resumed.
 
         Args:
             session: the session.
             clean: whether the user closed the client. A temporary account ends then.
+            arrived: whether its client closed it in order, and so received what was sent to it.
         """
         user = session.user
         if session not in user.sessions:
             return
-        self._live.detach(session, arrived=clean)
+        self._live.detach(session, arrived=clean or arrived)
         lost = self._store.session_lost(self._live.record(session), self._users.now())
         run_in_background(lost, "storing a lost connection")
         if not user.registered and not user.sessions:

@@ -15,6 +15,7 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
 from gtchat.chat.quota import Quota
 from gtchat.chat.rooms import RoomRegistry
+from gtchat.chat.sender_marks import SenderMarks
 from gtchat.chat.users import UserDirectory, UserRegistry
 
 
@@ -33,6 +34,7 @@ class State:
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
+        sender_marks: how far senders have read the rooms in which they spoke.
         next_id: makes a unique message id.
         quota: how much text users can store in a day.
     """
@@ -45,6 +47,7 @@ class State:
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
     directory: UserDirectory = attrs.field(init=False)
+    sender_marks: SenderMarks = attrs.field(init=False)
     next_id: Callable[[], str] = attrs.field(init=False)
     quota: Quota = attrs.field(init=False)
 
@@ -55,6 +58,10 @@ class State:
     @directory.default
     def _make_directory(self) -> UserDirectory:
         return UserDirectory(self.store, self.users)
+
+    @sender_marks.default
+    def _make_sender_marks(self) -> SenderMarks:
+        return SenderMarks(self.store, self.clock)
 
     @quota.default
     def _make_quota(self) -> Quota:

@@ -6,14 +6,14 @@ stays in the registry, without a session, until the user comes back or the grace
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
-from gtchat.chat.events import Event
+from gtchat.chat.events import Event, Invited
 from gtchat.chat.interfaces import IConnection, IEncoder, IStore
 from gtchat.chat.names import SortedNames, user_key
 from gtchat.chat.presence import PresenceCoalescer
@@ -32,6 +32,8 @@ class Session:
         port: TCP port on which its client accepts direct connections; None if it does not.
         pending_whisper: number of the newest whisper that waits until older ones are delivered;
             None once all are.
+        marks_read: whether its client marks what was read, and shows `invitations`.
+        invitations: those that were pending when it began; the reply to the login takes them.
         prepaid: bytes of text that it may store before it has to ask the `Quota` again.
     """
 
@@ -41,6 +43,8 @@ class Session:
     token_hash: bytes
     port: int | None = None
     pending_whisper: int | None = 0
+    marks_read: bool = False
+    invitations: Sequence[Invited] = ()
     prepaid: int = 0
 
     def send(self, *events: Event) -> None:
@@ -61,8 +65,8 @@ class User:
         rooms: the rooms that the user is a member of, without the lobby -> `seq` of the last
             entry of each that counts as read.
         lobby_read_seq: the same for the lobby.
-        unread: room id -> number of messages that were unread at login or when the user last
-            marked the room as read; rooms without unread messages are left out.
+        unread: room id -> number of unread messages when they were counted last; rooms without
+            unread messages are left out. `read_state` counts them before they are told.
         typed_at: room id -> monotonic seconds of the last typing notification; recent ones only.
         blocked: account id -> name of the accounts that this user blocks.
         blocked_by: ids of the accounts that block this user.
@@ -97,23 +101,12 @@ class User:
         """Return the `seq` of the last entry of a room that counts as read, 0 for none."""
         return self.lobby_read_seq if room.is_lobby else self.rooms.get(room, 0)
 
-    def set_read_seq(self, room: Room, seq: int, unread: int) -> None:
-        """Set how far the user has read a room, unless the user is not a member any more.
-
-        Args:
-            room: the room.
-            seq: the last entry that counts as read.
-            unread: number of messages after it.
-        """
+    def set_read_seq(self, room: Room, seq: int) -> None:
+        """Set the last entry of a room that counts as read; nothing if the user is not in it."""
         if room.is_lobby:
             self.lobby_read_seq = seq
         elif room in self.rooms:
             self.rooms[room] = seq
-        else:
-            return
-        self.unread.pop(room.id, None)
-        if unread > 0:
-            self.unread[room.id] = unread
 
     def cancel_grace_timer(self) -> None:
         """Stop waiting for a temporary user whose connection was lost."""

@@ -50,6 +50,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
             entry that the user has read.
         at: time in UTC, RFC 3339.
         by: the user who kicked or removed `usr`.
+        blocked: in a history, whether the user blocks the sender.
     """
 
     cmd: str
@@ -61,6 +62,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     seq: int = 0
     at: str = ""
     by: str = ""
+    blocked: bool = False
     public: bool = True
     topic: str = ""
     max: int = 0

@@ -35,7 +35,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Ack, IConnection
+from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
 from gtchat.chat.names import HOST
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
@@ -171,7 +171,7 @@ class LiveChat(ClientConnection):
         queue: the texts that the client has sent.
     """
 
-    confirms_delivery = False
+    delivery_proof = DeliveryProof.TIME
     resumable = False
 
     def __init__(self, factory: LiveChatFactory) -> None:

@@ -36,7 +36,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NoSuchUser
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import Ack, IConnection
+from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
 from gtchat.chat.rooms import LOBBY
 from gtchat.chat.users import Session
 from gtchat.protocols.base.text import TextEncoder, split_text, strip_controls
@@ -131,7 +131,7 @@ class HostConnection:
     address: str = ""
     buffered_bytes: int = 0
     closed: bool = False
-    confirms_delivery: bool = False
+    delivery_proof: DeliveryProof = DeliveryProof.TIME
     resumable: bool = False
 
     def on_event(self, event: Event, text: str) -> None:

@@ -20,6 +20,10 @@ MAX_SEQ = 2**62
 #: What an entry has in a reply besides its text, about, in bytes.
 _ENTRY_BYTES = 160
 
+#: Up to so many unread messages of a room are counted exactly: without those that are never unread,
+#: as far as these are among so many of its newest entries.
+UNREAD_EXACT, UNREAD_WINDOW = 99, 200
+
 
 def bounds(query: HistoryQuery) -> tuple[int | None, int | None]:
     """Return before which seq and after which seq to look for entries; None for not at all."""

@@ -33,11 +33,15 @@ class DelayedMethod:
         self._held.append((result, self._method(*details)))
         return result
 
-    def release(self) -> None:
-        """Deliver the results that are held back."""
+    def fire(self) -> None:
+        """Deliver the results that are held back, and run nothing else."""
         held, self._held = self._held, []
         for result, actual in held:
             actual.chainDeferred(result)
+
+    def release(self) -> None:
+        """Deliver the results that are held back, and run what they cause."""
+        self.fire()
         self._server.run_pending()
 
 

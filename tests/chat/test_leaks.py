@@ -38,6 +38,7 @@ class Memory(SynchronousTestCase):
             member.login("member", pwd="password")
             member.call("typing", room_name="lobby")
             member.drop()
+            self.owner.ping()
             self.owner.received()
         self.server.clock.advance(600)
         self.server.run_pending()

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import membership, names
 from gtchat.chat.limits import Limits
+from gtchat.chat.room_list import RoomList
 from tests.fakes import FakeClient, TestServer
 
 
@@ -288,17 +289,17 @@ class Lists(RoomsTestCase):
             self.ann.call("create_room", room_name=name, public=name != "f")
         for name in "bd":
             self.bob.call("join_room", room_name=name)
-        self.user = self.bob.api.require_session.user
+        self.list = RoomList(self.server.chat.rooms, self.bob.api.require_session.user)
 
     def page(self, after: str | None, limit: int = 9, joined: bool = False) -> str:
-        found = self.server.chat.rooms.list_rooms(self.user, after, limit, joined)
+        found = self.list.page(after, limit, joined)
         return " ".join(room.name for room in found)
 
     def test_own_rooms_come_first_and_each_position_is_continued(self) -> None:
         order = ["b", "d", "lobby", "a", "c", "e"]
         self.assertEqual(self.page(None), " ".join(order))
         for index, name in enumerate(order, start=1):
-            cursor = self.server.chat.rooms.cursor(self.user, self.server.chat.rooms.find(name))
+            cursor = self.list.cursor(self.server.chat.rooms.find(name))
             for after in (name, name.upper(), cursor):
                 rest = order[index:]
                 self.assertEqual(self.page(after), " ".join(rest), after)
@@ -307,9 +308,7 @@ class Lists(RoomsTestCase):
     def test_joined_rooms_alone(self) -> None:
         for after, found in ((None, "b d lobby"), ("b", "d lobby"), ("lobby", ""), ("a", "")):
             self.assertEqual(self.page(after, joined=True), found, after)
-        rooms = self.server.chat.rooms
-        counts = [rooms.count_listed(self.user, joined) for joined in (True, False)]
-        self.assertEqual(counts, [3, 6])
+        self.assertEqual([self.list.count(joined) for joined in (True, False)], [3, 6])
 
     def test_an_unknown_name_is_the_first_page(self) -> None:
         for after in ("unknown", "", " other", "x" * 1000):
@@ -317,7 +316,7 @@ class Lists(RoomsTestCase):
 
     def test_a_position_outlives_its_room(self) -> None:
         for name in "bc":
-            cursor = self.server.chat.rooms.cursor(self.user, self.server.chat.rooms.find(name))
+            cursor = self.list.cursor(self.server.chat.rooms.find(name))
             before = self.page(cursor)
             self.ann.call("delete_room", room_name=name)
             self.assertEqual(self.page(cursor), before)

@@ -19,11 +19,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gtchat.chat import lockout, peer_address
-from gtchat.chat.events import Event, WhisperSent
+from gtchat.chat.events import Event, Invited, WhisperSent
 from gtchat.chat.interfaces import IEncodedBatch, IEncoder
 from gtchat.chat.limits import Limits
 from gtchat.chat.membership import RoomSettings
-from gtchat.chat.records import EndedSession, NewSession
+from gtchat.chat.records import EndedSession, InvitationLimits, NewSession, WhisperLimits
 from gtchat.chat.users import Session
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import FakeClient, RecordingConnection, TestServer
@@ -201,7 +201,7 @@ def stored_whispers(world: World, count: int) -> None:
                 receiver,
                 WhisperSent(usr="A0", msg="x", id=f"{receiver}-{n}", at=1),
                 None,
-                0,
+                WhisperLimits(),
             )
             for receiver in (target, bob.user.id)
             for n in range(count // 2)
@@ -224,9 +224,12 @@ def address_requests(world: World, count: int) -> None:
 
 
 def invitations(world: World, count: int) -> None:
+    """Plant invitations of a third user: what ann and bob sent themselves ends when they leave."""
     room = world.chat.rooms.find("r")
+    [inviter, *invited] = world.accounts(count + 1)
+    event, limits = Invited(room_name="r", usr="A0", msg="", at=1), InvitationLimits()
     invite = world.server.store.invite
-    world.run([invite(room.id, one, "ann", True, 1) for one in world.accounts(count)])
+    world.run([invite(room.id, one, inviter, event, True, limits) for one in invited])
 
 
 def lost_sessions(world: World, count: int) -> None:

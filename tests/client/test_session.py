@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gtchat.client import ConnectionClosed, RoomReset, Unanswered
+from gtchat.client import ConnectionClosed, Push, RoomReset, Unanswered
 from tests.client.fakes import ConnectedTestCase, resumed, spoken, welcome, whisper
 
 
@@ -50,13 +50,15 @@ class ResumeTests(ConnectedTestCase):
         self.assertEqual(self.texts(), ["psst 1", "psst 2"])
 
     def test_invitations_are_delivered_once(self) -> None:
-        invitation = {"cmd": "c_invited", "room_name": "x", "usr": "bob", "msg": "come", "at": "t"}
-        self.server.push(**invitation)
+        invitation = {"room_name": "x", "usr": "bob", "at": "t"}
+        self.server.push(cmd="c_invited", msg="come", **invitation)
         self.server.pump()
-        self.server.answers["resume"] = {**resumed(), "invitations": [invitation]}
+        other = {**invitation, "room_name": "y"}
+        self.server.answers["resume"] = {**resumed(), "invitations": [invitation, other]}
         self.server.drop()
         self.reconnect()
-        self.assertEqual(self.texts(), ["come"])
+        found = [(e.room_name, e.usr, e.at) for e in self.received if isinstance(e, Push)]
+        self.assertEqual(found, [("x", "bob", "t"), ("y", "bob", "t")])
 
     def test_a_large_gap_is_read_from_the_history(self) -> None:
         log = [spoken(seq) for seq in range(1, 701)]

@@ -39,7 +39,13 @@ class NoAPI:
     def message(self, payload: bytes) -> None:
         """Do nothing."""
 
-    def connection_lost(self, clean: bool) -> None:
+    def ping_sent(self) -> None:
+        """Do nothing."""
+
+    def pong_received(self) -> None:
+        """Do nothing."""
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
         """Do nothing."""
 
 

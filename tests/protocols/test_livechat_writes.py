@@ -83,7 +83,7 @@ class Writes(LiveChatTestCase):
         bob.protocol.stopProducing()
         bob.drop()
         alice.drop()
-        self.reactor.advance(2)  # presence that is told together
+        self.reactor.advance(6)  # presence that is told together, and read marks
         self.server.run_pending()
         self.chat.whispers.stop()
         self.chat._prune_timer.cancel()

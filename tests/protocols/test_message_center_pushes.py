@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 
+from gtchat.chat import direct
 from gtchat.chat.errors import RateLimited
 from gtchat.chat.events import (
     LoggedIn,
@@ -49,6 +50,7 @@ class Pushes(CenterTestCase):
         )
 
     def test_many_messages_that_waited_do_not_wait_for_the_client(self) -> None:
+        self.patch(direct, "PENDING_OF_STRANGER", 0)
         bob = self.log_in_web("bob")
         for number in range(150):
             bob.call("whisper", target_user="ann", msg=str(number))

@@ -7,10 +7,12 @@ from typing import Any
 import attrs
 
 from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser
+from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     Backlog,
     EndedSession,
+    InvitationLimits,
     MembershipRecord,
     PhoneAccount,
     StoredGuest,
@@ -122,7 +124,8 @@ class AccountContract(StoreCase):
         room = await self.room(ann)
         await self.store.block(ann, bob, True)
         await self.store.block(bob, ann, True)
-        await self.store.invite(room, bob, "Ann", False, 1)
+        event = Invited(room_name="Garden", usr="Ann", msg="", at=1)
+        await self.store.invite(room, bob, ann, event, False, InvitationLimits())
         await self.stored(room, joined("Bob"), bob)
         await self.stored(room, left("Bob"), bob)
         await self.store.end_guest(bob)
@@ -167,10 +170,10 @@ class AccountContract(StoreCase):
 class SessionContract(StoreCase):
     """Sessions, and what is read in them."""
 
-    async def messages_read(self, account_id: int) -> dict[int, int]:
+    async def read_seqs(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
         found = await self.store.login(account_id, "hash", new_session(token, 1), False)
-        return {membership.room_id: membership.messages_read for membership in found.memberships}
+        return {membership.room_id: membership.read_seq for membership in found.memberships}
 
     async def test_a_login_returns_the_state_of_the_account(self) -> None:
         ann = await self.account("Ann")
@@ -178,7 +181,7 @@ class SessionContract(StoreCase):
         found = await self.store.login(ann, "hash", new_session(TOKEN, 1), True)
         self.assertEqual(found.account, await self.store.find_account("ann", None))
         self.assertEqual(
-            found.memberships, (MembershipRecord(self.lobby, 0, 0), MembershipRecord(room, 1, 0))
+            found.memberships, (MembershipRecord(self.lobby, 0), MembershipRecord(room, 1))
         )
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
@@ -189,7 +192,7 @@ class SessionContract(StoreCase):
 
     async def test_a_new_account_has_read_everything(self) -> None:
         await self.stored(self.lobby, message())
-        self.assertEqual(await self.messages_read(await self.account("Ann")), {self.lobby: 1})
+        self.assertEqual(await self.read_seqs(await self.account("Ann")), {self.lobby: 1})
 
     async def test_a_new_member_has_read_everything(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
@@ -197,7 +200,7 @@ class SessionContract(StoreCase):
         await self.stored(room, message("1"))
         await self.stored(room, joined("Bob"), bob)
         await self.stored(room, message("2"))
-        self.assertEqual(await self.messages_read(bob), {self.lobby: 0, room: 1})
+        self.assertEqual(await self.read_seqs(bob), {self.lobby: 0, room: 3})
 
     async def test_messages_after_a_session_are_unread(self) -> None:
         ann = await self.account("Ann")
@@ -208,9 +211,9 @@ class SessionContract(StoreCase):
         for seq in (1, 0):
             sent = {self.lobby: seq, room: seq * 2}
             await self.store.end_session(EndedSession(ann, TOKEN, sent))
-            self.assertEqual(await self.messages_read(ann), {self.lobby: 1, room: 1})
+            self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
         await self.stored(room, message("unread"))
-        self.assertEqual(await self.messages_read(ann), {self.lobby: 1, room: 1})
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
 
     async def test_messages_that_a_lost_session_did_not_receive_are_unread(self) -> None:
         ann = await self.account("Ann")
@@ -220,16 +223,16 @@ class SessionContract(StoreCase):
             for text in ("received", "on its way"):
                 self.append(room_id, message(text))
         await self.store.session_lost(EndedSession(ann, TOKEN, {room: 2, self.lobby: 1, 999: 7}), 5)
-        self.assertEqual(await self.messages_read(ann), {self.lobby: 1, room: 1})
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
         await self.store.session_lost(EndedSession(ann, TOKEN, {room: 0, self.lobby: 0}), 5)
-        self.assertEqual(await self.messages_read(ann), {self.lobby: 1, room: 1})
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
         await self.store.session_lost(EndedSession(999, TOKEN, {room: 3}), 5)
 
     async def test_a_membership_that_ended_is_not_returned(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
         await self.stored(room, left("Ann"), ann)
-        self.assertEqual(await self.messages_read(ann), {self.lobby: 0})
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 0})
 
     async def test_a_login_can_end_the_other_sessions(self) -> None:
         ann = await self.account("Ann")
@@ -302,7 +305,7 @@ class SessionContract(StoreCase):
         bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
         found = await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
         self.assertEqual(found.account_state.account, Account(bob, "Bob", "bob", False))
-        self.assertEqual(found.account_state.memberships, (MembershipRecord(self.lobby, 0, 0),))
+        self.assertEqual(found.account_state.memberships, (MembershipRecord(self.lobby, 0),))
 
 
 class ResumeContract(StoreCase):

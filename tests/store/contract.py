@@ -44,9 +44,12 @@ NETWORK = "192.0.2.1"
 
 
 def new_session(
-    token_hash: bytes | None, at: int = 1, ended: Sequence[EndedSession] = ()
+    token_hash: bytes | None,
+    at: int = 1,
+    ended: Sequence[EndedSession] = (),
+    marks_read: bool = False,
 ) -> NewSession:
-    return NewSession(token_hash, at, NETWORK, tuple(ended))
+    return NewSession(token_hash, at, NETWORK, tuple(ended), marks_read)
 
 
 class ChatEntry(PendingEntry):
@@ -81,9 +84,17 @@ class StoreCase:
         subject: int | None = None,
         txn: str | None = None,
         key: str = "",
+        needs_invitation: bool = False,
     ) -> PendingEntry:
         """Queue an entry and return it."""
-        pending = ChatEntry(room_id, entry, subject, txn=txn, room_key=key)
+        pending = ChatEntry(
+            room_id,
+            entry,
+            subject,
+            txn=txn,
+            room_key=key,
+            needs_invitation=needs_invitation,
+        )
         self.store.append(pending)
         return pending
 

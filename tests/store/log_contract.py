@@ -74,7 +74,7 @@ class LogContract(StoreCase):
         self.assertEqual(pending.entry.seq, 1)
         self.assertEqual((record.name, record.key), ("Garden", "garden"))
         self.assertEqual((record.public, record.topic, record.max), (False, "plants", 7))
-        self.assertEqual((record.owner_id, record.owner), (ann, "Ann"))
+        self.assertEqual((record.owner_id, record.owner, record.creator_id), (ann, "Ann", ann))
         self.assertEqual(record.members, ((ann, "Ann", True),))
         self.assertEqual((record.last_seq, record.message_count), (1, 0))
 
@@ -129,7 +129,7 @@ class LogContract(StoreCase):
         await self.stored(room, change, bob)
         record = await self.record(room)
         self.assertEqual((record.public, record.topic, record.max), (False, "new", 3))
-        self.assertEqual((record.owner_id, record.owner), (bob, "Bob"))
+        self.assertEqual((record.owner_id, record.owner, record.creator_id), (bob, "Bob", ann))
         await self.stored(room, attrs.evolve(change, owner=""), None)
         record = await self.record(room)
         self.assertEqual((record.owner_id, record.owner), (None, ""))

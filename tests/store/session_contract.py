@@ -11,7 +11,8 @@ from gtchat.chat.errors import (
     NoSuchUser,
     NotStored,
 )
-from gtchat.chat.interfaces import Backlog, EndedSession, MembershipRecord
+from gtchat.chat.events import Invited
+from gtchat.chat.interfaces import Backlog, EndedSession, InvitationLimits, MembershipRecord
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -61,6 +62,7 @@ class GuestContract(StoreCase):
         ann, room = await self.account("Ann"), await self.room(None)
         bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN))
         ended = self.store.end_guest(bob)
+        invited = Invited(room_name="Garden", usr="Ann", msg="", at=1)
         before = self.append(self.lobby, message("before"))
         refused = [
             self.append(room, joined("Bob"), bob),
@@ -68,7 +70,7 @@ class GuestContract(StoreCase):
             self.append(room, room_changed(owner="Bob"), bob),
         ]
         results = [
-            self.store.invite(room, bob, "Ann", True, 1),
+            self.store.invite(room, bob, ann, invited, True, InvitationLimits()),
             self.store.block(ann, bob, True),
             self.store.block(bob, ann, True),
         ]
@@ -87,10 +89,10 @@ class GuestContract(StoreCase):
 class SessionEndContract(StoreCase):
     """Sessions that end with a login or a new password, and what they were sent."""
 
-    async def messages_read(self, account_id: int) -> dict[int, int]:
+    async def read_seqs(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
         found = await self.store.login(account_id, "hash", new_session(token), False)
-        return {membership.room_id: membership.messages_read for membership in found.memberships}
+        return {membership.room_id: membership.read_seq for membership in found.memberships}
 
     async def test_what_a_session_was_sent_is_read_when_another_replaces_it(self) -> None:
         ann = await self.account("Ann")
@@ -100,16 +102,16 @@ class SessionEndContract(StoreCase):
             await self.stored(room, message(text))
         ended = [EndedSession(ann, TOKEN, {room: 2})]
         found = await self.store.login(ann, "hash", new_session(OTHER, 2, ended), True)
-        self.assertEqual(found.memberships[1], MembershipRecord(room, 2, 1))
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
         await self.store.mark_read(ann, OTHER, room, 2)
         ended = [EndedSession(ann, OTHER, {room: 3})]
         found = await self.store.login(ann, "hash", new_session(TOKEN, 3, ended), True)
-        self.assertEqual(found.memberships[1], MembershipRecord(room, 2, 1))
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
         await self.store.set_password(
             ann, "hash", "new", None, [EndedSession(ann, TOKEN, {room: 3})]
         )
         found = await self.store.login(ann, "new", new_session(OTHER), True)
-        self.assertEqual(found.memberships[1], MembershipRecord(room, 3, 2))
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 3))
 
     async def test_a_login_ends_the_session_of_another_account(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
@@ -119,11 +121,11 @@ class SessionEndContract(StoreCase):
         ended = [EndedSession(ann, TOKEN, {self.lobby: 1})]
         await self.store.login(bob, "hash", new_session(b"third", 2, ended), False)
         await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
-        self.assertEqual(await self.messages_read(ann), {self.lobby: 1})
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 1})
         ended = [EndedSession(bob, OTHER, {self.lobby: 1})]
         await self.store.login_guest("Carl", "carl", new_session(b"fourth", 2, ended))
         await self.assertFails(self.store.resume(OTHER, 2, 0, {}, 0, 1, NETWORK), BadSession)
-        self.assertEqual(await self.messages_read(bob), {self.lobby: 1})
+        self.assertEqual(await self.read_seqs(bob), {self.lobby: 1})
 
     async def test_a_refused_login_ends_nothing(self) -> None:
         ann = await self.account("Ann")
@@ -135,7 +137,7 @@ class SessionEndContract(StoreCase):
         await self.assertFails(self.store.login_guest("Ann", "ann", new), NameTaken)
         await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
         await self.assertFails(self.store.resume(OTHER, 2, 0, {}, 0, 1, NETWORK), BadSession)
-        self.assertEqual(await self.messages_read(ann), {self.lobby: 0})
+        self.assertEqual(await self.read_seqs(ann), {self.lobby: 0})
 
     async def test_what_a_client_says_it_received_is_read(self) -> None:
         ann = await self.account("Ann")
@@ -143,10 +145,10 @@ class SessionEndContract(StoreCase):
         await self.store.login(ann, "hash", new_session(TOKEN), True)
         for text in "12":
             await self.stored(room, message(text))
-        for seen, messages_read in ((2, 1), (4, 1), (3, 2)):
+        for seen, read_seq in ((2, 2), (4, 2), (3, 3)):
             resumed = await self.store.resume(TOKEN, 2, 0, {room: seen}, 0, 9, NETWORK)
             [_, membership] = resumed.account_state.memberships
-            self.assertEqual(membership.messages_read, messages_read)
+            self.assertEqual(membership.read_seq, read_seq)
 
     async def test_a_password_is_changed_from_the_one_that_was_proved(self) -> None:
         ann = await self.account("Ann")

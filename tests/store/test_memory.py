@@ -18,7 +18,7 @@ from tests.store.contract import QueueContract, message
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.networks_contract import NetworkContract
-from tests.store.read_state_contract import ReadStateContract
+from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
@@ -73,6 +73,10 @@ class EpochTests(InMemory, EpochContract, TestCase):
 
 class ReadStateTests(InMemory, ReadStateContract, TestCase):
     """See `ReadStateContract`."""
+
+
+class UnreadTests(InMemory, UnreadContract, TestCase):
+    """See `UnreadContract`."""
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):

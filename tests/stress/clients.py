@@ -268,6 +268,10 @@ class JSONClient(SimulatedUser):
 
     def _handle_reply(self, reply: Object) -> None:
         text = reply["tracker"]
+        if reply["last_cmd"] == "whisper" and reply.get("code") == "not_allowed":
+            self.pending.pop(text, None)  # too many wait: no ping was answered between two kills
+            self._acknowledged.set()
+            return
         if reply["status"] != "ok":
             self.oracle.violations.append(f"{self.name}: {reply}")
             return

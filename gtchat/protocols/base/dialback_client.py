@@ -24,7 +24,7 @@ from gtchat.chat.accounts import login_key
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotLoggedIn, RateLimited
 from gtchat.chat.events import Event, LoggedIn, LoggedOut, PresenceChanged
-from gtchat.chat.interfaces import IConnection
+from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session, User
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.dialback import QUEUE_LIMIT, DialbackQueue, OutgoingCall, Unread
@@ -106,7 +106,7 @@ class DialbackClient:
     """
 
     closed = False
-    confirms_delivery = True
+    delivery_proof = DeliveryProof.CALL
     resumable = False
 
     def __init__(self, server: ClientOwner, address: str) -> None:

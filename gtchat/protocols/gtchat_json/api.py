@@ -110,16 +110,27 @@ class API_Chatroom(Context):
         else:
             queue.submit(request, pipelined=True)
 
-    def connection_lost(self, clean: bool) -> None:
+    def ping_sent(self) -> None:
+        """A ping was sent behind all that was written."""
+        if self.session is not None:
+            self.chat.whispers.ping_sent(self.session)
+
+    def pong_received(self) -> None:
+        """The client has answered that ping."""
+        if self.session is not None:
+            self.chat.whispers.pong_received(self.session)
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
         """The connection is gone.
 
         Args:
-            clean: whether its client closed it in order.
+            clean: whether its user closed the client.
+            arrived: whether its client closed it in order, or left the page.
         """
         self.queue.close()
         session, self.session = self.session, None
         if session is not None:
-            self.chat.sessions.connection_lost(session, clean)
+            self.chat.sessions.connection_lost(session, clean, arrived)
         self.closed = True  # last: what was sent until now has left
 
     # What the queue asks of a client.

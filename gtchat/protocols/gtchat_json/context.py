@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
 from gtchat.chat.events import Event
-from gtchat.chat.interfaces import IConnection
+from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
@@ -43,7 +43,6 @@ class Context:
 
     __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "transport")
 
-    confirms_delivery = False
     resumable = True
     queue: CommandQueue[Any]
 
@@ -76,6 +75,11 @@ class Context:
     def address(self) -> str:
         """IP address of the client."""
         return self.transport.address
+
+    @property
+    def delivery_proof(self) -> DeliveryProof:
+        """What proves that a whisper has arrived: a pong, if the server sends pings."""
+        return DeliveryProof.PONG if self.chat.limits.ping_interval else DeliveryProof.TIME
 
     @property
     def buffered_bytes(self) -> int:

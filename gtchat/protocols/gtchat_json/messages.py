@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gtchat.chat.blocks import hides
 from gtchat.chat.chat import HISTORY_LIMIT
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.events import ENTRY_TYPES, Entry
@@ -13,7 +14,7 @@ from gtchat.chat.interfaces import HistoryQuery
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
-from gtchat.protocols.gtchat_json.pushes import encode
+from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
 from gtchat.protocols.gtchat_json.reply_size import fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 
@@ -46,8 +47,10 @@ async def history(context: Context, request: requests.History) -> Reply:
     query = HistoryQuery(
         *marks, limit=min(request.limit, HISTORY_LIMIT), kinds=_kinds(request.kinds)
     )
-    page = await context.chat.history(context.require_session, request.room_name, query)
-    encoded = [encode(entry) for entry in page.entries]
+    session = context.require_session
+    page = await context.chat.history(session, request.room_name, query)
+    hidden = hides(session.user)
+    encoded = [encode_blocked(one) if hidden(one) else encode(one) for one in page.entries]
     fitting = fitting_entries(encoded, _position(page.entries, query), reply_bytes(request))
     return responses.HistoryReply(
         entries=[msgspec.Raw(entry) for entry in fitting],

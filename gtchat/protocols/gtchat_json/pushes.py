@@ -37,6 +37,12 @@ class CSpeak(msgspec.Struct):
     tracker: str = "0"
 
 
+class CBlockedSpeak(CSpeak):
+    """A message of a blocked user, in `history`. It has a class of its own: pushes stay quick."""
+
+    blocked: bool = True
+
+
 class CWhisper(msgspec.Struct):
     """A direct message."""
 
@@ -91,8 +97,8 @@ class CEvent(msgspec.Struct, kw_only=True):
     logouts: tuple[str, ...] | UnsetType = UNSET
 
 
-def _message(event: events.MessageSent) -> CSpeak:
-    return CSpeak(event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at))
+def _message(event: events.MessageSent, build: type[CSpeak] = CSpeak) -> CSpeak:
+    return build(event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at))
 
 
 def _whisper(event: events.WhisperSent) -> CWhisper:
@@ -166,6 +172,12 @@ _FIELDS: dict[type[Event], tuple[str, ...]] = {
 def encode(event: Event) -> bytes:
     """Return the JSON object of an event, UTF-8."""
     return _encode(push(event))
+
+
+def encode_blocked(event: events.Entry) -> bytes:
+    """Return the JSON object of a message of a blocked user, UTF-8."""
+    assert isinstance(event, events.MessageSent), "blocks hide nothing else"
+    return _encode(_message(event, CBlockedSpeak))
 
 
 @implementer(IEncoder)

@@ -28,19 +28,25 @@ class Register(Request, tag="register"):
 
 
 class Login(Request, tag="login"):
-    """Log in, as a registered or a temporary user."""
+    """Log in, as a registered or a temporary user. `marks_read`: see `Resume`."""
 
     type: Literal["reg", "tmp"]
     pwd: str | None = None
     uuid: str | None = None
+    marks_read: bool = False
 
 
 class Resume(Request, tag="resume"):
-    """Resume a session after its connection was lost. `seen`: room name -> last seq seen."""
+    """Resume a session after its connection was lost.
+
+    `seen`: room name -> last seq seen. `marks_read`: whether the client sends `mark_read` for all
+    that was read, and shows the invitations of the reply.
+    """
 
     session_id: str
     epoch: str
     seen: dict[str, Whole] = {}
+    marks_read: bool = False
 
 
 class Hello(Request, tag="hello"):

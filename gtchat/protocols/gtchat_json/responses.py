@@ -55,6 +55,14 @@ class RoomDetails(msgspec.Struct):
     users_total: int
 
 
+class Invitation(msgspec.Struct):
+    """A pending invitation of the user, by `usr`."""
+
+    room_name: str
+    usr: str
+    at: str
+
+
 class LoginReply(Reply, kw_only=True):
     """The user is logged in."""
 
@@ -67,6 +75,7 @@ class LoginReply(Reply, kw_only=True):
     rooms_total: int
     rooms_next: str | UnsetType = UNSET
     blocked: list[str]
+    invitations: list[Invitation] | UnsetType = UNSET
 
 
 class Resumption(msgspec.Struct):

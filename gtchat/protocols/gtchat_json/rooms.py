@@ -7,8 +7,9 @@ from itertools import accumulate
 import attrs
 import msgspec
 
-from gtchat.chat.errors import BadRequest, NotInRoom
+from gtchat.chat.errors import BadRequest, NotInRoom, NotLoggedIn
 from gtchat.chat.membership import RoomSettings
+from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
 from gtchat.protocols.gtchat_json import requests, responses
@@ -50,7 +51,8 @@ def room_page(
         cached: whether to cache the entries of rooms that the user is not a member of.
     """
     user, registry, limit = context.require_session.user, context.chat.rooms, _limit(request)
-    rooms = registry.list_rooms(user, request.after, limit + 1, request.joined)
+    room_list = RoomList(registry, user)
+    rooms = room_list.page(request.after, limit + 1, request.joined)
     own = {registry.lobby, *user.rooms}
     cache = context.encoder.list_cache if cached else None
     get = context.encoder.list_cache.get  # looked up once: a login lists 200 rooms
@@ -67,7 +69,7 @@ def room_page(
         del entries[max(1, sum(size <= max_bytes for size in sizes)) :]
     if len(entries) == len(rooms):
         return RoomPage(entries, msgspec.UNSET)
-    return RoomPage(entries, registry.cursor(user, rooms[len(entries) - 1]))
+    return RoomPage(entries, room_list.cursor(rooms[len(entries) - 1]))
 
 
 def _outside_entry(room: Room, cache: dict[int, tuple[int, msgspec.Raw]] | None) -> msgspec.Raw:
@@ -106,10 +108,15 @@ def _limit(request: requests.Paged) -> int:
     return min(request.limit, LIST_LIMIT)
 
 
-def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
+async def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
     """Return a page of the rooms that the user may see."""
+    _limit(request)
+    session = context.require_session
+    await context.chat.read_state.refresh_unread(session.user)
+    if context.session is not session:
+        raise NotLoggedIn()
     page = room_page(context, request, reply_bytes(request), cached=False)
-    total = context.chat.rooms.count_listed(context.require_session.user, request.joined)
+    total = RoomList(context.chat.rooms, session.user).count(request.joined)
     return responses.RoomListReply(rooms=page.rooms, rooms_total=total, rooms_next=page.next)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -10,7 +10,9 @@ import msgspec
 
 from gtchat import __version__
 from gtchat.chat.errors import AlreadyLoggedIn, BadRequest
+from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import Backlog
+from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login as steps
@@ -38,6 +40,7 @@ FEATURES = [
     "broadcast",
     "typing",
     "read",
+    "marks_read",
 ]
 #: The rooms in a reply to `login` and to `resume`.
 _FIRST_PAGE = requests.GetRoomList(limit=LIST)
@@ -63,11 +66,19 @@ async def _begin(context: Context, request: requests.Login) -> tuple[Session, st
     sessions, current = context.chat.sessions, context.session
     if request.type == "reg":
         return await sessions.login(
-            request.usr, request.pwd, request.uuid, context.encoder, context, current
+            request.usr,
+            request.pwd,
+            request.uuid,
+            context.encoder,
+            context,
+            current,
+            marks_read=request.marks_read,
         )
     if request.usr is None:
         raise BadRequest("usr: this field is missing.")
-    return await sessions.login_guest(request.usr, context.encoder, context, current)
+    return await sessions.login_guest(
+        request.usr, context.encoder, context, current, request.marks_read
+    )
 
 
 def deliver_pending(context: Context) -> None:
@@ -78,7 +89,9 @@ def deliver_pending(context: Context) -> None:
 
 def _account_state(context: Context, token: str) -> dict[str, Any]:
     """Return the fields that a reply to `login` and to `resume` has, but for the rooms."""
-    user, chat = context.require_session.user, context.chat
+    session, chat = context.require_session, context.chat
+    user = session.user
+    invitations, session.invitations = session.invitations, ()
     return {
         "session_id": token,
         "epoch": chat.epoch,
@@ -86,8 +99,9 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         "users": fitting_names(chat.users.online.page(None, LIST), NAMES_BYTES),
         "users_total": len(chat.users.online),
         "rooms": [],
-        "rooms_total": chat.rooms.count_listed(user),
+        "rooms_total": RoomList(chat.rooms, user).count(),
         "blocked": fitting_names(sorted(user.blocked.values()), NAMES_BYTES),
+        "invitations": _newest_fitting(invitations) or msgspec.UNSET,
     }
 
 
@@ -97,12 +111,28 @@ def _list_rooms(context: Context, reply: responses.LoginReply, max_bytes: int) -
     reply.rooms, reply.rooms_next = page.rooms, page.next
 
 
+def _newest_fitting(invitations: Sequence[Invited]) -> list[responses.Invitation]:
+    """Return the newest of pending invitations that fit in a reply, in order."""
+    found = [responses.Invitation(one.room_name, one.usr, rfc3339(one.at)) for one in invitations]
+    left = NAMES_BYTES
+    for index in range(len(found) - 1, -1, -1):
+        left -= encoded_bytes(found[index]) + 1
+        if left < 0:
+            return found[index + 1 :]
+    return found
+
+
 async def resume(context: Context, request: requests.Resume) -> Reply:
     """Resume a session after its connection was lost."""
     if context.session is not None:
         raise AlreadyLoggedIn()
     resumed = await context.chat.sessions.resume(
-        request.session_id, request.epoch, request.seen, context.encoder, context
+        request.session_id,
+        request.epoch,
+        request.seen,
+        context.encoder,
+        context,
+        request.marks_read,
     )
     steps.keep_session(context, resumed.session)
     reply = responses.ResumeReply(**_account_state(context, request.session_id), resumed=[])

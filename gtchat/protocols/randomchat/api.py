@@ -22,7 +22,7 @@ from gtchat.chat.errors import (
     UnknownCommand,
 )
 from gtchat.chat.events import Event, MessageSent
-from gtchat.chat.interfaces import Ack, IConnection
+from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
 from gtchat.chat.membership import RoomSettings
 from gtchat.chat.messages import text as message_text
 from gtchat.chat.users import Session
@@ -56,7 +56,11 @@ class ConnectionAPI(Protocol):
 
     def message(self, payload: bytes) -> None: ...
 
-    def connection_lost(self, clean: bool) -> None: ...
+    def ping_sent(self) -> None: ...
+
+    def pong_received(self) -> None: ...
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None: ...
 
 
 class RandomChatTransport(MessageTransport, Protocol):
@@ -79,7 +83,6 @@ class RandomChatAPI:
         closed: whether the connection is lost.
     """
 
-    confirms_delivery = False
     resumable = False
 
     def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
@@ -102,6 +105,11 @@ class RandomChatAPI:
     def buffered_bytes(self) -> int:
         """Bytes that were not sent; at least one as long as `state` was not."""
         return self.outbox.buffered_bytes + (self.deferred is not None)
+
+    @property
+    def delivery_proof(self) -> DeliveryProof:
+        """What proves that a whisper has arrived: a pong, if the server sends pings."""
+        return DeliveryProof.PONG if self.state.chat.limits.ping_interval else DeliveryProof.TIME
 
     def close(self, event: Event | None, reason: str) -> None:
         """Close the connection after its session has ended."""
@@ -128,21 +136,32 @@ class RandomChatAPI:
         except BadRequest as error:
             self.queue.submit(error)
 
-    def connection_lost(self, clean: bool) -> None:
-        """The connection is gone."""
+    def ping_sent(self) -> None:
+        """A ping was sent behind all that was written."""
+        if self.session is not None:
+            self.state.chat.whispers.ping_sent(self.session)
+
+    def pong_received(self) -> None:
+        """The client has answered that ping."""
+        if self.session is not None:
+            self.state.chat.whispers.pong_received(self.session)
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
+        """The connection is gone. arrived: whether its client closed it in order."""
         self.closed = True
         self.queue.close()
-        self._end_session()
+        self._end_session(arrived)
 
     def check_deferred(self) -> None:
         """Disconnect a client that reads its `state` so slowly that too much waits behind it."""
         if self.deferred is not None and self.deferred.overflowed:
             self.transport.close(SLOW_READER, "too slow")
 
-    def _end_session(self) -> None:
+    def _end_session(self, arrived: bool = False) -> None:
         session, self.session = self.session, None
         if session is not None:
-            self.abandon(session)
+            self.state.chat.sessions.connection_lost(session, clean=False, arrived=arrived)
+            self._note_left(session)
 
     # What a login asks of its client.
 

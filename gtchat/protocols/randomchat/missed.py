@@ -3,7 +3,7 @@
 `state` has all chats of the user and at most `REPLY_BYTES`, filled with the oldest messages of each
 chat in turn. Chats that do not fit follow as `new_member`, the other messages as `message`, as if
 they were sent now, and as fast as the client reads. Events that come meanwhile wait in
-`DeferredFrames`. The user's own messages are not among what was missed.
+`DeferredFrames`. The user's own messages, and those of users that the user blocks, were not missed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 import attrs
 from twisted.internet.defer import Deferred
 
+from gtchat.chat.blocks import hides
 from gtchat.chat.errors import NoSuchRoom, NotInRoom
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery
@@ -75,6 +76,7 @@ class MissedMessages:
         self._state = state
         self._client = client
         self._session = session
+        self._hidden = hides(session.user)
         self._written = 0
 
     async def send(self) -> None:
@@ -125,7 +127,7 @@ class MissedMessages:
         while one.after < one.last and left > 0 and self._current:
             for entry in await self._read(one):
                 text = self._state.brief_message(entry)
-                if entry.usr != self._session.user.name:
+                if not self._is_own(entry) and not self._hidden(entry):
                     left -= _size(text)
                     if left < 0:
                         return 0
@@ -142,7 +144,7 @@ class MissedMessages:
                     if not self._current:
                         return
                     text = self._state.brief_message(entry)
-                    if entry.usr != self._session.user.name:
+                    if not self._is_own(entry) and not self._hidden(entry):
                         self._write({"type": "message", "chat": one.chat, **text})
                     one.after = entry.seq
         except (NoSuchRoom, NotInRoom):
@@ -160,6 +162,9 @@ class MissedMessages:
         if not entries:
             one.after = one.last
         return entries
+
+    def _is_own(self, entry: MessageSent) -> bool:
+        return entry.usr == self._session.user.name
 
     @property
     def _current(self) -> bool:

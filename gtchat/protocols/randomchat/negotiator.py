@@ -48,5 +48,11 @@ class ProtocolNegotiator:
         self._transport.api = api
         api.message(payload)
 
-    def connection_lost(self, clean: bool) -> None:
+    def ping_sent(self) -> None:
+        """Nothing was sent that could arrive."""
+
+    def pong_received(self) -> None:
+        """Nothing was sent that could arrive."""
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
         """The connection is gone, and nothing was sent on it."""

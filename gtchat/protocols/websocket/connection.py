@@ -240,8 +240,12 @@ class ChatProtocol(OpeningProtocol):
 
     def onPong(self, payload: bytes) -> None:
         """Note the answer to a ping. An unsolicited pong is allowed, at a rate (section 5.5.3)."""
+        # Only the answer to a ping proves what has arrived: a pong may also be unsolicited.
+        proves = payload == self._deadlines.ping_payload
         if not self._deadlines.answered():
             self._charge_control_frame()
+        elif proves and self.api is not None:
+            self.api.pong_received()
 
     def _charge_control_frame(self) -> None:
         """Count a ping or an unsolicited pong, and close beyond the rate."""
@@ -270,8 +274,18 @@ class ChatProtocol(OpeningProtocol):
             self.dropConnection(abort=True)
         else:
             if deadlines.take_ping(now, limits.ping_interval):
-                self.sendPing()
+                self._ping(now)
             self._set_timer(now)
+
+    def _ping(self, now: float) -> None:
+        """Send a ping; the API is told of the one whose answer it is told of."""
+        deadlines = self._deadlines
+        if deadlines.ping_sent == now:
+            self.sendPing(deadlines.ping_payload)
+            if self.api is not None:
+                self.api.ping_sent()
+        else:
+            self.sendPing()
 
     def _set_timer(self, now: float) -> None:
         due = self._deadlines.next(self.context.limits.ping_timeout)
@@ -322,7 +336,8 @@ class ChatProtocol(OpeningProtocol):
             self.outbox.close()
             self.context.timers.put(self, CLOSING_TIMEOUT_S)
             # Nothing more can be delivered here: events from now on count as missed.
-            self._detach_api(clean=isReply and self.remoteCloseCode in (1000, None))
+            code = self.remoteCloseCode if isReply else CloseCode.INTERNAL_ERROR
+            self._detach_api(clean=code in (1000, None), arrived=code in (1000, 1001, None))
 
     def _outbox_overflow(self) -> None:
         self.outbox.close()
@@ -346,8 +361,8 @@ class ChatProtocol(OpeningProtocol):
         finally:
             super().connectionLost(reason)  # last: with the last connection the store is closed
 
-    def _detach_api(self, clean: bool) -> None:
+    def _detach_api(self, clean: bool, arrived: bool = False) -> None:
         """Tell the API that its connection has ended, once (see `API.connection_lost`)."""
         api, self.api = self.api, None
         if api is not None:
-            api.connection_lost(clean)
+            api.connection_lost(clean, arrived)

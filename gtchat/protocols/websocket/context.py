@@ -71,11 +71,18 @@ class API(Protocol):
     def message(self, payload: bytes) -> None:
         """Handle a text message, valid UTF-8 of at most `message_bytes` bytes."""
 
-    def connection_lost(self, clean: bool) -> None:
+    def ping_sent(self) -> None:
+        """Take note of a ping behind all that was written; no earlier one is unanswered."""
+
+    def pong_received(self) -> None:
+        """Take note of the answer to that ping: what was written before it has arrived."""
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
         """End the session: nothing more is received or sent.
 
         Args:
             clean: whether the client closed the connection with code 1000 or without a code.
+            arrived: whether it did so, or with 1001, as a page that is left does.
         """
 
 

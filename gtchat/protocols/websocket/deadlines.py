@@ -56,6 +56,11 @@ class Deadlines:
             login_due=now + login_timeout if login_timeout else NEVER,
         )
 
+    @property
+    def ping_payload(self) -> bytes:
+        """The payload of the oldest ping that is unanswered; its pong has the same."""
+        return b"%d" % (self.ping_sent * 1000) if self.ping_sent < NEVER else b""
+
     def login_passed(self, now: float) -> bool:
         """Return whether the time for the login has passed. It is true once."""
         passed = now >= self.login_due

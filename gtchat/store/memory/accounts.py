@@ -5,9 +5,8 @@ Methods with the name of a method of `IStore` do the same, but return the result
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -19,6 +18,7 @@ from gtchat.chat.errors import (
     NotInRoom,
     NotStored,
 )
+from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
@@ -30,86 +30,12 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     RoomRecord,
     StoredGuest,
+    UnreadRecord,
 )
 from gtchat.chat.names import RESERVED
-from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
+from gtchat.store.memory.rows import AccountRow, SessionRow
 from gtchat.store.paging import ConnectedInterval, LogsShortened, backlogs
-
-
-@attrs.define(eq=False)
-class AccountRow:
-    """An account with what belongs to it.
-
-    Attributes:
-        id, name, key, registered, password_hash: those of `Account`.
-        uuid_hash: credential of 32 bytes, None without one.
-        lobby_read_seq: seq up to which it has read the lobby.
-        rooms: ids of the rooms that it is a member of.
-        blocks: ids of the accounts that it blocks.
-        sessions: token hashes of its sessions.
-        network: network of a temporary account's last login or resume.
-        networks: network that it registered or logged in from -> when it last did.
-    """
-
-    id: int
-    name: str
-    key: str
-    registered: bool
-    password_hash: str | None = None
-    uuid_hash: bytes | None = None
-    lobby_read_seq: int = 0
-    rooms: set[int] = attrs.field(factory=set)
-    blocks: frozenset[int] = frozenset()
-    sessions: frozenset[bytes] = frozenset()
-    network: str = ""
-    networks: dict[str, int] = attrs.field(factory=dict)
-
-    def record(self, asker: int | None = None, network: str | None = None) -> Account:
-        """Return the account as the chat loads it.
-
-        Args:
-            asker: account id for `Account.blocks_asker`, None to leave it False.
-            network: key of a network for `Account.seen_at`, None to leave it 0.
-        """
-        return Account(
-            id=self.id,
-            name=self.name,
-            key=self.key,
-            registered=self.registered,
-            password_hash=self.password_hash,
-            blocks_asker=asker in self.blocks,
-            seen_at=self.networks.get(network, 0) if network is not None else 0,
-        )
-
-    def add_network(self, network: str | None, at: int) -> None:
-        """Store that the account registered or logged in from a network; None for no network."""
-        if network is None or self.networks.get(network, -math.inf) + NETWORK_REFRESH_MS > at:
-            return
-        self.networks[network] = at
-        if len(self.networks) > NETWORKS_PER_ACCOUNT:
-            del self.networks[min(self.networks, key=self.networks.__getitem__)]
-
-
-@attrs.define(eq=False)
-class SessionRow:
-    """A session.
-
-    Attributes:
-        account_id: its account.
-        start: number of starts of the server until it was last connected.
-        began_at: when it began or was resumed, in milliseconds since 1970, UTC; so are the others.
-        lost_at: when its connection was lost, None while that is not known.
-        expires_from: start of the time after which it expires, None while it is connected.
-        marks_read: whether it has sent a read marker.
-    """
-
-    account_id: int
-    start: int
-    began_at: int
-    lost_at: int | None = None
-    expires_from: int | None = None
-    marks_read: bool = False
 
 
 class AccountTable:
@@ -129,6 +55,8 @@ class AccountTable:
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
         self._rooms = rooms
         self._last_id = 0
+        #: Returns the invitations of an account; set by the mailbox, which has them.
+        self.pending_invitations: Callable[[int], tuple[Invited, ...]] = lambda _: ()
 
     def mark_disconnected(self, at: int) -> None:
         """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
@@ -298,7 +226,9 @@ class AccountTable:
             raise NotStored()
         if session.token_hash is not None:
             starts = len(self._rooms.starts)
-            self._sessions[session.token_hash] = SessionRow(row.id, starts, session.at)
+            self._sessions[session.token_hash] = SessionRow(
+                row.id, starts, session.at, marks_read=session.marks_read
+            )
             row.sessions |= {session.token_hash}
 
     def _account_state(self, row: AccountRow) -> AccountState:
@@ -306,11 +236,12 @@ class AccountTable:
         return AccountState(
             account=row.record(),
             memberships=(
-                self._rooms.lobby.membership(row.lobby_read_seq),
-                *(room.membership(room.read[row.id]) for room in rooms),
+                MembershipRecord(self._rooms.lobby.id, row.lobby_read_seq),
+                *(MembershipRecord(room.id, room.read[row.id]) for room in rooms),
             ),
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(row.id, ())),
+            invitations=self.pending_invitations(row.id),
         )
 
     def resume(
@@ -322,12 +253,14 @@ class AccountTable:
         liveness_ms: int,
         limit: int,
         network: str,
+        marks_read: bool,
         new_epoch: str,
     ) -> ResumeResult:
         """Resume a session; see `IStore.resume`.
 
         Args:
-            token_hash, at, oldest, seen, liveness_ms, limit, network: those of `IStore.resume`.
+            token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
+                `IStore.resume`.
             new_epoch: the epoch that begins if the logs are shorter than what the client was told.
         """
         session = self._sessions.get(token_hash)
@@ -347,6 +280,7 @@ class AccountTable:
         except LogsShortened:
             epoch = new_epoch
             missed = dict.fromkeys(seen, Backlog(reset=True))
+        session.marks_read |= marks_read
         received = {room: seq for room, seq in seen.items() if not missed[room].reset}
         row = self.accounts[session.account_id]
         self._set_sent_read(EndedSession(row.id, token_hash, received))
@@ -373,19 +307,36 @@ class AccountTable:
             row.lost_at = row.expires_from = at
 
     def _set_sent_read(self, ended: EndedSession) -> None:
-        """Mark what was sent to a session as read, unless the session sent read markers."""
+        """Mark what was sent to a session as read, unless the session marks it itself."""
         row, session = self.accounts.get(ended.account_id), self._sessions.get(ended.token_hash)
         marks = session is not None and session.account_id == ended.account_id
         if row is None or (marks and session is not None and session.marks_read):
             return
-        row.lobby_read_seq = max(row.lobby_read_seq, ended.sent.get(self._rooms.lobby.id, 0))
-        for room_id in row.rooms & ended.sent.keys():
-            read = self._rooms.rooms[room_id].read
-            read[row.id] = max(read[row.id], ended.sent[room_id])
+        self.set_read({(row.id, room_id): seq for room_id, seq in ended.sent.items()})
 
-    def mark_read(
-        self, account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> MembershipRecord:
+    def set_read(self, marks: Mapping[tuple[int, int], int]) -> None:
+        """Mark rooms as read; see `IStore.set_read`."""
+        for (account_id, room_id), seq in marks.items():
+            row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
+            if row is not None and room is self._rooms.lobby:
+                row.lobby_read_seq = max(row.lobby_read_seq, seq)
+            elif room is not None and account_id in room.read:
+                room.read[account_id] = max(room.read[account_id], seq)
+
+    def unread(self, account_id: int | None, token_hash: bytes | None) -> dict[int, UnreadRecord]:
+        """Count the unread messages of an account; see `IStore.unread`."""
+        session = self._sessions.get(token_hash or b"")
+        row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
+        if row is None:
+            return {}
+        not_counted = {row.name, *(self.accounts[other].name for other in row.blocks)}
+        lobby = self._rooms.lobby
+        counts = {lobby.id: lobby.unread(row.lobby_read_seq, not_counted)}
+        for room in map(self._rooms.rooms.__getitem__, row.rooms):
+            counts[room.id] = room.unread(room.read[row.id], not_counted)
+        return {room_id: record for room_id, record in counts.items() if record.unread}
+
+    def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""
         row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
         is_lobby = room is self._rooms.lobby
@@ -394,11 +345,8 @@ class AccountTable:
         session = self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.marks_read = True
-        if is_lobby:
-            row.lobby_read_seq = read_seq = max(row.lobby_read_seq, seq)
-        else:
-            room.read[account_id] = read_seq = max(room.read[account_id], seq)
-        return room.membership(read_seq)
+        self.set_read({(account_id, room_id): seq})
+        return row.lobby_read_seq if is_lobby else room.read[account_id]
 
     def prune(self, before: int) -> None:
         """Delete sessions that expire from a time before this one, in milliseconds since 1970."""

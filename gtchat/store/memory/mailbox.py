@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 
 import attrs
 
-from gtchat.chat.errors import ChatError, NoSuchRoom, NoSuchUser, NotAllowed, NotStored
+from gtchat.chat.errors import ChatError, NoSuchRoom, NoSuchUser, NotStored, PrivateRoom
 from gtchat.chat.events import (
     Invited,
     Joined,
@@ -22,23 +22,43 @@ from gtchat.chat.events import (
     RoomSettingsEntry,
     WhisperSent,
 )
-from gtchat.chat.interfaces import Ack, PendingEntry, StoredWhisper
+from gtchat.chat.interfaces import (
+    Ack,
+    InvitationLimits,
+    PendingEntry,
+    StoredWhisper,
+    WhisperLimits,
+)
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
 from gtchat.store.paging import event_bytes, window
+from gtchat.store.pending import LISTED_INVITATIONS, check_invitations, check_whispers
 
 
 @attrs.define
-class Invitation:
+class StoredInvitation:
     """An invitation.
 
     Attributes:
+        inviter_id: the account that invites.
+        event: the invitation as it is sent.
         delivered: whether the invited user got it.
-        at: when it was sent, in milliseconds since 1970, UTC.
+        postponed: whether the invited user answered "later".
     """
 
+    inviter_id: int
+    event: Invited
     delivered: bool
-    at: int
+    postponed: bool = False
+
+
+@attrs.frozen
+class WaitingWhisper:
+    """A whisper that waits, with the account of its sender; see `whispers` of the SQL store."""
+
+    sender_id: int
+    from_stranger: bool
+    event: WhisperSent
 
 
 class Mailbox:
@@ -52,10 +72,15 @@ class Mailbox:
     def __init__(self, rooms: RoomTable, accounts: AccountTable) -> None:
         self._rooms = rooms
         self._accounts = accounts
-        self._whispers: defaultdict[int, dict[int, WhisperSent]] = defaultdict(dict)
+        accounts.pending_invitations = self.pending_invitations
+        self._whispers: defaultdict[int, dict[int, WaitingWhisper]] = defaultdict(dict)
+        #: (account id, id of the account that it has written to).
+        self._correspondents: set[tuple[int, int]] = set()
         self._last_whisper = 0
-        self._invitations: defaultdict[int, dict[tuple[int, str], Invitation]]
+        self._invitations: defaultdict[int, dict[tuple[int, str], StoredInvitation]]
         self._invitations = defaultdict(dict)
+        #: Account id of an inviter -> room id -> (account id, inviter) of what it has sent.
+        self._sent: defaultdict[int, dict[int, set[tuple[int, str]]]] = defaultdict(dict)
         self._folds: dict[str, Callable[[RoomLog, PendingEntry], None]] = {
             RoomCreated.kind: self._create_room,
             RoomChanged.kind: self._change_room,
@@ -92,12 +117,16 @@ class Mailbox:
             room = self._rooms.rooms[pending.room_id]
         else:
             raise NotStored("The room was deleted.")
+        subject_id = pending.subject_id or 0
+        if pending.needs_invitation and not self.is_invited(room.id, subject_id, None):
+            raise PrivateRoom()
         fold = self._folds.get(pending.entry.kind)
         if fold is not None:
             fold(room, pending)
         room.append(pending.entry)
 
     def _create_room(self, room: RoomLog, pending: PendingEntry) -> None:
+        room.creator_id = pending.subject_id
         self._change_room(room, pending)
         if pending.subject_id is not None:
             self._add_member(room, pending)
@@ -121,6 +150,8 @@ class Mailbox:
         if account is not None:
             account.rooms.discard(room.id)
             room.read.pop(account.id, None)
+            for invited_id, inviter in list(self._sent[account.id].get(room.id, ())):
+                self._discard_invitation(invited_id, (room.id, inviter))
 
     def delete_room(self, room_id: int, at: int) -> None:
         """Delete a room with its log, memberships and invitations; see `IStore.delete_room`."""
@@ -137,14 +168,23 @@ class Mailbox:
         """Delete a temporary account and all that belongs to it."""
         if self._accounts.remove_guest(account_id):
             self._whispers.pop(account_id, None)
+            for key in list(self._invitations.get(account_id, ())):
+                self._discard_invitation(account_id, key)
             self._invitations.pop(account_id, None)
+            self._correspondents = {pair for pair in self._correspondents if account_id not in pair}
             self._rooms.txns.delete_account(account_id)
             for room in self._rooms.rooms.values():
                 if room.owner_id == account_id:
                     room.owner_id = None
 
     def whisper(
-        self, sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+        self,
+        sender_id: int,
+        target_id: int,
+        event: WhisperSent,
+        txn: str | None,
+        limits: WhisperLimits,
+        is_direct: bool = True,
     ) -> tuple[Ack, int]:
         """Store a whisper; see `IStore.whisper`."""
         content = (target_id, event.msg)
@@ -154,20 +194,36 @@ class Mailbox:
                 return earlier, 0
         if target_id not in self._accounts.accounts:
             raise NoSuchUser()
-        waiting = self._whispers[target_id]
-        if limit and len(waiting) >= limit:
-            raise NotAllowed("This user has too many direct messages waiting.")
+        is_stranger = (target_id, sender_id) not in self._correspondents
+        waiting = self._whispers[target_id].values()
+        check_whispers(
+            limits,
+            is_stranger,
+            pair=lambda limit: sum(one.sender_id == sender_id for one in waiting) >= limit,
+            strangers=lambda limit: sum(one.from_stranger for one in waiting) >= limit,
+        )
         self._last_whisper += 1
-        waiting[self._last_whisper] = event
+        whisper = WaitingWhisper(sender_id, is_stranger, event)
+        self._whispers[target_id][self._last_whisper] = whisper
+        if is_direct and (sender_id, target_id) not in self._correspondents:
+            self._correspondents.add((sender_id, target_id))
+            self._set_known(sender_id, target_id)
         ack = Ack(id=event.id, seq=0, at=event.at)
         if txn is not None:
             self._rooms.txns.save_ack(sender_id, txn, content, ack)
         return ack, self._last_whisper
 
+    def _set_known(self, target_id: int, sender_id: int) -> None:
+        """Store that the sender of whispers that wait is not a stranger any more."""
+        waiting = self._whispers[target_id]
+        for number, whisper in waiting.items():
+            if whisper.sender_id == sender_id:
+                waiting[number] = attrs.evolve(whisper, from_stranger=False)
+
     def whispers(self, account_id: int, after: int, limit: int) -> list[StoredWhisper]:
         """Return whispers that wait for an account; see `IStore.whispers`."""
         waiting = self._whispers.get(account_id, {})
-        found = (StoredWhisper(*item) for item in waiting.items() if item[0] > after)
+        found = (StoredWhisper(n, one.event) for n, one in waiting.items() if n > after)
         return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
 
     def delete_whispers(self, account_id: int, numbers: Collection[int]) -> None:
@@ -176,39 +232,85 @@ class Mailbox:
         for number in numbers:
             waiting.pop(number, None)
 
-    def invite(self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int) -> None:
+    def invite(
+        self,
+        room_id: int,
+        account_id: int,
+        inviter_id: int,
+        event: Invited,
+        delivered: bool,
+        limits: InvitationLimits,
+    ) -> bool:
         """Store an invitation; see `IStore.invite`."""
         if room_id not in self._rooms.rooms:
             raise NoSuchRoom()
         self._accounts.require_account(account_id)
-        self._invitations[account_id][room_id, inviter] = Invitation(delivered, at)
+        if self.is_invited(room_id, account_id, event.usr):
+            return False
+        stored = self._invitations[account_id]
+        sent = [one for by_room in self._sent[inviter_id].values() for one in by_room]
+        check_invitations(
+            limits,
+            pair=lambda limit: sum(one[0] == account_id for one in sent) >= limit,
+            inviter=lambda limit: len(sent) >= limit,
+            invited=lambda limit: len(stored) >= limit,
+        )
+        stored[room_id, event.usr] = StoredInvitation(inviter_id, event, delivered)
+        self._sent[inviter_id].setdefault(room_id, set()).add((account_id, event.usr))
+        return True
 
-    def end_invitations(self, room_id: int, account_id: int, inviter: str, later: bool) -> None:
-        """Delete an invitation or have it delivered again; see `IStore.end_invitations`."""
+    def _discard_invitation(self, account_id: int, key: tuple[int, str]) -> None:
+        """Delete an invitation of an account. key: room id, and name of the inviter."""
+        invitation = self._invitations[account_id].pop(key)
+        room_id, inviter = key
+        self._sent[invitation.inviter_id][room_id].discard((account_id, inviter))
+
+    def answer_invitation(self, room_id: int, account_id: int, inviter: str, later: bool) -> bool:
+        """Delete an invitation or keep it; see `IStore.answer_invitation`."""
         stored = self._invitations.get(account_id, {})
+        invitation = stored.get((room_id, inviter))
+        if invitation is None:
+            return False
         if not later:
-            stored.pop((room_id, inviter), None)
-        elif (room_id, inviter) in stored:
-            stored[room_id, inviter].delivered = False
+            self._discard_invitation(account_id, (room_id, inviter))
+            return True
+        postponed, invitation.postponed = invitation.postponed, True
+        invitation.delivered = False
+        return not postponed
 
     def _delete_invitations(self, room_id: int, account_id: int) -> None:
         stored = self._invitations.get(account_id, {})
         for key in [key for key in stored if key[0] == room_id]:
-            del stored[key]
+            self._discard_invitation(account_id, key)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> bool:
         """Return whether an account is invited to a room; see `IStore.is_invited`."""
         stored = self._invitations.get(account_id, {})
         return any(room == room_id and inviter in (None, by) for room, by in stored)
 
-    def invitations(self, account_id: int, undelivered: bool) -> list[Invited]:
-        """Return invitations and mark them as delivered; see `IStore.invitations`."""
+    def pending_invitations(
+        self, account_id: int, undelivered: bool = False
+    ) -> tuple[Invited, ...]:
+        """Return pending invitations; see `AccountState.invitations`.
+
+        Args:
+            account_id: the invited account.
+            undelivered: whether to leave out those that were delivered.
+        """
         stored = self._invitations.get(account_id, {})
-        found = []
-        in_order = sorted(stored.items(), key=lambda item: (item[1].at, item[0]))
-        for (room_id, inviter), invitation in in_order:
-            if not (undelivered and invitation.delivered):
-                name = self._rooms.rooms[room_id].name
-                found.append(Invited(room_name=name, usr=inviter, msg="", at=invitation.at))
-                invitation.delivered = True
+        account = self._accounts.accounts.get(account_id)
+        blocked = account.blocks if account is not None else ()
+        in_order = sorted(stored.items(), key=lambda item: (item[1].event.at, item[0]))
+        found = [
+            attrs.evolve(invitation.event, msg="")
+            for _, invitation in in_order
+            if not (undelivered and invitation.delivered) and invitation.inviter_id not in blocked
+        ]
+        return tuple(found[-LISTED_INVITATIONS:])
+
+    def take_undelivered(self, account_id: int) -> tuple[Invited, ...]:
+        """Return invitations and mark them as delivered; see `IStore.invitations`."""
+        found = self.pending_invitations(account_id, undelivered=True)
+        for invitation in self._invitations.get(account_id, {}).values():
+            invitation.delivered = True
         return found

@@ -14,10 +14,17 @@ import attrs
 
 from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
 from gtchat.chat.events import Entry, MessageSent
-from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, MembershipRecord, RoomRecord
+from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, RoomRecord, UnreadRecord
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.paging import LogInfo, bounds, event_bytes, window
+from gtchat.store.paging import (
+    UNREAD_EXACT,
+    UNREAD_WINDOW,
+    LogInfo,
+    bounds,
+    event_bytes,
+    window,
+)
 
 
 @attrs.define(eq=False)
@@ -25,7 +32,7 @@ class RoomLog:
     """A room and its log.
 
     Attributes:
-        id, key, name, public, topic, max, owner_id, owner: those of `RoomRecord`.
+        id, key, name, public, topic, max, owner_id, owner, creator_id: those of `RoomRecord`.
         log: the entries; the entry with seq n is at index n - 1.
         message_count: number of messages in the log.
         read: account id of each member, in the order of joining -> seq up to which it has read.
@@ -39,6 +46,7 @@ class RoomLog:
     max: int = 0
     owner_id: int | None = None
     owner: str = ""
+    creator_id: int | None = None
     log: list[Entry] = attrs.field(factory=list)
     message_count: int = 0
     read: dict[int, int] = attrs.field(factory=dict)
@@ -58,15 +66,25 @@ class RoomLog:
             max=self.max,
             owner_id=self.owner_id,
             owner=self.owner,
+            creator_id=self.creator_id,
             last_seq=len(self.log),
             message_count=self.message_count,
             members=tuple(members),
         )
 
-    def membership(self, read_seq: int) -> MembershipRecord:
-        """Return the membership of an account that has read up to a seq."""
-        unread = sum(entry.kind == MessageSent.kind for entry in self.log[read_seq:])
-        return MembershipRecord(self.id, read_seq, self.message_count - unread)
+    def unread(self, read_seq: int, not_counted: Collection[str]) -> UnreadRecord:
+        """Count the messages after a seq; see `UnreadRecord`.
+
+        Args:
+            read_seq: the last entry that counts as read.
+            not_counted: names of the users whose messages are not unread.
+        """
+        messages = [entry for entry in self.log[read_seq:] if entry.kind == MessageSent.kind]
+        unread = len(messages)
+        if unread <= UNREAD_EXACT:
+            oldest = len(self.log) - UNREAD_WINDOW
+            unread -= sum(one.usr in not_counted and one.seq > oldest for one in messages)
+        return UnreadRecord(unread, self.message_count)
 
     def append(self, entry: Entry) -> None:
         """Append an entry to the log, and fill in its seq."""

@@ -24,14 +24,16 @@ from gtchat.chat.interfaces import (
     EndedSession,
     HistoryPage,
     HistoryQuery,
+    InvitationLimits,
     IStore,
-    MembershipRecord,
     NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
     StoredState,
     StoredWhisper,
+    UnreadRecord,
+    WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results
 from gtchat.store.memory.accounts import AccountTable
@@ -144,6 +146,7 @@ class MemoryStore:
         liveness_ms: int,
         limit: int,
         network: str,
+        marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """See `IStore.resume`."""
 
@@ -156,6 +159,7 @@ class MemoryStore:
                 liveness_ms,
                 limit,
                 network,
+                marks_read,
                 secrets.token_urlsafe(9),
             )
             self._epoch = result.epoch or self._epoch
@@ -173,9 +177,19 @@ class MemoryStore:
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> Deferred[MembershipRecord]:
+    ) -> Deferred[int]:
         """See `IStore.mark_read`."""
         return self._write(self._accounts.mark_read, account_id, token_hash, room_id, seq)
+
+    def set_read(self, marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
+        """See `IStore.set_read`."""
+        return self._write(self._accounts.set_read, marks)
+
+    def unread(
+        self, account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[Mapping[int, UnreadRecord]]:
+        """See `IStore.unread`."""
+        return self._read(self._accounts.unread, account_id, token_hash)
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
@@ -186,10 +200,18 @@ class MemoryStore:
         return self._write(self._mailbox.delete_room, room_id, at)
 
     def whisper(
-        self, sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+        self,
+        sender_id: int,
+        target_id: int,
+        event: WhisperSent,
+        txn: str | None,
+        limits: WhisperLimits,
+        is_direct: bool = True,
     ) -> Deferred[tuple[Ack, int]]:
         """See `IStore.whisper`."""
-        return self._write(self._mailbox.whisper, sender_id, target_id, event, txn, limit)
+        return self._write(
+            self._mailbox.whisper, sender_id, target_id, event, txn, limits, is_direct
+        )
 
     def whispers(
         self, account_id: int, after: int, limit: int
@@ -202,24 +224,32 @@ class MemoryStore:
         return self._write(self._mailbox.delete_whispers, account_id, tuple(numbers))
 
     def invite(
-        self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int
-    ) -> Deferred[None]:
+        self,
+        room_id: int,
+        account_id: int,
+        inviter_id: int,
+        event: Invited,
+        delivered: bool,
+        limits: InvitationLimits,
+    ) -> Deferred[bool]:
         """See `IStore.invite`."""
-        return self._write(self._mailbox.invite, room_id, account_id, inviter, delivered, at)
+        return self._write(
+            self._mailbox.invite, room_id, account_id, inviter_id, event, delivered, limits
+        )
 
-    def end_invitations(
+    def answer_invitation(
         self, room_id: int, account_id: int, inviter: str, later: bool
-    ) -> Deferred[None]:
-        """See `IStore.end_invitations`."""
-        return self._write(self._mailbox.end_invitations, room_id, account_id, inviter, later)
+    ) -> Deferred[bool]:
+        """See `IStore.answer_invitation`."""
+        return self._write(self._mailbox.answer_invitation, room_id, account_id, inviter, later)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
         """See `IStore.is_invited`."""
         return self._read(self._mailbox.is_invited, room_id, account_id, inviter)
 
-    def invitations(self, account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
+    def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
         """See `IStore.invitations`."""
-        return self._write(self._mailbox.invitations, account_id, undelivered)
+        return self._write(self._mailbox.take_undelivered, account_id)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gtchat.chat.errors import NoSuchUser, NotStored, RoomExists, TxnConflict
+from gtchat.chat.errors import NoSuchUser, NotStored, PrivateRoom, RoomExists, TxnConflict
 from gtchat.chat.events import (
     ENTRY_TYPES,
     Entry,
@@ -68,7 +68,17 @@ _ACCOUNT = Statement(
 )
 _CREATE_ROOM = Statement(
     insert(_rooms),
-    columns=("key", "name", "public", "topic", "max", "owner_id", "owner", "skeleton"),
+    columns=(
+        "key",
+        "name",
+        "public",
+        "topic",
+        "max",
+        "owner_id",
+        "owner",
+        "creator_id",
+        "skeleton",
+    ),
 )
 _FIND_RIVAL = Statement(
     select(_rooms.c.id)
@@ -91,10 +101,16 @@ _ADD_MEMBER = Statement(
     columns=("room_id", "account_id", "joined_seq", "read_seq"),
 )
 _REMOVE_MEMBER = Statement(delete(_members).where(_in_room, _is_account))
-_DELETE_INVITATIONS = Statement(
+_is_invited_to = (
+    _invitations.c.room_id == bindparam("room_id"),
+    _invitations.c.account_id == bindparam("account_id"),
+)
+_DELETE_INVITATIONS = Statement(delete(_invitations).where(*_is_invited_to))
+_IS_INVITED = Statement(select(_invitations.c.room_id).where(*_is_invited_to).limit(1))
+_DELETE_SENT_INVITATIONS = Statement(
     delete(_invitations).where(
         _invitations.c.room_id == bindparam("room_id"),
-        _invitations.c.account_id == bindparam("account_id"),
+        _invitations.c.inviter_id == bindparam("account_id"),
     )
 )
 
@@ -161,6 +177,9 @@ class LogWriter:
                 position = self._find_log(db, pending)
                 if position is None:
                     continue
+            if pending.needs_invitation and not _is_invited(db, pending):
+                pending.error = PrivateRoom()
+                continue
             position.seq = seq = entry.seq = position.seq + 1
             if isinstance(entry, MessageSent):
                 kind = _MESSAGE
@@ -214,6 +233,7 @@ class LogWriter:
             max=entry.max,
             owner_id=pending.subject_id,
             owner=entry.owner,
+            creator_id=pending.subject_id,
             skeleton=skeleton(entry.room_name),
         )
         assert inserted.lastrowid is not None
@@ -281,9 +301,16 @@ def _add_creator(db: Connection, pending: PendingEntry) -> None:
         _add_member(db, pending)
 
 
+def _is_invited(db: Connection, pending: PendingEntry) -> bool:
+    found = _IS_INVITED(db, room_id=pending.room_id, account_id=pending.subject_id)
+    return found.fetchone() is not None
+
+
 def _remove_member(db: Connection, pending: PendingEntry) -> None:
-    """End the membership of the subject."""
-    _REMOVE_MEMBER(db, room_id=pending.room_id, account_id=pending.subject_id)
+    """End the membership of the subject, and the invitations that the subject sent."""
+    member = {"room_id": pending.room_id, "account_id": pending.subject_id}
+    _REMOVE_MEMBER(db, **member)
+    _DELETE_SENT_INVITATIONS(db, **member)
 
 
 def _change_room(db: Connection, pending: PendingEntry) -> None:

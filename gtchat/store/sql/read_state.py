@@ -1,8 +1,8 @@
 """How far accounts have read their rooms: the seq of the last entry that counts as read.
 
-For a session that sends read markers, these markers count. For a session that never sent one, what
-was sent to it counts as read when it ends. The number of unread messages follows from
-`entries.message_count` of that entry.
+For a session that marks what was read, these marks count. For any other session, what was sent to
+it counts as read when it ends. The number of unread messages follows from `entries.message_count`
+of that entry; where it is small, the messages that do not count are looked for.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, case, func, literal_column, select, union_all, update
 
 from gtchat.chat.errors import NotInRoom
-from gtchat.chat.interfaces import MembershipRecord
+from gtchat.chat.events import MessageSent
+from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
+from gtchat.store.paging import UNREAD_EXACT, UNREAD_WINDOW
 from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.statements import Statement
 
@@ -44,24 +46,16 @@ _READ_ALL_OF_LOBBY = Statement(
     .where(_accounts.c.id == bindparam("account"))
     .values(lobby_read_seq=accounts.lobby_last_seq)
 )
-_memberships = (
-    select(_members.c.room_id, _members.c.read_seq, func.coalesce(_log.c.message_count, 0))
-    .outerjoin_from(
-        _members,
-        _log,
-        (_log.c.room_id == _members.c.room_id) & (_log.c.seq == _members.c.read_seq),
-    )
-    .where(_is_account)
+_memberships = select(_members.c.room_id, _members.c.read_seq).where(_is_account)
+_lobby = (
+    select(_rooms.c.id.label("room_id"), _accounts.c.lobby_read_seq.label("read_seq"))
+    .select_from(_accounts)
+    .join(_rooms, _rooms.c.key == LOBBY)
+    .where(_accounts.c.id == bindparam("account"))
 )
 _MEMBERSHIPS = Statement(_memberships.order_by(_members.c.room_id))
 _MEMBERSHIP = Statement(_memberships.where(_members.c.room_id == bindparam("room")))
-_LOBBY = Statement(
-    select(_rooms.c.id, _accounts.c.lobby_read_seq, func.coalesce(_log.c.message_count, 0))
-    .select_from(_accounts)
-    .join(_rooms, _rooms.c.key == LOBBY)
-    .outerjoin(_log, (_log.c.room_id == _rooms.c.id) & (_log.c.seq == _accounts.c.lobby_read_seq))
-    .where(_accounts.c.id == bindparam("account"))
-)
+_LOBBY = Statement(_lobby)
 _MARK_ROOM = Statement(
     update(_members)
     .where(
@@ -93,6 +87,50 @@ _MARKS_READ = Statement(
     )
 )
 
+_SESSION_ACCOUNT = Statement(select(_sessions.c.account_id).where(_is_session))
+
+_mark = union_all(_memberships, _lobby).cte("marks")
+_newest, _read, _hidden = _log.alias("newest"), _log.alias("read"), _log.alias("hidden")
+_behind = _newest.c.message_count - func.coalesce(_read.c.message_count, 0)
+#: Names of the users whose messages are not unread: the account's own, and those that it blocks.
+_not_counted = union_all(
+    select(_accounts.c.name).where(_accounts.c.id == bindparam("account")),
+    select(_accounts.c.name)
+    .join(schema.blocks, schema.blocks.c.blocked_id == _accounts.c.id)
+    .where(schema.blocks.c.account_id == bindparam("account")),
+)
+_hidden_count = (
+    select(func.count())
+    .where(
+        _hidden.c.room_id == _mark.c.room_id,
+        _hidden.c.seq > _mark.c.read_seq,
+        _hidden.c.seq > _newest.c.seq - UNREAD_WINDOW,
+        _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
+        _hidden.c.usr.in_(_not_counted),
+    )
+    .scalar_subquery()
+)
+#: All rooms of an account in one statement: the driver waits for the interpreter's lock after each.
+_UNREAD = Statement(
+    select(
+        _mark.c.room_id,
+        _behind - case((_behind <= UNREAD_EXACT, _hidden_count), else_=0),
+        _newest.c.message_count,
+    )
+    .select_from(_mark)
+    .join(_newest, _newest.c.room_id == _mark.c.room_id)
+    .outerjoin(_read, (_read.c.room_id == _mark.c.room_id) & (_read.c.seq == _mark.c.read_seq))
+    .where(
+        _newest.c.seq
+        == select(func.max(_log.c.seq))
+        .where(_log.c.room_id == _mark.c.room_id)
+        .correlate(_mark)
+        .scalar_subquery(),
+        _newest.c.seq > _mark.c.read_seq,
+        _behind > 0,
+    )
+)
+
 
 def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]:
     """Return the rooms of an account, the lobby first, and how far each is read."""
@@ -101,18 +139,40 @@ def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]
     return tuple(MembershipRecord(*row) for row in lobby + rooms)
 
 
-def mark_read(
-    db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int
-) -> MembershipRecord:
+def mark_read(db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
     """Mark a room as read up to an entry; see `IStore.mark_read`."""
     if _membership(db, account_id, room_id) is None:
         raise NotInRoom()
-    _SET_MARKS_READ(db, token=token_hash, account=account_id)
-    _MARK_ROOM(db, account=account_id, room=room_id, seq=seq)
-    _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+    set_marks_read(db, account_id, token_hash)
+    set_read(db, {(account_id, room_id): seq})
     membership = _membership(db, account_id, room_id)
     assert membership is not None
-    return membership
+    return membership.read_seq
+
+
+def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
+    """Store that a session marks itself what was read."""
+    _SET_MARKS_READ(db, token=token_hash, account=account_id)
+
+
+def set_read(db: Connection, marks: Mapping[tuple[int, int], int]) -> None:
+    """Mark rooms as read; see `IStore.set_read`."""
+    for (account_id, room_id), seq in marks.items():
+        if not _MARK_ROOM(db, account=account_id, room=room_id, seq=seq).rowcount:
+            _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+
+
+def unread(
+    db: Connection, account_id: int | None, token_hash: bytes | None
+) -> dict[int, UnreadRecord]:
+    """Count the unread messages of an account; see `IStore.unread`."""
+    if account_id is None:
+        account_id = _SESSION_ACCOUNT.scalar(db, token=token_hash)
+    return {
+        room_id: UnreadRecord(count, messages)
+        for room_id, count, messages in _UNREAD(db, account=account_id)
+        if count
+    }
 
 
 def _membership(db: Connection, account_id: int, room_id: int) -> MembershipRecord | None:
@@ -125,7 +185,7 @@ def _membership(db: Connection, account_id: int, room_id: int) -> MembershipReco
 def set_sent_read(
     db: Connection, account_id: int, token_hash: bytes, sent: Mapping[int, int]
 ) -> None:
-    """Mark what was sent to a session as read, unless the session sent read markers.
+    """Mark what was sent to a session as read, unless the session marks it itself.
 
     Args:
         db: the writer's connection.
@@ -134,13 +194,11 @@ def set_sent_read(
         sent: room id -> last seq that was sent to the session.
     """
     if not _MARKS_READ.scalar(db, token=token_hash, account=account_id):
-        for room_id, seq in sent.items():
-            _MARK_ROOM(db, account=account_id, room=room_id, seq=seq)
-            _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+        set_read(db, {(account_id, room_id): seq for room_id, seq in sent.items()})
 
 
 def set_all_read(db: Connection, account_id: int, token_hash: bytes) -> None:
-    """Mark all rooms of an account as read, unless the session sent read markers.
+    """Mark all rooms of an account as read, unless the session marks it itself.
 
     Args:
         db: the writer's connection.

@@ -80,6 +80,7 @@ _ROOMS = Statement(
         _rooms.c.max,
         _rooms.c.owner_id,
         _rooms.c.owner,
+        _rooms.c.creator_id,
         func.coalesce(_log.c.seq, 0),
         func.coalesce(_log.c.message_count, 0),
     )
@@ -177,7 +178,7 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
 
 
 def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
-    id_, name, key, public, topic, max_, owner_id, owner, last_seq, message_count = row
+    id_, name, key, public, topic, max_, owner_id, owner, creator_id, last_seq, message_count = row
     return RoomRecord(
         id=id_,
         name=name,
@@ -187,6 +188,7 @@ def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
         max=max_,
         owner_id=owner_id,
         owner=owner,
+        creator_id=creator_id,
         last_seq=last_seq,
         message_count=message_count,
         members=tuple(members),

@@ -198,7 +198,8 @@ txns = Table(
     sqlite_with_rowid=False,
 )
 
-#: `sender_id`: the sender's account, NULL for whispers of before revision 0005.
+#: `sender_id`: the sender's account, NULL for whispers of before revision 0005. `from_stranger`:
+#: whether the target has never written to the sender.
 whispers = Table(
     "whispers",
     metadata,
@@ -209,9 +210,18 @@ whispers = Table(
     Column("id", Text, nullable=False),
     Column("msg", Text, nullable=False),
     Column("sender_id", Integer),
+    Column("from_stranger", Boolean, nullable=False, server_default=false()),
     Index("whispers_target", "target_id", "number"),
     Index("whispers_pair", "target_id", "sender_id"),
     sqlite_autoincrement=True,
+)
+
+#: Counts the whispers of strangers. A partial index: other whispers cost it no write.
+Index(
+    "whispers_strangers",
+    whispers.c.target_id,
+    sqlite_where=whispers.c.from_stranger,
+    postgresql_where=whispers.c.from_stranger,
 )
 
 #: To which accounts an account has sent a whisper: their whispers are not those of a stranger.
@@ -225,6 +235,7 @@ correspondents = Table(
     sqlite_with_rowid=False,
 )
 
+#: `delivered`: whether the invited user got it. `postponed`: whether the user answered "later".
 invitations = Table(
     "invitations",
     metadata,
@@ -233,8 +244,11 @@ invitations = Table(
     Column("inviter", Text, nullable=False),
     Column("delivered", Boolean, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("inviter_id", Integer),
+    Column("postponed", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("room_id", "account_id", "inviter"),
     Index("invitations_account", "account_id"),
+    Index("invitations_inviter", "inviter_id", "account_id"),
     sqlite_with_rowid=False,
 )
 

@@ -23,7 +23,7 @@ from gtchat.chat.interfaces import (
     ResumeResult,
 )
 from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
-from gtchat.store.sql import accounts, read_state, schema
+from gtchat.store.sql import accounts, invitations, read_state, schema
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import SET_EPOCH
@@ -44,6 +44,7 @@ _BEGIN = Statement(
         token_hash=bindparam("token"),
         account_id=bindparam("account"),
         began_at=bindparam("at"),
+        marks_read=bindparam("marks"),
         start_id=_this_start,
     )
 )
@@ -114,6 +115,7 @@ def account_state(db: Connection, account_id: int) -> AccountState:
         memberships=read_state.memberships(db, account_id),
         blocked=dict(_BLOCKED(db, account=account_id).fetchall()),
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
+        invitations=tuple(invitations.pending(db, account_id)),
     )
 
 
@@ -155,7 +157,13 @@ def login_guest(db: Connection, name: str, key: str, session: NewSession) -> int
 
 def _begin(db: Connection, account_id: int, session: NewSession) -> None:
     if session.token_hash is not None:
-        _BEGIN(db, token=session.token_hash, account=account_id, at=session.at)
+        _BEGIN(
+            db,
+            token=session.token_hash,
+            account=account_id,
+            at=session.at,
+            marks=session.marks_read,
+        )
 
 
 def _set_network(db: Connection, account_id: int, network: str, at: int) -> None:
@@ -207,6 +215,7 @@ def resume(
     liveness_ms: int,
     limit: int,
     network: str,
+    marks_read: bool,
     new_epoch: str,
 ) -> ResumeResult:
     """Resume a session; see `IStore.resume`.
@@ -214,7 +223,8 @@ def resume(
     Args:
         db: the writer's connection.
         log_writer: knows the ends of logs.
-        token_hash, at, oldest, seen, liveness_ms, limit, network: those of `IStore.resume`.
+        token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
+            `IStore.resume`.
         new_epoch: the epoch that begins if the logs are shorter than what the client was told.
     """
     row = _FIND(db, token=token_hash).fetchone()
@@ -256,6 +266,8 @@ def resume(
         epoch = new_epoch
         SET_EPOCH(db, key="epoch", value=epoch)
         missed = dict.fromkeys(seen, Backlog(reset=True))
+    if marks_read:
+        read_state.set_marks_read(db, account_id, token_hash)
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
     _RESUME(db, token=token_hash, at=at)

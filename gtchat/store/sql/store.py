@@ -6,7 +6,6 @@ the modules beside it: each function there does one call of `IStore` with a conn
 
 from __future__ import annotations
 
-import math
 import secrets
 import sqlite3
 import time
@@ -29,14 +28,16 @@ from gtchat.chat.interfaces import (
     EndedSession,
     HistoryPage,
     HistoryQuery,
+    InvitationLimits,
     IStore,
-    MembershipRecord,
     NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
     StoredState,
     StoredWhisper,
+    UnreadRecord,
+    WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results
 from gtchat.store.sql import (
@@ -48,6 +49,7 @@ from gtchat.store.sql import (
     rooms,
     sessions,
 )
+from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
@@ -94,8 +96,7 @@ class SQLStore:
         self._wall = wall
         self._path = path
         self._connect = partial(connect, path, busy=busy)
-        self._healthy = True
-        self._reported = -math.inf
+        self._health = StoreHealth(reactor, self._log)
         self._closed = False
         self._log_writer = LogWriter()
         self._cleanup = rooms.Cleanup()
@@ -219,6 +220,7 @@ class SQLStore:
         liveness_ms: int,
         limit: int,
         network: str,
+        marks_read: bool = False,
     ) -> Deferred[ResumeResult]:
         """See `IStore.resume`."""
         return self._write(
@@ -231,6 +233,7 @@ class SQLStore:
             liveness_ms,
             limit,
             network,
+            marks_read,
             _new_epoch(),
         )
 
@@ -244,9 +247,19 @@ class SQLStore:
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
-    ) -> Deferred[MembershipRecord]:
+    ) -> Deferred[int]:
         """See `IStore.mark_read`."""
         return self._write(read_state.mark_read, account_id, token_hash, room_id, seq)
+
+    def set_read(self, marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
+        """See `IStore.set_read`."""
+        return self._write(read_state.set_read, marks)
+
+    def unread(
+        self, account_id: int | None, token_hash: bytes | None
+    ) -> Deferred[Mapping[int, UnreadRecord]]:
+        """See `IStore.unread`."""
+        return self._reads.run(lambda db: read_state.unread(db, account_id, token_hash))
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
@@ -263,10 +276,16 @@ class SQLStore:
         return self._write(delete)
 
     def whisper(
-        self, sender_id: int, target_id: int, event: WhisperSent, txn: str | None, limit: int
+        self,
+        sender_id: int,
+        target_id: int,
+        event: WhisperSent,
+        txn: str | None,
+        limits: WhisperLimits,
+        is_direct: bool = True,
     ) -> Deferred[tuple[Ack, int]]:
         """See `IStore.whisper`."""
-        return self._write(direct.whisper, sender_id, target_id, event, txn, limit)
+        return self._write(direct.whisper, sender_id, target_id, event, txn, limits, is_direct)
 
     def whispers(
         self, account_id: int, after: int, limit: int
@@ -279,24 +298,32 @@ class SQLStore:
         return self._write(direct.delete_whispers, account_id, tuple(numbers))
 
     def invite(
-        self, room_id: int, account_id: int, inviter: str, delivered: bool, at: int
-    ) -> Deferred[None]:
+        self,
+        room_id: int,
+        account_id: int,
+        inviter_id: int,
+        event: Invited,
+        delivered: bool,
+        limits: InvitationLimits,
+    ) -> Deferred[bool]:
         """See `IStore.invite`."""
-        return self._write(invitations.invite, room_id, account_id, inviter, delivered, at)
+        return self._write(
+            invitations.invite, room_id, account_id, inviter_id, event, delivered, limits
+        )
 
-    def end_invitations(
+    def answer_invitation(
         self, room_id: int, account_id: int, inviter: str, later: bool
-    ) -> Deferred[None]:
-        """See `IStore.end_invitations`."""
-        return self._write(invitations.end_invitations, room_id, account_id, inviter, later)
+    ) -> Deferred[bool]:
+        """See `IStore.answer_invitation`."""
+        return self._write(invitations.answer, room_id, account_id, inviter, later)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
         """See `IStore.is_invited`."""
         return self._reads.run(lambda db: invitations.is_invited(db, room_id, account_id, inviter))
 
-    def invitations(self, account_id: int, undelivered: bool) -> Deferred[Sequence[Invited]]:
+    def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
         """See `IStore.invitations`."""
-        return self._write(invitations.invitations, account_id, undelivered)
+        return self._write(invitations.take_undelivered, account_id)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""
@@ -335,7 +362,7 @@ class SQLStore:
 
     def healthy(self) -> bool:
         """See `IStore.healthy`."""
-        return self._healthy
+        return self._health.healthy
 
     def close(self) -> Deferred[None]:
         """See `IStore.close`."""
@@ -369,19 +396,5 @@ class SQLStore:
 
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
-        if outcome.error is not None:
-            self._healthy = False
-            self._report("Writes to the database fail: {reason}", outcome.error)
-        elif batch and not self._healthy:
-            self._healthy = True
-            self._log.info("Writes to the database work again.")
-        if outcome.rejected is not None:
-            self._report("A write to the database was rejected: {reason}", outcome.rejected)
+        self._health.note(batch, outcome)
         deliver_results(batch, self.committed, self._log)
-
-    def _report(self, text: str, reason: Exception) -> None:
-        """Log an error, at most once a second."""
-        now = self._reactor.seconds()
-        if now - self._reported >= 1.0:
-            self._reported = now
-            self._log.error(text, reason=str(reason))

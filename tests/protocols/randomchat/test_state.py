@@ -16,6 +16,32 @@ from gtchat.protocols.randomchat.missed import PAUSE_S
 from tests.protocols.randomchat.fakes import RandomClient, RandomTestCase, RandomTransport
 
 
+class Arrival(RandomTestCase):
+    """Direct messages that were proved to have arrived are not sent again."""
+
+    limits = Limits(commands_per_second=0, ping_interval=20, registrations_per_minute=0)
+
+    def test_a_pong_or_a_closing_handshake_proves_it(self) -> None:
+        web = self.server.guest("web")
+        for proof, expected in (("none", 1), ("pong", 0), ("closing", 0)):
+            bob = self.client()
+            bob.request("register", user={"name": "Bob", "phone": "222"})
+            web.call("whisper", target_user="Bob", msg=proof)
+            self.assertEqual([one["message"] for one in bob.received()], [proof])
+            if proof == "pong":
+                bob.api.ping_sent()
+                bob.api.pong_received()
+            bob.api.connection_lost(clean=False, arrived=proof == "closing")
+            self.server.run_pending()
+            bob = self.client()
+            came = bob.request("register", user={"name": "Bob", "phone": "222"})
+            self.assertEqual(len(came) - 1, expected, proof)
+            bob.api.connection_lost(clean=True, arrived=True)
+            bob.api.ping_sent()
+            bob.api.pong_received()
+            self.server.run_pending()
+
+
 class State(RandomTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -48,12 +74,39 @@ class State(RandomTestCase):
         self.send("two")
         self.bob.transport.outbox.buffered_bytes = 1  # nothing that was sent counts as read
         self.bob.drop()
-        self.assertEqual(self.missed(), [["one", "two"]])
+        self.assertEqual(self.missed(), [["two"]])  # what came before the own message is read
 
     def test_what_was_read_is_not_missed(self) -> None:
         self.send("one")
         self.bob.drop()
         self.assertEqual(self.missed(), [[]])
+
+    def test_own_messages_and_those_of_blocked_users_are_not_missed(self) -> None:
+        carl = self.client("Carl", "333")
+        self.ana.request("add_member", chat="den", phone="333")
+        self.bob.request("send_message", chat="den", message="mine")
+        assert self.bob.api.session is not None
+        user = self.bob.api.session.user
+        self.bob.transport.outbox.buffered_bytes = 1  # what was sent has not arrived
+        self.bob.drop()
+        self.send("one")
+        carl.request("send_message", chat="den", message="blocked")
+        self.send("two")
+        assert carl.api.session is not None
+        self.server.store.block(user.id, carl.api.session.user.id, True)
+        self.assertEqual(self.missed(), [["one", "two"]])
+
+    def test_messages_that_were_read_do_not_take_the_place_of_blocked_ones(self) -> None:
+        carl = self.client("Carl", "333")
+        self.ana.request("add_member", chat="den", phone="333")
+        self.send("read")
+        assert self.bob.api.session is not None and carl.api.session is not None
+        self.server.store.block(self.bob.api.session.user.id, carl.api.session.user.id, True)
+        self.bob.drop()
+        for _ in range(100):
+            carl.request("send_message", chat="den", message="blocked")
+        self.send("new")
+        self.assertEqual(self.missed(), [["new"]])
 
     def test_what_was_read_is_not_missed_by_a_connection_that_replaces_the_first(self) -> None:
         self.send("one")
@@ -342,5 +395,7 @@ class Negotiation(RandomTestCase):
     def test_a_connection_that_is_lost_before_it_has_sent_anything(self) -> None:
         transport = RandomTransport(self, "192.0.2.1")
         transport.api = ProtocolNegotiator(transport, lambda one: self.fail(), self.state)
+        transport.api.ping_sent()
+        transport.api.pong_received()
         transport.api.connection_lost(False)
         self.assertEqual(transport.outbox.lines, [])

@@ -74,7 +74,8 @@ class RecordingAPI:
 
     Attributes:
         received: payloads of the messages.
-        clean: argument of `connection_lost`, None before it was called.
+        clean, arrived: arguments of `connection_lost`, None before it was called.
+        proofs: `ping` and `pong` for each call of `ping_sent` and `pong_received`.
     """
 
     def __init__(self, connection: ChatProtocol) -> None:
@@ -82,6 +83,8 @@ class RecordingAPI:
         self.logged_in = False
         self.received: list[bytes] = []
         self.clean: bool | None = None
+        self.arrived: bool | None = None
+        self.proofs: list[str] = []
 
     def message(self, payload: bytes) -> None:
         """Record a message. Raise RuntimeError if it is `fail`."""
@@ -89,8 +92,14 @@ class RecordingAPI:
             raise RuntimeError("a bug")
         self.received.append(payload)
 
-    def connection_lost(self, clean: bool) -> None:
-        self.clean = clean
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
+        self.clean, self.arrived = clean, arrived
+
+    def ping_sent(self) -> None:
+        self.proofs.append("ping")
+
+    def pong_received(self) -> None:
+        self.proofs.append("pong")
 
 
 class TestFactory:

@@ -299,6 +299,33 @@ class Timeouts(SynchronousTestCase):
             socket.receive(frame(b"", PONG))
         self.assertFalse(socket.transport.disconnecting)
 
+    def test_the_answer_to_a_ping_proves_what_was_sent_before_it(self) -> None:
+        socket = TestFactory(Limits(login_timeout=0)).open()
+        for _ in range(3):
+            socket.transport.written = b""
+            socket.factory.clock.pump([1.0] * 21)
+            [(opcode, payload)] = socket.frames()
+            self.assertEqual(opcode, PING)
+            socket.receive(frame(payload, PONG) * 2)
+        self.assertEqual(socket.api.proofs, ["ping", "pong"] * 3)
+
+    def test_other_pongs_prove_nothing(self) -> None:
+        socket = TestFactory(Limits(login_timeout=0)).open()
+        socket.receive(frame(b"", PONG))
+        socket.factory.clock.pump([1.0] * 21)
+        [(_, payload)] = socket.frames()
+        socket.receive(frame(b"keep me alive", PONG))
+        socket.receive(frame(payload, PONG))
+        self.assertEqual(socket.api.proofs, ["ping"])
+
+    def test_a_second_ping_is_no_proof_while_the_first_is_unanswered(self) -> None:
+        socket = TestFactory(Limits(login_timeout=0, ping_timeout=100)).open()
+        socket.factory.clock.pump([1.0] * 41)
+        first, second = [payload for _, payload in socket.frames()]
+        self.assertNotEqual(first, second)
+        socket.receive(frame(first, PONG) + frame(second, PONG))
+        self.assertEqual(socket.api.proofs, ["ping", "pong"])
+
     def test_closed_connections_leave_nothing_behind(self) -> None:  # G15
         factory = TestFactory()
         for socket in [factory.open() for _ in range(5)]:
@@ -318,9 +345,18 @@ class Closing(SynchronousTestCase):
         return socket
 
     def test_a_close_by_the_client_with_1000_or_no_code_is_clean(self) -> None:
-        for body, clean in ((b"\x03\xe8", True), (b"", True), (b"\x03\xe9", False)):
-            self.assertIs(self.end(frame(body, CLOSE)).api.clean, clean)
-        self.assertIs(self.end().api.clean, False)
+        """With 1001 too, which a page sends that is left, what was sent has arrived."""
+        for body, clean, arrived in (
+            (b"\x03\xe8", True, True),
+            (b"", True, True),
+            (b"\x03\xe9", False, True),
+            (b"\x03\xea", False, False),
+            (b"\x0f\xa0", False, False),
+        ):
+            api = self.end(frame(body, CLOSE)).api
+            self.assertEqual((api.clean, api.arrived), (clean, arrived), body)
+        api = self.end().api
+        self.assertEqual((api.clean, api.arrived), (False, False))
 
     def test_a_session_ends_with_the_close_frame_not_with_tcp(self) -> None:
         theirs, ours = TestFactory().open(), TestFactory().open()
@@ -334,7 +370,7 @@ class Closing(SynchronousTestCase):
         self.assertEqual(socket.close_code(), 4001)
         socket.receive(frame(b"\x0f\xa1", CLOSE))
         socket.lose()
-        self.assertIs(socket.api.clean, False)
+        self.assertEqual((socket.api.clean, socket.api.arrived), (False, False))
 
     def test_an_exception_in_the_api_closes_only_its_connection(self) -> None:
         factory = TestFactory()

@@ -36,6 +36,17 @@ class DeadlinesTests(SynchronousTestCase):
         self.deadlines.take_ping(140.0, INTERVAL)
         self.assertTrue(self.deadlines.peer_lost(150.0, 30.0, reading=True))
 
+    def test_the_payload_is_that_of_the_oldest_ping_that_is_unanswered(self) -> None:
+        self.assertEqual(self.deadlines.ping_payload, b"")
+        payloads = []
+        for now in (120.0, 140.0):
+            self.deadlines.take_ping(now, INTERVAL)
+            payloads.append(self.deadlines.ping_payload)
+        self.deadlines.answered()
+        self.deadlines.take_ping(160.0, INTERVAL)
+        payloads.append(self.deadlines.ping_payload)
+        self.assertEqual(payloads, [b"120000", b"120000", b"160000"])
+
     def test_a_peer_that_is_heard_or_not_read_is_not_lost(self) -> None:
         for state, reading in ((Keepalive.RECEIVED, True), (Keepalive.PING_SENT, False)):
             self.deadlines.ping_sent, self.deadlines.keepalive = 120.0, state

@@ -45,8 +45,20 @@ INSERT INTO rooms (id, key, name, public, topic, max, owner) VALUES (7, 'r', 'r'
 INSERT INTO entries (room_id, seq, spoken, kind, at, usr, id, msg)
     VALUES (7, 2, 1, 'speak', 0, 'a', 'i', 'hello');
 INSERT INTO members (room_id, account_id, joined, read_seq) VALUES (7, 1, 1, 2);
-INSERT INTO invitations (room_id, account_id, inviter, told, at) VALUES (7, 1, 'b', 1, 5);
+INSERT INTO invitations (room_id, account_id, inviter, told, at) VALUES (7, 1, 'a', 1, 5);
 INSERT INTO doomed (room_id) VALUES (6);
+"""
+
+#: Rows for revision 0004: the room `r` has an owner who is a member and invites; others do not.
+INVITATIONS_0004 = """
+INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq)
+    VALUES (1, 'A', 'a', 1, 0, 0), (2, 'B', 'b', 1, 0, 0), (3, 'C', 'c', 1, 0, 0);
+INSERT INTO rooms (id, key, name, public, topic, max, owner_id, owner)
+    VALUES (7, 'r', 'r', 1, '', 0, 1, 'A'), (8, 's', 's', 1, '', 0, NULL, '');
+INSERT INTO members (room_id, account_id, joined_seq, read_seq) VALUES (7, 1, 1, 0), (8, 2, 1, 0);
+INSERT INTO invitations (room_id, account_id, inviter, delivered, at)
+    VALUES (7, 3, 'A', 1, 5), (7, 3, 'B', 1, 5), (8, 3, 'A', 1, 5), (7, 3, 'D', 0, 5);
+INSERT INTO whispers (number, target_id, at, usr, id, msg) VALUES (1, 1, 0, 'B', 'i', 'psst');
 """
 
 #: Rows for revision 0004 with names that look alike, and more names than are converted at a time.
@@ -160,6 +172,17 @@ class SchemaTests(SynchronousTestCase):
         ):
             with closing(sqlite3.connect(old)) as db:
                 self.assertEqual(db.execute(f"SELECT {columns}").fetchall(), [row])
+
+    def test_0005_knows_creators_and_ends_invitations_of_users_who_left(self) -> None:
+        old = self.old_database("0004", INVITATIONS_0004)
+        prepare(old)
+        for columns, rows in (
+            ("key, creator_id FROM rooms", [("r", 1), ("s", None)]),
+            ("account_id, inviter, inviter_id, postponed FROM invitations", [(3, "A", 1, 0)]),
+            ("sender_id, from_stranger FROM whispers", [(None, 0)]),
+        ):
+            with closing(sqlite3.connect(old)) as db:
+                self.assertEqual(db.execute(f"SELECT {columns} ORDER BY 1").fetchall(), rows)
 
     def test_old_database_is_copied_before_it_is_migrated(self) -> None:
         old = self.old_database("0003", ROWS_0003)

@@ -11,9 +11,9 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.events import ENTRY_TYPES
-from gtchat.chat.interfaces import HistoryQuery
+from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
-from gtchat.store.sql import history
+from gtchat.store.sql import history, read_state
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -24,7 +24,7 @@ from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.networks_contract import NetworkContract
-from tests.store.read_state_contract import ReadStateContract
+from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
@@ -84,6 +84,10 @@ class ReadStateTests(OnDisk, ReadStateContract, TestCase):
     """See `ReadStateContract`."""
 
 
+class UnreadTests(OnDisk, UnreadContract, TestCase):
+    """See `UnreadContract`."""
+
+
 class ResumeTests(OnDisk, ResumeContract, TestCase):
     pass
 
@@ -124,13 +128,22 @@ class FileTests(OnDisk, StoreCase, TestCase):
         await self.store.login(ann, "hash", new_session(b"t" * 32, 1), True)
         await self.stored(room, message("1"))
         await self.stored(room, message("2"))
-        membership = await self.store.mark_read(ann, b"t" * 32, room, 2)
+        await self.store.mark_read(ann, b"t" * 32, room, 2)
         await self.store.close()
         self.store = SQLStore.open(self.path, reactor)
         self.store.load()
         found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2), True)
-        self.assertEqual(found.memberships[1], membership)
-        self.assertEqual((membership.read_seq, membership.messages_read), (2, 1))
+        self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
+
+    async def test_unread_messages_of_all_rooms_are_counted_by_one_statement(self) -> None:
+        ann = await self.account("Ann")
+        for number in range(30):
+            await self.stored(await self.room(ann, f"Garden {number}"), message(usr="Bob"))
+        with closing(sqlite3.connect(self.path)) as db:
+            statements: list[str] = []
+            db.set_trace_callback(statements.append)
+            self.assertEqual(len(read_state.unread(db, ann, None)), 30)
+        self.assertEqual(len([sql for sql in statements if not sql.startswith("--")]), 1)
 
     async def test_seqs_go_beyond_32_bits(self) -> None:  # G14
         for last in (2**31 - 1, 2**32 - 1, 2**53 - 3):

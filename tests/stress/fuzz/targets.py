@@ -259,7 +259,13 @@ class IgnoringAPI:
     def message(self, payload: bytes) -> None:
         """Ignore a message."""
 
-    def connection_lost(self, clean: bool) -> None:
+    def ping_sent(self) -> None:
+        """Ignore a ping."""
+
+    def pong_received(self) -> None:
+        """Ignore a pong."""
+
+    def connection_lost(self, clean: bool, arrived: bool = False) -> None:
         """Ignore the end of the connection."""
 
 

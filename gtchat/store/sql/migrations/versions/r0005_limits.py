@@ -2,7 +2,7 @@
 
 Columns are added without a rebuild of their tables. An existing room counts as created by its
 owner. Existing names get their skeletons, and stay valid where they look alike. Users who have
-ended without leaving a room leave it.
+ended without leaving a room leave it. Invitations whose sender is not a member any more end.
 """
 
 from __future__ import annotations
@@ -56,7 +56,18 @@ def upgrade() -> None:
     op.execute("UPDATE rooms SET creator_id = owner_id")
     op.add_column("sessions", sa.Column("start_id", sa.Integer))
     op.add_column("whispers", sa.Column("sender_id", sa.Integer))
+    op.add_column(
+        "whispers",
+        sa.Column("from_stranger", sa.Boolean, nullable=False, server_default=sa.false()),
+    )
     op.create_index("whispers_pair", "whispers", ["target_id", "sender_id"])
+    op.create_index(
+        "whispers_strangers",
+        "whispers",
+        ["target_id"],
+        sqlite_where=sa.text("from_stranger"),
+        postgresql_where=sa.text("from_stranger"),
+    )
     op.create_table(
         "account_networks",
         _account("account_id"),
@@ -80,6 +91,23 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("correspondents_target", "correspondents", ["target_id"])
+    _extend_invitations()
+
+
+def _extend_invitations() -> None:
+    """Add the account of the sender, and end the invitations of those who left the room."""
+    op.add_column("invitations", sa.Column("inviter_id", sa.Integer))
+    op.add_column(
+        "invitations", sa.Column("postponed", sa.Boolean, nullable=False, server_default=sa.false())
+    )
+    # In this direction the search is among the members of one room, not among all accounts.
+    op.execute(
+        "UPDATE invitations SET inviter_id = (SELECT accounts.id FROM members"
+        " JOIN accounts ON accounts.id = members.account_id"
+        " WHERE members.room_id = invitations.room_id AND accounts.name = invitations.inviter)"
+    )
+    op.execute("DELETE FROM invitations WHERE inviter_id IS NULL")
+    op.create_index("invitations_inviter", "invitations", ["inviter_id", "account_id"])
     _end_memberships_of_ended_accounts()
 
 

@@ -1,0 +1,85 @@
+"""Accounts and sessions as `MemoryStore` keeps them."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from gtchat.chat.interfaces import Account
+from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
+
+
+@attrs.define(eq=False)
+class AccountRow:
+    """An account with what belongs to it.
+
+    Attributes:
+        id, name, key, registered, password_hash: those of `Account`.
+        uuid_hash: credential of 32 bytes, None without one.
+        lobby_read_seq: seq up to which it has read the lobby.
+        rooms: ids of the rooms that it is a member of.
+        blocks: ids of the accounts that it blocks.
+        sessions: token hashes of its sessions.
+        network: network of a temporary account's last login or resume.
+        networks: network that it registered or logged in from -> when it last did.
+    """
+
+    id: int
+    name: str
+    key: str
+    registered: bool
+    password_hash: str | None = None
+    uuid_hash: bytes | None = None
+    lobby_read_seq: int = 0
+    rooms: set[int] = attrs.field(factory=set)
+    blocks: frozenset[int] = frozenset()
+    sessions: frozenset[bytes] = frozenset()
+    network: str = ""
+    networks: dict[str, int] = attrs.field(factory=dict)
+
+    def record(self, asker: int | None = None, network: str | None = None) -> Account:
+        """Return the account as the chat loads it.
+
+        Args:
+            asker: account id for `Account.blocks_asker`, None to leave it False.
+            network: key of a network for `Account.seen_at`, None to leave it 0.
+        """
+        return Account(
+            id=self.id,
+            name=self.name,
+            key=self.key,
+            registered=self.registered,
+            password_hash=self.password_hash,
+            blocks_asker=asker in self.blocks,
+            seen_at=self.networks.get(network, 0) if network is not None else 0,
+        )
+
+    def add_network(self, network: str | None, at: int) -> None:
+        """Store that the account registered or logged in from a network; None for no network."""
+        if network is None or self.networks.get(network, -math.inf) + NETWORK_REFRESH_MS > at:
+            return
+        self.networks[network] = at
+        if len(self.networks) > NETWORKS_PER_ACCOUNT:
+            del self.networks[min(self.networks, key=self.networks.__getitem__)]
+
+
+@attrs.define(eq=False)
+class SessionRow:
+    """A session.
+
+    Attributes:
+        account_id: its account.
+        start: number of starts of the server until it was last connected.
+        began_at: when it began or was resumed, in milliseconds since 1970, UTC; so are the others.
+        lost_at: when its connection was lost, None while that is not known.
+        expires_from: start of the time after which it expires, None while it is connected.
+        marks_read: whether it marks itself what was read.
+    """
+
+    account_id: int
+    start: int
+    began_at: int
+    lost_at: int | None = None
+    expires_from: int | None = None
+    marks_read: bool = False

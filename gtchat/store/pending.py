@@ -1,0 +1,68 @@
+"""How many whispers and invitations can wait. Both stores use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from gtchat.chat.errors import NotAllowed
+from gtchat.chat.interfaces import InvitationLimits, WhisperLimits
+
+#: Invitations in a list: the newest of an account.
+LISTED_INVITATIONS = 200
+
+#: Returns whether there are at least so many.
+Reached = Callable[[int], bool]
+
+
+def _check(rules: Iterable[tuple[int, Reached, str]]) -> None:
+    """Raise NotAllowed with the text of the first limit that is reached; 0 is no limit."""
+    for limit, reached, text in rules:
+        if limit and reached(limit):
+            raise NotAllowed(text)
+
+
+def check_invitations(
+    limits: InvitationLimits, pair: Reached, inviter: Reached, invited: Reached
+) -> None:
+    """Check whether another invitation can be stored.
+
+    Args:
+        limits: the limits.
+        pair: whether there are so many from the inviter for the invited user.
+        inviter: whether there are so many from the inviter.
+        invited: whether there are so many for the invited user.
+
+    Raises:
+        NotAllowed.
+    """
+    _check(
+        (
+            (limits.pair, pair, "This user has not answered your other invitations yet."),
+            (limits.inviter, inviter, "Too many of your invitations are not answered yet."),
+            (limits.invited, invited, "This user has too many unanswered invitations."),
+        )
+    )
+
+
+def check_whispers(
+    limits: WhisperLimits, is_stranger: bool, pair: Reached, strangers: Reached
+) -> None:
+    """Check whether another whisper can be stored.
+
+    Args:
+        limits: the limits.
+        is_stranger: whether its target has never written to its sender.
+        pair: whether there are so many from the sender for the target.
+        strangers: whether there are so many from such senders for the target.
+
+    Raises:
+        NotAllowed.
+    """
+    stranger, all_strangers = (limits.stranger, limits.strangers) if is_stranger else (0, 0)
+    _check(
+        (
+            (stranger, pair, "Wait for an answer: too many of your direct messages wait already."),
+            (limits.pair, pair, "Too many of your direct messages wait for this user."),
+            (all_strangers, strangers, "This user has too many direct messages waiting."),
+        )
+    )
