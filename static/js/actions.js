@@ -8,20 +8,13 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { sync, transitions } = GTChat;
+  const { sync, transitions, invitations } = GTChat;
 
-  // Names in a page of a list.
-  const LIST_PAGE = 1000;
   // Milliseconds between two read marks of a room, between two typing signals of the user, and for
   // which the typing of another user is shown.
   const MARK_INTERVAL = 1000;
   const TYPING_INTERVAL = 3200;
   const TYPING_SHOWN = 6000;
-  // After a login: rooms that are searched for mentions, messages searched in each, and milliseconds
-  // between two of them.
-  const SEARCHED_ROOMS = 20;
-  const SEARCHED_MESSAGES = 100;
-  const SEARCH_INTERVAL = 300;
   // Errors of an answer to an invitation that can no longer be answered.
   const INVITATION_OVER = new Set(["not_allowed", "no_such_room", "no_such_user", "already_in_room", "private_room"]);
 
@@ -40,15 +33,16 @@
     #typingTimers = new Map(); // "room user" -> cancels the timer
     #nextTyping = new WeakMap(); // Room -> time from which the next typing signal may be sent
     #marking = new WeakSet(); // rooms whose read mark was reported within MARK_INTERVAL
-    #searching = false; // whether rooms are searched for mentions
+    #lists;
+    #mentionSearch;
 
     #effects = {
       loadHistory: ({ room }) => this.loadHistory(room, "latest"),
-      loadMembers: ({ room }) => this.#loadMembers(room),
-      loadRooms: () => this.#loadRooms(),
-      loadMore: (list) => this.#loadMore(list),
-      loadRoomPages: (list) => this.#loadRoomPages(list),
-      findMentions: () => this.#findMentions(),
+      loadMembers: ({ room }) => this.#lists.loadMembers(room),
+      loadRooms: () => this.#lists.loadRooms(),
+      loadMore: (list) => this.#lists.loadMore(list),
+      loadRoomPages: (list) => this.#lists.loadRoomPages(list),
+      findMentions: () => this.#mentionSearch.start(),
       rememberShown: ({ ids }) => this.emit("shown", ids),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
@@ -60,6 +54,9 @@
       super();
       this.state = state;
       this.connection = connection;
+      const run = (effects) => this.#run(effects);
+      this.#lists = new GTChat.Lists(state, (cmd, fields) => this.request(cmd, fields), run);
+      this.#mentionSearch = new GTChat.MentionSearch(state, connection, run);
       connection.seen = () => state.lastSeqs;
       connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
       connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {
@@ -120,7 +117,8 @@
         return room && this.state.room(room_name);
       } catch (error) {
         if (!INVITATION_OVER.has(error.code)) throw error;
-        this.#run([...transitions.endInvitation(this.state, invitation), transitions.notice(error.code)]);
+        invitations.end(this.state, invitation);
+        this.#run([transitions.notice(error.code)]);
         return undefined;
       }
     }
@@ -170,85 +168,6 @@
     loadLatest(room) {
       room.reset(room.lastSeq);
       return this.loadHistory(room, "latest");
-    }
-
-    // Lists.
-
-    async #loadMembers(room) {
-      if (room.membersLoaded) return;
-      room.membersLoaded = true;
-      try {
-        let [after, count] = [undefined, 0];
-        for (;;) {
-          const page = await this.request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
-          after = page.users.at(-1);
-          count += page.users.length;
-          if (after === undefined || count >= page.users_total) break;
-        }
-      } catch {
-        room.membersLoaded = false;
-        this.emit("change");
-      }
-    }
-
-    async #loadRooms() {
-      try {
-        const { rooms_next: after } = await this.request("get_room_list", { limit: LIST_PAGE });
-        if (after) await this.#loadRoomPages({ after });
-      } catch { /* the next login brings them */ }
-    }
-
-    // Loads the rest of a list of rooms that was cut: first the user's own, which the page needs to be
-    // complete, then all. unlisted: names of rooms that are gone if they are not in it.
-    async #loadRoomPages({ after, unlisted = [] }) {
-      const missing = new Set(unlisted);
-      try {
-        for (const joined of [true, false]) {
-          for (let next = after; next;) {
-            const fields = { after: next, limit: LIST_PAGE, ...(joined ? { joined } : {}) };
-            const { rooms, rooms_next: following } = await this.request("get_room_list", fields);
-            for (const { room_name } of rooms) missing.delete(room_name);
-            next = following;
-          }
-          this.#run([...transitions.dropUnlisted(this.state, [...missing], joined), { effect: "findMentions" }]);
-        }
-      } catch { /* the next login or resume brings them */ }
-    }
-
-    // Loads the rest of a list of rooms or users, of which `loaded` of `total` names are known, the
-    // last of them `after`.
-    async #loadMore({ cmd, after, loaded, total }) {
-      let [last, count] = [after, loaded];
-      try {
-        while (count < total && last !== undefined) {
-          const page = await this.request(cmd, { after: last, limit: LIST_PAGE });
-          const names = page.rooms?.map((room) => room.room_name) ?? page.users;
-          count += names.length;
-          last = names.at(-1);
-        }
-      } catch { /* the next login or resume brings them */ }
-    }
-
-    // Mentions. The server does not tell which unread messages mention the user: after a login they are
-    // searched one room after the other, those with the fewest unread messages first.
-
-    async #findMentions() {
-      if (this.#searching) return;
-      this.#searching = true;
-      const { state, connection } = this;
-      // What is open is about to be shown.
-      const unsearched = (room) => room.unread && !room.mentioned && room.searchedSeq < room.readSeq
-        && !(room === state.current && state.focused);
-      for (let count = 0; count < SEARCHED_ROOMS; count += 1) {
-        const [room] = state.joinedRooms.filter(unsearched).sort((one, other) => one.unread - other.unread);
-        if (!room) break;
-        room.searchedSeq = room.readSeq;
-        const fields = { room_name: room.name, after: room.readSeq, limit: SEARCHED_MESSAGES, kinds: ["c_speak"] };
-        const page = await connection.request("history", fields).catch(() => null);
-        if (page) this.#run(transitions.findMention(state, room, page.entries));
-        await new Promise((resolve) => { connection.after(SEARCH_INTERVAL, resolve); });
-      }
-      this.#searching = false;
     }
 
     // Read marks: they show the user's other sessions what was read.

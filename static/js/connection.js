@@ -9,52 +9,24 @@
 // cannot be resumed: {code, reason}).
 //
 // Requests wait in one queue (queue.js) until there is a connection and the server takes them. Messages
-// (requests with a txn) are sent again after any refusal that passes, and until then nothing overtakes
-// them in their conversation.
+// (requests with a txn) are sent again after any refusal that passes (requests.js), and until then nothing
+// overtakes them in their conversation.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
+  const { requests } = GTChat;
 
   // Close codes after which the page must not reconnect (docs/protocol.md, "Close codes").
   const FINAL_CODES = new Set([4001, 4002, 1002, 1003, 1007, 1008, 1009]);
   // Errors of a `resume` after which it is tried again.
   const TRANSIENT_ERRORS = new Set(["rate_limited", "locked_out", "not_stored", "internal"]);
-  // Errors after which a message is sent again.
-  const PASSING_ERRORS = new Set(["rate_limited", "over_quota", "not_stored"]);
   // The close code of a client that sent too fast; the reason tells the seconds to stay away.
   const RATE_EXCEEDED = 4009;
-  // Commands that may be sent again without a txn when the reply was lost: they change nothing, or
-  // nothing more the second time.
-  const IDEMPOTENT = new Set([
-    "get_room_list", "get_user_list", "get_room_user_list", "hello", "history", "mark_read", "ping",
-  ]);
   // Milliseconds.
   const MIN_BACKOFF = 400;
   const MAX_BACKOFF = 15_000;
   const PING_INTERVAL = 20_000;
   const RESPONSE_TIMEOUT = 10_000;
-  const MAX_RETRY = 30_000;
-
-  // The server has replied with an error. code: see docs/protocol.md; retryAfter: seconds or undefined.
-  GTChat.RequestError = class extends Error {
-    constructor(reply) {
-      super(reply.msg);
-      this.code = reply.code;
-      this.retryAfter = reply.retry_after;
-    }
-  };
-
-  // The connection was lost before the reply came, and the request must not be sent twice.
-  GTChat.NoReplyError = class extends Error {
-    constructor() {
-      super("");
-      this.code = "unanswered";
-    }
-  };
-
-  // Returns for how many milliseconds a refused request has to wait.
-  const retryWait = ({ retry_after: seconds }, refusals) => (
-    seconds === undefined ? Math.min(MAX_RETRY, 1000 * 2 ** (refusals - 1)) : seconds * 1000);
 
   const toldSeconds = (reason) => Number(/\d+(?:\.\d+)?/.exec(reason)?.[0] ?? 0);
 
@@ -243,9 +215,9 @@
     #onReply(reply) {
       const request = this.#requests.get(reply.tracker);
       if (!request) return;
-      if (this.#isSentAgain(request, reply.code)) {
+      if (requests.isRetried(request, reply.code)) {
         request.refusals += 1;
-        const wait = retryWait(reply, request.refusals);
+        const wait = requests.retryWait(reply, request.refusals);
         this.#queue.putBack(request, wait, reply.code === "rate_limited");
         request.onDelay(new GTChat.RequestError({ ...reply, retry_after: wait / 1000 }));
         return;
@@ -267,11 +239,6 @@
       }
     }
 
-    #isSentAgain({ cmd, fields, internal }, code) {
-      if (internal) return false;
-      return fields.txn ? PASSING_ERRORS.has(code) : code === "rate_limited" && IDEMPOTENT.has(cmd);
-    }
-
     #fail(request) {
       this.#requests.delete(request.tracker);
       this.#queue.remove(request);
@@ -291,8 +258,7 @@
       this.#queue.close();
       const final = FINAL_CODES.has(code);
       for (const request of [...this.#requests.values()]) {
-        const repeatable = !request.sends || request.fields.txn || IDEMPOTENT.has(request.cmd);
-        if (request.internal || final || !repeatable) this.#fail(request);
+        if (request.internal || final || !requests.isRepeatable(request)) this.#fail(request);
         else if (!this.#queue.remove(request)) request.notBefore = 0; // it was in flight
       }
       for (const request of this.#requests.values()) this.#queue.add(request);

@@ -18,9 +18,8 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const {
-    notice, isShown, read, open, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed, sameInvitation, endInvitation,
-  } = GTChat.transitions;
+  const { invitations } = GTChat;
+  const { notice, isShown, read, open, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed } = GTChat.transitions;
 
   const row = (table, key) => (Object.hasOwn(table, key) ? table[key] : null);
 
@@ -103,12 +102,6 @@
     return [];
   };
 
-  const invited = only((state, { room_name, usr, at }) => {
-    const invitation = { room_name, usr, at };
-    state.postponed = state.postponed.filter((other) => !sameInvitation(other, invitation));
-    if (!state.invitations.some((other) => sameInvitation(other, invitation))) state.invitations.push(invitation);
-  });
-
   const typing = (state, { room_name: name, usr }) => {
     const room = state.rooms.get(name);
     if (!room || usr === state.me) return [];
@@ -145,7 +138,7 @@
     c_speak: takeEntry,
     c_whisper: whisper,
     c_broadcast: (_state, push) => [notice("broadcast", push)],
-    c_invited: invited,
+    c_invited: only(invitations.add),
     c_invite_reply: (_state, push) => [notice(`invite_reply_${push.msg}`, push)],
     c_event: (state, event) => row(EVENTS, event.type)?.(state, event) ?? [],
   };
@@ -157,11 +150,6 @@
   const push = (state, message) => (isEntry(message) ? takeEntry : row(PUSHES, message.cmd))?.(state, message) ?? [];
 
   // Replies.
-
-  // Takes over the open invitations, except those that the user wants to answer later.
-  const takeInvitations = (state, invitations) => {
-    state.invitations = invitations.filter((one) => !state.postponed.some((other) => sameInvitation(one, other)));
-  };
 
   const restOf = (cmd, names, total) => ({ effect: "loadMore", cmd, after: names.at(-1), loaded: names.length, total });
 
@@ -187,7 +175,7 @@
     state.rooms.clear();
     state.current = null;
     state.postponed = [];
-    takeInvitations(state, reply.invitations ?? []);
+    invitations.replace(state, reply.invitations ?? []);
     const effects = takeLists(state, reply);
     return [...effects, ...open(state, state.lobby)];
   };
@@ -213,7 +201,7 @@
   const resume = (state, reply, { listsInvitations }) => {
     state.me = reply.usr;
     const effects = [];
-    if (reply.invitations ?? listsInvitations) takeInvitations(state, reply.invitations ?? []);
+    if (reply.invitations ?? listsInvitations) invitations.replace(state, reply.invitations ?? []);
     const joined = new Set(state.joinedRooms.map((room) => room.name));
     for (const missed of reply.resumed) {
       const room = joined.has(missed.room_name) && state.rooms.get(missed.room_name);
@@ -254,8 +242,8 @@
 
   const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
     const invitation = { usr: inviter, room_name };
-    endInvitation(state, invitation);
-    if (answer === "L") state.postponed.push(invitation);
+    if (answer === "L") invitations.postpone(state, invitation);
+    else invitations.end(state, invitation);
     return reply.room ? enterRoom(state, reply.room) : [];
   };
 

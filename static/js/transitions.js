@@ -142,16 +142,6 @@
     return state.rooms.get(name)?.joined ? exitRoom(state, name) : [];
   });
 
-  // Invitations and mentions.
-
-  const sameInvitation = (one, other) => one.usr === other.usr && one.room_name === other.room_name;
-
-  // The invitation has been answered, or is no longer good.
-  const endInvitation = (state, invitation) => {
-    state.invitations = state.invitations.filter((other) => !sameInvitation(other, invitation));
-    return [];
-  };
-
   // Looks for the user's name in messages that came while the user was away.
   const findMention = (state, room, entries) => {
     room.mentioned ||= entries.some(({ cmd, seq, usr, msg }) => (
@@ -161,6 +151,6 @@
 
   GTChat.transitions = {
     notice, isShown, read, open, closeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
-    updateListed, dropUnlisted, sameInvitation, endInvitation, findMention,
+    updateListed, dropUnlisted, findMention,
   };
 })();

@@ -231,7 +231,7 @@ def cases() -> Iterator[Case]:
 
 
 class Endings(SynchronousTestCase):
-    def test_nothing_is_left_of_a_guest_who_ends_during_a_request(self) -> None:
+    def test_nothing_is_left_of_a_guest_who_ends_during_a_request(self) -> None:  # D30
         for case in cases():
             for point in count():
                 scene, over = case.play(point)

@@ -26,7 +26,7 @@ class NetworkKeys(SynchronousTestCase):
         ):
             self.assertEqual(network_key(address), key, address)
 
-    def test_registrations_from_a_network_are_limited(self) -> None:
+    def test_registrations_from_a_network_are_limited(self) -> None:  # G21
         server = TestServer(
             Limits(commands_per_second=0, registrations_burst=2, registrations_per_minute=60)
         )

@@ -49,7 +49,7 @@ class Pairs(LockoutCase):
         self.server.clock.advance(60)
         self.assertEqual([self.code(HOME), self.code(ELSEWHERE)], [None, None])
 
-    def test_addresses_of_one_network_are_one(self) -> None:
+    def test_addresses_of_one_network_are_one(self) -> None:  # G21
         codes = [code for n in range(1, 5) for code in self.wrong(f"2001:db8::{n}")]
         self.assertEqual(codes, ["bad_credentials"] * 3 + ["locked_out"])
         self.assertIsNone(self.code("2001:db8:0:1::1"))
@@ -115,7 +115,7 @@ class KnownNetworks(LockoutCase):
         for number in range(15):
             self.wrong(HOME, f"other{number}")
 
-    def test_failures_of_others_do_not_refuse_the_right_password(self) -> None:  # D03
+    def test_failures_of_others_do_not_refuse_the_right_password(self) -> None:  # D03, D26
         self.fail_everywhere()
         self.assertEqual(self.code("203.0.113.200"), "locked_out")
         self.assertEqual(self.wrong(HOME, "another"), ["rate_limited"])
@@ -127,7 +127,7 @@ class KnownNetworks(LockoutCase):
             self.wrong(OFFICE, f"other{number}")
         self.assertIsNone(self.code(OFFICE))
 
-    def test_a_restart_forgets_no_network(self) -> None:
+    def test_a_restart_forgets_no_network(self) -> None:  # D26
         self.server.start()
         self.fail_everywhere()
         self.assertIsNone(self.code(HOME))
@@ -175,7 +175,7 @@ class UnknownNetworks(LockoutCase):
             self.server.run_pending()
         return [client.reply("1").get("code") for client in clients]
 
-    def test_guesses_at_the_same_time_are_limited_as_well(self) -> None:
+    def test_guesses_at_the_same_time_are_limited_as_well(self) -> None:  # D27
         clients = self.send_logins(40, "wrong password")
         assert self.server.passwords.held is not None
         self.assertEqual(len(self.server.passwords.held), CHECKS_AT_ONCE)
@@ -183,7 +183,7 @@ class UnknownNetworks(LockoutCase):
         self.assertLess(codes.count("bad_credentials"), 10 + CHECKS_AT_ONCE)
         self.assertEqual(set(codes), {"bad_credentials", "rate_limited"})
 
-    def test_many_who_log_in_at_the_same_time_wait_for_their_turn(self) -> None:
+    def test_many_who_log_in_at_the_same_time_wait_for_their_turn(self) -> None:  # D27
         for number in range(40):
             self.server.connect(HOME).call("register", usr=f"u{number}", pwd="password")
         clients = self.send_logins(40, "password")

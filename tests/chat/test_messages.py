@@ -291,7 +291,7 @@ class Broadcasts(RoomTestCase):
     def broadcast(self, client: FakeClient, key: str) -> dict[str, Any]:
         return client.call("broadcast", msg="all", broadcast_key=key)
 
-    def test_three_wrong_keys_suspend_the_right_one(self) -> None:
+    def test_three_wrong_keys_suspend_the_right_one(self) -> None:  # D18
         codes = [self.broadcast(self.ann, "wrong").get("code") for _ in range(4)]
         self.assertEqual(codes, ["bad_key"] * 3 + ["locked_out"])
         self.assertAlmostEqual(self.broadcast(self.ann, "open sesame")["retry_after"], 60, places=1)
@@ -299,7 +299,7 @@ class Broadcasts(RoomTestCase):
         self.server.clock.advance(60)
         self.assertIn("recipients", self.broadcast(self.ann, "open sesame"))
 
-    def test_wrong_keys_of_a_network_are_limited_for_all_of_its_users(self) -> None:
+    def test_wrong_keys_of_a_network_are_limited_for_all_of_its_users(self) -> None:  # D18
         codes = []
         for number in range(12):
             guest = self.server.connect(f"2001:db8::{number}")

@@ -63,7 +63,7 @@ class UserNames(SynchronousTestCase):
             check(raw)
         return caught.exception.text
 
-    def test_names_have_1_to_32_characters_before_and_after_precis(self) -> None:
+    def test_names_have_1_to_32_characters_before_and_after_precis(self) -> None:  # C28
         for raw, display in (
             ("x" * 32, "x" * 32),
             ("\u00e9" * 32, "\u00e9" * 32),

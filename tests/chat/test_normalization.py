@@ -69,7 +69,7 @@ class NFC(SynchronousTestCase):
 
 
 class Texts(SynchronousTestCase):
-    def test_line_ends_become_line_feeds(self) -> None:
+    def test_line_ends_become_line_feeds(self) -> None:  # C29
         for raw, expected in (
             ("one\r\ntwo", "one\ntwo"),
             ("one\rtwo", "one\ntwo"),

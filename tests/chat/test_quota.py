@@ -54,7 +54,7 @@ class Amounts(QuotaCase):
         self.assertEqual(self.stored(self.server.member("ann")), ACCOUNT // 1000)
         self.assertEqual(self.stored(self.guest("bob")), GUEST // 1000)
 
-    def test_guests_of_a_network_share_an_amount(self) -> None:
+    def test_guests_of_a_network_share_an_amount(self) -> None:  # G22
         counts = [self.stored(self.guest(f"g{n}", f"2001:db8::{n}")) for n in range(4)]
         self.assertEqual(counts, [10, 10, 10, 0])
         self.assertEqual(self.stored(self.guest("other", "2001:db8:0:1::1")), 10)
@@ -164,7 +164,7 @@ class Texts(QuotaCase):
         self.assertEqual(self.stored(self.bob), 19)
         self.failureResultOf(keep(), OverQuota)
 
-    def test_what_is_not_stored_does_not_count(self) -> None:
+    def test_what_is_not_stored_does_not_count(self) -> None:  # G22
         self.speak(self.ann, txn="1")
         self.assertTrue(self.speak(self.ann, txn="1")["dup"])
         self.assertEqual(self.speak(self.ann, "x" * 999, txn="1")["code"], "txn_conflict")
@@ -233,7 +233,7 @@ class FullDisk(QuotaCase):
         kept = Deferred.fromCoroutine(self.server.chat.whispers.keep(session.user, message))
         self.failureResultOf(kept, NotStored)
 
-    def test_users_can_log_in_read_leave_and_delete(self) -> None:
+    def test_users_can_log_in_read_leave_and_delete(self) -> None:  # H35
         self.assertIsNone(self.code(self.ann, "history", room_name="lobby"))
         self.assertIsNone(self.code(self.ann, "mark_read", room_name="lobby", seq=1))
         self.assertIsNone(self.code(self.ann, "kick", room_name="s", user="bob"))

@@ -57,7 +57,7 @@ class Resume(RoomTestCase):
             _, reply = self.resume("bob", r=wrong)  # type: ignore[arg-type]
             self.assertEqual(reply["code"], "bad_request")
 
-    def test_many_unknown_rooms_cost_no_precis(self) -> None:
+    def test_many_unknown_rooms_cost_no_precis(self) -> None:  # G27
         def fail(raw: str) -> str:
             raise AssertionError(raw)
 
@@ -111,6 +111,7 @@ class Resume(RoomTestCase):
         self.assertEqual(len(bob.pushes()), 1)
 
     def test_resume_on_a_connection_with_a_session_is_refused_and_changes_nothing(self) -> None:
+        # D29
         self.bob.drop()
         for session_id in (self.logins["bob"]["session_id"], "wrong"):
             reply = self.eve.call("resume", session_id=session_id, epoch=self.server.chat.epoch)

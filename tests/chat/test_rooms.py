@@ -57,7 +57,7 @@ class CreateRoom(RoomsTestCase):
         names = [room["room_name"] for room in self.ann.call("get_room_list")["rooms"]]
         self.assertIn("secret", names)
 
-    def test_names_that_look_alike_are_refused(self) -> None:
+    def test_names_that_look_alike_are_refused(self) -> None:  # D08
         self.ann.call("create_room", room_name="cop")
         self.clear()
         for name in ("\u0441\u043e\u0440", "\u0421\u041e\u0420"):

@@ -129,7 +129,7 @@ class UncountedStore(MemoryStore):
 
 
 class World:
-    """A server with ann, who sends commands, and bob, which user they are about, in the room `r`."""
+    """A server with ann, who sends commands, and bob, the user that they are about, in room `r`."""
 
     def __init__(self) -> None:
         self.server = TestServer(LIMITS, store=UncountedStore)
@@ -353,7 +353,7 @@ class Scaling(SynchronousTestCase):
             self.assertLessEqual(many[0] - few[0], MORE_BYTECODES, what)
             self.assertLessEqual(many[1] - few[1], MORE_BYTES, what)
 
-    def test_users_online(self) -> None:
+    def test_users_online(self) -> None:  # G23
         self.check(users)
 
     def test_rooms(self) -> None:
@@ -371,7 +371,7 @@ class Scaling(SynchronousTestCase):
     def test_unconfirmed_whispers(self) -> None:
         self.check(unconfirmed_whispers)
 
-    def test_address_requests(self) -> None:
+    def test_address_requests(self) -> None:  # G23
         self.check(address_requests)
 
     def test_invitations(self) -> None:
@@ -386,7 +386,7 @@ class Scaling(SynchronousTestCase):
     def test_failed_logins(self) -> None:
         self.check(failed_logins)
 
-    def test_rates(self) -> None:
+    def test_rates(self) -> None:  # G23
         self.check(rates)
 
     def test_full_tables(self) -> None:

@@ -36,7 +36,7 @@ class PasswordChanges(SynchronousTestCase):
         client.send(cmd, tracker=cmd, **fields)
         self.server.run_pending()
 
-    def test_login_proved_with_the_old_password_is_refused_after_the_change(self) -> None:
+    def test_login_proved_with_the_old_password_is_refused_after_the_change(self) -> None:  # D28
         for mode in ("replace", "share"):
             self.server = TestServer(sessions=mode)
             self.ann = self.server.member("ann")
@@ -53,7 +53,7 @@ class PasswordChanges(SynchronousTestCase):
             self.assertEqual(self.ann.call("ping")["status"], "ok")
             self.assertIsNone(self.ann.closed)
 
-    def test_change_is_answered_before_a_login_replaces_its_session(self) -> None:
+    def test_change_is_answered_before_a_login_replaces_its_session(self) -> None:  # D28
         self.send(self.ann, "update_pwd", **CHANGE)
         self.send(self.other, "login", type="reg", usr="ann", pwd="password")
         self.finish(1)
@@ -112,7 +112,7 @@ class PasswordChanges(SynchronousTestCase):
 class RefusedLogins(SynchronousTestCase):
     """A login on a connection that has a session changes nothing unless it succeeds."""
 
-    def test_session_goes_on_after_a_refused_login(self) -> None:
+    def test_session_goes_on_after_a_refused_login(self) -> None:  # D29
         server = TestServer()
         client, bob = server.member("ann"), server.member("bob")
         bob.received()
@@ -325,7 +325,7 @@ class Restarts(SynchronousTestCase):
         self.ann = self.server.connect()
         self.server.start()
 
-    def test_guest_has_the_name_again_at_once_from_the_same_network(self) -> None:
+    def test_guest_has_the_name_again_at_once_from_the_same_network(self) -> None:  # H32
         for restarted, (address, same, other) in product(
             (True, False),
             (
@@ -352,7 +352,7 @@ class Restarts(SynchronousTestCase):
         self.assertEqual(self.server.connect().login("gus")["code"], "name_taken")
         self.assertEqual(self.server.connect("198.51.100.1").login("gus")["status"], "ok")
 
-    def test_guest_of_a_protocol_without_resume_ends_at_the_start(self) -> None:
+    def test_guest_of_a_protocol_without_resume_ends_at_the_start(self) -> None:  # H32
         gus = self.live_chat_guest("gus")
         waiting = Deferred.fromCoroutine(
             self.server.chat.membership.create(gus, "den", RoomSettings())
@@ -379,7 +379,7 @@ class Restarts(SynchronousTestCase):
         self.restart()
         self.assertEqual(self.live_chat_guest("g4", "198.51.100.1").user.name, "g4")
 
-    def test_rooms_without_an_owner_get_one_or_are_deleted(self) -> None:
+    def test_rooms_without_an_owner_get_one_or_are_deleted(self) -> None:  # H31
         guest = self.server.guest("gus")
         for name, others in (("a", [self.ann]), ("b", []), ("c", [guest])):
             self.ann.call("create_room", room_name=name)
@@ -401,7 +401,7 @@ class Restarts(SynchronousTestCase):
 class CopyPutBack(RoomTestCase):
     """The database is older than what a client was told."""
 
-    def test_client_that_knows_more_begins_a_new_epoch(self) -> None:
+    def test_client_that_knows_more_begins_a_new_epoch(self) -> None:  # H33
         epoch = self.server.chat.epoch
         for _ in range(2):
             self.ann.call("speak", room_name="r", msg="lost with the newer database")

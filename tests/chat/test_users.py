@@ -164,7 +164,7 @@ class Guests(SynchronousTestCase):
         for name in ("ann", "ANN", "guest"):
             self.assertEqual(self.server.connect("192.0.2.2").login(name)["code"], "name_taken")
 
-    def test_name_that_looks_like_one_in_use_is_refused(self) -> None:
+    def test_name_that_looks_like_one_in_use_is_refused(self) -> None:  # D08
         self.server.guest("cop")
         other = self.server.connect("192.0.2.2")
         for name in ("\u0441\u043e\u0440", "\u0421\u041e\u0420"):

@@ -171,7 +171,7 @@ class HTTP(SynchronousTestCase):
 
 
 class UnixSocket(SynchronousTestCase):
-    def test_a_proxy_on_a_unix_socket_is_trusted_if_it_is_named(self) -> None:
+    def test_a_proxy_on_a_unix_socket_is_trusted_if_it_is_named(self) -> None:  # N13
         for options, refused in ((("--trusted-proxies", "unix"), False), ((), True)):
             server = Server("--store", "memory", "--connections-per-address", "1", *options)
             self.addCleanup(server.kill)

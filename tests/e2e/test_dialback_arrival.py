@@ -63,7 +63,7 @@ class Arrival(DialbackCase):
             client.request(b"OUT")
         return re.findall(r"(?:said|whispered) (\w+)$", text, re.MULTILINE)
 
-    def test_a_client_that_is_stopped_and_killed_loses_nothing(self) -> None:
+    def test_a_client_that_is_stopped_and_killed_loses_nothing(self) -> None:  # F15
         for protocol in ("message_center", "pa1"):
             client = self.original(protocol)
             client.stop()
@@ -75,7 +75,7 @@ class Arrival(DialbackCase):
             self.assertEqual(sorted(waiting), sorted(TEXTS * 2), protocol)
             self.assertEqual(self.waiting(protocol), [], protocol)
 
-    def test_a_client_that_is_stopped_for_a_while_gets_everything_once(self) -> None:
+    def test_a_client_that_is_stopped_for_a_while_gets_everything_once(self) -> None:  # F19
         for protocol in ("message_center", "pa1"):
             client = self.original(protocol)
             client.stop()
@@ -87,7 +87,7 @@ class Arrival(DialbackCase):
             client.kill()
             self.assertEqual(self.waiting(protocol), [], protocol)
 
-    def test_what_has_not_arrived_when_the_server_stops_is_kept(self) -> None:
+    def test_what_has_not_arrived_when_the_server_stops_is_kept(self) -> None:  # F20
         self.original("pa1").stop()
         self.say()
         self.assertEqual(self.server.stop(), 0)
@@ -95,7 +95,7 @@ class Arrival(DialbackCase):
         self.server.start()
         self.assertEqual(sorted(self.waiting("pa1")), sorted(TEXTS * 2))
 
-    def test_a_client_is_started_again_at_its_port(self) -> None:
+    def test_a_client_is_started_again_at_its_port(self) -> None:  # F21
         port = 0
         for _ in range(3):
             client = self.original("message_center", port)

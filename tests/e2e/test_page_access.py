@@ -132,7 +132,7 @@ class Proxied(TestCase):
         self.page = Browser(self.url)
         self.addCleanup(self.page.close)
 
-    def test_a_user_can_log_in_and_speak(self) -> None:
+    def test_a_user_can_log_in_and_speak(self) -> None:  # N14
         self.page.log_in("ann")
         self.page.send("under a path")
         self.page.wait_for_message("under a path")

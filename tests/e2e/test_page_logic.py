@@ -16,7 +16,7 @@ class PageLogicTest(SynchronousTestCase):
 
     skip = MISSING or None
 
-    def test_page_logic(self) -> None:
+    def test_page_logic(self) -> None:  # E19
         browser = Browser(PAGE.as_uri())
         self.addCleanup(browser.close)
         results = browser.driver.execute_async_script("results.then(arguments[0])")

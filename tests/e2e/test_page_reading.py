@@ -117,7 +117,7 @@ class ReadingTest(TestCase):
         page.wait_until(lambda: "text 0" in self.in_view(page))
         page.find(".jump:not(.up)", "Jump to latest")
 
-    def test_many_joins_in_a_row_do_not_load_without_end(self) -> None:
+    def test_many_joins_in_a_row_do_not_load_without_end(self) -> None:  # E21
         page = self.member()
         self.speak(*(f"text {number}" for number in range(30)))
         page.click(".account button", "Log out")

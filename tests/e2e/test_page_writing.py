@@ -59,7 +59,7 @@ class WritingTest(TestCase):
         """Return what is in the message box."""
         return page.find(".composer textarea").get_attribute("value")
 
-    def test_what_was_written_while_the_server_was_away_comes_in_order(self) -> None:
+    def test_what_was_written_while_the_server_was_away_comes_in_order(self) -> None:  # E20
         server = self.serve()
         page = self.browser(server)
         page.log_in("ann")

@@ -44,7 +44,7 @@ class Daemon(OperationCase):
     def free(self) -> list[str]:
         return ["--ws", "tcp:0:interface=127.0.0.1", "--web", "tcp:0:interface=127.0.0.1"]
 
-    def test_failed_start_is_one_line_with_the_exit_status(self) -> None:
+    def test_failed_start_is_one_line_with_the_exit_status(self) -> None:  # H30
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
         port = taken.getsockname()[1]

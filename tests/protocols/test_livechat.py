@@ -42,7 +42,7 @@ class Login(LiveChatTestCase):
         self.reactor.advance(0.01)
         self.assertEqual(bob.received(), [b"&Host&alice&bob"])
 
-    def test_a_long_list_is_cut_and_users_beyond_it_are_unknown(self) -> None:
+    def test_a_long_list_is_cut_and_users_beyond_it_are_unknown(self) -> None:  # G31
         for number in range(8000):
             self.chat.users.online.add(f"user{number:04}")
         bob = self.connect()

@@ -139,7 +139,7 @@ class Login(CenterTestCase):
         self.server.run_pending()
         self.assertTrue(client.closed)
 
-    def test_each_try_to_log_in_has_its_time(self) -> None:
+    def test_each_try_to_log_in_has_its_time(self) -> None:  # F22
         client = self.connect()
         self.exchange(client, "LIN")
         for answer in ("LOGIN_FAILED|2", "LOGIN_FAILED|1"):
@@ -151,7 +151,7 @@ class Login(CenterTestCase):
         self.server.run_pending()
         self.assertTrue(client.closed)
 
-    def test_a_suspended_user_logs_in_on_the_same_connection(self) -> None:
+    def test_a_suspended_user_logs_in_on_the_same_connection(self) -> None:  # F22
         client = self.connect()
         self.exchange(client, "LIN", *["ann", "wrong"] * 3)
         self.reactor.advance(40)
@@ -279,7 +279,7 @@ class Frames(CenterTestCase):
         texts = [text for port, text in self.pushed() if port == 6002]
         self.assertEqual(sum(len(text) - len("[ann]: ") for text in texts), MAX_FRAME - len(head))
 
-    def test_a_second_request_resets_the_connection(self) -> None:
+    def test_a_second_request_resets_the_connection(self) -> None:  # F03
         self.log_in_all("ann", "bob")
         client = self.connect()
         head = f"BRD|ann|{self.tokens['ann']}|"

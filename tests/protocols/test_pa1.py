@@ -65,7 +65,7 @@ class Login(PA1TestCase):
         self.reactor.advance(self.limits.pa1_lockout_seconds)
         self.log_in_all("ann")
 
-    def test_names_can_not_be_tried_without_end(self) -> None:
+    def test_names_can_not_be_tried_without_end(self) -> None:  # F23
         answers = []
         for number in range(20):
             self.send(f"logIn ghost{number} password 6067")

@@ -43,7 +43,7 @@ class Commands(PA1TestCase):
         self.assertEqual((client.received(), client.closed), ([], True))
         self.assertEqual(self.called(), [(6001, "\nann\nbob\n")])
 
-    def test_a_long_list_of_users_has_what_a_client_reads_at_once(self) -> None:
+    def test_a_long_list_of_users_has_what_a_client_reads_at_once(self) -> None:  # G31
         for number in range(1000):
             self.chat.users.online.add(f"user{number:04}")
         self.send("ann online")
@@ -245,7 +245,7 @@ class Addresses(PA1TestCase):
         self.server.run_pending()
         self.assertEqual(self.called(), [(6001, f"usrIp bob {ADDRESS} 6002")])
 
-    def test_a_user_asks_one_question_at_a_time(self) -> None:
+    def test_a_user_asks_one_question_at_a_time(self) -> None:  # F09
         eve = self.log_in_web("eve")
         self.called()
         for _ in range(5):
@@ -260,7 +260,7 @@ class Addresses(PA1TestCase):
         [(port, text)] = self.called()
         self.assertEqual((port, text[:12]), (6002, "Privacy eve "))
 
-    def test_questions_for_a_user_are_bounded(self) -> None:
+    def test_questions_for_a_user_are_bounded(self) -> None:  # F09
         self.limits = Limits(commands_per_second=0, ping_interval=0, heartbeat_timeout=0)
         self.setUp()
         guests = [self.server.guest(f"g{number}") for number in range(QUESTION_LIMIT + 2)]

@@ -21,7 +21,7 @@ TEXT = "x" * 900
 class CenterQuota(CenterTestCase):
     limits = LIMITS
 
-    def test_a_broadcast_is_refused(self) -> None:
+    def test_a_broadcast_is_refused(self) -> None:  # G22
         self.log_in_all("ann")
         self.request("ann", "BRD", TEXT)
         self.pushed()

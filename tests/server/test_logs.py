@@ -103,7 +103,7 @@ class Target(SynchronousTestCase):
         self.addCleanup(target.file.close)
         self.assertEqual(target.file.path, str(self.folder / "twistd.log"))
 
-    def test_rotated_files_are_bounded(self) -> None:
+    def test_rotated_files_are_bounded(self) -> None:  # H36
         self.patch(logs, "ROTATE_BYTES", 100)
         for as_json in (False, True):
             target = LogTarget.chosen({"nodaemon": 0, "logfile": str(self.file)}, as_json)

@@ -53,7 +53,7 @@ class Space(SpaceCase):
         self.reactor.advance(SPACE_INTERVAL_S)
         return self.quota.disk_full
 
-    def test_each_change_is_one_line(self) -> None:
+    def test_each_change_is_one_line(self) -> None:  # H35
         self.started()
         for folder in (DATA, LOGS):
             found = [self.set_free(folder, free) for free in (100, 99, 5, 100, 101)]

@@ -292,7 +292,7 @@ class HistoryContract(StoreCase):
     async def test_an_unknown_kind(self) -> None:
         self.assertEqual(await self.page(kinds=frozenset({"moved"})), ([], False))
 
-    async def test_a_page_has_as_much_text_as_a_reply(self) -> None:
+    async def test_a_page_has_as_much_text_as_a_reply(self) -> None:  # G28
         room = await self.room(None)
         for _ in range(40):
             self.append(room, message(chr(0x1F600) * 4_000))

@@ -13,7 +13,7 @@ from tests.stress.folding import RoomState, fold
 
 
 class RandomCommands(SynchronousTestCase):
-    def test_random_commands_of_five_protocols_leave_no_trace_of_a_fault(self) -> None:
+    def test_random_commands_of_five_protocols_leave_no_trace_of_a_fault(self) -> None:  # H37
         result = Commands(Server(*OPTIONS), seed=5).run(4.0)
         self.assertEqual(result.violations, [])
         self.assertGreater(result.commands, 30)

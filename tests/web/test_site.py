@@ -203,7 +203,7 @@ class SiteTest(SiteCase):
             codes, _, _ = self.ask(line + HOST + b"Expect: 100-continue\r\n\r\n")
             self.assertEqual(codes, [expected])
 
-    def test_every_answer_has_the_security_headers(self) -> None:
+    def test_every_answer_has_the_security_headers(self) -> None:  # A25
         lines = (b"GET /nothing", b"POST /", b"OPTIONS /")
         others = [line + b" HTTP/1.1\r\n" + HOST + b"\r\n" for line in lines]
         for request in [*others, *refused().values()]:
@@ -212,7 +212,7 @@ class SiteTest(SiteCase):
                 self.assertIn(b"\r\n" + name + b": " + value + b"\r\n", answer, request[:80])
             self.assertIn(b"\r\nDate: ", answer)
 
-    def test_refusals_say_why_in_the_log(self) -> None:
+    def test_refusals_say_why_in_the_log(self) -> None:  # A32
         self.site.known_host = lambda host: host == "chat.example"
         for head, text in (
             (b"POST /?pwd=secret HTTP/1.1\r\nHost: chat.example", "405, only GET and HEAD"),
@@ -228,7 +228,7 @@ class SiteTest(SiteCase):
             self.assertEqual([text in line for line in lines], [True], lines)
             self.assertNotIn("secret", lines[0])
 
-    def test_slow_reader_of_many_requests_takes_little_memory(self) -> None:
+    def test_slow_reader_of_many_requests_takes_little_memory(self) -> None:  # A20
         """Responses are made as fast as they are read, and requests are read no faster."""
         for line, count in (
             (b"GET /js/large.js", 20),
@@ -246,7 +246,7 @@ class SiteTest(SiteCase):
             self.assertEqual(received.count(b"HTTP/1.1 "), count)
             self.assertTrue(transport.reading)
 
-    def test_requests_behind_one_that_is_served_are_bounded(self) -> None:
+    def test_requests_behind_one_that_is_served_are_bounded(self) -> None:  # A30
         protocol, transport = self.connect()
         transport.slow = True
         request = b"GET /js/large.js HTTP/1.1\r\n" + HOST + b"\r\n"

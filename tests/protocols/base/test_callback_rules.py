@@ -39,7 +39,7 @@ def native(address: str) -> int:
 
 
 class Addresses(SynchronousTestCase):
-    def test_which_addresses_are_called(self) -> None:
+    def test_which_addresses_are_called(self) -> None:  # F06
         own = {"192.0.2.1", "2001:db8::1"}
         for address, options, called in (
             ("198.51.100.7", {}, True),
@@ -76,7 +76,7 @@ class Addresses(SynchronousTestCase):
         self.assertEqual(str(parse_networks(("192.0.2.7/24",))[0]), "192.0.2.0/24")
         self.assertRaises(ValueError, parse_networks, ("example.org",))
 
-    def test_which_ports_are_called(self) -> None:
+    def test_which_ports_are_called(self) -> None:  # F06
         rules = CallbackRules(own_ports=lambda: (9000, 8080))
         for port in (-1, 0, 22, 1023, 9000, 8080, 65_536):
             self.assertFalse(rules.permits_port(port), port)

@@ -282,7 +282,7 @@ class Rates(SynchronousTestCase):
             clock.advance(0.01)
         return done
 
-    def test_each_command_succeeds_when_it_is_told_to_come_again(self) -> None:
+    def test_each_command_succeeds_when_it_is_told_to_come_again(self) -> None:  # G24
         client = Client(self.server)
         done = self.obey(client, 33, 31)
         self.assertEqual([round(seconds) for seconds in done], [0, 0, *range(31)])
@@ -300,7 +300,7 @@ class Rates(SynchronousTestCase):
         self.obey(client, 30, 300)
         self.assertEqual(client.flooded, 0)
 
-    def test_only_what_comes_unasked_counts_as_flooding(self) -> None:
+    def test_only_what_comes_unasked_counts_as_flooding(self) -> None:  # G24
         client = Client(self.server)
         self.charges(client, 3 + 3 * FLOOD_FACTOR)  # one more would be a flood
         self.server.clock.advance(10)  # ten were told to come by now
@@ -317,7 +317,7 @@ class Rates(SynchronousTestCase):
         assert client.queue._told is not None
         self.assertEqual(len(client.queue._told), 5)
 
-    def test_new_guests_of_a_network_share_the_tokens_of_some_bursts(self) -> None:
+    def test_new_guests_of_a_network_share_the_tokens_of_some_bursts(self) -> None:  # G25
         allowed = []
         for number in range(GUEST_BURSTS + 10):
             client = Client(self.server)

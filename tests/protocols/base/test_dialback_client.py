@@ -105,7 +105,7 @@ class MessageCenterClients(DialbackTestCase):
         texts = [data[4:].decode() for _, data in self.answer_calls()]
         return "".join(text for text in texts if text.startswith("While you were away"))
 
-    def test_a_client_that_is_stopped_loses_nothing(self) -> None:
+    def test_a_client_that_is_stopped_loses_nothing(self) -> None:  # F19
         self.log_in("ann", 6067)
         self.answer_calls()
         self.web.call("whisper", target_user="ann", msg="first")

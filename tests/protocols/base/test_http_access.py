@@ -57,7 +57,7 @@ class HTTPAccess(SynchronousTestCase):
             self.assertIs(hosts.known(host), known, host)
             self.assertIs(Hosts().known(host), True)
 
-    def test_the_client_address_behind_proxies(self) -> None:
+    def test_the_client_address_behind_proxies(self) -> None:  # A31
         proxies = Proxies.named(["10.0.0.0/8", "2001:db8::1"])
         for peer, forwarded, client in (
             ("10.1.1.1", "1.2.3.4", "1.2.3.4"),
@@ -85,7 +85,7 @@ class HTTPAccess(SynchronousTestCase):
         self.assertRaises(ValueError, Proxies.named, ["here"])
         self.assertNotIn("local", proxies)
 
-    def test_the_forwarded_header(self) -> None:
+    def test_the_forwarded_header(self) -> None:  # A31
         """RFC 7239 section 4."""
         proxies = Proxies.named(["10.0.0.0/8"])
         for forwarded, client in (

@@ -189,7 +189,7 @@ class Writing(SynchronousTestCase):
         transport.room = room
         return Outbox(self.batcher, transport, lambda: self.overflowed.append(transport)), transport
 
-    def test_a_full_transport_gets_one_piece_of_what_was_written_together(self) -> None:
+    def test_a_full_transport_gets_one_piece_of_what_was_written_together(self) -> None:  # G02
         self.patch(unsent, "PIECE_BYTES", 10)
         outbox, transport = self.direct_outbox(12)
         for data in (b"a" * 8, b"b" * 8, b"c" * 8, b"d" * 2):
@@ -230,7 +230,7 @@ class Writing(SynchronousTestCase):
             outbox.stopProducing()
             self.overflowed.clear()
 
-    def test_many_large_replies_of_an_iteration_overflow_in_it(self) -> None:
+    def test_many_large_replies_of_an_iteration_overflow_in_it(self) -> None:  # G29
         self.patch(outbox_module, "PIECE_BYTES", 40)
         for outbox, transport in (self.outbox(), self.direct_outbox(30)):
             transport.room = 1
@@ -249,14 +249,14 @@ class Writing(SynchronousTestCase):
         outbox.write_reply(b"x")
         self.assertEqual(transport.writes, [])
 
-    def test_what_transports_hold_counts_for_the_total_limit(self) -> None:
+    def test_what_transports_hold_counts_for_the_total_limit(self) -> None:  # G03
         pairs = [self.direct_outbox(0) for _ in range(3)]
         for size, (outbox, _) in zip((90, 85, 80), pairs, strict=True):
             outbox.write(b"x" * size)
             self.clock.advance(0)
         self.assertEqual(self.overflowed, [pairs[0][1]])
 
-    def test_what_a_closed_connection_has_not_sent_counts_until_it_is_lost(self) -> None:
+    def test_what_a_closed_connection_has_not_sent_counts_until_it_is_lost(self) -> None:  # G03
         closed, transport = self.direct_outbox(0)
         closed.write(b"x" * 200)
         closed.close()

@@ -49,7 +49,7 @@ class RequestLogTest(SynchronousTestCase):
                 self.log.client_address(f"198.51.{number // 256}.{number % 256}", "1.2.3.4")
         self.assertEqual(len(logs), MAX_WARNINGS)
 
-    def test_refusals_are_bounded_and_those_omitted_are_counted(self) -> None:
+    def test_refusals_are_bounded_and_those_omitted_are_counted(self) -> None:  # A32
         with capturedLogs() as logs:
             for _ in range(100):
                 self.log.refused("1.2.3.4", 403, "why", "host", "origin")

@@ -53,7 +53,7 @@ class Connections(SynchronousTestCase):
         first.transport.lose()
         self.assertEqual(self.connect().steps, ["opened"])
 
-    def test_the_addresses_of_a_network_are_counted_together(self) -> None:
+    def test_the_addresses_of_a_network_are_counted_together(self) -> None:  # G21
         connections = [self.connect(f"2001:db8::{number}") for number in range(1, 4)]
         other = self.connect("2001:db8:0:1::1")
         aborted = [one.transport.aborted for one in (*connections, other)]

@@ -34,13 +34,13 @@ class Escapes(SynchronousTestCase):
         for text in ("caf\u00e9 \u2603", "a\tb", "\U0001f469\u200d\U0001f469"):
             self.assertEqual(escape_controls(text), text)
 
-    def test_no_text_changes_the_order_of_others(self) -> None:
+    def test_no_text_changes_the_order_of_others(self) -> None:  # F24
         for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A)):
             self.assertEqual(escape_controls(f"a{chr(code)}b"), f"a\\u{code:04x}b")
         for text in ("\u05e9\u05dc\u05d5\u05dd\u200f", "\u2027", "\u202f", "\u2065", "\u206a"):
             self.assertEqual(escape_controls(text), text)
 
-    def test_no_line_can_be_taken_for_the_message_of_another_user(self) -> None:  # E12
+    def test_no_line_can_be_taken_for_the_message_of_another_user(self) -> None:  # E12, F24
         event = MessageSent(
             room_name="lobby",
             usr="mallory",

@@ -62,7 +62,7 @@ class Bounds(SynchronousTestCase):
         self.server = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
         self.patch(unicodedata, "normalize", record)
 
-    def test_no_field_is_normalized_that_is_too_long_or_has_too_many_marks(self) -> None:
+    def test_no_field_is_normalized_that_is_too_long_or_has_too_many_marks(self) -> None:  # C27
         fields = 0
         for kind in commands():
             valid = values(kind)

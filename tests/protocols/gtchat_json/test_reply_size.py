@@ -88,7 +88,7 @@ class ReplyCase(SynchronousTestCase):
 class Rooms(ReplyCase):
     """Lists of rooms, which rooms_next continues."""
 
-    def test_a_list_is_cut_by_its_size_and_continued(self) -> None:
+    def test_a_list_is_cut_by_its_size_and_continued(self) -> None:  # G05, G28
         owners = [self.server.guest(f"o{number}") for number in range(3)]
         names = self.create_rooms(250, *owners, topic=chr(0x1F600) * 500)
         bob = self.server.connect()
@@ -187,7 +187,7 @@ class Users(ReplyCase):
         self.assertEqual(reply["users"], self.names[: len(reply["users"])])
         self.assertLess(len(reply["users"]), 18)
 
-    def test_lists_of_users_are_cut_and_continued(self) -> None:
+    def test_lists_of_users_are_cut_and_continued(self) -> None:  # G05
         for cmd, fields, cut in (
             ("get_user_list", {}, 30),
             ("get_room_user_list", {"room_name": "lobby"}, 15),
@@ -249,7 +249,7 @@ class History(ReplyCase):
         ):
             self.assertEqual(self.page(**query), (list(expected), True), query)
 
-    def test_all_entries_are_reached_page_by_page(self) -> None:
+    def test_all_entries_are_reached_page_by_page(self) -> None:  # G28
         found: list[int] = []
         more = True
         while more:
@@ -298,7 +298,7 @@ class Resuming(ReplyCase):
             self.call(self.bob, "join_room", room_name=name)
         self.bob.drop()
 
-    def test_what_does_not_fit_is_behind(self) -> None:
+    def test_what_does_not_fit_is_behind(self) -> None:  # G28
         self.leave("a", "b", "c")
         for room, number in (("a", 30), ("b", 3), ("c", 1), ("lobby", 2)):
             for _ in range(number):

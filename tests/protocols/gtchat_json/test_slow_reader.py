@@ -86,7 +86,7 @@ class SlowReader(SynchronousTestCase):
         request = {"cmd": "get_room_list", "limit": 1000}
         reader.receive(frame(json.dumps(request).encode()) * times)
 
-    def test_a_client_that_does_not_read_is_closed_with_little_unsent(self) -> None:
+    def test_a_client_that_does_not_read_is_closed_with_little_unsent(self) -> None:  # G01
         for transport in (DirectTransport, BufferingTransport):
             fixture, reader = self.open(transport)
             reader.transport.room = 0
@@ -105,7 +105,7 @@ class SlowReader(SynchronousTestCase):
             replies = [json.loads(data) for opcode, data in reader.frames() if opcode != CLOSE]
             self.assertEqual([len(one["rooms"]) > 50 for one in replies], [True] * 18)
 
-    def test_a_client_that_reads_slowly_gets_a_reply_of_any_size(self) -> None:
+    def test_a_client_that_reads_slowly_gets_a_reply_of_any_size(self) -> None:  # G02
         for transport in (DirectTransport, BufferingTransport):
             _, reader = self.open(transport)
             reader.transport.room = 1_000

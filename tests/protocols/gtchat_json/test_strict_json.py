@@ -53,7 +53,7 @@ class Glance(SynchronousTestCase):
             request = msgspec.json.decode(payload, type=Speak)
             self.assertEqual(payload.count(b'"'), api._count_quotes(request))
 
-    def test_each_byte_of_a_string_without_an_end_is_read_once(self) -> None:
+    def test_each_byte_of_a_string_without_an_end_is_read_once(self) -> None:  # G26
         for start in (b"", b'{"a":'):
             payload = start + b'"' + b'\\"' * 3_000
             self.assertEqual(strict_json._STRING.findall(payload)[-1], payload[-6_001:])

@@ -142,7 +142,7 @@ class State(RandomTestCase):
                 told.append((thing["type"], thing["chat"]["name"], thing.get("message", "")))
         return told
 
-    def test_what_a_state_has_no_room_for_follows_it(self) -> None:
+    def test_what_a_state_has_no_room_for_follows_it(self) -> None:  # G30
         for chat in ("attic", "cellar"):
             self.room(self.ana, chat, (self.bob, "222"))
         self.bob.drop()
@@ -186,7 +186,7 @@ class State(RandomTestCase):
         texts = [text for _, _, text in early + self.told(bob)]
         self.assertEqual(texts, [*map(str, range(30)), "live"])
 
-    def test_a_client_that_does_not_read_its_state_is_disconnected(self) -> None:
+    def test_a_client_that_does_not_read_its_state_is_disconnected(self) -> None:  # G30
         self.server.limits = self.limits
         self.bob.drop()
         self.send(*(str(number) for number in range(30)))

@@ -141,7 +141,7 @@ class Handshake(SynchronousTestCase):
         socket.receive(handshake(Forwarded='for="[2001:db8::9]:4711"'))
         self.assertEqual(socket.protocol.address, "2001:db8::9")
 
-    def test_a_proxy_that_is_not_trusted_is_named_in_the_log(self) -> None:
+    def test_a_proxy_that_is_not_trusted_is_named_in_the_log(self) -> None:  # N13
         factory = TestFactory()
         for expected in (1, 0):
             with capturedLogs() as logs:

@@ -130,7 +130,7 @@ class FaultTests(DiskCase, TestCase):
             await self.assertNotStored(self.append(self.lobby, message()))
         await self.assertWorksAgain(1)
 
-    async def test_reads_go_on_when_descriptors_have_run_out(self) -> None:
+    async def test_reads_go_on_when_descriptors_have_run_out(self) -> None:  # H34
         await self.stored(self.lobby, message("kept"))
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))

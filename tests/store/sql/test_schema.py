@@ -221,7 +221,7 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual([row[1] for row in names[:4]], ["=cop", "~cop", "~host", "=userl"])
         self.assertEqual(rooms, [("~lobby", 2)])
 
-    def test_0005_lets_users_leave_who_ended_as_members(self) -> None:
+    def test_0005_lets_users_leave_who_ended_as_members(self) -> None:  # H31
         old = self.old_database("0004", ROWS_0004_ENDED)
         prepare(old)
         with closing(sqlite3.connect(old)) as db:

@@ -87,7 +87,7 @@ class MarkupTests(SynchronousTestCase):
             self.assertEqual("".join(span.shown for span in spans), text)
             self.assertEqual({span.style for span in spans} - {""}, set(), text)
 
-    def test_a_text_that_takes_long_to_parse_is_drawn_as_written(self) -> None:
+    def test_a_text_that_takes_long_to_parse_is_drawn_as_written(self) -> None:  # E18
         for text in ("*a* " * 200, "*a* " + "b" * 1001, "*a* " + "b " * 10_000, "> " * 20 + "*a*"):
             self.assertEqual(drawn(text), [(text, "")])
 
@@ -104,7 +104,7 @@ class MarkupTests(SynchronousTestCase):
         ).map("".join)
         | st.text(max_size=60)
     )
-    def test_no_character_is_lost(self, text: str) -> None:
+    def test_no_character_is_lost(self, text: str) -> None:  # E18
         spans = parse_message(text)
         self.assertEqual("".join(span.source for span in spans), text)
         for span in spans:

@@ -1,0 +1,83 @@
+// Lists that are loaded page by page: the members of a room, and what the replies to `login` and
+// `resume` have cut of the rooms and users.
+//
+// Nothing here fails: a page that does not come ends the loading.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { transitions } = GTChat;
+
+  // Names in a page of a list.
+  const LIST_PAGE = 1000;
+
+  GTChat.Lists = class {
+    #state;
+    #request;
+    #run;
+
+    // request(cmd, fields): sends a command and takes in its reply, which it returns. run(effects): runs
+    // effects, also none, and has the page drawn.
+    constructor(state, request, run) {
+      this.#state = state;
+      this.#request = request;
+      this.#run = run;
+    }
+
+    // Loads the members of a room, unless they are loaded.
+    async loadMembers(room) {
+      if (room.membersLoaded) return;
+      room.membersLoaded = true;
+      try {
+        let [after, count] = [undefined, 0];
+        for (;;) {
+          const page = await this.#request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
+          after = page.users.at(-1);
+          count += page.users.length;
+          if (after === undefined || count >= page.users_total) break;
+        }
+      } catch {
+        room.membersLoaded = false;
+        this.#run([]);
+      }
+    }
+
+    // Loads the list of rooms again.
+    async loadRooms() {
+      try {
+        const { rooms_next: after } = await this.#request("get_room_list", { limit: LIST_PAGE });
+        if (after) await this.loadRoomPages({ after });
+      } catch { /* the next login brings them */ }
+    }
+
+    // Loads the rest of a list of rooms that was cut: first the user's own, which the page needs to be
+    // complete, then all. unlisted: names of rooms that are gone if they are not in it.
+    async loadRoomPages({ after, unlisted = [] }) {
+      const missing = new Set(unlisted);
+      try {
+        for (const joined of [true, false]) {
+          for (let next = after; next;) {
+            const fields = { after: next, limit: LIST_PAGE, ...(joined ? { joined } : {}) };
+            const { rooms, rooms_next: following } = await this.#request("get_room_list", fields);
+            for (const { room_name } of rooms) missing.delete(room_name);
+            next = following;
+          }
+          this.#run([...transitions.dropUnlisted(this.#state, [...missing], joined), { effect: "findMentions" }]);
+        }
+      } catch { /* the next login or resume brings them */ }
+    }
+
+    // Loads the rest of a list of rooms or users, of which `loaded` of `total` names are known, the
+    // last of them `after`.
+    async loadMore({ cmd, after, loaded, total }) {
+      let [last, count] = [after, loaded];
+      try {
+        while (count < total && last !== undefined) {
+          const page = await this.#request(cmd, { after: last, limit: LIST_PAGE });
+          const names = page.rooms?.map((room) => room.room_name) ?? page.users;
+          count += names.length;
+          last = names.at(-1);
+        }
+      } catch { /* the next login or resume brings them */ }
+    }
+  };
+})();

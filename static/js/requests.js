@@ -1,0 +1,48 @@
+// Requests that get no reply or are refused: which of them a connection sends again, and the errors with
+// which the others fail.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+
+  // Errors after which a message is sent again.
+  const PASSING_ERRORS = new Set(["rate_limited", "over_quota", "not_stored"]);
+  // Commands that may be sent again without a txn when the reply was lost: they change nothing, or
+  // nothing more the second time.
+  const IDEMPOTENT = new Set([
+    "get_room_list", "get_user_list", "get_room_user_list", "hello", "history", "mark_read", "ping",
+  ]);
+  // The longest wait before a refused request is sent again, in milliseconds, if the server tells none.
+  const MAX_RETRY = 30_000;
+
+  // The server has replied with an error. code: see docs/protocol.md; retryAfter: seconds or undefined.
+  GTChat.RequestError = class extends Error {
+    constructor(reply) {
+      super(reply.msg);
+      this.code = reply.code;
+      this.retryAfter = reply.retry_after;
+    }
+  };
+
+  // The connection was lost before the reply came, and the request must not be sent twice.
+  GTChat.NoReplyError = class extends Error {
+    constructor() {
+      super("");
+      this.code = "unanswered";
+    }
+  };
+
+  // Returns for how many milliseconds a refused request has to wait.
+  const retryWait = ({ retry_after: seconds }, refusals) => (
+    seconds === undefined ? Math.min(MAX_RETRY, 1000 * 2 ** (refusals - 1)) : seconds * 1000);
+
+  // Returns whether a request that was refused with this code is sent again.
+  const isRetried = ({ cmd, fields, internal }, code) => {
+    if (internal) return false;
+    return fields.txn ? PASSING_ERRORS.has(code) : code === "rate_limited" && IDEMPOTENT.has(cmd);
+  };
+
+  // Returns whether a request without a reply may be sent after the connection was lost.
+  const isRepeatable = ({ cmd, fields, sends }) => !sends || fields.txn || IDEMPOTENT.has(cmd);
+
+  GTChat.requests = { retryWait, isRetried, isRepeatable };
+})();
