@@ -52,6 +52,17 @@ class Checkout:
         """Return the environment variables that make Python import this checkout's code."""
         return {**os.environ, "PYTHONPATH": str(self.folder)}
 
+    def known(self, options: Sequence[str]) -> list[str]:
+        """Return those of some options, each with a value, whose setting this version has."""
+        limits = (self.folder / "gtchat" / "chat" / "limits.py").read_text(encoding="utf-8")
+        pairs = zip(options[::2], options[1::2], strict=True)
+        return [
+            word
+            for option, value in pairs
+            if f"    {option[2:].replace('-', '_')}:" in limits
+            for word in (option, value)
+        ]
+
     @contextmanager
     def run(self, rooms: int, *options: str) -> Iterator[Target]:
         """Start its server, with rooms r0, r1 …, on an empty data folder; stop it at the end.
@@ -67,7 +78,7 @@ class Checkout:
         with tempfile.TemporaryDirectory(prefix="gtchat-bench-") as data:
             command = [self.python, "-c", TWISTD, "-n", "--pidfile=", "gtchat", "--data", data]
             command += ["--ws", f"tcp:{port}:interface=127.0.0.1"]
-            command += ["--web", "tcp:0:interface=127.0.0.1", *NO_LIMITS, *options]
+            command += ["--web", "tcp:0:interface=127.0.0.1", *self.known(NO_LIMITS), *options]
             environment = self.environment()
             with run_server(command, port, GTCHAT, folder=data, environment=environment) as target:
                 create_rooms(port, rooms)

@@ -13,6 +13,7 @@ from bench import __main__ as command_line
 from bench import against
 from bench.against import (
     DEFAULT_WORKLOADS,
+    Checkout,
     Pairs,
     measure_pairs,
     open_checkout,
@@ -219,6 +220,13 @@ class Checkouts(SynchronousTestCase):
         checkout = open_checkout(self.folder)
         self.assertEqual(checkout.python, str(python))
         self.assertTrue(checkout.version.startswith(f"3.{sys.version_info.minor}."))
+
+    def test_options_that_an_older_version_lacks_are_left_out(self) -> None:
+        self.add("gtchat/__init__.py")
+        self.add("gtchat/chat/limits.py", "class Limits:\n    ping_interval: float = 20.0\n")
+        checkout = Checkout(self.folder, "python", "3")
+        options = ("--ping-interval", "0", "--daily-bytes-account", "0")
+        self.assertEqual(checkout.known(options), ["--ping-interval", "0"])
 
     def test_its_own_code_is_imported(self) -> None:
         self.add_server("raise ImportError(__file__)\n")
