@@ -21,7 +21,7 @@ class LiveChatClient(SimulatedUser):
     Nothing is acknowledged, and the server takes each read from its socket for one message.
     """
 
-    _MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] (\S+) > (.*?)(?=\[\d\d:\d\d:\d\d\]|$)", re.DOTALL)
+    _MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] (\S+) > (.*?)\n?(?=\[\d\d:\d\d:\d\d\]|$)", re.DOTALL)
 
     def __init__(self, name: str, oracle: Oracle) -> None:
         super().__init__(name, oracle)
