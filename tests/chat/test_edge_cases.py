@@ -335,7 +335,6 @@ class EventOrder(SynchronousTestCase):
                 self.assertEqual("bob" in known, bob_is_online)
 
 
-
 class Names(SynchronousTestCase):
     def test_names_of_all_scripts_are_accepted(self) -> None:
         server = TestServer()
