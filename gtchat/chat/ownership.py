@@ -176,8 +176,9 @@ class Ownership:
     async def reassign_or_delete(self, room: Room) -> None:
         """Find an owner for a room whose temporary owner is not a member any more.
 
-        The owner is then the registered member who joined first, of those who may receive a room.
-        Without one the room has no owner as long as temporary users are in it; then it is deleted.
+        The owner is then the registered member who joined first, of those who may receive a room, or
+        else of all. Without a registered member the room has no owner as long as temporary users
+        are in it; then it is deleted.
 
         Raises:
             NotStored.
@@ -186,11 +187,14 @@ class Ownership:
         keeps_owner = owner is None or owner.registered or owner.id in room.members
         if room.deleted or (room.owner_id is not None and keeps_owner):
             return
-        candidates = room.registered_members
-        next_owner = next((one for one in candidates if self.may_receive(room, one)), None)
-        if next_owner is None and not room.guests:
+        if not room.members:
             await self.delete(room, room.owner)
-        elif next_owner is not None or room.owner_id is not None:
+            return
+        # A limit that keeps users from collecting rooms must not end a room with its members.
+        first = next(room.registered_members, None)
+        candidates = (one for one in room.registered_members if self.may_receive(room, one))
+        next_owner = next(candidates, first)
+        if next_owner is not None or room.owner_id is not None:
             name = "" if next_owner is None else room.members[next_owner]
             settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
             await self.change(room, settings, room.owner, None)

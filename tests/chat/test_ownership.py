@@ -148,17 +148,24 @@ class RoomsPerUser(SynchronousTestCase):
             self.hand_over(self.ann, name)
         self.assertEqual(self.leave("bob", "eve"), "eve")
 
-    def test_the_room_of_a_guest_is_deleted_if_no_member_may_receive_it(self) -> None:
+    def test_the_room_of_a_guest_passes_to_the_first_member_if_none_may_receive_it(self) -> None:
         for name in "ab":
             self.hand_over(self.ann, name)
-        self.assertEqual(self.leave("bob"), "gone")
+        for name in "cd":
+            self.hand_over(self.bob, name, "eve")
+        self.server.guest("other").call("create_room", room_name="x")
+        self.assertEqual(self.leave("bob", "eve"), "bob")
+        self.assertEqual(self.bob.call("speak", room_name="g", msg="x")["status"], "ok")
+        first = self.bob.call("history", room_name="g", after=0)["entries"][0]
+        self.assertEqual((first["type"], first["usr"]), ("room_created", "guest"))
+
+    def test_the_room_of_a_guest_is_deleted_without_members(self) -> None:
+        self.assertEqual(self.leave(), "gone")
         self.assertIsNone(code(self.eve, "create_room", room_name="g"))
 
     def test_it_stays_without_an_owner_as_long_as_guests_are_in_it(self) -> None:
-        for name in "ab":
-            self.hand_over(self.ann, name)
         other = self.server.guest("other")
-        self.assertEqual(self.leave("bob", "other"), "")
+        self.assertEqual(self.leave("other"), "")
         other.call("speak", room_name="g", msg="x")
         other.call("remove_member", room_name="g", user="other")
         self.server.run_pending()
