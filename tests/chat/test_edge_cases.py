@@ -152,6 +152,29 @@ class ConcurrentChanges(SynchronousTestCase):
         delayed.release()
         self.assertEqual(self.server.chat.users._blocking, {})
 
+    def test_block_by_a_user_who_comes_back_meanwhile_holds(self) -> None:
+        for name, online in (("find_account", False), ("block", True)):
+            self.setUp()
+            ann, bob = self.server.member("ann"), self.server.member("bob")
+            bob.call("logout")
+            login = bob.login("bob", pwd="password")
+            if not online:
+                ann.call("logout")
+            delayed = DelayedMethod(self, self.server, name)
+            bob.send("block", user="ann", tracker="1")
+            self.server.run_pending()
+            bob.drop()
+            bob = self.server.connect()
+            bob.call("resume", session_id=login["session_id"], epoch=login["epoch"])
+            delayed.release()
+            self.doCleanups()
+            if not online:
+                ann.login("ann", pwd="password")
+            bob.received()
+            ann.call("speak", room_name="lobby", msg="x")
+            self.assertEqual(bob.pushes(), [])
+            self.assertEqual(bob.call("unblock", user="ann")["blocked"], [])
+
     def test_room_deleted_during_an_invite_reply_cannot_be_joined(self) -> None:
         ann, bob = self.server.member("ann"), self.server.member("bob")
         ann.call("create_room", room_name="den")
