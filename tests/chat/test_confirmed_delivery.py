@@ -118,6 +118,12 @@ class Closing(DeliveryTestCase):
         self.bob.call("logout")
         self.assertEqual(self.pending_whispers(), [])
 
+    def test_a_disconnection_by_the_operator_proves_nothing(self) -> None:
+        self.whisper("one")
+        Deferred.fromCoroutine(self.server.chat.sessions.disconnect_user("bob"))
+        self.server.run_pending()
+        self.assertEqual(self.pending_whispers(), ["one"])
+
     def test_a_guest_who_leaves_the_page_can_come_back(self) -> None:
         guest = self.server.guest("guest")
         guest.drop(clean=False, arrived=True)
