@@ -161,7 +161,7 @@ class Sessions:
             account.id,
             account.password_hash,
             self._live.new(token, connection, ending, marks_read),
-            self._mode == "replace",
+            self._mode != "share",
         )
         audit("login", name=account_state.account.name, address=connection.address)
         self._end_previous(current)

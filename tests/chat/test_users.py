@@ -116,6 +116,35 @@ class SecondLogin(SynchronousTestCase):
         reply = server.connect().login("ann", pwd="password")
         self.assertEqual(reply["code"], "already_logged_in")
 
+    def test_a_session_that_was_lost_ends_with_the_next_login(self) -> None:
+        for mode, code in (("replace", "bad_session"), ("refuse", "bad_session"), ("share", None)):
+            server = TestServer(sessions=mode)
+            server.member("ann").call("logout")
+            first = server.connect()
+            login = first.login("ann", pwd="password")
+            first.drop()
+            second = server.connect()
+            self.assertEqual(second.login("ann", pwd="password")["status"], "ok")
+            seen = {"session_id": login["session_id"], "epoch": login["epoch"]}
+            self.assertEqual(server.connect().call("resume", **seen).get("code"), code)
+            self.assertEqual(second.call("ping")["status"], "ok")
+
+    def test_of_two_logins_at_once_one_session_stays(self) -> None:
+        for mode, count in (("replace", 1), ("refuse", 1), ("share", 2)):
+            server = TestServer(sessions=mode)
+            server.member("ann").call("logout")
+            clients = [server.connect() for _ in range(2)]
+            for client in clients:
+                client.send("login", type="reg", usr="ann", pwd="password", tracker="1")
+            server.run_pending()
+            sessions = [client.reply("1")["session_id"] for client in clients]
+            server.start()
+            codes = [
+                server.connect().call("resume", session_id=one, epoch=server.chat.epoch).get("code")
+                for one in sessions
+            ]
+            self.assertEqual(codes.count(None), count, mode)
+
     def test_sessions_can_share_an_account(self) -> None:
         server = TestServer(sessions="share")
         first = server.member("ann")
