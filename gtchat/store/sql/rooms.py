@@ -11,7 +11,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     literal,
     literal_column,
@@ -144,7 +143,9 @@ _DELETE_SESSIONS = Statement(
 _DELETE_TOMBSTONES = Statement(
     delete(_tombstones).where(
         _tombstones.c.deleted_at < bindparam("before"),
-        ~exists().where(_sessions.c.began_at <= _tombstones.c.deleted_at),
+        # One look at all sessions, not one for each tombstone.
+        _tombstones.c.deleted_at
+        < func.coalesce(select(func.min(_sessions.c.began_at)).scalar_subquery(), 2**62),
     )
 )
 
