@@ -92,6 +92,11 @@ class User:
     grace_timer: IDelayedCall | None = None
     ending: bool = False
 
+    @property
+    def memberships(self) -> int:
+        """The number of rooms that the user is a member of, without the lobby."""
+        return len(self.rooms)
+
     def remove_room(self, room: Room) -> None:
         """Forget a room that the user is not a member of any more."""
         self.rooms.pop(room, None)
@@ -258,6 +263,7 @@ class ResolvedUser:
         registered: False for a temporary account.
         user: the user, None if not known here.
         blocks_asker: whether the account blocks the user who asked.
+        memberships: the number of rooms that the account is a member of, without the lobby.
     """
 
     id: int
@@ -265,6 +271,7 @@ class ResolvedUser:
     registered: bool
     user: User | None
     blocks_asker: bool
+    memberships: int
 
 
 class UserDirectory:
@@ -299,12 +306,14 @@ class UserDirectory:
             account = await self._store.find_account(key, asker_id)
             user = self._users.get_by_id(account.id) if account is not None else None
             if account is not None and account.registered and user is None:
-                return ResolvedUser(account.id, account.name, True, None, account.blocks_asker)
+                return ResolvedUser(
+                    account.id, account.name, True, None, account.blocks_asker, account.memberships
+                )
         # A temporary account that is not known here has ended since the store was asked.
         if user is None or user.ending:
             raise NoSuchUser()
         blocks = asker is not None and asker.id in user.blocked
-        return ResolvedUser(user.id, user.name, user.registered, user, blocks)
+        return ResolvedUser(user.id, user.name, user.registered, user, blocks, user.memberships)
 
     async def resolve_other(self, raw: str, user: User) -> ResolvedUser:
         """Return the account with a name, which must not be the user's own.

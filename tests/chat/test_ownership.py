@@ -180,6 +180,43 @@ class RoomsPerUser(SynchronousTestCase):
         self.assertIsNone(code(self.bob, "set_room", room_name="g", topic="mine"))
 
 
+class MembershipsPerUser(SynchronousTestCase):
+    """Users may be members of two rooms."""
+
+    def test_no_way_leads_into_a_third_room(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, memberships_per_user=2))
+        ann, eve = server.member("ann"), server.member("eve")
+        for name in "abc":
+            (ann if name < "c" else eve).call("create_room", room_name=name)
+        for name, pwd in (("bob", {"pwd": "password"}), ("guest", {})):
+            if pwd:
+                server.member(name).call("logout")
+            client = server.connect()
+            client.login(name, **pwd)
+            for room in "ab":
+                self.assertIsNone(code(client, "join_room", room_name=room))
+            eve.call("invite", room_name="c", invitee=name)
+            for cmd, fields in (
+                ("invite_reply", {"inviter": "eve", "room_name": "c", "reply": "Y"}),
+                ("join_room", {"room_name": "c"}),
+                ("create_room", {"room_name": "d"}),
+            ):
+                self.assertEqual(code(client, cmd, **fields), "not_allowed")
+            add = {"room_name": "c", "user": name}
+            self.assertEqual(code(eve, "add_member", **add), "not_allowed")
+            if pwd:
+                client.call("logout")
+                self.assertEqual(code(eve, "add_member", **add), "not_allowed")
+                client.login(name, **pwd)
+            client.call("leave_room", room_name="b")
+            self.assertIsNone(code(eve, "add_member", **add))
+
+    def test_without_a_limit_there_is_none(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, memberships_per_user=0))
+        ann = server.member("ann")
+        self.assertEqual([code(ann, "create_room", room_name=one) for one in "abc"], [None] * 3)
+
+
 class Meanwhile(SynchronousTestCase):
     """Rights that end while a name is looked up."""
 
