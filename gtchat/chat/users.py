@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 import attrs
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event, Invited
@@ -52,6 +53,13 @@ class Session:
         self.encoder.encode(events).send((self.connection,))
 
 
+class GraceTimer(Protocol):
+    """What ends a temporary user whose connection was lost, unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """Do not end the user."""
+
+
 @attrs.define(eq=False)
 class User:
     """An account that is known here.
@@ -89,7 +97,7 @@ class User:
     blocked: dict[int, str] = attrs.field(factory=dict)
     blocked_by: frozenset[int] = frozenset()
     address: str = ""
-    grace_timer: IDelayedCall | None = None
+    grace_timer: GraceTimer | None = None
     ending: bool = False
 
     @property
