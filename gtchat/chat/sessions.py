@@ -161,7 +161,7 @@ class Sessions:
             account.id,
             account.password_hash,
             self._live.new(token, connection, ending, marks_read),
-            self._mode == "replace",
+            self._mode != "share",
         )
         audit("login", name=account_state.account.name, address=connection.address)
         self._end_previous(current)
@@ -323,7 +323,7 @@ class Sessions:
         for session in list(user.sessions):
             await self._store.end_session(self._live.record(session))
             if session in user.sessions:
-                self._live.detach(session, arrived=True)
+                self._live.detach(session)
                 session.connection.close(None, "kicked")
         if not user.registered:
             await self._guests.end(user)

@@ -55,6 +55,8 @@ class AccountTable:
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
         self._rooms = rooms
         self._last_id = 0
+        #: Number of starts at the last new epoch.
+        self._epoch_start = 0
         #: Returns the invitations of an account; set by the mailbox, which has them.
         self.pending_invitations: Callable[[int], tuple[Invited, ...]] = lambda _: ()
 
@@ -80,7 +82,9 @@ class AccountTable:
     def find(self, key: str, asker: int | None, network: str | None = None) -> Account | None:
         """Return the account with a name; see `IStore.find_account`."""
         row = self._keys.get(key)
-        return None if row is None else row.record(asker, network)
+        if row is None:
+            return None
+        return attrs.evolve(row.record(asker, network), memberships=len(row.rooms))
 
     def find_similar(self, name: str, key: str) -> Account | None:
         """Return the account with a name, else one with a name that looks like it."""
@@ -261,7 +265,8 @@ class AccountTable:
         Args:
             token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
                 `IStore.resume`.
-            new_epoch: the epoch that begins if the logs are shorter than what the client was told.
+            new_epoch: the epoch that may begin if the logs are shorter than what the client was
+                told.
         """
         session = self._sessions.get(token_hash)
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
@@ -278,8 +283,10 @@ class AccountTable:
                 lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
             )
         except LogsShortened:
-            epoch = new_epoch
             missed = dict.fromkeys(seen, Backlog(reset=True))
+            start = len(self._rooms.starts)
+            if self.accounts[session.account_id].registered and self._epoch_start < start:
+                epoch, self._epoch_start = new_epoch, start
         session.marks_read |= marks_read
         received = {room: seq for room, seq in seen.items() if not missed[room].reset}
         row = self.accounts[session.account_id]

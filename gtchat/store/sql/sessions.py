@@ -26,7 +26,7 @@ from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backl
 from gtchat.store.sql import accounts, invitations, read_state, schema
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
-from gtchat.store.sql.rooms import SET_EPOCH
+from gtchat.store.sql.rooms import begin_epoch
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
@@ -225,7 +225,7 @@ def resume(
         log_writer: knows the ends of logs.
         token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
             `IStore.resume`.
-        new_epoch: the epoch that begins if the logs are shorter than what the client was told.
+        new_epoch: the epoch that may begin if the logs are shorter than what the client was told.
     """
     row = _FIND(db, token=token_hash).fetchone()
     if row is None or (row[3] is not None and row[3] <= oldest):
@@ -263,9 +263,10 @@ def resume(
             was_lost,
         )
     except LogsShortened:
-        epoch = new_epoch
-        SET_EPOCH(db, key="epoch", value=epoch)
         missed = dict.fromkeys(seen, Backlog(reset=True))
+        account = accounts.get(db, account_id)
+        if account is not None and account.registered and begin_epoch(db, new_epoch):
+            epoch = new_epoch
     if marks_read:
         read_state.set_marks_read(db, account_id, token_hash)
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
