@@ -173,9 +173,6 @@ class Mailbox:
             self._invitations.pop(account_id, None)
             self._correspondents = {pair for pair in self._correspondents if account_id not in pair}
             self._rooms.txns.delete_account(account_id)
-            for room in self._rooms.rooms.values():
-                if room.owner_id == account_id:
-                    room.owner_id = None
 
     def whisper(
         self,
