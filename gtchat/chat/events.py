@@ -68,9 +68,10 @@ class RoomSettingsEntry(Entry):
 
 @attrs.define(kw_only=True)
 class RoomCreated(RoomSettingsEntry):
-    """The first entry of a room; the creator is the first member."""
+    """The first entry of a room; the creator, temporary if `guest`, is the first member."""
 
     kind = "room_created"
+    guest: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -82,9 +83,10 @@ class RoomChanged(RoomSettingsEntry):
 
 @attrs.define(kw_only=True)
 class Joined(Entry):
-    """A user became a member."""
+    """A user, temporary if `guest`, became a member."""
 
     kind = "join_room"
+    guest: bool = False
 
 
 @attrs.define(kw_only=True)

@@ -162,8 +162,8 @@ def push(event: Event) -> msgspec.Struct:
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
-#: numbers of accounts are not told.
-_OTHER_FIELDS = frozenset({"at", "members", "subject_id"})
+#: what only `fold` uses is not told.
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
 _FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES

@@ -43,11 +43,11 @@ _is_account = _members.c.account_id == bindparam("account_id")
 
 _MESSAGE = MessageSent.kind
 
-#: Kind -> attributes of its entries that have no column of their own; they are JSON in `extra`. The
-#: room's name is in `rooms`; the subject is not stored.
+#: Kind -> attributes of its entries that have no column of their own, with their defaults; they are
+#: JSON in `extra`. The room's name is in `rooms`; the subject is not stored.
 _EXTRA_FIELDS = {
     kind: tuple(
-        field.name
+        (field.name, field.default)
         for field in attrs.fields(entry_type)
         if field.name not in ("room_name", "subject_id") and field.name not in _log.c
     )
@@ -256,10 +256,9 @@ def entry_of(row: Sequence[Any], room_name: str) -> Entry:
 
 
 def _encode_extra(entry: Entry) -> str | None:
-    names = _EXTRA_FIELDS[entry.kind]
-    if not names:
-        return None
-    return msgspec.json.encode({name: getattr(entry, name) for name in names}).decode()
+    values = ((name, getattr(entry, name), default) for name, default in _EXTRA_FIELDS[entry.kind])
+    extra = {name: value for name, value, default in values if value != default}
+    return msgspec.json.encode(extra).decode() if extra else None
 
 
 def _was_used(db: Connection, pending: PendingEntry, content: bytes) -> bool:
