@@ -361,6 +361,23 @@ class Failures(SynchronousTestCase):
         self.assertEqual(self.room.owner, "ann")
         self.world.check()
 
+    def test_a_guest_who_leaves_a_room_while_ending_leaves_it_once(self) -> None:
+        ann, gus = self.world.session("ann"), self.world.session("gus")
+        assert ann is not None and gus is not None
+        self.world.start("create", self.membership.create(ann, "b", RoomSettings()))
+        self.world.settle()
+        self.world.start("join", self.membership.join(gus, "b"))
+        self.world.settle()
+        self.world.start("log out", self.world.chat.sessions.logout(gus))
+        while not self.room.queued:
+            self.world.do_batch(1)
+        self.world.start("leave", self.membership.leave(gus, "b"))
+        self.world.settle()
+        log = self.world.read_log(self.world.chat.rooms.find("b"))
+        self.assertEqual([one.kind for one in log], ["room_created", "join_room", "leave_room"])
+        self.assertIsNone(self.world.chat.users.get("gus"))
+        self.world.check()
+
     def test_who_was_about_to_leave_a_room_that_is_deleted_is_not_in_it(self) -> None:
         membership = self.membership
         self.start("delete", "ann", membership.delete, wait=True)
