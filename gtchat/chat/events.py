@@ -68,7 +68,11 @@ class RoomSettingsEntry(Entry):
 
 @attrs.define(kw_only=True)
 class RoomCreated(RoomSettingsEntry):
-    """The first entry of a room; the creator, temporary if `guest`, is the first member."""
+    """The first entry of a room; the creator is the first member.
+
+    Attributes:
+        guest: whether the creator is temporary; never sent.
+    """
 
     kind = "room_created"
     guest: bool = False
@@ -83,7 +87,11 @@ class RoomChanged(RoomSettingsEntry):
 
 @attrs.define(kw_only=True)
 class Joined(Entry):
-    """A user, temporary if `guest`, became a member."""
+    """A user became a member.
+
+    Attributes:
+        guest: whether the user is temporary; never sent.
+    """
 
     kind = "join_room"
     guest: bool = False
