@@ -377,13 +377,13 @@ class AccountTable:
             Whether there was such an account.
 
         Raises:
-            NotStored: it is a member of a room.
+            NotStored: it is a member or the owner of a room.
         """
         row = self.accounts.get(account_id)
         if row is None or row.registered:
             return False
-        if row.rooms:
-            raise NotStored("A member of a room can't be deleted.")
+        if row.rooms or any(room.owner_id == row.id for room in self._rooms.rooms.values()):
+            raise NotStored("A member or owner of a room can't be deleted.")
         self._end_sessions(row, None)
         for other in self._blocked_by.pop(account_id, ()):
             self.accounts[other].blocks -= {account_id}

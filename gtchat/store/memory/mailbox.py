@@ -95,7 +95,7 @@ class Mailbox:
         content = (pending.room_id, pending.entry.kind, getattr(pending.entry, "msg", ""))
         try:
             if pending.txn is not None:
-                account_id = pending.subject_id or 0
+                account_id = pending.sender_id or 0
                 pending.earlier = self._rooms.txns.find_ack(account_id, pending.txn, content)
             if pending.earlier is None:
                 self._store(pending)
@@ -173,9 +173,6 @@ class Mailbox:
             self._invitations.pop(account_id, None)
             self._correspondents = {pair for pair in self._correspondents if account_id not in pair}
             self._rooms.txns.delete_account(account_id)
-            for room in self._rooms.rooms.values():
-                if room.owner_id == account_id:
-                    room.owner_id = None
 
     def whisper(
         self,

@@ -109,6 +109,9 @@ _IS_MEMBER = Statement(
     .where(schema.members.c.account_id == bindparam("account_id"))
     .limit(1)
 )
+_OWNS_ROOM = Statement(
+    select(schema.rooms.c.id).where(schema.rooms.c.owner_id == bindparam("account_id")).limit(1)
+)
 _DELETE_GUEST = Statement(delete(_accounts).where(_is_account, _accounts.c.registered.is_(False)))
 _DELETE_TXNS = Statement(
     delete(schema.txns).where(
@@ -309,10 +312,11 @@ def end_guest(db: Connection, account_id: int) -> None:
     """Delete a temporary account; rows that refer to it are deleted by their foreign keys.
 
     Raises:
-        NotStored: it is a member of a room.
+        NotStored: it is a member or the owner of a room.
     """
-    if _IS_MEMBER(db, account_id=account_id).fetchone():
-        raise NotStored("A member of a room can't be deleted.")
+    for has_room in (_IS_MEMBER, _OWNS_ROOM):
+        if has_room(db, account_id=account_id).fetchone():
+            raise NotStored("A member or owner of a room can't be deleted.")
     _DELETE_GUEST(db, account_id=account_id)
     _DELETE_TXNS(db, account_id=account_id)
 

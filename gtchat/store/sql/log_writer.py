@@ -43,13 +43,13 @@ _is_account = _members.c.account_id == bindparam("account_id")
 
 _MESSAGE = MessageSent.kind
 
-#: Kind -> attributes of its entries that have no column of their own; they are JSON in `extra`. The
-#: room's name is in `rooms`.
+#: Kind -> attributes of its entries that have no column of their own, with their defaults; they are
+#: JSON in `extra`. The room's name is in `rooms`; the subject is not stored.
 _EXTRA_FIELDS = {
     kind: tuple(
-        field.name
+        (field.name, field.default)
         for field in attrs.fields(entry_type)
-        if field.name != "room_name" and field.name not in _log.c
+        if field.name not in ("room_name", "subject_id") and field.name not in _log.c
     )
     for kind, entry_type in ENTRY_TYPES.items()
 }
@@ -256,16 +256,15 @@ def entry_of(row: Sequence[Any], room_name: str) -> Entry:
 
 
 def _encode_extra(entry: Entry) -> str | None:
-    names = _EXTRA_FIELDS[entry.kind]
-    if not names:
-        return None
-    return msgspec.json.encode({name: getattr(entry, name) for name in names}).decode()
+    values = ((name, getattr(entry, name), default) for name, default in _EXTRA_FIELDS[entry.kind])
+    extra = {name: value for name, value, default in values if value != default}
+    return msgspec.json.encode(extra).decode() if extra else None
 
 
 def _was_used(db: Connection, pending: PendingEntry, content: bytes) -> bool:
     """Return whether the entry's txn was used before; fill in the earlier ack or the error."""
     try:
-        pending.earlier = find_ack(db, pending.subject_id, pending.txn, content)
+        pending.earlier = find_ack(db, pending.sender_id, pending.txn, content)
     except TxnConflict as conflict:
         pending.error = conflict
     return pending.error is not None or pending.earlier is not None
@@ -275,7 +274,7 @@ def _save_ack(db: Connection, pending: PendingEntry, content: bytes) -> None:
     entry = pending.entry
     assert pending.txn is not None
     ack = Ack(getattr(entry, "id", ""), entry.seq, entry.at)
-    save_ack(db, pending.subject_id, pending.txn, content, ack)
+    save_ack(db, pending.sender_id, pending.txn, content, ack)
 
 
 def _subject_is_missing(db: Connection, pending: PendingEntry) -> bool:
