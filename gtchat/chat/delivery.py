@@ -81,7 +81,6 @@ class Delivery:
         self,
         room: Room,
         entry: Entry,
-        subject: int | None,
         actor: Session | None,
         needs_invitation: bool = False,
     ) -> Deferred[Entry]:
@@ -90,7 +89,6 @@ class Delivery:
         Args:
             room: the room.
             entry: the change.
-            subject: id of the account that it is about, None for no owner.
             actor: the session that asked for it, None if no session did. It gets its reply before
                 the event.
             needs_invitation: whether it is stored only if the subject is invited to the room.
@@ -105,7 +103,8 @@ class Delivery:
             OverQuota: the actor can't store the topic that is in the entry.
             NotStored: the disk is full.
         """
-        if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, subject):
+        gives = isinstance(entry, RoomCreated | RoomChanged | Joined)
+        if gives and self._is_ending(room, entry.subject_id):
             raise NoSuchUser()
         if actor is not None and not isinstance(entry, Left | Kicked | Removed):
             self._quota.charge(actor, _text_of(entry))
@@ -113,7 +112,6 @@ class Delivery:
             room_id=room.id,
             room_key=room.key,
             entry=entry,
-            subject_id=subject,
             needs_invitation=needs_invitation,
             room=room,
             actor=actor,

@@ -35,12 +35,16 @@ class Entry(Event):
         room_name: name of the room as displayed.
         usr: name, as displayed, of the user that the entry is about.
         seq: number in the log; 0 until it is stored.
+        subject_id: the account that the entry is about: the author of a message, the user who
+            joins, leaves, is kicked or removed, the owner that the room has from here on; None for
+            no owner, and where the account is not known. Clients are not told.
     """
 
     kind: ClassVar[str]
     room_name: str
     usr: str
     seq: int = 0
+    subject_id: int | None = None
 
 
 @attrs.define(kw_only=True)

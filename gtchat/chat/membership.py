@@ -107,7 +107,7 @@ class Membership:
         self._ownership.count(user.id, 1)
         try:
             entry = self._ownership.settings_entry(RoomCreated, room, user.name)
-            await self._delivery.append_change(room, entry, user.id, session)
+            await self._delivery.append_change(room, entry, session)
         except ChatError:
             self._ownership.count(user.id, -1)
             raise
@@ -234,9 +234,11 @@ class Membership:
         user = self._users.get_by_id(target.id)
         if user is not None:
             user.rooms[room] = 0
-        entry = Joined(room_name=room.name, usr=target.name, at=self._users.now())
+        entry = Joined(
+            room_name=room.name, usr=target.name, subject_id=target.id, at=self._users.now()
+        )
         try:
-            await self._delivery.append_change(room, entry, target.id, actor, needs_invitation)
+            await self._delivery.append_change(room, entry, actor, needs_invitation)
         except ChatError:
             self._remove_member(room, target.id)
             if room.deleted:
@@ -291,7 +293,7 @@ class Membership:
         await self._ownership.reassign_or_delete(room)
 
     def _left(self, room: Room, user: User) -> Left:
-        return Left(room_name=room.name, usr=user.name, at=self._users.now())
+        return Left(room_name=room.name, usr=user.name, subject_id=user.id, at=self._users.now())
 
     async def _end_membership(
         self, room: Room, target: User | ResolvedUser, entry: Entry, actor: Session | None
@@ -299,7 +301,7 @@ class Membership:
         """End a membership, with the log entry that says how. Raises NotStored."""
         read = self._remove_member(room, target.id)
         try:
-            await self._delivery.append_change(room, entry, target.id, actor)
+            await self._delivery.append_change(room, entry, actor)
         except ChatError:
             if self._rooms.get(room.id) is not room:
                 return  # deleted meanwhile, and the membership with it
@@ -356,6 +358,7 @@ class Membership:
         entry = kind(
             room_name=room.name,
             usr=member.name,
+            subject_id=member.id,
             by=actor.user.name,
             at=self._users.now(),
         )

@@ -114,6 +114,7 @@ class Ownership:
             topic=room.topic,
             max=room.max,
             owner=room.owner,
+            subject_id=room.owner_id,
             at=self._users.now(),
         )
 
@@ -135,7 +136,7 @@ class Ownership:
         self._rooms.set_settings(room, settings)
         try:
             entry = self.settings_entry(RoomChanged, room, by)
-            await self._delivery.append_change(room, entry, room.owner_id, actor)
+            await self._delivery.append_change(room, entry, actor)
         except ChatError:
             self._rooms.set_settings(room, before)
             raise

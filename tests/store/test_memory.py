@@ -100,7 +100,7 @@ class TurnTests(SynchronousTestCase):
     def test_the_calls_of_one_turn_are_one_batch(self) -> None:
         calls: list[list[PendingEntry]] = []
         self.store.committed = lambda queued: calls.append(list(queued))
-        queued = [PendingEntry(self.lobby, message(str(number)), None) for number in range(3)]
+        queued = [PendingEntry(self.lobby, message(str(number))) for number in range(3)]
         for pending in queued:
             self.store.append(pending)
         self.assertEqual(calls, [])
@@ -108,7 +108,7 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(calls, [queued])
 
     def test_no_timer_is_left(self) -> None:
-        self.store.append(PendingEntry(self.lobby, message(), None))
+        self.store.append(PendingEntry(self.lobby, message()))
         self.store.find_account("ann", None)
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -95,7 +95,7 @@ class Mailbox:
         content = (pending.room_id, pending.entry.kind, getattr(pending.entry, "msg", ""))
         try:
             if pending.txn is not None:
-                account_id = pending.subject_id or 0
+                account_id = pending.sender_id or 0
                 pending.earlier = self._rooms.txns.find_ack(account_id, pending.txn, content)
             if pending.earlier is None:
                 self._store(pending)

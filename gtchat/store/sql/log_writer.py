@@ -44,12 +44,12 @@ _is_account = _members.c.account_id == bindparam("account_id")
 _MESSAGE = MessageSent.kind
 
 #: Kind -> attributes of its entries that have no column of their own; they are JSON in `extra`. The
-#: room's name is in `rooms`.
+#: room's name is in `rooms`; the subject is not stored.
 _EXTRA_FIELDS = {
     kind: tuple(
         field.name
         for field in attrs.fields(entry_type)
-        if field.name != "room_name" and field.name not in _log.c
+        if field.name not in ("room_name", "subject_id") and field.name not in _log.c
     )
     for kind, entry_type in ENTRY_TYPES.items()
 }
@@ -265,7 +265,7 @@ def _encode_extra(entry: Entry) -> str | None:
 def _was_used(db: Connection, pending: PendingEntry, content: bytes) -> bool:
     """Return whether the entry's txn was used before; fill in the earlier ack or the error."""
     try:
-        pending.earlier = find_ack(db, pending.subject_id, pending.txn, content)
+        pending.earlier = find_ack(db, pending.sender_id, pending.txn, content)
     except TxnConflict as conflict:
         pending.error = conflict
     return pending.error is not None or pending.earlier is not None
@@ -275,7 +275,7 @@ def _save_ack(db: Connection, pending: PendingEntry, content: bytes) -> None:
     entry = pending.entry
     assert pending.txn is not None
     ack = Ack(getattr(entry, "id", ""), entry.seq, entry.at)
-    save_ack(db, pending.subject_id, pending.txn, content, ack)
+    save_ack(db, pending.sender_id, pending.txn, content, ack)
 
 
 def _subject_is_missing(db: Connection, pending: PendingEntry) -> bool:

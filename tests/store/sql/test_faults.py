@@ -100,7 +100,7 @@ class GroupCommitTests(DiskCase, TestCase):
         other = Disk(self.path).open()
         self.addCleanup(other.close)
         await self.stored(self.lobby, message("ours"))
-        other.append(PendingEntry(self.lobby, message("theirs"), None))
+        other.append(PendingEntry(self.lobby, message("theirs")))
         await other.flush()
         await self.assertWorksAgain(3)
 
