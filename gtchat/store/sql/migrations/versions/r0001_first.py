@@ -12,15 +12,11 @@ down_revision = None
 
 
 def _account(name: str) -> sa.Column[int]:
-    return sa.Column(
-        name, ID, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False
-    )
+    return sa.Column(name, ID, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
 
 
 def _room() -> sa.Column[int]:
-    return sa.Column(
-        "room_id", ID, sa.ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False
-    )
+    return sa.Column("room_id", ID, sa.ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
 
 
 def upgrade() -> None:

@@ -42,9 +42,7 @@ WHERE changes.kind IN ('room_created', 'join_room') AND NOT EXISTS (
 
 
 def _account(name: str) -> sa.Column[int]:
-    return sa.Column(
-        name, ID, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False
-    )
+    return sa.Column(name, ID, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
 
 
 def upgrade() -> None:

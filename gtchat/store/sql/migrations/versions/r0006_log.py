@@ -20,7 +20,7 @@ down_revision = "0005"
 
 #: Rows that are copied between two reports of progress.
 SLICE = 10_000
-#: The user that an entry is about is named by `usr`, but for the owner whom a room gets.
+#: The user that an entry is about is named by `usr`; a new owner is named by `owner`.
 _COPY = sa.text(
     """
 INSERT INTO entries (
