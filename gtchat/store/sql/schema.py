@@ -32,8 +32,8 @@ APPLICATION_ID = 0x47544368
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
-#: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type INTEGER,
-#: which has 64 bits there.
+#: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
+#: INTEGER, which has 64 bits there.
 ID = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData()
@@ -187,7 +187,7 @@ Index(
 )
 
 #: The logs that have begun. `seq`: the newest entry. `messages`: the number of messages so far.
-#: `first`: the lowest seq that is kept, `seq` + 1 if none is. Narrow rows that are updated in place.
+#: `first`: the lowest seq that is kept, `seq` + 1 if none is. The rows are updated in place.
 heads = Table(
     "heads",
     metadata,
