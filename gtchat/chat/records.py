@@ -51,7 +51,7 @@ class PendingEntry:
         sender_id: account id of the sender whose `txn` it is; None without a `txn`.
         needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
         error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
-            `NoSuchUser`, `PrivateRoom`.
+            `NoSuchUser`, `PrivateRoom`, `RoomExists`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
     """
 
@@ -258,8 +258,9 @@ class HistoryPage:
 
     Attributes:
         entries: the entries, oldest first.
-        first: `seq` of the first entry of the log, 0 if it is empty.
-        last: `seq` of the last entry of the log, 0 if it is empty.
+        first: the lowest `seq` of the log that is kept, `last` + 1 if none is; 0 if the log has
+            not begun.
+        last: `seq` of the newest entry of the log, 0 if it has not begun.
         more: whether there are more entries in the direction asked for.
     """
 
@@ -302,8 +303,8 @@ class RoomRecord:
         owner_id: account id of the owner, None for no owner.
         owner: name of the owner, "" for no owner.
         creator_id: account id of the user who created it, None for the lobby.
-        last_seq: number of entries in the log.
-        message_count: number of messages in the log.
+        last_seq: `seq` of the newest entry of the log, 0 if it has not begun.
+        message_count: number of messages in the log so far, also of those that are not kept.
         members: (account id, name, registered), in the order of joining.
     """
 

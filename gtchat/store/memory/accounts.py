@@ -135,7 +135,7 @@ class AccountTable:
         if key not in RESERVED and self._skeletons.rival(name) is not None:
             raise NameTaken()
         self._last_id += 1
-        read_seq = len(self._rooms.lobby.log)
+        read_seq = self._rooms.lobby.last
         row = AccountRow(self._last_id, name, key, registered, password_hash, uuid_hash, read_seq)
         self.accounts[row.id] = self._keys[key] = row
         self._skeletons.add(name, row.id)

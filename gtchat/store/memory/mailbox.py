@@ -142,7 +142,7 @@ class Mailbox:
     def _add_member(self, room: RoomLog, pending: PendingEntry) -> None:
         account = self._accounts.require_account(pending.subject_id)
         account.rooms.add(room.id)
-        room.read.setdefault(account.id, len(room.log) + 1)
+        room.read.setdefault(account.id, room.last + 1)
         self._delete_invitations(room.id, account.id)
 
     def _remove_member(self, room: RoomLog, pending: PendingEntry) -> None:
