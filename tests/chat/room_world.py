@@ -195,12 +195,8 @@ class World:
             if not pages[0].more:
                 return log
 
-    def check(self, by_name: bool = False) -> None:
-        """Check that memory, logs and store agree, while nothing is queued.
-
-        Args:
-            by_name: whether to compare logs by names alone, where the store keeps no accounts.
-        """
+    def check(self) -> None:
+        """Check that memory, logs and store agree, while nothing is queued."""
         assert not self.errors, self.errors
         records = {record.id: record for record in self.store.load().rooms}
         assert records.keys() == {room.id for room in self.chat.rooms}
@@ -212,16 +208,9 @@ class World:
             assert [entry.seq for entry in log] == list(range(1, room.last_seq + 1))
             assert room.message_count == sum(entry.kind == "speak" for entry in log)
             if not room.is_lobby:
-                self._check_fold(room, folded(log), by_name)
+                assert snapshot(room) == snapshot(folded(log)), room.name
         self._check_registry()
         self._check_users()
-
-    def _check_fold(self, room: Room, state: RoomState, by_name: bool) -> None:
-        if by_name:
-            assert list(room.members.values()) == list(state.members.values()), room.name
-            assert attrs.evolve(room.settings, owner_id=state.owner_id) == state.settings
-        else:
-            assert snapshot(room) == snapshot(state), room.name
 
     def _check_registry(self) -> None:
         rooms = [room for room in self.chat.rooms if not room.is_lobby]
@@ -262,7 +251,6 @@ class RoomRequests(RuleBasedStateMachine):
 
     new_world: ClassVar[Callable[[], World]]
     outcomes: ClassVar[Counter[tuple[str, str]]]
-    by_name: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -390,7 +378,7 @@ class RoomRequests(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         self.world.settle()
-        self.world.check(self.by_name)
+        self.world.check()
 
     def teardown(self) -> None:
         self.settle()
