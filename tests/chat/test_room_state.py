@@ -248,7 +248,7 @@ class Queue(SynchronousTestCase):
 
 
 class Requests(SynchronousTestCase):
-    def test_memory_log_and_store_agree_whatever_fails(self) -> None:
+    def test_memory_log_and_store_agree_whatever_fails(self) -> None:  # H38
         """Memory = fold(log) = store whenever nothing is queued, and + queued at any time."""
 
         class Machine(QueuedRoomRequests):

@@ -271,6 +271,7 @@ class ReportTests(LogMigrationCase):
 
 class KilledTests(LogMigrationCase):
     def test_a_migration_that_is_killed_at_any_step_is_finished_by_the_next_start(self) -> None:
+        # H39
         for wal in (True, False):
             self.create(large_log(KILLED_ENTRIES), LARGE, wal)
             folder = self.folder / f"killed {wal}"
