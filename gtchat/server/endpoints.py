@@ -23,6 +23,9 @@ from gtchat.server.proxy_protocol import ProxyEndpoint
 PROXY_PREFIX = "haproxy:"
 #: Kinds of endpoints that name a TCP port first.
 _TCP_KINDS = frozenset({"tcp", "tcp6", TLS_KIND})
+#: Kinds of endpoints whose connections may write directly to the kernel. Other kinds may change
+#: what is written on its way, as Twisted's own `tls:` does.
+_PLAIN_KINDS = frozenset({"tcp", "tcp6"})
 #: What Twisted raises for an endpoint string that it cannot use, depending on its kind.
 _INVALID = (ValueError, TypeError, LookupError, AttributeError, OSError, SSL.Error, VerifyError)
 
@@ -119,7 +122,8 @@ class Listeners:
             _check_port(rest)
         if kind == TLS_KIND and words.keys() <= TLS_WORDS:
             return self._tls_endpoint(int(rest[0]), words)
-        return serverFromString(EagerReactor(self._reactor), description)
+        reactor = EagerReactor(self._reactor) if kind in _PLAIN_KINDS else self._reactor
+        return serverFromString(reactor, description)
 
     def _tls_endpoint(self, port: int, words: dict[str, str]) -> SSL4ServerEndpoint:
         """Return an `ssl:` endpoint whose certificate can be reloaded.

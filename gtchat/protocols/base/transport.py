@@ -100,7 +100,8 @@ class EagerPort(tcp.Port):
 class EagerReactor:
     """A reactor whose `listenTCP` makes an `EagerPort`. All else is the reactor's own.
 
-    It is meant for endpoints. TLS is not affected: `listenSSL` is the reactor's.
+    It is meant for endpoints without TLS: where TLS is a layer above such a connection, what is
+    written directly to the kernel would not be encrypted.
 
     Args:
         reactor: the reactor.
