@@ -70,8 +70,11 @@ class DirectTransport(FakeTransport):
         self.producer.pauseProducing()
 
     def write_direct(self, data: bytes) -> int:
-        self.waiting += data
-        return len(data)
+        sent = 0
+        if not self.waiting and self.room != 0:
+            sent = self.send_now(data)
+        self.waiting += data[sent:]
+        return len(data) - sent
 
     def drain(self, room: int | None) -> None:
         """Let the kernel take this many bytes again, None for any number."""
@@ -260,7 +263,7 @@ class Writing(SynchronousTestCase):
         closed, transport = self.direct_outbox(0)
         closed.write(b"x" * 200)
         closed.close()
-        self.assertEqual((closed.in_transport, closed.buffered_bytes), (200, 0))
+        self.assertEqual((closed.in_transport, closed.buffered_bytes), (200, 200))
         other, _ = self.direct_outbox(0)
         other.write(b"y" * 60)
         self.clock.advance(0)
@@ -296,6 +299,35 @@ class Writing(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual((transport.written, transport.producer), (b"held pending", None))
         outbox.close()
+
+    def test_what_had_not_left_at_the_close_counts_as_buffered(self) -> None:
+        for full, held, pending, left in (
+            (True, b"held ", b"pending", 12),
+            (True, b"", b"pending", 7),
+            (True, b"", b"", 1),
+            (False, b"", b"pending", 0),
+            (False, b"", b"", 0),
+        ):
+            outbox, transport = self.outbox()
+            if full:
+                transport.producer.pauseProducing()
+            if held:
+                outbox.write(held)
+                self.clock.advance(0)
+            if pending:
+                outbox.write(pending)
+            outbox.close()
+            outbox.stopProducing()
+            self.assertEqual(outbox.buffered_bytes, left, (full, held, pending))
+
+    def test_what_the_kernel_does_not_take_at_the_close_counts_as_buffered(self) -> None:
+        for room, left in ((0, 7), (3, 4), (7, 0), (None, 0)):
+            outbox, transport = self.direct_outbox(room)
+            outbox.write(b"pending")
+            outbox.close()
+            self.assertEqual(outbox.buffered_bytes, left)
+            outbox.stopProducing()
+            self.assertEqual(outbox.buffered_bytes, left)
 
     def test_a_lost_connection_discards_its_frames(self) -> None:
         outbox, transport = self.outbox()
