@@ -72,16 +72,19 @@ class ClientConnection(Protocol):
         self.lost()
 
     def set_deadline(self, seconds: float) -> None:
-        """Abort the connection after so many seconds, instead of what was set before; 0: never."""
+        """Abort the connection after so many seconds, instead of what was set before; 0: never.
+
+        A connection that is lost has no deadline: what waited for an answer may still set one.
+        """
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if seconds:
+        if seconds and not self.closed:
             self._deadline = self._clock.callLater(seconds, self._abort_late)
 
     def close_connection(self) -> None:
         """Close the connection when all is sent, or after `CLOSE_TIMEOUT`."""
-        self.set_deadline(0 if self.closed else CLOSE_TIMEOUT)
+        self.set_deadline(CLOSE_TIMEOUT)
         self.transport.loseConnection()
 
     def _abort_late(self) -> None:

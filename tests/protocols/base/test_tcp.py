@@ -103,6 +103,12 @@ class Connections(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_lost_connection_gets_no_deadline(self) -> None:
+        connection = self.connect()
+        connection.transport.lose()
+        connection.set_deadline(10)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_pause_and_resume(self) -> None:
         connection = self.connect()
         connection.pause_reading()
