@@ -192,7 +192,6 @@ class LiveChat(ClientConnection):
     def opened(self) -> None:
         """Expect a name."""
         self._factory.clients.add(self)
-        self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
         self.set_deadline(self._factory.chat.limits.login_timeout)
 

@@ -229,7 +229,6 @@ class MessageCenterProtocol(ClientConnection):
 
     def opened(self) -> None:
         """Expect a login or a request."""
-        self.transport.setTcpNoDelay(True)
         self.set_deadline(REQUEST_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:

@@ -44,9 +44,6 @@ class Transport(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Do nothing (ITCPTransport.setTcpNoDelay)."""
 
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Do nothing (ITCPTransport.setTcpKeepAlive)."""
-
 
 class ServiceCase(SynchronousTestCase):
     """A service on a reactor in memory."""
