@@ -267,6 +267,22 @@ class SiteTest(SiteCase):
         self.clock.advance(ANSWER_SECONDS)
         self.assertTrue(transport.disconnecting)
 
+    def test_client_that_does_not_read_a_response_before_the_close_is_disconnected(self) -> None:
+        for request in (
+            b"GET /js/app.js HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n",
+            b"GET /js/app.js HTTP/1.0\r\n" + HOST + b"\r\n",
+        ):
+            protocol, transport = self.connect()
+            protocol.dataReceived(request)
+            self.assertEqual((transport.disconnecting, transport.disconnected), (True, False))
+            self.clock.advance(ANSWER_SECONDS)
+            self.assertTrue(transport.disconnected, request)
+            protocol.connectionLost(Failure(ConnectionAborted()))
+            protocol, transport = self.connect()
+            protocol.dataReceived(request)
+            protocol.connectionLost(Failure(ConnectionAborted()))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_nothing_after_a_refused_request_is_answered(self) -> None:
         body = b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         for behind in (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", b"nonsense\r\n\r\n"):
