@@ -17,6 +17,7 @@ from gtchat.web.channel import (
     PIPELINE_BYTES,
     REFUSAL_LINGER_SECONDS,
     REQUEST_SECONDS,
+    SiteChannel,
 )
 from gtchat.web.files import PIECE_BYTES
 from gtchat.web.site import build_site
@@ -125,6 +126,15 @@ class SiteTest(SiteCase):
         protocol, _ = self.connect()
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertFalse(self.connect()[1].disconnecting)
+
+    def test_paths_that_only_resemble_that_of_the_websocket_are_not_found(self) -> None:
+        self.site = build_site(self.folder, self.fail, lambda: True, self.clock)
+        for path in ("/ws/", "/ws/x", "/%77s", "/%77s?x", "/w%73/"):
+            protocol, transport = self.connect()
+            protocol.dataReceived(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+            self.assertEqual(transport.value().split()[1], b"404", path)
+            self.clock.pump([ANSWER_SECONDS, SiteChannel.abortTimeout])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_security_headers_and_no_banner(self) -> None:  # A25
         for path in ("/", "/nothing", "/healthz"):
