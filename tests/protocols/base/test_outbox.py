@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.task import Clock
+from twisted.protocols.tls import _AggregateSmallWrites
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base import outbox as outbox_module
@@ -95,6 +97,7 @@ class Writing(SynchronousTestCase):
         self.clock = Clock()
         self.batcher = WriteBatcher(self.clock, 100, 250)
         self.overflowed: list[FakeTransport] = []
+        self.patch(outbox_module, "BUFFERS_BYTES", 0)
 
     def outbox(self) -> tuple[Outbox, FakeTransport]:
         transport = FakeTransport()
@@ -186,6 +189,37 @@ class Writing(SynchronousTestCase):
             outbox.write(b"x" * size)
             self.clock.advance(0)
         self.assertEqual(self.overflowed, [pairs[1][1]])
+
+    def test_what_a_full_transport_had_taken_before_counts(self) -> None:
+        self.patch(outbox_module, "BUFFERS_BYTES", 100)
+        self.batcher = WriteBatcher(self.clock, 0, 302)
+        pairs = [self.outbox() for _ in range(3)]
+        for number, (outbox, transport) in enumerate(pairs):
+            self.assertEqual(self.overflowed, [], number)
+            transport.producer.pauseProducing()
+            transport.producer.pauseProducing()
+            outbox.write(b"x")
+            self.assertEqual(outbox.in_transport, 100)
+        self.clock.advance(0)
+        self.assertEqual(len(self.overflowed), 1)
+        for _, transport in pairs:
+            transport.producer.stopProducing()
+        self.assertEqual(self.batcher.limits._total, 0)
+
+    def test_a_transport_that_is_empty_again_counts_no_longer(self) -> None:
+        self.patch(outbox_module, "BUFFERS_BYTES", 100)
+        for outbox, transport, counted in (
+            (*self.outbox(), 100),
+            (*self.direct_outbox(None), 0),  # its rest is counted when it is given
+        ):
+            transport.producer.pauseProducing()
+            self.assertEqual(outbox.in_transport, counted)
+            transport.producer.resumeProducing()
+            self.assertEqual((outbox.in_transport, self.batcher.limits._total), (0, 0))
+
+    def test_the_buffers_of_twisted_are_no_larger_than_what_is_counted(self) -> None:
+        buffers = FileDescriptor.bufferSize + _AggregateSmallWrites.MAX_BUFFER_SIZE
+        self.assertLessEqual(buffers, unsent.BUFFERS_BYTES)
 
     def direct_outbox(self, room: int | None) -> tuple[Outbox, DirectTransport]:
         transport = DirectTransport()
