@@ -24,14 +24,12 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat import events
-from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Event
@@ -244,8 +242,7 @@ class LiveChat(ClientConnection):
 
     def abandon(self, session: Session) -> None:
         """Log a user out whose connection is lost."""
-        leaving = self._factory.log_out(session)
-        run_in_background(Deferred.fromCoroutine(leaving), "logging out of Live chat")
+        self._factory.chat.sessions.connection_lost(session, clean=True)
 
     # Messages.
 
@@ -380,11 +377,6 @@ class LiveChatFactory(Factory):
     def buildProtocol(self, addr: IAddress | None) -> LiveChat:
         """Return the protocol of a connection."""
         return LiveChat(self)
-
-    async def log_out(self, session: Session) -> None:
-        """End the session of a client that is gone."""
-        if session in session.user.sessions:
-            await self.chat.sessions.logout(session)
 
     def stop(self) -> None:
         """Close all connections, for the end of the server."""
