@@ -287,8 +287,9 @@ class LiveChat(ClientConnection):
 
         A client fails at the logout of a user whose login it was not sent. Where many wait to be
         written it is sent neither: a user whose logout it was not sent stays in its list.
+        The user's own login may be announced after it, with those of others.
         """
-        if name == HOST.display or online == (name in self._known):
+        if name in (HOST.display, self._name) or online == (name in self._known):
             return
         if self._writes.events >= PRESENCE_LIMIT:
             return

@@ -280,6 +280,19 @@ class Presence(LiveChatTestCase):
         protocol.on_event(LoggedIn(usr="ann", at=0), "")
         self.assertEqual(self.texts(alice), ["[*] ann entered."])
 
+    def test_a_user_is_not_told_of_their_own_login_with_that_of_others(self) -> None:
+        alice = self.log_in("alice")
+        guests = [self.server.guest(f"g{number}") for number in range(25)]
+        carol = self.connect()
+        carol.send(b"carol")
+        self.wait(OK_PAUSE)
+        [_, listed] = carol.received()
+        self.assertTrue(listed.endswith(b"&carol"))
+        self.assertEqual(self.texts(carol), [])
+        self.assertIn("[*] carol entered.", self.texts(alice))
+        for guest in guests:
+            guest.call("logout")
+
     def test_presence_does_not_fill_the_queue_of_a_client(self) -> None:
         alice = self.log_in("alice")
         alice.protocol.pauseProducing()

@@ -117,6 +117,16 @@ class Pushes(CenterTestCase):
         for guest in guests:
             guest.call("logout")
 
+    def test_a_user_is_told_once_of_their_own_login(self) -> None:
+        guests = [self.server.guest(f"g{number}") for number in range(25)]
+        self.log_in_all("ann", "bob")
+        self.reactor.advance(1)
+        pushed = self.pushed()
+        self.assertIn((6001, "bob has logged on."), pushed)
+        self.assertNotIn((6001, "ann has logged on."), pushed)  # `log_in_all` took it
+        for guest in guests:
+            guest.call("logout")
+
     def test_a_client_that_can_not_be_called_is_logged_out(self) -> None:
         self.log_in("ann", 6001)
         self.refuse()

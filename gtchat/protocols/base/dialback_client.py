@@ -260,7 +260,8 @@ class DialbackClient:
             self._hold(event, text)
         elif isinstance(event, PresenceChanged):
             for name, part in self.server.render_presence(event):
-                if not self._is_hidden(name):
+                # A user's own login may be announced after it, with those of others.
+                if name != self.name and not self._is_hidden(name):
                     self._deliver_event(event, part)
         elif not (isinstance(event, LoggedIn | LoggedOut) and self._is_hidden(event.usr)):
             self._deliver_event(event, text)
