@@ -134,6 +134,36 @@ class Pushes(CenterTestCase):
         self.assertEqual((self.online(), self.center.clients), ([], set()))
 
 
+class LargeMessages(CenterTestCase):
+    """What waits for one client is bounded by `outbox_bytes`."""
+
+    limits = Limits(commands_per_second=0, ping_interval=0, outbox_bytes=40_000)
+    texts = tuple(f"{number:02}" + "x" * 3_990 for number in range(20))
+
+    def test_a_client_for_which_too_many_bytes_wait_is_logged_out(self) -> None:
+        eve = self.log_in_web("eve")
+        self.log_in_all("ann")
+        sent = 0
+        while "ann" in self.online() and sent < len(self.texts):
+            eve.call("speak", room_name="lobby", msg=self.texts[sent])
+            self.server.run_pending()
+            sent += 1
+        self.assertEqual(sent, 11)  # one is on its way, nine wait, and one more is too many
+
+    def test_more_direct_messages_than_can_wait_are_sent_at_several_logins(self) -> None:
+        eve = self.log_in_web("eve")
+        for text in self.texts:
+            eve.call("whisper", target_user="ann", msg=text)
+        read: list[str] = []
+        for login in range(1, 5):
+            self.log_in("ann", 6000 + login)
+            waiting = [text for _, text in self.pushed() if text.startswith("While")]
+            self.assertEqual(self.online(), ["ann", "eve"])
+            self.assertLess(sum(map(len, waiting)), self.limits.outbox_bytes / 2 + 200)
+            read += waiting
+        self.assertEqual([text.split("[eve]: ")[1].strip() for text in read], list(self.texts))
+
+
 class Ends(CenterTestCase):
     def test_a_kicked_client(self) -> None:
         self.log_in_all("ann", "bob")

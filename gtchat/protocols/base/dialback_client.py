@@ -171,7 +171,8 @@ class DialbackClient:
         server, session = self.server, self.require_session
         chat = server.chat
         self._user = session.user
-        pending = TextGroups(server.pending_text, server.pending_size, PENDING_LIMIT)
+        limit = chat.limits.outbox_bytes  # half of it is left for what comes meanwhile
+        pending = TextGroups(server.pending_text, server.pending_size, PENDING_LIMIT, limit // 2)
         self._collected = pending
         try:
             chat.peer_address.set_address(session, port)
@@ -181,7 +182,7 @@ class DialbackClient:
             raise
         self._collected = None
         if self.session is not None:
-            self.calls = DialbackQueue(server.reactor, self.address, port)
+            self.calls = DialbackQueue(server.reactor, self.address, port, limit)
             self._questions = DialbackQueue(server.reactor, self.address, port)
         return pending.groups
 
