@@ -67,8 +67,8 @@ class ClientOwner(Protocol):
     def remove_client(self, client: DialbackClient) -> None:
         """Forget a client."""
 
-    def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        """Do something in the background, for which the end of the server waits."""
+    def keep(self, user: User, event: events.MessageSent) -> None:
+        """Keep a message of the lobby for the next login of a user it did not reach."""
 
     def build_write(self, text: str) -> OutgoingCall:
         """Return the call that sends a text."""
@@ -351,8 +351,7 @@ class DialbackClient:
     def _keep(self, event: events.MessageSent) -> None:
         """Keep a message of the lobby for the next login, with the direct messages."""
         if self._user is not None:
-            kept = self.server.chat.whispers.keep(self._user, event)
-            self.server.run(kept, "keeping an undelivered message")
+            self.server.keep(self._user, event)
 
     # The end.
 
