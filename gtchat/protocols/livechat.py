@@ -40,6 +40,7 @@ from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.request_log import LineLimit
 from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import (
     TextEncoder,
@@ -318,7 +319,7 @@ class LiveChat(ClientConnection):
         if not writes.fits(data):
             writes.left_out += 1
             if self._transport_full:
-                _log.info("{name} reads too slowly", name=self._name)
+                self._factory.lines.info(_log, "{name} reads too slowly", name=self._name)
                 self.transport.abortConnection()
             return
         if writes.left_out:
@@ -373,6 +374,7 @@ class LiveChatFactory(Factory):
         self.clock = clock
         self.encoder = TextEncoder(render)
         self.clients: set[LiveChat] = set()
+        self.lines = LineLimit(clock)
         self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat:

@@ -27,6 +27,7 @@ from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback import OutgoingCall, OutgoingWrite
 from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.request_log import LineLimit
 
 #: Seconds between two checks of which clients are silent.
 HEARTBEAT_CHECK = 5.0
@@ -53,6 +54,7 @@ class DialbackServer:
     Attributes:
         by_key: the clients by what their commands name them with.
         pending_size: bytes of the direct messages that are sent together to a user who logs in.
+        lines: limits the lines of the log that clients can cause.
     """
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
@@ -61,6 +63,7 @@ class DialbackServer:
         self.rules = rules
         self.clients: set[DialbackClient] = set()
         self.by_key: dict[str, DialbackClient] = {}
+        self.lines = LineLimit(reactor)
         self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
         self._check: IDelayedCall | None = None
         self._background: set[Deferred[None]] = set()
@@ -78,7 +81,8 @@ class DialbackServer:
         """Return whether clients at an address are called; log why they are not."""
         why = self.rules.refusal(address)
         if why is not None:
-            _log.info(
+            self.lines.info(
+                _log,
                 "{address} is not called: {why}; callback_allow permits it",
                 address=address,
                 why=why,
