@@ -40,15 +40,7 @@ from gtchat.chat.interfaces import (
     WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results
-from gtchat.store.sql import (
-    accounts,
-    direct,
-    history,
-    invitations,
-    read_state,
-    rooms,
-    sessions,
-)
+from gtchat.store.sql import accounts, direct, history, invitations, read_state, rooms, sessions
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
@@ -186,7 +178,9 @@ class SQLStore:
         network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(accounts.register, name, key, password_hash, uuid_hash, at, network)
+        return self._write(
+            accounts.register, self._log_writer, name, key, password_hash, uuid_hash, at, network
+        )
 
     def set_password(
         self,
@@ -209,7 +203,7 @@ class SQLStore:
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `IStore.login_guest`."""
-        return self._write(sessions.login_guest, name, key, session)
+        return self._write(sessions.login_guest, self._log_writer, name, key, session)
 
     def resume(
         self,
@@ -333,7 +327,9 @@ class SQLStore:
         self, name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        return self._write(accounts.register_phone, name, key, number, credential, at)
+        return self._write(
+            accounts.register_phone, self._log_writer, name, key, number, credential, at
+        )
 
     def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
