@@ -21,7 +21,7 @@ RECORDED = Path(__file__).parent / "recorded"
 #: Fields that are different in each run.
 _VARYING = frozenset({"id", "session_id", "epoch", "version"})
 #: Cmd, type or last_cmd of a frame -> fields that it may have now, and did not have.
-ADDED: dict[str, set[str]] = {}
+ADDED: dict[str, set[str]] = {"c_speak": {"guest"}}
 
 
 class Recorded(SynchronousTestCase):
@@ -82,9 +82,9 @@ def _without_added(now: Any, then: Any, kind: str) -> Any:
     names = [now.get(key, "") for key in ("cmd", "type", "last_cmd")]
     added = set().union(*(ADDED.get(str(name), set()) for name in names), ADDED.get(kind, set()))
     if now.get("last_cmd") == "hello":  # settings and features are added to it
-        then = {**now, "features": [one for one in now["features"] if one in then["features"]]}
-        then["limits"] = {key: now["limits"].get(key) for key in then["limits"]}
-        return then
+        features = [one for one in now["features"] if one in then["features"]]
+        limits = {key: now["limits"].get(key) for key in then["limits"]}
+        return {**now, "features": features, "limits": limits}
     return {
         key: _without_added(part, then.get(key), key)
         for key, part in now.items()
