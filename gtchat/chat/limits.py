@@ -55,6 +55,13 @@ class Limits:
     lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
     lockout_seconds: float = _limit(60.0, "seconds that a lockout lasts")
     pa1_lockout_seconds: float = _limit(30.0, "seconds that a lockout by logins over PA1 lasts")
+    edit_window: float = _limit(86_400.0, "seconds for which a message can be edited")
+    reactions_per_minute: float = _limit(30.0, "reactions a minute, for an account")
+    reactions_per_message: int = _limit(20, "different emoji with which a message has reactions")
+    reaction_changes: int = _limit(
+        20, "changes that a user can make to the own reactions to a message"
+    )
+    pins_per_room: int = _limit(50, "messages that are pinned in a room")
     typing_interval: float = _limit(
         3.0, "seconds between two typing notifications of a user to a room"
     )

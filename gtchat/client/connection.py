@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from gtchat.client.actions import MessageActions
 from gtchat.client.backoff import Backoff
 from gtchat.client.close_codes import (
     FATAL_CLOSE_CODES,
@@ -56,8 +57,8 @@ DEFAULT_MESSAGE_BYTES = 65_536
 _log = Logger()
 
 
-class Connection:
-    """A connection that reconnects. Made by `connect`.
+class Connection(MessageActions):
+    """A connection that reconnects. Made by `connect`. `MessageActions` has more methods.
 
     Args:
         url: `ws://…` or `wss://…`.
@@ -126,8 +127,8 @@ class Connection:
     async def call(self, cmd: str, /, **fields: Any) -> Reply:
         """Send a command and return its reply.
 
-        `speak` and `whisper` get a `txn`: sent again after a lost connection, the message is
-        stored once. A command that is called while the connection is down is sent when it is up.
+        A command that can have a `txn` gets one: sent again after a lost connection, it is done
+        once. A command that is called while the connection is down is sent when it is up.
         Commands are sent in the order of the calls, no faster than the server allows; one that it
         refuses with `rate_limited` is sent again, except those with a rate of their own.
 

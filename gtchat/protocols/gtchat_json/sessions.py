@@ -41,6 +41,12 @@ FEATURES = [
     "typing",
     "read",
     "marks_read",
+    "edit",
+    "delete",
+    "react",
+    "reply",
+    "action",
+    "pin",
 ]
 #: The rooms in a reply to `login` and to `resume`.
 _FIRST_PAGE = requests.GetRoomList(limit=LIST)
@@ -183,12 +189,13 @@ def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resu
 def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
     """Return version, limits and features of the server."""
     limits = context.chat.limits
+    keeps_versions = context.chat.changes.keep_versions
     return responses.HelloReply(
         server="GTChat",
         version=__version__,
         epoch=context.chat.epoch,
         limits=attrs.asdict(limits),
-        features=FEATURES,
+        features=[*FEATURES, "versions"] if keeps_versions else FEATURES,
         ping_interval=limits.ping_interval,
     )
 

@@ -271,6 +271,7 @@ class AccountTable:
         session = self._sessions.get(token_hash)
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
             raise BadSession()
+        row = self.accounts[session.account_id]
         interval = ConnectedInterval(session.began_at, session.lost_at)
         epoch = None
         try:
@@ -285,11 +286,11 @@ class AccountTable:
         except LogsShortened:
             missed = dict.fromkeys(seen, Backlog(reset=True))
             start = len(self._rooms.starts)
-            if self.accounts[session.account_id].registered and self._epoch_start < start:
+            if row.registered and self._epoch_start < start:
                 epoch, self._epoch_start = new_epoch, start
+        missed = self._rooms.seen_by(missed, row.id, row.blocks)
         session.marks_read |= marks_read
         received = {room: seq for room, seq in seen.items() if not missed[room].reset}
-        row = self.accounts[session.account_id]
         self._set_sent_read(EndedSession(row.id, token_hash, received))
         session.start = len(self._rooms.starts)
         session.began_at, session.lost_at, session.expires_from = at, None, None
@@ -336,7 +337,7 @@ class AccountTable:
         row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
         if row is None:
             return {}
-        not_counted = {row.name, *(self.accounts[other].name for other in row.blocks)}
+        not_counted = {other: self.accounts[other].name for other in (row.id, *row.blocks)}
         lobby = self._rooms.lobby
         counts = {lobby.id: lobby.unread(row.lobby_read_seq, not_counted)}
         for room in map(self._rooms.rooms.__getitem__, row.rooms):

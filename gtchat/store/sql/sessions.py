@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from sqlite3 import Connection
 
+import attrs
 from sqlalchemy import bindparam, delete, func, select, update
 
 from gtchat.chat.errors import BadCredentials, BadSession, NoSuchUser
@@ -22,7 +23,7 @@ from gtchat.chat.interfaces import (
     ResumeResult,
 )
 from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
-from gtchat.store.sql import accounts, invitations, read_state, schema
+from gtchat.store.sql import accounts, invitations, message_changes, read_state, schema
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import begin_epoch
@@ -272,6 +273,9 @@ def resume(
             epoch = new_epoch
     if marks_read:
         read_state.set_marks_read(db, account_id, token_hash)
+    for room_id, backlog in missed.items():
+        entries = message_changes.seen_by(db, room_id, backlog.entries, account_id)
+        missed[room_id] = attrs.evolve(backlog, entries=tuple(entries))
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
     _RESUME(db, token=token_hash, at=at)

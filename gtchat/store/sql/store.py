@@ -30,6 +30,7 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageVersions,
     NewSession,
     PendingEntry,
     PhoneAccount,
@@ -39,7 +40,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
     WhisperLimits,
 )
-from gtchat.store.jobs import Job, StoreCall, deliver_results
+from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.sql import accounts, direct, history, invitations, read_state, rooms, sessions
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
@@ -59,15 +60,6 @@ from gtchat.store.sql.writer import Outcome, Writer
 T = TypeVar("T")
 
 
-def _new_epoch() -> str:
-    """Return a name for the logs that no others have."""
-    return secrets.token_urlsafe(9)
-
-
-def _ignore(entries: Sequence[PendingEntry]) -> None:
-    """Drop finished entries, until the chat sets `committed`."""
-
-
 @implementer(IStore)
 class SQLStore:
     """A store in an SQLite file; `SQLStore.open` returns one."""
@@ -83,7 +75,7 @@ class SQLStore:
         wall: Callable[[], float],
     ) -> None:
         #: Takes finished entries; set by the chat.
-        self.committed: Callable[[Sequence[PendingEntry]], None] = _ignore
+        self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self._reactor = reactor
         self._wall = wall
         self._path = path
@@ -138,7 +130,7 @@ class SQLStore:
         try:
             with closing(self._open_connection()) as db:
                 db.execute("BEGIN IMMEDIATE")
-                state = rooms.load(db, _new_epoch(), now)
+                state = rooms.load(db, secrets.token_urlsafe(9), now)
                 db.execute("COMMIT")
             self._reads.open()
         except sqlite3.Error as error:
@@ -228,7 +220,7 @@ class SQLStore:
             limit,
             network,
             marks_read,
-            _new_epoch(),
+            secrets.token_urlsafe(9),
         )
 
     def end_session(self, session: EndedSession) -> Deferred[None]:
@@ -342,6 +334,10 @@ class SQLStore:
     def history(self, room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """See `IStore.history`."""
         return self._reads.run(lambda db: history.history(db, room_id, query))
+
+    def versions(self, room_id: int, seq: int) -> Deferred[MessageVersions]:
+        """See `IStore.versions`."""
+        return self._reads.run(lambda db: history.versions(db, room_id, seq))
 
     def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
