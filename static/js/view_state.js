@@ -29,6 +29,7 @@
     // Goes back to what is shown after a login.
     resetViews() {
       this.dialog = null; // {name, ...}
+      this.opener = null; // the element that had the focus before the dialog
       this.popover = null; // {name, anchor, ...}
       this.view = "conversation"; // or "browse": what the middle shows
       this.panel = matchMedia(MIDDLE).matches ? null : this.settings.panel; // a name in GTChat.PANELS, or null
@@ -60,6 +61,7 @@
 
     // dialog: {name, ...} or null.
     showDialog(dialog) {
+      if (!this.dialog) this.opener = this.popover?.anchor ?? document.activeElement;
       this.dialog = dialog;
       if (dialog) this.popover = null;
       this.change();

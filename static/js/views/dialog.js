@@ -5,32 +5,27 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useLayoutEffect, useRef } = globalThis.htmPreact;
+  const { html, useEffect, useLayoutEffect, useRef } = globalThis.htmPreact;
   const { IconButton } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
   GTChat.DIALOGS = {};
 
-  // Returns a function that gives the focus back to the element that has it now, if nothing else took it.
-  GTChat.keepFocus = () => {
-    const before = document.activeElement;
-    return () => {
-      const now = document.activeElement;
-      if (now && now !== document.body && now.isConnected) return;
-      const target = before?.isConnected && before !== document.body ? before : document.getElementById("say");
-      target?.focus();
-    };
+  // Gives the focus to an element that had it before, unless something else has taken it.
+  GTChat.giveFocus = (element) => {
+    const now = document.activeElement;
+    if (now && now !== document.body) return;
+    (element?.isConnected && element !== document.body ? element : document.getElementById("say"))?.focus();
   };
 
   // A native modal dialog: it keeps the focus and closes with Escape. The children are a body (class
   // "body"), a footer or a form of forms.js, which has both. danger: whether what it asks for cannot be
-  // taken back. size: "small", "", "large"; kind: further classes.
-  GTChat.Dialog = ({ title, onClose, danger = false, size = "", kind = "", bare = false, children }) => {
+  // taken back. size: "small", "", "large"; kind: further classes; bare: without a header; shown: its data-shown, for a style sheet.
+  GTChat.Dialog = ({ title, onClose, danger = false, size = "", kind = "", bare = false, shown, children }) => {
     const dialog = useRef(null);
     const closing = useRef(onClose);
     closing.current = onClose;
     useLayoutEffect(() => {
-      const giveBack = GTChat.keepFocus();
       const element = dialog.current;
       element.showModal();
       const onCloseEvent = () => closing.current();
@@ -38,11 +33,10 @@
       return () => {
         element.removeEventListener("close", onCloseEvent);
         element.close();
-        requestAnimationFrame(giveBack);
       };
     }, []);
     return html`
-      <dialog ref=${dialog} class=${`dialog ${size} ${kind}`} role=${danger ? "alertdialog" : undefined}
+      <dialog ref=${dialog} class=${`dialog ${size} ${kind}`} data-shown=${shown} role=${danger ? "alertdialog" : undefined}
         aria-labelledby=${bare ? undefined : "dialog-title"} aria-label=${bare ? title : undefined}
         onPointerDown=${(event) => { if (event.target === dialog.current) onClose(); }}>
         ${!bare && html`<header><h2 id="dialog-title" class="grow">${title}</h2>
@@ -62,7 +56,10 @@
 
   GTChat.Dialogs = ({ shell }) => {
     const { dialog } = shell;
-    if (!dialog || !shell.actions) return null;
+    const open = Boolean(dialog && shell.actions);
+    // One dialog may lead to another: the focus goes back to where the first was opened.
+    useEffect(() => (open ? () => GTChat.giveFocus(shell.opener) : undefined), [open]);
+    if (!open) return null;
     const close = () => { if (shell.dialog === dialog) shell.showDialog(null); };
     return html`<${GTChat.DIALOGS[dialog.name]} key=${dialog.name} shell=${shell} dialog=${dialog} close=${close} />`;
   };

@@ -83,8 +83,8 @@
       next.focus();
     };
     const choose = (run) => () => {
-      close();
       run();
+      close(); // after it: a dialog that it opens gives the focus back to the anchor
     };
     return html`
       <${GTChat.Popover} role="menu" close=${close} onKeyDown=${onKeyDown} ...${rest}>
