@@ -13,6 +13,7 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -95,14 +96,27 @@ class Browser:
         self.fill("name", name)
         if mode != "guest":
             self.fill("password", password)
-        if mode == "register":
-            self.fill("confirm_password", password)
         self.click("form button.primary:not(:disabled)")
 
     def log_in(self, name: str, password: str = "", mode: str = "guest") -> None:
         """Log in and wait for the message box. `mode`: guest, member or register."""
         self.submit_login(name, password, mode)
         self.find(".composer textarea")
+
+    def log_out(self) -> None:
+        """Log out by the menu of the own account."""
+        self.click(".account .own")
+        self.click(".menu-item", "Log out")
+
+    def open_settings(self, page: str) -> None:
+        """Open a page of the settings: Profile, Notifications, Appearance or Account."""
+        self.click(".account button", "Settings")
+        self.click(".settings nav button", page)
+
+    def close_dialog(self) -> None:
+        """Close the open dialog by the keyboard."""
+        ActionChains(self.driver).send_keys(Keys.ESCAPE).perform()
+        self.wait_until(lambda: not self.find_all("dialog"))
 
     def send(self, text: str) -> None:
         """Type a message into the message box and send it."""
@@ -122,8 +136,8 @@ class Browser:
 
     def open_conversation(self, name: str) -> None:
         """Open a room or a direct chat from the sidebar."""
-        self.click(".sidebar .row", name)
-        self.find(".conversation .bar h2", name)
+        self.click(".sidebar .place", name)
+        self.find(".conversation .bar h1", name)
 
     def console_errors(self) -> list[str]:
         """Return the errors and warnings in the browser's console, except lost connections."""

@@ -54,7 +54,7 @@ def converse(page: Browser, clients: dict[str, Client]) -> None:
     clients["tom"].call("speak", room_name="lobby", msg="hello all")
     clients["ines"].call("typing", room_name="garden")
     page.find(".typing", "ines")
-    page.find(".row .count.mentioned", "1")
+    page.find(".place .badge.wanted", "1")
 
 
 def save_screenshot(page: Browser, theme: str, path: Path) -> None:

@@ -172,27 +172,40 @@ class AccessTest(TestCase):
                 self.found.append(f"{view}, {theme}: {found}")
 
     def check_dialog(self, button: str, view: str) -> None:
-        """Open a dialog by a button, unfold its details, check it, and close it."""
+        """Open a dialog by a button, check it, and close it."""
         page = self.page
         page.click("button", button)
-        page.find("dialog h2")
-        page.driver.execute_script(
-            "for (const more of document.querySelectorAll('dialog details')) more.open = true"
-        )
+        page.find("dialog")
         self.check(view)
-        page.find("dialog header button").send_keys(Keys.ESCAPE)
+        page.close_dialog()
         page.wait_until(lambda: not page.find_all("dialog"))
+
+    def check_settings(self) -> None:
+        """Check each page of the settings, and the dialogs that they lead to."""
+        page = self.page
+        for name in ("Profile", "Notifications", "Appearance", "Account"):
+            page.open_settings(name)
+            self.check(f"settings: {name}")
+            page.close_dialog()
+        for line in ("Change password", "Blocked users", "Direct connections", "Broadcast"):
+            page.open_settings("Account")
+            page.click(".settings .line", line)
+            page.find("dialog:not(.settings)")
+            self.check(f"settings: {line}")
+            page.click("dialog button", "Close")
+            page.find(".settings")
+            page.close_dialog()
 
     def check_what_is_new(self, bob: Client) -> None:
         """Check a muted room with new messages, jumps to them, and a text that is too long."""
         page = self.page
         page.click(".bar button", "Room settings")
         Select(page.find("dialog [name=level]")).select_by_value("nothing")
-        page.find("dialog header button").send_keys(Keys.ESCAPE)
+        page.close_dialog()
         page.open_conversation("lobby")
         for number in range(60):
             bob.call("speak", room_name="garden", msg=f"new {number}")
-        page.find(".row.muted .count", "60")
+        page.find(".place.muted", "garden")
         self.check("a muted room")
         page.open_conversation("garden")
         page.find(".jump.up", "60 new messages")
@@ -226,10 +239,10 @@ class AccessTest(TestCase):
             bob.call("create_room", room_name=name, topic="Storage")
         bob.call("invite", room_name="attic", invitee="ann")
         bob.call("get_address", user="ann")
-        page.click("button", "New room")
+        page.click("button", "Create room")
         page.fill("room_name", "garden")
         page.click("dialog button.primary")
-        page.find(".bar h2", "garden")
+        page.find(".bar h1", "garden")
         bob.call("join_room", room_name="garden")
         bob.call("speak", room_name="garden", msg="@ann **look**: https://a.example `x` :tada:")
         bob.call("speak", room_name="garden", msg="> quote\n\n- one\n- two\n\n```\ncode\n```")
@@ -255,22 +268,21 @@ class AccessTest(TestCase):
         self.check("emoji")
         page.find(".picker input").send_keys(Keys.ESCAPE)
 
-        self.check_dialog("New room", "new room")
+        self.check_dialog("Create room", "new room")
         self.check_dialog("Room settings", "room settings of an owner")
         self.check_dialog("Invite", "invitation")
-        self.check_dialog("Settings", "settings")
-        page.click(".account button", "Settings")
-        page.click("dialog button", "Administration")
-        page.find("dialog h3")
-        self.check("administration")
-        page.find("dialog header button").send_keys(Keys.ESCAPE)
-        page.wait_until(lambda: not page.find_all("dialog"))
-        self.check_dialog("Go to a room", "quick switcher")
-        page.click(".account button", "Settings")
-        page.click("dialog button", "Keyboard shortcuts")
+        self.check_settings()
+        self.check_dialog("Search or jump", "quick switcher")
+        page.click(".account .own")
+        page.find("[role=menu]")
+        self.check("the menu of the account")
+        page.click(".menu-item", "Keyboard shortcuts")
         page.find("dialog .shortcuts")
         self.check("keyboard shortcuts")
-        page.find("dialog header button").send_keys(Keys.ESCAPE)
+        page.close_dialog()
+        page.click(".place", "Browse rooms")
+        page.find(".room-row", "den")
+        self.check("rooms to browse")
         page.open_conversation("bob")
         self.check("a direct chat")
         page.open_conversation("garden")
@@ -284,7 +296,7 @@ class AccessTest(TestCase):
         self.check("a phone: the conversation")
         page.click(".bar button", "Rooms")
         self.check("a phone: rooms")
-        page.click(".sidebar .row", "garden")
+        page.click(".sidebar .place", "garden")
         page.click(".members-button")
         self.check("a phone: members")
         page.click(".members .bar button", "Back")
@@ -295,7 +307,7 @@ class AccessTest(TestCase):
         page.find(".connection button", "Try now")
         self.check("a lost connection")
         page.click(".bar button", "Rooms")
-        page.click(".account button", "Log out")
+        page.log_out()
         page.find("dialog p", "discarded")
         self.check("the question before logging out")
         self.assertEqual([], self.found, "\n".join(self.found))

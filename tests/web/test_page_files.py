@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 STATIC = Path(__file__).resolve().parents[2] / "static"
 PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
-TEXTS = (STATIC / "js" / "texts.js").read_text(encoding="utf-8")
+TEXTS = sorted((STATIC / "js" / "texts").glob("*.js"))
 #: A row of the table: a key, and its texts in English and in Chinese.
 ROW = re.compile(r'    (\w+): \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],')
 
@@ -50,10 +50,14 @@ class PageFiles(SynchronousTestCase):
             self.assertEqual([name for name in names if f'"{name}"' in text], [], script.name)
 
     def test_every_text_is_in_the_table_in_all_languages(self) -> None:
-        rows = TEXTS.split("const TEXTS = {\n", 1)[1].split("\n  };\n", 1)[0].splitlines()
+        rows: list[str] = []
+        for script in TEXTS:
+            text = script.read_text(encoding="utf-8")
+            rows += text.split("addTexts({\n", 1)[1].split("\n  });\n", 1)[0].splitlines()
         found = [ROW.fullmatch(row) for row in rows if row.strip() and "//" not in row[:6]]
         self.assertNotIn(None, found)
         table = {row[1]: (row[2], row[3]) for row in found if row}
+        self.assertEqual(len(table), len(found), "a key in two rows")
         for script in SCRIPTS:
             for key in re.findall(r'\btext\("(\w+)"', script.read_text(encoding="utf-8")):
                 self.assertIn(key, table, script.name)

@@ -61,7 +61,7 @@
         if (!adding) shell.notice(sent);
         close();
       } catch (refused) {
-        setChosen(left);
+        if (chosen.length) setChosen(left);
         setError(refused);
         setBusy(false);
       }
