@@ -236,7 +236,7 @@ class ReadingTest(TestCase):
         self.bob.call("create_room", room_name="cellar", public=False)
         self.bob.call("invite", room_name="cellar", invitee="ann")
         for answer in (None, "Later", "Join"):
-            page.find(".invitation", "bob invited you to cellar")
+            page.find(".invitation", "bob invites you to cellar")
             if answer:
                 page.click(".invitation button", answer)
                 page.wait_until(lambda: not page.find_all(".invitation"))

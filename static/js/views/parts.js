@@ -58,10 +58,14 @@
 
   const Time = ({ at, kind }) => html`<time class=${kind} dateTime=${at} title=${fullTime(at)}>${clockTime(at)}</time>`;
 
+  // A text in which the values are bold. of: the text key; values: by the names in braces.
+  const Rich = ({ of, values }) => text(of).split(/\{(\w+)\}/).map((part, index) => (
+    index % 2 ? html`<b><bdi>${values[part]}</bdi></b>` : part));
+
   // An error message; screen readers read it out at once.
   const Problem = ({ id, error }) => html`
     <p class="problem" id=${id} role="alert">${error
       ? html`<${Icon} name="info" size="s" /><span>${GTChat.reason(error)}</span>` : ""}</p>`;
 
-  GTChat.parts = { Avatar, Icon, IconButton, BackButton, Badge, Role, Empty, Note, Time, Problem, clockTime, dayName, dayOf };
+  GTChat.parts = { Avatar, Icon, IconButton, BackButton, Badge, Role, Empty, Note, Time, Rich, Problem, clockTime, dayName, dayOf };
 })();

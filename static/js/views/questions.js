@@ -4,10 +4,10 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
-  const { Avatar, Problem } = GTChat.parts;
+  const { Avatar, Problem, Rich } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
-  // A question of the user `usr`. answers: [text key, function that returns a promise], the first one is the
+  // A question of the user `usr`. question: what it says; answers: [text key, function that returns a promise], the first one is the
   // main answer, the last of three is for later. Errors are shown below.
   const Question = ({ usr, question, answers, children }) => {
     const [busy, setBusy] = useState(false);
@@ -35,7 +35,7 @@
       const room = await shell.actions.answerInvitation(invitation, reply);
       if (room) shell.open(room);
     };
-    return html`<${Question} usr=${invitation.usr} question=${text("invitation", invitation)}
+    return html`<${Question} usr=${invitation.usr} question=${html`<${Rich} of="invitation" values=${invitation} />`}
       answers=${[["join", answer("Y")], ["decline", answer("N")], ["later", answer("L")]]} />`;
   };
 
@@ -48,7 +48,7 @@
       await actions.answerAddressRequest(usr, "allow");
     };
     return html`
-      <${Question} usr=${usr} question=${text("address_request", { usr })}
+      <${Question} usr=${usr} question=${html`<${Rich} of="address_request" values=${{ usr }} />`}
         answers=${[["allow", allow], ["deny", () => actions.answerAddressRequest(usr, "deny")]]}>
         <label class="field"><span class="small">${text("port")}</span><input class="input" type="number" min="1024" max="65535" value=${port}
           onInput=${(event) => setPort(event.target.value)} /></label><//>`;
