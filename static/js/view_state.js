@@ -12,6 +12,9 @@
   const NARROW = "(max-width: 700px)";
   const MIDDLE = "(max-width: 1100px)";
 
+  // Returns whether the window shows one pane at a time.
+  GTChat.isNarrow = () => matchMedia(NARROW).matches;
+
   GTChat.ViewState = class extends GTChat.Emitter {
     #drawing = false;
     #noticeIds = 0;
@@ -23,8 +26,7 @@
       for (const width of [NARROW, MIDDLE]) matchMedia(width).addEventListener("change", () => this.change());
     }
 
-    // Whether the window shows one pane at a time.
-    get narrow() { return matchMedia(NARROW).matches; }
+    get narrow() { return GTChat.isNarrow(); }
 
     // Goes back to what is shown after a login.
     resetViews() {

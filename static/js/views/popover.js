@@ -5,7 +5,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useLayoutEffect, useRef } = globalThis.htmPreact;
+  const { html, useLayoutEffect, useRef, useState } = globalThis.htmPreact;
   const { Icon } = GTChat.parts;
 
   GTChat.POPOVERS = {};
@@ -35,28 +35,42 @@
     element.style.top = `${within(top, height, innerHeight)}px`;
   };
 
-  // The frame. role: "menu" or "dialog"; label: its accessible name; side: see `place`; kind: further classes.
-  GTChat.Popover = ({ anchor, close, role = "dialog", label, side = "below", kind = "", onKeyDown, children }) => {
+  // The element of a popover: at its anchor, or a sheet, which is modal. Both take the focus and give it back.
+  const useFloating = (anchor, side, sheet, close) => {
     const box = useRef(null);
     useLayoutEffect(() => {
       const element = box.current;
-      element.showPopover();
-      const fit = () => { if (anchor.isConnected) place(element, anchor, side); };
+      const fit = () => { if (!sheet && anchor.isConnected) place(element, anchor, side); };
+      // A press outside closes it, without a click on what is there if it is a sheet.
+      const closeOutside = (event) => {
+        if (event.target === element ? sheet : !element.contains(event.target) && !anchor.contains(event.target)) close();
+      };
+      if (sheet) element.showModal();
+      else element.showPopover();
       fit();
       (element.querySelector("[autofocus]") ?? element.querySelector("button, input, a, [tabindex]"))?.focus();
-      const closeOutside = (event) => { if (!element.contains(event.target) && !anchor.contains(event.target)) close(); };
       document.addEventListener("pointerdown", closeOutside, true);
+      element.addEventListener("close", close);
       addEventListener("resize", fit);
       const resized = new ResizeObserver(fit);
       resized.observe(element);
       return () => {
         const focused = element.contains(document.activeElement);
         document.removeEventListener("pointerdown", closeOutside, true);
+        element.removeEventListener("close", close);
         removeEventListener("resize", fit);
         resized.disconnect();
+        if (sheet) element.close();
         if (focused) (anchor.isConnected ? anchor : document.getElementById("say"))?.focus();
       };
     }, []);
+    return box;
+  };
+
+  // The frame. role: "menu" or "dialog"; label: its accessible name; side: see `place`; kind: further classes.
+  GTChat.Popover = ({ anchor, close, role = "dialog", label, side = "below", kind = "", onKeyDown, children }) => {
+    const [sheet] = useState(() => GTChat.isNarrow());
+    const box = useFloating(anchor, side, sheet, close);
     const onKey = (event) => {
       if (GTChat.isComposing(event)) return;
       onKeyDown?.(event);
@@ -64,6 +78,11 @@
       event.preventDefault();
       close();
     };
+    if (sheet) {
+      return html`
+        <dialog ref=${box} class=${`menu popover sheet ${kind}`} aria-label=${label} onKeyDown=${onKey}>
+          <div class="contents" role=${role === "menu" ? role : undefined} aria-label=${role === "menu" ? label : undefined}>${children}</div></dialog>`;
+    }
     return html`
       <div ref=${box} class=${`menu popover ${kind}`} popover="manual" role=${role} aria-label=${label} onKeyDown=${onKey}>${children}</div>`;
   };
