@@ -11,7 +11,15 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 TEXTS = sorted((STATIC / "js" / "texts").glob("*.js"))
-#: A row of the table: a key, and its texts in English and in Chinese.
+STYLES = sorted((STATIC / "css").glob("*.css"))
+#: A declaration that does not turn with the direction of the text.
+PHYSICAL = re.compile(
+    r"(?:^|[;{\s])(?:(?:margin|padding|border|scroll-margin|scroll-padding)-)?"
+    r"(?:left|right|top|bottom)(?:-\w+)?\s*:|(?:text-align|float|clear)\s*:\s*(?:left|right)"
+)
+#: The four values of a shorthand, of which the second is for the right and the last for the left.
+FOUR_SIDES = re.compile(r"(?:margin|padding|inset|border-width)\s*:\s*(\S+) (\S+) (\S+) (\S+?)[;}]")
+#: A row of a table of texts: a key, and its texts in English and in Chinese.
 ROW = re.compile(r'    (\w+): \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],')
 
 
@@ -64,3 +72,10 @@ class PageFiles(SynchronousTestCase):
         for key, words in table.items():
             fields = [sorted(re.findall(r"\{\w+\}", text)) for text in words]
             self.assertEqual(fields[0], fields[1], key)
+
+    def test_style_sheets_turn_with_the_direction_of_the_text(self) -> None:
+        for sheet in STYLES:
+            rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+            self.assertEqual(PHYSICAL.findall(rules), [], sheet.name)
+            uneven = [sides for sides in FOUR_SIDES.findall(rules) if sides[1] != sides[3]]
+            self.assertEqual(uneven, [], sheet.name)
