@@ -137,7 +137,7 @@
     };
     return html`
       <${Dialog} title=${text("switcher")} onClose=${close} kind="switcher" bare>
-        <div class="find"><${Find} label=${text("switcher")} value=${query} autofocus role="combobox" placeholder=${text("switcher_hint")}
+        <div class="find"><${Find} label=${text("switcher")} value=${query} autofocus type="text" role="combobox" placeholder=${text("switcher_hint")}
           aria-expanded=${found.length ? "true" : "false"} aria-controls="targets" aria-autocomplete="list"
           aria-activedescendant=${found.length ? `target-${chosen}` : undefined}
           onChange=${(value) => { setQuery(value); setChosen(0); }} onKeyDown=${onKeyDown} /></div>
