@@ -8,9 +8,15 @@
   const Layout = ({ shell }) => html`
     <div class="layout" data-pane=${shell.pane} data-view=${shell.view}>
       <${GTChat.Sidebar} shell=${shell} />
-      ${shell.view === "browse" ? html`<${GTChat.Browse} shell=${shell} />` : html`<${GTChat.Conversation} shell=${shell} />`}
+      ${shell.view === "browse" ? html`<${GTChat.Browse} key=${shell.browseQuery} shell=${shell} />` : html`<${GTChat.Conversation} shell=${shell} />`}
       <${GTChat.Panel} shell=${shell} />
     </div>`;
+
+  // The fragment of the URL belongs to the addresses of conversations.
+  const skip = (event) => {
+    event.preventDefault();
+    document.getElementById("say")?.focus();
+  };
 
   const App = ({ shell }) => {
     const { loggedIn, notifications } = shell;
@@ -19,7 +25,7 @@
     useEffect(() => notifications.updateTab(unread, name), [unread, name]);
     if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
     return html`
-      <a class="skip" href="#say">${GTChat.text("skip")}</a>
+      <a class="skip" href="#say" onClick=${skip}>${GTChat.text("skip")}</a>
       <${Layout} shell=${shell} />
       <${GTChat.Dialogs} shell=${shell} />
       <${GTChat.Popovers} shell=${shell} />
@@ -29,6 +35,7 @@
   const shell = new GTChat.Shell();
   const draw = () => render(html`<${App} shell=${shell} />`, document.getElementById("app"));
   shell.on("change", draw);
+  GTChat.keepHistory(shell);
   shell.start();
   GTChat.listenToKeys(shell);
   GTChat.listenToSwipes(shell);

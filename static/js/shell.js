@@ -155,6 +155,7 @@
     #endSession(actions, { code, reason }) {
       if (this.actions !== actions) return;
       if (code !== "logout") this.#keepUnsent(actions.state);
+      else GTChat.address.clear();
       this.actions = null;
       this.resetViews();
       this.ended = code === "logout" ? null

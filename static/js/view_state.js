@@ -34,6 +34,7 @@
       this.opener = null; // the element that had the focus before the dialog
       this.popover = null; // {name, anchor, ...}
       this.view = "conversation"; // or "browse": what the middle shows
+      this.browseQuery = ""; // what is looked for there at first
       this.panel = matchMedia(MIDDLE).matches ? null : this.settings.panel; // a name in GTChat.PANELS, or null
       this.pane = "conversation"; // the one that a phone shows: list, conversation or panel
       this.notices = [];
@@ -96,9 +97,10 @@
       this.change();
     }
 
-    // Shows the public rooms.
-    browse() {
+    // Shows the public rooms. query: to look for among them.
+    browse(query = "") {
       this.view = "browse";
+      this.browseQuery = query;
       this.showPane("conversation");
     }
 

@@ -44,7 +44,7 @@
   };
 
   GTChat.Browse = ({ shell }) => {
-    const [query, setQuery] = useState("");
+    const [query, setQuery] = useState(shell.browseQuery);
     const [filter, setFilter] = useState("all");
     const rooms = [...shell.state.rooms.values()].filter((room) => room.public);
     const { wanted, order } = FILTERS[filter];
