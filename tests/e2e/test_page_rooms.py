@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
