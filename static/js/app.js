@@ -25,7 +25,7 @@
     useEffect(() => notifications.updateTab(unread, name), [unread, name]);
     if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
     return html`
-      <a class="skip" href="#say" onClick=${skip}>${GTChat.text("skip")}</a>
+      ${shell.view === "conversation" && html`<a class="skip" href="#say" onClick=${skip}>${GTChat.text("skip")}</a>`}
       <${Layout} shell=${shell} />
       <${GTChat.Dialogs} shell=${shell} />
       <${GTChat.Popovers} shell=${shell} />

@@ -225,6 +225,7 @@ class Browser(User):
         """
         driver = self.driver
         driver.execute_cdp_cmd("Storage.clearDataForOrigin", EVERYTHING)
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
         old = driver.window_handles
         driver.switch_to.new_window("tab")
         new = driver.current_window_handle

@@ -174,7 +174,7 @@ class Element:
         self._browser.perform({"type": "pointer", "id": "mouse", "actions": moves})
 
     def send_keys(self, *texts: str) -> None:
-        """Focus the element and press keys. A modifier is held down until it comes again."""
+        """Focus the element and press keys. A modifier is held down until it is given again."""
         self._call("(element) => { if (document.activeElement !== element) element.focus(); }")
         self._browser.press(*texts)
 

@@ -164,12 +164,40 @@ class AccessTest(TestCase):
         self.page.driver.execute_script(AXE.read_text(encoding="utf-8"))
         self.page.driver.execute_script(NO_ANIMATION)
 
-    def check(self, view: str) -> None:
-        """Run axe on the page in both themes; violations are kept in `found`."""
-        for theme in ("dark", "light"):
+    def check(self, view: str, *themes: str) -> None:
+        """Run axe on the page, by default in both themes; violations are kept in `found`."""
+        for theme in themes or ("dark", "light"):
             self.page.driver.execute_script(THEME, theme)
             for found in self.page.driver.execute_async_script(FIND):
                 self.found.append(f"{view}, {theme}: {found}")
+
+    def test_no_view_in_chinese_has_a_violation(self) -> None:
+        page = self.page
+        page.find(".login footer select").send_keys("中")
+        page.find("button.primary", "登录")
+        self.check("login", "dark")
+        page.submit_login("安娜", "long enough", "register")
+        page.find(".composer textarea")
+        self.check("a conversation", "light")
+        page.click(".account .icon-button")
+        page.find(".settings nav button")
+        for number, button in enumerate(page.find_all(".settings nav .menu-item")[:4]):
+            button.click()
+            page.find(".settings nav button[aria-current]", button.text)
+            self.check(f"settings: page {number}", "light" if number % 2 else "dark")
+        page.close_dialog()
+        for css, view in (
+            (".heading .icon-button", "new room"),
+            (".switcher-button", "quick switcher"),
+        ):
+            page.click(css)
+            page.find("dialog")
+            self.check(view, "dark")
+            page.close_dialog()
+        page.click(".sidebar .place")
+        page.find(".room-row", "lobby")
+        self.check("rooms to browse", "light")
+        self.assertEqual([], self.found, "\n".join(self.found))
 
     def check_dialog(self, button: str, view: str) -> None:
         """Open a dialog by a button, check it, and close it."""

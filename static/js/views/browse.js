@@ -54,10 +54,10 @@
     const create = () => shell.showDialog({ name: "create" });
     return html`
       <div class="conversation" role="main" aria-label=${text("browse")}>
-        <header class="bar"><${BackButton} onClick=${() => shell.showPane("list")} /><${Icon} name="compass" kind="wide" />
+        <div class="bar"><${BackButton} onClick=${() => shell.showPane("list")} /><${Icon} name="compass" kind="wide" />
           <div class="bar-title"><h1>${text("browse")}</h1><p class="topic">${rooms.length === 1 ? text("one_public_room") : text("public_rooms", { count: rooms.length })}</p></div>
           <button type="button" class="button primary wide" onClick=${create}><${Icon} name="plus" size="s" />${text("new_room")}</button>
-          <${IconButton} icon="plus" kind="narrow" label=${text("new_room")} onClick=${create} /></header>
+          <${IconButton} icon="plus" kind="narrow" label=${text("new_room")} onClick=${create} /></div>
         <${GTChat.ConnectionState} shell=${shell} />
         <div class="browse">
           <div class="find"><${Find} label=${text("search_rooms")} value=${query} onChange=${setQuery} />

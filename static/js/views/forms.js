@@ -19,11 +19,11 @@
 
   const onValue = (onChange) => (event) => onChange(event.target.value);
 
-  // A list of which one is chosen. options: [value, label].
-  const Select = ({ id, name, value, options, onChange, ...rest }) => html`
+  // A list of which one is chosen. options: [value, label]; optionLang(value): the language of a label.
+  const Select = ({ id, name, value, options, onChange, optionLang, ...rest }) => html`
     <span class="select"><select id=${id} name=${name} value=${value} onChange=${onValue(onChange)} ...${rest}>
       ${options.map(([option, label]) => html`
-        <option key=${option} value=${option} selected=${option === value} lang=${rest.lang?.(option)}>${label}</option>`)}
+        <option key=${option} value=${option} selected=${option === value} lang=${optionLang?.(option)}>${label}</option>`)}
     </select><${Icon} name="down" size="s" /></span>`;
 
   // A few choices side by side, of which one holds. options: [value, label].

@@ -16,9 +16,9 @@
     const heading = shell.narrow ? "h1" : "h2";
     return html`
       <div class=${`panel ${kind}`} role=${shell.narrow ? "main" : "complementary"} aria-label=${title}>
-        <header class="bar"><${BackButton} onClick=${() => shell.leavePanel()} />
+        <div class="bar"><${BackButton} onClick=${() => shell.leavePanel()} />
           <${heading}>${title}${count !== undefined && html` <span class="third num">${count}</span>`}<//>
-          ${tools}<${IconButton} icon="close" kind="wide" label=${text("close")} keys="Esc" onClick=${() => shell.showPanel(null)} /></header>
+          ${tools}<${IconButton} icon="close" kind="wide" label=${text("close")} keys="Esc" onClick=${() => shell.showPanel(null)} /></div>
         ${children}
       </div>`;
   };

@@ -42,7 +42,7 @@
           <label key=${theme} class="theme-choice"><input type="radio" name="theme" value=${theme} checked=${settings.theme === theme}
             onChange=${() => shell.set({ theme })} /><${Sample} theme=${theme} />${text(`theme_${theme}`)}</label>`)}</div></div>
       <div class="field short"><label for="language">${text("language")}</label>
-        <${Select} id="language" name="language" value=${GTChat.language()} options=${Object.entries(GTChat.LANGUAGES)} lang=${(key) => key}
+        <${Select} id="language" name="language" value=${GTChat.language()} options=${Object.entries(GTChat.LANGUAGES)} optionLang=${(key) => key}
           onChange=${(language) => shell.set({ language })} /></div>`;
   };
 
