@@ -22,6 +22,7 @@
     hide_password: ["Hide password", "隐藏密码"],
     log_in_as_guest: ["Log in as guest", "以访客身份登录"],
     login_mode: ["How to log in", "登录方式"],
+    guest_name: ["How shall we call you?", "怎么称呼你?"],
     guest_hint: ["No password needed. The name is yours until you log out.", "无需密码。退出登录前，该用户名归你使用。"],
     show_password: ["Show password", "显示密码"],
     use_key: ["No password: use a key saved in this browser", "不设密码：使用保存在此浏览器中的密钥"],

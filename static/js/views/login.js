@@ -86,7 +86,8 @@
     };
     const input = (field, type, more) => (attributes) => html`
       <input class="input" type=${type} value=${values[field]} onInput=${(event) => change(field)(event.target.value)} ...${attributes} ...${more} />`;
-    const name = { autocomplete: "username", spellcheck: false, autofocus: true, maxlength: 64, dir: "auto" };
+    const name = { autocomplete: "username", spellcheck: false, autofocus: true, maxlength: 64, dir: "auto",
+      placeholder: mode === "guest" ? text("guest_name") : undefined };
 
     return html`
       <main class="login"><div class="middle"><div class="login-box">
