@@ -116,6 +116,7 @@
       actions.on("notice", ({ text, values }) => this.notice(GTChat.text(text, values), text));
       actions.on("message", (message) => this.notifications.onMessage(message));
       actions.on("over", (end) => this.#endSession(actions, end));
+      actions.on("unsent", (unsent) => this.#keepTexts(unsent));
       actions.on("shown", (ids) => shownIds.add(url, this.state.me, ids));
       connection.on("login", () => this.#onSession());
       connection.on("resumed", () => this.#onSession());
@@ -169,9 +170,17 @@
     // Puts messages that were not sent into the drafts of their conversations.
     #keepUnsent(state) {
       for (const conversation of state.conversations) {
-        const texts = [drafts.get(state.me, conversation), ...conversation.outgoing.map(({ msg }) => msg)];
-        drafts.set(state.me, conversation, texts.filter(Boolean).join("\n"));
+        this.#keepTexts({ conversation, texts: conversation.outgoing.map(({ msg }) => msg), gone: false });
       }
+    }
+
+    // Keeps texts that will not be sent: in the draft of their conversation, or, if that is gone, in a notice.
+    #keepTexts({ conversation, texts, gone }) {
+      const { me } = this.state;
+      if (!texts.length) return;
+      const kept = [drafts.get(me, conversation), ...texts].filter(Boolean).join("\n");
+      if (gone) this.notice(GTChat.text("unsent_lost", { name: conversation.name, text: kept }), "unsent");
+      else drafts.set(me, conversation, kept);
     }
 
     #updateFocus() {

@@ -8,7 +8,7 @@
 
   // Milliseconds that a notice is shown. Some kinds stay until the user closes them.
   const NOTICE_SHOWN = 8000;
-  const PERSISTENT = new Set(["broadcast", "address_granted"]);
+  const PERSISTENT = new Set(["broadcast", "address_granted", "unsent"]);
   // Milliseconds between two draws of the seconds until the next attempt.
   const COUNTDOWN_INTERVAL = 250;
 
