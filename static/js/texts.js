@@ -31,6 +31,12 @@
     return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   };
 
+  // Returns a text as a list of its parts: strings, and values of any kind in the place of their names.
+  GTChat.textParts = (key, values) => {
+    const template = TEXTS[key]?.[language] ?? key;
+    return template.split(/\{(\w+)\}/).map((part, index) => (index % 2 ? values[part] : part));
+  };
+
   // Returns a time in seconds as a text.
   const duration = (seconds) => {
     if (seconds < 100) return GTChat.text("seconds", { count: Math.ceil(seconds) });

@@ -22,6 +22,7 @@
 
     constructor() {
       super();
+      this.insert = null; // puts a text into the message box, while there is one
       this.notices = []; // {id, text, kind, action: {label, run} or undefined}
       for (const width of [NARROW, MIDDLE]) matchMedia(width).addEventListener("change", () => this.change());
     }

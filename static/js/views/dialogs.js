@@ -154,6 +154,7 @@
     keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"], ["Esc", "shortcut_focus"]],
     keys_write: [["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"], ["Tab", "shortcut_accept"],
       ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"]],
+    keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["Enter", "more"]],
     keys_read: [["Home", "shortcut_first"], ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]],
   };
 

@@ -23,6 +23,9 @@
       </div>`;
   };
 
+  // Returns the element of a heading in a panel: the panel's own is an h1 on a phone.
+  GTChat.panelHeading = (shell) => (shell.narrow ? "h2" : "h3");
+
   GTChat.Panel = ({ shell }) => {
     const { panel, state } = shell;
     const Shown = GTChat.PANELS[panel];

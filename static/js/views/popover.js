@@ -78,19 +78,20 @@
       event.preventDefault();
       close();
     };
+    // A menu stands in a dialog: by itself it would be outside of the parts of the page that screen readers list.
+    const contents = html`<div class="contents" role=${role === "menu" ? role : undefined} aria-label=${role === "menu" ? label : undefined}>${children}</div>`;
     if (sheet) {
-      return html`
-        <dialog ref=${box} class=${`menu popover sheet ${kind}`} aria-label=${label} onKeyDown=${onKey}>
-          <div class="contents" role=${role === "menu" ? role : undefined} aria-label=${role === "menu" ? label : undefined}>${children}</div></dialog>`;
+      return html`<dialog ref=${box} class=${`menu popover sheet ${kind}`} aria-label=${label} onKeyDown=${onKey}>${contents}</dialog>`;
     }
     return html`
-      <div ref=${box} class=${`menu popover ${kind}`} popover="manual" role=${role} aria-label=${label} onKeyDown=${onKey}>${children}</div>`;
+      <div ref=${box} class=${`menu popover ${kind}`} popover="manual" role="dialog" aria-label=${label} onKeyDown=${onKey}>${contents}</div>`;
   };
 
   const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
-  // A menu. items: {icon, label, keys, danger, chosen, run}, or null for a line between them.
-  GTChat.Menu = ({ items, close, ...rest }) => {
+  // A menu. items: {icon, label, keys, danger, chosen, run}, or null for a line between them. The children stand
+  // above them; their buttons have the role "menuitem", too.
+  GTChat.Menu = ({ items, close, children, ...rest }) => {
     const onKeyDown = (event) => {
       const all = [...event.currentTarget.querySelectorAll("[role^=menuitem]")];
       const index = all.indexOf(document.activeElement);
@@ -107,6 +108,7 @@
     };
     return html`
       <${GTChat.Popover} role="menu" close=${close} onKeyDown=${onKeyDown} ...${rest}>
+        ${children}
         ${items.map((item, index) => (item ? html`
           <button type="button" key=${item.label} role=${item.chosen === undefined ? "menuitem" : "menuitemradio"}
             aria-checked=${item.chosen === undefined ? undefined : String(item.chosen)} tabindex="-1"
