@@ -128,6 +128,35 @@ class User(ABC):
         self.click(".account button", "Settings")
         self.click(".settings nav button", page)
 
+    def dismiss_notices(self) -> None:
+        """Close the notices: they lie over the last messages."""
+        self.run(
+            "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
+        )
+        self.wait_until(lambda: not self.find_all(".notice"))
+
+    def hover(self, text: str) -> None:
+        """Move the pointer to a message, so that its toolbar is shown."""
+        self.dismiss_notices()
+        ActionChains(self.driver).move_to_element(self.find(".log .entry", text)).perform()
+        self.find(".log .entry:has(.toolbar)", text)
+
+    def open_card(self, name: str) -> None:
+        """Open the card of a member of the open room."""
+        self.click(".members .person", name)
+        self.find(".person-card h2", name)
+
+    def message_member(self, name: str) -> None:
+        """Open the direct conversation with a member of the open room."""
+        self.open_card(name)
+        self.click(".person-card button", "Message")
+        self.find(".bar h1", name)
+
+    def open_panel(self, button: str) -> None:
+        """Open a panel by its button in the header: About, Pinned or members."""
+        self.click(".conversation .bar button", button)
+        self.find(".panel")
+
     def close_dialog(self) -> None:
         """Close the open dialog by the keyboard."""
         self.press(Keys.ESCAPE)

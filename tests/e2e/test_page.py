@@ -106,9 +106,9 @@ class PageTest(TestCase):
         bob.find(".new")
         self.assertEqual(bob.texts(), ["first", "bob, second"])
         bob.wait_until(lambda: not bob.find_all(".place .badge"))
-        bob.click("button", "Room settings")
+        bob.open_panel("About")
+        bob.click(".about .line", "Leave this room")
         bob.click("dialog button.danger", "Leave")
-        bob.click(".confirm button.danger")
         bob.find(".bar h1", "lobby")
         ann.find(".log .event", "bob left")
 
@@ -117,8 +117,7 @@ class PageTest(TestCase):
         ann, bob = self.browser(server), self.browser(server)
         ann.log_in("ann", "long enough", "register")
         bob.log_in("bob", "long enough", "register")
-        ann.click(".members .row", "bob")
-        ann.click(".actions button", "Direct message")
+        ann.message_member("bob")
         ann.send("psst")
         bob.find(".place .badge", "1")
         bob.open_conversation("ann")
@@ -191,12 +190,13 @@ class PageTest(TestCase):
         page.driver.set_window_size(390, 800)
         page.log_in("ann")
         self.assertFalse(page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed())
-        page.click(".bar button", "Rooms")
+        page.click(".conversation .bar button", "Back")
         page.wait_until(
             lambda: page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed()
         )
         page.click(".sidebar .place", "lobby")
-        page.click(".members-button")
+        page.open_panel("About")
+        page.click(".about .line", "Members")
         page.wait_until(
             lambda: page.driver.find_element(By.CSS_SELECTOR, ".members").is_displayed()
         )
@@ -209,8 +209,14 @@ class PageTest(TestCase):
         box = page.find(".composer textarea")
         box.send_keys("typed", Keys.ENTER)
         page.wait_for_message("typed")
+        page.wait_until(lambda: not page.find_all(".pending"))
+        # Arrow up edits the last own message.
         box.send_keys(Keys.ARROW_UP)
         page.wait_until(lambda: box.get_attribute("value") == "typed")
+        box.send_keys(" twice", Keys.ENTER)
+        page.wait_for_message("typed twice")
+        page.find(".edited", "(edited)")
+        self.assertEqual(page.texts(), ["typed twice"])
 
     def test_names_are_completed_and_notifications_ask_for_permission(self) -> None:
         server = self.serve()

@@ -133,7 +133,8 @@ class HostileTextTest(TestCase):
         self._assert_harmless(page, before)
         page.open_conversation(rooms[0])
         page.find(".topic", HOSTILE[0])
-        page.click("button", "Room settings")
+        page.click("button", "About this room")
+        page.find(".panel.about .title", rooms[0])
         self._assert_harmless(page, before)
 
     def _assert_ok(self, reply: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.select import Select
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
@@ -99,7 +98,7 @@ class TalkTest(TestCase):
         page.find(".sidebar .place", "den")
         box.send_keys("for the lobby")
         page.open_conversation("den")
-        page.find(".sidebar .place .mark", "draft")
+        page.find(".sidebar .place:has(.mark)", "lobby")
         self.assertEqual(page.find(".composer textarea").get_attribute("value"), "")
         page.driver.refresh()
         page.open_conversation("lobby")
@@ -110,13 +109,11 @@ class TalkTest(TestCase):
         page, bob = self.browser(server), self.client(server, "bob")
         page.log_in("ann", "long enough", "register")
         bob.call("block", user="ann")
-        page.click(".members .row", "bob")
-        page.click(".actions button", "Direct message")
-        page.find(".bar h1", "bob")
+        page.message_member("bob")
         page.send("hear me")
         page.find(".pending .problem", "does not accept messages from you")
         bob.call("unblock", user="ann")
-        page.click(".pending button", "Send again")
+        page.click(".pending button", "Try again")
         page.wait_until(lambda: not page.find_all(".pending"))
         self.assertEqual(page.texts(), ["hear me"])
         bob.call("ping")
@@ -126,7 +123,7 @@ class TalkTest(TestCase):
         page.open_conversation("lobby")
         server.kill()
         page.send("over a reload")
-        page.find(".pending", "Sending")
+        page.find(".pending", "sending")
         server.start()
         page.driver.refresh()
         page.wait_for_message("over a reload")
@@ -175,9 +172,8 @@ class TalkTest(TestCase):
             second.driver.execute_script(notified), ["tone", "tone", "bob · den: ann again"]
         )
         second.open_conversation("den")
-        second.click(".bar button", "Room settings")
-        Select(second.find("dialog [name=level]")).select_by_value("nothing")
-        second.close_dialog()
+        second.open_panel("About")
+        second.click(".about label:has([value=nothing])")
         for page in (first, second):
             page.open_conversation("lobby")
         bob.call("speak", room_name="den", msg="ann, muted")

@@ -119,7 +119,8 @@ class WritingTest(TestCase):
         page.wait_until(lambda: page.texts() and not page.find_all(".pending"))
         box = page.find(".composer textarea")
         page.driver.execute_cdp_cmd("Input.insertText", {"text": "x" * 4100})
-        page.find(".too-long[role=status]", "4,100 characters; at most 4,000")
+        page.find(".too-long[role=status]", "Too long")
+        page.find(".composer .count.over", "100 over 4,000")
         # The message box has grown; the log still shows its end.
         below = page.driver.execute_script(BELOW)
         self.assertEqual([below < 2, page.find_all(".jump")], [True, []])
@@ -165,7 +166,7 @@ class WritingTest(TestCase):
         server.kill()
         page.find(".connection button", "Try now")
         page.send("not yet sent")
-        page.find(".pending", "Sending")
+        page.find(".pending", "sending")
         page.log_out()
         page.click("dialog button", "Cancel")
         page.wait_until(lambda: not page.find_all("dialog"))
@@ -183,7 +184,7 @@ class WritingTest(TestCase):
         other = Client(server.ws_port)
         self.addCleanup(other.close)
         other.call("login", type="reg", usr="ann", pwd=PASSWORD)
-        page.find(".login .problem", "logged in elsewhere")
+        page.find(".login .note", "logged in elsewhere")
         self.assertTrue(page.find("[value=member]").is_selected())
         self.assertEqual(page.find("#name").get_attribute("value"), "ann")
         # A message that was on its way is a draft now.
