@@ -35,6 +35,12 @@
 
   const settings = only((_state, room, entry) => room.update(entry));
 
+  // Its owner is the only member of a new room.
+  const roomCreated = only((_state, room, entry) => {
+    room.update(entry);
+    if (!room.joined) room.memberCount = 1;
+  });
+
   const memberJoined = (_state, room, entry, own) => {
     room.members.add(entry.usr);
     room.memberCount += 1;
@@ -66,7 +72,7 @@
 
   // By `type`: (state, room, entry, whether the user caused it or it is about them) => effects.
   const ENTRIES = {
-    room_created: settings,
+    room_created: roomCreated,
     room_changed: settings,
     join_room: memberJoined,
     leave_room: memberLeft,

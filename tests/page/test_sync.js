@@ -294,7 +294,7 @@
   test("a new public room can be joined at once", () => {
     const state = stateAfterLogin();
     equal(push(state, event("room_created", { room_name: "den", usr: "bob", seq: 1 })), []);
-    equal(state.joinableRooms.map((room) => room.name), ["den"]);
+    equal(state.joinableRooms.map((room) => [room.name, room.memberCount]), [["den", 1]]);
   });
 
   // Changes of messages.
