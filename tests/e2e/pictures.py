@@ -22,6 +22,10 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1.5, "mobile": True}
 CLEAR = """
 for (const notice of document.querySelectorAll('.notice button')) notice.click();
 document.documentElement.dataset.theme = arguments[0];
+document.body.getBoundingClientRect(); // starts the transitions of the colours
+for (const animation of document.getAnimations()) {
+  if (animation.effect.getComputedTiming().endTime < Infinity) animation.finish();
+}
 """
 
 
