@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
@@ -34,19 +33,6 @@ class PageTest(TestCase):
         self.addCleanup(browser.close)
         self.addCleanup(lambda: self.assertEqual(browser.console_errors(), []))
         return browser
-
-    def test_two_users_exchange_messages(self) -> None:
-        server = self.serve()
-        ann, bob = self.browser(server), self.browser(server)
-        ann.log_in("ann")
-        bob.log_in("bob")
-        ann.find(".members .name", "bob")
-        ann.send("hello\nbob")
-        bob.wait_for_message("hello\nbob")
-        bob.send("hi")
-        ann.wait_for_message("hi")
-        self.assertEqual(ann.texts(), ["hello\nbob", "hi"])
-        self.assertEqual(bob.texts(), ["hello\nbob", "hi"])
 
     def test_registration_and_wrong_passwords(self) -> None:
         server = self.serve()
@@ -183,23 +169,6 @@ class PageTest(TestCase):
         page.wait_for_message("from disk")
         page.driver.refresh()
         page.wait_for_message("from disk")
-
-    def test_a_phone_shows_one_pane_at_a_time(self) -> None:
-        server = self.serve()
-        page = self.browser(server, size="390,800")
-        page.driver.set_window_size(390, 800)
-        page.log_in("ann")
-        self.assertFalse(page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed())
-        page.click(".conversation .bar button", "Back")
-        page.wait_until(
-            lambda: page.driver.find_element(By.CSS_SELECTOR, ".sidebar").is_displayed()
-        )
-        page.click(".sidebar .place", "lobby")
-        page.open_panel("About")
-        page.click(".about .line", "Members")
-        page.wait_until(
-            lambda: page.driver.find_element(By.CSS_SELECTOR, ".members").is_displayed()
-        )
 
     def test_login_and_messages_need_no_mouse(self) -> None:
         server = self.serve()
