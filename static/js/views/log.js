@@ -32,8 +32,9 @@
     // isShort: whether the window of the log fills the box so little that both of its ends are near.
     // dividerAbove: whether the "New" divider is above the upper edge; dividerSeen: its `dividerSeq` when
     // it was last in view.
+    // scrolled: the scrollTop that was noted or set last.
     const position = useRef({
-      atBottom: true, seq: 0, top: 0, width: 0, height: 0, isShort: false, dividerAbove: false, dividerSeen: null });
+      atBottom: true, seq: 0, top: 0, scrolled: 0, width: 0, height: 0, isShort: false, dividerAbove: false, dividerSeen: null });
     const sentCount = useRef(conversation.sentCount);
     const [lit, setLit] = useState(null); // the seq of an entry that was jumped to
     const [, redraw] = useState(0);
@@ -43,8 +44,7 @@
       position.current.atBottom = atBottom;
       actions.setEndShown(conversation, atBottom);
     };
-    // Scrolls to the position, after the content has changed.
-    const restorePosition = () => {
+    const scrollToPosition = () => {
       const { atBottom, seq, top } = position.current;
       if (atBottom) {
         box.current.scrollTop = box.current.scrollHeight;
@@ -54,6 +54,11 @@
       if (!child) return;
       const now = child.getBoundingClientRect().top - box.current.getBoundingClientRect().top;
       if (Math.abs(now - top) >= 1) box.current.scrollTop += now - top;
+    };
+    // Scrolls to the position, after the content has changed.
+    const restorePosition = () => {
+      scrollToPosition();
+      position.current.scrolled = box.current.scrollTop;
     };
     const loadNearEnds = (above, below) => {
       if (!room) return;
@@ -70,24 +75,17 @@
       position.current.dividerAbove = above;
       drawAgain();
     };
-    // Notes the position after scrolling, and loads more near an end of the window.
-    const notePosition = () => {
-      if (room && (!room.loaded || room.loading === "around")) return; // the target of a jump is not there yet
-      const { clientWidth, clientHeight } = box.current;
-      if (clientWidth !== position.current.width || clientHeight !== position.current.height) {
-        // After a change of size (lines break elsewhere, the message box has grown) this is not a scroll
-        // of the user's.
-        Object.assign(position.current, { width: clientWidth, height: clientHeight });
-        restorePosition();
-      }
-      const { scrollTop, scrollHeight } = box.current;
-      const below = scrollHeight - scrollTop - clientHeight;
-      position.current.isShort = scrollHeight < clientHeight + 2 * LOAD_MARGIN;
-      const atBottom = below < BOTTOM_MARGIN && conversation.atEnd;
-      if (atBottom !== position.current.atBottom) {
-        setAtBottom(atBottom);
-        drawAgain();
-      }
+    // Whether the target of a jump, or the latest page, is not there yet.
+    const isWaiting = () => room && (!room.loaded || room.loading === "around");
+    const isResized = () => (
+      box.current.clientWidth !== position.current.width || box.current.clientHeight !== position.current.height);
+    // Takes over the position to which the user has scrolled. Returns whether the end came into view or went out of it.
+    const takePosition = () => {
+      const { scrollTop, scrollHeight, clientHeight } = box.current;
+      const atBottom = scrollHeight - scrollTop - clientHeight < BOTTOM_MARGIN && conversation.atEnd;
+      const changed = atBottom !== position.current.atBottom;
+      if (changed) setAtBottom(atBottom);
+      position.current.scrolled = scrollTop;
       const edge = box.current.getBoundingClientRect().top;
       for (const child of box.current.querySelectorAll("[data-seq]")) {
         const { top, bottom } = child.getBoundingClientRect();
@@ -96,9 +94,30 @@
           break;
         }
       }
-      noteDivider();
-      loadNearEnds(scrollTop, below);
+      return changed;
     };
+    // Notes the position after scrolling, and loads more near an end of the window.
+    const notePosition = () => {
+      if (isWaiting()) {
+        position.current.scrolled = box.current.scrollTop;
+        return;
+      }
+      const { clientWidth, clientHeight } = box.current;
+      if (isResized()) {
+        // After a change of size (lines break elsewhere, the message box has grown) this is not a scroll
+        // of the user's.
+        Object.assign(position.current, { width: clientWidth, height: clientHeight });
+        restorePosition();
+      }
+      const { scrollTop, scrollHeight } = box.current;
+      position.current.isShort = scrollHeight < clientHeight + 2 * LOAD_MARGIN;
+      if (takePosition()) drawAgain();
+      noteDivider();
+      loadNearEnds(scrollTop, scrollHeight - scrollTop - clientHeight);
+    };
+    // The log may be drawn between a scroll and its event: the position that is restored then is the new one.
+    if (box.current && !isWaiting() && !isResized() && box.current.scrollTop !== position.current.scrolled) takePosition();
+
     const goToEnd = () => {
       setAtBottom(true);
       if (room && !room.atEnd) actions.loadLatest(room);
