@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -96,6 +97,10 @@ class Firefox:
             if found := re.search(r"ws://\S+", line):
                 url = f"{found[0]}/session"
                 break
+        assert url, "Firefox has ended"
+        # A full pipe would stop it.
+        self._reader = threading.Thread(target=self._process.stderr.read, daemon=True)
+        self._reader.start()
         self._socket = websocket.create_connection(url, timeout=2 * SECONDS, suppress_origin=True)
         self._last_id = 0
         self.logged: dict[str, list[str]] = {}
@@ -134,8 +139,7 @@ class Firefox:
         self._socket.close()
         self._process.kill()
         self._process.wait()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        self._reader.join(SECONDS)
         shutil.rmtree(self._profile, ignore_errors=True)
 
 
