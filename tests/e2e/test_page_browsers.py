@@ -152,10 +152,13 @@ class PageTests(Base):
         page.find(".members .person", "ann")
         page.go_back()
         page.find(".about")
+        # The buttons of the page go back in the history, too.
+        length = page.run("return history.length")
         page.click(".panel .bar button", "Back")
         shows("conversation")
         page.click(".conversation .bar button", "Back")
         shows("sidebar")
+        self.assertEqual(page.run("return history.length"), length)
         page.click(".sidebar .place", "Browse rooms")
         shows("conversation")
         page.find(".room-row", "lobby")
