@@ -133,10 +133,28 @@ class AnnotatedMessage(MessageSent):
 
 
 @attrs.define(kw_only=True)
+class WhisperSent(AnnotatedMessage):
+    """A direct message: an entry of the log of two accounts.
+
+    Attributes:
+        to: name of the user who gets it, "" where the receiver of the event is that user.
+    """
+
+    room_name: str = ""
+    to: str = ""
+
+
+@attrs.define(kw_only=True)
 class MessageChange(Entry):
-    """A change of a message of the same room; `of` is the seq of the message."""
+    """A change of a message of the same log.
+
+    Attributes:
+        of: the seq of the message.
+        target_user: of a direct message: the other user, as the receiver of the event has it.
+    """
 
     of: int
+    target_user: str = ""
 
 
 @attrs.define(kw_only=True)
@@ -284,17 +302,19 @@ class PresenceChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class UserTyping(Event):
-    """A user is typing in a room."""
+    """A user is typing in a room, or to `target_user`, who the receiver of the event writes to."""
 
     usr: str
-    room_name: str
+    room_name: str = ""
+    target_user: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class ReadMarked(Event):
-    """The receiver has read a room up to an entry, on another session."""
+    """The receiver has read a room, or what `target_user` wrote, on another session."""
 
-    room_name: str
+    room_name: str = ""
+    target_user: str = ""
     seq: int
 
 
@@ -314,15 +334,6 @@ class RoomDeleted(Event):
     room_name: str
     usr: str
     members: tuple[str, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class WhisperSent(Event):
-    """A user sent the receiver a direct message; `id` is unique forever."""
-
-    usr: str
-    msg: str
-    id: str
 
 
 @attrs.frozen(kw_only=True)

@@ -14,12 +14,14 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute
 
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
+from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.message_records import (
     ChangeLimits,
     MessageVersion,
     MessageVersions,
     PendingMessageChange,
+    PendingWhisper,
 )
 from gtchat.chat.records import (
     Account,
@@ -38,18 +40,19 @@ from gtchat.chat.records import (
     RoomRecord,
     StoredGuest,
     StoredState,
-    StoredWhisper,
     UnreadRecord,
-    WhisperLimits,
 )
 
 __all__ = [
     "Account",
     "AccountState",
     "Ack",
+    "Arrived",
     "Backlog",
     "ChangeLimits",
     "DeliveryProof",
+    "Direct",
+    "DirectPage",
     "EndedSession",
     "HistoryPage",
     "HistoryQuery",
@@ -65,6 +68,7 @@ __all__ = [
     "NewSession",
     "PendingEntry",
     "PendingMessageChange",
+    "PendingWhisper",
     "PhoneAccount",
     "ResumeResult",
     "RoomRecord",
@@ -217,7 +221,8 @@ class IStore(IMailStore):
             token_hash: names the session.
             at: now; the session counts as connected from then on.
             oldest: the session must have begun, or lost its connection, after this time.
-            seen: room id -> last `seq` that the client received.
+            seen: room id -> last `seq` that the client received; what is asked of a direct
+                conversation of other accounts is `reset`.
             liveness_ms: milliseconds after which a dead connection is noticed.
             limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
             network: as in `NewSession`.
@@ -263,7 +268,8 @@ class IStore(IMailStore):
     ) -> Deferred[Mapping[int, UnreadRecord]]:
         """Count the unread messages of an account. Return the rooms that have some (read).
 
-        At most 200 entries are read of each room, in one query for all.
+        At most 200 entries are read of each room, in one query for all. The newest direct
+        conversations are among the rooms.
 
         Args:
             account_id: the account; None for the account of a session.

@@ -6,11 +6,14 @@ go to the user's other sessions. Unread messages are counted from them whenever 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import attrs
+
+from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.errors import BadRequest, NotStored, RateLimited
 from gtchat.chat.events import ReadMarked, UserTyping
-from gtchat.chat.interfaces import AccountState, UnreadRecord
+from gtchat.chat.interfaces import AccountState, Direct, UnreadRecord
 from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -21,9 +24,11 @@ class ReadState:
 
     Args:
         state: the chat's shared objects.
+        conversations: finds rooms and direct conversations.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, conversations: Conversations) -> None:
+        self._conversations = conversations
         self._state = state
         self._store = state.store
         self._clock = state.clock
@@ -31,58 +36,73 @@ class ReadState:
         self._users = state.users
         self._rooms = state.rooms
 
-    def typing(self, session: Session, raw: str) -> None:
-        """Notify the other members of a room that a user is typing, except those who block them.
+    async def typing(self, session: Session, target: Target) -> None:
+        """Notify the others in a room that a user is typing, except those who block them.
 
         Args:
             session: a session of the user who is typing.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
 
         Raises:
-            NoSuchRoom, NotInRoom.
+            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed.
             RateLimited: the last notification to the room is less than `typing_interval` ago.
         """
         user = session.user
-        room = self._rooms.require_member(raw, user)
-        self._charge(user, room)
-        event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
-        excluded = [*user.sessions, *self._users.blockers(user)]
-        room.subscribers.publish([event], exclude=connections_of(excluded))
+        room = await self._conversations.require(target, user)
+        if isinstance(room, Room):
+            excluded = [*user.sessions, *self._users.blockers(user)]
+            self._charge(user, room.id)
+            event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
+            room.subscribers.publish([event], exclude=connections_of(excluded))
+            return
+        room.require_open()
+        self._charge(user, room.id or -abs(room.other_id))
+        other = self._users.get_by_id(room.other_id)
+        if other is not None and other is not user:
+            other.send(UserTyping(target_user=user.name, usr=user.name, at=self._users.now()))
 
-    def _charge(self, user: User, room: Room) -> None:
-        """Check the rate of notifications. Raises RateLimited."""
+    def _charge(self, user: User, place: int) -> None:
+        """Check the rate of notifications to a room or a user. Raises RateLimited."""
         now, interval = self._clock.seconds(), self._limits.typing_interval
         # Older ones are dropped, so that the table does not grow with the user's rooms.
         recent = {room_id: at for room_id, at in user.typed_at.items() if now - at < interval}
-        if room.id in recent:
-            raise RateLimited(retry_after=interval - (now - recent[room.id]))
-        user.typed_at = {**recent, room.id: now}
+        if place in recent:
+            raise RateLimited(retry_after=interval - (now - recent[place]))
+        user.typed_at = {**recent, place: now}
 
-    async def mark_read(self, session: Session, raw: str, seq: int) -> None:
+    async def mark_read(self, session: Session, target: Target, seq: int) -> None:
         """Mark a room as read up to an entry; an entry before the last mark changes nothing.
 
         Args:
             session: a session of the user.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the entry, 0 for none.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
             BadRequest: the room has no such entry.
         """
         user = session.user
-        room = self._rooms.require_member(raw, user)
+        room = await self._conversations.require(target, user)
         if not 0 <= seq <= room.last_seq:
-            raise BadRequest(f"seq: must be 0 to {room.last_seq}, the room's last entry.")
-        before = user.read_seq(room)
+            raise BadRequest(f"seq: must be 0 to {room.last_seq}, the last entry.")
+        if not room.id:
+            return
+        before = self._read_seq(user, room)
         read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        read_seq = max(read_seq, user.read_seq(room))
-        user.set_read_seq(room, read_seq)
-        if read_seq > before:
+        read_seq = max(read_seq, self._read_seq(user, room))
+        if isinstance(room, Room):
+            user.set_read_seq(room, read_seq)
             event = ReadMarked(room_name=room.name, seq=read_seq, at=self._users.now())
+        else:
+            event = ReadMarked(target_user=room.other, seq=read_seq, at=self._users.now())
+        if read_seq > before:
             for other in user.sessions:
                 if other is not session:
                     other.send(event)
+
+    def _read_seq(self, user: User, room: Room | Conversation) -> int:
+        return user.read_seq(room) if isinstance(room, Room) else room.read_seq
 
     async def refresh_unread(self, user: User) -> None:
         """Count the unread messages of a user who is logged in, for `User.unread`.
@@ -147,3 +167,22 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
             unread = min(unread, room.last_seq - user.read_seq(room))
             if unread > 0:
                 user.unread[room_id] = unread
+
+
+def with_unread(
+    directs: Iterable[Direct], counted: Mapping[int, UnreadRecord]
+) -> tuple[Direct, ...]:
+    """Return direct conversations with their unread messages.
+
+    Args:
+        directs: the conversations as they are now.
+        counted: id -> what was counted; messages that came since are added.
+    """
+    return tuple(attrs.evolve(one, unread=_unread_of(one, counted.get(one.id))) for one in directs)
+
+
+def _unread_of(direct: Direct, record: UnreadRecord | None) -> int:
+    if record is None:
+        return 0
+    since = direct.message_count - record.message_count
+    return max(0, min(record.unread + since, direct.last_seq - direct.read_seq))

@@ -33,10 +33,13 @@ from gtchat.chat.names import HOST, Name, password, user_name
 from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
+    LOGS_SHORTENED,
     RESUME_WINDOW_S,
     ResumedSession,
     find_rooms,
+    known_ids,
     missed_by_name,
+    missed_directs,
 )
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -88,13 +91,11 @@ class Sessions:
         """Begin a session of a registered account.
 
         Args:
-            name: the user name, None with `uuid`.
-            secret: the password, None with `uuid`.
+            name, secret: the user name and the password, None with `uuid`.
             uuid: a version-4 UUID as the only credential, None with a name and a password.
-            encoder: the encoder of the client's protocol.
-            connection: the client's connection.
+            encoder, connection: the encoder of the client's protocol, and its connection.
             current: the session that the connection has already; it ends if the login succeeds.
-            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
+            lockout_seconds: how long a lockout lasts, None for the setting.
             marks_read: whether the client marks itself what was read (`mark_read`).
 
         Returns:
@@ -194,8 +195,7 @@ class Sessions:
             name: the user name.
             encoder, connection, current, marks_read: as in `login`.
 
-        Returns:
-            The session and its id.
+        Returns the session and its id.
 
         Raises:
             BadName, NameTaken, AlreadyLoggedIn, NotStored.
@@ -245,6 +245,7 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         marks_read: bool = False,
+        seen_directs: Mapping[int, int] | None = None,
     ) -> ResumedSession:
         """Continue a session whose connection was lost.
 
@@ -253,15 +254,17 @@ class Sessions:
             epoch: the epoch that the client was given at login.
             seen: name of a room -> last `seq` that the client received.
             encoder, connection, marks_read: as in `login`.
+            seen_directs: id of a direct conversation -> last `seq` that the client received.
 
         Raises:
             BadSession: there is no such session, or it has ended.
             NotStored.
         """
-        rooms = find_rooms(self._rooms, seen)
+        rooms, directs = find_rooms(self._rooms, seen), known_ids(self._rooms, seen_directs)
         seen_by_id: dict[int, int] = {}
         if hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode()):
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
+            seen_by_id |= directs
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
         unread = await count_unread(self._state, None, hashed)
@@ -277,10 +280,7 @@ class Sessions:
         )
         if resumed.epoch is not None:
             self.epoch = resumed.epoch
-            _log.warn(
-                "A client has received more than the database has: a copy of the database seems "
-                "to have been put back. All clients load their rooms again."
-            )
+            _log.warn(LOGS_SHORTENED)
         account_id = resumed.account_state.account.id
         for old in self._live.of(account_id):
             if old.token_hash == hashed:
@@ -291,8 +291,9 @@ class Sessions:
         session = self._live.begin(
             resumed.account_state, unread, encoder, connection, token, marks_read
         )
-        missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
-        return ResumedSession(session, missed)
+        user = session.user
+        missed = missed_by_name(user, self._rooms.lobby, rooms, resumed.missed)
+        return ResumedSession(session, missed, missed_directs(user, directs, resumed))
 
     async def logout(self, session: Session) -> None:
         """End a session for good, and a temporary account with it.
@@ -362,8 +363,7 @@ class Sessions:
             session: a session of the account; None if `name` says which account it is.
             name: the user name, None with a session.
             old: the old password.
-            new: the new password.
-            again: the new password, repeated.
+            new, again: the new password, twice.
             address: IP address of the client.
 
         Raises:

@@ -19,11 +19,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gtchat.chat import lockout, peer_address
+from gtchat.chat.direct import _Sent
 from gtchat.chat.events import Event, Invited, WhisperSent
-from gtchat.chat.interfaces import IEncodedBatch, IEncoder
+from gtchat.chat.interfaces import IEncodedBatch, IEncoder, PendingWhisper, WhisperLimits
 from gtchat.chat.limits import Limits
 from gtchat.chat.membership import RoomSettings
-from gtchat.chat.records import EndedSession, InvitationLimits, NewSession, WhisperLimits
+from gtchat.chat.records import EndedSession, InvitationLimits, NewSession
 from gtchat.chat.users import Session
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import FakeClient, RecordingConnection, TestServer
@@ -197,10 +198,13 @@ def stored_whispers(world: World, count: int) -> None:
     world.run(
         [
             store.whisper(
-                sender,
-                receiver,
-                WhisperSent(usr="A0", msg="x", id=f"{receiver}-{n}", at=1),
-                None,
+                PendingWhisper(
+                    entry=WhisperSent(
+                        usr="A0", msg="x", id=f"{receiver}-{n}", at=1, subject_id=sender
+                    ),
+                    sender_id=sender,
+                    target_id=receiver,
+                ),
                 WhisperLimits(),
             )
             for receiver in (target, bob.user.id)
@@ -212,7 +216,7 @@ def stored_whispers(world: World, count: int) -> None:
 def unconfirmed_whispers(world: World, count: int) -> None:
     [session] = world.sessions(1)
     for number in range(count):
-        world.chat.whispers._add_unconfirmed(session, number, str(number))
+        world.chat.whispers._add_unconfirmed(session, str(number), _Sent(9, number))
 
 
 def address_requests(world: World, count: int) -> None:

@@ -20,9 +20,10 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, message
+from tests.store.direct_contract import DirectContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
-from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.mailbox_contract import InvitationContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
@@ -108,6 +109,10 @@ class UnreadTests(InMemory, UnreadContract, TestCase):
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):
+    pass
+
+
+class DirectTests(InMemory, DirectContract, TestCase):
     pass
 
 

@@ -77,6 +77,7 @@ COMMANDS: dict[type[Request], Command] = {
     requests.Typing: Command(messages.typing, "Typing notification sent."),
     requests.MarkRead: Command(messages.mark_read, "Read position stored."),
     requests.Whisper: Command(messages.whisper, "Direct message stored."),
+    requests.GetDirectList: Command(messages.get_direct_list, "Direct conversations."),
     requests.Broadcast: Command(messages.broadcast, "Broadcast sent."),
     requests.Block: Command(messages.block, "User blocked."),
     requests.Unblock: Command(messages.unblock, "User unblocked."),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import attrs
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import (
     BadCredentials,
     BadSession,
@@ -34,7 +36,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
-from gtchat.store.memory.rows import AccountRow, SessionRow
+from gtchat.store.memory.rows import AccountDirects, AccountRow, SessionRow
 from gtchat.store.paging import ConnectedInterval, LogsShortened, backlogs
 
 
@@ -59,9 +61,11 @@ class AccountTable:
         self._epoch_start = 0
         #: Returns the invitations of an account; set by the mailbox, which has them.
         self.pending_invitations: Callable[[int], tuple[Invited, ...]] = lambda _: ()
+        #: The direct conversations; they set this themselves.
+        self.directs: AccountDirects
 
     def mark_disconnected(self, at: int) -> None:
-        """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
+        """Let the sessions that are connected expire from a time."""
         for session in self._sessions.values():
             if session.expires_from is None:
                 session.expires_from = at
@@ -246,6 +250,7 @@ class AccountTable:
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(row.id, ())),
             invitations=self.pending_invitations(row.id),
+            directs=self.directs.newest(row.id, LISTED_DIRECTS),
         )
 
     def resume(
@@ -273,13 +278,14 @@ class AccountTable:
             raise BadSession()
         row = self.accounts[session.account_id]
         interval = ConnectedInterval(session.began_at, session.lost_at)
+        directs = self.directs.of_rooms(session.account_id, seen)
         epoch = None
         try:
             missed = backlogs(
                 seen,
                 limit,
                 lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
-                self._rooms.log_info,
+                partial(self._rooms.find_log, {one.id for one in directs}),
                 self._rooms.read,
                 lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
             )
@@ -295,7 +301,7 @@ class AccountTable:
         session.start = len(self._rooms.starts)
         session.began_at, session.lost_at, session.expires_from = at, None, None
         row.network = network
-        return ResumeResult(self._account_state(row), missed, epoch)
+        return ResumeResult(self._account_state(row), missed, epoch, directs)
 
     def end_session(self, session: EndedSession) -> None:
         """End a session for good; see `IStore.end_session`."""
@@ -337,18 +343,17 @@ class AccountTable:
         row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
         if row is None:
             return {}
-        not_counted = {other: self.accounts[other].name for other in (row.id, *row.blocks)}
-        lobby = self._rooms.lobby
-        counts = {lobby.id: lobby.unread(row.lobby_read_seq, not_counted)}
-        for room in map(self._rooms.rooms.__getitem__, row.rooms):
-            counts[room.id] = room.unread(room.read[row.id], not_counted)
+        not_counted = row.not_counted(self.accounts)
+        counts = self._rooms.unread(row, not_counted)
+        for direct in self.directs.newest(row.id, LISTED_DIRECTS):
+            counts[direct.id] = self.directs.unread(row.id, direct)
         return {room_id: record for room_id, record in counts.items() if record.unread}
 
     def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""
         row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
         is_lobby = room is self._rooms.lobby
-        if row is None or room is None or not (is_lobby or room_id in row.rooms):
+        if row is None or room is None or not (is_lobby or account_id in room.read):
             raise NotInRoom()
         session = self._sessions.get(token_hash)
         if session is not None and session.account_id == account_id:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import attrs
 
-from gtchat.chat.interfaces import Account
+from gtchat.chat.interfaces import Account, Direct, UnreadRecord
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 
 
@@ -55,6 +57,10 @@ class AccountRow:
             seen_at=self.networks.get(network, 0) if network is not None else 0,
         )
 
+    def not_counted(self, accounts: Mapping[int, AccountRow]) -> dict[int, str]:
+        """Return id and name of the accounts whose messages are not unread for this one."""
+        return {other: accounts[other].name for other in (self.id, *self.blocks)}
+
     def add_network(self, network: str | None, at: int) -> None:
         """Store that the account registered or logged in from a network; None for no network."""
         if network is None or self.networks.get(network, -math.inf) + NETWORK_REFRESH_MS > at:
@@ -83,3 +89,16 @@ class SessionRow:
     lost_at: int | None = None
     expires_from: int | None = None
     marks_read: bool = False
+
+
+class AccountDirects(Protocol):
+    """The direct conversations of accounts; see `DirectTable`."""
+
+    def newest(self, account_id: int, limit: int) -> tuple[Direct, ...]:
+        """Return the newest conversations of an account."""
+
+    def of_rooms(self, account_id: int, ids: Collection[int]) -> tuple[Direct, ...]:
+        """Return those with some ids."""
+
+    def unread(self, account_id: int, direct: Direct) -> UnreadRecord:
+        """Count the unread messages of a conversation."""

@@ -7,7 +7,7 @@ same order and the same batches as from the store on disk.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,11 +16,14 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import GuestMessage, Invited, MessageSent, WhisperSent
+from gtchat.chat.events import GuestMessage, Invited, MessageSent
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
     Ack,
+    Arrived,
+    Direct,
+    DirectPage,
     EndedSession,
     HistoryPage,
     HistoryQuery,
@@ -29,6 +32,7 @@ from gtchat.chat.interfaces import (
     MessageVersions,
     NewSession,
     PendingEntry,
+    PendingWhisper,
     PhoneAccount,
     ResumeResult,
     StoredState,
@@ -64,6 +68,7 @@ class MemoryStore:
         self._rooms = RoomTable()
         self._accounts = AccountTable(self._rooms)
         self._mailbox = Mailbox(self._rooms, self._accounts)
+        self._directs = self._mailbox.directs
 
     def load(self) -> StoredState:
         """See `IStore.load`."""
@@ -71,7 +76,7 @@ class MemoryStore:
         self._rooms.begin_start()
         return StoredState(
             epoch=self._epoch,
-            rooms=tuple(map(self._accounts.room_record, self._rooms.rooms.values())),
+            rooms=tuple(map(self._accounts.room_record, self._rooms.keys.values())),
             guests=self._accounts.guests(),
         )
 
@@ -196,29 +201,33 @@ class MemoryStore:
         """See `IStore.delete_room`."""
         return self._write(self._mailbox.delete_room, room_id, at)
 
-    def whisper(
-        self,
-        sender_id: int,
-        target_id: int,
-        event: WhisperSent,
-        txn: str | None,
-        limits: WhisperLimits,
-        is_direct: bool = True,
-    ) -> Deferred[tuple[Ack, int]]:
+    def whisper(self, pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
         """See `IStore.whisper`."""
-        return self._write(
-            self._mailbox.whisper, sender_id, target_id, event, txn, limits, is_direct
-        )
+        return self._write(self._directs.whisper, pending, limits)
 
     def whispers(
         self, account_id: int, after: int, limit: int
     ) -> Deferred[Sequence[StoredWhisper]]:
         """See `IStore.whispers`."""
-        return self._read(self._mailbox.whispers, account_id, after, limit)
+        return self._read(self._directs.whispers, account_id, after, limit)
 
-    def delete_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """See `IStore.delete_whispers`."""
-        return self._write(self._mailbox.delete_whispers, account_id, tuple(numbers))
+    def set_delivered(self, arrived: Arrived) -> Deferred[None]:
+        """See `IStore.set_delivered`."""
+        return self._write(self._directs.set_delivered, arrived)
+
+    def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
+        """See `IStore.add_missed`."""
+        return self._write(self._directs.add_missed, account_id, room_id, seq, limit)
+
+    def find_direct(
+        self, account_id: int, room_id: int | None, other_id: int | None
+    ) -> Deferred[Direct | None]:
+        """See `IStore.find_direct`."""
+        return self._read(self._directs.find, account_id, room_id, other_id)
+
+    def directs(self, account_id: int, before: int | None, limit: int) -> Deferred[DirectPage]:
+        """See `IStore.directs`."""
+        return self._read(self._directs.page, account_id, before, limit)
 
     def invite(
         self,

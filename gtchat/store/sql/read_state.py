@@ -8,16 +8,30 @@ messages that do not count are looked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from sqlite3 import Connection
+from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, union_all, update
+from sqlalchemy import (
+    CompoundSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import NotInRoom
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.paging import UNREAD_EXACT, UNREAD_WINDOW
+from gtchat.store.paging import MAX_SEQ, UNREAD_EXACT, UNREAD_WINDOW
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
 
@@ -25,6 +39,7 @@ _accounts = schema.accounts
 _log = schema.entries
 _heads = schema.heads
 _members = schema.members
+_directs = schema.directs
 _rooms = schema.rooms
 _sessions = schema.sessions
 
@@ -39,7 +54,14 @@ _lobby = (
     .where(_accounts.c.id == bindparam("account"))
 )
 _MEMBERSHIPS = Statement(_memberships.order_by(_members.c.room_id))
-_MEMBERSHIP = Statement(_memberships.where(_members.c.room_id == bindparam("room")))
+_MEMBERSHIP = Statement(
+    union_all(
+        _memberships.where(_members.c.room_id == bindparam("room")),
+        select(_directs.c.room_id, _directs.c.read_seq).where(
+            _directs.c.account_id == bindparam("account"), _directs.c.room_id == bindparam("room")
+        ),
+    )
+)
 _LOBBY = Statement(_lobby)
 _MARK_ROOM = Statement(
     update(_members)
@@ -56,6 +78,15 @@ _MARK_LOBBY = Statement(
         select(_rooms.c.id).where(_rooms.c.key == LOBBY).scalar_subquery() == bindparam("room"),
     )
     .values(lobby_read_seq=bindparam("seq"))
+)
+_MARK_DIRECT = Statement(
+    update(_directs)
+    .where(
+        _directs.c.account_id == bindparam("account"),
+        _directs.c.room_id == bindparam("room"),
+        _directs.c.read_seq < bindparam("seq"),
+    )
+    .values(read_seq=bindparam("seq"))
 )
 _SET_MARKS_READ = Statement(
     update(_sessions)
@@ -74,16 +105,17 @@ _MARKS_READ = Statement(
 
 _SESSION_ACCOUNT = Statement(select(_sessions.c.account_id).where(_is_session))
 
-_mark = union_all(_memberships, _lobby).cte("marks")
-_read, _hidden = _log.alias("read"), _log.alias("hidden")
-_is_kept = _mark.c.read_seq >= _heads.c.first
-#: The number of messages up to the mark: that of the marked entry, or else of the first entry that
-#: is kept, less that entry itself.
-_messages_read = func.coalesce(
-    _read.c.message_count - case((_is_kept, 0), (_read.c.kind == MessageSent.kind, 1), else_=0),
-    _heads.c.messages,
+_newest_directs = (
+    select(_directs.c.room_id, _directs.c.read_seq)
+    .where(
+        _directs.c.account_id == bindparam("account"),
+        _directs.c.newest > 0,
+        _directs.c.newest < bindparam("before"),
+    )
+    .order_by(_directs.c.newest.desc())
+    .limit(bindparam("limit"))
 )
-_behind = _heads.c.messages - _messages_read
+_read, _hidden = _log.alias("read"), _log.alias("hidden")
 #: The accounts whose messages are not unread: the account itself, and those that it blocks.
 _not_counted = union_all(
     select(_accounts.c.id, _accounts.c.name).where(_accounts.c.id == bindparam("account")),
@@ -91,41 +123,67 @@ _not_counted = union_all(
     .join(schema.blocks, schema.blocks.c.blocked_id == _accounts.c.id)
     .where(schema.blocks.c.account_id == bindparam("account")),
 ).cte("not_counted")
-#: Messages that are not unread: those of these accounts, or, where the account is not known, of
-#: these names; and deleted ones, which alone have no text.
-_hidden_count = (
-    select(func.count())
-    .where(
-        _hidden.c.room_id == _mark.c.room_id,
-        _hidden.c.seq > _mark.c.read_seq,
-        _hidden.c.seq > _heads.c.seq - UNREAD_WINDOW,
-        _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
-        or_(
-            _hidden.c.msg == literal_column("''"),
-            _hidden.c.subject_id.in_(select(_not_counted.c.id)),
-            and_(_hidden.c.subject_id.is_(None), _hidden.c.usr.in_(select(_not_counted.c.name))),
-        ),
-    )
-    .scalar_subquery()
-)
-#: All rooms of an account in one statement: the driver waits for the interpreter's lock after each.
-_UNREAD = Statement(
-    select(
-        _mark.c.room_id,
-        _behind - case((_behind <= UNREAD_EXACT, _hidden_count), else_=0),
+
+
+def _unread_statement(marks: CompoundSelect[Any] | Select[Any]) -> Statement:
+    """Return the statement that counts unread messages.
+
+    All rooms of an account are in one: the driver waits for the interpreter's lock after each.
+
+    Args:
+        marks: `room_id` and `read_seq` of each room.
+    """
+    mark = marks.cte("marks")
+    is_kept = mark.c.read_seq >= _heads.c.first
+    # The number of messages up to the mark: that of the marked entry, or else of the first entry
+    # that is kept, less that entry itself.
+    messages_read = func.coalesce(
+        _read.c.message_count - case((is_kept, 0), (_read.c.kind == MessageSent.kind, 1), else_=0),
         _heads.c.messages,
     )
-    .select_from(_mark)
-    .join(_heads, _heads.c.room_id == _mark.c.room_id)
-    .outerjoin(
-        _read,
-        and_(
-            _read.c.room_id == _mark.c.room_id,
-            _read.c.seq == case((_is_kept, _mark.c.read_seq), else_=_heads.c.first),
-        ),
+    behind = _heads.c.messages - messages_read
+    # Messages that are not unread: those of these accounts, or, where the account is not known, of
+    # these names; and deleted ones, which alone have no text.
+    hidden_count = (
+        select(func.count())
+        .where(
+            _hidden.c.room_id == mark.c.room_id,
+            _hidden.c.seq > mark.c.read_seq,
+            _hidden.c.seq > _heads.c.seq - UNREAD_WINDOW,
+            _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
+            or_(
+                _hidden.c.msg == literal_column("''"),
+                _hidden.c.subject_id.in_(select(_not_counted.c.id)),
+                and_(
+                    _hidden.c.subject_id.is_(None), _hidden.c.usr.in_(select(_not_counted.c.name))
+                ),
+            ),
+        )
+        .scalar_subquery()
     )
-    .where(_heads.c.seq > _mark.c.read_seq, _behind > 0)
+    return Statement(
+        select(
+            mark.c.room_id,
+            behind - case((behind <= UNREAD_EXACT, hidden_count), else_=0),
+            _heads.c.messages,
+        )
+        .select_from(mark)
+        .join(_heads, _heads.c.room_id == mark.c.room_id)
+        .outerjoin(
+            _read,
+            and_(
+                _read.c.room_id == mark.c.room_id,
+                _read.c.seq == case((is_kept, mark.c.read_seq), else_=_heads.c.first),
+            ),
+        )
+        .where(_heads.c.seq > mark.c.read_seq, behind > 0)
+    )
+
+
+_UNREAD = _unread_statement(
+    union_all(_memberships, _lobby, select(_newest_directs.subquery("newest_directs")))
 )
+_UNREAD_DIRECTS = _unread_statement(_newest_directs)
 
 
 def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]:
@@ -154,8 +212,10 @@ def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
 def set_read(db: Connection, marks: Mapping[tuple[int, int], int]) -> None:
     """Mark rooms as read; see `IStore.set_read`."""
     for (account_id, room_id), seq in marks.items():
-        if not _MARK_ROOM(db, account=account_id, room=room_id, seq=seq).rowcount:
-            _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+        # An id is that of a room, the lobby or a direct conversation: one of them at most changes.
+        for mark in (_MARK_ROOM, _MARK_LOBBY, _MARK_DIRECT):
+            if mark(db, account=account_id, room=room_id, seq=seq).rowcount:
+                break
 
 
 def unread(
@@ -164,11 +224,18 @@ def unread(
     """Count the unread messages of an account; see `IStore.unread`."""
     if account_id is None:
         account_id = _SESSION_ACCOUNT.scalar(db, token=token_hash)
-    return {
-        room_id: UnreadRecord(count, messages)
-        for room_id, count, messages in _UNREAD(db, account=account_id)
-        if count
-    }
+    return _records(_UNREAD(db, account=account_id, before=MAX_SEQ, limit=LISTED_DIRECTS))
+
+
+def unread_directs(
+    db: Connection, account_id: int, before: int, limit: int
+) -> dict[int, UnreadRecord]:
+    """Count the unread messages of direct conversations; see `IMailStore.directs`."""
+    return _records(_UNREAD_DIRECTS(db, account=account_id, before=before, limit=limit))
+
+
+def _records(rows: Iterable[tuple[int, int, int]]) -> dict[int, UnreadRecord]:
+    return {room_id: UnreadRecord(count, messages) for room_id, count, messages in rows if count}
 
 
 def _membership(db: Connection, account_id: int, room_id: int) -> MembershipRecord | None:

@@ -10,20 +10,22 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from sqlite3 import Connection
 
 import attrs
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import BadCredentials, BadSession, NoSuchUser
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
     Backlog,
+    Direct,
     EndedSession,
     NewSession,
     ResumeResult,
 )
 from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
-from gtchat.store.sql import accounts, invitations, message_changes, read_state, schema
+from gtchat.store.sql import accounts, direct, invitations, message_changes, read_state, schema
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import begin_epoch
@@ -81,7 +83,12 @@ _BLOCKED_BY = Statement(
     select(_blocks.c.account_id).where(_blocks.c.blocked_id == bindparam("account"))
 )
 _ROOM = Statement(
-    select(_rooms.c.name, schema.tombstones.c.deleted_at, func.coalesce(_heads.c.first, 1))
+    select(
+        _rooms.c.name,
+        schema.tombstones.c.deleted_at,
+        func.coalesce(_heads.c.first, 1),
+        _rooms.c.kind == literal_column("'direct'"),
+    )
     .outerjoin_from(_rooms, schema.tombstones, schema.tombstones.c.key == _rooms.c.key)
     .outerjoin(_heads, _heads.c.room_id == _rooms.c.id)
     .where(_rooms.c.id == bindparam("room"))
@@ -101,7 +108,7 @@ _FORGET_NETWORKS = Statement(
 _ADD_NETWORK = Statement(insert(_networks), columns=("account_id", "network", "seen_at"))
 
 
-def account_state(db: Connection, account_id: int) -> AccountState:
+def account_state(db: Connection, log_writer: LogWriter, account_id: int) -> AccountState:
     """Return what a login loads of an account.
 
     Raises:
@@ -110,22 +117,29 @@ def account_state(db: Connection, account_id: int) -> AccountState:
     account = accounts.get(db, account_id)
     if account is None:
         raise NoSuchUser()
+    log_writer.write_heads(db)  # the ends of direct conversations are read from there
     return AccountState(
         account=account,
         memberships=read_state.memberships(db, account_id),
         blocked=dict(_BLOCKED(db, account=account_id).fetchall()),
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
         invitations=tuple(invitations.pending(db, account_id)),
+        directs=direct.newest(db, account_id, LISTED_DIRECTS),
     )
 
 
 def login(
-    db: Connection, account_id: int, proved: str | None, session: NewSession, end_others: bool
+    db: Connection,
+    log_writer: LogWriter,
+    account_id: int,
+    proved: str | None,
+    session: NewSession,
+    end_others: bool,
 ) -> AccountState:
     """Begin a session of a registered account; see `IStore.login`."""
     _check_proof(accounts.get(db, account_id), proved)
     _end(db, session.ended)
-    state = account_state(db, account_id)
+    state = account_state(db, log_writer, account_id)
     accounts.add_network(db, account_id, session.network, session.at)
     if end_others:
         accounts.end_sessions(db, account_id, None)
@@ -236,13 +250,19 @@ def resume(
     mark = _FIRST_MARK_AFTER.scalar(db, start=start_id)
     interval = ConnectedInterval(began_at, lost_at)
     names: dict[int, str] = {}
+    directs: list[Direct] = []
 
     def log_info(room_id: int) -> LogInfo | None:
         room = _ROOM(db, room=room_id).fetchone()
         position = log_writer.position(db, room_id)
         if room is None or position is None:
             return None
-        names[room_id], deleted_at, first = room
+        names[room_id], deleted_at, first, is_direct = room
+        if is_direct:
+            own = direct.find(db, account_id, room_id, None)
+            if own is None:
+                return None
+            directs.append(attrs.evolve(own, last_seq=position.seq))
         return LogInfo(first, position.seq, deleted_at)
 
     def read(room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
@@ -279,7 +299,7 @@ def resume(
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
     _RESUME(db, token=token_hash, at=at)
-    state = account_state(db, account_id)
+    state = account_state(db, log_writer, account_id)
     if not state.account.registered:
         _set_network(db, account_id, network, at)
-    return ResumeResult(state, missed, epoch)
+    return ResumeResult(state, missed, epoch, tuple(directs))

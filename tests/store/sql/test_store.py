@@ -26,9 +26,10 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, StoreCase, message, new_session
+from tests.store.direct_contract import DirectContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
-from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.mailbox_contract import InvitationContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
@@ -121,6 +122,10 @@ class UnreadTests(OnDisk, UnreadContract, TestCase):
 
 
 class ResumeTests(OnDisk, ResumeContract, TestCase):
+    pass
+
+
+class DirectTests(OnDisk, DirectContract, TestCase):
     pass
 
 
