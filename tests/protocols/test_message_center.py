@@ -67,7 +67,7 @@ class Login(CenterTestCase):
 
     def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
         client = self.connect()
-        with patch.object(self.chat.sessions, "login", side_effect=NotStored()):
+        with patch.object(self.chat.logins, "login", side_effect=NotStored()):
             self.assertEqual(self.exchange(client, "LIN", "ann", "password"), ["PENNED|60.0"])
         self.assertEqual(self.online(), [])
 
@@ -100,7 +100,7 @@ class Login(CenterTestCase):
         self.assertEqual((self.online(), client.received()), ([], []))
 
     def test_a_session_that_begins_for_a_lost_connection_is_given_up(self) -> None:
-        log_in, held = self.chat.sessions.login, Deferred[None]()
+        log_in, held = self.chat.logins.login, Deferred[None]()
 
         async def hold(*args: Any) -> Any:
             session = await log_in(*args)
@@ -108,7 +108,7 @@ class Login(CenterTestCase):
             return session
 
         client = self.connect()
-        with patch.object(self.chat.sessions, "login", hold):
+        with patch.object(self.chat.logins, "login", hold):
             self.exchange(client, "LIN", "ann", "password")
             client.drop()
             held.callback(None)

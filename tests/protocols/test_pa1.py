@@ -86,7 +86,7 @@ class Login(PA1TestCase):
         self.assertEqual((client.closed, self.called(), self.online()), (True, [], []))
 
     def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
-        with patch.object(self.chat.sessions, "login", side_effect=NotStored()):
+        with patch.object(self.chat.logins, "login", side_effect=NotStored()):
             self.send("logIn ann password 6067")
         self.assertEqual(self.called(), [(6067, "BLOCK")])
 
@@ -174,7 +174,7 @@ class Login(PA1TestCase):
         self.assertEqual(sorted(map(int, arrived)), list(range(12)))
 
     def test_a_login_whose_check_fails_closes_its_connection(self) -> None:
-        with patch.object(self.chat.sessions, "login", side_effect=ZeroDivisionError()):
+        with patch.object(self.chat.logins, "login", side_effect=ZeroDivisionError()):
             client = self.send("logIn ann password 6001")
         self.assertEqual((client.closed, self.online()), (True, []))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -15,6 +15,7 @@ from tests.store.accounts_contract import (
     SessionContract,
 )
 from tests.store.contract import QueueContract, message
+from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.networks_contract import NetworkContract
@@ -45,6 +46,14 @@ class HistoryTests(InMemory, HistoryContract, TestCase):
 
 class AccountTests(InMemory, AccountContract, TestCase):
     pass
+
+
+class TokenTests(InMemory, TokenContract, TestCase):
+    """See `TokenContract`."""
+
+
+class SeveralSessionsTests(InMemory, SeveralSessionsContract, TestCase):
+    """See `SeveralSessionsContract`."""
 
 
 class NetworkTests(InMemory, NetworkContract, TestCase):

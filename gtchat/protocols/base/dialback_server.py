@@ -46,7 +46,10 @@ class DialbackServer:
     Attributes:
         by_key: the clients by what their commands name them with.
         pending_size: bytes of the direct messages that are sent together to a user who logs in.
+        protocol: name of the protocol (`IConnection.protocol`).
     """
+
+    protocol: str
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
         self.chat = chat

@@ -21,6 +21,7 @@ from tests.store.accounts_contract import (
     SessionContract,
 )
 from tests.store.contract import QueueContract, StoreCase, message, new_session
+from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.networks_contract import NetworkContract
@@ -54,6 +55,14 @@ class HistoryTests(OnDisk, HistoryContract, TestCase):
 
 class AccountTests(OnDisk, AccountContract, TestCase):
     pass
+
+
+class TokenTests(OnDisk, TokenContract, TestCase):
+    """See `TokenContract`."""
+
+
+class SeveralSessionsTests(OnDisk, SeveralSessionsContract, TestCase):
+    """See `SeveralSessionsContract`."""
 
 
 class NetworkTests(OnDisk, NetworkContract, TestCase):
@@ -125,14 +134,14 @@ class FileTests(OnDisk, StoreCase, TestCase):
     async def test_read_markers_are_kept_over_a_restart(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, "hash", new_session(b"t" * 32, 1), True)
+        await self.store.login(ann, "hash", new_session(b"t" * 32, 1))
         await self.stored(room, message("1"))
         await self.stored(room, message("2"))
         await self.store.mark_read(ann, b"t" * 32, room, 2)
         await self.store.close()
         self.store = SQLStore.open(self.path, reactor)
         self.store.load()
-        found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2), True)
+        found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2))
         self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
 
     async def test_unread_messages_of_all_rooms_are_counted_by_one_statement(self) -> None:
