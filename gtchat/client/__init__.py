@@ -22,6 +22,7 @@ from gtchat.client.messages import (
     Reply,
     Room,
     RoomReset,
+    SessionInfo,
     Unanswered,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "Reply",
     "Room",
     "RoomReset",
+    "SessionInfo",
     "Unanswered",
     "connect",
 ]
