@@ -51,6 +51,7 @@ setup(
         "clients": CLIENTS,
         "test": [
             "hypothesis>=6.140",
+            "jsonschema>=4.23",
             "mypy>=1.18",
             "mypy-zope>=1.0.14",
             "ruff>=0.14",

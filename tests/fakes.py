@@ -30,6 +30,7 @@ from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.store.memory.store import MemoryStore
+from tests import frames
 
 
 @implementer(IPasswords)
@@ -210,13 +211,17 @@ class FakeClient:
             message = json.loads(line)
             if message["cmd"] == "c_response" and message["tracker"] == tracker:
                 del self.outbox.lines[index]
+                frames.check(message)
                 return dict(message)
         raise AssertionError(f"no reply {tracker} in {self.outbox.lines}")
 
     def received(self) -> list[dict[str, Any]]:
         """Take everything out of the outbox."""
         lines, self.outbox.lines = self.outbox.lines, []
-        return [json.loads(line) for line in lines]
+        messages = [json.loads(line) for line in lines]
+        for message in messages:
+            frames.check(message)
+        return messages
 
     def pushes(self, *kinds: str) -> list[dict[str, Any]]:
         """Take everything out of the outbox, and return the pushes.

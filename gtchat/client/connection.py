@@ -90,6 +90,8 @@ class Connection:
         self._ready = False
         self._paused = False
         self._loss_reported = False
+        #: Pauses between requests of the connection's own; they end with the link.
+        self._sleeping: set[Deferred[None]] = set()
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._closed: Exception | None = None
@@ -210,6 +212,8 @@ class Connection:
 
     async def _send_internal(self, cmd: str, **fields: Any) -> Reply:
         """Send a request of the connection's own. Raises CommandFailed, Unanswered."""
+        if self._link is None:
+            raise Unanswered("the connection was lost")
         request = self._requests.make(cmd, fields, internal=True)
         self._requests.add_sent(request)
         self._sender.pacer.spend()
@@ -278,9 +282,18 @@ class Connection:
         return [request for request in resent if not request.reply.called]
 
     def _sleep(self, seconds: float) -> Deferred[None]:
+        """Wait on this link; fails with Unanswered when the link is lost."""
         slept: Deferred[None] = Deferred()
-        self._clock.callLater(seconds, slept.callback, None)
-        return slept
+        timer = self._clock.callLater(seconds, slept.callback, None)
+        self._sleeping.add(slept)
+
+        def awake(result: Failure | None) -> Failure | None:
+            self._sleeping.discard(slept)
+            if timer.active():
+                timer.cancel()
+            return result
+
+        return slept.addBoth(awake)
 
     # Receiving.
 
@@ -342,6 +355,9 @@ class Connection:
         self._sender.stop()
         self._stream.connection_lost()
         self._requests.connection_lost()
+        # What catches up on this link must not go on beside its successor on the next one.
+        for slept in tuple(self._sleeping):
+            slept.errback(Unanswered("the connection was lost"))
         if self._closed is not None:
             return
         if self._closing is not None:

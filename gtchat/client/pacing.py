@@ -104,7 +104,11 @@ class PacedSender:
     def refused(self, request: PendingRequest, seconds: float) -> None:
         """Send a refused request again after some seconds, and what waits behind it."""
         self.pacer.refused(seconds)
-        self._requests.send_again(request)
+        request.sent_count -= 1  # it was certainly not done
+        if request.reply.called:
+            self._requests.give_up(request)
+        else:
+            self._requests.send_again(request)
         self._cancel()
         self.send_waiting()
 

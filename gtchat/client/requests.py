@@ -71,11 +71,15 @@ class PendingRequest:
         self._waiters.append(waiter)
         return waiter
 
+    def settle(self) -> None:
+        """Tell all that wait for it that it is answered or given up."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
     def finish(self, result: ReceivedReply | Exception) -> None:
         """Pass the result to the caller and to everything that waits for it."""
-        for waiter in self._waiters:
-            waiter.callback(None)
-        self._waiters.clear()
+        self.settle()
         if not self.reply.called:
             if isinstance(result, Exception):
                 self.reply.errback(result)
@@ -138,7 +142,18 @@ class RequestQueue:
     def _append(self, request: PendingRequest) -> None:
         self._added += 1
         request.number = self._added
+        request.reply = Deferred(lambda _: self._cancelled(request))
         self._requests.append(request)
+
+    def _cancelled(self, request: PendingRequest) -> None:
+        """Forget a request that was not sent; a reply to one that was is dropped."""
+        if any(unsent is request for _, unsent in self._unsent):
+            self.give_up(request)
+
+    def give_up(self, request: PendingRequest) -> None:
+        """Forget a request whose caller does not wait any more."""
+        self.discard(request)
+        request.settle()
 
     def send_again(self, request: PendingRequest) -> None:
         """Let a request be sent in its turn: before all that were called later."""
@@ -182,6 +197,9 @@ class RequestQueue:
                 `txn` does not detect duplicates.
         """
         for request in self.pending():
+            if request.reply.called:  # cancelled after it was sent
+                self.give_up(request)
+                continue
             again = request.is_repeatable and (
                 same_user or repeat_of(request.cmd) is not Repeat.WITH_TXN
             )

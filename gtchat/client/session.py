@@ -214,7 +214,7 @@ class Session:
             Unanswered: the connection was lost again.
         """
         joined = {room.room_name: room.last_seq for room in reply.rooms if room.joined}
-        rooms = reply.resumed if reply.last_cmd == "resume" else self._reset_all(joined)
+        rooms = self._resumptions(reply, joined)
         for room in rooms:
             if room.state == "reset":
                 gone = not room.last_seq and room.room_name not in joined
@@ -224,6 +224,17 @@ class Session:
             else:
                 self._stream.add_first(room.entries)
         self._stream.release()
+
+    def _resumptions(self, reply: Reply, joined: dict[str, int]) -> tuple[Resumption, ...]:
+        """Return what each room missed. joined: last seq of the rooms that the user is in."""
+        if reply.last_cmd != "resume":
+            return self._reset_all(joined)
+        # The server answers for as many rooms as fit into one reply.
+        answered = {room.room_name for room in reply.resumed}
+        others = [name for name in joined if name in self._stream.seen and name not in answered]
+        return *reply.resumed, *(
+            Resumption(room_name=name, state="behind", last_seq=joined[name]) for name in others
+        )
 
     def _reset_all(self, joined: dict[str, int]) -> tuple[Resumption, ...]:
         """Return a reset of each room, which a new login means. joined: last seq by room."""

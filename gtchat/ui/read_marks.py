@@ -27,6 +27,8 @@ class ReadMarks:
         self._clock = clock
         #: By room, the last entry that was shown and is not marked.
         self._shown: dict[str, int] = {}
+        #: The user who saw it.
+        self._user = ""
         self._timer: IDelayedCall | None = None
 
     def shown(self, room_name: str, seq: int) -> None:
@@ -36,8 +38,15 @@ class ReadMarks:
             room_name: the room.
             seq: the entry that was shown.
         """
+        self._forget_other_user()
         self._shown[room_name] = max(seq, self._shown.get(room_name, 0))
         self._schedule()
+
+    def _forget_other_user(self) -> None:
+        """Drop the marks of a user who has logged out."""
+        if self._user != self._connection.user:
+            self._user = self._connection.user
+            self._shown.clear()
 
     def _schedule(self) -> None:
         if self._shown and self._timer is None:
@@ -45,7 +54,8 @@ class ReadMarks:
 
     def _due(self) -> None:
         self._timer = None
-        if self._connection.is_up:
+        self._forget_other_user()
+        if self._shown and self._connection.is_up:
             Deferred.fromCoroutine(self._mark_next())
         self._schedule()
 
@@ -54,6 +64,7 @@ class ReadMarks:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._forget_other_user()
         if self._connection.is_up:
             sending = Deferred.fromCoroutine(self._mark_all())
             sending.addTimeout(LAST_TIMEOUT, self._clock)

@@ -114,6 +114,8 @@ def describe_push(push: Push) -> str:
     if push.cmd == "c_event":
         return _describe_event(push)
     user, room = format_user(push.usr), format_room(push.room_name)
+    if push.blocked:
+        return f"a message of {user} is hidden: you block this user"
     if push.cmd == "c_invited":
         return f"{user} invites you to {room}: /accept or /decline"
     if push.cmd == "c_invite_reply":
@@ -167,7 +169,7 @@ class Renderer:
 
     def _push_lines(self, push: Push) -> list[str]:
         sender = f"<{format_user(push.usr)}>"
-        if push.cmd == "c_speak":
+        if push.cmd == "c_speak" and not push.blocked:
             room = self._paint(format_room(push.room_name), "room")
             return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
         if push.cmd == "c_whisper":

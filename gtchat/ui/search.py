@@ -51,7 +51,8 @@ async def find_messages(
         limit = min(PAGE_SIZE, MAX_SEARCHED - searched)
         page = await call("history", room_name=room_name, kinds=["c_speak"], limit=limit, **before)
         searched += len(page.entries)
-        matches += [e for e in reversed(page.entries) if wanted in e.msg.casefold()]
+        readable = [entry for entry in reversed(page.entries) if not entry.blocked]
+        matches += [entry for entry in readable if wanted in entry.msg.casefold()]
         more = page.more and bool(page.entries)
         before = {"before": page.entries[0].seq} if page.entries else {}
     more = more or len(matches) > MAX_MATCHES

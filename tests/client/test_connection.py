@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from gtchat.client import CannotConnect, CommandFailed, ConnectionClosed, Push, Unanswered
 from gtchat.client.connection import FATAL_CLOSE_CODES, MAX_WAITING_EVENTS
-from tests.client.fakes import AT, ConnectedTestCase, welcome
+from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome
 
 RECONNECT_CODES = (1000, 1001, 1011, 1012, 1013, 4003, 4008, 4009, 4999)
 
@@ -81,6 +81,57 @@ class CallTests(ConnectedTestCase):
         self.server.reply(self.server.requests[0])
         self.server.pump()
         self.assertTrue(self.connection.is_up)
+
+    def test_a_cancelled_call_leaves_nothing_behind(self) -> None:
+        open_requests = self.connection._requests
+        for sent_first in (True, False):
+            self.server.answers["get_user_list"] = None
+            if not sent_first:
+                self.server.drop()
+            calling = self.call("get_user_list")
+            calling.addErrback(lambda _: None)
+            calling.cancel()
+            self.assertEqual(len(open_requests), sent_first)
+            if sent_first:
+                self.server.drop()
+            self.reconnect()
+            self.clock.advance(5)
+            self.server.pump()
+            self.assertEqual(len(open_requests), 0)
+        self.assertEqual(len(self.server.asked("get_user_list")), 1)
+
+    def test_a_cancelled_call_does_not_hold_up_the_catch_up(self) -> None:
+        self.server.answers["hello"] = {
+            "limits": {"commands_burst": 4, "commands_per_second": 1},
+        }
+        self.server.drop()
+        self.reconnect()
+        self.log_in(lobby=3)
+        self.server.answers.update(ping=None, resume=resumed(spoken(4)))
+        calls = [self.call("get_user_list") for _ in range(2)] + [self.call("ping")]
+        self.server.answers.update(get_user_list=None)
+        calls += [self.call("get_user_list") for _ in range(3)]
+        self.clock.advance(3)
+        self.server.pump()
+        self.server.drop()
+        self.clock.advance(1)
+        self.server.pump()
+        for calling in calls:
+            calling.addErrback(lambda _: None)
+            calling.cancel()
+        self.clock.pump([1] * 10)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4"])
+
+    def test_a_refused_command_was_not_done(self) -> None:
+        self.server.answers["join_room"] = {"code": "rate_limited", "retry_after": 5}
+        calling = self.call("join_room", room_name="garden")
+        self.server.drop()
+        self.assertNoResult(calling)
+        self.server.answers["join_room"] = {}
+        self.clock.pump([1] * 8)
+        self.server.pump()
+        self.assertEqual(self.successResultOf(calling).status, "ok")
 
 
 class PushTests(ConnectedTestCase):

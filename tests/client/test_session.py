@@ -111,6 +111,45 @@ class ResumeTests(ConnectedTestCase):
         self.server.pump()
         self.assertEqual(self.texts(), ["text 4"])
 
+    def test_a_catch_up_ends_with_its_connection(self) -> None:
+        log = [spoken(seq) for seq in range(1, 901)]
+        refused = {"code": "rate_limited", "retry_after": 2}
+        self.server.answers["resume"] = resumed(state="behind", last_seq=900)
+        self.server.answers["history"] = refused
+        self.server.drop()
+        self.reconnect()
+        self.server.drop()
+        self.server.answers["history"] = None
+        self.clock.advance(1)
+        self.server.pump()
+        self.clock.advance(2)  # the pause of the first connection would be over
+        self.server.pump()
+        (_, request) = self.server.asked("history")
+        page = log[3:203]
+        self.server.reply(request, entries=page, more=True)
+        self.server.answers["history"] = lambda ask: {
+            "entries": log[ask["after"] :][: ask["limit"]],
+            "more": ask["after"] + ask["limit"] < 900,
+        }
+        self.server.say(901)
+        self.server.pump()
+        self.assertEqual(self.texts(), [f"text {seq}" for seq in range(4, 902)])
+
+    def test_rooms_that_the_reply_has_no_space_for_are_read_from_the_history(self) -> None:
+        self.result("join_room", room_name="garden")
+        self.server.answers["join_room"] = {"room": {"room_name": "garden", "last_seq": 1}}
+        self.result("join_room", room_name="garden")
+        answer = resumed(spoken(4))
+        answer["rooms"] = welcome(lobby=4, garden=3, other=7)["rooms"]
+        self.server.answers["resume"] = answer
+        self.server.answers["history"] = {
+            "entries": [spoken(2, room="garden"), spoken(3, room="garden")]
+        }
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.texts(), ["text 4", "text 2", "text 3"])
+        self.assertEqual(self.server.asked("history")[0]["room_name"], "garden")
+
     def test_a_reset_room_is_reported(self) -> None:
         self.server.answers["resume"] = resumed(state="reset", last_seq=2)
         self.server.drop()

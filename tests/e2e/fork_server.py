@@ -171,7 +171,9 @@ if __name__ == "__main__":
 
     import gtchat.server.service
     import gtchat.tap  # noqa: F401
+    from tests.e2e import frame_check
 
+    frame_check.install()
     assert "twisted.internet.reactor" not in sys.modules, "a reactor does not survive a fork"
     gc.freeze()
     exec(_become(_serve(socket.socket(fileno=int(sys.argv[1])))), {"__name__": "__main__"})

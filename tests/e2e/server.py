@@ -22,7 +22,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests import frames
 from tests.e2e.fork_server import ENABLED, TOP, ForkedProcess, default_signals
+from tests.e2e.frame_check import REPORT
 
 #: Timeout of everything that tests wait for, in seconds; long, so that they pass on a busy machine.
 SECONDS = 60
@@ -149,6 +151,8 @@ class Server:
             self._reader.join(SECONDS)
         assert process.stdout is not None
         process.stdout.close()
+        unknown = [line for line in self.lines if REPORT in line]
+        assert not unknown, unknown
         return status
 
 
@@ -271,7 +275,9 @@ class Client:
             if opcode == 9:
                 self.frame(payload, 10)
             elif opcode == 1:
-                return dict(json.loads(payload))
+                message = dict(json.loads(payload))
+                frames.check(message)
+                return message
 
     def send(self, cmd: str, **fields: object) -> str:
         """Send a request and return its tracker."""

@@ -258,6 +258,13 @@ class SearchTests(LineModeTestCase):
         self.assertEqual(self.search("no"), ['* no messages with "tea" in #lobby'])
         self.assertEqual(self.search(), ['* no messages with "tea" in #lobby'])
 
+    def test_messages_of_blocked_users_are_not_found(self) -> None:
+        blocked = {**spoken(1, "eve", msg="tea"), "blocked": True}
+        self.server.answers["history"] = {"entries": [blocked, spoken(2, msg="tea")]}
+        before = len(self.shown())
+        self.type("/search tea")
+        self.assertEqual(self.shown()[before:][0], '* messages with "tea" in #lobby: 1')
+
     def test_it_reads_at_most_1000_messages(self) -> None:
         lines = self.search("tea", *["no"] * 1000)
         self.assertEqual(lines, ['* no messages with "tea" in #lobby, of the newest 1000'])

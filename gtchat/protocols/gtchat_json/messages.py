@@ -19,25 +19,25 @@ from gtchat.protocols.gtchat_json.reply_size import fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 
 
-def speak(context: Context, request: requests.Speak) -> Reply:
+def speak(context: Context, request: requests.Speak) -> responses.BroadcastReply:
     """Send a broadcast, as the seed writes it: `speak` with a key and without a room."""
     if request.broadcast_key is None:
         raise BadRequest("room_name: this field is missing.")
     return _broadcast(context, request.msg, request.broadcast_key)
 
 
-def broadcast(context: Context, request: requests.Broadcast) -> Reply:
+def broadcast(context: Context, request: requests.Broadcast) -> responses.BroadcastReply:
     """Send a message to all users who are online."""
     return _broadcast(context, request.msg, request.broadcast_key)
 
 
-def _broadcast(context: Context, msg: str, key: str) -> Reply:
+def _broadcast(context: Context, msg: str, key: str) -> responses.BroadcastReply:
     return responses.BroadcastReply(
         recipients=context.chat.broadcast(context.require_session, msg, key)
     )
 
 
-async def history(context: Context, request: requests.History) -> Reply:
+async def history(context: Context, request: requests.History) -> responses.HistoryReply:
     """Return a page of the log of a room."""
     marks = (request.before, request.after, request.around)
     if sum(mark is not None for mark in marks) > 1:
@@ -91,7 +91,7 @@ async def mark_read(context: Context, request: requests.MarkRead) -> Reply:
     return Reply()
 
 
-async def whisper(context: Context, request: requests.Whisper) -> Reply:
+async def whisper(context: Context, request: requests.Whisper) -> responses.WhisperReply:
     """Send a direct message."""
     ack, online = await context.chat.whispers.send(
         context.require_session, request.target_user, request.msg, request.txn
@@ -104,13 +104,13 @@ async def whisper(context: Context, request: requests.Whisper) -> Reply:
     )
 
 
-async def block(context: Context, request: requests.Block) -> Reply:
+async def block(context: Context, request: requests.Block) -> responses.BlockedReply:
     """Block a user."""
     blocked = await context.chat.blocks.set_block(context.require_session, request.user, True)
     return responses.BlockedReply(blocked=blocked)
 
 
-async def unblock(context: Context, request: requests.Unblock) -> Reply:
+async def unblock(context: Context, request: requests.Unblock) -> responses.BlockedReply:
     """Unblock a user."""
     blocked = await context.chat.blocks.set_block(context.require_session, request.user, False)
     return responses.BlockedReply(blocked=blocked)

@@ -157,13 +157,14 @@ def push(event: Event) -> msgspec.Struct:
     build = _STRUCTS.get(kind)
     if build is not None:
         return build(event)
-    fields = {name: getattr(event, name) for name in _FIELDS[kind]}
+    fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat.
 _OTHER_FIELDS = frozenset({"at", "members"})
-_FIELDS: dict[type[Event], tuple[str, ...]] = {
+#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.
+EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES
 }

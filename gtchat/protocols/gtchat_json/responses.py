@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from gtchat.chat.rooms import Room
+
+#: A `RoomInfo` and an entry of a log that are encoded already.
+RawRoom = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/$defs/RoomInfo"})]
+RawEntry = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/$defs/entry"})]
 
 
 class Reply(msgspec.Struct, kw_only=True):
@@ -71,7 +77,7 @@ class LoginReply(Reply, kw_only=True):
     usr: str
     users: list[str]
     users_total: int
-    rooms: list[msgspec.Raw]
+    rooms: list[RawRoom]
     rooms_total: int
     rooms_next: str | UnsetType = UNSET
     blocked: list[str]
@@ -113,7 +119,7 @@ class Resumption(msgspec.Struct):
     room_name: str
     state: str
     last_seq: int
-    entries: list[msgspec.Raw]
+    entries: list[RawEntry]
 
 
 class ResumeReply(LoginReply, kw_only=True):
@@ -136,7 +142,7 @@ class HelloReply(Reply, kw_only=True):
 class RoomListReply(Reply, kw_only=True):
     """A page of rooms."""
 
-    rooms: list[msgspec.Raw]
+    rooms: list[RawRoom]
     rooms_total: int
     rooms_next: str | UnsetType = UNSET
 
@@ -181,7 +187,7 @@ class WhisperReply(Reply, kw_only=True):
 class HistoryReply(Reply, kw_only=True):
     """A page of a log. `first` and `last` are the former names of `log_first` and `log_last`."""
 
-    entries: list[msgspec.Raw]
+    entries: list[RawEntry]
     log_first: int
     log_last: int
     first: int

@@ -108,7 +108,7 @@ def _limit(request: requests.Paged) -> int:
     return min(request.limit, LIST_LIMIT)
 
 
-async def get_room_list(context: Context, request: requests.GetRoomList) -> Reply:
+async def get_room_list(context: Context, request: requests.GetRoomList) -> responses.RoomListReply:
     """Return a page of the rooms that the user may see."""
     _limit(request)
     session = context.require_session
@@ -120,7 +120,7 @@ async def get_room_list(context: Context, request: requests.GetRoomList) -> Repl
     return responses.RoomListReply(rooms=page.rooms, rooms_total=total, rooms_next=page.next)
 
 
-def get_user_list(context: Context, request: requests.GetUserList) -> Reply:
+def get_user_list(context: Context, request: requests.GetUserList) -> responses.UserListReply:
     """Return a page of the users who are online."""
     online = context.chat.users.online
     users = online.page(request.after, _limit(request))
@@ -129,7 +129,9 @@ def get_user_list(context: Context, request: requests.GetUserList) -> Reply:
     )
 
 
-def get_room_user_list(context: Context, request: requests.GetRoomUserList) -> Reply:
+def get_room_user_list(
+    context: Context, request: requests.GetRoomUserList
+) -> responses.RoomUserListReply:
     """Return a page of the members of a room."""
     room = context.chat.rooms.find(request.room_name)
     if not room.is_lobby and not room.visible_to(context.require_session.user):
@@ -146,14 +148,14 @@ def get_room_user_list(context: Context, request: requests.GetRoomUserList) -> R
     )
 
 
-async def create_room(context: Context, request: requests.CreateRoom) -> Reply:
+async def create_room(context: Context, request: requests.CreateRoom) -> responses.RoomReply:
     """Create a room."""
     wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
     room = await context.chat.membership.create(context.require_session, request.room_name, wanted)
     return responses.RoomReply(room=_details(context, room))
 
 
-async def set_room(context: Context, request: requests.SetRoom) -> Reply:
+async def set_room(context: Context, request: requests.SetRoom) -> responses.RoomReply:
     """Change a room."""
     wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
     room = await context.chat.membership.change(
@@ -176,7 +178,9 @@ async def invite(context: Context, request: requests.Invite) -> Reply:
     return Reply()
 
 
-async def invite_reply(context: Context, request: requests.InviteReply) -> Reply:
+async def invite_reply(
+    context: Context, request: requests.InviteReply
+) -> Reply | responses.RoomReply:
     """Answer an invitation."""
     room = await context.chat.invitations.answer(
         context.require_session, request.inviter, request.room_name, request.reply
@@ -184,7 +188,7 @@ async def invite_reply(context: Context, request: requests.InviteReply) -> Reply
     return Reply() if room is None else responses.RoomReply(room=_details(context, room))
 
 
-async def add_member(context: Context, request: requests.AddMember) -> Reply:
+async def add_member(context: Context, request: requests.AddMember) -> responses.RoomReply:
     """Add a user."""
     room = await context.chat.membership.add(
         context.require_session, request.room_name, request.user
@@ -192,7 +196,7 @@ async def add_member(context: Context, request: requests.AddMember) -> Reply:
     return responses.RoomReply(room=_details(context, room))
 
 
-async def remove_member(context: Context, request: requests.RemoveMember) -> Reply:
+async def remove_member(context: Context, request: requests.RemoveMember) -> responses.RoomReply:
     """Remove a user."""
     room = await context.chat.membership.remove(
         context.require_session, request.room_name, request.user
@@ -200,7 +204,7 @@ async def remove_member(context: Context, request: requests.RemoveMember) -> Rep
     return responses.RoomReply(room=_details(context, room))
 
 
-async def join_room(context: Context, request: requests.JoinRoom) -> Reply:
+async def join_room(context: Context, request: requests.JoinRoom) -> responses.RoomReply:
     """Join a room."""
     room = await context.chat.membership.join(context.require_session, request.room_name)
     return responses.RoomReply(room=_details(context, room))

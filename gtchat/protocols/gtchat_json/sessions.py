@@ -57,7 +57,7 @@ async def register(context: Context, request: requests.Register) -> Reply:
     return Reply()
 
 
-async def login(context: Context, request: requests.Login) -> Reply:
+async def login(context: Context, request: requests.Login) -> responses.LoginReply:
     """Log a user in."""
     begun = await _begin(context, request)
     steps.keep_session(context, begun.session)
@@ -126,7 +126,7 @@ def _newest_fitting(invitations: Sequence[Invited]) -> list[responses.Invitation
     return found
 
 
-async def resume(context: Context, request: requests.Resume) -> Reply:
+async def resume(context: Context, request: requests.Resume) -> responses.ResumeReply:
     """Resume a session after its connection was lost."""
     if context.session is not None:
         raise AlreadyLoggedIn()
@@ -184,7 +184,7 @@ def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resu
     )
 
 
-def hello(context: Context, request: requests.Hello) -> Reply:
+def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
     """Return version, limits and features of the server."""
     limits = context.chat.limits
     devices = [DEVICES] if context.chat.session_rules.uses_devices else []
@@ -263,6 +263,6 @@ async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
     return responses.PasswordReply(device_token=token or msgspec.UNSET)
 
 
-def ping(context: Context, request: requests.Ping) -> Reply:
+def ping(context: Context, request: requests.Ping) -> responses.PingReply:
     """Return the time of the server."""
     return responses.PingReply(at=rfc3339(context.chat.users.now()))

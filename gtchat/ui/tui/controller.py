@@ -77,6 +77,8 @@ class Controller(Interpreter):
         self.loader = Loader(connection, model, clock, self._call, self.run_in_background)
         self._command_lock = DeferredLock()
         self._message_lock = DeferredLock()
+        #: Logins and logouts so far: a message is sent for the user who typed it, or not at all.
+        self._logins = 0
 
     async def run(self, startup: Sequence[str]) -> None:
         """Execute what is typed until the user quits. startup: lines to execute first."""
@@ -160,12 +162,19 @@ class Controller(Interpreter):
     async def _send_to(self, buffer: Buffer, text: str) -> None:
         """Show a message as being sent, then send it after those before it."""
         self.loader.message_entered()
-        line = self._model.add_own_message(buffer, text)
+        line, logins = self._model.add_own_message(buffer, text), self._logins
         await self._message_lock.acquire()
         try:
-            await self._send_line(buffer, line)
+            if logins == self._logins:
+                await self._send_line(buffer, line)
+            else:
+                self._model.message_failed(buffer, line, "you logged out before it was sent")
         finally:
             self._message_lock.release()
+
+    async def _call(self, cmd: str, **fields: Any) -> Reply:
+        self._logins += effect_of(cmd) in (Effect.LOGGED_IN, Effect.LOGGED_OUT)
+        return await super()._call(cmd, **fields)
 
     async def _send_line(self, buffer: Buffer, line: BufferLine) -> None:
         try:

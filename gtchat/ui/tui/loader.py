@@ -114,7 +114,7 @@ class Loader:
         try:
             reply = await self._call("history", room_name=buffer.name, limit=PAGE_SIZE, **before)
         except (CommandFailed, Unanswered, ConnectionClosed):
-            buffer.complete = buffer.loaded = True
+            return  # it is loaded when the user looks at it again
         else:
             self._model.add_history(buffer, reply)
         finally:

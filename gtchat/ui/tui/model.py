@@ -331,14 +331,16 @@ class Model:
 
     def _entry_line(self, push: Push) -> BufferLine:
         """Return the line of an entry of a room's log."""
-        if push.cmd != "c_speak":
+        if push.cmd != "c_speak" or push.blocked:
             return BufferLine("event", describe_push(push), push.at, seq=push.seq)
         mention = self._is_mention(push)
         return BufferLine("message", push.msg, push.at, push.usr, push.seq, mention=mention)
 
     def _is_mention(self, push: Push) -> bool:
         """Return whether an entry is a message of another user with the user's name."""
-        return push.cmd == "c_speak" and push.usr != self.me and mentions(push.msg, self.me)
+        if push.cmd != "c_speak" or push.blocked or push.usr == self.me:
+            return False
+        return mentions(push.msg, self.me)
 
     def _timestamp(self) -> str:
         return self._now().isoformat()

@@ -252,6 +252,37 @@ class LoggedInTests(ControllerTestCase):
         self.assertEqual([line.seq for line in garden.lines], list(range(1, 31)))
         self.assertEqual(pages, 6)
 
+    def test_a_page_that_failed_is_not_read_and_is_loaded_again(self) -> None:
+        self.server.answers["history"] = {"code": "internal"}
+        garden = self.switch_to("garden")
+        self.clock.advance(5)
+        self.server.pump()
+        self.assertEqual((garden.loaded, garden.complete, garden.lines), (False, False, []))
+        self.switch_to("lobby")
+        marked = [request["room_name"] for request in self.server.asked("mark_read")]
+        self.assertNotIn("garden", marked)
+        self.server.answers["history"] = lambda request: self.history(request)
+        self.switch_to("garden")
+        self.assertEqual([line.seq for line in garden.lines], [26, 27, 28, 29, 30])
+
+    def test_messages_of_blocked_users_are_hidden_in_the_history(self) -> None:
+        blocked = {**spoken(30, "eve", "garden", "ann: look"), "blocked": True}
+        self.server.answers["history"] = {"entries": [spoken(29, room="garden"), blocked]}
+        garden = self.switch_to("garden")
+        self.assertEqual([line.kind for line in garden.lines], ["message", "event"])
+        self.assertNotIn("look", garden.lines[1].text)
+        self.assertEqual([line.mention for line in garden.lines], [False, False])
+
+    def test_a_message_is_sent_for_the_user_who_typed_it_or_not_at_all(self) -> None:
+        self.server.answers["speak"] = None
+        self.type("one", "two", "/logout", "/guest bob")
+        (request,) = self.server.asked("speak")
+        self.server.answers["speak"] = {"seq": 4, "id": "lobby-4", "at": AT}
+        self.server.reply(request, seq=3, id="lobby-3", at=AT)
+        self.settle()
+        self.type("three")
+        self.assertEqual([one["msg"] for one in self.server.asked("speak")], ["one", "three"])
+
     def test_switching_through_rooms_loads_only_the_last_one(self) -> None:
         self.server.requests.clear()
         for _ in range(5):
