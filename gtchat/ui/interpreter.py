@@ -68,7 +68,7 @@ class Interpreter(ABC):
         self._connection = connection
         self._renderer = renderer
         self._peers = peers
-        self._logins = logins
+        self._stored_logins = logins
         self._user = ""
         self._context = CommandContext()
         self.exit_status = EXIT_OK
@@ -283,9 +283,9 @@ class Interpreter(ABC):
 
         In a pipe the next line is the password: it must not be read as a message.
         """
-        if self._logins is None or not self._is_interactive or parsed.command.cmd != "login":
+        if self._stored_logins is None or not self._is_interactive or parsed.command.cmd != "login":
             return False
-        logins, user = self._logins, str(parsed.fields.get("usr", ""))
+        logins, user = self._stored_logins, str(parsed.fields.get("usr", ""))
         if not (token := logins.token(user)):
             return False
         fields = {"type": "device", "device": logins.device(), "device_token": token}
@@ -301,20 +301,20 @@ class Interpreter(ABC):
 
     def _store_login(self, user: str, token: str) -> None:
         """Store the token of a user, or delete it. token: "" to delete it."""
-        if self._logins is None:
+        if self._stored_logins is None:
             return
         try:
             if token:
-                self._logins.keep(user, token)
+                self._stored_logins.keep(user, token)
             else:
-                self._logins.forget(user)
+                self._stored_logins.forget(user)
         except OSError as error:
             self.show_error(f"error: {escape_controls(str(error))}: this login is not stored")
 
     async def _send_command(self, parsed: ParsedCommand) -> None:
         cmd = parsed.command.cmd
-        if self._logins is not None and parsed.fields.get("type") == "reg":
-            parsed.fields.update(device=self._logins.device(), device_name=device_name())
+        if self._stored_logins is not None and parsed.fields.get("type") == "reg":
+            parsed.fields.update(device=self._stored_logins.device(), device_name=device_name())
         try:
             reply = await self._call(cmd, **parsed.fields)
         except CommandFailed as error:

@@ -128,7 +128,7 @@ class StayTests(LineModeTestCase):
         super().setUp()
         self.path = Path(self.mktemp()) / "logins.json"
         self.logins = StoredLogins(self.path, URL)
-        self.client._logins = self.logins
+        self.client._stored_logins = self.logins
         self.server.answers["login"] = self.answer
         self.answers: list[dict[str, Any]] = []
         self.start()
@@ -233,7 +233,7 @@ class PipeTests(LineModeTestCase):
     def test_the_next_line_is_the_password_whether_there_is_a_token_or_not(self) -> None:
         logins = StoredLogins(Path(self.mktemp()) / "logins.json", URL)
         logins.keep("ann", "secret")
-        self.client._logins = logins
+        self.client._stored_logins = logins
         self.start()
         self.type("/login ann", "password", "hello")
         [request] = self.server.asked("login")

@@ -205,7 +205,7 @@ async def logout(context: Context, request: requests.Logout) -> Reply:
     return Reply()
 
 
-async def get_sessions(context: Context, request: requests.GetSessions) -> Reply:
+async def get_sessions(context: Context, request: requests.GetSessions) -> responses.SessionsReply:
     """List where the user is logged in; of a list that is too long the end."""
     listed = await context.chat.sessions.listed(context.require_session)
     reply = responses.SessionsReply(sessions=[], sessions_total=len(listed))
@@ -250,7 +250,7 @@ async def end_other_sessions(context: Context, request: requests.EndOtherSession
     return Reply()
 
 
-async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
+async def update_pwd(context: Context, request: requests.UpdatePwd) -> responses.PasswordReply:
     """Change the password."""
     token = await context.chat.sessions.change_password(
         context.session,

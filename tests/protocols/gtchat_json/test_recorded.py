@@ -82,9 +82,9 @@ def _without_added(now: Any, then: Any, kind: str) -> Any:
     names = [now.get(key, "") for key in ("cmd", "type", "last_cmd")]
     added = set().union(*(ADDED.get(str(name), set()) for name in names), ADDED.get(kind, set()))
     if now.get("last_cmd") == "hello":  # settings and features are added to it
-        then = {**now, "features": [one for one in now["features"] if one in then["features"]]}
-        then["limits"] = {key: now["limits"].get(key) for key in then["limits"]}
-        return then
+        features = [one for one in now["features"] if one in then["features"]]
+        limits = {key: now["limits"].get(key) for key in then["limits"]}
+        return {**now, "features": features, "limits": limits}
     return {
         key: _without_added(part, then.get(key), key)
         for key, part in now.items()
