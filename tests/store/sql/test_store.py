@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,7 +14,8 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
-from gtchat.store.sql import history, read_state
+from gtchat.store.sql import devices, history, read_state, session_ends, sessions
+from gtchat.store.sql.statements import Statement
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -200,3 +202,17 @@ class PlanTests(OnDisk, StoreCase, TestCase):
         plan = self.plan({"kicked", "removed"})
         self.assertEqual(plan.count("INDEX entries_rare (room_id=? AND kind=? AND seq<?)"), 2)
         self.assertNotIn("autoindex", plan)
+
+    def test_sessions_and_devices_are_found_by_an_index(self) -> None:
+        found = 0
+        for module in (devices, session_ends, sessions):
+            for name, part in vars(module).items():
+                if not isinstance(part, Statement):
+                    continue
+                with closing(sqlite3.connect(self.path)) as db:
+                    values = dict.fromkeys(re.findall(r":(\w+)", part.sql), 1) | part.constants
+                    rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
+                plan = "; ".join(row[3] for row in rows)
+                self.assertNotIn("SCAN", plan.replace("SCAN CONSTANT ROW", ""), name)
+                found += 1
+        self.assertGreater(found, 20)
