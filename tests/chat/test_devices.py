@@ -130,6 +130,7 @@ class Tokens(DeviceTestCase):
         self.assertEqual(self.code("phone"), "")
         for _ in range(2):  # the right one has reset the count
             self.assertEqual(self.code("phone", "guess"), "bad_credentials")
+        self.assertEqual(self.code("phone"), "")
 
     def test_wrong_tokens_have_a_rate_for_each_network_that_a_right_one_ignores(self) -> None:
         self.login("phone", remember=True)
