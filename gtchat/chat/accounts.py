@@ -30,7 +30,7 @@ MAX_RAW_NUMBER = 64
 _UUID = re.compile(r"[0-9a-fA-F-]{36}")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]", re.UNICODE)
 
-#: Passwords of clients in one network that are checked at once, unless the account knows it.
+#: Most passwords of clients in one network that are checked at once, unless the account knows it.
 CHECKS_AT_ONCE = 8
 #: Stands in the log for a name that no account has: it may be a password in the wrong field.
 UNKNOWN_NAME = "(unknown name)"
@@ -97,7 +97,9 @@ class Accounts:
         self._passwords = passwords
         self.lockout = Lockout(limits, seconds)
         self.password_changes = InProgress()
-        self._turns = Turns(CHECKS_AT_ONCE)
+        # No more than can be counted at once: else right passwords would be refused.
+        rate = limits.failed_logins_per_minute
+        self._turns = Turns(min(CHECKS_AT_ONCE, max(int(rate), 1)) if rate else CHECKS_AT_ONCE)
         self._registrations = BucketTable(
             limits.registrations_per_minute / 60, limits.registrations_burst, seconds
         )
@@ -211,11 +213,19 @@ class Accounts:
         self.lockout.check(key, network)
         account = await self._store.find_account(key, None, network)
 
-        async def check() -> bool:
-            if not known:
-                self.lockout.check_rates(key, network)
+        async def verify() -> bool:
             digest = account.password_hash if account is not None else None
-            correct = await self._passwords.verify(digest, typed_password(secret))
+            return await self._passwords.verify(digest, typed_password(secret))
+
+        async def verify_guess() -> bool:
+            self.lockout.begin_guess(key, network)
+            try:
+                return await verify()
+            finally:
+                self.lockout.end_guess(key, network)
+
+        async def check() -> bool:
+            correct = await (verify() if known else verify_guess())
             # Another attempt may have begun a lockout while this one was being checked.
             self.lockout.check(key, network)
             if not correct:
@@ -223,7 +233,7 @@ class Accounts:
             return correct
 
         known = account is not None and account.seen_at + KNOWN_MS > self._users.now()
-        # From an unknown network few are checked at once: each may use up the rate for the next.
+        # From an unknown network few are checked at once: the others wait, and are not refused.
         correct = await (check() if known else self._turns.run(network, check))
         if account is None or not correct:
             raise BadCredentials()

@@ -52,11 +52,12 @@ class Blocks:
             NoSuchUser, SelfTarget, NotStored.
             NotAllowed: the user blocks `BLOCK_LIMIT` others already.
         """
-        user = session.user
-        found = await self._directory.resolve_other(target, user)
+        found = await self._directory.resolve_other(target, session.user)
+        user = self._known(session)
         if on and len(user.blocked) >= BLOCK_LIMIT and found.id not in user.blocked:
             raise NotAllowed(f"You can block at most {BLOCK_LIMIT} users.")
         await self._store.block(user.id, found.id, on)
+        user = self._known(session)
         if on:
             user.blocked[found.id] = found.name
         else:
@@ -71,3 +72,7 @@ class Blocks:
             )
         audit("blocked" if on else "unblocked", by=user.name, name=found.name)
         return sorted(user.blocked.values())
+
+    def _known(self, session: Session) -> User:
+        """Return the user of a session as known now: a login in the meantime made a new `User`."""
+        return self._users.get_by_id(session.user.id) or session.user

@@ -142,6 +142,7 @@ class Whispers:
         """
         after = 0
         while session in session.user.sessions:
+            newest = session.pending_whisper
             page = await self._store.whispers(session.user.id, after, PAGE)
             if session not in session.user.sessions:
                 return
@@ -149,7 +150,8 @@ class Whispers:
                 session.send(whisper.event)
                 self._add_unconfirmed(session, whisper.number, whisper.event.id)
                 after = whisper.number
-            if not page and (session.pending_whisper or 0) <= after:
+            # The newest one may be gone: another session of the user has received it.
+            if not page and session.pending_whisper == newest:
                 session.pending_whisper = None
                 return
             if len(page) == PAGE or sum(len(one.event.msg) for one in page) >= PAGE_CHARS:

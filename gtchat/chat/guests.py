@@ -1,7 +1,8 @@
 """Guests: temporary accounts, which have no password and end with their user.
 
 After a lost connection a guest has a grace period to come back. Then, or at logout, the guest
-leaves all rooms, and the account is deleted, so that its name can be used again.
+leaves all rooms, and the account is deleted, so that its name can be used again. As many guests of
+a network can be waited for as it can have connections; beyond that, those end who were lost first.
 
 An account that is ending (`User.ending`) gets nothing more: requests that were stored before are
 waited for, and later ones that would make it a member or an owner are refused (`Delivery`).
@@ -9,9 +10,12 @@ waited for, and later ones that would make it a member or an owner are refused (
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
+import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.background import InProgress, run_in_background
 from gtchat.chat.errors import ChatError
@@ -25,6 +29,25 @@ from gtchat.chat.users import User
 
 #: Seconds that a guest whose connection was lost has to come back.
 GUEST_GRACE_S = 120
+
+
+@attrs.frozen(eq=False)
+class GracePeriod:
+    """The time that a guest has to come back.
+
+    Args:
+        timer: ends the guest.
+        forget: removes the guest from those who are waited for.
+    """
+
+    _timer: IDelayedCall
+    _forget: Callable[[], None]
+
+    def cancel(self) -> None:
+        """Do not end the guest, if the time is not over."""
+        self._forget()
+        if self._timer.active():
+            self._timer.cancel()
 
 
 class Guests:
@@ -43,6 +66,9 @@ class Guests:
         self._quota = state.quota
         self._membership = membership
         self._ending = InProgress()
+        self._max_waiting = state.limits.connections_per_address
+        #: `network_key` -> the guests of that network who are waited for, lost first.
+        self._waiting: dict[str, dict[User, None]] = {}
 
     def restore(self, guests: Iterable[StoredGuest]) -> None:
         """Take over the guests of the last run of the server, with their rooms.
@@ -59,7 +85,8 @@ class Guests:
             user.address = guest.network
             self._users.add(user)
             if guest.resumable:
-                self.start_grace_period(user, GUEST_GRACE_S)
+                # Those who were connected are not more than the limit, nor those who were waiting.
+                self._wait(user, GUEST_GRACE_S)
             else:
                 ended.append(user)
         ownerless: list[Room] = []
@@ -114,10 +141,27 @@ class Guests:
             user: a guest without a session.
             seconds: how long to wait; 0 for a guest who closed the client.
         """
-        user.grace_timer = self._clock.callLater(seconds, self._expire, user)
+        self._wait(user, seconds)
+        waiting = self._waiting.get(network_key(user.address), {})
+        if self._max_waiting and len(waiting) > self._max_waiting:
+            self._expire(next(iter(waiting)))
+
+    def _wait(self, user: User, seconds: float) -> None:
+        """Start a grace period, however many others are waited for."""
+        network = network_key(user.address)
+        if seconds:
+            self._waiting.setdefault(network, {})[user] = None
+        timer = self._clock.callLater(seconds, self._expire, user)
+        user.grace_timer = GracePeriod(timer, partial(self._forget, network, user))
+
+    def _forget(self, network: str, user: User) -> None:
+        """Remove a guest from those who are waited for."""
+        waiting = self._waiting.get(network, {})
+        waiting.pop(user, None)
+        if not waiting:
+            self._waiting.pop(network, None)
 
     def _expire(self, user: User) -> None:
-        user.grace_timer = None
         run_in_background(Deferred.fromCoroutine(self.end(user)), "ending a temporary user")
 
     async def end(self, user: User) -> None:
@@ -135,7 +179,7 @@ class Guests:
             await self._store.end_guest(user.id)
         except ChatError:
             user.ending = False
-            self.start_grace_period(user, GUEST_GRACE_S)
+            self._wait(user, GUEST_GRACE_S)
         else:
             self._users.discard(user)
             self._forget_blocks(user)

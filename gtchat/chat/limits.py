@@ -69,6 +69,7 @@ class Limits:
         100, "rooms that a user can create, and as many that a user can receive"
     )
     members_per_room: int = _limit(0, "members that a room can have")
+    memberships_per_user: int = _limit(5_000, "rooms that a user can be a member of")
     stored_whispers_per_user: int = _limit(
         10_000, "whispers kept for a user from senders that the user never wrote to"
     )

@@ -7,7 +7,7 @@ Addresses are those of `network_key`. Three rules, in this order:
 2. From a network where the account registered or logged in lately, nothing else counts: failures
    of others can't keep a user out who has the right password.
 3. From other networks there is a rate for each network, for all names, and a rate for each name,
-   for all networks.
+   for all networks. A guess that is being checked counts as a wrong one until the result is there.
 """
 
 from __future__ import annotations
@@ -93,6 +93,27 @@ class Lockout:
         if wait := self._by_name.wait(name):
             raise LockedOut(retry_after=wait)
 
+    def begin_guess(self, name: str, network: str) -> None:
+        """Count a guess from a network that the account does not know, before it is checked.
+
+        Args:
+            name, network: as in `check`.
+
+        Raises:
+            LockedOut, RateLimited: as in `check_rates`; nothing is counted.
+        """
+        self.check_rates(name, network)
+        self._take(name, network)
+
+    def end_guess(self, name: str, network: str) -> None:
+        """Count a guess no longer that was checked; `failed` counts it if it was wrong."""
+        self._by_network.get(network).give_back(1.0)
+        self._by_name.get(name).give_back(1.0)
+
+    def _take(self, name: str, network: str) -> None:
+        self._by_network.take(network)
+        self._by_name.take(name)
+
     def attempts_left(self, name: str, network: str) -> int:
         """Return how many wrong guesses are left before a suspension, after a wrong one.
 
@@ -127,8 +148,7 @@ class Lockout:
             attempts.wrong, attempts.until = 0, now + seconds
         attempts.expires_at = now + max(seconds, REMEMBER_S)
         self._attempts.move_to_end((name, network))
-        self._by_network.take(network)
-        self._by_name.take(name)
+        self._take(name, network)
         return locked
 
     def succeeded(self, name: str, network: str) -> None:

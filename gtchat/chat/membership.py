@@ -84,7 +84,7 @@ class Membership:
 
         Raises:
             BadName, BadRequest, TooLong, RoomExists, NotStored.
-            NotAllowed: the user created as many rooms as the limit allows.
+            NotAllowed: the user created, or is a member of, as many rooms as the limit allows.
         """
         user = session.user
         name = room_name(raw)
@@ -189,7 +189,7 @@ class Membership:
             raw: the name of the room as it was typed.
 
         Raises:
-            NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotStored.
+            NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotAllowed, NotStored.
         """
         user = session.user
         room = self._rooms.find(raw)
@@ -222,12 +222,14 @@ class Membership:
             NoSuchRoom: the room was deleted meanwhile.
             PrivateRoom: the invitation ended meanwhile.
             NoSuchUser: the account is ending.
+            NotAllowed: the user is a member of as many rooms as the limit allows.
             AlreadyInRoom, RoomFull, NotStored.
         """
         if room.deleted:
             raise NoSuchRoom()
         if target.id in room.members:
             raise AlreadyInRoom()
+        self._ownership.check_memberships(target)
         if room.max and len(room.members) >= room.max:
             raise RoomFull()
         room.add_member(target.id, target.name, target.registered)
@@ -373,7 +375,8 @@ class Membership:
             target: the name of the user as it was typed.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, Blocked, RoomFull, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, Blocked, RoomFull, NotAllowed,
+            NotStored.
         """
         room = self._rooms.require_member(raw, session.user)
         user = await self._directory.resolve(target, session.user)

@@ -13,7 +13,7 @@ from gtchat.chat.events import Entry, RoomChanged, RoomCreated, RoomDeleted
 from gtchat.chat.messages import text
 from gtchat.chat.rooms import CurrentSettings, Room
 from gtchat.chat.state import State
-from gtchat.chat.users import Session, User
+from gtchat.chat.users import ResolvedUser, Session, User
 
 #: Longest topic of a room, in characters.
 TOPIC_CHARS = 500
@@ -71,11 +71,24 @@ class Ownership:
         """Check that a user may create another room.
 
         Raises:
-            NotAllowed: of the rooms that the user created, as many exist as the limit allows.
+            NotAllowed: of the rooms that the user created, as many exist as the limit allows, or
+                the user is a member of too many.
         """
+        self.check_memberships(user)
         limit = self._limits.rooms_per_user
         if limit and self._created.get(user.id, 0) >= limit:
             raise NotAllowed(f"You can create at most {limit} rooms.")
+
+    def check_memberships(self, target: User | ResolvedUser) -> None:
+        """Check that a user may become a member of another room.
+
+        Raises:
+            NotAllowed: the user is a member of as many rooms as the limit allows.
+        """
+        limit = self._limits.memberships_per_user
+        known = self._users.get_by_id(target.id) or target
+        if limit and known.memberships >= limit:
+            raise NotAllowed(f"A user can be a member of at most {limit} rooms.")
 
     def may_receive(self, room: Room, account_id: int) -> bool:
         """Return whether a room may be handed to an account.
@@ -176,8 +189,9 @@ class Ownership:
     async def reassign_or_delete(self, room: Room) -> None:
         """Find an owner for a room whose temporary owner is not a member any more.
 
-        The owner is then the registered member who joined first, of those who may receive a room.
-        Without one the room has no owner as long as temporary users are in it; then it is deleted.
+        The owner is then the registered member who joined first, of those who may receive a room,
+        or else of all. Without a registered member the room has no owner as long as temporary users
+        are in it; then it is deleted.
 
         Raises:
             NotStored.
@@ -186,11 +200,14 @@ class Ownership:
         keeps_owner = owner is None or owner.registered or owner.id in room.members
         if room.deleted or (room.owner_id is not None and keeps_owner):
             return
-        candidates = room.registered_members
-        next_owner = next((one for one in candidates if self.may_receive(room, one)), None)
-        if next_owner is None and not room.guests:
+        if not room.members:
             await self.delete(room, room.owner)
-        elif next_owner is not None or room.owner_id is not None:
+            return
+        # A limit that keeps users from collecting rooms must not end a room with its members.
+        first = next(room.registered_members, None)
+        candidates = (one for one in room.registered_members if self.may_receive(room, one))
+        next_owner = next(candidates, first)
+        if next_owner is not None or room.owner_id is not None:
             name = "" if next_owner is None else room.members[next_owner]
             settings = attrs.evolve(room.settings, owner_id=next_owner, owner=name)
             await self.change(room, settings, room.owner, None)

@@ -1,4 +1,8 @@
-"""Presence: the events that tell all users who has logged in or out."""
+"""Presence: the events that tell all users who has logged in or out.
+
+An event says what is, not what has changed: a client that has the list of users already may get a
+login of a user who is in it, or a logout of one who is not.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,8 @@ class PresenceCoalescer:
         self._subscribers = subscribers
         self._second = 0.0
         self._sent = 0
-        self._logins: dict[str, None] = {}
-        self._logouts: dict[str, None] = {}
+        #: Name -> whether the user is online now, of those who logged in or out.
+        self._collected: dict[str, bool] = {}
         self._timer: IDelayedCall | None = None
 
     def logged_in(self, name: str, at: int) -> None:
@@ -43,19 +47,16 @@ class PresenceCoalescer:
         """
         if self._may_send_single():
             self._subscribers.publish([LoggedIn(usr=name, at=at)])
-        elif name in self._logouts:
-            del self._logouts[name]
         else:
-            self._logins[name] = None
+            self._collected[name] = True
 
     def logged_out(self, name: str, at: int) -> None:
         """Announce a logout; the arguments are those of `logged_in`."""
         if self._may_send_single():
             self._subscribers.publish([LoggedOut(usr=name, at=at)])
-        elif name in self._logins:
-            del self._logins[name]
         else:
-            self._logouts[name] = None
+            # Also after a login: who logged in between has read a list of users with the name.
+            self._collected[name] = False
 
     def _may_send_single(self) -> bool:
         """Return whether the next event is sent by itself; if not, start the timer."""
@@ -73,14 +74,14 @@ class PresenceCoalescer:
     def _send_collected(self) -> None:
         """Send what was collected in a second, and go on collecting if there was anything."""
         self._timer = None
-        if not self._logins and not self._logouts:
+        if not self._collected:
             return
+        collected, self._collected = self._collected, {}
         event = PresenceChanged(
-            logins=tuple(self._logins),
-            logouts=tuple(self._logouts),
+            logins=tuple(name for name, online in collected.items() if online),
+            logouts=tuple(name for name, online in collected.items() if not online),
             at=self._now(),
         )
-        self._logins, self._logouts = {}, {}
         self._timer = self._clock.callLater(1.0, self._send_collected)
         self._subscribers.publish([event])
 

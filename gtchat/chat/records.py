@@ -80,6 +80,7 @@ class Account:
         blocks_asker: whether it blocks the account that the query named.
         seen_at: when the account last registered or logged in from the network that the query
             named, 0 for never; it is up to `NETWORK_REFRESH_MS` too early.
+        memberships: number of rooms that it is a member of, counted by `IStore.find_account` only.
     """
 
     id: int
@@ -89,6 +90,7 @@ class Account:
     password_hash: str | None = None
     blocks_asker: bool = False
     seen_at: int = 0
+    memberships: int = 0
 
 
 @attrs.frozen

@@ -75,7 +75,8 @@ class ISessionStore(Interface):
         What the client received counts as read, unless the session used `mark_read`.
 
         If the client received an entry before the last start that was not stored before that
-        start, a copy of the database was put back: a new epoch begins, and all rooms are `reset`.
+        start, a copy of the database was put back: all rooms are `reset`, and a new epoch begins.
+        It begins once in a start, and not for a temporary account, since a client can claim that.
 
         Args:
             token_hash: names the session.

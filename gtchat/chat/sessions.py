@@ -250,7 +250,7 @@ class Sessions:
         for session in list(user.sessions):
             await self._store.end_session(self._live.record(session), self._users.now())
             if session in user.sessions:
-                self._live.detach(session, arrived=True)
+                self._live.detach(session)
                 session.connection.close(None, "kicked")
         if not user.registered:
             await self._guests.end(user)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 import attrs
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event, Invited
@@ -52,6 +53,13 @@ class Session:
         self.encoder.encode(events).send((self.connection,))
 
 
+class GraceTimer(Protocol):
+    """What ends a temporary user whose connection was lost, unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """Do not end the user."""
+
+
 @attrs.define(eq=False)
 class User:
     """An account that is known here.
@@ -89,8 +97,13 @@ class User:
     blocked: dict[int, str] = attrs.field(factory=dict)
     blocked_by: frozenset[int] = frozenset()
     address: str = ""
-    grace_timer: IDelayedCall | None = None
+    grace_timer: GraceTimer | None = None
     ending: bool = False
+
+    @property
+    def memberships(self) -> int:
+        """The number of rooms that the user is a member of, without the lobby."""
+        return len(self.rooms)
 
     def remove_room(self, room: Room) -> None:
         """Forget a room that the user is not a member of any more."""
@@ -258,6 +271,7 @@ class ResolvedUser:
         registered: False for a temporary account.
         user: the user, None if not known here.
         blocks_asker: whether the account blocks the user who asked.
+        memberships: the number of rooms that the account is a member of, without the lobby.
     """
 
     id: int
@@ -265,6 +279,7 @@ class ResolvedUser:
     registered: bool
     user: User | None
     blocks_asker: bool
+    memberships: int
 
 
 class UserDirectory:
@@ -299,12 +314,14 @@ class UserDirectory:
             account = await self._store.find_account(key, asker_id)
             user = self._users.get_by_id(account.id) if account is not None else None
             if account is not None and account.registered and user is None:
-                return ResolvedUser(account.id, account.name, True, None, account.blocks_asker)
+                return ResolvedUser(
+                    account.id, account.name, True, None, account.blocks_asker, account.memberships
+                )
         # A temporary account that is not known here has ended since the store was asked.
         if user is None or user.ending:
             raise NoSuchUser()
         blocks = asker is not None and asker.id in user.blocked
-        return ResolvedUser(user.id, user.name, user.registered, user, blocks)
+        return ResolvedUser(user.id, user.name, user.registered, user, blocks, user.memberships)
 
     async def resolve_other(self, raw: str, user: User) -> ResolvedUser:
         """Return the account with a name, which must not be the user's own.

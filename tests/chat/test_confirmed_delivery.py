@@ -10,6 +10,7 @@ from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import DeliveryProof
 from gtchat.chat.limits import Limits
 from gtchat.protocols.gtchat_json.api import API_Chatroom
+from tests.chat.test_edge_cases import DelayedMethod
 from tests.fakes import TestServer
 
 
@@ -82,6 +83,21 @@ class Pongs(DeliveryTestCase):
         third.login("bob", pwd="password")
         self.assertEqual(third.pushes("c_whisper"), [])
 
+    def test_a_whisper_that_another_session_has_received_is_not_waited_for(self) -> None:
+        server = TestServer(sessions="share")
+        ann, bob = server.member("ann"), server.member("bob")
+        second = server.connect()
+        whispers = DelayedMethod(self, server, "whispers")
+        second.login("bob", pwd="password")
+        ann.call("whisper", target_user="bob", msg="one")
+        bob.ping()
+        for _ in range(3):
+            whispers.release()
+        assert second.api.session is not None
+        self.assertIsNone(second.api.session.pending_whisper)
+        ann.call("whisper", target_user="bob", msg="two")
+        self.assertEqual([push["msg"] for push in second.pushes("c_whisper")], ["two"])
+
 
 class Closing(DeliveryTestCase):
     def test_a_closing_handshake_proves_what_was_sent(self) -> None:
@@ -101,6 +117,12 @@ class Closing(DeliveryTestCase):
         self.whisper("one")
         self.bob.call("logout")
         self.assertEqual(self.pending_whispers(), [])
+
+    def test_a_disconnection_by_the_operator_proves_nothing(self) -> None:
+        self.whisper("one")
+        Deferred.fromCoroutine(self.server.chat.sessions.disconnect_user("bob"))
+        self.server.run_pending()
+        self.assertEqual(self.pending_whispers(), ["one"])
 
     def test_a_guest_who_leaves_the_page_can_come_back(self) -> None:
         guest = self.server.guest("guest")

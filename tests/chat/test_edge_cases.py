@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat import presence
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
+from gtchat.chat.limits import Limits
 from gtchat.chat.rooms import Subscribers
 from gtchat.chat.users import User
 from tests.fakes import FakeClient, RecordingEncoder, TestServer
@@ -149,6 +151,29 @@ class ConcurrentChanges(SynchronousTestCase):
         bob.drop()
         delayed.release()
         self.assertEqual(self.server.chat.users._blocking, {})
+
+    def test_block_by_a_user_who_comes_back_meanwhile_holds(self) -> None:
+        for name, online in (("find_account", False), ("block", True)):
+            self.setUp()
+            ann, bob = self.server.member("ann"), self.server.member("bob")
+            bob.call("logout")
+            login = bob.login("bob", pwd="password")
+            if not online:
+                ann.call("logout")
+            delayed = DelayedMethod(self, self.server, name)
+            bob.send("block", user="ann", tracker="1")
+            self.server.run_pending()
+            bob.drop()
+            bob = self.server.connect()
+            bob.call("resume", session_id=login["session_id"], epoch=login["epoch"])
+            delayed.release()
+            self.doCleanups()
+            if not online:
+                ann.login("ann", pwd="password")
+            bob.received()
+            ann.call("speak", room_name="lobby", msg="x")
+            self.assertEqual(bob.pushes(), [])
+            self.assertEqual(bob.call("unblock", user="ann")["blocked"], [])
 
     def test_room_deleted_during_an_invite_reply_cannot_be_joined(self) -> None:
         ann, bob = self.server.member("ann"), self.server.member("bob")
@@ -314,20 +339,33 @@ class EventOrder(SynchronousTestCase):
         self.assertEqual([reply["tracker"] for reply in ann.received()], ["1", "2", "3", "4"])
         self.assertEqual([(push["room_name"], push["msg"]) for push in bob.received()], expected)
 
-    def test_logout_and_login_within_a_second_of_many_others_is_not_announced(self) -> None:
-        server = TestServer()
-        ann = server.guest("ann")
-        bob = server.member("bob")
-        for number in range(presence.PRESENCE_SINGLE_LIMIT + 5):
-            server.guest(f"g{number}")
-        server.clock.advance(1)
-        ann.received()
-        bob.call("logout")
-        bob.login("bob", pwd="password")
-        server.clock.advance(1)
-        events = [push for push in ann.received() if push.get("type") in ("logout", "presence")]
-        self.assertEqual([push for push in events if "bob" in push.get("logins", ())], [])
-        self.assertEqual([push for push in events if "bob" in push.get("logouts", ())], [])
+    def test_who_logs_in_among_many_changes_learns_who_is_online_in_the_end(self) -> None:
+        for bob_is_online, *steps in product((True, False), *["bj"] * 4):
+            server = TestServer(Limits(commands_per_second=0, registrations_per_minute=0))
+            bob = server.member("bob")
+            if not bob_is_online:
+                bob.call("logout")
+            for number in range(presence.PRESENCE_SINGLE_LIMIT + 1):
+                server.guest(f"g{number}")
+            server.clock.advance(1)
+            server.guest("first")
+            watching: dict[FakeClient, set[str]] = {}
+            for number, step in enumerate(["j", *steps]):
+                if step == "j":
+                    client = server.guest(f"j{number}")
+                    watching[client] = set(client.call("get_user_list")["users"])
+                    client.received()
+                elif bob_is_online:
+                    bob.call("logout")
+                else:
+                    bob.login("bob", pwd="password")
+                bob_is_online ^= step == "b"
+            server.clock.advance(1)
+            for client, known in watching.items():
+                [change] = client.pushes("presence")
+                known = known.union(change["logins"]).difference(change["logouts"])
+                self.assertEqual(known, set(client.call("get_user_list")["users"]), steps)
+                self.assertEqual("bob" in known, bob_is_online)
 
 
 class Names(SynchronousTestCase):

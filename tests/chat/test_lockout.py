@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
+import attrs
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import lockout
@@ -159,10 +161,16 @@ class UnknownNetworks(LockoutCase):
 
     def send_logins(self, count: int, pwd: str) -> list[FakeClient]:
         """Send so many logins of different names at once, and hold their checks back."""
+        return self.send([(ELSEWHERE, f"u{number}") for number in range(count)], pwd)
+
+    def send(self, guesses: list[tuple[str, str]], pwd: str) -> list[FakeClient]:
+        """Send logins from addresses with names at once, and hold their checks back."""
         self.server.passwords.held = []
-        clients = [self.server.connect(ELSEWHERE) for _ in range(count)]
-        for number, client in enumerate(clients):
-            client.send("login", type="reg", usr=f"u{number}", pwd=pwd, tracker="1")
+        clients = []
+        for address, name in guesses:
+            client = self.server.connect(address)
+            client.send("login", type="reg", usr=name, pwd=pwd, tracker="1")
+            clients.append(client)
         self.server.run_pending()
         return clients
 
@@ -173,6 +181,7 @@ class UnknownNetworks(LockoutCase):
         while held:
             held.pop(0).callback(None)
             self.server.run_pending()
+        self.server.passwords.held = None
         return [client.reply("1").get("code") for client in clients]
 
     def test_guesses_at_the_same_time_are_limited_as_well(self) -> None:  # D27
@@ -180,14 +189,37 @@ class UnknownNetworks(LockoutCase):
         assert self.server.passwords.held is not None
         self.assertEqual(len(self.server.passwords.held), CHECKS_AT_ONCE)
         codes = self.check_all(clients)
-        self.assertLess(codes.count("bad_credentials"), 10 + CHECKS_AT_ONCE)
-        self.assertEqual(set(codes), {"bad_credentials", "rate_limited"})
+        self.assertEqual(codes, ["bad_credentials"] * 10 + ["rate_limited"] * 30)
+
+    def test_guesses_from_many_networks_at_the_same_time_are_limited_as_well(self) -> None:
+        clients = self.send([(f"198.51.100.{number}", "ann") for number in range(60)], "wrong")
+        codes = self.check_all(clients)
+        self.assertEqual(codes.count("bad_credentials"), NAME_BURST)
+        self.assertEqual(codes.count("locked_out"), 60 - NAME_BURST)
 
     def test_many_who_log_in_at_the_same_time_wait_for_their_turn(self) -> None:  # D27
-        for number in range(40):
-            self.server.connect(HOME).call("register", usr=f"u{number}", pwd="password")
-        clients = self.send_logins(40, "password")
-        self.assertEqual(self.check_all(clients), [None] * 40)
+        for rate in (10, 3, 0.5, 0):
+            self.limits = attrs.evolve(type(self).limits, failed_logins_per_minute=rate)
+            self.setUp()
+            for number in range(40):
+                self.server.connect(HOME).call("register", usr=f"u{number}", pwd="password")
+            clients = self.send_logins(40, "password")
+            self.assertEqual(self.check_all(clients), [None] * 40)
+            codes = self.wrong(ELSEWHERE) + [self.code(ELSEWHERE, "x", "wrong")]
+            self.assertEqual(codes[0], "bad_credentials")
+            self.assertEqual(codes[1], "rate_limited" if rate == 0.5 else "bad_credentials")
+
+    def test_a_check_that_fails_is_no_wrong_password(self) -> None:
+        for _ in range(20):
+            [client] = self.send_logins(1, "password")
+            assert self.server.passwords.held is not None
+            with capturedLogs():
+                self.server.passwords.held.pop().errback(ZeroDivisionError())
+                self.server.run_pending()
+            self.assertEqual(client.reply("1")["code"], "internal")
+            self.server.passwords.held = None
+        self.flushLoggedErrors(ZeroDivisionError)
+        self.assertEqual(self.wrong(ELSEWHERE, "u0"), ["bad_credentials"])
 
 
 class BoundedTables(SynchronousTestCase):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 import unicodedata
 from pathlib import Path
+from unicodedata import normalize
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +17,8 @@ from gtchat.chat.normalization import nfc
 
 PACKAGE = Path(gtchat.__file__).parent
 ACUTE, DOT = "\u0301", "\u0323"
+#: Characters that are decomposed to two non-starters; all but the first are of combining class 0.
+DOUBLE = ["\u0344", "\u0f73", "\u0f75", "\u0f81"]
 #: Functions that normalize, which only `chat/normalization.py` may use.
 NORMALIZING = {"normalize", "is_normalized"}
 
@@ -33,22 +37,64 @@ class NFC(SynchronousTestCase):
         self.assertEqual(nfc("e" + ACUTE * 2 + "x" * 99, 0), "\u00e9" + ACUTE + "x" * 99)
 
     def test_more_than_30_marks_in_a_row_are_refused_wherever_they_are(self) -> None:
-        for start in (0, 1, 29, 30, 31, 32, 61, 62, 93):
+        for start in (0, 1, 13, 14, 15, 27, 28, 29, 30, 31, 93):
             for end in ("", "a", "a" + ACUTE, "a" * 40):
-                before = "a" * start
-                nfc(before + (ACUTE + DOT) * 15 + end, 0)
+                for marks in ((ACUTE + DOT) * 15, *(each * 15 for each in DOUBLE)):
+                    before = "a" * start
+                    nfc(before + marks + end, 0)
+                    for more in (ACUTE, *DOUBLE):
+                        for row in (marks + more, more + marks):
+                            self.assertRaises(BadRequest, nfc, before + row + end, 0)
+                    self.assertRaises(BadRequest, nfc, before + "\u00e9" + marks + end, 0)
+
+    def test_what_a_character_is_decomposed_to_counts(self) -> None:
+        only_marks, begins, ends = list[str](), list[str](), set[int]()
+        for code in range(sys.maxunicode + 1):
+            character = chr(code)
+            is_mark = [unicodedata.combining(part) > 0 for part in normalize("NFD", character)]
+            if all(is_mark):
+                only_marks.append(character)
+            elif any(is_mark):
+                self.assertEqual(is_mark, sorted(is_mark))
+                begins.append(character)
+                ends.add(sum(is_mark))
+        lengths = {each: len(normalize("NFD", each)) for each in only_marks}
+        self.assertEqual([each for each, length in lengths.items() if length > 1], DOUBLE)
+        self.assertEqual([e for e in only_marks if not unicodedata.combining(e)], DOUBLE[1:])
+        self.assertEqual(max(ends) + 2 * 14, 31)
+        for character, length in lengths.items():
+            row = character * (31 // length) + ACUTE * (31 % length)
+            self.assertRaises(BadRequest, nfc, row, 0)
+            nfc(row[1:], 0)
+        for character in begins:
+            self.assertRaises(BadRequest, nfc, character + ACUTE * 30, 0)
+        nfc("".join(begins), 0)
+
+    def test_the_longest_text_of_marks_is_refused_after_a_few_steps(self) -> None:
+        lengths = list[int]()
+
+        def count(form: str, text: str) -> str:
+            lengths.append(len(text))
+            return normalize(form, text)
+
+        self.patch(unicodedata, "normalize", count)
+        for character in (ACUTE, *DOUBLE):
+            for before in ("", "a" * 14, "a" * 4_000):
                 with self.assertRaises(BadRequest):
-                    nfc(before + (ACUTE + DOT) * 15 + ACUTE + end, 0)
+                    nfc((before + character * 65_536)[:65_536], 0)
+                self.assertLess(sum(lengths), 2_000)
+                lengths.clear()
 
     def test_marks_with_letters_between_them_are_text(self) -> None:
         for words in ("\u0928\u092e\u0938\u094d\u0924\u0947 " * 300, ("x" + DOT * 30) * 100):
             self.assertEqual(nfc(words, 0), unicodedata.normalize("NFC", words))
 
     def test_a_text_that_is_too_long_or_has_too_many_marks_is_not_normalized(self) -> None:
-        def fail(*details: object) -> str:
-            raise AssertionError(details)
+        def one_character(form: str, text: str) -> str:
+            self.assertEqual(len(text), 1)
+            return normalize(form, text)
 
-        self.patch(unicodedata, "normalize", fail)
+        self.patch(unicodedata, "normalize", one_character)
         marks = "a" + "\u0315" * 16_000 + "\u0300" * 16_000
         for max_chars in (0, 4_000):
             self.assertRaises((BadRequest, TooLong), nfc, marks, max_chars)

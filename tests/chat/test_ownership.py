@@ -148,17 +148,24 @@ class RoomsPerUser(SynchronousTestCase):
             self.hand_over(self.ann, name)
         self.assertEqual(self.leave("bob", "eve"), "eve")
 
-    def test_the_room_of_a_guest_is_deleted_if_no_member_may_receive_it(self) -> None:
+    def test_the_room_of_a_guest_passes_to_the_first_member_if_none_may_receive_it(self) -> None:
         for name in "ab":
             self.hand_over(self.ann, name)
-        self.assertEqual(self.leave("bob"), "gone")
+        for name in "cd":
+            self.hand_over(self.bob, name, "eve")
+        self.server.guest("other").call("create_room", room_name="x")
+        self.assertEqual(self.leave("bob", "eve"), "bob")
+        self.assertEqual(self.bob.call("speak", room_name="g", msg="x")["status"], "ok")
+        first = self.bob.call("history", room_name="g", after=0)["entries"][0]
+        self.assertEqual((first["type"], first["usr"]), ("room_created", "guest"))
+
+    def test_the_room_of_a_guest_is_deleted_without_members(self) -> None:
+        self.assertEqual(self.leave(), "gone")
         self.assertIsNone(code(self.eve, "create_room", room_name="g"))
 
     def test_it_stays_without_an_owner_as_long_as_guests_are_in_it(self) -> None:
-        for name in "ab":
-            self.hand_over(self.ann, name)
         other = self.server.guest("other")
-        self.assertEqual(self.leave("bob", "other"), "")
+        self.assertEqual(self.leave("other"), "")
         other.call("speak", room_name="g", msg="x")
         other.call("remove_member", room_name="g", user="other")
         self.server.run_pending()
@@ -171,6 +178,43 @@ class RoomsPerUser(SynchronousTestCase):
         guest.call("remove_member", room_name="g", user="guest")
         self.server.run_pending()
         self.assertIsNone(code(self.bob, "set_room", room_name="g", topic="mine"))
+
+
+class MembershipsPerUser(SynchronousTestCase):
+    """Users may be members of two rooms."""
+
+    def test_no_way_leads_into_a_third_room(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, memberships_per_user=2))
+        ann, eve = server.member("ann"), server.member("eve")
+        for name in "abc":
+            (ann if name < "c" else eve).call("create_room", room_name=name)
+        for name, pwd in (("bob", {"pwd": "password"}), ("guest", {})):
+            if pwd:
+                server.member(name).call("logout")
+            client = server.connect()
+            client.login(name, **pwd)
+            for room in "ab":
+                self.assertIsNone(code(client, "join_room", room_name=room))
+            eve.call("invite", room_name="c", invitee=name)
+            for cmd, fields in (
+                ("invite_reply", {"inviter": "eve", "room_name": "c", "reply": "Y"}),
+                ("join_room", {"room_name": "c"}),
+                ("create_room", {"room_name": "d"}),
+            ):
+                self.assertEqual(code(client, cmd, **fields), "not_allowed")
+            add = {"room_name": "c", "user": name}
+            self.assertEqual(code(eve, "add_member", **add), "not_allowed")
+            if pwd:
+                client.call("logout")
+                self.assertEqual(code(eve, "add_member", **add), "not_allowed")
+                client.login(name, **pwd)
+            client.call("leave_room", room_name="b")
+            self.assertIsNone(code(eve, "add_member", **add))
+
+    def test_without_a_limit_there_is_none(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, memberships_per_user=0))
+        ann = server.member("ann")
+        self.assertEqual([code(ann, "create_room", room_name=one) for one in "abc"], [None] * 3)
 
 
 class Meanwhile(SynchronousTestCase):

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.errors import BadCredentials, NoSuchUser
 from gtchat.chat.limits import Limits
 from gtchat.chat.users import Session
-from tests.fakes import RecordingConnection, RecordingEncoder, TestServer
+from tests.chat.test_edge_cases import refuse
+from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer
 
 UUID = str(uuid.UUID(int=5, version=4))
 
@@ -116,6 +117,35 @@ class SecondLogin(SynchronousTestCase):
         reply = server.connect().login("ann", pwd="password")
         self.assertEqual(reply["code"], "already_logged_in")
 
+    def test_a_session_that_was_lost_ends_with_the_next_login(self) -> None:
+        for mode, code in (("replace", "bad_session"), ("refuse", "bad_session"), ("share", None)):
+            server = TestServer(sessions=mode)
+            server.member("ann").call("logout")
+            first = server.connect()
+            login = first.login("ann", pwd="password")
+            first.drop()
+            second = server.connect()
+            self.assertEqual(second.login("ann", pwd="password")["status"], "ok")
+            seen = {"session_id": login["session_id"], "epoch": login["epoch"]}
+            self.assertEqual(server.connect().call("resume", **seen).get("code"), code)
+            self.assertEqual(second.call("ping")["status"], "ok")
+
+    def test_of_two_logins_at_once_one_session_stays(self) -> None:
+        for mode, count in (("replace", 1), ("refuse", 1), ("share", 2)):
+            server = TestServer(sessions=mode)
+            server.member("ann").call("logout")
+            clients = [server.connect() for _ in range(2)]
+            for client in clients:
+                client.send("login", type="reg", usr="ann", pwd="password", tracker="1")
+            server.run_pending()
+            sessions = [client.reply("1")["session_id"] for client in clients]
+            server.start()
+            codes = [
+                server.connect().call("resume", session_id=one, epoch=server.chat.epoch).get("code")
+                for one in sessions
+            ]
+            self.assertEqual(codes.count(None), count, mode)
+
     def test_sessions_can_share_an_account(self) -> None:
         server = TestServer(sessions="share")
         first = server.member("ann")
@@ -205,6 +235,62 @@ class Guests(SynchronousTestCase):
         self.server.run_pending()
         self.assertEqual(self.server.connect("192.0.2.2").login("guest")["status"], "ok")
 
+    def test_guests_who_can_come_back_are_limited_by_network(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, connections_per_address=3))
+        watcher = server.connect("198.51.100.1")
+        watcher.login("watcher")
+        clients = {}
+        for number in range(1, 7):
+            clients[number] = server.connect(f"2001:db8::{number}")
+            clients[number].login(f"g{number}")
+        other = server.connect("2001:db8:0:1::1")
+        other.login("other")
+        watcher.received()
+
+        def lost(client: FakeClient) -> list[str]:
+            """Lose a connection. Return who is not waited for any more."""
+            names = [user.name for user in server.chat.users]
+            client.drop()
+            known = [user.name for user in server.chat.users]
+            return [name for name in names if name not in known]
+
+        self.assertEqual([lost(clients[n]) for n in (2, 1, 3)], [[], [], []])
+        self.assertEqual(lost(other), [])
+        self.assertEqual(lost(clients[4]), ["g2"])
+        back = server.connect("2001:db8::9")
+        self.assertEqual(back.login("g1")["status"], "ok")
+        self.assertEqual(lost(clients[5]), [])
+        self.assertEqual(lost(clients[6]), ["g3"])
+        clients[7] = server.connect("2001:db8::7")
+        clients[7].login("g7")
+        clients[7].drop(clean=True)
+        server.clock.advance(1)
+        self.assertEqual(
+            {user.name for user in server.chat.users}, {"watcher", "other", "g1", "g4", "g5", "g6"}
+        )
+        server.clock.advance(120)
+        server.run_pending()
+        self.assertEqual({user.name for user in server.chat.users}, {"watcher", "g1"})
+        self.assertEqual(server.chat._guests._waiting, {})
+
+    def test_without_a_limit_of_connections_all_guests_can_come_back(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, connections_per_address=0))
+        for number in range(300):
+            server.guest(f"g{number}").drop()
+        self.assertEqual(len(list(server.chat.users)), 300)
+
+    def test_guests_who_can_not_be_ended_are_kept(self) -> None:
+        server = TestServer(Limits(commands_per_second=0, connections_per_address=1))
+        end_guest = server.store.end_guest
+        refuse(self, server, "end_guest")
+        for number in range(3):
+            server.guest(f"g{number}").drop()
+        self.assertEqual(len(list(server.chat.users)), 3)
+        server.store.end_guest = end_guest  # type: ignore[method-assign]
+        server.clock.advance(121)
+        server.run_pending()
+        self.assertEqual(list(server.chat.users), [])
+
 
 class Presence(SynchronousTestCase):
     def test_few_logins_are_announced_singly_and_many_together(self) -> None:  # G06
@@ -220,7 +306,7 @@ class Presence(SynchronousTestCase):
         server.run_pending()
         [event] = ann.pushes("presence")
         self.assertEqual(event["logins"], [f"u{n:02}" for n in range(20, 29)])
-        self.assertEqual(event["logouts"], [])
+        self.assertEqual(event["logouts"], ["u29"])
         clients[0].call("logout")
         server.clock.advance(1)
         [event] = ann.pushes("presence")

@@ -35,6 +35,13 @@ UUID = b"u" * 32
 class AccountContract(StoreCase):
     """Accounts and blocks."""
 
+    async def test_memberships_are_counted(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        for number, owner in enumerate((ann, ann, bob)):
+            await self.room(owner, f"Garden {number}")
+        counts = [(await self.store.find_account(one, None)).memberships for one in ("ann", "bob")]
+        self.assertEqual(counts, [2, 1])
+
     async def test_a_registered_account_is_found_by_its_name(self) -> None:
         ann = await self.store.register("Ann", "ann", "hash", None, 1)
         found = await self.store.find_account("ann", None)
@@ -182,7 +189,8 @@ class SessionContract(StoreCase):
         ann = await self.account("Ann")
         room = await self.room(ann)
         found = await self.store.login(ann, "hash", new_session(TOKEN, 1))
-        self.assertEqual(found.account, await self.store.find_account("ann", None))
+        account = attrs.evolve(found.account, memberships=1)
+        self.assertEqual(account, await self.store.find_account("ann", None))
         self.assertEqual(
             found.memberships, (MembershipRecord(self.lobby, 0), MembershipRecord(room, 1))
         )

@@ -195,6 +195,30 @@ class EpochContract(StoreCase):
         await self.missed({self.lobby: 99})
         self.assertIsNotNone(self.resumed.epoch)
 
+    async def test_an_epoch_begins_once_in_a_start(self) -> None:
+        await self.missed({})
+        for number in range(3):
+            other, token = await self.account(f"Other{number}"), bytes([number]) * 32
+            await self.store.login(other, "hash", new_session(token, 1000), False)
+            self.store.load()
+            epochs = [self.store.load().epoch]
+            for hashed in (TOKEN, token):
+                resumed = await self.store.resume(hashed, 9000, 0, {self.lobby: 10**15}, 50, 1, "n")
+                self.assertEqual(resumed.missed, {self.lobby: Backlog(reset=True)})
+                epochs.append(resumed.epoch)
+            self.assertNotIn(epochs[1], (None, epochs[0]))
+            self.assertIsNone(epochs[2])
+
+    async def test_a_temporary_account_begins_no_epoch(self) -> None:
+        await self.missed({})
+        await self.store.login_guest("Gus", "gus", new_session(OTHER, 1000))
+        epoch = self.store.load().epoch
+        resumed = await self.store.resume(OTHER, 9000, 0, {self.lobby: 10**15}, 50, 1, NETWORK)
+        self.assertEqual(resumed.missed, {self.lobby: Backlog(reset=True)})
+        self.assertIsNone(resumed.epoch)
+        await self.missed({self.lobby: 10**15})
+        self.assertNotIn(self.resumed.epoch, (None, epoch))
+
     async def test_a_client_that_knows_no_more_than_was_kept_is_resumed(self) -> None:
         await self.missed({})
         epoch = self.store.load().epoch

@@ -69,7 +69,9 @@ class AccountTable:
     def find(self, key: str, asker: int | None, network: str | None = None) -> Account | None:
         """Return the account with a name; see `IStore.find_account`."""
         row = self._keys.get(key)
-        return None if row is None else row.record(asker, network)
+        if row is None:
+            return None
+        return attrs.evolve(row.record(asker, network), memberships=len(row.rooms))
 
     def find_similar(self, name: str, key: str) -> Account | None:
         """Return the account with a name, else one with a name that looks like it."""

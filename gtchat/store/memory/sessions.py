@@ -41,6 +41,8 @@ class SessionTable:
         self._devices = devices
         self._sessions = accounts.sessions
         self._rooms = rooms
+        #: Number of starts at the last new epoch.
+        self._epoch_start = 0
 
     def mark_disconnected(self, at: int) -> None:
         """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
@@ -150,7 +152,8 @@ class SessionTable:
         Args:
             token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address: those
                 of `ISessionStore.resume`.
-            new_epoch: the epoch that begins if the logs are shorter than what the client was told.
+            new_epoch: the epoch that may begin if the logs are shorter than what the client was
+                told.
         """
         session = self._sessions.get(token_hash)
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
@@ -167,8 +170,10 @@ class SessionTable:
                 lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
             )
         except LogsShortened:
-            epoch = new_epoch
             missed = dict.fromkeys(seen, Backlog(reset=True))
+            start = len(self._rooms.starts)
+            if self._accounts.accounts[session.account_id].registered and self._epoch_start < start:
+                epoch, self._epoch_start = new_epoch, start
         session.marks_read |= marks_read
         received = {room: seq for room, seq in seen.items() if not missed[room].reset}
         row = self._accounts.accounts[session.account_id]

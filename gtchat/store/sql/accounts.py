@@ -57,6 +57,10 @@ _FIND = Statement(
             _networks.c.account_id == _accounts.c.id, _networks.c.network == bindparam("network")
         )
         .scalar_subquery(),
+        select(func.count())
+        .select_from(schema.members)
+        .where(schema.members.c.account_id == _accounts.c.id)
+        .scalar_subquery(),
     ).where(_accounts.c.key == bindparam("key"))
 )
 _FIND_RIVAL = Statement(
@@ -147,18 +151,27 @@ _PHONES = Statement(
 )
 
 
-def from_row(row: Any, blocks_asker: object = False, seen_at: int | None = None) -> Account:
+def from_row(
+    row: Any, blocks_asker: object = False, seen_at: int | None = None, memberships: int = 0
+) -> Account:
     """Return the account of a row of the columns id, name, key, registered, password_hash."""
     id_, name, key, registered, password_hash = row
     return Account(
-        id_, name, key, bool(registered), password_hash, bool(blocks_asker), seen_at or 0
+        id_,
+        name,
+        key,
+        bool(registered),
+        password_hash,
+        bool(blocks_asker),
+        seen_at or 0,
+        memberships,
     )
 
 
 def find(db: Connection, key: str, asker: int | None, network: str | None = None) -> Account | None:
     """Return the account with a name; see `IStore.find_account`."""
     row = _FIND(db, key=key, asker=asker, network=network).fetchone()
-    return None if row is None else from_row(row[:-2], *row[-2:])
+    return None if row is None else from_row(row[:-3], *row[-3:])
 
 
 def find_similar(db: Connection, name: str, key: str) -> Account | None:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     literal,
     literal_column,
@@ -39,14 +38,15 @@ _tombstones = schema.tombstones
 _starts = schema.starts
 _other = _log.alias()
 
-_EPOCH = Statement(select(schema.meta.c.value).where(schema.meta.c.key == "epoch"))
+_META = Statement(select(schema.meta.c.value).where(schema.meta.c.key == bindparam("key")))
 _insert_meta = insert(schema.meta)
-SET_EPOCH = Statement(
+_SET_META = Statement(
     _insert_meta.on_conflict_do_update(
         index_elements=["key"], set_={"value": _insert_meta.excluded.value}
     ),
     columns=("key", "value"),
 )
+_LAST_START = Statement(select(func.max(_starts.c.id)))
 DELETE_EPOCH = Statement(delete(schema.meta).where(schema.meta.c.key == "epoch"))
 _CREATE_LOBBY = Statement(
     insert(_rooms)
@@ -144,7 +144,9 @@ _DELETE_SESSIONS = Statement(
 _DELETE_TOMBSTONES = Statement(
     delete(_tombstones).where(
         _tombstones.c.deleted_at < bindparam("before"),
-        ~exists().where(_sessions.c.began_at <= _tombstones.c.deleted_at),
+        # One look at all sessions, not one for each tombstone.
+        _tombstones.c.deleted_at
+        < func.coalesce(select(func.min(_sessions.c.began_at)).scalar_subquery(), 2**62),
     )
 )
 
@@ -158,10 +160,10 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
         at: now, in milliseconds since 1970, UTC; sessions that were connected when the server
             stopped expire from then on.
     """
-    epoch = _EPOCH.scalar(db)
+    epoch = _META.scalar(db, key="epoch")
     if epoch is None:
         epoch = new_epoch
-        SET_EPOCH(db, key="epoch", value=epoch)
+        _SET_META(db, key="epoch", value=epoch)
     _CREATE_LOBBY(db)
     devices.connected_seen(db, at)
     _MARK_DISCONNECTED(db, at=at)
@@ -176,6 +178,25 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
         rooms=tuple(_record(row, members[row[0]]) for row in _ROOMS(db)),
         guests=accounts.guests(db),
     )
+
+
+def begin_epoch(db: Connection, epoch: str) -> bool:
+    """Begin an epoch because a client was told more than the logs have.
+
+    Args:
+        db: the writer's connection.
+        epoch: the new epoch.
+
+    Returns:
+        Whether it begins: not if one has begun so in this start of the server, since all clients
+        have loaded their rooms again.
+    """
+    start = str(_LAST_START.scalar(db))
+    if _META.scalar(db, key="epoch_start") == start:
+        return False
+    _SET_META(db, key="epoch", value=epoch)
+    _SET_META(db, key="epoch_start", value=start)
+    return True
 
 
 def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:

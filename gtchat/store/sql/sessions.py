@@ -29,7 +29,7 @@ from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backl
 from gtchat.store.sql import accounts, devices, invitations, read_state, schema, session_ends
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
-from gtchat.store.sql.rooms import SET_EPOCH
+from gtchat.store.sql.rooms import begin_epoch
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
@@ -266,9 +266,10 @@ def resume(
             was_lost,
         )
     except LogsShortened:
-        epoch = new_epoch
-        SET_EPOCH(db, key="epoch", value=epoch)
         missed = dict.fromkeys(seen, Backlog(reset=True))
+        account = accounts.get(db, account_id)
+        if account is not None and account.registered and begin_epoch(db, new_epoch):
+            epoch = new_epoch
     if marks_read:
         read_state.set_marks_read(db, account_id, token_hash)
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
-from gtchat.store.sql import devices, history, read_state, session_ends, sessions
+from gtchat.store.sql import devices, history, read_state, rooms, session_ends, sessions
 from gtchat.store.sql.statements import Statement
 from tests.store.accounts_contract import (
     AccountContract,
@@ -155,6 +155,28 @@ class FileTests(OnDisk, StoreCase, TestCase):
             db.set_trace_callback(statements.append)
             self.assertEqual(len(read_state.unread(db, ann, None)), 30)
         self.assertEqual(len([sql for sql in statements if not sql.startswith("--")]), 1)
+
+    async def test_tombstones_are_pruned_with_one_look_at_the_sessions(self) -> None:
+        steps = []
+        for count in (100, 400):
+            with closing(sqlite3.connect(self.path)) as db:
+                numbers = [(str(number), 1_000 + number) for number in range(count)]
+                db.executemany("INSERT INTO tombstones (key, deleted_at) VALUES (?, ?)", numbers)
+                db.executemany(
+                    "INSERT INTO sessions (token_hash, account_id, began_at) VALUES (?, 1, ?)",
+                    [(key.encode(), at + count // 2) for key, at in numbers],
+                )
+                steps.append(0)
+
+                def step() -> int:
+                    steps[-1] += 1
+                    return 0
+
+                db.set_progress_handler(step, 10)
+                rooms.prune_sessions(db, 2**60, 0)
+                left = db.execute("SELECT count(*), min(deleted_at) FROM tombstones").fetchone()
+                self.assertEqual(left, (count // 2, 1_000 + count // 2))
+        self.assertLess(steps[1], 6 * steps[0])
 
     async def test_seqs_go_beyond_32_bits(self) -> None:  # G14
         for last in (2**31 - 1, 2**32 - 1, 2**53 - 3):
