@@ -199,7 +199,7 @@ class EpochContract(StoreCase):
         await self.missed({})
         for number in range(3):
             other, token = await self.account(f"Other{number}"), bytes([number]) * 32
-            await self.store.login(other, "hash", new_session(token, 1000), False)
+            await self.store.login(other, "hash", new_session(token, 1000))
             self.store.load()
             epochs = [self.store.load().epoch]
             for hashed in (TOKEN, token):
