@@ -24,14 +24,12 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat import events
-from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Event
@@ -42,6 +40,7 @@ from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.request_log import LineLimit
 from gtchat.protocols.base.tcp import ClientConnection
 from gtchat.protocols.base.text import (
     TextEncoder,
@@ -193,7 +192,6 @@ class LiveChat(ClientConnection):
     def opened(self) -> None:
         """Expect a name."""
         self._factory.clients.add(self)
-        self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
         self.set_deadline(self._factory.chat.limits.login_timeout)
 
@@ -247,8 +245,7 @@ class LiveChat(ClientConnection):
 
     def abandon(self, session: Session) -> None:
         """Log a user out whose connection is lost."""
-        leaving = self._factory.log_out(session)
-        run_in_background(Deferred.fromCoroutine(leaving), "logging out of Live chat")
+        self._factory.chat.sessions.connection_lost(session, clean=True)
 
     # Messages.
 
@@ -293,8 +290,9 @@ class LiveChat(ClientConnection):
 
         A client fails at the logout of a user whose login it was not sent. Where many wait to be
         written it is sent neither: a user whose logout it was not sent stays in its list.
+        The user's own login may be announced after it, with those of others.
         """
-        if name == HOST.display or online == (name in self._known):
+        if name in (HOST.display, self._name) or online == (name in self._known):
             return
         if self._writes.events >= PRESENCE_LIMIT:
             return
@@ -323,7 +321,7 @@ class LiveChat(ClientConnection):
         if not writes.fits(data):
             writes.left_out += 1
             if self._transport_full:
-                _log.info("{name} reads too slowly", name=self._name)
+                self._factory.lines.info(_log, "{name} reads too slowly", name=self._name)
                 self.transport.abortConnection()
             return
         if writes.left_out:
@@ -378,16 +376,12 @@ class LiveChatFactory(Factory):
         self.clock = clock
         self.encoder = TextEncoder(render)
         self.clients: set[LiveChat] = set()
+        self.lines = LineLimit(clock)
         self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
 
     def buildProtocol(self, addr: IAddress | None) -> LiveChat:
         """Return the protocol of a connection."""
         return LiveChat(self)
-
-    async def log_out(self, session: Session) -> None:
-        """End the session of a client that is gone."""
-        if session in session.user.sessions:
-            await self.chat.sessions.logout(session)
 
     def stop(self) -> None:
         """Close all connections, for the end of the server."""

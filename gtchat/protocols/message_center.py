@@ -230,7 +230,6 @@ class MessageCenterProtocol(ClientConnection):
 
     def opened(self) -> None:
         """Expect a login or a request."""
-        self.transport.setTcpNoDelay(True)
         self.set_deadline(REQUEST_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
@@ -291,7 +290,8 @@ class MessageCenterProtocol(ClientConnection):
 
     def _refuse_more(self) -> None:
         """Reset a connection, which is for one request or one login, so that its client knows."""
-        _log.info("{address} sends more than one request", address=self.address)
+        lines = self._server.lines
+        lines.info(_log, "{address} sends more than one request", address=self.address)
         self.transport.abortConnection()
 
     # Login.
@@ -342,7 +342,8 @@ class MessageCenterProtocol(ClientConnection):
             opened = Deferred.fromCoroutine(self._server.open(client, int(body)))
             run_in_background(opened, "Message Center login")
         else:
-            _log.info("{name} names a port that is not called", name=client.name)
+            lines = self._server.lines
+            lines.info(_log, "{name} names a port that is not called", name=client.name)
             client.disconnect()
         self.transport.loseConnection()
 

@@ -19,6 +19,7 @@ from OpenSSL.crypto import X509, PKey
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, DiffieHellmanParameters
 from twisted.logger import Logger
+from twisted.python.filepath import FilePath
 from zope.interface import implementer
 
 if TYPE_CHECKING:
@@ -81,9 +82,7 @@ class Credentials:
     def _load(self) -> CertificateOptions:
         found = _certificates(self.certificate)
         rest = _certificates(self.chain) if self.chain is not None else []
-        parameters = None
-        if self.dh_parameters is not None:
-            parameters = DiffieHellmanParameters(_read(self.dh_parameters))
+        parameters = _parameters(self.dh_parameters) if self.dh_parameters is not None else None
         options = CertificateOptions(
             privateKey=_private_key(self.key),
             certificate=found[0],
@@ -123,6 +122,19 @@ def _private_key(file: Path) -> PKey:
         return PKey.from_cryptography_key(key)
     except (ValueError, TypeError) as error:  # TypeError: it is encrypted
         raise CertificateError(f"{file} has no private key in PEM without a password") from error
+
+
+def _parameters(file: Path) -> DiffieHellmanParameters:
+    """Return the Diffie-Hellman parameters of a file, which OpenSSL reads."""
+    _read(file)  # says why a file cannot be read
+    try:
+        SSL.Context(SSL.TLS_METHOD).load_tmp_dh(str(file))
+    except SSL.Error as error:
+        raise CertificateError(
+            f"{file} has no Diffie-Hellman parameters in PEM, or they are too weak"
+        ) from error
+    parameters: DiffieHellmanParameters = DiffieHellmanParameters.fromFile(FilePath(str(file)))
+    return parameters
 
 
 def words_of(description: str) -> tuple[list[str], dict[str, str]]:

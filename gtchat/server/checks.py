@@ -1,7 +1,7 @@
 """Checks of single values of settings: what can be seen to be wrong before anything is started.
 
 Each check takes one value and returns what is wrong with it, or None. Endpoints are checked in
-`endpoints`, which knows Twisted.
+`endpoints`, which knows Twisted. Also: which variables of the environment are not ours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,33 @@ from urllib.parse import urlsplit
 
 #: A label of a host name in lower case (RFC 1123, section 2.1), or its ASCII form.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+_ADDRESS, _PORT, _TRANSPORT = r"[0-9A-Fa-f:.]+", r"\d{1,5}", "(?:tcp|udp|sctp)"
+_URL = rf"{_TRANSPORT}://(?:[0-9.]+|\[{_ADDRESS}\]):{_PORT}"
+#: What Kubernetes, and Docker for a linked container, set in each container for a service whose
+#: name begins with gtchat: the end of the variable's name, and the form of its value.
+_OF_SERVICES = tuple(
+    (re.compile(rf"GTCHAT(?:_[A-Z0-9_]+)?_{name}"), re.compile(value))
+    for name, value in (
+        ("SERVICE_HOST", _ADDRESS),
+        (r"SERVICE_PORT(?:_[A-Z0-9_]+)?", _PORT),
+        ("PORT", _URL),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)", _URL),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_PROTO", _TRANSPORT),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_PORT", _PORT),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_ADDR", _ADDRESS),
+    )
+)
+
+
+def is_of_service(name: str, value: str) -> bool:
+    """Return whether a variable of the environment says where a service of a cluster is.
+
+    Args:
+        name: of the variable.
+        value: its value: a setting that is misspelt has another form.
+    """
+    return any(one.fullmatch(name) and form.fullmatch(value) for one, form in _OF_SERVICES)
 
 
 def check_network(value: str) -> str | None:

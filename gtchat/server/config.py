@@ -20,7 +20,7 @@ import msgspec
 
 from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
-from gtchat.server.checks import check_host, check_origin, check_proxy
+from gtchat.server.checks import check_host, check_origin, check_proxy, is_of_service
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
 #: Ports that `public` opens on all interfaces.
@@ -236,10 +236,11 @@ def public_endpoints(port: int) -> tuple[str, ...]:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    """Refuse variables with our prefix that are no settings."""
+    """Refuse variables with our prefix that are no settings, unless a cluster has set them."""
     known = _VARIABLES | {f"GTCHAT_{key.upper()}" for key in FIELDS}
-    for name in environment:
-        if name.startswith("GTCHAT_") and name not in known:
+    for name, value in environment.items():
+        ours = name.startswith("GTCHAT_") and not is_of_service(name, value)
+        if ours and name not in known:
             raise SettingsError(f"there is no variable {name}{_suggestion(name, known)}")
 
 

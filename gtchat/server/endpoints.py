@@ -1,4 +1,4 @@
-"""Listening: Twisted endpoint strings, the PROXY protocol from trusted proxies, URLs of ports."""
+"""Listening: Twisted endpoint strings, URLs of ports. The PROXY protocol is in `proxy_protocol`."""
 
 from __future__ import annotations
 
@@ -6,73 +6,28 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import attrs
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError, VerifyError
-from twisted.internet.interfaces import (
-    IAddress,
-    IListeningPort,
-    IProtocolFactory,
-    IStreamServerEndpoint,
-)
-from twisted.internet.protocol import Factory, Protocol
-from twisted.protocols.haproxy import proxyEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from gtchat.protocols.base.http_access import Proxies, peer_address
+from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.base.transport import EagerReactor
 from gtchat.server.certificates import TLS_KIND, TLS_WORDS, Credentials, words_of
 from gtchat.server.process import EXIT_CONFIG, StartError
+from gtchat.server.proxy_protocol import ProxyEndpoint
 
 #: Prefix of an endpoint string whose connections begin with a header of the PROXY protocol.
 PROXY_PREFIX = "haproxy:"
 #: Kinds of endpoints that name a TCP port first.
 _TCP_KINDS = frozenset({"tcp", "tcp6", TLS_KIND})
+#: Kinds of endpoints whose connections may write directly to the kernel. Other kinds may change
+#: what is written on its way, as Twisted's own `tls:` does.
+_PLAIN_KINDS = frozenset({"tcp", "tcp6"})
 #: What Twisted raises for an endpoint string that it cannot use, depending on its kind.
 _INVALID = (ValueError, TypeError, LookupError, AttributeError, OSError, SSL.Error, VerifyError)
-
-
-@attrs.define(eq=False)
-class TrustedProxyFactory(Factory):
-    """Accept connections of trusted proxies only: other peers could claim any address."""
-
-    wrapped: Any
-    proxies: Proxies
-    noisy = False
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """Return the wrapped factory's protocol, or None to refuse the connection."""
-        if peer_address(addr) not in self.proxies:
-            return None
-        built: Protocol | None = self.wrapped.buildProtocol(addr)
-        return built
-
-    def doStart(self) -> None:
-        """Start the wrapped factory."""
-        self.wrapped.doStart()
-
-    def doStop(self) -> None:
-        """Stop the wrapped factory."""
-        self.wrapped.doStop()
-
-
-@implementer(IStreamServerEndpoint)
-@attrs.frozen
-class TrustedProxyEndpoint:
-    """An endpoint that accepts connections of trusted proxies only."""
-
-    wrapped: IStreamServerEndpoint
-    proxies: Proxies
-
-    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen (IStreamServerEndpoint.listen)."""
-        listening: Deferred[IListeningPort] = self.wrapped.listen(
-            TrustedProxyFactory(factory, self.proxies)
-        )
-        return listening
 
 
 class Listeners:
@@ -158,7 +113,7 @@ class Listeners:
         if not description.startswith(PROXY_PREFIX):
             return self._plain_endpoint(description)
         inner = self._plain_endpoint(description.removeprefix(PROXY_PREFIX))
-        return proxyEndpoint(TrustedProxyEndpoint(inner, self._proxies))
+        return ProxyEndpoint(inner, self._proxies, self._reactor)
 
     def _plain_endpoint(self, description: str) -> Any:
         """Return an endpoint without the PROXY protocol; `ssl:` reads its files here."""
@@ -167,7 +122,8 @@ class Listeners:
             _check_port(rest)
         if kind == TLS_KIND and words.keys() <= TLS_WORDS:
             return self._tls_endpoint(int(rest[0]), words)
-        return serverFromString(EagerReactor(self._reactor), description)
+        reactor = EagerReactor(self._reactor) if kind in _PLAIN_KINDS else self._reactor
+        return serverFromString(reactor, description)
 
     def _tls_endpoint(self, port: int, words: dict[str, str]) -> SSL4ServerEndpoint:
         """Return an `ssl:` endpoint whose certificate can be reloaded.

@@ -14,6 +14,7 @@ what each is for, and `setup.py` bounds its version.
     HTTPChannel._respondToBadRequestAndDisconnect      its answer to what it cannot parse
     HTTPChannel._handlingRequest, _dataBuffer  a response is under way; what was read meanwhile
     HTTPChannel._waitingForTransport, _requestProducer     the transport is full; what is paused
+    HTTPChannel._abortingCall                  a timer that ends with the connection
     HTTPChannel._log                           its lines about idle clients
 """
 
@@ -233,6 +234,9 @@ class SiteChannel(HTTPChannel):
             self.setTimeout(ANSWER_SECONDS)
         else:
             self._pipelined = 0
+            if not self.persistent:
+                # TCP is closed when all is sent, for which the client has to read.
+                self._abortingCall = self.callLater(ANSWER_SECONDS, self.forceAbortClient)
             super().requestDone(request)
 
 

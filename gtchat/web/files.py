@@ -113,7 +113,10 @@ class StaticFile(Resource):
         if names_tag(_field(request, b"if-none-match"), chosen.tag):
             headers.removeHeader(b"Content-Encoding")
             request.setResponseCode(304)
-            return b""
+            # twisted.web would add the Content-Length of what is returned, which must be that of
+            # the file in a 304 (RFC 9110 section 8.6).
+            request.finish()
+            return NOT_DONE_YET
         headers.setRawHeaders(b"Content-Type", [self._type])
         return send(request, chosen.body)
 

@@ -90,7 +90,13 @@ class WebSocketEndpoint(WebSocketResource):
     """Opens WebSocket connections, which from then on are counted by their own factory."""
 
     def render(self, request: Any) -> Any:
-        """Hand the connection over to the WebSocket factory."""
+        """Hand the connection over to the WebSocket factory.
+
+        A path below `/ws`, and one that is it only when decoded, are not found: `SiteRequest` and
+        the factory compare the path as it is.
+        """
+        if request.path != WEBSOCKET:
+            return NotFound().render(request)
         request.channel.stop_counting()
         return super().render(request)
 

@@ -207,9 +207,7 @@ class RoomMachine(RuleBasedStateMachine):
 class RoomState(SynchronousTestCase):
     def test_room_state_is_the_fold_of_the_log(self) -> None:
         RoomMachine.outcomes.clear()
-        options = settings(
-            max_examples=150, stateful_step_count=30, deadline=None, derandomize=True
-        )
+        options = settings(max_examples=150, stateful_step_count=30, derandomize=True)
         run_state_machine_as_test(RoomMachine, settings=options)
         succeeded = {cmd for cmd, code in RoomMachine.outcomes if code == "ok"}
         self.assertEqual(succeeded, {cmd for cmd, _ in RoomMachine.outcomes}, RoomMachine.outcomes)

@@ -31,7 +31,7 @@ def make_chain(path: Path) -> None:
 def _certificate(
     name: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    """Return a certificate for a common name, valid from yesterday to tomorrow."""
+    """Return a certificate for a host name, valid from yesterday to tomorrow."""
     now = datetime.datetime.now(datetime.timezone.utc)
     subject, signer = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)]) for common in (name, issuer)
@@ -44,6 +44,7 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.events import (
@@ -19,6 +20,7 @@ from gtchat.chat.events import (
     UserTyping,
     WhisperSent,
 )
+from gtchat.chat.guests import GUEST_GRACE_S
 from gtchat.protocols.base.command_queue import QUEUE_LIMIT
 from gtchat.protocols.livechat import (
     LIST_BYTES,
@@ -130,6 +132,21 @@ class Login(LiveChatTestCase):
         self.assertEqual(self.texts(alice), ["[*] bob entered.", "[*] bob exited."])
         self.assertEqual(bob.received(), [])
         self.log_in("bob")
+
+    def test_a_user_whose_logout_can_not_be_stored_is_offline(self) -> None:
+        alice, bob = self.log_in("alice"), self.log_in("bob")
+        self.texts(alice)
+        with ExitStack() as failing:
+            for name in ("end_session", "session_lost", "end_guest"):
+                change = patch.object(self.server.store, name, lambda *args: fail(NotStored()))
+                failing.enter_context(change)
+            bob.drop()
+            self.assertEqual(self.texts(alice), ["[*] bob exited."])
+            self.assertEqual(self.chat.users.online.page(None, 9), ["alice"])
+        self.reactor.advance(GUEST_GRACE_S)
+        self.server.run_pending()
+        self.log_in("bob")
+        self.flushLoggedErrors(NotStored)
 
     def test_a_client_that_does_not_log_in_is_aborted(self) -> None:
         client = self.connect()
@@ -262,6 +279,19 @@ class Presence(LiveChatTestCase):
         protocol.on_event(LoggedIn(usr="ann", at=0), "")
         protocol.on_event(LoggedIn(usr="ann", at=0), "")
         self.assertEqual(self.texts(alice), ["[*] ann entered."])
+
+    def test_a_user_is_not_told_of_their_own_login_with_that_of_others(self) -> None:
+        alice = self.log_in("alice")
+        guests = [self.server.guest(f"g{number}") for number in range(25)]
+        carol = self.connect()
+        carol.send(b"carol")
+        self.wait(OK_PAUSE)
+        [_, listed] = carol.received()
+        self.assertTrue(listed.endswith(b"&carol"))
+        self.assertEqual(self.texts(carol), [])
+        self.assertIn("[*] carol entered.", self.texts(alice))
+        for guest in guests:
+            guest.call("logout")
 
     def test_presence_does_not_fill_the_queue_of_a_client(self) -> None:
         alice = self.log_in("alice")

@@ -21,8 +21,6 @@ class Pacing(SynchronousTestCase):
             IPv4Address("TCP", "192.0.2.7", 40_000)
         )
         self.transport = StringTransport()
-        self.transport.setTcpNoDelay = lambda enabled: None  # type: ignore[attr-defined]
-        self.transport.setTcpKeepAlive = lambda enabled: None  # type: ignore[attr-defined]
         self.protocol.makeConnection(self.transport)
 
     def writes(self, seconds: float) -> list[tuple[float, bytes]]:

@@ -9,11 +9,13 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.command_queue import FLOOD_FACTOR, QUEUE_LIMIT
 from gtchat.protocols.base.dialback_server import LOGIN_PATIENCE
+from gtchat.protocols.base.request_log import LINES_BURST
 from gtchat.protocols.message_center import (
     MAX_FRAME,
     MAX_LOGIN_FRAME,
@@ -352,3 +354,34 @@ class Frames(CenterTestCase):
         body = f"BRD|ann|{self.tokens['ann']}|".encode() + b"a\xffb\x1b[2J"
         client.send(struct.pack("!I", len(body)) + body)
         self.assertEqual(self.pushed(), [(6002, "[ann]: a\ufffdb[2J")])
+
+
+class Log(CenterTestCase):
+    """Lines that any client can cause are bounded, and those left out are counted."""
+
+    def refuse_address(self) -> None:
+        self.exchange(self.connect("192.0.2.1"), "LIN")
+
+    def send_twice(self) -> None:
+        self.connect().send(framed("HEY") * 2)
+
+    def name_own_port(self) -> None:
+        client = self.connect()
+        self.exchange(client, "LIN", "ann", "password", "x", "9000")
+
+    def test_lines_are_bounded(self) -> None:
+        for cause, text in (
+            (self.refuse_address, "192.0.2.1 is not called"),
+            (self.send_twice, "192.0.2.7 sends more than one request"),
+            (self.name_own_port, "ann names a port that is not called"),
+        ):
+            with capturedLogs() as logs:
+                for _ in range(30):
+                    cause()
+                self.reactor.advance(1)
+                cause()
+                self.reactor.advance(100)
+            texts = [str(formatEvent(event)) for event in logs]
+            lines = [line for line in texts if line.startswith(text)]
+            self.assertEqual(len(lines), LINES_BURST + 1, text)
+            self.assertTrue(lines[-1].endswith("; 10 more were not logged"), lines[-1])

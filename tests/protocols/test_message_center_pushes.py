@@ -117,11 +117,51 @@ class Pushes(CenterTestCase):
         for guest in guests:
             guest.call("logout")
 
+    def test_a_user_is_told_once_of_their_own_login(self) -> None:
+        guests = [self.server.guest(f"g{number}") for number in range(25)]
+        self.log_in_all("ann", "bob")
+        self.reactor.advance(1)
+        pushed = self.pushed()
+        self.assertIn((6001, "bob has logged on."), pushed)
+        self.assertNotIn((6001, "ann has logged on."), pushed)  # `log_in_all` took it
+        for guest in guests:
+            guest.call("logout")
+
     def test_a_client_that_can_not_be_called_is_logged_out(self) -> None:
         self.log_in("ann", 6001)
         self.refuse()
         self.server.run_pending()
         self.assertEqual((self.online(), self.center.clients), ([], set()))
+
+
+class LargeMessages(CenterTestCase):
+    """What waits for one client is bounded by `outbox_bytes`."""
+
+    limits = Limits(commands_per_second=0, ping_interval=0, outbox_bytes=40_000)
+    texts = tuple(f"{number:02}" + "x" * 3_990 for number in range(20))
+
+    def test_a_client_for_which_too_many_bytes_wait_is_logged_out(self) -> None:
+        eve = self.log_in_web("eve")
+        self.log_in_all("ann")
+        sent = 0
+        while "ann" in self.online() and sent < len(self.texts):
+            eve.call("speak", room_name="lobby", msg=self.texts[sent])
+            self.server.run_pending()
+            sent += 1
+        self.assertEqual(sent, 11)  # one is on its way, nine wait, and one more is too many
+
+    def test_more_direct_messages_than_can_wait_are_sent_at_several_logins(self) -> None:
+        eve = self.log_in_web("eve")
+        for text in self.texts:
+            eve.call("whisper", target_user="ann", msg=text)
+        read: list[str] = []
+        for login in range(1, 5):
+            self.log_in("ann", 6000 + login)
+            waiting = [text for _, text in self.pushed() if text.startswith("While")]
+            self.assertEqual(self.online(), ["ann", "eve"])
+            self.assertLess(sum(map(len, waiting)), self.limits.outbox_bytes / 2 + 200)
+            read += waiting
+        self.assertEqual([text.split("[eve]: ")[1].strip() for text in read], list(self.texts))
 
 
 class Ends(CenterTestCase):

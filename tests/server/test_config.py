@@ -125,6 +125,35 @@ class Loading(SynchronousTestCase):
         )
         load({}, {"OTHER_TXT_CHARS": "5"})
 
+    def test_variables_that_a_cluster_sets_for_a_service_are_ignored(self) -> None:
+        services = {
+            "SERVICE_HOST": "10.96.0.7",
+            "SERVICE_PORT": "8080",
+            "SERVICE_PORT_HTTP_WEB": "8080",
+            "PORT": "tcp://10.96.0.7:8080",
+            "PORT_8080_TCP": "tcp://10.96.0.7:8080",
+            "PORT_8080_TCP_PROTO": "tcp",
+            "PORT_8080_TCP_PORT": "8080",
+            "PORT_8080_TCP_ADDR": "10.96.0.7",
+            "PORT_53_UDP": "udp://[fd00::7]:53",
+            "PORT_53_UDP_ADDR": "fd00::7",
+        }
+        for prefix in ("GTCHAT", "GTCHAT_WEB", "GTCHAT_WS_2"):
+            load({}, {f"{prefix}_{name}": value for name, value in services.items()})
+        for name, value in (
+            ("GTCHAT_PORT", "8080"),
+            ("GTCHAT_PORT", "tcp:8080"),
+            ("GTCHAT_WEB_PORT", "8080"),
+            ("GTCHAT_PORT_8080", "tcp://10.96.0.7:8080"),
+            ("GTCHAT_PORT_8080_TCP_NAME", "x"),
+            ("GTCHAT_SERVICE", "10.96.0.7"),
+            ("GTCHAT_SERVICE_HOST", "chat.example"),
+            ("GTCHAT_SERVICE_PORT", "tcp:8080"),
+            ("GTCHAT_SERVICE_HOST_", "10.96.0.7"),
+        ):
+            with self.assertRaises(SettingsError, msg=(name, value)):
+                load({}, {name: value})
+
     def test_file_of_an_editor_on_windows(self) -> None:
         file = self.file("")
         Path(file).write_bytes(b"\xef\xbb\xbf[limits]\r\ntext_chars = 7\r\n")

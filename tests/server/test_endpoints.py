@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.server import endpoints
-from gtchat.server.endpoints import Listeners, TrustedProxyFactory, port_url
+from gtchat.server.endpoints import Listeners, port_url
 from tests.server.fakes import FakeReactor
 
 
@@ -34,17 +34,6 @@ class URLs(SynchronousTestCase):
 
     def test_unix_socket_is_shown_as_twisted_shows_it(self) -> None:
         self.assertIn("UNIXAddress", port_url("ws", port(UNIXAddress("/run/gtchat"))))
-
-
-class TrustedProxies(SynchronousTestCase):
-    def test_peers_of_unix_sockets_are_proxies_if_they_are_named(self) -> None:
-        built = SimpleNamespace(buildProtocol=lambda address: address)
-        peers = (UNIXAddress("/run/socket"), UNIXAddress(None), IPv4Address("TCP", "10.1.1.1", 1))
-        for names, trusted in ((["unix"], peers[:2]), (["10.0.0.0/8"], peers[2:])):
-            factory = TrustedProxyFactory(built, Proxies.named(names))
-            for peer in peers:
-                found: object = factory.buildProtocol(peer)
-                self.assertIs(found, peer if peer in trusted else None)
 
 
 class Ports(SynchronousTestCase):

@@ -17,6 +17,7 @@ from gtchat.web.channel import (
     PIPELINE_BYTES,
     REFUSAL_LINGER_SECONDS,
     REQUEST_SECONDS,
+    SiteChannel,
 )
 from gtchat.web.files import PIECE_BYTES
 from gtchat.web.site import build_site
@@ -125,6 +126,15 @@ class SiteTest(SiteCase):
         protocol, _ = self.connect()
         protocol.dataReceived(b"GET /ws HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertFalse(self.connect()[1].disconnecting)
+
+    def test_paths_that_only_resemble_that_of_the_websocket_are_not_found(self) -> None:
+        self.site = build_site(self.folder, self.fail, lambda: True, self.clock)
+        for path in ("/ws/", "/ws/x", "/%77s", "/%77s?x", "/w%73/"):
+            protocol, transport = self.connect()
+            protocol.dataReceived(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+            self.assertEqual(transport.value().split()[1], b"404", path)
+            self.clock.pump([ANSWER_SECONDS, SiteChannel.abortTimeout])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_security_headers_and_no_banner(self) -> None:  # A25
         for path in ("/", "/nothing", "/healthz"):
@@ -266,6 +276,22 @@ class SiteTest(SiteCase):
         protocol.dataReceived((b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\n") * 1_000)
         self.clock.advance(ANSWER_SECONDS)
         self.assertTrue(transport.disconnecting)
+
+    def test_client_that_does_not_read_a_response_before_the_close_is_disconnected(self) -> None:
+        for request in (
+            b"GET /js/app.js HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n",
+            b"GET /js/app.js HTTP/1.0\r\n" + HOST + b"\r\n",
+        ):
+            protocol, transport = self.connect()
+            protocol.dataReceived(request)
+            self.assertEqual((transport.disconnecting, transport.disconnected), (True, False))
+            self.clock.advance(ANSWER_SECONDS)
+            self.assertTrue(transport.disconnected, request)
+            protocol.connectionLost(Failure(ConnectionAborted()))
+            protocol, transport = self.connect()
+            protocol.dataReceived(request)
+            protocol.connectionLost(Failure(ConnectionAborted()))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_nothing_after_a_refused_request_is_answered(self) -> None:
         body = b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"

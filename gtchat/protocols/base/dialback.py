@@ -53,10 +53,14 @@ class OutgoingCall(Protocol):
     Attributes:
         seconds: how long the call may last once it is connected.
         proves_arrival: whether the client must read everything for the call to succeed.
+        size: bytes that it sends.
     """
 
     seconds: float
     proves_arrival: bool
+
+    @property
+    def size(self) -> int: ...
 
     def connected(self, transport: Any) -> None:
         """Send what is to be sent."""
@@ -83,6 +87,11 @@ class OutgoingWrite:
     seconds: float = READ_TIMEOUT
     proves_arrival: bool = True
     _transport: Any = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that are written."""
+        return sum(len(data) for _, data in self.parts)
 
     def connected(self, transport: Any) -> None:
         """Write the first part."""
@@ -132,6 +141,11 @@ class Question:
     proves_arrival: bool = False
     _transport: Any = None
     _timer: IDelayedCall | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the question."""
+        return len(self.text)
 
     def connected(self, transport: Any) -> None:
         """Ask."""
@@ -217,11 +231,15 @@ class DialbackQueue:
         reactor: connects and calls later.
         host: IP address that the client logged in from.
         port: that the client named.
+        max_bytes: largest number of bytes that wait; a single call may have more. 0 disables the
+            limit.
     """
 
     _reactor: Any
     host: str
     port: int
+    max_bytes: int = 0
+    _size: int = 0
     _waiting: deque[tuple[OutgoingCall, Deferred[None]]] = attrs.field(factory=deque)
     _current: tuple[OutgoingCall, Deferred[None]] | None = None
     _timer: IDelayedCall | None = None
@@ -243,7 +261,7 @@ class DialbackQueue:
             Undeliverable: (through the Deferred) the client can't be reached, or took too long.
         """
         done: Deferred[None] = Deferred()
-        if self._closed or len(self._waiting) >= QUEUE_LIMIT:
+        if self._closed or self._is_full(call.size):
             # Later: a call that fails ends a session, which must not happen while an event is sent
             # to all sessions.
             why = "the session has ended" if self._closed else "too many calls wait"
@@ -251,8 +269,14 @@ class DialbackQueue:
             self._reactor.callLater(0, done.errback, error)
         else:
             self._waiting.append((call, done))
+            self._size += call.size
             self._next()
         return done
+
+    def _is_full(self, more: int) -> bool:
+        """Return whether a call of so many bytes would be one too many."""
+        too_large = self.max_bytes and self._size and self._size + more > self.max_bytes
+        return bool(too_large) or len(self._waiting) >= QUEUE_LIMIT
 
     def close(self, last: OutgoingCall | None = None) -> None:
         """Make no more calls, since the session has ended; those that wait fail.
@@ -264,10 +288,11 @@ class DialbackQueue:
         if self._closed:
             return
         self._closed = True
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting, self._size = self._waiting, deque(), 0
         if last is not None:
             last.seconds = END
             self._waiting.append((last, _ignored()))
+            self._size = last.size
             if self._timer is not None:
                 self._timer.reset(CONNECT + END)
             self._next()
@@ -308,6 +333,7 @@ class DialbackQueue:
         if self._current is not None or not self._waiting:
             return
         call, _ = self._current = self._waiting.popleft()
+        self._size -= call.size
         self._timer = self._reactor.callLater(CONNECT + call.seconds, self._time_out)
         self._connector = self._reactor.connectTCP(
             self.host, self.port, _CallFactory(self, call), timeout=CONNECT

@@ -69,8 +69,8 @@ class ClientOwner(Protocol):
     def remove_client(self, client: DialbackClient) -> None:
         """Forget a client."""
 
-    def run(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        """Do something in the background, for which the end of the server waits."""
+    def keep(self, user: User, event: events.MessageSent) -> None:
+        """Keep a message of the lobby for the next login of a user it did not reach."""
 
     def build_write(self, text: str) -> OutgoingCall:
         """Return the call that sends a text."""
@@ -178,7 +178,8 @@ class DialbackClient:
         server, session = self.server, self.require_session
         chat = server.chat
         self._user = session.user
-        pending = TextGroups(server.pending_text, server.pending_size, PENDING_LIMIT)
+        limit = chat.limits.outbox_bytes  # half of it is left for what comes meanwhile
+        pending = TextGroups(server.pending_text, server.pending_size, PENDING_LIMIT, limit // 2)
         self._collected = pending
         try:
             chat.peer_address.set_address(session, port)
@@ -188,7 +189,7 @@ class DialbackClient:
             raise
         self._collected = None
         if self.session is not None:
-            self.calls = DialbackQueue(server.reactor, self.address, port)
+            self.calls = DialbackQueue(server.reactor, self.address, port, limit)
             self._questions = DialbackQueue(server.reactor, self.address, port)
         return pending.groups
 
@@ -267,7 +268,8 @@ class DialbackClient:
             self._hold(event, text)
         elif isinstance(event, PresenceChanged):
             for name, part in self.server.render_presence(event):
-                if not self._is_hidden(name):
+                # A user's own login may be announced after it, with those of others.
+                if name != self.name and not self._is_hidden(name):
                     self._deliver_event(event, part)
         elif not (isinstance(event, LoggedIn | LoggedOut) and self._is_hidden(event.usr)):
             self._deliver_event(event, text)
@@ -356,8 +358,7 @@ class DialbackClient:
     def _keep(self, event: events.MessageSent) -> None:
         """Keep a message of the lobby for the next login, with the direct messages."""
         if self._user is not None:
-            kept = self.server.chat.whispers.keep(self._user, event)
-            self.server.run(kept, "keeping an undelivered message")
+            self.server.keep(self._user, event)
 
     # The end.
 

@@ -6,29 +6,37 @@ A client is in `dialback_client`, the calls to it in `dialback`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
-from gtchat.chat.errors import ChatError
-from gtchat.chat.events import Event, PresenceChanged, WhisperSent
+from gtchat.chat.errors import ChatError, NotStored
+from gtchat.chat.events import Event, MessageSent, PresenceChanged, WhisperSent
+from gtchat.chat.users import User
 from gtchat.protocols.base.callback_rules import CallbackRules
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback import OutgoingCall, OutgoingWrite
 from gtchat.protocols.base.dialback_client import DialbackClient
+from gtchat.protocols.base.request_log import LineLimit
 
 #: Seconds between two checks of which clients are silent.
 HEARTBEAT_CHECK = 5.0
 #: Seconds for which the original clients may wait for their user to type a name and a password:
 #: they connect before they ask.
 LOGIN_PATIENCE = 300.0
+#: Undelivered messages that wait to be stored, and how many are stored together: many clients can
+#: be lost at once, with many messages each.
+KEEP_LIMIT, KEEP_TOGETHER = 100_000, 50
 #: Seconds for which the end of the server waits until undelivered messages are stored.
 STOP_TIMEOUT = 10.0
 
@@ -47,6 +55,7 @@ class DialbackServer:
         by_key: the clients by what their commands name them with.
         pending_size: bytes of the direct messages that are sent together to a user who logs in.
         protocol: name of the protocol (`IConnection.protocol`).
+        lines: limits the lines of the log that clients can cause.
     """
 
     protocol: str
@@ -57,9 +66,13 @@ class DialbackServer:
         self.rules = rules
         self.clients: set[DialbackClient] = set()
         self.by_key: dict[str, DialbackClient] = {}
+        self.lines = LineLimit(reactor)
         self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
         self._check: IDelayedCall | None = None
         self._background: set[Deferred[None]] = set()
+        self._unkept: deque[tuple[User, MessageSent]] = deque()
+        self._keeping = False
+        self._not_kept = 0
 
     @property
     def login_patience(self) -> float:
@@ -71,7 +84,8 @@ class DialbackServer:
         """Return whether clients at an address are called; log why they are not."""
         why = self.rules.refusal(address)
         if why is not None:
-            _log.info(
+            self.lines.info(
+                _log,
                 "{address} is not called: {why}; callback_allow permits it",
                 address=address,
                 why=why,
@@ -124,6 +138,46 @@ class DialbackServer:
     def _finished(self, result: Any, done: Deferred[None]) -> Any:
         self._background.discard(done)
         return result
+
+    def keep(self, user: User, event: MessageSent) -> None:
+        """Keep a message of the lobby for the next login of a user it did not reach.
+
+        Args:
+            user: who did not get it.
+            event: the message.
+        """
+        if len(self._unkept) < KEEP_LIMIT:
+            self._unkept.append((user, event))
+        else:
+            self._not_kept += 1
+        if not self._keeping:
+            self._keeping = True
+            self.run(self._keep_all(), "keeping undelivered messages")
+
+    async def _keep_all(self) -> None:
+        """Store what waits, `KEEP_TOGETHER` at a time, and log how many were not stored."""
+        last = Failure(NotStored())
+        try:
+            await deferLater(self.clock, 0)  # a client that is lost gives all of its messages
+            while self._unkept and not last.check(CancelledError):  # the end of the server
+                count = min(len(self._unkept), KEEP_TOGETHER)
+                together = [self._unkept.popleft() for _ in range(count)]
+                for failure in await self._keep_together(together):
+                    self._not_kept, last = self._not_kept + 1, failure
+        finally:
+            lost, self._not_kept = self._not_kept + len(self._unkept), 0
+            self._unkept.clear()
+            self._keeping = False
+        if lost:
+            _log.warn("{count} undelivered messages were not kept", count=lost)
+            last.raiseException()
+
+    async def _keep_together(self, messages: list[tuple[User, MessageSent]]) -> list[Failure]:
+        """Store some messages at the same time; return why some were not stored."""
+        keep = self.chat.whispers.keep
+        kept = [Deferred.fromCoroutine(keep(user, event)) for user, event in messages]
+        results: Any = await DeferredList(kept, consumeErrors=True)
+        return [failure for stored, failure in results if not stored]
 
     def stop(self) -> Deferred[None]:
         """Disconnect all clients; what was not delivered is kept.

@@ -17,7 +17,9 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from gtchat.protocols.base.transport import Transport
 from gtchat.protocols.base.unsent import (
+    BUFFERS_BYTES,
     PIECE_BYTES,
     Frames,
     UnsentLimits,
@@ -26,21 +28,6 @@ from gtchat.protocols.base.unsent import (
 )
 
 _log = Logger()
-
-
-class Transport(Protocol):
-    """What an outbox needs of a connection: parts of Twisted's ITransport and IConsumer.
-
-    If it also has `send_now` and `write_later`, frames go directly to the kernel: see `transport`.
-    """
-
-    def write(self, data: bytes) -> None: ...
-
-    def abortConnection(self) -> None: ...
-
-    def registerProducer(self, producer: Outbox, streaming: bool) -> None: ...
-
-    def unregisterProducer(self) -> None: ...
 
 
 class HasOutbox(Protocol):
@@ -168,8 +155,9 @@ class Outbox:
         pending: frames of this iteration: None, one piece, or a list of pieces. It is mostly one
             piece, for which a list would cost more than all the rest.
         held: bytes that wait because the transport is full.
-        in_transport: bytes that a full transport was given and may not have sent.
-        dropped: bytes that were never sent.
+        in_transport: bytes that a full transport was given and may not have sent; an upper bound
+            for one that has no `send_now`.
+        dropped: bytes that were never sent, or had not left when the outbox was closed.
         send: the function that takes data now: the socket's `send`, the transport's `write`, or
             one that holds or discards it. It returns the number of bytes taken, or None for all;
             a transport that is full then has paused the outbox, which changes `send`.
@@ -216,8 +204,8 @@ class Outbox:
     def buffered_bytes(self) -> int:
         """Return the number of bytes that the peer has not read, or that were dropped.
 
-        Frames that are pending in this iteration do not count, nor does what the transport was
-        given before `close`. What a full transport buffers counts as one byte at least.
+        Frames that are pending in this iteration do not count. What a full transport buffers
+        counts as one byte at least. After `close` it is what had not left then.
         """
         full = self.send == self._defer
         return self.held + self.dropped + (max(self.in_transport, 1) if full else 0)
@@ -323,10 +311,17 @@ class Outbox:
         self._registered = False
         transport.unregisterProducer()
         if not self.closed:
+            full = self.send == self._defer
             rest = b"".join([*self._release_held(), join_pending(self.pending)])
             self._discard_from_now_on()
             if rest:
                 self._count_in_transport(self._give_last(transport, rest))
+            # A peer that left a transport full may not read the rest. Of one that was not full, it
+            # is known only where writes go directly to the kernel.
+            if full:
+                self.dropped = max(self.in_transport, 1)
+            elif self.send_now is not None:
+                self.dropped = self.in_transport
 
     def _give_last(self, transport: Transport, rest: bytes) -> int:
         """Give the transport the last frames; return how many bytes may not be sent yet."""
@@ -375,8 +370,11 @@ class Outbox:
 
     def pauseProducing(self) -> None:
         """Hold frames from now on: the transport is full."""
-        if not self.closed:
+        if not self.closed and self.send != self._defer:
             self.send = self._defer
+            if self.send_now is None:
+                # It has said nothing of what it took before it was full.
+                self._count_in_transport(BUFFERS_BYTES)
 
     def resumeProducing(self) -> None:
         """Send what is held, piece by piece, until the transport is full again."""

@@ -2,6 +2,7 @@
 
 Anyone on the network can cause these lines, so their number is bounded and what a client wrote
 appears in them escaped and cut. The paths of requests are never logged: they may hold a password.
+Lines that clients of other protocols can cause are bounded by the same `LineLimit`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from twisted.logger import Logger
 from gtchat.chat.limits import TokenBucket, network_key
 from gtchat.protocols.base.http_access import LOCAL, UNIX, Proxies
 
-#: Lines about refused requests: a second, and at once.
-REFUSALS_PER_SECOND, REFUSALS_BURST = 1.0, 20.0
+#: Lines that clients can cause: a second, and at once.
+LINES_PER_SECOND, LINES_BURST = 1.0, 20.0
 #: Networks about which there is a warning; none about further ones, since clients can forge
 #: the headers.
 MAX_WARNINGS = 32
@@ -22,6 +23,36 @@ MAX_WARNINGS = 32
 MAX_SHOWN_CHARS = 200
 
 _log = Logger()
+
+
+@attrs.define(eq=False)
+class LineLimit:
+    """Limits the lines of a log that clients can cause, and counts those that are left out.
+
+    Args:
+        clock: monotonic time in seconds.
+    """
+
+    clock: IReactorTime
+    _bucket: TokenBucket = attrs.field(
+        init=False, factory=lambda: TokenBucket(LINES_PER_SECOND, LINES_BURST)
+    )
+    _omitted: int = attrs.field(init=False, default=0)
+
+    def info(self, log: Logger, line: str, **fields: object) -> None:
+        """Log a line, unless there are too many.
+
+        Args:
+            log: takes the line.
+            line: its format.
+            fields: what the format needs.
+        """
+        if self._bucket.take(self.clock.seconds()):
+            self._omitted += 1
+            return
+        omitted, self._omitted = self._omitted, 0
+        more = "; {omitted} more were not logged" if omitted else ""
+        log.info(line + more, omitted=omitted, **fields)
 
 
 @attrs.define(eq=False)
@@ -35,11 +66,11 @@ class RequestLog:
 
     clock: IReactorTime
     proxies: Proxies
-    _refusals: TokenBucket = attrs.field(
-        init=False, factory=lambda: TokenBucket(REFUSALS_PER_SECOND, REFUSALS_BURST)
-    )
-    _omitted: int = attrs.field(init=False, default=0)
+    _lines: LineLimit = attrs.field(init=False)
     _warned: set[str] = attrs.field(init=False, factory=set)
+
+    def __attrs_post_init__(self) -> None:
+        self._lines = LineLimit(self.clock)
 
     def client_address(
         self, peer: str, x_forwarded_for: str | None, forwarded: str | None = None
@@ -67,19 +98,14 @@ class RequestLog:
             host: the Host header, None without one.
             origin: the Origin header, None without one.
         """
-        if self._refusals.take(self.clock.seconds()):
-            self._omitted += 1
-            return
-        omitted, self._omitted = self._omitted, 0
-        _log.info(
-            "refused {address}: {code}, {reason}; host {host}, origin {origin}"
-            + ("; {omitted} more were not logged" if omitted else ""),
+        self._lines.info(
+            _log,
+            "refused {address}: {code}, {reason}; host {host}, origin {origin}",
             address=address,
             code=code,
             reason=_shown(reason),
             host=_shown(host),
             origin=_shown(origin),
-            omitted=omitted,
         )
 
     def _warn(self, peer: str, header: str) -> None:

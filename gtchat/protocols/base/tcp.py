@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol
 
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
+from gtchat.protocols.base.http_access import LOCAL, peer_address
 
 #: Seconds that a connection may take to close: a client that does not read keeps it open.
 CLOSE_TIMEOUT = 10.0
@@ -43,12 +44,13 @@ class ClientConnection(Protocol):
         clock: calls later.
 
     Attributes:
-        address: IP address that the connection comes from: the client's, or that of a proxy.
+        address: IP address that the connection comes from, see `peer_address`: the client's, or
+            that of a proxy; `LOCAL` if the transport has none.
         closed: whether the connection is lost.
     """
 
     transport: Any
-    address = ""
+    address = LOCAL
     closed = False
 
     def __init__(self, limiter: ConnectionLimiter, clock: IReactorTime) -> None:
@@ -58,7 +60,10 @@ class ClientConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Count the connection; abort it if its address has too many."""
-        self.address = self.transport.getPeer().host
+        self.address = peer_address(self.transport.getPeer())
+        with suppress(AttributeError, OSError):  # a Unix socket has neither option
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
         if self._limiter.acquire(self.address):
             self.opened()
         else:
@@ -72,16 +77,19 @@ class ClientConnection(Protocol):
         self.lost()
 
     def set_deadline(self, seconds: float) -> None:
-        """Abort the connection after so many seconds, instead of what was set before; 0: never."""
+        """Abort the connection after so many seconds, instead of what was set before; 0: never.
+
+        A connection that is lost has no deadline: what waited for an answer may still set one.
+        """
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if seconds:
+        if seconds and not self.closed:
             self._deadline = self._clock.callLater(seconds, self._abort_late)
 
     def close_connection(self) -> None:
         """Close the connection when all is sent, or after `CLOSE_TIMEOUT`."""
-        self.set_deadline(0 if self.closed else CLOSE_TIMEOUT)
+        self.set_deadline(CLOSE_TIMEOUT)
         self.transport.loseConnection()
 
     def _abort_late(self) -> None:

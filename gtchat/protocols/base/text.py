@@ -75,16 +75,21 @@ class TextGroups(Generic[Item]):
         size: largest joined text, in bytes of UTF-8; a longer text is not joined to others.
         limit: number of joined texts. What is added when there are no more is left out, and all
             that is added after it.
+        max_bytes: largest number of bytes of all joined texts, but for the first item; as with
+            `limit`. 0 disables the limit.
 
     Attributes:
         groups: the joined texts, each with its items.
     """
 
-    def __init__(self, render: Callable[[Item], str], size: int, limit: int) -> None:
+    def __init__(
+        self, render: Callable[[Item], str], size: int, limit: int, max_bytes: int = 0
+    ) -> None:
         self._render = render
         self._size = size
         self._limit = limit
-        self._room = 0
+        self._max_bytes = max_bytes
+        self._room = self._bytes = 0
         self._full = False
         self._texts: list[list[str]] = []
         self._items: list[list[Item]] = []
@@ -100,6 +105,10 @@ class TextGroups(Generic[Item]):
             return
         text = self._render(item)
         size = len(text.encode())
+        self._bytes += size
+        if self._max_bytes and self._texts and self._bytes > self._max_bytes:
+            self._full = True
+            return
         if not self._texts or size > self._room:
             if len(self._texts) >= self._limit:
                 self._full = True

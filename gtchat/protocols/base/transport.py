@@ -23,12 +23,28 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProducer, IPushProducer, IReactorTCP
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
+
+
+class Transport(Protocol):
+    """What an outbox needs of a connection: parts of Twisted's ITransport and IConsumer.
+
+    If it also has `send_now` and `write_later`, frames go directly to the kernel, as
+    `EagerServer` does it.
+    """
+
+    def write(self, data: bytes) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
 
 
 class EagerServer(tcp.Server):
@@ -100,7 +116,8 @@ class EagerPort(tcp.Port):
 class EagerReactor:
     """A reactor whose `listenTCP` makes an `EagerPort`. All else is the reactor's own.
 
-    It is meant for endpoints. TLS is not affected: `listenSSL` is the reactor's.
+    It is meant for endpoints without TLS: where TLS is a layer above such a connection, what is
+    written directly to the kernel would not be encrypted.
 
     Args:
         reactor: the reactor.

@@ -9,6 +9,10 @@ from typing import Protocol, Union
 #: of the iteration: what a full transport holds is about one such piece.
 PIECE_BYTES = 32_768
 
+#: Bytes that a transport without `send_now` may hold when it says that it is full: what Twisted
+#: buffers for TCP, and as much for TLS above it.
+BUFFERS_BYTES = 2 * 65_536
+
 #: Whole frames, or a view of frames that other outboxes get too.
 Frames = Union[bytes, memoryview]  # noqa: UP007 (evaluated)
 

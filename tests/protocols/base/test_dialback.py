@@ -117,6 +117,23 @@ class Calls(QueueTestCase):
         for call in calls[:-1]:
             self.failure(call)
 
+    def test_bytes_that_wait_are_bounded(self) -> None:
+        self.queue = DialbackQueue(self.reactor, "192.0.2.7", 6067, 10)
+        self.push((0, b"current" * 9))
+        large = self.push((0, b"x" * 11))  # a single one may be larger
+        refused = self.push((0, b""), (0, b"x"))
+        self.assertNoResult(refused)
+        self.failure(refused)
+        self.assertNoResult(large)
+        for _ in range(2):
+            self.accept()
+            self.turn()
+        self.successResultOf(large)
+        waiting = [self.push((0, b"x" * 5)) for _ in range(3)]  # the first is made at once
+        self.failure(self.push((0, b"x")))
+        for call in waiting:
+            self.assertNoResult(call)
+
     def test_what_a_client_sends_on_a_push_is_ignored(self) -> None:
         pushed = self.push((0, b"x"))
         self.accept().protocol.dataReceived(b"junk")

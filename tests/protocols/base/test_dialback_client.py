@@ -7,7 +7,12 @@ from unittest.mock import patch
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.logger import capturedLogs, formatEvent
 
+from gtchat.chat.errors import NotStored
+from gtchat.chat.events import MessageSent
+from gtchat.chat.users import User
+from gtchat.protocols.base import dialback_server
 from gtchat.protocols.base.dialback import ANSWER_TIMEOUT
 from gtchat.protocols.base.dialback_client import DialbackClient
 from gtchat.protocols.base.dialback_server import (
@@ -192,6 +197,49 @@ class MessageCenterClients(DialbackTestCase):
             self.successResultOf(stopped)
         self.assertIn("[eve]: to all\n", self.kept())
         self.successResultOf(self.factory.stop())
+
+    def lose_messages(self, count: int) -> None:
+        """Let this many messages of the lobby not reach ann."""
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        for number in range(count):
+            self.web.call("speak", room_name="lobby", msg=f"to all {number}")
+        self.refuse()
+
+    def test_many_messages_that_did_not_arrive_are_kept_some_at_a_time(self) -> None:
+        waiting: list[Deferred[None]] = []
+        kept: list[str] = []
+
+        async def keep(user: User, event: MessageSent) -> None:
+            kept.append(event.msg)
+            waiting.append(Deferred())
+            await waiting[-1]
+
+        self.patch(dialback_server, "KEEP_TOGETHER", 3)
+        with patch.object(self.chat.whispers, "keep", keep):
+            self.lose_messages(8)
+            most = 0
+            while waiting:
+                most = max(most, len(waiting))
+                waiting.pop(0).callback(None)
+            self.server.run_pending()
+        self.assertEqual(kept, [f"to all {number}" for number in range(8)])
+        self.assertEqual(most, 3)
+
+    def test_messages_that_can_not_be_kept_have_two_lines_in_the_log(self) -> None:
+        async def refuse(*args: object) -> None:
+            raise NotStored()
+
+        self.patch(dialback_server, "KEEP_LIMIT", 6)
+        with (
+            patch.object(self.chat.whispers, "keep", refuse),
+            capturedLogs() as logs,
+        ):
+            self.lose_messages(8)
+            self.server.run_pending()
+        lines = [formatEvent(one) for one in logs if "undelivered" in str(formatEvent(one))]
+        self.assertEqual(len(lines), 2, lines)
+        self.assertEqual(lines[0], "8 undelivered messages were not kept")
 
     def test_the_end_of_the_server_does_not_wait_for_ever(self) -> None:
         self.log_in("ann", 6067)

@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.task import Clock
+from twisted.protocols.tls import _AggregateSmallWrites
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base import outbox as outbox_module
@@ -70,8 +72,11 @@ class DirectTransport(FakeTransport):
         self.producer.pauseProducing()
 
     def write_direct(self, data: bytes) -> int:
-        self.waiting += data
-        return len(data)
+        sent = 0
+        if not self.waiting and self.room != 0:
+            sent = self.send_now(data)
+        self.waiting += data[sent:]
+        return len(data) - sent
 
     def drain(self, room: int | None) -> None:
         """Let the kernel take this many bytes again, None for any number."""
@@ -92,6 +97,7 @@ class Writing(SynchronousTestCase):
         self.clock = Clock()
         self.batcher = WriteBatcher(self.clock, 100, 250)
         self.overflowed: list[FakeTransport] = []
+        self.patch(outbox_module, "BUFFERS_BYTES", 0)
 
     def outbox(self) -> tuple[Outbox, FakeTransport]:
         transport = FakeTransport()
@@ -184,6 +190,37 @@ class Writing(SynchronousTestCase):
             self.clock.advance(0)
         self.assertEqual(self.overflowed, [pairs[1][1]])
 
+    def test_what_a_full_transport_had_taken_before_counts(self) -> None:
+        self.patch(outbox_module, "BUFFERS_BYTES", 100)
+        self.batcher = WriteBatcher(self.clock, 0, 302)
+        pairs = [self.outbox() for _ in range(3)]
+        for number, (outbox, transport) in enumerate(pairs):
+            self.assertEqual(self.overflowed, [], number)
+            transport.producer.pauseProducing()
+            transport.producer.pauseProducing()
+            outbox.write(b"x")
+            self.assertEqual(outbox.in_transport, 100)
+        self.clock.advance(0)
+        self.assertEqual(len(self.overflowed), 1)
+        for _, transport in pairs:
+            transport.producer.stopProducing()
+        self.assertEqual(self.batcher.limits._total, 0)
+
+    def test_a_transport_that_is_empty_again_counts_no_longer(self) -> None:
+        self.patch(outbox_module, "BUFFERS_BYTES", 100)
+        for outbox, transport, counted in (
+            (*self.outbox(), 100),
+            (*self.direct_outbox(None), 0),  # its rest is counted when it is given
+        ):
+            transport.producer.pauseProducing()
+            self.assertEqual(outbox.in_transport, counted)
+            transport.producer.resumeProducing()
+            self.assertEqual((outbox.in_transport, self.batcher.limits._total), (0, 0))
+
+    def test_the_buffers_of_twisted_are_no_larger_than_what_is_counted(self) -> None:
+        buffers = FileDescriptor.bufferSize + _AggregateSmallWrites.MAX_BUFFER_SIZE
+        self.assertLessEqual(buffers, unsent.BUFFERS_BYTES)
+
     def direct_outbox(self, room: int | None) -> tuple[Outbox, DirectTransport]:
         transport = DirectTransport()
         transport.room = room
@@ -260,7 +297,7 @@ class Writing(SynchronousTestCase):
         closed, transport = self.direct_outbox(0)
         closed.write(b"x" * 200)
         closed.close()
-        self.assertEqual((closed.in_transport, closed.buffered_bytes), (200, 0))
+        self.assertEqual((closed.in_transport, closed.buffered_bytes), (200, 200))
         other, _ = self.direct_outbox(0)
         other.write(b"y" * 60)
         self.clock.advance(0)
@@ -296,6 +333,35 @@ class Writing(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual((transport.written, transport.producer), (b"held pending", None))
         outbox.close()
+
+    def test_what_had_not_left_at_the_close_counts_as_buffered(self) -> None:
+        for full, held, pending, left in (
+            (True, b"held ", b"pending", 12),
+            (True, b"", b"pending", 7),
+            (True, b"", b"", 1),
+            (False, b"", b"pending", 0),
+            (False, b"", b"", 0),
+        ):
+            outbox, transport = self.outbox()
+            if full:
+                transport.producer.pauseProducing()
+            if held:
+                outbox.write(held)
+                self.clock.advance(0)
+            if pending:
+                outbox.write(pending)
+            outbox.close()
+            outbox.stopProducing()
+            self.assertEqual(outbox.buffered_bytes, left, (full, held, pending))
+
+    def test_what_the_kernel_does_not_take_at_the_close_counts_as_buffered(self) -> None:
+        for room, left in ((0, 7), (3, 4), (7, 0), (None, 0)):
+            outbox, transport = self.direct_outbox(room)
+            outbox.write(b"pending")
+            outbox.close()
+            self.assertEqual(outbox.buffered_bytes, left)
+            outbox.stopProducing()
+            self.assertEqual(outbox.buffered_bytes, left)
 
     def test_a_lost_connection_discards_its_frames(self) -> None:
         outbox, transport = self.outbox()

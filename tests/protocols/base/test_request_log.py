@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base.http_access import LOCAL, Proxies
 from gtchat.protocols.base.request_log import (
+    LINES_BURST,
     MAX_SHOWN_CHARS,
     MAX_WARNINGS,
-    REFUSALS_BURST,
     RequestLog,
 )
 
@@ -53,7 +53,7 @@ class RequestLogTest(SynchronousTestCase):
         with capturedLogs() as logs:
             for _ in range(100):
                 self.log.refused("1.2.3.4", 403, "why", "host", "origin")
-            self.assertEqual(len(logs), REFUSALS_BURST)
+            self.assertEqual(len(logs), LINES_BURST)
             self.clock.advance(1)
             self.log.refused("1.2.3.4", 403, "why", "host", "origin")
         self.assertEqual(

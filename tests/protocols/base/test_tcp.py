@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
-from gtchat.protocols.base.http_access import Proxies
+from gtchat.protocols.base.http_access import LOCAL, Proxies
 from gtchat.protocols.base.tcp import CLOSE_TIMEOUT, ClientConnection
 from tests.protocols.fakes import FakeTransport
 
@@ -52,6 +54,21 @@ class Connections(SynchronousTestCase):
         self.assertEqual(third.steps, ["lost"])
         first.transport.lose()
         self.assertEqual(self.connect().steps, ["opened"])
+
+    def test_an_ipv4_mapped_address_is_the_ipv4_address(self) -> None:
+        self.assertEqual(self.connect("::ffff:192.0.2.7").address, "192.0.2.7")
+
+    def test_a_unix_socket_has_no_address_and_no_options_of_tcp(self) -> None:
+        def refuse(enabled: bool) -> None:
+            raise OSError(95, "Operation not supported")
+
+        for peer in (UNIXAddress("/run/socket"), UNIXAddress(None)):
+            connection = RecordingConnection(self.limiter, self.clock)
+            transport = StringTransport(peerAddress=peer)
+            transport.setTcpNoDelay = refuse  # type: ignore[attr-defined]
+            connection.makeConnection(transport)
+            self.assertEqual((connection.address, connection.steps), (LOCAL, ["opened"]))
+            connection.connectionLost()
 
     def test_the_addresses_of_a_network_are_counted_together(self) -> None:  # G21
         connections = [self.connect(f"2001:db8::{number}") for number in range(1, 4)]
@@ -101,6 +118,12 @@ class Connections(SynchronousTestCase):
         connection.transport.lose()
         connection.close_connection()
         self.clock.advance(0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_lost_connection_gets_no_deadline(self) -> None:
+        connection = self.connect()
+        connection.transport.lose()
+        connection.set_deadline(10)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_pause_and_resume(self) -> None:

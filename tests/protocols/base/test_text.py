@@ -115,6 +115,21 @@ class Texts(SynchronousTestCase):
         if len(members) < len(texts):
             self.assertEqual(len(groups), limit)
 
+    @given(st.lists(st.text(max_size=9), max_size=20), st.integers(1, 30))
+    def test_grouped_texts_have_a_limited_size_but_for_the_first(
+        self, texts: list[str], limit: int
+    ) -> None:
+        grouped = TextGroups[str](str, 9, 99, limit)
+        for text in texts:
+            grouped.add(text)
+        members = [text for _, members in grouped.groups for text in members]
+        self.assertEqual(members, texts[: len(members)])
+        size = len("".join(members).encode())
+        self.assertTrue(size <= limit or len(members) == 1)
+        self.assertGreaterEqual(len(members), min(len(texts), 1))
+        if len(members) < len(texts):
+            self.assertGreater(size + len(texts[len(members)].encode()), limit)
+
     def test_times(self) -> None:
         self.assertEqual(rfc3339(1_800_000_000_007), "2027-01-15T08:00:00.007Z")
         local = time.localtime(1_800_000_000)

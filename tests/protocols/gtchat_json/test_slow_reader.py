@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.limits import REPLY_BYTES, Limits
 from gtchat.protocols.websocket.context import CloseCode
 from tests import test_cost
-from tests.protocols.websocket.fakes import CLOSE, FakeTransport, frame
+from tests.protocols.websocket import fakes
+from tests.protocols.websocket.fakes import CLOSE, FakeSocket, FakeTransport, frame, handshake
 
 
 class SlowTransport(FakeTransport):
@@ -112,3 +113,45 @@ class SlowReader(SynchronousTestCase):
             self.ask(reader, 1)
             [(_, data)] = reader.frames()
             self.assertGreater(len(data), REPLY_BYTES - 3000)
+
+
+class LeavingReader(SynchronousTestCase):
+    """ann leaves the page, in order, although her browser has not read what was sent to it."""
+
+    def connect(self, fixture: test_cost.MemberFixture) -> FakeSocket:
+        socket = fixture.connect()
+        socket.receive(handshake())
+        socket.transport.written = b""
+        return socket
+
+    def log_in(self, fixture: test_cost.MemberFixture, socket: Any) -> list[dict[str, Any]]:
+        """Log ann in; return what the server sends."""
+        fixture.request(socket, cmd="login", type="reg", usr="ann", pwd="password")
+        return [json.loads(data) for opcode, data in socket.frames() if opcode != CLOSE]
+
+    def test_what_had_not_left_is_sent_again_and_is_unread(self) -> None:
+        for transport in (DirectTransport, BufferingTransport):
+            for code in (1000, 1001):
+                fixture = test_cost.MemberFixture(1)
+                first = self.connect(fixture)
+                fixture.request(first, cmd="register", usr="ann", pwd="password")
+                self.patch(fakes, "FakeTransport", transport)
+                page: Any = self.connect(fixture)
+                self.log_in(fixture, page)
+                self.patch(fakes, "FakeTransport", FakeTransport)
+                page.transport.room = 0
+                speaker = fixture.sockets[0]
+                for number in range(3):
+                    fixture.request(
+                        speaker, cmd="whisper", target_user="ann", msg=f"to you {number}"
+                    )
+                    fixture.request(speaker, cmd="speak", room_name="lobby", msg=f"to all {number}")
+                page.receive(frame(code.to_bytes(2, "big"), CLOSE))
+                page.lose()
+                fixture.run_pending()
+                sent = self.log_in(fixture, self.connect(fixture))
+                again = [one["msg"] for one in sent if one["cmd"] == "c_whisper"]
+                self.assertEqual(again, [f"to you {number}" for number in range(3)], code)
+                reply = next(one for one in sent if one["cmd"] == "c_response")
+                [lobby] = (one for one in reply["rooms"] if one["room_name"] == "lobby")
+                self.assertEqual(lobby["unread"], 3)

@@ -55,7 +55,7 @@ def outcome(pieces: list[bytes], quick: bool) -> tuple[list[bytes], bytes, bool]
 class QuickPath(SynchronousTestCase):
     """`text_messages` and `text_frame` (RFC 6455 section 5.2)."""
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(st.lists(frames, max_size=6), st.data())
     def test_any_input_has_the_same_result_as_in_autobahn(
         self, sent: list[bytes], data: st.DataObject

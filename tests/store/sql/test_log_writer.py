@@ -106,7 +106,6 @@ class RowTests(SynchronousTestCase):
         unnumbered = [attrs.evolve(entry, seq=0) for entry in found]
         self.assertCountEqual(map(repr, unnumbered), map(repr, expected))
 
-    @settings(deadline=None)
     @given(st.lists(ENTRIES, max_size=12))
     def test_entries_of_all_kinds_are_read_as_they_were_written(self, entries: list[Entry]) -> None:
         self.check_each_is_read_as_written(entries)
@@ -121,7 +120,6 @@ class RowTests(SynchronousTestCase):
 
             check()
 
-    @settings(deadline=None)
     @given(st.lists(ENTRIES, max_size=12))
     def test_message_count_is_the_number_of_messages_so_far(self, entries: list[Entry]) -> None:
         with self.stored(entries) as logs:
