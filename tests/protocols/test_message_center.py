@@ -219,7 +219,7 @@ class Login(CenterTestCase):
         self.assertTrue(first.closed)
         self.assertEqual(self.pushed(), [(6002, "ann has logged on.")])
 
-    def test_a_session_replaced_while_its_messages_are_read_is_not_called(self) -> None:
+    def test_a_session_ended_while_its_messages_are_read_is_not_called(self) -> None:
         held: Deferred[None] = Deferred()
 
         async def hold(session: object) -> None:
@@ -227,7 +227,8 @@ class Login(CenterTestCase):
 
         with patch.object(self.chat.whispers, "deliver_pending", hold):
             self.log_in("ann", 6001)
-        self.log_in_web("ann")
+        page = self.log_in_web("ann")
+        self.assertEqual(page.call("end_other_sessions")["status"], "ok")
         held.callback(None)
         self.server.run_pending()
         self.assertEqual(self.pushed(), [])

@@ -132,7 +132,7 @@ class Login(PA1TestCase):
         self.send("ann online", "192.0.2.8")
         self.assertEqual(self.called(), [(6002, "\nann\n")])
 
-    def test_a_session_replaced_while_its_messages_are_read_is_not_called(self) -> None:
+    def test_a_session_ended_while_its_messages_are_read_is_not_called(self) -> None:
         held: Deferred[None] = Deferred()
 
         async def hold(session: object) -> None:
@@ -140,7 +140,8 @@ class Login(PA1TestCase):
 
         with patch.object(self.chat.whispers, "deliver_pending", hold):
             self.send("logIn ann password 6001")
-        self.log_in_web("ann")
+        page = self.log_in_web("ann")
+        self.assertEqual(page.call("end_other_sessions")["status"], "ok")
         held.callback(None)
         self.server.run_pending()
         self.assertEqual((self.called(), self.pa1.clients), ([], set()))
