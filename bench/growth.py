@@ -119,8 +119,8 @@ def insert_messages(file: Path, room: str, count: int) -> None:
     """
     with closing(sqlite3.connect(file)) as db, db:
         [(room_id, last, messages)] = db.execute(
-            "SELECT r.id, coalesce(max(e.seq), 0), coalesce(max(e.message_count), 0) FROM rooms r"
-            " LEFT JOIN entries e ON e.room_id = r.id WHERE r.key = ?",
+            "SELECT rooms.id, coalesce(seq, 0), coalesce(messages, 0) FROM rooms"
+            " LEFT JOIN heads ON heads.room_id = rooms.id WHERE rooms.key = ?",
             (room,),
         )
         now = int(time.time() * 1000)
@@ -132,6 +132,11 @@ def insert_messages(file: Path, room: str, count: int) -> None:
                 (room_id, last + n, messages + n, now, f"fill-{last + n:x}", f"message {n} {text}")
                 for n in range(1, count + 1)
             ),
+        )
+        db.execute(
+            "INSERT INTO heads (room_id, seq, messages, first) VALUES (?, ?, ?, 1)"
+            " ON CONFLICT (room_id) DO UPDATE SET seq = excluded.seq, messages = excluded.messages",
+            (room_id, last + count, messages + count),
         )
 
 

@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from gtchat.chat.chat import Chat
+from gtchat.chat.errors import NotStored
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import (
     DeliveryProof,
@@ -26,7 +27,6 @@ from gtchat.chat.interfaces import (
     PendingEntry,
 )
 from gtchat.chat.limits import Limits
-from gtchat.chat.rooms import LOBBY
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.store.memory.store import MemoryStore
@@ -249,10 +249,22 @@ class FailingStore(MemoryStore):
 
     failing = 0
 
+    def __init__(self, reactor: Clock) -> None:
+        super().__init__(reactor)
+        store = self._mailbox.append
+
+        def store_or_fail(pending: PendingEntry) -> None:
+            if pending.room_id == -1:
+                pending.error = NotStored()
+            else:
+                store(pending)
+
+        self._mailbox.append = store_or_fail  # type: ignore[method-assign]
+
     def append(self, append: PendingEntry) -> None:
         if self.failing:
             self.failing -= 1
-            append.room_id, append.room_key = -1, LOBBY  # no such room; a name that is taken
+            append.room_id = -1  # no such room
         super().append(append)
 
 

@@ -1,9 +1,10 @@
 """Delivery: what happens to a room's entry after it is stored.
 
-The store reports finished entries in batches. Delivery folds each into its room and sends it to
-the subscribers. Messages of one batch to one room are sent together: encoded once for each
-protocol, one append for each subscriber. The sender of a message gets the ack in its place, so
-that every session sees the entries of a room in the order of `seq`.
+The store reports finished entries in batches. Delivery sends each to the subscribers of its room. A
+change is folded into the room when it is queued, and taken back if it was not stored. Messages of
+one batch to one room are sent together: encoded once for each protocol, one append for each
+subscriber. The sender of a message gets the ack in its place, so that every session sees the
+entries of a room in the order of `seq`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from gtchat.chat.events import (
     RoomCreated,
     RoomListed,
 )
+from gtchat.chat.fold import Undo
 from gtchat.chat.interfaces import Ack, IConnection, IEncodedBatch, PendingEntry
-from gtchat.chat.rooms import Room, connections_of
+from gtchat.chat.rooms import QueuedChange, Room, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -56,11 +58,13 @@ class PendingChange(PendingEntry):
         room: the room.
         actor: the session that asked for it, None if no session did.
         done: fires with the stored entry.
+        undo: takes the change back, None once it is stored or taken back.
     """
 
     room: Room
     actor: Session | None
     done: Deferred[Entry] = attrs.field(factory=Deferred)
+    undo: Undo | None = None
 
 
 class Delivery:
@@ -73,6 +77,7 @@ class Delivery:
     def __init__(self, state: State) -> None:
         self._store = state.store
         self._users = state.users
+        self._rooms = state.rooms
         self._sender_marks = state.sender_marks
         self._quota = state.quota
         self._store.committed = self.committed
@@ -81,31 +86,29 @@ class Delivery:
         self,
         room: Room,
         entry: Entry,
-        subject: int | None,
         actor: Session | None,
         needs_invitation: bool = False,
     ) -> Deferred[Entry]:
-        """Queue a change of a room.
+        """Queue a change of a room, and make it in memory.
 
         Args:
-            room: the room.
+            room: the room; for `RoomCreated` one that is not in the registry yet.
             entry: the change.
-            subject: id of the account that it is about, None for no owner.
             actor: the session that asked for it, None if no session did. It gets its reply before
                 the event.
             needs_invitation: whether it is stored only if the subject is invited to the room.
 
         Returns:
-            Fires with the entry once it is stored, before it is sent to the room. Fails with
-            NotStored, with NoSuchUser if the subject does not exist any more, and with PrivateRoom
-            if the invitation is missing.
+            Fires with the entry once it is stored, before it is sent to the room. Fails, when the
+            change is taken back, with NotStored, with NoSuchUser if the subject does not exist any
+            more, and with PrivateRoom if the invitation is missing.
 
         Raises:
             NoSuchUser: the change would make an account that is ending a member or an owner.
             OverQuota: the actor can't store the topic that is in the entry.
             NotStored: the disk is full.
         """
-        if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, subject):
+        if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, entry):
             raise NoSuchUser()
         if actor is not None and not isinstance(entry, Left | Kicked | Removed):
             self._quota.charge(actor, _text_of(entry))
@@ -113,18 +116,21 @@ class Delivery:
             room_id=room.id,
             room_key=room.key,
             entry=entry,
-            subject_id=subject,
             needs_invitation=needs_invitation,
             room=room,
             actor=actor,
         )
+        self._rooms.queue(room, change)
         self._store.append(change)
         return change.done
 
-    def _is_ending(self, room: Room, account_id: int | None) -> bool:
-        """Return whether a temporary account, a member of the room, is ending or has ended."""
-        user = self._users.get_by_id(account_id)
-        return user.ending if user is not None else account_id in room.guests
+    def _is_ending(self, room: Room, entry: RoomCreated | RoomChanged | Joined) -> bool:
+        """Return whether the subject of an entry is a temporary account that is ending or ended."""
+        user = self._users.get_by_id(entry.subject_id)
+        if user is not None:
+            return user.ending
+        is_guest = not isinstance(entry, RoomChanged) and entry.guest
+        return is_guest or entry.subject_id in room.guests
 
     def committed(self, entries: Sequence[PendingEntry]) -> None:
         """Deliver what the store has finished.
@@ -156,7 +162,10 @@ class Delivery:
                 entry.done(outcome)
             else:
                 assert isinstance(entry, PendingChange)
-                self._finish_change(entry)
+                if entry.error is None:
+                    self._finish_change(entry)
+                else:
+                    self._refuse_change(entry, entry.error, entries)
         self._publish_messages(batches)
 
     def _publish_messages(self, batches: dict[Room, list[PendingMessage]]) -> None:
@@ -193,27 +202,50 @@ class Delivery:
                     marks.pending[session.user, room] = own
 
     def _finish_change(self, change: PendingChange) -> None:
-        """Report a change to the one who waits for it, then send it to its subscribers."""
-        if change.error is not None:
-            if change.actor is not None:
-                self._quota.give_back(change.actor, _text_of(change.entry))
-            change.done.errback(change.error)
-            return
+        """Report a stored change to the one who waits for it, then send it to its subscribers."""
         room, entry = change.room, change.entry
+        self._rooms.stored(room, change)
         if isinstance(entry, RoomCreated):
             room.id = change.room_id
+            self._rooms.add(room)
         room.advance(entry.seq)
-        subject = self._users.get_by_id(change.subject_id)
+        subject = self._users.get_by_id(entry.subject_id)
+        ends_membership = isinstance(entry, Left | Kicked | Removed)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
             subject.rooms[room] = entry.seq
             for session in subject.sessions:
                 room.subscribers.add(session)
+        elif subject is not None and ends_membership:
+            subject.remove_room(room)
         change.done.callback(entry)
         self._publish_change(room, entry, change.actor, subject)
-        if subject is not None and isinstance(entry, Left | Kicked | Removed):
-            subject.remove_room(room)
+        if subject is not None and ends_membership:
             for session in subject.sessions:
                 room.subscribers.discard(session)
+
+    def _refuse_change(
+        self, change: PendingChange, error: ChatError, entries: Sequence[PendingEntry]
+    ) -> None:
+        """Take back a change that was not stored, and report the error.
+
+        All changes of the batch that were not stored are taken back with the first of them: one
+        after the other, each would have those after it taken back and made again.
+
+        Args:
+            change: the change.
+            error: why it was not stored.
+            entries: the batch.
+        """
+        if change.undo is not None:
+            failed: dict[Room, set[QueuedChange]] = {}
+            for one in entries:
+                if isinstance(one, PendingChange) and one.error is not None:
+                    failed.setdefault(one.room, set()).add(one)
+            for room, changes in failed.items():
+                self._rooms.take_back(room, changes)
+        if change.actor is not None:
+            self._quota.give_back(change.actor, _text_of(change.entry))
+        change.done.errback(error)
 
     def _publish_change(
         self, room: Room, entry: Entry, actor: Session | None, subject: User | None

@@ -35,12 +35,16 @@ class Entry(Event):
         room_name: name of the room as displayed.
         usr: name, as displayed, of the user that the entry is about.
         seq: number in the log; 0 until it is stored.
+        subject_id: the account that the entry is about: the author of a message, the user who
+            joins, leaves, is kicked or removed, the owner that the room has from here on; None for
+            no owner, and where the account is not known. Clients are not told.
     """
 
     kind: ClassVar[str]
     room_name: str
     usr: str
     seq: int = 0
+    subject_id: int | None = None
 
 
 @attrs.define(kw_only=True)
@@ -64,9 +68,14 @@ class RoomSettingsEntry(Entry):
 
 @attrs.define(kw_only=True)
 class RoomCreated(RoomSettingsEntry):
-    """The first entry of a room; the creator is the first member."""
+    """The first entry of a room; the creator is the first member.
+
+    Attributes:
+        guest: whether the creator is temporary; never sent.
+    """
 
     kind = "room_created"
+    guest: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -78,9 +87,14 @@ class RoomChanged(RoomSettingsEntry):
 
 @attrs.define(kw_only=True)
 class Joined(Entry):
-    """A user became a member."""
+    """A user became a member.
+
+    Attributes:
+        guest: whether the user is temporary; never sent.
+    """
 
     kind = "join_room"
+    guest: bool = False
 
 
 @attrs.define(kw_only=True)

@@ -182,7 +182,8 @@ class IStore(IMailStore, ISessionStore):
         """Delete a temporary account and all that it has.
 
         Raises:
-            NotStored: it is a member of a room: the log of the room has to say that it has left.
+            NotStored: it is a member or the owner of a room: the log of the room has to say first
+                that it has left, and who owns the room now.
         """
 
     def delete_room(room_id: int, at: int) -> Deferred[None]:

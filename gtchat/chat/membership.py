@@ -2,8 +2,8 @@
 
 Who may do what is checked here; settings, owners and deletion are in `ownership`.
 
-A change is made in memory when it is queued, and taken back in the rare case that it can't be
-stored: so the rules see a room with all earlier requests, stored or not yet.
+Each change is an entry, which `Delivery` folds into the room when it is queued, and takes back in
+the rare case that it can't be stored: so the rules see a room with all earlier requests.
 """
 
 from __future__ import annotations
@@ -27,17 +27,11 @@ from gtchat.chat.errors import (
     RoomFull,
     SelfTarget,
 )
-from gtchat.chat.events import (
-    Entry,
-    Joined,
-    Kicked,
-    Left,
-    Removed,
-    RoomCreated,
-)
+from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomCreated
+from gtchat.chat.fold import CurrentSettings
 from gtchat.chat.names import room_name
 from gtchat.chat.ownership import Ownership, check_topic
-from gtchat.chat.rooms import CurrentSettings, Room
+from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import ResolvedUser, Session, User
 
@@ -91,29 +85,27 @@ class Membership:
         if name.key in self._rooms:
             raise RoomExists()
         self._ownership.check_limit(user)
-        room = Room(
-            id=0,
-            name=name.display,
-            key=name.key,
+        room = Room(id=0, name=name.display, key=name.key)
+        entry = RoomCreated(
+            room_name=room.name,
+            usr=user.name,
+            subject_id=user.id,
+            guest=not user.registered,
             public=wanted.public is not False,
             topic=check_topic(wanted.topic or ""),
             max=self._ownership.max_members(wanted.max or 0),
-            owner_id=user.id,
             owner=user.name,
-            creator_id=user.id,
+            at=self._users.now(),
         )
-        room.add_member(user.id, user.name, user.registered)
         self._rooms.reserved.add(room.key)
         self._ownership.count(user.id, 1)
         try:
-            entry = self._ownership.settings_entry(RoomCreated, room, user.name)
-            await self._delivery.append_change(room, entry, user.id, session)
+            await self._delivery.append_change(room, entry, session)
         except ChatError:
             self._ownership.count(user.id, -1)
             raise
         finally:
             self._rooms.reserved.discard(room.key)
-        self._rooms.add(room)
         return room
 
     async def change(
@@ -232,25 +224,19 @@ class Membership:
         self._ownership.check_memberships(target)
         if room.max and len(room.members) >= room.max:
             raise RoomFull()
-        room.add_member(target.id, target.name, target.registered)
-        user = self._users.get_by_id(target.id)
-        if user is not None:
-            user.rooms[room] = 0
-        entry = Joined(room_name=room.name, usr=target.name, at=self._users.now())
+        entry = Joined(
+            room_name=room.name,
+            usr=target.name,
+            subject_id=target.id,
+            guest=not target.registered,
+            at=self._users.now(),
+        )
         try:
-            await self._delivery.append_change(room, entry, target.id, actor, needs_invitation)
+            await self._delivery.append_change(room, entry, actor, needs_invitation)
         except ChatError:
-            self._remove_member(room, target.id)
             if room.deleted:
                 raise NoSuchRoom() from None
             raise
-
-    def _remove_member(self, room: Room, account_id: int) -> int:
-        """End a membership in memory. Return the last `seq` that counted as read."""
-        if account_id in room.members:  # else it was ended while a change was being stored
-            room.remove_member(account_id)
-        user = self._users.get_by_id(account_id)
-        return user.rooms.pop(room, 0) if user is not None else 0
 
     async def leave(self, session: Session, raw: str) -> None:
         """Leave a room.
@@ -266,7 +252,7 @@ class Membership:
         room = self._rooms.require_member(raw, session.user)
         if room.is_lobby:
             raise NotAllowed("You can't leave the lobby.")
-        await self._end_membership(room, session.user, self._left(room, session.user), session)
+        await self._end_membership(room, self._left(room, session.user), session)
         self._reassign_later(room)
 
     def _reassign_later(self, room: Room) -> None:
@@ -274,14 +260,16 @@ class Membership:
         run_in_background(Deferred.fromCoroutine(self.reassign(room)), "reassigning a room")
 
     async def leave_all(self, user: User) -> None:
-        """End all memberships of a temporary user.
+        """End all memberships of a temporary user, and find owners for the rooms of that user.
 
         Raises:
-            NotStored: some memberships have not ended.
+            NotStored: some memberships have not ended, or a room still has this owner.
         """
-        while user.rooms:
-            room = next(iter(user.rooms))
-            await self._end_membership(room, user, self._left(room, user), None)
+        for room in list(user.rooms):
+            if user.id in room.members:  # else the membership is about to end
+                await self._end_membership(room, self._left(room, user), None)
+                await self.reassign(room)
+        for room in list(self._rooms.owned_by(user.id)):
             await self.reassign(room)
 
     async def reassign(self, room: Room) -> None:
@@ -293,22 +281,18 @@ class Membership:
         await self._ownership.reassign_or_delete(room)
 
     def _left(self, room: Room, user: User) -> Left:
-        return Left(room_name=room.name, usr=user.name, at=self._users.now())
+        return Left(room_name=room.name, usr=user.name, subject_id=user.id, at=self._users.now())
 
     async def _end_membership(
-        self, room: Room, target: User | ResolvedUser, entry: Entry, actor: Session | None
+        self, room: Room, entry: Left | Kicked | Removed, actor: Session | None
     ) -> None:
-        """End a membership, with the log entry that says how. Raises NotStored."""
-        read = self._remove_member(room, target.id)
+        """End the membership of the subject of an entry, which says how. Raises NotStored."""
         try:
-            await self._delivery.append_change(room, entry, target.id, actor)
+            await self._delivery.append_change(room, entry, actor)
         except ChatError:
-            if self._rooms.get(room.id) is not room:
-                return  # deleted meanwhile, and the membership with it
-            room.add_member(target.id, target.name, target.registered)
-            if (user := self._users.get_by_id(target.id)) is not None:
-                user.rooms[room] = read
-            raise
+            if self._rooms.get(room.id) is room:
+                raise
+            # The room was deleted meanwhile, and the membership with it.
 
     async def kick(self, session: Session, raw: str, target: str) -> None:
         """Kick a member out of a room.
@@ -358,10 +342,11 @@ class Membership:
         entry = kind(
             room_name=room.name,
             usr=member.name,
+            subject_id=member.id,
             by=actor.user.name,
             at=self._users.now(),
         )
-        await self._end_membership(room, member, entry, actor)
+        await self._end_membership(room, entry, actor)
         code = "kicked" if kind is Kicked else "removed"
         audit(code, by=actor.user.name, name=member.name, room=room.name)
         self._reassign_later(room)

@@ -149,13 +149,14 @@ class Messages:
             msg=msg,
             id=self._next_id(),
             at=int(self._wall() * 1000),
+            subject_id=user.id,
         )
         self._store.append(
             PendingMessage(
                 room_id=room.id,
                 entry=entry,
-                subject_id=user.id,
                 txn=txn,
+                sender_id=None if txn is None else user.id,
                 room=room,
                 session=session,
                 done=done,

@@ -9,9 +9,10 @@ import attrs
 
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
-from gtchat.chat.events import Entry, RoomChanged, RoomCreated, RoomDeleted
+from gtchat.chat.events import RoomChanged, RoomDeleted
+from gtchat.chat.fold import CurrentSettings
 from gtchat.chat.messages import text
-from gtchat.chat.rooms import CurrentSettings, Room
+from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import ResolvedUser, Session, User
 
@@ -112,24 +113,6 @@ class Ownership:
         limit = self._limits.members_per_room
         return min(wanted or limit, limit) if limit else wanted
 
-    def settings_entry(self, kind: type[RoomCreated | RoomChanged], room: Room, by: str) -> Entry:
-        """Return the log entry with the settings of a room as they are now.
-
-        Args:
-            kind: the class of the entry.
-            room: the room.
-            by: name of the user who set them.
-        """
-        return kind(
-            room_name=room.name,
-            usr=by,
-            public=room.public,
-            topic=room.topic,
-            max=room.max,
-            owner=room.owner,
-            at=self._users.now(),
-        )
-
     async def change(
         self, room: Room, settings: CurrentSettings, by: str, actor: Session | None
     ) -> None:
@@ -142,16 +125,20 @@ class Ownership:
             actor: the session that asked for it, None if no session did.
 
         Raises:
-            NotStored: the settings are as before.
+            NoSuchUser: the new owner is ending.
+            OverQuota, NotStored.
         """
-        before = room.settings
-        self._rooms.set_settings(room, settings)
-        try:
-            entry = self.settings_entry(RoomChanged, room, by)
-            await self._delivery.append_change(room, entry, room.owner_id, actor)
-        except ChatError:
-            self._rooms.set_settings(room, before)
-            raise
+        entry = RoomChanged(
+            room_name=room.name,
+            usr=by,
+            public=settings.public,
+            topic=settings.topic,
+            max=settings.max,
+            owner=settings.owner,
+            subject_id=settings.owner_id,
+            at=self._users.now(),
+        )
+        await self._delivery.append_change(room, entry, actor)
 
     async def delete(self, room: Room, by: str) -> None:
         """Delete a room with its log.

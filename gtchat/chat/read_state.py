@@ -106,11 +106,10 @@ def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> N
     """
     user.rooms = {}
     for record in account_state.memberships:
-        room = rooms.get(record.room_id)
-        if room is not None and room.has_member(user):
-            if not room.is_lobby:
-                user.rooms[room] = 0
-            user.set_read_seq(room, record.read_seq)
+        room = rooms.by_id(record.room_id)
+        if not room.is_lobby:
+            user.rooms[room] = 0
+        user.set_read_seq(room, record.read_seq)
     user.blocked = dict(account_state.blocked)
     user.blocked_by = account_state.blocked_by
 

@@ -40,31 +40,35 @@ class PendingEntry:
     """An entry that is queued for the log of a room; the store fills in the outcome.
 
     The change that an entry means for the room is made in the same transaction: `room_created`
-    creates the room with the subject as first member and owner, `room_changed` changes its row,
+    creates the room with its subject as first member and owner, `room_changed` changes its row,
     `join_room` makes the subject a member and deletes its invitations to the room, `leave_room`,
     `kicked` and `removed` end the membership and delete the invitations that the subject sent.
 
     Attributes:
         room_id: the room; 0 for `room_created`, where the store fills in the new id.
         entry: the entry with `seq` 0; the store fills in its `seq`.
-        subject_id: account id of the user that it is about: the sender, the user who joins or is
-            kicked; for `room_changed` the new owner, None for no owner.
         room_key: name of the room as it is compared; used for `room_created` only.
         txn: the sender's idempotency key, None if there is none.
+        sender_id: account id of the sender whose `txn` it is; None without a `txn`.
         needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
         error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
-            `NoSuchUser`, `PrivateRoom`.
+            `NoSuchUser`, `PrivateRoom`, `RoomExists`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
     """
 
     room_id: int
     entry: Entry
-    subject_id: int | None
     room_key: str = ""
     txn: str | None = None
+    sender_id: int | None = None
     needs_invitation: bool = False
     error: ChatError | None = None
     earlier: Ack | None = None
+
+    @property
+    def subject_id(self) -> int | None:
+        """The account that the entry is about; see `Entry`."""
+        return self.entry.subject_id
 
 
 @attrs.frozen
@@ -223,8 +227,9 @@ class HistoryPage:
 
     Attributes:
         entries: the entries, oldest first.
-        first: `seq` of the first entry of the log, 0 if it is empty.
-        last: `seq` of the last entry of the log, 0 if it is empty.
+        first: the lowest `seq` of the log that is kept, `last` + 1 if none is; 0 if the log has
+            not begun.
+        last: `seq` of the newest entry of the log, 0 if it has not begun.
         more: whether there are more entries in the direction asked for.
     """
 
@@ -267,8 +272,8 @@ class RoomRecord:
         owner_id: account id of the owner, None for no owner.
         owner: name of the owner, "" for no owner.
         creator_id: account id of the user who created it, None for the lobby.
-        last_seq: number of entries in the log.
-        message_count: number of messages in the log.
+        last_seq: `seq` of the newest entry of the log, 0 if it has not begun.
+        message_count: number of messages in the log so far, also of those that are not kept.
         members: (account id, name, registered), in the order of joining.
     """
 

@@ -1,7 +1,7 @@
 """Rooms: name, settings, members and subscribers of each, and the registry that finds them.
 
-Settings and members of a room in memory include the changes that are queued for its log, so that
-the rules see every earlier request. `last_seq` and the subscribers follow what is stored.
+Settings and members of a room (`fold`) include the changes that are queued for its log, so that the
+rules see every earlier request. `last_seq`, the subscribers and `User.rooms` follow what is stored.
 
 Sessions and users appear here only as the protocols `Subscriber` and `Member`; their classes are
 in `users`, which imports this module.
@@ -9,17 +9,21 @@ in `users`, which imports this module.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
 
 import attrs
 
 from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom
-from gtchat.chat.events import Event
+from gtchat.chat.events import Entry, Event
+from gtchat.chat.fold import RoomState, Undo
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
 from gtchat.chat.names import SortedNames, room_key
 
 LOBBY = "lobby"
+
+T = TypeVar("T")
 
 
 class Subscriber(Protocol):
@@ -89,59 +93,36 @@ class Subscribers:
         return batches
 
 
-@attrs.frozen
-class CurrentSettings:
-    """What the owner of a room can change; the attributes are those of `Room`."""
+class QueuedChange(Protocol):
+    """What rooms use of a change that is queued: its entry, and how to take it back."""
 
-    public: bool
-    topic: str
-    max: int
-    owner_id: int | None
-    owner: str
+    entry: Entry
+    undo: Undo | None
 
 
-@attrs.define(eq=False)
-class Room:
-    """A room.
+@attrs.define(eq=False, kw_only=True)
+class Room(RoomState):
+    """A room: its state, and what does not follow from its entries.
 
     Attributes:
         id: number of the room, 0 until it is stored.
         name: the name as displayed.
         key: the name as compared.
-        public: whether users who are not members can see and join it.
-        topic: one line of text, "" for none.
-        max: maximum number of members, 0 for no limit.
-        owner_id: account id of the owner, None if the room has no owner.
-        owner: name of the owner, "" if the room has no owner.
-        creator_id: account id of the user who created it, None for the lobby.
         last_seq: number of entries in the log.
         message_count: number of messages in the log.
-        members: account id -> name, in the order of joining.
-        guests: account ids of the members whose account is temporary.
-        member_names: names of the members in order.
         subscribers: the sessions that receive its events.
         deleted: whether its deletion has begun.
-        version: grows with each change of what a list of rooms shows, so that a protocol that
-            caches the list entry of a room sees that it is stale.
+        queued: the changes that are in its state and not stored yet, oldest first.
     """
 
     id: int
     name: str
     key: str
-    public: bool = True
-    topic: str = ""
-    max: int = 0
-    owner_id: int | None = None
-    owner: str = ""
-    creator_id: int | None = None
     last_seq: int = 0
     message_count: int = 0
-    members: dict[int, str] = attrs.field(factory=dict)
-    guests: set[int] = attrs.field(factory=set)
-    member_names: SortedNames = attrs.field(factory=SortedNames)
     subscribers: Subscribers = attrs.field(factory=Subscribers)
     deleted: bool = False
-    version: int = 0
+    queued: list[QueuedChange] = attrs.field(factory=list)
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:
@@ -168,11 +149,6 @@ class Room:
         """Whether this is the room that every logged-in user is in."""
         return self.key == LOBBY
 
-    @property
-    def settings(self) -> CurrentSettings:
-        """The settings as they are now."""
-        return CurrentSettings(self.public, self.topic, self.max, self.owner_id, self.owner)
-
     def has_member(self, user: Member) -> bool:
         """Return whether a logged-in user is a member, or this is the lobby."""
         return user.id in self.members or self.key == LOBBY
@@ -180,27 +156,6 @@ class Room:
     def visible_to(self, user: Member) -> bool:
         """Return whether lists show the room to a user: a public room, or one of the user's."""
         return self.public or user.id in self.members or user.id == self.owner_id
-
-    def add_member(self, account_id: int, name: str, registered: bool) -> None:
-        """Make an account a member.
-
-        Args:
-            account_id: the account.
-            name: its name as displayed.
-            registered: False for a temporary account.
-        """
-        self.version += 1
-        self.members[account_id] = name
-        self.member_names.add(name)
-        if not registered:
-            self.guests.add(account_id)
-
-    def remove_member(self, account_id: int) -> None:
-        """End the membership of an account."""
-        self.version += 1
-        name = self.members.pop(account_id)
-        self.member_names.discard(name)
-        self.guests.discard(account_id)
 
     def advance(self, seq: int, messages: int = 0) -> None:
         """Take note of stored entries.
@@ -212,13 +167,6 @@ class Room:
         self.version += 1
         self.last_seq = seq
         self.message_count += messages
-
-    @property
-    def registered_members(self) -> Iterator[int]:
-        """The account ids of the registered members, in the order of joining."""
-        if len(self.guests) == len(self.members):
-            return iter(())
-        return (member for member in self.members if member not in self.guests)
 
 
 class RoomRegistry:
@@ -258,41 +206,88 @@ class RoomRegistry:
             self.public.add(room.key)
 
     def discard(self, room: Room) -> None:
-        """Remove a room that is deleted."""
+        """Remove a room that is deleted. What is queued for it will not be stored."""
+        self._take_back_all(room)
         del self._by_key[room.key], self._by_name[room.name]
         del self._by_id[room.id]
-        self._disown(room)
+        self._disown(room, room.owner_id)
         self.public.discard(room.key)
 
-    def _disown(self, room: Room) -> None:
-        """Remove a room from those of its owner."""
-        owned = self._owned[room.owner_id]
+    def _disown(self, room: Room, owner_id: int | None) -> None:
+        """Remove a room from those of an owner."""
+        owned = self._owned[owner_id]
         del owned[room]
         if not owned:
-            del self._owned[room.owner_id]
+            del self._owned[owner_id]
 
     def owned_by(self, account_id: int) -> Collection[Room]:
         """Return the rooms that an account owns."""
         return self._owned.get(account_id, ())
 
-    def set_settings(self, room: Room, settings: CurrentSettings) -> None:
-        """Give a room other settings, and list it or not, as they say.
+    def fold(self, room: Room, entry: Entry) -> Undo:
+        """Change a room as an entry says, and what the registry has of it.
 
         Args:
-            room: a room that is stored.
-            settings: the new settings.
+            room: the room; one that is being created, or was deleted, is not in the registry.
+            entry: as in `RoomState.fold`.
+
+        Returns:
+            Takes the change back.
         """
-        if settings.public != room.public:
-            self.public.add(room.key) if settings.public else self.public.discard(room.key)
-        room.public, room.topic, room.max = settings.public, settings.topic, settings.max
-        self._disown(room)
-        room.owner_id, room.owner = settings.owner_id, settings.owner
-        self._owned.setdefault(room.owner_id, {})[room] = None
-        room.version += 1
+        undo = self._follow(room, partial(room.fold, entry))
+        return partial(self._follow, room, undo)
+
+    def _follow(self, room: Room, change: Callable[[], T]) -> T:
+        """Make a change of a room, list it as it is then, and return what the change returned."""
+        public, owner_id = room.public, room.owner_id
+        result = change()
+        if self._by_id.get(room.id) is room:
+            if public != room.public:
+                self.public.add(room.key) if room.public else self.public.discard(room.key)
+            if owner_id != room.owner_id:
+                self._disown(room, owner_id)
+                self._owned.setdefault(room.owner_id, {})[room] = None
+        return result
+
+    def queue(self, room: Room, change: QueuedChange) -> None:
+        """Make a change that is queued for the log of a room."""
+        change.undo = self.fold(room, change.entry)
+        room.queued.append(change)
+
+    def stored(self, room: Room, change: QueuedChange) -> None:
+        """Keep a change for good: the oldest of those that are queued."""
+        room.queued.remove(change)
+        change.undo = None
+
+    def take_back(self, room: Room, failed: Collection[QueuedChange]) -> None:
+        """Take back changes of a room that were not stored, from among those that are queued."""
+        for change in self._take_back_all(room):
+            if change not in failed:
+                self.queue(room, change)
+
+    def fold_stored(self, room: Room, entry: Entry) -> None:
+        """Fold an entry that another process has stored: it comes before what is queued here."""
+        queued = self._take_back_all(room)
+        self.fold(room, entry)
+        for change in queued:
+            self.queue(room, change)
+
+    def _take_back_all(self, room: Room) -> list[QueuedChange]:
+        """Take back all changes of a room that are queued; return them, oldest first."""
+        queued, room.queued = room.queued, []
+        for change in reversed(queued):
+            assert change.undo is not None
+            change.undo()
+            change.undo = None
+        return queued
 
     def get(self, room_id: int) -> Room | None:
         """Return the room with an id, None if there is none."""
         return self._by_id.get(room_id)
+
+    def by_id(self, room_id: int) -> Room:
+        """Return the room with an id, which there is."""
+        return self._by_id[room_id]
 
     def by_key(self, key: str) -> Room:
         """Return the room with a key, which there is."""

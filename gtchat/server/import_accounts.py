@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from gtchat.chat.errors import BadName, NameTaken, WeakPassword
 from gtchat.chat.names import typed_password, user_name
 from gtchat.store.sql.accounts import find, register
+from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.sqlite import configure_writer, connect
 
@@ -94,7 +95,8 @@ def _create(db: sqlite3.Connection, raw_name: str, password_hash: str) -> None:
     try:
         if find(db, name.key, None) is not None:
             raise NameTaken()
-        register(db, name.display, name.key, password_hash, None, int(time.time() * 1000))
+        now = int(time.time() * 1000)
+        register(db, LogWriter(), name.display, name.key, password_hash, None, now)
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")

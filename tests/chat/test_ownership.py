@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.events import RoomChanged
 from gtchat.chat.limits import Limits
-from gtchat.chat.rooms import CurrentSettings
 from tests.chat.test_edge_cases import DelayedMethod
 from tests.fakes import FakeClient, TestServer
 
@@ -238,11 +237,11 @@ class Meanwhile(SynchronousTestCase):
             self.ann.send(cmd, room_name="r", tracker=cmd, **fields)
             self.server.run_pending()
             room = self.server.chat.rooms.find("r")
-            self.server.chat.rooms.set_settings(room, self.owned_by("bob"))
+            give_back = self.server.chat.rooms.fold(room, self.handed_to("bob"))
             delayed.release()
             self.assertEqual(self.ann.reply(cmd)["code"], expected)
             self.assertEqual(list(room.members.values()), ["ann", "bob", "dan"])
-            self.server.chat.rooms.set_settings(room, self.owned_by("ann"))
+            give_back()
             self.doCleanups()
 
     def test_a_room_that_is_deleted_is_not_changed(self) -> None:
@@ -265,9 +264,17 @@ class Meanwhile(SynchronousTestCase):
             self.assertEqual(self.ann.reply(cmd)["code"], "no_such_room")
             self.doCleanups()
 
-    def owned_by(self, name: str) -> CurrentSettings:
-        """Return the settings of the room with another owner."""
-        room = self.server.chat.rooms.find("r")
+    def handed_to(self, name: str) -> RoomChanged:
+        """Return an entry that makes a user the owner of the room."""
         user = self.server.chat.users.get(name)
         assert user is not None
-        return attrs.evolve(room.settings, owner_id=user.id, owner=user.name)
+        return RoomChanged(
+            room_name="r",
+            usr="ann",
+            public=True,
+            topic="",
+            max=0,
+            owner=name,
+            subject_id=user.id,
+            at=1,
+        )

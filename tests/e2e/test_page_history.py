@@ -47,6 +47,8 @@ def start_filled_server() -> Server:
             for seq in range(2, MANY + 2)
         )
         database.executemany(INSERT, rows)
+        head = (MANY + 1, MANY, room)
+        database.execute("UPDATE heads SET seq = ?, messages = ? WHERE room_id = ?", head)
         database.execute("UPDATE members SET read_seq = ? WHERE room_id = ?", (READ, room))
     database.close()
     return server.start()

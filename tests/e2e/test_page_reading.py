@@ -129,7 +129,7 @@ class ReadingTest(TestCase):
         self.server.stop()
         with sqlite3.connect(self.server.folder / "gtchat.sqlite") as database:
             last, room, messages = database.execute(
-                "SELECT max(seq), room_id, max(message_count) FROM entries"
+                "SELECT seq, room_id, messages FROM heads"
                 " WHERE room_id = (SELECT id FROM rooms WHERE name = 'den')"
             ).fetchone()
             database.executemany(
@@ -139,6 +139,7 @@ class ReadingTest(TestCase):
                     for seq in range(last + 1, last + 421)
                 ),
             )
+            database.execute("UPDATE heads SET seq = seq + 420 WHERE room_id = ?", (room,))
         database.close()
         self.server.start()
         page.driver.execute_cdp_cmd(

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser
+from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
@@ -25,6 +25,7 @@ from tests.store.contract import (
     left,
     message,
     new_session,
+    room_changed,
 )
 
 TOKEN = b"t" * 32
@@ -143,12 +144,15 @@ class AccountContract(StoreCase):
         found = await self.store.login(ann, "hash", new_session(TOKEN, 3))
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
-    async def test_the_room_of_a_deleted_guest_has_no_owner(self) -> None:
+    async def test_a_guest_who_owns_a_room_is_not_deleted_before_it_has_another_owner(self) -> None:
         bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
         room = await self.room(bob)
         await self.stored(room, left("Bob"), bob)
+        await self.assertFails(self.store.end_guest(bob), NotStored)
+        self.assertEqual((await self.record(room)).owner_id, bob)
+        await self.stored(room, room_changed(owner=""), None)
         await self.store.end_guest(bob)
-        self.assertIsNone((await self.record(room)).owner_id)
+        self.assertIsNone(await self.store.find_account("bob", None))
 
     async def test_end_guest_does_not_delete_a_registered_account(self) -> None:
         ann = await self.account("Ann")

@@ -87,12 +87,13 @@ class StoreCase:
         key: str = "",
         needs_invitation: bool = False,
     ) -> PendingEntry:
-        """Queue an entry and return it."""
+        """Queue an entry about an account, which is the sender if it has a txn, and return it."""
+        entry.subject_id = subject
         pending = ChatEntry(
             room_id,
             entry,
-            subject,
             txn=txn,
+            sender_id=None if txn is None else subject,
             room_key=key,
             needs_invitation=needs_invitation,
         )

@@ -33,7 +33,7 @@ class LogContract(StoreCase):
             self.append(self.lobby, message("b"), ann),
         ]
         await self.store.flush()
-        self.assertIsInstance(queued[1].error, NotStored)
+        self.assertIsInstance(queued[1].error, RoomExists)
         self.assertEqual([pending.entry.seq for pending in queued], [1, 0, 2])
         self.assertEqual([pending for call in self.calls for pending in call], queued)
 
@@ -54,11 +54,18 @@ class LogContract(StoreCase):
         for entry in entries:
             await self.stored(room, entry, ann)
         expected = [
-            attrs.evolve(entry, seq=seq) for seq, entry in enumerate([room_created(), *entries], 1)
+            attrs.evolve(entry, seq=seq, subject_id=ann)
+            for seq, entry in enumerate([room_created(), *entries], 1)
         ]
         self.assertEqual({entry.kind for entry in expected}, set(ENTRY_TYPES))
         page = await self.store.history(room, HistoryQuery())
         self.assertEqual(page, HistoryPage(tuple(expected), 1, 7, False))
+
+    async def test_an_entry_without_an_account_comes_back_without_one(self) -> None:
+        for entry in (message(), left("Unknown")):
+            await self.stored(self.lobby, entry)
+        page = await self.store.history(self.lobby, HistoryQuery())
+        self.assertEqual([entry.subject_id for entry in page.entries], [None, None])
 
     async def test_an_entry_for_an_unknown_room_fails(self) -> None:
         lost = self.append(999, message())
@@ -84,7 +91,7 @@ class LogContract(StoreCase):
         second = self.append(0, room_created("GARDEN"), ann, key="garden")
         await self.store.flush()
         self.assertIsNone(first.error)
-        self.assertIsInstance(second.error, NotStored)
+        self.assertIsInstance(second.error, RoomExists)
         self.assertEqual(second.room_id, 0)
 
     async def test_a_name_that_looks_like_that_of_a_room_is_refused(self) -> None:

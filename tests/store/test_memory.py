@@ -16,6 +16,7 @@ from tests.store.accounts_contract import (
 )
 from tests.store.contract import QueueContract, message
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
+from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.networks_contract import NetworkContract
@@ -27,6 +28,12 @@ class InMemory:
     def open_store(self) -> MemoryStore:
         return MemoryStore(reactor)  # type: ignore[arg-type]
 
+    def delete_entries(self, room_id: int, count: int) -> None:
+        """Delete the oldest entries of a log."""
+        room = self.store._rooms.rooms[room_id]  # type: ignore[attr-defined]
+        del room.log[:count]
+        room.first += count
+
 
 class QueueTests(InMemory, QueueContract, TestCase):
     pass
@@ -34,6 +41,10 @@ class QueueTests(InMemory, QueueContract, TestCase):
 
 class LogTests(InMemory, LogContract, TestCase):
     pass
+
+
+class KeptTests(InMemory, KeptContract, TestCase):
+    """See `KeptContract`."""
 
 
 class TxnTests(InMemory, TxnContract, TestCase):
@@ -109,7 +120,7 @@ class TurnTests(SynchronousTestCase):
     def test_the_calls_of_one_turn_are_one_batch(self) -> None:
         calls: list[list[PendingEntry]] = []
         self.store.committed = lambda queued: calls.append(list(queued))
-        queued = [PendingEntry(self.lobby, message(str(number)), None) for number in range(3)]
+        queued = [PendingEntry(self.lobby, message(str(number))) for number in range(3)]
         for pending in queued:
             self.store.append(pending)
         self.assertEqual(calls, [])
@@ -117,7 +128,7 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(calls, [queued])
 
     def test_no_timer_is_left(self) -> None:
-        self.store.append(PendingEntry(self.lobby, message(), None))
+        self.store.append(PendingEntry(self.lobby, message()))
         self.store.find_account("ann", None)
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

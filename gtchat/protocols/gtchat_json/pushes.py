@@ -161,8 +161,9 @@ def push(event: Event) -> msgspec.Struct:
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
-#: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat.
-_OTHER_FIELDS = frozenset({"at", "members"})
+#: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
+#: what only `fold` uses is not told.
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
 #: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)

@@ -122,7 +122,7 @@ class AccountTable:
         if key not in RESERVED and self._skeletons.rival(name) is not None:
             raise NameTaken()
         self._last_id += 1
-        read_seq = len(self._rooms.lobby.log)
+        read_seq = self._rooms.lobby.last
         row = AccountRow(self._last_id, name, key, registered, password_hash, uuid_hash, read_seq)
         self.accounts[row.id] = self._keys[key] = row
         self._skeletons.add(name, row.id)
@@ -248,13 +248,13 @@ class AccountTable:
             Whether there was such an account.
 
         Raises:
-            NotStored: it is a member of a room.
+            NotStored: it is a member or the owner of a room.
         """
         row = self.accounts.get(account_id)
         if row is None or row.registered:
             return False
-        if row.rooms:
-            raise NotStored("A member of a room can't be deleted.")
+        if row.rooms or any(room.owner_id == row.id for room in self._rooms.rooms.values()):
+            raise NotStored("A member or owner of a room can't be deleted.")
         self.end_sessions(row, None)
         for other in self._blocked_by.pop(account_id, ()):
             self.accounts[other].blocks -= {account_id}

@@ -95,7 +95,7 @@ class Mailbox:
         content = (pending.room_id, pending.entry.kind, getattr(pending.entry, "msg", ""))
         try:
             if pending.txn is not None:
-                account_id = pending.subject_id or 0
+                account_id = pending.sender_id or 0
                 pending.earlier = self._rooms.txns.find_ack(account_id, pending.txn, content)
             if pending.earlier is None:
                 self._store(pending)
@@ -142,7 +142,7 @@ class Mailbox:
     def _add_member(self, room: RoomLog, pending: PendingEntry) -> None:
         account = self._accounts.require_account(pending.subject_id)
         account.rooms.add(room.id)
-        room.read.setdefault(account.id, len(room.log) + 1)
+        room.read.setdefault(account.id, room.last + 1)
         self._delete_invitations(room.id, account.id)
 
     def _remove_member(self, room: RoomLog, pending: PendingEntry) -> None:
@@ -173,9 +173,6 @@ class Mailbox:
             self._invitations.pop(account_id, None)
             self._correspondents = {pair for pair in self._correspondents if account_id not in pair}
             self._rooms.txns.delete_account(account_id)
-            for room in self._rooms.rooms.values():
-                if room.owner_id == account_id:
-                    room.owner_id = None
 
     def whisper(
         self,

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Iterator
 from functools import partial
-from itertools import islice
 
 import attrs
 
-from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
+from gtchat.chat.errors import RoomExists, TxnConflict
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, RoomRecord, UnreadRecord
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import (
+    MAX_SEQ,
     UNREAD_EXACT,
     UNREAD_WINDOW,
     LogInfo,
@@ -33,7 +33,8 @@ class RoomLog:
 
     Attributes:
         id, key, name, public, topic, max, owner_id, owner, creator_id: those of `RoomRecord`.
-        log: the entries; the entry with seq n is at index n - 1.
+        log: the entries that are kept; the entry with seq n is at index n - `first`.
+        first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
         read: account id of each member, in the order of joining -> seq up to which it has read.
     """
@@ -48,8 +49,18 @@ class RoomLog:
     owner: str = ""
     creator_id: int | None = None
     log: list[Entry] = attrs.field(factory=list)
+    first: int = 1
     message_count: int = 0
     read: dict[int, int] = attrs.field(factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The seq of the newest entry, 0 if there never was one."""
+        return self.first + len(self.log) - 1
+
+    def after(self, seq: int, stop: int = MAX_SEQ) -> list[Entry]:
+        """Return the entries after `seq`, up to and including `stop`, oldest first."""
+        return self.log[max(0, seq + 1 - self.first) : max(0, stop + 1 - self.first)]
 
     def record(self, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
         """Return the room as the chat loads it.
@@ -67,7 +78,7 @@ class RoomLog:
             owner_id=self.owner_id,
             owner=self.owner,
             creator_id=self.creator_id,
-            last_seq=len(self.log),
+            last_seq=self.last,
             message_count=self.message_count,
             members=tuple(members),
         )
@@ -79,17 +90,17 @@ class RoomLog:
             read_seq: the last entry that counts as read.
             not_counted: names of the users whose messages are not unread.
         """
-        messages = [entry for entry in self.log[read_seq:] if entry.kind == MessageSent.kind]
+        messages = [entry for entry in self.after(read_seq) if entry.kind == MessageSent.kind]
         unread = len(messages)
         if unread <= UNREAD_EXACT:
-            oldest = len(self.log) - UNREAD_WINDOW
+            oldest = self.last - UNREAD_WINDOW
             unread -= sum(one.usr in not_counted and one.seq > oldest for one in messages)
         return UnreadRecord(unread, self.message_count)
 
     def append(self, entry: Entry) -> None:
         """Append an entry to the log, and fill in its seq."""
         self.log.append(entry)
-        entry.seq = len(self.log)
+        entry.seq = self.first + len(self.log) - 1
         self.message_count += entry.kind == MessageSent.kind
 
 
@@ -183,12 +194,9 @@ class RoomTable:
             name: the name as it is displayed.
 
         Raises:
-            NotStored: a room has this key.
-            RoomExists: a room has a name that looks like this one.
+            RoomExists: a room has this key, or a name that looks like this one.
         """
-        if key in self.keys:
-            raise NotStored()
-        if self._skeletons.rival(name) is not None:
+        if key in self.keys or self._skeletons.rival(name) is not None:
             raise RoomExists()
         self._last_id += 1
         self._skeletons.add(name, self._last_id)
@@ -210,7 +218,7 @@ class RoomTable:
 
     def begin_start(self) -> None:
         """Note the lengths of all logs at a start of the server."""
-        self.starts.append({room.id: len(room.log) for room in self.rooms.values()})
+        self.starts.append({room.id: room.last for room in self.rooms.values()})
 
     def was_lost(self, start: int, room_id: int, seq: int) -> bool:
         """Return whether a log had no entry with a seq yet at the end of a run of the server.
@@ -222,31 +230,33 @@ class RoomTable:
         return start < len(self.starts) and seq > self.starts[start].get(room_id, 0)
 
     def log_info(self, room_id: int) -> LogInfo | None:
-        """Return the length of a room's log, None if there is no such room."""
+        """Return the bounds of a room's log, None if there is no such room."""
         room = self.rooms.get(room_id)
-        return None if room is None else LogInfo(len(room.log), self.deleted_at.get(room.key))
+        if room is None:
+            return None
+        return LogInfo(room.first, room.last, self.deleted_at.get(room.key))
 
     def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         """Yield the entries of a room from `start` + 1 to `stop`."""
-        yield from islice(self.rooms[room_id].log, start, stop)
+        yield from self.rooms[room_id].after(start, stop)
 
     def history(self, room_id: int, query: HistoryQuery) -> HistoryPage:
         """Return part of a room's log."""
         room = self.rooms.get(room_id)
         if room is None:
             return HistoryPage((), 0, 0, False)
-        last = len(room.log)
+        last = room.last
         before, after = bounds(query)
-        older = () if before is None else range(min(before - 1, last), 0, -1)
-        newer = () if after is None else range(after + 1, last + 1)
+        older = () if before is None else range(min(before - 1, last), room.first - 1, -1)
+        newer = () if after is None else range(max(after + 1, room.first), last + 1)
         select = partial(_select, room, query.kinds)
         found, more = window(select(older), select(newer), query.limit, event_bytes)
-        return HistoryPage(tuple(found), min(1, last), last, more)
+        return HistoryPage(tuple(found), room.first if last else 0, last, more)
 
 
 def _select(room: RoomLog, kinds: Collection[str], seqs: Iterable[int]) -> Iterator[Entry]:
     """Yield the entries with some seqs that are of the wanted kinds, all for no kinds."""
     for seq in seqs:
-        entry = room.log[seq - 1]
+        entry = room.log[seq - room.first]
         if not kinds or entry.kind in kinds:
             yield entry

@@ -5,20 +5,19 @@ Sessions are in `sessions`.
 
 from __future__ import annotations
 
-from sqlite3 import Connection, IntegrityError
+from sqlite3 import Connection
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import NameTaken, NoSuchUser, NotStored
 from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
-from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
-from gtchat.store.sql.statements import Statement
+from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.statements import Statement, insert
 
 _accounts = schema.accounts
 _sessions = schema.sessions
@@ -32,18 +31,6 @@ _columns = (
     _accounts.c.key,
     _accounts.c.registered,
     _accounts.c.password_hash,
-)
-_newest = schema.entries.alias()
-
-#: SQL: the seq of the newest entry in the lobby, 0 if there is none.
-lobby_last_seq = func.coalesce(
-    select(func.max(_newest.c.seq))
-    .where(
-        _newest.c.room_id
-        == select(schema.rooms.c.id).where(schema.rooms.c.key == LOBBY).scalar_subquery()
-    )
-    .scalar_subquery(),
-    0,
 )
 
 _FIND = Statement(
@@ -81,9 +68,8 @@ _GUESTS = Statement(
     .where(_accounts.c.registered.is_(False))
     .order_by(_accounts.c.id)
 )
-_LOBBY_LAST_SEQ = Statement(select(lobby_last_seq))
 _CREATE = Statement(
-    insert(_accounts),
+    insert(_accounts).on_conflict_do_nothing().returning(_accounts.c.id),
     columns=(
         "name",
         "key",
@@ -102,6 +88,9 @@ _IS_MEMBER = Statement(
     select(schema.members.c.room_id)
     .where(schema.members.c.account_id == bindparam("account_id"))
     .limit(1)
+)
+_OWNS_ROOM = Statement(
+    select(schema.rooms.c.id).where(schema.rooms.c.owner_id == bindparam("account_id")).limit(1)
 )
 _DELETE_GUEST = Statement(delete(_accounts).where(_is_account, _accounts.c.registered.is_(False)))
 _DELETE_TXNS = Statement(
@@ -133,7 +122,6 @@ _DROP_OLD_NETWORKS = Statement(
             select(_networks.c.network)
             .where(_networks.c.account_id == bindparam("account_id"))
             .order_by(_networks.c.seen_at.desc())
-            .limit(-1)
             .offset(NETWORKS_PER_ACCOUNT)
         ),
     )
@@ -214,6 +202,7 @@ def guests(db: Connection) -> tuple[StoredGuest, ...]:
 
 def register(
     db: Connection,
+    log_writer: LogWriter,
     name: str,
     key: str,
     password_hash: str | None,
@@ -222,7 +211,7 @@ def register(
     network: str | None = None,
 ) -> int:
     """Create a registered account; see `IStore.register`."""
-    account_id = create(db, name, key, at, True, password_hash, uuid_hash)
+    account_id = create(db, log_writer, name, key, at, True, password_hash, uuid_hash)
     add_network(db, account_id, network, at)
     return account_id
 
@@ -240,6 +229,7 @@ def add_network(db: Connection, account_id: int, network: str | None, at: int) -
 
 def create(
     db: Connection,
+    log_writer: LogWriter,
     name: str,
     key: str,
     at: int,
@@ -251,6 +241,7 @@ def create(
 
     Args:
         db: the writer's connection.
+        log_writer: knows the end of the lobby's log.
         name: the name as it is displayed.
         key: the name as it is compared.
         at: now, in milliseconds since 1970, UTC.
@@ -265,22 +256,20 @@ def create(
     # An old look-alike does not keep the server from its own name.
     if key not in RESERVED and _find_rival(db, looks) is not None:
         raise NameTaken()
-    try:
-        inserted = _CREATE(
-            db,
-            name=name,
-            key=key,
-            registered=registered,
-            password_hash=password_hash,
-            uuid_hash=uuid_hash,
-            created_at=at,
-            lobby_read_seq=_LOBBY_LAST_SEQ.scalar(db),
-            skeleton=looks,
-        )
-    except IntegrityError as error:
-        raise NameTaken() from error
-    assert inserted.lastrowid is not None
-    return inserted.lastrowid
+    account_id: int | None = _CREATE.scalar(
+        db,
+        name=name,
+        key=key,
+        registered=registered,
+        password_hash=password_hash,
+        uuid_hash=uuid_hash,
+        created_at=at,
+        lobby_read_seq=log_writer.lobby_seq(db),
+        skeleton=looks,
+    )
+    if account_id is None:
+        raise NameTaken()
+    return account_id
 
 
 def set_password(db: Connection, account_id: int, password_hash: str) -> None:
@@ -292,10 +281,11 @@ def end_guest(db: Connection, account_id: int) -> None:
     """Delete a temporary account; rows that refer to it are deleted by their foreign keys.
 
     Raises:
-        NotStored: it is a member of a room.
+        NotStored: it is a member or the owner of a room.
     """
-    if _IS_MEMBER(db, account_id=account_id).fetchone():
-        raise NotStored("A member of a room can't be deleted.")
+    for has_room in (_IS_MEMBER, _OWNS_ROOM):
+        if has_room(db, account_id=account_id).fetchone():
+            raise NotStored("A member or owner of a room can't be deleted.")
     _DELETE_GUEST(db, account_id=account_id)
     _DELETE_TXNS(db, account_id=account_id)
 
@@ -309,10 +299,16 @@ def block(db: Connection, account_id: int, blocked_id: int, on: bool) -> None:
 
 
 def register_phone(
-    db: Connection, name: str, key: str, number: str, credential: bytes, at: int
+    db: Connection,
+    log_writer: LogWriter,
+    name: str,
+    key: str,
+    number: str,
+    credential: bytes,
+    at: int,
 ) -> int:
     """Create an account with a telephone number; see `IStore.register_phone`."""
-    account_id = register(db, name, key, None, credential, at)
+    account_id = register(db, log_writer, name, key, None, credential, at)
     _ADD_PHONE(db, account_id=account_id, number=number, left_at=at)
     return account_id
 

@@ -19,12 +19,11 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import BadCredentials
 from gtchat.chat.interfaces import Account, NewDevice, SessionLimits, SessionRecord
 from gtchat.store.sql import accounts, schema
-from gtchat.store.sql.statements import Statement
+from gtchat.store.sql.statements import Statement, insert
 
 _accounts = schema.accounts
 _devices = schema.devices

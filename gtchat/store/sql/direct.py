@@ -7,7 +7,6 @@ from contextlib import closing
 from sqlite3 import Connection
 
 from sqlalchemy import bindparam, delete, literal_column, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.events import WhisperSent
@@ -16,7 +15,7 @@ from gtchat.store.paging import event_bytes, window
 from gtchat.store.pending import check_whispers
 from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.idempotency import find_ack, fingerprint_hash, save_ack
-from gtchat.store.sql.statements import Statement
+from gtchat.store.sql.statements import Statement, insert
 
 _whispers = schema.whispers
 _correspondents = schema.correspondents
@@ -24,7 +23,7 @@ _for_target = _whispers.c.target_id == bindparam("target")
 _from_sender = _whispers.c.sender_id == bindparam("sender")
 
 _ADD = Statement(
-    insert(_whispers),
+    insert(_whispers).returning(_whispers.c.number),
     columns=("target_id", "at", "usr", "id", "msg", "sender_id", "from_stranger"),
 )
 _nth = select(_whispers.c.target_id).where(_for_target).limit(1).offset(bindparam("index"))
@@ -86,7 +85,7 @@ def whisper(
         pair=lambda limit: reached(_NTH_OF_PAIR, limit),
         strangers=lambda limit: reached(_NTH_OF_STRANGERS, limit),
     )
-    inserted = _ADD(
+    number: int = _ADD.scalar(
         db,
         target_id=target_id,
         at=event.at,
@@ -96,13 +95,12 @@ def whisper(
         sender_id=sender_id,
         from_stranger=is_stranger,
     )
-    assert inserted.lastrowid is not None
     if is_direct and _ADD_CORRESPONDENT(db, account_id=sender_id, target_id=target_id).rowcount:
         _SET_KNOWN(db, target=sender_id, sender=target_id)
     ack = Ack(id=event.id, seq=0, at=event.at)
     if txn is not None:
         save_ack(db, sender_id, txn, content, ack)
-    return ack, inserted.lastrowid
+    return ack, number
 
 
 def whispers(db: Connection, account_id: int, after: int, limit: int) -> list[StoredWhisper]:

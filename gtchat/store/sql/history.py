@@ -23,9 +23,11 @@ _in_room = _log.c.room_id == bindparam("room_id")
 _ROOM = Statement(
     select(
         schema.rooms.c.name,
-        select(func.min(_log.c.seq)).where(_in_room).scalar_subquery(),
-        select(func.max(_log.c.seq)).where(_in_room).scalar_subquery(),
-    ).where(schema.rooms.c.id == bindparam("room_id"))
+        func.coalesce(schema.heads.c.first, 0),
+        func.coalesce(schema.heads.c.seq, 0),
+    )
+    .outerjoin_from(schema.rooms, schema.heads, schema.heads.c.room_id == schema.rooms.c.id)
+    .where(schema.rooms.c.id == bindparam("room_id"))
 )
 
 
@@ -90,7 +92,7 @@ def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
     newer = _read(db, room_id, name, after, limit, kinds, backwards=False)
     with closing(older), closing(newer):
         entries, more = window(older, newer, query.limit, event_bytes)
-    return HistoryPage(tuple(entries), first or 0, last or 0, more)
+    return HistoryPage(tuple(entries), first, last, more)
 
 
 def _read(

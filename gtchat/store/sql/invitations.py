@@ -5,14 +5,13 @@ from __future__ import annotations
 from sqlite3 import Connection
 
 from sqlalchemy import bindparam, delete, exists, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import InvitationLimits
 from gtchat.store.pending import LISTED_INVITATIONS, check_invitations
 from gtchat.store.sql import accounts, schema
-from gtchat.store.sql.statements import Statement
+from gtchat.store.sql.statements import Statement, insert
 
 _invitations = schema.invitations
 _blocks = schema.blocks

@@ -1,8 +1,9 @@
 """How far accounts have read their rooms: the seq of the last entry that counts as read.
 
 For a session that marks what was read, these marks count. For any other session, what was sent to
-it counts as read when it ends. The number of unread messages follows from `entries.message_count`
-of that entry; where it is small, the messages that do not count are looked for.
+it counts as read when it ends. The number of unread messages is that of the log, in `heads`, less
+`entries.message_count` of that entry, or of the first one that is kept; where it is small, the
+messages that do not count are looked for.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from sqlalchemy import bindparam, case, func, literal_column, select, union_all, update
+from sqlalchemy import and_, bindparam, case, func, literal_column, select, union_all, update
 
 from gtchat.chat.errors import NotInRoom
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import UNREAD_EXACT, UNREAD_WINDOW
-from gtchat.store.sql import accounts, schema
+from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
 _log = schema.entries
+_heads = schema.heads
 _members = schema.members
 _rooms = schema.rooms
 _sessions = schema.sessions
@@ -29,23 +31,6 @@ _sessions = schema.sessions
 _is_account = _members.c.account_id == bindparam("account")
 _is_session = _sessions.c.token_hash == bindparam("token")
 
-_READ_ALL_ROOMS = Statement(
-    update(_members)
-    .where(_is_account)
-    .values(
-        read_seq=func.coalesce(
-            select(func.max(_log.c.seq))
-            .where(_log.c.room_id == _members.c.room_id)
-            .scalar_subquery(),
-            0,
-        )
-    )
-)
-_READ_ALL_OF_LOBBY = Statement(
-    update(_accounts)
-    .where(_accounts.c.id == bindparam("account"))
-    .values(lobby_read_seq=accounts.lobby_last_seq)
-)
 _memberships = select(_members.c.room_id, _members.c.read_seq).where(_is_account)
 _lobby = (
     select(_rooms.c.id.label("room_id"), _accounts.c.lobby_read_seq.label("read_seq"))
@@ -90,8 +75,15 @@ _MARKS_READ = Statement(
 _SESSION_ACCOUNT = Statement(select(_sessions.c.account_id).where(_is_session))
 
 _mark = union_all(_memberships, _lobby).cte("marks")
-_newest, _read, _hidden = _log.alias("newest"), _log.alias("read"), _log.alias("hidden")
-_behind = _newest.c.message_count - func.coalesce(_read.c.message_count, 0)
+_read, _hidden = _log.alias("read"), _log.alias("hidden")
+_is_kept = _mark.c.read_seq >= _heads.c.first
+#: The number of messages up to the mark: that of the marked entry, or else of the first entry that
+#: is kept, less that entry itself.
+_messages_read = func.coalesce(
+    _read.c.message_count - case((_is_kept, 0), (_read.c.kind == MessageSent.kind, 1), else_=0),
+    _heads.c.messages,
+)
+_behind = _heads.c.messages - _messages_read
 #: Names of the users whose messages are not unread: the account's own, and those that it blocks.
 _not_counted = union_all(
     select(_accounts.c.name).where(_accounts.c.id == bindparam("account")),
@@ -104,7 +96,7 @@ _hidden_count = (
     .where(
         _hidden.c.room_id == _mark.c.room_id,
         _hidden.c.seq > _mark.c.read_seq,
-        _hidden.c.seq > _newest.c.seq - UNREAD_WINDOW,
+        _hidden.c.seq > _heads.c.seq - UNREAD_WINDOW,
         _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
         _hidden.c.usr.in_(_not_counted),
     )
@@ -115,20 +107,18 @@ _UNREAD = Statement(
     select(
         _mark.c.room_id,
         _behind - case((_behind <= UNREAD_EXACT, _hidden_count), else_=0),
-        _newest.c.message_count,
+        _heads.c.messages,
     )
     .select_from(_mark)
-    .join(_newest, _newest.c.room_id == _mark.c.room_id)
-    .outerjoin(_read, (_read.c.room_id == _mark.c.room_id) & (_read.c.seq == _mark.c.read_seq))
-    .where(
-        _newest.c.seq
-        == select(func.max(_log.c.seq))
-        .where(_log.c.room_id == _mark.c.room_id)
-        .correlate(_mark)
-        .scalar_subquery(),
-        _newest.c.seq > _mark.c.read_seq,
-        _behind > 0,
+    .join(_heads, _heads.c.room_id == _mark.c.room_id)
+    .outerjoin(
+        _read,
+        and_(
+            _read.c.room_id == _mark.c.room_id,
+            _read.c.seq == case((_is_kept, _mark.c.read_seq), else_=_heads.c.first),
+        ),
     )
+    .where(_heads.c.seq > _mark.c.read_seq, _behind > 0)
 )
 
 
@@ -195,16 +185,3 @@ def set_sent_read(
     """
     if not _MARKS_READ.scalar(db, token=token_hash, account=account_id):
         set_read(db, {(account_id, room_id): seq for room_id, seq in sent.items()})
-
-
-def set_all_read(db: Connection, account_id: int, token_hash: bytes) -> None:
-    """Mark all rooms of an account as read, unless the session marks it itself.
-
-    Args:
-        db: the writer's connection.
-        account_id: the account.
-        token_hash: names the session.
-    """
-    if not _MARKS_READ.scalar(db, token=token_hash, account=account_id):
-        _READ_ALL_ROOMS(db, account=account_id)
-        _READ_ALL_OF_LOBBY(db, account=account_id)

@@ -8,23 +8,20 @@ from typing import Any
 
 import attrs
 from sqlalchemy import (
-    and_,
     bindparam,
     delete,
     func,
     literal,
-    literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 
 from gtchat.chat.interfaces import RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, devices, schema
 from gtchat.store.sql.idempotency import prune_slice
-from gtchat.store.sql.statements import Statement
+from gtchat.store.sql.statements import Statement, insert
 
 #: Rows that are deleted in one transaction, so that no write waits long for it.
 SLICE = 500
@@ -33,6 +30,7 @@ _rooms = schema.rooms
 _members = schema.members
 _sessions = schema.sessions
 _log = schema.entries
+_heads = schema.heads
 _pending_deletes = schema.pending_deletes
 _tombstones = schema.tombstones
 _starts = schema.starts
@@ -56,9 +54,7 @@ _CREATE_LOBBY = Statement(
 _BEGIN_START = Statement(
     insert(_starts).values(
         at=bindparam("now"),
-        entries_mark=select(func.coalesce(func.max(literal_column("entries.rowid")), 0))
-        .select_from(_log)
-        .scalar_subquery(),
+        entries_mark=select(func.coalesce(func.max(_log.c.row), 0)).scalar_subquery(),
     )
 )
 _DELETE_STARTS = Statement(
@@ -81,20 +77,10 @@ _ROOMS = Statement(
         _rooms.c.owner_id,
         _rooms.c.owner,
         _rooms.c.creator_id,
-        func.coalesce(_log.c.seq, 0),
-        func.coalesce(_log.c.message_count, 0),
+        func.coalesce(_heads.c.seq, 0),
+        func.coalesce(_heads.c.messages, 0),
     )
-    .outerjoin_from(
-        _rooms,
-        _log,
-        and_(
-            _log.c.room_id == _rooms.c.id,
-            _log.c.seq
-            == select(func.max(_other.c.seq))
-            .where(_other.c.room_id == _rooms.c.id)
-            .scalar_subquery(),
-        ),
-    )
+    .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
     .order_by(_rooms.c.id)
 )
 _MEMBERS = Statement(
@@ -121,6 +107,7 @@ _ADD_PENDING_DELETE = Statement(
         ["room_id"], select(_rooms.c.id).where(_rooms.c.id == bindparam("room"))
     )
 )
+_DELETE_HEAD = Statement(delete(_heads).where(_heads.c.room_id == bindparam("room")))
 _DELETE_ROOM = Statement(delete(_rooms).where(_rooms.c.id == bindparam("room")))
 _NEXT_PENDING_DELETE = Statement(
     select(_pending_deletes.c.room_id).order_by(_pending_deletes.c.room_id).limit(1)
@@ -227,6 +214,7 @@ def delete_room(db: Connection, room_id: int, at: int) -> None:
     """
     _ADD_TOMBSTONE(db, room=room_id, at=at)
     _ADD_PENDING_DELETE(db, room=room_id)
+    _DELETE_HEAD(db, room=room_id)
     _DELETE_ROOM(db, room=room_id)
 
 

@@ -1,9 +1,8 @@
 """The tables as SQLAlchemy Core describes them. `migrations` creates them; a test compares the two.
 
 A room's log is `entries`. The room's settings and members (`rooms`, `members`) follow from its log
-and are changed in the transaction that appends the entry. `entries.message_count` is the number of
-messages in the log up to and including the entry: the newest entry gives a room's length and its
-number of messages, and a message writes no row but its own.
+and are changed in the transaction that appends the entry. How long a log is, and which part of it
+is kept, stands in `heads`: a log whose rows were deleted goes on with the next number.
 
 Columns named `at` or ending in `_at` and `expires_from` are milliseconds since 1970, UTC.
 """
@@ -22,6 +21,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     false,
     literal_column,
 )
@@ -30,19 +30,23 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008")
+
+#: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
+#: INTEGER, which has 64 bits there.
+ID = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData()
 
 
 def _account(name: str) -> Column[int]:
     """Return a column that refers to an account; its row is deleted with the account."""
-    return Column(name, Integer, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
+    return Column(name, ID, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
 
 
 def _room() -> Column[int]:
     """Return the column that refers to a room; its row is deleted with the room."""
-    return Column("room_id", Integer, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
+    return Column("room_id", ID, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
 
 
 meta = Table(
@@ -57,7 +61,7 @@ meta = Table(
 accounts = Table(
     "accounts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False),
     Column("key", Text, nullable=False, unique=True),
     Column("registered", Boolean, nullable=False),
@@ -85,7 +89,7 @@ account_networks = Table(
 starts = Table(
     "starts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("entries_mark", BigInteger, nullable=False),
     sqlite_autoincrement=True,
@@ -107,7 +111,7 @@ sessions = Table(
     Column("lost_at", BigInteger),
     Column("expires_from", BigInteger),
     Column("marks_read", Boolean, nullable=False, server_default=false()),
-    Column("start_id", Integer),
+    Column("start_id", ID),
     Column("device", Text),
     Column("protocol", Text, nullable=False, server_default="gtchat"),
     Column("address", Text, nullable=False, server_default=""),
@@ -146,16 +150,16 @@ Index(
 rooms = Table(
     "rooms",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("public", Boolean, nullable=False),
     Column("topic", Text, nullable=False),
     Column("max", Integer, nullable=False),
-    Column("owner_id", Integer, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("owner_id", ID, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("owner", Text, nullable=False),
     Column("skeleton", Text),
-    Column("creator_id", Integer),
+    Column("creator_id", ID),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     sqlite_autoincrement=True,
@@ -175,23 +179,33 @@ members = Table(
     sqlite_with_rowid=False,
 )
 
-#: Without a foreign key to `rooms`: a long log is deleted in slices after its room. The table keeps
-#: its rowid, so that rows lie in the order of appending and a commit with messages to a hundred
-#: rooms writes few pages; clustered by room, it would write a page for each room.
-#: Its columns are named once more: in `log_writer`, which writes and reads the rows.
+#: Without a foreign key to `rooms`: a long log is deleted in slices after its room. `row` numbers
+#: the rows in the order of appending and is never used again; a commit with messages to a hundred
+#: rooms writes few pages, while a table clustered by room would write a page for each room.
+#: `message_count`: number of messages in the log up to and including the entry. `subject_id`: the
+#: account that the entry is about, NULL where it is not known (guests of before revision 0006).
+#: `of`: the entry that this one changes; `root`: the first message of the thread; `changed`: the
+#: last entry that changed this one. All three are seqs of the same room, or NULL.
+#: The columns are named once more: in `log_writer`, which writes and reads the rows.
 entries = Table(
     "entries",
     metadata,
-    Column("room_id", Integer, nullable=False),
+    Column("row", ID, primary_key=True),
+    Column("room_id", ID, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("message_count", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("usr", Text, nullable=False),
+    Column("subject_id", ID),
     Column("id", Text),
     Column("msg", Text),
+    Column("of", BigInteger),
+    Column("root", BigInteger),
+    Column("changed", BigInteger),
     Column("extra", Text),
-    PrimaryKeyConstraint("room_id", "seq"),
+    UniqueConstraint("room_id", "seq"),
+    sqlite_autoincrement=True,
 )
 
 #: Finds entries that are not messages. A partial index: a message costs it no write.
@@ -204,8 +218,20 @@ Index(
     postgresql_where=entries.c.kind != literal_column("'speak'"),
 )
 
+#: The logs that have begun. `seq`: the newest entry. `messages`: the number of messages so far.
+#: `first`: the lowest seq that is kept, `seq` + 1 if none is. The rows are updated in place.
+heads = Table(
+    "heads",
+    metadata,
+    Column("room_id", ID, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": 50},
+)
+
 #: Rooms that are deleted and whose logs still have to be.
-pending_deletes = Table("pending_deletes", metadata, Column("room_id", Integer, primary_key=True))
+pending_deletes = Table("pending_deletes", metadata, Column("room_id", ID, primary_key=True))
 
 #: Keys of rooms that were deleted, and when that happened last.
 tombstones = Table(
@@ -219,7 +245,7 @@ tombstones = Table(
 txns = Table(
     "txns",
     metadata,
-    Column("account_id", Integer, nullable=False),
+    Column("account_id", ID, nullable=False),
     Column("txn", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("id", Text, nullable=False),
@@ -235,13 +261,13 @@ txns = Table(
 whispers = Table(
     "whispers",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", ID, primary_key=True),
     _account("target_id"),
     Column("at", BigInteger, nullable=False),
     Column("usr", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("msg", Text, nullable=False),
-    Column("sender_id", Integer),
+    Column("sender_id", ID),
     Column("from_stranger", Boolean, nullable=False, server_default=false()),
     Index("whispers_target", "target_id", "number"),
     Index("whispers_pair", "target_id", "sender_id"),
@@ -276,7 +302,7 @@ invitations = Table(
     Column("inviter", Text, nullable=False),
     Column("delivered", Boolean, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("inviter_id", Integer),
+    Column("inviter_id", ID),
     Column("postponed", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("room_id", "account_id", "inviter"),
     Index("invitations_account", "account_id"),
@@ -300,7 +326,7 @@ phones = Table(
     metadata,
     Column(
         "account_id",
-        Integer,
+        ID,
         ForeignKey("accounts.id", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,

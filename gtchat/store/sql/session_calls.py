@@ -48,7 +48,7 @@ class SessionCalls(ABC):
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""
-        return self._write(sessions.login_guest, name, key, session)
+        return self._write(sessions.login_guest, self._log_writer, name, key, session)
 
     def find_device(
         self, token_hash: bytes, tokens_after: int

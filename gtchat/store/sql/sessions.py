@@ -12,8 +12,7 @@ from collections.abc import Generator, Mapping
 from sqlite3 import Connection
 
 import attrs
-from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 
 from gtchat.chat.errors import BadSession, NoSuchUser
 from gtchat.chat.events import Entry
@@ -30,7 +29,7 @@ from gtchat.store.sql import accounts, devices, invitations, read_state, schema,
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import begin_epoch
-from gtchat.store.sql.statements import Statement
+from gtchat.store.sql.statements import Statement, insert
 
 _accounts = schema.accounts
 _rooms = schema.rooms
@@ -38,6 +37,7 @@ _sessions = schema.sessions
 _blocks = schema.blocks
 _starts = schema.starts
 _log = schema.entries
+_heads = schema.heads
 _networks = schema.account_networks
 _this_start = select(func.max(_starts.c.id)).scalar_subquery()
 _is_session = _sessions.c.token_hash == bindparam("token")
@@ -112,8 +112,9 @@ _BLOCKED_BY = Statement(
     select(_blocks.c.account_id).where(_blocks.c.blocked_id == bindparam("account"))
 )
 _ROOM = Statement(
-    select(_rooms.c.name, schema.tombstones.c.deleted_at)
+    select(_rooms.c.name, schema.tombstones.c.deleted_at, func.coalesce(_heads.c.first, 1))
     .outerjoin_from(_rooms, schema.tombstones, schema.tombstones.c.key == _rooms.c.key)
+    .outerjoin(_heads, _heads.c.room_id == _rooms.c.id)
     .where(_rooms.c.id == bindparam("room"))
 )
 _FIRST_MARK_AFTER = Statement(
@@ -123,9 +124,7 @@ _FIRST_MARK_AFTER = Statement(
     .limit(1)
 )
 _ENTRY_ROW = Statement(
-    select(literal_column("entries.rowid"))
-    .select_from(_log)
-    .where(_log.c.room_id == bindparam("room"), _log.c.seq == bindparam("seq"))
+    select(_log.c.row).where(_log.c.room_id == bindparam("room"), _log.c.seq == bindparam("seq"))
 )
 _FORGET_NETWORKS = Statement(
     delete(_networks).where(_networks.c.account_id == bindparam("account"))
@@ -166,9 +165,11 @@ def login(db: Connection, account_id: int, proved: str | None, session: NewSessi
     return attrs.evolve(state, ended=ended)
 
 
-def login_guest(db: Connection, name: str, key: str, session: NewSession) -> int:
+def login_guest(
+    db: Connection, log_writer: LogWriter, name: str, key: str, session: NewSession
+) -> int:
     """Create a temporary account with a session; see `ISessionStore.login_guest`."""
-    account_id = accounts.create(db, name, key, session.at, False)
+    account_id = accounts.create(db, log_writer, name, key, session.at, False)
     session_ends.end(db, session.ended, session.at)
     _begin(db, account_id, session)
     _set_network(db, account_id, session.network, session.at)
@@ -243,17 +244,19 @@ def resume(
         position = log_writer.position(db, room_id)
         if room is None or position is None:
             return None
-        names[room_id] = room[0]
-        return LogInfo(position.seq, room[1])
+        names[room_id], deleted_at, first = room
+        return LogInfo(first, position.seq, deleted_at)
 
     def read(room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         return entries_after(db, room_id, names[room_id], start, stop - start)
 
     def was_lost(room_id: int, seq: int, last: int) -> bool:
-        # Rows of a log have growing numbers: one above the mark was stored after that start.
-        return mark is not None and (
-            seq > last or _ENTRY_ROW.scalar(db, room=room_id, seq=seq) > mark
-        )
+        if mark is None or seq > last:
+            return mark is not None
+        # Rows of a log have growing numbers: one above the mark was stored after that start. An
+        # entry that is not kept any more is older than all that could have been lost.
+        row = _ENTRY_ROW.scalar(db, room=room_id, seq=seq)
+        return row is not None and row > mark
 
     epoch = None
     try:

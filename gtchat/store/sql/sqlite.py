@@ -57,6 +57,8 @@ def configure_writer(db: sqlite3.Connection) -> None:
         )
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten, in the row and in its indexes, when the log is checkpointed.
+    db.execute("PRAGMA secure_delete = ON")
     # 40 MB of log instead of 4: a page that many commits change is copied to the database once.
     db.execute("PRAGMA wal_autocheckpoint = 10000")
     db.execute("PRAGMA journal_size_limit = 67108864")

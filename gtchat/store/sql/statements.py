@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from sqlite3 import Connection, Cursor
 from typing import Any
 
-from sqlalchemy import Table, insert
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.sql import ClauseElement, FromClause
+
+#: `insert` has ON CONFLICT, which is not in Core itself; the statements import it from here. It is
+#: that of PostgreSQL: what SQLite has is a part of it, which both compilers understand.
+__all__ = ["BulkInsert", "Insert", "Statement", "insert"]
 
 
 class _Compiler(SQLiteCompiler):
@@ -34,9 +38,16 @@ class Statement:
     Args:
         clause: the statement in Core; each `bindparam` is an argument of a call.
         columns: of an INSERT without values, the columns that it fills.
+
+    Attributes:
+        clause, columns: as given; what they mean does not depend on the database.
+        sql: the statement as SQLite understands it.
+        constants: its parameters that have values already.
     """
 
     def __init__(self, clause: ClauseElement, columns: Sequence[str] | None = None) -> None:
+        self.clause = clause
+        self.columns = columns
         compiled = clause.compile(dialect=_NAMED, column_keys=columns)
         self.sql = str(compiled)
         self.constants = {
@@ -62,25 +73,33 @@ class BulkInsert:
     with a busy reactor thread this wait is the most expensive part of a small insert.
 
     Args:
-        table: where to insert; every row fills all of its columns.
+        clause: the INSERT, without values.
+        columns: the columns that every row fills.
+
+    Attributes:
+        clause, columns: as given.
+        width: number of columns.
     """
 
     #: Rows in one statement; each size is one statement in the driver's cache.
     SIZES = (128, 64, 32, 16, 8, 4, 2, 1)
 
-    def __init__(self, table: Table) -> None:
-        columns = [column.name for column in table.columns]
+    def __init__(self, clause: Insert, columns: Sequence[str]) -> None:
+        self.clause = clause
+        self.columns = columns
         self.width = len(columns)
-        one = str(insert(table).compile(dialect=_POSITIONAL, column_keys=columns))
-        row = ", (" + ", ".join("?" * self.width) + ")"
-        self._steps = tuple((size * self.width, one + row * (size - 1)) for size in self.SIZES)
+        one = str(clause.compile(dialect=_POSITIONAL, column_keys=columns))
+        row = "(" + ", ".join("?" * self.width) + ")"
+        self._steps = tuple(
+            (size * self.width, one.replace(row, ", ".join([row] * size), 1)) for size in self.SIZES
+        )
 
     def __call__(self, db: Connection, values: list[Any]) -> None:
         """Insert rows.
 
         Args:
             db: the connection.
-            values: the rows one after the other, each in the order of the table's columns.
+            values: the rows one after the other, each in the order of the columns.
 
         Raises:
             ValueError: a row is incomplete; nothing is inserted.

@@ -176,7 +176,9 @@ class SQLStore(SessionCalls):
         network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(accounts.register, name, key, password_hash, uuid_hash, at, network)
+        return self._write(
+            accounts.register, self._log_writer, name, key, password_hash, uuid_hash, at, network
+        )
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -266,7 +268,9 @@ class SQLStore(SessionCalls):
         self, name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        return self._write(accounts.register_phone, name, key, number, credential, at)
+        return self._write(
+            accounts.register_phone, self._log_writer, name, key, number, credential, at
+        )
 
     def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
         """See `IStore.set_phone_left`."""

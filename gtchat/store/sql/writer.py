@@ -173,6 +173,7 @@ class Writer:
                 self._log_writer.write(db, part)
             else:
                 part.run(db)
+        self._log_writer.write_heads(db)
 
     def _write_each(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
         """Do all jobs one by one; those that cannot be stored fail alone."""
@@ -181,6 +182,7 @@ class Writer:
             try:
                 if isinstance(job, PendingEntry):
                     self._log_writer.write(db, [job])
+                    self._log_writer.write_heads(db)
                 else:
                     job.run(db)
             except Exception as error:

@@ -8,12 +8,15 @@ import time
 from itertools import count
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import NameTaken
+from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.text import rfc3339
+from gtchat.protocols.gtchat_json.pushes import encode
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 
@@ -195,6 +198,20 @@ class Times(SynchronousTestCase):
                 (1_793_514_600_000, "2026-11-01T06:30:00.000Z"),
             ):
                 self.assertEqual(rfc3339(ms), shown, zone)
+
+
+class Entries(SynchronousTestCase):
+    def test_no_entry_tells_which_account_it_is_about_or_whether_it_is_temporary(self) -> None:
+        values = {"str": "x", "int": 1, "bool": True}
+        for kind in ENTRY_TYPES.values():
+            fields = {
+                field.name: values[str(field.type)]
+                for field in attrs.fields(kind)
+                if field.name != "subject_id"
+            }
+            sent = json.loads(encode(kind(**fields, subject_id=987_654_321)))
+            self.assertNotIn(987_654_321, sent.values())
+            self.assertFalse({"subject_id", "guest"} & sent.keys(), sent)
 
 
 class Rates(SynchronousTestCase):

@@ -35,7 +35,7 @@ class BackupTests(TestCase):
 
     def store_messages(self, count: int) -> Any:
         for number in range(count):
-            self.store.append(PendingEntry(self.lobby, message(f"{number}" * 100), None))
+            self.store.append(PendingEntry(self.lobby, message(f"{number}" * 100)))
         return self.store.flush()
 
     async def test_a_copy_is_a_prefix_of_a_log_that_grows_meanwhile(self) -> None:  # H29

@@ -73,9 +73,9 @@ class GroupCommitTests(DiskCase, TestCase):
         await self.stored(self.lobby, message())
         found = [
             self.disk.writer.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "foreign_keys")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         ]
-        self.assertEqual(found, ["wal", 2, 1])
+        self.assertEqual(found, ["wal", 2, 1, 1])
 
     async def test_a_message_that_cannot_be_stored_fails_alone(self) -> None:
         release = self.disk.hold("BEGIN")
@@ -100,7 +100,7 @@ class GroupCommitTests(DiskCase, TestCase):
         other = Disk(self.path).open()
         self.addCleanup(other.close)
         await self.stored(self.lobby, message("ours"))
-        other.append(PendingEntry(self.lobby, message("theirs"), None))
+        other.append(PendingEntry(self.lobby, message("theirs")))
         await other.flush()
         await self.assertWorksAgain(3)
 

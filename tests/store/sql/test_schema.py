@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,8 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.look_alikes import skeleton
 from gtchat.store.sql import opening
 from gtchat.store.sql.opening import prepare
-from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS, metadata
+from gtchat.store.sql.schema import REVISIONS, metadata
 from gtchat.store.sql.sqlite import StoreError
+from tests.store.sql.old_databases import create_old_database, definitions
 
 #: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
 ROWS_0002 = """
@@ -102,21 +102,6 @@ INSERT INTO sessions (token_hash, account_id, began_at, lost_at, expires_from, m
 """
 
 
-def definitions(path: Path) -> dict[str, str]:
-    """Return the SQL of each table and index, without Alembic's own table.
-
-    White space does not matter, nor do the quotes that SQLite puts around the name of a table that
-    was renamed.
-    """
-    with closing(sqlite3.connect(path)) as db:
-        found = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    return {
-        name: " ".join(sql.replace(f'"{name}"', name).split())
-        for name, sql in found
-        if name != "alembic_version"
-    }
-
-
 class SchemaTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
@@ -127,15 +112,7 @@ class SchemaTests(SynchronousTestCase):
     def old_database(self, revision: str, rows: str = "") -> Path:
         """Create a database of an old revision with some rows."""
         path = self.folder / f"{revision}.sqlite"
-        config = Config()
-        config.set_main_option("script_location", "gtchat.store.sql:migrations")
-        engine = create_engine(f"sqlite:///{path}")
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
-        engine.dispose()
-        with closing(sqlite3.connect(path)) as db, db:
-            db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {rows}")
+        create_old_database(path, revision, rows)
         return path
 
     def test_migrations_create_the_tables_that_statements_use(self) -> None:
@@ -211,7 +188,7 @@ class SchemaTests(SynchronousTestCase):
     def test_old_database_is_not_migrated_without_space_for_a_copy(self) -> None:
         old = self.old_database("0003", ROWS_0003)
         before = old.read_bytes()
-        usage = SimpleNamespace(free=2 * len(before) - 1)
+        usage = SimpleNamespace(free=opening._MIGRATION_SIZES * len(before) - 1)
         self.patch(opening.shutil, "disk_usage", lambda folder: usage)
         error = self.assertRaises(StoreError, prepare, old)
         self.assertRegex(str(error), r"1 MiB must be free in .+, and 0 MiB are; free some space")

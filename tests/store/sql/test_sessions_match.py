@@ -18,6 +18,7 @@ from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.sessions import SessionTable
 from gtchat.store.sql import accounts, devices, rooms, session_ends, sessions
+from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.sqlite import connect
 
@@ -89,7 +90,7 @@ class SQL:
         self.db = db
         for table in ("sessions", "devices", "account_networks", "accounts"):
             db.execute(f"DELETE FROM {table}")
-        self.account = accounts.register(db, "Ann", "ann", "hash", None, 1, None)
+        self.account = accounts.register(db, LogWriter(), "Ann", "ann", "hash", None, 1, None)
 
     def call(self, name: str, *arguments: Any) -> Any:
         calls: dict[str, Callable[..., Any]] = {

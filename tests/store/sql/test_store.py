@@ -24,6 +24,7 @@ from tests.store.accounts_contract import (
 )
 from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
+from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
 from tests.store.networks_contract import NetworkContract
@@ -38,6 +39,16 @@ class OnDisk:
         self.path = folder / "gtchat.sqlite"
         return SQLStore.open(self.path, reactor)
 
+    def delete_entries(self, room_id: int, count: int) -> None:
+        """Delete the oldest entries of a log."""
+        with closing(sqlite3.connect(self.path)) as db, db:
+            db.execute("UPDATE heads SET first = first + ? WHERE room_id = ?", (count, room_id))
+            db.execute(
+                "DELETE FROM entries WHERE room_id = ? AND seq <"
+                " (SELECT first FROM heads WHERE heads.room_id = entries.room_id)",
+                (room_id,),
+            )
+
 
 class QueueTests(OnDisk, QueueContract, TestCase):
     pass
@@ -45,6 +56,10 @@ class QueueTests(OnDisk, QueueContract, TestCase):
 
 class LogTests(OnDisk, LogContract, TestCase):
     pass
+
+
+class KeptTests(OnDisk, KeptContract, TestCase):
+    """See `KeptContract`."""
 
 
 class TxnTests(OnDisk, TxnContract, TestCase):
@@ -183,8 +198,8 @@ class FileTests(OnDisk, StoreCase, TestCase):
             room = await self.room(None, f"Garden {last}")
             with closing(sqlite3.connect(self.path)) as db, db:
                 db.execute(
-                    "UPDATE entries SET seq = ?, message_count = seq WHERE room_id = ?",
-                    (last, room),
+                    "UPDATE heads SET seq = ?, messages = ?, first = ? WHERE room_id = ?",
+                    (last, last, last + 1, room),
                 )
             self.store._log_writer.invalidate()
             for seq in (last + 1, last + 2):
@@ -193,6 +208,20 @@ class FileTests(OnDisk, StoreCase, TestCase):
             self.assertEqual(
                 (page.entries[0].seq, page.last, page.more), (last + 1, last + 2, True)
             )
+
+    async def test_a_deleted_log_is_not_in_the_files_any_more(self) -> None:
+        room = await self.room(None)
+        for number in range(50):
+            await self.stored(room, message(f"secret {number} " * 100))
+        kept = await self.stored(self.lobby, message("kept"))
+        await self.store.delete_room(room, 1)
+        with closing(sqlite3.connect(self.path)) as db:
+            while db.execute("SELECT count(*) FROM entries").fetchone()[0] > 1:
+                await self.store.flush()
+        await self.store.close()
+        content = self.path.read_bytes()
+        self.assertIn(kept.entry.msg.encode(), content)
+        self.assertNotIn(b"secret", content)
 
     async def test_a_reopened_store_has_everything(self) -> None:
         ann = await self.account("Ann")

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from gtchat.store.sql.schema import ID
+
 revision = "0001"
 down_revision = None
 
 
 def _account(name: str) -> sa.Column[int]:
-    return sa.Column(
-        name, sa.Integer, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False
-    )
+    return sa.Column(name, ID, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
 
 
 def _room() -> sa.Column[int]:
-    return sa.Column(
-        "room_id", sa.Integer, sa.ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False
-    )
+    return sa.Column("room_id", ID, sa.ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
 
 
 def upgrade() -> None:
@@ -38,7 +36,7 @@ def _create_accounts() -> None:
     )
     op.create_table(
         "accounts",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", ID, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("key", sa.Text, nullable=False, unique=True),
         sa.Column("registered", sa.Boolean, nullable=False),
@@ -64,13 +62,13 @@ def _create_accounts() -> None:
 def _create_rooms() -> None:
     op.create_table(
         "rooms",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", ID, primary_key=True),
         sa.Column("key", sa.Text, nullable=False, unique=True),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("public", sa.Boolean, nullable=False),
         sa.Column("topic", sa.Text, nullable=False),
         sa.Column("max", sa.Integer, nullable=False),
-        sa.Column("owner_id", sa.Integer, sa.ForeignKey("accounts.id", ondelete="SET NULL")),
+        sa.Column("owner_id", ID, sa.ForeignKey("accounts.id", ondelete="SET NULL")),
         sa.Column("owner", sa.Text, nullable=False),
         sqlite_autoincrement=True,
     )
@@ -85,7 +83,7 @@ def _create_rooms() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("members_account", "members", ["account_id"])
-    op.create_table("doomed", sa.Column("room_id", sa.Integer, primary_key=True))
+    op.create_table("doomed", sa.Column("room_id", ID, primary_key=True))
     op.create_table(
         "tombstones",
         sa.Column("key", sa.Text, primary_key=True),
@@ -97,7 +95,7 @@ def _create_rooms() -> None:
 def _create_messages() -> None:
     op.create_table(
         "entries",
-        sa.Column("room_id", sa.Integer, nullable=False),
+        sa.Column("room_id", ID, nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("spoken", sa.BigInteger, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
@@ -117,7 +115,7 @@ def _create_messages() -> None:
     )
     op.create_table(
         "txns",
-        sa.Column("account_id", sa.Integer, nullable=False),
+        sa.Column("account_id", ID, nullable=False),
         sa.Column("txn", sa.Text, nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
         sa.Column("id", sa.Text, nullable=False),
@@ -129,7 +127,7 @@ def _create_messages() -> None:
     op.create_index("txns_at", "txns", ["at"])
     op.create_table(
         "whispers",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", ID, primary_key=True),
         _account("target_id"),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("usr", sa.Text, nullable=False),

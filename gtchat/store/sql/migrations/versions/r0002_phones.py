@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from gtchat.store.sql.schema import ID
+
 revision = "0002"
 down_revision = "0001"
 
@@ -15,7 +17,7 @@ def upgrade() -> None:
         "phones",
         sa.Column(
             "account_id",
-            sa.Integer,
+            ID,
             sa.ForeignKey("accounts.id", ondelete="CASCADE"),
             primary_key=True,
             autoincrement=False,

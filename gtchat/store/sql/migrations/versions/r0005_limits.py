@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from gtchat.chat.look_alikes import skeleton
+from gtchat.store.sql.schema import ID
 
 revision = "0005"
 down_revision = "0004"
@@ -41,9 +42,7 @@ WHERE changes.kind IN ('room_created', 'join_room') AND NOT EXISTS (
 
 
 def _account(name: str) -> sa.Column[int]:
-    return sa.Column(
-        name, sa.Integer, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False
-    )
+    return sa.Column(name, ID, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
 
 
 def upgrade() -> None:
@@ -52,10 +51,10 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("skeleton", sa.Text))
         _set_skeletons(table)
         op.create_index(f"{table}_skeleton", table, ["skeleton"])
-    op.add_column("rooms", sa.Column("creator_id", sa.Integer))
+    op.add_column("rooms", sa.Column("creator_id", ID))
     op.execute("UPDATE rooms SET creator_id = owner_id")
-    op.add_column("sessions", sa.Column("start_id", sa.Integer))
-    op.add_column("whispers", sa.Column("sender_id", sa.Integer))
+    op.add_column("sessions", sa.Column("start_id", ID))
+    op.add_column("whispers", sa.Column("sender_id", ID))
     op.add_column(
         "whispers",
         sa.Column("from_stranger", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -78,7 +77,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "starts",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", ID, primary_key=True),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("entries_mark", sa.BigInteger, nullable=False),
         sqlite_autoincrement=True,
@@ -96,7 +95,7 @@ def upgrade() -> None:
 
 def _extend_invitations() -> None:
     """Add the account of the sender, and end the invitations of those who left the room."""
-    op.add_column("invitations", sa.Column("inviter_id", sa.Integer))
+    op.add_column("invitations", sa.Column("inviter_id", ID))
     op.add_column(
         "invitations", sa.Column("postponed", sa.Boolean, nullable=False, server_default=sa.false())
     )

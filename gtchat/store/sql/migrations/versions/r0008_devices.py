@@ -9,8 +9,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from gtchat.store.sql.schema import ID
+
 revision = "0008"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -27,7 +29,7 @@ def upgrade() -> None:
         "devices",
         sa.Column(
             "account_id",
-            sa.Integer,
+            ID,
             sa.ForeignKey("accounts.id", ondelete="CASCADE"),
             nullable=False,
         ),

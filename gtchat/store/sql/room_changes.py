@@ -1,0 +1,169 @@
+"""What entries change besides the log: rooms with their settings, members, invitations.
+
+The changes are made in the transaction that appends the entry, by `log_writer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sqlite3 import Connection
+
+from sqlalchemy import bindparam, delete, select, update
+
+from gtchat.chat.errors import RoomExists
+from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
+from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.look_alikes import rivals, skeleton
+from gtchat.store.sql import schema
+from gtchat.store.sql.statements import Statement, insert
+
+_rooms = schema.rooms
+_members = schema.members
+_invitations = schema.invitations
+_in_room = _members.c.room_id == bindparam("room_id")
+_is_account = _members.c.account_id == bindparam("account_id")
+
+_ACCOUNT = Statement(
+    select(schema.accounts.c.id).where(schema.accounts.c.id == bindparam("account_id"))
+)
+_CREATE_ROOM = Statement(
+    insert(_rooms).on_conflict_do_nothing().returning(_rooms.c.id),
+    columns=(
+        "key",
+        "name",
+        "public",
+        "topic",
+        "max",
+        "owner_id",
+        "owner",
+        "creator_id",
+        "skeleton",
+    ),
+)
+_FIND_RIVAL = Statement(
+    select(_rooms.c.id)
+    .where(_rooms.c.skeleton.in_((bindparam("rival"), bindparam("other_rival"))))
+    .limit(1)
+)
+_CHANGE_ROOM = Statement(
+    update(_rooms)
+    .where(_rooms.c.id == bindparam("room_id"))
+    .values(
+        public=bindparam("is_public"),
+        topic=bindparam("new_topic"),
+        max=bindparam("new_max"),
+        owner_id=bindparam("new_owner_id"),
+        owner=bindparam("new_owner"),
+    )
+)
+_ADD_MEMBER = Statement(
+    insert(_members).on_conflict_do_nothing(),
+    columns=("room_id", "account_id", "joined_seq", "read_seq"),
+)
+_REMOVE_MEMBER = Statement(delete(_members).where(_in_room, _is_account))
+_is_invited_to = (
+    _invitations.c.room_id == bindparam("room_id"),
+    _invitations.c.account_id == bindparam("account_id"),
+)
+_DELETE_INVITATIONS = Statement(delete(_invitations).where(*_is_invited_to))
+_IS_INVITED = Statement(select(_invitations.c.room_id).where(*_is_invited_to).limit(1))
+_DELETE_SENT_INVITATIONS = Statement(
+    delete(_invitations).where(
+        _invitations.c.room_id == bindparam("room_id"),
+        _invitations.c.inviter_id == bindparam("account_id"),
+    )
+)
+
+
+def create_room(db: Connection, key: str, entry: RoomCreated) -> int:
+    """Create the room that an entry is the first one of, without members, and return its id.
+
+    Args:
+        db: the writer's connection.
+        key: name of the room as it is compared.
+        entry: has the settings; its subject is the creator and owner.
+
+    Raises:
+        RoomExists: a room has this name, or one that looks like it.
+    """
+    looks = skeleton(entry.room_name)
+    rival, other = rivals(looks)
+    if _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone() is not None:
+        raise RoomExists()
+    room_id: int | None = _CREATE_ROOM.scalar(
+        db,
+        key=key,
+        name=entry.room_name,
+        public=entry.public,
+        topic=entry.topic,
+        max=entry.max,
+        owner_id=entry.subject_id,
+        owner=entry.owner,
+        creator_id=entry.subject_id,
+        skeleton=looks,
+    )
+    if room_id is None:
+        raise RoomExists()
+    return room_id
+
+
+def subject_is_missing(db: Connection, pending: PendingEntry) -> bool:
+    """Return whether an entry would make an account that does not exist a member or an owner."""
+    subject = pending.subject_id
+    return (
+        subject is not None
+        and isinstance(pending.entry, RoomCreated | RoomChanged | Joined)
+        and _ACCOUNT(db, account_id=subject).fetchone() is None
+    )
+
+
+def _add_member(db: Connection, pending: PendingEntry) -> None:
+    """Make the subject a member who has read everything up to this entry."""
+    member = {"room_id": pending.room_id, "account_id": pending.subject_id}
+    _ADD_MEMBER(db, **member, joined_seq=pending.entry.seq, read_seq=pending.entry.seq)
+    _DELETE_INVITATIONS(db, **member)
+
+
+def _add_creator(db: Connection, pending: PendingEntry) -> None:
+    """Make the creator of a room its first member, if the room has a creator."""
+    if pending.subject_id is not None:
+        _add_member(db, pending)
+
+
+def is_invited(db: Connection, pending: PendingEntry) -> bool:
+    """Return whether the subject of an entry is invited to the room."""
+    found = _IS_INVITED(db, room_id=pending.room_id, account_id=pending.subject_id)
+    return found.fetchone() is not None
+
+
+def _remove_member(db: Connection, pending: PendingEntry) -> None:
+    """End the membership of the subject, and the invitations that the subject sent."""
+    member = {"room_id": pending.room_id, "account_id": pending.subject_id}
+    _REMOVE_MEMBER(db, **member)
+    _DELETE_SENT_INVITATIONS(db, **member)
+
+
+def _change_room(db: Connection, pending: PendingEntry) -> None:
+    """Set the room's settings and owner."""
+    entry = pending.entry
+    assert isinstance(entry, RoomChanged)
+    _CHANGE_ROOM(
+        db,
+        room_id=pending.room_id,
+        is_public=entry.public,
+        new_topic=entry.topic,
+        new_max=entry.max,
+        new_owner_id=pending.subject_id,
+        new_owner=entry.owner,
+    )
+
+
+#: Kind of entry -> makes the change that it means for the room and its members.
+CHANGES: dict[str, Callable[[Connection, PendingEntry], None]] = {
+    RoomCreated.kind: _add_creator,
+    RoomChanged.kind: _change_room,
+    Joined.kind: _add_member,
+    Left.kind: _remove_member,
+    Kicked.kind: _remove_member,
+    Removed.kind: _remove_member,
+}

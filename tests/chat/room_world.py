@@ -1,0 +1,396 @@
+"""A chat whose store does what the test says when the test says it, and random requests to it.
+
+The store holds its jobs until `World.do_batch`, so that many requests wait for their results at the
+same time. Entries fail alone, and batches as a whole. `RoomRequests` is the machine; the store on
+disk runs it in tests/store/sql.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ClassVar
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from gtchat.chat.chat import Chat
+from gtchat.chat.errors import ChatError, NotStored
+from gtchat.chat.events import Entry
+from gtchat.chat.fold import RoomState
+from gtchat.chat.interfaces import HistoryQuery, PendingEntry
+from gtchat.chat.limits import Limits
+from gtchat.chat.membership import RoomSettings
+from gtchat.chat.rooms import LOBBY, Room
+from gtchat.chat.users import Session
+from gtchat.store.jobs import Job, deliver_results
+from gtchat.store.memory.store import MemoryStore
+from tests.fakes import PlainPasswords, RecordingConnection, RecordingEncoder, Tokens
+
+MEMBERS, GUESTS = ("ann", "bob", "eve"), ("gus", "hal")
+ROOMS = ("a", "b")
+#: Seconds after which a guest whose connection was lost has ended.
+GRACE_S = 121
+
+
+def spoil(entry: PendingEntry, failing: list[bool]) -> None:
+    """Make an entry fail if it is its turn: no room has such an id, another has the name."""
+    if failing and failing.pop(0):
+        entry.room_id, entry.room_key = -1, LOBBY
+
+
+class HeldMemoryStore(MemoryStore):
+    """A store in memory that holds its jobs.
+
+    Attributes:
+        held: the jobs, oldest first.
+        failing: for each of the next entries, whether it fails.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.failing: list[bool] = []
+
+    @property
+    def held(self) -> list[Job]:
+        return self._queue
+
+    @held.setter
+    def held(self, jobs: list[Job]) -> None:
+        self._queue = jobs
+
+    def _enqueue(self, job: Job) -> None:
+        self._queue.append(job)
+
+    def append(self, entry: PendingEntry) -> None:
+        spoil(entry, self.failing)
+        super().append(entry)
+
+    def do_batch(self, batch: list[Job], failing: bool) -> None:
+        """Do jobs that are not held any more and deliver their results; all fail if `failing`."""
+        if failing:
+            for job in batch:
+                if isinstance(job, PendingEntry) or job.function is not None:
+                    job.error = NotStored()
+            deliver_results(batch, self.committed, self._log)
+        else:
+            later, self._queue = self._queue, batch
+            self._do_batch()
+            self._queue = later + self._queue
+
+
+def snapshot(state: RoomState) -> dict[str, object]:
+    """Return all that a state has, with the order of the members."""
+    return {
+        "settings": state.settings,
+        "creator_id": state.creator_id,
+        "members": list(state.members.items()),
+        "guests": sorted(state.guests),
+        "names": state.member_names.page(None, len(state.members) + 1),
+    }
+
+
+def folded(entries: Sequence[Entry]) -> RoomState:
+    """Return the state that a log gives, from its first entry on."""
+    state = RoomState()
+    for entry in entries:
+        state.fold(entry)
+    return state
+
+
+@attrs.define(eq=False)
+class World:
+    """A chat with three registered users and two guests.
+
+    Args:
+        store: the store, which has `held`, `failing` and `do_batch` as `HeldMemoryStore` has.
+        clock: its clock.
+
+    Attributes:
+        chat: the chat.
+        sessions: name of a user -> the last session.
+        outcomes: (what was asked for, error code or "ok") -> how many.
+        errors: what went wrong otherwise.
+    """
+
+    store: Any
+    clock: Clock
+    chat: Chat = attrs.field(init=False)
+    sessions: dict[str, Session] = attrs.field(init=False, factory=dict)
+    outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    errors: list[Failure] = attrs.field(init=False, factory=list)
+    encoder: RecordingEncoder = attrs.field(init=False, factory=RecordingEncoder)
+
+    def __attrs_post_init__(self) -> None:
+        limits = Limits(commands_per_second=0, registrations_per_minute=0)
+        self.clock.advance(1_800_000_000)
+        self.chat = Chat(self.store, self.clock, limits, PlainPasswords(), Tokens())
+        self.chat.start()
+        for name in MEMBERS:
+            self.start("register", self.chat.accounts.register(name, "password", None, "::1"))
+            self.settle()
+        for name in (*MEMBERS, *GUESTS):
+            self.log_in(name)
+            self.settle()
+
+    def start(self, what: str, request: Coroutine[Any, Any, object] | Deferred[Any]) -> None:
+        """Begin a request; its outcome is counted when it comes."""
+        if not isinstance(request, Deferred):
+            request = Deferred.fromCoroutine(request)
+        request.addCallbacks(
+            lambda _: self.outcomes.update([(what, "ok")]), self._failed, errbackArgs=(what,)
+        )
+        request.addErrback(self.errors.append)
+
+    def _failed(self, failure: Failure, what: str) -> None:
+        failure.trap(ChatError)
+        assert isinstance(failure.value, ChatError)
+        self.outcomes[what, failure.value.code] += 1
+
+    def session(self, name: str) -> Session | None:
+        """Return the session of a user, None if the user is not here."""
+        session = self.sessions.get(name)
+        return session if session is not None and session in session.user.sessions else None
+
+    def log_in(self, name: str) -> None:
+        """Begin a login of a user."""
+        logins, connection = self.chat.logins, RecordingConnection()
+
+        async def log_in() -> None:
+            if name in GUESTS:
+                found = await logins.login_guest(name, self.encoder, connection, None)
+            else:
+                found = await logins.login(name, "password", None, self.encoder, connection, None)
+            self.sessions[name] = found.session
+
+        self.start("login", log_in())
+
+    def do_batch(self, count: int, failing: bool = False) -> None:
+        """Let the store do the first jobs that it holds, in one batch."""
+        self.clock.advance(0)
+        batch, self.store.held = self.store.held[:count], self.store.held[count:]
+        if batch:
+            self.store.do_batch(batch, failing)
+        self.clock.advance(0)
+
+    def settle(self) -> None:
+        """Let the store do all jobs, until there are no more."""
+        self.do_batch(0)
+        while self.store.held:
+            self.do_batch(len(self.store.held))
+
+    def read_log(self, room: Room) -> list[Entry]:
+        """Return the log of a room from the store, which holds no jobs."""
+        log: list[Entry] = []
+        while True:
+            pages: list[Any] = []
+            query = HistoryQuery(after=len(log), limit=200)
+            self.store.history(room.id, query).addCallback(pages.append)
+            self.settle()
+            log += pages[0].entries
+            if not pages[0].more:
+                return log
+
+    def check(self) -> None:
+        """Check that memory, logs and store agree, while nothing is queued."""
+        assert not self.errors, self.errors
+        records = {record.id: record for record in self.store.load().rooms}
+        assert records.keys() == {room.id for room in self.chat.rooms}
+        for room in self.chat.rooms:
+            assert not room.queued
+            record, log = records[room.id], self.read_log(room)
+            assert snapshot(room) == snapshot(Room.from_record(record)), room.name
+            assert (room.last_seq, room.message_count) == (record.last_seq, record.message_count)
+            assert [entry.seq for entry in log] == list(range(1, room.last_seq + 1))
+            assert room.message_count == sum(entry.kind == "speak" for entry in log)
+            if not room.is_lobby:
+                assert snapshot(room) == snapshot(folded(log)), room.name
+        self._check_registry()
+        self._check_users()
+
+    def _check_registry(self) -> None:
+        rooms = [room for room in self.chat.rooms if not room.is_lobby]
+        public = sorted(room.key for room in rooms if room.public)
+        assert self.chat.rooms.public.page(None, len(public) + 1) == public
+        owned: defaultdict[int | None, set[Room]] = defaultdict(set)
+        for room in self.chat.rooms:
+            owned[room.owner_id].add(room)
+        assert {owner: set(found) for owner, found in self.chat.rooms._owned.items()} == owned
+        created = Counter(room.creator_id for room in rooms)
+        assert self.chat._ownership._created == created
+
+    def _check_users(self) -> None:
+        live = {s.connection for user in self.chat.users for s in user.sessions}
+        for room in self.chat.rooms:
+            assert {one for _, found in room.subscribers for one in found} <= live, room.name
+        for user in self.chat.users:
+            member_of = {room for room in self.chat.rooms if user.id in room.members}
+            assert user.rooms.keys() == member_of, user.name
+            for session in user.sessions:
+                subscribed = {room for room in self.chat.rooms if session in room.subscribers}
+                assert subscribed == {*member_of, self.chat.rooms.lobby}, user.name
+
+
+names = st.sampled_from((*MEMBERS, *GUESTS))
+rooms = st.sampled_from(ROOMS)
+#: Whether the request comes from a user who may make it; else most would be refused.
+mostly = st.sampled_from((True, True, True, False))
+
+
+class RoomRequests(RuleBasedStateMachine):
+    """Five users make requests to two rooms, while the store works, fails and waits.
+
+    Attributes:
+        new_world: returns the world of an example.
+        outcomes: those of all examples.
+    """
+
+    new_world: ClassVar[Callable[[], World]]
+    outcomes: ClassVar[Counter[tuple[str, str]]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = type(self).new_world()
+        self.world.outcomes = self.outcomes
+        self.membership = self.world.chat.membership
+        for room, creator in zip(ROOMS, ("ann", "gus"), strict=True):
+            self.request("create", creator, self.membership.create, room, RoomSettings())
+            self.world.settle()
+
+    def request(self, what: str, name: str, method: Callable[..., Any], *args: Any) -> None:
+        """Begin a request of a user who is here."""
+        session = self.world.session(name)
+        if session is not None:
+            self.world.start(what, method(session, *args))
+
+    def room(self, key: str) -> Room | None:
+        """Return a room, None if there is none."""
+        return next((room for room in self.world.chat.rooms if room.key == key), None)
+
+    def owner(self, key: str, otherwise: str) -> str:
+        """Return the owner of a room, `otherwise` if there is none."""
+        room = self.room(key)
+        return room.owner if room is not None and room.owner else otherwise
+
+    def member(self, key: str, index: int, otherwise: str) -> str:
+        """Return a member of a room, `otherwise` if there is none."""
+        room = self.room(key)
+        members = list(room.members.values()) if room is not None else []
+        return members[index % len(members)] if members else otherwise
+
+    @rule(name=names, key=rooms, public=st.booleans(), most=st.integers(0, 3))
+    def create(self, name: str, key: str, public: bool, most: int) -> None:
+        wanted = RoomSettings(public=public, max=most)
+        self.request("create", name, self.membership.create, key, wanted)
+
+    @rule(name=names, key=rooms)
+    def join(self, name: str, key: str) -> None:
+        self.request("join", name, self.membership.join, key)
+
+    @rule(name=names, key=rooms, index=st.integers(0, 4), member=mostly)
+    def leave(self, name: str, key: str, index: int, member: bool) -> None:
+        name = self.member(key, index, name) if member else name
+        self.request("leave", name, self.membership.leave, key)
+
+    @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
+    def kick(self, name: str, key: str, index: int, owner: bool) -> None:
+        user = self.member(key, index, name)
+        name = self.owner(key, name) if owner else name
+        self.request("kick", name, self.membership.kick, key, user)
+
+    @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
+    def remove(self, name: str, key: str, index: int, owner: bool) -> None:
+        user = self.member(key, index, name)
+        name = self.owner(key, name) if owner else user
+        self.request("remove", name, self.membership.remove, key, user)
+
+    @rule(key=rooms, index=st.integers(0, 4), user=names)
+    def add(self, key: str, index: int, user: str) -> None:
+        self.request("add", self.member(key, index, user), self.membership.add, key, user)
+
+    @rule(
+        name=names,
+        key=rooms,
+        owner=mostly,
+        topic=st.none() | st.sampled_from(("x", "y")),
+        public=st.none() | st.booleans(),
+    )
+    def change(
+        self, name: str, key: str, owner: bool, topic: str | None, public: bool | None
+    ) -> None:
+        name = self.owner(key, name) if owner else name
+        wanted = RoomSettings(topic=topic, public=public)
+        self.request("set", name, self.membership.change, key, wanted, None)
+
+    @rule(key=rooms, index=st.integers(0, 4))
+    def hand_over(self, key: str, index: int) -> None:
+        name = self.owner(key, "ann")
+        next_owner = self.member(key, index, name)
+        self.request("hand over", name, self.membership.change, key, RoomSettings(), next_owner)
+
+    @rule(name=names, key=rooms, owner=mostly)
+    def delete(self, name: str, key: str, owner: bool) -> None:
+        name = self.owner(key, name) if owner else name
+        self.request("delete", name, self.membership.delete, key)
+
+    @rule(key=rooms, index=st.integers(0, 4))
+    def speak(self, key: str, index: int) -> None:
+        async def speak(session: Session) -> None:
+            done: Deferred[object] = Deferred()
+            self.world.chat.speak(session, key, "x", None, done.callback)
+            result = await done
+            if isinstance(result, ChatError):
+                raise result
+
+        self.request("speak", self.member(key, index, "ann"), speak)
+
+    @rule(name=st.sampled_from(GUESTS))
+    def end_guest(self, name: str) -> None:
+        self.request("log out", name, self.world.chat.sessions.logout)
+
+    @rule(name=names)
+    def lose_connection(self, name: str) -> None:
+        session = self.world.session(name)
+        if session is not None:
+            self.world.chat.sessions.connection_lost(session, clean=False)
+
+    @rule(name=names)
+    def log_in(self, name: str) -> None:
+        if self.world.session(name) is None:
+            self.world.log_in(name)
+
+    @rule()
+    def wait(self) -> None:
+        self.world.clock.advance(GRACE_S)
+
+    @rule(plan=st.lists(st.booleans(), max_size=4))
+    def next_entries_fail(self, plan: list[bool]) -> None:
+        self.world.store.failing = plan
+
+    @rule(count=st.integers(1, 6), failing=st.sampled_from((False, False, True)))
+    def do_batch(self, count: int, failing: bool) -> None:
+        self.world.do_batch(count, failing)
+
+    @rule()
+    def settle(self) -> None:
+        self.world.settle()
+        self.world.check()
+
+    def teardown(self) -> None:
+        self.settle()
+
+
+class QueuedRoomRequests(RoomRequests):
+    """The same, with a look at each room also while changes are queued; for the memory store."""
+
+    @invariant()
+    def state_is_the_fold_of_the_log_and_what_is_queued(self) -> None:
+        stored = self.world.store._rooms.rooms
+        for room in self.world.chat.rooms:
+            if not room.is_lobby:
+                queued = [change.entry for change in room.queued]
+                assert snapshot(room) == snapshot(folded([*stored[room.id].log, *queued]))

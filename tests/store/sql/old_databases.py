@@ -1,0 +1,53 @@
+"""Databases of earlier revisions."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+from gtchat.store.sql.schema import APPLICATION_ID
+
+
+def create_old_database(path: Path, revision: str, rows: str = "") -> None:
+    """Create a database of a revision.
+
+    Args:
+        path: the file, which does not exist.
+        revision: the revision.
+        rows: SQL that fills it.
+    """
+    config = Config()
+    config.set_main_option("script_location", "gtchat.store.sql:migrations")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {rows}")
+
+
+def definitions(path: Path) -> dict[str, str]:
+    """Return the SQL of each table and index, without Alembic's own table.
+
+    White space does not matter, nor do the quotes that SQLite puts around the name of a table that
+    was renamed.
+    """
+    with closing(sqlite3.connect(path)) as db:
+        found = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    return {
+        name: " ".join(sql.replace(f'"{name}"', name).split())
+        for name, sql in found
+        if name != "alembic_version"
+    }
+
+
+def dump(path: Path) -> str:
+    """Return the SQL that makes a database, with all its rows."""
+    with closing(sqlite3.connect(path)) as db:
+        return "\n".join(db.iterdump())

@@ -1,0 +1,116 @@
+"""Statements: what they are in SQL, for SQLite and for PostgreSQL, and inserts in bulk."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import pkgutil
+import re
+import sqlite3
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Table
+from sqlalchemy.dialects import postgresql
+from twisted.trial.unittest import SynchronousTestCase
+
+import gtchat.store.sql
+from gtchat.chat.events import ENTRY_TYPES
+from gtchat.store.sql import history
+from gtchat.store.sql.statements import BulkInsert, Statement, insert
+
+#: Words that PostgreSQL does not know, or where the two databases differ.
+SQLITE_ONLY = re.compile(r"\b(rowid|INDEXED BY|sqlite_\w+|LIMIT -1|json_\w+|OR (IGNORE|REPLACE))\b")
+
+
+def modules() -> list[Any]:
+    """Return the modules of the store, without its migrations."""
+    return [
+        import_module(found.name)
+        for found in pkgutil.iter_modules(gtchat.store.sql.__path__, "gtchat.store.sql.")
+        if not found.ispkg
+    ]
+
+
+def statements() -> list[Statement | BulkInsert]:
+    """Return all statements of the store, wherever its modules keep them."""
+    modules()
+    for kinds in ({"speak"}, {"kicked", "removed"}, {"speak", "kicked"}, set(ENTRY_TYPES)):
+        for backwards in (False, True):
+            history._entries_statement(frozenset(kinds), backwards)
+    return [each for each in gc.get_objects() if type(each) in (Statement, BulkInsert)]
+
+
+class PortableTests(SynchronousTestCase):
+    def test_every_statement_is_understood_by_postgresql(self) -> None:
+        dialect = postgresql.dialect()
+        found = statements()
+        self.assertGreater(len(found), 80)
+        for each in found:
+            compiled = each.clause.compile(dialect=dialect, column_keys=each.columns)
+            self.assertIsNone(SQLITE_ONLY.search(str(compiled)), str(compiled))
+
+    def test_statements_are_the_same_but_for_hints_of_sqlite(self) -> None:
+        hinted = {
+            sql
+            for each in statements()
+            if isinstance(each, Statement)
+            for sql in [each.sql]
+            if SQLITE_ONLY.search(sql.replace("LIMIT -1 OFFSET", "OFFSET"))
+        }
+        self.assertTrue(hinted)
+        for sql in hinted:
+            self.assertEqual(set(SQLITE_ONLY.findall(sql)), {("INDEXED BY", "")}, sql)
+
+    def test_an_upsert_is_the_same_clause_in_both_databases(self) -> None:
+        upserts = [each for each in statements() if "ON CONFLICT" in str(each.clause)]
+        self.assertGreater(len(upserts), 6)
+        for each in upserts:
+            compiled = each.clause.compile(dialect=postgresql.dialect(), column_keys=each.columns)
+            self.assertIn("ON CONFLICT", str(compiled))
+
+    def test_only_statements_imports_a_dialect(self) -> None:
+        importing = {
+            module.__name__
+            for module in modules()
+            if "sqlalchemy.dialects" in inspect.getsource(module)
+        }
+        self.assertEqual(importing, {"gtchat.store.sql.statements"})
+
+
+class BulkInsertTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        columns = (Column("n", Integer), Column("a", Integer), Column("b", Integer))
+        self.table = Table("pairs", MetaData(), *columns)
+        self.insert = BulkInsert(insert(self.table), ["a", "b"])
+        self.db = sqlite3.connect(":memory:")
+        self.addCleanup(self.db.close)
+        self.db.execute("CREATE TABLE pairs (n, a PRIMARY KEY, b)")
+
+    def rows(self) -> list[tuple[int, int]]:
+        return self.db.execute("SELECT a, b FROM pairs ORDER BY rowid").fetchall()
+
+    def test_any_number_of_rows_is_inserted_in_order(self) -> None:
+        for count in (0, 1, 7, 128, 300):
+            self.db.execute("DELETE FROM pairs")
+            self.insert(self.db, list(range(2 * count)))
+            self.assertEqual(self.rows(), [(2 * n, 2 * n + 1) for n in range(count)])
+
+    def test_columns_that_are_not_named_are_empty(self) -> None:
+        self.insert(self.db, [1, 2])
+        self.assertEqual(self.db.execute("SELECT n, a, b FROM pairs").fetchall(), [(None, 1, 2)])
+
+    def test_an_incomplete_row_is_an_error_and_nothing_is_inserted(self) -> None:
+        for values in ([1], [1, 2, 3], list(range(257))):
+            error = self.assertRaises(ValueError, self.insert, self.db, values)
+            self.assertIn("not whole rows of 2 columns", str(error))
+        self.assertEqual(self.rows(), [])
+
+    def test_rows_that_are_there_are_changed_where_the_statement_says_so(self) -> None:
+        new = insert(self.table)
+        upsert = BulkInsert(
+            new.on_conflict_do_update(index_elements=["a"], set_={"b": new.excluded.b}), ["a", "b"]
+        )
+        for count in (3, 200):
+            upsert(self.db, [value for n in range(count) for value in (n, n + count)])
+            self.assertEqual(self.rows(), [(n, n + count) for n in range(count)])
