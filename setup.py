@@ -24,6 +24,7 @@ SERVER = [
     "SQLAlchemy>=2.0.40",
     "alembic>=1.16",
     "argon2-cffi>=25.1",
+    "emoji>=2.15",  # says what an emoji is, for reactions
     "precis-i18n>=1.1",
     "tomli>=2; python_version < '3.11'",
 ]

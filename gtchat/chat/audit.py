@@ -21,6 +21,7 @@ AUDIT: dict[str, str] = {
     "kicked": "{by} kicked {name} from {room}",
     "removed": "{by} removed {name} from {room}",
     "room_set": "{by} changed {room}: public {public}, max {max}, owner {owner}",
+    "message_deleted": "{by} deleted message {seq} of {name} in {room}",
     "room_deleted": "{by} deleted {room}",
     "blocked": "{by} blocked {name}",
     "unblocked": "{by} unblocked {name}",

@@ -10,15 +10,26 @@ from collections.abc import Callable
 
 from gtchat.chat.audit import audit
 from gtchat.chat.errors import NotAllowed
-from gtchat.chat.events import Entry, MessageSent
+from gtchat.chat.events import Edited, Entry, MessageSent, Reacted
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
 
 def hides(user: User) -> Callable[[Entry], bool]:
-    """Return a function that returns whether the blocks of a user hide an entry from the user."""
-    blocked = frozenset(user.blocked.values())
-    return lambda entry: entry.usr in blocked and isinstance(entry, MessageSent)
+    """Return a function that returns whether the blocks of a user hide an entry from the user.
+
+    Names are given again, so accounts decide; the name does where the account is not known.
+    """
+    accounts, names = frozenset(user.blocked), frozenset(user.blocked.values())
+
+    def hidden(entry: Entry) -> bool:
+        if not isinstance(entry, MessageSent | Edited | Reacted):
+            return False
+        if entry.subject_id is None:
+            return entry.usr in names
+        return entry.subject_id in accounts
+
+    return hidden
 
 
 #: Most users that a user can block; replies have all their names.

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from gtchat.chat.accounts import Accounts
 from gtchat.chat.background import run_in_background
 from gtchat.chat.blocks import Blocks
+from gtchat.chat.changes import Changes
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
@@ -49,6 +50,7 @@ class Chat:
 
     Args:
         store: keeps accounts, rooms and messages.
+        legacy_edits: as given.
         clock: schedules calls, and returns monotonic seconds.
         limits: the limits that the operator set.
         passwords: hashes passwords.
@@ -57,14 +59,17 @@ class Chat:
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
         wall: returns the time of day in seconds since 1970; None for the clock's own. It may
             jump, and is used for time stamps only.
+        keep_versions: whether the earlier texts of edited messages are kept.
+        legacy_edits: whether protocols that have no edits show them as messages.
 
     Attributes:
+        legacy_edits: as given.
         clock: schedules calls, and returns monotonic seconds.
         limits: the limits that the operator set.
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        accounts, logins, sessions, membership, invitations, messages, whispers, blocks,
+        accounts, logins, sessions, membership, invitations, messages, changes, whispers, blocks,
             peer_address, read_state: the parts.
         session_rules: how many places an account can be logged in at.
         speak, history, broadcast: the methods of `messages`.
@@ -83,7 +88,10 @@ class Chat:
         sessions: str = "devices",
         broadcast_key: str | None = None,
         wall: Callable[[], float] | None = None,
+        keep_versions: bool = False,
+        legacy_edits: bool = True,
     ) -> None:
+        self.legacy_edits = legacy_edits
         self._state = state = State(store, clock, limits, token, wall or clock.seconds)
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
@@ -101,6 +109,7 @@ class Chat:
         self.membership = Membership(state, delivery, self._ownership)
         self.invitations = Invitations(state, self.membership)
         self.messages = Messages(state, broadcast_key, self.accounts.lockout)
+        self.changes = Changes(state, delivery, keep_versions)
         self.whispers = Whispers(state)
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)

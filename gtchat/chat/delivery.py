@@ -16,18 +16,29 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import ChatError, NoSuchUser
 from gtchat.chat.events import (
+    Deleted,
+    Edited,
     Entry,
     Joined,
     Kicked,
     Left,
+    MessageChange,
     MessageSent,
+    Reacted,
     Removed,
     RoomChanged,
     RoomCreated,
     RoomListed,
 )
 from gtchat.chat.fold import Undo
-from gtchat.chat.interfaces import Ack, IConnection, IEncodedBatch, PendingEntry
+from gtchat.chat.interfaces import (
+    Ack,
+    ChangeLimits,
+    IConnection,
+    IEncodedBatch,
+    PendingEntry,
+    PendingMessageChange,
+)
 from gtchat.chat.rooms import QueuedChange, Room, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -65,6 +76,21 @@ class PendingChange(PendingEntry):
     actor: Session | None
     done: Deferred[Entry] = attrs.field(factory=Deferred)
     undo: Undo | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class QueuedMessageChange(PendingMessageChange):
+    """A change of a message that is queued in the store.
+
+    Attributes:
+        room: the room.
+        session: the session that asked for it.
+        done: fires with the ack.
+    """
+
+    room: Room
+    session: Session
+    done: Deferred[Ack] = attrs.field(factory=Deferred)
 
 
 class Delivery:
@@ -124,6 +150,47 @@ class Delivery:
         self._store.append(change)
         return change.done
 
+    def append_message_change(
+        self,
+        session: Session,
+        room: Room,
+        entry: MessageChange,
+        txn: str | None,
+        is_moderator: bool,
+        limits: ChangeLimits,
+    ) -> Deferred[Ack]:
+        """Queue a change of a message.
+
+        Args:
+            session: the session that asks for it. It gets its reply before the event.
+            room: the room.
+            entry: the change.
+            txn: the client's idempotency key, None if it has none.
+            is_moderator: whether the user may change the messages of others.
+            limits: what limits changes.
+
+        Returns:
+            Fires with the ack, whose `seq` is 0 if the change changes nothing. Fails with
+            NotStored, TxnConflict and the errors of `message_rules`.
+
+        Raises:
+            OverQuota: the user can't store the text of the change.
+            NotStored: the disk is full.
+        """
+        self._quota.charge(session, _text_of(entry))
+        change = QueuedMessageChange(
+            room_id=room.id,
+            entry=entry,
+            txn=txn,
+            sender_id=session.user.id,
+            is_moderator=is_moderator,
+            limits=limits,
+            room=room,
+            session=session,
+        )
+        self._store.append(change)
+        return change.done
+
     def _is_ending(self, room: Room, entry: RoomCreated | RoomChanged | Joined) -> bool:
         """Return whether the subject of an entry is a temporary account that is ending or ended."""
         user = self._users.get_by_id(entry.subject_id)
@@ -160,6 +227,8 @@ class Delivery:
                 assert outcome is not None
                 self._quota.give_back(entry.session, entry.entry.msg)
                 entry.done(outcome)
+            elif isinstance(entry, QueuedMessageChange):
+                self._finish_message_change(entry)
             else:
                 assert isinstance(entry, PendingChange)
                 if entry.error is None:
@@ -223,6 +292,25 @@ class Delivery:
             for session in subject.sessions:
                 room.subscribers.discard(session)
 
+    def _finish_message_change(self, change: QueuedMessageChange) -> None:
+        """Report a change of a message, then send it to the subscribers of the room.
+
+        Those who block a user are not sent what the user says: edits and reactions.
+        """
+        entry, session = change.entry, change.session
+        if not entry.seq:  # an error, a repeated request, or nothing to change
+            self._quota.give_back(session, _text_of(entry))
+            if change.error is not None:
+                change.done.errback(change.error)
+            else:
+                change.done.callback(change.earlier or Ack("", 0, entry.at))
+            return
+        change.room.advance(entry.seq)
+        change.done.callback(Ack("", entry.seq, entry.at))
+        hides = isinstance(entry, Edited | Reacted) and session.user.blocked_by
+        blockers = self._users.blockers(session.user) if hides else ()
+        change.room.subscribers.publish([entry], connections_of(blockers))
+
     def _refuse_change(
         self, change: PendingChange, error: ChatError, entries: Sequence[PendingEntry]
     ) -> None:
@@ -262,8 +350,12 @@ class Delivery:
 
 
 def _text_of(entry: Entry) -> str:
-    """Return the text that a user wrote in a change of a room: the topic, "" if it has none."""
-    return entry.topic if isinstance(entry, RoomCreated | RoomChanged) else ""
+    """Return the text that a user wrote in a change of a room or a message, "" if it has none."""
+    if isinstance(entry, RoomCreated | RoomChanged):
+        return entry.topic
+    if isinstance(entry, Edited):
+        return entry.msg
+    return entry.reason if isinstance(entry, Deleted) else ""
 
 
 def _send_parts(

@@ -19,11 +19,13 @@ class ChatError(Exception):
     Attributes:
         code: the stable code, for programs.
         default: the default text.
+        window: seconds within which the request was possible, None if time did not matter.
     """
 
     code: ClassVar[str] = "internal"
     default: ClassVar[str] = "Internal server error."
     retry_after: float | None = None
+    window: float | None = None
 
     def __init__(self, text: str | None = None, *, retry_after: float | None = None) -> None:
         self.text = text or self.default
@@ -155,6 +157,50 @@ class NotInRoom(ChatError):
 
     code = "not_in_room"
     default = "Join the room first."
+
+
+class NoSuchMessage(ChatError):
+    """The room has no message with that number."""
+
+    code = "no_such_message"
+    default = "There is no such message."
+
+
+class NotAuthor(ChatError):
+    """Only the author of the message can do this."""
+
+    code = "not_author"
+    default = "This is not your message."
+
+
+class TooLate(ChatError):
+    """The message is too old for this.
+
+    Args:
+        window: seconds within which it was possible.
+    """
+
+    code = "too_late"
+
+    def __init__(self, window: float = 0) -> None:
+        units = (("hours", 3600), ("minutes", 60), ("seconds", 1))
+        unit, size = next((one for one in units if not window % one[1]), units[-1])
+        super().__init__(f"A message can be edited within {window / size:,g} {unit} only.")
+        self.window = window
+
+
+class MessageDeleted(ChatError):
+    """The message was deleted."""
+
+    code = "deleted"
+    default = "This message was deleted."
+
+
+class TooMany(ChatError):
+    """There are as many as the limit allows."""
+
+    code = "too_many"
+    default = "There are too many already."
 
 
 class NotOwner(ChatError):

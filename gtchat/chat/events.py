@@ -57,6 +57,133 @@ class MessageSent(Entry):
 
 
 @attrs.define(kw_only=True)
+class GuestMessage(MessageSent):
+    """A message of a temporary user; it differs from other messages in nothing else."""
+
+
+@attrs.frozen
+class ReplyTo:
+    """The message that a message replies to.
+
+    Attributes:
+        seq: its number in the log.
+        usr: name of its author; "" until the store fills it in.
+    """
+
+    seq: int
+    usr: str = ""
+
+
+@attrs.frozen
+class Deletion:
+    """Who deleted a message, and why; `reason` is "" if none was given."""
+
+    by: str
+    reason: str
+
+
+@attrs.frozen
+class Reaction:
+    """An emoji with which users have reacted to a message.
+
+    Attributes:
+        emoji: the emoji.
+        count: number of the users.
+        users: names of the first of them, at most `REACTION_USERS`, in the order of reacting.
+        me: whether the account that reads the log is one of them.
+    """
+
+    emoji: str
+    count: int
+    users: tuple[str, ...]
+    me: bool = False
+
+
+#: Names of users that a reaction lists.
+REACTION_USERS = 10
+
+
+@attrs.define(kw_only=True)
+class AnnotatedMessage(MessageSent):
+    """A message of which there is more to say than its text, as it is now.
+
+    A class of its own, so that other messages are as cheap as they were.
+
+    Attributes:
+        changed: seq of the last entry that changed it, None for none.
+        edited: seq of the last entry that changed its text, None for none.
+        deleted: who deleted it; its text is "" then, and it has no reactions.
+        reactions: in the order in which each emoji came.
+        reply: the message that it replies to.
+        style: "action" for what its author does, "" for what its author says.
+        pinned: whether it is pinned.
+        guest: whether its author is a temporary user.
+        root: seq of the first message of the thread that its reply belongs to; not sent.
+    """
+
+    changed: int | None = None
+    edited: int | None = None
+    deleted: Deletion | None = None
+    reactions: tuple[Reaction, ...] = ()
+    reply: ReplyTo | None = None
+    style: str = ""
+    pinned: bool = False
+    guest: bool = False
+    root: int | None = None
+
+
+@attrs.define(kw_only=True)
+class MessageChange(Entry):
+    """A change of a message of the same room; `of` is the seq of the message."""
+
+    of: int
+
+
+@attrs.define(kw_only=True)
+class Edited(MessageChange):
+    """The author gave a message another text.
+
+    `msg` is that text when the change is made, and the text that the message has by then when the
+    entry is read later: no earlier text is kept.
+    """
+
+    kind = "edited"
+    msg: str
+
+
+@attrs.define(kw_only=True)
+class Deleted(MessageChange):
+    """`by` deleted a message of `usr`, which the store fills in."""
+
+    kind = "deleted"
+    by: str
+    reason: str
+
+
+@attrs.define(kw_only=True)
+class Reacted(MessageChange):
+    """A user reacted to a message with an emoji, or took that back if `on` is false."""
+
+    kind = "reacted"
+    emoji: str
+    on: bool
+
+
+@attrs.define(kw_only=True)
+class Pinned(MessageChange):
+    """`usr` pinned a message."""
+
+    kind = "pinned"
+
+
+@attrs.define(kw_only=True)
+class Unpinned(MessageChange):
+    """`usr` unpinned a message."""
+
+    kind = "unpinned"
+
+
+@attrs.define(kw_only=True)
 class RoomSettingsEntry(Entry):
     """The settings of a room from here on; `usr` set them, `owner` is "" for no owner."""
 
@@ -120,11 +247,17 @@ class Removed(Entry):
     by: str
 
 
-#: Kind -> class of each entry.
+#: The classes of entries that change a message.
+MESSAGE_CHANGES: tuple[type[MessageChange], ...] = (Edited, Deleted, Reacted, Pinned, Unpinned)
+_ROOM_ENTRIES: tuple[type[Entry], ...] = (
+    *(MessageSent, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed),
+)
+#: Kind -> class of each entry; messages of the other two classes have the same kind.
 ENTRY_TYPES: dict[str, type[Entry]] = {
-    entry.kind: entry
-    for entry in (MessageSent, RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+    entry.kind: entry for entry in (*_ROOM_ENTRIES, *MESSAGE_CHANGES)
 }
+#: Kinds that a page of history has unless others are asked for: changes of messages are in them.
+PAGE_KINDS = frozenset(ENTRY_TYPES) - {change.kind for change in MESSAGE_CHANGES}
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,12 @@ from zope.interface import Attribute
 
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
 from gtchat.chat.mail_store import IMailStore
+from gtchat.chat.message_records import (
+    ChangeLimits,
+    MessageVersion,
+    MessageVersions,
+    PendingMessageChange,
+)
 from gtchat.chat.records import (
     Account,
     AccountState,
@@ -49,6 +55,7 @@ __all__ = [
     "AccountState",
     "Ack",
     "Backlog",
+    "ChangeLimits",
     "DeliveryProof",
     "EndedSession",
     "HistoryPage",
@@ -60,9 +67,12 @@ __all__ = [
     "IStore",
     "InvitationLimits",
     "MembershipRecord",
+    "MessageVersion",
+    "MessageVersions",
     "NewDevice",
     "NewSession",
     "PendingEntry",
+    "PendingMessageChange",
     "PhoneAccount",
     "Replaces",
     "ResumeResult",
@@ -104,7 +114,8 @@ class IStore(IMailStore, ISessionStore):
         """Queue an entry; `committed` is called with it when it is stored or has failed.
 
         An entry fails with NoSuchUser if it makes an account a member or an owner that does not
-        exist any more.
+        exist any more. A reply gets the name of the author that it replies to, and fails with
+        NoSuchMessage or MessageDeleted. Changes of messages: see `PendingMessageChange`.
         """
 
     def find_account(
@@ -235,9 +246,23 @@ class IStore(IMailStore, ISessionStore):
     def history(room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """Return part of the log of a room, with at most about `REPLY_BYTES` of text (read).
 
+        Messages are as they are now. At most about `paging.READ_ROWS` entries are read to find
+        those of the wanted kinds; if there are any, one is found.
+
         Args:
             room_id: the room.
             query: which entries.
+        """
+
+    def versions(room_id: int, seq: int) -> Deferred[MessageVersions]:
+        """Return the texts that are kept of a message (read).
+
+        Args:
+            room_id: the room.
+            seq: the message.
+
+        Raises:
+            NoSuchMessage: there is no such message.
         """
 
     def prune(sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:

@@ -62,6 +62,13 @@ class Limits:
         20, "sessions that an account can have on one device; one more ends the oldest"
     )
     session_days: float = _limit(30.0, "days after its last use for which a device stays logged in")
+    edit_window: float = _limit(86_400.0, "seconds for which a message can be edited")
+    reactions_per_minute: float = _limit(30.0, "reactions a minute, for an account")
+    reactions_per_message: int = _limit(20, "different emoji with which a message has reactions")
+    reaction_changes: int = _limit(
+        20, "changes that a user can make to the own reactions to a message"
+    )
+    pins_per_room: int = _limit(50, "messages that are pinned in a room")
     typing_interval: float = _limit(
         3.0, "seconds between two typing notifications of a user to a room"
     )

@@ -10,15 +10,18 @@ import hmac
 import re
 from collections.abc import Callable
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import audit
 from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
-from gtchat.chat.events import BroadcastSent, MessageSent
+from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent, ReplyTo
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from gtchat.chat.limits import network_key
 from gtchat.chat.lockout import Lockout
+from gtchat.chat.message_rules import annotated
+from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc
 from gtchat.chat.quota import utf8_size
 from gtchat.chat.state import State
@@ -117,6 +120,8 @@ class Messages:
         msg: str,
         txn: str | None,
         done: Callable[[Ack | ChatError], None],
+        reply: int | None = None,
+        style: str = "",
     ) -> None:
         """Queue a message to a room.
 
@@ -125,9 +130,11 @@ class Messages:
             room_name: the room, as the sender typed it.
             msg: the text.
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
-            done: called later with the ack, or with `NotStored` or `TxnConflict`. The calls
-                come in the order of the requests of a session. It is a plain call because a
-                Deferred would cost as much as the rules.
+            done: called later with the ack, or with `NotStored`, `TxnConflict` or, for a reply,
+                `NoSuchMessage` or `MessageDeleted`. The calls come in the order of the requests
+                of a session. It is a plain call because a Deferred would cost as much as the rules.
+            reply: seq of the message that it replies to, None for none.
+            style: "" or "action", see `AnnotatedMessage`.
 
         Raises:
             NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, NotStored: at once; then `done`
@@ -143,7 +150,8 @@ class Messages:
         if size > session.prepaid or self._quota.disk_full:
             self._quota.prepay(session, size)
         session.prepaid -= size
-        entry = MessageSent(
+        guest = not user.registered and user.key != HOST.key
+        entry: MessageSent = (GuestMessage if guest else MessageSent)(
             room_name=room.name,
             usr=user.name,
             msg=msg,
@@ -151,6 +159,9 @@ class Messages:
             at=int(self._wall() * 1000),
             subject_id=user.id,
         )
+        if reply is not None or style:
+            target = None if reply is None else ReplyTo(reply)
+            entry = attrs.evolve(annotated(entry), reply=target, style=style)
         self._store.append(
             PendingMessage(
                 room_id=room.id,
@@ -180,6 +191,7 @@ class Messages:
         if not 1 <= query.limit <= HISTORY_LIMIT:
             raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
         room = self._rooms.require_member(room_name, session.user)
+        query = attrs.evolve(query, viewer=session.user.id)
         return self._store.history(room.id, query)
 
     def broadcast(self, session: Session, msg: str, key: str) -> int:

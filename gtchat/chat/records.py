@@ -248,7 +248,9 @@ class HistoryQuery:
         after: the oldest entries after this `seq`.
         around: the entries on both sides of this `seq`.
         limit: maximum number of entries, 1 to 200.
-        kinds: only these kinds of entries; empty for all.
+        kinds: only these kinds of entries; empty for those that a page shows (`PAGE_KINDS`).
+        viewer: the account that reads: its reactions are marked, and those of accounts that it
+            blocks are left out; None for no account.
     """
 
     before: int | None = None
@@ -256,6 +258,7 @@ class HistoryQuery:
     around: int | None = None
     limit: int = 50
     kinds: frozenset[str] = frozenset()
+    viewer: int | None = None
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from gtchat.client import messages
+from gtchat.client.actions import Ack
 from gtchat.client.connection import Connection, connect
 from gtchat.client.messages import (
     CannotConnect,
@@ -17,29 +18,38 @@ from gtchat.client.messages import (
     ConnectionClosed,
     ConnectionLost,
     ConnectionRestored,
+    Deletion,
     Event,
     Push,
+    Reaction,
     Reply,
+    ReplyTo,
     Room,
     RoomReset,
     SessionInfo,
     Unanswered,
+    Version,
 )
 
 __all__ = [
+    "Ack",
     "CannotConnect",
     "CommandFailed",
     "Connection",
     "ConnectionClosed",
     "ConnectionLost",
     "ConnectionRestored",
+    "Deletion",
     "Event",
     "Push",
+    "Reaction",
     "Reply",
+    "ReplyTo",
     "Room",
     "RoomReset",
     "SessionInfo",
     "Unanswered",
+    "Version",
     "connect",
 ]
 

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from gtchat.client.actions import MessageActions
 from gtchat.client.backoff import Backoff
 from gtchat.client.close_codes import (
     FATAL_CLOSE_CODES,
@@ -45,6 +46,7 @@ from gtchat.client.messages import (
     parse,
 )
 from gtchat.client.pacing import PacedSender
+from gtchat.client.pauses import Pauses
 from gtchat.client.requests import PendingRequest, ReceivedReply, RequestQueue
 from gtchat.client.session import CannotResume, Session
 
@@ -56,8 +58,8 @@ DEFAULT_MESSAGE_BYTES = 65_536
 _log = Logger()
 
 
-class Connection:
-    """A connection that reconnects. Made by `connect`.
+class Connection(MessageActions):
+    """A connection that reconnects. Made by `connect`. `MessageActions` has more methods.
 
     Args:
         url: `ws://…` or `wss://…`.
@@ -77,11 +79,11 @@ class Connection:
         random: Random | None = None,
     ) -> None:
         self.server = Reply(status="ok")
-        self._clock = clock
         self._random = random or SystemRandom()
         self._requests = RequestQueue()
         self._stream = EventStream(self._regulate)
-        self._session = Session(self._stream, self._send_internal, self._sleep)
+        self._pauses = Pauses(clock)
+        self._session = Session(self._stream, self._send_internal, self._pauses.sleep)
         factory = WebSocketLinkFactory(url, self, clock)
         backoff = Backoff(clock, self._random)
         self._dialer = Dialer(endpoint, factory, clock, backoff, self._dial_failed)
@@ -90,8 +92,6 @@ class Connection:
         self._ready = False
         self._paused = False
         self._loss_reported = False
-        #: Pauses between requests of the connection's own; they end with the link.
-        self._sleeping: set[Deferred[None]] = set()
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._closed: Exception | None = None
@@ -126,8 +126,8 @@ class Connection:
     async def call(self, cmd: str, /, **fields: Any) -> Reply:
         """Send a command and return its reply.
 
-        `speak` and `whisper` get a `txn`: sent again after a lost connection, the message is
-        stored once. A command that is called while the connection is down is sent when it is up.
+        A command that can have a `txn` gets one: sent again after a lost connection, it is done
+        once. A command that is called while the connection is down is sent when it is up.
         Commands are sent in the order of the calls, no faster than the server allows; one that it
         refuses with `rate_limited` is sent again, except those with a rate of their own.
 
@@ -281,20 +281,6 @@ class Connection:
         self._sender.start()
         return [request for request in resent if not request.reply.called]
 
-    def _sleep(self, seconds: float) -> Deferred[None]:
-        """Wait on this link; fails with Unanswered when the link is lost."""
-        slept: Deferred[None] = Deferred()
-        timer = self._clock.callLater(seconds, slept.callback, None)
-        self._sleeping.add(slept)
-
-        def awake(result: Failure | None) -> Failure | None:
-            self._sleeping.discard(slept)
-            if timer.active():
-                timer.cancel()
-            return result
-
-        return slept.addBoth(awake)
-
     # Receiving.
 
     def link_received(self, link: WebSocketLink, payload: bytes) -> None:
@@ -356,8 +342,7 @@ class Connection:
         self._stream.connection_lost()
         self._requests.connection_lost()
         # What catches up on this link must not go on beside its successor on the next one.
-        for slept in tuple(self._sleeping):
-            slept.errback(Unanswered("the connection was lost"))
+        self._pauses.end(Unanswered("the connection was lost"))
         if self._closed is not None:
             return
         if self._closing is not None:

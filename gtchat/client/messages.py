@@ -38,6 +38,43 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     users_total: int = 0
 
 
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """Who deleted a message, and why."""
+
+    by: str = ""
+    reason: str = ""
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+    """An emoji with which users have reacted to a message.
+
+    Attributes:
+        count: number of the users.
+        users: the first of them.
+        me: whether the user is one of them.
+    """
+
+    emoji: str
+    count: int = 0
+    users: tuple[str, ...] = ()
+    me: bool = False
+
+
+class ReplyTo(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that a message replies to."""
+
+    seq: int
+    usr: str = ""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that a message had from the entry `seq` on."""
+
+    seq: int
+    at: str = ""
+    msg: str = ""
+
+
 class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A message that the server sends without a request; also an entry of a room's log.
 
@@ -49,8 +86,14 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         seq: its number in the room's log; 0: it is not an entry. In a `marked_read`, the last
             entry that the user has read.
         at: time in UTC, RFC 3339.
-        by: the user who kicked or removed `usr`.
+        by: the user who kicked or removed `usr`, or deleted a message of `usr`.
         blocked: in a history, whether the user blocks the sender.
+        of: seq of the message that a change changes.
+        emoji, on: the reaction, and whether it was made or taken back.
+        reason: why a message was deleted.
+        changed: seq of the last entry that changed a message.
+        edited, deleted, reactions, reply, style, pinned, guest: those of a message, see
+            docs/protocol.md.
     """
 
     cmd: str
@@ -72,6 +115,18 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     port: int = 0
     logins: tuple[str, ...] = ()
     logouts: tuple[str, ...] = ()
+    of: int = 0
+    emoji: str = ""
+    on: bool = True
+    reason: str = ""
+    changed: int = 0
+    edited: bool = False
+    deleted: Deletion | None = None
+    reactions: tuple[Reaction, ...] = ()
+    reply: ReplyTo | None = None
+    style: str = ""
+    pinned: bool = False
+    guest: bool = False
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +193,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     msg: str = ""
     code: str = ""
     retry_after: float | None = None
+    window: float | None = None
     incident: str = ""
     session_id: str = ""
     device_token: str = ""
@@ -162,6 +218,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     delivered: str = ""
     recipients: int = 0
     blocked: tuple[str, ...] = ()
+    versions: tuple[Version, ...] = ()
     entries: tuple[Push, ...] = ()
     log_first: int = 0
     log_last: int = 0

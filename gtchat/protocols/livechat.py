@@ -374,7 +374,7 @@ class LiveChatFactory(Factory):
     def __init__(self, chat: Chat, clock: IReactorTime) -> None:
         self.chat = chat
         self.clock = clock
-        self.encoder = TextEncoder(render)
+        self.encoder = TextEncoder(render, chat.legacy_edits)
         self.clients: set[LiveChat] = set()
         self.lines = LineLimit(clock)
         self.limiter = ConnectionLimiter(chat.limits.connections_per_address)

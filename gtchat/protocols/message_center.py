@@ -95,7 +95,7 @@ class MessageCenter(DialbackServer):
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
         super().__init__(chat, reactor, rules)
-        self.encoder = TextEncoder(render)
+        self.encoder = TextEncoder(render, chat.legacy_edits)
 
     def build_connection(self) -> MessageCenterProtocol:
         """Return the protocol of a new connection of a client."""

@@ -96,7 +96,7 @@ class PA1(DialbackServer):
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
         super().__init__(chat, reactor, rules)
-        self.encoder = TextEncoder(render)
+        self.encoder = TextEncoder(render, chat.legacy_edits)
         #: Client -> key of the user whose address it asked for -> timer of the refusal.
         self._requests: dict[DialbackClient, dict[str, IDelayedCall]] = {}
 

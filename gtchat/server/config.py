@@ -124,6 +124,16 @@ class ServerSettings:
     all_protocols: bool = _setting(
         False, "turn on Message Center, PA1, Live chat and RandomChat on their usual ports"
     )
+    legacy_edits: str = _setting(
+        "show",
+        "what clients of Message Center, PA1, Live chat and RandomChat get of an edited message: "
+        "show sends the new text as a further message, hide sends nothing",
+        choices=("show", "hide"),
+    )
+    keep_versions: bool = _setting(
+        False,
+        "keep the earlier texts of edited messages; authors and owners of rooms can read them",
+    )
     console: bool = _setting(False, "read commands of the admin console from standard input")
     trusted_proxies: tuple[str, ...] = _setting(
         (),

@@ -178,6 +178,8 @@ class ChatService(Service):
             sessions=server.sessions,
             broadcast_key=server.broadcast_key or None,
             wall=time.time,
+            keep_versions=server.keep_versions,
+            legacy_edits=server.legacy_edits == "show",
         )
         try:
             self.chat.start()

@@ -58,6 +58,10 @@ def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCal
         yield run
 
 
+def ignore_entries(entries: Sequence[PendingEntry]) -> None:
+    """Drop finished entries, until the chat sets `committed`."""
+
+
 def deliver_results(
     jobs: Iterable[Job], committed: Callable[[Sequence[PendingEntry]], None], log: Logger
 ) -> None:

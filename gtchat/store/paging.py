@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import attrs
 
-from gtchat.chat.events import Entry, Event
-from gtchat.chat.interfaces import Backlog, HistoryQuery
+from gtchat.chat.events import AnnotatedMessage, Entry, Event
+from gtchat.chat.interfaces import Backlog, HistoryQuery, MessageVersion
 from gtchat.chat.limits import REPLY_BYTES
 
 T = TypeVar("T")
@@ -19,6 +19,13 @@ MAX_SEQ = 2**62
 
 #: What an entry has in a reply besides its text, about, in bytes.
 _ENTRY_BYTES = 160
+#: The same for a reaction besides the names of its users.
+_REACTION_BYTES = 80
+
+#: Most entries that are read to find those of the wanted kinds for one page of history.
+READ_ROWS = 2_000
+#: Most texts of a message that are listed.
+VERSIONS_LIMIT = 200
 
 #: Up to so many unread messages of a room are counted exactly: without those that are never unread,
 #: as far as these are among so many of its newest entries.
@@ -44,7 +51,15 @@ def _clamp(seq: int) -> int:
 def event_bytes(event: Event) -> int:
     """Return about how many bytes an entry or a whisper has in a reply."""
     text: str = getattr(event, "msg", "") or getattr(event, "topic", "")
-    return _ENTRY_BYTES + len(text.encode())
+    size = _ENTRY_BYTES + len(text.encode())
+    if isinstance(event, AnnotatedMessage):
+        size += sum(_REACTION_BYTES + len("".join(one.users).encode()) for one in event.reactions)
+    return size
+
+
+def version_bytes(version: MessageVersion) -> int:
+    """Return about how many bytes a text of a message has in a reply."""
+    return _ENTRY_BYTES + len(version.msg.encode())
 
 
 def window(
@@ -77,6 +92,69 @@ def window(
         taken.append(item)
         sides.append(side)
     return before[::-1] + after, False
+
+
+@attrs.define
+class ReadBudget:
+    """How many more entries may be read for a page of history."""
+
+    left: int = READ_ROWS
+
+    def take(self) -> bool:
+        """Count one more entry; return whether it may be read."""
+        self.left -= 1
+        return self.left >= 0
+
+
+#: Returns the entries of the wanted kinds from a seq on, nearest first, as long as the budget
+#: lasts: those before the seq if the second argument is true, else those after it; none for None.
+PageReader = Callable[[int | None, bool, ReadBudget], Generator[Entry, None, None]]
+
+
+def find_page(
+    query: HistoryQuery,
+    read: PageReader,
+    nearest: Callable[[int, bool], int | None],
+) -> tuple[list[Entry], bool]:
+    """Return the entries that a query asks for, and whether there are more.
+
+    Where a long run of other entries is nearest, they are not read: the page begins behind the run.
+
+    Args:
+        query: the query.
+        read: see `PageReader`.
+        nearest: returns the seq of the first of these entries, None if there is none.
+    """
+    before, after = bounds(query)
+    entries, more, ended_early = _read_page(query, read, before, after)
+    if not entries and ended_early:
+        before = _moved(nearest, before, True)
+        after = _moved(nearest, after, False)
+        entries, more, ended_early = _read_page(query, read, before, after)
+    return entries, more or ended_early
+
+
+def _read_page(
+    query: HistoryQuery,
+    read: PageReader,
+    before: int | None,
+    after: int | None,
+) -> tuple[list[Entry], bool, bool]:
+    """Return entries, whether there are more, and whether a budget has ended the search."""
+    sides = 2 if before is not None and after is not None else 1
+    budgets = [ReadBudget(READ_ROWS // sides) for _ in range(2)]
+    older, newer = read(before, True, budgets[0]), read(after, False, budgets[1])
+    with closing(older), closing(newer):
+        entries, more = window(older, newer, query.limit, event_bytes)
+    return entries, more, any(budget.left < 0 for budget in budgets)
+
+
+def _moved(
+    nearest: Callable[[int, bool], int | None], position: int | None, backwards: bool
+) -> int | None:
+    """Return the position right before the first entry of a side, None if there is none."""
+    found = None if position is None else nearest(position, backwards)
+    return None if found is None else found + (1 if backwards else -1)
 
 
 @attrs.frozen

@@ -1,11 +1,12 @@
-"""How many whispers and invitations can wait. Both stores use it."""
+"""How many whispers and invitations can wait, and what a txn stands for. Both stores use it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from gtchat.chat.errors import NotAllowed
-from gtchat.chat.interfaces import InvitationLimits, WhisperLimits
+from gtchat.chat.events import AnnotatedMessage, Deleted, MessageChange, Reacted
+from gtchat.chat.interfaces import InvitationLimits, PendingEntry, WhisperLimits
 
 #: Invitations in a list: the newest of an account.
 LISTED_INVITATIONS = 200
@@ -19,6 +20,23 @@ def _check(rules: Iterable[tuple[int, Reached, str]]) -> None:
     for limit, reached, text in rules:
         if limit and reached(limit):
             raise NotAllowed(text)
+
+
+def request_content(pending: PendingEntry) -> tuple[str, str]:
+    """Return what an entry is asked to be, as a target and a text: a txn stands for both.
+
+    Old txns are compared with it too: it must stay the same for a plain message.
+    """
+    entry = pending.entry
+    target = f"room {pending.room_id} {entry.kind}"
+    if isinstance(entry, AnnotatedMessage):
+        reply = entry.reply.seq if entry.reply is not None else None
+        return f"{target} {reply} {entry.style}", entry.msg
+    if isinstance(entry, MessageChange):
+        target = f"{target} of {entry.of}"
+    if isinstance(entry, Reacted):
+        return f"{target} {entry.on}", entry.emoji
+    return target, getattr(entry, "reason" if isinstance(entry, Deleted) else "msg", "")
 
 
 def check_invitations(

@@ -39,6 +39,11 @@ EVENTS: dict[str, str] = {
     "leave_room": "{usr} left {room}",
     "kicked": "{by} kicked {usr} from {room}",
     "removed": "{by} removed {usr} from {room}",
+    "edited": "{usr} edited a message in {room}: {msg}",
+    "deleted": "{by} deleted a message of {usr} in {room}",
+    "reacted": "{usr} {reacted} {emoji} in {room}",
+    "pinned": "{usr} pinned a message in {room}",
+    "unpinned": "{usr} unpinned a message in {room}",
     "replaced": "you logged in from {address}",
     "address_request": "{usr} asks for the address of your client: /allow {usr} or /deny {usr}",
     "address_granted": "{usr} can be reached at {host} port {port}",
@@ -111,11 +116,13 @@ def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
 
 def describe_push(push: Push) -> str:
     """Return the text for a push that is not a message of a user."""
-    if push.cmd == "c_event":
-        return _describe_event(push)
     user, room = format_user(push.usr), format_room(push.room_name)
     if push.blocked:
         return f"a message of {user} is hidden: you block this user"
+    if push.cmd == "c_event":
+        return _describe_event(push)
+    if push.deleted is not None:
+        return f"a message of {user} in {room} was deleted by {format_user(push.deleted.by)}"
     if push.cmd == "c_invited":
         return f"{user} invites you to {room}: /accept or /decline"
     if push.cmd == "c_invite_reply":
@@ -135,6 +142,9 @@ def _describe_event(push: Push) -> str:
         access="public" if push.public else "private",
         owner=f"owner {format_user(push.owner)}" if push.owner else "no owner",
         topic=f', topic "{escape_controls(push.topic)}"' if push.topic else "",
+        msg=escape_controls(" ".join(push.msg.split())),
+        reacted="reacted with" if push.on else "took back the reaction",
+        emoji=escape_controls(push.emoji),
         address=escape_controls(push.address),
         host=escape_controls(push.host),
         port=push.port,
@@ -169,8 +179,10 @@ class Renderer:
 
     def _push_lines(self, push: Push) -> list[str]:
         sender = f"<{format_user(push.usr)}>"
-        if push.cmd == "c_speak" and not push.blocked:
+        if push.cmd == "c_speak" and not push.blocked and push.deleted is None:
             room = self._paint(format_room(push.room_name), "room")
+            if push.style == "action":
+                sender = f"* {format_user(push.usr)}"
             return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
         if push.cmd == "c_whisper":
             return self._message_lines(push, self._paint(f"{sender} direct message:", "direct"))

@@ -27,6 +27,7 @@ LINES = [
     "password_changed: ann changed the password from 192.0.2.7",
     "kicked: ann kicked bob from r",
     "removed: ann removed bob from r",
+    "message_deleted: ann deleted message 7 of bob in r",
     "room_set: ann changed r: public False, max 7, owner ann",
     "room_deleted: ann deleted r",
     "blocked: ann blocked bob",
@@ -55,6 +56,9 @@ class AuditLog(SynchronousTestCase):
         for cmd in ("kick", "remove_member"):
             bob.call("join_room", room_name="r")
             client.call(cmd, room_name="r", user="bob")
+        bob.call("join_room", room_name="r")
+        seq = bob.call("speak", room_name="r", msg="x")["seq"]
+        client.call("delete", room_name="r", seq=seq)
         client.call("set_room", room_name="r", public=False, max=7)
         client.call("delete_room", room_name="r")
         client.call("block", user="bob")

@@ -147,7 +147,7 @@ class PushTests(ConnectedTestCase):
         self.assertEqual(self.texts(), ["text 1", "all"])
 
     def test_an_unknown_push_is_delivered(self) -> None:
-        self.server.push(cmd="c_reaction", emoji="+1", usr="bob")
+        self.server.push(cmd="c_reaction", color="red", usr="bob")
         self.server.pump()
         self.assertEqual(self.received, [Push(cmd="c_reaction", usr="bob")])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
-from gtchat.chat.events import ENTRY_TYPES, Kicked, Removed, RoomChanged
+from gtchat.chat.events import PAGE_KINDS, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from tests.store.contract import StoreCase, joined, left, message, room_created
 
@@ -57,7 +57,7 @@ class LogContract(StoreCase):
             attrs.evolve(entry, seq=seq, subject_id=ann)
             for seq, entry in enumerate([room_created(), *entries], 1)
         ]
-        self.assertEqual({entry.kind for entry in expected}, set(ENTRY_TYPES))
+        self.assertEqual({entry.kind for entry in expected}, PAGE_KINDS)
         page = await self.store.history(room, HistoryQuery())
         self.assertEqual(page, HistoryPage(tuple(expected), 1, 7, False))
 

@@ -14,6 +14,11 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
+from tests.store.changes_contract import (
+    ChangedHistoryContract,
+    ChangesContract,
+    VersionsContract,
+)
 from tests.store.contract import QueueContract, message
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.kept_contract import KeptContract
@@ -53,6 +58,18 @@ class TxnTests(InMemory, TxnContract, TestCase):
 
 class HistoryTests(InMemory, HistoryContract, TestCase):
     pass
+
+
+class ChangesTests(InMemory, ChangesContract, TestCase):
+    """See `ChangesContract`."""
+
+
+class ChangedHistoryTests(InMemory, ChangedHistoryContract, TestCase):
+    """See `ChangedHistoryContract`."""
+
+
+class VersionsTests(InMemory, VersionsContract, TestCase):
+    """See `VersionsContract`."""
 
 
 class AccountTests(InMemory, AccountContract, TestCase):

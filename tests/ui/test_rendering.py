@@ -7,7 +7,15 @@ from datetime import timezone
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.client import CommandFailed, ConnectionLost, Push, Reply, RoomReset, SessionInfo
+from gtchat.client import (
+    CommandFailed,
+    ConnectionLost,
+    Deletion,
+    Push,
+    Reply,
+    RoomReset,
+    SessionInfo,
+)
 from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
@@ -50,6 +58,24 @@ class RenderingTests(SynchronousTestCase):
             self.assertTrue(line.startswith("07:08 * "), line)
             self.assertNotIn("{", line)
 
+    def test_changes_of_messages_are_told(self) -> None:
+        for kind, fields, line in (
+            ("edited", {"msg": "two\nlines"}, "ann edited a message in #den: two lines"),
+            ("edited", {"blocked": True}, "a message of ann is hidden: you block this user"),
+            ("deleted", {"by": "bob"}, "bob deleted a message of ann in #den"),
+            ("reacted", {"emoji": "+"}, "ann reacted with + in #den"),
+            ("reacted", {"emoji": "+", "on": False}, "ann took back the reaction + in #den"),
+            ("pinned", {}, "ann pinned a message in #den"),
+        ):
+            shown = self.shown(cmd="c_event", type=kind, usr="ann", room_name="den", **fields)
+            self.assertEqual(shown, [f"07:08 * {line}"])
+
+    def test_a_deleted_message_and_an_action_are_shown_as_such(self) -> None:
+        message = {**spoken(1, "ann", msg="waves"), "room_name": "den"}
+        self.assertEqual(self.shown(**message, style="action"), ["07:08 #den * ann waves"])
+        (line,) = self.shown(**{**message, "msg": ""}, deleted=Deletion(by="bob"))
+        self.assertEqual(line, "07:08 * a message of ann in #den was deleted by bob")
+
     def test_typing_and_read_marks_are_hidden(self) -> None:
         for kind in ("typing", "marked_read"):
             self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
@@ -69,6 +95,7 @@ class RenderingTests(SynchronousTestCase):
         ] + [
             {"cmd": "c_event", "type": kind, "usr": EVIL, "room_name": EVIL, "by": EVIL}
             | {"topic": EVIL, "owner": EVIL, "address": EVIL, "host": EVIL, "logins": (EVIL,)}
+            | {"msg": EVIL, "emoji": EVIL, "reason": EVIL}
             for kind in (*EVENTS, "presence", EVIL)
         ]
         for push in pushes:

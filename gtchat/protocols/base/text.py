@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
+from gtchat.protocols.base.legacy import LegacyMessages
 
 Item = TypeVar("Item")
 
@@ -181,13 +182,22 @@ class TextEncoder:
 
     Args:
         render: returns the text of an event; None for one that the protocol can't express.
+        show_edits: whether an edit of a message is shown, as a further message.
     """
 
     render: Callable[[Event], str | None]
+    show_edits: bool = True
+    _legacy: LegacyMessages = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._legacy = LegacyMessages(self.show_edits)
 
     def encode(self, events: Sequence[Event]) -> TextBatch:
-        """Render events, each once."""
-        return TextBatch([(event, self.render(event)) for event in events])
+        """Render events, each once; connections get them as they are shown."""
+        shown = map(self._legacy.translate, events)
+        return TextBatch(
+            [(event, None if event is None else self.render(event)) for event in shown]
+        )
 
 
 @implementer(IEncodedBatch)
@@ -195,7 +205,7 @@ class TextEncoder:
 class TextBatch:
     """Some events with their texts, in order."""
 
-    _rendered: list[tuple[Event, str | None]]
+    _rendered: Sequence[tuple[Event | None, str | None]]
 
     def send(self, connections: Collection[IConnection]) -> None:
         """Give all events that have a text to each connection."""
@@ -206,9 +216,11 @@ class TextBatch:
         self._send((connection,), self._rendered[start:stop])
 
     def _send(
-        self, connections: Collection[IConnection], rendered: list[tuple[Event, str | None]]
+        self,
+        connections: Collection[IConnection],
+        rendered: Sequence[tuple[Event | None, str | None]],
     ) -> None:
-        texts = [(event, text) for event, text in rendered if text is not None]
+        texts = [(event, text) for event, text in rendered if event and text is not None]
         for connection in cast("Collection[TextConnection]", connections):
             for event, text in texts:
                 connection.on_event(event, text)

@@ -13,7 +13,7 @@ closed. Requests are answered in order, one at a time; only messages to rooms ar
 push that a request causes for its own connection comes after its reply.
 
 `requests`, `responses` and `pushes` have the messages, `commands` the table of commands;
-`sessions`, `rooms` and `messages` the handlers, which get a `Context`; `strict_json` and
+`sessions`, `rooms`, `messages` and `changes` the handlers, which get a `Context`; `strict_json` and
 `diagnostics` deal with malformed requests. `api` is the object behind each connection. It knows
 no socket.
 """

@@ -176,6 +176,8 @@ class API_Chatroom(Context):
                 request.msg,
                 request.txn,
                 partial(self._answer_speak, request.tracker),
+                request.reply,
+                request.style,
             )
         except ChatError as error:
             self._reject_speak(request, error)
@@ -293,6 +295,7 @@ class API_Chatroom(Context):
                 msg=error.text,
                 code=error.code,
                 retry_after=msgspec.UNSET if wait is None else round(wait + 0.0005, 3),
+                window=msgspec.UNSET if error.window is None else error.window,
             )
         )
 
@@ -340,5 +343,9 @@ def _count_quotes(request: Speak) -> int:
     if request.tracker is not None:
         quotes += 4 if type(request.tracker) is str else 2
     if request.usr is not None:
+        quotes += 4
+    if request.reply is not None:
+        quotes += 2
+    if request.style:
         quotes += 4
     return quotes if request.broadcast_key is None else quotes + 4

@@ -1,4 +1,4 @@
-"""The table of commands: their Structs, handlers (`sessions`, `rooms`, `messages`) and texts."""
+"""The table of commands: their Structs, handlers (`sessions`, `rooms` and so on) and texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.errors import ChatError
-from gtchat.protocols.gtchat_json import messages, requests, rooms, sessions
+from gtchat.protocols.gtchat_json import changes, messages, requests, rooms, sessions
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.requests import Request
 from gtchat.protocols.gtchat_json.responses import Reply
@@ -70,6 +70,12 @@ COMMANDS: dict[type[Request], Command] = {
     requests.LeaveRoom: Command(rooms.leave_room, "Room left."),
     requests.Kick: Command(rooms.kick, "User kicked."),
     requests.Speak: Command(messages.speak, "Message stored."),
+    requests.Edit: Command(changes.edit, "Message edited."),
+    requests.Delete: Command(changes.delete, "Message deleted."),
+    requests.React: Command(changes.react, "Reaction stored."),
+    requests.Pin: Command(changes.pin, "Message pinned."),
+    requests.Unpin: Command(changes.unpin, "Message unpinned."),
+    requests.Versions: Command(changes.versions, "Versions of the message."),
     requests.History: Command(messages.history, "History."),
     requests.Typing: Command(messages.typing, "Typing notification sent."),
     requests.MarkRead: Command(messages.mark_read, "Read position stored."),

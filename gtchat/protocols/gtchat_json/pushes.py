@@ -17,6 +17,7 @@ from zope.interface import implementer
 from gtchat.chat import events
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
+from gtchat.chat.message_rules import annotated
 from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.base.unsent import PIECE_BYTES, join_frames
@@ -37,10 +38,24 @@ class CSpeak(msgspec.Struct):
     tracker: str = "0"
 
 
-class CBlockedSpeak(CSpeak):
-    """A message of a blocked user, in `history`. It has a class of its own: pushes stay quick."""
+class CGuestSpeak(CSpeak):
+    """A message of a temporary user. It has a class of its own: pushes stay quick."""
 
-    blocked: bool = True
+    guest: bool = True
+
+
+class CAnnotatedSpeak(CSpeak, kw_only=True):
+    """A message of which there is more to say; a field is there where it says something."""
+
+    changed: int | UnsetType = UNSET
+    edited: bool | UnsetType = UNSET
+    deleted: events.Deletion | UnsetType = UNSET
+    reactions: tuple[events.Reaction, ...] | UnsetType = UNSET
+    reply: events.ReplyTo | UnsetType = UNSET
+    style: str | UnsetType = UNSET
+    pinned: bool | UnsetType = UNSET
+    guest: bool | UnsetType = UNSET
+    blocked: bool | UnsetType = UNSET
 
 
 class CWhisper(msgspec.Struct):
@@ -95,10 +110,41 @@ class CEvent(msgspec.Struct, kw_only=True):
     port: int | UnsetType = UNSET
     logins: tuple[str, ...] | UnsetType = UNSET
     logouts: tuple[str, ...] | UnsetType = UNSET
+    of: int | UnsetType = UNSET
+    msg: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    emoji: str | UnsetType = UNSET
+    on: bool | UnsetType = UNSET
+    blocked: bool | UnsetType = UNSET
 
 
-def _message(event: events.MessageSent, build: type[CSpeak] = CSpeak) -> CSpeak:
-    return build(event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at))
+def _message(event: events.MessageSent) -> CSpeak:
+    return CSpeak(event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at))
+
+
+def _guest_message(event: events.GuestMessage) -> CSpeak:
+    return CGuestSpeak(
+        event.room_name, event.usr, event.msg, event.id, event.seq, rfc3339(event.at)
+    )
+
+
+def _annotated_message(event: events.AnnotatedMessage) -> CAnnotatedSpeak:
+    return CAnnotatedSpeak(
+        event.room_name,
+        event.usr,
+        event.msg,
+        event.id,
+        event.seq,
+        rfc3339(event.at),
+        changed=event.changed or UNSET,
+        edited=event.edited is not None or UNSET,
+        deleted=event.deleted or UNSET,
+        reactions=event.reactions or UNSET,
+        reply=event.reply or UNSET,
+        style=event.style or UNSET,
+        pinned=event.pinned or UNSET,
+        guest=event.guest or UNSET,
+    )
 
 
 def _whisper(event: events.WhisperSent) -> CWhisper:
@@ -136,6 +182,11 @@ EVENT_TYPES: dict[type[Event], str] = {
     events.AddressRequested: "address_request",
     events.AddressGranted: "address_granted",
     events.AddressDenied: "address_denied",
+    events.Edited: "edited",
+    events.Deleted: "deleted",
+    events.Reacted: "reacted",
+    events.Pinned: "pinned",
+    events.Unpinned: "unpinned",
     events.UserTyping: "typing",
     events.ReadMarked: "marked_read",
     events.ConnectionLagged: "lagged",
@@ -144,6 +195,8 @@ EVENT_TYPES: dict[type[Event], str] = {
 #: Events with a Struct of their own, and the function that makes it.
 _STRUCTS: dict[type[Event], Callable[..., msgspec.Struct]] = {
     events.MessageSent: _message,
+    events.GuestMessage: _guest_message,
+    events.AnnotatedMessage: _annotated_message,
     events.WhisperSent: _whisper,
     events.BroadcastSent: _broadcast,
     events.Invited: _invited,
@@ -177,9 +230,11 @@ def encode(event: Event) -> bytes:
 
 
 def encode_blocked(event: events.Entry) -> bytes:
-    """Return the JSON object of a message of a blocked user, UTF-8."""
-    assert isinstance(event, events.MessageSent), "blocks hide nothing else"
-    return _encode(_message(event, CBlockedSpeak))
+    """Return the JSON object of what a blocked user said, UTF-8."""
+    said = push(annotated(event) if isinstance(event, events.MessageSent) else event)
+    assert isinstance(said, CAnnotatedSpeak | CEvent), "blocks hide nothing else"
+    said.blocked = True
+    return _encode(said)
 
 
 @implementer(IEncoder)

@@ -189,12 +189,61 @@ class Kick(Request, tag="kick"):
 
 
 class Speak(Request, tag="speak"):
-    """Send a message to a room; with a broadcast key and no room, to all users."""
+    """Send a message to a room; with a broadcast key and no room, to all users.
+
+    `reply`: seq of the message that it replies to. `style`: `action` for what the user does.
+    """
 
     msg: str
     room_name: str | None = None
     txn: str | None = None
     broadcast_key: str | None = None
+    reply: Whole | None = None
+    style: Literal["", "action"] = ""
+
+
+class MessageRequest(Request, kw_only=True):
+    """What every command about a message of a room has."""
+
+    room_name: str
+    seq: Whole
+
+
+class MessageChangeRequest(MessageRequest, kw_only=True):
+    """What every command that changes a message may have."""
+
+    txn: str | None = None
+
+
+class Edit(MessageChangeRequest, tag="edit", kw_only=True):
+    """Give a message of the user's own another text."""
+
+    msg: str
+
+
+class Delete(MessageChangeRequest, tag="delete", kw_only=True):
+    """Delete a message."""
+
+    reason: str = ""
+
+
+class React(MessageChangeRequest, tag="react", kw_only=True):
+    """React to a message; with `on` false, take that back."""
+
+    emoji: str
+    on: bool = True
+
+
+class Pin(MessageChangeRequest, tag="pin"):
+    """Pin a message."""
+
+
+class Unpin(MessageChangeRequest, tag="unpin"):
+    """Unpin a message."""
+
+
+class Versions(MessageRequest, tag="versions"):
+    """List the texts that a message had."""
 
 
 class History(Request, tag="history"):

@@ -30,6 +30,7 @@ class ErrorReply(Reply, kw_only=True):
     status: str = "error"
     code: str
     retry_after: float | UnsetType = UNSET
+    window: float | UnsetType = UNSET
     incident: str | UnsetType = UNSET
 
 
@@ -173,6 +174,28 @@ class SpeakReply(Reply, kw_only=True):
     seq: int
     at: str
     dup: bool | UnsetType = UNSET
+
+
+class ChangeReply(Reply, kw_only=True):
+    """A change of a message is stored; without `seq` and `at` there was nothing to change."""
+
+    seq: int | UnsetType = UNSET
+    at: str | UnsetType = UNSET
+    dup: bool | UnsetType = UNSET
+
+
+class Version(msgspec.Struct):
+    """A text of a message, from the entry `seq` on."""
+
+    seq: int
+    at: str
+    msg: str
+
+
+class VersionsReply(Reply, kw_only=True):
+    """The texts of a message, oldest first."""
+
+    versions: list[Version]
 
 
 class WhisperReply(Reply, kw_only=True):

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 from msgspec import UnsetType
 
-from gtchat.chat.events import Entry
+from gtchat.chat.events import Edited, Entry, Reacted
 from gtchat.protocols.gtchat_json import pushes, responses
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request, Speak
@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 _REF = "#/$defs/{name}"
 #: Structs of pushes that are no `c_event`, and the values of `cmd` that they are sent with.
 _PUSHES: dict[type[msgspec.Struct], tuple[str, ...]] = {
-    pushes.CSpeak: ("c_speak",),
+    pushes.CAnnotatedSpeak: ("c_speak",),  # the others have some of its fields
     pushes.CWhisper: ("c_whisper",),
     pushes.CBroadcast: ("c_broadcast",),
     pushes.CInvited: ("c_invited", "c_invite_reply"),
@@ -133,6 +133,8 @@ def _events() -> dict[str, Schema]:
         names = [*base["required"], *fields]
         properties = {field: copy.deepcopy(base["properties"][field]) for field in names}
         properties |= {"cmd": {"const": "c_event"}, "type": {"const": name}}
+        if issubclass(kind, Edited | Reacted):
+            properties["blocked"] = {"const": True}
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",
@@ -152,11 +154,7 @@ def _events() -> dict[str, Schema]:
 def _entries() -> Schema:
     """Return the schema of the entries of a log, in `history` and `resume`."""
     kinds = [name for kind, name in pushes.EVENT_TYPES.items() if issubclass(kind, Entry)]
-    message = _with(
-        _struct(pushes.CSpeak) | {"required": _sent(pushes.CSpeak)["required"]},
-        {"cmd": {"const": "c_speak"}, "blocked": {"const": True}},
-    )
-    return {"anyOf": [message, *(_ref(f"push.c_event.{kind}") for kind in kinds)]}
+    return {"anyOf": [_ref("push.c_speak"), *(_ref(f"push.c_event.{kind}") for kind in kinds)]}
 
 
 if __name__ == "__main__":

@@ -44,9 +44,17 @@ FEATURES = [
     "read",
     "marks_read",
     "sessions",
+    "edit",
+    "delete",
+    "react",
+    "reply",
+    "action",
+    "pin",
 ]
 #: The feature of a server whose accounts can be logged in on several devices.
 DEVICES = "devices"
+#: The feature of a server that keeps earlier texts of messages.
+VERSIONS = "versions"
 #: The rooms in a reply to `login` and to `resume`.
 _FIRST_PAGE = requests.GetRoomList(limit=LIST)
 
@@ -188,12 +196,13 @@ def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
     """Return version, limits and features of the server."""
     limits = context.chat.limits
     devices = [DEVICES] if context.chat.session_rules.uses_devices else []
+    versions = [VERSIONS] if context.chat.changes.keep_versions else []
     return responses.HelloReply(
         server="GTChat",
         version=__version__,
         epoch=context.chat.epoch,
         limits=attrs.asdict(limits),
-        features=[*FEATURES, *devices],
+        features=[*FEATURES, *devices, *versions],
         ping_interval=limits.ping_interval,
     )
 

@@ -21,6 +21,7 @@ from gtchat.chat.interfaces import HistoryPage, HistoryQuery
 from gtchat.chat.limits import REPLY_BYTES
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
+from gtchat.protocols.base.legacy import plain_message
 from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.randomchat.state import Object, RandomChatState
 
@@ -126,8 +127,8 @@ class MissedMessages:
         """Add messages to a chat of `state`. Return how many bytes are left for others."""
         while one.after < one.last and left > 0 and self._current:
             for entry in await self._read(one):
-                text = self._state.brief_message(entry)
-                if not self._is_own(entry) and not self._hidden(entry):
+                if self._shows(entry):
+                    text = self._state.brief_message(entry)
                     left -= _size(text)
                     if left < 0:
                         return 0
@@ -143,8 +144,8 @@ class MissedMessages:
                     await self._wait_for_reader()
                     if not self._current:
                         return
-                    text = self._state.brief_message(entry)
-                    if not self._is_own(entry) and not self._hidden(entry):
+                    if self._shows(entry):
+                        text = self._state.brief_message(entry)
                         self._write({"type": "message", "chat": one.chat, **text})
                     one.after = entry.seq
         except (NoSuchRoom, NotInRoom):
@@ -163,8 +164,10 @@ class MissedMessages:
             one.after = one.last
         return entries
 
-    def _is_own(self, entry: MessageSent) -> bool:
-        return entry.usr == self._session.user.name
+    def _shows(self, entry: MessageSent) -> bool:
+        """Return whether the client gets a message: not its user's own, hidden or deleted ones."""
+        own = entry.usr == self._session.user.name
+        return not own and not self._hidden(entry) and plain_message(entry) is not None
 
     @property
     def _current(self) -> bool:

@@ -19,6 +19,7 @@ from gtchat.chat.errors import ChatError, NoSuchUser, NotStored
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, PhoneAccount
 from gtchat.chat.rooms import Room
+from gtchat.protocols.base.legacy import LegacyMessages, plain_message
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.base.unsent import join_frames
@@ -32,6 +33,7 @@ Object = dict[str, Any]
 #: Entries that are told to the members of a chat, with the `type` that tells them.
 ENTRY_OBJECTS: dict[type[Event], str] = {
     events.MessageSent: "message",
+    events.GuestMessage: "message",
     events.Joined: "new_member",
     events.Left: "member_removed",
     events.Kicked: "member_removed",
@@ -53,6 +55,7 @@ class RandomChatState:
     batcher: WriteBatcher
     frame: Callable[[bytes], bytes]
     encoder: RandomChatEncoder = attrs.field(init=False)
+    _legacy: LegacyMessages = attrs.field(init=False)
     _by_id: dict[int, PhoneAccount] = attrs.field(factory=dict)
     _by_number: dict[str, PhoneAccount] = attrs.field(factory=dict)
     _by_name: dict[str, PhoneAccount] = attrs.field(factory=dict)
@@ -61,6 +64,7 @@ class RandomChatState:
 
     def __attrs_post_init__(self) -> None:
         self.encoder = RandomChatEncoder(self)
+        self._legacy = LegacyMessages(self.chat.legacy_edits)
 
     # Telephone numbers.
 
@@ -136,11 +140,19 @@ class RandomChatState:
         return {"name": name, "members": users, "owner": self.user(owner)}
 
     def brief_message(self, entry: MessageSent) -> Object:
-        """Return a BriefMessage."""
+        """Return a BriefMessage of a message that is not deleted."""
+        entry = plain_message(entry) or entry
         return {"from": self.user(entry.usr), "date": rfc3339(entry.at), "message": entry.msg}
 
     def render(self, event: Event) -> Object | None:
-        """Return an event as an object of the protocol, None if it has none."""
+        """Return an event as an object of the protocol, None if it has none.
+
+        An edit is a further message.
+        """
+        shown = self._legacy.translate(event)
+        if shown is None:
+            return None
+        event = shown
         if isinstance(event, events.WhisperSent):
             sender = self.user(event.usr)
             chat = {"name": event.usr, "members": [], "owner": sender}

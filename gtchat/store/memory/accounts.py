@@ -213,7 +213,7 @@ class AccountTable:
         row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
         if row is None:
             return {}
-        not_counted = {row.name, *(self.accounts[other].name for other in row.blocks)}
+        not_counted = {other: self.accounts[other].name for other in (row.id, *row.blocks)}
         lobby = self._rooms.lobby
         counts = {lobby.id: lobby.unread(row.lobby_read_seq, not_counted)}
         for room in map(self._rooms.rooms.__getitem__, row.rooms):

@@ -26,13 +26,20 @@ from gtchat.chat.interfaces import (
     Ack,
     InvitationLimits,
     PendingEntry,
+    PendingMessageChange,
     StoredWhisper,
     WhisperLimits,
 )
+from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
 from gtchat.store.paging import event_bytes, window
-from gtchat.store.pending import LISTED_INVITATIONS, check_invitations, check_whispers
+from gtchat.store.pending import (
+    LISTED_INVITATIONS,
+    check_invitations,
+    check_whispers,
+    request_content,
+)
 
 
 @attrs.define
@@ -92,7 +99,7 @@ class Mailbox:
 
     def append(self, pending: PendingEntry) -> None:
         """Store an entry of any kind, and fill in the result."""
-        content = (pending.room_id, pending.entry.kind, getattr(pending.entry, "msg", ""))
+        content = request_content(pending)
         try:
             if pending.txn is not None:
                 account_id = pending.sender_id or 0
@@ -120,6 +127,13 @@ class Mailbox:
         subject_id = pending.subject_id or 0
         if pending.needs_invitation and not self.is_invited(room.id, subject_id, None):
             raise PrivateRoom()
+        if isinstance(pending, PendingMessageChange):
+            message = check(pending, room.messages)
+            if message is not None:
+                room.append(pending.entry)
+                apply(pending, message, room.messages)
+            return
+        prepare_reply(pending.entry, room.messages)
         fold = self._folds.get(pending.entry.kind)
         if fold is not None:
             fold(room, pending)

@@ -6,24 +6,32 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Mapping
 from functools import partial
 
 import attrs
 
-from gtchat.chat.errors import RoomExists, TxnConflict
-from gtchat.chat.events import Entry, MessageSent
-from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery, RoomRecord, UnreadRecord
+from gtchat.chat.errors import NoSuchMessage, RoomExists, TxnConflict
+from gtchat.chat.events import PAGE_KINDS, AnnotatedMessage, Entry, MessageSent
+from gtchat.chat.interfaces import (
+    Ack,
+    Backlog,
+    HistoryPage,
+    HistoryQuery,
+    MessageVersions,
+    RoomRecord,
+    UnreadRecord,
+)
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
+from gtchat.store.memory.message_rows import MemoryMessages
 from gtchat.store.paging import (
     MAX_SEQ,
     UNREAD_EXACT,
     UNREAD_WINDOW,
     LogInfo,
-    bounds,
-    event_bytes,
-    window,
+    ReadBudget,
+    find_page,
 )
 
 
@@ -37,6 +45,7 @@ class RoomLog:
         first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
         read: account id of each member, in the order of joining -> seq up to which it has read.
+        messages: the messages in the log, and what was changed of them.
     """
 
     id: int
@@ -52,6 +61,9 @@ class RoomLog:
     first: int = 1
     message_count: int = 0
     read: dict[int, int] = attrs.field(factory=dict)
+    messages: MemoryMessages = attrs.field(
+        init=False, default=attrs.Factory(MemoryMessages, takes_self=True)
+    )
 
     @property
     def last(self) -> int:
@@ -60,7 +72,8 @@ class RoomLog:
 
     def after(self, seq: int, stop: int = MAX_SEQ) -> list[Entry]:
         """Return the entries after `seq`, up to and including `stop`, oldest first."""
-        return self.log[max(0, seq + 1 - self.first) : max(0, stop + 1 - self.first)]
+        kept = range(max(seq + 1, self.first), min(stop, self.last) + 1)
+        return [self.messages.entry(seq) for seq in kept]
 
     def record(self, members: Iterable[tuple[int, str, bool]]) -> RoomRecord:
         """Return the room as the chat loads it.
@@ -83,18 +96,18 @@ class RoomLog:
             members=tuple(members),
         )
 
-    def unread(self, read_seq: int, not_counted: Collection[str]) -> UnreadRecord:
+    def unread(self, read_seq: int, not_counted: Mapping[int, str]) -> UnreadRecord:
         """Count the messages after a seq; see `UnreadRecord`.
 
         Args:
             read_seq: the last entry that counts as read.
-            not_counted: names of the users whose messages are not unread.
+            not_counted: id and name of the accounts whose messages are not unread.
         """
         messages = [entry for entry in self.after(read_seq) if entry.kind == MessageSent.kind]
         unread = len(messages)
         if unread <= UNREAD_EXACT:
             oldest = self.last - UNREAD_WINDOW
-            unread -= sum(one.usr in not_counted and one.seq > oldest for one in messages)
+            unread -= sum(_is_hidden(one, not_counted) for one in messages if one.seq > oldest)
         return UnreadRecord(unread, self.message_count)
 
     def append(self, entry: Entry) -> None:
@@ -240,23 +253,80 @@ class RoomTable:
         """Yield the entries of a room from `start` + 1 to `stop`."""
         yield from self.rooms[room_id].after(start, stop)
 
-    def history(self, room_id: int, query: HistoryQuery) -> HistoryPage:
-        """Return part of a room's log."""
+    def history(
+        self, room_id: int, query: HistoryQuery, blocked: Collection[int] = ()
+    ) -> HistoryPage:
+        """Return part of a room's log.
+
+        Args:
+            room_id, query: those of `IStore.history`.
+            blocked: the accounts that the one that reads blocks.
+        """
         room = self.rooms.get(room_id)
         if room is None:
             return HistoryPage((), 0, 0, False)
         last = room.last
-        before, after = bounds(query)
-        older = () if before is None else range(min(before - 1, last), room.first - 1, -1)
-        newer = () if after is None else range(max(after + 1, room.first), last + 1)
-        select = partial(_select, room, query.kinds)
-        found, more = window(select(older), select(newer), query.limit, event_bytes)
-        return HistoryPage(tuple(found), room.first if last else 0, last, more)
+        kinds = query.kinds or PAGE_KINDS
+        found, more = find_page(
+            query, partial(_read, room, kinds), partial(_find_nearest, room, kinds)
+        )
+        seen = room.messages.seen_by(found, query.viewer, blocked)
+        return HistoryPage(seen, room.first if last else 0, last, more)
+
+    def seen_by(
+        self, missed: Mapping[int, Backlog], viewer: int, blocked: Collection[int]
+    ) -> dict[int, Backlog]:
+        """Return what a client missed, by room id, as its account sees it.
+
+        Args:
+            missed: what it missed.
+            viewer: the account.
+            blocked: the accounts that it blocks.
+        """
+        found = dict(missed)
+        for room_id, backlog in missed.items():
+            if backlog.entries:
+                entries = self.rooms[room_id].messages.seen_by(backlog.entries, viewer, blocked)
+                found[room_id] = attrs.evolve(backlog, entries=entries)
+        return found
+
+    def versions(self, room_id: int, seq: int) -> MessageVersions:
+        """Return the texts of a message; see `IStore.versions`."""
+        room = self.rooms.get(room_id)
+        if room is None:
+            raise NoSuchMessage()
+        return room.messages.versions(seq)
 
 
-def _select(room: RoomLog, kinds: Collection[str], seqs: Iterable[int]) -> Iterator[Entry]:
-    """Yield the entries with some seqs that are of the wanted kinds, all for no kinds."""
-    for seq in seqs:
-        entry = room.log[seq - room.first]
-        if not kinds or entry.kind in kinds:
+def _side(room: RoomLog, seq: int, backwards: bool) -> range:
+    """Return the seqs of the entries on one side of a seq, nearest first."""
+    if backwards:
+        return range(min(seq - 1, room.last), room.first - 1, -1)
+    return range(max(seq + 1, room.first), room.last + 1)
+
+
+def _read(
+    room: RoomLog, kinds: Collection[str], seq: int | None, backwards: bool, budget: ReadBudget
+) -> Generator[Entry, None, None]:
+    """Yield the entries of some kinds; see `paging.PageReader`."""
+    for number in () if seq is None else _side(room, seq, backwards):
+        if not budget.take():
+            return
+        entry = room.messages.entry(number)
+        if entry.kind in kinds:
             yield entry
+
+
+def _find_nearest(room: RoomLog, kinds: Collection[str], seq: int, backwards: bool) -> int | None:
+    """Return the seq of the first entry of some kinds on one side of a seq, None for none."""
+    side = _side(room, seq, backwards)
+    return next((n for n in side if room.log[n - room.first].kind in kinds), None)
+
+
+def _is_hidden(message: Entry, not_counted: Mapping[int, str]) -> bool:
+    """Return whether a message is deleted, or of an account whose messages are not unread."""
+    if isinstance(message, AnnotatedMessage) and message.deleted is not None:
+        return True
+    if message.subject_id is None:
+        return message.usr in not_counted.values()
+    return message.subject_id in not_counted

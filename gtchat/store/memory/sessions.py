@@ -158,6 +158,7 @@ class SessionTable:
         session = self._sessions.get(token_hash)
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
             raise BadSession()
+        row = self._accounts.accounts[session.account_id]
         interval = ConnectedInterval(session.began_at, session.lost_at)
         epoch = None
         try:
@@ -172,11 +173,11 @@ class SessionTable:
         except LogsShortened:
             missed = dict.fromkeys(seen, Backlog(reset=True))
             start = len(self._rooms.starts)
-            if self._accounts.accounts[session.account_id].registered and self._epoch_start < start:
+            if row.registered and self._epoch_start < start:
                 epoch, self._epoch_start = new_epoch, start
+        missed = self._rooms.seen_by(missed, row.id, row.blocks)
         session.marks_read |= marks_read
         received = {room: seq for room, seq in seen.items() if not missed[room].reset}
-        row = self._accounts.accounts[session.account_id]
         self._accounts.set_sent_read(EndedSession(row.id, token_hash, received))
         session.start = len(self._rooms.starts)
         session.began_at, session.lost_at, session.expires_from = at, None, None

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import Invited, MessageSent, WhisperSent
+from gtchat.chat.events import GuestMessage, Invited, MessageSent, WhisperSent
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
@@ -26,6 +26,7 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageVersions,
     NewSession,
     PendingEntry,
     PhoneAccount,
@@ -36,7 +37,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
     WhisperLimits,
 )
-from gtchat.store.jobs import Job, StoreCall, deliver_results
+from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
@@ -44,10 +45,6 @@ from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.sessions import SessionTable
 
 T = TypeVar("T")
-
-
-def _ignore(entries: Sequence[PendingEntry]) -> None:
-    """Drop finished entries, until the chat sets `committed`."""
 
 
 @implementer(IStore)
@@ -62,7 +59,7 @@ class MemoryStore:
 
     def __init__(self, reactor: IReactorTime) -> None:
         #: Takes finished entries; set by the chat.
-        self.committed: Callable[[Sequence[PendingEntry]], None] = _ignore
+        self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self._reactor = reactor
         self._epoch = secrets.token_urlsafe(9)
         self._queue: list[Job] = []
@@ -307,7 +304,16 @@ class MemoryStore:
 
     def history(self, room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """See `IStore.history`."""
-        return self._read(self._rooms.history, room_id, query)
+
+        def history() -> HistoryPage:
+            viewer = self._accounts.accounts.get(query.viewer or 0)
+            return self._rooms.history(room_id, query, () if viewer is None else viewer.blocks)
+
+        return self._read(history)
+
+    def versions(self, room_id: int, seq: int) -> Deferred[MessageVersions]:
+        """See `IStore.versions`."""
+        return self._read(self._rooms.versions, room_id, seq)
 
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
@@ -363,7 +369,8 @@ class MemoryStore:
         for job in batch:
             if isinstance(job, PendingEntry):
                 room = rooms.get(job.room_id)
-                if job.txn is None and room is not None and type(job.entry) is MessageSent:
+                is_plain = type(job.entry) is MessageSent or type(job.entry) is GuestMessage
+                if job.txn is None and room is not None and is_plain:
                     room.append(job.entry)
                 else:
                     self._mailbox.append(job)

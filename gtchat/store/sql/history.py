@@ -1,19 +1,21 @@
-"""Queries for parts of a room's log. Rows are written and read in `log_writer`."""
+"""Queries for parts of a room's log. Rows are read in `entry_rows`."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from sqlite3 import Connection
 
+import attrs
 from sqlalchemy import bindparam, func, literal_column, select, union_all
 
-from gtchat.chat.events import ENTRY_TYPES, Entry, MessageSent
-from gtchat.chat.interfaces import HistoryPage, HistoryQuery
-from gtchat.store.paging import bounds, event_bytes, window
+from gtchat.chat.events import ENTRY_TYPES, PAGE_KINDS, Entry, MessageSent
+from gtchat.chat.interfaces import HistoryPage, HistoryQuery, MessageVersions
+from gtchat.store.paging import ReadBudget, find_page
 from gtchat.store.sql import schema
-from gtchat.store.sql.log_writer import entry_of
+from gtchat.store.sql.entry_rows import COLUMNS, entry_of
+from gtchat.store.sql.message_changes import SQLMessages, seen_by
 from gtchat.store.sql.statements import Statement
 
 _ALL = frozenset(ENTRY_TYPES)
@@ -31,21 +33,26 @@ _ROOM = Statement(
 )
 
 
+_COUNT = Statement(
+    select(_log.c.message_count, _log.c.kind).where(_in_room, _log.c.seq == bindparam("number"))
+)
+
+
 @lru_cache(maxsize=256)
 def _entries_statement(kinds: frozenset[str], backwards: bool) -> Statement:
-    """Return the statement for the entries of some kinds before or after a seq, nearest first.
+    """Return the statement for the entries of some kinds in a range of seqs.
 
     Most entries are messages, so a selection that includes them is read along the log's own key.
     Other kinds are found through their partial index, kind by kind.
 
     Args:
         kinds: the kinds, not empty.
-        backwards: whether to read before the seq, rather than after it.
+        backwards: whether the newest come first, rather than the oldest.
     """
     seq = _log.c.seq
     order = seq.desc() if backwards else seq
-    beyond = seq < bindparam("seq") if backwards else seq > bindparam("seq")
-    base = select(_log).where(_in_room, beyond).order_by(order).limit(bindparam("limit"))
+    in_range = seq.between(bindparam("low"), bindparam("high"))
+    base = select(*COLUMNS).where(_in_room, in_range).order_by(order).limit(bindparam("limit"))
     if kinds == _ALL:
         return Statement(base)
     if MessageSent.kind in kinds:
@@ -64,6 +71,106 @@ def _entries_statement(kinds: frozenset[str], backwards: bool) -> Statement:
     return Statement(select(found).order_by(ordered).limit(bindparam("limit")))
 
 
+@attrs.frozen
+class KeptLog:
+    """The log of a room, from the first entry that is kept to the last one.
+
+    Args:
+        db: a connection.
+        room_id: the room.
+        room_name: its name as it is displayed.
+        first, last: the seqs of the two.
+    """
+
+    db: Connection
+    room_id: int
+    room_name: str
+    first: int
+    last: int
+
+    def read(
+        self, kinds: frozenset[str], backwards: bool, low: int, high: int, limit: int
+    ) -> Generator[Entry, None, None]:
+        """Yield the entries of some kinds in a range; each is read when it is asked for.
+
+        Args:
+            kinds: the kinds.
+            backwards: whether the newest come first, rather than the oldest.
+            low, high: the lowest seq of the range, and the highest.
+            limit: the largest number of entries.
+        """
+        if not kinds or low > high:
+            return
+        statement = _entries_statement(kinds, backwards)
+        rows = statement(self.db, room_id=self.room_id, low=low, high=high, limit=limit)
+        with closing(rows):
+            for row in rows:
+                yield entry_of(row, self.room_name)
+
+    def page(
+        self,
+        kinds: frozenset[str],
+        limit: int,
+        seq: int | None,
+        backwards: bool,
+        budget: ReadBudget,
+    ) -> Generator[Entry, None, None]:
+        """Yield the entries of some kinds on one side of a seq; see `paging.PageReader`.
+
+        There is no gap in the seqs, so the budget is a range. Entries that are found by their
+        index alone need none.
+        """
+        if seq is None:
+            return
+        low, high = (self.first, min(seq - 1, self.last)) if backwards else (seq + 1, self.last)
+        low = max(low, self.first)
+        if MessageSent.kind in kinds and high - low >= budget.left:
+            low, high = (
+                (high - budget.left + 1, high) if backwards else (low, low + budget.left - 1)
+            )
+            yield from self.read(kinds, backwards, low, high, limit)
+            budget.left = -1
+        else:
+            yield from self.read(kinds, backwards, low, high, limit)
+
+    def nearest(self, kinds: frozenset[str], seq: int, backwards: bool) -> int | None:
+        """Return the seq of the first entry of some kinds on one side of a seq, None if none is."""
+        low, high = (self.first, min(seq - 1, self.last)) if backwards else (seq + 1, self.last)
+        low = max(low, self.first)
+        found = [
+            entry.seq for entry in self.read(kinds - {MessageSent.kind}, backwards, low, high, 1)
+        ]
+        message = self._nearest_message(low, high, backwards) if low <= high else None
+        if message is not None and MessageSent.kind in kinds:
+            found.append(message)
+        return (max if backwards else min)(found, default=None)
+
+    def _nearest_message(self, low: int, high: int, backwards: bool) -> int | None:
+        """Return the seq of the newest message in a range, or of the oldest, None if none is there.
+
+        The number of messages grows along the log: the message is found by bisection.
+        """
+        before = self._count(low)[0] - (self._count(low)[1] == MessageSent.kind)
+        count = self._count(high)[0] if backwards else before + 1
+        if not before < count <= self._count(high)[0]:
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            if self._count(middle)[0] < count:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _count(self, seq: int) -> tuple[int, str]:
+        """Return the number of messages up to an entry, and the kind of the entry.
+
+        The entry can have been deleted since the query began, as all before it.
+        """
+        row = _COUNT(self.db, room_id=self.room_id, number=seq).fetchone()
+        return (0, "") if row is None else (row[0], row[1])
+
+
 def entries_after(
     db: Connection, room_id: int, room_name: str, seq: int, limit: int
 ) -> Generator[Entry, None, None]:
@@ -76,7 +183,8 @@ def entries_after(
         seq: the entry before the first one.
         limit: the largest number of entries.
     """
-    return _read(db, room_id, room_name, seq, limit, _ALL, backwards=False)
+    log = KeptLog(db, room_id, room_name, seq + 1, seq + limit)
+    return log.read(_ALL, False, seq + 1, seq + limit, limit)
 
 
 def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
@@ -85,29 +193,14 @@ def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
     if room is None:
         return HistoryPage((), 0, 0, False)
     name, first, last = room
-    kinds = (query.kinds & _ALL) if query.kinds else _ALL
-    before, after = bounds(query)
-    limit = query.limit + 1
-    older = _read(db, room_id, name, before, limit, kinds, backwards=True)
-    newer = _read(db, room_id, name, after, limit, kinds, backwards=False)
-    with closing(older), closing(newer):
-        entries, more = window(older, newer, query.limit, event_bytes)
-    return HistoryPage(tuple(entries), first, last, more)
+    kinds = (query.kinds & _ALL) if query.kinds else PAGE_KINDS
+    log = KeptLog(db, room_id, name, max(first, 1), last)
+    read = partial(log.page, kinds, query.limit + 1)
+    entries, more = find_page(query, read, partial(log.nearest, kinds))
+    seen = seen_by(db, room_id, entries, query.viewer)
+    return HistoryPage(tuple(seen), first, last, more)
 
 
-def _read(
-    db: Connection,
-    room_id: int,
-    room_name: str,
-    seq: int | None,
-    limit: int,
-    kinds: frozenset[str],
-    backwards: bool,
-) -> Generator[Entry, None, None]:
-    """Yield the entries of some kinds before or after a seq, nearest first; none for None."""
-    if seq is None or not kinds:
-        return
-    rows = _entries_statement(kinds, backwards)(db, room_id=room_id, seq=seq, limit=limit)
-    with closing(rows):
-        for row in rows:
-            yield entry_of(row, room_name)
+def versions(db: Connection, room_id: int, seq: int) -> MessageVersions:
+    """Return the texts of a message; see `IStore.versions`."""
+    return SQLMessages(db, room_id, "").versions(seq)

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, select, tuple_
 
 from gtchat.chat.errors import TxnConflict
 from gtchat.chat.interfaces import Ack, PendingEntry
+from gtchat.store.pending import request_content
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
 
@@ -44,9 +45,8 @@ def fingerprint_hash(target: str, text: str) -> bytes:
 
 
 def fingerprint(pending: PendingEntry) -> bytes:
-    """Return the 16-byte fingerprint of an entry: its room, its kind and its text."""
-    text = getattr(pending.entry, "msg", "")
-    return fingerprint_hash(f"room {pending.room_id} {pending.entry.kind}", text)
+    """Return the 16-byte fingerprint of an entry; see `request_content`."""
+    return fingerprint_hash(*request_content(pending))
 
 
 def find_ack(db: Connection, account_id: int | None, txn: str | None, content: bytes) -> Ack | None:

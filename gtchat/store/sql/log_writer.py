@@ -1,10 +1,10 @@
-"""Appending to logs: an entry gets its number and its row. What it changes is in `room_changes`.
+"""Appending to logs: an entry gets its number and its row.
 
-`LogWriter.write` makes rows of `entries` and `entry_of` reads them: no other place names the
-columns of an entry. The writer runs in its own thread, within a transaction that nothing here
-begins or ends. It remembers the ends of logs from one transaction to the next, and writes those
-that moved to `heads` once, before a transaction ends: until then only the writer knows the newest
-entry of a log, and what else needs it in the same transaction asks `LogWriter.position`.
+What an entry changes besides the log is in `room_changes` and `message_changes`. The writer runs in
+its own thread, within a transaction that nothing here begins or ends. It remembers the ends of logs
+from one transaction to the next, and writes those that moved to `heads` once, before a transaction
+ends: until then only the writer knows the newest entry of a log, and what else needs it in the same
+transaction asks `LogWriter.position`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from sqlite3 import Connection
 from typing import Any
 
 import attrs
-import msgspec
 from sqlalchemy import bindparam, select
 
-from gtchat.chat.errors import NoSuchUser, NotStored, PrivateRoom, RoomExists, TxnConflict
-from gtchat.chat.events import ENTRY_TYPES, Entry, MessageSent, RoomCreated
-from gtchat.chat.interfaces import Ack, PendingEntry
+from gtchat.chat.errors import (
+    ChatError,
+    NoSuchUser,
+    NotStored,
+    PrivateRoom,
+    RoomExists,
+    TxnConflict,
+)
+from gtchat.chat.events import AnnotatedMessage, GuestMessage, MessageSent, RoomCreated
+from gtchat.chat.interfaces import Ack, PendingEntry, PendingMessageChange
+from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
+from gtchat.store.sql.entry_rows import WRITTEN, WRITTEN_OF_MESSAGE, row_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
+from gtchat.store.sql.message_changes import SQLMessages
 from gtchat.store.sql.room_changes import CHANGES, create_room, is_invited, subject_is_missing
 from gtchat.store.sql.statements import BulkInsert, Statement, insert
 
@@ -31,24 +40,9 @@ _heads = schema.heads
 _rooms = schema.rooms
 _MESSAGE = MessageSent.kind
 
-#: Kind -> attributes of its entries that have no column of their own, with their defaults; they are
-#: JSON in `extra`. The room's name is in `rooms`.
-_EXTRA_FIELDS = {
-    kind: tuple(
-        (field.name, field.default)
-        for field in attrs.fields(entry_type)
-        if field.name != "room_name" and field.name not in _log.c
-    )
-    for kind, entry_type in ENTRY_TYPES.items()
-}
-
-#: A plain message fills only these columns, in this order.
-_INSERT_MESSAGES = BulkInsert(
-    insert(_log),
-    ("room_id", "seq", "message_count", "kind", "at", "usr", "subject_id", "id", "msg"),
-)
-#: Other entries fill all columns but `row`, in the order of the table.
-_INSERT_OTHERS = BulkInsert(insert(_log), [c.name for c in _log.c if c is not _log.c.row])
+#: A plain message fills only some columns, in the order in which `LogWriter.write` has them.
+_INSERT_MESSAGES = BulkInsert(insert(_log), WRITTEN_OF_MESSAGE)
+_INSERT_OTHERS = BulkInsert(insert(_log), WRITTEN)
 
 _new_head = insert(_heads)
 #: The lowest seq that is kept changes only where entries are deleted.
@@ -145,10 +139,16 @@ class LogWriter:
                 if _was_used(db, pending, content):
                     continue
             entry = pending.entry
-            is_message = type(entry) is MessageSent
-            if not is_message and subject_is_missing(db, pending):
-                pending.error = NoSuchUser()
-                continue
+            entry_type = type(entry)
+            is_plain = entry_type is MessageSent or entry_type is GuestMessage
+            if not is_plain:
+                # Rows lie in the order of the queue, and what follows may read earlier ones.
+                messages = self._insert(db, _INSERT_MESSAGES, messages)
+                if isinstance(pending, PendingMessageChange) or entry_type is AnnotatedMessage:
+                    others = self._insert(db, _INSERT_OTHERS, others)
+                if subject_is_missing(db, pending):
+                    pending.error = NoSuchUser()
+                    continue
             room_id = pending.room_id
             position = positions.get(room_id)
             if position is None:
@@ -156,13 +156,10 @@ class LogWriter:
                 if position is None:
                     continue
                 room_id = pending.room_id
-            if pending.needs_invitation and not is_invited(db, pending):
-                pending.error = PrivateRoom()
-                continue
-            position.seq = seq = entry.seq = position.seq + 1
-            if isinstance(entry, MessageSent):
-                if others:  # rows lie in the order of the queue
+            if is_plain:
+                if others:
                     others = self._insert(db, _INSERT_OTHERS, others)
+                position.seq = seq = entry.seq = position.seq + 1
                 position.message_count = message_count = position.message_count + 1
                 messages += (
                     room_id,
@@ -172,17 +169,12 @@ class LogWriter:
                     entry.at,
                     entry.usr,
                     entry.subject_id,
-                    entry.id,
-                    entry.msg,
+                    entry.id,  # type: ignore[attr-defined]
+                    entry.msg,  # type: ignore[attr-defined]
                 )
-            else:
-                if messages:
-                    messages = self._insert(db, _INSERT_MESSAGES, messages)
-                others += _row(pending, position.message_count)
-                change = CHANGES.get(entry.kind)
-                if change is not None:
-                    change(db, pending)
-            if pending.txn is not None:
+            elif _number(db, pending, position):
+                others += row_of(room_id, entry, position.message_count)
+            if pending.txn is not None and pending.error is None:
                 _save_ack(db, pending, content)
         self._insert(db, _INSERT_MESSAGES, messages)
         self._insert(db, _INSERT_OTHERS, others)
@@ -211,48 +203,39 @@ class LogWriter:
         return position
 
 
-def entry_of(row: Sequence[Any], room_name: str) -> Entry:
-    """Return the entry of a row.
+def _number(db: Connection, pending: PendingEntry, position: LogPosition) -> bool:
+    """Give an entry that is no plain message its number, and make the changes that it means.
 
     Args:
-        row: all columns of `entries`, in their order.
-        room_name: the room's name as it is displayed.
+        db: the writer's connection.
+        pending: the entry; its error is filled in if it is refused.
+        position: the end of the log, which moves.
+
+    Returns:
+        Whether it is an entry: it is neither refused, nor a change that changes nothing.
     """
-    _, _, seq, _, kind, at, usr, subject_id, id_, msg, _, _, _, extra = row
-    if kind == _MESSAGE:
-        return MessageSent(
-            room_name=room_name, usr=usr, msg=msg, id=id_, at=at, seq=seq, subject_id=subject_id
-        )
-    fields: dict[str, Any] = msgspec.json.decode(extra) if extra else {}
-    return ENTRY_TYPES[kind](
-        room_name=room_name, usr=usr, at=at, seq=seq, subject_id=subject_id, **fields
-    )
-
-
-def _row(pending: PendingEntry, message_count: int) -> tuple[Any, ...]:
-    """Return the row of an entry that is no plain message, for `_INSERT_OTHERS`."""
     entry = pending.entry
-    return (
-        pending.room_id,
-        entry.seq,
-        message_count,
-        entry.kind,
-        entry.at,
-        entry.usr,
-        entry.subject_id,
-        None,  # id
-        None,  # msg
-        None,  # of
-        None,  # root
-        None,  # changed
-        _encode_extra(entry),
-    )
-
-
-def _encode_extra(entry: Entry) -> str | None:
-    values = ((name, getattr(entry, name), default) for name, default in _EXTRA_FIELDS[entry.kind])
-    extra = {name: value for name, value, default in values if value != default}
-    return msgspec.json.encode(extra).decode() if extra else None
+    try:
+        if pending.needs_invitation and not is_invited(db, pending):
+            raise PrivateRoom()
+        rows = SQLMessages(db, pending.room_id, entry.room_name)
+        message = None
+        if isinstance(pending, PendingMessageChange):
+            message = check(pending, rows)
+            if message is None:
+                return False
+        elif isinstance(entry, AnnotatedMessage):
+            prepare_reply(entry, rows)
+            position.message_count += 1
+    except ChatError as error:
+        pending.error = error
+        return False
+    position.seq = entry.seq = position.seq + 1
+    if isinstance(pending, PendingMessageChange) and message is not None:
+        apply(pending, message, rows)
+    elif entry.kind in CHANGES:
+        CHANGES[entry.kind](db, pending)
+    return True
 
 
 def _was_used(db: Connection, pending: PendingEntry, content: bytes) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, select, union_all, update
+from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, union_all, update
 
 from gtchat.chat.errors import NotInRoom
 from gtchat.chat.events import MessageSent
@@ -84,13 +84,15 @@ _messages_read = func.coalesce(
     _heads.c.messages,
 )
 _behind = _heads.c.messages - _messages_read
-#: Names of the users whose messages are not unread: the account's own, and those that it blocks.
+#: The accounts whose messages are not unread: the account itself, and those that it blocks.
 _not_counted = union_all(
-    select(_accounts.c.name).where(_accounts.c.id == bindparam("account")),
-    select(_accounts.c.name)
+    select(_accounts.c.id, _accounts.c.name).where(_accounts.c.id == bindparam("account")),
+    select(_accounts.c.id, _accounts.c.name)
     .join(schema.blocks, schema.blocks.c.blocked_id == _accounts.c.id)
     .where(schema.blocks.c.account_id == bindparam("account")),
-)
+).cte("not_counted")
+#: Messages that are not unread: those of these accounts, or, where the account is not known, of
+#: these names; and deleted ones, which alone have no text.
 _hidden_count = (
     select(func.count())
     .where(
@@ -98,7 +100,11 @@ _hidden_count = (
         _hidden.c.seq > _mark.c.read_seq,
         _hidden.c.seq > _heads.c.seq - UNREAD_WINDOW,
         _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
-        _hidden.c.usr.in_(_not_counted),
+        or_(
+            _hidden.c.msg == literal_column("''"),
+            _hidden.c.subject_id.in_(select(_not_counted.c.id)),
+            and_(_hidden.c.subject_id.is_(None), _hidden.c.usr.in_(select(_not_counted.c.name))),
+        ),
     )
     .scalar_subquery()
 )

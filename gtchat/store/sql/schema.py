@@ -30,7 +30,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 #: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
 #: INTEGER, which has 64 bits there.
@@ -228,6 +228,49 @@ heads = Table(
     Column("messages", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
     postgresql_with={"fillfactor": 50},
+)
+
+#: Which accounts react to which messages, and with what. Without foreign keys: the reactions of a
+#: guest who ended stay, those in a room that is deleted are deleted in slices. `present`: false for
+#: a reaction that was taken back. `entry_seq`: the entry that changed it last. `changes`: how often
+#: that was done. What a page shows of them stands in `entries.extra` of the message.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("room_id", ID, nullable=False),
+    Column("account_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("emoji", Text, nullable=False),
+    Column("present", Boolean, nullable=False),
+    Column("entry_seq", BigInteger, nullable=False),
+    Column("usr", Text, nullable=False),
+    Column("changes", Integer, nullable=False),
+    PrimaryKeyConstraint("room_id", "account_id", "seq", "emoji"),
+    Index("reactions_order", "room_id", "seq", "emoji", "present", "entry_seq"),
+    sqlite_with_rowid=False,
+)
+
+#: The pinned messages.
+pins = Table(
+    "pins",
+    metadata,
+    Column("room_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("room_id", "seq"),
+    sqlite_with_rowid=False,
+)
+
+#: Earlier texts of messages, where they are kept. `version_seq`: the entry that gave the message
+#: this text.
+versions = Table(
+    "versions",
+    metadata,
+    Column("room_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("version_seq", BigInteger, nullable=False),
+    Column("msg", Text, nullable=False),
+    PrimaryKeyConstraint("room_id", "seq", "version_seq"),
+    sqlite_with_rowid=False,
 )
 
 #: Rooms that are deleted and whose logs still have to be.

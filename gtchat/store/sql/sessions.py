@@ -25,7 +25,15 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.session_records import LISTED_SESSIONS
 from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
-from gtchat.store.sql import accounts, devices, invitations, read_state, schema, session_ends
+from gtchat.store.sql import (
+    accounts,
+    devices,
+    invitations,
+    message_changes,
+    read_state,
+    schema,
+    session_ends,
+)
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import begin_epoch
@@ -275,6 +283,9 @@ def resume(
             epoch = new_epoch
     if marks_read:
         read_state.set_marks_read(db, account_id, token_hash)
+    for room_id, backlog in missed.items():
+        entries = message_changes.seen_by(db, room_id, backlog.entries, account_id)
+        missed[room_id] = attrs.evolve(backlog, entries=tuple(entries))
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
     _RESUME(db, token=token_hash, at=at, address=address)

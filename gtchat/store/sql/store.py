@@ -27,6 +27,7 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageVersions,
     PendingEntry,
     PhoneAccount,
     StoredState,
@@ -34,7 +35,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
     WhisperLimits,
 )
-from gtchat.store.jobs import Job, StoreCall, deliver_results
+from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.sql import (
     accounts,
     direct,
@@ -62,10 +63,6 @@ from gtchat.store.sql.writer import Outcome, Writer
 T = TypeVar("T")
 
 
-def _ignore(entries: Sequence[PendingEntry]) -> None:
-    """Drop finished entries, until the chat sets `committed`."""
-
-
 @implementer(IStore)
 class SQLStore(SessionCalls):
     """A store in an SQLite file; `SQLStore.open` returns one."""
@@ -81,7 +78,7 @@ class SQLStore(SessionCalls):
         wall: Callable[[], float],
     ) -> None:
         #: Takes finished entries; set by the chat.
-        self.committed: Callable[[Sequence[PendingEntry]], None] = _ignore
+        self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self._reactor = reactor
         self._wall = wall
         self._path = path
@@ -283,6 +280,10 @@ class SQLStore(SessionCalls):
     def history(self, room_id: int, query: HistoryQuery) -> Deferred[HistoryPage]:
         """See `IStore.history`."""
         return self._reads.run(lambda db: history.history(db, room_id, query))
+
+    def versions(self, room_id: int, seq: int) -> Deferred[MessageVersions]:
+        """See `IStore.versions`."""
+        return self._reads.run(lambda db: history.versions(db, room_id, seq))
 
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""

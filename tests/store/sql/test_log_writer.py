@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.events import ENTRY_TYPES, Entry, Joined, MessageSent, RoomCreated
+from gtchat.chat.events import ENTRY_TYPES, Edited, Entry, Joined, MessageSent, RoomCreated
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store.sql import schema
 from gtchat.store.sql.history import history
@@ -48,7 +48,9 @@ def entries_of(entry_type: type[Entry]) -> st.SearchStrategy[Entry]:
     )
 
 
-ENTRIES = st.one_of([entries_of(entry_type) for entry_type in ENTRY_TYPES.values()])
+#: An edit has no text of its own when it is read; see the contract of changes.
+WRITTEN_TYPES = [one for one in ENTRY_TYPES.values() if one is not Edited]
+ENTRIES = st.one_of([entries_of(entry_type) for entry_type in WRITTEN_TYPES])
 
 
 def new_database() -> sqlite3.Connection:
@@ -104,7 +106,9 @@ class RowTests(SynchronousTestCase):
         with self.stored(entries) as logs:
             found: list[Entry] = []
             for room_id, log in logs.items():
-                page = history(self.db, room_id, HistoryQuery(limit=200))
+                page = history(
+                    self.db, room_id, HistoryQuery(limit=200, kinds=frozenset(ENTRY_TYPES))
+                )
                 self.assertEqual(page.entries, tuple(log))
                 self.assertEqual([entry.seq for entry in log], list(range(1, len(log) + 1)))
                 found += page.entries
@@ -116,7 +120,7 @@ class RowTests(SynchronousTestCase):
         self.check_each_is_read_as_written(entries)
 
     def test_an_entry_of_every_kind_is_read_as_it_was_written(self) -> None:
-        for entry_type in ENTRY_TYPES.values():
+        for entry_type in WRITTEN_TYPES:
 
             @settings(deadline=None, max_examples=30)
             @given(entries_of(entry_type))

@@ -22,6 +22,11 @@ from tests.store.accounts_contract import (
     ResumeContract,
     SessionContract,
 )
+from tests.store.changes_contract import (
+    ChangedHistoryContract,
+    ChangesContract,
+    VersionsContract,
+)
 from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.kept_contract import KeptContract
@@ -68,6 +73,18 @@ class TxnTests(OnDisk, TxnContract, TestCase):
 
 class HistoryTests(OnDisk, HistoryContract, TestCase):
     pass
+
+
+class ChangesTests(OnDisk, ChangesContract, TestCase):
+    """See `ChangesContract`."""
+
+
+class ChangedHistoryTests(OnDisk, ChangedHistoryContract, TestCase):
+    """See `ChangedHistoryContract`."""
+
+
+class VersionsTests(OnDisk, VersionsContract, TestCase):
+    """See `VersionsContract`."""
 
 
 class AccountTests(OnDisk, AccountContract, TestCase):
@@ -239,20 +256,22 @@ class PlanTests(OnDisk, StoreCase, TestCase):
 
     def plan(self, kinds: set[str]) -> str:
         part = history._entries_statement(frozenset(kinds), True)
-        values = {**part.constants, "room_id": 1, "seq": 1, "limit": 1}
+        values = {**part.constants, "room_id": 1, "low": 1, "high": 1, "limit": 1}
         with closing(sqlite3.connect(self.path)) as db:
             rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
         return "; ".join(row[3] for row in rows)
 
     def test_a_page_is_found_by_the_key_of_the_log(self) -> None:  # G09
         plan = self.plan(set(ENTRY_TYPES))
-        self.assertIn("(room_id=? AND seq<?)", plan)
+        self.assertIn("(room_id=? AND seq>? AND seq<?)", plan)
         self.assertNotIn("B-TREE", plan)
 
     def test_rare_kinds_are_found_by_their_index(self) -> None:
         plan = self.plan({"kicked", "removed"})
-        self.assertEqual(plan.count("INDEX entries_rare (room_id=? AND kind=? AND seq<?)"), 2)
-        self.assertNotIn("autoindex", plan)
+        self.assertEqual(
+            plan.count("INDEX entries_rare (room_id=? AND kind=? AND seq>? AND seq<?)"), 2
+        )
+        self.assertNotIn("SEARCH entries USING INDEX sqlite_autoindex", plan)
 
     def test_sessions_and_devices_are_found_by_an_index(self) -> None:
         found = 0

@@ -12,7 +12,7 @@ from alembic import op
 from gtchat.store.sql.schema import ID
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -1,0 +1,260 @@
+"""Changes of messages: edit, delete, react, pin and unpin; and the versions of an edited message.
+
+Here a change is made of a request, and queued. Whether it is allowed is decided when it is stored,
+from the message as it is then (`message_rules`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from emoji import EMOJI_DATA, STATUS
+
+from gtchat.chat.audit import audit
+from gtchat.chat.delivery import Delivery
+from gtchat.chat.errors import (
+    BadRequest,
+    MessageDeleted,
+    NotAllowed,
+    NotAuthor,
+    NotInRoom,
+    NotOwner,
+    RateLimited,
+)
+from gtchat.chat.events import Deleted, Edited, MessageChange, Pinned, Reacted, Unpinned
+from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion
+from gtchat.chat.limits import BucketTable
+from gtchat.chat.messages import check_txn, text
+from gtchat.chat.names import HOST
+from gtchat.chat.rooms import Room
+from gtchat.chat.state import State
+from gtchat.chat.users import Session, User
+
+#: Longest reason of a deletion, in characters.
+REASON_CHARS = 500
+
+_VARIATION_SELECTOR = "\ufe0f"
+_EMOJI_CHARS = max(map(len, EMOJI_DATA))
+#: Emoji without variation selectors -> the emoji as UTS 51 recommends it ("fully qualified").
+_QUALIFIED = {
+    emoji.replace(_VARIATION_SELECTOR, ""): emoji
+    for emoji, data in EMOJI_DATA.items()
+    if data["status"] == STATUS["fully_qualified"]
+}
+
+C = TypeVar("C", bound=MessageChange)
+
+
+def require_emoji(raw: str) -> str:
+    """Return an emoji in the form that is stored: the same for each way to write it.
+
+    Args:
+        raw: an emoji, fully qualified or not (UTS 51, section 1.4.3).
+
+    Raises:
+        BadRequest: it is not one emoji.
+    """
+    if len(raw) > _EMOJI_CHARS or raw not in EMOJI_DATA:
+        raise BadRequest("emoji: must be one emoji.")
+    return _QUALIFIED.get(raw.replace(_VARIATION_SELECTOR, ""), raw)
+
+
+def may_moderate(user: User, room: Room) -> bool:
+    """Return whether a user may delete messages of others in a room, and pin messages.
+
+    The owner of the room may, and the operator, who speaks as `HOST`.
+    """
+    return user.id == room.owner_id or user.key == HOST.key
+
+
+class Changes:
+    """Changes messages of rooms.
+
+    Args:
+        state: the chat's shared objects.
+        delivery: stores changes and sends them to the room.
+        keep_versions: whether the earlier texts of edited messages are kept.
+
+    Attributes:
+        keep_versions: the same.
+    """
+
+    def __init__(self, state: State, delivery: Delivery, keep_versions: bool) -> None:
+        self.keep_versions = keep_versions
+        self._store = state.store
+        self._users = state.users
+        self._rooms = state.rooms
+        self._delivery = delivery
+        limits = state.limits
+        self._max_chars = limits.text_chars
+        self._limits = ChangeLimits(
+            edit_window=limits.edit_window,
+            emoji=limits.reactions_per_message,
+            reaction_changes=limits.reaction_changes,
+            pins=limits.pins_per_room,
+            keep_versions=keep_versions,
+        )
+        rate = limits.reactions_per_minute
+        self._reactions = BucketTable(rate / 60, rate, state.clock.seconds)
+
+    async def edit(
+        self, session: Session, raw: str, seq: int, msg: str, txn: str | None = None
+    ) -> Ack:
+        """Give a message of the user's own another text.
+
+        Args:
+            session: a session of the author.
+            raw: the name of the room as it was typed.
+            seq: the message.
+            msg: the text.
+            txn: the client's idempotency key, as of `Messages.speak`.
+
+        Returns:
+            The ack with the `seq` of the entry, 0 if the message had that text already.
+
+        Raises:
+            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, TxnConflict, NotStored.
+            NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
+        """
+        room = self._rooms.require_member(raw, session.user)
+        msg = text(msg, self._max_chars)
+        entry = self._entry(Edited, session, room, seq, msg=msg)
+        return await self._append(session, room, entry, txn)
+
+    async def delete(
+        self, session: Session, raw: str, seq: int, reason: str = "", txn: str | None = None
+    ) -> Ack:
+        """Delete a message: its text, its earlier texts and the reactions to it.
+
+        Args:
+            session: a session of the author, or of a user who may moderate the room.
+            raw: the name of the room as it was typed.
+            seq: the message.
+            reason: why, at most `REASON_CHARS` characters; "" for no reason.
+            txn: as in `edit`.
+
+        Returns:
+            The ack with the `seq` of the entry, 0 if the message was deleted already.
+
+        Raises:
+            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, TxnConflict, NotStored.
+            NoSuchMessage, NotAuthor.
+        """
+        user = session.user
+        room = self._rooms.find(raw)
+        is_moderator = may_moderate(user, room)
+        if not (is_moderator or room.has_member(user)):
+            raise NotInRoom()
+        reason = text(reason, REASON_CHARS) if reason else ""
+        entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
+        ack = await self._append(session, room, entry, txn)
+        if ack.seq and not ack.dup and entry.subject_id != user.id:
+            audit("message_deleted", by=user.name, name=entry.usr, room=room.name, seq=seq)
+        return ack
+
+    async def react(
+        self,
+        session: Session,
+        raw: str,
+        seq: int,
+        emoji: str,
+        on: bool = True,
+        txn: str | None = None,
+    ) -> Ack:
+        """React to a message with an emoji, or take that back.
+
+        Args:
+            session: a session of a member.
+            raw: the name of the room as it was typed.
+            seq: the message.
+            emoji: the emoji.
+            on: False to take it back.
+            txn: as in `edit`.
+
+        Returns:
+            The ack with the `seq` of the entry, 0 if the reaction was as wanted already.
+
+        Raises:
+            NoSuchRoom, NotInRoom, BadRequest, TxnConflict, NotStored.
+            NoSuchMessage, MessageDeleted, TooMany.
+            RateLimited: the user reacts too often.
+        """
+        room = self._rooms.require_member(raw, session.user)
+        emoji = require_emoji(emoji)
+        if wait := self._reactions.take(session.user.id):
+            raise RateLimited(retry_after=wait)
+        entry = self._entry(Reacted, session, room, seq, emoji=emoji, on=on)
+        return await self._append(session, room, entry, txn)
+
+    async def pin(
+        self, session: Session, raw: str, seq: int, on: bool, txn: str | None = None
+    ) -> Ack:
+        """Pin a message, or unpin it.
+
+        Args:
+            session: a session of a user who may moderate the room.
+            raw: the name of the room as it was typed.
+            seq: the message.
+            on: False to unpin it.
+            txn: as in `edit`.
+
+        Returns:
+            The ack with the `seq` of the entry, 0 if the message was pinned or not as wanted.
+
+        Raises:
+            NoSuchRoom, NotInRoom, NotOwner, TxnConflict, NotStored.
+            NoSuchMessage, MessageDeleted, TooMany.
+        """
+        room = self._rooms.find(raw)
+        if not may_moderate(session.user, room):
+            raise NotOwner()
+        entry = self._entry(Pinned if on else Unpinned, session, room, seq)
+        return await self._append(session, room, entry, txn)
+
+    async def versions(self, session: Session, raw: str, seq: int) -> tuple[MessageVersion, ...]:
+        """Return the texts that a message had, oldest first, and the one that it has.
+
+        Args:
+            session: a session of the author, or of a user who may moderate the room.
+            raw: the name of the room as it was typed.
+            seq: the message.
+
+        Raises:
+            NoSuchRoom, NotInRoom, NoSuchMessage, NotAuthor, MessageDeleted, NotStored.
+            NotAllowed: earlier texts are not kept.
+        """
+        if not self.keep_versions:
+            raise NotAllowed("Earlier texts of messages are not kept here.")
+        user = session.user
+        room = self._rooms.find(raw)
+        is_moderator = may_moderate(user, room)
+        if not (is_moderator or room.has_member(user)):
+            raise NotInRoom()
+        found = await self._store.versions(room.id, seq)
+        if not (is_moderator or found.author_id == user.id):
+            raise NotAuthor()
+        if found.deleted:
+            raise MessageDeleted()
+        return found.versions
+
+    def _entry(self, kind: type[C], session: Session, room: Room, seq: int, **fields: Any) -> C:
+        """Return the entry of a change by the user of a session."""
+        user = session.user
+        return kind(
+            room_name=room.name,
+            usr=user.name,
+            subject_id=user.id,
+            at=self._users.now(),
+            of=seq,
+            **fields,
+        )
+
+    async def _append(
+        self, session: Session, room: Room, entry: MessageChange, txn: str | None
+    ) -> Ack:
+        """Store a change. Return its ack."""
+        check_txn(txn)
+        is_moderator = may_moderate(session.user, room)
+        return await self._delivery.append_message_change(
+            session, room, entry, txn, is_moderator, self._limits
+        )

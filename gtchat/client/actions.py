@@ -1,0 +1,98 @@
+"""Messages and their changes as methods, for `Connection`: thin over `call`.
+
+A txn is added to each call that has none, so that a request that is sent again is done once.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from gtchat.client.messages import Reply, Version
+
+
+@attrs.frozen
+class Ack:
+    """What the server says of a message or a change that it has stored.
+
+    Attributes:
+        id: the message id, None for a change.
+        seq: its number in the log of the room, None if there was nothing to change.
+        at: when it was stored, aware; None if there was nothing to change.
+        duplicate: whether an earlier request with the same txn stored it.
+    """
+
+    id: str | None
+    seq: int | None
+    at: datetime | None
+    duplicate: bool
+
+
+class MessageActions:
+    """What a user does with messages of rooms.
+
+    `room` is the name of a room, `seq` the number of a message in its log. Each method raises what
+    `call` raises, and CommandFailed with the codes of docs/protocol.md.
+    """
+
+    @abstractmethod
+    async def call(self, cmd: str, /, **fields: Any) -> Reply:
+        """Send a command and return its reply."""
+
+    async def speak(
+        self,
+        room: str,
+        text: str,
+        *,
+        reply: int | None = None,
+        style: str | None = None,
+        txn: str | None = None,
+    ) -> Ack:
+        """Send a message.
+
+        Args:
+            room: the room.
+            text: the text.
+            reply: seq of the message that it replies to.
+            style: "action" for what the user does.
+            txn: the idempotency key.
+        """
+        return await self._ack("speak", room, msg=text, reply=reply, style=style, txn=txn)
+
+    async def edit(self, room: str, seq: int, text: str, *, txn: str | None = None) -> Ack:
+        """Give a message of the user's own another text."""
+        return await self._ack("edit", room, seq=seq, msg=text, txn=txn)
+
+    async def delete(
+        self, room: str, seq: int, *, reason: str | None = None, txn: str | None = None
+    ) -> Ack:
+        """Delete a message."""
+        return await self._ack("delete", room, seq=seq, reason=reason, txn=txn)
+
+    async def react(
+        self, room: str, seq: int, emoji: str, *, on: bool = True, txn: str | None = None
+    ) -> Ack:
+        """React to a message with an emoji; with `on` False, take that back."""
+        return await self._ack("react", room, seq=seq, emoji=emoji, on=on, txn=txn)
+
+    async def pin(self, room: str, seq: int, *, txn: str | None = None) -> Ack:
+        """Pin a message."""
+        return await self._ack("pin", room, seq=seq, txn=txn)
+
+    async def unpin(self, room: str, seq: int, *, txn: str | None = None) -> Ack:
+        """Unpin a message."""
+        return await self._ack("unpin", room, seq=seq, txn=txn)
+
+    async def versions(self, room: str, seq: int) -> tuple[Version, ...]:
+        """Return the texts that a message had, oldest first, and the one that it has."""
+        return (await self.call("versions", room_name=room, seq=seq)).versions
+
+    async def _ack(self, cmd: str, room: str, **fields: Any) -> Ack:
+        """Send a command without the fields that are None; return its ack."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        reply = await self.call(cmd, room_name=room, **given)
+        at = datetime.fromisoformat(reply.at.replace("Z", "+00:00")) if reply.at else None
+        return Ack(reply.id or None, reply.seq or None, at, reply.dup)

@@ -1,0 +1,92 @@
+"""Messages and their changes as methods of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from datetime import datetime, timezone
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from gtchat.client import Ack, CommandFailed, Deletion, Push, Reaction, ReplyTo, Version
+from tests.client.fakes import AT, ConnectedTestCase
+
+WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+
+
+class Actions(ConnectedTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+
+    def done(self, action: Coroutine[Deferred[Any], Any, Any]) -> Any:
+        result = Deferred.fromCoroutine(action)
+        self.server.pump()
+        return self.successResultOf(result)
+
+    def test_each_method_sends_its_command(self) -> None:
+        c = self.connection
+        for action, expected in (
+            (c.speak("r", "hi"), {"cmd": "speak", "msg": "hi"}),
+            (
+                c.speak("r", "hi", reply=3, style="action"),
+                {"cmd": "speak", "msg": "hi", "reply": 3, "style": "action"},
+            ),
+            (c.edit("r", 7, "new"), {"cmd": "edit", "seq": 7, "msg": "new"}),
+            (c.delete("r", 7), {"cmd": "delete", "seq": 7}),
+            (c.delete("r", 7, reason="why"), {"cmd": "delete", "seq": 7, "reason": "why"}),
+            (c.react("r", 7, "+"), {"cmd": "react", "seq": 7, "emoji": "+", "on": True}),
+            (
+                c.react("r", 7, "+", on=False),
+                {"cmd": "react", "seq": 7, "emoji": "+", "on": False},
+            ),
+            (c.pin("r", 7), {"cmd": "pin", "seq": 7}),
+            (c.unpin("r", 7), {"cmd": "unpin", "seq": 7}),
+        ):
+            self.server.answers[str(expected["cmd"])] = {"seq": 9, "at": AT}
+            self.assertEqual(self.done(action), Ack(None, 9, WHEN, False))
+            request = self.server.requests.pop()
+            del request["tracker"]
+            self.assertTrue(request.pop("txn"))
+            self.assertEqual(request, {"room_name": "r", **expected})
+
+    def test_a_txn_of_the_caller_is_kept(self) -> None:
+        self.server.answers["edit"] = {"seq": 9, "at": AT, "dup": True}
+        ack = self.done(self.connection.edit("r", 7, "new", txn="mine"))
+        self.assertEqual((ack, self.server.requests[-1]["txn"]), (Ack(None, 9, WHEN, True), "mine"))
+
+    def test_a_change_that_changes_nothing_has_no_seq(self) -> None:
+        self.assertEqual(self.done(self.connection.pin("r", 7)), Ack(None, None, None, False))
+
+    def test_a_refusal_is_raised(self) -> None:
+        self.server.answers["edit"] = {"code": "too_late", "msg": "Late.", "window": 60}
+        editing = Deferred.fromCoroutine(self.connection.edit("r", 7, "new"))
+        self.server.pump()
+        self.assertEqual(self.failureResultOf(editing, CommandFailed).value.code, "too_late")
+
+    def test_versions_are_listed(self) -> None:
+        self.server.answers["versions"] = {"versions": [{"seq": 7, "at": AT, "msg": "old"}]}
+        found = self.done(self.connection.versions("r", 7))
+        self.assertEqual(found, (Version(seq=7, at=AT, msg="old"),))
+
+    def test_what_there_is_to_say_of_a_message_is_read(self) -> None:
+        plain: dict[str, Any] = {"cmd": "c_speak", "room_name": "r", "usr": "ann", "seq": 3}
+        said = {"changed": 9, "edited": True, "style": "action", "pinned": True, "guest": True}
+        parts = {
+            "reply": {"seq": 2, "usr": "bob"},
+            "reactions": [{"emoji": "+", "count": 1, "users": ["bob"], "me": False}],
+        }
+        deleted = {"cmd": "c_speak", "seq": 4, "deleted": {"by": "ann", "reason": "why"}}
+        self.server.answers["history"] = {"entries": [{**plain, **said, **parts}, deleted]}
+        first, second = self.result("history", room_name="r").entries
+        reactions = (Reaction(emoji="+", count=1, users=("bob",)),)
+        reply = ReplyTo(seq=2, usr="bob")
+        self.assertEqual(first, Push(**plain, **said, reply=reply, reactions=reactions))
+        self.assertEqual(second.deleted, Deletion(by="ann", reason="why"))
+
+    def test_own_changes_are_events(self) -> None:
+        self.log_in(lobby=0)
+        change = {"cmd": "c_event", "type": "reacted", "room_name": "lobby", "usr": "ann"}
+        self.server.push(**change, seq=1, of=1, emoji="+", on=False, at=AT)
+        self.server.pump()
+        self.assertEqual(getattr(self.received[-1], "type", None), "reacted")
