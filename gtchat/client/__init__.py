@@ -27,6 +27,7 @@ from gtchat.client.messages import (
     ReplyTo,
     Room,
     RoomReset,
+    SessionInfo,
     Unanswered,
     Version,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "ReplyTo",
     "Room",
     "RoomReset",
+    "SessionInfo",
     "Unanswered",
     "Version",
     "connect",

@@ -353,14 +353,14 @@ class DirectContract(DirectCase):
     async def test_a_login_lists_conversations(self) -> None:
         ann, bob = await self.two_accounts()
         await self.whisper(ann, bob)
-        state = await self.store.login(bob, "hash", new_session(b"b", 1), True)
+        state = await self.store.login(bob, "hash", new_session(b"b", 1))
         self.assertEqual([(one.other, one.last_seq) for one in state.directs], [("Ann", 1)])
 
     async def test_a_resumed_session_gets_what_it_missed_of_its_own_conversations(self) -> None:
         ann, bob = await self.two_accounts()
         cid = await self.account("Cid")
-        await self.store.login(cid, "hash", new_session(b"c", 1), True)
-        await self.store.login(bob, "hash", new_session(b"b", 1), True)
+        await self.store.login(cid, "hash", new_session(b"c", 1))
+        await self.store.login(bob, "hash", new_session(b"b", 1))
         for text in "abc":
             await self.whisper(ann, bob, text)
         room = (await self.direct(bob, ann)).id

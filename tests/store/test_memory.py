@@ -20,6 +20,7 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, message
+from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
@@ -74,6 +75,14 @@ class VersionsTests(InMemory, VersionsContract, TestCase):
 
 class AccountTests(InMemory, AccountContract, TestCase):
     pass
+
+
+class TokenTests(InMemory, TokenContract, TestCase):
+    """See `TokenContract`."""
+
+
+class SeveralSessionsTests(InMemory, SeveralSessionsContract, TestCase):
+    """See `SeveralSessionsContract`."""
 
 
 class NetworkTests(InMemory, NetworkContract, TestCase):

@@ -6,7 +6,6 @@ the modules beside it: each function there does one call of `IStore` with a conn
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,33 +22,37 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
-    AccountState,
     Ack,
     Arrived,
     Direct,
     DirectPage,
-    EndedSession,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     IStore,
     MessageVersions,
-    NewSession,
     PendingEntry,
     PendingWhisper,
     PhoneAccount,
-    ResumeResult,
     StoredState,
     StoredWhisper,
     UnreadRecord,
     WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
-from gtchat.store.sql import accounts, direct, history, invitations, read_state, rooms, sessions
+from gtchat.store.sql import (
+    accounts,
+    direct,
+    history,
+    invitations,
+    read_state,
+    rooms,
+)
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.session_calls import SessionCalls, new_epoch
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
     Connect,
@@ -65,7 +68,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore:
+class SQLStore(SessionCalls):
     """A store in an SQLite file; `SQLStore.open` returns one."""
 
     _log = Logger()
@@ -134,7 +137,7 @@ class SQLStore:
         try:
             with closing(self._open_connection()) as db:
                 db.execute("BEGIN IMMEDIATE")
-                state = rooms.load(db, secrets.token_urlsafe(9), now)
+                state = rooms.load(db, new_epoch(), now)
                 db.execute("COMMIT")
             self._reads.open()
         except sqlite3.Error as error:
@@ -177,65 +180,6 @@ class SQLStore:
         return self._write(
             accounts.register, self._log_writer, name, key, password_hash, uuid_hash, at, network
         )
-
-    def set_password(
-        self,
-        account_id: int,
-        proved: str,
-        password_hash: str,
-        keep: bytes | None,
-        ended: Sequence[EndedSession],
-    ) -> Deferred[None]:
-        """See `IStore.set_password`."""
-        return self._write(
-            sessions.set_password, account_id, proved, password_hash, keep, tuple(ended)
-        )
-
-    def login(
-        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
-    ) -> Deferred[AccountState]:
-        """See `IStore.login`."""
-        return self._write(
-            sessions.login, self._log_writer, account_id, proved, session, end_others
-        )
-
-    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
-        """See `IStore.login_guest`."""
-        return self._write(sessions.login_guest, self._log_writer, name, key, session)
-
-    def resume(
-        self,
-        token_hash: bytes,
-        at: int,
-        oldest: int,
-        seen: Mapping[int, int],
-        liveness_ms: int,
-        limit: int,
-        network: str,
-        marks_read: bool = False,
-    ) -> Deferred[ResumeResult]:
-        """See `IStore.resume`."""
-        return self._write(
-            sessions.resume,
-            self._log_writer,
-            token_hash,
-            at,
-            oldest,
-            dict(seen),
-            liveness_ms,
-            limit,
-            network,
-            marks_read,
-            secrets.token_urlsafe(9),
-        )
-
-    def end_session(self, session: EndedSession) -> Deferred[None]:
-        """See `IStore.end_session`."""
-        return self._write(sessions.end_session, session)
-
-    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
-        """See `IStore.session_lost`."""
-        return self._write(sessions.session_lost, session, at)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -353,9 +297,9 @@ class SQLStore:
         """See `IStore.versions`."""
         return self._reads.run(lambda db: history.versions(db, room_id, seq))
 
-    def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
+    def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
-        return self._write(self._cleanup.prune, sessions_before, txns_before)
+        return self._write(self._cleanup.prune, sessions_before, txns_before, tokens_before)
 
     def flush(self) -> Deferred[None]:
         """See `IStore.flush`."""

@@ -37,7 +37,7 @@ INSERT INTO whispers (number, target_id, at, usr, id, msg, sender_id, from_stran
 class DirectMigrationTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        create_old_database(self.path, "0007", ROWS)
+        create_old_database(self.path, "0008", ROWS)
         prepare(self.path)
 
     def query(self, sql: str) -> list[Any]:

@@ -14,7 +14,7 @@ from alembic import op
 from gtchat.store.sql.schema import ID
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 #: Whispers with the account of the sender, which may have ended, or what stands for it.
 _WAITING = """
