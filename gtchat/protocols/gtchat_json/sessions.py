@@ -50,6 +50,9 @@ FEATURES = [
     "reply",
     "action",
     "pin",
+    "mentions",
+    "mark_unread",
+    "notify",
 ]
 #: The feature of a server whose accounts can be logged in on several devices.
 DEVICES = "devices"
