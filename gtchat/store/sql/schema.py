@@ -30,7 +30,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0011")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 
 #: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
 #: INTEGER, which has 64 bits there.

@@ -7,7 +7,7 @@ from alembic import op
 
 from gtchat.store.sql.schema import ID
 
-revision = "0011"
+revision = "0009"
 down_revision = "0008"
 
 
