@@ -17,7 +17,7 @@ from gtchat.chat.errors import (
     NotAllowed,
 )
 from gtchat.chat.events import Entry, Event, MessageChange, MessageSent
-from gtchat.chat.interfaces import DirectPage, IConnection
+from gtchat.chat.interfaces import Direct, DirectPage, IConnection
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.rooms import Member, Room
 from gtchat.chat.state import State
@@ -55,6 +55,7 @@ class Conversation:
         blocked: whether the other user blocks the user.
         last_seq: seq of the newest entry.
         read_seq: the last entry that counts as read.
+        notify: of which messages the user is notified.
     """
 
     _users: UserRegistry
@@ -66,6 +67,7 @@ class Conversation:
     id: int = 0
     last_seq: int = 0
     read_seq: int = 0
+    notify: str = "all"
     name: str = attrs.field(init=False, default="")
 
     def has_member(self, user: Member) -> bool:
@@ -187,23 +189,15 @@ class Conversations:
             direct = await self._store.find_direct(user.id, None, empty.other_id)
             if direct is None:
                 return empty
-            return attrs.evolve(
-                empty, id=direct.id, last_seq=direct.last_seq, read_seq=direct.read_seq
-            )
+            return _begun(empty, direct)
         direct = await self._store.find_direct(user.id, target.id, None)
         if direct is None:
             raise NoSuchRoom("There is no such direct conversation.")
-        return Conversation(
-            self._users,
-            user,
-            direct.other_id,
-            direct.other,
-            ended=direct.ended,
-            blocked=direct.other_id in user.blocked_by,
-            id=direct.id,
-            last_seq=direct.last_seq,
-            read_seq=direct.read_seq,
+        blocked = direct.other_id in user.blocked_by
+        found = Conversation(
+            self._users, user, direct.other_id, direct.other, ended=direct.ended, blocked=blocked
         )
+        return _begun(found, direct)
 
     async def with_user(self, name: str, user: User) -> Conversation:
         """Return the conversation with the user who has a name, without what is in it.
@@ -227,6 +221,17 @@ class Conversations:
             NotStored.
         """
         return await self._store.directs(session.user.id, before, limit)
+
+
+def _begun(empty: Conversation, direct: Direct) -> Conversation:
+    """Return a conversation with what the store has of it."""
+    return attrs.evolve(
+        empty,
+        id=direct.id,
+        last_seq=direct.last_seq,
+        read_seq=direct.read_seq,
+        notify=direct.notify,
+    )
 
 
 def check_open(found: Room | Conversation) -> None:

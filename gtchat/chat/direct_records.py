@@ -45,7 +45,8 @@ class Direct:
         pending: messages of the other account after that.
         at: when the newest message was sent, in milliseconds since 1970, UTC; 0 for none.
         position: place in the order of all messages; later ones have greater numbers.
-        unread: unread messages, as of `UnreadRecord`; 0 where they were not counted.
+        notify: as of `MembershipRecord`.
+        unread, mentions: as of `UnreadRecord`; 0 where they were not counted.
     """
 
     id: int
@@ -60,7 +61,9 @@ class Direct:
     pending: int = 0
     at: int = 0
     position: int = 0
+    notify: str = "all"
     unread: int = 0
+    mentions: int = 0
 
 
 @attrs.frozen

@@ -1,8 +1,7 @@
 """Events that the chat sends to protocols, and the entries among them that are stored.
 
-An `Entry` is part of the log of a room: a message, or a change of the room's members or settings.
-`seq` numbers the entries of a room from 1 without gaps, and gives their order. The state of a room
-is the fold of its entries. All other events go to the sessions that are online and are not stored.
+An `Entry` is part of the log of a room, and the state of a room is the fold of its entries. `seq`
+numbers them from 1 without gaps. All other events go to those who are online and are not stored.
 """
 
 from __future__ import annotations
@@ -105,9 +104,7 @@ REACTION_USERS = 10
 
 @attrs.define(kw_only=True)
 class AnnotatedMessage(MessageSent):
-    """A message of which there is more to say than its text, as it is now.
-
-    A class of its own, so that other messages are as cheap as they were.
+    """A message of which there is more to say than its text; other messages stay cheap.
 
     Attributes:
         changed: seq of the last entry that changed it, None for none.
@@ -311,11 +308,30 @@ class UserTyping(Event):
 
 @attrs.frozen(kw_only=True)
 class ReadMarked(Event):
-    """The receiver has read a room, or what `target_user` wrote, on another session."""
+    """Another session of the receiver says that a log is read up to an entry, and no further.
+
+    Attributes:
+        target_user: of a direct conversation: the other user, in place of `room_name`.
+        seq: the entry.
+    """
 
     room_name: str = ""
     target_user: str = ""
     seq: int
+
+
+@attrs.frozen(kw_only=True)
+class NotifySet(Event):
+    """The receiver wants to be notified of these messages; set on another session.
+
+    Attributes:
+        target_user: as of `ReadMarked`.
+        level: one of `read_state.LEVELS`.
+    """
+
+    room_name: str = ""
+    target_user: str = ""
+    level: str
 
 
 @attrs.frozen(kw_only=True)
@@ -360,6 +376,14 @@ class InviteAnswered(Event):
     room_name: str
     usr: str
     reply: str
+
+
+@attrs.frozen(kw_only=True)
+class InvitationEnded(Event):
+    """The receiver has answered the invitation of `usr` to a room, on another session."""
+
+    room_name: str
+    usr: str
 
 
 @attrs.frozen(kw_only=True)

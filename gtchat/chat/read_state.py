@@ -1,7 +1,8 @@
-"""Read state: typing notifications, and how far a user has read a room.
+"""Read state: typing notifications, how far a user has read a room, what mentions the user.
 
-Typing notifications go to the sessions of the room and are not stored. Read marks are stored, and
-go to the user's other sessions. Unread messages are counted from them whenever they are told.
+Typing notifications go to the sessions of the room and are not stored. Read marks and levels of
+notifications are stored, and go to the user's other sessions. Unread messages and mentions are
+counted from the read marks whenever they are told.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ import attrs
 
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.errors import BadRequest, NotStored, RateLimited
-from gtchat.chat.events import ReadMarked, UserTyping
-from gtchat.chat.interfaces import AccountState, Direct, UnreadRecord
+from gtchat.chat.events import MessageSent, NotifySet, ReadMarked, UserTyping
+from gtchat.chat.interfaces import AccountState, Direct, MentionsPage, UnreadRecord
+from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
+#: Of which messages of a room a user can want to be notified.
+LEVELS = ("all", "mentions", "none")
+#: Most messages in a page of mentions.
+MENTIONS_LIMIT = 200
+
 
 class ReadState:
-    """Sends typing notifications and read marks.
+    """Sends typing notifications and read marks; keeps what users want to be notified of.
 
     Args:
         state: the chat's shared objects.
@@ -84,25 +91,104 @@ class ReadState:
         """
         user = session.user
         room = await self._conversations.require(target, user)
-        if not 0 <= seq <= room.last_seq:
-            raise BadRequest(f"seq: must be 0 to {room.last_seq}, the last entry.")
+        _require_entry(room, seq, 0)
         if not room.id:
             return
-        before = self._read_seq(user, room)
+        before = _read_seq(user, room)
         read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        read_seq = max(read_seq, self._read_seq(user, room))
-        if isinstance(room, Room):
-            user.set_read_seq(room, read_seq)
-            event = ReadMarked(room_name=room.name, seq=read_seq, at=self._users.now())
-        else:
-            event = ReadMarked(target_user=room.other, seq=read_seq, at=self._users.now())
+        read_seq = max(read_seq, _read_seq(user, room))
         if read_seq > before:
-            for other in user.sessions:
-                if other is not session:
-                    other.send(event)
+            self._send_mark(session, room, read_seq)
 
-    def _read_seq(self, user: User, room: Room | Conversation) -> int:
-        return user.read_seq(room) if isinstance(room, Room) else room.read_seq
+    def _send_mark(self, session: Session, room: Room | Conversation, read_seq: int) -> None:
+        """Keep up to which entry a room is read, and tell it the user's other sessions."""
+        if isinstance(room, Room):
+            session.user.set_read_seq(room, read_seq)
+        event = ReadMarked(**_place(room), seq=read_seq, at=self._users.now())
+        session.user.send(event, exclude=session)
+
+    async def mark_unread(self, session: Session, target: Target, seq: int) -> int:
+        """Mark a room as unread from an entry on; where it is not read so far, nothing changes.
+
+        Args:
+            session: a session of the user, which marks what was read from now on.
+            target: the room, or the direct conversation.
+            seq: the first entry that is unread.
+
+        Returns:
+            The last entry that counts as read.
+
+        Raises:
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
+            BadRequest: the room has no such entry.
+        """
+        user = session.user
+        room = await self._conversations.require(target, user)
+        _require_entry(room, seq, 1)
+        # A mark of the user's own last message must not come after this.
+        await self._state.sender_marks.store()
+        before = _read_seq(user, room)
+        read_seq = await self._store.mark_unread(user.id, session.token_hash, room.id, seq - 1)
+        if read_seq < before:
+            self._send_mark(session, room, read_seq)
+        elif isinstance(room, Room):
+            user.set_read_seq(room, read_seq)
+        return read_seq
+
+    async def set_notify(self, session: Session, target: Target, level: str) -> None:
+        """Set of which messages of a room the user is notified.
+
+        Args:
+            session: a session of the user.
+            target: the room, or the direct conversation.
+            level: one of `LEVELS`.
+
+        Raises:
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
+            NoSuchMessage: the conversation has not begun.
+            BadRequest: there is no such level.
+        """
+        user = session.user
+        room = await self._conversations.require(target, user)
+        if level not in LEVELS:
+            raise BadRequest(f"level: must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}.")
+        if isinstance(room, Conversation):
+            room.require_begun()
+        await self._store.set_notify(user.id, room.id, level)
+        if isinstance(room, Conversation):
+            before = room.notify
+        elif room.has_member(user):
+            before = user.notify.get(room.id, LEVELS[0])
+            others = {key: one for key, one in user.notify.items() if key != room.id}
+            user.notify = others if level == LEVELS[0] else {**others, room.id: level}
+        else:
+            return
+        if level != before:
+            event = NotifySet(**_place(room), level=level, at=self._users.now())
+            user.send(event, exclude=session)
+
+    async def mentions(self, session: Session, before: int | None, limit: int) -> MentionsPage:
+        """Return messages that mention the user, the newest mention first.
+
+        Args:
+            session: a session of the user.
+            before: `MentionsPage.next` of the page before, None for the first page.
+            limit: maximum number of messages, 1 to `MENTIONS_LIMIT`.
+
+        Raises:
+            BadRequest: the limit is another.
+            NotStored.
+        """
+        if not 1 <= limit <= MENTIONS_LIMIT:
+            raise BadRequest(f"limit: must be 1 to {MENTIONS_LIMIT}.")
+        user = session.user
+        page = await self._store.mentions(user.id, before, limit)
+        # Those without a room are direct messages to the user: no message mentions its author.
+        entries = (
+            one if one.room_name or not isinstance(one, MessageSent) else whisper_of(one, user.name)
+            for one in page.entries
+        )
+        return MentionsPage(tuple(entries), page.next)
 
     async def refresh_unread(self, user: User) -> None:
         """Count the unread messages of a user who is logged in, for `User.unread`.
@@ -114,6 +200,22 @@ class ReadState:
         except NotStored:
             return
         set_unread(user, self._rooms, counted)
+
+
+def _read_seq(user: User, room: Room | Conversation) -> int:
+    """Return up to which entry a user has read a room."""
+    return user.read_seq(room) if isinstance(room, Room) else room.read_seq
+
+
+def _require_entry(room: Room | Conversation, seq: int, first: int) -> None:
+    """Raise BadRequest for a seq that is below `first`, or that no entry has."""
+    if not first <= seq <= room.last_seq:
+        raise BadRequest(f"seq: must be {first} to {room.last_seq}, the last entry.")
+
+
+def _place(room: Room | Conversation) -> dict[str, str]:
+    """Return the field of an event that names a room, or the other user."""
+    return {"room_name": room.name} if isinstance(room, Room) else {"target_user": room.other}
 
 
 def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> None:
@@ -130,6 +232,11 @@ def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> N
         if not room.is_lobby:
             user.rooms[room] = 0
         user.set_read_seq(room, record.read_seq)
+    user.notify = {
+        record.room_id: record.notify
+        for record in account_state.memberships
+        if record.notify != LEVELS[0]
+    }
     user.blocked = dict(account_state.blocked)
     user.blocked_by = account_state.blocked_by
 
@@ -173,6 +280,7 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
         counted: room id -> what was counted; messages that came since are added.
     """
     user.unread = {}
+    mentions: dict[int, int] = {}
     for room_id, record in counted.items():
         room = rooms.get(room_id)
         if room is not None and room.has_member(user) and room.last_seq > user.read_seq(room):
@@ -181,22 +289,26 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
             unread = min(unread, room.last_seq - user.read_seq(room))
             if unread > 0:
                 user.unread[room_id] = unread
+                if record.mentions:
+                    mentions[room_id] = min(record.mentions, unread)
+    user.mentions = mentions
 
 
 def with_unread(
     directs: Iterable[Direct], counted: Mapping[int, UnreadRecord]
 ) -> tuple[Direct, ...]:
-    """Return direct conversations with their unread messages.
+    """Return direct conversations with their unread messages and mentions.
 
     Args:
         directs: the conversations as they are now.
         counted: id -> what was counted; messages that came since are added.
     """
-    return tuple(attrs.evolve(one, unread=_unread_of(one, counted.get(one.id))) for one in directs)
+    return tuple(_with_unread(one, counted.get(one.id)) for one in directs)
 
 
-def _unread_of(direct: Direct, record: UnreadRecord | None) -> int:
+def _with_unread(direct: Direct, record: UnreadRecord | None) -> Direct:
     if record is None:
-        return 0
+        return direct
     since = direct.message_count - record.message_count
-    return max(0, min(record.unread + since, direct.last_seq - direct.read_seq))
+    unread = max(0, min(record.unread + since, direct.last_seq - direct.read_seq))
+    return attrs.evolve(direct, unread=unread, mentions=min(record.mentions, unread))

@@ -1,4 +1,4 @@
-"""Messages and their changes as methods, for `Connection`: thin over `call`.
+"""Messages, their changes and what was read of them as methods, for `Connection`: thin over `call`.
 
 A txn is added to each call that has none, so that a request that is sent again is done once.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.client.messages import Direct, Reply, Version
+from gtchat.client.messages import Direct, Push, Reply, Version
 
 
 @attrs.frozen
@@ -87,10 +87,6 @@ class MessageActions:
                 return
             before = {"before": page.next}
 
-    async def mark_read(self, room: str | Direct, seq: int) -> None:
-        """Mark a room as read up to an entry."""
-        await self.call("mark_read", **_target(room), seq=seq)
-
     async def edit(self, room: str | Direct, seq: int, text: str, *, txn: str | None = None) -> Ack:
         """Give a message of the user's own another text."""
         return await self._ack("edit", room, seq=seq, msg=text, txn=txn)
@@ -118,6 +114,29 @@ class MessageActions:
     async def versions(self, room: str | Direct, seq: int) -> tuple[Version, ...]:
         """Return the texts that a message had, oldest first, and the one that it has."""
         return (await self.call("versions", **_target(room), seq=seq)).versions
+
+    async def mark_read(self, room: str | Direct, seq: int) -> None:
+        """Mark a room or a direct conversation as read up to an entry."""
+        await self.call("mark_read", **_target(room), seq=seq)
+
+    async def mark_unread(self, room: str | Direct, seq: int) -> int:
+        """Mark a room as unread from an entry on; return the last entry that counts as read."""
+        return (await self.call("mark_unread", **_target(room), seq=seq)).read_seq
+
+    async def set_notify(self, room: str | Direct, level: str) -> None:
+        """Set of which messages of a room the user is notified: all, mentions or none."""
+        await self.call("set_notify", **_target(room), level=level)
+
+    async def mentions(self) -> AsyncIterator[Push]:
+        """Yield the messages that mention the user, newest first; pages are read as needed."""
+        position: dict[str, str] = {}
+        while True:
+            page = await self.call("get_mentions", **position)
+            for entry in page.entries:
+                yield entry
+            if not page.next:
+                return
+            position = {"before": page.next}
 
     async def _ack(self, cmd: str, room: str | Direct, **fields: Any) -> Ack:
         """Send a command without the fields that are None; return its ack."""

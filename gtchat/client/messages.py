@@ -19,6 +19,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         joined: whether the user is a member.
         unread: messages after `read_seq`.
         read_seq: the last entry that counts as read.
+        mentions: how many of the unread messages mention the user.
+        notify: of which messages the user wants to be notified: all, mentions or none.
         max: maximum number of members; 0: no limit.
         users: names of members, in the reply of a command that enters the room.
         users_total: number of members, where `users` is only a part.
@@ -33,6 +35,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     joined: bool = False
     unread: int = 0
     read_seq: int = 0
+    mentions: int = 0
+    notify: str = "all"
     max: int = 0
     users: tuple[str, ...] = ()
     users_total: int = 0
@@ -86,13 +90,14 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         target_user: of a change of a direct message: the other user.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
-            entry that the user has read.
+            entry that the user has read; it can be less than before.
         at: time in UTC, RFC 3339.
         by: the user who kicked or removed `usr`, or deleted a message of `usr`.
         blocked: in a history, whether the user blocks the sender.
         of: seq of the message that a change changes.
         emoji, on: the reaction, and whether it was made or taken back.
         reason: why a message was deleted.
+        level: in a `notify`, of which messages the user wants to be notified.
         changed: seq of the last entry that changed a message.
         edited, deleted, reactions, reply, style, pinned, guest: those of a message, see
             docs/protocol.md.
@@ -123,6 +128,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     emoji: str = ""
     on: bool = True
     reason: str = ""
+    level: str = ""
     changed: int = 0
     edited: bool = False
     deleted: Deletion | None = None
@@ -182,6 +188,8 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
         last_seq: number of the newest entry of its log.
         read_seq: the last entry that counts as read.
         unread: messages after `read_seq`.
+        mentions: how many of them mention the user.
+        notify: of which messages the user is notified: all, mentions or none.
         at: when the newest message was sent, in UTC, RFC 3339.
         guest: whether the other user is temporary.
         ended: whether the account of the other user has ended: it can only be read.
@@ -192,6 +200,8 @@ class Direct(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
     last_seq: int = 0
     read_seq: int = 0
     unread: int = 0
+    mentions: int = 0
+    notify: str = "all"
     at: str = ""
     guest: bool = False
     ended: bool = False
@@ -245,7 +255,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
     directs: tuple[Direct, ...] = ()
-    next: str = ""
     invitations: tuple[Invitation, ...] = ()
     room: Room | None = None
     id: str = ""
@@ -262,6 +271,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     first: int = 0
     last: int = 0
     more: bool = False
+    next: str = ""
+    read_seq: int = 0
     server: str = ""
     version: str = ""
     limits: dict[str, float] = {}

@@ -115,6 +115,9 @@ class LineClient(Interpreter):
         elif message.room_name.casefold() == self._context.room.casefold():
             self._marks.shown(message.room_name, message.seq)
 
+    def _keep_unread(self, room_name: str) -> None:
+        self._marks.forget(room_name)
+
     async def _send_message(self, text: str) -> None:
         await self._call("speak", room_name=self._context.room, msg=text)
 

@@ -42,6 +42,12 @@ class ReadMarks:
         self._shown[room] = max(seq, self._shown.get(room, 0))
         self._schedule()
 
+    def forget(self, room_name: str) -> None:
+        """Drop the mark of a room that waits: the user marks the room as unread."""
+        key = room_name.casefold()
+        for room in [one for one in self._shown if isinstance(one, str) and one.casefold() == key]:
+            del self._shown[room]
+
     def _forget_other_user(self) -> None:
         """Drop the marks of a user who has logged out."""
         if self._user != self._connection.user:

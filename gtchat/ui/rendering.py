@@ -51,7 +51,7 @@ EVENTS: dict[str, str] = {
     "lagged": "this client reads too slowly",
 }
 #: Types of events that lines do not show.
-HIDDEN_EVENTS = frozenset({"typing", "marked_read"})
+HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify", "invitation_ended"})
 #: Text of a `c_invite_reply`.
 INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 
@@ -260,7 +260,7 @@ class Renderer:
 
     def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         rooms = ", ".join(
-            format_room(room.room_name) + (f" ({room.unread} unread)" if room.unread else "")
+            format_room(room.room_name) + (f" ({_unread(room)})" if room.unread else "")
             for room in reply.rooms
             if room.joined
         )
@@ -306,6 +306,16 @@ class Renderer:
         if reply.more and reply.entries:
             lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
         return lines or [self._notice("no messages")]
+
+    def _mentions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = []
+        for push in reply.entries:
+            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
+            head = f"{format_room(push.room_name)} {sender}"
+            lines += self._message_lines(push, head, "%Y-%m-%d %H:%M")
+        if reply.next:
+            lines.append(self._notice(f"older ones: /mentions {escape_controls(reply.next)}"))
+        return lines or [self._notice("no messages mention you")]
 
     def _direct_message(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         user = format_user(str(parsed.fields["target_user"]))
@@ -354,6 +364,11 @@ class Renderer:
         return [self._notice(f"sent to {reply.recipients} users")]
 
 
+def _unread(room: Room) -> str:
+    """Return how much of a room is unread."""
+    return f"{room.unread} unread" + (f", @{room.mentions}" if room.mentions else "")
+
+
 def _room_line(room: Room) -> str:
     limit = f" of at most {room.max}" if room.max else ""
     details = [f"members: {room.members}{limit}"]
@@ -364,7 +379,9 @@ def _room_line(room: Room) -> str:
     if room.joined:
         details.append("joined")
     if room.unread:
-        details.append(f"{room.unread} unread")
+        details.append(_unread(room))
+    if room.notify != "all":
+        details.append(f"notifications: {escape_controls(room.notify)}")
     topic = f': "{escape_controls(room.topic)}"' if room.topic else ""
     return f"{format_room(room.room_name)} ({', '.join(details)}){topic}"
 
@@ -381,6 +398,7 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "join_room": Renderer._room,
     "invite_reply": Renderer._room,
     "history": Renderer._history,
+    "get_mentions": Renderer._mentions,
     "whisper": Renderer._direct_message,
     "block": Renderer._blocked,
     "unblock": Renderer._blocked,

@@ -25,6 +25,7 @@ from tests.store.direct_contract import DirectContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
+from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
@@ -115,6 +116,14 @@ class ReadStateTests(InMemory, ReadStateContract, TestCase):
 
 class UnreadTests(InMemory, UnreadContract, TestCase):
     """See `UnreadContract`."""
+
+
+class MentionsTests(InMemory, MentionsContract, TestCase):
+    """See `MentionsContract`."""
+
+
+class NotifyTests(InMemory, NotifyContract, TestCase):
+    """See `NotifyContract`."""
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):

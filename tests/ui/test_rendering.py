@@ -13,6 +13,7 @@ from gtchat.client import (
     Deletion,
     Push,
     Reply,
+    Room,
     RoomReset,
     SessionInfo,
 )
@@ -52,6 +53,20 @@ class RenderingTests(SynchronousTestCase):
         (line,) = self.shown(cmd="c_invited", usr="ann", room_name="den", msg=EVIL)
         self.assertEqual(line, "07:08 * ann invites you to #den: /accept or /decline")
 
+    def test_mentions_have_date_room_and_sender(self) -> None:
+        entry = Push(**spoken(1, "ann", "den", "@bob"))
+        lines = self.replied("/mentions", entries=(entry,), next="AAA")
+        expected = ["2030-05-06 07:08 #den <ann> @bob", "* older ones: /mentions AAA"]
+        self.assertEqual(lines, expected)
+        self.assertEqual(self.replied("/mentions"), ["* no messages mention you"])
+
+    def test_a_room_tells_of_mentions_and_notifications(self) -> None:
+        room = Room(room_name="den", joined=True, unread=3, mentions=1, notify="none")
+        (line, *_) = self.replied("/rooms", rooms=(room,), rooms_total=1)
+        self.assertIn("joined, 3 unread, @1, notifications: none", line)
+        lines = self.replied("/guest ann", usr="ann", rooms=(room,))
+        self.assertIn("#den (3 unread, @1)", lines[1])
+
     def test_each_event_has_its_line(self) -> None:
         for kind in EVENTS:
             (line,) = self.shown(cmd="c_event", type=kind, usr="ann", by="bob", room_name="den")
@@ -77,7 +92,7 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(line, "07:08 * a message of ann in #den was deleted by bob")
 
     def test_typing_and_read_marks_are_hidden(self) -> None:
-        for kind in ("typing", "marked_read"):
+        for kind in ("typing", "marked_read", "notify", "invitation_ended"):
             self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
 
     def test_many_logins_and_logouts_are_one_line(self) -> None:

@@ -277,6 +277,25 @@ class MarkRead(TargetRequest, tag="mark_read", kw_only=True):
     seq: Whole
 
 
+class MarkUnread(TargetRequest, tag="mark_unread", kw_only=True):
+    """Mark a room or a direct conversation as unread from an entry on."""
+
+    seq: Whole
+
+
+class SetNotify(TargetRequest, tag="set_notify", kw_only=True):
+    """Set of which messages the user is notified: all, mentions or none."""
+
+    level: str
+
+
+class GetMentions(Request, tag="get_mentions"):
+    """List messages that mention the user, newest first. `before`: a `next`."""
+
+    before: str | None = None
+    limit: Whole = 50
+
+
 class Whisper(Request, tag="whisper"):
     """Send a direct message."""
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gtchat.chat.interfaces import Direct
+from gtchat.chat.read_state import LEVELS
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.text import rfc3339
 
@@ -37,7 +38,7 @@ class ErrorReply(Reply, kw_only=True):
 
 
 class RoomInfo(msgspec.Struct):
-    """A room in a list."""
+    """A room in a list. `mentions`: how many unread messages mention the user."""
 
     room_name: str
     public: bool
@@ -48,6 +49,8 @@ class RoomInfo(msgspec.Struct):
     joined: bool
     unread: int
     read_seq: int
+    mentions: int | UnsetType = UNSET
+    notify: str | UnsetType = UNSET
 
 
 class RoomDetails(msgspec.Struct):
@@ -81,6 +84,8 @@ class DirectInfo(msgspec.Struct):
     read_seq: int
     unread: int
     at: str
+    mentions: int | UnsetType = UNSET
+    notify: str | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     ended: bool | UnsetType = UNSET
 
@@ -244,6 +249,20 @@ class HistoryReply(Reply, kw_only=True):
     more: bool
 
 
+class MarkUnreadReply(Reply, kw_only=True):
+    """The last entry of a room that counts as read."""
+
+    read_seq: int
+
+
+class MentionsReply(Reply, kw_only=True):
+    """A page of messages that mention the user; `next` is there if there are more."""
+
+    entries: list[RawEntry]
+    more: bool
+    next: str | UnsetType = UNSET
+
+
 class BroadcastReply(Reply, kw_only=True):
     """The number of users who received a broadcast."""
 
@@ -271,12 +290,22 @@ def direct_info(direct: Direct) -> DirectInfo:
         direct.read_seq,
         direct.unread,
         rfc3339(direct.at),
+        direct.mentions or UNSET,
+        UNSET if direct.notify == LEVELS[0] else direct.notify,
         direct.guest or UNSET,
         direct.ended or UNSET,
     )
 
 
-def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int) -> RoomInfo:
+def room_info(
+    room: Room,
+    members: int,
+    joined: bool,
+    unread: int,
+    read_seq: int,
+    mentions: int = 0,
+    notify: str | None = None,
+) -> RoomInfo:
     """Return a room in a list.
 
     Args:
@@ -285,6 +314,8 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
         joined: whether the user is a member.
         unread: messages that the user has not read.
         read_seq: the last entry that the user has read.
+        mentions: how many of the unread messages mention the user.
+        notify: of which messages the user is notified, None for all.
     """
     return RoomInfo(
         room.name,
@@ -296,6 +327,8 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
         joined,
         unread,
         read_seq,
+        mentions or UNSET,
+        notify or UNSET,
     )
 
 

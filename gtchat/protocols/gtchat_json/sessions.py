@@ -53,6 +53,9 @@ FEATURES = [
     "action",
     "pin",
     "direct",
+    "mentions",
+    "mark_unread",
+    "notify",
 ]
 #: The feature of a server whose accounts can be logged in on several devices.
 DEVICES = "devices"

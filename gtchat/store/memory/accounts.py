@@ -23,7 +23,6 @@ from gtchat.chat.interfaces import (
     PhoneAccount,
     RoomRecord,
     StoredGuest,
-    UnreadRecord,
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
@@ -98,6 +97,7 @@ class AccountTable:
         """Create a registered account; see `IStore.register`."""
         account_id = self.create(name, key, True, password_hash, uuid_hash)
         self.accounts[account_id].add_network(network, at)
+        self.accounts[account_id].created_at = at
         return account_id
 
     def create(
@@ -185,8 +185,13 @@ class AccountTable:
         return AccountState(
             account=row.record(),
             memberships=(
-                MembershipRecord(self._rooms.lobby.id, row.lobby_read_seq),
-                *(MembershipRecord(room.id, room.read[row.id]) for room in rooms),
+                *(
+                    MembershipRecord(room.id, read_seq, row.notify.get(room.id, "all"))
+                    for room, read_seq in (
+                        (self._rooms.lobby, row.lobby_read_seq),
+                        *((room, room.read[row.id]) for room in rooms),
+                    )
+                ),
             ),
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(row.id, ())),
@@ -211,17 +216,10 @@ class AccountTable:
             elif room is not None and account_id in room.read:
                 room.read[account_id] = max(room.read[account_id], seq)
 
-    def unread(self, account_id: int | None, token_hash: bytes | None) -> dict[int, UnreadRecord]:
-        """Count the unread messages of an account; see `IStore.unread`."""
+    def row_of(self, account_id: int | None, token_hash: bytes | None) -> AccountRow | None:
+        """Return an account, or that of a session; None if there is none."""
         session = self.sessions.get(token_hash or b"")
-        row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
-        if row is None:
-            return {}
-        not_counted = row.not_counted(self.accounts)
-        counts = self._rooms.unread(row, not_counted)
-        for direct in self.directs.newest(row.id, LISTED_DIRECTS):
-            counts[direct.id] = self.directs.unread(row.id, direct)
-        return {room_id: record for room_id, record in counts.items() if record.unread}
+        return self.accounts.get(account_id or (session.account_id if session is not None else 0))
 
     def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""

@@ -61,6 +61,9 @@ class DirectTable:
         rooms: has their logs, which nothing finds by name.
         accounts: the accounts.
         append: stores an entry, and fills in the result.
+
+    Attributes:
+        count: counts what is unread for an account in a log; set by the table of mentions.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class DirectTable:
         self._accounts = accounts
         self._append = append
         accounts.directs = self
+        self.count: Callable[[AccountRow, RoomLog], UnreadRecord]
         #: Account id -> id of the other account -> the conversation.
         self._rows: defaultdict[int, dict[int, DirectRow]] = defaultdict(dict)
         #: Account id -> room id and seq -> number of a message that did not arrive.
@@ -196,6 +200,7 @@ class DirectTable:
             pending=sum(1 for _ in row.waiting()),
             at=row.log.messages.entry(newest[0][1]).at if newest else 0,
             position=row.newest,
+            notify=self._accounts.accounts[row.account_id].notify.get(row.log.id, "all"),
         )
 
     def newest(self, account_id: int, limit: int, before: int | None = None) -> tuple[Direct, ...]:
@@ -213,16 +218,14 @@ class DirectTable:
     def page(self, account_id: int, before: int | None, limit: int) -> DirectPage:
         """Return a page of conversations; see `IMailStore.directs`."""
         found = self.newest(account_id, limit + 1, before)
-        listed = tuple(
-            attrs.evolve(one, unread=self.unread(account_id, one).unread) for one in found[:limit]
-        )
+        listed = tuple(self._with_unread(account_id, one) for one in found[:limit])
         return DirectPage(listed, listed[-1].position if len(found) > limit else None)
 
-    def unread(self, account_id: int, direct: Direct) -> UnreadRecord:
-        """Count the unread messages of a conversation."""
-        accounts = self._accounts.accounts
-        not_counted = accounts[account_id].not_counted(accounts)
-        return self._rooms.rooms[direct.id].unread(direct.read_seq, not_counted)
+    def _with_unread(self, account_id: int, direct: Direct) -> Direct:
+        """Return a conversation with its unread messages and mentions."""
+        log = self._rooms.rooms[direct.id]
+        record = self.count(self._accounts.accounts[account_id], log)
+        return attrs.evolve(direct, unread=record.unread, mentions=record.mentions)
 
     def end_guest(self, account_id: int) -> None:
         """Delete the conversations of a temporary account that has ended."""

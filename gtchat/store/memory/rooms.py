@@ -6,7 +6,7 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 
 import attrs
@@ -26,7 +26,6 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.memory.message_rows import MemoryMessages
-from gtchat.store.memory.rows import AccountRow
 from gtchat.store.paging import (
     MAX_SEQ,
     UNREAD_EXACT,
@@ -48,6 +47,8 @@ class RoomLog:
         first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
         read: account id of each member, in the order of joining -> seq up to which it has read.
+        joined: account id of each member -> the entry with which the membership began.
+        set_mentions: keeps what a message mentions, given the message and its text.
         messages: the messages in the log, and what was changed of them.
     """
 
@@ -64,6 +65,8 @@ class RoomLog:
     first: int = 1
     message_count: int = 0
     read: dict[int, int] = attrs.field(factory=dict)
+    joined: dict[int, int] = attrs.field(factory=dict)
+    set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
     messages: MemoryMessages = attrs.field(
         init=False, default=attrs.Factory(MemoryMessages, takes_self=True)
     )
@@ -110,14 +113,17 @@ class RoomLog:
         unread = len(messages)
         if unread <= UNREAD_EXACT:
             oldest = self.last - UNREAD_WINDOW
-            unread -= sum(_is_hidden(one, not_counted) for one in messages if one.seq > oldest)
+            unread -= sum(is_hidden(one, not_counted) for one in messages if one.seq > oldest)
         return UnreadRecord(unread, self.message_count)
 
     def append(self, entry: Entry) -> None:
         """Append an entry to the log, and fill in its seq."""
         self.log.append(entry)
         entry.seq = self.first + len(self.log) - 1
-        self.message_count += entry.kind == MessageSent.kind
+        if isinstance(entry, MessageSent):
+            self.message_count += 1
+            if "@" in entry.msg:
+                self.set_mentions(entry, entry.msg)
 
 
 class TxnTable:
@@ -192,10 +198,12 @@ class RoomTable:
 
     Attributes:
         starts: for each start of the server, the length of each room's log at that moment.
+        set_mentions: keeps what a message of a room mentions; set by the table of mentions.
     """
 
     def __init__(self) -> None:
         self.starts: list[dict[int, int]] = []
+        self.set_mentions: Callable[[RoomLog, MessageSent, str], None] = lambda *_: None
         self.rooms: dict[int, RoomLog] = {}
         self.keys: dict[str, RoomLog] = {}
         self.deleted_at: dict[str, int] = {}
@@ -219,6 +227,7 @@ class RoomTable:
         self._last_id += 1
         self._skeletons.add(name, self._last_id)
         room = self.rooms[self._last_id] = self.keys[key] = RoomLog(self._last_id, key, name)
+        room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
         return room
 
     def create_direct(self) -> RoomLog:
@@ -276,13 +285,6 @@ class RoomTable:
         room = self.rooms.get(room_id)
         is_direct = room is not None and self.keys.get(room.key) is not room
         return None if is_direct and room_id not in directs else self.log_info(room_id)
-
-    def unread(self, row: AccountRow, not_counted: Mapping[int, str]) -> dict[int, UnreadRecord]:
-        """Count the unread messages of an account in the lobby and its rooms."""
-        counts = {self.lobby.id: self.lobby.unread(row.lobby_read_seq, not_counted)}
-        for room in map(self.rooms.__getitem__, row.rooms):
-            counts[room.id] = room.unread(room.read[row.id], not_counted)
-        return counts
 
     def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         """Yield the entries of a room from `start` + 1 to `stop`."""
@@ -358,7 +360,7 @@ def _find_nearest(room: RoomLog, kinds: Collection[str], seq: int, backwards: bo
     return next((n for n in side if room.log[n - room.first].kind in kinds), None)
 
 
-def _is_hidden(message: Entry, not_counted: Mapping[int, str]) -> bool:
+def is_hidden(message: Entry, not_counted: Mapping[int, str]) -> bool:
     """Return whether a message is deleted, or of an account whose messages are not unread."""
     if isinstance(message, AnnotatedMessage) and message.deleted is not None:
         return True

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from gtchat.chat.interfaces import Account, Direct, UnreadRecord
+from gtchat.chat.interfaces import Account, Direct
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 
 
@@ -45,6 +45,8 @@ class AccountRow:
         devices: its devices by name.
         network: network of a temporary account's last login or resume.
         networks: network that it registered or logged in from -> when it last did.
+        notify: room id -> `MembershipRecord.notify`, where it is not `all`.
+        created_at: when it was created, in milliseconds since 1970, UTC; 0 for a temporary one.
     """
 
     id: int
@@ -60,6 +62,8 @@ class AccountRow:
     devices: dict[str, DeviceRow] = attrs.field(factory=dict)
     network: str = ""
     networks: dict[str, int] = attrs.field(factory=dict)
+    notify: dict[int, str] = attrs.field(factory=dict)
+    created_at: int = 0
 
     def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.
@@ -127,6 +131,3 @@ class AccountDirects(Protocol):
 
     def of_rooms(self, account_id: int, ids: Collection[int]) -> tuple[Direct, ...]:
         """Return those with some ids."""
-
-    def unread(self, account_id: int, direct: Direct) -> UnreadRecord:
-        """Count the unread messages of a conversation."""

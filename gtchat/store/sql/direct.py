@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 from sqlalchemy import (
+    and_,
     bindparam,
     delete,
     exists,
@@ -51,13 +52,14 @@ _missed = schema.missed
 _rooms = schema.rooms
 _log = schema.entries
 _heads = schema.heads
+_levels = schema.notify_levels
 _other = schema.accounts.alias("other_account")
 _side = _directs.alias("other_side")
 _of_account = _directs.c.account_id == bindparam("account")
 _is_direct = (_of_account, _directs.c.room_id == bindparam("room"))
 _is_message = _log.c.kind == literal_column(f"'{MessageSent.kind}'")
 
-#: Conversations of an account, in the order of the attributes of `Direct`, without `unread`.
+#: Conversations of an account, in the order of the attributes of `Direct`, without what is unread.
 _CONVERSATIONS = (
     select(
         _directs.c.room_id.label("id"),
@@ -72,11 +74,18 @@ _CONVERSATIONS = (
         _directs.c.pending,
         func.coalesce(_log.c.at, 0).label("at"),
         _directs.c.newest.label("position"),
+        func.coalesce(_levels.c.level, literal_column("'all'")).label("notify"),
     )
     .select_from(_directs)
     .outerjoin(_other, _other.c.id == _directs.c.other_id)
     .outerjoin(_heads, _heads.c.room_id == _directs.c.room_id)
     .outerjoin(_log, _log.c.row == _directs.c.newest)
+    .outerjoin(
+        _levels,
+        and_(
+            _levels.c.account_id == _directs.c.account_id, _levels.c.room_id == _directs.c.room_id
+        ),
+    )
     .where(_of_account)
 )
 _PAGE = Statement(
@@ -335,7 +344,9 @@ def page(db: Connection, account_id: int, before: int | None, limit: int) -> Dir
     found = [_direct(row) for row in _PAGE(db, account=account_id, before=start, limit=limit + 1)]
     counted = read_state.unread_directs(db, account_id, start, limit)
     listed = tuple(
-        attrs.evolve(one, unread=counted[one.id].unread) if one.id in counted else one
+        attrs.evolve(one, unread=counted[one.id].unread, mentions=counted[one.id].mentions)
+        if one.id in counted
+        else one
         for one in found[:limit]
     )
     return DirectPage(listed, listed[-1].position if len(found) > limit else None)

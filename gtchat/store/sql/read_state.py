@@ -13,6 +13,7 @@ from sqlite3 import Connection
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Select,
     and_,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union,
     union_all,
     update,
 )
@@ -32,7 +34,7 @@ from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import MAX_SEQ, UNREAD_EXACT, UNREAD_WINDOW
-from gtchat.store.sql import schema
+from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
@@ -42,6 +44,8 @@ _members = schema.members
 _directs = schema.directs
 _rooms = schema.rooms
 _sessions = schema.sessions
+_levels = schema.notify_levels
+_mentions = schema.mentions
 
 _is_account = _members.c.account_id == bindparam("account")
 _is_session = _sessions.c.token_hash == bindparam("token")
@@ -53,16 +57,26 @@ _lobby = (
     .join(_rooms, _rooms.c.key == LOBBY)
     .where(_accounts.c.id == bindparam("account"))
 )
-_MEMBERSHIPS = Statement(_memberships.order_by(_members.c.room_id))
-_MEMBERSHIP = Statement(
+_level = func.coalesce(_levels.c.level, literal_column("'all'"))
+_is_level_of = _levels.c.account_id == bindparam("account")
+_leveled = _memberships.add_columns(_level).outerjoin_from(
+    _members, _levels, and_(_is_level_of, _levels.c.room_id == _members.c.room_id)
+)
+_MEMBERSHIPS = Statement(_leveled.order_by(_members.c.room_id))
+_READ_SEQ = Statement(
     union_all(
         _memberships.where(_members.c.room_id == bindparam("room")),
         select(_directs.c.room_id, _directs.c.read_seq).where(
             _directs.c.account_id == bindparam("account"), _directs.c.room_id == bindparam("room")
         ),
+        _lobby.where(_rooms.c.id == bindparam("room")),
     )
 )
-_LOBBY = Statement(_lobby)
+_LOBBY = Statement(
+    _lobby.add_columns(_level).outerjoin(
+        _levels, and_(_is_level_of, _levels.c.room_id == _rooms.c.id)
+    )
+)
 _MARK_ROOM = Statement(
     update(_members)
     .where(
@@ -85,6 +99,31 @@ _MARK_DIRECT = Statement(
         _directs.c.account_id == bindparam("account"),
         _directs.c.room_id == bindparam("room"),
         _directs.c.read_seq < bindparam("seq"),
+    )
+    .values(read_seq=bindparam("seq"))
+)
+_MARK_ROOM_UNREAD = Statement(
+    update(_members)
+    .where(
+        _is_account, _members.c.room_id == bindparam("room"), _members.c.read_seq > bindparam("seq")
+    )
+    .values(read_seq=bindparam("seq"))
+)
+_MARK_LOBBY_UNREAD = Statement(
+    update(_accounts)
+    .where(
+        _accounts.c.id == bindparam("account"),
+        _accounts.c.lobby_read_seq > bindparam("seq"),
+        select(_rooms.c.id).where(_rooms.c.key == LOBBY).scalar_subquery() == bindparam("room"),
+    )
+    .values(lobby_read_seq=bindparam("seq"))
+)
+_MARK_DIRECT_UNREAD = Statement(
+    update(_directs)
+    .where(
+        _directs.c.account_id == bindparam("account"),
+        _directs.c.room_id == bindparam("room"),
+        _directs.c.read_seq > bindparam("seq"),
     )
     .values(read_seq=bindparam("seq"))
 )
@@ -180,10 +219,44 @@ def _unread_statement(marks: CompoundSelect[Any] | Select[Any]) -> Statement:
     )
 
 
-_UNREAD = _unread_statement(
-    union_all(_memberships, _lobby, select(_newest_directs.subquery("newest_directs")))
-)
+def _mentions_statement(marks: CompoundSelect[Any] | Select[Any]) -> Statement:
+    """Return the statement that counts the mentions after read marks; see `_unread_statement`."""
+    mark = marks.cte("marks")
+
+    def unread(is_mentioned: ColumnElement[bool]) -> Select[tuple[int, int]]:
+        return select(mark.c.room_id, _mentions.c.seq).join_from(
+            mark,
+            _mentions,
+            and_(
+                _mentions.c.room_id == mark.c.room_id,
+                _mentions.c.seq > mark.c.read_seq,
+                is_mentioned,
+            ),
+        )
+
+    found = union(
+        unread(_mentions.c.account_id == bindparam("account")),
+        unread(_mentions.c.account_id.is_(None)),
+    ).subquery()
+    is_counted = or_(
+        and_(
+            _log.c.subject_id.is_not(None),
+            _log.c.subject_id.not_in(select(_not_counted.c.id)),
+        ),
+        and_(_log.c.subject_id.is_(None), _log.c.usr.not_in(select(_not_counted.c.name))),
+    )
+    return Statement(
+        select(found.c.room_id, func.count())
+        .join_from(found, _log, and_(_log.c.room_id == found.c.room_id, _log.c.seq == found.c.seq))
+        .where(is_counted)
+        .group_by(found.c.room_id)
+    )
+
+
+_marks = union_all(_memberships, _lobby, select(_newest_directs.subquery("newest_directs")))
+_UNREAD, _MENTIONS = _unread_statement(_marks), _mentions_statement(_marks)
 _UNREAD_DIRECTS = _unread_statement(_newest_directs)
+_MENTIONS_IN_DIRECTS = _mentions_statement(_newest_directs)
 
 
 def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]:
@@ -195,13 +268,38 @@ def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]
 
 def mark_read(db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
     """Mark a room as read up to an entry; see `IStore.mark_read`."""
-    if _membership(db, account_id, room_id) is None:
-        raise NotInRoom()
+    _read_seq(db, account_id, room_id)
     set_marks_read(db, account_id, token_hash)
     set_read(db, {(account_id, room_id): seq})
-    membership = _membership(db, account_id, room_id)
-    assert membership is not None
-    return membership.read_seq
+    return _read_seq(db, account_id, room_id)
+
+
+def mark_unread(db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
+    """Set back up to which entry a room is read; see `IMentionStore.mark_unread`."""
+    _read_seq(db, account_id, room_id)
+    set_marks_read(db, account_id, token_hash)
+    for statement in (_MARK_ROOM_UNREAD, _MARK_LOBBY_UNREAD, _MARK_DIRECT_UNREAD):
+        statement(db, account=account_id, room=room_id, seq=seq)
+    return _read_seq(db, account_id, room_id)
+
+
+def set_notify(db: Connection, account_id: int, room_id: int, level: str) -> None:
+    """Store of which messages a user wants to be notified; see `IMentionStore.set_notify`."""
+    _read_seq(db, account_id, room_id)
+    mentions.set_level(db, account_id, room_id, level)
+
+
+def _read_seq(db: Connection, account_id: int, room_id: int) -> int:
+    """Return up to which entry an account has read a room or a direct conversation.
+
+    Raises:
+        NotInRoom: it is not in it.
+    """
+    row = _READ_SEQ(db, account=account_id, room=room_id).fetchone()
+    if row is None:
+        raise NotInRoom()
+    read_seq: int = row[1]
+    return read_seq
 
 
 def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
@@ -224,25 +322,27 @@ def unread(
     """Count the unread messages of an account; see `IStore.unread`."""
     if account_id is None:
         account_id = _SESSION_ACCOUNT.scalar(db, token=token_hash)
-    return _records(_UNREAD(db, account=account_id, before=MAX_SEQ, limit=LISTED_DIRECTS))
+    bound = {"account": account_id, "before": MAX_SEQ, "limit": LISTED_DIRECTS}
+    return _records(_UNREAD(db, **bound), _MENTIONS(db, **bound))
 
 
 def unread_directs(
     db: Connection, account_id: int, before: int, limit: int
 ) -> dict[int, UnreadRecord]:
     """Count the unread messages of direct conversations; see `IMailStore.directs`."""
-    return _records(_UNREAD_DIRECTS(db, account=account_id, before=before, limit=limit))
+    bound = {"account": account_id, "before": before, "limit": limit}
+    return _records(_UNREAD_DIRECTS(db, **bound), _MENTIONS_IN_DIRECTS(db, **bound))
 
 
-def _records(rows: Iterable[tuple[int, int, int]]) -> dict[int, UnreadRecord]:
-    return {room_id: UnreadRecord(count, messages) for room_id, count, messages in rows if count}
-
-
-def _membership(db: Connection, account_id: int, room_id: int) -> MembershipRecord | None:
-    row = _MEMBERSHIP(db, account=account_id, room=room_id).fetchone()
-    if row is None:
-        row = _LOBBY(db, account=account_id).fetchone()
-    return MembershipRecord(*row) if row is not None and row[0] == room_id else None
+def _records(
+    counted: Iterable[tuple[int, int, int]], mentioned: Iterable[tuple[int, int]]
+) -> dict[int, UnreadRecord]:
+    mentions_of = dict(mentioned)
+    return {
+        room_id: UnreadRecord(count, messages, mentions_of.get(room_id, 0))
+        for room_id, count, messages in counted
+        if count
+    }
 
 
 def set_sent_read(

@@ -30,7 +30,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 
 #: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
 #: INTEGER, which has 64 bits there.
@@ -39,9 +39,10 @@ ID = BigInteger().with_variant(Integer(), "sqlite")
 metadata = MetaData()
 
 
-def _account(name: str) -> Column[int]:
+def _account(name: str, nullable: bool = False, is_key: bool = False) -> Column[int]:
     """Return a column that refers to an account; its row is deleted with the account."""
-    return Column(name, ID, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
+    key = ForeignKey("accounts.id", ondelete="CASCADE")
+    return Column(name, ID, key, nullable=nullable, primary_key=is_key, autoincrement=False)
 
 
 def _room() -> Column[int]:
@@ -188,7 +189,6 @@ members = Table(
 #: account that the entry is about, NULL where it is not known (guests of before revision 0006).
 #: `of`: the entry that this one changes; `root`: the first message of the thread; `changed`: the
 #: last entry that changed this one. All three are seqs of the same room, or NULL.
-#: The columns are named once more: in `log_writer`, which writes and reads the rows.
 entries = Table(
     "entries",
     metadata,
@@ -272,6 +272,32 @@ versions = Table(
     Column("version_seq", BigInteger, nullable=False),
     Column("msg", Text, nullable=False),
     PrimaryKeyConstraint("room_id", "seq", "version_seq"),
+    sqlite_with_rowid=False,
+)
+
+#: What messages mention: an account, or all members (NULL). Deleted in slices after the room.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("row", ID, primary_key=True),
+    _account("account_id", nullable=True),
+    Column("room_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("mentions_account", "account_id", "row"),
+    Index("mentions_room", "room_id", "account_id", "seq"),
+    Index("mentions_message", "room_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+#: The rooms in which users are notified of not all messages; `level`: `mentions` or `none`.
+notify_levels = Table(
+    "notify_levels",
+    metadata,
+    _account("account_id"),
+    _room(),
+    Column("level", Text, nullable=False),
+    PrimaryKeyConstraint("account_id", "room_id"),
+    Index("notify_levels_room", "room_id"),
     sqlite_with_rowid=False,
 )
 
@@ -377,13 +403,7 @@ blocks = Table(
 phones = Table(
     "phones",
     metadata,
-    Column(
-        "account_id",
-        ID,
-        ForeignKey("accounts.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    _account("account_id", is_key=True),
     Column("number", Text, nullable=False, unique=True),
     Column("left_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,

@@ -1,4 +1,4 @@
-"""Revision 0009, which makes logs of the whispers that were not delivered."""
+"""Revision 0010, which makes logs of the whispers that were not delivered."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ INSERT INTO whispers (number, target_id, at, usr, id, msg, sender_id, from_stran
 class DirectMigrationTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        create_old_database(self.path, "0008", ROWS)
+        create_old_database(self.path, "0009", ROWS)
         prepare(self.path)
 
     def query(self, sql: str) -> list[Any]:

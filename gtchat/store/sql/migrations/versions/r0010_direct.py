@@ -13,8 +13,8 @@ from alembic import op
 
 from gtchat.store.sql.schema import ID
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 #: Whispers with the account of the sender, which may have ended, or what stands for it.
 _WAITING = """
