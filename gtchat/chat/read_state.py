@@ -97,13 +97,12 @@ class ReadState:
         before = _read_seq(user, room)
         read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
         read_seq = max(read_seq, _read_seq(user, room))
+        _set_read_seq(user, room, read_seq)
         if read_seq > before:
             self._send_mark(session, room, read_seq)
 
     def _send_mark(self, session: Session, room: Room | Conversation, read_seq: int) -> None:
-        """Keep up to which entry a room is read, and tell it the user's other sessions."""
-        if isinstance(room, Room):
-            session.user.set_read_seq(room, read_seq)
+        """Tell the user's other sessions up to which entry a room is read."""
         event = ReadMarked(**_place(room), seq=read_seq, at=self._users.now())
         session.user.send(event, exclude=session)
 
@@ -129,10 +128,9 @@ class ReadState:
         await self._state.sender_marks.store()
         before = _read_seq(user, room)
         read_seq = await self._store.mark_unread(user.id, session.token_hash, room.id, seq - 1)
+        _set_read_seq(user, room, read_seq)
         if read_seq < before:
             self._send_mark(session, room, read_seq)
-        elif isinstance(room, Room):
-            user.set_read_seq(room, read_seq)
         return read_seq
 
     async def set_notify(self, session: Session, target: Target, level: str) -> None:
@@ -155,17 +153,13 @@ class ReadState:
         if isinstance(room, Conversation):
             room.require_begun()
         await self._store.set_notify(user.id, room.id, level)
-        if isinstance(room, Conversation):
-            before = room.notify
-        elif room.has_member(user):
-            before = user.notify.get(room.id, LEVELS[0])
+        if _level(user, room) == level or not room.has_member(user):
+            return
+        if isinstance(room, Room):
             others = {key: one for key, one in user.notify.items() if key != room.id}
             user.notify = others if level == LEVELS[0] else {**others, room.id: level}
-        else:
-            return
-        if level != before:
-            event = NotifySet(**_place(room), level=level, at=self._users.now())
-            user.send(event, exclude=session)
+        event = NotifySet(**_place(room), level=level, at=self._users.now())
+        user.send(event, exclude=session)
 
     async def mentions(self, session: Session, before: int | None, limit: int) -> MentionsPage:
         """Return messages that mention the user, the newest mention first.
@@ -205,6 +199,17 @@ class ReadState:
 def _read_seq(user: User, room: Room | Conversation) -> int:
     """Return up to which entry a user has read a room."""
     return user.read_seq(room) if isinstance(room, Room) else room.read_seq
+
+
+def _set_read_seq(user: User, room: Room | Conversation, read_seq: int) -> None:
+    """Keep up to which entry a user has read a room; of conversations nothing is kept here."""
+    if isinstance(room, Room):
+        user.set_read_seq(room, read_seq)
+
+
+def _level(user: User, room: Room | Conversation) -> str:
+    """Return of which messages of a room a user is notified."""
+    return user.notify.get(room.id, LEVELS[0]) if isinstance(room, Room) else room.notify
 
 
 def _require_entry(room: Room | Conversation, seq: int, first: int) -> None:

@@ -87,6 +87,8 @@ class Messages(DirectCase):
             ("edit", {"msg": "x", "seq": 1}),
             ("history", {}),
             ("mark_read", {"seq": 1}),
+            ("mark_unread", {"seq": 1}),
+            ("set_notify", {"level": "none"}),
             ("typing", {}),
         ):
             for places in (
@@ -108,6 +110,8 @@ class Messages(DirectCase):
             ("pin", {"seq": 1}),
             ("history", {}),
             ("mark_read", {"seq": 1}),
+            ("mark_unread", {"seq": 1}),
+            ("set_notify", {"level": "none"}),
             ("typing", {}),
         ):
             self.assertEqual(self.code(cid, cmd, direct=direct, **fields), "no_such_room", cmd)
@@ -120,6 +124,11 @@ class Messages(DirectCase):
         )
         self.assertIsNone(self.code(self.ann, "mark_read", target_user="bob", seq=0))
         self.assertIsNone(self.code(self.ann, "typing", target_user="bob"))
+        for cmd, fields, code in (
+            ("mark_unread", {"seq": 1}, "bad_request"),
+            ("set_notify", {"level": "none"}, "no_such_message"),
+        ):
+            self.assertEqual(self.code(self.ann, cmd, target_user="bob", **fields), code)
         self.assertEqual(
             self.code(self.ann, "speak", target_user="bob", msg="x", reply=1), "no_such_message"
         )
@@ -253,6 +262,70 @@ class Lists(DirectCase):
         [direct] = self.directs(self.bob)
         self.assertEqual((direct["unread"], direct["read_seq"]), (1, 1))
         self.assertEqual(self.code(self.bob, "mark_read", target_user="ann", seq=9), "bad_request")
+
+    def test_a_mark_is_set_back_and_told_to_other_sessions(self) -> None:
+        self.server = TestServer(Limits(commands_per_second=0), sessions="share")
+        self.ann, self.bob = self.login("ann"), self.login("bob")
+        other = self.login("bob")
+        for text in "abc":
+            self.whisper(text)
+        self.bob.call("mark_read", target_user="ann", seq=3)
+        other.received(), self.ann.received()
+        for seq, pushed in ((2, [1]), (3, [])):
+            reply = self.bob.call("mark_unread", target_user="ann", seq=seq)
+            self.assertEqual(reply["read_seq"], 1)
+            pushes = other.pushes()
+            self.assertEqual([one["seq"] for one in pushes], pushed)
+            self.assertTrue(all(one["target_user"] == "ann" for one in pushes))
+        [direct] = self.directs(self.bob)
+        self.assertEqual((direct["unread"], direct["read_seq"]), (2, 1))
+        self.assertEqual(self.ann.pushes(), [])
+        for seq in (0, 4):
+            code = self.code(self.bob, "mark_unread", direct=direct["id"], seq=seq)
+            self.assertEqual(code, "bad_request")
+
+    def test_a_level_is_kept_and_told(self) -> None:
+        self.server = TestServer(Limits(commands_per_second=0), sessions="share")
+        self.ann, self.bob = self.login("ann"), self.login("bob")
+        other = self.login("bob")
+        self.whisper("a")
+        direct = self.directs(self.bob)[0]["id"]
+        self.bob.received()
+        for level, told in (("none", "none"), ("mentions", "mentions"), ("all", None)):
+            for place, is_new in (({"target_user": "ann"}, True), ({"direct": direct}, False)):
+                other.received()
+                self.assertIsNone(self.code(self.bob, "set_notify", level=level, **place))
+                self.assertEqual(self.directs(self.bob)[0].get("notify"), told)
+                pushes = [(one["target_user"], one["level"]) for one in other.pushes()]
+                self.assertEqual(pushes, [("ann", level)] if is_new else [])
+            self.login("bob")
+            self.assertEqual(self.reply["directs"][0].get("notify"), told)
+        self.assertEqual((self.bob.pushes(), self.ann.pushes()), ([], []))
+        self.assertNotIn("notify", self.directs(self.ann)[0])
+        code = self.code(self.bob, "set_notify", direct=direct, level="some")
+        self.assertEqual(code, "bad_request")
+
+    def test_mentions_are_counted_and_listed_among_those_of_rooms(self) -> None:
+        self.ann.call("speak", room_name="lobby", msg="@bob in the lobby")
+        self.whisper("@bob")
+        self.whisper("@ann @cid @room")
+        self.whisper("hi")
+        self.assertEqual(
+            [(one["unread"], one.get("mentions")) for one in self.directs(self.bob)], [(3, 1)]
+        )
+        self.bob = self.login("bob")
+        self.assertEqual(self.reply["directs"][0]["mentions"], 1)
+        found = self.bob.call("get_mentions")["entries"]
+        self.assertEqual(
+            [(one["cmd"], one.get("to"), one["seq"], one["msg"]) for one in found],
+            [("c_whisper", "bob", 1, "@bob"), ("c_speak", None, 1, "@bob in the lobby")],
+        )
+        self.bob.call("mark_read", target_user="ann", seq=1)
+        self.assertNotIn("mentions", self.directs(self.bob)[0])
+        self.assertEqual(len(self.bob.call("get_mentions")["entries"]), 2)
+        self.ann.call("delete", target_user="bob", seq=1)
+        self.assertEqual(len(self.bob.call("get_mentions")["entries"]), 1)
+        self.assertEqual(self.ann.call("get_mentions")["entries"], [])
 
     def test_other_sessions_of_the_sender_get_the_message_with_its_receiver(self) -> None:
         self.server = TestServer(Limits(commands_per_second=0), sessions="share")

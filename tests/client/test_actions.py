@@ -59,7 +59,8 @@ class Actions(ConnectedTestCase):
             (c.edit(Direct(usr="bob"), 7, "new"), "edit", {**by_name, "seq": 7, "msg": "new"}),
             (c.delete(Direct(id=5), 7), "delete", {**by_id, "seq": 7}),
             (c.mark_read(Direct(usr="bob"), 7), "mark_read", {**by_name, "seq": 7}),
-            (c.mark_read("r", 7), "mark_read", {"room_name": "r", "seq": 7}),
+            (c.mark_unread(Direct(id=5), 7), "mark_unread", {**by_id, "seq": 7}),
+            (c.set_notify(Direct(id=5), "none"), "set_notify", {**by_id, "level": "none"}),
         ):
             self.done(action)
             request = self.server.requests.pop()

@@ -22,11 +22,13 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     PendingMessageChange,
     PendingWhisper,
+    UnreadRecord,
     WhisperLimits,
 )
 from tests.store.contract import NETWORK, StoreCase, message, new_session
 
 NO_LIMITS = WhisperLimits()
+TOKEN = b"t" * 32
 
 
 class DirectCase(StoreCase):
@@ -79,6 +81,102 @@ class DirectCase(StoreCase):
         await self.store.flush()
         self.assertIsNone(pending.error)
         return pending
+
+
+class DirectMentionsContract(DirectCase):
+    """Mentions in direct conversations, marks that are set back, levels."""
+
+    async def counts(self, account_id: int) -> list[tuple[int, int]]:
+        """Return the unread messages and mentions of each conversation, newest first.
+
+        Both ways to count them have the same result.
+        """
+        await self.store.flush()
+        listed = (await self.store.directs(account_id, None, 10)).directs
+        counted = await self.store.unread(account_id, None)
+        found = [(one.unread, one.mentions) for one in listed]
+        both = [counted.get(one.id, UnreadRecord(0, 0)) for one in listed]
+        self.assertEqual([(one.unread, one.mentions) for one in both], found)
+        return found
+
+    async def mentions(self, account_id: int) -> list[str]:
+        """Return the texts that mention an account, newest first."""
+        await self.store.flush()
+        page = await self.store.mentions(account_id, None, 10)
+        return [entry.msg for entry in page.entries]
+
+    async def test_the_other_user_is_mentioned(self) -> None:
+        ann, bob = await self.two_accounts()
+        cid = await self.account("Cid")
+        for text in ("@bob", "@ann", "@cid", "@room", "bob", "hi @BOB!"):
+            await self.whisper(ann, bob, text)
+        self.assertEqual(await self.counts(bob), [(6, 2)])
+        self.assertEqual(await self.mentions(bob), ["hi @BOB!", "@bob"])
+        for account in (ann, cid):
+            self.assertEqual(await self.mentions(account), [])
+
+    async def test_those_of_rooms_and_of_several_conversations_are_one_list(self) -> None:
+        ann, bob = await self.two_accounts()
+        cid = await self.account("Cid")
+        await self.whisper(ann, bob, "@bob 1")
+        await self.stored(self.lobby, message("@bob 2", usr="Ann"), ann)
+        await self.whisper(cid, bob, "@bob 3")
+        await self.whisper(ann, bob, "@bob 4")
+        self.assertEqual(await self.mentions(bob), [f"@bob {n}" for n in (4, 3, 2, 1)])
+        first = await self.store.mentions(bob, None, 3)
+        rest = await self.store.mentions(bob, first.next, 3)
+        texts = [[one.msg for one in page.entries] for page in (first, rest)]
+        self.assertEqual(texts, [["@bob 4", "@bob 3", "@bob 2"], ["@bob 1"]])
+        self.assertEqual(await self.counts(bob), [(2, 2), (1, 1)])
+
+    async def test_what_is_read_blocked_edited_or_deleted_is_not_counted(self) -> None:
+        ann, bob = await self.two_accounts()
+        for number in range(4):
+            await self.whisper(ann, bob, f"@bob {number}")
+        direct = await self.direct(bob, ann)
+        await self.store.mark_read(bob, TOKEN, direct.id, 1)
+        self.assertEqual(await self.counts(bob), [(3, 3)])
+        edit = Edited(room_name="", usr="Ann", subject_id=ann, of=2, msg="no", at=2000)
+        await self.change(direct.id, edit)
+        self.assertEqual(await self.counts(bob), [(3, 2)])
+        deletion = Deleted(room_name="", usr="", subject_id=ann, of=3, by="Ann", reason="", at=2000)
+        await self.change(direct.id, deletion)
+        self.assertEqual(await self.counts(bob), [(2, 1)])
+        self.assertEqual(await self.mentions(bob), ["@bob 3", "@bob 0"])
+        await self.store.block(bob, ann, True)
+        self.assertEqual(await self.counts(bob), [(0, 0)])
+        self.assertEqual(await self.mentions(bob), [])
+
+    async def test_a_mark_is_set_back(self) -> None:
+        ann, bob = await self.two_accounts()
+        for text in ("@bob a", "@bob b", "c"):
+            await self.whisper(ann, bob, text)
+        room = (await self.direct(bob, ann)).id
+        await self.store.mark_read(bob, TOKEN, room, 3)
+        for seq, read_seq in ((1, 1), (2, 1), (0, 0)):
+            self.assertEqual(await self.store.mark_unread(bob, TOKEN, room, seq), read_seq)
+            self.assertEqual((await self.direct(bob, ann)).read_seq, read_seq)
+        self.assertEqual(await self.counts(bob), [(3, 2)])
+        self.assertEqual((await self.direct(ann, bob)).read_seq, 3)
+
+    async def test_a_level_is_kept_of_each_of_the_two(self) -> None:
+        ann, bob = await self.two_accounts()
+        await self.whisper(ann, bob)
+        room = (await self.direct(bob, ann)).id
+        for level in ("none", "mentions", "all"):
+            await self.store.set_notify(bob, room, level)
+            found = [(await self.direct(*pair)).notify for pair in ((bob, ann), (ann, bob))]
+            self.assertEqual(found, [level, "all"])
+            [listed] = (await self.store.directs(bob, None, 10)).directs
+            self.assertEqual(listed.notify, level)
+
+    async def test_others_have_no_mark_and_no_level(self) -> None:
+        ann, bob = await self.two_accounts()
+        cid = await self.account("Cid")
+        await self.whisper(ann, bob)
+        room = (await self.direct(bob, ann)).id
+        await self.assertFails(self.store.mark_unread(cid, TOKEN, room, 0), NotInRoom)
+        await self.assertFails(self.store.set_notify(cid, room, "none"), NotInRoom)
 
 
 class WhisperContract(DirectCase):

@@ -21,7 +21,7 @@ from tests.store.changes_contract import (
 )
 from tests.store.contract import QueueContract, message
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
-from tests.store.direct_contract import DirectContract, WhisperContract
+from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
@@ -131,6 +131,10 @@ class ResumeTests(InMemory, ResumeContract, TestCase):
 
 
 class DirectTests(InMemory, DirectContract, TestCase):
+    pass
+
+
+class DirectMentionsTests(InMemory, DirectMentionsContract, TestCase):
     pass
 
 

@@ -227,14 +227,19 @@ class RoomTable:
         self._last_id += 1
         self._skeletons.add(name, self._last_id)
         room = self.rooms[self._last_id] = self.keys[key] = RoomLog(self._last_id, key, name)
-        room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
+        self._keep_mentions(room)
         return room
 
     def create_direct(self) -> RoomLog:
         """Create the log of a direct conversation, which has no name, and return it."""
         self._last_id += 1
         log = self.rooms[self._last_id] = RoomLog(self._last_id, "", "", public=False)
+        self._keep_mentions(log)
         return log
+
+    def _keep_mentions(self, room: RoomLog) -> None:
+        """Have the mentions of the messages of a log kept."""
+        room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
 
     def find_ack(self, pending: PendingEntry) -> Ack | None:
         """Return the ack of an earlier entry with the same txn; see `TxnTable.find_ack`."""

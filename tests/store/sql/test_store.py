@@ -29,7 +29,7 @@ from tests.store.changes_contract import (
 )
 from tests.store.contract import QueueContract, StoreCase, message, new_session
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
-from tests.store.direct_contract import DirectContract, WhisperContract
+from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
@@ -146,6 +146,10 @@ class ResumeTests(OnDisk, ResumeContract, TestCase):
 
 
 class DirectTests(OnDisk, DirectContract, TestCase):
+    pass
+
+
+class DirectMentionsTests(OnDisk, DirectMentionsContract, TestCase):
     pass
 
 
