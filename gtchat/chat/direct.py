@@ -18,11 +18,12 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.background import run_in_background
 from gtchat.chat.blocks import hides
 from gtchat.chat.conversations import Conversation, Conversations, DirectTarget
 from gtchat.chat.errors import ChatError, SelfTarget
-from gtchat.chat.events import MessageSent, ReplyTo, WhisperSent
+from gtchat.chat.events import MessageSent, WhisperSent
 from gtchat.chat.interfaces import (
     Ack,
     Arrived,

@@ -11,12 +11,11 @@ from typing import Protocol
 
 import attrs
 
+from gtchat.chat.annotations import REACTION_USERS, Deletion, Reaction, ReplyTo
 from gtchat.chat.errors import MessageDeleted, NoSuchMessage, NotAuthor, TooLate, TooMany
 from gtchat.chat.events import (
-    REACTION_USERS,
     AnnotatedMessage,
     Deleted,
-    Deletion,
     Edited,
     Entry,
     GuestMessage,
@@ -24,8 +23,6 @@ from gtchat.chat.events import (
     MessageSent,
     Pinned,
     Reacted,
-    Reaction,
-    ReplyTo,
     Unpinned,
     WhisperSent,
 )

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import attrs
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.audit import audit
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
-from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent, ReplyTo
+from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from gtchat.chat.limits import network_key
 from gtchat.chat.lockout import Lockout

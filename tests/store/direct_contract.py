@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.errors import (
     MessageDeleted,
     NoSuchMessage,
@@ -13,7 +14,7 @@ from gtchat.chat.errors import (
     NotInRoom,
     TxnConflict,
 )
-from gtchat.chat.events import Deleted, Edited, ReplyTo, WhisperSent
+from gtchat.chat.events import Deleted, Edited, WhisperSent
 from gtchat.chat.interfaces import (
     Ack,
     Arrived,

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.chat.message_rules import annotated
@@ -49,9 +50,9 @@ class CAnnotatedSpeak(CSpeak, kw_only=True):
 
     changed: int | UnsetType = UNSET
     edited: bool | UnsetType = UNSET
-    deleted: events.Deletion | UnsetType = UNSET
-    reactions: tuple[events.Reaction, ...] | UnsetType = UNSET
-    reply: events.ReplyTo | UnsetType = UNSET
+    deleted: Deletion | UnsetType = UNSET
+    reactions: tuple[Reaction, ...] | UnsetType = UNSET
+    reply: ReplyTo | UnsetType = UNSET
     style: str | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
@@ -71,9 +72,9 @@ class CWhisper(msgspec.Struct, kw_only=True):
     to: str | UnsetType = UNSET
     changed: int | UnsetType = UNSET
     edited: bool | UnsetType = UNSET
-    deleted: events.Deletion | UnsetType = UNSET
-    reactions: tuple[events.Reaction, ...] | UnsetType = UNSET
-    reply: events.ReplyTo | UnsetType = UNSET
+    deleted: Deletion | UnsetType = UNSET
+    reactions: tuple[Reaction, ...] | UnsetType = UNSET
+    reply: ReplyTo | UnsetType = UNSET
     style: str | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET

@@ -20,10 +20,6 @@ from gtchat.chat.events import GuestMessage, Invited, MessageSent
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
-    Ack,
-    Arrived,
-    Direct,
-    DirectPage,
     EndedSession,
     HistoryPage,
     HistoryQuery,
@@ -32,18 +28,16 @@ from gtchat.chat.interfaces import (
     MessageVersions,
     NewSession,
     PendingEntry,
-    PendingWhisper,
     PhoneAccount,
     ResumeResult,
     SessionRecord,
     StoredState,
-    StoredWhisper,
     UnreadRecord,
-    WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
+from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.mentions import MentionTable
@@ -54,7 +48,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class MemoryStore(MemoryMentionCalls):
+class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
     """A store in memory.
 
     Args:
@@ -250,34 +244,6 @@ class MemoryStore(MemoryMentionCalls):
             self._mentions.delete_room(room_id)
 
         return self._write(delete_room)
-
-    def whisper(self, pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
-        """See `IStore.whisper`."""
-        return self._write(self._directs.whisper, pending, limits)
-
-    def whispers(
-        self, account_id: int, after: int, limit: int
-    ) -> Deferred[Sequence[StoredWhisper]]:
-        """See `IStore.whispers`."""
-        return self._read(self._directs.whispers, account_id, after, limit)
-
-    def set_delivered(self, arrived: Arrived) -> Deferred[None]:
-        """See `IStore.set_delivered`."""
-        return self._write(self._directs.set_delivered, arrived)
-
-    def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
-        """See `IStore.add_missed`."""
-        return self._write(self._directs.add_missed, account_id, room_id, seq, limit)
-
-    def find_direct(
-        self, account_id: int, room_id: int | None, other_id: int | None
-    ) -> Deferred[Direct | None]:
-        """See `IStore.find_direct`."""
-        return self._read(self._directs.find, account_id, room_id, other_id)
-
-    def directs(self, account_id: int, before: int | None, limit: int) -> Deferred[DirectPage]:
-        """See `IStore.directs`."""
-        return self._read(self._directs.page, account_id, before, limit)
 
     def invite(
         self,

@@ -26,29 +26,17 @@ from sqlalchemy import (
     literal_column,
 )
 
+from gtchat.store.sql.columns import ID
+from gtchat.store.sql.columns import account as _account
+from gtchat.store.sql.columns import room as _room
+
 #: SQLite's `application_id` of a database of this program: "GTCh".
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 
-#: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
-#: INTEGER, which has 64 bits there.
-ID = BigInteger().with_variant(Integer(), "sqlite")
-
 metadata = MetaData()
-
-
-def _account(name: str, nullable: bool = False, is_key: bool = False) -> Column[int]:
-    """Return a column that refers to an account; its row is deleted with the account."""
-    key = ForeignKey("accounts.id", ondelete="CASCADE")
-    return Column(name, ID, key, nullable=nullable, primary_key=is_key, autoincrement=False)
-
-
-def _room() -> Column[int]:
-    """Return the column that refers to a room; its row is deleted with the room."""
-    return Column("room_id", ID, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
-
 
 meta = Table(
     "meta",
