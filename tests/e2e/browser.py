@@ -129,7 +129,7 @@ class User(ABC):
         self.click(".settings nav button", page)
 
     def dismiss_notices(self) -> None:
-        """Close the notices: they lie over the last messages."""
+        """Close the notices: messages move when they appear and end."""
         self.run(
             "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
         )

@@ -113,4 +113,5 @@
   };
 
   GTChat.logOut = logOut;
+        ${shell.narrow && html`<${GTChat.Notices} shell=${shell} pane="list" />`}
 })();
