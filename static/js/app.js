@@ -23,6 +23,7 @@
     const unread = loggedIn ? notifications.unreadCount : 0;
     const name = loggedIn ? shell.state.current?.name : "";
     useEffect(() => notifications.updateTab(unread, name), [unread, name]);
+    if (shell.entering && !loggedIn) return html`<${GTChat.Entering} shell=${shell} />`;
     if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} pane="login" />`;
     return html`
       ${shell.view === "conversation" && html`<a class="skip" href="#say" onClick=${skip}>${GTChat.text("skip")}</a>`}

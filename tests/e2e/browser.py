@@ -124,7 +124,7 @@ class User(ABC):
         self.click(".menu-item", "Log out")
 
     def open_settings(self, page: str) -> None:
-        """Open a page of the settings: Profile, Notifications, Appearance or Account."""
+        """Open a page of the settings: Profile, Devices, Notifications, Appearance or Account."""
         self.click(".account button", "Settings")
         self.click(".settings nav button", page)
 

@@ -216,7 +216,7 @@ class AccessTest(TestCase):
         self.check("a long text", "dark")
         page.click(".account .icon-button")
         page.find(".settings nav button")
-        for number, button in enumerate(page.find_all(".settings nav .menu-item")[:4]):
+        for number, button in enumerate(page.find_all(".settings nav .menu-item")[:5]):
             button.click()
             page.find(".settings nav button[aria-current]", button.text)
             self.check(f"settings: page {number}", "light" if number % 2 else "dark")
@@ -246,7 +246,7 @@ class AccessTest(TestCase):
     def check_settings(self) -> None:
         """Check each page of the settings, and the dialogs that they lead to."""
         page = self.page
-        for name in ("Profile", "Notifications", "Appearance", "Account"):
+        for name in ("Profile", "Devices", "Notifications", "Appearance", "Account"):
             page.open_settings(name)
             self.check(f"settings: {name}")
             page.close_dialog()
