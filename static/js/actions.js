@@ -81,11 +81,12 @@
 
     register(fields) { return this.request("register", fields); }
 
-    // Without a connection the server ends the session by itself, later.
-    async logout() {
+    // Without a connection the server ends the session by itself, later. forget: whether the server is to
+    // forget the token of this device.
+    async logout(forget = false) {
       if (this.connection.state === "open") {
         this.flushReadMarks();
-        await this.request("logout").catch(() => {});
+        await this.request("logout", forget ? { forget } : {}).catch(() => {});
       }
       this.emit("over", { code: "logout" });
     }

@@ -124,12 +124,12 @@ class User(ABC):
         self.click(".menu-item", "Log out")
 
     def open_settings(self, page: str) -> None:
-        """Open a page of the settings: Profile, Notifications, Appearance or Account."""
+        """Open a page of the settings: Profile, Devices, Notifications, Appearance or Account."""
         self.click(".account button", "Settings")
         self.click(".settings nav button", page)
 
     def dismiss_notices(self) -> None:
-        """Close the notices: they lie over the last messages."""
+        """Close the notices: messages move when they appear and end."""
         self.run(
             "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
         )

@@ -9,7 +9,7 @@
     const { current } = shell.state;
     if (!current) {
       return html`<div class="conversation" role="main" aria-label=${text("messages_of_conversation")}><${GTChat.ConnectionState} shell=${shell} />
-        <p class="waiting hint" role="status">${text("loading")}</p></div>`;
+        <p class="waiting hint" role="status">${text("loading")}</p><${GTChat.Notices} shell=${shell} pane="conversation" /></div>`;
     }
     const key = `${current.kind} ${current.name}`;
     return html`
@@ -17,6 +17,7 @@
         <${GTChat.Header} key=${`header ${key}`} shell=${shell} conversation=${current} />
         <${GTChat.ConnectionState} shell=${shell} />
         <${GTChat.Log} key=${`log ${key}`} shell=${shell} conversation=${current} />
+        <${GTChat.Notices} shell=${shell} pane="conversation" />
         <${GTChat.Composer} key=${`composer ${key}`} shell=${shell} conversation=${current} />
       </div>`;
   };

@@ -166,7 +166,7 @@
     <//>`;
 
   // Asks before messages are lost.
-  DIALOGS.logout = ({ shell, close }) => html`
-    <${GTChat.Question} title=${text("log_out_question")} action=${text("log_out")} danger close=${close} run=${() => shell.actions.logout()}>
+  DIALOGS.logout = ({ shell, dialog, close }) => html`
+    <${GTChat.Question} title=${text("log_out_question")} action=${text("log_out")} danger close=${close} run=${() => shell.logOut(dialog.forget)}>
       <p class="second">${text("confirm_log_out")}</p><//>`;
 })();
