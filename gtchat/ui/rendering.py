@@ -312,6 +312,8 @@ class Renderer:
         for push in reply.entries:
             sender = self._paint(f"<{format_user(push.usr)}>", "bold")
             head = f"{format_room(push.room_name)} {sender}"
+            if not push.room_name:
+                head = f"{sender} direct message:"
             lines += self._message_lines(push, head, "%Y-%m-%d %H:%M")
         if reply.next:
             lines.append(self._notice(f"older ones: /mentions {escape_controls(reply.next)}"))
