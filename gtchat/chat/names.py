@@ -197,8 +197,9 @@ def is_name_character(character: str) -> bool:
 def fold_user(raw: str) -> str:
     """Return part of a text as a user name is compared; of a valid name, its key.
 
-    The part has at most `USER_CHARS` characters. It costs a hundredth of `user_key`, which also tells whether there can be such a name. The steps
-    are those of the profile UsernameCaseMapped (RFC 8265, section 3.3.2): width, case, NFC.
+    The part has at most `USER_CHARS` characters. It costs a hundredth of `user_key`, which also
+    tells whether there can be such a name. The steps are those of the profile UsernameCaseMapped
+    (RFC 8265, section 3.3.2): width, case, NFC.
     """
     if raw.isascii():
         return raw.lower()
