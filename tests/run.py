@@ -24,6 +24,12 @@ TESTS = Path(__file__).resolve().parent
 TOP = TESTS.parent
 #: Packages with the slowest tests, which start first: no long test is left alone at the end.
 SLOW = ("tests.stress", "tests.e2e")
+#: Tests of gtchat/chat that try very many cases. They run beside the other packages: with coverage
+#: each takes several times as long, and no branch needs them to be covered.
+LONG = tuple(
+    f"tests.chat.test_{name}"
+    for name in ("endings", "fold", "page_merge", "room_requests", "scaling")
+)
 #: See prctl(2).
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -54,7 +60,9 @@ class Run:
         await self.check("ruff", "check", "--quiet", ".")
         await self.check("ruff", "format", "--quiet", "--check", ".")
         await self.check("mypy", "--no-error-summary")
-        await self.tests("tests.chat", before=("coverage", "run", "--source=gtchat/chat", "-m"))
+        chat = [f"tests.chat.{path.stem}" for path in sorted(TESTS.glob("chat/test_*.py"))]
+        covering = [name for name in chat if name not in LONG]
+        await self.tests(*covering, before=("coverage", "run", "--source=gtchat/chat", "-m"))
         show = ("report", "--show-missing", "--skip-covered", "--fail-under=100")
         await self.check("coverage", *show)
 
@@ -112,8 +120,9 @@ def count_results(output: str) -> tuple[int, int, int]:
 
 
 def _workers() -> int:
-    """Return the number of processes that run tests."""
-    return max(2, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 2)
+    """Return the number of processes that run tests: one more than cores, as browsers wait."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 2
+    return max(2, cores) + 1
 
 
 def _packages() -> list[str]:
@@ -121,7 +130,8 @@ def _packages() -> list[str]:
     names = [f"tests.{path.stem}" for path in TESTS.glob("test_*.py")]
     names += [f"tests.{path.parent.name}" for path in TESTS.glob("*/__init__.py")]
     names.remove("tests.chat")
-    return sorted(names, key=lambda name: (name not in SLOW, name))
+    names += LONG
+    return sorted(names, key=lambda name: (name not in (*SLOW, *LONG), name not in SLOW, name))
 
 
 def adopt_orphans() -> None:
