@@ -92,11 +92,12 @@ class SQL:
         self.db = db
         for table in ("sessions", "devices", "account_networks", "accounts"):
             db.execute(f"DELETE FROM {table}")
-        self.account = accounts.register(db, LogWriter(), "Ann", "ann", "hash", None, 1, None)
+        self.log_writer = LogWriter()
+        self.account = accounts.register(db, self.log_writer, "Ann", "ann", "hash", None, 1, None)
 
     def call(self, name: str, *arguments: Any) -> Any:
         calls: dict[str, Callable[..., Any]] = {
-            "login": sessions.login,
+            "login": lambda db, *rest: sessions.login(db, self.log_writer, *rest),
             "lost": session_ends.session_lost,
             "end": session_ends.end_session,
             "end others": session_ends.end_other_sessions,
