@@ -22,14 +22,15 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 TOP = TESTS.parent
-#: Packages with the slowest tests, which start first: no long test is left alone at the end.
-SLOW = ("tests.stress", "tests.e2e")
 #: Tests of gtchat/chat that try very many cases. They run beside the other packages: with coverage
 #: each takes several times as long, and no branch needs them to be covered.
 LONG = tuple(
     f"tests.chat.test_{name}"
     for name in ("endings", "fold", "page_merge", "room_requests", "scaling")
 )
+#: Tests that open many more browsers. Together with all others they would take more than 10 minutes
+#: on two cores: `./t.sh --browsers` runs them.
+BROWSERS = tuple(f"tests.e2e.test_page_{name}" for name in ("browsers", "devices", "messages"))
 #: See prctl(2).
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -126,12 +127,17 @@ def _workers() -> int:
 
 
 def _packages() -> list[str]:
-    """Return the packages and modules of tests, those that `checks` runs excepted."""
+    """Return the packages and modules of tests, without those that `checks` runs, and `BROWSERS`.
+
+    The slowest start first: no long test is left alone at the end.
+    """
     names = [f"tests.{path.stem}" for path in TESTS.glob("test_*.py")]
     names += [f"tests.{path.parent.name}" for path in TESTS.glob("*/__init__.py")]
     names.remove("tests.chat")
-    names += LONG
-    return sorted(names, key=lambda name: (name not in (*SLOW, *LONG), name not in SLOW, name))
+    names.remove("tests.e2e")
+    slow = [f"tests.e2e.{path.stem}" for path in sorted(TESTS.glob("e2e/test_*.py"))]
+    slow = [name for name in slow if name not in BROWSERS] + ["tests.stress", *LONG]
+    return slow + sorted(name for name in names if name not in slow)
 
 
 def adopt_orphans() -> None:
@@ -186,10 +192,16 @@ def _stop_at_signals(task: asyncio.Task[None]) -> list[signal.Signals]:
 
 
 async def main(names: list[str]) -> int:
-    """Run the tests that are named, or everything; return the exit status."""
+    """Run the tests that are named, `BROWSERS` at `--browsers`, or else all others.
+
+    Returns:
+        The exit status.
+    """
     adopt_orphans()
     folder = Path(tempfile.mkdtemp(prefix="gtchat-tests-"))
     run = Run(folder)
+    if names == ["--browsers"]:
+        names = list(BROWSERS)
     task = asyncio.ensure_future(run.tests(*names) if names else run.everything())
     received = _stop_at_signals(task)
     try:
