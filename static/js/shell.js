@@ -20,7 +20,7 @@
     return GTChat.TEXTS[key] ? GTChat.text(key) : GTChat.text("over_other", { reason: reason || code });
   };
 
-  const { local, tab, keys, drafts, shownIds } = GTChat.storage;
+  const { local, tab, keys, drafts } = GTChat.storage;
 
   GTChat.Shell = class extends GTChat.ViewState {
     #token = null; // that of the device when the session began
@@ -199,7 +199,6 @@
       actions.on("message", (message) => this.notifications.onMessage(message));
       actions.on("over", (end) => this.#endSession(actions, end));
       actions.on("unsent", (unsent) => this.#keepTexts(unsent));
-      actions.on("shown", (ids) => shownIds.add(url, this.state.me, ids));
       connection.on("login", (reply, fields) => this.#onLogin(reply, fields));
       connection.on("resumed", () => this.#onSession());
       try {
@@ -213,13 +212,12 @@
     #restore(saved) {
       const { actions, state } = this;
       this.mode = saved.mode ?? this.mode;
-      // Earlier versions saved the snapshot beside the session, with direct chats as `talks`.
-      const snapshot = saved.state ?? { ...saved, directs: saved.talks };
+      const snapshot = saved.state ?? saved; // earlier versions saved it beside the session
       state.me = saved.session.usr;
       state.restore(snapshot);
       actions.resend();
-      const { kind, name } = snapshot.current ?? {};
-      actions.open(kind === "direct" ? state.direct(name) : state.rooms.get(name) ?? null);
+      const { kind, name, id } = snapshot.current ?? {};
+      actions.open(kind === "direct" ? state.directById(id) ?? state.direct(name) : state.rooms.get(name) ?? null);
     }
 
     #onLogin(reply, { type, device, pwd }) {
@@ -232,8 +230,6 @@
 
     #onSession() {
       this.#token = this.remembered ? this.device.kept.token : null;
-      const { state, connection } = this;
-      state.shownIds = new Set(shownIds.get(connection.url, state.me));
       this.#save();
     }
 

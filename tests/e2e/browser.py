@@ -185,7 +185,7 @@ class User(ABC):
         self.wait_until(lambda: text in self.texts())
 
     def open_conversation(self, name: str) -> None:
-        """Open a room or a direct chat from the sidebar."""
+        """Open a room or a direct conversation from the sidebar."""
         self.click(".sidebar .place", name)
         self.find(".conversation .bar h1", name)
 

@@ -414,7 +414,7 @@ class AccessTest(TestCase):
         page.find(".room-row", "den")
         self.check("rooms to browse")
         page.open_conversation("bob")
-        self.check("a direct chat")
+        self.check("a direct conversation")
         page.open_conversation("garden")
         self.check_what_is_new(bob)
 

@@ -8,8 +8,9 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.errors import NotInRoom
-from gtchat.chat.events import Deleted, Edited, Joined, MessageSent, ReplyTo
+from gtchat.chat.events import Deleted, Edited, Joined, MessageSent
 from gtchat.chat.interfaces import (
     ChangeLimits,
     MembershipRecord,
@@ -85,6 +86,19 @@ class MentionsContract(MentionCase):
             seq = await self.say("Ann", msg)
             self.assertEqual(seq in await self.mentions("Bob"), found, msg)
         self.assertEqual(await self.unread("Bob"), {self.room_id: (7, 2)})
+
+    async def test_the_members_of_the_moment_count_in_a_batch(self) -> None:
+        await self.prepare()
+        ann, bob = self.ids["Ann"], self.ids["Bob"]
+        for entry, account in (
+            (message("@bob 1", usr="Ann"), ann),
+            (left("Bob"), bob),
+            (message("@bob 2", usr="Ann"), ann),
+            (joined("Bob"), bob),
+            (message("@bob 3 @bobby", usr="Ann"), ann),
+        ):
+            self.append(self.room_id, entry, account)
+        self.assertEqual(await self.mentions("Bob"), [7, 3])
 
     async def test_authors_do_not_mention_themselves(self) -> None:
         await self.prepare()

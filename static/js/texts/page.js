@@ -196,7 +196,8 @@
     transfer_hint: ["Only the new owner can transfer it back.", "转让后，只有新房主才能转回。"],
     room_empty: ["No messages yet. Say hello!", "还没有消息，打个招呼吧！"],
     room_start: ["This is the beginning of {room}.", "这里是 {room} 的开头。"],
-    direct_start: ["Only you and {usr} can see these messages. They are kept only in this browser tab.", "只有你和 {usr} 能看到这些消息，且仅保存在此浏览器标签页中。"],
+    direct_start: ["Only you and {usr} can see these messages.", "只有你和 {usr} 能看到这些消息。"],
+    notes_start: ["Only you can see these notes.", "只有你自己能看到这些备忘。"],
 
     // Account.
     blocked_hint: ["You see nothing that they write. They are not told.", "你看不到他们发送的内容，他们不会得知。"],

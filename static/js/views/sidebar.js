@@ -44,13 +44,13 @@
 
   const Directs = ({ shell }) => {
     const { state } = shell;
-    const directs = [...state.directs.values()];
+    const directs = state.openDirects;
     return html`
       <${Heading} title="direct_messages" label="new_direct" onClick=${() => shell.showDialog({ name: "switcher" })} />
       ${directs.length === 0 && html`<p class="hint">${text("no_directs")}</p>`}
       <ul aria-labelledby="direct_messages-title">${directs.map((direct) => html`
-        <${Place} key=${direct.name} shell=${shell} conversation=${direct}
-          icon=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} size="xs" />`} />`)}</ul>`;
+        <${Place} key=${direct.key} shell=${shell} conversation=${direct}
+          icon=${html`<${Avatar} name=${direct.name} online=${!direct.ended && state.isOnline(direct.name)} size="xs" />`} />`)}</ul>`;
   };
 
   // Logs out; messages that were not sent are asked about first. forget: whether this device is forgotten too.
