@@ -95,7 +95,9 @@ class Conversation:
         """See `Room.advance`; nothing here is kept."""
 
     def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
-        """Send an entry to both users, to each as it is seen from the own side."""
+        """Send a change to both users, to each as it is seen from the own side."""
+        assert isinstance(entry, MessageChange)
+        entry = attrs.evolve(entry, log_id=self.id)
         for own_id, other in ((self.user.id, self.other), (self.other_id, self.user.name)):
             user = self._users.get_by_id(own_id)
             if user is not None:

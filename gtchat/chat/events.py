@@ -108,10 +108,12 @@ class MessageChange(Entry):
     Attributes:
         of: the seq of the message.
         target_user: of a direct message: the other user, as the receiver of the event has it.
+        log_id: of a direct message: the id of the conversation; JSON clients are not told.
     """
 
     of: int
     target_user: str = ""
+    log_id: int = 0
 
 
 @attrs.define(kw_only=True)

@@ -247,9 +247,10 @@ def push(event: Event) -> msgspec.Struct:
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
-_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
-#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`. Where there are both
-#: `room_name` and `target_user`, an event has one of the two.
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
+#: Where there is `target_user` among the fields of an event, it has one of these.
+PLACES = frozenset({"room_name", "target_user", "direct"})
+#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES
