@@ -194,6 +194,11 @@ class Changes(DirectCase):
         ):
             self.assertEqual(self.code(self.ann, cmd, target_user="bob", **fields), "blocked", cmd)
         direct = self.directs(self.ann)[0]["id"]
+    def test_an_author_who_is_blocked_can_delete(self) -> None:
+        self.bob.call("block", user="ann")
+        self.assertIsNone(self.code(self.ann, "delete", target_user="bob", seq=1))
+        self.assertEqual([push["type"] for push in self.bob.pushes()], ["deleted"])
+
         self.assertEqual(self.code(self.ann, "speak", direct=direct, msg="x"), "blocked")
 
     def test_what_a_blocked_user_said_is_marked_and_not_unread(self) -> None:
