@@ -274,11 +274,14 @@ class ReadMarked(Event):
 
     Attributes:
         target_user: of a direct conversation: the other user, in place of `room_name`.
+        direct: the id of a conversation in place of both, if the other account has ended: its name
+            may be that of another account now.
         seq: the entry.
     """
 
     room_name: str = ""
     target_user: str = ""
+    direct: int = 0
     seq: int
 
 
@@ -287,12 +290,13 @@ class NotifySet(Event):
     """The receiver wants to be notified of these messages; set on another session.
 
     Attributes:
-        target_user: as of `ReadMarked`.
+        target_user, direct: as of `ReadMarked`.
         level: one of `read_state.LEVELS`.
     """
 
     room_name: str = ""
     target_user: str = ""
+    direct: int = 0
     level: str
 
 

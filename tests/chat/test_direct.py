@@ -363,6 +363,26 @@ class Lists(DirectCase):
             self.assertEqual(
                 self.code(self.ann, cmd, direct=direct["id"], **fields), "not_allowed", cmd
             )
+    def test_what_is_set_of_the_conversation_with_a_user_who_ended_names_no_other_user(
+        self,
+    ) -> None:
+        self.server = TestServer(Limits(commands_per_second=0), sessions="share")
+        self.ann, gus = self.login("ann"), self.server.guest("gus")
+        self.whisper("a", gus, "ann")
+        direct = self.directs(self.ann)[0]["id"]
+        gus.call("logout")
+        self.server.guest("gus")
+        other = self.login("ann")
+        for cmd, fields in (
+            ("mark_read", {"seq": 1}),
+            ("mark_unread", {"seq": 1}),
+            ("set_notify", {"level": "none"}),
+        ):
+            self.assertIsNone(self.code(self.ann, cmd, direct=direct, **fields))
+            [push] = [one for one in other.pushes() if one["type"] in ("marked_read", "notify")]
+            places = {"room_name", "target_user", "direct"} & push.keys()
+            self.assertEqual((places, push["direct"]), ({"direct"}, direct), cmd)
+
         self.assertIsNone(self.code(self.ann, "mark_read", direct=direct["id"], seq=1))
 
 

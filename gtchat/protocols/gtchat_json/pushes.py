@@ -111,6 +111,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     usr: str | UnsetType = UNSET
     room_name: str | UnsetType = UNSET
     target_user: str | UnsetType = UNSET
+    direct: int | UnsetType = UNSET
     seq: int | UnsetType = UNSET
     by: str | UnsetType = UNSET
     public: bool | UnsetType = UNSET
@@ -241,7 +242,7 @@ def push(event: Event) -> msgspec.Struct:
         return build(event)
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     if "target_user" in fields:
-        del fields["room_name" if fields["target_user"] else "target_user"]
+        fields = {name: value for name, value in fields.items() if value or name not in PLACES}
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
