@@ -461,6 +461,16 @@ class Delivery(DirectCase):
                 self.directs(self.bob)
             self.bob.ping()
             self.assertEqual(self.waiting(), [])
+    def test_a_client_is_told_of_the_conversations_that_its_reply_has_space_for(self) -> None:
+        self.bob.drop()
+        self.whisper("a")
+        self.whisper("b", self.login("cid"))
+        with patch("gtchat.protocols.gtchat_json.sessions.NAMES_BYTES", 1):
+            self.bob = self.login("bob")
+        self.assertEqual([one["usr"] for one in self.reply["directs"]], ["cid"])
+        self.bob.ping()
+        self.assertEqual(self.waiting(), ["a"])
+
             self.bob.ping()
 
     def test_any_confirmed_session_moves_the_mark(self) -> None:
