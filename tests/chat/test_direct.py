@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.conversations import DirectTarget
-from gtchat.chat.direct import _Sent, _Unconfirmed
-from gtchat.chat.errors import SelfTarget
+from gtchat.chat.errors import NotStored, SelfTarget
 from gtchat.chat.events import Edited
 from gtchat.chat.limits import Limits
 from tests.fakes import FakeClient, TestServer
@@ -194,12 +192,12 @@ class Changes(DirectCase):
         ):
             self.assertEqual(self.code(self.ann, cmd, target_user="bob", **fields), "blocked", cmd)
         direct = self.directs(self.ann)[0]["id"]
+        self.assertEqual(self.code(self.ann, "speak", direct=direct, msg="x"), "blocked")
+
     def test_an_author_who_is_blocked_can_delete(self) -> None:
         self.bob.call("block", user="ann")
         self.assertIsNone(self.code(self.ann, "delete", target_user="bob", seq=1))
         self.assertEqual([push["type"] for push in self.bob.pushes()], ["deleted"])
-
-        self.assertEqual(self.code(self.ann, "speak", direct=direct, msg="x"), "blocked")
 
     def test_what_a_blocked_user_said_is_marked_and_not_unread(self) -> None:
         self.bob.call("block", user="ann")
@@ -363,6 +361,8 @@ class Lists(DirectCase):
             self.assertEqual(
                 self.code(self.ann, cmd, direct=direct["id"], **fields), "not_allowed", cmd
             )
+        self.assertIsNone(self.code(self.ann, "mark_read", direct=direct["id"], seq=1))
+
     def test_what_is_set_of_the_conversation_with_a_user_who_ended_names_no_other_user(
         self,
     ) -> None:
@@ -382,8 +382,6 @@ class Lists(DirectCase):
             [push] = [one for one in other.pushes() if one["type"] in ("marked_read", "notify")]
             places = {"room_name", "target_user", "direct"} & push.keys()
             self.assertEqual((places, push["direct"]), ({"direct"}, direct), cmd)
-
-        self.assertIsNone(self.code(self.ann, "mark_read", direct=direct["id"], seq=1))
 
 
 class Resume(DirectCase):
@@ -461,6 +459,8 @@ class Delivery(DirectCase):
                 self.directs(self.bob)
             self.bob.ping()
             self.assertEqual(self.waiting(), [])
+            self.bob.ping()
+
     def test_a_client_is_told_of_the_conversations_that_its_reply_has_space_for(self) -> None:
         self.bob.drop()
         self.whisper("a")
@@ -470,8 +470,6 @@ class Delivery(DirectCase):
         self.assertEqual([one["usr"] for one in self.reply["directs"]], ["cid"])
         self.bob.ping()
         self.assertEqual(self.waiting(), ["a"])
-
-            self.bob.ping()
 
     def test_any_confirmed_session_moves_the_mark(self) -> None:
         self.bob.drop()
@@ -509,6 +507,28 @@ class Delivery(DirectCase):
         self.successResultOf(again)
         self.assertEqual(self.bob.pushes("c_whisper"), [])
 
+    def test_what_can_not_be_read_at_the_login_is_not_passed_by_later_messages(self) -> None:
+        self.bob.drop()
+        self.whisper("a")
+        with patch.object(self.server.store, "whispers", lambda *_: fail(NotStored())):
+            self.assertEqual(self.waiting(), [])
+        self.whisper("b")
+        self.assertEqual([push["msg"] for push in self.bob.pushes("c_whisper")], ["b"])
+        self.bob.ping()
+        self.assertEqual(self.waiting(), ["a"])
+
+    def test_what_was_hidden_at_the_login_is_not_passed_by_later_messages(self) -> None:
+        self.bob.drop()
+        self.whisper("a")
+        self.bob = self.login("bob")
+        self.bob.call("block", user="ann")
+        self.assertEqual(self.waiting(), [])
+        self.bob.call("unblock", user="ann")
+        self.whisper("b")
+        self.assertEqual([push["msg"] for push in self.bob.pushes("c_whisper")], ["b"])
+        self.bob.ping()
+        self.assertEqual(self.waiting(), ["a"])
+
     def test_protocols_decide_whether_users_write_to_themselves(self) -> None:
         session = self.ann.api.session
         assert session is not None
@@ -536,34 +556,3 @@ class Delivery(DirectCase):
         self.assertEqual(self.code(self.ann, **versions), "no_such_message")
         self.whisper("a")
         self.assertIsNone(self.code(self.ann, **versions))
-
-
-class Marks(SynchronousTestCase):
-    """One mark for each log, whatever arrives first."""
-
-    @settings(max_examples=200, deadline=None)
-    @given(
-        st.lists(st.tuples(st.sampled_from([1, 2]), st.booleans()), max_size=12).flatmap(
-            lambda sent: st.tuples(
-                st.just(sent), st.permutations(range(len(sent))), st.integers(0, len(sent))
-            )
-        )
-    )
-    def test_a_mark_passes_nothing_that_has_not_arrived(self, case: Any) -> None:
-        sent, order, count = case
-        unconfirmed, marks, missed = _Unconfirmed(), {1: 0, 2: 0}, set()
-        for seq, (room, is_missed) in enumerate(sent, 1):
-            unconfirmed.add(str(seq), _Sent(room, seq, is_missed))
-        arrived = set()
-        for index in order[:count]:
-            arrived.add(index + 1)
-            found, gone = unconfirmed.confirm([str(index + 1), "unknown"])
-            missed |= gone
-            for room, seq in found.items():
-                marks[room] = max(marks[room], seq)
-        for room, mark in marks.items():
-            mine = [n for n, one in enumerate(sent, 1) if one == (room, False)]
-            waiting = [n for n in mine if n not in arrived]
-            passed = [n for n in mine if n <= mark]
-            self.assertEqual(passed, [n for n in mine if n < min(waiting, default=len(sent) + 1)])
-        self.assertEqual(missed, {(sent[n - 1][0], n) for n in arrived if sent[n - 1][1]})
