@@ -336,7 +336,7 @@ directs = Table(
     Column("newest", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "other_id"),
     Index("directs_newest", "account_id", "newest"),
-    Index("directs_room", "room_id", "account_id"),
+    Index("directs_room", "room_id", "account_id", unique=True),
     sqlite_with_rowid=False,
 )
 
@@ -344,6 +344,8 @@ directs = Table(
 Index(
     "directs_pending",
     directs.c.account_id,
+    directs.c.pending,
+    directs.c.wrote,
     sqlite_where=directs.c.pending > literal_column("0"),
     postgresql_where=directs.c.pending > literal_column("0"),
 )
