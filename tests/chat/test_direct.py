@@ -97,7 +97,7 @@ class Messages(DirectCase):
             ):
                 self.assertEqual(self.code(self.ann, cmd, **fields, **places), "bad_request", cmd)
 
-    def test_others_find_no_conversation_by_its_id(self) -> None:
+    def test_others_find_no_conversation_by_its_id(self) -> None:  # F25
         self.whisper("a")
         direct, cid = self.directs(self.ann)[0]["id"], self.login("cid")
         for cmd, fields in (
@@ -339,7 +339,7 @@ class Lists(DirectCase):
         self.assertEqual((push["usr"], push["to"], push["seq"]), ("ann", "bob", 1))
         self.assertEqual(self.ann.pushes(), [])
 
-    def test_the_conversation_with_a_guest_who_ended_is_read_by_its_id(self) -> None:
+    def test_the_conversation_with_a_guest_who_ended_is_read_by_its_id(self) -> None:  # D31
         gus = self.server.guest("gus")
         self.whisper("a", gus, "ann")
         [direct] = self.directs(self.ann)
@@ -393,7 +393,7 @@ class Resume(DirectCase):
             "resume", session_id=token, epoch=self.server.chat.epoch, marks_read=True, **fields
         )
 
-    def test_a_client_gets_what_it_missed_of_the_conversations_that_it_names(self) -> None:
+    def test_a_client_gets_what_it_missed_of_the_conversations_that_it_names(self) -> None:  # F25
         self.whisper("a")
         bob = self.login("bob")
         token, direct = self.reply["session_id"], self.reply["directs"][0]["id"]
@@ -507,7 +507,7 @@ class Delivery(DirectCase):
         self.successResultOf(again)
         self.assertEqual(self.bob.pushes("c_whisper"), [])
 
-    def test_what_can_not_be_read_at_the_login_is_not_passed_by_later_messages(self) -> None:
+    def test_what_can_not_be_read_at_the_login_is_not_passed_by_later_messages(self) -> None:  # F26
         self.bob.drop()
         self.whisper("a")
         with patch.object(self.server.store, "whispers", lambda *_: fail(NotStored())):

@@ -153,7 +153,7 @@ class MessageCenterClients(DialbackTestCase):
         self.assertEqual(self.answer_calls(), [(6067, framed("[eve]: short"))])
         self.assertIn("[eve]: too long for it\n", self.kept())
 
-    def test_a_direct_message_that_is_not_read_brings_no_later_one_again(self) -> None:
+    def test_a_direct_message_that_is_not_read_brings_no_later_one_again(self) -> None:  # F26
         self.log_in("ann", 6067)
         self.answer_calls()
         self.web.call("whisper", target_user="ann", msg="too long for it")
