@@ -350,8 +350,7 @@ Index(
     postgresql_where=directs.c.pending > literal_column("0"),
 )
 
-#: Messages that did not reach an account: direct ones before `delivered_seq`, and those of rooms,
-#: where its client is called for each message.
+#: Messages that did not reach an account: direct ones before `delivered_seq`, and those of rooms.
 missed = Table(
     "missed",
     metadata,
