@@ -88,6 +88,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         usr: the sender, or the user that it is about.
         to: of a direct message: the user who gets it, "" if that is the receiver.
         target_user: of a change of a direct message: the other user.
+        direct: of a `marked_read` or `notify` about the direct conversation with an account that
+            has ended: its id.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
             entry that the user has read; it can be less than before.
@@ -108,6 +110,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     usr: str = ""
     room_name: str = ""
     target_user: str = ""
+    direct: int = 0
     to: str = ""
     msg: str = ""
     id: str = ""

@@ -198,7 +198,7 @@ class DirectTest(TestCase):
         page.driver.refresh()
         page.wait_until(lambda: page.texts() == ["a good question", "an answer"])
 
-    def test_the_account_of_the_other_user_ends(self) -> None:
+    def test_the_account_of_the_other_user_ends(self) -> None:  # F27
         page = self.ann()
         eve = self.guest("eve")
         eve.call("whisper", target_user="ann", msg="good bye")

@@ -44,6 +44,22 @@
     equal([direct.entries[0].msg, direct.entries[0].to, direct.lastSeq], ["", "bob", 6]);
   });
 
+  test("a draft belongs to a conversation, and not to the next user of a name", () => {
+    const { drafts } = GTChat.storage;
+    const [old, present] = [new GTChat.Direct("gus"), new GTChat.Direct("gus")];
+    const texts = () => [old, present].map((direct) => drafts.get("ann", direct));
+    drafts.set("ann", old, "psst");
+    old.id = 7;
+    equal(drafts.get("ann", old), "psst");
+    drafts.set("ann", old, "psst!");
+    old.ended = true;
+    equal(texts(), ["psst!", ""]);
+    drafts.set("ann", present, "hi");
+    equal(texts(), ["psst!", "hi"]);
+    for (const direct of [old, present]) drafts.set("ann", direct, "");
+    equal(texts(), ["", ""]);
+  });
+
   test("notes of the user to themselves are a conversation, and never unread", () => {
     const state = withDirects();
     equal(push(state, whisper(1, "ann", "milk", { to: "ann" })), ["loadDirects"]);

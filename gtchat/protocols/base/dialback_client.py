@@ -356,8 +356,11 @@ class DialbackClient:
         self._undeliverable(failure)
 
     def _keep(self, event: events.MessageSent) -> None:
-        """Keep a message of the lobby for the next login, with the direct messages."""
-        if self._user is not None:
+        """Keep a message of the lobby for the next login, with the direct messages.
+
+        Not the line that shows an edit, which is no message of the log: it has no id.
+        """
+        if self._user is not None and event.id:
             self.server.keep(self._user, event)
 
     # The end.

@@ -111,6 +111,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     usr: str | UnsetType = UNSET
     room_name: str | UnsetType = UNSET
     target_user: str | UnsetType = UNSET
+    direct: int | UnsetType = UNSET
     seq: int | UnsetType = UNSET
     by: str | UnsetType = UNSET
     public: bool | UnsetType = UNSET
@@ -241,15 +242,16 @@ def push(event: Event) -> msgspec.Struct:
         return build(event)
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     if "target_user" in fields:
-        del fields["room_name" if fields["target_user"] else "target_user"]
+        fields = {name: value for name, value in fields.items() if value or name not in PLACES}
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
-_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
-#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`. Where there are both
-#: `room_name` and `target_user`, an event has one of the two.
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
+#: Where there is `target_user` among the fields of an event, it has one of these.
+PLACES = frozenset({"room_name", "target_user", "direct"})
+#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES

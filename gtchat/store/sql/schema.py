@@ -319,8 +319,8 @@ txns = Table(
 #: room. Without a foreign key for `other_id`: a conversation stays when the other account ends.
 #: `other`: name of the other account when the conversation began. `wrote`: whether the account has
 #: written to the other one, which is no stranger then. `delivered_seq`: up to here the account has
-#: received the log; `pending`: messages of the other account after that. `newest`: the row of
-#: `entries` with the newest message, 0 for none.
+#: received the log, but for `missed`; `pending`: messages of the other account that it has not
+#: received. `newest`: the row of `entries` with the newest message, 0 for none.
 directs = Table(
     "directs",
     metadata,
@@ -336,7 +336,7 @@ directs = Table(
     Column("newest", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "other_id"),
     Index("directs_newest", "account_id", "newest"),
-    Index("directs_room", "room_id", "account_id"),
+    Index("directs_room", "room_id", "account_id", unique=True),
     sqlite_with_rowid=False,
 )
 
@@ -344,11 +344,13 @@ directs = Table(
 Index(
     "directs_pending",
     directs.c.account_id,
+    directs.c.pending,
+    directs.c.wrote,
     sqlite_where=directs.c.pending > literal_column("0"),
     postgresql_where=directs.c.pending > literal_column("0"),
 )
 
-#: Messages of rooms that did not reach an account, whose client is called for each message.
+#: Messages that did not reach an account: direct ones before `delivered_seq`, and those of rooms.
 missed = Table(
     "missed",
     metadata,

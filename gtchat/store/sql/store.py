@@ -47,6 +47,7 @@ from gtchat.store.sql import (
     invitations,
     read_state,
     rooms,
+    undelivered,
 )
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
@@ -222,15 +223,15 @@ class SQLStore(SessionCalls, MentionCalls):
         self, account_id: int, after: int, limit: int
     ) -> Deferred[Sequence[StoredWhisper]]:
         """See `IStore.whispers`."""
-        return self._reads.run(lambda db: direct.whispers(db, account_id, after, limit))
+        return self._reads.run(lambda db: undelivered.whispers(db, account_id, after, limit))
 
     def set_delivered(self, arrived: Arrived) -> Deferred[None]:
         """See `IStore.set_delivered`."""
-        return self._write(direct.set_delivered, arrived)
+        return self._write(undelivered.set_delivered, arrived)
 
     def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
         """See `IStore.add_missed`."""
-        return self._write(direct.add_missed, account_id, room_id, seq, limit)
+        return self._write(undelivered.add_missed, account_id, room_id, seq, limit)
 
     def find_direct(
         self, account_id: int, room_id: int | None, other_id: int | None

@@ -312,7 +312,7 @@ class Model:
 
     def _handle_hidden(self, push: Push) -> None:
         """Apply a typing notification, or what another session of the user has set."""
-        if push.target_user:
+        if not push.room_name:
             return  # of direct messages nothing else is shown
         if push.type == "typing":
             self.typing.setdefault(push.room_name, {})[push.usr] = self._now()

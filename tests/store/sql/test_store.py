@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -14,7 +15,18 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
-from gtchat.store.sql import devices, history, read_state, rooms, session_ends, sessions
+from gtchat.store.sql import (
+    devices,
+    direct,
+    history,
+    mention_pages,
+    mentions,
+    read_state,
+    rooms,
+    session_ends,
+    sessions,
+    undelivered,
+)
 from gtchat.store.sql.statements import Statement
 from tests.store.accounts_contract import (
     AccountContract,
@@ -293,16 +305,35 @@ class PlanTests(OnDisk, StoreCase, TestCase):
         )
         self.assertNotIn("SEARCH entries USING INDEX sqlite_autoindex", plan)
 
-    def test_sessions_and_devices_are_found_by_an_index(self) -> None:
-        found = 0
-        for module in (devices, session_ends, sessions):
+    def plans(self, *modules: Any) -> dict[str, str]:
+        """Return the plans of the statements of modules, by their names."""
+        plans = {}
+        for module in modules:
             for name, part in vars(module).items():
                 if not isinstance(part, Statement):
                     continue
                 with closing(sqlite3.connect(self.path)) as db:
                     values = dict.fromkeys(re.findall(r":(\w+)", part.sql), 1) | part.constants
                     rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
-                plan = "; ".join(row[3] for row in rows)
-                self.assertNotIn("SCAN", plan.replace("SCAN CONSTANT ROW", ""), name)
-                found += 1
-        self.assertGreater(found, 20)
+                plans[name] = "; ".join(row[3] for row in rows)
+        return plans
+
+    def test_sessions_and_devices_are_found_by_an_index(self) -> None:
+        plans = self.plans(devices, session_ends, sessions)
+        self.assertGreater(len(plans), 20)
+        for name, plan in plans.items():
+            self.assertNotIn("SCAN", plan.replace("SCAN CONSTANT ROW", ""), name)
+
+    def test_no_statement_reads_all_conversations_of_an_account(self) -> None:
+        plans = self.plans(direct, mention_pages, mentions, read_state, undelivered)
+        self.assertIn("directs USING INDEX", "".join(plans.values()))
+        found = {
+            name
+            for name, plan in plans.items()
+            if "directs USING PRIMARY KEY (account_id=?)" in plan
+        }
+        self.assertEqual(found, {"_ONLY_OWN"})  # when the account ends
+        self.assertIn(
+            "entries USING INDEX sqlite_autoindex_entries_1 (room_id=? AND seq>? AND seq<?)",
+            plans["_AFTER_MARK"],
+        )
