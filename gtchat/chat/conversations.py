@@ -96,6 +96,8 @@ class Conversation:
 
     def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
         """Send an entry to both users, to each as it is seen from the own side."""
+        if isinstance(entry, MessageChange):
+            entry = attrs.evolve(entry, direct=self.id)
         for own_id, other in ((self.user.id, self.other), (self.other_id, self.user.name)):
             user = self._users.get_by_id(own_id)
             if user is not None:

@@ -108,10 +108,12 @@ class MessageChange(Entry):
     Attributes:
         of: the seq of the message.
         target_user: of a direct message: the other user, as the receiver of the event has it.
+        direct: id of the direct conversation, when it is sent; 0 in a room. Clients are not told.
     """
 
     of: int
     target_user: str = ""
+    direct: int = attrs.field(default=0, eq=False)
 
 
 @attrs.define(kw_only=True)

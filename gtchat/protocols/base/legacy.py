@@ -64,8 +64,9 @@ class LegacyMessages:
     """
 
     show_edits: bool
-    #: Room and seq of a message -> when an edit of it was shown last, oldest first.
-    _shown: OrderedDict[tuple[str, int], int] = attrs.field(factory=OrderedDict)
+    #: Room, or id of the direct conversation, and seq of a message -> when an edit of it was shown
+    #: last, oldest first.
+    _shown: OrderedDict[tuple[str | int, int], int] = attrs.field(factory=OrderedDict)
 
     def translate(self, event: Event) -> Event | None:
         """Return the event that is shown in place of another, None for none."""
@@ -84,7 +85,7 @@ class LegacyMessages:
             return None
         while self._shown and abs(edit.at - next(iter(self._shown.values()))) >= EDIT_INTERVAL_MS:
             self._shown.popitem(last=False)
-        key = (edit.room_name or f"{edit.subject_id} directly", edit.of)
+        key = (edit.room_name or edit.direct, edit.of)
         if key in self._shown:
             return None
         self._shown[key] = edit.at

@@ -246,8 +246,8 @@ def push(event: Event) -> msgspec.Struct:
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
-#: what only `fold` uses is not told.
-_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
+#: what only `fold` and other protocols use is not told.
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "direct"})
 #: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`. Where there are both
 #: `room_name` and `target_user`, an event has one of the two.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
