@@ -31,6 +31,16 @@ from gtchat.client.messages import (
     Unanswered,
     Version,
 )
+from gtchat.client.typed_events import (
+    Deleted,
+    Edited,
+    Invitation,
+    InvitationAnswer,
+    Pinned,
+    Reacted,
+    ReadUpTo,
+    Unpinned,
+)
 
 __all__ = [
     "Ack",
@@ -40,17 +50,25 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionLost",
     "ConnectionRestored",
+    "Deleted",
     "Deletion",
     "Direct",
+    "Edited",
     "Event",
+    "Invitation",
+    "InvitationAnswer",
+    "Pinned",
     "Push",
+    "Reacted",
     "Reaction",
+    "ReadUpTo",
     "Reply",
     "ReplyTo",
     "Room",
     "RoomReset",
     "SessionInfo",
     "Unanswered",
+    "Unpinned",
     "Version",
     "connect",
 ]

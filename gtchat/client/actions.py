@@ -5,14 +5,14 @@ A txn is added to each call that has none, so that a request that is sent again 
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from gtchat.client.messages import Direct, Push, Reply, Version
+from gtchat.client.account_actions import AccountActions
+from gtchat.client.messages import Direct, Push, Version
 
 
 @attrs.frozen
@@ -32,17 +32,13 @@ class Ack:
     duplicate: bool
 
 
-class MessageActions:
-    """What a user does with messages.
+class MessageActions(AccountActions):
+    """What a user does with messages, and what `AccountActions` has.
 
     `room` is the name of a room, or a direct conversation, such as `Direct(usr="bob")`; `seq` is
     the number of a message in its log. Each method raises what `call` raises, and CommandFailed
     with the codes of docs/protocol.md.
     """
-
-    @abstractmethod
-    async def call(self, cmd: str, /, **fields: Any) -> Reply:
-        """Send a command and return its reply."""
 
     async def speak(
         self,

@@ -79,6 +79,8 @@ COMMANDS: dict[str, ClientCommand] = {
     "pin": ClientCommand(repeat=Repeat.WITH_TXN),
     "unpin": ClientCommand(repeat=Repeat.WITH_TXN),
     "versions": ClientCommand(repeat=Repeat.ALWAYS),
+    "mark_read": ClientCommand(repeat=Repeat.ALWAYS),
+    "mark_unread": ClientCommand(repeat=Repeat.ALWAYS),
     "set_notify": ClientCommand(repeat=Repeat.ALWAYS),
     "get_mentions": ClientCommand(repeat=Repeat.ALWAYS),
     "whisper": ClientCommand(Effect.MESSAGE_STORED, Repeat.WITH_TXN),

@@ -142,7 +142,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     guest: bool = False
 
 
-class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+class PendingInvitation(msgspec.Struct, frozen=True, kw_only=True):
     """An invitation to a room that is not answered yet.
 
     Attributes:
@@ -258,7 +258,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
     directs: tuple[Direct, ...] = ()
-    invitations: tuple[Invitation, ...] = ()
+    invitations: tuple[PendingInvitation, ...] = ()
     room: Room | None = None
     id: str = ""
     seq: int = 0

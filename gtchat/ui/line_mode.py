@@ -8,6 +8,7 @@ printing in `terminal`, the program in `console`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -115,11 +116,11 @@ class LineClient(Interpreter):
         elif message.room_name.casefold() == self._context.room.casefold():
             self._marks.shown(message.room_name, message.seq)
 
-    def _keep_unread(self, room_name: str) -> None:
-        self._marks.forget(room_name)
+    def _keep_unread(self, place: dict[str, str]) -> None:
+        self._marks.forget(place["room_name"])
 
-    async def _send_message(self, text: str) -> None:
-        await self._call("speak", room_name=self._context.room, msg=text)
+    async def _send_message(self, text: str, **notes: Any) -> None:
+        await self._call("speak", room_name=self._context.room, msg=text, **notes)
 
     def _switch_room(self, room_name: str) -> None:
         if room_name != self._context.room:

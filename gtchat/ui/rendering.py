@@ -19,6 +19,7 @@ from gtchat.client.messages import (
     SessionInfo,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
+from gtchat.ui.notes import after_text, before_text, deletion_text
 from gtchat.ui.search import SearchResult
 from gtchat.ui.terminal import escape_controls
 
@@ -49,9 +50,12 @@ EVENTS: dict[str, str] = {
     "address_granted": "{usr} can be reached at {host} port {port}",
     "address_denied": "{usr} did not send an address",
     "lagged": "this client reads too slowly",
+    "invitation_ended": "the invitation of {usr} to {room} was answered",
 }
 #: Types of events that lines do not show.
-HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify", "invitation_ended"})
+HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify"})
+#: Commands whose effect is an event that is shown: their replies have no lines.
+QUIET_COMMANDS = frozenset({"edit", "delete", "react", "pin", "unpin"})
 #: Text of a `c_invite_reply`.
 INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 
@@ -122,7 +126,7 @@ def describe_push(push: Push) -> str:
     if push.cmd == "c_event":
         return _describe_event(push)
     if push.deleted is not None:
-        return f"a message of {user} in {room} was deleted by {format_user(push.deleted.by)}"
+        return f"a message of {user} in {room} was {deletion_text(push)}"
     if push.cmd == "c_invited":
         return f"{user} invites you to {room}: /accept or /decline"
     if push.cmd == "c_invite_reply":
@@ -164,11 +168,15 @@ class Renderer:
     Args:
         paint: styles a text.
         zone: time zone of the times shown; None for that of this machine.
+
+    Attributes:
+        numbers: whether the numbers of messages are shown.
     """
 
     def __init__(self, paint: Paint, zone: tzinfo | None = None) -> None:
         self._paint = paint
         self._zone = zone
+        self.numbers = False
 
     def event_lines(self, event: Event) -> list[str]:
         """Return the lines of an event."""
@@ -185,13 +193,13 @@ class Renderer:
         return [self._notice(f"{room} was reset; /history shows its messages")]
 
     def _push_lines(self, push: Push) -> list[str]:
-        sender = f"<{format_user(push.usr)}>"
-        if push.cmd == "c_speak" and not push.blocked and push.deleted is None:
+        is_action = push.style == "action"
+        sender = f"* {format_user(push.usr)}" if is_action else f"<{format_user(push.usr)}>"
+        is_shown = not push.blocked and push.deleted is None
+        if push.cmd == "c_speak" and is_shown:
             room = self._paint(format_room(push.room_name), "room")
-            if push.style == "action":
-                sender = f"* {format_user(push.usr)}"
             return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
-        if push.cmd == "c_whisper":
+        if push.cmd == "c_whisper" and is_shown:
             to = f" to {format_user(push.to)}" if push.to else ""
             head = self._paint(f"{sender} direct message{to}:", "direct")
             return self._message_lines(push, head)
@@ -206,9 +214,11 @@ class Renderer:
 
         The bar keeps a line of a text from looking like the message of another user.
         """
-        first, *more = push.msg.split("\n")
-        lines = [f"{self._time(push.at, form)} {head} {escape_controls(first)}"]
-        return lines + [f"      | {escape_controls(line)}" for line in more]
+        first, *more = map(escape_controls, push.msg.split("\n"))
+        lines = [f"{before_text(push)}{first}", *(f"      | {line}" for line in more)]
+        number = f"{push.seq} " if self.numbers and push.seq else ""
+        lines[0] = f"{self._time(push.at, form)} {number}{head} {lines[0]}"
+        return [*lines[:-1], lines[-1] + after_text(push)]
 
     def _notice(self, text: str) -> str:
         return self._paint(f"* {text}", "dim")
@@ -251,12 +261,14 @@ class Renderer:
 
         Args:
             parsed: the command.
-            reply: its reply. That to `speak` has no lines.
+            reply: its reply. Those of `QUIET_COMMANDS` have no lines.
         """
         formatter = REPLY_FORMATTERS.get(parsed.command.cmd)
         if formatter is not None:
             return formatter(self, parsed, reply)
-        return [] if parsed.command.cmd == "speak" else [self._notice(escape_controls(reply.msg))]
+        if parsed.command.cmd in QUIET_COMMANDS:
+            return [] if reply.seq else [self._notice("nothing has changed")]
+        return [self._notice(escape_controls(reply.msg))]
 
     def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         rooms = ", ".join(
@@ -324,6 +336,13 @@ class Renderer:
         if reply.delivered == "now":
             return [self._notice(f"delivered to {user}")]
         return [self._notice(f"{user} is offline and gets the message at the next login")]
+
+    def _versions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = []
+        for one in reply.versions:
+            text = escape_controls(" ".join(one.msg.split()))
+            lines.append(f"{self._paint(self._date(one.at), 'dim')} {text}")
+        return lines
 
     def _blocked(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [self._notice(f"blocked users: {format_users(reply.blocked)}")]
@@ -401,6 +420,7 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "invite_reply": Renderer._room,
     "history": Renderer._history,
     "get_mentions": Renderer._mentions,
+    "versions": Renderer._versions,
     "whisper": Renderer._direct_message,
     "block": Renderer._blocked,
     "unblock": Renderer._blocked,

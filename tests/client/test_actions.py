@@ -8,7 +8,18 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from gtchat.client import Ack, CommandFailed, Deletion, Direct, Push, Reaction, ReplyTo, Version
+from gtchat.client import (
+    Ack,
+    CommandFailed,
+    Deletion,
+    Direct,
+    Push,
+    Reaction,
+    ReplyTo,
+    Room,
+    SessionInfo,
+    Version,
+)
 from tests.client.fakes import AT, ConnectedTestCase, spoken
 
 WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -95,6 +106,28 @@ class Actions(ConnectedTestCase):
             request = self.server.requests.pop()
             del request["tracker"]
             self.assertEqual(request, {"room_name": "r", **expected})
+
+    def test_sessions_and_invitations_have_methods(self) -> None:
+        c = self.connection
+        room = {"room": {"room_name": "den"}}
+        for action, expected, answer, result in (
+            (c.sessions(), {"cmd": "get_sessions"}, {"sessions": [{"id": "7"}]},
+             (SessionInfo(id="7"),)),
+            (c.end_session("7"), {"cmd": "end_session", "id": "7"}, {}, None),
+            (c.end_other_sessions(), {"cmd": "end_other_sessions"}, {}, None),
+            (c.invite("den", "bob"), {"cmd": "invite", "room_name": "den", "invitee": "bob"}, {},
+             None),
+            (c.answer_invitation("den", "bob", "Y"),
+             {"cmd": "invite_reply", "room_name": "den", "inviter": "bob", "reply": "Y"}, room,
+             Room(room_name="den")),
+            (c.answer_invitation("den", "bob", "N"),
+             {"cmd": "invite_reply", "room_name": "den", "inviter": "bob", "reply": "N"}, {}, None),
+        ):  # fmt: skip
+            self.server.answers[str(expected["cmd"])] = answer
+            self.assertEqual(self.done(action), result)
+            request = self.server.requests.pop()
+            del request["tracker"]
+            self.assertEqual(request, expected)
 
     def test_mentions_are_read_page_by_page(self) -> None:
         def page(request: dict[str, Any]) -> dict[str, Any]:

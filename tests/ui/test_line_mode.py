@@ -209,10 +209,11 @@ class PipeTests(LineModeTestCase):
         self.server.drop()
         self.assertIn("check whether it was executed", self.error_lines()[0])
 
-    def test_me_sends_its_text_as_emphasis(self) -> None:
+    def test_me_says_what_the_user_does(self) -> None:
         self.type("/me waves  twice")
         (request,) = self.server.asked("speak")
-        self.assertEqual((request["room_name"], request["msg"]), ("lobby", "*waves  twice*"))
+        said = request["room_name"], request["msg"], request["style"]
+        self.assertEqual(said, ("lobby", "waves  twice", "action"))
 
     def test_help_is_shown(self) -> None:
         self.type("/help")

@@ -17,7 +17,8 @@ from gtchat.client import (
     RoomReset,
     SessionInfo,
 )
-from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
+from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand
+from gtchat.ui.parsing import parse
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
 
@@ -97,7 +98,7 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(line, "07:08 * a message of ann in #den was deleted by bob")
 
     def test_typing_and_read_marks_are_hidden(self) -> None:
-        for kind in ("typing", "marked_read", "notify", "invitation_ended"):
+        for kind in ("typing", "marked_read", "notify"):
             self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
 
     def test_many_logins_and_logouts_are_one_line(self) -> None:
