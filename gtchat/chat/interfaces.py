@@ -42,6 +42,7 @@ from gtchat.chat.records import (
     UnreadRecord,
     WhisperLimits,
 )
+from gtchat.chat.search_query import MessageSearch, SearchPage
 
 __all__ = [
     "Account",
@@ -60,6 +61,7 @@ __all__ = [
     "IStore",
     "InvitationLimits",
     "MembershipRecord",
+    "MessageSearch",
     "MessageVersion",
     "MessageVersions",
     "NewSession",
@@ -68,6 +70,7 @@ __all__ = [
     "PhoneAccount",
     "ResumeResult",
     "RoomRecord",
+    "SearchPage",
     "StoredGuest",
     "StoredState",
     "StoredWhisper",
@@ -344,6 +347,16 @@ class IStore(IMailStore):
 
         Raises:
             NoSuchMessage: there is no such message.
+        """
+
+    def search(wanted: MessageSearch) -> Deferred[SearchPage]:
+        """Return the newest messages that fulfil a query, as they are now (read).
+
+        Messages are found at most about a second after they were stored; deleted ones, former
+        texts and rooms that the account has left are not, from their transaction on.
+
+        Args:
+            wanted: the search.
         """
 
     def prune(sessions_before: int, txns_before: int) -> Deferred[None]:

@@ -25,16 +25,19 @@ from gtchat.chat.interfaces import (
     Backlog,
     EndedSession,
     MembershipRecord,
+    MessageSearch,
     NewSession,
     PhoneAccount,
     ResumeResult,
     RoomRecord,
+    SearchPage,
     StoredGuest,
     UnreadRecord,
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.memory.rows import AccountRow, SessionRow
+from gtchat.store.memory.search import search
 from gtchat.store.paging import ConnectedInterval, LogsShortened, backlogs
 
 
@@ -343,6 +346,12 @@ class AccountTable:
         for room in map(self._rooms.rooms.__getitem__, row.rooms):
             counts[room.id] = room.unread(room.read[row.id], not_counted)
         return {room_id: record for room_id, record in counts.items() if record.unread}
+
+    def search(self, wanted: MessageSearch) -> SearchPage:
+        """Return the newest messages that fulfil a query; see `IStore.search`."""
+        row = self.accounts.get(wanted.account_id)
+        readable = {self._rooms.lobby.id} | (set() if row is None else row.rooms)
+        return search(self._rooms, readable, wanted)
 
     def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""

@@ -26,11 +26,13 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageSearch,
     MessageVersions,
     NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
+    SearchPage,
     StoredState,
     StoredWhisper,
     UnreadRecord,
@@ -278,6 +280,10 @@ class MemoryStore:
     def versions(self, room_id: int, seq: int) -> Deferred[MessageVersions]:
         """See `IStore.versions`."""
         return self._read(self._rooms.versions, room_id, seq)
+
+    def search(self, wanted: MessageSearch) -> Deferred[SearchPage]:
+        """See `IStore.search`."""
+        return self._read(self._accounts.search, wanted)
 
     def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
         """See `IStore.prune`."""

@@ -30,7 +30,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0010")
 
 #: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
 #: INTEGER, which has 64 bits there.
@@ -238,6 +238,20 @@ versions = Table(
     Column("version_seq", BigInteger, nullable=False),
     Column("msg", Text, nullable=False),
     PrimaryKeyConstraint("room_id", "seq", "version_seq"),
+    sqlite_with_rowid=False,
+)
+
+#: How far the index of messages is; it has at most one row. `row`: the last row of `entries` that
+#: was read. `version`: what made it. `erased`: number of texts that were taken out of the index and
+#: are still in its files. The index itself is `message_index`, a table of SQLite's FTS5, with the
+#: tables that FTS5 makes for it: Core does not know them.
+index_state = Table(
+    "index_state",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("row", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("erased", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

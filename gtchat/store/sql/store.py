@@ -30,22 +30,34 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageSearch,
     MessageVersions,
     NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
+    SearchPage,
     StoredState,
     StoredWhisper,
     UnreadRecord,
     WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
-from gtchat.store.sql import accounts, direct, history, invitations, read_state, rooms, sessions
+from gtchat.store.sql import (
+    accounts,
+    direct,
+    history,
+    invitations,
+    read_state,
+    rooms,
+    search,
+    sessions,
+)
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
     Connect,
@@ -86,6 +98,9 @@ class SQLStore:
         self._cleanup = rooms.Cleanup()
         file_guard = FileGuard(path)
         self._reads = ReadPool(reactor, lambda: self._connect("ro"), file_guard)
+        # Searches take long: no other read waits for one.
+        self._searches = ReadPool(reactor, lambda: self._connect("ro"), file_guard, threads=1)
+        self._indexer = Indexer()
         self._writer = Writer(
             reactor,
             self._deliver,
@@ -93,6 +108,7 @@ class SQLStore:
             file_guard,
             self._log_writer,
             self._cleanup,
+            self._indexer,
         )
 
     @classmethod
@@ -133,9 +149,11 @@ class SQLStore:
                 state = rooms.load(db, secrets.token_urlsafe(9), now)
                 db.execute("COMMIT")
             self._reads.open()
+            self._searches.open()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
         self._cleanup.pending_deletes = True
+        self._indexer.begin()
         return state
 
     def append(self, entry: PendingEntry) -> None:
@@ -339,6 +357,17 @@ class SQLStore:
         """See `IStore.versions`."""
         return self._reads.run(lambda db: history.versions(db, room_id, seq))
 
+    def search(self, wanted: MessageSearch) -> Deferred[SearchPage]:
+        """See `IStore.search`."""
+        return self._searches.run(lambda db: search.search(db, wanted))
+
+    def index_now(self, *, merge: bool = False) -> Deferred[None]:
+        """Index all messages that are stored, and merge the index, without waiting for idle time.
+
+        For tests: the server does so by itself.
+        """
+        return self._write(lambda db: self._indexer.catch_up(db, merge=merge))
+
     def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
 
@@ -364,6 +393,7 @@ class SQLStore:
         # The last connection that closes copies the write-ahead log into the database: it has to
         # be the writer's, since the others may not write.
         self._reads.close()
+        self._searches.close()
         return self._writer.close()
 
     def _open_connection(self) -> sqlite3.Connection:
