@@ -35,7 +35,6 @@ from gtchat.ui.commands import (
 )
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.search import find_messages
 from gtchat.ui.terminal import escape_controls
 
 #: Exit statuses.
@@ -252,11 +251,6 @@ class Interpreter(ABC):
     async def _run_me(self, msg: str) -> None:
         await self._send_message(f"*{msg}*")
 
-    async def _run_search(self, room_name: str, text: str) -> None:
-        found = await find_messages(self._call, room_name, text)
-        for line in self._renderer.search_lines(room_name, text, found):
-            self.show(line)
-
     async def _send_peer_message(self, user: str, msg: str) -> None:
         if self._peers is None:
             raise InputError("this client can't send peer messages")
@@ -294,7 +288,6 @@ _RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "private": Interpreter._send_peer_message,
     "help": Interpreter._run_help,
     "me": Interpreter._run_me,
-    "search": Interpreter._run_search,
 }
 
 

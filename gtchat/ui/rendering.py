@@ -18,7 +18,6 @@ from gtchat.client.messages import (
     Room,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
-from gtchat.ui.search import SearchResult
 from gtchat.ui.terminal import escape_controls
 
 #: Returns a text in a style, see TerminalOutput.paint.
@@ -207,25 +206,6 @@ class Renderer:
         time = local_time(at, self._zone)
         return self._paint(time.strftime(form) if time else "--:--", "dim")
 
-    def search_lines(self, room_name: str, text: str, found: SearchResult) -> list[str]:
-        """Return the messages that a search found, and how many there are.
-
-        Args:
-            room_name: the room that was searched.
-            text: what was searched for.
-            found: the result.
-        """
-        wanted = f'messages with "{escape_controls(text)}" in {format_room(room_name)}'
-        if found.more:
-            wanted += f", of the newest {found.searched}"
-        if not found.matches:
-            return [self._notice(f"no {wanted}")]
-        lines = [self._notice(f"{wanted}: {len(found.matches)}")]
-        for push in found.matches:
-            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
-            lines += self._message_lines(push, sender, "%Y-%m-%d %H:%M")
-        return lines
-
     # Replies.
 
     def error_line(self, error: CommandFailed) -> str:
@@ -297,6 +277,37 @@ class Renderer:
             lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
         return lines or [self._notice("no messages")]
 
+    def _search(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        wanted = f'messages for "{escape_controls(str(parsed.fields.get("q", "")))}"'
+        if reply.incomplete:
+            wanted += "; the search took too long, older ones are missing"
+        elif reply.more:
+            wanted += "; there are older ones, use before:DAY"
+        count = len(reply.entries)
+        lines = [self._notice(f"{count} {wanted}" if count else f"no {wanted}")]
+        for push in reversed(reply.entries):
+            hidden = self._notice("hidden: you block this user") if push.blocked else None
+            head = f"{self._paint(format_room(push.room_name), 'room')} "
+            head += hidden or self._paint(f"<{format_user(push.usr)}>", "bold")
+            first, *more = [""] if push.blocked else self._marked_lines(push)
+            lines.append(f"{self._time(push.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip())
+            lines += [f"      | {line}" for line in more]
+        return lines
+
+    def _marked_lines(self, push: Push) -> list[str]:
+        """Return the lines of a message that was found, with what was looked for in bold."""
+        lines = [""]
+        position = 0
+        for start, end in (*push.marks, (len(push.msg), len(push.msg))):
+            for text, style in ((push.msg[position:start], ""), (push.msg[start:end], "bold")):
+                for number, part in enumerate(text.split("\n")):
+                    if number:
+                        lines.append("")
+                    shown = escape_controls(part)
+                    lines[-1] += self._paint(shown, style) if shown and style else shown
+            position = end
+        return lines
+
     def _direct_message(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         user = format_user(str(parsed.fields["target_user"]))
         if reply.delivered == "now":
@@ -351,6 +362,7 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "join_room": Renderer._room,
     "invite_reply": Renderer._room,
     "history": Renderer._history,
+    "search": Renderer._search,
     "whisper": Renderer._direct_message,
     "block": Renderer._blocked,
     "unblock": Renderer._blocked,

@@ -40,6 +40,21 @@ class RenderingTests(SynchronousTestCase):
         ):
             self.assertEqual(self.shown(cmd=cmd, usr="ann", msg="hi"), [line])
 
+    def test_what_was_looked_for_is_bold_in_every_line(self) -> None:
+        self.renderer = Renderer(
+            lambda text, style: f"<{text}>" if style == "bold" else text, timezone.utc
+        )
+        for msg, marks, expected in (
+            ("green tea", ((6, 9),), ["green <tea>"]),
+            ("tea\ntea", ((0, 3), (4, 7)), ["<tea>", "<tea>"]),
+            ("a\nb", ((0, 3),), ["<a>", "<b>"]),
+            ("\x1b茶", ((1, 2),), ["\\x1b<茶>"]),
+            ("tea", ((2, 9),), ["te<a>"]),
+            ("tea", (), ["tea"]),
+        ):
+            lines = self.renderer._marked_lines(Push(cmd="c_speak", msg=msg, marks=marks))
+            self.assertEqual(lines, expected)
+
     def test_an_invitation_says_what_to_do(self) -> None:
         (line,) = self.shown(cmd="c_invited", usr="ann", room_name="den", msg=EVIL)
         self.assertEqual(line, "07:08 * ann invites you to #den: /accept or /decline")
