@@ -28,6 +28,7 @@ from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
 from gtchat.chat.resume import RESUME_WINDOW_S
 from gtchat.chat.rooms import Room
+from gtchat.chat.search import Searches
 from gtchat.chat.sessions import Sessions
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -68,7 +69,7 @@ class Chat:
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
         accounts, sessions, membership, invitations, messages, changes, whispers, blocks,
-            peer_address, read_state: the parts.
+            peer_address, read_state, searches: the parts.
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
@@ -111,6 +112,7 @@ class Chat:
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)
         self.read_state = ReadState(state)
+        self.searches = Searches(state)
         self._guests = Guests(state, self.membership)
         self.sessions = Sessions(state, self.accounts, self._guests, self.whispers, sessions)
         self.speak = self.messages.speak

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.client.messages import Reply, Version
+from gtchat.client.messages import Push, Reply, Version
 
 
 @attrs.frozen
@@ -29,6 +29,22 @@ class Ack:
     seq: int | None
     at: datetime | None
     duplicate: bool
+
+
+@attrs.frozen
+class Found:
+    """Messages that a search has found.
+
+    Attributes:
+        entries: the messages, newest first.
+        next: `before` for the next page, None if there are no more.
+        incomplete: whether the server has ended the search because of its time; the next page
+            goes on from there.
+    """
+
+    entries: tuple[Push, ...]
+    next: str | None
+    incomplete: bool
 
 
 class MessageActions:
@@ -89,6 +105,29 @@ class MessageActions:
     async def versions(self, room: str, seq: int) -> tuple[Version, ...]:
         """Return the texts that a message had, oldest first, and the one that it has."""
         return (await self.call("versions", room_name=room, seq=seq)).versions
+
+    async def search(
+        self,
+        q: str,
+        *,
+        room: str | None = None,
+        usr: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> Found:
+        """Find messages in the rooms of the user.
+
+        Args:
+            q: the query, see docs/protocol.md.
+            room: search this room only.
+            usr: find messages of this user only.
+            before: `next` of an earlier page.
+            limit: maximum number of messages, up to 50.
+        """
+        fields = {"room_name": room, "usr": usr, "before": before, "limit": limit}
+        given = {name: value for name, value in fields.items() if value is not None}
+        reply = await self.call("search", q=q, **given)
+        return Found(reply.entries, reply.next or None, reply.incomplete)
 
     async def _ack(self, cmd: str, room: str, **fields: Any) -> Ack:
         """Send a command without the fields that are None; return its ack."""

@@ -92,6 +92,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         emoji, on: the reaction, and whether it was made or taken back.
         reason: why a message was deleted.
         changed: seq of the last entry that changed a message.
+        marks: in what a search has found, where the text has what was looked for: starts and ends
+            in characters.
         edited, deleted, reactions, reply, style, pinned, guest: those of a message, see
             docs/protocol.md.
     """
@@ -127,6 +129,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     style: str = ""
     pinned: bool = False
     guest: bool = False
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +198,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     first: int = 0
     last: int = 0
     more: bool = False
+    next: str = ""
+    incomplete: bool = False
     server: str = ""
     version: str = ""
     limits: dict[str, float] = {}

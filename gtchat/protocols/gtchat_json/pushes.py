@@ -56,6 +56,7 @@ class CAnnotatedSpeak(CSpeak, kw_only=True):
     pinned: bool | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    marks: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
 
 class CWhisper(msgspec.Struct):
@@ -235,6 +236,22 @@ def encode_blocked(event: events.Entry) -> bytes:
     assert isinstance(said, CAnnotatedSpeak | CEvent), "blocks hide nothing else"
     said.blocked = True
     return _encode(said)
+
+
+def encode_found(
+    message: events.MessageSent, marks: tuple[tuple[int, int], ...], blocked: bool
+) -> bytes:
+    """Return the JSON object of a message that a search has found, UTF-8.
+
+    Args:
+        message: the message.
+        marks: where its text has what was looked for, in code points.
+        blocked: whether the user blocks its author.
+    """
+    found = _annotated_message(annotated(message))
+    found.marks = marks or UNSET
+    found.blocked = blocked or UNSET
+    return _encode(found)
 
 
 @implementer(IEncoder)

@@ -233,6 +233,18 @@ class History(Request, tag="history"):
     kinds: list[str] = []
 
 
+class Search(Request, tag="search"):
+    """Find messages in the rooms of the user.
+
+    `usr` is the author. `before`: `next` of an earlier reply.
+    """
+
+    q: str
+    room_name: str | None = None
+    before: str | None = None
+    limit: Whole = 50
+
+
 class Typing(Request, tag="typing"):
     """Show the other members of a room that the user is typing."""
 

@@ -47,6 +47,7 @@ FEATURES = [
     "reply",
     "action",
     "pin",
+    "search",
 ]
 #: The rooms in a reply to `login` and to `resume`.
 _FIRST_PAGE = requests.GetRoomList(limit=LIST)
