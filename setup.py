@@ -44,7 +44,7 @@ setup(
     ],
     package_dir={"gtchat.static": "static"},
     package_data={
-        "gtchat.static": ["*.html", "*.svg", "css/*.css", "js/*.js", "js/views/*.js", "vendor/*"],
+        "gtchat.static": ["*.html", "*.svg", "css/*.css", "js/*.js", "js/*/*.js", "vendor/*"],
         "gtchat": ["py.typed"],
     },
     install_requires=SERVER,
@@ -59,6 +59,7 @@ setup(
             "coverage>=7",
             "setuptools>=68",
             "selenium>=4.30",
+            "websocket-client>=1.8",
         ],
     },
     entry_points={"console_scripts": ["gtchat = gtchat.cli:main"]},

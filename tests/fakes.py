@@ -92,6 +92,7 @@ class RecordingConnection:
 
     delivery_proof = DeliveryProof.TIME
     resumable = True
+    protocol = "gtchat"
 
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.address = address

@@ -14,6 +14,7 @@ from contextlib import suppress
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import audit
+from gtchat.chat.background import InProgress
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
 from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
 from gtchat.chat.limits import BucketTable, network_key
@@ -83,7 +84,8 @@ class Accounts:
         passwords: hashes passwords.
 
     Attributes:
-        lockout: counts wrong passwords.
+        lockout: counts wrong passwords and device tokens.
+        password_changes: account ids whose password is being changed by one of their sessions.
     """
 
     def __init__(self, state: State, passwords: IPasswords) -> None:
@@ -94,6 +96,7 @@ class Accounts:
         self._quota = state.quota
         self._passwords = passwords
         self.lockout = Lockout(limits, seconds)
+        self.password_changes = InProgress()
         # No more than can be counted at once: else right passwords would be refused.
         rate = limits.failed_logins_per_minute
         self._turns = Turns(min(CHECKS_AT_ONCE, max(int(rate), 1)) if rate else CHECKS_AT_ONCE)
@@ -291,16 +294,58 @@ class Accounts:
             raise BadCredentials()
         return account
 
+    async def authenticate_device(
+        self, device: str, token_hash: bytes, address: str, tokens_after: int
+    ) -> Account:
+        """Check the token of a device. A wrong one counts as a failed login.
+
+        A right one is accepted whatever others have tried, as long as this device is not locked
+        out for the network.
+
+        Args:
+            device: the device.
+            token_hash: of its token, 32 bytes.
+            address: IP address of the client.
+            tokens_after: as in `SessionLimits`.
+
+        Returns:
+            The account.
+
+        Raises:
+            BadCredentials, LockedOut, RateLimited.
+        """
+        # No user name has a space.
+        key, network = f"device {device}", network_key(address)
+        self.lockout.check(key, network)
+        found = await self._store.find_device(token_hash, tokens_after)
+        # Other attempts may have begun a lockout meanwhile.
+        self.lockout.check(key, network)
+        if found is None or found[1] != device:
+            self.lockout.check_rates(key, network)
+            self._fail(None, key, address, None)
+            raise BadCredentials("This device is logged out. Log in with your password.")
+        self.lockout.succeeded(key, network)
+        return found[0]
+
     async def change_password(
-        self, account: Account, new: str, keep: bytes | None, ended: Sequence[EndedSession]
-    ) -> None:
-        """Change a password, and end the account's other sessions in the store.
+        self,
+        account: Account,
+        new: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+        new_token: bytes,
+    ) -> bool:
+        """Change a password, end the account's other sessions and revoke its device tokens.
 
         Args:
             account: the account, as its old password was checked.
             new: the new password.
             keep: hash of the id of the session that goes on, 32 bytes; None for no session.
             ended: what the other sessions that are connected were sent.
+            new_token: hash of a token, which the device of that session gets if it had one.
+
+        Returns:
+            Whether it had one.
 
         Raises:
             BadCredentials: the password was changed meanwhile.
@@ -308,7 +353,7 @@ class Accounts:
         """
         digest = await self._passwords.hash(password(new))
         proved = account.password_hash or ""
-        await self._store.set_password(account.id, proved, digest, keep, ended)
+        return await self._store.set_password(account.id, proved, digest, keep, ended, new_token)
 
 
 def login_key(name: str) -> str:

@@ -16,6 +16,7 @@ AUDIT: dict[str, str] = {
     "login_failed": "wrong password for {name} from {address}",
     "locked_out": "{name} is locked out from {address} for {seconds} s",
     "password_changed": "{name} changed the password from {address}",
+    "sessions_ended": "{name} ended other sessions from {address}",
     "put_out": "the operator disconnected {name}",
     "kicked": "{by} kicked {name} from {room}",
     "removed": "{by} removed {name} from {room}",

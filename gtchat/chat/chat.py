@@ -15,12 +15,15 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.blocks import Blocks
 from gtchat.chat.changes import Changes
 from gtchat.chat.delivery import Delivery
+from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import IPasswords, IStore
 from gtchat.chat.invitations import Invitations
 from gtchat.chat.limits import BucketTable, Limits
+from gtchat.chat.live_sessions import LiveSessions
+from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
 from gtchat.chat.ownership import Ownership
@@ -53,8 +56,7 @@ class Chat:
         limits: the limits that the operator set.
         passwords: hashes passwords.
         token: makes an unguessable string.
-        sessions: what a second login of an account does: `replace`, `refuse` or `share`; see
-            `Sessions`.
+        sessions: what a second login of an account does: one of `devices.SESSION_MODES`.
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
         wall: returns the time of day in seconds since 1970; None for the clock's own. It may
             jump, and is used for time stamps only.
@@ -68,8 +70,9 @@ class Chat:
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        accounts, sessions, membership, invitations, messages, changes, whispers, blocks,
+        accounts, logins, sessions, membership, invitations, messages, changes, whispers, blocks,
             peer_address, read_state, searches: the parts.
+        session_rules: how many places an account can be logged in at.
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
@@ -83,7 +86,7 @@ class Chat:
         limits: Limits,
         passwords: IPasswords,
         token: Callable[[], str],
-        sessions: str = "replace",
+        sessions: str = "devices",
         broadcast_key: str | None = None,
         wall: Callable[[], float] | None = None,
         keep_versions: bool = False,
@@ -114,7 +117,10 @@ class Chat:
         self.read_state = ReadState(state)
         self.searches = Searches(state)
         self._guests = Guests(state, self.membership)
-        self.sessions = Sessions(state, self.accounts, self._guests, self.whispers, sessions)
+        self.session_rules = rules = SessionRules(sessions, limits)
+        live = LiveSessions(state, self.whispers)
+        self.logins = Logins(state, self.accounts, self._guests, live, rules)
+        self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
         self.speak = self.messages.speak
         self.history = self.messages.history
         self.broadcast = self.messages.broadcast
@@ -137,7 +143,11 @@ class Chat:
     def _clean_up(self) -> None:
         """Delete what has expired from the store, now and every hour."""
         now = self.users.now()
-        pruned = self._state.store.prune(now - RESUME_WINDOW_S * 1000, now - TXN_RETENTION_S * 1000)
+        pruned = self._state.store.prune(
+            now - RESUME_WINDOW_S * 1000,
+            now - TXN_RETENTION_S * 1000,
+            self.session_rules.tokens_after(now),
+        )
         run_in_background(pruned, "cleaning up")
         self._prune_timer = self.clock.callLater(PRUNE_INTERVAL_S, self._clean_up)
 

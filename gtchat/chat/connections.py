@@ -33,6 +33,7 @@ class IConnection(Interface):
     buffered_bytes: int = Attribute("bytes that were sent and have not left, as far as is known")
     closed: bool = Attribute("whether the connection is lost, so that no session can begin on it")
     delivery_proof: DeliveryProof = Attribute("what proves that a whisper has arrived")
+    protocol: str = Attribute("name of the protocol, as in docs/protocol.md, Sessions")
     resumable: bool = Attribute("whether clients of the protocol can resume a session")
 
     def close(event: Event | None, reason: str) -> None:
@@ -41,7 +42,7 @@ class IConnection(Interface):
         Args:
             event: the event, None for none.
             reason: key of the protocol's table of close reasons: `replaced`, `password`,
-                `kicked`.
+                `kicked`, `ended`.
         """
 
 

@@ -26,12 +26,10 @@ from gtchat.chat.records import (
     AccountState,
     Ack,
     Backlog,
-    EndedSession,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     MembershipRecord,
-    NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
@@ -43,6 +41,15 @@ from gtchat.chat.records import (
     WhisperLimits,
 )
 from gtchat.chat.search_query import MessageSearch, SearchPage
+from gtchat.chat.session_records import (
+    EndedSession,
+    NewDevice,
+    NewSession,
+    Replaces,
+    SessionLimits,
+    SessionRecord,
+)
+from gtchat.chat.session_store import ISessionStore
 
 __all__ = [
     "Account",
@@ -64,13 +71,17 @@ __all__ = [
     "MessageSearch",
     "MessageVersion",
     "MessageVersions",
+    "NewDevice",
     "NewSession",
     "PendingEntry",
     "PendingMessageChange",
     "PhoneAccount",
+    "Replaces",
     "ResumeResult",
     "RoomRecord",
     "SearchPage",
+    "SessionLimits",
+    "SessionRecord",
     "StoredGuest",
     "StoredState",
     "StoredWhisper",
@@ -79,8 +90,10 @@ __all__ = [
 ]
 
 
-class IStore(IMailStore):
-    """Keeps accounts, rooms and messages. What waits for users is in `IMailStore`.
+class IStore(IMailStore, ISessionStore):
+    """Keeps accounts, rooms and messages.
+
+    What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`.
 
     Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
     and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
@@ -145,100 +158,6 @@ class IStore(IMailStore):
 
         Raises:
             NameTaken: an account has the name or one that looks like it, or the credential.
-        """
-
-    def set_password(
-        account_id: int,
-        proved: str,
-        password_hash: str,
-        keep: bytes | None,
-        ended: Sequence[EndedSession],
-    ) -> Deferred[None]:
-        """Change a password, and end all sessions of the account but one.
-
-        Args:
-            account_id: the account.
-            proved: the password hash that the old password was checked against.
-            password_hash: Argon2id hash as text.
-            keep: token hash of the session that goes on, None for no session.
-            ended: what the other sessions that are connected were sent.
-
-        Raises:
-            BadCredentials: the account has another password by now.
-        """
-
-    def login(
-        account_id: int, proved: str | None, session: NewSession, end_others: bool
-    ) -> Deferred[AccountState]:
-        """Begin a session of a registered account. Return the state of the account.
-
-        Args:
-            account_id: the account.
-            proved: the password hash of the account when its credential was checked.
-            session: the session, and those that end with it.
-            end_others: whether all other sessions of the account end.
-
-        Raises:
-            NoSuchUser: there is no such account.
-            BadCredentials: the account has another password by now; nothing has changed.
-        """
-
-    def login_guest(name: str, key: str, session: NewSession) -> Deferred[int]:
-        """Create a temporary account with a session. Return its id.
-
-        Args:
-            name, key: its name.
-            session: the session, and those that end with it.
-
-        Raises:
-            NameTaken: nothing has changed.
-        """
-
-    def resume(
-        token_hash: bytes,
-        at: int,
-        oldest: int,
-        seen: Mapping[int, int],
-        liveness_ms: int,
-        limit: int,
-        network: str,
-        marks_read: bool = False,
-    ) -> Deferred[ResumeResult]:
-        """Resume a session. Return the state of its account, and what its client missed.
-
-        A room whose name had another log before is `reset`, unless the client was certainly
-        connected when the old room was deleted: the connection was lost more than `liveness_ms`
-        later, or the session began later.
-
-        What the client received counts as read, unless the session used `mark_read`.
-
-        If the client received an entry before the last start that was not stored before that
-        start, a copy of the database was put back: all rooms are `reset`, and a new epoch begins.
-        It begins once in a start, and not for a temporary account, since a client can claim that.
-
-        Args:
-            token_hash: names the session.
-            at: now; the session counts as connected from then on.
-            oldest: the session must have begun, or lost its connection, after this time.
-            seen: room id -> last `seq` that the client received.
-            liveness_ms: milliseconds after which a dead connection is noticed.
-            limit: a room with more missed entries is `behind`; beyond `REPLY_BYTES` so are others.
-            network: as in `NewSession`.
-            marks_read: True as in `NewSession`; False leaves it as it is.
-
-        Raises:
-            BadSession: there is no such session, or it is too old.
-        """
-
-    def end_session(session: EndedSession) -> Deferred[None]:
-        """End a session for good. What it was sent counts as read, unless it marks it itself."""
-
-    def session_lost(session: EndedSession, at: int) -> Deferred[None]:
-        """Take note that the connection of a session is lost; it can be resumed.
-
-        Args:
-            session: the session. What it was sent counts as read, unless it marks it itself.
-            at: now.
         """
 
     def mark_read(account_id: int, token_hash: bytes, room_id: int, seq: int) -> Deferred[int]:
@@ -359,13 +278,14 @@ class IStore(IMailStore):
             wanted: the search.
         """
 
-    def prune(sessions_before: int, txns_before: int) -> Deferred[None]:
+    def prune(sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """Delete what has expired.
 
         Args:
             sessions_before: sessions that began or lost their connection before this time, and
-                starts before it.
+                starts before it; devices without a session and a token.
             txns_before: idempotency keys that were stored before this time.
+            tokens_before: device tokens whose device was connected last before this time.
         """
 
     def flush() -> Deferred[None]:

@@ -55,6 +55,13 @@ class Limits:
     lockout_tries: int = _limit(3, "wrong passwords in a row before a name is locked out")
     lockout_seconds: float = _limit(60.0, "seconds that a lockout lasts")
     pa1_lockout_seconds: float = _limit(30.0, "seconds that a lockout by logins over PA1 lasts")
+    devices_per_account: int = _limit(
+        20, "devices that an account can be logged in on; a login on one more ends the oldest"
+    )
+    sessions_per_device: int = _limit(
+        20, "sessions that an account can have on one device; one more ends the oldest"
+    )
+    session_days: float = _limit(30.0, "days after its last use for which a device stays logged in")
     edit_window: float = _limit(86_400.0, "seconds for which a message can be edited")
     reactions_per_minute: float = _limit(30.0, "reactions a minute, for an account")
     reactions_per_message: int = _limit(20, "different emoji with which a message has reactions")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from gtchat.chat.direct import Whispers
 from gtchat.chat.events import SessionReplaced
@@ -20,13 +21,16 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.limits import network_key
-from gtchat.chat.read_state import load_user, set_unread
+from gtchat.chat.read_state import advance_marks, load_user, set_unread
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
+#: What was sent to a session of which bytes have not left.
+_NOTHING: Mapping[int, int] = MappingProxyType({})
+
 
 def token_hash(token: str) -> bytes:
-    """Return the hash of a session's id that is stored: SHA-256, 32 bytes."""
+    """Return the hash of a session's id, or of a device's token: SHA-256, 32 bytes."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
@@ -54,28 +58,41 @@ class LiveSessions:
 
         Nothing counts as sent if bytes are known not to have left.
         """
-        user = session.user
-        rooms = () if session.connection.buffered_bytes else (self._rooms.lobby, *user.rooms)
-        sent = {room.id: room.last_seq for room in rooms}
-        return EndedSession(user.id, session.token_hash, sent)
+        return self.records([session])[0]
+
+    def records(self, sessions: Iterable[Session]) -> tuple[EndedSession, ...]:
+        """Return the records of sessions that end, or may end, as `record` does for one."""
+        by_user: dict[User, Mapping[int, int]] = {}
+        found: list[EndedSession] = []
+        for session in sessions:
+            user, sent = session.user, _NOTHING
+            if not session.connection.buffered_bytes:
+                if user not in by_user:  # all sessions of a user are sent the same
+                    rooms = (self._rooms.lobby, *user.rooms)
+                    by_user[user] = {room.id: room.last_seq for room in rooms}
+                sent = by_user[user]
+            found.append(EndedSession(user.id, session.token_hash, sent))
+        return tuple(found)
 
     def new(
-        self, token: str, connection: IConnection, ending: Iterable[Session], marks_read: bool
+        self, token: str, connection: IConnection, current: Session | None, marks_read: bool
     ) -> NewSession:
-        """Return the record of a session that begins while others end.
+        """Return the record of a session that begins, and ends the one of its connection.
 
         Args:
             token: the id of the session.
             connection: the client's connection.
-            ending: the sessions that end.
+            current: the session that the connection has already, None if it has none.
             marks_read: whether the client marks itself what was read.
         """
         return NewSession(
             token_hash=token_hash(token),
             at=self._users.now(),
             network=network_key(connection.address),
-            ended=tuple(map(self.record, ending)),
+            ended=self.records([current] if current is not None else []),
             marks_read=marks_read,
+            protocol=connection.protocol,
+            address=connection.address,
         )
 
     def begin(
@@ -102,7 +119,9 @@ class LiveSessions:
         if user is None:
             user = User(account.id, account.name, account.key, account.registered)
             self._users.add(user)
-        if not user.sessions:
+        if user.sessions:
+            advance_marks(user, self._rooms, account_state)
+        else:
             load_user(user, self._rooms, account_state)
         set_unread(user, self._rooms, unread)
         session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
@@ -111,7 +130,7 @@ class LiveSessions:
         return session
 
     def replace(self, session: Session, address: str) -> None:
-        """End a session because its user logged in from another address."""
+        """End a session because its user logged in again, from an address."""
         self.detach(session)
         event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
         session.connection.close(event, "replaced")

@@ -114,6 +114,20 @@ def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> N
     user.blocked_by = account_state.blocked_by
 
 
+def advance_marks(user: User, rooms: RoomRegistry, account_state: AccountState) -> None:
+    """Advance the read marks of a user who is logged in to those that the store has.
+
+    What was sent to a session that has ended counts as read; other sessions of the user go on.
+
+    Args:
+        user, rooms, account_state: as in `load_user`.
+    """
+    for record in account_state.memberships:
+        room = rooms.get(record.room_id)
+        if room is not None and room.has_member(user) and record.read_seq > user.read_seq(room):
+            user.set_read_seq(room, record.read_seq)
+
+
 async def count_unread(
     state: State, account_id: int | None, token_hash: bytes | None
 ) -> Mapping[int, UnreadRecord]:

@@ -1,6 +1,7 @@
 """Records that the chat and its store exchange: data only, with the units of each field.
 
-Times are milliseconds since 1970, UTC. Secrets are hashed before they are here.
+Those of sessions and devices are in `session_records`. Times are milliseconds since 1970, UTC.
+Secrets are hashed before they are here.
 """
 
 from __future__ import annotations
@@ -97,40 +98,6 @@ class Account:
 
 
 @attrs.frozen
-class EndedSession:
-    """A session that has ended, or whose connection was lost.
-
-    Attributes:
-        account_id: its account.
-        token_hash: names the session, 32 bytes.
-        sent: room id -> last `seq` that was sent to it.
-    """
-
-    account_id: int
-    token_hash: bytes
-    sent: Mapping[int, int]
-
-
-@attrs.frozen
-class NewSession:
-    """A session that begins.
-
-    Attributes:
-        token_hash: names it, 32 bytes; None if it cannot be resumed and need not be stored.
-        at: now.
-        network: `network_key` of the client's address.
-        ended: the sessions that end with it, in the same transaction.
-        marks_read: whether its client marks what was read, so that what it is sent does not count.
-    """
-
-    token_hash: bytes | None
-    at: int
-    network: str
-    ended: tuple[EndedSession, ...] = ()
-    marks_read: bool = False
-
-
-@attrs.frozen
 class MembershipRecord:
     """How far an account has read a room that it is a member of.
 
@@ -168,6 +135,7 @@ class AccountState:
         blocked_by: ids of the accounts that block it.
         invitations: its pending invitations with an empty `msg`, the newest 200 in order, without
             those of users that it blocks.
+        ended: token hashes of the other sessions of the account that ended with the login.
     """
 
     account: Account
@@ -175,6 +143,7 @@ class AccountState:
     blocked: Mapping[int, str]
     blocked_by: frozenset[int]
     invitations: tuple[Invited, ...] = ()
+    ended: frozenset[bytes] = frozenset()
 
 
 @attrs.frozen

@@ -1,35 +1,34 @@
-"""Sessions: login, logout, and resuming after a lost connection.
+"""Sessions: resume them after a lost connection, list them, and end them.
 
-The id of a session is a secret that resumes it. The accounts of temporary users are in `guests`,
-the sessions that are connected in `live_sessions`.
+The id of a session is a secret that resumes it. How sessions begin is in `logins`, those that are
+connected are in `live_sessions`, the accounts of temporary users in `guests`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Mapping
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from gtchat.chat.accounts import Accounts, login_key, phone_hash
+from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.audit import audit
-from gtchat.chat.background import InProgress, run_in_background
-from gtchat.chat.direct import Whispers
+from gtchat.chat.background import run_in_background
+from gtchat.chat.devices import SessionRules
 from gtchat.chat.errors import (
-    AlreadyLoggedIn,
     BadRequest,
     BadSession,
     NoSuchUser,
-    NotLoggedIn,
     PasswordMismatch,
+    SelfTarget,
 )
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
-from gtchat.chat.interfaces import Account, IConnection, IEncoder
+from gtchat.chat.interfaces import EndedSession, IConnection, IEncoder, SessionRecord
 from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions, token_hash
-from gtchat.chat.names import HOST, Name, password, user_name
+from gtchat.chat.names import password
 from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
@@ -44,16 +43,30 @@ from gtchat.chat.users import Session
 _log = Logger()
 
 
+@attrs.frozen
+class ListedSession:
+    """A session of an account, or a device that can begin one, as its user sees it.
+
+    Attributes:
+        id: names it in `Sessions.end`; it is no secret.
+        record: what is known of it.
+        is_current: whether it is the session that asks.
+    """
+
+    id: str
+    record: SessionRecord
+    is_current: bool
+
+
 class Sessions:
-    """Begins, resumes and ends sessions.
+    """Resumes, lists and ends sessions.
 
     Args:
         state: the chat's shared objects.
         accounts: checks credentials.
-        guests: creates and ends temporary accounts.
-        whispers: learns what a session has received.
-        mode: what a second login of an account does: `replace` ends the first session, `refuse`
-            refuses the second, `share` allows both.
+        guests: ends temporary accounts.
+        live: the sessions that are connected.
+        rules: how many places an account can be logged in at.
 
     Attributes:
         epoch: names all logs of the store together; it changes when a backup or another copy of
@@ -61,7 +74,12 @@ class Sessions:
     """
 
     def __init__(
-        self, state: State, accounts: Accounts, guests: Guests, whispers: Whispers, mode: str
+        self,
+        state: State,
+        accounts: Accounts,
+        guests: Guests,
+        live: LiveSessions,
+        rules: SessionRules,
     ) -> None:
         self._state = state
         self._store = state.store
@@ -69,173 +87,9 @@ class Sessions:
         self._rooms = state.rooms
         self._accounts = accounts
         self._guests = guests
-        self._live = LiveSessions(state, whispers)
-        self._mode = mode
-        self._password_changes = InProgress()
+        self._live = live
+        self._rules = rules
         self.epoch = ""
-
-    async def login(
-        self,
-        name: str | None,
-        secret: str | None,
-        uuid: str | None,
-        encoder: IEncoder,
-        connection: IConnection,
-        current: Session | None,
-        lockout_seconds: float | None = None,
-        marks_read: bool = False,
-    ) -> tuple[Session, str]:
-        """Begin a session of a registered account.
-
-        Args:
-            name: the user name, None with `uuid`.
-            secret: the password, None with `uuid`.
-            uuid: a version-4 UUID as the only credential, None with a name and a password.
-            encoder: the encoder of the client's protocol.
-            connection: the client's connection.
-            current: the session that the connection has already; it ends if the login succeeds.
-            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
-            marks_read: whether the client marks itself what was read (`mark_read`).
-
-        Returns:
-            The session and its id.
-
-        Raises:
-            BadRequest, BadCredentials, LockedOut, RateLimited, AlreadyLoggedIn, NotStored.
-            NotLoggedIn: the connection was lost meanwhile.
-        """
-        if uuid is not None:
-            account = await self._accounts.authenticate_uuid(uuid, connection.address)
-        else:
-            if name is None or secret is None:
-                raise BadRequest("usr and pwd, or uuid, are required.")
-            if current is not None and current.user.key == login_key(name):
-                raise AlreadyLoggedIn()
-            account = await self._accounts.authenticate(
-                name, secret, connection.address, lockout_seconds
-            )
-        return await self._login_authenticated(account, encoder, connection, current, marks_read)
-
-    async def login_phone(
-        self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
-    ) -> Session:
-        """Begin a session of the account that has a telephone number.
-
-        Args:
-            number: the number as `phone_number` returns it.
-            encoder, connection, current: as in `login`.
-
-        Raises:
-            BadCredentials: no account has the number.
-            AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
-        """
-        account = await self._accounts.authenticate_credential(phone_hash(number))
-        session, _ = await self._login_authenticated(account, encoder, connection, current)
-        return session
-
-    async def _login_authenticated(
-        self,
-        account: Account,
-        encoder: IEncoder,
-        connection: IConnection,
-        current: Session | None,
-        marks_read: bool = False,
-    ) -> tuple[Session, str]:
-        """Begin a session of an account whose credentials were checked; see `login`."""
-        unread = await count_unread(self._state, account.id, None)
-        # The session that changes the password is answered before a login can replace it.
-        await self._password_changes.finished(account.id)
-        if connection.closed:
-            # The user may have logged in again over another connection: do not replace that.
-            raise NotLoggedIn()
-        others = self._live.of(account.id)
-        if current in others:
-            raise AlreadyLoggedIn()
-        if others and self._mode == "refuse":
-            raise AlreadyLoggedIn("You are logged in on another connection.")
-        ending = others if self._mode != "share" else []
-        if current is not None:
-            ending = [*ending, current]
-        token = self._state.token()
-        account_state = await self._store.login(
-            account.id,
-            account.password_hash,
-            self._live.new(token, connection, ending, marks_read),
-            self._mode != "share",
-        )
-        audit("login", name=account_state.account.name, address=connection.address)
-        self._end_previous(current)
-        if self._mode != "share":
-            for session in self._live.of(account.id):
-                self._live.replace(session, connection.address)
-        session = self._live.begin(account_state, unread, encoder, connection, token, marks_read)
-        return session, token
-
-    def _end_previous(self, session: Session | None) -> None:
-        """End the session that a connection had before its login, None if it had none."""
-        if session is None or session not in session.user.sessions:
-            return
-        self._live.detach(session, arrived=True)
-        if not session.user.registered:
-            ending = Deferred.fromCoroutine(self._guests.end(session.user))
-            run_in_background(ending, "ending a temporary user")
-
-    async def login_guest(
-        self,
-        name: str,
-        encoder: IEncoder,
-        connection: IConnection,
-        current: Session | None,
-        marks_read: bool = False,
-    ) -> tuple[Session, str]:
-        """Begin a session of a temporary user.
-
-        Args:
-            name: the user name.
-            encoder, connection, current, marks_read: as in `login`.
-
-        Returns:
-            The session and its id.
-
-        Raises:
-            BadName, NameTaken, AlreadyLoggedIn, NotStored.
-        """
-        chosen = user_name(name)
-        if current is not None and current.user.key == chosen.key:
-            raise AlreadyLoggedIn()
-        return await self._login_guest(chosen, encoder, connection, current, marks_read)
-
-    async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
-        """Begin the session of the server itself, under a name that no account can have.
-
-        Args:
-            encoder, connection: as in `login`.
-
-        Raises:
-            NameTaken: the server has a session already.
-            NotStored.
-        """
-        return (await self._login_guest(HOST, encoder, connection, None, False))[0]
-
-    async def _login_guest(
-        self,
-        name: Name,
-        encoder: IEncoder,
-        connection: IConnection,
-        current: Session | None,
-        marks_read: bool,
-    ) -> tuple[Session, str]:
-        token, ending = self._state.token(), [] if current is None else [current]
-        new = self._live.new(token, connection, ending, marks_read)
-        if not connection.resumable:
-            new = attrs.evolve(new, token_hash=None)
-        user = await self._guests.create(name, new)
-        audit("login", name=user.name, address=connection.address)
-        self._end_previous(current)
-        self._users.add(user)
-        session = Session(user, encoder, connection, token_hash(token), None, None, marks_read)
-        self._users.add_session(session, [self._rooms.lobby])
-        return session, token
 
     async def resume(
         self,
@@ -252,7 +106,7 @@ class Sessions:
             token: the id of the session.
             epoch: the epoch that the client was given at login.
             seen: name of a room -> last `seq` that the client received.
-            encoder, connection, marks_read: as in `login`.
+            encoder, connection, marks_read: as in `Logins.login`.
 
         Raises:
             BadSession: there is no such session, or it has ended.
@@ -268,12 +122,13 @@ class Sessions:
         resumed = await self._store.resume(
             hashed,
             now,
-            now - RESUME_WINDOW_S * 1000,
+            _resumable_since(now),
             seen_by_id,
             liveness_ms,
             BACKLOG_LIMIT,
             network_key(connection.address),
             marks_read,
+            connection.address,
         )
         if resumed.epoch is not None:
             self.epoch = resumed.epoch
@@ -294,13 +149,85 @@ class Sessions:
         missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
         return ResumedSession(session, missed)
 
-    async def logout(self, session: Session) -> None:
+    async def listed(self, session: Session) -> list[ListedSession]:
+        """Return where the user of a session is logged in, oldest first.
+
+        Args:
+            session: the session that asks.
+        """
+        now = self._users.now()
+        records = await self._store.sessions(
+            session.user.id, _resumable_since(now), self._rules.tokens_after(now)
+        )
+        return [
+            ListedSession(_listed_id(one), one, one.token_hash == session.token_hash)
+            for one in records
+        ]
+
+    async def end(self, session: Session, listed_id: str) -> None:
+        """End another session of a user, and forget the device that it is on.
+
+        Nothing is done if it has ended already.
+
+        Args:
+            session: the session that asks.
+            listed_id: a `ListedSession.id`.
+
+        Raises:
+            SelfTarget: it is the session that asks.
+            NotStored.
+        """
+        user = session.user
+        listed = next((one for one in await self.listed(session) if one.id == listed_id), None)
+        if listed is None:
+            return
+        if listed.is_current:
+            raise SelfTarget("This is the session that you use. Log out instead.")
+        record = listed.record
+        if record.token_hash is not None:
+            ended = EndedSession(user.id, record.token_hash, {})
+            for live in self._live.of(user.id):
+                if live.token_hash == record.token_hash:
+                    ended = self._live.record(live)
+            await self._store.end_session(ended, self._users.now(), True)
+            self._close(user.id, frozenset([record.token_hash]))
+        else:
+            await self._store.forget_device(user.id, record.device or "")
+        audit("sessions_ended", name=user.name, address=session.connection.address)
+
+    async def end_others(self, session: Session) -> None:
+        """End all other sessions of a user, and forget all other devices.
+
+        Args:
+            session: the session that asks, and goes on.
+
+        Raises:
+            NotStored.
+        """
+        user, keep = session.user, session.token_hash
+        connected = [one for one in self._live.of(user.id) if one is not session]
+        ended = await self._store.end_other_sessions(user.id, keep, self._live.records(connected))
+        self._close(user.id, ended)
+        audit("sessions_ended", name=user.name, address=session.connection.address)
+
+    def _close(self, account_id: int, ended: frozenset[bytes]) -> None:
+        """Close the connections of sessions that have ended in the store."""
+        for session in self._live.of(account_id):
+            if session.token_hash in ended:
+                self._live.detach(session)
+                session.connection.close(None, "ended")
+
+    async def logout(self, session: Session, forget: bool = False) -> None:
         """End a session for good, and a temporary account with it.
+
+        Args:
+            session: the session.
+            forget: whether its device needs the password at the next login.
 
         Raises:
             NotStored: the session goes on.
         """
-        await self._store.end_session(self._live.record(session))
+        await self._store.end_session(self._live.record(session), self._users.now(), forget)
         if session not in session.user.sessions:
             return
         self._live.detach(session, arrived=True)
@@ -321,7 +248,7 @@ class Sessions:
         if user is None or not user.sessions:
             raise NoSuchUser()
         for session in list(user.sessions):
-            await self._store.end_session(self._live.record(session))
+            await self._store.end_session(self._live.record(session), self._users.now())
             if session in user.sessions:
                 self._live.detach(session)
                 session.connection.close(None, "kicked")
@@ -331,7 +258,9 @@ class Sessions:
         return user.name
 
     def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
-        """Take note that the connection of a session is lost. The session can be resumed.
+        """Take note that the connection of a session is lost.
+
+        The session can be resumed, if clients of its protocol do that.
 
         Args:
             session: the session.
@@ -342,7 +271,9 @@ class Sessions:
         if session not in user.sessions:
             return
         self._live.detach(session, arrived=clean or arrived)
-        lost = self._store.session_lost(self._live.record(session), self._users.now())
+        resumable = session.connection.resumable
+        store_end = self._store.session_lost if resumable else self._store.end_session
+        lost = store_end(self._live.record(session), self._users.now())
         run_in_background(lost, "storing a lost connection")
         if not user.registered and not user.sessions:
             self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
@@ -355,8 +286,8 @@ class Sessions:
         new: str,
         again: str,
         address: str,
-    ) -> None:
-        """Change the password of an account, and end its other sessions.
+    ) -> str | None:
+        """Change the password of an account, end its other sessions and forget its devices.
 
         Args:
             session: a session of the account; None if `name` says which account it is.
@@ -366,6 +297,9 @@ class Sessions:
             again: the new password, repeated.
             address: IP address of the client.
 
+        Returns:
+            The new token of the session's device, None if it had none.
+
         Raises:
             PasswordMismatch, WeakPassword, BadRequest, BadCredentials, LockedOut, RateLimited,
             NotStored.
@@ -373,28 +307,42 @@ class Sessions:
         if new != again:
             raise PasswordMismatch()
         password(new)
-        if session is not None:
-            account_id = session.user.id
-            await self._password_changes.finished(account_id)
-            self._password_changes.begin(account_id)
-            try:
-                await self._change_password(session, session.user.name, old, new, address)
-            finally:
-                self._password_changes.end(account_id)
-        elif name is not None:
-            await self._change_password(None, name, old, new, address)
-        else:
-            raise BadRequest("usr is required.")
+        if session is None:
+            if name is None:
+                raise BadRequest("usr is required.")
+            return await self._change_password(None, name, old, new, address)
+        account_id, changes = session.user.id, self._accounts.password_changes
+        await changes.finished(account_id)
+        changes.begin(account_id)
+        try:
+            return await self._change_password(session, session.user.name, old, new, address)
+        finally:
+            changes.end(account_id)
 
     async def _change_password(
         self, session: Session | None, name: str, old: str, new: str, address: str
-    ) -> None:
+    ) -> str | None:
         account = await self._accounts.authenticate(name, old, address)
         keep = session.token_hash if session is not None else None
-        ended = [self._live.record(one) for one in self._live.of(account.id) if one is not session]
-        await self._accounts.change_password(account, new, keep, ended)
+        ended = self._live.records(one for one in self._live.of(account.id) if one is not session)
+        token = self._state.token()
+        remembered = await self._accounts.change_password(
+            account, new, keep, ended, token_hash(token)
+        )
         for other in self._live.of(account.id):
             if other.token_hash != keep:
                 self._live.detach(other)
                 other.connection.close(None, "password")
         audit("password_changed", name=name, address=address)
+        return token if remembered else None
+
+
+def _resumable_since(now: int) -> int:
+    """Return since when a session must have been connected to be resumed, as `now` in ms."""
+    return now - RESUME_WINDOW_S * 1000
+
+
+def _listed_id(record: SessionRecord) -> str:
+    """Return a name for a session, or a device without one, that tells nothing of the secrets."""
+    named = record.token_hash or b"device " + (record.device or "").encode()
+    return hashlib.sha256(b"listed " + named).hexdigest()[:12]

@@ -26,6 +26,7 @@ from gtchat.client.messages import (
     ReplyTo,
     Room,
     RoomReset,
+    SessionInfo,
     Unanswered,
     Version,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "ReplyTo",
     "Room",
     "RoomReset",
+    "SessionInfo",
     "Unanswered",
     "Version",
     "connect",

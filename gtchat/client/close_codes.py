@@ -9,7 +9,7 @@ import re
 
 #: Close codes after which a client must not reconnect, with their meaning (docs/protocol.md).
 FATAL_CLOSE_CODES: dict[int, str] = {
-    4001: "this user logged in from another client, or the password was changed",
+    4001: "the user logged in elsewhere, changed the password or ended this session",
     4002: "an operator disconnected this user",
     1002: "the server does not understand this client",
     1003: "the server does not understand this client",

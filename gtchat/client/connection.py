@@ -46,6 +46,7 @@ from gtchat.client.messages import (
     parse,
 )
 from gtchat.client.pacing import PacedSender
+from gtchat.client.pauses import Pauses
 from gtchat.client.requests import PendingRequest, ReceivedReply, RequestQueue
 from gtchat.client.session import CannotResume, Session
 
@@ -78,11 +79,11 @@ class Connection(MessageActions):
         random: Random | None = None,
     ) -> None:
         self.server = Reply(status="ok")
-        self._clock = clock
         self._random = random or SystemRandom()
         self._requests = RequestQueue()
         self._stream = EventStream(self._regulate)
-        self._session = Session(self._stream, self._send_internal, self._sleep)
+        self._pauses = Pauses(clock)
+        self._session = Session(self._stream, self._send_internal, self._pauses.sleep)
         factory = WebSocketLinkFactory(url, self, clock)
         backoff = Backoff(clock, self._random)
         self._dialer = Dialer(endpoint, factory, clock, backoff, self._dial_failed)
@@ -91,8 +92,6 @@ class Connection(MessageActions):
         self._ready = False
         self._paused = False
         self._loss_reported = False
-        #: Pauses between requests of the connection's own; they end with the link.
-        self._sleeping: set[Deferred[None]] = set()
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._closed: Exception | None = None
@@ -282,20 +281,6 @@ class Connection(MessageActions):
         self._sender.start()
         return [request for request in resent if not request.reply.called]
 
-    def _sleep(self, seconds: float) -> Deferred[None]:
-        """Wait on this link; fails with Unanswered when the link is lost."""
-        slept: Deferred[None] = Deferred()
-        timer = self._clock.callLater(seconds, slept.callback, None)
-        self._sleeping.add(slept)
-
-        def awake(result: Failure | None) -> Failure | None:
-            self._sleeping.discard(slept)
-            if timer.active():
-                timer.cancel()
-            return result
-
-        return slept.addBoth(awake)
-
     # Receiving.
 
     def link_received(self, link: WebSocketLink, payload: bytes) -> None:
@@ -357,8 +342,7 @@ class Connection(MessageActions):
         self._stream.connection_lost()
         self._requests.connection_lost()
         # What catches up on this link must not go on beside its successor on the next one.
-        for slept in tuple(self._sleeping):
-            slept.errback(Unanswered("the connection was lost"))
+        self._pauses.end(Unanswered("the connection was lost"))
         if self._closed is not None:
             return
         if self._closing is not None:

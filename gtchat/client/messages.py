@@ -145,6 +145,33 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
 
 
+class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A session of the user, or a device that can begin one.
+
+    Attributes:
+        id: names it in `end_session`.
+        device: names its device; sessions with the same one are on the same device.
+        device_name: the name of its device, for users.
+        protocol: the protocol of its client, empty for a device without a session.
+        began: when it began, RFC 3339 in UTC.
+        last_seen: when it was connected last.
+        online: whether it is connected.
+        current: whether it is the session that asks.
+        remembered: whether its device can log in without the password.
+    """
+
+    id: str
+    device: str = ""
+    device_name: str = ""
+    protocol: str = ""
+    address: str = ""
+    began: str = ""
+    last_seen: str = ""
+    online: bool = False
+    current: bool = False
+    remembered: bool = False
+
+
 class Resumption(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to a room while the connection was lost.
 
@@ -172,6 +199,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     window: float | None = None
     incident: str = ""
     session_id: str = ""
+    device_token: str = ""
+    sessions: tuple[SessionInfo, ...] = ()
+    sessions_total: int = 0
     epoch: str = ""
     usr: str = ""
     users: tuple[str, ...] = ()

@@ -87,6 +87,11 @@ class Session:
     def _logged_in(self, request: PendingRequest, reply: Reply) -> None:
         fields = request.fields.items()
         self._login_fields = {k: v for k, v in fields if k not in ("cmd", "tracker")}
+        if reply.device_token:
+            # Another login with the password would replace the token, which the user may have kept.
+            names = ("device", "marks_read")
+            known = {k: v for k, v in self._login_fields.items() if k in names}
+            self._login_fields = {"type": "device", "device_token": reply.device_token, **known}
         self._resumed(request, reply)
 
     def _resumed(self, request: PendingRequest, reply: Reply) -> None:
@@ -104,6 +109,8 @@ class Session:
         own = request.fields.get("usr") in (None, self._login_fields.get("usr"))
         if "pwd" in self._login_fields and own:
             self._login_fields["pwd"] = request.fields["new_pwd"]
+        if reply.device_token:
+            self._login_fields["device_token"] = reply.device_token
 
     def _message_stored(self, request: PendingRequest, reply: Reply) -> None:
         self._stream.own_message(_room_name(request), reply.seq, reply.id)

@@ -172,6 +172,7 @@ class LiveChat(ClientConnection):
 
     delivery_proof = DeliveryProof.TIME
     resumable = False
+    protocol = "livechat"
 
     def __init__(self, factory: LiveChatFactory) -> None:
         super().__init__(factory.limiter, factory.clock)
@@ -222,7 +223,8 @@ class LiveChat(ClientConnection):
     async def _log_in(self, name: str) -> None:
         chat = self._factory.chat
         try:
-            session, _ = await chat.sessions.login_guest(name, self._factory.encoder, self, None)
+            begun = await chat.logins.login_guest(name, self._factory.encoder, self, None)
+            session = begun.session
             login.keep_session(self, session)
         except ChatError:
             if not self.closed:

@@ -89,6 +89,7 @@ def framed(text: str) -> bytes:
 class MessageCenter(DialbackServer):
     """All clients of Message Center, by token; and what their requests do."""
 
+    protocol = "message_center"
     #: The length and the head of the frame come before the messages.
     pending_size = READ_AT_ONCE - 4 - len(AWAY)
 
@@ -309,10 +310,10 @@ class MessageCenterProtocol(ClientConnection):
             self._answer(f"PENNED|{refusal.retry_after}")
             return
         client = self._client = DialbackClient(server, self.address)
-        sessions = chat.sessions
+        logins = chat.logins
         try:
-            session, _ = await sessions.login(name, password, None, server.encoder, client, None)
-            login.keep_session(client, session)
+            begun = await logins.login(name, password, None, server.encoder, client, None)
+            login.keep_session(client, begun.session)
         except BadCredentials:
             left = chat.accounts.attempts_left(name, self.address)
             if left:

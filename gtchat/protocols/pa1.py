@@ -90,6 +90,7 @@ def render(event: Event) -> str | None:
 class PA1(DialbackServer):
     """All clients of PA1, by the key of their user; and what their commands do."""
 
+    protocol = "pa1"
     #: A space comes before the messages.
     pending_size = READ_AT_ONCE - 1
 
@@ -213,7 +214,7 @@ class PA1(DialbackServer):
         A name that does not exist is answered as the protocol wants, but counts as a failed login.
         """
         try:
-            session, _ = await self.chat.sessions.login(
+            begun = await self.chat.logins.login(
                 name,
                 password,
                 None,
@@ -222,7 +223,7 @@ class PA1(DialbackServer):
                 None,
                 lockout_seconds=self.chat.limits.pa1_lockout_seconds,
             )
-            login.keep_session(client, session)
+            login.keep_session(client, begun.session)
         except BadCredentials:
             return await self._wrong_credentials(name)
         except ChatError:

@@ -110,7 +110,7 @@ class ConsoleServer(Factory):
         waiting: Deferred[Session] = Deferred()
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
-            login = self.chat.sessions.login_host(self.encoder, HostConnection(self))
+            login = self.chat.logins.login_host(self.encoder, HostConnection(self))
             Deferred.fromCoroutine(login).addBoth(self._logged_in)
         return waiting
 
@@ -133,6 +133,7 @@ class HostConnection:
     closed: bool = False
     delivery_proof: DeliveryProof = DeliveryProof.TIME
     resumable: bool = False
+    protocol: str = "console"
 
     def on_event(self, event: Event, text: str) -> None:
         """Show an event (TextConnection.on_event).

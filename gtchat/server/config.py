@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
 from gtchat.server.checks import check_host, check_origin, check_proxy, is_of_service
 
@@ -80,10 +81,12 @@ class ServerSettings:
     data: str = _setting(default_data, "directory of all data", documented="~/.local/share/gtchat")
     store: str = _setting("sqlite", "sqlite, memory (nothing is kept), or sqlite:///FILE")
     sessions: str = _setting(
-        "replace",
-        "what a second login of the same account does: replace ends the first session, refuse "
-        "rejects the second login, share allows both",
-        choices=("replace", "refuse", "share"),
+        "devices",
+        "what a second login of the same account does: with devices, clients that name their "
+        "device are logged in side by side, and of the others a login ends the one before; "
+        "replace ends it whatever the clients say, refuse rejects the second login, share allows "
+        "both",
+        choices=SESSION_MODES,
     )
     broadcast_key: str = _setting(
         "", "secret that allows a user to send a message to all users", secret=True

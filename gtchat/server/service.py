@@ -48,6 +48,8 @@ from gtchat.web.site import build_site, static_directory
 
 #: WebSocket close code of a server that restarts (IANA registry of RFC 6455 section 11.7).
 CLOSE_RESTART = 1012
+#: Bytes of randomness of session ids and device tokens.
+TOKEN_BYTES = 32
 #: Characters of a broadcast key below which there is a warning.
 SAFE_KEY_CHARS = 16
 #: Seconds that clients get to answer a close frame when the server stops.
@@ -172,7 +174,7 @@ class ChatService(Service):
             self._reactor,
             self.settings.limits,
             self._passwords,
-            lambda: secrets.token_urlsafe(24),
+            lambda: secrets.token_urlsafe(TOKEN_BYTES),
             sessions=server.sessions,
             broadcast_key=server.broadcast_key or None,
             wall=time.time,

@@ -142,7 +142,21 @@ TABLE: tuple[SlashCommand, ...] = (
     SlashCommand(
         "login", "log in with an account", "login", (NAME, PASSWORD), {"type": "reg", **MARKS}
     ),
-    SlashCommand("logout", "log out and stay connected", "logout"),
+    SlashCommand(
+        "stay",
+        "log in with an account, and stay logged in when the client ends",
+        "login",
+        (NAME, PASSWORD),
+        {"type": "reg", **MARKS, "remember": True},
+    ),
+    SlashCommand(
+        "logout", "log out and stay connected; ends /stay", "logout", constant={"forget": True}
+    ),
+    SlashCommand("sessions", "list where you are logged in", "get_sessions"),
+    SlashCommand(
+        "end-session", "end another session of yours", "end_session", (CommandArgument("id", "ID"),)
+    ),
+    SlashCommand("end-others", "end all other sessions of yours", "end_other_sessions"),
     SlashCommand(
         "password",
         "change your password",

@@ -25,6 +25,7 @@ from gtchat.ui.line_mode import LineClient
 from gtchat.ui.options import parser, startup_lines
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.stored_logins import StoredLogins, state_file
 from gtchat.ui.terminal import (
     LineQueue,
     LineReader,
@@ -95,22 +96,26 @@ class _ConsoleProgram:
         self, connection: Connection, peers: PeerMessenger
     ) -> tuple[Interpreter, Coroutine[Any, Any, int]]:
         """Return the interface, and what runs it and returns the exit status."""
+        logins = StoredLogins(state_file(os.environ), self._options.url)
         if supports_full_screen(os.environ) and not self._options.plain:
             from gtchat.ui.tui.app import FullScreenApp  # loads urwid, which a pipe does not need
 
-            app = FullScreenApp(connection, self._reactor, peers, self._colors)
-            return app.controller, app.run(startup_lines(self._options))
+            app = FullScreenApp(connection, self._reactor, peers, logins, self._colors)
+            return app.controller, app.run(startup_lines(self._options, logins.last_user()))
         lines = LineQueue()
         renderer = Renderer(self._output.paint)
-        client = LineClient(connection, self._reactor, lines, self._output, renderer, peers)
-        return client, self._run_line_mode(client, lines)
+        client = LineClient(connection, self._reactor, lines, self._output, renderer, peers, logins)
+        return client, self._run_line_mode(client, lines, logins)
 
-    async def _run_line_mode(self, client: LineClient, lines: LineQueue) -> int:
+    async def _run_line_mode(
+        self, client: LineClient, lines: LineQueue, logins: StoredLogins
+    ) -> int:
         """Execute line after line; return the exit status."""
         source = sys.stdin or open(os.devnull)  # noqa: SIM115 (read until the end)
         reader = LineReader(source.fileno(), self._reactor, client.line_typed, lines.end)
         lines.reader = reader
-        startup = startup_lines(self._options)
+        stored_user = logins.last_user() if reader.is_terminal else ""
+        startup = startup_lines(self._options, stored_user)
         if reader.is_terminal and not startup:
             self._output.show(WELCOME)
         reader.resume()

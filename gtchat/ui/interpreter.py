@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard
 
+import attrs
 import msgspec
 from twisted.internet.defer import Deferred
 
@@ -35,6 +36,7 @@ from gtchat.ui.commands import (
 )
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.stored_logins import StoredLogins, device_name
 from gtchat.ui.terminal import escape_controls
 
 #: Exit statuses.
@@ -48,6 +50,7 @@ class Interpreter(ABC):
         connection: to the server.
         renderer: formats what is shown.
         peers: sends and receives peer messages; None: that is not possible.
+        logins: what outlasts this client; None: nothing does.
 
     Attributes:
         exit_status: exit status of the program, so far.
@@ -59,10 +62,13 @@ class Interpreter(ABC):
         connection: Connection,
         renderer: Renderer,
         peers: PeerMessenger | None = None,
+        logins: StoredLogins | None = None,
     ) -> None:
         self._connection = connection
         self._renderer = renderer
         self._peers = peers
+        self._stored_logins = logins
+        self._user = ""
         self._context = CommandContext()
         self.exit_status = EXIT_OK
         self.has_sent = False
@@ -96,6 +102,11 @@ class Interpreter(ABC):
     @abstractmethod
     def _switch_room(self, room_name: str) -> None:
         """Make a room the current one."""
+
+    @property
+    def _is_interactive(self) -> bool:
+        """Whether the user can be asked for input."""
+        return True
 
     def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
         """Show a reply with status `ok` and follow it."""
@@ -234,6 +245,8 @@ class Interpreter(ABC):
     async def _run_command(self, line: str) -> None:
         """Run a command of the table."""
         parsed = commands.parse(line, self._context)
+        if parsed.secrets and await self._log_in_by_token(parsed):
+            return
         for secret in parsed.secrets:
             parsed.fields[secret.field] = await self._ask_secret(secret)
         run = _RUN.get(parsed.command.name)
@@ -259,8 +272,43 @@ class Interpreter(ABC):
         except PeerError as error:
             raise InputError(str(error)) from None
 
+    async def _log_in_by_token(self, parsed: ParsedCommand) -> bool:
+        """Log in without the password, if the user stays logged in. Return whether it is done.
+
+        In a pipe the next line is the password: it must not be read as a message.
+        """
+        if self._stored_logins is None or not self._is_interactive or parsed.command.cmd != "login":
+            return False
+        logins, user = self._stored_logins, str(parsed.fields.get("usr", ""))
+        if not (token := logins.token(user)):
+            return False
+        fields = {"type": "device", "device": logins.device(), "device_token": token}
+        try:
+            await self._send_command(attrs.evolve(parsed, fields={**fields, **commands.MARKS}))
+        except CommandFailed as error:
+            if error.code not in ("bad_credentials", "not_allowed"):
+                raise
+            self._store_login(user, "")
+            self.show(f"* {escape_controls(error.text)}")
+            return False
+        return True
+
+    def _store_login(self, user: str, token: str) -> None:
+        """Store the token of a user, or delete it. token: "" to delete it."""
+        if self._stored_logins is None:
+            return
+        try:
+            if token:
+                self._stored_logins.keep(user, token)
+            else:
+                self._stored_logins.forget(user)
+        except OSError as error:
+            self.show_error(f"error: {escape_controls(str(error))}: this login is not stored")
+
     async def _send_command(self, parsed: ParsedCommand) -> None:
         cmd = parsed.command.cmd
+        if self._stored_logins is not None and parsed.fields.get("type") == "reg":
+            parsed.fields.update(device=self._stored_logins.device(), device_name=device_name())
         try:
             reply = await self._call(cmd, **parsed.fields)
         except CommandFailed as error:
@@ -277,7 +325,16 @@ class Interpreter(ABC):
             self._switch_room(reply.room.room_name)
         elif effect is Effect.ROOM_LEFT:
             self._left_room(parsed.fields["room_name"])
+        elif effect is Effect.LOGGED_OUT:
+            self._store_login(self._user, "")
+        elif effect is Effect.PASSWORD_CHANGED and reply.device_token:
+            self._store_login(self._user, reply.device_token)
         elif effect is Effect.LOGGED_IN:
+            self._user = reply.usr
+            if reply.device_token:
+                self._store_login(reply.usr, reply.device_token)
+            elif parsed.fields.get("remember"):
+                self.show("* this server does not keep you logged in")
             self._update_context(room=LOBBY)
             Deferred.fromCoroutine(self._announce_port())
 

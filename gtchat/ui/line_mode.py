@@ -19,6 +19,7 @@ from gtchat.ui.interpreter import Interpreter
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.read_marks import ReadMarks
 from gtchat.ui.rendering import Renderer, format_room
+from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import LineQueue, TerminalOutput
 
 
@@ -32,6 +33,7 @@ class LineClient(Interpreter):
         output: where results are shown.
         renderer: formats what is shown.
         peers: sends and receives peer messages; None: that is not possible.
+        logins: what outlasts this client; None: nothing does.
     """
 
     def __init__(
@@ -42,8 +44,9 @@ class LineClient(Interpreter):
         output: TerminalOutput,
         renderer: Renderer,
         peers: PeerMessenger | None = None,
+        logins: StoredLogins | None = None,
     ) -> None:
-        super().__init__(connection, renderer, peers)
+        super().__init__(connection, renderer, peers, logins)
         self._marks = ReadMarks(connection, clock)
         self._lines = lines
         self._output = output

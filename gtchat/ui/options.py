@@ -23,6 +23,9 @@ def parser() -> argparse.ArgumentParser:
     login = options.add_mutually_exclusive_group()
     login.add_argument("--user", metavar="NAME", help="log in; the password is asked for")
     login.add_argument("--guest", metavar="NAME", help="log in as a temporary user")
+    options.add_argument(
+        "--stay", action="store_true", help="with --user: stay logged in when the client ends"
+    )
     options.add_argument("--room", metavar="NAME", help="join this room and switch to it")
     options.add_argument(
         "--peer-port",
@@ -52,6 +55,9 @@ def _epilog() -> str:
             "that is not on its command's line is read from the next line. After a lost",
             "connection the client reconnects and resumes its session.",
             "",
+            "After --stay or /stay a start in a terminal without --user and --guest logs in again,",
+            "and --user needs no password there. /logout ends that.",
+            "",
             "exit status: 0 success; 1 a command failed (line mode); 2 wrong options, or no",
             "connection; 130 interrupted by Ctrl-C before anything was sent.",
             "",
@@ -63,11 +69,17 @@ def _epilog() -> str:
     )
 
 
-def startup_lines(options: argparse.Namespace) -> list[str]:
-    """Return the commands that the options stand for, as typed lines."""
+def startup_lines(options: argparse.Namespace, stored_user: str = "") -> list[str]:
+    """Return the commands that the options stand for, as typed lines.
+
+    Args:
+        options: as parsed.
+        stored_user: the user who logs in when the options name none, "" for none.
+    """
     lines = []
-    if options.user:
-        lines.append(f'/login "{options.user}"')
+    user = options.user or ("" if options.guest else stored_user)
+    if user:
+        lines.append(f'/{"stay" if options.stay else "login"} "{user}"')
     if options.guest:
         lines.append(f'/guest "{options.guest}"')
     if options.room:

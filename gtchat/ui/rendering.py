@@ -16,6 +16,7 @@ from gtchat.client.messages import (
     Push,
     Reply,
     Room,
+    SessionInfo,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
 from gtchat.ui.terminal import escape_controls
@@ -328,6 +329,26 @@ class Renderer:
             ),
         ]
 
+    def _sessions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        return [self._notice(self._session_line(one)) for one in reply.sessions]
+
+    def _session_line(self, session: SessionInfo) -> str:
+        """Return a session as it is listed: what it is on, since when, and when it was seen."""
+        client = ", ".join(filter(None, (session.protocol, session.address)))
+        seen = "online" if session.online else f"last seen {self._date(session.last_seen)}"
+        details = [f"since {self._date(session.began)}", seen]
+        if session.remembered:
+            details.append("stays logged in")
+        if session.current:
+            details.append("this session")
+        name = escape_controls(session.device_name) or "no device"
+        where = f" ({escape_controls(client)})" if client else ""
+        return f"{escape_controls(session.id)}: {name}{where}, {', '.join(details)}"
+
+    def _date(self, at: str) -> str:
+        time = local_time(at, self._zone)
+        return time.strftime("%Y-%m-%d %H:%M") if time else "?"
+
     def _ping(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [self._notice(f"the server answered; its time is {escape_controls(reply.at)}")]
 
@@ -369,4 +390,5 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "hello": Renderer._hello,
     "ping": Renderer._ping,
     "broadcast": Renderer._broadcast,
+    "get_sessions": Renderer._sessions,
 }

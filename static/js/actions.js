@@ -1,10 +1,10 @@
-// What the user does and what is asked of the server. It owns the connection, passes what comes from
-// it to sync.js, and runs the effects.
+// What the user does and what is asked of the server. It owns the connection, passes what comes from it to
+// sync.js, and runs the effects. What is done with messages is in message_actions.js.
 //
 // Requests are promises that fail with a RequestError or a NoReplyError. Events: "change" (of the
 // state), "message" (of another user: {conversation, usr, msg, mention}), "shown" (ids of direct messages
-// that were shown), "notice" (a text to show: {text, values}), "over" (the session has ended:
-// {code, reason}).
+// that were shown), "unsent" (texts that will not be sent: {conversation, texts, gone}), "notice" (a text to
+// show: {text, values}), "over" (the session has ended: {code, reason}).
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -17,19 +17,10 @@
   const TYPING_SHOWN = 6000;
   // Errors of an answer to an invitation that can no longer be answered.
   const INVITATION_OVER = new Set(["not_allowed", "no_such_room", "no_such_user", "already_in_room", "private_room"]);
+  // Errors of an answer to a request for the address that can no longer be answered.
+  const REQUEST_OVER = new Set(["not_allowed", "no_such_user"]);
 
-  const randomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
-  const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-  // Returns a random UUID (version 4, RFC 9562). crypto.randomUUID is missing in pages without TLS.
-  GTChat.randomKey = () => {
-    const bytes = randomBytes(16);
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-  };
-
-  GTChat.Actions = class extends GTChat.Emitter {
+  GTChat.Actions = class extends GTChat.MessageActions {
     #typingTimers = new Map(); // "room user" -> cancels the timer
     #nextTyping = new WeakMap(); // Room -> time from which the next typing signal may be sent
     #marking = new WeakSet(); // rooms whose read mark was reported within MARK_INTERVAL
@@ -43,6 +34,7 @@
       loadMore: (list) => this.#lists.loadMore(list),
       loadRoomPages: (list) => this.#lists.loadRoomPages(list),
       findMentions: () => this.#mentionSearch.start(),
+      keepUnsent: (unsent) => this.#keepUnsent(unsent),
       rememberShown: ({ ids }) => this.emit("shown", ids),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
@@ -51,9 +43,7 @@
     };
 
     constructor(state, connection) {
-      super();
-      this.state = state;
-      this.connection = connection;
+      super(state, connection);
       const run = (effects) => this.#run(effects);
       this.#lists = new GTChat.Lists(state, (cmd, fields) => this.request(cmd, fields), run);
       this.#mentionSearch = new GTChat.MentionSearch(state, connection, run);
@@ -77,6 +67,11 @@
       const reply = await this.connection.request(cmd, fields, onDelay);
       this.#run(sync.reply(this.state, cmd, reply, fields));
       return reply;
+    }
+
+    #keepUnsent({ conversation, items, gone }) {
+      for (const { txn } of items) this.connection.cancel(txn);
+      this.emit("unsent", { conversation, texts: items.map(({ msg }) => msg), gone });
     }
 
     // Session.
@@ -131,8 +126,15 @@
       await this.request("set_address", { port });
     }
 
-    // answer: "allow" or "deny".
-    answerAddressRequest(usr, answer) { return this.request(answer, { user: usr }); }
+    // answer: "allow" or "deny". A request that is no longer there ends.
+    async answerAddressRequest(usr, answer) {
+      try {
+        await this.request(answer, { user: usr });
+      } catch (error) {
+        if (!REQUEST_OVER.has(error.code)) throw error;
+        this.#run([...sync.reply(this.state, answer, {}, { user: usr }), transitions.notice(error.code)]);
+      }
+    }
 
     // The open conversation.
 
@@ -158,7 +160,7 @@
       this.emit("change");
       const page = await this.connection.request("history", { room_name: room.name, ...query }).catch(() => null);
       if (room.windowId !== windowId) return;
-      if (page) room.addPage(direction, page.entries);
+      if (page) room.addPage(direction, page);
       room.failed = !page;
       room.loading = null;
       this.#run(transitions.read(this.state, room));
@@ -169,6 +171,9 @@
       room.reset(room.lastSeq);
       return this.loadHistory(room, "latest");
     }
+
+    // Takes the "New" divider away.
+    hideDivider(conversation) { this.#run(transitions.hideDivider(this.state, conversation)); }
 
     // Read marks: they show the user's other sessions what was read.
 
@@ -211,57 +216,6 @@
         room.typing.delete(usr);
         this.emit("change");
       }));
-    }
-
-    // Messages. A message is shown at once; it stays in `outgoing` until the server has confirmed it.
-
-    send(conversation, text) {
-      const item = {
-        txn: hex(randomBytes(12)), msg: text.normalize("NFC"), after: conversation.lastSeq ?? 0,
-        at: new Date().toISOString(), state: "sending", resent: false,
-      };
-      conversation.outgoing.push(item);
-      conversation.sentCount += 1;
-      this.emit("change");
-      return this.#transmit(conversation, item);
-    }
-
-    // Sends a failed message again.
-    retry(conversation, item) {
-      Object.assign(item, { state: "sending", resent: true, error: undefined, delay: undefined });
-      this.emit("change");
-      return this.#transmit(conversation, item);
-    }
-
-    discard(conversation, item) {
-      this.connection.cancel(item.txn);
-      conversation.outgoing = conversation.outgoing.filter((other) => other !== item);
-      this.emit("change");
-    }
-
-    // Sends what was not confirmed when the page was left, after the state was restored.
-    resend() {
-      for (const conversation of this.state.conversations) {
-        for (const item of conversation.outgoing) {
-          if (item.state === "sending") this.#transmit(conversation, item);
-        }
-      }
-    }
-
-    async #transmit(conversation, item) {
-      const { name, kind } = conversation;
-      const { msg, txn } = item;
-      const onDelay = (delay) => {
-        item.delay = delay;
-        this.emit("change");
-      };
-      try {
-        if (kind === "direct") await this.request("whisper", { target_user: name, msg, txn }, onDelay);
-        else await this.request("speak", { room_name: name, msg, txn }, onDelay);
-      } catch (error) {
-        Object.assign(item, { state: "failed", error });
-        this.emit("change");
-      }
     }
   };
 })();

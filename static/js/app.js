@@ -4,6 +4,20 @@
   const GTChat = globalThis.GTChat;
   const { html, render, useEffect } = globalThis.htmPreact;
 
+  // The three panes. A phone shows one of them; it is the main part of the page then.
+  const Layout = ({ shell }) => html`
+    <div class="layout" data-pane=${shell.pane} data-view=${shell.view}>
+      <${GTChat.Sidebar} shell=${shell} />
+      ${shell.view === "browse" ? html`<${GTChat.Browse} key=${shell.browseQuery} shell=${shell} />` : html`<${GTChat.Conversation} shell=${shell} />`}
+      <${GTChat.Panel} shell=${shell} />
+    </div>`;
+
+  // The fragment of the URL belongs to the addresses of conversations.
+  const skip = (event) => {
+    event.preventDefault();
+    document.getElementById("say")?.focus();
+  };
+
   const App = ({ shell }) => {
     const { loggedIn, notifications } = shell;
     const unread = loggedIn ? notifications.unreadCount : 0;
@@ -11,23 +25,21 @@
     useEffect(() => notifications.updateTab(unread, name), [unread, name]);
     if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
     return html`
-      <a class="skip" href="#message-box">${GTChat.text("skip")}</a>
-      <main class="layout" data-pane=${shell.pane}>
-        <h1 class="hidden">GTChat</h1>
-        <${GTChat.Sidebar} shell=${shell} />
-        <${GTChat.Conversation} shell=${shell} />
-        <${GTChat.Members} shell=${shell} />
-      </main>
+      ${shell.view === "conversation" && html`<a class="skip" href="#say" onClick=${skip}>${GTChat.text("skip")}</a>`}
+      <${Layout} shell=${shell} />
       <${GTChat.Dialogs} shell=${shell} />
+      <${GTChat.Popovers} shell=${shell} />
       <${GTChat.Notices} shell=${shell} />`;
   };
 
   const shell = new GTChat.Shell();
   const draw = () => render(html`<${App} shell=${shell} />`, document.getElementById("app"));
   shell.on("change", draw);
+  GTChat.keepHistory(shell);
   shell.start();
   GTChat.listenToKeys(shell);
   GTChat.listenToSwipes(shell);
   GTChat.refuseFiles(shell);
+  GTChat.showTips();
   draw();
 })();

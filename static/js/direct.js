@@ -22,12 +22,17 @@
       this.readSeq = 0; // number of entries that were read
       this.dividerSeq = null; // the "New" divider is shown after this many entries; null: not shown
       this.dividerCount = 0; // messages that were unread when the divider was put there
+      this.composing = null; // always: direct messages cannot be changed or replied to
+      this.target = null; // an entry that the view is to show: {seq}
     }
 
     // Position of the last entry, in the same unit as `readSeq`.
     get endSeq() { return this.entries.length; }
 
     get atEnd() { return true; }
+
+    // Returns the message at a position.
+    entryAt(seq) { return this.entries[seq - 1]; }
 
     // Adds a message, unless one with its id is there.
     append(message) {

@@ -188,7 +188,7 @@
       case "text": return token.tokens ? tree(token.tokens, depth) : withMentions(token.raw);
       case "paragraph": return [{ tag: "p", children: tree(token.tokens, depth) }];
       case "codespan": return [{ tag: "code", children: [token.text] }];
-      case "code": return [{ tag: "pre", children: [token.text] }];
+      case "code": return [{ tag: "pre", lang: token.lang || undefined, children: [token.text] }];
       case "blockquote": return [{ tag: "blockquote", children: tree(token.tokens, depth + 1) }];
       case "list": return [{ tag: token.ordered ? "ol" : "ul", children: token.items.map((part) => item(part, depth + 1)) }];
       case "link": return [{ tag: "a", href: token.href, title: token.title,

@@ -1,10 +1,13 @@
 // A room: its settings, its members, the loaded part of its log, and what is unread in it.
 //
-// `entries` is a window of the log without gaps, of at most WINDOW lines, which moves as the user
-// scrolls. Entries after the window are not kept: `lastSeq` counts them until they are loaded.
+// `entries` is a window of the log, of at most WINDOW lines, which moves as the user scrolls. It covers the
+// log from `firstLoaded` to `lastLoaded`; entries that are not shown (changes of messages, those of blocked
+// users, kinds that are unknown here) are not in it. What comes after the window is not kept: `lastSeq`
+// counts it until it is loaded.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
+  const { changes } = GTChat;
 
   // Entries asked for at a time; lines kept, and entries, if many share a line.
   const PAGE = 100;
@@ -14,12 +17,21 @@
   // the user is asked before more are loaded.
   const FEW_LINES = 10;
   const MAX_SPARSE_PAGES = 10;
+  // Messages kept outside of the window because others reply to them.
+  const MAX_QUOTED = 200;
+  // Changes kept of messages that are not in the window.
+  const MAX_LATE = 200;
 
-  // Events of these types are shown in one line if they follow each other.
+  // Events that have a line in the log; those of the second set share one if they follow each other.
+  const EVENTS = new Set(["room_created", "room_changed", "join_room", "leave_room", "kicked", "removed"]);
   const GROUPED = new Set(["join_room", "leave_room"]);
+  // Changes that may change which messages are pinned.
+  const PIN_CHANGES = new Set(["pinned", "unpinned", "deleted"]);
+
+  const isShown = (entry) => entry.cmd === "c_speak" || (entry.cmd === "c_event" && EVENTS.has(entry.type));
 
   // Returns whether two entries beside each other share a line.
-  const sharesLine = (entry, neighbour) => GROUPED.has(entry.type) && neighbour?.type === entry.type;
+  const sharesLine = (entry, neighbour) => GROUPED.has(entry.type) && GROUPED.has(neighbour?.type);
 
   const countLines = (entries) => (
     entries.filter((entry, index) => !sharesLine(entry, entries[index - 1])).length);
@@ -49,8 +61,12 @@
       this.membersLoaded = false;
       this.memberCount = 0;
       this.joined = false;
-      this.lastSeq = 0; // seq of the log's last entry
+      this.lastSeq = 0; // seq of the last entry that was pushed or resumed
       this.entries = [];
+      this.firstLoaded = 1; // the part of the log that the window covers; nothing: first = last + 1
+      this.lastLoaded = 0;
+      this.logFirst = 1; // the first entry that the server keeps
+      this.late = []; // changes that came before the message: while a page was loading, or before its reply
       this.windowId = 0; // changes with each reset or jump, so that a late page is not put into a new window
       this.loaded = false; // whether the window has been filled since the last reset
       this.loading = null; // "before", "after", "latest" or "around" while a page is requested
@@ -58,6 +74,10 @@
       this.trimmed = null; // "before" or "after": where entries were last dropped from the window
       this.sparsePages = 0; // pages in a row that made few lines
       this.outgoing = []; // own messages that the server has not confirmed
+      this.edits = new Map(); // seq -> an edit of an own message that the server has not confirmed
+      this.quoted = new Map(); // seq -> a message that others reply to; null: there is none
+      this.pins = null; // seq -> message, the pinned ones, once they are loaded
+      this.pinChanges = 0; // counts what was pinned, so that a late list is not taken for the present one
       this.sentCount = 0; // own messages sent from this page
       this.endShown = true; // whether the view, if it is open, shows the end of the log
       this.unread = 0; // messages of other users
@@ -68,6 +88,8 @@
       this.searchedSeq = -1; // the `readSeq` after which mentions were searched
       this.dividerSeq = null; // the "New" divider is shown after this entry; null: not shown
       this.dividerCount = 0; // messages that were unread when the divider was put there
+      this.composing = null; // what the message box is for besides a new message: {kind: "reply" or "edit", entry}
+      this.target = null; // an entry that the view is to show: {seq}
       this.typing = new Set(); // names of users who are typing
     }
 
@@ -81,19 +103,59 @@
     // Position of the last entry, in the same unit as `readSeq`.
     get endSeq() { return this.lastSeq; }
 
-    // First and last entry of the window.
-    get firstLoaded() { return this.entries.length ? this.entries[0].seq : this.lastSeq + 1; }
-    get lastLoaded() { return this.entries.length ? this.entries.at(-1).seq : this.lastSeq; }
-    get atStart() { return this.firstLoaded <= 1; }
-    get atEnd() { return this.loaded && this.lastLoaded === this.lastSeq; }
+    get atStart() { return this.firstLoaded <= this.logFirst; }
+    get atEnd() { return this.loaded && this.lastLoaded >= this.lastSeq; }
 
-    // Takes in a pushed entry. Returns false if it was known already.
-    append(entry) {
-      if (entry.seq <= this.lastSeq) return false;
-      const follows = this.atEnd && entry.seq === this.lastSeq + 1;
-      this.lastSeq = entry.seq;
-      if (follows) this.entries.push(entry);
+    // Returns the entry with this seq, if the window has it.
+    entryAt(seq) { return this.entries.find((entry) => entry.seq === seq); }
+
+    // Takes in a pushed entry. A connection delivers in order and without loss; the numbers that are missing
+    // are of entries that are not for this user. Returns false if it was taken in already. me: the user's name.
+    append(entry, me = "") {
+      const { seq } = entry;
+      if (seq <= this.lastSeq) {
+        this.#insert(entry);
+        return false;
+      }
+      const follows = this.atEnd;
+      const loaded = seq <= this.lastLoaded; // by a page that was ahead
+      this.lastSeq = seq;
+      if (follows) this.lastLoaded = Math.max(this.lastLoaded, seq);
+      if (changes.has(entry)) this.#change(entry, me);
+      else if (follows && !loaded && isShown(entry)) this.entries.push(entry);
       return true;
+    }
+
+    // Puts a message in its place in the window. The reply to an own one may come after pushes of later entries.
+    #insert(message) {
+      const { cmd, seq } = message;
+      if (cmd !== "c_speak" || seq < this.firstLoaded || seq > this.lastLoaded || this.entryAt(seq)) return;
+      const before = this.entries.findLastIndex((entry) => entry.seq < seq);
+      this.entries.splice(before + 1, 0, this.#withLate(message));
+    }
+
+    // Returns the message with the changes that came before it.
+    #withLate(message) {
+      const own = this.late.filter(([change]) => change.of === message.seq);
+      return own.reduce((changed, [change, me]) => changes.apply(changed, change, me), message);
+    }
+
+    // Changes the message that an entry is about, wherever it is.
+    #change(change, me) {
+      const { of, type } = change;
+      const index = this.entries.findIndex(({ seq }) => seq === of);
+      if (index >= 0) this.entries[index] = changes.apply(this.entries[index], change, me);
+      if (this.loading || index < 0) this.late.push([change, me]);
+      if (!this.loading && this.late.length > MAX_LATE) this.late.shift();
+      for (const kept of [this.quoted, this.pins]) {
+        if (kept?.get(of)) kept.set(of, changes.apply(kept.get(of), change, me));
+      }
+      if (type === "deleted" || type === "unpinned") this.pins?.delete(of);
+      // Another one is pinned: the list is loaded again when it is shown.
+      if (type === "pinned") this.pins = null;
+      if (PIN_CHANGES.has(type)) this.pinChanges += 1;
+      if (this.edits.get(of)?.seq <= change.seq || type === "deleted") this.edits.delete(of);
+      if (type === "deleted" && this.composing?.entry.seq === of) this.composing = null;
     }
 
     // Empties the window; the latest page has to be loaded again.
@@ -102,6 +164,11 @@
       this.loading = null;
       this.lastSeq = lastSeq;
       this.entries = [];
+      this.firstLoaded = lastSeq + 1;
+      this.lastLoaded = lastSeq;
+      this.late = [];
+      this.quoted.clear();
+      this.pins = null;
       this.loaded = false;
       this.trimmed = null;
       this.sparsePages = 0;
@@ -136,31 +203,54 @@
       return !this.failed && this.sparsePages < MAX_SPARSE_PAGES && !(isShort && this.trimmed === direction);
     }
 
-    // Adds a page of the log to the window. direction: as in historyQuery; entries: by rising seq.
-    addPage(direction, entries) {
+    // Adds a page of the log to the window. direction: as in historyQuery; page: the reply to it, its entries
+    // by rising seq.
+    addPage(direction, page) {
+      const { more = false, log_first: logFirst = 1 } = page;
+      const entries = page.entries.filter(isShown).map((entry) => this.#withLate(entry));
+      this.late = [];
+      const [first, last] = [page.entries[0]?.seq, page.entries.at(-1)?.seq];
       const sparse = entries.length === 0 || (entries.length >= PAGE / 2 && countLines(entries) < FEW_LINES);
       this.sparsePages = sparse ? this.sparsePages + 1 : 0;
+      this.logFirst = logFirst;
+      const end = page.log_last ?? last ?? this.lastSeq;
       if (direction === "latest" || direction === "around") {
         this.entries = entries;
         this.loaded = true;
-        this.lastSeq = Math.max(this.lastSeq, this.lastLoaded);
+        // A page around an entry may end on either side.
+        this.firstLoaded = more && first ? first : logFirst;
+        this.lastLoaded = direction === "around" && more && last ? last : end;
       } else if (direction === "before") {
         this.entries = [...entries.filter((entry) => entry.seq < this.firstLoaded), ...this.entries];
-        const kept = fitting(this.entries);
-        if (kept.length < this.entries.length) this.trimmed = "after";
-        this.entries = kept;
+        this.firstLoaded = more && first ? first : logFirst;
+        this.#drop("after");
       } else {
         this.entries = [...this.entries, ...entries.filter((entry) => entry.seq > this.lastLoaded)];
+        this.lastLoaded = more && last ? last : Math.max(this.lastLoaded, end);
         this.trim();
       }
     }
 
     // Drops the oldest entries of a window that has grown at its end.
-    trim() {
-      if (this.entries.length <= WINDOW) return;
-      const kept = fitting([...this.entries].reverse()).reverse();
-      if (kept.length < this.entries.length) this.trimmed = "before";
+    trim() { if (this.entries.length > WINDOW) this.#drop("before"); }
+
+    // Drops entries of a window that has grown too long, before or after those that are kept.
+    #drop(side) {
+      const kept = side === "after" ? fitting(this.entries) : fitting([...this.entries].reverse()).reverse();
+      if (kept.length === this.entries.length) return;
       this.entries = kept;
+      this.trimmed = side;
+      if (side === "after") this.lastLoaded = kept.at(-1).seq;
+      else this.firstLoaded = kept[0].seq;
+    }
+
+    // Returns the message that others reply to: undefined if it is not known, null if there is none.
+    quote(seq) { return this.entryAt(seq) ?? this.quoted.get(seq); }
+
+    // Keeps a message that others reply to; null: there is none.
+    keepQuote(seq, message) {
+      if (this.quoted.size >= MAX_QUOTED) this.quoted.delete(this.quoted.keys().next().value);
+      this.quoted.set(seq, message);
     }
 
     // Returns the unconfirmed messages to show below the log. A message that was sent again after a

@@ -1,4 +1,4 @@
-// What holds the page together: settings, the session and its connection, notices, the open dialog.
+// What holds the page together: settings, the session and its connection. What is shown is in view_state.js.
 // It draws nothing.
 "use strict";
 (() => {
@@ -6,28 +6,21 @@
 
   // The server of a page that is opened from disk, until another one is entered.
   const DEFAULT_URL = "ws://127.0.0.1:9000/";
-  // Notices shown at a time.
-  const MAX_NOTICES = 5;
-  // Milliseconds between two draws of a hidden page.
-  const HIDDEN_DRAW_INTERVAL = 200;
+  // Whether the system prefers the dark theme.
+  const DARK = matchMedia("(prefers-color-scheme: dark)");
 
   const { local, tab, keys, drafts, shownIds } = GTChat.storage;
 
-  GTChat.Shell = class extends GTChat.Emitter {
-    #drawing = false;
-    #noticeIds = 0;
-
+  GTChat.Shell = class extends GTChat.ViewState {
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
       this.settings = { url: DEFAULT_URL, name: "", mode: "guest", theme: "system", notify: false, sound: false, rooms: {},
-        language: navigator.language,
+        language: navigator.language, panel: "members",
         ...local.get("gtchat", {}) };
-      this.notices = []; // {id, text, kind}
       this.notifications = new GTChat.Notifications(this);
       this.actions = null; // while there is a session or a login
-      this.dialog = null; // {name, ...}
-      this.pane = "conversation"; // the one that a phone shows: rooms, conversation or members
+      this.resetViews();
       this.ended = null; // why the last session has ended, as a text
       this.mode = this.settings.mode; // how this tab logs in: "guest" or "member"
       this.#applySettings();
@@ -57,6 +50,7 @@
       addEventListener("focus", () => this.#updateFocus());
       addEventListener("blur", () => this.#updateFocus());
       addEventListener("online", () => this.connection?.start());
+      DARK.addEventListener("change", () => this.#applySettings());
       addEventListener("pagehide", () => {
         this.actions?.flushReadMarks();
         this.#save();
@@ -74,7 +68,8 @@
 
     #applySettings() {
       GTChat.setLanguage(this.settings.language);
-      document.documentElement.dataset.theme = this.settings.theme;
+      const { theme } = this.settings;
+      document.documentElement.dataset.theme = theme === "system" ? (DARK.matches ? "dark" : "light") : theme;
     }
 
     async setDesktopNotifications(wanted) {
@@ -121,6 +116,7 @@
       actions.on("notice", ({ text, values }) => this.notice(GTChat.text(text, values), text));
       actions.on("message", (message) => this.notifications.onMessage(message));
       actions.on("over", (end) => this.#endSession(actions, end));
+      actions.on("unsent", (unsent) => this.#keepTexts(unsent));
       actions.on("shown", (ids) => shownIds.add(url, this.state.me, ids));
       connection.on("login", () => this.#onSession());
       connection.on("resumed", () => this.#onSession());
@@ -160,9 +156,9 @@
     #endSession(actions, { code, reason }) {
       if (this.actions !== actions) return;
       if (code !== "logout") this.#keepUnsent(actions.state);
+      else GTChat.address.clear();
       this.actions = null;
-      this.dialog = null;
-      this.notices = []; // they would cover the login form
+      this.resetViews();
       this.ended = code === "logout" ? null
         : GTChat.TEXTS[`over_${code}`] ? GTChat.text(`over_${code}`)
           : GTChat.text("over_other", { reason: reason || code });
@@ -174,65 +170,21 @@
     // Puts messages that were not sent into the drafts of their conversations.
     #keepUnsent(state) {
       for (const conversation of state.conversations) {
-        const texts = [drafts.get(state.me, conversation), ...conversation.outgoing.map(({ msg }) => msg)];
-        drafts.set(state.me, conversation, texts.filter(Boolean).join("\n"));
+        this.#keepTexts({ conversation, texts: conversation.outgoing.map(({ msg }) => msg), gone: false });
       }
+    }
+
+    // Keeps texts that will not be sent: in the draft of their conversation, or, if that is gone, in a notice.
+    #keepTexts({ conversation, texts, gone }) {
+      const { me } = this.state;
+      if (!texts.length) return;
+      const kept = [drafts.get(me, conversation), ...texts].filter(Boolean).join("\n");
+      if (gone) this.notice(GTChat.text("unsent_lost", { name: conversation.name, text: kept }), "unsent");
+      else drafts.set(me, conversation, kept);
     }
 
     #updateFocus() {
       this.actions?.setFocused(document.visibilityState === "visible" && document.hasFocus());
-    }
-
-    // What is shown.
-
-    // Shows a text for some seconds. kind: its key in texts.js, where views treat it differently.
-    notice(text, kind = "") {
-      this.notices = [...this.notices, { id: ++this.#noticeIds, text, kind }].slice(-MAX_NOTICES);
-      this.change();
-    }
-
-    dismiss(notice) {
-      this.notices = this.notices.filter((other) => other !== notice);
-      this.change();
-    }
-
-    // Runs an action of a click that has no place of its own for errors: they are shown as notices.
-    async attempt(action) {
-      try {
-        return await action();
-      } catch (error) {
-        this.notice(GTChat.reason(error));
-        return undefined;
-      }
-    }
-
-    // dialog: {name, ...} or null.
-    showDialog(dialog) {
-      this.dialog = dialog;
-      this.change();
-    }
-
-    showPane(pane) {
-      this.pane = pane;
-      this.change();
-    }
-
-    // Opens a conversation; on a phone it shows its pane.
-    open(conversation) {
-      this.pane = "conversation";
-      this.actions.open(conversation);
-    }
-
-    // Requests a draw. Changes before it are drawn together.
-    change() {
-      if (this.#drawing) return;
-      this.#drawing = true;
-      const draw = () => {
-        this.#drawing = false;
-        this.emit("change");
-      };
-      if (document.visibilityState === "visible") requestAnimationFrame(draw);
-      else setTimeout(draw, HIDDEN_DRAW_INTERVAL);
     }
   };
 })();

@@ -24,7 +24,7 @@
   // Elements that take typed letters, or keys, themselves.
   const TAKES_KEYS = "input, textarea, select, button, a, summary, [role=log] *";
 
-  const messageBox = () => document.getElementById("message-box");
+  const messageBox = () => document.getElementById("say");
 
   // Runs the shortcut of a key. Returns whether there was one.
   const runShortcut = (shell, event) => {
@@ -36,6 +36,13 @@
     return true;
   };
 
+  // Escape closes what is open beside the conversation, and leads to the message box.
+  const leave = (shell, event) => {
+    if (shell.popover) shell.showPopover(null);
+    else if (shell.panel && event.target.closest?.(".panel")) shell.showPanel(null);
+    messageBox()?.focus();
+  };
+
   // A letter that is typed outside of any field goes to the message box.
   const typeIntoMessageBox = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || [...event.key].length !== 1 || event.key === " ") return;
@@ -45,8 +52,9 @@
   GTChat.listenToKeys = (shell) => {
     document.addEventListener("keydown", (event) => {
       if (!shell.loggedIn || event.defaultPrevented || GTChat.isComposing(event) || shell.dialog) return;
-      if (runShortcut(shell, event)) event.preventDefault();
-      else if (event.key === "Escape") messageBox()?.focus();
+      if (event.key === "Escape") leave(shell, event);
+      else if (runShortcut(shell, event)) event.preventDefault();
+      else if (shell.popover) return;
       else typeIntoMessageBox(event);
     });
   };

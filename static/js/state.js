@@ -10,7 +10,10 @@
   const fold = (name) => name.toLowerCase();
 
   // The fields of an unconfirmed message that are saved; it is sent again with the same txn.
-  const saveOutgoing = (outgoing) => outgoing.map(({ txn, msg, at, after, state }) => ({ txn, msg, at, after, state }));
+  const saveOutgoing = (outgoing) => outgoing.map(({ txn, msg, at, after, state, reply, style }) => (
+    { txn, msg, at, after, state, reply, style }));
+
+  const saveEdits = (edits) => [...edits.values()].map(({ of, txn, msg, state }) => ({ of, txn, msg, state }));
 
   const loadOutgoing = (outgoing) => outgoing.map((item) => ({
     ...item, resent: true, ...(item.state === "failed" ? { error: { code: "unanswered" } } : {}),
@@ -84,11 +87,11 @@
         current: current && { kind: current.kind, name: current.name },
         invitations: this.invitations,
         postponed: this.postponed,
-        directs: [...this.directs.values()].map(({ name, entries, outgoing }) => (
-          { name, entries, outgoing: saveOutgoing(outgoing) })),
+        directs: [...this.directs.values()].map(({ name, entries, outgoing, unread, mentioned, readSeq }) => (
+          { name, entries, unread, mentioned, readSeq, outgoing: saveOutgoing(outgoing) })),
         rooms: this.joinedRooms.map((room) => ({
           name: room.name, lastSeq: room.lastSeq, readSeq: room.readSeq, markedSeq: room.markedSeq, unread: room.unread,
-          mentioned: room.mentioned, outgoing: saveOutgoing(room.outgoing) })),
+          mentioned: room.mentioned, outgoing: saveOutgoing(room.outgoing), edits: saveEdits(room.edits) })),
       };
     }
 
@@ -96,12 +99,13 @@
     // happened since.
     restore({ hasPassword, invitations = [], postponed = [], directs = [], rooms = [] }) {
       Object.assign(this, { hasPassword, invitations, postponed });
-      for (const { name, entries, outgoing } of directs) {
-        Object.assign(this.direct(name), { entries, outgoing: loadOutgoing(outgoing) });
-        for (const entry of entries) this.messageIds.add(entry.id);
+      for (const { name, outgoing, ...known } of directs) {
+        Object.assign(this.direct(name), known, { outgoing: loadOutgoing(outgoing) });
+        for (const entry of known.entries) this.messageIds.add(entry.id);
       }
-      for (const { outgoing, ...known } of rooms) {
-        Object.assign(this.room(known.name), known, { joined: true, outgoing: loadOutgoing(outgoing) });
+      for (const { outgoing, edits = [], ...known } of rooms) {
+        Object.assign(this.room(known.name), known, { joined: true, outgoing: loadOutgoing(outgoing),
+          edits: new Map(loadOutgoing(edits).map((item) => [item.of, item])) });
       }
     }
   };

@@ -3,7 +3,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const PANES = ["rooms", "conversation", "members"];
+  const PANES = ["list", "conversation", "panel"];
   // A swipe is at least this many pixels wide, and this many times wider than high.
   const MIN_WIDTH = 60;
   const MIN_RATIO = 2;
@@ -33,7 +33,11 @@
       const backwards = document.documentElement.dir === "rtl" ? across < 0 : across > 0;
       const inRoom = shell.state.current?.kind === "room";
       const next = PANES[PANES.indexOf(shell.pane) + (backwards ? -1 : 1)];
-      if (next && (next !== "members" || inRoom)) shell.showPane(next);
+      if (next === "panel") {
+        if (inRoom && shell.view === "conversation") shell.showPanel(shell.panel ?? "members");
+      } else if (next) {
+        shell.showPane(next);
+      }
     }, { passive: true });
   };
 })();

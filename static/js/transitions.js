@@ -53,9 +53,25 @@
     return effects;
   };
 
+  // What was written in a conversation and not confirmed is not sent any more. It becomes its draft, or, if the
+  // conversation is gone, a notice.
+  const keepUnsent = (conversation, gone = false) => {
+    const items = [...conversation.outgoing, ...(conversation.edits?.values() ?? [])];
+    if (!items.length) return [];
+    conversation.outgoing = [];
+    conversation.edits?.clear();
+    return [{ effect: "keepUnsent", conversation, items, gone }];
+  };
+
   const closeDirect = (state, direct) => {
     state.removeDirect(direct);
-    return state.current === direct ? open(state, state.lobby) : [];
+    return [...keepUnsent(direct), ...(state.current === direct ? open(state, state.lobby) : [])];
+  };
+
+  // Takes the "New" divider away.
+  const hideDivider = (_state, conversation) => {
+    conversation.dividerSeq = null;
+    return [];
   };
 
   // The page gets the focus or loses it.
@@ -88,7 +104,7 @@
   const enterRoom = (state, details) => {
     const room = state.room(details.room_name);
     room.reset(details.last_seq);
-    Object.assign(room, { joined: true, membersLoaded: false, unread: 0, readSeq: details.last_seq });
+    Object.assign(room, { joined: true, membersLoaded: false, unread: 0, mentioned: false, readSeq: details.last_seq });
     updateRoom(state, details);
     return open(state, room);
   };
@@ -96,11 +112,12 @@
   const exitRoom = (state, name) => {
     const room = state.rooms.get(name);
     if (!room) return [];
-    Object.assign(room, { joined: false, unread: 0, membersLoaded: false, outgoing: [] });
+    const effects = keepUnsent(room, !room.public);
+    Object.assign(room, { joined: false, unread: 0, mentioned: false, membersLoaded: false, composing: null });
     room.members.clear();
     room.reset(room.lastSeq);
     if (!room.public) state.rooms.delete(name);
-    return state.current === room ? open(state, state.lobby) : [];
+    return [...effects, ...(state.current === room ? open(state, state.lobby) : [])];
   };
 
   const deleteRoom = (state, name) => {
@@ -109,26 +126,34 @@
     state.rooms.delete(name);
     return [
       ...(room.joined ? [notice("room_gone", { room_name: name })] : []),
+      ...keepUnsent(room, true),
       ...(state.current === room ? open(state, state.lobby) : []),
     ];
+  };
+
+  // Takes over what `info`, an entry of a room list, tells of what is unread. What was read here and not reported
+  // yet counts, unless the user was no member.
+  const recount = (room, info) => {
+    const readSeq = info.read_seq ?? info.last_seq - info.unread;
+    if (room.joined) {
+      room.readSeq = Math.max(room.readSeq, info.read_seq ?? 0);
+      room.unread = Math.min(info.unread, Math.max(0, info.last_seq - room.readSeq));
+    } else {
+      Object.assign(room, { readSeq, markedSeq: readSeq, unread: info.unread });
+    }
+    if (!room.unread) room.mentioned = false;
+    room.recount = false;
   };
 
   // Takes over `info`, an entry of a room list.
   const updateListed = (state, info) => {
     const known = state.rooms.has(info.room_name);
     const room = state.room(info.room_name);
-    if (!known) {
-      room.lastSeq = info.last_seq;
-      room.unread = info.unread;
-      room.readSeq = room.markedSeq = info.read_seq ?? info.last_seq - info.unread;
-    } else if (room.recount) {
-      room.readSeq = Math.max(room.readSeq, info.read_seq ?? 0);
-      room.unread = Math.min(info.unread, Math.max(0, info.last_seq - room.readSeq));
-    }
-    room.recount = false;
+    if (!known) room.lastSeq = info.last_seq;
+    else if (room.joined !== info.joined || (room.recount && room.lastSeq !== info.last_seq)) room.reset(info.last_seq);
+    if (!known || room.recount || (info.joined && !room.joined)) recount(room, info);
     room.update(info);
     room.memberCount = info.members;
-    if (room.joined !== info.joined) room.reset(info.last_seq);
     room.joined = info.joined;
     if (info.read_seq > room.markedSeq) {
       room.markedSeq = info.read_seq;
@@ -150,7 +175,7 @@
   };
 
   GTChat.transitions = {
-    notice, isShown, read, open, closeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
+    notice, isShown, read, open, hideDivider, closeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
     updateListed, dropUnlisted, findMention,
   };
 })();

@@ -158,14 +158,14 @@ class World:
 
     def log_in(self, name: str) -> None:
         """Begin a login of a user."""
-        sessions, connection = self.chat.sessions, RecordingConnection()
+        logins, connection = self.chat.logins, RecordingConnection()
 
         async def log_in() -> None:
             if name in GUESTS:
-                found = await sessions.login_guest(name, self.encoder, connection, None)
+                found = await logins.login_guest(name, self.encoder, connection, None)
             else:
-                found = await sessions.login(name, "password", None, self.encoder, connection, None)
-            self.sessions[name] = found[0]
+                found = await logins.login(name, "password", None, self.encoder, connection, None)
+            self.sessions[name] = found.session
 
         self.start("login", log_in())
 

@@ -34,6 +34,8 @@ LINES = [
     "unblocked: ann unblocked bob",
     "broadcast_refused: ann sent a broadcast with a wrong key",
     "broadcast: ann sent a broadcast",
+    "login: ann logged in from 192.0.2.7",
+    "sessions_ended: ann ended other sessions from 192.0.2.7",
     "put_out: the operator disconnected bob",
 ]
 
@@ -63,6 +65,9 @@ class AuditLog(SynchronousTestCase):
         client.call("unblock", user="bob")
         client.call("broadcast", msg="x", broadcast_key=SECRETS[4])
         client.call("broadcast", msg="x", broadcast_key=SECRETS[3])
+        again = server.connect("192.0.2.7")
+        again.login("ann", pwd=SECRETS[2])
+        again.call("end_other_sessions")
         Deferred.fromCoroutine(server.chat.sessions.disconnect_user("bob"))
         server.run_pending()
 

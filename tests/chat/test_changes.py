@@ -527,7 +527,7 @@ class Versions(ChangesCase):
 class Operator(ChangesCase):
     def test_the_operator_may_delete_in_the_lobby(self) -> None:
         host = RecordingConnection()
-        login = self.server.chat.sessions.login_host(RecordingEncoder(), host)
+        login = self.server.chat.logins.login_host(RecordingEncoder(), host)
         started = Deferred.fromCoroutine(login)
         self.server.run_pending()
         session = self.successResultOf(started)

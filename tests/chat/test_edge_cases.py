@@ -213,6 +213,16 @@ class ConcurrentChanges(SynchronousTestCase):
         delayed.release()
         self.assertEqual(other.call("ping")["status"], "ok")
 
+    def test_logout_of_a_connection_that_is_lost_meanwhile_ends_the_session_once(self) -> None:
+        ann = self.server.member("ann")
+        delayed = DelayedMethod(self, self.server, "end_session")
+        ann.send("logout", tracker="1")
+        self.server.run_pending()
+        ann.drop()
+        delayed.release()
+        self.assertIsNone(self.server.chat.users.get("ann"))
+        self.assertEqual(self.server.connect().login("ann", pwd="password")["status"], "ok")
+
     def test_connection_lost_twice_ends_the_session_once(self) -> None:
         ann = self.server.member("ann")
         session = ann.api.session

@@ -73,7 +73,7 @@ class Pairs(LockoutCase):
         client = self.server.connect(ELSEWHERE)
 
         def attempt(pwd: str) -> Deferred[object]:
-            login = self.server.chat.sessions.login(
+            login = self.server.chat.logins.login(
                 "ann", pwd, None, self.server.encoder, client.api, None, 30.0
             )
             result = Deferred.fromCoroutine(login)

@@ -67,7 +67,7 @@ class PhoneAccounts(SynchronousTestCase):
         self.failureResultOf(self.register("Bob", "111"), NameTaken)
 
     def test_number_logs_in(self) -> None:
-        login = self.server.chat.sessions.login_phone
+        login = self.server.chat.logins.login_phone
         connection = RecordingConnection()
         self.failureResultOf(
             self.run_coroutine(login("111", RecordingEncoder(), connection, None)), BadCredentials

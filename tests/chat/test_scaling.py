@@ -20,10 +20,16 @@ from zope.interface import implementer
 
 from gtchat.chat import lockout, peer_address
 from gtchat.chat.events import Event, Invited, WhisperSent
-from gtchat.chat.interfaces import IEncodedBatch, IEncoder
+from gtchat.chat.interfaces import (
+    EndedSession,
+    IEncodedBatch,
+    IEncoder,
+    InvitationLimits,
+    NewSession,
+    WhisperLimits,
+)
 from gtchat.chat.limits import Limits
 from gtchat.chat.membership import RoomSettings
-from gtchat.chat.records import EndedSession, InvitationLimits, NewSession, WhisperLimits
 from gtchat.chat.users import Session
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import FakeClient, RecordingConnection, TestServer
@@ -152,12 +158,12 @@ class World:
     def sessions(self, count: int) -> list[Session]:
         """Log in so many guests."""
         logins = [
-            self.chat.sessions.login_guest(
+            self.chat.logins.login_guest(
                 f"guest{number}", self.encoder, RecordingConnection(), None
             )
             for number in range(count)
         ]
-        return [session for session, _ in self.run(logins)]
+        return [begun.session for begun in self.run(logins)]
 
     def accounts(self, count: int) -> list[int]:
         """Register so many accounts."""
@@ -238,7 +244,7 @@ def lost_sessions(world: World, count: int) -> None:
         for _ in range(10):
             number += 1
             token = number.to_bytes(32, "big")
-            store.login(account, "hash", NewSession(token, 1, "192.0.2.1"), False)
+            store.login(account, "hash", NewSession(token, 1, "192.0.2.1"))
             store.session_lost(EndedSession(account, token, {}), 2)
     world.run([store.flush()])
 

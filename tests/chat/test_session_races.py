@@ -133,16 +133,20 @@ class RefusedLogins(SynchronousTestCase):
         self.assertEqual(bob.received(), [])
         self.assertEqual(client.call("speak", room_name="lobby", msg="x")["status"], "ok")
 
-    def test_session_that_was_replaced_during_a_login_has_ended_already(self) -> None:
+    def test_session_that_another_login_ends_is_not_replaced_as_well(self) -> None:
         server = TestServer()
         client, other = server.member("ann"), server.connect()
         delayed = DelayedMethod(self, server, "login_guest")
         client.send("login", type="tmp", usr="eve", tracker="1")
         server.run_pending()
         self.assertEqual(other.login("ann", pwd="password")["status"], "ok")
-        self.assertEqual(client.closed, (4001, "logged in elsewhere"))
         delayed.release()
-        self.assertEqual(other.call("ping")["status"], "ok")
+        self.assertEqual(client.reply("1")["usr"], "eve")
+        self.assertEqual(client.pushes("replaced"), [])
+        for name, one in (("eve", client), ("ann", other)):
+            self.assertEqual(one.call("get_sessions")["sessions_total"], 1)
+            assert one.api.session is not None
+            self.assertEqual(one.api.session.user.name, name)
 
     def test_guest_of_a_connection_ends_when_another_logs_in_on_it(self) -> None:
         server = TestServer()
@@ -315,10 +319,10 @@ class Restarts(SynchronousTestCase):
         """Log in a guest over a protocol without resume."""
         connection = RecordingConnection(address)
         connection.resumable = False
-        login = self.server.chat.sessions.login_guest(name, RecordingEncoder(), connection, None)
+        login = self.server.chat.logins.login_guest(name, RecordingEncoder(), connection, None)
         waiting = Deferred.fromCoroutine(login)
         self.server.run_pending()
-        return self.successResultOf(waiting)[0]
+        return self.successResultOf(waiting).session
 
     def restart(self) -> None:
         """Start on the same store as after a kill: no session has ended."""

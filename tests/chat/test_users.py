@@ -71,7 +71,7 @@ class Passwords(SynchronousTestCase):
     def test_a_protocol_has_a_lockout_of_its_own(self) -> None:
         connection = RecordingConnection("192.0.2.2")
         for _ in range(3):
-            login = self.server.chat.sessions.login(
+            login = self.server.chat.logins.login(
                 "ann", "wrong", None, RecordingEncoder(), connection, None, lockout_seconds=30
             )
             done = Deferred.fromCoroutine(login)
@@ -351,7 +351,7 @@ class Operator(SynchronousTestCase):
     def login_host(self, server: TestServer) -> Session:
         connection = RecordingConnection("")
         login = Deferred.fromCoroutine(
-            server.chat.sessions.login_host(RecordingEncoder(), connection)
+            server.chat.logins.login_host(RecordingEncoder(), connection)
         )
         server.run_pending()
         return self.successResultOf(login)

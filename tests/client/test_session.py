@@ -315,6 +315,22 @@ class LoginAgainTests(ConnectedTestCase):
         self.reconnect()
         self.assertEqual(self.server.requests[-1]["pwd"], "password2")
 
+    def test_it_logs_in_with_the_token_of_its_device(self) -> None:
+        login = {"type": "reg", "usr": "ann", "pwd": "password1", "device": "d", "marks_read": True}
+        device = {"cmd": "login", "type": "device", "device": "d", "marks_read": True}
+        self.server.answers["login"] = {**welcome(), "device_token": "first"}
+        self.result("login", **login, device_name="Phone", remember=True)
+        self.server.answers["login"] = welcome()
+        for token, change in (("first", {}), ("second", {"device_token": "second"})):
+            if change:
+                self.server.answers["update_pwd"] = change
+                self.result("update_pwd", pwd="password1", new_pwd="p2", new_pwd2="p2")
+            self.server.drop()
+            self.reconnect()
+            request = {k: v for k, v in self.server.requests[-1].items() if k != "tracker"}
+            self.assertEqual(request, {**device, "device_token": token})
+            self.clock.advance(60)
+
     def test_a_refused_login_closes_the_connection(self) -> None:
         self.log_in()
         self.server.answers["login"] = {"code": "name_taken", "msg": "Taken."}

@@ -1,20 +1,23 @@
-"""The page in headless Chromium, driven through what a user sees.
+"""The page in a headless browser, driven through what a user sees.
 
-A `Browser` is one user. Methods wait up to `SECONDS`, because the page draws after the
-call that changes it.
+A `Browser` is one user in Chromium; firefox.py has the same for Firefox. Methods wait up to
+`SECONDS`, because the page draws after the call that changes it.
 """
 
 from __future__ import annotations
 
+import atexit
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -23,39 +26,52 @@ from selenium.webdriver.support.ui import WebDriverWait
 SECONDS = 20
 STATIC = Path(__file__).resolve().parents[2] / "static"
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+#: What Chromium deletes of what pages have stored.
+EVERYTHING = {"origin": "*", "storageTypes": "all"}
 #: The reason to skip tests that need a browser; "" if there is one.
 MISSING = "" if CHROMIUM and DRIVER else "chromium and chromium-driver are not installed"
 
 
-class Browser:
-    """A browser with its own profile, showing one page."""
+class User(ABC):
+    """A user of the page: what the drivers of all browsers have in common.
 
-    def __init__(self, url: str, size: str = "1200,800") -> None:
-        options = Options()
-        options.binary_location = CHROMIUM or ""
-        for argument in (
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            f"--window-size={size}",
-            "--lang=en",
-        ):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        self.driver.get(url)
+    Elements have `text`, `get_attribute`, `click` and `send_keys`, as those of Selenium.
+    """
+
+    @abstractmethod
+    def find_all(self, css: str) -> list[Any]:
+        """Return the elements that match a CSS selector now."""
+
+    @abstractmethod
+    def run(self, script: str) -> Any:
+        """Run the body of a function of JavaScript and return its result."""
+
+    @abstractmethod
+    def press(self, *keys: str) -> None:
+        """Press keys where the focus is."""
+
+    @abstractmethod
+    def set_viewport(self, width: int, height: int) -> None:
+        """Set the size of the page, in CSS pixels."""
+
+    @abstractmethod
+    def go_back(self) -> None:
+        """Go back in the history of the tab."""
+
+    @abstractmethod
+    def console_errors(self) -> list[str]:
+        """Return the errors and warnings in the browser's console, except lost connections."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the page and what it has stored."""
 
     def wait_until(self, found: Callable[[], Any]) -> Any:
         """Wait until `found` returns a true value, and return it."""
         wait: WebDriverWait[Any] = WebDriverWait(
-            self.driver, SECONDS, 0.05, ignored_exceptions=[StaleElementReferenceException]
+            self, SECONDS, 0.05, ignored_exceptions=[StaleElementReferenceException]
         )
         return wait.until(lambda _: found())
-
-    def find_all(self, css: str) -> list[WebElement]:
-        """Return the elements that match a CSS selector now."""
-        return self.driver.find_elements(By.CSS_SELECTOR, css)
 
     def find(self, css: str, text: str = "") -> WebElement:
         """Wait for an element and return it.
@@ -95,14 +111,56 @@ class Browser:
         self.fill("name", name)
         if mode != "guest":
             self.fill("password", password)
-        if mode == "register":
-            self.fill("confirm_password", password)
         self.click("form button.primary:not(:disabled)")
 
     def log_in(self, name: str, password: str = "", mode: str = "guest") -> None:
         """Log in and wait for the message box. `mode`: guest, member or register."""
         self.submit_login(name, password, mode)
         self.find(".composer textarea")
+
+    def log_out(self) -> None:
+        """Log out by the menu of the own account."""
+        self.click(".account .own")
+        self.click(".menu-item", "Log out")
+
+    def open_settings(self, page: str) -> None:
+        """Open a page of the settings: Profile, Notifications, Appearance or Account."""
+        self.click(".account button", "Settings")
+        self.click(".settings nav button", page)
+
+    def dismiss_notices(self) -> None:
+        """Close the notices: they lie over the last messages."""
+        self.run(
+            "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
+        )
+        self.wait_until(lambda: not self.find_all(".notice"))
+
+    def hover(self, text: str) -> None:
+        """Move the pointer to a message, so that its toolbar is shown."""
+        self.dismiss_notices()
+        ActionChains(self.driver).move_to_element(self.find(".log .entry", text)).perform()
+        self.find(".log .entry:has(.toolbar)", text)
+
+    def open_card(self, name: str) -> None:
+        """Open the card of a member of the open room."""
+        self.click(".members .person", name)
+        self.find(".person-card h2", name)
+
+    def message_member(self, name: str) -> None:
+        """Open the direct conversation with a member of the open room."""
+        self.open_card(name)
+        self.click(".person-card button", "Message")
+        self.find(".bar h1", name)
+
+    def open_panel(self, button: str) -> None:
+        """Open a panel by its button in the header: About, Pinned or members."""
+        self.click(".conversation .bar button", button)
+        self.find(".panel")
+
+    def close_dialog(self) -> None:
+        """Close the open dialog by the keyboard."""
+        self.press(Keys.ESCAPE)
+        self.wait_until(lambda: not self.find_all("dialog"))
 
     def send(self, text: str) -> None:
         """Type a message into the message box and send it."""
@@ -111,7 +169,7 @@ class Browser:
 
     def texts(self) -> list[str]:
         """Return the texts of the messages shown, including unconfirmed ones."""
-        texts: list[str] = self.driver.execute_script(
+        texts: list[str] = self.run(
             "return [...document.querySelectorAll('.log .text')].map(e => e.textContent)"
         )
         return texts
@@ -122,8 +180,62 @@ class Browser:
 
     def open_conversation(self, name: str) -> None:
         """Open a room or a direct chat from the sidebar."""
-        self.click(".sidebar .row", name)
-        self.find(".conversation .bar h2", name)
+        self.click(".sidebar .place", name)
+        self.find(".conversation .bar h1", name)
+
+
+class Browser(User):
+    """Chromium with its own profile, showing one page. Processes are used again; see `close`."""
+
+    #: Processes that no test uses at the moment.
+    _idle: ClassVar[list[webdriver.Chrome]] = []
+
+    def __init__(self, url: str, size: str = "1200,800") -> None:
+        self.driver = self._idle.pop() if self._idle else self._start()
+        width, height = size.split(",")
+        self.driver.set_window_size(int(width), int(height))
+        self.driver.execute_cdp_cmd("Page.bringToFront", {})  # a new tab has no focus
+        self.driver.get(url)
+
+    @classmethod
+    def _start(cls) -> webdriver.Chrome:
+        """Start a process, which ends with the Python process."""
+        options = Options()
+        options.binary_location = CHROMIUM or ""
+        for argument in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1200,800",
+            "--lang=en",
+        ):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        atexit.register(driver.quit)
+        return driver
+
+    def find_all(self, css: str) -> list[WebElement]:
+        """Return the elements that match a CSS selector now."""
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def run(self, script: str) -> Any:
+        """Run the body of a function of JavaScript and return its result."""
+        return self.driver.execute_script(script)
+
+    def press(self, *keys: str) -> None:
+        """Press keys where the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def set_viewport(self, width: int, height: int) -> None:
+        """Set the size of the page, in CSS pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def go_back(self) -> None:
+        """Go back in the history of the tab."""
+        self.driver.back()
 
     def console_errors(self) -> list[str]:
         """Return the errors and warnings in the browser's console, except lost connections."""
@@ -136,5 +248,19 @@ class Browser:
         ]
 
     def close(self) -> None:
-        """Quit the browser."""
-        self.driver.quit()
+        """Close the page, delete what it has stored, and keep the process for the next `Browser`.
+
+        Emulations, injected scripts and the storage of a tab end with the tab.
+        """
+        driver = self.driver
+        driver.execute_cdp_cmd("Storage.clearDataForOrigin", EVERYTHING)
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+        old = driver.window_handles
+        driver.switch_to.new_window("tab")
+        new = driver.current_window_handle
+        for handle in old:
+            driver.switch_to.window(handle)
+            driver.close()
+        driver.switch_to.window(new)
+        driver.get_log("browser")
+        self._idle.append(driver)

@@ -22,6 +22,10 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1.5, "mobile": True}
 CLEAR = """
 for (const notice of document.querySelectorAll('.notice button')) notice.click();
 document.documentElement.dataset.theme = arguments[0];
+document.body.getBoundingClientRect(); // starts the transitions of the colours
+for (const animation of document.getAnimations()) {
+  if (animation.effect.getComputedTiming().endTime < Infinity) animation.finish();
+}
 """
 
 
@@ -54,7 +58,7 @@ def converse(page: Browser, clients: dict[str, Client]) -> None:
     clients["tom"].call("speak", room_name="lobby", msg="hello all")
     clients["ines"].call("typing", room_name="garden")
     page.find(".typing", "ines")
-    page.find(".row .count.mentioned", "1")
+    page.find(".place .badge.wanted", "1")
 
 
 def save_screenshot(page: Browser, theme: str, path: Path) -> None:

@@ -80,7 +80,7 @@ class HistoryTest(TestCase):
 
     def test_fifty_thousand_messages(self) -> None:
         page = self.page
-        page.find(".sidebar .row .count", "999+")
+        page.find(".sidebar .place .badge", "999+")
         page.open_conversation("big")
         page.wait_for_message(f"text {MANY + 1}")
         # Jump to the first unread message, far above.
@@ -114,8 +114,8 @@ class HistoryTest(TestCase):
         page.wait_for_message(f"text {MANY + 1}")
         self.assertLessEqual(len(page.texts()), 400)
         # All messages are read, in a new session too.
-        page.click(".account button", "Log out")
+        page.log_out()
         page.log_in("ann", "long enough", "member")
-        page.find(".sidebar .row", "big")
-        self.assertEqual(page.find_all(".sidebar .row .count"), [])
+        page.find(".sidebar .place", "big")
+        self.assertEqual(page.find_all(".sidebar .place .badge"), [])
         self.assertEqual(page.console_errors(), [])

@@ -129,11 +129,12 @@ class HostileTextTest(TestCase):
         for room in rooms[:20]:
             mallory.call("invite", room_name=room, invitee="ann")
             mallory.call("add_member", room_name=room, user="ann")
-        page.wait_until(lambda: len(page.find_all(".sidebar .row")) > 20)
+        page.wait_until(lambda: len(page.find_all(".sidebar .place")) > 20)
         self._assert_harmless(page, before)
         page.open_conversation(rooms[0])
         page.find(".topic", HOSTILE[0])
-        page.click("button", "Room settings")
+        page.click("button", "About this room")
+        page.find(".panel.about .title", rooms[0])
         self._assert_harmless(page, before)
 
     def _assert_ok(self, reply: dict[str, Any]) -> None:

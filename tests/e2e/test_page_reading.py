@@ -69,7 +69,7 @@ class ReadingTest(TestCase):
         page = self.browser()
         page.log_in("ann", PASSWORD, "register")
         self.bob.call("add_member", room_name="den", user="ann")
-        page.find(".sidebar .row", "den")
+        page.find(".sidebar .place", "den")
         return page
 
     def speak(self, *texts: str, room: str = "den") -> None:
@@ -85,15 +85,15 @@ class ReadingTest(TestCase):
     def test_the_first_new_message_is_one_click_away(self) -> None:
         page = self.member()
         self.speak(*(f"new {number}" for number in range(60)))
-        page.find(".row .count", "60")
+        page.find(".place .badge", "60")
         page.open_conversation("den")
         page.wait_for_message("new 59")
         page.wait_until(lambda: "new 59" in self.in_view(page))
         self.assertNotIn("new 0", self.in_view(page))
-        page.click(".jump.up", "60 new messages")
+        page.click(".jump.up", "60 new since")
         page.wait_until(lambda: "new 0" in self.in_view(page))
         page.wait_until(lambda: not page.find_all(".jump.up"))
-        page.click(".jump", "Jump to latest")
+        page.click(".jump", "Latest messages")
         page.wait_until(lambda: "new 59" in self.in_view(page))
         self.assertEqual(page.find_all(".jump.up"), [])
 
@@ -106,11 +106,11 @@ class ReadingTest(TestCase):
         log.send_keys(Keys.HOME)
         page.wait_until(lambda: "text 0" in self.in_view(page))
         self.speak("from below")
-        page.find(".jump", "1 new message")
-        page.find(".row[aria-current] .count", "1")
+        page.find(".jump .badge", "1")
+        page.find(".place[aria-current] .badge", "1")
         page.send("mine")
         page.wait_until(lambda: self.in_view(page)[-2:] == ["from below", "mine"])
-        page.wait_until(lambda: not page.find_all(".row .count"))
+        page.wait_until(lambda: not page.find_all(".place .badge"))
         self.assertLess(page.driver.execute_script(BELOW), 2)
         self.assertEqual(page.find_all(".jump"), [])
 
@@ -120,12 +120,12 @@ class ReadingTest(TestCase):
             return "text 0" in self.in_view(page)
 
         page.wait_until(at_the_start)
-        page.find(".jump:not(.up)", "Jump to latest")
+        page.find(".jump:not(.up)", "Latest messages")
 
     def test_many_joins_in_a_row_do_not_load_without_end(self) -> None:  # E21
         page = self.member()
         self.speak(*(f"text {number}" for number in range(30)))
-        page.click(".account button", "Log out")
+        page.log_out()
         self.server.stop()
         with sqlite3.connect(self.server.folder / "gtchat.sqlite") as database:
             last, room, messages = database.execute(
@@ -160,25 +160,25 @@ class ReadingTest(TestCase):
 
     def test_a_mention_while_away_is_marked(self) -> None:
         page = self.member()
-        page.click(".account button", "Log out")
+        page.log_out()
         self.bob.call("create_room", room_name="attic")
         self.bob.call("add_member", room_name="attic", user="ann")
         self.speak("one for @ann", "and more")
         self.speak("nothing", room="attic")
         page.log_in("ann", PASSWORD, "member")
-        page.find(".row:has(.count.mentioned)", "den")
-        page.find(".row .count.mentioned", "2")
-        self.assertEqual(len(page.find_all(".row .count.mentioned")), 1)
+        page.find(".place:has(.badge.wanted)", "den")
+        page.find(".place .badge.wanted", "2")
+        self.assertEqual(len(page.find_all(".place .badge.wanted")), 1)
 
     def test_direct_messages_that_were_read_are_not_new_again(self) -> None:
         page = self.member()
-        page.click(".account button", "Log out")
+        page.log_out()
         first = page.driver.current_window_handle
         self.bob.call("whisper", target_user="ann", msg="psst")
         page.driver.switch_to.new_window("tab")
         page.driver.get(f"http://127.0.0.1:{self.server.web_port}/")
         page.log_in("ann", PASSWORD, "member")
-        page.find(".row .count.mentioned", "1")
+        page.find(".place .badge.wanted", "1")
         page.open_conversation("bob")
         page.wait_for_message("psst")
         # The server dies and the tab is closed: the message is sent once more at the next login.
@@ -187,8 +187,8 @@ class ReadingTest(TestCase):
         page.driver.switch_to.window(first)
         self.server.start()
         page.log_in("ann", PASSWORD, "member")
-        page.find(".sidebar .row", "bob")
-        self.assertEqual(page.find_all(".row .count"), [])
+        page.find(".sidebar .place", "bob")
+        self.assertEqual(page.find_all(".place .badge"), [])
         page.open_conversation("bob")
         page.wait_for_message("psst")
 
@@ -207,19 +207,19 @@ class ReadingTest(TestCase):
 
     def test_a_room_that_was_not_opened_stays_unread(self) -> None:
         page = self.member()
-        page.click(".account button", "Log out")
+        page.log_out()
         self.speak("one", "two", "three")
         for _ in range(2):
             page.log_in("ann", PASSWORD, "member")
-            page.find(".row .count", "3")
+            page.find(".place .badge", "3")
             self.speak("and live")
-            page.find(".row .count", "4")
-            page.click(".account button", "Log out")
+            page.find(".place .badge", "4")
+            page.log_out()
             page.log_in("ann", PASSWORD, "member")
-            page.find(".row .count", "4")
+            page.find(".place .badge", "4")
             page.open_conversation("den")
-            page.wait_until(lambda: not page.find_all(".row .count"))
-            page.click(".account button", "Log out")
+            page.wait_until(lambda: not page.find_all(".place .badge"))
+            page.log_out()
             self.speak("one", "two", "three")
 
     def test_own_messages_are_not_unread_at_the_next_login(self) -> None:
@@ -227,23 +227,23 @@ class ReadingTest(TestCase):
         page.open_conversation("den")
         page.send("mine")
         page.wait_until(lambda: not page.find_all(".pending") and page.texts() == ["mine"])
-        page.click(".account button", "Log out")
+        page.log_out()
         page.log_in("ann", PASSWORD, "member")
-        page.find(".sidebar .row", "den")
-        self.assertEqual(page.find_all(".row .count"), [])
+        page.find(".sidebar .place", "den")
+        self.assertEqual(page.find_all(".place .badge"), [])
 
     def test_an_invitation_comes_again_at_each_login_until_it_is_answered(self) -> None:
         page = self.member()
         self.bob.call("create_room", room_name="cellar", public=False)
         self.bob.call("invite", room_name="cellar", invitee="ann")
         for answer in (None, "Later", "Join"):
-            page.find(".invitation", "bob invited you to cellar")
+            page.find(".invitation", "bob invites you to cellar")
             if answer:
                 page.click(".invitation button", answer)
                 page.wait_until(lambda: not page.find_all(".invitation"))
-            page.click(".account button", "Log out")
+            page.log_out()
             page.log_in("ann", PASSWORD, "member")
-        page.find(".sidebar .row", "cellar")
+        page.find(".sidebar .place", "cellar")
         self.assertEqual(page.find_all(".invitation"), [])
 
     def test_each_message_is_a_list_item_with_its_author_and_time(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
@@ -28,9 +27,9 @@ class RoomsTest(TestCase):
         return page
 
     def open_settings(self, page: Browser, section: str) -> None:
-        """Open the settings and unfold a section."""
-        page.click(".account button", "Settings")
-        page.click("dialog summary", section)
+        """Open a line of the account page of the settings."""
+        page.open_settings("Account")
+        page.click(".settings .line", section)
 
     def wait_until_closed(self, page: Browser) -> None:
         """Wait until the dialog has closed itself."""
@@ -38,14 +37,14 @@ class RoomsTest(TestCase):
 
     def test_an_owner_manages_a_room(self) -> None:
         ann, bob = self.ann, self.bob
-        ann.click("button", "New room")
+        ann.click("button", "Create room")
         ann.fill("room_name", "lobby")
         ann.click("dialog button.primary")
         ann.find(".field:has([name=room_name]) .problem", "Choose another one")
         ann.fill("room_name", "den")
         ann.fill("topic", "quiet")
         ann.fill("member_limit", "2")
-        ann.click("dialog .check")
+        ann.click("dialog .choice", "Private")
         ann.click("dialog button.primary")
         ann.find(".bar .topic", "quiet")
         # Invitations: unknown user, answered with later, decline, join.
@@ -66,76 +65,88 @@ class RoomsTest(TestCase):
             self.wait_until_closed(ann)
             if answer == "Later":  # it is pending: the same invitation shows it no earlier
                 self.assertEqual(bob.find_all(".invitation"), [])
-                bob.click(".account button", "Log out")
+                bob.log_out()
                 bob.log_in("bob", "long enough", "member")
         bob.click(".invitation button", "Join")
-        bob.find(".bar h2", "den")
+        bob.find(".bar h1", "den")
         # A full room takes no member.
         eve = Client(self.server.ws_port)
         self.addCleanup(eve.close)
         eve.call("register", usr="eve", pwd="long enough")
         eve.call("login", type="reg", usr="eve", pwd="long enough")
         ann.click(".members button", "Invite")
-        ann.click("dialog summary", "Add")
-        ann.find("details [name=user]").send_keys("eve")
-        ann.click("details button[type=submit]")
-        ann.find("details .problem", "full")
-        ann.find("details [name=user]").send_keys(Keys.ESCAPE)
+        ann.fill("user", "eve")
+        ann.click("dialog .setting", "Add without asking")
+        ann.click("dialog button.primary", "Add")
+        ann.find(".field:has([name=user]) .problem", "full")
+        ann.click("dialog button", "Cancel")
+        self.wait_until_closed(ann)
         # Room settings.
-        ann.click(".bar button", "Room settings")
+        ann.open_panel("About")
+        ann.click(".about .line", "Room settings")
         ann.fill("topic", "loud")
         ann.fill("member_limit", "0")
         ann.click("dialog button.primary", "Save")
         bob.find(".bar .topic", "loud")
         bob.find(".log .event", "changed the room")
-        # Kick and add again.
-        ann.click(".members .row", "bob")
-        ann.click(".actions button", "Kick")
-        ann.find(".confirm p", "Kick bob from den?")
-        ann.click(".confirm button", "Cancel")
-        ann.find(".actions button:focus", "Kick").click()
-        ann.click(".confirm button.danger", "Kick")
-        bob.find(".bar h2", "lobby")
-        bob.find(".notice", "ann kicked bob")
+        # Remove and add again.
+        ann.open_panel("members")
+        ann.open_card("bob")
+        ann.click(".person-card .menu-item", "Remove from room")
+        ann.find("dialog h2", "Remove bob from den?")
+        ann.find("dialog button:focus", "Cancel").click()
+        self.wait_until_closed(ann)
+        ann.find(".members .person:focus", "bob")
+        ann.open_card("bob")
+        ann.click(".person-card .menu-item", "Remove from room")
+        ann.click("dialog button.danger", "Remove")
+        bob.find(".bar h1", "lobby")
+        bob.find(".notice", "ann removed bob")
         eve.call("ping")
         ann.click(".members button", "Invite")
-        ann.click("dialog summary", "Add")
-        ann.find("details [name=user]").send_keys("bob")
-        ann.click("details button[type=submit]")
+        ann.fill("user", "bob")
+        ann.click("dialog .setting", "Add without asking")
+        ann.click("dialog button.primary", "Add")
         self.wait_until_closed(ann)
         bob.open_conversation("den")
         # Transfer of ownership; the new owner deletes the room.
-        ann.click(".bar button", "Room settings")
-        ann.click("dialog summary", "Transfer")
-        ann.click("details button.danger")
+        ann.open_panel("About")
+        ann.click(".about .line", "Transfer")
+        ann.click("dialog button.danger", "Transfer")
         self.wait_until_closed(ann)
-        bob.click(".bar button", "Room settings")
+        ann.wait_until(lambda: not ann.find_all("#about-owner"))
+        bob.open_panel("About")
+        bob.click(".about .line", "Delete this room")
         bob.click("dialog button.danger", "Delete")
-        bob.click(".confirm button.danger")
         ann.find(".notice", "was deleted")
-        ann.find(".bar h2", "lobby")
-        ann.wait_until(lambda: len(ann.find_all(".sidebar .row")) == 1)
+        ann.find(".bar h1", "lobby")
+        ann.wait_until(lambda: len(ann.find_all(".sidebar .place:has(.name)")) == 1)
 
     def test_blocking_addresses_broadcasts_and_the_password(self) -> None:
         ann, bob = self.ann, self.bob
         # Blocking hides messages, and can be undone.
-        ann.click(".members .row", "bob")
-        ann.click(".actions button", "Block")
+        ann.open_card("bob")
+        ann.click(".person-card .menu-item", "Block")
+        ann.find(".notice", "bob is blocked")
         bob.send("can you hear me?")
+        bob.wait_until(lambda: not bob.find_all(".pending"))
         ann.send("quiet here")
-        ann.find(".log .event", "(blocked)")
         self.assertEqual(ann.texts(), ["quiet here"])
         ann.driver.refresh()
         ann.wait_for_message("quiet here")
+        ann.find(".log .event", "a user you block")
         self.assertEqual(ann.texts(), ["quiet here"])
         self.open_settings(ann, "Blocked users")
         ann.click(".blocked-user button", "Unblock")
-        ann.find("dialog header button").send_keys(Keys.ESCAPE)
+        ann.find("dialog p", "block no one")
+        ann.click("dialog button", "Close")  # the settings
+        ann.find(".settings")
+        ann.close_dialog()
         ann.wait_for_message("can you hear me?")
         # An address is requested and denied, then requested and allowed.
         for answer, notice in (("Deny", "declined to share"), ("Allow", "127.0.0.1:4000")):
-            bob.click(".members .row", "ann")
-            bob.click(".actions button", "Request address")
+            bob.open_card("ann")
+            bob.click(".person-card .menu-item", "Request address")
             bob.find(".notice", "Address requested")
             if answer == "Allow":
                 ann.click(".invitation button", "Allow")
@@ -147,7 +158,8 @@ class RoomsTest(TestCase):
         # A broadcast needs the key.
         ann.click(".account button", "Settings")
         self.assertNotIn("Broadcast", ann.find("dialog").text)
-        ann.click("dialog button", "Administration")
+        ann.close_dialog()
+        self.open_settings(ann, "Broadcast")
         ann.fill("message", "dinner!")
         ann.fill("broadcast_key", "wrong")
         ann.click("dialog button.primary", "Send")
@@ -156,7 +168,8 @@ class RoomsTest(TestCase):
         ann.click("dialog button.primary", "Send")
         bob.find(".notice.broadcast", "dinner!")
         # Change of password, after the dialog of the broadcast has closed with its reply.
-        ann.wait_until(lambda: not ann.find_all("dialog"))
+        ann.find(".settings")
+        ann.close_dialog()
         self.open_settings(ann, "Change password")
         for old, new, again, field, problem in (
             ("wrong one", "longer still", "longer still", "old_password", "Wrong"),
@@ -167,11 +180,13 @@ class RoomsTest(TestCase):
             ann.fill("old_password", old)
             ann.fill("new_password", new)
             ann.fill("confirm_password", again)
-            ann.click("details[open] button.primary", "Save")
+            ann.click("dialog button.primary", "Change password")
             if field:
                 ann.find(f".field:has([name={field}]) .problem", problem)
         ann.find(".notice", "Password changed")
-        ann.click(".account button", "Log out")
+        ann.find(".settings")
+        ann.close_dialog()
+        ann.log_out()
         ann.log_in("ann", "longer still", "member")
 
     def test_swipes_change_the_pane_on_a_phone(self) -> None:

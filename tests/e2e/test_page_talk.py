@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.select import Select
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
@@ -96,10 +95,10 @@ class TalkTest(TestCase):
         # A draft stays with its room, also after a reload.
         bob.call("create_room", room_name="den")
         bob.call("add_member", room_name="den", user="ann")
-        page.find(".sidebar .row", "den")
+        page.find(".sidebar .place", "den")
         box.send_keys("for the lobby")
         page.open_conversation("den")
-        page.find(".sidebar .row .tag", "draft")
+        page.find(".sidebar .place:has(.mark)", "lobby")
         self.assertEqual(page.find(".composer textarea").get_attribute("value"), "")
         page.driver.refresh()
         page.open_conversation("lobby")
@@ -110,13 +109,11 @@ class TalkTest(TestCase):
         page, bob = self.browser(server), self.client(server, "bob")
         page.log_in("ann", "long enough", "register")
         bob.call("block", user="ann")
-        page.click(".members .row", "bob")
-        page.click(".actions button", "Direct message")
-        page.find(".bar h2", "bob")
+        page.message_member("bob")
         page.send("hear me")
         page.find(".pending .problem", "does not accept messages from you")
         bob.call("unblock", user="ann")
-        page.click(".pending button", "Send again")
+        page.click(".pending button", "Try again")
         page.wait_until(lambda: not page.find_all(".pending"))
         self.assertEqual(page.texts(), ["hear me"])
         bob.call("ping")
@@ -126,7 +123,7 @@ class TalkTest(TestCase):
         page.open_conversation("lobby")
         server.kill()
         page.send("over a reload")
-        page.find(".pending", "Sending")
+        page.find(".pending", "sending")
         server.start()
         page.driver.refresh()
         page.wait_for_message("over a reload")
@@ -147,26 +144,26 @@ class TalkTest(TestCase):
         second.log_in("ann", "long enough", "member")
         bob.call("add_member", room_name="den", user="ann")
         for page in (first, second):
-            page.find(".sidebar .row", "den")
+            page.find(".sidebar .place", "den")
         bob.call("speak", room_name="den", msg="one for ann")
         for page in (first, second):
-            page.find(".row .count.mentioned", "1")
+            page.find(".place .badge.wanted", "1")
             page.wait_until(lambda page=page: page.driver.title.startswith("(1) "))
             icon = page.find_all("link[rel=icon]")[0].get_attribute("href") or ""
             self.assertTrue(icon.startswith("data:image/png"), icon)
         first.open_conversation("den")
-        second.wait_until(lambda: not second.find_all(".row .count"))
+        second.wait_until(lambda: not second.find_all(".place .badge"))
         second.wait_until(lambda: second.driver.title == "lobby · GTChat")
         second.wait_until(
             lambda: "logo.svg" in str(second.find_all("link[rel=icon]")[0].get_attribute("href"))
         )
         # Desktop notifications and sound, for mentions only.
         second.driver.execute_script(RECORD_NOTIFICATIONS)
-        second.click(".account button", "Settings")
+        second.open_settings("Notifications")
         second.click("dialog [name=notify]")
         second.click("dialog [name=sound]")
         second.wait_until(lambda: second.driver.execute_script("return notified.length") == 2)
-        second.find("dialog header button").send_keys(Keys.ESCAPE)
+        second.close_dialog()
         bob.call("speak", room_name="den", msg="no mention")
         bob.call("speak", room_name="den", msg="ann again")
         notified = "return notified.slice(2)"
@@ -175,13 +172,14 @@ class TalkTest(TestCase):
             second.driver.execute_script(notified), ["tone", "tone", "bob · den: ann again"]
         )
         second.open_conversation("den")
-        second.click(".bar button", "Room settings")
-        Select(second.find("dialog [name=level]")).select_by_value("nothing")
-        second.find("dialog header button").send_keys(Keys.ESCAPE)
+        second.open_panel("About")
+        second.click(".about label:has([value=nothing])")
         for page in (first, second):
             page.open_conversation("lobby")
         bob.call("speak", room_name="den", msg="ann, muted")
-        second.find(".row.muted .count", "1")
+        bob.call("typing", room_name="lobby")  # after the message, so that it is not later
+        second.find(".typing", "bob is typing")
+        self.assertEqual(second.find_all(".place.muted .badge"), [])
         self.assertEqual(len(second.driver.execute_script(notified)), 3)
         self.assertEqual(second.driver.title, "lobby · GTChat")
 
@@ -192,7 +190,7 @@ class TalkTest(TestCase):
         for name in ("attic", "cellar"):
             bob.call("create_room", room_name=name)
             bob.call("add_member", room_name=name, user="ann")
-            page.find(".sidebar .row", name)
+            page.find(".sidebar .place", name)
 
         def press(*keys: str) -> None:
             chain = ActionChains(page.driver)
@@ -204,18 +202,18 @@ class TalkTest(TestCase):
             chain.perform()
 
         press(Keys.ALT, Keys.ARROW_DOWN)
-        page.find(".bar h2", "attic")
+        page.find(".bar h1", "attic")
         press(Keys.ALT, Keys.ARROW_UP)
-        page.find(".bar h2", "lobby")
+        page.find(".bar h1", "lobby")
         bob.call("speak", room_name="cellar", msg="hi")
-        page.find(".row .count", "1")
+        page.find(".place .badge", "1")
         press(Keys.ALT, Keys.SHIFT, Keys.ARROW_DOWN)
-        page.find(".bar h2", "cellar")
+        page.find(".bar h1", "cellar")
         press(Keys.CONTROL, "k")
         page.find("dialog input").send_keys("bo")
         page.find(".targets li[aria-selected=true]", "bob")
         page.find("dialog input").send_keys(Keys.ENTER)
-        page.find(".bar h2", "bob")
+        page.find(".bar h1", "bob")
         press(Keys.CONTROL, "/")
         page.find("dialog .shortcuts")
         press(Keys.ESCAPE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -243,7 +244,7 @@ class Quitting(TerminalTestCase):
         terminal.type("", "PPage")
         self.assertIn("RuntimeError: a bug", "\n".join(self.restored(terminal, 1)))
 
-    def test_a_login_from_another_client_ends_it(self) -> None:
+    def test_another_session_of_the_user_ends_it(self) -> None:
         newcomer = Client(self.server.ws_port)
         self.addCleanup(newcomer.close)
         newcomer.call("register", usr="ann", pwd="password1")
@@ -251,8 +252,35 @@ class Quitting(TerminalTestCase):
         terminal.see("Password:")
         terminal.enter("password1")
         terminal.see("● ann")
-        self.bare("ann", type="reg", pwd="password1")
-        self.assertIn("another client", "\n".join(self.restored(terminal, 2)))
+        other = self.bare("ann", type="reg", pwd="password1")
+        self.assertEqual(other.call("end_other_sessions")["status"], "ok")
+        self.assertIn("ended this session", "\n".join(self.restored(terminal, 2)))
+
+
+class Staying(TerminalTestCase):
+    def test_the_user_stays_logged_in_until_they_log_out(self) -> None:
+        ann = Client(self.server.ws_port)
+        self.addCleanup(ann.close)
+        ann.call("register", usr="ann", pwd="password1")
+        state = Path(self.mktemp()).absolute()
+        environ = {"XDG_STATE_HOME": str(state)}
+        for options, says in ((["--user", "ann", "--stay"], "Password:"), ([], ""), ([], "")):
+            terminal = self.terminal(*options, **environ)
+            if says:
+                terminal.see(says)
+                terminal.enter("password1")
+            terminal.see("● ann")
+            self.assertEqual((state / "gtchat/logins.json").stat().st_mode & 0o777, 0o600)
+            terminal.type("/quit", "Enter")
+            terminal.see("exit status 0")
+        terminal = self.terminal("--plain", **environ)
+        terminal.see("* logged in as ann")
+        terminal.type("/sessions", "Enter")
+        terminal.see("stays logged in, this session")
+        terminal.type("/logout", "Enter")
+        terminal.see("ogged out")
+        terminal.type("/login ann", "Enter")
+        terminal.see("Password:")
 
 
 class Plain(TerminalTestCase):

@@ -39,7 +39,7 @@ class Terminal:
     ) -> None:
         self._folder = tempfile.mkdtemp(prefix="tmux-")
         self._socket = str(Path(self._folder, "socket"))
-        names = {"PYTHONPATH": str(TOP), **environ}
+        names = {"PYTHONPATH": str(TOP), "XDG_STATE_HOME": self._folder, **environ}
         given = " ".join(f"{name}={shlex.quote(value)}" for name, value in names.items())
         # After the program, the state of the terminal is printed in the same window.
         script = f"env {given} {shlex.join(words)}; echo exit status $?; stty -a; exec cat"

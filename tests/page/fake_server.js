@@ -121,8 +121,9 @@
   globalThis.speak = (room, seq, usr, msg) => (
     { cmd: "c_speak", room_name: room, seq, usr, msg, id: `${room} ${seq}`, at: AT });
 
-  // A page of a room's log, with the entries from one seq to another.
+  // A page of a room's log, with the entries from one seq to another; there are earlier ones.
   globalThis.historyPage = (room, from, to) => ({
+    more: from > 1,
     entries: Array.from({ length: to - from + 1 }, (_unused, index) => speak(room, from + index, "bob", `text ${from + index}`)),
   });
 
@@ -140,7 +141,7 @@
   // Opens a room whose log is loaded, so that its end is shown.
   globalThis.openLoaded = (state, room) => {
     GTChat.transitions.open(state, room);
-    room.addPage("latest", room.lastSeq ? historyPage(room.name, room.lastSeq, room.lastSeq).entries : []);
+    room.addPage("latest", room.lastSeq ? historyPage(room.name, room.lastSeq, room.lastSeq) : { entries: [] });
     return GTChat.transitions.read(state, room);
   };
 

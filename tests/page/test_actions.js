@@ -28,17 +28,6 @@
     equal(state.current.atEnd, true);
   });
 
-  test("a gap is filled from the log", async () => {
-    const { server, state, actions } = await inEmptyLobby();
-    await server.push(speak("lobby", 1, "bob", "one"));
-    await server.push(speak("lobby", 3, "bob", "three"));
-    equal([state.current.entries.length, state.current.lastSeq, state.current.atEnd], [1, 3, false]);
-    actions.loadHistory(state.current, "after");
-    equal(server.requests("history").at(-1).after, 1);
-    await server.reply("history", historyPage("lobby", 2, 3));
-    equal(state.current.entries.map((entry) => entry.seq), [1, 2, 3]);
-  });
-
   test("a room of which too much was missed is loaded again", async () => {
     const client = await inEmptyLobby();
     const { server, state } = client;
@@ -242,6 +231,127 @@
     equal([server.requests("speak").map(({ msg }) => msg), state.current.outgoing.map(({ msg }) => msg)], [["one", "two"], ["two"]]);
   });
 
+  // What is done with messages.
+
+  // The user ann in a room with one message of hers, 1, and one of bob's, 2.
+  const withMessages = async () => {
+    const client = await logIn([roomInfo("lobby", { last_seq: 2 })]);
+    client.connection.hello = { features: ["edit", "delete", "react", "reply", "action", "pin"], limits: { edit_window: 60 } };
+    const entries = [{ ...speak("lobby", 1, "ann", "mine"), at: new Date().toISOString() }, speak("lobby", 2, "bob", "another")];
+    await client.server.reply("history", { entries });
+    return { ...client, room: client.state.lobby };
+  };
+
+  test("an edit is shown at once, and is in the message when it is pushed", async () => {
+    const { server, actions, room } = await withMessages();
+    actions.edit(room, room.entryAt(1), "better");
+    equal([room.edits.get(1).msg, room.entryAt(1).msg], ["better", "mine"]);
+    await server.reply("edit", { seq: 3, at: AT });
+    equal([room.edits.size, room.entryAt(1).msg], [1, "mine"]);
+    await server.push(event("edited", { room_name: "lobby", seq: 3, of: 1, usr: "ann", msg: "better" }));
+    const { msg, edited, changed } = room.entryAt(1);
+    equal([room.edits.size, msg, edited, changed], [0, "better", true, 3]);
+  });
+
+  test("an edit that changes nothing, or is refused, ends", async () => {
+    const { server, actions, room } = await withMessages();
+    actions.edit(room, room.entryAt(1), "mine");
+    await server.reply("edit");
+    equal(room.edits.size, 0);
+    actions.edit(room, room.entryAt(1), "better");
+    await server.replyError("edit", "too_late");
+    const item = room.edits.get(1);
+    equal([item.state, item.error.code], ["failed", "too_late"]);
+    actions.discard(room, item);
+    equal([room.edits.size, room.entryAt(1).msg], [0, "mine"]);
+  });
+
+  test("a second edit takes the place of one that was not sent", async () => {
+    const { server, actions, room } = await withMessages();
+    actions.edit(room, room.entryAt(1), "first");
+    await server.replyError("edit", "rate_limited", { retry_after: 60 });
+    actions.edit(room, room.entryAt(1), "second");
+    server.answersPings = true;
+    await server.advance(60_000);
+    equal([room.edits.get(1).msg, server.requests("edit").map(({ msg }) => msg)], ["second", ["first", "second"]]);
+  });
+
+  test("a reply and an action carry what they are", async () => {
+    const { server, actions, room } = await withMessages();
+    actions.send(room, "yes", { reply: { seq: 2, usr: "bob" } });
+    await server.reply("speak", { id: "i", seq: 3, at: AT });
+    actions.send(room, "waves", { style: "action" });
+    equal(server.requests("speak").map(({ reply, style }) => [reply, style]), [[2, null], [null, "action"]]);
+    await server.reply("speak", { id: "j", seq: 4, at: AT });
+    equal([room.entryAt(3).reply, room.entryAt(4).style], [{ seq: 2, usr: "bob" }, "action"]);
+  });
+
+  test("a reaction is taken back by the same click", async () => {
+    const { server, actions, room } = await withMessages();
+    actions.react(room, room.entryAt(2), "🎉");
+    await server.reply("react", { seq: 3, at: AT });
+    await server.push(event("reacted", { room_name: "lobby", seq: 3, of: 2, usr: "ann", emoji: "🎉", on: true }));
+    actions.react(room, room.entryAt(2), "🎉");
+    equal(server.requests("react").map(({ on }) => on), [true, false]);
+  });
+
+  test("what may be done with a message follows from its author, its age and the server", async () => {
+    const { connection, actions, state, room } = await withMessages();
+    const rights = (entry) => Object.entries(actions.rights(room, entry)).filter(([, may]) => may).map(([right]) => right);
+    equal(rights(room.entryAt(1)), ["edit", "delete", "react", "reply"]);
+    equal(rights(room.entryAt(2)), ["react", "reply"]);
+    equal(rights({ ...room.entryAt(1), at: AT }), ["delete", "react", "reply"]);
+    equal(rights({ ...room.entryAt(1), deleted: { by: "ann", reason: "" } }), []);
+    room.owner = "ann";
+    equal(rights(room.entryAt(2)), ["delete", "react", "reply", "pin"]);
+    equal([actions.rights(state.direct("bob"), speak("", 1, "bob", "x"))], [{}]);
+    connection.hello = { features: [] };
+    equal(rights(room.entryAt(1)), []);
+  });
+
+  test("messages that others reply to are loaded one by one, and once", async () => {
+    const { server, actions, room } = await withMessages();
+    actions.loadQuote(room, 1);
+    room.reset(5000);
+    for (const seq of [7, 7, 9]) actions.loadQuote(room, seq);
+    await settle();
+    const asked = () => server.requests("history").filter(({ limit }) => limit === 1);
+    equal(asked().map(({ around }) => around), [7]);
+    await server.reply("history", { entries: [speak("lobby", 7, "bob", "seven")] }, asked()[0]);
+    await server.reply("history", { entries: [speak("lobby", 8, "bob", "eight")] }, asked()[1]);
+    equal([room.quote(7).msg, room.quote(9), asked().length], ["seven", null, 2]);
+  });
+
+  test("pinned messages are loaded, and follow the pushes", async () => {
+    const { server, actions, room } = await withMessages();
+    const loaded = actions.loadPins(room);
+    const pin = (type, seq, of) => event(type, { room_name: "lobby", seq, of, usr: "bob" });
+    room.entries[1] = { ...room.entries[1], pinned: true };
+    await server.reply("history", { entries: [pin("pinned", 3, 1), pin("pinned", 4, 2), pin("unpinned", 5, 1)] });
+    await loaded;
+    equal([...room.pins.keys()], [2]);
+    room.lastSeq = 5;
+    await server.push(pin("unpinned", 6, 2));
+    equal(room.pins.size, 0);
+    await server.push(pin("pinned", 7, 1));
+    equal(room.pins, null);
+  });
+
+  test("what was not confirmed when a direct chat is closed is not sent, and becomes a draft", async () => {
+    const { server, state, actions, connection } = await inEmptyLobby();
+    const kept = [];
+    actions.on("unsent", ({ conversation, texts, gone }) => kept.push(conversation.name, texts, gone));
+    await server.drop();
+    actions.open(state.direct("bob"));
+    actions.send(state.current, "psst");
+    actions.closeDirect(state.current);
+    equal(kept, ["bob", ["psst"], false]);
+    connection.start();
+    server.accept();
+    await server.reply("resume", resumeReply([roomInfo("lobby")], []));
+    equal(server.requests("whisper"), []);
+  });
+
   // Mentions.
 
   test("after a login, unread messages are searched for mentions, room by room", async () => {
@@ -388,6 +498,22 @@
     actions.setListenPort(4000);
     await server.reply("set_address");
     equal([state.listenPort, server.requests("set_address").length], [4000, 1]);
+  });
+
+  test("a request for the address that is no longer there ends", async () => {
+    const { server, state, actions } = await logIn();
+    const notices = [];
+    actions.on("notice", ({ text }) => notices.push(text));
+    for (const [answer, code] of [["deny", "not_allowed"], ["allow", "no_such_user"]]) {
+      await server.push(event("address_request", { usr: "bob" }));
+      const answered = actions.answerAddressRequest("bob", answer);
+      await server.replyError(answer, code);
+      equal([await answered, state.addressRequests, notices.at(-1)], [null, [], code]);
+    }
+    await server.push(event("address_request", { usr: "bob" }));
+    const failed = actions.answerAddressRequest("bob", "allow").catch((error) => error.code);
+    await server.replyError("allow", "internal");
+    equal([await failed, state.addressRequests], ["internal", ["bob"]]);
   });
 
   test("a request that the server refuses changes nothing", async () => {

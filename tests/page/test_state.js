@@ -35,7 +35,9 @@
     Object.assign(before.lobby, { unread: 2, readSeq: 7, markedSeq: 6, mentioned: true });
     before.lobby.outgoing.push({ txn: "t", msg: "hello", at: AT, after: 9, state: "sending", resent: false });
     before.lobby.outgoing.push({ txn: "u", msg: "no", at: AT, after: 9, state: "failed", error: new Error("x") });
+    before.lobby.edits.set(4, { of: 4, txn: "v", msg: "better", state: "sending" });
     before.direct("bob").append({ usr: "bob", msg: "psst", id: "w", at: AT });
+    Object.assign(before.direct("bob"), { unread: 1, mentioned: true });
     const saved = JSON.parse(JSON.stringify(before.snapshot()));
     equal(saved.current, { kind: "room", name: "lobby" });
     const after = new GTChat.State();
@@ -44,7 +46,10 @@
     equal([joined, lastSeq, unread, readSeq, markedSeq, mentioned], [true, 9, 2, 7, 6, true]);
     equal(outgoing.map(({ txn, state, resent, error }) => [txn, state, resent, error?.code]),
       [["t", "sending", true, null], ["u", "failed", true, "unanswered"]]);
-    equal([after.direct("bob").entries.map(({ msg }) => msg), after.messageIds.has("w")], [["psst"], true]);
+    equal([...after.lobby.edits.values()].map(({ of, msg, state, resent }) => [of, msg, state, resent]), [[4, "better", "sending", true]]);
+    const direct = after.direct("bob");
+    equal([direct.entries.map(({ msg }) => msg), after.messageIds.has("w")], [["psst"], true]);
+    equal([direct.unread, direct.mentioned, direct.readSeq], [1, true, 0]);
     equal(after.hasPassword, true);
   });
 
@@ -57,13 +62,13 @@
   test("a room's window is bounded in both directions", () => {
     const room = new GTChat.Room("den");
     room.lastSeq = 5000;
-    room.addPage("latest", historyPage("den", 4901, 5000).entries);
+    room.addPage("latest", historyPage("den", 4901, 5000));
     for (let first = 4801; first > 4000; first -= 100) {
       equal(room.historyQuery("before"), { before: first + 100, limit: 100 });
-      room.addPage("before", historyPage("den", first, first + 99).entries);
+      room.addPage("before", historyPage("den", first, first + 99));
     }
     equal([room.entries.length, room.firstLoaded, room.atEnd, room.historyQuery("after").after], [400, 4001, false, 4400]);
-    room.addPage("after", historyPage("den", 4401, 4500).entries);
+    room.addPage("after", historyPage("den", 4401, 4500));
     equal([room.entries.length, room.firstLoaded, room.lastLoaded], [400, 4101, 4500]);
   });
 
@@ -73,9 +78,9 @@
   test("the window counts lines: many joins in a row are one", () => {
     const room = new GTChat.Room("den");
     room.lastSeq = 451;
-    room.addPage("latest", [...joins(352, 450), speak("den", 451, "ann", "mine")]);
-    for (let first = 252; first > 31; first -= 100) room.addPage("before", joins(first, first + 99));
-    room.addPage("before", [...historyPage("den", 1, 30).entries, ...joins(31, 51)]);
+    room.addPage("latest", { entries: [...joins(352, 450), speak("den", 451, "ann", "mine")], more: true });
+    for (let first = 252; first > 31; first -= 100) room.addPage("before", { entries: joins(first, first + 99), more: true });
+    room.addPage("before", { entries: [...historyPage("den", 1, 30).entries, ...joins(31, 51)] });
     equal([room.entries.length, room.atStart, room.atEnd, room.trimmed], [451, true, true, null]);
     room.trim();
     equal(room.entries.length, 451);
@@ -84,13 +89,13 @@
   test("what was just dropped is not loaded again while both ends of the window are near", () => {
     const room = new GTChat.Room("den");
     room.lastSeq = 9000;
-    room.addPage("latest", joins(8901, 9000));
-    for (let first = 8801; first > 4900; first -= 100) room.addPage("before", joins(first, first + 99));
+    room.addPage("latest", { entries: joins(8901, 9000), more: true });
+    for (let first = 8801; first > 4900; first -= 100) room.addPage("before", { entries: joins(first, first + 99), more: true });
     equal([room.entries.length, room.trimmed], [4000, "after"]);
     room.sparsePages = 0;
     const loads = (isShort) => ["before", "after"].map((direction) => room.loadsOn(direction, isShort));
     equal([loads(true), loads(false)], [[true, false], [true, true]]);
-    room.addPage("after", joins(room.lastLoaded + 1, room.lastLoaded + 100));
+    room.addPage("after", { entries: joins(room.lastLoaded + 1, room.lastLoaded + 100), more: true });
     equal([room.entries.length, room.trimmed, loads(true)], [4000, "before", [false, true]]);
     room.reset(9000);
     equal(loads(true), [true, true]);
@@ -101,31 +106,47 @@
     room.lastSeq = 5000;
     let pages = 0;
     for (let first = 4901; first > 0 && room.loadsOn("before", true); first -= 100, pages += 1) {
-      room.addPage(pages ? "before" : "latest", joins(first, first + 99));
+      room.addPage(pages ? "before" : "latest", { entries: joins(first, first + 99), more: true });
     }
     equal([pages, room.atStart], [10, false]);
-    room.addPage("before", historyPage("den", 3901, 4000).entries);
+    room.addPage("before", historyPage("den", 3901, 4000));
     equal(room.loadsOn("before", true), true);
   });
 
-  test("short gaps are filled as often as they come, and empty pages end the loading", () => {
+  test("numbers that are missing between pushes are no gaps, and empty pages end the loading", () => {
     const room = new GTChat.Room("den");
-    room.addPage("latest", historyPage("den", 1, 1).entries);
-    for (let seq = 3; seq < 60; seq += 2) {
-      room.append(speak("den", seq, "bob", "x"));
-      equal(room.loadsOn("after", true), true);
-      room.addPage("after", historyPage("den", seq - 1, seq).entries);
-    }
-    equal([room.atEnd, room.entries.length], [true, 59]);
-    for (let time = 0; time < 10; time += 1) room.addPage("after", []);
-    equal(room.loadsOn("after", false), false);
+    room.addPage("latest", historyPage("den", 1, 1));
+    for (let seq = 3; seq < 60; seq += 2) equal(room.append(speak("den", seq, "bob", "x")), true);
+    equal([room.atEnd, room.entries.length, room.lastSeq, room.append(speak("den", 59, "bob", "x"))], [true, 30, 59, false]);
+    for (let time = 0; time < 10; time += 1) room.addPage("before", { entries: [], more: true });
+    equal(room.loadsOn("before", false), false);
+  });
+
+  test("a page that is ahead of the pushes does not hide them", () => {
+    const room = new GTChat.Room("den");
+    room.lastSeq = 3;
+    room.addPage("latest", historyPage("den", 1, 5));
+    equal([room.lastSeq, room.atEnd], [3, true]);
+    equal([4, 5, 5, 6].map((seq) => room.append(speak("den", seq, "bob", "x"))), [true, true, false, true]);
+    equal(room.entries.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6]);
+  });
+
+  test("an own message whose reply comes late is put in its place", () => {
+    const room = new GTChat.Room("den");
+    room.addPage("latest", historyPage("den", 1, 1));
+    room.append(speak("den", 3, "bob", "later"));
+    room.append(event("reacted", { room_name: "den", seq: 4, of: 2, usr: "bob", emoji: "🎉", on: true }), "ann");
+    equal(room.append(speak("den", 2, "ann", "mine"), "ann"), false);
+    equal(room.entries.map(({ seq, changed, reactions }) => [seq, changed, reactions?.[0].users]),
+      [[1, null, null], [2, 4, ["bob"]], [3, null, null]]);
+    equal([room.append(speak("den", 2, "ann", "mine"), "ann"), room.entries.length], [false, 3]);
   });
 
   test("nothing is requested beyond the ends of a log, before it is loaded, or while loading", () => {
     const room = new GTChat.Room("den");
     room.lastSeq = 3;
     equal([room.historyQuery("before"), room.historyQuery("after"), room.historyQuery("latest")], [null, null, { limit: 100 }]);
-    room.addPage("latest", historyPage("den", 1, 3).entries);
+    room.addPage("latest", historyPage("den", 1, 3));
     equal([room.atStart, room.atEnd, room.historyQuery("before"), room.historyQuery("after")], [true, true, null, null]);
     room.loading = "around";
     equal(room.historyQuery("latest"), null);
@@ -133,9 +154,9 @@
 
   test("entries that overlap the window are not added twice", () => {
     const room = new GTChat.Room("den");
-    room.addPage("around", historyPage("den", 10, 20).entries);
-    room.addPage("before", historyPage("den", 5, 12).entries);
-    room.addPage("after", historyPage("den", 18, 25).entries);
+    room.addPage("around", historyPage("den", 10, 20));
+    room.addPage("before", historyPage("den", 5, 12));
+    room.addPage("after", historyPage("den", 18, 25));
     equal(room.entries.map((entry) => entry.seq), Array.from({ length: 21 }, (_unused, index) => index + 5));
   });
 

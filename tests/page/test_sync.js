@@ -47,14 +47,74 @@
   test("what is unread in a room that is behind is what the server counts, less what was read here", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic")]);
     const [den, attic] = ["den", "attic"].map((name) => state.rooms.get(name));
-    den.addPage("latest", []);
-    attic.addPage("latest", []);
+    den.addPage("latest", { entries: [] });
+    attic.addPage("latest", { entries: [] });
     Object.assign(attic, { lastSeq: 890, readSeq: 890 }); // its mark had not reached the server
     const behind = (name) => ({ room_name: name, state: "behind", last_seq: 900, entries: [] });
     resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 900, read_seq: 0, unread: 350 }),
       roomInfo("attic", { last_seq: 900, read_seq: 0, unread: 350 })], [behind("den"), behind("attic")]);
     const { unread, lastSeq, loaded } = den;
     equal([unread, lastSeq, loaded, attic.unread, attic.readSeq], [350, 900, false, 10, 890]);
+  });
+
+  test("a joined room that a resume does not tell of is loaded again and counted anew", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic")]);
+    const [den, attic] = ["den", "attic"].map((name) => state.rooms.get(name));
+    openLoaded(state, den);
+    attic.addPage("latest", historyPage("attic", 1, 1));
+    const effects = resume(state, [roomInfo("lobby"), roomInfo("den", { last_seq: 9, unread: 4 }), roomInfo("attic", { last_seq: 0 })],
+      [{ room_name: "lobby", state: "resumed", last_seq: 0, entries: [] }]);
+    equal([den, attic].map(({ lastSeq, loaded, recount, unread }) => [lastSeq, loaded, recount, unread]), [[9, false, false, 4], [0, false, false, 0]]);
+    equal([effects.includes("loadHistory den"), effects.includes("loadMembers den")], [true, true]);
+  });
+
+  test("a later page of the list of rooms has the open room loaded again, if it was left behind", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    const den = state.rooms.get("den");
+    openLoaded(state, den);
+    resume(state, [roomInfo("lobby")], [], { rooms_next: "p", rooms_total: 2 });
+    den.addPage("latest", { entries: [] });
+    equal(reply(state, "get_room_list", { rooms: [roomInfo("den", { last_seq: 7, unread: 2 })] }), ["loadHistory den"]);
+    equal([den.lastSeq, den.unread, den.recount], [7, 2, false]);
+  });
+
+  test("a room that was joined in another session is counted as the server says", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { joined: false, last_seq: 2 })]);
+    const den = state.rooms.get("den");
+    Object.assign(den, { readSeq: 50, mentioned: true });
+    reply(state, "get_room_list", { rooms: [roomInfo("den", { last_seq: 9, read_seq: 6, unread: 3 })] });
+    equal([den.joined, den.lastSeq, den.readSeq, den.markedSeq, den.unread], [true, 9, 6, 6, 3]);
+  });
+
+  test("entering and leaving a room ends what was unread in it", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    const den = state.rooms.get("den");
+    push(state, speak("den", 1, "bob", "ann?"));
+    equal([den.unread, den.mentioned], [1, true]);
+    reply(state, "leave_room", {}, { room_name: "den" });
+    equal([den.unread, den.mentioned], [0, false]);
+    den.mentioned = true;
+    reply(state, "join_room", { room: roomDetails("den", { last_seq: 1 }) }, { room_name: "den" });
+    equal([den.unread, den.mentioned], [0, false]);
+  });
+
+  test("what was not confirmed is kept when its conversation is closed, left or deleted", () => {
+    const close = {
+      closed: (state) => transitions.closeDirect(state, state.direct("bob")),
+      "public room left": (state) => transitions.exitRoom(state, "den"),
+      "private room left": (state) => transitions.exitRoom(state, "attic"),
+      deleted: (state) => transitions.deleteRoom(state, "den"),
+    };
+    const expected = { closed: ["bob", false], "public room left": ["den", false], "private room left": ["attic", true], deleted: ["den", true] };
+    for (const [how, run] of Object.entries(close)) {
+      const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den"), roomInfo("attic", { public: false })]);
+      for (const conversation of [state.direct("bob"), state.rooms.get("den"), state.rooms.get("attic")]) {
+        conversation.outgoing.push({ txn: "t", msg: "one" });
+        conversation.edits?.set(3, { txn: "u", msg: "two", of: 3 });
+      }
+      const [{ conversation, items, gone }, ...more] = run(state).filter(({ effect }) => effect === "keepUnsent");
+      equal([how, conversation.name, gone, items[0].msg, conversation.outgoing.length, more.length], [how, ...expected[how], "one", 0, 0]);
+    }
   });
 
   test("a room that was created again is read as far as the server says", () => {
@@ -104,18 +164,18 @@
 
   test("an entry that is known already changes nothing", () => {
     const state = stateAfterLogin();
-    state.lobby.addPage("latest", []);
+    state.lobby.addPage("latest", { entries: [] });
     push(state, speak("lobby", 1, "bob", "hi"));
     equal(push(state, speak("lobby", 1, "bob", "hi")), []);
     equal(state.lobby.entries.length, 1);
   });
 
-  test("entries after a gap are counted and not shown", () => {
+  test("a number that is missing between pushes belongs to another user's log", () => {
     const state = stateAfterLogin();
-    state.lobby.addPage("latest", []);
+    state.lobby.addPage("latest", { entries: [] });
     push(state, speak("lobby", 1, "bob", "one"));
     push(state, speak("lobby", 3, "bob", "three"));
-    equal([state.lobby.entries.length, state.lobby.lastSeq, state.lobby.atEnd], [1, 3, false]);
+    equal([state.lobby.entries.length, state.lobby.lastSeq, state.lobby.atEnd], [2, 3, true]);
   });
 
   test("an entry of an unknown kind counts as an entry", () => {
@@ -146,7 +206,7 @@
     const den = state.rooms.get("den");
     equal(short(transitions.open(state, den)), ["loadHistory den", "loadMembers den"]);
     equal([den.unread, den.readSeq], [4, 5]);
-    den.addPage("latest", historyPage("den", 1, 9).entries);
+    den.addPage("latest", historyPage("den", 1, 9));
     equal(short(transitions.read(state, den)), ["markRead den"]);
     equal([den.unread, den.readSeq], [0, 9]);
   });
@@ -234,7 +294,33 @@
   test("a new public room can be joined at once", () => {
     const state = stateAfterLogin();
     equal(push(state, event("room_created", { room_name: "den", usr: "bob", seq: 1 })), []);
-    equal(state.joinableRooms.map((room) => room.name), ["den"]);
+    equal(state.joinableRooms.map((room) => [room.name, room.memberCount]), [["den", 1]]);
+  });
+
+  // Changes of messages.
+
+  const change = (type, seq, of, usr, fields = {}) => event(type, { room_name: "den", seq, of, usr, ...fields });
+
+  test("a deleted message is not unread, and an edit may mention the user", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    const den = state.rooms.get("den");
+    push(state, speak("den", 1, "bob", "one"));
+    push(state, speak("den", 2, "bob", "two"));
+    equal([den.unread, den.mentioned], [2, false]);
+    push(state, change("edited", 3, 1, "bob", { msg: "one, ann" }));
+    equal([den.unread, den.mentioned], [2, true]);
+    push(state, change("deleted", 4, 1, "bob", { by: "carol", reason: "" }));
+    push(state, change("deleted", 5, 2, "bob", { by: "bob", reason: "" }));
+    push(state, change("deleted", 6, 9, "ann", { by: "bob", reason: "" }));
+    equal([den.unread, den.mentioned], [0, false]);
+  });
+
+  test("a change ends no typing notice and is no message", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
+    push(state, speak("den", 1, "bob", "one"));
+    push(state, event("typing", { room_name: "den", usr: "bob" }));
+    equal(push(state, change("reacted", 2, 1, "bob", { emoji: "🎉", on: true })), []);
+    equal([...state.rooms.get("den").typing], ["bob"]);
   });
 
   // Other pushes.
@@ -340,9 +426,11 @@
 
   test("a request for the address waits until it is answered", () => {
     const state = stateAfterLogin();
-    for (const usr of ["bob", "carol", "dora"]) push(state, event("address_request", { usr }));
+    for (const usr of ["bob", "carol", "bob", "dora"]) push(state, event("address_request", { usr }));
     reply(state, "allow", {}, { user: "carol" });
     reply(state, "deny", {}, { user: "dora" });
+    equal(state.addressRequests, ["bob"]);
+    push(state, event("address_request", { usr: "bob" }));
     equal(state.addressRequests, ["bob"]);
   });
 
@@ -387,7 +475,7 @@
 
   test("a confirmed message moves into the log", () => {
     const state = stateAfterLogin();
-    state.lobby.addPage("latest", []);
+    state.lobby.addPage("latest", { entries: [] });
     state.lobby.outgoing.push({ txn: "t", msg: "hi" }, { txn: "u", msg: "ho" });
     equal(reply(state, "speak", { id: "i", seq: 1, at: AT }, { room_name: "lobby", msg: "hi", txn: "t" }), ["markRead lobby"]);
     equal([state.lobby.outgoing.map(({ txn }) => txn), state.lobby.entries.map(({ usr, msg }) => `${usr} ${msg}`)], [["u"], ["ann hi"]]);

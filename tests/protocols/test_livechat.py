@@ -80,7 +80,7 @@ class Login(LiveChatTestCase):
         self.log_in("alice")
 
     def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
-        with patch.object(self.chat.sessions, "login_guest", side_effect=NotStored()):
+        with patch.object(self.chat.logins, "login_guest", side_effect=NotStored()):
             client = self.connect()
             client.send(b"alice")
         self.assertEqual(client.received(), [b"NOT_UNIQUE"])
@@ -97,13 +97,13 @@ class Login(LiveChatTestCase):
     def test_reading_stops_while_many_texts_wait_for_a_login(self) -> None:
         alice, bob = self.log_in("alice"), self.connect()
         held: Deferred[None] = Deferred()
-        login = self.chat.sessions.login_guest
+        login = self.chat.logins.login_guest
 
         async def hold(*args: object) -> object:
             await held
             return await login(*args)  # type: ignore[arg-type]
 
-        with patch.object(self.chat.sessions, "login_guest", hold):
+        with patch.object(self.chat.logins, "login_guest", hold):
             bob.write(b"bob")
             for number in range(QUEUE_LIMIT):
                 self.assertEqual(bob.transport.producerState, "producing")

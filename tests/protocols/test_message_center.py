@@ -69,7 +69,7 @@ class Login(CenterTestCase):
 
     def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
         client = self.connect()
-        with patch.object(self.chat.sessions, "login", side_effect=NotStored()):
+        with patch.object(self.chat.logins, "login", side_effect=NotStored()):
             self.assertEqual(self.exchange(client, "LIN", "ann", "password"), ["PENNED|60.0"])
         self.assertEqual(self.online(), [])
 
@@ -102,7 +102,7 @@ class Login(CenterTestCase):
         self.assertEqual((self.online(), client.received()), ([], []))
 
     def test_a_session_that_begins_for_a_lost_connection_is_given_up(self) -> None:
-        log_in, held = self.chat.sessions.login, Deferred[None]()
+        log_in, held = self.chat.logins.login, Deferred[None]()
 
         async def hold(*args: Any) -> Any:
             session = await log_in(*args)
@@ -110,7 +110,7 @@ class Login(CenterTestCase):
             return session
 
         client = self.connect()
-        with patch.object(self.chat.sessions, "login", hold):
+        with patch.object(self.chat.logins, "login", hold):
             self.exchange(client, "LIN", "ann", "password")
             client.drop()
             held.callback(None)
@@ -219,7 +219,7 @@ class Login(CenterTestCase):
         self.assertTrue(first.closed)
         self.assertEqual(self.pushed(), [(6002, "ann has logged on.")])
 
-    def test_a_session_replaced_while_its_messages_are_read_is_not_called(self) -> None:
+    def test_a_session_ended_while_its_messages_are_read_is_not_called(self) -> None:
         held: Deferred[None] = Deferred()
 
         async def hold(session: object) -> None:
@@ -227,7 +227,8 @@ class Login(CenterTestCase):
 
         with patch.object(self.chat.whispers, "deliver_pending", hold):
             self.log_in("ann", 6001)
-        self.log_in_web("ann")
+        page = self.log_in_web("ann")
+        self.assertEqual(page.call("end_other_sessions")["status"], "ok")
         held.callback(None)
         self.server.run_pending()
         self.assertEqual(self.pushed(), [])

@@ -86,7 +86,7 @@ class Login(PA1TestCase):
         self.assertEqual((client.closed, self.called(), self.online()), (True, [], []))
 
     def test_a_login_that_can_not_be_stored_is_refused(self) -> None:
-        with patch.object(self.chat.sessions, "login", side_effect=NotStored()):
+        with patch.object(self.chat.logins, "login", side_effect=NotStored()):
             self.send("logIn ann password 6067")
         self.assertEqual(self.called(), [(6067, "BLOCK")])
 
@@ -132,7 +132,7 @@ class Login(PA1TestCase):
         self.send("ann online", "192.0.2.8")
         self.assertEqual(self.called(), [(6002, "\nann\n")])
 
-    def test_a_session_replaced_while_its_messages_are_read_is_not_called(self) -> None:
+    def test_a_session_ended_while_its_messages_are_read_is_not_called(self) -> None:
         held: Deferred[None] = Deferred()
 
         async def hold(session: object) -> None:
@@ -140,7 +140,8 @@ class Login(PA1TestCase):
 
         with patch.object(self.chat.whispers, "deliver_pending", hold):
             self.send("logIn ann password 6001")
-        self.log_in_web("ann")
+        page = self.log_in_web("ann")
+        self.assertEqual(page.call("end_other_sessions")["status"], "ok")
         held.callback(None)
         self.server.run_pending()
         self.assertEqual((self.called(), self.pa1.clients), ([], set()))
@@ -174,7 +175,7 @@ class Login(PA1TestCase):
         self.assertEqual(sorted(map(int, arrived)), list(range(12)))
 
     def test_a_login_whose_check_fails_closes_its_connection(self) -> None:
-        with patch.object(self.chat.sessions, "login", side_effect=ZeroDivisionError()):
+        with patch.object(self.chat.logins, "login", side_effect=ZeroDivisionError()):
             client = self.send("logIn ann password 6001")
         self.assertEqual((client.closed, self.online()), (True, []))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

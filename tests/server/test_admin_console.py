@@ -356,7 +356,7 @@ class Consoles(AdminConsole):
         async def login_host(*details: object) -> None:
             raise NameTaken
 
-        failing = self.patch(self.server.chat.sessions, "login_host", login_host)
+        failing = self.patch(self.server.chat.logins, "login_host", login_host)
         console, transport = self.open()
         self.assertEqual(log.warnings, ["opening the admin console failed: name_taken"])
         console.dataReceived(b"hello\n")

@@ -75,7 +75,7 @@ class Loading(SynchronousTestCase):
             ("[limits]\ntext_chars = true", "a whole number"),
             ("[server]\nws = 1", "text"),
             ("[server]\nfile_page = 'x'", "true or false"),
-            ("[server]\nsessions = 'x'", "one of replace, refuse, share"),
+            ("[server]\nsessions = 'x'", "one of devices, replace, refuse, share"),
             ("[limits]\ntext_chars = inf", "a whole number"),
             ("[server]\nallowed_origins = 'chat.example'", "no web origin"),
             ("[server]\nallowed_origins = 'https://chat.example/'", "send https://chat.example"),

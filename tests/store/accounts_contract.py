@@ -15,6 +15,7 @@ from gtchat.chat.interfaces import (
     InvitationLimits,
     MembershipRecord,
     PhoneAccount,
+    Replaces,
     StoredGuest,
 )
 from tests.store.contract import (
@@ -140,7 +141,7 @@ class AccountContract(StoreCase):
         self.assertIsNone(await self.store.find_account("bob", None))
         self.assertEqual((await self.record(room)).members, ((ann, "Ann", True),))
         await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
-        found = await self.store.login(ann, "hash", new_session(TOKEN, 3), False)
+        found = await self.store.login(ann, "hash", new_session(TOKEN, 3))
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
     async def test_a_guest_who_owns_a_room_is_not_deleted_before_it_has_another_owner(self) -> None:
@@ -165,10 +166,12 @@ class AccountContract(StoreCase):
         self.assertTrue((await self.store.find_account("ann", bob)).blocks_asker)
         self.assertFalse((await self.store.find_account("bob", ann)).blocks_asker)
         self.assertEqual(
-            (await self.store.login(ann, "hash", new_session(TOKEN, 1), True)).blocked, {bob: "Bob"}
+            (await self.store.login(ann, "hash", new_session(TOKEN, 1))).blocked,
+            {bob: "Bob"},
         )
         self.assertEqual(
-            (await self.store.login(bob, "hash", new_session(OTHER, 1), True)).blocked_by, {ann}
+            (await self.store.login(bob, "hash", new_session(OTHER, 1))).blocked_by,
+            {ann},
         )
         await self.store.block(ann, bob, False)
         self.assertFalse((await self.store.find_account("ann", bob)).blocks_asker)
@@ -183,13 +186,13 @@ class SessionContract(StoreCase):
 
     async def read_seqs(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
-        found = await self.store.login(account_id, "hash", new_session(token, 1), False)
+        found = await self.store.login(account_id, "hash", new_session(token, 1))
         return {membership.room_id: membership.read_seq for membership in found.memberships}
 
     async def test_a_login_returns_the_state_of_the_account(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        found = await self.store.login(ann, "hash", new_session(TOKEN, 1), True)
+        found = await self.store.login(ann, "hash", new_session(TOKEN, 1))
         account = attrs.evolve(found.account, memberships=1)
         self.assertEqual(account, await self.store.find_account("ann", None))
         self.assertEqual(
@@ -198,9 +201,7 @@ class SessionContract(StoreCase):
         self.assertEqual((found.blocked, found.blocked_by), ({}, frozenset()))
 
     async def test_a_login_of_an_unknown_account_fails(self) -> None:
-        await self.assertFails(
-            self.store.login(999, "hash", new_session(TOKEN, 1), True), NoSuchUser
-        )
+        await self.assertFails(self.store.login(999, "hash", new_session(TOKEN, 1)), NoSuchUser)
 
     async def test_a_new_account_has_read_everything(self) -> None:
         await self.stored(self.lobby, message())
@@ -217,12 +218,12 @@ class SessionContract(StoreCase):
     async def test_messages_after_a_session_are_unread(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.store.login(ann, "hash", new_session(TOKEN))
         await self.stored(room, message("read"))
         await self.stored(self.lobby, message("read"))
         for seq in (1, 0):
             sent = {self.lobby: seq, room: seq * 2}
-            await self.store.end_session(EndedSession(ann, TOKEN, sent))
+            await self.store.end_session(EndedSession(ann, TOKEN, sent), 5)
             self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
         await self.stored(room, message("unread"))
         self.assertEqual(await self.read_seqs(ann), {self.lobby: 1, room: 2})
@@ -230,7 +231,7 @@ class SessionContract(StoreCase):
     async def test_messages_that_a_lost_session_did_not_receive_are_unread(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), True)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
         for room_id in (room, self.lobby):
             for text in ("received", "on its way"):
                 self.append(room_id, message(text))
@@ -248,18 +249,18 @@ class SessionContract(StoreCase):
 
     async def test_a_login_can_end_the_other_sessions(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
-        await self.store.login(ann, "hash", new_session(OTHER, 1), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
+        await self.store.login(ann, "hash", new_session(OTHER, 1))
         await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
-        await self.store.login(ann, "hash", new_session(b"third", 3), True)
+        await self.store.login(ann, "hash", new_session(b"third", 3, replaces=Replaces.ALL))
         await self.assertFails(self.store.resume(TOKEN, 4, 0, {}, 0, 1, NETWORK), BadSession)
         await self.assertFails(self.store.resume(OTHER, 4, 0, {}, 0, 1, NETWORK), BadSession)
         await self.store.resume(b"third", 4, 0, {}, 0, 1, NETWORK)
 
     async def test_a_new_password_ends_all_sessions_but_one(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
-        await self.store.login(ann, "hash", new_session(OTHER, 1), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
+        await self.store.login(ann, "hash", new_session(OTHER, 1))
         await self.store.set_password(ann, "hash", "new", OTHER, [])
         self.assertEqual((await self.store.find_account("ann", None)).password_hash, "new")
         await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
@@ -267,48 +268,48 @@ class SessionContract(StoreCase):
 
     async def test_a_new_password_can_end_all_sessions(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
         await self.store.set_password(ann, "hash", "new", None, [])
         await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
 
     async def test_an_ended_session_cannot_be_resumed(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
-        await self.store.end_session(EndedSession(ann, TOKEN, {}))
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 5)
         await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
 
     async def test_an_account_ends_only_its_own_sessions(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
-        await self.store.end_session(EndedSession(bob, TOKEN, {}))
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
+        await self.store.end_session(EndedSession(bob, TOKEN, {}), 5)
         await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
 
     async def test_a_session_that_was_lost_too_long_ago_cannot_be_resumed(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000))
         await self.store.session_lost(EndedSession(ann, TOKEN, {}), 2000)
         await self.assertFails(self.store.resume(TOKEN, 9000, 2000, {}, 0, 1, NETWORK), BadSession)
         await self.store.resume(TOKEN, 9000, 1999, {}, 0, 1, NETWORK)
 
     async def test_a_connected_session_does_not_expire(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
-        await self.store.prune(5000, 0)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000))
+        await self.store.prune(5000, 0, 0)
         await self.store.resume(TOKEN, 9000, 5000, {}, 0, 1, NETWORK)
 
     async def test_expired_sessions_are_deleted(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
-        await self.store.login(ann, "hash", new_session(OTHER, 1000), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000))
+        await self.store.login(ann, "hash", new_session(OTHER, 1000))
         await self.store.session_lost(EndedSession(ann, TOKEN, {}), 2000)
         await self.store.session_lost(EndedSession(ann, OTHER, {}), 3000)
-        await self.store.prune(3000, 0)
+        await self.store.prune(3000, 0, 0)
         await self.assertFails(self.store.resume(TOKEN, 9000, 0, {}, 0, 1, NETWORK), BadSession)
         await self.store.resume(OTHER, 9000, 0, {}, 0, 1, NETWORK)
 
     async def test_sessions_that_were_connected_at_a_restart_expire_from_then_on(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000))
         self.store.load()
         await self.assertFails(self.store.resume(TOKEN, 0, 2**50, {}, 0, 1, NETWORK), BadSession)
         await self.store.resume(TOKEN, 0, 5000, {}, 0, 1, NETWORK)
@@ -326,7 +327,7 @@ class ResumeContract(StoreCase):
     async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
         if not getattr(self, "ann", None):
             self.ann = await self.account("Ann")
-            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000), False)
+            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000))
         for text in "abcde":
             self.append(self.lobby, message(text, room="lobby"))
         defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
@@ -407,7 +408,7 @@ class ResumeContract(StoreCase):
     async def test_a_deletion_is_remembered_as_long_as_a_session_needs_it(self) -> None:
         await self.missed({}, at=1000)
         room = await self.recreated_room(2000)
-        await self.store.prune(9000, 0)
+        await self.store.prune(9000, 0, 0)
         self.assertTrue((await self.missed({room: 1}))[room].reset)
 
     async def test_a_resumed_session_counts_as_connected_again(self) -> None:
@@ -421,7 +422,7 @@ class ResumeContract(StoreCase):
 
     async def test_resuming_returns_what_was_written_before_and_nothing_later(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1000), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1000))
         self.append(self.lobby, message("before"))
         resumed = self.store.resume(TOKEN, 2000, 0, {self.lobby: 0}, 0, 500, NETWORK)
         self.append(self.lobby, message("after"))

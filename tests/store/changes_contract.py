@@ -343,7 +343,7 @@ class ChangedHistoryContract(ChangeCase):
 
     async def test_resume_has_messages_as_they_are_and_all_changes(self) -> None:
         await self.prepare()
-        await self.store.login(self.ann, "hash", new_session(b"s"), False)
+        await self.store.login(self.ann, "hash", new_session(b"s"))
         for entry in (edited(3, "new"), reacted(4, "+"), deleted(3)):
             await self.changed(entry, self.ann)
         result = await self.store.resume(b"s", 3000, 0, {self.room_id: 2}, 1, 500, "n")
@@ -356,7 +356,7 @@ class ChangedHistoryContract(ChangeCase):
 
     async def test_changes_and_deleted_messages_are_not_unread(self) -> None:
         await self.prepare()
-        await self.store.login(self.bob, "hash", new_session(b"s"), False)
+        await self.store.login(self.bob, "hash", new_session(b"s"))
         for text in ("a", "b"):
             await self.stored(self.room_id, message(text), self.ann)
         await self.store.mark_read(self.bob, b"s", self.room_id, 4)

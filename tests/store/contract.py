@@ -48,8 +48,9 @@ def new_session(
     at: int = 1,
     ended: Sequence[EndedSession] = (),
     marks_read: bool = False,
+    **more: Any,
 ) -> NewSession:
-    return NewSession(token_hash, at, NETWORK, tuple(ended), marks_read)
+    return NewSession(token_hash, at, NETWORK, tuple(ended), marks_read, **more)
 
 
 class ChatEntry(PendingEntry):

@@ -47,7 +47,7 @@ class KeptContract(StoreCase):
             await self.stored(self.lobby, message(text))
         self.delete_entries(self.lobby, 3)
         ann = await self.account("Ann")
-        state = await self.store.login(ann, "hash", new_session(TOKEN), False)
+        state = await self.store.login(ann, "hash", new_session(TOKEN))
         self.assertEqual([row.read_seq for row in state.memberships], [3])
         self.assertEqual((await self.stored(self.lobby, message("d"))).entry.seq, 4)
 
@@ -64,7 +64,7 @@ class KeptContract(StoreCase):
 
     async def test_a_client_is_behind_if_not_all_that_it_missed_is_kept(self) -> None:
         room = await self.shortened(3)
-        await self.store.login(self.ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.login(self.ann, "hash", new_session(TOKEN, 1))
         for seen, missed in ((1, None), (2, None), (3, [4, 5, 6]), (6, [])):
             resumed = await self.store.resume(TOKEN, 9, 0, {room: seen}, 50, 500, NETWORK)
             backlog = resumed.missed[room]
@@ -76,7 +76,7 @@ class KeptContract(StoreCase):
 
     async def test_what_is_not_kept_is_no_reason_for_a_new_epoch(self) -> None:
         room = await self.shortened(0)
-        await self.store.login(self.ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.login(self.ann, "hash", new_session(TOKEN, 1))
         self.store.load()
         await self.stored(room, message("e"))
         self.delete_entries(room, 7)

@@ -221,7 +221,7 @@ class TxnContract(StoreCase):
         ann = await self.account("Ann")
         await self.stored(self.lobby, message("old", at=1000), ann, txn="1")
         await self.stored(self.lobby, message("new", at=2000), ann, txn="2")
-        await self.store.prune(0, 2000)
+        await self.store.prune(0, 2000, 0)
         self.assertEqual((await self.stored(self.lobby, message("x"), ann, txn="1")).entry.seq, 3)
         kept = await self.stored(self.lobby, message("new"), ann, txn="2")
         self.assertEqual(kept.earlier, Ack("id of new", 2, 2000, dup=True))

@@ -194,9 +194,7 @@ class InvitationContract(StoreCase):
     async def pending(self, account_id: int) -> list[Invited]:
         """Return all pending invitations of an account."""
         token = bytes(str(next(self.numbers)), "ascii")
-        return list(
-            (await self.store.login(account_id, "hash", new_session(token, 1), False)).invitations
-        )
+        return list((await self.store.login(account_id, "hash", new_session(token, 1))).invitations)
 
     async def test_an_invitation_is_delivered_once_and_stays_pending(self) -> None:
         room, bob = await self.room_and_account()
@@ -208,7 +206,7 @@ class InvitationContract(StoreCase):
 
     async def test_a_resumed_session_gets_the_pending_invitations(self) -> None:
         room, bob = await self.room_and_account()
-        await self.store.login(bob, "hash", new_session(b"token", 1), False)
+        await self.store.login(bob, "hash", new_session(b"token", 1))
         await self.invite(room, bob, delivered=True)
         resumed = await self.store.resume(b"token", 2, 0, {}, 0, 1, NETWORK)
         self.assertEqual([one.usr for one in resumed.account_state.invitations], ["Ann"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT, NewSession
+from gtchat.chat.interfaces import NewSession, Replaces
+from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 from tests.store.contract import StoreCase
 
 
@@ -16,7 +17,9 @@ class NetworkContract(StoreCase):
     async def log_in(self, account_id: int, at: int, network: str) -> None:
         """Begin a session of an account in a network; the others end."""
         hashed = (await self.store.find_account("ann", None)).password_hash
-        await self.store.login(account_id, hashed, NewSession(b"token", at, network, ()), True)
+        await self.store.login(
+            account_id, hashed, NewSession(b"token", at, network, replaces=Replaces.ALL)
+        )
 
     async def test_an_account_knows_the_networks_of_its_registration_and_logins(self) -> None:
         ann = await self.store.register("Ann", "ann", "hash", None, 7, "192.0.2.1")

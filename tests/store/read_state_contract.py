@@ -21,14 +21,12 @@ class ReadStateContract(StoreCase):
             await self.stored(room, message(text))
         await self.stored(room, joined("Bob"), bob)
         await self.stored(room, message("4"))
-        await self.store.login(ann, "hash", new_session(TOKEN, 1, marks_read=marks_read), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1, marks_read=marks_read))
         return ann, room
 
     async def read_state(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
-        found = (
-            await self.store.login(account_id, "hash", new_session(token, 1), False)
-        ).memberships
+        found = (await self.store.login(account_id, "hash", new_session(token, 1))).memberships
         return {row.room_id: row.read_seq for row in found}
 
     async def test_a_mark_is_stored_and_returned(self) -> None:
@@ -83,20 +81,20 @@ class ReadStateContract(StoreCase):
         await self.store.session_lost(EndedSession(ann, TOKEN, {room: 9}), 5)
         self.assertEqual(await self.read_state(ann), {self.lobby: 0, room: 3})
         await self.store.resume(TOKEN, 6, 0, {}, 0, 1, NETWORK)
-        await self.store.end_session(EndedSession(ann, TOKEN, {}))
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 5)
         self.assertEqual(await self.read_state(ann), {self.lobby: 0, room: 3})
 
     async def test_a_session_that_says_that_it_marks_has_read_nothing_else(self) -> None:
         ann, room = await self.ann_and_room(marks_read=True)
         await self.store.session_lost(EndedSession(ann, TOKEN, {room: 9}), 5)
         await self.store.resume(TOKEN, 6, 0, {}, 0, 1, NETWORK, False)
-        await self.store.end_session(EndedSession(ann, TOKEN, {}))
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 5)
         self.assertEqual(await self.read_state(ann), {self.lobby: 0, room: 1})
 
     async def test_a_session_can_say_so_when_it_is_resumed(self) -> None:
         ann, room = await self.ann_and_room()
         await self.store.resume(TOKEN, 6, 0, {}, 0, 1, NETWORK, True)
-        await self.store.end_session(EndedSession(ann, TOKEN, {}))
+        await self.store.end_session(EndedSession(ann, TOKEN, {}), 5)
         self.assertEqual(await self.read_state(ann), {self.lobby: 0, room: 1})
 
     async def test_a_guest_can_say_so(self) -> None:
@@ -109,9 +107,9 @@ class ReadStateContract(StoreCase):
     async def test_a_session_that_does_not_mark_has_read_all_that_it_received(self) -> None:
         ann, room = await self.ann_and_room()
         await self.stored(self.lobby, message())
-        await self.store.login(ann, "hash", new_session(OTHER, 1), False)
+        await self.store.login(ann, "hash", new_session(OTHER, 1))
         await self.store.mark_read(ann, TOKEN, room, 3)
-        await self.store.end_session(EndedSession(ann, OTHER, {self.lobby: 1, room: 6}))
+        await self.store.end_session(EndedSession(ann, OTHER, {self.lobby: 1, room: 6}), 5)
         self.assertEqual(await self.read_state(ann), {self.lobby: 1, room: 6})
 
     async def test_the_marks_of_a_guest_last_as_long_as_the_guest(self) -> None:
@@ -185,7 +183,7 @@ class UnreadContract(StoreCase):
 
     async def test_the_account_of_a_session_is_counted(self) -> None:
         ann, room = await self.ann_and_room("b")
-        await self.store.login(ann, "hash", new_session(TOKEN, 1), False)
+        await self.store.login(ann, "hash", new_session(TOKEN, 1))
         self.assertEqual(await self.store.unread(None, TOKEN), {room: UnreadRecord(1, 1)})
         self.assertEqual(await self.store.unread(None, OTHER), {})
         self.assertEqual(await self.store.unread(999, None), {})

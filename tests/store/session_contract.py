@@ -41,7 +41,7 @@ class GuestContract(StoreCase):
     async def test_a_guest_without_a_stored_session_cannot_come_back(self) -> None:
         await self.store.login_guest("Bob", "bob", new_session(None))
         carl = await self.store.login_guest("Carl", "carl", new_session(TOKEN))
-        await self.store.end_session(EndedSession(carl, TOKEN, {}))
+        await self.store.end_session(EndedSession(carl, TOKEN, {}), 5)
         guests = self.store.load().guests
         self.assertEqual(
             [(guest.account.name, guest.resumable) for guest in guests],
@@ -91,35 +91,35 @@ class SessionEndContract(StoreCase):
 
     async def read_seqs(self, account_id: int) -> dict[int, int]:
         token = bytes(str(next(self.numbers)), "ascii")
-        found = await self.store.login(account_id, "hash", new_session(token), False)
+        found = await self.store.login(account_id, "hash", new_session(token))
         return {membership.room_id: membership.read_seq for membership in found.memberships}
 
     async def test_what_a_session_was_sent_is_read_when_another_replaces_it(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.store.login(ann, "hash", new_session(TOKEN))
         for text in ("read", "unread"):
             await self.stored(room, message(text))
         ended = [EndedSession(ann, TOKEN, {room: 2})]
-        found = await self.store.login(ann, "hash", new_session(OTHER, 2, ended), True)
+        found = await self.store.login(ann, "hash", new_session(OTHER, 2, ended))
         self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
         await self.store.mark_read(ann, OTHER, room, 2)
         ended = [EndedSession(ann, OTHER, {room: 3})]
-        found = await self.store.login(ann, "hash", new_session(TOKEN, 3, ended), True)
+        found = await self.store.login(ann, "hash", new_session(TOKEN, 3, ended))
         self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
         await self.store.set_password(
             ann, "hash", "new", None, [EndedSession(ann, TOKEN, {room: 3})]
         )
-        found = await self.store.login(ann, "new", new_session(OTHER), True)
+        found = await self.store.login(ann, "new", new_session(OTHER))
         self.assertEqual(found.memberships[1], MembershipRecord(room, 3))
 
     async def test_a_login_ends_the_session_of_another_account(self) -> None:
         ann, bob = await self.account("Ann"), await self.account("Bob")
-        await self.store.login(ann, "hash", new_session(TOKEN), True)
-        await self.store.login(bob, "hash", new_session(OTHER), True)
+        await self.store.login(ann, "hash", new_session(TOKEN))
+        await self.store.login(bob, "hash", new_session(OTHER))
         await self.stored(self.lobby, message())
         ended = [EndedSession(ann, TOKEN, {self.lobby: 1})]
-        await self.store.login(bob, "hash", new_session(b"third", 2, ended), False)
+        await self.store.login(bob, "hash", new_session(b"third", 2, ended))
         await self.assertFails(self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK), BadSession)
         self.assertEqual(await self.read_seqs(ann), {self.lobby: 1})
         ended = [EndedSession(bob, OTHER, {self.lobby: 1})]
@@ -129,11 +129,11 @@ class SessionEndContract(StoreCase):
 
     async def test_a_refused_login_ends_nothing(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.store.login(ann, "hash", new_session(TOKEN))
         await self.stored(self.lobby, message())
         new = new_session(OTHER, 2, [EndedSession(ann, TOKEN, {self.lobby: 1})])
-        await self.assertFails(self.store.login(ann, "old hash", new, True), BadCredentials)
-        await self.assertFails(self.store.login(ann, None, new, True), BadCredentials)
+        await self.assertFails(self.store.login(ann, "old hash", new), BadCredentials)
+        await self.assertFails(self.store.login(ann, None, new), BadCredentials)
         await self.assertFails(self.store.login_guest("Ann", "ann", new), NameTaken)
         await self.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
         await self.assertFails(self.store.resume(OTHER, 2, 0, {}, 0, 1, NETWORK), BadSession)
@@ -142,7 +142,7 @@ class SessionEndContract(StoreCase):
     async def test_what_a_client_says_it_received_is_read(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.store.login(ann, "hash", new_session(TOKEN))
         for text in "12":
             await self.stored(room, message(text))
         for seen, read_seq in ((2, 2), (4, 2), (3, 3)):
@@ -152,10 +152,10 @@ class SessionEndContract(StoreCase):
 
     async def test_a_password_is_changed_from_the_one_that_was_proved(self) -> None:
         ann = await self.account("Ann")
-        await self.store.login(ann, "hash", new_session(TOKEN), True)
+        await self.store.login(ann, "hash", new_session(TOKEN))
         first = self.store.set_password(ann, "hash", "first", TOKEN, [])
         second = self.store.set_password(ann, "hash", "second", None, [])
-        late = self.store.login(ann, "hash", new_session(OTHER), True)
+        late = self.store.login(ann, "hash", new_session(OTHER))
         await first
         await self.assertFails(second, BadCredentials)
         await self.assertFails(late, BadCredentials)
@@ -170,7 +170,7 @@ class EpochContract(StoreCase):
     async def missed(self, seen: dict[int, int], **options: Any) -> dict[int, Backlog]:
         if not getattr(self, "ann", None):
             self.ann = await self.account("Ann")
-            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000), False)
+            await self.store.login(self.ann, "hash", new_session(TOKEN, 1000))
         for text in "abcde":
             self.append(self.lobby, message(text, room="lobby"))
         defaults = {"at": 9000, "oldest": 0, "liveness_ms": 50, "limit": 500, "network": NETWORK}
@@ -199,7 +199,7 @@ class EpochContract(StoreCase):
         await self.missed({})
         for number in range(3):
             other, token = await self.account(f"Other{number}"), bytes([number]) * 32
-            await self.store.login(other, "hash", new_session(token, 1000), False)
+            await self.store.login(other, "hash", new_session(token, 1000))
             self.store.load()
             epochs = [self.store.load().epoch]
             for hashed in (TOKEN, token):
@@ -241,7 +241,7 @@ class EpochContract(StoreCase):
         self.store.load()
         await self.stored(self.lobby, message("f"))
         self.store.load()
-        await self.store.prune(1, 0)
+        await self.store.prune(1, 0, 0)
         self.assertTrue((await self.missed({self.lobby: 6}))[self.lobby].reset)
 
     async def test_a_room_created_again_is_no_reason_for_a_new_epoch(self) -> None:

@@ -20,6 +20,7 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, message
+from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
@@ -95,6 +96,14 @@ class SearchChangesTests(InMemory, SearchChangesContract, TestCase):
 
 class AccountTests(InMemory, AccountContract, TestCase):
     pass
+
+
+class TokenTests(InMemory, TokenContract, TestCase):
+    """See `TokenContract`."""
+
+
+class SeveralSessionsTests(InMemory, SeveralSessionsContract, TestCase):
+    """See `SeveralSessionsContract`."""
 
 
 class NetworkTests(InMemory, NetworkContract, TestCase):

@@ -201,7 +201,7 @@ class PipeTests(LineModeTestCase):
         self.server.pump()
         self.successResultOf(self.running)
         self.assertEqual(self.client.exit_status, EXIT_NO_CONNECTION)
-        self.assertIn("another client", self.error_lines()[-1])
+        self.assertIn("logged in elsewhere", self.error_lines()[-1])
 
     def test_a_lost_reply_is_reported(self) -> None:
         self.server.answers["create_room"] = None

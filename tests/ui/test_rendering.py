@@ -7,7 +7,15 @@ from datetime import timezone
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.client import CommandFailed, ConnectionLost, Deletion, Push, Reply, RoomReset
+from gtchat.client import (
+    CommandFailed,
+    ConnectionLost,
+    Deletion,
+    Push,
+    Reply,
+    RoomReset,
+    SessionInfo,
+)
 from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
@@ -129,6 +137,9 @@ class RenderingTests(SynchronousTestCase):
                 "limits": {EVIL: 1.0},
                 "blocked": (EVIL,),
                 "delivered": EVIL,
+                "sessions": [
+                    dict.fromkeys(("id", "device_name", "protocol", "address", "began"), EVIL)
+                ],
             },
             Reply,
         )
@@ -175,6 +186,26 @@ class RenderingTests(SynchronousTestCase):
     def test_a_partial_list_says_how_to_list_the_rest(self) -> None:
         lines = self.replied("/users", users=("ann", "bob"), users_total=7)
         self.assertEqual(lines, ["* 7: ann, bob", "* 2 of 7; /users NAME lists those after NAME"])
+
+    def test_sessions_have_a_line_each(self) -> None:
+        client = {"protocol": "gtchat", "address": "192.0.2.1", "began": AT, "last_seen": AT}
+        reply = msgspec.convert(
+            [
+                {"id": "1", "device_name": "Phone", "remembered": True, **client},
+                {"id": "2", "online": True, "current": True, **client},
+                {"id": "3", "device_name": "Laptop", "began": AT, "last_seen": "?"},
+            ],
+            tuple[SessionInfo, ...],
+        )
+        date = "2030-05-06 07:08"
+        self.assertEqual(
+            self.replied("/sessions", sessions=reply),
+            [
+                f"* 1: Phone (gtchat, 192.0.2.1), since {date}, last seen {date}, stays logged in",
+                f"* 2: no device (gtchat, 192.0.2.1), since {date}, online, this session",
+                f"* 3: Laptop, since {date}, last seen ?",
+            ],
+        )
 
     def test_members_who_are_offline_are_marked(self) -> None:
         lines = self.replied("/who", users=("ann", "bob"), online=("bob",), users_total=2)

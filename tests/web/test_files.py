@@ -15,7 +15,7 @@ from tests.web.fakes import HOST, LARGE, SiteCase
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 #: Most bytes of the first load, compressed.
-FIRST_LOAD = 100_000
+FIRST_LOAD = 150_000
 
 HTML = """<link rel="icon" href="logo.svg">
 <link rel="stylesheet" href="css/a.css">

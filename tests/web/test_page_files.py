@@ -10,8 +10,18 @@ from twisted.trial.unittest import SynchronousTestCase
 STATIC = Path(__file__).resolve().parents[2] / "static"
 PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
-TEXTS = (STATIC / "js" / "texts.js").read_text(encoding="utf-8")
-#: A row of the table: a key, and its texts in English and in Chinese.
+TEXTS = sorted((STATIC / "js" / "texts").glob("*.js"))
+STYLES = sorted((STATIC / "css").glob("*.css"))
+#: A declaration that does not turn with the direction of the text.
+PHYSICAL = re.compile(
+    r"(?:^|[;{\s])(?:(?:margin|padding|border|scroll-margin|scroll-padding)-)?"
+    r"(?:left|right|top|bottom)(?:-\w+)?\s*:|(?:text-align|float|clear)\s*:\s*(?:left|right)"
+)
+#: The four values of a shorthand, of which the second is for the right and the last for the left.
+FOUR_SIDES = re.compile(
+    r"(?:margin|padding|inset|border-width)\s*:\s*([^\s;]+) ([^\s;]+) ([^\s;]+) ([^\s;}]+)\s*[;}]"
+)
+#: A row of a table of texts: a key, and its texts in English and in Chinese.
 ROW = re.compile(r'    (\w+): \["((?:[^"\\]|\\.)+)", "((?:[^"\\]|\\.)+)"\],')
 
 
@@ -50,13 +60,27 @@ class PageFiles(SynchronousTestCase):
             self.assertEqual([name for name in names if f'"{name}"' in text], [], script.name)
 
     def test_every_text_is_in_the_table_in_all_languages(self) -> None:
-        rows = TEXTS.split("const TEXTS = {\n", 1)[1].split("\n  };\n", 1)[0].splitlines()
+        rows: list[str] = []
+        for script in TEXTS:
+            text = script.read_text(encoding="utf-8")
+            rows += text.split("addTexts({\n", 1)[1].split("\n  });\n", 1)[0].splitlines()
         found = [ROW.fullmatch(row) for row in rows if row.strip() and "//" not in row[:6]]
         self.assertNotIn(None, found)
         table = {row[1]: (row[2], row[3]) for row in found if row}
+        self.assertEqual(len(table), len(found), "a key in two rows")
         for script in SCRIPTS:
             for key in re.findall(r'\btext\("(\w+)"', script.read_text(encoding="utf-8")):
                 self.assertIn(key, table, script.name)
         for key, words in table.items():
             fields = [sorted(re.findall(r"\{\w+\}", text)) for text in words]
             self.assertEqual(fields[0], fields[1], key)
+
+    def test_style_sheets_turn_with_the_direction_of_the_text(self) -> None:
+        for sheet in STYLES:
+            rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+            self.assertEqual(PHYSICAL.findall(rules), [], sheet.name)
+            plain = rules  # without arguments of functions: their spaces divide no sides
+            while "(" in plain:
+                plain = re.sub(r"\([^()]*\)", "", plain)
+            uneven = [sides for sides in FOUR_SIDES.findall(plain) if sides[1] != sides[3]]
+            self.assertEqual(uneven, [], sheet.name)

@@ -58,11 +58,13 @@ class ClientOwner(Protocol):
         chat: the chat.
         reactor: tells the time, calls later and connects.
         pending_size: bytes of the direct messages that are sent together to a user who logs in.
+        protocol: name of the protocol (`IConnection.protocol`).
     """
 
     chat: Chat
     reactor: Any
     pending_size: int
+    protocol: str
 
     def remove_client(self, client: DialbackClient) -> None:
         """Forget a client."""
@@ -125,6 +127,11 @@ class DialbackClient:
         #: Keys of the users whose question waits for an answer.
         self._asking: set[str] = set()
         self._refused_at = -math.inf
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol."""
+        return self.server.protocol
 
     @property
     def name(self) -> str:

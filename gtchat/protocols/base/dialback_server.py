@@ -54,8 +54,11 @@ class DialbackServer:
     Attributes:
         by_key: the clients by what their commands name them with.
         pending_size: bytes of the direct messages that are sent together to a user who logs in.
+        protocol: name of the protocol (`IConnection.protocol`).
         lines: limits the lines of the log that clients can cause.
     """
+
+    protocol: str
 
     def __init__(self, chat: Chat, reactor: Any, rules: CallbackRules) -> None:
         self.chat = chat

@@ -22,6 +22,7 @@ CLOSE_CODES: dict[str, tuple[int, str]] = {
     "replaced": (4001, "logged in elsewhere"),
     "password": (4001, "the password was changed"),
     "kicked": (4002, "disconnected by the operator"),
+    "ended": (4001, "the session was ended"),
 }
 
 
@@ -44,6 +45,7 @@ class Context:
     __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "transport")
 
     resumable = True
+    protocol = "gtchat"
     queue: CommandQueue[Any]
 
     def __init__(self, chat: Chat, encoder: JSONEncoder, transport: MessageTransport) -> None:

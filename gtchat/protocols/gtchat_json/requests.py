@@ -28,12 +28,20 @@ class Register(Request, tag="register"):
 
 
 class Login(Request, tag="login"):
-    """Log in, as a registered or a temporary user. `marks_read`: see `Resume`."""
+    """Log in: a registered user (`reg`), a temporary one (`tmp`), a device that is remembered.
 
-    type: Literal["reg", "tmp"]
+    `marks_read`: see `Resume`. `device` names the device, `device_name` is its name for users.
+    `remember`: whether the device gets a token, which it sends as `device_token`.
+    """
+
+    type: Literal["reg", "tmp", "device"]
     pwd: str | None = None
     uuid: str | None = None
     marks_read: bool = False
+    device: str | None = None
+    device_name: str | None = None
+    device_token: str | None = None
+    remember: bool = False
 
 
 class Resume(Request, tag="resume"):
@@ -54,7 +62,23 @@ class Hello(Request, tag="hello"):
 
 
 class Logout(Request, tag="logout"):
-    """Log out."""
+    """Log out. `forget`: whether the token of the device is revoked."""
+
+    forget: bool = False
+
+
+class GetSessions(Request, tag="get_sessions"):
+    """List where the user is logged in."""
+
+
+class EndSession(Request, tag="end_session"):
+    """End another session of the user. `id`: as listed."""
+
+    id: str
+
+
+class EndOtherSessions(Request, tag="end_other_sessions"):
+    """End all other sessions of the user."""
 
 
 class UpdatePwd(Request, tag="update_pwd"):

@@ -71,7 +71,7 @@ class Invitation(msgspec.Struct):
 
 
 class LoginReply(Reply, kw_only=True):
-    """The user is logged in."""
+    """The user is logged in. `device_token`: the new secret of the device."""
 
     session_id: str
     epoch: str
@@ -83,6 +83,35 @@ class LoginReply(Reply, kw_only=True):
     rooms_next: str | UnsetType = UNSET
     blocked: list[str]
     invitations: list[Invitation] | UnsetType = UNSET
+    device_token: str | UnsetType = UNSET
+
+
+class PasswordReply(Reply, kw_only=True):
+    """The password is changed. `device_token`: the new secret of the device, if it had one."""
+
+    device_token: str | UnsetType = UNSET
+
+
+class SessionInfo(msgspec.Struct, kw_only=True):
+    """A session of the user, or a device that can begin one; fields that say nothing are unset."""
+
+    id: str
+    device: str | UnsetType = UNSET
+    device_name: str | UnsetType = UNSET
+    protocol: str | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    began: str
+    last_seen: str
+    online: bool | UnsetType = UNSET
+    current: bool | UnsetType = UNSET
+    remembered: bool | UnsetType = UNSET
+
+
+class SessionsReply(Reply, kw_only=True):
+    """Where the user is logged in."""
+
+    sessions: list[SessionInfo]
+    sessions_total: int
 
 
 class Resumption(msgspec.Struct):

@@ -9,12 +9,14 @@ import attrs
 import msgspec
 
 from gtchat import __version__
+from gtchat.chat.devices import device
 from gtchat.chat.errors import AlreadyLoggedIn, BadRequest
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import Backlog
+from gtchat.chat.logins import BegunSession
 from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
-from gtchat.chat.users import Session
+from gtchat.chat.sessions import ListedSession
 from gtchat.protocols.base import login as steps
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
@@ -41,6 +43,7 @@ FEATURES = [
     "typing",
     "read",
     "marks_read",
+    "sessions",
     "edit",
     "delete",
     "react",
@@ -49,6 +52,10 @@ FEATURES = [
     "pin",
     "search",
 ]
+#: The feature of a server whose accounts can be logged in on several devices.
+DEVICES = "devices"
+#: The feature of a server that keeps earlier texts of messages.
+VERSIONS = "versions"
 #: The rooms in a reply to `login` and to `resume`.
 _FIRST_PAGE = requests.GetRoomList(limit=LIST)
 
@@ -61,30 +68,29 @@ async def register(context: Context, request: requests.Register) -> Reply:
 
 async def login(context: Context, request: requests.Login) -> responses.LoginReply:
     """Log a user in."""
-    session, token = await _begin(context, request)
-    steps.keep_session(context, session)
-    reply = responses.LoginReply(**_account_state(context, token))
+    begun = await _begin(context, request)
+    steps.keep_session(context, begun.session)
+    reply = responses.LoginReply(**_account_state(context, begun.session_id))
+    reply.device_token = begun.device_token or msgspec.UNSET
     _list_rooms(context, reply, reply_bytes(request) - encoded_bytes(reply))
     return reply
 
 
-async def _begin(context: Context, request: requests.Login) -> tuple[Session, str]:
-    """Begin a session in the chat; return it and its id."""
-    sessions, current = context.chat.sessions, context.session
-    if request.type == "reg":
-        return await sessions.login(
-            request.usr,
-            request.pwd,
-            request.uuid,
-            context.encoder,
-            context,
-            current,
-            marks_read=request.marks_read,
-        )
-    if request.usr is None:
-        raise BadRequest("usr: this field is missing.")
-    return await sessions.login_guest(
-        request.usr, context.encoder, context, current, request.marks_read
+async def _begin(context: Context, request: requests.Login) -> BegunSession:
+    """Begin a session in the chat."""
+    logins, client = context.chat.logins, (context.encoder, context, context.session)
+    marks_read = request.marks_read
+    if request.type == "tmp":
+        if request.usr is None:
+            raise BadRequest("usr: this field is missing.")
+        return await logins.login_guest(request.usr, *client, marks_read)
+    on = device(request.device, request.device_name, request.remember)
+    if request.type == "device":
+        if on is None or request.device_token is None:
+            raise BadRequest("device and device_token are required.")
+        return await logins.login_device(on, request.device_token, *client, marks_read)
+    return await logins.login(
+        request.usr, request.pwd, request.uuid, *client, marks_read=marks_read, device=on
     )
 
 
@@ -190,27 +196,73 @@ def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resu
 def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
     """Return version, limits and features of the server."""
     limits = context.chat.limits
-    keeps_versions = context.chat.changes.keep_versions
+    devices = [DEVICES] if context.chat.session_rules.uses_devices else []
+    versions = [VERSIONS] if context.chat.changes.keep_versions else []
     return responses.HelloReply(
         server="GTChat",
         version=__version__,
         epoch=context.chat.epoch,
         limits=attrs.asdict(limits),
-        features=[*FEATURES, "versions"] if keeps_versions else FEATURES,
+        features=[*FEATURES, *devices, *versions],
         ping_interval=limits.ping_interval,
     )
 
 
 async def logout(context: Context, request: requests.Logout) -> Reply:
     """Log out."""
-    await context.chat.sessions.logout(context.require_session)
+    await context.chat.sessions.logout(context.require_session, request.forget)
     context.session = None
     return Reply()
 
 
-async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
+async def get_sessions(context: Context, request: requests.GetSessions) -> responses.SessionsReply:
+    """List where the user is logged in; of a list that is too long the end."""
+    listed = await context.chat.sessions.listed(context.require_session)
+    reply = responses.SessionsReply(sessions=[], sessions_total=len(listed))
+    left = reply_bytes(request)
+    now = context.chat.users.now()
+    for one in reversed(listed):
+        info = _session_info(one, now)
+        left -= encoded_bytes(info) + 1
+        if left < 0:
+            break
+        reply.sessions.append(info)
+    reply.sessions.reverse()
+    return reply
+
+
+def _session_info(listed: ListedSession, now: int) -> responses.SessionInfo:
+    """Return a session as it is listed. now: milliseconds since 1970, UTC."""
+    record, unset = listed.record, msgspec.UNSET
+    return responses.SessionInfo(
+        id=listed.id,
+        device=record.device or unset,
+        device_name=record.device_name or unset,
+        protocol=record.protocol or unset,
+        address=record.address or unset,
+        began=rfc3339(record.began_at),
+        last_seen=rfc3339(now if record.seen_at is None else record.seen_at),
+        online=record.seen_at is None or unset,
+        current=listed.is_current or unset,
+        remembered=record.remembered or unset,
+    )
+
+
+async def end_session(context: Context, request: requests.EndSession) -> Reply:
+    """End another session of the user."""
+    await context.chat.sessions.end(context.require_session, request.id)
+    return Reply()
+
+
+async def end_other_sessions(context: Context, request: requests.EndOtherSessions) -> Reply:
+    """End all other sessions of the user."""
+    await context.chat.sessions.end_others(context.require_session)
+    return Reply()
+
+
+async def update_pwd(context: Context, request: requests.UpdatePwd) -> responses.PasswordReply:
     """Change the password."""
-    await context.chat.sessions.change_password(
+    token = await context.chat.sessions.change_password(
         context.session,
         request.usr,
         request.pwd,
@@ -218,7 +270,7 @@ async def update_pwd(context: Context, request: requests.UpdatePwd) -> Reply:
         request.new_pwd2,
         context.address,
     )
-    return Reply()
+    return responses.PasswordReply(device_token=token or msgspec.UNSET)
 
 
 def ping(context: Context, request: requests.Ping) -> responses.PingReply:

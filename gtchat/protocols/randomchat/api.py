@@ -84,6 +84,7 @@ class RandomChatAPI:
     """
 
     resumable = False
+    protocol = "randomchat"
 
     def __init__(self, state: RandomChatState, transport: RandomChatTransport) -> None:
         self.state = state
@@ -239,7 +240,7 @@ class RandomChatAPI:
         self._end_session()  # not before: a refused request changes nothing
         self.deferred = DeferredFrames(chat.limits.outbox_bytes)
         try:
-            session = await chat.sessions.login_phone(number, self.state.encoder, self, None)
+            session = await chat.logins.login_phone(number, self.state.encoder, self, None)
             login.keep_session(self, session)
             await MissedMessages(self.state, self, session).send()
         except BaseException:

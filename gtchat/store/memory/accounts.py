@@ -1,4 +1,6 @@
-"""Accounts with their sessions, memberships and blocks, as `MemoryStore` keeps them.
+"""Accounts with their memberships, blocks and read state, as `MemoryStore` keeps them.
+
+What happens to their sessions is in `sessions`.
 
 Methods with the name of a method of `IStore` do the same, but return the result at once.
 """
@@ -6,29 +8,19 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
-from gtchat.chat.errors import (
-    BadCredentials,
-    BadSession,
-    NameTaken,
-    NoSuchUser,
-    NotInRoom,
-    NotStored,
-)
+from gtchat.chat.errors import NameTaken, NoSuchUser, NotInRoom, NotStored
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
-    Backlog,
     EndedSession,
     MembershipRecord,
     MessageSearch,
-    NewSession,
     PhoneAccount,
-    ResumeResult,
     RoomRecord,
     SearchPage,
     StoredGuest,
@@ -38,7 +30,6 @@ from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.memory.rows import AccountRow, SessionRow
 from gtchat.store.memory.search import search
-from gtchat.store.paging import ConnectedInterval, LogsShortened, backlogs
 
 
 class AccountTable:
@@ -46,6 +37,10 @@ class AccountTable:
 
     Args:
         rooms: the rooms that accounts are members of.
+
+    Attributes:
+        accounts: account id -> account.
+        sessions: token hash -> session.
     """
 
     def __init__(self, rooms: RoomTable) -> None:
@@ -54,20 +49,12 @@ class AccountTable:
         self._uuids: dict[bytes, AccountRow] = {}
         self._skeletons = SkeletonIndex()
         self._phones: dict[int, PhoneAccount] = {}
-        self._sessions: dict[bytes, SessionRow] = {}
+        self.sessions: dict[bytes, SessionRow] = {}
         self._blocked_by: defaultdict[int, set[int]] = defaultdict(set)
         self._rooms = rooms
         self._last_id = 0
-        #: Number of starts at the last new epoch.
-        self._epoch_start = 0
         #: Returns the invitations of an account; set by the mailbox, which has them.
         self.pending_invitations: Callable[[int], tuple[Invited, ...]] = lambda _: ()
-
-    def mark_disconnected(self, at: int) -> None:
-        """Let the sessions that are connected expire from a time, in milliseconds since 1970."""
-        for session in self._sessions.values():
-            if session.expires_from is None:
-                session.expires_from = at
 
     def guests(self) -> tuple[StoredGuest, ...]:
         """Return all temporary accounts."""
@@ -173,72 +160,27 @@ class AccountTable:
             raise NoSuchUser()
         return row
 
-    def set_password(
-        self,
-        account_id: int,
-        proved: str,
-        password_hash: str,
-        keep: bytes | None,
-        ended: Iterable[EndedSession],
-    ) -> None:
-        """Change a password, and end the sessions other than `keep`; see `IStore.set_password`."""
-        row = self._check_proof(account_id, proved)
-        self._end_all(ended)
-        row.password_hash = password_hash
-        self._end_sessions(row, keep)
-
-    def _check_proof(self, account_id: int, proved: str | None) -> AccountRow:
-        """Return an account, which must have the password hash that was proved.
-
-        Raises:
-            NoSuchUser, BadCredentials.
-        """
-        row = self.require_account(account_id)
-        if row.password_hash != proved:
-            raise BadCredentials()
-        return row
-
-    def _end_sessions(self, row: AccountRow, keep: bytes | None) -> None:
+    def end_sessions(self, row: AccountRow, keep: bytes | None) -> None:
+        """Delete the sessions of an account but one; None: all."""
         for token_hash in row.sessions - {keep}:
-            self._end(token_hash, row.id)
+            self.end(token_hash, row.id)
 
-    def _end(self, token_hash: bytes, account_id: int) -> None:
-        session = self._sessions.get(token_hash)
-        if session is not None and session.account_id == account_id:
-            del self._sessions[token_hash]
-            self.accounts[account_id].sessions -= {token_hash}
+    def sessions_on(self, row: AccountRow, device: str | None) -> dict[bytes, SessionRow]:
+        """Return the sessions of an account on a device by token hash; None: without a device."""
+        sessions = {one: self.sessions[one] for one in row.sessions}
+        return {one: session for one, session in sessions.items() if session.device == device}
 
-    def login(
-        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
-    ) -> AccountState:
-        """Begin a session of a registered account; see `IStore.login`."""
-        row = self._check_proof(account_id, proved)
-        self._end_all(session.ended)
-        row.add_network(session.network, session.at)
-        if end_others:
-            self._end_sessions(row, None)
-        self._begin(row, session)
-        return self._account_state(row)
+    def end(self, token_hash: bytes, account_id: int) -> SessionRow | None:
+        """Delete a session of an account and return it, None if there is none."""
+        session = self.sessions.get(token_hash)
+        if session is None or session.account_id != account_id:
+            return None
+        del self.sessions[token_hash]
+        self.accounts[account_id].sessions -= {token_hash}
+        return session
 
-    def login_guest(self, name: str, key: str, session: NewSession) -> int:
-        """Create a temporary account with a session and return its id."""
-        row = self.accounts[self.create(name, key, False)]
-        self._end_all(session.ended)
-        row.network = session.network
-        self._begin(row, session)
-        return row.id
-
-    def _begin(self, row: AccountRow, session: NewSession) -> None:
-        if session.token_hash in self._sessions:
-            raise NotStored()
-        if session.token_hash is not None:
-            starts = len(self._rooms.starts)
-            self._sessions[session.token_hash] = SessionRow(
-                row.id, starts, session.at, marks_read=session.marks_read
-            )
-            row.sessions |= {session.token_hash}
-
-    def _account_state(self, row: AccountRow) -> AccountState:
+    def account_state(self, row: AccountRow) -> AccountState:
+        """Return what a login loads of an account."""
         rooms = map(self._rooms.rooms.__getitem__, sorted(row.rooms))
         return AccountState(
             account=row.record(),
@@ -251,75 +193,9 @@ class AccountTable:
             invitations=self.pending_invitations(row.id),
         )
 
-    def resume(
-        self,
-        token_hash: bytes,
-        at: int,
-        oldest: int,
-        seen: Mapping[int, int],
-        liveness_ms: int,
-        limit: int,
-        network: str,
-        marks_read: bool,
-        new_epoch: str,
-    ) -> ResumeResult:
-        """Resume a session; see `IStore.resume`.
-
-        Args:
-            token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
-                `IStore.resume`.
-            new_epoch: the epoch that may begin if the logs are shorter than what the client was
-                told.
-        """
-        session = self._sessions.get(token_hash)
-        if session is None or (session.expires_from is not None and session.expires_from <= oldest):
-            raise BadSession()
-        row = self.accounts[session.account_id]
-        interval = ConnectedInterval(session.began_at, session.lost_at)
-        epoch = None
-        try:
-            missed = backlogs(
-                seen,
-                limit,
-                lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
-                self._rooms.log_info,
-                self._rooms.read,
-                lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
-            )
-        except LogsShortened:
-            missed = dict.fromkeys(seen, Backlog(reset=True))
-            start = len(self._rooms.starts)
-            if row.registered and self._epoch_start < start:
-                epoch, self._epoch_start = new_epoch, start
-        missed = self._rooms.seen_by(missed, row.id, row.blocks)
-        session.marks_read |= marks_read
-        received = {room: seq for room, seq in seen.items() if not missed[room].reset}
-        self._set_sent_read(EndedSession(row.id, token_hash, received))
-        session.start = len(self._rooms.starts)
-        session.began_at, session.lost_at, session.expires_from = at, None, None
-        row.network = network
-        return ResumeResult(self._account_state(row), missed, epoch)
-
-    def end_session(self, session: EndedSession) -> None:
-        """End a session for good; see `IStore.end_session`."""
-        self._end_all([session])
-
-    def _end_all(self, ended: Iterable[EndedSession]) -> None:
-        """Delete sessions; what they were sent counts as read."""
-        for session in ended:
-            self._set_sent_read(session)
-            self._end(session.token_hash, session.account_id)
-
-    def session_lost(self, session: EndedSession, at: int) -> None:
-        """Store that a session's connection was lost; see `IStore.session_lost`."""
-        self._set_sent_read(session)
-        row = self._sessions.get(session.token_hash)
-        if row is not None and row.account_id == session.account_id:
-            row.lost_at = row.expires_from = at
-
-    def _set_sent_read(self, ended: EndedSession) -> None:
+    def set_sent_read(self, ended: EndedSession) -> None:
         """Mark what was sent to a session as read, unless the session marks it itself."""
-        row, session = self.accounts.get(ended.account_id), self._sessions.get(ended.token_hash)
+        row, session = self.accounts.get(ended.account_id), self.sessions.get(ended.token_hash)
         marks = session is not None and session.account_id == ended.account_id
         if row is None or (marks and session is not None and session.marks_read):
             return
@@ -336,7 +212,7 @@ class AccountTable:
 
     def unread(self, account_id: int | None, token_hash: bytes | None) -> dict[int, UnreadRecord]:
         """Count the unread messages of an account; see `IStore.unread`."""
-        session = self._sessions.get(token_hash or b"")
+        session = self.sessions.get(token_hash or b"")
         row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
         if row is None:
             return {}
@@ -359,17 +235,11 @@ class AccountTable:
         is_lobby = room is self._rooms.lobby
         if row is None or room is None or not (is_lobby or room_id in row.rooms):
             raise NotInRoom()
-        session = self._sessions.get(token_hash)
+        session = self.sessions.get(token_hash)
         if session is not None and session.account_id == account_id:
             session.marks_read = True
         self.set_read({(account_id, room_id): seq})
         return row.lobby_read_seq if is_lobby else room.read[account_id]
-
-    def prune(self, before: int) -> None:
-        """Delete sessions that expire from a time before this one, in milliseconds since 1970."""
-        for token_hash, session in list(self._sessions.items()):
-            if session.expires_from is not None and session.expires_from < before:
-                self._end(token_hash, session.account_id)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> None:
         """Block an account, or unblock it; see `IStore.block`."""
@@ -394,7 +264,7 @@ class AccountTable:
             return False
         if row.rooms or any(room.owner_id == row.id for room in self._rooms.rooms.values()):
             raise NotStored("A member or owner of a room can't be deleted.")
-        self._end_sessions(row, None)
+        self.end_sessions(row, None)
         for other in self._blocked_by.pop(account_id, ()):
             self.accounts[other].blocks -= {account_id}
         for other in row.blocks:

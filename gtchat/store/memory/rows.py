@@ -11,6 +11,25 @@ from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 
 
 @attrs.define(eq=False)
+class DeviceRow:
+    """A device of an account.
+
+    Attributes:
+        device: names it among the devices of the account.
+        created_at: when it was first used, in milliseconds since 1970, UTC.
+        last_seen: when one of its sessions began or was lost last.
+        token_hash: hash of its token, 32 bytes; None without one.
+        name: for users, "" for none.
+    """
+
+    device: str
+    created_at: int
+    last_seen: int
+    token_hash: bytes | None = None
+    name: str = ""
+
+
+@attrs.define(eq=False)
 class AccountRow:
     """An account with what belongs to it.
 
@@ -21,6 +40,7 @@ class AccountRow:
         rooms: ids of the rooms that it is a member of.
         blocks: ids of the accounts that it blocks.
         sessions: token hashes of its sessions.
+        devices: its devices by name.
         network: network of a temporary account's last login or resume.
         networks: network that it registered or logged in from -> when it last did.
     """
@@ -35,6 +55,7 @@ class AccountRow:
     rooms: set[int] = attrs.field(factory=set)
     blocks: frozenset[int] = frozenset()
     sessions: frozenset[bytes] = frozenset()
+    devices: dict[str, DeviceRow] = attrs.field(factory=dict)
     network: str = ""
     networks: dict[str, int] = attrs.field(factory=dict)
 
@@ -75,6 +96,9 @@ class SessionRow:
         lost_at: when its connection was lost, None while that is not known.
         expires_from: start of the time after which it expires, None while it is connected.
         marks_read: whether it marks itself what was read.
+        device: the device that it is on, None for none.
+        protocol, address: of its client.
+        created_at: when it began.
     """
 
     account_id: int
@@ -83,3 +107,7 @@ class SessionRow:
     lost_at: int | None = None
     expires_from: int | None = None
     marks_read: bool = False
+    device: str | None = None
+    protocol: str = ""
+    address: str = ""
+    created_at: int = 0

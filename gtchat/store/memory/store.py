@@ -33,6 +33,7 @@ from gtchat.chat.interfaces import (
     PhoneAccount,
     ResumeResult,
     SearchPage,
+    SessionRecord,
     StoredState,
     StoredWhisper,
     UnreadRecord,
@@ -40,8 +41,10 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.memory.accounts import AccountTable
+from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.rooms import RoomTable
+from gtchat.store.memory.sessions import SessionTable
 
 T = TypeVar("T")
 
@@ -65,11 +68,13 @@ class MemoryStore:
         self._closed = False
         self._rooms = RoomTable()
         self._accounts = AccountTable(self._rooms)
+        self._devices = DeviceTable(self._accounts)
+        self._sessions = SessionTable(self._accounts, self._devices, self._rooms)
         self._mailbox = Mailbox(self._rooms, self._accounts)
 
     def load(self) -> StoredState:
         """See `IStore.load`."""
-        self._accounts.mark_disconnected(int(self._reactor.seconds() * 1000))
+        self._sessions.mark_disconnected(int(self._reactor.seconds() * 1000))
         self._rooms.begin_start()
         return StoredState(
             epoch=self._epoch,
@@ -113,28 +118,21 @@ class MemoryStore:
             self._accounts.register, name, key, password_hash, uuid_hash, at, network
         )
 
-    def set_password(
-        self,
-        account_id: int,
-        proved: str,
-        password_hash: str,
-        keep: bytes | None,
-        ended: Sequence[EndedSession],
-    ) -> Deferred[None]:
-        """See `IStore.set_password`."""
-        return self._write(
-            self._accounts.set_password, account_id, proved, password_hash, keep, tuple(ended)
-        )
-
     def login(
-        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
+        self, account_id: int, proved: str | None, session: NewSession
     ) -> Deferred[AccountState]:
-        """See `IStore.login`."""
-        return self._write(self._accounts.login, account_id, proved, session, end_others)
+        """See `ISessionStore.login`."""
+        return self._write(self._sessions.login, account_id, proved, session)
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
-        """See `IStore.login_guest`."""
-        return self._write(self._accounts.login_guest, name, key, session)
+        """See `ISessionStore.login_guest`."""
+        return self._write(self._sessions.login_guest, name, key, session)
+
+    def find_device(
+        self, token_hash: bytes, tokens_after: int
+    ) -> Deferred[tuple[Account, str] | None]:
+        """See `ISessionStore.find_device`."""
+        return self._read(self._devices.find, token_hash, tokens_after)
 
     def resume(
         self,
@@ -146,11 +144,12 @@ class MemoryStore:
         limit: int,
         network: str,
         marks_read: bool = False,
+        address: str = "",
     ) -> Deferred[ResumeResult]:
-        """See `IStore.resume`."""
+        """See `ISessionStore.resume`."""
 
         def resume() -> ResumeResult:
-            result = self._accounts.resume(
+            result = self._sessions.resume(
                 token_hash,
                 at,
                 oldest,
@@ -159,6 +158,7 @@ class MemoryStore:
                 limit,
                 network,
                 marks_read,
+                address,
                 secrets.token_urlsafe(9),
             )
             self._epoch = result.epoch or self._epoch
@@ -166,13 +166,49 @@ class MemoryStore:
 
         return self._write(resume)
 
-    def end_session(self, session: EndedSession) -> Deferred[None]:
-        """See `IStore.end_session`."""
-        return self._write(self._accounts.end_session, session)
-
     def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
-        """See `IStore.session_lost`."""
-        return self._write(self._accounts.session_lost, session, at)
+        """See `ISessionStore.session_lost`."""
+        return self._write(self._sessions.session_lost, session, at)
+
+    def sessions(
+        self, account_id: int, oldest: int, tokens_after: int
+    ) -> Deferred[Sequence[SessionRecord]]:
+        """See `ISessionStore.sessions`."""
+        return self._read(self._sessions.sessions, account_id, oldest, tokens_after)
+
+    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+        """See `ISessionStore.end_session`."""
+        return self._write(self._sessions.end_session, session, at, forget)
+
+    def end_other_sessions(
+        self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+    ) -> Deferred[frozenset[bytes]]:
+        """See `ISessionStore.end_other_sessions`."""
+        return self._write(self._sessions.end_other_sessions, account_id, keep, tuple(connected))
+
+    def forget_device(self, account_id: int, device: str) -> Deferred[None]:
+        """See `ISessionStore.forget_device`."""
+        return self._write(self._devices.forget, account_id, device)
+
+    def set_password(
+        self,
+        account_id: int,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+        new_token: bytes | None = None,
+    ) -> Deferred[bool]:
+        """See `ISessionStore.set_password`."""
+        return self._write(
+            self._sessions.set_password,
+            account_id,
+            proved,
+            password_hash,
+            keep,
+            tuple(ended),
+            new_token,
+        )
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -285,11 +321,11 @@ class MemoryStore:
         """See `IStore.search`."""
         return self._read(self._accounts.search, wanted)
 
-    def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
+    def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
 
         def prune() -> None:
-            self._accounts.prune(sessions_before)
+            self._sessions.prune(sessions_before, tokens_before)
             self._rooms.txns.prune(txns_before)
 
         return self._write(prune)

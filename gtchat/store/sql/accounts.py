@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, literal, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from gtchat.chat.errors import NameTaken, NoSuchUser, NotStored
 from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
@@ -84,12 +84,6 @@ _CREATE = Statement(
 _SET_PASSWORD = Statement(
     update(_accounts).where(_is_account).values(password_hash=bindparam("new_hash"))
 )
-_END_SESSIONS = Statement(
-    delete(_sessions).where(
-        _sessions.c.account_id == bindparam("account_id"),
-        func.coalesce(_sessions.c.token_hash != bindparam("keep"), literal(True)),
-    )
-)
 _IS_MEMBER = Statement(
     select(schema.members.c.room_id)
     .where(schema.members.c.account_id == bindparam("account_id"))
@@ -145,10 +139,10 @@ _PHONES = Statement(
 )
 
 
-def _account(
+def from_row(
     row: Any, blocks_asker: object = False, seen_at: int | None = None, memberships: int = 0
 ) -> Account:
-    """Return the account of a row of `_columns`."""
+    """Return the account of a row of the columns id, name, key, registered, password_hash."""
     id_, name, key, registered, password_hash = row
     return Account(
         id_,
@@ -165,7 +159,7 @@ def _account(
 def find(db: Connection, key: str, asker: int | None, network: str | None = None) -> Account | None:
     """Return the account with a name; see `IStore.find_account`."""
     row = _FIND(db, key=key, asker=asker, network=network).fetchone()
-    return None if row is None else _account(row[:-3], *row[-3:])
+    return None if row is None else from_row(row[:-3], *row[-3:])
 
 
 def find_similar(db: Connection, name: str, key: str) -> Account | None:
@@ -177,19 +171,19 @@ def _find_rival(db: Connection, new: str) -> Account | None:
     """Return an account whose name looks like that of a skeleton, None if there is none."""
     rival, other = rivals(new)
     row = _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone()
-    return None if row is None else _account(row)
+    return None if row is None else from_row(row)
 
 
 def find_by_uuid(db: Connection, uuid_hash: bytes) -> Account | None:
     """Return the account with a credential; see `IStore.find_by_uuid`."""
     row = _FIND_BY_UUID(db, uuid_hash=uuid_hash).fetchone()
-    return None if row is None else _account(row)
+    return None if row is None else from_row(row)
 
 
 def get(db: Connection, account_id: int) -> Account | None:
     """Return the account with an id, None if there is none."""
     row = _GET(db, account_id=account_id).fetchone()
-    return None if row is None else _account(row)
+    return None if row is None else from_row(row)
 
 
 def require(db: Connection, account_id: int | None) -> None:
@@ -201,7 +195,7 @@ def require(db: Connection, account_id: int | None) -> None:
 def guests(db: Connection) -> tuple[StoredGuest, ...]:
     """Return all temporary accounts, oldest first."""
     return tuple(
-        StoredGuest(_account(row), network or "", bool(resumable))
+        StoredGuest(from_row(row), network or "", bool(resumable))
         for network, resumable, *row in _GUESTS(db)
     )
 
@@ -281,17 +275,6 @@ def create(
 def set_password(db: Connection, account_id: int, password_hash: str) -> None:
     """Change the password hash of an account."""
     _SET_PASSWORD(db, account_id=account_id, new_hash=password_hash)
-
-
-def end_sessions(db: Connection, account_id: int, keep: bytes | None) -> None:
-    """End the sessions of an account.
-
-    Args:
-        db: the writer's connection.
-        account_id: the account.
-        keep: token hash of the session that goes on, None for no session.
-    """
-    _END_SESSIONS(db, account_id=account_id, keep=keep)
 
 
 def end_guest(db: Connection, account_id: int) -> None:

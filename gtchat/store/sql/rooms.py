@@ -19,7 +19,7 @@ from sqlalchemy import (
 from gtchat.chat.interfaces import RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import accounts, schema
+from gtchat.store.sql import accounts, devices, schema
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
 from gtchat.store.sql.search_index import delete_oldest
@@ -154,6 +154,7 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
         epoch = new_epoch
         _SET_META(db, key="epoch", value=epoch)
     _CREATE_LOBBY(db)
+    devices.connected_seen(db, at)
     _MARK_DISCONNECTED(db, at=at)
     _BEGIN_START(db, now=at)
     members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
@@ -219,15 +220,17 @@ def delete_room(db: Connection, room_id: int, at: int) -> None:
     _DELETE_ROOM(db, room=room_id)
 
 
-def prune_sessions(db: Connection, before: int) -> None:
-    """Delete old sessions, and the tombstones and starts that no session needs any more.
+def prune_sessions(db: Connection, before: int, tokens_before: int) -> None:
+    """Delete old sessions, and the devices, tombstones and starts that are needed no more.
 
     Args:
         db: the writer's connection.
         before: delete the sessions that expire from a time before this one, in milliseconds since
             1970, UTC.
+        tokens_before: as in `IStore.prune`.
     """
     _DELETE_SESSIONS(db, before=before)
+    devices.prune(db, before, tokens_before)
     _DELETE_TOMBSTONES(db, before=before)
     _DELETE_STARTS(db, before=before)
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0010")
 
 #: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
 #: INTEGER, which has 64 bits there.
@@ -95,10 +95,13 @@ starts = Table(
     sqlite_autoincrement=True,
 )
 
-#: `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`: the start
-#: of the time after which the session expires, NULL while it is connected; it differs from
-#: `lost_at` after a restart. `marks_read`: whether the session has sent a read marker. `start_id`:
-#: the start of the server (`starts`) in which the session was last connected.
+#: `created_at`: when the session began. `began_at`: when it was connected last, by its login or by
+#: a resume. `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`:
+#: the start of the time after which the session expires, NULL while it is connected; it differs
+#: from `lost_at` after a restart. `marks_read`: whether the session has sent a read marker.
+#: `start_id`: the start of the server (`starts`) in which the session was last connected.
+#: `device`: its row in `devices`, NULL for a session without one. `protocol`, `address`: of its
+#: client.
 sessions = Table(
     "sessions",
     metadata,
@@ -109,9 +112,38 @@ sessions = Table(
     Column("expires_from", BigInteger),
     Column("marks_read", Boolean, nullable=False, server_default=false()),
     Column("start_id", ID),
+    Column("device", Text),
+    Column("protocol", Text, nullable=False, server_default="gtchat"),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("created_at", BigInteger, nullable=False, server_default="0"),
     Index("sessions_account", "account_id"),
     Index("sessions_expires_from", "expires_from"),
     sqlite_with_rowid=False,
+)
+
+#: Devices of accounts. One without a token is deleted when it has no session any more.
+#: `token_hash`: of the secret that begins sessions on it, NULL for none. `last_seen`: when one of
+#: its sessions began or was lost last; a device with a connected session is seen now.
+devices = Table(
+    "devices",
+    metadata,
+    _account("account_id"),
+    Column("device", Text, nullable=False),
+    Column("token_hash", LargeBinary, unique=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "device"),
+    Index("devices_last_seen", "last_seen"),
+    sqlite_with_rowid=False,
+)
+
+#: Finds devices to delete without reading those that are remembered.
+Index(
+    "devices_without_token",
+    devices.c.last_seen,
+    sqlite_where=devices.c.token_hash.is_(None),
+    postgresql_where=devices.c.token_hash.is_(None),
 )
 
 #: `creator_id`: the account that created the room, also when that account has ended.

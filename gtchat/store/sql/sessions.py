@@ -1,4 +1,6 @@
-"""Sessions: begin, lose, resume and end them. What they have read is in `read_state`.
+"""Sessions: begin, resume and list them. How they end is in `session_ends`.
+
+What they have read is in `read_state`, their devices are in `devices`.
 
 A session remembers the start of the server (`starts`) in which it was last connected. With the end
 of the log at the next start, `resume` sees whether the client was told more than was kept.
@@ -6,24 +8,32 @@ of the log at the next start, `resume` sees whether the client was told more tha
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from sqlite3 import Connection
 
 import attrs
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 
-from gtchat.chat.errors import BadCredentials, BadSession, NoSuchUser
+from gtchat.chat.errors import BadSession, NoSuchUser
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import (
-    Account,
     AccountState,
     Backlog,
-    EndedSession,
     NewSession,
     ResumeResult,
+    SessionRecord,
 )
+from gtchat.chat.session_records import LISTED_SESSIONS
 from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backlogs
-from gtchat.store.sql import accounts, invitations, message_changes, read_state, schema
+from gtchat.store.sql import (
+    accounts,
+    devices,
+    invitations,
+    message_changes,
+    read_state,
+    schema,
+    session_ends,
+)
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import begin_epoch
@@ -39,14 +49,19 @@ _heads = schema.heads
 _networks = schema.account_networks
 _this_start = select(func.max(_starts.c.id)).scalar_subquery()
 _is_session = _sessions.c.token_hash == bindparam("token")
+_of_account = _sessions.c.account_id == bindparam("account")
 
 _BEGIN = Statement(
     insert(_sessions).values(
         token_hash=bindparam("token"),
         account_id=bindparam("account"),
         began_at=bindparam("at"),
+        created_at=bindparam("at"),
         marks_read=bindparam("marks"),
         start_id=_this_start,
+        device=bindparam("device"),
+        protocol=bindparam("protocol"),
+        address=bindparam("address"),
     )
 )
 _FIND = Statement(
@@ -61,15 +76,39 @@ _FIND = Statement(
 _RESUME = Statement(
     update(_sessions)
     .where(_is_session)
-    .values(began_at=bindparam("at"), lost_at=None, expires_from=None, start_id=_this_start)
+    .values(
+        began_at=bindparam("at"),
+        lost_at=None,
+        expires_from=None,
+        start_id=_this_start,
+        address=bindparam("address"),
+    )
 )
-_SET_LOST = Statement(
-    update(_sessions)
-    .where(_is_session, _sessions.c.account_id == bindparam("account"))
-    .values(lost_at=bindparam("at"), expires_from=bindparam("at"))
-)
-_END = Statement(
-    delete(_sessions).where(_is_session, _sessions.c.account_id == bindparam("account"))
+_LIST = Statement(
+    select(
+        _sessions.c.token_hash,
+        _sessions.c.protocol,
+        _sessions.c.address,
+        _sessions.c.created_at,
+        _sessions.c.expires_from,
+        _sessions.c.device,
+        func.coalesce(schema.devices.c.name, ""),
+        devices.IS_REMEMBERED,
+    )
+    .outerjoin_from(
+        _sessions,
+        schema.devices,
+        and_(
+            schema.devices.c.account_id == _sessions.c.account_id,
+            schema.devices.c.device == _sessions.c.device,
+        ),
+    )
+    .where(
+        _of_account,
+        or_(_sessions.c.expires_from.is_(None), _sessions.c.expires_from > bindparam("oldest")),
+    )
+    .order_by(*session_ends.CONNECTED_FIRST)
+    .limit(bindparam("limit"))
 )
 _BLOCKED = Statement(
     select(_blocks.c.blocked_id, _accounts.c.name)
@@ -119,39 +158,27 @@ def account_state(db: Connection, account_id: int) -> AccountState:
     )
 
 
-def login(
-    db: Connection, account_id: int, proved: str | None, session: NewSession, end_others: bool
-) -> AccountState:
-    """Begin a session of a registered account; see `IStore.login`."""
-    _check_proof(accounts.get(db, account_id), proved)
-    _end(db, session.ended)
+def login(db: Connection, account_id: int, proved: str | None, session: NewSession) -> AccountState:
+    """Begin a session of a registered account; see `ISessionStore.login`."""
+    account, device = accounts.get(db, account_id), session.device
+    if account is not None and device is not None and device.proved is not None:
+        devices.check_token(db, account_id, device, session.limits.tokens_after)
+    else:
+        session_ends.check_proof(account, proved)
+    session_ends.end(db, session.ended, session.at)
+    ended = session_ends.end_for_login(db, account_id, session)
     state = account_state(db, account_id)
     accounts.add_network(db, account_id, session.network, session.at)
-    if end_others:
-        accounts.end_sessions(db, account_id, None)
     _begin(db, account_id, session)
-    return state
-
-
-def _check_proof(account: Account | None, proved: str | None) -> None:
-    """Check that an account has the password hash that a password was checked against.
-
-    Raises:
-        NoSuchUser: the account was deleted.
-        BadCredentials: it has another one by now.
-    """
-    if account is None:
-        raise NoSuchUser()
-    if account.password_hash != proved:
-        raise BadCredentials()
+    return attrs.evolve(state, ended=ended)
 
 
 def login_guest(
     db: Connection, log_writer: LogWriter, name: str, key: str, session: NewSession
 ) -> int:
-    """Create a temporary account with a session; see `IStore.login_guest`."""
+    """Create a temporary account with a session; see `ISessionStore.login_guest`."""
     account_id = accounts.create(db, log_writer, name, key, session.at, False)
-    _end(db, session.ended)
+    session_ends.end(db, session.ended, session.at)
     _begin(db, account_id, session)
     _set_network(db, account_id, session.network, session.at)
     return account_id
@@ -165,6 +192,9 @@ def _begin(db: Connection, account_id: int, session: NewSession) -> None:
             account=account_id,
             at=session.at,
             marks=session.marks_read,
+            device=session.device.device if session.device is not None else None,
+            protocol=session.protocol,
+            address=session.address,
         )
 
 
@@ -174,37 +204,16 @@ def _set_network(db: Connection, account_id: int, network: str, at: int) -> None
     _ADD_NETWORK(db, account_id=account_id, network=network, seen_at=at)
 
 
-def set_password(
-    db: Connection,
-    account_id: int,
-    proved: str,
-    password_hash: str,
-    keep: bytes | None,
-    ended: Sequence[EndedSession],
-) -> None:
-    """Change a password and end other sessions; see `IStore.set_password`."""
-    _check_proof(accounts.get(db, account_id), proved)
-    _end(db, ended)
-    accounts.set_password(db, account_id, password_hash)
-    accounts.end_sessions(db, account_id, keep)
-
-
-def end_session(db: Connection, session: EndedSession) -> None:
-    """End a session for good; see `IStore.end_session`."""
-    _end(db, [session])
-
-
-def _end(db: Connection, ended: Iterable[EndedSession]) -> None:
-    """Delete sessions; what they were sent counts as read."""
-    for session in ended:
-        read_state.set_sent_read(db, session.account_id, session.token_hash, session.sent)
-        _END(db, token=session.token_hash, account=session.account_id)
-
-
-def session_lost(db: Connection, session: EndedSession, at: int) -> None:
-    """Store that a session's connection was lost; see `IStore.session_lost`."""
-    read_state.set_sent_read(db, session.account_id, session.token_hash, session.sent)
-    _SET_LOST(db, token=session.token_hash, account=session.account_id, at=at)
+def listed(db: Connection, account_id: int, oldest: int, tokens_after: int) -> list[SessionRecord]:
+    """Return the sessions and remembered devices of an account; see `ISessionStore.sessions`."""
+    found = _LIST(
+        db, account=account_id, oldest=oldest, tokens_after=tokens_after, limit=LISTED_SESSIONS
+    )
+    records = [attrs.evolve(SessionRecord(*row), remembered=bool(row[-1])) for row in found]
+    records.sort(key=lambda one: (one.began_at, one.token_hash))
+    return records + devices.without_session(
+        db, account_id, oldest, tokens_after, LISTED_SESSIONS - len(records)
+    )
 
 
 def resume(
@@ -218,16 +227,17 @@ def resume(
     limit: int,
     network: str,
     marks_read: bool,
+    address: str,
     new_epoch: str,
 ) -> ResumeResult:
-    """Resume a session; see `IStore.resume`.
+    """Resume a session; see `ISessionStore.resume`.
 
     Args:
         db: the writer's connection.
         log_writer: knows the ends of logs.
-        token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read: those of
-            `IStore.resume`.
-        new_epoch: the epoch that may begin if the logs are shorter than what the client was told.
+        token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address: those of
+            `ISessionStore.resume`.
+        new_epoch: the epoch that begins if the logs are shorter than what the client was told.
     """
     row = _FIND(db, token=token_hash).fetchone()
     if row is None or (row[3] is not None and row[3] <= oldest):
@@ -278,7 +288,7 @@ def resume(
         missed[room_id] = attrs.evolve(backlog, entries=tuple(entries))
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
-    _RESUME(db, token=token_hash, at=at)
+    _RESUME(db, token=token_hash, at=at, address=address)
     state = account_state(db, account_id)
     if not state.account.registered:
         _set_network(db, account_id, network, at)

@@ -6,7 +6,6 @@ the modules beside it: each function there does one call of `IStore` with a conn
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,19 +22,15 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.events import Invited, WhisperSent
 from gtchat.chat.interfaces import (
     Account,
-    AccountState,
     Ack,
-    EndedSession,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     IStore,
     MessageSearch,
     MessageVersions,
-    NewSession,
     PendingEntry,
     PhoneAccount,
-    ResumeResult,
     SearchPage,
     StoredState,
     StoredWhisper,
@@ -51,13 +46,13 @@ from gtchat.store.sql import (
     read_state,
     rooms,
     search,
-    sessions,
 )
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.search_index import Indexer
+from gtchat.store.sql.session_calls import SessionCalls, new_epoch
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
     Connect,
@@ -73,7 +68,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore:
+class SQLStore(SessionCalls):
     """A store in an SQLite file; `SQLStore.open` returns one."""
 
     _log = Logger()
@@ -146,7 +141,7 @@ class SQLStore:
         try:
             with closing(self._open_connection()) as db:
                 db.execute("BEGIN IMMEDIATE")
-                state = rooms.load(db, secrets.token_urlsafe(9), now)
+                state = rooms.load(db, new_epoch(), now)
                 db.execute("COMMIT")
             self._reads.open()
             self._searches.open()
@@ -191,63 +186,6 @@ class SQLStore:
         return self._write(
             accounts.register, self._log_writer, name, key, password_hash, uuid_hash, at, network
         )
-
-    def set_password(
-        self,
-        account_id: int,
-        proved: str,
-        password_hash: str,
-        keep: bytes | None,
-        ended: Sequence[EndedSession],
-    ) -> Deferred[None]:
-        """See `IStore.set_password`."""
-        return self._write(
-            sessions.set_password, account_id, proved, password_hash, keep, tuple(ended)
-        )
-
-    def login(
-        self, account_id: int, proved: str | None, session: NewSession, end_others: bool
-    ) -> Deferred[AccountState]:
-        """See `IStore.login`."""
-        return self._write(sessions.login, account_id, proved, session, end_others)
-
-    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
-        """See `IStore.login_guest`."""
-        return self._write(sessions.login_guest, self._log_writer, name, key, session)
-
-    def resume(
-        self,
-        token_hash: bytes,
-        at: int,
-        oldest: int,
-        seen: Mapping[int, int],
-        liveness_ms: int,
-        limit: int,
-        network: str,
-        marks_read: bool = False,
-    ) -> Deferred[ResumeResult]:
-        """See `IStore.resume`."""
-        return self._write(
-            sessions.resume,
-            self._log_writer,
-            token_hash,
-            at,
-            oldest,
-            dict(seen),
-            liveness_ms,
-            limit,
-            network,
-            marks_read,
-            secrets.token_urlsafe(9),
-        )
-
-    def end_session(self, session: EndedSession) -> Deferred[None]:
-        """See `IStore.end_session`."""
-        return self._write(sessions.end_session, session)
-
-    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
-        """See `IStore.session_lost`."""
-        return self._write(sessions.session_lost, session, at)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
@@ -368,11 +306,11 @@ class SQLStore:
         """
         return self._write(lambda db: self._indexer.catch_up(db, merge=merge))
 
-    def prune(self, sessions_before: int, txns_before: int) -> Deferred[None]:
+    def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
 
         def prune(db: sqlite3.Connection) -> None:
-            rooms.prune_sessions(db, sessions_before)
+            rooms.prune_sessions(db, sessions_before, tokens_before)
             self._cleanup.prune_txns(db, txns_before)
 
         return self._write(prune)

@@ -23,6 +23,7 @@ from gtchat.client.connection import Connection
 from gtchat.ui.interpreter import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.tui.buffer import Buffer
 from gtchat.ui.tui.controller import Controller
 from gtchat.ui.tui.conversation import ConversationView
@@ -87,6 +88,7 @@ class FullScreenApp:
         connection: to the server.
         reactor: Twisted's reactor.
         peers: sends and receives peer messages.
+        logins: what outlasts this client.
         colors: whether to use colors.
 
     Attributes:
@@ -94,7 +96,12 @@ class FullScreenApp:
     """
 
     def __init__(
-        self, connection: Connection, reactor: Any, peers: PeerMessenger, colors: bool
+        self,
+        connection: Connection,
+        reactor: Any,
+        peers: PeerMessenger,
+        logins: StoredLogins,
+        colors: bool,
     ) -> None:
         self._connection = connection
         self._reactor = reactor
@@ -102,7 +109,9 @@ class FullScreenApp:
         self._draw_scheduled = False
         self._model = model = Model()
         renderer = Renderer(lambda text, _: text)
-        self.controller = Controller(connection, model, renderer, reactor, peers, self._crashed)
+        self.controller = Controller(
+            connection, model, renderer, reactor, peers, logins, self._crashed
+        )
         conversation = ConversationView(model, self._load_older)
         status_bar = StatusBar(model, connection)
         window = Window(model, self.controller, conversation, status_bar, self._redraw)

@@ -29,6 +29,7 @@ from gtchat.ui.commands import COMMANDS, TABLE, CommandArgument, InputError, Par
 from gtchat.ui.interpreter import Interpreter, is_command
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
+from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 from gtchat.ui.tui.editing import CompletionWords
@@ -46,6 +47,7 @@ class Controller(Interpreter):
         renderer: formats what is shown.
         clock: delays requests.
         peers: sends and receives peer messages; None: that is not possible.
+        logins: what outlasts this client; None: nothing does.
         crashed: called with the failure of a coroutine, which is a bug.
 
     Attributes:
@@ -62,9 +64,10 @@ class Controller(Interpreter):
         renderer: Renderer,
         clock: IReactorTime,
         peers: PeerMessenger | None = None,
+        logins: StoredLogins | None = None,
         crashed: Callable[[Failure], None] = Failure.raiseException,
     ) -> None:
-        super().__init__(connection, renderer, peers)
+        super().__init__(connection, renderer, peers, logins)
         self.done: Deferred[None] = Deferred()
         self.secret_prompt = ""
         self.last_error = ""

@@ -1,22 +1,26 @@
-// The message box: Enter sends, Shift Enter breaks the line (on a touch screen Enter does, and the button
-// sends); arrow up in an empty box recalls the last message; names after an @ and emoji after a colon are suggested, Tab or Enter accepts one.
+// The message box: writes a message, a reply or an edit. Enter sends, Shift Enter breaks the line (on a touch
+// screen Enter does, and the button sends); arrow up in an empty box edits the last own message; names after
+// an @ and emoji after a colon are suggested, Tab or Enter accepts one.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useRef, useState } = globalThis.htmPreact;
-  const { Avatar, IconButton } = GTChat.parts;
+  const { Icon, IconButton } = GTChat.parts;
   const { drafts } = GTChat.storage;
+  const { Composing, Suggestions, TooLong, Typing } = GTChat.composerParts;
   const text = (...details) => GTChat.text(...details);
 
   // Pixels that the box grows to.
   const MAX_HEIGHT = 240;
   // Characters of a message if the server names no limit, and left when their number is shown.
   const DEFAULT_LIMIT = 4000;
-  const SHOW_LEFT = 200;
+  const SHOW_LEFT = 500;
   // Devices whose keyboard is on the screen: it has no Shift Enter.
   const TOUCH = "(hover: none) and (pointer: coarse)";
   // Markup put around the selection, by the key pressed with Ctrl.
   const MARKUP_KEYS = { b: "**", i: "*" };
+  // What begins a message about what the user does.
+  const ACTION = /^\/me\s+(?=\S)/;
 
   // Names to complete, best first: the conversation's members, then users online.
   const completableNames = (state, conversation) => {
@@ -25,100 +29,110 @@
     return [...new Set([...sorted(members), ...sorted([...state.online.values()])])].filter((name) => name !== state.me);
   };
 
-  const Typing = ({ conversation }) => {
-    const names = [...(conversation.typing ?? [])].sort();
-    const shown = names.length === 0 ? ""
-      : names.length === 1 ? text("typing_one", { usr: names[0] })
-        : names.length === 2 ? text("typing_two", { usr: names[0], other: names[1] }) : text("typing_many");
-    return html`<p class="typing" role="status" dir="auto">${shown && html`<span class="dots" aria-hidden="true"></span>${shown}`}</p>`;
-  };
-
   // Returns a text as it is sent: without blank lines before it and blanks after it. Indentation is kept.
-  const prepared = (text) => text.replace(/\r\n?/g, "\n").replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
+  const prepared = (written) => written.replace(/\r\n?/g, "\n").replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
 
-  // Says what is possible with a text that is too long. refusals: how often the user has tried to send it.
-  const TooLong = ({ count, limit, refusals }) => {
-    const number = (value) => value.toLocaleString(GTChat.language());
-    return html`<p class="too-long problem" role=${refusals ? "alert" : "status"}>
-      ${text("message_too_long", { count: number(count), limit: number(limit) })}</p>`;
+  // Returns the last own message of a conversation, if it can be edited.
+  const editable = ({ state, actions }, conversation) => {
+    const own = conversation.entries.findLast((entry) => entry.usr === state.me && entry.cmd === "c_speak" && !entry.deleted);
+    return own && actions.rights(conversation, own).edit ? own : null;
   };
-
-  const Suggestions = ({ items, chosen, accept }) => html`
-    <ul class="suggestions" id="suggestions" role="listbox" aria-label=${text("suggestions")}>
-      ${items.map((item, index) => html`
-        <li key=${item.label} id=${`suggestion-${index}`} role="option" aria-selected=${index === chosen ? "true" : "false"}
-          onPointerDown=${(event) => { event.preventDefault(); accept(index); }}>
-          ${item.user ? html`<${Avatar} name=${item.user} />` : html`<span class="emoji" aria-hidden="true">${item.emoji}</span>`}
-          <bdi>${item.label}</bdi></li>`)}
-    </ul>`;
 
   GTChat.Composer = ({ shell, conversation }) => {
     const { state, actions, connection } = shell;
+    const { composing } = conversation;
+    const edited = composing?.kind === "edit" ? composing.entry : null;
     const [draft, setDraft] = useState(() => drafts.get(state.me, conversation));
+    const [edit, setEdit] = useState(""); // the text of an edit
     const [caret, setCaret] = useState(0);
     const [chosen, setChosen] = useState(0); // index of the suggestion
-    const [dismissed, setDismissed] = useState(""); // the draft whose suggestions were closed
-    const [picking, setPicking] = useState(false); // whether the emoji picker is open
+    const [dismissed, setDismissed] = useState(""); // the text whose suggestions were closed
     const [refusals, setRefusals] = useState(0); // how often a text was too long to be sent
     const box = useRef(null);
     const limit = connection.hello.limits?.text_chars || DEFAULT_LIMIT;
+    const written = edited ? edit : draft;
 
     const write = (value, position = value.length) => {
-      setDraft(value);
+      if (edited) setEdit(value);
+      else setDraft(value);
       setCaret(position);
       setChosen(0);
       setRefusals(0);
-      drafts.set(state.me, conversation, value);
+      if (!edited) drafts.set(state.me, conversation, value);
       if (value) actions.typing(conversation);
     };
+    const select = (from, to) => requestAnimationFrame(() => {
+      box.current?.focus();
+      box.current?.setSelectionRange(from, to);
+    });
     // Writes and selects, as soon as the box has the new text.
     const writeAndSelect = (value, from, to = from) => {
       write(value, to);
-      requestAnimationFrame(() => {
-        box.current?.focus();
-        box.current?.setSelectionRange(from, to);
-      });
+      select(from, to);
     };
     const fitHeight = () => {
       box.current.style.height = "auto";
       box.current.style.height = `${Math.min(MAX_HEIGHT, box.current.scrollHeight + 2)}px`;
     };
-    useEffect(fitHeight, [draft]);
+    useEffect(fitHeight, [written]);
     // On a phone the keyboard would cover the messages.
-    useEffect(() => { if (matchMedia("(min-width: 700px)").matches) box.current.focus(); }, []);
+    useEffect(() => { if (!shell.narrow) box.current.focus(); }, []);
+    // A reply or an edit begins or ends.
+    useEffect(() => {
+      const value = edited ? conversation.edits.get(edited.seq)?.msg ?? edited.msg : draft;
+      if (edited) setEdit(value);
+      if (composing) select(value.length, value.length);
+    }, [composing]);
 
-    const completion = draft !== dismissed
-      && GTChat.completion(draft, caret, () => completableNames(state, conversation));
+    const completion = written !== dismissed
+      && GTChat.completion(written, caret, () => completableNames(state, conversation));
     const items = completion ? completion.items : [];
 
-    const message = prepared(draft);
+    const message = prepared(written);
     const count = [...message].length;
+    const cancel = () => {
+      actions.compose(conversation, null);
+      box.current.focus();
+    };
+    const sendNew = () => {
+      const isAction = actions.can("action") && ACTION.test(message);
+      const reply = composing ? { seq: composing.entry.seq, usr: composing.entry.usr } : undefined;
+      write("");
+      actions.compose(conversation, null);
+      actions.send(conversation, isAction ? message.replace(ACTION, "") : message, { reply, style: isAction ? "action" : undefined });
+    };
+    const save = () => {
+      if (message !== edited.msg) actions.edit(conversation, edited, message);
+      cancel();
+    };
     const send = () => {
       if (!message) return;
-      if (count > limit) {
-        setRefusals(refusals + 1);
-        return;
-      }
-      write("");
-      actions.send(conversation, message);
-    };
-    const recall = () => {
-      const own = conversation.entries.filter((entry) => entry.usr === state.me && entry.msg);
-      if (own.length) write(own.at(-1).msg);
+      if (count > limit) setRefusals(refusals + 1);
+      else if (edited) save();
+      else sendNew();
     };
     const accept = (index) => {
       const { start, end } = completion;
-      writeAndSelect(draft.slice(0, start) + items[index].text + draft.slice(end), start + items[index].text.length);
+      writeAndSelect(written.slice(0, start) + items[index].text + written.slice(end), start + items[index].text.length);
     };
-    const insert = (emoji) => {
-      const { selectionStart: start, selectionEnd: end } = box.current;
-      writeAndSelect(draft.slice(0, start) + emoji + draft.slice(end), start + emoji.length);
-      setPicking(false);
+    const insert = (part) => {
+      const { value, selectionStart: start, selectionEnd: end } = box.current;
+      writeAndSelect(value.slice(0, start) + part + value.slice(end), start + part.length);
     };
+    // Cards of users insert a mention.
+    useEffect(() => {
+      shell.insert = insert;
+      return () => { shell.insert = null; };
+    });
     const surround = (mark) => {
       const { selectionStart: start, selectionEnd: end } = box.current;
-      writeAndSelect(draft.slice(0, start) + mark + draft.slice(start, end) + mark + draft.slice(end),
+      writeAndSelect(written.slice(0, start) + mark + written.slice(start, end) + mark + written.slice(end),
         start + mark.length, end + mark.length);
+    };
+    const editLast = () => {
+      const entry = editable(shell, conversation);
+      if (entry) actions.compose(conversation, { kind: "edit", entry });
+      return Boolean(entry);
     };
 
     // Each returns whether the key meant something.
@@ -126,14 +140,15 @@
       if (event.key === "ArrowDown") setChosen((chosen + 1) % items.length);
       else if (event.key === "ArrowUp") setChosen((chosen + items.length - 1) % items.length);
       else if ((event.key === "Tab" || event.key === "Enter") && !event.shiftKey) accept(chosen);
-      else if (event.key === "Escape") setDismissed(draft);
+      else if (event.key === "Escape") setDismissed(written);
       else return false;
       return true;
     };
     const keyInText = (event) => {
       const command = event.ctrlKey || event.metaKey;
       if (event.key === "Enter" && (command || (!event.shiftKey && !matchMedia(TOUCH).matches))) send();
-      else if (event.key === "ArrowUp" && !draft && !event.altKey) recall();
+      else if (event.key === "ArrowUp" && !written && !event.altKey) return editLast();
+      else if (event.key === "Escape" && composing) cancel();
       else if (command && !event.shiftKey && MARKUP_KEYS[event.key]) surround(MARKUP_KEYS[event.key]);
       else return false;
       return true;
@@ -143,27 +158,38 @@
       if ((items.length && keyInSuggestions(event)) || keyInText(event)) event.preventDefault();
     };
 
-    const label = text("message_to", { name: conversation.name });
+    const label = edited ? text("edit_message") : text("message_to", { name: conversation.name });
     const left = limit - count;
+    const number = (value) => value.toLocaleString(GTChat.language());
+    const popover = (name, more) => (event) => shell.showPopover({ name, anchor: event.currentTarget, ...more });
+    const keepFocus = (event) => event.preventDefault();
     return html`
       <form class="composer" onSubmit=${(event) => { event.preventDefault(); send(); }}>
         ${items.length > 0 && html`<${Suggestions} items=${items} chosen=${chosen} accept=${accept} />`}
-        ${picking && html`<${GTChat.Picker} onPick=${insert} onClose=${() => { setPicking(false); box.current.focus(); }} />`}
-        ${left < 0 && html`<${TooLong} key=${refusals} count=${count} limit=${limit} refusals=${refusals} />`}
-        <div class="box">
-          <textarea id="message-box" ref=${box} rows="1" value=${draft} placeholder=${label} aria-label=${label} dir="auto"
+        <div class=${`box ${left < 0 ? "bad" : ""} ${edited ? "editing" : ""}`}>
+          ${composing && html`<${Composing} composing=${composing} cancel=${cancel} />`}
+          <textarea id="say" ref=${box} rows="1" value=${written} placeholder=${label} aria-label=${label} dir="auto"
             enterkeyhint=${matchMedia(TOUCH).matches ? "enter" : "send"} aria-autocomplete="list" aria-controls=${items.length ? "suggestions" : undefined}
-            aria-activedescendant=${items.length ? `suggestion-${chosen}` : undefined}
+            aria-activedescendant=${items.length ? `suggestion-${chosen}` : undefined} aria-invalid=${left < 0 ? "true" : undefined}
             onInput=${(event) => write(event.target.value, event.target.selectionStart)}
             onSelect=${(event) => setCaret(event.target.selectionStart)} onKeyDown=${onKeyDown}></textarea>
-          ${left < SHOW_LEFT && left >= 0 && html`<span class="left" role="status" aria-label=${text("characters_left", { count: left })}>${left}</span>`}
-          <${IconButton} icon="smile" label=${text("emoji")} aria-expanded=${picking ? "true" : "false"}
-            onClick=${() => setPicking(!picking)} />
-          <${IconButton} icon="send" label=${text("send")} class="icon-button send" onClick=${send} disabled=${!message}
-            onPointerDown=${(event) => event.preventDefault()} />
+          <div class="row">
+            <${IconButton} icon="smile" label=${text("emoji")} aria-haspopup="dialog" onClick=${popover("emoji", { onPick: insert })} />
+            <${IconButton} icon="at" kind="wide" label=${text("mention")} onClick=${() => insert("@")} />
+            <${IconButton} icon="format" kind="wide" label=${text("formatting")} aria-haspopup="dialog" onClick=${popover("format")} />
+            <span class="grow"></span>
+            ${left < 0 && html`<span class="count over">${text("characters_over", { count: number(-left), limit: number(limit) })}</span>`}
+            ${left >= 0 && left < SHOW_LEFT && html`<span class="count" role="status">${text("characters_left", { count: left })}</span>`}
+            ${edited ? html`
+              <button type="button" class="button ghost small" onClick=${cancel}>${text("cancel")}</button>
+              <button type="submit" class="button primary small" disabled=${!message || left < 0}>${text("save")}</button>` : html`
+              <button type="submit" class="icon-button send" aria-label=${text("send")} data-tip=${text("send")} data-keys="Enter" disabled=${!message || left < 0}
+                onPointerDown=${keepFocus}><${Icon} name="send" /></button>`}
+          </div>
         </div>
-        <div class="below"><${Typing} conversation=${conversation} />
-          ${draft && html`<p class="markup-hint" aria-hidden="true"><b>**${text("bold")}**</b> <i>*${text("italic")}*</i> <code>\`${text("code")}\`</code> ${"> "}${text("quote")}</p>`}</div>
+        ${left < 0 && html`<${TooLong} key=${refusals} refusals=${refusals} />`}
+        <div class="under"><${Typing} conversation=${conversation} />
+          <span class="wide keys" aria-hidden="true">${GTChat.textParts("line_hint", { shift: html`<kbd>Shift</kbd>`, enter: html`<kbd>Enter</kbd>` })}</span></div>
       </form>`;
   };
 })();

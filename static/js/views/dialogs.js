@@ -1,67 +1,128 @@
-// Dialogs: new room, invitation, quick switcher, keyboard shortcuts, settings, administration, logout.
+// Dialogs: new room, invitation, quick switcher, keyboard shortcuts, logout.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
-  const { Avatar, Dialog } = GTChat.parts;
-  const { Form } = GTChat.forms;
+  const { Avatar, Badge, Icon, Problem } = GTChat.parts;
+  const { Form, Find, Switch } = GTChat.forms;
+  const { Dialog, DIALOGS } = GTChat;
   const text = (...details) => GTChat.text(...details);
 
-  // Results of the quick switcher, and names suggested for an invitation.
+  // Results of the quick switcher, and users listed for an invitation.
   const MAX_RESULTS = 10;
-  const MAX_NAMES = 200;
+  const MAX_USERS = 50;
 
-  const Create = ({ shell, close }) => html`
+  DIALOGS.create = ({ shell, close }) => html`
     <${Dialog} title=${text("new_room")} onClose=${close}>
-      <${Form} submit="create" onDone=${(room) => { close(); shell.open(room); }}
-        fields=${{ room_name: { required: true, autofocus: true, maxlength: 64 }, topic: { maxlength: 200 },
-          is_public: { type: "checkbox", value: true }, member_limit: { type: "number", value: 0, min: 0 } }}
+      <${Form} submit=${text("new_room")} onCancel=${close} onDone=${(room) => { close(); shell.open(room); }}
+        fields=${{
+          room_name: { required: true, autofocus: true, maxlength: 64 },
+          topic: { optional: true, maxlength: 200, placeholder: text("topic_placeholder") },
+          access: { label: "who_can_join", value: "public", choices: [
+            { value: "public", icon: "globe", label: "public", hint: "public_hint" },
+            { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
+          member_limit: { type: "number", value: 0, min: 0, hint: "member_limit_hint" } }}
         onSubmit=${(values) => shell.actions.createRoom({ room_name: values.room_name.trim(), topic: values.topic,
-          public: values.is_public, max: Number(values.member_limit) })} />
+          public: values.access === "public", max: Number(values.member_limit) })} />
     <//>`;
 
-  const Invite = ({ shell, close, dialog }) => {
-    const { room } = dialog;
-    const { state, actions } = shell;
-    const names = [...state.online.values()].filter((name) => !room.members.has(name)).slice(0, MAX_NAMES);
-    const user = { required: true, list: "names", autocomplete: "off" };
-    const invite = async (values) => {
-      const invitee = values.user.trim();
-      await actions.request("invite", { room_name: room.name, invitee });
-      shell.notice(text("invited", { usr: invitee }));
+  // Users to choose from, and the one whose name is typed.
+  const candidates = ({ state }, room, query) => {
+    const typed = query.trim();
+    const names = [...state.online.values()].filter((name) => !room.members.has(name) && name.toLowerCase().includes(typed.toLowerCase()));
+    names.sort(GTChat.inOrder);
+    const known = names.some((name) => name.toLowerCase() === typed.toLowerCase());
+    return [...(typed && !known ? [typed] : []), ...names].slice(0, MAX_USERS);
+  };
+
+  DIALOGS.invite = ({ shell, close, dialog: { room } }) => {
+    const [query, setQuery] = useState("");
+    const [chosen, setChosen] = useState([]); // names
+    const [adding, setAdding] = useState(false); // whether they become members at once
+    const [error, setError] = useState(null);
+    const [busy, setBusy] = useState(false);
+    const typed = query.trim();
+    const names = chosen.length || !typed ? chosen : [typed];
+    const listed = [...new Set([...chosen, ...candidates(shell, room, query)])];
+    const toggle = (name) => setChosen(chosen.includes(name) ? chosen.filter((other) => other !== name) : [...chosen, name]);
+    const send = async (event) => {
+      event.preventDefault();
+      setBusy(true);
+      setError(null);
+      const left = [...names];
+      try {
+        while (left.length) {
+          const [name] = left;
+          if (adding) await shell.actions.request("add_member", { room_name: room.name, user: name });
+          else await shell.actions.request("invite", { room_name: room.name, invitee: name });
+          left.shift();
+        }
+        const sent = names.length === 1 ? text("invited", { usr: names[0] }) : text("invited_many", { count: names.length });
+        if (!adding) shell.notice(sent);
+        close();
+      } catch (refused) {
+        if (chosen.length) setChosen(left);
+        setError(refused);
+        setBusy(false);
+      }
     };
+    const kind = `${adding ? "add" : "invite"}_${names.length > 1 ? "many" : "one"}`;
     return html`
-      <${Dialog} title=${`${text("invite")} — ${room.name}`} onClose=${close}>
-        <p class="hint">${text("invite_hint")}</p>
-        <${Form} submit="invite" onSubmit=${invite} onDone=${close} fields=${{ user: { ...user, autofocus: true } }} />
-        <details><summary>${text("add")}</summary><p class="hint">${text("add_hint")}</p>
-          <${Form} submit="add" kind="" onDone=${close} fields=${{ user }}
-            onSubmit=${(values) => actions.request("add_member", { room_name: room.name, user: values.user.trim() })} /></details>
-        <datalist id="names">${names.map((name) => html`<option value=${name} />`)}</datalist>
+      <${Dialog} title=${text("invite_to", { room: room.name })} onClose=${close}>
+        <form class="form" onSubmit=${send}>
+          <div class="body">
+            <div class="field"><${Find} name="user" label=${text("find_people")} value=${query} autofocus
+              onChange=${(value) => { setQuery(value); setError(null); }} aria-invalid=${error ? "true" : undefined} aria-describedby="invite-problem" />
+              <${Problem} id="invite-problem" error=${error} /></div>
+            <ul class="people">${listed.map((name) => html`
+              <li key=${name}><label class="check line"><${Avatar} name=${name} online=${shell.state.isOnline(name)} />
+                <bdi class="grow cut">${name}</bdi><input type="checkbox" value=${name} checked=${chosen.includes(name)} onChange=${() => toggle(name)} /></label></li>`)}
+              ${listed.length === 0 && html`<li class="hint">${text("no_one_to_invite")}</li>`}</ul>
+            <${Switch} name="add" label=${text("add")} hint=${text("add_hint")} checked=${adding} onChange=${setAdding} />
+            <p class="hint">${text("invite_hint")}</p>
+          </div>
+          <footer><button type="button" class="button" onClick=${close}>${text("cancel")}</button>
+            <button type="submit" class="button primary" disabled=${busy || !names.length}>${text(kind, { count: names.length })}</button></footer>
+        </form>
       <//>`;
   };
 
   // Returns the results of the quick switcher: conversations, unread ones first; then users online;
   // then rooms to join.
-  const searchTargets = (shell, query) => {
+  const searchTargets = (shell, wanted) => {
     const { state, actions } = shell;
-    const wanted = query.trim().toLowerCase();
     const listed = new Set([...state.directs.keys(), state.me.toLowerCase()]);
     const conversations = state.conversations.sort((a, b) => b.unread - a.unread);
     return [
       ...conversations.map((conversation) => ({ name: conversation.name, isUser: conversation.kind === "direct",
-        unread: conversation.unread, open: () => shell.open(conversation) })),
+        isPublic: conversation.public, unread: conversation.unread, wanted: conversation.mentioned, open: () => shell.open(conversation) })),
       ...[...state.online.values()].filter((name) => !listed.has(name.toLowerCase())).sort()
         .map((name) => ({ name, isUser: true, hint: text("direct_message"), open: () => shell.open(state.direct(name)) })),
-      ...state.joinableRooms.map(({ name }) => ({ name, hint: text("join"),
+      ...state.joinableRooms.map(({ name }) => ({ name, isPublic: true, hint: text("join"),
         open: () => shell.attempt(async () => shell.open(await actions.joinRoom(name))) })),
     ].filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, MAX_RESULTS);
   };
 
-  const Switcher = ({ shell, close }) => {
+  // A name with the part that was searched for.
+  const Found = ({ name, part }) => {
+    const from = part ? name.toLowerCase().indexOf(part) : -1;
+    if (from < 0) return html`<bdi>${name}</bdi>`;
+    return html`<bdi>${name.slice(0, from)}<mark>${name.slice(from, from + part.length)}</mark>${name.slice(from + part.length)}</bdi>`;
+  };
+
+  const Target = ({ shell, target, part, index, chosen, open }) => html`
+    <li id=${`target-${index}`} class="menu-item" role="option" aria-selected=${chosen ? "true" : "false"} onClick=${open}>
+      ${target.isUser ? html`<${Avatar} name=${target.name} online=${shell.state.isOnline(target.name)} size="xs" />`
+        : html`<${Icon} name=${target.isPublic ? "hash" : "lock"} />`}
+      <span class="cut grow"><${Found} name=${target.name} part=${part} /></span>
+      ${target.unread > 0 && html`<${Badge} count=${target.unread} wanted=${target.wanted} label=${text("unread")} />`}
+      ${target.hint && html`<span class="end small third">${target.hint}</span>`}</li>`;
+
+  DIALOGS.switcher = ({ shell, close }) => {
     const [query, setQuery] = useState("");
     const [chosen, setChosen] = useState(0);
-    const found = searchTargets(shell, query);
+    const part = query.trim().toLowerCase();
+    const found = searchTargets(shell, part);
     const open = (target) => {
       close();
       target.open();
@@ -75,104 +136,37 @@
       event.preventDefault();
     };
     return html`
-      <${Dialog} title=${text("switcher")} onClose=${close}>
-        <input type="search" autofocus value=${query} aria-label=${text("switcher")} placeholder=${text("switcher_hint")}
-          role="combobox" aria-expanded=${found.length ? "true" : "false"} aria-controls="targets" aria-autocomplete="list"
+      <${Dialog} title=${text("switcher")} onClose=${close} kind="switcher" bare>
+        <div class="find"><${Find} label=${text("switcher")} value=${query} autofocus type="text" role="combobox" placeholder=${text("switcher_hint")}
+          aria-expanded=${found.length ? "true" : "false"} aria-controls="targets" aria-autocomplete="list"
           aria-activedescendant=${found.length ? `target-${chosen}` : undefined}
-          onInput=${(event) => { setQuery(event.target.value); setChosen(0); }} onKeyDown=${onKeyDown} />
+          onChange=${(value) => { setQuery(value); setChosen(0); }} onKeyDown=${onKeyDown} /></div>
         ${found.length > 0 ? html`<ul class="targets" id="targets" role="listbox" aria-label=${text("switcher")}>
           ${found.map((target, index) => html`
-            <li key=${`${target.isUser} ${target.name}`} id=${`target-${index}`} role="option"
-              aria-selected=${index === chosen ? "true" : "false"} onClick=${() => open(target)}>
-              ${target.isUser ? html`<${Avatar} name=${target.name} online=${shell.state.isOnline(target.name)} />`
-                : html`<span class="room-icon">#</span>`}
-              <bdi class="name">${target.name}</bdi>
-              ${target.unread > 0 && html`<span class="count">${target.unread}</span>`}
-              ${target.hint && html`<span class="hint">${target.hint}</span>`}</li>`)}</ul>`
+            <${Target} key=${`${target.isUser} ${target.name}`} shell=${shell} target=${target} part=${part} index=${index}
+              chosen=${index === chosen} open=${() => open(target)} />`)}</ul>`
           : html`<p class="hint" id="targets" role="status">${text("no_results")}</p>`}
       <//>`;
   };
 
-  // [keys, text key].
-  const SHORTCUTS = [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"],
-    ["Esc", "shortcut_focus"], ["Enter, Ctrl Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"],
-    ["Tab", "shortcut_accept"], ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"], ["Home", "shortcut_first"],
-    ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]];
+  // Groups of [keys, text key], by the key of their title.
+  const SHORTCUTS = {
+    keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"], ["Esc", "shortcut_focus"]],
+    keys_write: [["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"], ["Tab", "shortcut_accept"],
+      ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"]],
+    keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["Enter", "more"]],
+    keys_read: [["Home", "shortcut_first"], ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]],
+  };
 
-  const Shortcuts = ({ close }) => html`
-    <${Dialog} title=${text("shortcuts")} onClose=${close}>
-      <dl class="shortcuts">${SHORTCUTS.map(([keys, key]) => html`<div key=${keys}><dt><kbd>${keys}</kbd></dt><dd>${text(key)}</dd></div>`)}</dl>
-      <p class="hint">**${text("bold")}** · *${text("italic")}* · ~~${text("strikethrough")}~~ · \`${text("code")}\` · ${"> "}${text("quote")} · \`\`\` · - · :smile:</p>
+  DIALOGS.shortcuts = ({ close }) => html`
+    <${Dialog} title=${text("shortcuts")} onClose=${close} size="large">
+      <div class="body"><div class="shortcuts">${Object.entries(SHORTCUTS).map(([group, rows]) => html`
+        <div key=${group}><h3>${text(group)}</h3><dl>${rows.map(([keys, key]) => html`
+          <div key=${keys}><dt>${text(key)}</dt><dd>${keys.split(" ").map((one) => html`<kbd key=${one}>${one}</kbd>`)}</dd></div>`)}</dl></div>`)}</div></div>
     <//>`;
-
-  const BlockedUsers = ({ shell }) => {
-    const { state, actions } = shell;
-    if (!state.blocked.length) return null;
-    return html`<details><summary>${text("blocked_users")}</summary><ul>${state.blocked.map((name) => html`
-      <li key=${name} class="blocked-user"><bdi class="name">${name}</bdi>
-        <button type="button" onClick=${() => shell.attempt(() => actions.request("unblock", { user: name }))}>${text("unblock")}</button></li>`)}</ul></details>`;
-  };
-
-  const Settings = ({ shell, close }) => {
-    const { state, actions, settings } = shell;
-    const changePassword = async (values) => {
-      await actions.request("update_pwd", { pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
-      shell.notice(text("password_changed"));
-    };
-    const password = { type: "password", required: true };
-    return html`
-      <${Dialog} title=${text("settings")} onClose=${close}>
-        <${GTChat.Appearance} shell=${shell} />
-        <label class="check notification-setting"><input type="checkbox" name="notify" checked=${settings.notify}
-          onChange=${(event) => shell.setDesktopNotifications(event.target.checked)} /> ${text("desktop_notifications")}</label>
-        <label class="check notification-setting"><input type="checkbox" name="sound" checked=${settings.sound}
-          onChange=${(event) => shell.setSound(event.target.checked)} /> ${text("notification_sound")}</label>
-        <p class="hint">${text("notifications_hint")}</p>
-        ${state.hasPassword && html`<details><summary>${text("change_password")}</summary>
-          <${Form} submit="save" onSubmit=${changePassword} onDone=${close} username=${state.me} fields=${{
-            old_password: { ...password, autocomplete: "current-password" },
-            new_password: { ...password, autocomplete: "new-password" },
-            confirm_password: { ...password, autocomplete: "new-password" } }} /></details>`}
-        <${BlockedUsers} shell=${shell} />
-        <details><summary>${text("peer_connections")}</summary><p class="hint">${text("peer_connections_hint")}</p>
-          <${Form} submit="save" onDone=${close} onSubmit=${({ port }) => actions.setListenPort(Number(port))}
-            fields=${{ port: { type: "number", min: 1024, max: 65535, required: true, value: state.listenPort || "" } }} /></details>
-        <button type="button" onClick=${() => shell.showDialog({ name: "shortcuts" })}>${text("shortcuts")}</button>
-        <button type="button" onClick=${() => shell.showDialog({ name: "administration" })}>${text("administration")}</button>
-      <//>`;
-  };
-
-  // What only operators can do: it needs a key of the server.
-  const Administration = ({ shell, close }) => {
-    const broadcast = async (values) => {
-      const { recipients } = await shell.actions.request("broadcast", { msg: values.message, broadcast_key: values.broadcast_key });
-      shell.notice(text("broadcast_sent", { count: recipients }));
-    };
-    return html`
-      <${Dialog} title=${text("administration")} onClose=${close}>
-        <p class="hint">${text("administration_hint")}</p>
-        <h3>${text("broadcast_to_all")}</h3>
-        <${Form} submit="send" onSubmit=${broadcast} onDone=${close}
-          fields=${{ message: { type: "multiline", required: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} />
-      <//>`;
-  };
 
   // Asks before messages are lost.
-  const Logout = ({ shell, close }) => html`
-    <${Dialog} title=${text("log_out")} onClose=${close}>
-      <p>${text("confirm_log_out")}</p>
-      <button type="button" class="danger" onClick=${() => { close(); shell.actions.logout(); }}>${text("log_out")}</button>
-      <button type="button" autofocus onClick=${close}>${text("cancel")}</button>
-    <//>`;
-
-  const DIALOGS = { create: Create, invite: Invite, settings: Settings, switcher: Switcher, shortcuts: Shortcuts,
-    administration: Administration, logout: Logout };
-
-  GTChat.Dialogs = ({ shell }) => {
-    const { dialog } = shell;
-    if (!dialog || !shell.actions) return null;
-    const close = () => { if (shell.dialog === dialog) shell.showDialog(null); };
-    const Shown = dialog.name === "room" ? GTChat.RoomDialog : DIALOGS[dialog.name];
-    return html`<${Shown} key=${dialog.name} shell=${shell} dialog=${dialog} close=${close} />`;
-  };
+  DIALOGS.logout = ({ shell, close }) => html`
+    <${GTChat.Question} title=${text("log_out_question")} action=${text("log_out")} danger close=${close} run=${() => shell.actions.logout()}>
+      <p class="second">${text("confirm_log_out")}</p><//>`;
 })();

@@ -1,10 +1,10 @@
-// The messages and events of a conversation, and the scroll position in them.
+// The log of a conversation: the scroll position in it, jumps, and what is done with its messages.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useLayoutEffect, useRef, useState } = globalThis.htmPreact;
-  const { Icon, Time, dayName, dayOf } = GTChat.parts;
-  const { Message, BlockedMessage, PendingMessage, isMessage, messageLabel, continues } = GTChat.messages;
+  const { Badge, Icon, dayName, dayOf, clockTime } = GTChat.parts;
+  const { PendingMessage, continues } = GTChat.messages;
   const text = (...details) => GTChat.text(...details);
 
   // Pixels from an end of the window at which to load more, and from the bottom that count as the
@@ -13,71 +13,15 @@
   const BOTTOM_MARGIN = 40;
   // Pixels from the upper edge at which the target of a jump is shown.
   const JUMP_TOP = 90;
-  // Names listed in the line of several events.
-  const MAX_NAMES = 5;
+  // Milliseconds for which the target of a jump is lit.
+  const LIT = 2000;
 
-  const Event = ({ entries }) => {
-    const [first] = entries;
-    const names = [...new Set(entries.map((entry) => entry.usr))];
-    const listed = names.slice(0, MAX_NAMES);
-    if (names.length > MAX_NAMES) listed.push(text("others", { count: names.length - MAX_NAMES }));
-    const usr = new Intl.ListFormat(GTChat.language()).format(listed);
-    return html`<p class="event" dir="auto">${text(first.type, { ...first, usr })} <${Time} at=${first.at} /></p>`;
-  };
-
-  // Returns the entries as lists: a message alone, grouped events together, none across the "New"
-  // divider or a day.
-  const grouped = (entries, dividerSeq) => {
-    const groups = [];
-    for (const entry of entries) {
-      const last = groups.at(-1);
-      if (last && GTChat.sharesLine(entry, last[0]) && entry.seq !== dividerSeq + 1
-        && dayOf(last[0].at) === dayOf(entry.at)) last.push(entry);
-      else groups.push([entry]);
-    }
-    return groups;
-  };
-
-  // Drawn lines by their first entry, with what they depend on: an unchanged line is not drawn again.
-  const cache = new WeakMap();
-
-  // Returns the line of a group of entries, of which the last is `lastSeq`. continued: whether it
-  // continues the message before.
-  const line = (state, seq, lastSeq, group, continued) => {
-    const [entry] = group;
-    const blocked = isMessage(entry) && state.isBlocked(entry.usr);
-    const key = `${GTChat.language()} ${seq} ${group.length} ${continued} ${blocked}`;
-    const cached = cache.get(entry);
-    if (cached?.key === key) return cached.drawn;
-    const label = isMessage(entry) && !blocked ? messageLabel(entry) : undefined;
-    const drawn = html`<li class="entry" key=${seq} data-seq=${seq} data-last=${lastSeq} aria-label=${label}>
-      ${blocked ? html`<${BlockedMessage} entry=${entry} />` : isMessage(entry)
-        ? html`<${Message} state=${state} entry=${entry} continued=${continued} />`
-        : html`<${Event} entries=${group} />`}</li>`;
-    cache.set(entry, { key, drawn });
-    return drawn;
-  };
-
-  // Returns {lines, last}: the days, the "New" divider, messages and events, and the last entry.
-  const lines = (state, conversation) => {
-    const { entries, dividerSeq } = conversation;
-    const drawn = [];
-    let last = null;
-    let number = 0; // direct messages have no seq
-    for (const group of grouped(entries, dividerSeq ?? NaN)) {
-      const [entry] = group;
-      number += group.length;
-      const seq = entry.seq || number;
-      const lastSeq = group.at(-1).seq || number;
-      if (!last || dayOf(last.at) !== dayOf(entry.at)) {
-        drawn.push(html`<li class="day" key=${`day ${seq}`}><span>${dayName(entry.at)}</span></li>`);
-      }
-      const afterDivider = dividerSeq !== null && seq === dividerSeq + 1;
-      if (afterDivider) drawn.push(html`<li class="new" key="new"><span>${text("new_divider")}</span></li>`);
-      drawn.push(line(state, seq, lastSeq, group, !afterDivider && continues(entry, last)));
-      last = group.at(-1);
-    }
-    return { lines: drawn, last };
+  // Returns the text of the button that leads to what is new above. entry: the first new message, if it is loaded.
+  const newAboveText = (count, entry) => {
+    if (!entry) return text(count === 1 ? "one_new_above" : "new_above", { count });
+    const today = dayOf(entry.at) === dayOf(Date.now());
+    const time = today ? clockTime(entry.at) : dayName(entry.at);
+    return text(count === 1 ? "one_new_since" : "new_since", { count, time });
   };
 
   GTChat.Log = ({ shell, conversation }) => {
@@ -88,9 +32,11 @@
     // isShort: whether the window of the log fills the box so little that both of its ends are near.
     // dividerAbove: whether the "New" divider is above the upper edge; dividerSeen: its `dividerSeq` when
     // it was last in view.
+    // scrolled: the scrollTop that was noted or set last.
     const position = useRef({
-      atBottom: true, seq: 0, top: 0, width: 0, height: 0, isShort: false, dividerAbove: false, dividerSeen: null });
+      atBottom: true, seq: 0, top: 0, scrolled: 0, width: 0, height: 0, isShort: false, dividerAbove: false, dividerSeen: null });
     const sentCount = useRef(conversation.sentCount);
+    const [lit, setLit] = useState(null); // the seq of an entry that was jumped to
     const [, redraw] = useState(0);
     const drawAgain = () => redraw((count) => count + 1);
 
@@ -98,8 +44,7 @@
       position.current.atBottom = atBottom;
       actions.setEndShown(conversation, atBottom);
     };
-    // Scrolls to the position, after the content has changed.
-    const restorePosition = () => {
+    const scrollToPosition = () => {
       const { atBottom, seq, top } = position.current;
       if (atBottom) {
         box.current.scrollTop = box.current.scrollHeight;
@@ -109,6 +54,11 @@
       if (!child) return;
       const now = child.getBoundingClientRect().top - box.current.getBoundingClientRect().top;
       if (Math.abs(now - top) >= 1) box.current.scrollTop += now - top;
+    };
+    // Scrolls to the position, after the content has changed.
+    const restorePosition = () => {
+      scrollToPosition();
+      position.current.scrolled = box.current.scrollTop;
     };
     const loadNearEnds = (above, below) => {
       if (!room) return;
@@ -125,24 +75,17 @@
       position.current.dividerAbove = above;
       drawAgain();
     };
-    // Notes the position after scrolling, and loads more near an end of the window.
-    const notePosition = () => {
-      if (room && (!room.loaded || room.loading === "around")) return; // the target of a jump is not there yet
-      const { clientWidth, clientHeight } = box.current;
-      if (clientWidth !== position.current.width || clientHeight !== position.current.height) {
-        // After a change of size (lines break elsewhere, the message box has grown) this is not a scroll
-        // of the user's.
-        Object.assign(position.current, { width: clientWidth, height: clientHeight });
-        restorePosition();
-      }
-      const { scrollTop, scrollHeight } = box.current;
-      const below = scrollHeight - scrollTop - clientHeight;
-      position.current.isShort = scrollHeight < clientHeight + 2 * LOAD_MARGIN;
-      const atBottom = below < BOTTOM_MARGIN && conversation.atEnd;
-      if (atBottom !== position.current.atBottom) {
-        setAtBottom(atBottom);
-        drawAgain();
-      }
+    // Whether the target of a jump, or the latest page, is not there yet.
+    const isWaiting = () => room && (!room.loaded || room.loading === "around");
+    const isResized = () => (
+      box.current.clientWidth !== position.current.width || box.current.clientHeight !== position.current.height);
+    // Takes over the position to which the user has scrolled. Returns whether the end came into view or went out of it.
+    const takePosition = () => {
+      const { scrollTop, scrollHeight, clientHeight } = box.current;
+      const atBottom = scrollHeight - scrollTop - clientHeight < BOTTOM_MARGIN && conversation.atEnd;
+      const changed = atBottom !== position.current.atBottom;
+      if (changed) setAtBottom(atBottom);
+      position.current.scrolled = scrollTop;
       const edge = box.current.getBoundingClientRect().top;
       for (const child of box.current.querySelectorAll("[data-seq]")) {
         const { top, bottom } = child.getBoundingClientRect();
@@ -151,9 +94,30 @@
           break;
         }
       }
-      noteDivider();
-      loadNearEnds(scrollTop, below);
+      return changed;
     };
+    // Notes the position after scrolling, and loads more near an end of the window.
+    const notePosition = () => {
+      if (isWaiting()) {
+        position.current.scrolled = box.current.scrollTop;
+        return;
+      }
+      const { clientWidth, clientHeight } = box.current;
+      if (isResized()) {
+        // After a change of size (lines break elsewhere, the message box has grown) this is not a scroll
+        // of the user's.
+        Object.assign(position.current, { width: clientWidth, height: clientHeight });
+        restorePosition();
+      }
+      const { scrollTop, scrollHeight } = box.current;
+      position.current.isShort = scrollHeight < clientHeight + 2 * LOAD_MARGIN;
+      if (takePosition()) drawAgain();
+      noteDivider();
+      loadNearEnds(scrollTop, scrollHeight - scrollTop - clientHeight);
+    };
+    // The log may be drawn between a scroll and its event: the position that is restored then is the new one.
+    if (box.current && !isWaiting() && !isResized() && box.current.scrollTop !== position.current.scrolled) takePosition();
+
     const goToEnd = () => {
       setAtBottom(true);
       if (room && !room.atEnd) actions.loadLatest(room);
@@ -185,61 +149,81 @@
       goToEnd();
       box.current.focus();
     };
-    const jumpTo = async (seq) => {
+    // Shows an entry, which is lit for a while; without a place in the log it is the nearest one.
+    const jumpTo = async (seq, light = true) => {
       setAtBottom(false);
       Object.assign(position.current, { seq, top: JUMP_TOP });
       if (room && (seq < room.firstLoaded || seq > room.lastLoaded)) await actions.loadHistory(room, "around", seq);
-      else drawAgain();
+      if (light && conversation.entryAt(seq)) setLit(seq);
+      else if (light) shell.notice(text("quote_gone"));
+      drawAgain();
       box.current?.focus();
     };
     const loadMore = (direction) => {
       room.sparsePages = 0;
       actions.loadHistory(room, direction);
     };
+    const tools = GTChat.useMessageTools(shell, conversation, box, jumpTo);
     const onKeyDown = (event) => {
-      if (event.target !== box.current || event.altKey || event.metaKey || GTChat.isComposing(event)) return;
+      tools.onKeyDown(event);
+      if (event.defaultPrevented || event.altKey || event.metaKey || GTChat.isComposing(event)) return;
       if (event.key === "End") jumpToLatest();
-      else if (event.key === "Home" && room) jumpTo(1);
+      else if (event.key === "Home" && room) jumpTo(1, false);
       else return;
       event.preventDefault();
     };
+    useEffect(() => {
+      if (!lit) return undefined;
+      const timer = setTimeout(() => setLit(null), LIT);
+      return () => clearTimeout(timer);
+    }, [lit]);
+    // Panels and addresses ask for an entry.
+    const { target } = conversation;
+    useEffect(() => {
+      if (!target || (room && !room.loaded)) return;
+      conversation.target = null;
+      jumpTo(target.seq);
+    }, [target, room?.loaded]);
 
-    const { lines: drawn, last } = lines(state, conversation);
+    const { lines: drawn, last } = GTChat.lines(shell, conversation, { active: tools.active, lit, revealed: tools.revealed });
     const pending = conversation.pending(state.me);
     const { atBottom, isShort, dividerAbove, dividerSeen } = position.current;
     const { dividerSeq, dividerCount, unread } = conversation;
     const newBelow = atBottom ? 0 : unread;
     const firstNewAbove = dividerAbove || (room?.loaded && room.firstLoaded > dividerSeq + 1);
     const newAbove = dividerSeq !== null && firstNewAbove && dividerSeen !== dividerSeq ? dividerCount : 0;
+    const firstNew = newAbove && room && room.firstLoaded <= dividerSeq + 1 ? room.entries.find(({ seq }) => seq > dividerSeq) : null;
     const loadButton = (direction, label) => html`<p class="hint">
-      <button type="button" onClick=${() => loadMore(direction)}>${text(label)}</button></p>`;
+      <button type="button" class="button small" onClick=${() => loadMore(direction)}>${text(label)}</button></p>`;
     return html`
       <div class="log-frame">
         ${newAbove > 0 && html`
-          <button type="button" class="jump up" onClick=${() => jumpTo(dividerSeq + 1)}><${Icon} name="up" />
-            ${text(newAbove === 1 ? "one_new_above" : "new_above", { count: newAbove })}</button>`}
-        <div class="log" ref=${box} onScroll=${notePosition} onKeyDown=${onKeyDown} role="log" tabindex="0" aria-live="polite"
+          <div class="jump up"><button type="button" onClick=${() => jumpTo(dividerSeq + 1, false)}><${Icon} name="to_top" size="s" />
+            ${newAboveText(newAbove, firstNew)}</button>
+            <button type="button" aria-label=${text("mark_as_read")} data-tip=${text("mark_as_read")}
+              onClick=${() => { actions.hideDivider(conversation); box.current.focus(); }}><${Icon} name="close" size="s" /></button></div>`}
+        <div class="log" ref=${box} onScroll=${notePosition} onKeyDown=${onKeyDown} ...${tools.handlers} role="log" tabindex="0" aria-live="polite"
           aria-busy=${room?.loading ? "true" : "false"} aria-label=${text("messages", { name: conversation.name })}>
           ${room?.loaded && !room.atStart && (room.loading === "before" || room.loadsOn("before", isShort)
             ? html`<p class="hint older">${text("loading")}</p>` : !room.failed && loadButton("before", "load_earlier"))}
           ${room?.failed && html`<p class="hint">${text("load_failed")}
-            <button type="button" onClick=${() => actions.loadHistory(room, room.loaded ? "before" : "latest")}>${text("load_again")}</button></p>`}
+            <button type="button" class="button small" onClick=${() => actions.loadHistory(room, room.loaded ? "before" : "latest")}>${text("load_again")}</button></p>`}
           ${room?.loaded && room.atStart && html`<p class="beginning">${length || pending.length
             ? text("room_start", { room: room.name }) : text("room_empty")}</p>`}
           ${!room && html`<p class="beginning">${text("direct_start", { usr: conversation.name })}</p>`}
           <ul class="entries" role="list">
             ${drawn}
             ${pending.map((item, index) => html`
-              <${PendingMessage} key=${item.txn} state=${state} actions=${actions} conversation=${conversation} item=${item}
-                continued=${continues({ usr: state.me, at: item.at }, index ? { ...pending[index - 1], usr: state.me } : last)} />`)}
+              <${PendingMessage} key=${item.txn} shell=${shell} conversation=${conversation} item=${item}
+                continued=${continues({ ...item, usr: state.me }, index ? { ...pending[index - 1], usr: state.me } : last)} />`)}
           </ul>
           ${room?.loaded && !room.atEnd && !room.loading && !room.loadsOn("after", isShort) && !room.failed
             && loadButton("after", "load_later")}
         </div>
         ${!atBottom && html`
-          <button type="button" class="jump" onClick=${jumpToLatest}><${Icon} name="down" />
-            ${newBelow === 0 ? text("jump_to_latest")
-              : text(newBelow === 1 ? "one_new_below" : "new_below", { count: newBelow })}</button>`}
+          <div class="jump"><button type="button" onClick=${jumpToLatest}><${Icon} name="to_bottom" size="s" />
+            ${text("jump_to_latest")}${newBelow > 0 && html`<${Badge} count=${newBelow} wanted
+              label=${text(newBelow === 1 ? "one_new_below" : "new_below")} />`}</button></div>`}
       </div>`;
   };
 })();

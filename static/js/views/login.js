@@ -1,18 +1,23 @@
-// The login page: as a guest, with a password or a saved key, or registering.
+// The login page: with a password or a saved key, registering, or as a guest.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useState } = globalThis.htmPreact;
-  const { Problem } = GTChat.parts;
+  const { Icon, Note, Problem } = GTChat.parts;
+  const { Password } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
-  const MODES = ["guest", "member", "register"];
+  const MODES = ["member", "register", "guest"];
+  // The text of the button, by mode.
+  const SUBMIT = { member: "member", register: "create_account", guest: "log_in_as_guest" };
   // The field at which an error is shown, by its code; others are shown below the form.
   const FIELD_OF_ERROR = {
     bad_name: "name", name_taken: "name", already_logged_in: "name", no_such_user: "name",
-    weak_password: "password", bad_credentials: "password", locked_out: "password",
-    password_mismatch: "confirm_password", bad_url: "url",
+    weak_password: "password", bad_credentials: "password", locked_out: "password", bad_url: "url",
   };
+  // Characters that a password needs, and that make it good.
+  const MIN_PASSWORD = 8;
+  const LENGTHS = [MIN_PASSWORD, 10, 14, 20];
 
   const isUrl = (url) => {
     try {
@@ -22,26 +27,50 @@
     }
   };
 
+  // Says how long a new password is: length counts, whatever it is made of.
+  const Meter = ({ password }) => {
+    const level = LENGTHS.filter((length) => [...password].length >= length).length;
+    return html`
+      <span class="meter" aria-hidden="true">${LENGTHS.map((length, index) => html`<i key=${length} class=${index < level ? "full" : ""}></i>`)}</span>
+      <p class="hint" id="password-hint">${text(`password_${level > 2 ? "good" : level ? "fair" : "short"}`)} ${text("password_hint")}</p>`;
+  };
+
+  // The settings that matter before a login.
+  const Footer = ({ shell }) => html`
+    <footer>
+      <label><${Icon} name="globe" size="s" /><span class="visually-hidden">${text("language")}</span>
+        <select value=${GTChat.language()} onChange=${(event) => shell.set({ language: event.target.value })}>
+          ${Object.entries(GTChat.LANGUAGES).map(([key, name]) => html`
+            <option value=${key} selected=${key === GTChat.language()} lang=${key}>${name}</option>`)}</select></label>
+      <label><${Icon} name="half" size="s" /><span class="visually-hidden">${text("theme")}</span>
+        <select value=${shell.settings.theme} onChange=${(event) => shell.set({ theme: event.target.value })}>
+          ${GTChat.THEMES.map((name) => html`
+            <option value=${name} selected=${name === shell.settings.theme}>${text(`theme_${name}`)}</option>`)}</select></label>
+    </footer>`;
+
+  // A field with its label, and the error that is about it.
+  const Field = ({ id, hint, error, control, children }) => html`
+    <div class="field"><label for=${id}>${text(id === "url" ? "server" : id)}</label>
+      ${control({ id, name: id, required: true, "aria-describedby": `${id}-problem${hint || children ? ` ${id}-hint` : ""}`,
+        "aria-invalid": error ? "true" : undefined })}
+      ${children}${hint && html`<p class="hint" id=${`${id}-hint`}>${text(hint)}</p>`}
+      <${Problem} id=${`${id}-problem`} error=${error} /></div>`;
+
   GTChat.Login = ({ shell }) => {
     const [mode, setMode] = useState(shell.mode);
-    const [values, setValues] = useState(
-      { name: shell.settings.name, password: "", confirm_password: "", url: shell.settings.url });
+    const [values, setValues] = useState({ name: shell.settings.name, password: "", url: shell.settings.url });
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
-    const [shown, setShown] = useState(false); // whether passwords are readable
     const [useKey, setUseKey] = useState(false); // whether to register with a key instead of a password
-    const savedKey = GTChat.storage.keys.get(shell.url);
-    const change = (field) => (event) => setValues({ ...values, [field]: event.target.value });
+    const savedKey = mode === "member" && GTChat.storage.keys.get(shell.url);
+    const withKey = mode === "register" && useKey;
+    const change = (field) => (value) => setValues((others) => ({ ...others, [field]: value }));
     const errorOf = (field) => (error && (FIELD_OF_ERROR[error.code] ?? "form") === field ? error : null);
 
     const logIn = async (how, name) => {
       setError(null);
       const url = values.url.trim();
       if (shell.fromDisk && !isUrl(url)) { setError({ code: "bad_url" }); return; }
-      if (how === "register" && values.password !== values.confirm_password) {
-        setError({ code: "password_mismatch" });
-        return;
-      }
       if (shell.fromDisk) shell.set({ url });
       setBusy(true);
       try {
@@ -53,50 +82,43 @@
     };
     const submit = async (event) => {
       event.preventDefault();
-      await logIn(mode === "register" && useKey ? "make_key" : mode, values.name.trim());
+      await logIn(withKey ? "make_key" : mode, values.name.trim());
     };
-
-    const field = (key, type, attributes) => html`
-      <label for=${key}>${text(key === "url" ? "server" : key)}</label>
-      <input id=${key} name=${key} type=${type} value=${values[key]} onInput=${change(key)} required
-        aria-describedby=${`${key}-problem`} aria-invalid=${errorOf(key) ? "true" : undefined} ...${attributes} />
-      <${Problem} id=${`${key}-problem`} error=${errorOf(key)} />`;
+    const input = (field, type, more) => (attributes) => html`
+      <input class="input" type=${type} value=${values[field]} onInput=${(event) => change(field)(event.target.value)} ...${attributes} ...${more} />`;
+    const name = { autocomplete: "username", spellcheck: false, autofocus: true, maxlength: 64, dir: "auto",
+      placeholder: mode === "guest" ? text("guest_name") : undefined };
 
     return html`
-      <main class="login">
-        <form onSubmit=${submit} aria-labelledby="login-title">
-          <img class="logo" src=${GTChat.LOGO} alt="" width="56" height="56" />
-          <h1 id="login-title">GTChat</h1>
-          <p class="tagline">${text("tagline")}</p>
-          ${shell.ended && html`<p class="problem" role="alert">${shell.ended}</p>`}
-          <fieldset class="login-modes"><legend class="hidden">${text("login_mode")}</legend>
-            ${MODES.map((name) => html`
-              <label class=${name === mode ? "chosen" : ""}>
-                <input type="radio" name="mode" value=${name} checked=${name === mode}
-                  onChange=${() => { setMode(name); setError(null); }} />${text(name)}
-              </label>`)}
-          </fieldset>
-          <p class="hint">${text(`${mode}_hint`)}</p>
-          ${mode === "member" && savedKey && html`
-            <button type="button" class="key-login" disabled=${busy} onClick=${() => logIn("key", savedKey.name)}>
-              ${text("log_in_with_key", { usr: savedKey.name })}</button>`}
-          ${shell.fromDisk && field("url", "url", { spellcheck: false, title: text("server_hint") })}
-          ${field("name", "text", { autocomplete: "username", spellcheck: false, autofocus: true, maxlength: 64 })}
-          ${mode === "register" && html`<label class="check"><input type="checkbox" name="use_key" checked=${useKey}
-            onChange=${(event) => setUseKey(event.target.checked)} /> ${text("use_key")}</label>
-            ${useKey && html`<p class="hint">${text("key_hint")}</p>`}`}
-          ${mode !== "guest" && !(mode === "register" && useKey) && html`
-            ${field("password", shown ? "text" : "password", {
-              autocomplete: mode === "register" ? "new-password" : "current-password" })}
-            ${mode === "register" && field("confirm_password", shown ? "text" : "password", { autocomplete: "new-password" })}
-            <label class="check"><input type="checkbox" checked=${shown}
-              onChange=${(event) => setShown(event.target.checked)} /> ${text("show_password")}</label>`}
+      <main class="login"><div class="middle"><div class="login-box">
+        <div class="login-head"><img class="logo" src=${GTChat.LOGO} alt="" width="48" height="48" />
+          <h1 class="title">GTChat</h1><p class="second">${text("tagline")}</p></div>
+        <form onSubmit=${submit}>
+          <div class="segments" role="radiogroup" aria-label=${text("login_mode")}>
+            ${MODES.map((way) => html`
+              <label key=${way}><input type="radio" name="mode" value=${way} checked=${way === mode}
+                onChange=${() => { setMode(way); setError(null); }} />${text(way)}</label>`)}
+          </div>
+          ${shell.ended && html`<${Note} kind="warn" role="alert">${shell.ended}<//>`}
+          <${GTChat.ConnectionState} shell=${shell} kind="note warn" />
+          ${shell.fromDisk && html`<${Field} id="url" hint="server_hint" error=${errorOf("url")} control=${input("url", "url", { spellcheck: false })} />`}
+          <${Field} id="name" hint=${mode === "register" ? "name_hint" : ""} error=${errorOf("name")} control=${input("name", "text", name)} />
+          ${mode === "guest" && html`<${Note}>${text("guest_hint")}<//>`}
+          ${mode !== "guest" && !withKey && html`
+            <${Field} key=${mode} id="password" error=${errorOf("password")} control=${(attributes) => html`
+              <${Password} ...${attributes} value=${values.password} onChange=${change("password")}
+                autocomplete=${mode === "register" ? "new-password" : "current-password"} />`}>
+              ${mode === "register" && html`<${Meter} password=${values.password} />`}<//>`}
+          ${mode === "register" && html`
+            <label class="check"><input type="checkbox" name="use_key" checked=${useKey} onChange=${(event) => setUseKey(event.target.checked)} />
+              <span>${text("use_key")}${useKey && html`<span class="hint block">${text("key_hint")}</span>`}</span></label>`}
           <${Problem} id="form-problem" error=${errorOf("form")} />
-          <button class="primary" type="submit" disabled=${busy}>
-            ${text(mode === "guest" ? "log_in_as_guest" : mode)}</button>
-          <${GTChat.ConnectionState} shell=${shell} />
-          <${GTChat.Appearance} shell=${shell} />
-        </form>
+          <button class="button primary full" type="submit" disabled=${busy}>${text(SUBMIT[mode])}</button>
+          ${savedKey && html`<div class="or">${text("or")}</div>
+            <button type="button" class="button full key-login" disabled=${busy} onClick=${() => logIn("key", savedKey.name)}>
+              <${Icon} name="key" size="s" />${text("log_in_with_key", { usr: savedKey.name })}</button>`}
+        </form></div></div>
+        <${Footer} shell=${shell} />
       </main>`;
   };
 })();

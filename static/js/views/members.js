@@ -1,108 +1,58 @@
-// The members of the open room, online and offline, and what can be done with each.
+// The panel of a room's members: its owner, those who are online, those who are not.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useEffect, useRef, useState } = globalThis.htmPreact;
-  const { Avatar, IconButton, Problem } = GTChat.parts;
-  const { ConfirmButton } = GTChat.forms;
+  const { html, useState } = globalThis.htmPreact;
+  const { Avatar, Icon, IconButton, Role } = GTChat.parts;
+  const { Find } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
 
-  // Names drawn in each of the two lists.
+  // Names drawn in each list.
   const MAX_SHOWN = 300;
 
-  // Returns [text key, function, text key of the question before it] for each action on a member; the
-  // functions return promises.
-  const memberActions = (shell, room, name) => {
-    const { state, actions } = shell;
-    const request = (cmd, fields) => () => actions.request(cmd, fields);
-    const block = state.isBlocked(name) ? "unblock" : "block";
-    const member = { room_name: room.name, user: name };
-    const isOwner = room.owner === state.me && room.name !== "lobby";
-    return [
-      ["direct_message", async () => shell.open(state.direct(name))],
-      [block, request(block, { user: name })],
-      ["ask_address", async () => {
-        await actions.request("get_address", { user: name });
-        shell.notice(text("address_asked", { usr: name }));
-      }],
-      ...(isOwner ? [
-        ["kick", request("kick", member), "confirm_kick"],
-        ["remove", request("remove_member", member), "confirm_remove"],
-      ] : []),
-    ];
-  };
-
-  const Member = ({ shell, room, name }) => {
+  const Person = ({ shell, room, name }) => {
     const { state } = shell;
-    const [open, setOpen] = useState(false);
-    const [error, setError] = useState(null);
-    const item = useRef(null);
-    const setMenu = (next) => {
-      setError(null);
-      setOpen(next);
-    };
-    useEffect(() => {
-      if (!open) return undefined;
-      const closeOutside = (event) => { if (!item.current.contains(event.target)) setMenu(false); };
-      document.addEventListener("pointerdown", closeOutside);
-      return () => document.removeEventListener("pointerdown", closeOutside);
-    }, [open]);
-    const onKeyDown = (event) => {
-      if (event.key !== "Escape" || !open || GTChat.isComposing(event)) return;
-      event.preventDefault();
-      setMenu(false);
-      item.current.querySelector("button").focus();
-    };
-    const run = async (action) => {
-      try {
-        await action();
-        setMenu(false);
-      } catch (refused) {
-        setError(refused);
-      }
-    };
-    const isMe = name === state.me;
-    const label = html`<${Avatar} name=${name} online=${state.isOnline(name)} /><span class="name" dir="auto">${name}</span>
-      ${isMe && html`<span class="tag">${text("you")}</span>`}
-      ${room.owner === name && html`<span class="tag">${text("owner")}</span>`}`;
-    if (isMe) return html`<li><div class="row">${label}</div></li>`;
+    const online = state.isOnline(name);
+    const { popover } = shell;
+    const open = popover?.name === "person" && popover.usr === name;
     return html`
-      <li ref=${item} onKeyDown=${onKeyDown}>
-        <button type="button" class="row" aria-expanded=${open ? "true" : "false"}
-          title=${text("actions", { usr: name })} onClick=${() => setMenu(!open)}>${label}</button>
-        ${open && html`<ul class="actions">${memberActions(shell, room, name).map(([key, action, question]) => html`
-          <li key=${key}>${question
-            ? html`<${ConfirmButton} label=${text(key)} question=${text(question, { usr: name, room: room.name })} action=${action}
-              onDone=${() => setMenu(false)} />`
-            : html`<button type="button" onClick=${() => run(action)}>${text(key)}</button>`}</li>`)}</ul>`}
-        <${Problem} error=${error} />
-      </li>`;
+      <li><button type="button" class=${`person ${online ? "" : "away"} ${open ? "chosen" : ""}`} aria-haspopup="dialog" aria-expanded=${open ? "true" : "false"}
+        onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: name, room, side: "beside" })}>
+        <${Avatar} name=${name} online=${online} room=${room} />
+        <span class="grow cut name"><bdi>${name}</bdi>${name === state.me && html` <span class="third">(${text("you")})</span>`}
+          ${state.isBlocked(name) && html`<span class="state block">${text("blocked_user")}</span>`}</span>
+        ${room.owner === name && html`<${Role} role="owner" icon="crown">${text("role_owner")}<//>`}
+        ${state.isBlocked(name) && html`<${Icon} name="user_blocked" size="s" kind="third" />`}</button></li>`;
   };
 
-  const MemberList = ({ shell, room, title, names }) => names.length > 0 && html`
-    <h2 id=${`members-${title}`}>${text(title)} — ${names.length}</h2>
+  const People = ({ shell, room, title, count, names }) => names.length > 0 && html`
+    <${GTChat.panelHeading(shell)} class="group-title people-title" id=${`members-${title}`}><span>${text(title)}</span>${count && html`<span class="num">${names.length}</span>`}<//>
     <ul aria-labelledby=${`members-${title}`}>
-      ${names.slice(0, MAX_SHOWN).map((name) => html`<${Member} key=${name} shell=${shell} room=${room} name=${name} />`)}
-      ${names.length > MAX_SHOWN && html`<li class="hint">+ ${names.length - MAX_SHOWN}</li>`}
+      ${names.slice(0, MAX_SHOWN).map((name) => html`<${Person} key=${name} shell=${shell} room=${room} name=${name} />`)}
+      ${names.length > MAX_SHOWN && html`<li class="hint">${text("others", { count: names.length - MAX_SHOWN })}</li>`}
     </ul>`;
 
-  GTChat.Members = ({ shell }) => {
+  const Members = ({ shell, room }) => {
     const { state } = shell;
-    const room = state.current;
-    if (room?.kind !== "room") return null;
+    const [query, setQuery] = useState("");
+    const part = query.trim().toLowerCase();
     const isLobby = room.name === "lobby"; // all users online are in it
-    const names = (isLobby ? [...state.online.values()] : [...room.members]).sort(GTChat.inOrder);
+    const names = (isLobby ? [...state.online.values()] : [...room.members]).filter((name) => name.toLowerCase().includes(part)).sort(GTChat.inOrder);
+    const others = names.filter((name) => name !== room.owner);
+    const list = (title, listed, count = true) => html`
+      <${People} shell=${shell} room=${room} title=${title} count=${count} names=${listed} />`;
     return html`
-      <section class="members" aria-label=${text("members")}>
-        <header class="bar">
-          <${IconButton} icon="menu" label=${text("back")} class="icon-button narrow" onClick=${() => shell.showPane("conversation")} />
-          <h2>${text("members")}</h2>
-          ${!isLobby && html`<${IconButton} icon="plus" label=${text("invite")} onClick=${() => shell.showDialog({ name: "invite", room })} />`}
-        </header>
-        <div class="scroll">
-          <${MemberList} shell=${shell} room=${room} title="online" names=${names.filter((name) => state.isOnline(name))} />
-          <${MemberList} shell=${shell} room=${room} title="offline" names=${names.filter((name) => !state.isOnline(name))} />
+      <${GTChat.PanelFrame} shell=${shell} title=${text("members")} count=${GTChat.memberCount(state, room)} kind="members"
+        tools=${!isLobby && html`<${IconButton} icon="user_add" label=${text("invite_people")} onClick=${() => shell.showDialog({ name: "invite", room })} />`}>
+        <div class="find"><${Find} label=${text("find_member")} value=${query} onChange=${setQuery} /></div>
+        <div class="scroll" tabindex="-1">
+          ${list("owner_title", names.filter((name) => name === room.owner), false)}
+          ${list("online", others.filter((name) => state.isOnline(name)))}
+          ${list("offline", others.filter((name) => !state.isOnline(name)))}
+          ${names.length === 0 && html`<p class="hint nothing" role="status">${text("no_results")}</p>`}
         </div>
-      </section>`;
+      <//>`;
   };
+  Members.needsRoom = true;
+  GTChat.PANELS.members = Members;
 })();

@@ -1,158 +1,116 @@
-// The sidebar: rooms and direct chats with their unread counts, invitations, rooms to join, the
-// user's own account.
+// The sidebar: invitations, rooms and direct conversations with their unread counts, the user's own account.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useState } = globalThis.htmPreact;
-  const { Avatar, Icon, IconButton, Problem } = GTChat.parts;
+  const { html } = globalThis.htmPreact;
+  const { Avatar, Badge, Icon, IconButton } = GTChat.parts;
   const { drafts } = GTChat.storage;
   const text = (...details) => GTChat.text(...details);
 
-  const byName = (a, b) => GTChat.inOrder(a.name, b.name);
-  // Rooms to join that are drawn, and from how many on there is a search.
-  const MAX_SHOWN = 50;
-  const SEARCH_FROM = 9;
-  const MAX_COUNT = 999;
-
-  const Count = ({ conversation }) => {
-    const { unread, mentioned } = conversation;
-    return html`
-      <span class=${`count ${mentioned ? "mentioned" : ""}`}>
-        <span class="hidden">, </span>${unread > MAX_COUNT ? `${MAX_COUNT}+` : unread}
-        <span class="hidden"> ${mentioned ? text("mentioned") : text("unread", { count: "" })}</span>
-      </span>`;
+  const UnreadBadge = ({ conversation }) => {
+    const { unread, mentioned, kind } = conversation;
+    return html`<${Badge} count=${unread} wanted=${mentioned || kind === "direct"}
+      label=${text(mentioned && kind === "room" ? "mentioned" : "unread")} />`;
   };
 
-  // icon: the element before the name.
-  const ConversationRow = ({ shell, conversation, icon }) => {
+  // icon: the element before the name. A muted room shows no count.
+  const Place = ({ shell, conversation, icon }) => {
     const { state } = shell;
     const { name, unread } = conversation;
-    const current = state.current === conversation;
+    const current = state.current === conversation && shell.view === "conversation";
     const muted = shell.notifications.level(conversation) === "nothing";
     const draft = !current && drafts.get(state.me, conversation);
     return html`
-      <li><button type="button" class=${`row ${unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
-        aria-current=${current ? "true" : undefined} onClick=${() => shell.open(conversation)}>
-        ${icon}<span class="name" dir="auto">${name}</span>
-        ${draft && html`<span class="tag">${text("draft")}</span>`}
-        ${unread > 0 && html`<${Count} conversation=${conversation} />`}
+      <li><button type="button" class=${`place ${unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
+        aria-current=${current ? "page" : undefined} onClick=${() => shell.open(conversation)}>
+        ${icon}<span class="grow cut name"><bdi>${name}</bdi></span>
+        ${draft && html`<span class="visually-hidden">${text("draft")}</span><${Icon} name="pencil" kind="mark" />`}
+        ${muted && html`<span class="visually-hidden">${text("muted")}</span><${Icon} name="bell_off" kind="mark" />`}
+        ${unread > 0 && !muted && html`<${UnreadBadge} conversation=${conversation} />`}
       </button></li>`;
   };
 
-  // A question to the user. answers: [text key, function that returns a promise], the first one is
-  // the main answer. Errors are shown below.
-  const Question = ({ question, answers, children }) => {
-    const [busy, setBusy] = useState(false);
-    const [error, setError] = useState(null);
-    const answer = async (action) => {
-      setBusy(true);
-      setError(null);
-      try {
-        await action();
-      } catch (refused) {
-        setError(refused);
-        setBusy(false);
-      }
-    };
+  const Heading = ({ title, label, onClick }) => html`
+    <div class="heading"><h2 class="group-title" id=${`${title}-title`}>${text(title)}</h2>
+      <${IconButton} icon="plus" size="s" label=${text(label)} onClick=${onClick} /></div>`;
+
+  const Rooms = ({ shell }) => {
+    const rooms = shell.state.conversations.filter(({ kind }) => kind === "room");
     return html`
-      <li class="invitation"><p dir="auto">${question}</p>${children}
-        ${answers.map(([key, action], index) => html`
-          <button type="button" class=${index ? "" : "primary"} disabled=${busy} onClick=${() => answer(action)}>${text(key)}</button>`)}
-        <${Problem} error=${error} /></li>`;
+      <${Heading} title="rooms" label="new_room" onClick=${() => shell.showDialog({ name: "create" })} />
+      <ul aria-labelledby="rooms-title">${rooms.map((room) => html`
+        <${Place} key=${room.name} shell=${shell} conversation=${room} icon=${html`<${Icon} name=${room.public ? "hash" : "lock"} />`} />`)}</ul>`;
   };
 
-  const Invitation = ({ shell, invitation }) => {
-    const answer = (reply) => async () => {
-      const room = await shell.actions.answerInvitation(invitation, reply);
-      if (room) shell.open(room);
-    };
-    return html`<${Question} question=${text("invitation", invitation)}
-      answers=${[["join", answer("Y")], ["decline", answer("N")], ["later", answer("L")]]} />`;
-  };
-
-  // A request for the user's address. The server knows the host; the port has to be entered.
-  const AddressRequest = ({ shell, usr }) => {
-    const { state, actions } = shell;
-    const [port, setPort] = useState(state.listenPort || "");
-    const allow = async () => {
-      if (!state.listenPort || Number(port) !== state.listenPort) await actions.setListenPort(Number(port));
-      await actions.answerAddressRequest(usr, "allow");
-    };
-    return html`
-      <${Question} question=${text("address_request", { usr })}
-        answers=${[["allow", allow], ["deny", () => actions.answerAddressRequest(usr, "deny")]]}>
-        <label class="port">${text("port")}<input type="number" min="1024" max="65535" value=${port}
-          onInput=${(event) => setPort(event.target.value)} /></label><//>`;
-  };
-
-  const JoinableRoom = ({ shell, room }) => {
-    const [error, setError] = useState(null);
-    const join = async () => {
-      setError(null);
-      try {
-        shell.open(await shell.actions.joinRoom(room.name));
-      } catch (refused) {
-        setError(refused);
-      }
-    };
-    return html`
-      <li class="joinable-room"><span class="room-icon" aria-hidden="true">#</span>
-        <span class="name"><bdi>${room.name}</bdi>${room.topic && html`<small dir="auto">${room.topic}</small>`}</span>
-        <button type="button" aria-label=${`${text("join")} ${room.name}`} onClick=${join}>${text("join")}</button>
-        <${Problem} error=${error} /></li>`;
-  };
-
-  const JoinableRooms = ({ shell }) => {
-    const [query, setQuery] = useState("");
-    const { joinableRooms } = shell.state;
-    if (!joinableRooms.length) return null;
-    const wanted = query.trim().toLowerCase();
-    const found = joinableRooms.filter((room) => room.name.toLowerCase().includes(wanted)).sort(byName);
-    return html`
-      <h2 id="joinable-title">${text("other_rooms")}</h2>
-      ${joinableRooms.length >= SEARCH_FROM && html`
-        <input type="search" class="room-search" value=${query} placeholder=${text("search_rooms")}
-          aria-label=${text("search_rooms")} onInput=${(event) => setQuery(event.target.value)} />`}
-      <ul aria-labelledby="joinable-title">
-        ${found.slice(0, MAX_SHOWN).map((room) => html`
-          <${JoinableRoom} key=${room.name} shell=${shell} room=${room} />`)}
-      </ul>`;
-  };
-
-  const Questions = ({ shell }) => {
-    const { invitations, addressRequests } = shell.state;
-    if (!invitations.length && !addressRequests.length) return null;
-    return html`
-      <ul class="invitations">${invitations.map((invitation) => html`
-        <${Invitation} key=${`${invitation.room_name} ${invitation.usr}`} shell=${shell} invitation=${invitation} />`)}
-        ${addressRequests.map((usr) => html`<${AddressRequest} key=${usr} shell=${shell} usr=${usr} />`)}</ul>`;
-  };
-
-  GTChat.Sidebar = ({ shell }) => {
-    const { state, actions } = shell;
-    const rooms = state.conversations.filter(({ kind }) => kind === "room");
+  const Directs = ({ shell }) => {
+    const { state } = shell;
     const directs = [...state.directs.values()];
     return html`
-      <nav class="sidebar" aria-label=${text("rooms")}>
-        <header class="bar"><img src=${GTChat.LOGO} alt="" width="26" height="26" /><p class="brand">GTChat</p>
-          <${IconButton} icon="search" label=${text("switcher")} onClick=${() => shell.showDialog({ name: "switcher" })} /></header>
-        <div class="scroll">
-          <${Questions} shell=${shell} />
-          <div class="heading"><h2 id="rooms-title">${text("rooms")}</h2>
-            <${IconButton} icon="plus" label=${text("new_room")} onClick=${() => shell.showDialog({ name: "create" })} /></div>
-          <ul aria-labelledby="rooms-title">${rooms.map((room) => html`
-            <${ConversationRow} key=${room.name} shell=${shell} conversation=${room}
-              icon=${html`<span class="room-icon" aria-hidden="true">${room.public ? "#" : html`<${Icon} name="lock" />`}</span>`} />`)}
-          </ul>
-          ${directs.length > 0 && html`<h2 id="directs-title">${text("direct_messages")}</h2>
-            <ul aria-labelledby="directs-title">${directs.map((direct) => html`
-              <${ConversationRow} key=${direct.name} shell=${shell} conversation=${direct}
-                icon=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} />`} />`)}</ul>`}
-          <${JoinableRooms} shell=${shell} />
-        </div>
-        <footer class="account"><${Avatar} name=${state.me} /><span class="name" dir="auto">${state.me}</span>
-          <${IconButton} icon="gear" label=${text("settings")} onClick=${() => shell.showDialog({ name: "settings" })} />
-          <${IconButton} icon="leave" label=${text("log_out")} onClick=${() => (state.hasUnsent ? shell.showDialog({ name: "logout" }) : actions.logout())} /></footer>
-      </nav>`;
+      <${Heading} title="direct_messages" label="new_direct" onClick=${() => shell.showDialog({ name: "switcher" })} />
+      ${directs.length === 0 && html`<p class="hint">${text("no_directs")}</p>`}
+      <ul aria-labelledby="direct_messages-title">${directs.map((direct) => html`
+        <${Place} key=${direct.name} shell=${shell} conversation=${direct}
+          icon=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} size="xs" />`} />`)}</ul>`;
   };
+
+  // Logs out; messages that were not sent are asked about first.
+  const logOut = (shell) => (shell.state.hasUnsent ? shell.showDialog({ name: "logout" }) : shell.actions.logout());
+
+  const Account = ({ shell }) => {
+    const { state, connection } = shell;
+    return html`
+      <div class="account">
+        <button type="button" class="own" aria-haspopup="menu" onClick=${(event) => shell.showPopover({ name: "account", anchor: event.currentTarget })}>
+          <${Avatar} name=${state.me} online=${connection.state === "open"} />
+          <span class="grow"><span class="name strong cut block"><bdi>${state.me}</bdi></span>
+            <span class="tiny third cut block">${text(shell.mode === "guest" ? "guest" : "account_kind")}</span></span></button>
+        <${IconButton} icon="gear" label=${text("settings")} onClick=${() => shell.showDialog({ name: "settings" })} />
+      </div>`;
+  };
+
+  GTChat.POPOVERS.account = ({ shell, popover, close }) => html`
+    <${GTChat.Menu} anchor=${popover.anchor} close=${close} label=${text("account_menu")} side="above" items=${[
+      { icon: "user", label: text("profile"), run: () => shell.showDialog({ name: "settings", section: "profile" }) },
+      { icon: "keyboard", label: text("shortcuts"), keys: "Ctrl /", run: () => shell.showDialog({ name: "shortcuts" }) },
+      null,
+      { icon: "out", label: text("log_out"), run: () => logOut(shell) },
+    ]} />`;
+
+  GTChat.POPOVERS.begin = ({ shell, popover, close }) => html`
+    <${GTChat.Menu} anchor=${popover.anchor} close=${close} label=${text("begin")} items=${[
+      { icon: "chat", label: text("new_direct"), run: () => shell.showDialog({ name: "switcher" }) },
+      { icon: "hash", label: text("new_room"), run: () => shell.showDialog({ name: "create" }) },
+      { icon: "compass", label: text("browse"), run: () => shell.browse() },
+    ]} />`;
+
+  // The bar below the list of a phone.
+  const Tabs = ({ shell }) => html`
+    <div class="tabs" role="group" aria-label=${text("sections")}>
+      <button type="button" aria-current="page"><${Icon} name="chat" size="l" />${text("chats")}</button>
+      <button type="button" onClick=${() => shell.showDialog({ name: "switcher" })}><${Icon} name="search" size="l" />${text("search")}</button>
+      <button type="button" onClick=${() => shell.showDialog({ name: "settings" })}><${Icon} name="user" size="l" />${text("own_tab")}</button>
+    </div>`;
+
+  GTChat.Sidebar = ({ shell }) => {
+    const heading = shell.narrow ? "h1" : "p";
+    return html`
+      <div class="sidebar" role=${shell.narrow ? "main" : "navigation"} aria-label=${text("rooms_and_messages")}>
+        <div class="bar"><${heading} class="brand"><img class="logo" src=${GTChat.LOGO} alt="" width="24" height="24" />GTChat<//>
+          <${IconButton} icon="plus" label=${text("begin")} aria-haspopup="menu"
+            onClick=${(event) => shell.showPopover({ name: "begin", anchor: event.currentTarget })} /></div>
+        <button type="button" class="switcher-button" onClick=${() => shell.showDialog({ name: "switcher" })}>
+          <${Icon} name="search" size="s" /><span>${text("switcher")}</span><kbd>Ctrl K</kbd></button>
+        <div class="scroll">
+          <button type="button" class="place" aria-current=${shell.view === "browse" ? "page" : undefined} onClick=${() => shell.browse()}>
+            <${Icon} name="compass" /><span class="grow cut">${text("browse")}</span></button>
+          <${GTChat.Questions} shell=${shell} />
+          <${Rooms} shell=${shell} />
+          <${Directs} shell=${shell} />
+        </div>
+        <${Account} shell=${shell} />
+        <${Tabs} shell=${shell} />
+      </div>`;
+  };
+
+  GTChat.logOut = logOut;
 })();

@@ -1,18 +1,20 @@
-// The state of the connection, notices, and the settings of language and theme.
+// The state of the connection, and notices.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useState } = globalThis.htmPreact;
-  const { IconButton } = GTChat.parts;
+  const { Icon, IconButton } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
   // Milliseconds that a notice is shown. Some kinds stay until the user closes them.
   const NOTICE_SHOWN = 8000;
-  const PERSISTENT = new Set(["broadcast", "address_granted"]);
+  const PERSISTENT = new Set(["broadcast", "address_granted", "unsent"]);
   // Milliseconds between two draws of the seconds until the next attempt.
   const COUNTDOWN_INTERVAL = 250;
 
-  GTChat.ConnectionState = ({ shell }) => {
+  // kind: the class of the line: "banner" under a header, "note warn" in the login form. While the page is
+  // connected the line is empty. Screen readers are told of the loss, not of each second.
+  GTChat.ConnectionState = ({ shell, kind = "banner" }) => {
     const { connection } = shell;
     const waiting = connection?.state === "waiting";
     const [, redraw] = useState(0);
@@ -22,45 +24,35 @@
       return () => clearInterval(timer);
     }, [waiting]);
     if (!connection || connection.state === "open" || connection.state === "closed") {
-      return html`<p class="connection" role="status"></p>`;
+      return html`<div class="connection" role="status"></div>`;
     }
-    if (!waiting) return html`<p class="connection" role="status">${text("connecting")}</p>`;
+    if (!waiting) {
+      return html`<div class=${`connection ${kind}`} role="status"><span class="spinner"></span><span>${text("connecting")}</span></div>`;
+    }
     const seconds = Math.max(0, Math.ceil((connection.retryAt - performance.now()) / 1000));
-    const key = connection.session ? "waiting" : "unreachable";
     return html`
-      <p class="connection lost" role="status">
-        <span>${text(key, { url: connection.url, seconds })}</span>
+      <div class=${`connection lost ${kind}`} role="status"><${Icon} name="no_cloud" size="s" />
+        <span>${text(connection.session ? "waiting" : "unreachable", { url: connection.url })} <span class="num" aria-hidden="true">${text("retry_in", { seconds })}</span></span>
         <button type="button" onClick=${() => connection.start()}>${text("reconnect_now")}</button>
-      </p>`;
+      </div>`;
   };
 
   const Notice = ({ shell, notice }) => {
+    const { kind, action } = notice;
+    const dismiss = () => shell.dismiss(notice);
     useEffect(() => {
-      if (PERSISTENT.has(notice.kind)) return undefined;
-      const timer = setTimeout(() => shell.dismiss(notice), NOTICE_SHOWN);
+      if (PERSISTENT.has(kind)) return undefined;
+      const timer = setTimeout(dismiss, NOTICE_SHOWN);
       return () => clearTimeout(timer);
     }, []);
     return html`
-      <div class=${`notice ${notice.kind}`}><span dir="auto">${notice.text}</span>
-        <${IconButton} icon="close" label=${text("close")} onClick=${() => shell.dismiss(notice)} /></div>`;
+      <div class=${`notice toast ${kind}`}>${kind === "broadcast" && html`<${Icon} name="megaphone" />`}<span dir="auto">${notice.text}</span>
+        ${action && html`<button type="button" class="action" onClick=${() => { dismiss(); action.run(); }}>${action.label}</button>`}
+        <${IconButton} icon="close" size="s" label=${text("close")} onClick=${dismiss} /></div>`;
   };
 
   GTChat.Notices = ({ shell }) => html`
     <div class="notices" role="status" aria-live="polite">
       ${shell.notices.map((notice) => html`<${Notice} key=${notice.id} shell=${shell} notice=${notice} />`)}
-    </div>`;
-
-  GTChat.Appearance = ({ shell }) => html`
-    <div class="appearance">
-      <label>${text("language")}
-        <select value=${GTChat.language()} onChange=${(event) => shell.set({ language: event.target.value })}>
-          ${Object.entries(GTChat.LANGUAGES).map(([key, name]) => html`
-            <option value=${key} selected=${key === GTChat.language()} lang=${key}>${name}</option>`)}
-        </select></label>
-      <label>${text("theme")}
-        <select value=${shell.settings.theme} onChange=${(event) => shell.set({ theme: event.target.value })}>
-          ${["system", "light", "dark"].map((name) => html`
-            <option value=${name} selected=${name === shell.settings.theme}>${text(`theme_${name}`)}</option>`)}
-        </select></label>
     </div>`;
 })();

@@ -335,10 +335,10 @@ class Rates(SynchronousTestCase):
         self.assertEqual(sum(self.charges(other, 5)), 3)
 
     def login_guest(self, api: Any, name: str) -> None:
-        login = self.server.chat.sessions.login_guest(name, self.server.encoder, api, None)
+        login = self.server.chat.logins.login_guest(name, self.server.encoder, api, None)
         result = Deferred.fromCoroutine(login)
         self.server.run_pending()
-        keep_session(api, self.successResultOf(result)[0])
+        keep_session(api, self.successResultOf(result).session)
 
     def test_no_rate_is_no_limit(self) -> None:
         client = Client(TestServer(Limits(commands_per_second=0)))

@@ -117,14 +117,14 @@ class Registering(RandomTestCase):
 
     def test_a_connection_lost_after_the_login_is_given_up(self) -> None:
         client = self.client("Ana", "111")
-        login_phone, held = self.chat.sessions.login_phone, Deferred[None]()
+        login_phone, held = self.chat.logins.login_phone, Deferred[None]()
 
         async def hold(*args: Any) -> object:
             session = await login_phone(*args)
             await held
             return session
 
-        with patch.object(self.chat.sessions, "login_phone", hold):
+        with patch.object(self.chat.logins, "login_phone", hold):
             client = self.client()
             client.write("register", user={"name": "Bob", "phone": "222"})
             self.server.run_pending()

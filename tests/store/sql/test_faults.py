@@ -303,7 +303,7 @@ class CleanupTests(DiskCase, TestCase):
     async def test_many_old_txns_are_deleted_in_slices(self) -> None:
         for number in range(1200):
             self.append(self.lobby, message(str(number)), 1, txn=str(number))
-        await self.store.prune(0, 9000)
+        await self.store.prune(0, 9000, 0)
         for _ in range(1000):
             await self.store.flush()
             with closing(sqlite3.connect(self.path)) as db:

@@ -99,6 +99,15 @@ INSERT INTO pending_deletes (room_id) VALUES (6);
 """
 
 
+#: Rows for revision 0005: a session that is not connected, and one that is.
+SESSIONS_0005 = """
+INSERT INTO accounts (id, name, key, registered, created_at, lobby_read_seq, skeleton)
+    VALUES (1, 'Ann', 'ann', 1, 0, 0, '=ann');
+INSERT INTO sessions (token_hash, account_id, began_at, lost_at, expires_from, marks_read)
+    VALUES ('x', 1, 10, 11, 12, 1), ('y', 1, 20, NULL, NULL, 0);
+"""
+
+
 class SchemaTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
@@ -226,6 +235,23 @@ class SchemaTests(SynchronousTestCase):
             ],
         )
         self.assertEqual((members, owners), ([(7, 1), (8, 1)], [(7, None), (8, 1)]))
+
+    def test_0008_keeps_sessions_which_are_on_no_device(self) -> None:
+        old = self.old_database("0005", SESSIONS_0005)
+        prepare(old)
+        for columns, rows in (
+            (
+                "began_at, lost_at, expires_from, marks_read, device, protocol, address, created_at"
+                " FROM sessions",
+                [
+                    (10, 11, 12, 1, None, "gtchat", "", 10),
+                    (20, None, None, 0, None, "gtchat", "", 20),
+                ],
+            ),
+            ("count(*) FROM devices", [(0,)]),
+        ):
+            with closing(sqlite3.connect(old)) as db:
+                self.assertEqual(db.execute(f"SELECT {columns}").fetchall(), rows)
 
     def test_the_list_of_revisions_matches_the_migrations(self) -> None:
         config = Config()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,7 +14,8 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
-from gtchat.store.sql import history, read_state, rooms
+from gtchat.store.sql import devices, history, read_state, rooms, session_ends, sessions
+from gtchat.store.sql.statements import Statement
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -26,6 +28,7 @@ from tests.store.changes_contract import (
     VersionsContract,
 )
 from tests.store.contract import QueueContract, StoreCase, message, new_session
+from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
@@ -113,6 +116,14 @@ class AccountTests(OnDisk, AccountContract, TestCase):
     pass
 
 
+class TokenTests(OnDisk, TokenContract, TestCase):
+    """See `TokenContract`."""
+
+
+class SeveralSessionsTests(OnDisk, SeveralSessionsContract, TestCase):
+    """See `SeveralSessionsContract`."""
+
+
 class NetworkTests(OnDisk, NetworkContract, TestCase):
     """See `NetworkContract`."""
 
@@ -182,14 +193,14 @@ class FileTests(OnDisk, StoreCase, TestCase):
     async def test_read_markers_are_kept_over_a_restart(self) -> None:
         ann = await self.account("Ann")
         room = await self.room(ann)
-        await self.store.login(ann, "hash", new_session(b"t" * 32, 1), True)
+        await self.store.login(ann, "hash", new_session(b"t" * 32, 1))
         await self.stored(room, message("1"))
         await self.stored(room, message("2"))
         await self.store.mark_read(ann, b"t" * 32, room, 2)
         await self.store.close()
         self.store = SQLStore.open(self.path, reactor)
         self.store.load()
-        found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2), True)
+        found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2))
         self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
 
     async def test_unread_messages_of_all_rooms_are_counted_by_one_statement(self) -> None:
@@ -219,7 +230,7 @@ class FileTests(OnDisk, StoreCase, TestCase):
                     return 0
 
                 db.set_progress_handler(step, 10)
-                rooms.prune_sessions(db, 2**60)
+                rooms.prune_sessions(db, 2**60, 0)
                 left = db.execute("SELECT count(*), min(deleted_at) FROM tombstones").fetchone()
                 self.assertEqual(left, (count // 2, 1_000 + count // 2))
         self.assertLess(steps[1], 6 * steps[0])
@@ -286,3 +297,17 @@ class PlanTests(OnDisk, StoreCase, TestCase):
             plan.count("INDEX entries_rare (room_id=? AND kind=? AND seq>? AND seq<?)"), 2
         )
         self.assertNotIn("SEARCH entries USING INDEX sqlite_autoindex", plan)
+
+    def test_sessions_and_devices_are_found_by_an_index(self) -> None:
+        found = 0
+        for module in (devices, session_ends, sessions):
+            for name, part in vars(module).items():
+                if not isinstance(part, Statement):
+                    continue
+                with closing(sqlite3.connect(self.path)) as db:
+                    values = dict.fromkeys(re.findall(r":(\w+)", part.sql), 1) | part.constants
+                    rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
+                plan = "; ".join(row[3] for row in rows)
+                self.assertNotIn("SCAN", plan.replace("SCAN CONSTANT ROW", ""), name)
+                found += 1
+        self.assertGreater(found, 20)

@@ -432,4 +432,4 @@ class LoggedInTests(ControllerTestCase):
         self.server.pump()
         self.successResultOf(self.running)
         self.assertEqual(self.controller.exit_status, EXIT_NO_CONNECTION)
-        self.assertIn("another client", self.controller.last_error)
+        self.assertIn("logged in elsewhere", self.controller.last_error)

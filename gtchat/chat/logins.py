@@ -1,0 +1,288 @@
+"""Logins: how sessions begin, of registered and of temporary users.
+
+Credentials are checked in `accounts`; how many sessions an account can have is decided by
+`devices.SessionRules` and made true by the store, in the transaction that begins the new one.
+Temporary users have one session, and no device.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.accounts import Accounts, login_key, phone_hash
+from gtchat.chat.audit import audit
+from gtchat.chat.background import run_in_background
+from gtchat.chat.devices import Device, SessionRules
+from gtchat.chat.errors import AlreadyLoggedIn, BadRequest, NotAllowed, NotLoggedIn
+from gtchat.chat.guests import Guests
+from gtchat.chat.interfaces import Account, IConnection, IEncoder, NewDevice
+from gtchat.chat.live_sessions import LiveSessions, token_hash
+from gtchat.chat.names import HOST, Name, user_name
+from gtchat.chat.read_state import count_unread
+from gtchat.chat.state import State
+from gtchat.chat.users import Session
+
+
+@attrs.frozen
+class BegunSession:
+    """A session that has begun.
+
+    Attributes:
+        session: the session.
+        session_id: the secret that resumes it.
+        device_token: the secret that begins further sessions on its device, None if there is none.
+    """
+
+    session: Session
+    session_id: str
+    device_token: str | None = None
+
+
+@attrs.frozen
+class _Client:
+    """The client that logs in; the fields are arguments of `Logins.login`."""
+
+    encoder: IEncoder
+    connection: IConnection
+    current: Session | None
+    marks_read: bool = False
+
+
+class Logins:
+    """Begins sessions.
+
+    Args:
+        state: the chat's shared objects.
+        accounts: checks credentials.
+        guests: creates and ends temporary accounts.
+        live: the sessions that are connected.
+        rules: how many places an account can be logged in at.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        accounts: Accounts,
+        guests: Guests,
+        live: LiveSessions,
+        rules: SessionRules,
+    ) -> None:
+        self._state = state
+        self._store = state.store
+        self._users = state.users
+        self._rooms = state.rooms
+        self._accounts = accounts
+        self._guests = guests
+        self._live = live
+        self._rules = rules
+
+    async def login(
+        self,
+        name: str | None,
+        secret: str | None,
+        uuid: str | None,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        lockout_seconds: float | None = None,
+        marks_read: bool = False,
+        device: Device | None = None,
+    ) -> BegunSession:
+        """Begin a session of a registered account.
+
+        Args:
+            name: the user name, None with `uuid`.
+            secret: the password, None with `uuid`.
+            uuid: a version-4 UUID as the only credential, None with a name and a password.
+            encoder: the encoder of the client's protocol.
+            connection: the client's connection.
+            current: the session that the connection has already; it ends if the login succeeds.
+            lockout_seconds: how long a lockout lasts that this begins, None for the setting.
+            marks_read: whether the client marks itself what was read (`mark_read`).
+            device: the client's device, None if it names none.
+
+        Raises:
+            BadRequest, BadCredentials, LockedOut, RateLimited, AlreadyLoggedIn, NotStored.
+            NotLoggedIn: the connection was lost meanwhile.
+        """
+        if uuid is not None:
+            account = await self._accounts.authenticate_uuid(uuid, connection.address)
+        else:
+            if name is None or secret is None:
+                raise BadRequest("usr and pwd, or uuid, are required.")
+            if current is not None and current.user.key == login_key(name):
+                raise AlreadyLoggedIn()
+            account = await self._accounts.authenticate(
+                name, secret, connection.address, lockout_seconds
+            )
+        client = _Client(encoder, connection, current, marks_read)
+        return await self._login_authenticated(account, client, device)
+
+    async def login_device(
+        self,
+        device: Device,
+        token: str,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool = False,
+    ) -> BegunSession:
+        """Begin a further session on a device, which proves with its token that it may.
+
+        Args:
+            device: the device. It gets no new token, which could be lost on the way.
+            token: its token.
+            encoder, connection, current, marks_read: as in `login`.
+
+        Raises:
+            NotAllowed: accounts have no devices here.
+            BadCredentials: the device has no such token, or it has expired.
+            LockedOut, RateLimited, AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
+        """
+        if not self._rules.uses_devices:
+            raise NotAllowed("This server does not keep devices logged in.")
+        proved = token_hash(token)
+        tokens_after = self._rules.tokens_after(self._users.now())
+        account = await self._accounts.authenticate_device(
+            device.id, proved, connection.address, tokens_after
+        )
+        client = _Client(encoder, connection, current, marks_read)
+        return await self._login_authenticated(account, client, device, proved)
+
+    async def login_phone(
+        self, number: str, encoder: IEncoder, connection: IConnection, current: Session | None
+    ) -> Session:
+        """Begin a session of the account that has a telephone number.
+
+        Args:
+            number: the number as `phone_number` returns it.
+            encoder, connection, current: as in `login`.
+
+        Raises:
+            BadCredentials: no account has the number.
+            AlreadyLoggedIn, NotStored, NotLoggedIn: as in `login`.
+        """
+        account = await self._accounts.authenticate_credential(phone_hash(number))
+        client = _Client(encoder, connection, current)
+        return (await self._login_authenticated(account, client, None)).session
+
+    async def _login_authenticated(
+        self,
+        account: Account,
+        client: _Client,
+        device: Device | None,
+        proved: bytes | None = None,
+    ) -> BegunSession:
+        """Begin a session of an account whose credentials were checked; see `login`.
+
+        Args:
+            account: the account.
+            client: the client.
+            device: its device, None if it names none.
+            proved: hash of the token that was checked, None if it was another credential.
+        """
+        unread = await count_unread(self._state, account.id, None)
+        # The session that changes the password is answered before a login can replace it.
+        await self._accounts.password_changes.finished(account.id)
+        connection = client.connection
+        if connection.closed:
+            # The user may have logged in again over another connection: do not replace that.
+            raise NotLoggedIn()
+        others = self._live.of(account.id)
+        if client.current in others:
+            raise AlreadyLoggedIn()
+        if others and self._rules.refuses:
+            raise AlreadyLoggedIn("You are logged in on another connection.")
+        if not self._rules.uses_devices:
+            device = None
+        token = self._state.token()
+        device_token = self._state.token() if device is not None and device.remember else None
+        new = self._live.new(token, connection, client.current, client.marks_read)
+        new = attrs.evolve(
+            new,
+            connected=self._live.records(others),
+            device=_new_device(device, device_token, proved),
+            replaces=self._rules.replaces(device is not None),
+            limits=self._rules.session_limits(new.at),
+        )
+        account_state = await self._store.login(account.id, account.password_hash, new)
+        audit("login", name=account_state.account.name, address=connection.address)
+        self._end_previous(client.current)
+        for session in self._live.of(account.id):
+            if session.token_hash in account_state.ended:
+                self._live.replace(session, connection.address)
+        session = self._live.begin(
+            account_state, unread, client.encoder, connection, token, client.marks_read
+        )
+        return BegunSession(session, token, device_token)
+
+    def _end_previous(self, session: Session | None) -> None:
+        """End the session that a connection had before its login, None if it had none."""
+        if session is None or session not in session.user.sessions:
+            return
+        self._live.detach(session, arrived=True)
+        if not session.user.registered:
+            ending = Deferred.fromCoroutine(self._guests.end(session.user))
+            run_in_background(ending, "ending a temporary user")
+
+    async def login_guest(
+        self,
+        name: str,
+        encoder: IEncoder,
+        connection: IConnection,
+        current: Session | None,
+        marks_read: bool = False,
+    ) -> BegunSession:
+        """Begin a session of a temporary user.
+
+        Args:
+            name: the user name.
+            encoder, connection, current, marks_read: as in `login`.
+
+        Raises:
+            BadName, NameTaken, AlreadyLoggedIn, NotStored.
+        """
+        chosen = user_name(name)
+        if current is not None and current.user.key == chosen.key:
+            raise AlreadyLoggedIn()
+        return await self._login_guest(chosen, _Client(encoder, connection, current, marks_read))
+
+    async def login_host(self, encoder: IEncoder, connection: IConnection) -> Session:
+        """Begin the session of the server itself, under a name that no account can have.
+
+        Args:
+            encoder, connection: as in `login`.
+
+        Raises:
+            NameTaken: the server has a session already.
+            NotStored.
+        """
+        return (await self._login_guest(HOST, _Client(encoder, connection, None))).session
+
+    async def _login_guest(self, name: Name, client: _Client) -> BegunSession:
+        token, connection = self._state.token(), client.connection
+        new = self._live.new(token, connection, client.current, client.marks_read)
+        if not connection.resumable:
+            new = attrs.evolve(new, token_hash=None)
+        user = await self._guests.create(name, new)
+        audit("login", name=user.name, address=connection.address)
+        self._end_previous(client.current)
+        self._users.add(user)
+        session = Session(
+            user,
+            client.encoder,
+            connection,
+            token_hash(token),
+            pending_whisper=None,
+            marks_read=client.marks_read,
+        )
+        self._users.add_session(session, [self._rooms.lobby])
+        return BegunSession(session, token)
+
+
+def _new_device(device: Device | None, token: str | None, proved: bytes | None) -> NewDevice | None:
+    """Return the record of a device on which a session begins."""
+    if device is None:
+        return None
+    return NewDevice(device.id, device.name, token_hash(token) if token else None, proved)

@@ -1,0 +1,133 @@
+"""The methods of `ISessionStore` of the store on disk; `SQLStore` inherits them."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.interfaces import (
+    Account,
+    AccountState,
+    EndedSession,
+    NewSession,
+    ResumeResult,
+    SessionRecord,
+)
+from gtchat.store.sql import devices, session_ends, sessions
+from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.read_pool import ReadPool
+
+T = TypeVar("T")
+
+
+def new_epoch() -> str:
+    """Return a name for the logs that no others have."""
+    return secrets.token_urlsafe(9)
+
+
+class SessionCalls(ABC):
+    """Calls of `ISessionStore`: writes to the queue, reads to the read pool."""
+
+    _reads: ReadPool
+    _log_writer: LogWriter
+
+    @abstractmethod
+    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Queue a call of a function with the writer's connection; return its result."""
+
+    def login(
+        self, account_id: int, proved: str | None, session: NewSession
+    ) -> Deferred[AccountState]:
+        """See `ISessionStore.login`."""
+        return self._write(sessions.login, account_id, proved, session)
+
+    def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
+        """See `ISessionStore.login_guest`."""
+        return self._write(sessions.login_guest, self._log_writer, name, key, session)
+
+    def find_device(
+        self, token_hash: bytes, tokens_after: int
+    ) -> Deferred[tuple[Account, str] | None]:
+        """See `ISessionStore.find_device`."""
+        return self._reads.run(lambda db: devices.find(db, token_hash, tokens_after))
+
+    def resume(
+        self,
+        token_hash: bytes,
+        at: int,
+        oldest: int,
+        seen: Mapping[int, int],
+        liveness_ms: int,
+        limit: int,
+        network: str,
+        marks_read: bool = False,
+        address: str = "",
+    ) -> Deferred[ResumeResult]:
+        """See `ISessionStore.resume`."""
+        return self._write(
+            sessions.resume,
+            self._log_writer,
+            token_hash,
+            at,
+            oldest,
+            dict(seen),
+            liveness_ms,
+            limit,
+            network,
+            marks_read,
+            address,
+            new_epoch(),
+        )
+
+    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
+        """See `ISessionStore.session_lost`."""
+        return self._write(session_ends.session_lost, session, at)
+
+    def sessions(
+        self, account_id: int, oldest: int, tokens_after: int
+    ) -> Deferred[Sequence[SessionRecord]]:
+        """See `ISessionStore.sessions`."""
+
+        def read(db: sqlite3.Connection) -> Sequence[SessionRecord]:
+            return sessions.listed(db, account_id, oldest, tokens_after)
+
+        return self._reads.run(read)
+
+    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+        """See `ISessionStore.end_session`."""
+        return self._write(session_ends.end_session, session, at, forget)
+
+    def end_other_sessions(
+        self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+    ) -> Deferred[frozenset[bytes]]:
+        """See `ISessionStore.end_other_sessions`."""
+        return self._write(session_ends.end_other_sessions, account_id, keep, tuple(connected))
+
+    def forget_device(self, account_id: int, device: str) -> Deferred[None]:
+        """See `ISessionStore.forget_device`."""
+        return self._write(devices.forget, account_id, device)
+
+    def set_password(
+        self,
+        account_id: int,
+        proved: str,
+        password_hash: str,
+        keep: bytes | None,
+        ended: Sequence[EndedSession],
+        new_token: bytes | None = None,
+    ) -> Deferred[bool]:
+        """See `ISessionStore.set_password`."""
+        return self._write(
+            session_ends.set_password,
+            account_id,
+            proved,
+            password_hash,
+            keep,
+            tuple(ended),
+            new_token,
+        )

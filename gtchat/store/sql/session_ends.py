@@ -1,0 +1,179 @@
+"""How sessions end: by a login, by their user, with a new password; and how they are lost.
+
+How they begin is in `sessions`, their devices are in `devices`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection, Cursor
+
+from sqlalchemy import bindparam, delete, func, or_, select, update
+
+from gtchat.chat.errors import BadCredentials, NoSuchUser
+from gtchat.chat.interfaces import Account, EndedSession, NewSession, Replaces
+from gtchat.store.sql import accounts, devices, read_state, schema
+from gtchat.store.sql.statements import Statement
+
+_sessions = schema.sessions
+_is_session = _sessions.c.token_hash == bindparam("token")
+_of_account = _sessions.c.account_id == bindparam("account")
+
+#: The order of an account's sessions, those last that end first.
+CONNECTED_FIRST = (
+    _sessions.c.expires_from.is_(None).desc(),
+    func.coalesce(_sessions.c.expires_from, _sessions.c.created_at).desc(),
+    _sessions.c.token_hash,
+)
+_SET_LOST = Statement(
+    update(_sessions)
+    .where(_is_session, _of_account)
+    .values(lost_at=bindparam("at"), expires_from=bindparam("at"))
+    .returning(_sessions.c.device)
+)
+_END = Statement(delete(_sessions).where(_is_session, _of_account).returning(_sessions.c.device))
+_REPLACED = Statement(
+    select(_sessions.c.token_hash).where(
+        _of_account,
+        or_(_sessions.c.protocol == bindparam("protocol"), bindparam("any_protocol")),
+        or_(_sessions.c.device.is_(None), bindparam("any_device")),
+    )
+)
+_SURPLUS = Statement(
+    select(_sessions.c.token_hash)
+    .where(_of_account, _sessions.c.device.is_not_distinct_from(bindparam("device")))
+    .order_by(*CONNECTED_FIRST)
+    .offset(bindparam("kept"))
+)
+_OTHERS = Statement(
+    select(_sessions.c.token_hash).where(
+        _of_account, _sessions.c.token_hash.is_distinct_from(bindparam("keep"))
+    )
+)
+_DEVICE = Statement(select(_sessions.c.device).where(_is_session, _of_account))
+
+
+def end_for_login(db: Connection, account_id: int, session: NewSession) -> frozenset[bytes]:
+    """End the sessions that a login replaces, and those that are too many with it.
+
+    The device of the new session is stored too.
+
+    Returns:
+        The token hashes of the sessions that have ended.
+    """
+    name, limits = session.device.device if session.device is not None else None, session.limits
+    ended: set[bytes] = set()
+
+    def end_found(found: Cursor) -> None:
+        hashes = [row[0] for row in found.fetchall()]
+        end(db, _records(account_id, hashes, session.connected), session.at)
+        ended.update(hashes)
+
+    if session.replaces is not Replaces.NOTHING:
+        replaced = _REPLACED(
+            db,
+            account=account_id,
+            protocol=session.protocol,
+            any_protocol=session.replaces is Replaces.ALL,
+            any_device=session.replaces is not Replaces.WITHOUT_DEVICE,
+        )
+        end_found(replaced)
+    if limits.sessions:
+        kept = limits.sessions - 1
+        end_found(_SURPLUS(db, account=account_id, device=name, kept=kept))
+    if session.device is not None:
+        for surplus in devices.begin(db, account_id, session.device, limits, session.at):
+            end_found(_SURPLUS(db, account=account_id, device=surplus, kept=0))
+            devices.delete_device(db, account_id, surplus)
+    return frozenset(ended)
+
+
+def _records(
+    account_id: int, hashes: Iterable[bytes], connected: Iterable[EndedSession]
+) -> list[EndedSession]:
+    """Return the records of sessions that end: what was sent to them, if they are connected."""
+    known = {session.token_hash: session for session in connected}
+    return [known.get(one) or EndedSession(account_id, one, {}) for one in hashes]
+
+
+def check_proof(account: Account | None, proved: str | None) -> None:
+    """Check that an account has the password hash that a password was checked against.
+
+    Raises:
+        NoSuchUser: the account was deleted.
+        BadCredentials: it has another one by now.
+    """
+    if account is None:
+        raise NoSuchUser()
+    if account.password_hash != proved:
+        raise BadCredentials()
+
+
+def set_password(
+    db: Connection,
+    account_id: int,
+    proved: str,
+    password_hash: str,
+    keep: bytes | None,
+    ended: Sequence[EndedSession],
+    new_token: bytes | None,
+) -> bool:
+    """Change a password, end sessions, revoke tokens; see `ISessionStore.set_password`."""
+    check_proof(accounts.get(db, account_id), proved)
+    device = _end_others(db, account_id, keep, ended)[0]
+    accounts.set_password(db, account_id, password_hash)
+    return devices.replace_token(db, account_id, device, new_token)
+
+
+def end_other_sessions(
+    db: Connection, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+) -> frozenset[bytes]:
+    """End all other sessions, revoke tokens; see `ISessionStore.end_other_sessions`."""
+    return _end_others(db, account_id, keep, connected)[1]
+
+
+def _end_others(
+    db: Connection, account_id: int, keep: bytes | None, connected: Sequence[EndedSession]
+) -> tuple[str | None, frozenset[bytes]]:
+    """End all sessions of an account but one, and revoke the tokens of other devices.
+
+    Returns:
+        The device of the session that goes on, None for none, and the token hashes of the others.
+    """
+    device = _DEVICE.scalar(db, token=keep, account=account_id)
+    hashes = [row[0] for row in _OTHERS(db, account=account_id, keep=keep).fetchall()]
+    end(db, _records(account_id, hashes, connected), None)
+    devices.forget_others(db, account_id, device)
+    return device, frozenset(hashes)
+
+
+def end_session(db: Connection, session: EndedSession, at: int, forget: bool) -> None:
+    """End a session for good; see `ISessionStore.end_session`."""
+    device = _DEVICE.scalar(db, token=session.token_hash, account=session.account_id)
+    end(db, [session], at)
+    if forget:
+        devices.forget(db, session.account_id, device)
+
+
+def end(db: Connection, ended: Iterable[EndedSession], at: int | None) -> None:
+    """Delete sessions; what they were sent counts as read.
+
+    Args:
+        db: the writer's connection.
+        ended: the sessions.
+        at: when their devices were seen last; None if that does not matter.
+    """
+    for session in ended:
+        read_state.set_sent_read(db, session.account_id, session.token_hash, session.sent)
+        account_id = session.account_id
+        for row in _END(db, token=session.token_hash, account=account_id).fetchall():
+            if at is not None:
+                devices.seen(db, account_id, row[0], at)
+
+
+def session_lost(db: Connection, session: EndedSession, at: int) -> None:
+    """Store that a session's connection was lost; see `ISessionStore.session_lost`."""
+    account_id = session.account_id
+    read_state.set_sent_read(db, account_id, session.token_hash, session.sent)
+    for row in _SET_LOST(db, token=session.token_hash, account=account_id, at=at).fetchall():
+        devices.seen(db, account_id, row[0], at)

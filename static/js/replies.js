@@ -1,0 +1,169 @@
+// How the state follows the replies to requests: a table from the command to the function that changes the
+// state. Each returns effects, as sync.js lists them. Nothing here sends, waits or draws.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { sync, invitations } = GTChat;
+  const { takeEntry, row, only } = sync;
+  const { read, open, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed } = GTChat.transitions;
+
+  const restOf = (cmd, names, total) => ({ effect: "loadMore", cmd, after: names.at(-1), loaded: names.length, total });
+
+  // What the replies to `login` and `resume` list. The rest of long lists is loaded later.
+  // unlisted(names): of the rooms that are listed; returns the names of known rooms that are not.
+  const takeLists = (state, reply, unlisted = () => []) => {
+    state.blocked = reply.blocked ?? state.blocked;
+    reply.rooms.forEach((info) => updateListed(state, info));
+    state.online.clear();
+    reply.users.forEach((name) => state.setOnline(name));
+    const names = reply.rooms.map((info) => info.room_name);
+    const { rooms_next: after } = reply;
+    return [
+      after ? { effect: "loadRoomPages", after, unlisted: unlisted(names) } : restOf("get_room_list", names, reply.rooms_total),
+      restOf("get_user_list", reply.users, reply.users_total),
+      { effect: "findMentions" },
+    ];
+  };
+
+  const login = (state, reply, fields) => {
+    state.me = reply.usr;
+    state.hasPassword = fields.pwd !== undefined;
+    state.rooms.clear();
+    state.current = null;
+    state.postponed = [];
+    invitations.replace(state, reply.invitations ?? []);
+    const effects = takeLists(state, reply);
+    return [...effects, ...open(state, state.lobby)];
+  };
+
+  // The log and the members have to be loaded again; the next list tells what is unread.
+  const forgetLog = (room, lastSeq = room.lastSeq) => {
+    room.reset(lastSeq);
+    Object.assign(room, { recount: true, searchedSeq: -1, membersLoaded: false });
+    room.members.clear();
+  };
+
+  // What happened in one room while the connection was lost.
+  const resumeRoom = (state, room, missed) => {
+    if (missed.state !== "resumed") {
+      forgetLog(room, missed.last_seq);
+      if (missed.state === "reset") room.readSeq = room.markedSeq = 0;
+      return [];
+    }
+    const effects = missed.entries.flatMap((entry) => takeEntry(state, entry));
+    room.membersLoaded = false;
+    room.members.clear();
+    return effects;
+  };
+
+  // listsInvitations: whether a reply without invitations means that there are none; otherwise the server
+  // does not list them, and those that are known stay.
+  const resume = (state, reply, { listsInvitations }) => {
+    state.me = reply.usr;
+    const effects = [];
+    if (reply.invitations ?? listsInvitations) invitations.replace(state, reply.invitations ?? []);
+    const joined = new Map(state.joinedRooms.map((room) => [room.name, room]));
+    for (const missed of reply.resumed) {
+      const room = joined.get(missed.room_name);
+      if (room) effects.push(...resumeRoom(state, room, missed));
+      joined.delete(missed.room_name);
+    }
+    for (const room of joined.values()) forgetLog(room);
+    const unlisted = (listed) => [...state.rooms.keys()].filter((name) => !listed.includes(name));
+    effects.push(...takeLists(state, reply, unlisted));
+    if (!reply.rooms_next && reply.rooms_total === reply.rooms.length) {
+      for (const name of unlisted(reply.rooms.map((info) => info.room_name))) effects.push(...deleteRoom(state, name));
+    }
+    for (const conversation of [...state.rooms.values(), ...state.directs.values()]) {
+      for (const item of conversation.outgoing) item.resent = true;
+    }
+    const { current } = state;
+    const left = !current || (current.kind === "room" && !current.joined);
+    return [...effects, ...open(state, left ? state.lobby : current)];
+  };
+
+  // Removes a message that the server has confirmed from the outgoing ones.
+  const confirm = (conversation, txn) => {
+    conversation.outgoing = conversation.outgoing.filter((item) => item.txn !== txn);
+  };
+
+  const spoken = (state, { id, at, seq }, { room_name: name, msg, txn }) => {
+    const room = state.rooms.get(name);
+    if (!room) return [];
+    const { reply, style } = room.outgoing.find((item) => item.txn === txn) ?? {};
+    confirm(room, txn);
+    room.append({ cmd: "c_speak", room_name: name, seq, usr: state.me, msg, id, at, reply, style });
+    return read(state, room);
+  };
+
+  const whispered = only((state, { id, at, delivered }, { target_user: name, msg, txn }) => {
+    const direct = state.findDirect(name);
+    if (!direct) return; // closed since
+    confirm(direct, txn);
+    direct.append({ usr: state.me, msg, id, at, stored: delivered === "stored" });
+  });
+
+  const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
+    const invitation = { usr: inviter, room_name };
+    if (answer === "L") invitations.postpone(state, invitation);
+    else invitations.end(state, invitation);
+    return reply.room ? enterRoom(state, reply.room) : [];
+  };
+
+  const addressAnswered = only((state, _reply, { user }) => {
+    state.addressRequests = state.addressRequests.filter((name) => name !== user);
+  });
+
+  // Messages of users who are no longer blocked were not pushed: the logs are loaded again.
+  const setBlocked = (state, reply) => {
+    const shorter = reply.blocked.length < state.blocked.length;
+    state.blocked = reply.blocked;
+    if (!shorter) return [];
+    for (const room of state.joinedRooms) room.reset(room.lastSeq);
+    return state.current?.kind === "room" ? [{ effect: "loadHistory", room: state.current }] : [];
+  };
+
+  // A page of the list of rooms may tell that the log of the open one has to be loaded again.
+  const listed = (state, reply) => {
+    reply.rooms.forEach((info) => updateListed(state, info));
+    const { current } = state;
+    return current?.kind === "room" && current.joined && !current.loaded && !current.loading
+      ? [{ effect: "loadHistory", room: current }] : [];
+  };
+
+  const takeMembers = only((state, reply, { room_name: name }) => {
+    const room = state.rooms.get(name);
+    if (!room) return;
+    reply.users.forEach((user) => room.members.add(user));
+    reply.online.forEach((user) => state.setOnline(user));
+    room.memberCount = reply.users_total;
+  });
+
+  // Changes of messages are pushed to the session that asked for them, too: their replies tell nothing.
+  // Replies by the `cmd` of the request: (state, reply, fields of the request) => effects.
+  const REPLIES = {
+    login,
+    resume,
+    get_room_list: listed,
+    get_user_list: only((state, reply) => reply.users.forEach((name) => state.setOnline(name))),
+    get_room_user_list: takeMembers,
+    create_room: (state, reply) => enterRoom(state, reply.room),
+    join_room: (state, reply) => enterRoom(state, reply.room),
+    leave_room: (state, _reply, fields) => exitRoom(state, fields.room_name),
+    delete_room: (state, _reply, fields) => deleteRoom(state, fields.room_name),
+    set_room: (state, reply) => updateRoom(state, reply.room),
+    add_member: (state, reply) => updateRoom(state, reply.room),
+    remove_member: (state, reply) => updateRoom(state, reply.room),
+    invite_reply: invitationAnswered,
+    speak: spoken,
+    whisper: whispered,
+    block: setBlocked,
+    unblock: setBlocked,
+    set_address: only((state, _reply, fields) => { state.listenPort = fields.port; }),
+    allow: addressAnswered,
+    deny: addressAnswered,
+  };
+
+  // Takes in a reply without an error. cmd, fields: of its request; returns effects.
+  sync.reply = (state, cmd, message, fields) => row(REPLIES, cmd)?.(state, message, fields) ?? [];
+})();

@@ -1,0 +1,51 @@
+// The header of a conversation.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html } = globalThis.htmPreact;
+  const { Avatar, BackButton, Icon, IconButton } = GTChat.parts;
+  const text = (...details) => GTChat.text(...details);
+
+  // Returns the number of members; all users online are in the lobby.
+  const memberCount = (state, room) => (room.name === "lobby" ? state.online.size : room.memberCount);
+
+  const membersText = (count) => (count === 1 ? text("one_member") : text("members_count", { count }));
+
+  const RoomTools = ({ shell, room }) => {
+    const { state, notifications } = shell;
+    const count = memberCount(state, room);
+    const level = notifications.level(room);
+    const toggle = (name, icon, label, { kind = "wide", children } = {}) => html`
+      <${IconButton} icon=${icon} kind=${kind} label=${label} aria-pressed=${shell.panel === name ? "true" : "false"}
+        onClick=${() => shell.togglePanel(name)}>${children}<//>`;
+    return html`
+      ${toggle("members", "users", membersText(count), { kind: "labelled wide", children: html`<span class="num">${count}</span>` })}
+      ${toggle("pinned", "pin", text("pinned_messages"))}
+      <${IconButton} icon=${level === "nothing" ? "bell_off" : "bell"} kind="wide" label=${text("notifications_level", { level: text(`level_${level}`) })}
+        onClick=${() => shell.showPanel("about")} />
+      ${toggle("about", "info", text("about_room"), { kind: "" })}`;
+  };
+
+  const DirectTools = ({ shell, direct }) => html`
+    <${IconButton} icon="info" label=${text("about_user", { usr: direct.name })} aria-haspopup="dialog"
+      onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: direct.name, room: null })} />
+    <${IconButton} icon="close" label=${text("close_conversation")} onClick=${() => shell.actions.closeDirect(direct)} />`;
+
+  GTChat.Header = ({ shell, conversation }) => {
+    const { state } = shell;
+    const { name } = conversation;
+    const room = conversation.kind === "room" ? conversation : null;
+    const online = state.isOnline(name);
+    return html`
+      <div class="bar">
+        <${BackButton} onClick=${() => shell.showPane("list")} />
+        ${room ? html`<${Icon} name=${room.public ? "hash" : "lock"} kind="wide" />`
+          : html`<span class="wide on-surface"><${Avatar} name=${name} online=${online} /></span>`}
+        <div class="bar-title"><h1 class="cut"><bdi>${name}</bdi></h1>
+          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? room.topic : text(online ? "online" : "offline")}</p></div>
+        <div class="tools">${room ? html`<${RoomTools} shell=${shell} room=${room} />` : html`<${DirectTools} shell=${shell} direct=${conversation} />`}</div>
+      </div>`;
+  };
+
+  Object.assign(GTChat, { memberCount, membersText });
+})();

@@ -1,0 +1,150 @@
+// The user's own settings: a list of pages and the open one; a phone shows one of both.
+//
+// A page acts at once; what needs a form opens a dialog of its own, which leads back here.
+"use strict";
+(() => {
+  const GTChat = globalThis.GTChat;
+  const { html, useState } = globalThis.htmPreact;
+  const { Avatar, Icon, IconButton, BackButton, Note } = GTChat.parts;
+  const { Form, Select, Switch } = GTChat.forms;
+  const { DIALOGS } = GTChat;
+  const text = (...details) => GTChat.text(...details);
+
+  GTChat.THEMES = ["light", "dark", "system"];
+
+  const Profile = ({ shell }) => {
+    const { state, mode } = shell;
+    return html`
+      <div class="profile"><${Avatar} name=${state.me} size="xl" />
+        <div><p class="head-text"><bdi>${state.me}</bdi></p><p class="third">${text(mode === "guest" ? "guest_hint" : "profile_hint")}</p></div></div>`;
+  };
+
+  const Notifications = ({ shell }) => {
+    const { settings } = shell;
+    const blocked = globalThis.Notification?.permission === "denied";
+    return html`
+      ${blocked && html`<${Note} icon="bell_off" kind="warn">${text("notifications_blocked")} ${text("allow_notifications")}<//>`}
+      <div><${Switch} name="notify" label=${text("desktop_notifications")} hint=${text("notifications_hint")} checked=${settings.notify}
+          onChange=${(wanted) => shell.setDesktopNotifications(wanted)} />
+        <${Switch} name="sound" label=${text("notification_sound")} checked=${settings.sound} onChange=${(wanted) => shell.setSound(wanted)} /></div>`;
+  };
+
+  // A picture of a theme: side and middle, each with two lines.
+  const Sample = ({ theme }) => html`
+    <span class="theme-sample">${["side", "middle"].map((part) => html`
+      <span key=${part} class=${`${part} ${theme === "system" ? (part === "side" ? "light" : "dark") : theme}`}><b></b><b></b></span>`)}</span>`;
+
+  const Appearance = ({ shell }) => {
+    const { settings } = shell;
+    return html`
+      <div class="field"><span class="label" id="theme-label">${text("theme")}</span>
+        <div class="themes" role="radiogroup" aria-labelledby="theme-label">${GTChat.THEMES.map((theme) => html`
+          <label key=${theme} class="theme-choice"><input type="radio" name="theme" value=${theme} checked=${settings.theme === theme}
+            onChange=${() => shell.set({ theme })} /><${Sample} theme=${theme} />${text(`theme_${theme}`)}</label>`)}</div></div>
+      <div class="field short"><label for="language">${text("language")}</label>
+        <${Select} id="language" name="language" value=${GTChat.language()} options=${Object.entries(GTChat.LANGUAGES)} optionLang=${(key) => key}
+          onChange=${(language) => shell.set({ language })} /></div>`;
+  };
+
+  // A line that leads to a dialog. count: of what it lists.
+  const Line = ({ shell, icon, label, hint, count, dialog }) => html`
+    <button type="button" class="line" onClick=${() => shell.showDialog({ name: dialog })}><${Icon} name=${icon} />
+      <span class="grow">${label}${hint && html`<span class="small third block">${hint}</span>`}</span>
+      <span class="end num">${count}<${Icon} name="right" size="s" /></span></button>`;
+
+  const Account = ({ shell }) => html`
+    <div class="card">
+      ${shell.state.hasPassword && html`<${Line} shell=${shell} icon="key" label=${text("change_password")} dialog="password" />`}
+      <${Line} shell=${shell} icon="user_blocked" label=${text("blocked_users")} count=${shell.state.blocked.length} dialog="blocked" />
+      <${Line} shell=${shell} icon="link" label=${text("peer_connections")} hint=${text("peer_connections_short")} dialog="peer" />
+    </div>
+    <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
+      <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
+
+  const PAGES = {
+    profile: { icon: "user", Page: Profile },
+    notifications: { icon: "bell", Page: Notifications },
+    appearance: { icon: "half", Page: Appearance },
+    account: { icon: "key", Page: Account },
+  };
+
+  DIALOGS.settings = ({ shell, dialog, close }) => {
+    const [section, setSection] = useState(dialog.section ?? null); // null: the list, or its first page where both are shown
+    const shown = section ?? "profile";
+    const { Page } = PAGES[shown];
+    const leave = (action) => () => {
+      close();
+      action();
+    };
+    return html`
+      <${GTChat.Dialog} title=${text("settings")} onClose=${close} kind="settings" bare shown=${section ? "page" : "list"}>
+        <nav aria-label=${text("settings")}>
+          <div class="sheet-title narrow"><h2>${text("own_tab")}</h2><${IconButton} icon="close" label=${text("close")} onClick=${close} /></div>
+          <div class="own narrow"><${Avatar} name=${shell.state.me} size="l" /><p class="head-text cut"><bdi>${shell.state.me}</bdi></p></div>
+          <h2 class="wide">${text("settings")}</h2>
+          ${Object.entries(PAGES).map(([name, { icon }]) => html`
+            <button key=${name} type="button" class="menu-item" aria-current=${name === shown ? "page" : undefined} onClick=${() => setSection(name)}>
+              <${Icon} name=${icon} />${text(name)}</button>`)}
+          <span class="grow wide"></span>
+          <button type="button" class="menu-item" onClick=${() => shell.showDialog({ name: "shortcuts" })}><${Icon} name="keyboard" />${text("shortcuts")}</button>
+          <button type="button" class="menu-item" onClick=${leave(() => GTChat.logOut(shell))}><${Icon} name="out" />${text("log_out")}</button>
+        </nav>
+        <div class="main">
+          <header><${BackButton} onClick=${() => setSection(null)} /><h2>${text(shown)}</h2>
+            <${IconButton} icon="close" kind="wide" label=${text("close")} onClick=${close} /></header>
+          <div class="page"><${Page} key=${shown} shell=${shell} /></div>
+        </div>
+      <//>`;
+  };
+
+  // Dialogs of the account page. back: returns to it.
+  const back = (shell) => () => shell.showDialog({ name: "settings", section: "account" });
+
+  DIALOGS.password = ({ shell }) => {
+    const change = async (values) => {
+      await shell.actions.request("update_pwd", { pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
+      shell.notice(text("password_changed"));
+    };
+    const field = { type: "password", required: true };
+    return html`
+      <${GTChat.Dialog} title=${text("change_password")} onClose=${back(shell)} size="small">
+        <${Form} submit=${text("change_password")} onSubmit=${change} onDone=${back(shell)} onCancel=${back(shell)} username=${shell.state.me} fields=${{
+          old_password: { ...field, autocomplete: "current-password", autofocus: true },
+          new_password: { ...field, autocomplete: "new-password", hint: "password_hint" },
+          confirm_password: { ...field, autocomplete: "new-password" } }} />
+      <//>`;
+  };
+
+  DIALOGS.blocked = ({ shell }) => {
+    const { state, actions } = shell;
+    const unblock = (user) => () => shell.attempt(() => actions.request("unblock", { user }));
+    return html`
+      <${GTChat.Dialog} title=${text("blocked_users")} onClose=${back(shell)} size="small">
+        <div class="body">${state.blocked.length === 0 ? html`<p class="second">${text("none_blocked")}</p>` : html`
+          <p class="second">${text("blocked_hint")}</p>
+          <ul class="card">${state.blocked.map((name) => html`
+            <li key=${name} class="line blocked-user"><${Avatar} name=${name} /><bdi class="grow cut">${name}</bdi>
+              <button type="button" class="button small" aria-label=${text("unblock_named", { usr: name })} onClick=${unblock(name)}>${text("unblock")}</button></li>`)}</ul>`}</div>
+      <//>`;
+  };
+
+  DIALOGS.peer = ({ shell }) => html`
+    <${GTChat.Dialog} title=${text("peer_connections")} onClose=${back(shell)} size="small">
+      <${Form} submit=${text("save")} onDone=${back(shell)} onCancel=${back(shell)} onSubmit=${({ port }) => shell.actions.setListenPort(Number(port))}
+        fields=${{ port: { type: "number", min: 1024, max: 65535, required: true, autofocus: true, value: shell.state.listenPort || "" } }}>
+        <p class="second">${text("peer_connections_hint")}</p><//>
+    <//>`;
+
+  // What only operators can do: it needs a key of the server.
+  DIALOGS.administration = ({ shell }) => {
+    const broadcast = async (values) => {
+      const { recipients } = await shell.actions.request("broadcast", { msg: values.message, broadcast_key: values.broadcast_key });
+      shell.notice(text("broadcast_sent", { count: recipients }));
+    };
+    return html`
+      <${GTChat.Dialog} title=${text("broadcast_to_all")} onClose=${back(shell)}>
+        <${Form} submit=${text("send_broadcast")} onSubmit=${broadcast} onDone=${back(shell)} onCancel=${back(shell)}
+          fields=${{ message: { type: "multiline", required: true, autofocus: true }, broadcast_key: { type: "password", required: true, autocomplete: "off" } }} />
+      <//>`;
+  };
+})();
