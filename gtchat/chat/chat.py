@@ -19,7 +19,7 @@ from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
 from gtchat.chat.guests import Guests
-from gtchat.chat.interfaces import IPasswords, IStore
+from gtchat.chat.interfaces import IPasswords, IStore, MentionLimits
 from gtchat.chat.invitations import Invitations
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
@@ -94,6 +94,9 @@ class Chat:
     ) -> None:
         self.legacy_edits = legacy_edits
         self._state = state = State(store, clock, limits, token, wall or clock.seconds)
+        store.mention_limits = MentionLimits(
+            message=limits.mentions_per_message, kept=limits.mentions_per_account
+        )
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits

@@ -1,8 +1,7 @@
 """Events that the chat sends to protocols, and the entries among them that are stored.
 
-An `Entry` is part of the log of a room: a message, or a change of the room's members or settings.
-`seq` numbers the entries of a room from 1 without gaps, and gives their order. The state of a room
-is the fold of its entries. All other events go to the sessions that are online and are not stored.
+An `Entry` is part of the log of a room, and the state of a room is the fold of its entries. `seq`
+numbers them from 1 without gaps. All other events go to those who are online and are not stored.
 """
 
 from __future__ import annotations
@@ -105,9 +104,7 @@ REACTION_USERS = 10
 
 @attrs.define(kw_only=True)
 class AnnotatedMessage(MessageSent):
-    """A message of which there is more to say than its text, as it is now.
-
-    A class of its own, so that other messages are as cheap as they were.
+    """A message of which there is more to say than its text; other messages stay cheap.
 
     Attributes:
         changed: seq of the last entry that changed it, None for none.
@@ -292,10 +289,18 @@ class UserTyping(Event):
 
 @attrs.frozen(kw_only=True)
 class ReadMarked(Event):
-    """The receiver has read a room up to an entry, on another session."""
+    """Another session of the receiver says that the room is read up to an entry, and no further."""
 
     room_name: str
     seq: int
+
+
+@attrs.frozen(kw_only=True)
+class NotifySet(Event):
+    """The receiver wants to be notified of these messages of a room; set on another session."""
+
+    room_name: str
+    level: str
 
 
 @attrs.frozen(kw_only=True)
@@ -349,6 +354,14 @@ class InviteAnswered(Event):
     room_name: str
     usr: str
     reply: str
+
+
+@attrs.frozen(kw_only=True)
+class InvitationEnded(Event):
+    """The receiver has answered the invitation of `usr` to a room, on another session."""
+
+    room_name: str
+    usr: str
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,8 @@ from zope.interface import Attribute
 
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
 from gtchat.chat.mail_store import IMailStore
+from gtchat.chat.mention_store import IMentionStore
+from gtchat.chat.mentions import MentionLimits, MentionsPage
 from gtchat.chat.message_records import (
     ChangeLimits,
     MessageVersion,
@@ -68,6 +70,8 @@ __all__ = [
     "IStore",
     "InvitationLimits",
     "MembershipRecord",
+    "MentionLimits",
+    "MentionsPage",
     "MessageSearch",
     "MessageVersion",
     "MessageVersions",
@@ -90,10 +94,11 @@ __all__ = [
 ]
 
 
-class IStore(IMailStore, ISessionStore):
+class IStore(IMailStore, ISessionStore, IMentionStore):
     """Keeps accounts, rooms and messages.
 
-    What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`.
+    What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
+    are told of in `IMentionStore`.
 
     Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
     and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
@@ -119,6 +124,10 @@ class IStore(IMailStore, ISessionStore):
         An entry fails with NoSuchUser if it makes an account a member or an owner that does not
         exist any more. A reply gets the name of the author that it replies to, and fails with
         NoSuchMessage or MessageDeleted. Changes of messages: see `PendingMessageChange`.
+
+        The accounts that a text with an `@` mentions are found and kept in the same transaction
+        (`mentions.find_mentions`); an edit or a deletion changes them. The names are those of the
+        members, in the lobby those of registered accounts.
         """
 
     def find_account(
@@ -185,7 +194,7 @@ class IStore(IMailStore, ISessionStore):
     ) -> Deferred[Mapping[int, UnreadRecord]]:
         """Count the unread messages of an account. Return the rooms that have some (read).
 
-        At most 200 entries are read of each room, in one query for all.
+        At most 200 entries are read of each room, in one query for all; and the mentions.
 
         Args:
             account_id: the account; None for the account of a session.

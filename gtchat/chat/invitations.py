@@ -7,7 +7,7 @@ the room is deleted. A user who is not logged in gets it at the next login.
 from __future__ import annotations
 
 from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
-from gtchat.chat.events import InviteAnswered, Invited
+from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited
 from gtchat.chat.interfaces import InvitationLimits
 from gtchat.chat.membership import Membership
 from gtchat.chat.rooms import Room
@@ -115,6 +115,9 @@ class Invitations:
             )
         if changed:
             self._push_answer(sender, room, session, reply)
+        if reply == "N":  # the other sessions see that the user has joined
+            ended = InvitationEnded(room_name=room.name, usr=sender.name, at=self._users.now())
+            user.send(ended, exclude=session)
         return room if reply == "Y" else None
 
     def _push_answer(self, sender: ResolvedUser, room: Room, session: Session, reply: str) -> None:

@@ -72,6 +72,10 @@ class Limits:
     searches_at_once: int = _limit(1, "searches of an account at the same time")
     search_timeout: float = _limit(2.0, "seconds after which a search ends with what it has found")
     pins_per_room: int = _limit(50, "messages that are pinned in a room")
+    mentions_per_message: int = _limit(20, "users that a message mentions")
+    mentions_per_account: int = _limit(
+        1_000, "mentions that are kept of a user, and of all members of a room"
+    )
     typing_interval: float = _limit(
         3.0, "seconds between two typing notifications of a user to a room"
     )

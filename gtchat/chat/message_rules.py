@@ -71,8 +71,11 @@ class MessageRows(Protocol):
     def add_version(self, seq: int, version_seq: int, msg: str) -> None:
         """Keep a text of a message; `version_seq` is the entry that gave it that text."""
 
+    def set_mentions(self, message: MessageSent, msg: str) -> None:
+        """Store what a message mentions after it has got another text."""
+
     def erase(self, message: MessageSent) -> None:
-        """Delete the versions and reactions of a message, its pin, and copies of its text."""
+        """Delete the versions, reactions and mentions of a message, its pin, copies of its text."""
 
 
 def annotated(message: MessageSent) -> AnnotatedMessage:
@@ -160,6 +163,8 @@ def _edit(
 ) -> AnnotatedMessage:
     if pending.limits.keep_versions:
         rows.add_version(message.seq, message.edited or message.seq, message.msg)
+    if "@" in message.msg or "@" in entry.msg:
+        rows.set_mentions(message, entry.msg)
     return attrs.evolve(message, msg=entry.msg, edited=entry.seq)
 
 

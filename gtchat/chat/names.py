@@ -90,7 +90,7 @@ def _user(raw: str) -> Name:
     if _PLAIN.fullmatch(raw):
         return Name(raw, raw.lower())
     name = _enforced(raw, _USER_DISPLAY, _USER_KEY, USER_CHARS)
-    if not all(_is_name_character(character) for character in name.display):
+    if not all(is_name_character(character) for character in name.display):
         raise BadName("A user name can have letters, digits and _ - . only.")
     return name
 
@@ -189,9 +189,26 @@ def _bad_length(max_chars: int) -> BadName:
     return BadName(f"A name has 1 to {max_chars} characters.")
 
 
-def _is_name_character(character: str) -> bool:
+def is_name_character(character: str) -> bool:
     """Return whether it is a letter, mark or digit of any script, or one of `_ - .`."""
     return character in "_-." or unicodedata.category(character)[0] in "LM" or character.isdigit()
+
+
+def fold_user(raw: str) -> str:
+    """Return part of a text as a user name is compared; of a valid name, its key.
+
+    It costs a hundredth of `user_key`, which also tells whether there can be such a name. The steps
+    are those of the profile UsernameCaseMapped (RFC 8265, section 3.3.2): width, case, NFC.
+    """
+    if raw.isascii():
+        return raw.lower()
+    return unicodedata.normalize("NFC", "".join(map(_narrow, raw)).lower())
+
+
+def _narrow(character: str) -> str:
+    """Return the usual form of a character of full width or half width."""
+    kind, _, code = unicodedata.decomposition(character).partition(" ")
+    return chr(int(code, 16)) if kind in ("<wide>", "<narrow>") else character
 
 
 def _words(name: str) -> list[str]:

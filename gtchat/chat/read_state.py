@@ -1,7 +1,8 @@
-"""Read state: typing notifications, and how far a user has read a room.
+"""Read state: typing notifications, how far a user has read a room, what mentions the user.
 
-Typing notifications go to the sessions of the room and are not stored. Read marks are stored, and
-go to the user's other sessions. Unread messages are counted from them whenever they are told.
+Typing notifications go to the sessions of the room and are not stored. Read marks and levels of
+notifications are stored, and go to the user's other sessions. Unread messages and mentions are
+counted from the read marks whenever they are told.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gtchat.chat.errors import BadRequest, NotStored, RateLimited
-from gtchat.chat.events import ReadMarked, UserTyping
-from gtchat.chat.interfaces import AccountState, UnreadRecord
+from gtchat.chat.events import NotifySet, ReadMarked, UserTyping
+from gtchat.chat.interfaces import AccountState, MentionsPage, UnreadRecord
 from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
+#: Of which messages of a room a user can want to be notified.
+LEVELS = ("all", "mentions", "none")
+#: Most messages in a page of mentions.
+MENTIONS_LIMIT = 200
+
 
 class ReadState:
-    """Sends typing notifications and read marks.
+    """Sends typing notifications and read marks; keeps what users want to be notified of.
 
     Args:
         state: the chat's shared objects.
@@ -71,18 +77,101 @@ class ReadState:
             BadRequest: the room has no such entry.
         """
         user = session.user
-        room = self._rooms.require_member(raw, user)
-        if not 0 <= seq <= room.last_seq:
-            raise BadRequest(f"seq: must be 0 to {room.last_seq}, the room's last entry.")
+        room = self._room(session, raw, seq, 0)
         before = user.read_seq(room)
         read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
         read_seq = max(read_seq, user.read_seq(room))
         user.set_read_seq(room, read_seq)
         if read_seq > before:
-            event = ReadMarked(room_name=room.name, seq=read_seq, at=self._users.now())
-            for other in user.sessions:
-                if other is not session:
-                    other.send(event)
+            self._send_mark(session, room, read_seq)
+
+    def _room(self, session: Session, raw: str, seq: int, first: int) -> Room:
+        """Return a room of a user that has an entry.
+
+        Args:
+            session: a session of the user.
+            raw: the name of the room as it was typed.
+            seq: the entry.
+            first: the lowest seq that is allowed.
+
+        Raises:
+            NoSuchRoom, NotInRoom, BadRequest.
+        """
+        room = self._rooms.require_member(raw, session.user)
+        if not first <= seq <= room.last_seq:
+            raise BadRequest(f"seq: must be {first} to {room.last_seq}, the room's last entry.")
+        return room
+
+    def _send_mark(self, session: Session, room: Room, read_seq: int) -> None:
+        """Tell the user's other sessions up to which entry a room is read."""
+        event = ReadMarked(room_name=room.name, seq=read_seq, at=self._users.now())
+        session.user.send(event, exclude=session)
+
+    async def mark_unread(self, session: Session, raw: str, seq: int) -> int:
+        """Mark a room as unread from an entry on; where it is not read so far, nothing changes.
+
+        Args:
+            session: a session of the user, which marks what was read from now on.
+            raw: the name of the room as it was typed.
+            seq: the first entry that is unread.
+
+        Returns:
+            The last entry that counts as read.
+
+        Raises:
+            NoSuchRoom, NotInRoom, NotStored.
+            BadRequest: the room has no such entry.
+        """
+        user = session.user
+        room = self._room(session, raw, seq, 1)
+        # A mark of the user's own last message must not come after this.
+        await self._state.sender_marks.store()
+        before = user.read_seq(room)
+        read_seq = await self._store.mark_unread(user.id, session.token_hash, room.id, seq - 1)
+        user.set_read_seq(room, read_seq)
+        if read_seq < before:
+            self._send_mark(session, room, read_seq)
+        return read_seq
+
+    async def set_notify(self, session: Session, raw: str, level: str) -> None:
+        """Set of which messages of a room the user is notified.
+
+        Args:
+            session: a session of the user.
+            raw: the name of the room as it was typed.
+            level: one of `LEVELS`.
+
+        Raises:
+            NoSuchRoom, NotInRoom, NotStored.
+            BadRequest: there is no such level.
+        """
+        user = session.user
+        room = self._rooms.require_member(raw, user)
+        if level not in LEVELS:
+            raise BadRequest(f"level: must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}.")
+        await self._store.set_notify(user.id, room.id, level)
+        if user.notify.get(room.id, LEVELS[0]) == level or not room.has_member(user):
+            return
+        others = {key: one for key, one in user.notify.items() if key != room.id}
+        user.notify = others if level == LEVELS[0] else {**others, room.id: level}
+        event = NotifySet(room_name=room.name, level=level, at=self._users.now())
+        user.send(event, exclude=session)
+
+    async def mentions(self, session: Session, before: int | None, limit: int) -> MentionsPage:
+        """Return messages that mention the user, the newest mention first.
+
+        Args:
+            session: a session of the user.
+            before: `MentionsPage.next` of the page before, None for the first page.
+            limit: maximum number of messages, 1 to `MENTIONS_LIMIT`.
+
+        Raises:
+            BadRequest: the limit is another.
+            NotStored.
+        """
+        if not 1 <= limit <= MENTIONS_LIMIT:
+            raise BadRequest(f"limit: must be 1 to {MENTIONS_LIMIT}.")
+        return await self._store.mentions(session.user.id, before, limit)
 
     async def refresh_unread(self, user: User) -> None:
         """Count the unread messages of a user who is logged in, for `User.unread`.
@@ -110,6 +199,11 @@ def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> N
         if not room.is_lobby:
             user.rooms[room] = 0
         user.set_read_seq(room, record.read_seq)
+    user.notify = {
+        record.room_id: record.notify
+        for record in account_state.memberships
+        if record.notify != LEVELS[0]
+    }
     user.blocked = dict(account_state.blocked)
     user.blocked_by = account_state.blocked_by
 
@@ -153,6 +247,7 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
         counted: room id -> what was counted; messages that came since are added.
     """
     user.unread = {}
+    mentions: dict[int, int] = {}
     for room_id, record in counted.items():
         room = rooms.get(room_id)
         if room is not None and room.has_member(user) and room.last_seq > user.read_seq(room):
@@ -161,3 +256,6 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
             unread = min(unread, room.last_seq - user.read_seq(room))
             if unread > 0:
                 user.unread[room_id] = unread
+                if record.mentions:
+                    mentions[room_id] = min(record.mentions, unread)
+    user.mentions = mentions

@@ -104,10 +104,12 @@ class MembershipRecord:
     Attributes:
         room_id: the room.
         read_seq: the last entry that counts as read, 0 for none.
+        notify: of which messages the user wants to be notified: `all`, `mentions` or `none`.
     """
 
     room_id: int
     read_seq: int
+    notify: str = "all"
 
 
 @attrs.frozen
@@ -118,10 +120,13 @@ class UnreadRecord:
         unread: exact up to 99, without the account's own messages and those of users that it
             blocks; else all messages after the last entry that counts as read.
         message_count: number of messages in the log.
+        mentions: how many of the messages after that entry mention the account, without those of
+            users that it blocks.
     """
 
     unread: int
     message_count: int
+    mentions: int = 0
 
 
 @attrs.frozen

@@ -75,6 +75,8 @@ class User:
         lobby_read_seq: the same for the lobby.
         unread: room id -> number of unread messages when they were counted last; rooms without
             unread messages are left out. `read_state` counts them before they are told.
+        mentions: room id -> number of unread messages that mention the user, counted with `unread`.
+        notify: room id -> of which messages the user is notified, where it is not of all.
         typed_at: room id -> monotonic seconds of the last typing notification; recent ones only.
         blocked: account id -> name of the accounts that this user blocks.
         blocked_by: ids of the accounts that block this user.
@@ -93,6 +95,8 @@ class User:
     rooms: dict[Room, int] = attrs.field(factory=dict)
     lobby_read_seq: int = 0
     unread: dict[int, int] = attrs.field(factory=dict)
+    mentions: Mapping[int, int] = MappingProxyType({})
+    notify: Mapping[int, str] = MappingProxyType({})
     typed_at: Mapping[int, float] = MappingProxyType({})
     blocked: dict[int, str] = attrs.field(factory=dict)
     blocked_by: frozenset[int] = frozenset()
@@ -109,6 +113,10 @@ class User:
         """Forget a room that the user is not a member of any more."""
         self.rooms.pop(room, None)
         self.unread.pop(room.id, None)
+        if room.id in self.mentions:
+            self.mentions = {key: n for key, n in self.mentions.items() if key != room.id}
+        if room.id in self.notify:
+            self.notify = {key: level for key, level in self.notify.items() if key != room.id}
 
     def read_seq(self, room: Room) -> int:
         """Return the `seq` of the last entry of a room that counts as read, 0 for none."""
@@ -127,10 +135,11 @@ class User:
             self.grace_timer.cancel()
             self.grace_timer = None
 
-    def send(self, *events: Event) -> None:
-        """Send events to all sessions of this user."""
+    def send(self, *events: Event, exclude: Session | None = None) -> None:
+        """Send events to all sessions of this user, except one that has asked for them."""
         for session in self.sessions:
-            session.send(*events)
+            if session is not exclude:
+                session.send(*events)
 
 
 class UserRegistry:

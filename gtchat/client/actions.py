@@ -1,4 +1,4 @@
-"""Messages and their changes as methods, for `Connection`: thin over `call`.
+"""Messages, their changes and what was read of them as methods, for `Connection`: thin over `call`.
 
 A txn is added to each call that has none, so that a request that is sent again is done once.
 """
@@ -6,6 +6,7 @@ A txn is added to each call that has none, so that a request that is sent again 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -128,6 +129,29 @@ class MessageActions:
         given = {name: value for name, value in fields.items() if value is not None}
         reply = await self.call("search", q=q, **given)
         return Found(reply.entries, reply.next or None, reply.incomplete)
+
+    async def mark_read(self, room: str, seq: int) -> None:
+        """Mark a room as read up to an entry."""
+        await self.call("mark_read", room_name=room, seq=seq)
+
+    async def mark_unread(self, room: str, seq: int) -> int:
+        """Mark a room as unread from an entry on; return the last entry that counts as read."""
+        return (await self.call("mark_unread", room_name=room, seq=seq)).read_seq
+
+    async def set_notify(self, room: str, level: str) -> None:
+        """Set of which messages of a room the user is notified: all, mentions or none."""
+        await self.call("set_notify", room_name=room, level=level)
+
+    async def mentions(self) -> AsyncIterator[Push]:
+        """Yield the messages that mention the user, newest first; pages are read as needed."""
+        position: dict[str, str] = {}
+        while True:
+            page = await self.call("get_mentions", **position)
+            for entry in page.entries:
+                yield entry
+            if not page.next:
+                return
+            position = {"before": page.next}
 
     async def _ack(self, cmd: str, room: str, **fields: Any) -> Ack:
         """Send a command without the fields that are None; return its ack."""

@@ -19,6 +19,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         joined: whether the user is a member.
         unread: messages after `read_seq`.
         read_seq: the last entry that counts as read.
+        mentions: how many of the unread messages mention the user.
+        notify: of which messages the user wants to be notified: all, mentions or none.
         max: maximum number of members; 0: no limit.
         users: names of members, in the reply of a command that enters the room.
         users_total: number of members, where `users` is only a part.
@@ -33,6 +35,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     joined: bool = False
     unread: int = 0
     read_seq: int = 0
+    mentions: int = 0
+    notify: str = "all"
     max: int = 0
     users: tuple[str, ...] = ()
     users_total: int = 0
@@ -84,13 +88,14 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         usr: the sender, or the user that it is about.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in the room's log; 0: it is not an entry. In a `marked_read`, the last
-            entry that the user has read.
+            entry that the user has read; it can be less than before.
         at: time in UTC, RFC 3339.
         by: the user who kicked or removed `usr`, or deleted a message of `usr`.
         blocked: in a history, whether the user blocks the sender.
         of: seq of the message that a change changes.
         emoji, on: the reaction, and whether it was made or taken back.
         reason: why a message was deleted.
+        level: in a `notify`, of which messages the user wants to be notified.
         changed: seq of the last entry that changed a message.
         marks: in what a search has found, where the text has what was looked for: starts and ends
             in characters.
@@ -121,6 +126,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     emoji: str = ""
     on: bool = True
     reason: str = ""
+    level: str = ""
     changed: int = 0
     edited: bool = False
     deleted: Deletion | None = None
@@ -230,6 +236,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     more: bool = False
     next: str = ""
     incomplete: bool = False
+    read_seq: int = 0
     server: str = ""
     version: str = ""
     limits: dict[str, float] = {}

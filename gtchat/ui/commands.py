@@ -224,6 +224,24 @@ TABLE: tuple[SlashCommand, ...] = (
         {"limit": 20},
     ),
     SlashCommand(
+        "mentions",
+        "list the messages that mention you, newest first",
+        "get_mentions",
+        (CommandArgument("before", "BEFORE", default="nothing"),),
+    ),
+    SlashCommand(
+        "unread",
+        "mark this room as unread, from message NUMBER or the last one on",
+        "mark_unread",
+        (CURRENT_ROOM, CommandArgument("seq", "NUMBER", "number", "nothing")),
+    ),
+    SlashCommand(
+        "notify",
+        "choose when a room counts as new: all, mentions or none",
+        "set_notify",
+        (CommandArgument("level", "LEVEL"), ROOM_OR_CURRENT),
+    ),
+    SlashCommand(
         "topic",
         "set the topic of this room",
         "set_room",

@@ -100,6 +100,10 @@ class Interpreter(ABC):
         """Show an event."""
 
     @abstractmethod
+    def _keep_unread(self, room_name: str) -> None:
+        """Send no read mark for what was shown of a room so far."""
+
+    @abstractmethod
     def _switch_room(self, room_name: str) -> None:
         """Make a room the current one."""
 
@@ -264,6 +268,18 @@ class Interpreter(ABC):
     async def _run_me(self, msg: str) -> None:
         await self._send_message(f"*{msg}*")
 
+    async def _run_unread(self, room_name: str, seq: int | None = None) -> None:
+        if seq is None:
+            page = await self._call("history", room_name=room_name, kinds=["c_speak"], limit=50)
+            me = self._connection.user
+            others = [one.seq for one in page.entries if one.usr != me and not one.blocked]
+            if not others:
+                raise InputError("there is no new message of another user here")
+            seq = others[-1]
+        self._keep_unread(room_name)
+        fields = {"room_name": room_name, "seq": seq}
+        await self._send_command(ParsedCommand(commands.COMMANDS["unread"], fields))
+
     async def _send_peer_message(self, user: str, msg: str) -> None:
         if self._peers is None:
             raise InputError("this client can't send peer messages")
@@ -345,6 +361,7 @@ _RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "private": Interpreter._send_peer_message,
     "help": Interpreter._run_help,
     "me": Interpreter._run_me,
+    "unread": Interpreter._run_unread,
 }
 
 

@@ -15,10 +15,11 @@ from twisted.internet.interfaces import IReactorTime
 from gtchat.client.connection import Connection
 from gtchat.client.messages import Event, Push
 from gtchat.ui.commands import CommandArgument, InputError
+from gtchat.ui.formatting import format_room
 from gtchat.ui.interpreter import Interpreter
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.read_marks import ReadMarks
-from gtchat.ui.rendering import Renderer, format_room
+from gtchat.ui.rendering import Renderer
 from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import LineQueue, TerminalOutput
 
@@ -111,6 +112,9 @@ class LineClient(Interpreter):
     def _mark_shown(self, message: Push) -> None:
         if message.room_name.casefold() == self._context.room.casefold():
             self._marks.shown(message.room_name, message.seq)
+
+    def _keep_unread(self, room_name: str) -> None:
+        self._marks.forget(room_name)
 
     async def _send_message(self, text: str) -> None:
         await self._call("speak", room_name=self._context.room, msg=text)

@@ -42,6 +42,11 @@ class ReadMarks:
         self._shown[room_name] = max(seq, self._shown.get(room_name, 0))
         self._schedule()
 
+    def forget(self, room_name: str) -> None:
+        """Drop the mark of a room that waits: the user marks the room as unread."""
+        for name in [name for name in self._shown if name.casefold() == room_name.casefold()]:
+            del self._shown[name]
+
     def _forget_other_user(self) -> None:
         """Drop the marks of a user who has logged out."""
         if self._user != self._connection.user:

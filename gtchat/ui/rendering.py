@@ -6,7 +6,7 @@ Requests are sent in `interpreter`; this module does no input or output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from gtchat.client.messages import (
     CommandFailed,
@@ -19,13 +19,15 @@ from gtchat.client.messages import (
     SessionInfo,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
+from gtchat.ui.formatting import (
+    Paint,
+    format_room,
+    format_user,
+    format_users,
+    local_time,
+    marked_lines,
+)
 from gtchat.ui.terminal import escape_controls
-
-#: Returns a text in a style, see TerminalOutput.paint.
-Paint = Callable[[str, str], str]
-
-#: Names of a list that are shown; the rest is counted.
-MAX_NAMES = 20
 
 #: Type of a `c_event` -> text, a format string over fields of the push.
 EVENTS: dict[str, str] = {
@@ -50,7 +52,7 @@ EVENTS: dict[str, str] = {
     "lagged": "this client reads too slowly",
 }
 #: Types of events that lines do not show.
-HIDDEN_EVENTS = frozenset({"typing", "marked_read"})
+HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify", "invitation_ended"})
 #: Text of a `c_invite_reply`.
 INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 
@@ -69,48 +71,6 @@ ADVICE: dict[str, str] = {
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
 }
-
-
-def format_user(name: str) -> str:
-    """Return a user's name, escaped; in quotes if it contains spaces."""
-    escaped = escape_controls(name)
-    return f'"{escaped}"' if " " in escaped else escaped
-
-
-def format_room(name: str) -> str:
-    """Return `#` and a room's name, escaped; in quotes unless it is a plain word.
-
-    Names of rooms may contain spaces and punctuation: the quotes keep them apart from other parts
-    of a line.
-    """
-    escaped = escape_controls(name)
-    plain = all(character.isalnum() or character in "_-." for character in escaped)
-    return f"#{escaped}" if plain else '#"' + escaped.replace('"', '\\"') + '"'
-
-
-def format_users(names: tuple[str, ...], total: int = 0) -> str:
-    """Return a list of users in one line.
-
-    Args:
-        names: the first of them.
-        total: their number, if there are more.
-    """
-    listed = ", ".join(map(format_user, names[:MAX_NAMES]))
-    rest = max(total, len(names)) - min(len(names), MAX_NAMES)
-    return f"{listed} and {rest} more" if rest else listed or "none"
-
-
-def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
-    """Return a time in a zone, or None for an invalid one.
-
-    Args:
-        at: RFC 3339.
-        zone: time zone; None for that of this machine.
-    """
-    try:
-        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def describe_push(push: Push) -> str:
@@ -231,7 +191,7 @@ class Renderer:
 
     def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         rooms = ", ".join(
-            format_room(room.room_name) + (f" ({room.unread} unread)" if room.unread else "")
+            format_room(room.room_name) + (f" ({_unread(room)})" if room.unread else "")
             for room in reply.rooms
             if room.joined
         )
@@ -290,24 +250,20 @@ class Renderer:
             hidden = self._notice("hidden: you block this user") if push.blocked else None
             head = f"{self._paint(format_room(push.room_name), 'room')} "
             head += hidden or self._paint(f"<{format_user(push.usr)}>", "bold")
-            first, *more = [""] if push.blocked else self._marked_lines(push)
+            first, *more = [""] if push.blocked else marked_lines(push, self._paint)
             lines.append(f"{self._time(push.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip())
             lines += [f"      | {line}" for line in more]
         return lines
 
-    def _marked_lines(self, push: Push) -> list[str]:
-        """Return the lines of a message that was found, with what was looked for in bold."""
-        lines = [""]
-        position = 0
-        for start, end in (*push.marks, (len(push.msg), len(push.msg))):
-            for text, style in ((push.msg[position:start], ""), (push.msg[start:end], "bold")):
-                for number, part in enumerate(text.split("\n")):
-                    if number:
-                        lines.append("")
-                    shown = escape_controls(part)
-                    lines[-1] += self._paint(shown, style) if shown and style else shown
-            position = end
-        return lines
+    def _mentions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = []
+        for push in reply.entries:
+            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
+            head = f"{format_room(push.room_name)} {sender}"
+            lines += self._message_lines(push, head, "%Y-%m-%d %H:%M")
+        if reply.next:
+            lines.append(self._notice(f"older ones: /mentions {escape_controls(reply.next)}"))
+        return lines or [self._notice("no messages mention you")]
 
     def _direct_message(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         user = format_user(str(parsed.fields["target_user"]))
@@ -356,6 +312,11 @@ class Renderer:
         return [self._notice(f"sent to {reply.recipients} users")]
 
 
+def _unread(room: Room) -> str:
+    """Return how much of a room is unread."""
+    return f"{room.unread} unread" + (f", @{room.mentions}" if room.mentions else "")
+
+
 def _room_line(room: Room) -> str:
     limit = f" of at most {room.max}" if room.max else ""
     details = [f"members: {room.members}{limit}"]
@@ -366,7 +327,9 @@ def _room_line(room: Room) -> str:
     if room.joined:
         details.append("joined")
     if room.unread:
-        details.append(f"{room.unread} unread")
+        details.append(_unread(room))
+    if room.notify != "all":
+        details.append(f"notifications: {escape_controls(room.notify)}")
     topic = f': "{escape_controls(room.topic)}"' if room.topic else ""
     return f"{format_room(room.room_name)} ({', '.join(details)}){topic}"
 
@@ -384,6 +347,7 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "invite_reply": Renderer._room,
     "history": Renderer._history,
     "search": Renderer._search,
+    "get_mentions": Renderer._mentions,
     "whisper": Renderer._direct_message,
     "block": Renderer._blocked,
     "unblock": Renderer._blocked,

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from gtchat.client import Ack, CommandFailed, Deletion, Found, Push, Reaction, ReplyTo, Version
-from tests.client.fakes import AT, ConnectedTestCase
+from tests.client.fakes import AT, ConnectedTestCase, spoken
 
 WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 
@@ -49,6 +49,35 @@ class Actions(ConnectedTestCase):
             del request["tracker"]
             self.assertTrue(request.pop("txn"))
             self.assertEqual(request, {"room_name": "r", **expected})
+
+    def test_read_state_has_methods(self) -> None:
+        c = self.connection
+        for action, expected, answer, result in (
+            (c.mark_read("r", 7), {"cmd": "mark_read", "seq": 7}, {}, None),
+            (c.mark_unread("r", 7), {"cmd": "mark_unread", "seq": 7}, {"read_seq": 6}, 6),
+            (c.set_notify("r", "none"), {"cmd": "set_notify", "level": "none"}, {}, None),
+        ):
+            self.server.answers[str(expected["cmd"])] = answer
+            self.assertEqual(self.done(action), result)
+            request = self.server.requests.pop()
+            del request["tracker"]
+            self.assertEqual(request, {"room_name": "r", **expected})
+
+    def test_mentions_are_read_page_by_page(self) -> None:
+        def page(request: dict[str, Any]) -> dict[str, Any]:
+            if "before" in request:
+                return {"entries": [spoken(1)], "more": False}
+            return {"entries": [spoken(3), spoken(2)], "more": True, "next": "AAA"}
+
+        async def seqs() -> list[int]:
+            return [push.seq async for push in self.connection.mentions()]
+
+        self.server.answers["get_mentions"] = page
+        result = Deferred.fromCoroutine(seqs())
+        for _ in range(3):
+            self.server.pump()
+        self.assertEqual(self.successResultOf(result), [3, 2, 1])
+        self.assertEqual(self.server.requests[-1]["before"], "AAA")
 
     def test_a_txn_of_the_caller_is_kept(self) -> None:
         self.server.answers["edit"] = {"seq": 9, "at": AT, "dup": True}

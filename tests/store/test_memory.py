@@ -24,6 +24,7 @@ from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -136,6 +137,14 @@ class ReadStateTests(InMemory, ReadStateContract, TestCase):
 
 class UnreadTests(InMemory, UnreadContract, TestCase):
     """See `UnreadContract`."""
+
+
+class MentionsTests(InMemory, MentionsContract, TestCase):
+    """See `MentionsContract`."""
+
+
+class NotifyTests(InMemory, NotifyContract, TestCase):
+    """See `NotifyContract`."""
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):

@@ -219,6 +219,20 @@ class PipeTests(LineModeTestCase):
         self.assertIn("  /ping", self.output.getvalue())
 
 
+class UnreadTests(LineModeTestCase):
+    def test_what_was_shown_is_not_marked_after_unread(self) -> None:
+        self.server.answers["mark_unread"] = {"read_seq": 6, "msg": "Marked as unread."}
+        self.start(["/guest ann"])
+        self.server.say(7)
+        self.server.pump()
+        self.type("/unread 7")
+        self.assertEqual(self.shown()[-1], "* Marked as unread.")
+        self.assertEqual(self.server.asked("mark_unread")[0]["seq"], 7)
+        self.clock.advance(10)
+        self.server.pump()
+        self.assertEqual(self.server.asked("mark_read"), [])
+
+
 class SearchTests(LineModeTestCase):
     """/search asks the server and shows what it finds."""
 

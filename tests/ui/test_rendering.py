@@ -13,10 +13,12 @@ from gtchat.client import (
     Deletion,
     Push,
     Reply,
+    Room,
     RoomReset,
     SessionInfo,
 )
 from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
+from gtchat.ui.formatting import marked_lines
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
 
@@ -49,9 +51,6 @@ class RenderingTests(SynchronousTestCase):
             self.assertEqual(self.shown(cmd=cmd, usr="ann", msg="hi"), [line])
 
     def test_what_was_looked_for_is_bold_in_every_line(self) -> None:
-        self.renderer = Renderer(
-            lambda text, style: f"<{text}>" if style == "bold" else text, timezone.utc
-        )
         for msg, marks, expected in (
             ("green tea", ((6, 9),), ["green <tea>"]),
             ("tea\ntea", ((0, 3), (4, 7)), ["<tea>", "<tea>"]),
@@ -60,12 +59,27 @@ class RenderingTests(SynchronousTestCase):
             ("tea", ((2, 9),), ["te<a>"]),
             ("tea", (), ["tea"]),
         ):
-            lines = self.renderer._marked_lines(Push(cmd="c_speak", msg=msg, marks=marks))
+            push = Push(cmd="c_speak", msg=msg, marks=marks)
+            lines = marked_lines(push, lambda text, style: f"<{text}>" if style == "bold" else text)
             self.assertEqual(lines, expected)
 
     def test_an_invitation_says_what_to_do(self) -> None:
         (line,) = self.shown(cmd="c_invited", usr="ann", room_name="den", msg=EVIL)
         self.assertEqual(line, "07:08 * ann invites you to #den: /accept or /decline")
+
+    def test_mentions_have_date_room_and_sender(self) -> None:
+        entry = Push(**spoken(1, "ann", "den", "@bob"))
+        lines = self.replied("/mentions", entries=(entry,), next="AAA")
+        expected = ["2030-05-06 07:08 #den <ann> @bob", "* older ones: /mentions AAA"]
+        self.assertEqual(lines, expected)
+        self.assertEqual(self.replied("/mentions"), ["* no messages mention you"])
+
+    def test_a_room_tells_of_mentions_and_notifications(self) -> None:
+        room = Room(room_name="den", joined=True, unread=3, mentions=1, notify="none")
+        (line, *_) = self.replied("/rooms", rooms=(room,), rooms_total=1)
+        self.assertIn("joined, 3 unread, @1, notifications: none", line)
+        lines = self.replied("/guest ann", usr="ann", rooms=(room,))
+        self.assertIn("#den (3 unread, @1)", lines[1])
 
     def test_each_event_has_its_line(self) -> None:
         for kind in EVENTS:
@@ -92,7 +106,7 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(line, "07:08 * a message of ann in #den was deleted by bob")
 
     def test_typing_and_read_marks_are_hidden(self) -> None:
-        for kind in ("typing", "marked_read"):
+        for kind in ("typing", "marked_read", "notify", "invitation_ended"):
             self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
 
     def test_many_logins_and_logouts_are_one_line(self) -> None:

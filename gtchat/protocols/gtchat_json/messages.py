@@ -11,8 +11,9 @@ from gtchat.chat.chat import HISTORY_LIMIT
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.events import ENTRY_TYPES, Entry
 from gtchat.chat.interfaces import HistoryQuery
+from gtchat.chat.read_state import MENTIONS_LIMIT
 from gtchat.protocols.base.text import rfc3339
-from gtchat.protocols.gtchat_json import requests, responses
+from gtchat.protocols.gtchat_json import cursors, requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
 from gtchat.protocols.gtchat_json.reply_size import fitting_entries, reply_bytes
@@ -89,6 +90,37 @@ async def mark_read(context: Context, request: requests.MarkRead) -> Reply:
     """Set the read position of the user."""
     await context.chat.read_state.mark_read(context.require_session, request.room_name, request.seq)
     return Reply()
+
+
+async def mark_unread(context: Context, request: requests.MarkUnread) -> responses.MarkUnreadReply:
+    """Set the read position of the user back."""
+    read_seq = await context.chat.read_state.mark_unread(
+        context.require_session, request.room_name, request.seq
+    )
+    return responses.MarkUnreadReply(read_seq=read_seq)
+
+
+async def set_notify(context: Context, request: requests.SetNotify) -> Reply:
+    """Set of which messages of a room the user is notified."""
+    await context.chat.read_state.set_notify(
+        context.require_session, request.room_name, request.level
+    )
+    return Reply()
+
+
+async def get_mentions(context: Context, request: requests.GetMentions) -> responses.MentionsReply:
+    """List messages that mention the user."""
+    session, chat = context.require_session, context.chat
+    before = None if request.before is None else cursors.decode(request.before)
+    limit = min(request.limit, MENTIONS_LIMIT)
+    page = await chat.read_state.mentions(session, before, limit)
+    hidden = hides(session.user)
+    encoded = [encode(entry) for entry in page.entries if not hidden(entry)]
+    return responses.MentionsReply(
+        entries=[msgspec.Raw(entry) for entry in encoded],
+        more=page.next is not None,
+        next=msgspec.UNSET if page.next is None else cursors.encode(page.next),
+    )
 
 
 async def whisper(context: Context, request: requests.Whisper) -> responses.WhisperReply:

@@ -116,6 +116,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     reason: str | UnsetType = UNSET
     emoji: str | UnsetType = UNSET
     on: bool | UnsetType = UNSET
+    level: str | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
 
 
@@ -190,6 +191,8 @@ EVENT_TYPES: dict[type[Event], str] = {
     events.Unpinned: "unpinned",
     events.UserTyping: "typing",
     events.ReadMarked: "marked_read",
+    events.NotifySet: "notify",
+    events.InvitationEnded: "invitation_ended",
     events.ConnectionLagged: "lagged",
 }
 

@@ -282,6 +282,27 @@ class MarkRead(Request, tag="mark_read"):
     seq: Whole
 
 
+class MarkUnread(Request, tag="mark_unread"):
+    """Mark a room as unread from an entry on."""
+
+    room_name: str
+    seq: Whole
+
+
+class SetNotify(Request, tag="set_notify"):
+    """Set of which messages of a room the user is notified: all, mentions or none."""
+
+    room_name: str
+    level: str
+
+
+class GetMentions(Request, tag="get_mentions"):
+    """List messages that mention the user, newest first. `before`: a `next`."""
+
+    before: str | None = None
+    limit: Whole = 50
+
+
 class Whisper(Request, tag="whisper"):
     """Send a direct message."""
 

@@ -35,7 +35,7 @@ class ErrorReply(Reply, kw_only=True):
 
 
 class RoomInfo(msgspec.Struct):
-    """A room in a list."""
+    """A room in a list. `mentions`: how many unread messages mention the user."""
 
     room_name: str
     public: bool
@@ -46,6 +46,8 @@ class RoomInfo(msgspec.Struct):
     joined: bool
     unread: int
     read_seq: int
+    mentions: int | UnsetType = UNSET
+    notify: str | UnsetType = UNSET
 
 
 class RoomDetails(msgspec.Struct):
@@ -218,6 +220,20 @@ class HistoryReply(Reply, kw_only=True):
     more: bool
 
 
+class MarkUnreadReply(Reply, kw_only=True):
+    """The last entry of a room that counts as read."""
+
+    read_seq: int
+
+
+class MentionsReply(Reply, kw_only=True):
+    """A page of messages that mention the user; `next` is there if there are more."""
+
+    entries: list[RawEntry]
+    more: bool
+    next: str | UnsetType = UNSET
+
+
 class SearchReply(Reply, kw_only=True):
     """A page of messages that were found, newest first; `next` is there if there may be more."""
 
@@ -245,7 +261,15 @@ class PingReply(Reply, kw_only=True):
     at: str
 
 
-def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int) -> RoomInfo:
+def room_info(
+    room: Room,
+    members: int,
+    joined: bool,
+    unread: int,
+    read_seq: int,
+    mentions: int = 0,
+    notify: str | None = None,
+) -> RoomInfo:
     """Return a room in a list.
 
     Args:
@@ -254,6 +278,8 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
         joined: whether the user is a member.
         unread: messages that the user has not read.
         read_seq: the last entry that the user has read.
+        mentions: how many of the unread messages mention the user.
+        notify: of which messages the user is notified, None for all.
     """
     return RoomInfo(
         room.name,
@@ -265,6 +291,8 @@ def room_info(room: Room, members: int, joined: bool, unread: int, read_seq: int
         joined,
         unread,
         read_seq,
+        mentions or UNSET,
+        notify or UNSET,
     )
 
 

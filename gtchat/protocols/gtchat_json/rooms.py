@@ -91,7 +91,13 @@ def _own_info(context: Context, room: Room, user: User) -> responses.RoomInfo:
     """Return the list entry of a room for a member."""
     members = len(context.chat.users.online) if room.is_lobby else len(room.members)
     return responses.room_info(
-        room, members, True, user.unread.get(room.id, 0), user.read_seq(room)
+        room,
+        members,
+        True,
+        user.unread.get(room.id, 0),
+        user.read_seq(room),
+        user.mentions.get(room.id, 0),
+        user.notify.get(room.id),
     )
 
 

@@ -51,6 +51,9 @@ FEATURES = [
     "action",
     "pin",
     "search",
+    "mentions",
+    "mark_unread",
+    "notify",
 ]
 #: The feature of a server whose accounts can be logged in on several devices.
 DEVICES = "devices"

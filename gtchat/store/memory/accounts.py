@@ -24,7 +24,6 @@ from gtchat.chat.interfaces import (
     RoomRecord,
     SearchPage,
     StoredGuest,
-    UnreadRecord,
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
@@ -98,6 +97,7 @@ class AccountTable:
         """Create a registered account; see `IStore.register`."""
         account_id = self.create(name, key, True, password_hash, uuid_hash)
         self.accounts[account_id].add_network(network, at)
+        self.accounts[account_id].created_at = at
         return account_id
 
     def create(
@@ -185,8 +185,13 @@ class AccountTable:
         return AccountState(
             account=row.record(),
             memberships=(
-                MembershipRecord(self._rooms.lobby.id, row.lobby_read_seq),
-                *(MembershipRecord(room.id, room.read[row.id]) for room in rooms),
+                *(
+                    MembershipRecord(room.id, read_seq, row.notify.get(room.id, "all"))
+                    for room, read_seq in (
+                        (self._rooms.lobby, row.lobby_read_seq),
+                        *((room, room.read[row.id]) for room in rooms),
+                    )
+                ),
             ),
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(row.id, ())),
@@ -210,18 +215,10 @@ class AccountTable:
             elif room is not None and account_id in room.read:
                 room.read[account_id] = max(room.read[account_id], seq)
 
-    def unread(self, account_id: int | None, token_hash: bytes | None) -> dict[int, UnreadRecord]:
-        """Count the unread messages of an account; see `IStore.unread`."""
+    def row_of(self, account_id: int | None, token_hash: bytes | None) -> AccountRow | None:
+        """Return an account, or that of a session; None if there is none."""
         session = self.sessions.get(token_hash or b"")
-        row = self.accounts.get(account_id or (session.account_id if session is not None else 0))
-        if row is None:
-            return {}
-        not_counted = {other: self.accounts[other].name for other in (row.id, *row.blocks)}
-        lobby = self._rooms.lobby
-        counts = {lobby.id: lobby.unread(row.lobby_read_seq, not_counted)}
-        for room in map(self._rooms.rooms.__getitem__, row.rooms):
-            counts[room.id] = room.unread(room.read[row.id], not_counted)
-        return {room_id: record for room_id, record in counts.items() if record.unread}
+        return self.accounts.get(account_id or (session.account_id if session is not None else 0))
 
     def search(self, wanted: MessageSearch) -> SearchPage:
         """Return the newest messages that fulfil a query; see `IStore.search`."""

@@ -157,6 +157,7 @@ class Mailbox:
         account = self._accounts.require_account(pending.subject_id)
         account.rooms.add(room.id)
         room.read.setdefault(account.id, room.last + 1)
+        room.joined.setdefault(account.id, room.last + 1)
         self._delete_invitations(room.id, account.id)
 
     def _remove_member(self, room: RoomLog, pending: PendingEntry) -> None:
@@ -164,6 +165,8 @@ class Mailbox:
         if account is not None:
             account.rooms.discard(room.id)
             room.read.pop(account.id, None)
+            room.joined.pop(account.id, None)
+            account.notify.pop(room.id, None)
             for invited_id, inviter in list(self._sent[account.id].get(room.id, ())):
                 self._discard_invitation(invited_id, (room.id, inviter))
 
@@ -174,6 +177,7 @@ class Mailbox:
             return
         for account_id in room.read:
             self._accounts.accounts[account_id].rooms.discard(room_id)
+            self._accounts.accounts[account_id].notify.pop(room_id, None)
         for account_id in list(self._invitations):
             self._delete_invitations(room_id, account_id)
         self._rooms.delete(room_id, at)

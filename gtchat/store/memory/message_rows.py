@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Protocol
 
 import attrs
@@ -30,6 +30,7 @@ class KeptEntries(Protocol):
 
     log: list[Entry]
     first: int
+    set_mentions: Callable[[MessageSent, str], None]
 
 
 @attrs.define(eq=False)
@@ -103,8 +104,13 @@ class MemoryMessages:
         """See `MessageRows.add_version`."""
         self._versions[seq][version_seq] = msg
 
+    def set_mentions(self, message: MessageSent, msg: str) -> None:
+        """See `MessageRows.set_mentions`."""
+        self._room.set_mentions(message, msg)
+
     def erase(self, message: MessageSent) -> None:
         """See `MessageRows.erase`."""
+        self._room.set_mentions(message, "")
         self._reactions.pop(message.seq, None)
         self._versions.pop(message.seq, None)
         self._pins.discard(message.seq)

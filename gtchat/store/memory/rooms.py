@@ -6,7 +6,7 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
 
@@ -48,6 +48,8 @@ class RoomLog:
         rows: seq -> place of the entry among those of all rooms, in the order of appending.
         next_row: counts the entries of all rooms.
         read: account id of each member, in the order of joining -> seq up to which it has read.
+        joined: account id of each member -> the entry with which the membership began.
+        set_mentions: keeps what a message mentions, given the message and its text.
         messages: the messages in the log, and what was changed of them.
     """
 
@@ -66,6 +68,8 @@ class RoomLog:
     rows: dict[int, int] = attrs.field(factory=dict)
     next_row: Iterator[int] = attrs.field(factory=lambda: count(1))
     read: dict[int, int] = attrs.field(factory=dict)
+    joined: dict[int, int] = attrs.field(factory=dict)
+    set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
     messages: MemoryMessages = attrs.field(
         init=False, default=attrs.Factory(MemoryMessages, takes_self=True)
     )
@@ -112,7 +116,7 @@ class RoomLog:
         unread = len(messages)
         if unread <= UNREAD_EXACT:
             oldest = self.last - UNREAD_WINDOW
-            unread -= sum(_is_hidden(one, not_counted) for one in messages if one.seq > oldest)
+            unread -= sum(is_hidden(one, not_counted) for one in messages if one.seq > oldest)
         return UnreadRecord(unread, self.message_count)
 
     def append(self, entry: Entry) -> None:
@@ -120,7 +124,10 @@ class RoomLog:
         self.log.append(entry)
         entry.seq = self.first + len(self.log) - 1
         self.rows[entry.seq] = next(self.next_row)
-        self.message_count += entry.kind == MessageSent.kind
+        if isinstance(entry, MessageSent):
+            self.message_count += 1
+            if "@" in entry.msg:
+                self.set_mentions(entry, entry.msg)
 
 
 class TxnTable:
@@ -193,10 +200,12 @@ class RoomTable:
 
     Attributes:
         starts: for each start of the server, the length of each room's log at that moment.
+        set_mentions: keeps what a message of a room mentions; set by the table of mentions.
     """
 
     def __init__(self) -> None:
         self.starts: list[dict[int, int]] = []
+        self.set_mentions: Callable[[RoomLog, MessageSent, str], None] = lambda *_: None
         self.rooms: dict[int, RoomLog] = {}
         self.keys: dict[str, RoomLog] = {}
         self.deleted_at: dict[str, int] = {}
@@ -223,6 +232,7 @@ class RoomTable:
         room = self.rooms[self._last_id] = self.keys[key] = RoomLog(
             self._last_id, key, name, next_row=self._next_row
         )
+        room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
         return room
 
     def delete(self, room_id: int, at: int) -> None:
@@ -332,7 +342,7 @@ def _find_nearest(room: RoomLog, kinds: Collection[str], seq: int, backwards: bo
     return next((n for n in side if room.log[n - room.first].kind in kinds), None)
 
 
-def _is_hidden(message: Entry, not_counted: Mapping[int, str]) -> bool:
+def is_hidden(message: Entry, not_counted: Mapping[int, str]) -> bool:
     """Return whether a message is deleted, or of an account whose messages are not unread."""
     if isinstance(message, AnnotatedMessage) and message.deleted is not None:
         return True

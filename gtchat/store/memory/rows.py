@@ -43,6 +43,8 @@ class AccountRow:
         devices: its devices by name.
         network: network of a temporary account's last login or resume.
         networks: network that it registered or logged in from -> when it last did.
+        notify: room id -> `MembershipRecord.notify`, where it is not `all`.
+        created_at: when it was created, in milliseconds since 1970, UTC; 0 for a temporary one.
     """
 
     id: int
@@ -58,6 +60,8 @@ class AccountRow:
     devices: dict[str, DeviceRow] = attrs.field(factory=dict)
     network: str = ""
     networks: dict[str, int] = attrs.field(factory=dict)
+    notify: dict[int, str] = attrs.field(factory=dict)
+    created_at: int = 0
 
     def record(self, asker: int | None = None, network: str | None = None) -> Account:
         """Return the account as the chat loads it.

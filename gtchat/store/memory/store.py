@@ -43,6 +43,8 @@ from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
+from gtchat.store.memory.mention_calls import MemoryMentionCalls
+from gtchat.store.memory.mentions import MentionTable
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.sessions import SessionTable
 
@@ -50,7 +52,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class MemoryStore:
+class MemoryStore(MemoryMentionCalls):
     """A store in memory.
 
     Args:
@@ -71,6 +73,7 @@ class MemoryStore:
         self._devices = DeviceTable(self._accounts)
         self._sessions = SessionTable(self._accounts, self._devices, self._rooms)
         self._mailbox = Mailbox(self._rooms, self._accounts)
+        self._mentions = MentionTable(self._rooms, self._accounts)
 
     def load(self) -> StoredState:
         """See `IStore.load`."""
@@ -224,15 +227,26 @@ class MemoryStore:
         self, account_id: int | None, token_hash: bytes | None
     ) -> Deferred[Mapping[int, UnreadRecord]]:
         """See `IStore.unread`."""
-        return self._read(self._accounts.unread, account_id, token_hash)
+        return self._read(self._mentions.count, account_id, token_hash)
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
-        return self._write(self._mailbox.end_guest, account_id)
+
+        def end_guest() -> None:
+            self._mailbox.end_guest(account_id)
+            if account_id not in self._accounts.accounts:
+                self._mentions.delete_account(account_id)
+
+        return self._write(end_guest)
 
     def delete_room(self, room_id: int, at: int) -> Deferred[None]:
         """See `IStore.delete_room`."""
-        return self._write(self._mailbox.delete_room, room_id, at)
+
+        def delete_room() -> None:
+            self._mailbox.delete_room(room_id, at)
+            self._mentions.delete_room(room_id)
+
+        return self._write(delete_room)
 
     def whisper(
         self,

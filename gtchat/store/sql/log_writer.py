@@ -26,9 +26,10 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import AnnotatedMessage, GuestMessage, MessageSent, RoomCreated
 from gtchat.chat.interfaces import Ack, PendingEntry, PendingMessageChange
+from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import schema
+from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.entry_rows import WRITTEN, WRITTEN_OF_MESSAGE, row_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
 from gtchat.store.sql.message_changes import SQLMessages
@@ -70,9 +71,14 @@ class LogPosition:
 
 
 class LogWriter:
-    """Appends to the logs of all rooms."""
+    """Appends to the logs of all rooms.
+
+    Attributes:
+        mention_limits: see `IMentionStore`.
+    """
 
     def __init__(self) -> None:
+        self.mention_limits = MentionLimits()
         self._positions: dict[int, LogPosition] = {}
         #: Rooms whose logs have got entries that `heads` does not know.
         self._appended: set[int] = set()
@@ -172,7 +178,9 @@ class LogWriter:
                     entry.id,  # type: ignore[attr-defined]
                     entry.msg,  # type: ignore[attr-defined]
                 )
-            elif _number(db, pending, position):
+                if "@" in entry.msg:  # type: ignore[attr-defined]
+                    mentions.add(db, room_id, entry, self.mention_limits)  # type: ignore[arg-type]
+            elif self._number(db, pending, position):
                 others += row_of(room_id, entry, position.message_count)
             if pending.txn is not None and pending.error is None:
                 _save_ack(db, pending, content)
@@ -202,40 +210,41 @@ class LogWriter:
             pending.error = NotStored("The room was deleted.")
         return position
 
+    def _number(self, db: Connection, pending: PendingEntry, position: LogPosition) -> bool:
+        """Give an entry that is no plain message its number, and make the changes that it means.
 
-def _number(db: Connection, pending: PendingEntry, position: LogPosition) -> bool:
-    """Give an entry that is no plain message its number, and make the changes that it means.
+        Args:
+            db: the writer's connection.
+            pending: the entry; its error is filled in if it is refused.
+            position: the end of the log, which moves.
 
-    Args:
-        db: the writer's connection.
-        pending: the entry; its error is filled in if it is refused.
-        position: the end of the log, which moves.
-
-    Returns:
-        Whether it is an entry: it is neither refused, nor a change that changes nothing.
-    """
-    entry = pending.entry
-    try:
-        if pending.needs_invitation and not is_invited(db, pending):
-            raise PrivateRoom()
-        rows = SQLMessages(db, pending.room_id, entry.room_name)
-        message = None
-        if isinstance(pending, PendingMessageChange):
-            message = check(pending, rows)
-            if message is None:
-                return False
-        elif isinstance(entry, AnnotatedMessage):
-            prepare_reply(entry, rows)
-            position.message_count += 1
-    except ChatError as error:
-        pending.error = error
-        return False
-    position.seq = entry.seq = position.seq + 1
-    if isinstance(pending, PendingMessageChange) and message is not None:
-        apply(pending, message, rows)
-    elif entry.kind in CHANGES:
-        CHANGES[entry.kind](db, pending)
-    return True
+        Returns:
+            Whether it is an entry: it is neither refused, nor a change that changes nothing.
+        """
+        entry = pending.entry
+        try:
+            if pending.needs_invitation and not is_invited(db, pending):
+                raise PrivateRoom()
+            rows = SQLMessages(db, pending.room_id, entry.room_name, self.mention_limits)
+            message = None
+            if isinstance(pending, PendingMessageChange):
+                message = check(pending, rows)
+                if message is None:
+                    return False
+            elif isinstance(entry, AnnotatedMessage):
+                prepare_reply(entry, rows)
+                position.message_count += 1
+        except ChatError as error:
+            pending.error = error
+            return False
+        position.seq = entry.seq = position.seq + 1
+        if isinstance(pending, PendingMessageChange) and message is not None:
+            apply(pending, message, rows)
+        elif entry.kind in CHANGES:
+            CHANGES[entry.kind](db, pending)
+        elif isinstance(entry, AnnotatedMessage) and "@" in entry.msg:
+            mentions.add(db, pending.room_id, entry, self.mention_limits)
+        return True
 
 
 def _was_used(db: Connection, pending: PendingEntry, content: bytes) -> bool:

@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_, 
 from gtchat.chat.errors import NoSuchMessage
 from gtchat.chat.events import AnnotatedMessage, Entry, MessageSent, Reacted
 from gtchat.chat.interfaces import MessageVersion, MessageVersions
+from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
 from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
-from gtchat.store.sql import schema
+from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of, message_values
 from gtchat.store.sql.search_index import replace_text
 from gtchat.store.sql.statements import Statement, insert
@@ -99,7 +100,7 @@ _DELETE_SLICES = tuple(
             )
         )
     )
-    for table in (_reactions, _pins, _versions)
+    for table in (_reactions, _pins, _versions, schema.mentions)
 )
 _in_range = (
     _reactions.c.room_id == bindparam("room"),
@@ -127,11 +128,13 @@ class SQLMessages:
         db: a connection; the writer's, within a transaction, to write.
         room_id: the room.
         room_name: its name as it is displayed.
+        mention_limits: see `IMentionStore`.
     """
 
     db: Connection
     room_id: int
     room_name: str
+    mention_limits: MentionLimits = MentionLimits()
 
     def find(self, seq: int) -> MessageSent | None:
         """See `MessageRows.find`."""
@@ -189,8 +192,13 @@ class SQLMessages:
         """See `MessageRows.add_version`."""
         _ADD_VERSION(self.db, room_id=self.room_id, seq=seq, version_seq=version_seq, msg=msg)
 
+    def set_mentions(self, message: MessageSent, msg: str) -> None:
+        """See `MessageRows.set_mentions`."""
+        mentions.replace(self.db, self.room_id, message, msg, self.mention_limits)
+
     def erase(self, message: MessageSent) -> None:
         """See `MessageRows.erase`."""
+        mentions.remove(self.db, self.room_id, message.seq)
         for statement in (_DELETE_REACTIONS, _DELETE_VERSIONS, _UNPIN):
             statement(self.db, room=self.room_id, number=message.seq)
 

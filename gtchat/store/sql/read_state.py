@@ -11,14 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+    union_all,
+    update,
+)
 
 from gtchat.chat.errors import NotInRoom
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import UNREAD_EXACT, UNREAD_WINDOW
-from gtchat.store.sql import schema
+from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts
@@ -27,6 +40,8 @@ _heads = schema.heads
 _members = schema.members
 _rooms = schema.rooms
 _sessions = schema.sessions
+_levels = schema.notify_levels
+_mentions = schema.mentions
 
 _is_account = _members.c.account_id == bindparam("account")
 _is_session = _sessions.c.token_hash == bindparam("token")
@@ -38,9 +53,18 @@ _lobby = (
     .join(_rooms, _rooms.c.key == LOBBY)
     .where(_accounts.c.id == bindparam("account"))
 )
-_MEMBERSHIPS = Statement(_memberships.order_by(_members.c.room_id))
-_MEMBERSHIP = Statement(_memberships.where(_members.c.room_id == bindparam("room")))
-_LOBBY = Statement(_lobby)
+_level = func.coalesce(_levels.c.level, literal_column("'all'"))
+_is_level_of = _levels.c.account_id == bindparam("account")
+_leveled = _memberships.add_columns(_level).outerjoin_from(
+    _members, _levels, and_(_is_level_of, _levels.c.room_id == _members.c.room_id)
+)
+_MEMBERSHIPS = Statement(_leveled.order_by(_members.c.room_id))
+_MEMBERSHIP = Statement(_leveled.where(_members.c.room_id == bindparam("room")))
+_LOBBY = Statement(
+    _lobby.add_columns(_level).outerjoin(
+        _levels, and_(_is_level_of, _levels.c.room_id == _rooms.c.id)
+    )
+)
 _MARK_ROOM = Statement(
     update(_members)
     .where(
@@ -53,6 +77,22 @@ _MARK_LOBBY = Statement(
     .where(
         _accounts.c.id == bindparam("account"),
         _accounts.c.lobby_read_seq < bindparam("seq"),
+        select(_rooms.c.id).where(_rooms.c.key == LOBBY).scalar_subquery() == bindparam("room"),
+    )
+    .values(lobby_read_seq=bindparam("seq"))
+)
+_MARK_ROOM_UNREAD = Statement(
+    update(_members)
+    .where(
+        _is_account, _members.c.room_id == bindparam("room"), _members.c.read_seq > bindparam("seq")
+    )
+    .values(read_seq=bindparam("seq"))
+)
+_MARK_LOBBY_UNREAD = Statement(
+    update(_accounts)
+    .where(
+        _accounts.c.id == bindparam("account"),
+        _accounts.c.lobby_read_seq > bindparam("seq"),
         select(_rooms.c.id).where(_rooms.c.key == LOBBY).scalar_subquery() == bindparam("room"),
     )
     .values(lobby_read_seq=bindparam("seq"))
@@ -128,6 +168,43 @@ _UNREAD = Statement(
 )
 
 
+def _unread_mentions(is_mentioned: ColumnElement[bool]) -> Select[tuple[int, int]]:
+    """Return a query for the mentions after the read marks of an account."""
+    return select(_mark.c.room_id, _mentions.c.seq).join_from(
+        _mark,
+        _mentions,
+        and_(
+            _mentions.c.room_id == _mark.c.room_id,
+            _mentions.c.seq > _mark.c.read_seq,
+            is_mentioned,
+        ),
+    )
+
+
+_mentioned = union(
+    _unread_mentions(_mentions.c.account_id == bindparam("account")),
+    _unread_mentions(_mentions.c.account_id.is_(None)),
+).subquery()
+_MENTIONS = Statement(
+    select(_mentioned.c.room_id, func.count())
+    .join_from(
+        _mentioned,
+        _log,
+        and_(_log.c.room_id == _mentioned.c.room_id, _log.c.seq == _mentioned.c.seq),
+    )
+    .where(
+        or_(
+            and_(
+                _log.c.subject_id.is_not(None),
+                _log.c.subject_id.not_in(select(_not_counted.c.id)),
+            ),
+            and_(_log.c.subject_id.is_(None), _log.c.usr.not_in(select(_not_counted.c.name))),
+        )
+    )
+    .group_by(_mentioned.c.room_id)
+)
+
+
 def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]:
     """Return the rooms of an account, the lobby first, and how far each is read."""
     lobby = _LOBBY(db, account=account_id).fetchall()
@@ -144,6 +221,25 @@ def mark_read(db: Connection, account_id: int, token_hash: bytes, room_id: int, 
     membership = _membership(db, account_id, room_id)
     assert membership is not None
     return membership.read_seq
+
+
+def mark_unread(db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
+    """Set back up to which entry a room is read; see `IMentionStore.mark_unread`."""
+    if _membership(db, account_id, room_id) is None:
+        raise NotInRoom()
+    set_marks_read(db, account_id, token_hash)
+    for statement in (_MARK_ROOM_UNREAD, _MARK_LOBBY_UNREAD):
+        statement(db, account=account_id, room=room_id, seq=seq)
+    membership = _membership(db, account_id, room_id)
+    assert membership is not None
+    return membership.read_seq
+
+
+def set_notify(db: Connection, account_id: int, room_id: int, level: str) -> None:
+    """Store of which messages a user wants to be notified; see `IMentionStore.set_notify`."""
+    if _membership(db, account_id, room_id) is None:
+        raise NotInRoom()
+    mentions.set_level(db, account_id, room_id, level)
 
 
 def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
@@ -164,8 +260,9 @@ def unread(
     """Count the unread messages of an account; see `IStore.unread`."""
     if account_id is None:
         account_id = _SESSION_ACCOUNT.scalar(db, token=token_hash)
+    mentioned = dict(_MENTIONS(db, account=account_id).fetchall())
     return {
-        room_id: UnreadRecord(count, messages)
+        room_id: UnreadRecord(count, messages, mentioned.get(room_id, 0))
         for room_id, count, messages in _UNREAD(db, account=account_id)
         if count
     }

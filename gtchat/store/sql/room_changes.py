@@ -14,7 +14,7 @@ from gtchat.chat.errors import RoomExists
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import PendingEntry
 from gtchat.chat.look_alikes import rivals, skeleton
-from gtchat.store.sql import schema
+from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.statements import Statement, insert
 
 _rooms = schema.rooms
@@ -139,6 +139,8 @@ def is_invited(db: Connection, pending: PendingEntry) -> bool:
 def _remove_member(db: Connection, pending: PendingEntry) -> None:
     """End the membership of the subject, and the invitations that the subject sent."""
     member = {"room_id": pending.room_id, "account_id": pending.subject_id}
+    if pending.subject_id is not None:
+        mentions.set_level(db, pending.subject_id, pending.room_id, "all")
     _REMOVE_MEMBER(db, **member)
     _DELETE_SENT_INVITATIONS(db, **member)
 

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -26,28 +25,54 @@ from sqlalchemy import (
     literal_column,
 )
 
+from gtchat.store.sql.account_tables import (
+    ID,
+    account_networks,
+    accounts,
+    devices,
+    metadata,
+    sessions,
+    starts,
+)
+from gtchat.store.sql.account_tables import account_column as _account
+from gtchat.store.sql.account_tables import room_column as _room
+
+__all__ = [
+    "APPLICATION_ID",
+    "ID",
+    "REVISIONS",
+    "account_networks",
+    "accounts",
+    "blocks",
+    "correspondents",
+    "devices",
+    "entries",
+    "heads",
+    "index_state",
+    "invitations",
+    "members",
+    "mentions",
+    "meta",
+    "metadata",
+    "notify_levels",
+    "pending_deletes",
+    "phones",
+    "pins",
+    "reactions",
+    "rooms",
+    "sessions",
+    "starts",
+    "tombstones",
+    "txns",
+    "versions",
+    "whispers",
+]
+
 #: SQLite's `application_id` of a database of this program: "GTCh".
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0010")
-
-#: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
-#: INTEGER, which has 64 bits there.
-ID = BigInteger().with_variant(Integer(), "sqlite")
-
-metadata = MetaData()
-
-
-def _account(name: str) -> Column[int]:
-    """Return a column that refers to an account; its row is deleted with the account."""
-    return Column(name, ID, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False)
-
-
-def _room() -> Column[int]:
-    """Return the column that refers to a room; its row is deleted with the room."""
-    return Column("room_id", ID, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
-
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 
 meta = Table(
     "meta",
@@ -55,95 +80,6 @@ meta = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
-)
-
-#: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("id", ID, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("key", Text, nullable=False, unique=True),
-    Column("registered", Boolean, nullable=False),
-    Column("password_hash", Text),
-    Column("uuid_hash", LargeBinary, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("lobby_read_seq", BigInteger, nullable=False),
-    Column("skeleton", Text),
-    Index("accounts_skeleton", "skeleton"),
-    sqlite_autoincrement=True,
-)
-
-#: Networks that an account registered or logged in from, and when it last did.
-account_networks = Table(
-    "account_networks",
-    metadata,
-    _account("account_id"),
-    Column("network", Text, nullable=False),
-    Column("seen_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account_id", "network"),
-    sqlite_with_rowid=False,
-)
-
-#: Starts of the server. `entries_mark`: the highest row of `entries` at that moment.
-starts = Table(
-    "starts",
-    metadata,
-    Column("id", ID, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("entries_mark", BigInteger, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-#: `created_at`: when the session began. `began_at`: when it was connected last, by its login or by
-#: a resume. `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`:
-#: the start of the time after which the session expires, NULL while it is connected; it differs
-#: from `lost_at` after a restart. `marks_read`: whether the session has sent a read marker.
-#: `start_id`: the start of the server (`starts`) in which the session was last connected.
-#: `device`: its row in `devices`, NULL for a session without one. `protocol`, `address`: of its
-#: client.
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("token_hash", LargeBinary, primary_key=True),
-    _account("account_id"),
-    Column("began_at", BigInteger, nullable=False),
-    Column("lost_at", BigInteger),
-    Column("expires_from", BigInteger),
-    Column("marks_read", Boolean, nullable=False, server_default=false()),
-    Column("start_id", ID),
-    Column("device", Text),
-    Column("protocol", Text, nullable=False, server_default="gtchat"),
-    Column("address", Text, nullable=False, server_default=""),
-    Column("created_at", BigInteger, nullable=False, server_default="0"),
-    Index("sessions_account", "account_id"),
-    Index("sessions_expires_from", "expires_from"),
-    sqlite_with_rowid=False,
-)
-
-#: Devices of accounts. One without a token is deleted when it has no session any more.
-#: `token_hash`: of the secret that begins sessions on it, NULL for none. `last_seen`: when one of
-#: its sessions began or was lost last; a device with a connected session is seen now.
-devices = Table(
-    "devices",
-    metadata,
-    _account("account_id"),
-    Column("device", Text, nullable=False),
-    Column("token_hash", LargeBinary, unique=True),
-    Column("name", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account_id", "device"),
-    Index("devices_last_seen", "last_seen"),
-    sqlite_with_rowid=False,
-)
-
-#: Finds devices to delete without reading those that are remembered.
-Index(
-    "devices_without_token",
-    devices.c.last_seen,
-    sqlite_where=devices.c.token_hash.is_(None),
-    postgresql_where=devices.c.token_hash.is_(None),
 )
 
 #: `creator_id`: the account that created the room, also when that account has ended.
@@ -186,7 +122,6 @@ members = Table(
 #: account that the entry is about, NULL where it is not known (guests of before revision 0006).
 #: `of`: the entry that this one changes; `root`: the first message of the thread; `changed`: the
 #: last entry that changed this one. All three are seqs of the same room, or NULL.
-#: The columns are named once more: in `log_writer`, which writes and reads the rows.
 entries = Table(
     "entries",
     metadata,
@@ -270,6 +205,32 @@ versions = Table(
     Column("version_seq", BigInteger, nullable=False),
     Column("msg", Text, nullable=False),
     PrimaryKeyConstraint("room_id", "seq", "version_seq"),
+    sqlite_with_rowid=False,
+)
+
+#: What messages mention: an account, or all members (NULL). Deleted in slices after the room.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("row", ID, primary_key=True),
+    _account("account_id", nullable=True),
+    Column("room_id", ID, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("mentions_account", "account_id", "row"),
+    Index("mentions_room", "room_id", "account_id", "seq"),
+    Index("mentions_message", "room_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+#: The rooms in which users are notified of not all messages; `level`: `mentions` or `none`.
+notify_levels = Table(
+    "notify_levels",
+    metadata,
+    _account("account_id"),
+    _room(),
+    Column("level", Text, nullable=False),
+    PrimaryKeyConstraint("account_id", "room_id"),
+    Index("notify_levels_room", "room_id"),
     sqlite_with_rowid=False,
 )
 
@@ -381,13 +342,7 @@ blocks = Table(
 phones = Table(
     "phones",
     metadata,
-    Column(
-        "account_id",
-        ID,
-        ForeignKey("accounts.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    _account("account_id", is_key=True),
     Column("number", Text, nullable=False, unique=True),
     Column("left_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,

@@ -49,6 +49,7 @@ from gtchat.store.sql import (
 )
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.search_index import Indexer
@@ -68,7 +69,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore(SessionCalls):
+class SQLStore(SessionCalls, MentionCalls):
     """A store in an SQLite file; `SQLStore.open` returns one."""
 
     _log = Logger()

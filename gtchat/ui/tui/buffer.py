@@ -66,6 +66,7 @@ class Buffer:
         version: changes with the lines.
         unread: number of unread messages.
         mentioned: whether one of them contains the user's name.
+        notify: of which messages the user is notified: all, mentions or none.
         new_from: number of the first new line; 0: none.
         members: names, in a room.
         members_total: number of members.
@@ -86,6 +87,7 @@ class Buffer:
     version: int = 0
     unread: int = 0
     mentioned: bool = False
+    notify: str = "all"
     new_from: int = 0
     members: set[str] = attrs.field(factory=set)
     members_total: int = 0
@@ -160,6 +162,12 @@ class Buffer:
         self.version += 1
 
     # Unread messages.
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there are unread messages of which the user wants to be notified."""
+        wanted = self.notify == "all" or (self.notify == "mentions" and self.mentioned)
+        return self.unread > 0 and wanted
 
     def count_unread(self, line: BufferLine) -> None:
         """Count a message that arrived while another buffer was shown."""

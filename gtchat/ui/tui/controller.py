@@ -237,6 +237,11 @@ class Controller(Interpreter):
     def _left_room(self, room_name: str) -> None:
         """Do nothing: the model closes the buffer, and `_show_event` follows it."""
 
+    def _keep_unread(self, room_name: str) -> None:
+        buffer = self._model.find_room(room_name)
+        if buffer is not None:
+            buffer.read_seq = buffer.last_seq
+
     def _show_event(self, event: Event) -> None:
         model, before = self._model, self._model.current
         model.handle_event(event)
@@ -275,10 +280,13 @@ class Controller(Interpreter):
         if effect is Effect.LOGGED_IN:
             model.logged_in(reply)
             self.switch_to(model.current)
-            self.loader.logged_in()
         elif effect is Effect.LOGGED_OUT:
             model.reset()
             self.switch_to(model.current)
+        elif reply.last_cmd == "mark_unread":
+            model.marked_unread(str(request.get("room_name", "")), reply.read_seq)
+        elif reply.last_cmd == "set_notify":
+            model.set_notify(str(request.get("room_name", "")), str(request.get("level", "")))
         elif effect is Effect.ROOMS_LISTED:
             model.known_rooms.update(room.room_name for room in reply.rooms)
         elif effect is Effect.ROOM_LEFT:

@@ -24,7 +24,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("PageUp, PageDown, wheel", "scroll; Esc returns to the newest message"),
     ("Ctrl-N, Ctrl-P", "next and previous conversation (also Alt-Down, Alt-Up)"),
     ("Alt-1 to Alt-9", "first to ninth conversation (also a click)"),
-    ("Alt-A", "next conversation with unread messages"),
+    ("Alt-A", "next conversation with new messages"),
     ("click on a member", "open direct messages; Ctrl-X closes them"),
     ("Ctrl-L", "redraw the screen"),
     ("Ctrl-C, Ctrl-D, /quit", "quit"),

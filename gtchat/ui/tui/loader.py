@@ -18,8 +18,6 @@ from gtchat.ui.tui.model import Model
 
 #: Entries in a page of history; names in a list.
 PAGE_SIZE, MAX_NAMES = 100, 1_000
-#: Rooms whose unread messages are searched for mentions after a login.
-MAX_MENTION_ROOMS = 20
 #: Seconds between two typing notifications (the server accepts one in 3 s).
 TYPING_INTERVAL = 4.0
 #: Seconds that a buffer must be shown before it is loaded; between two read marks.
@@ -120,26 +118,6 @@ class Loader:
         finally:
             buffer.loading = False
             self._model.changed()
-
-    def logged_in(self) -> None:
-        """Look for mentions in what was said while the user was away."""
-        self._run_in_background(self._find_mentions())
-
-    async def _find_mentions(self) -> None:
-        """Mark the rooms whose unread messages contain the user's name, one after the other."""
-        unread = [buffer for buffer in self._model.buffers if buffer.unread]
-        for buffer in unread[:MAX_MENTION_ROOMS]:
-            if buffer is self._model.current or not self._model.is_open(buffer):
-                continue
-            reply = await self._try_call(
-                "history",
-                room_name=buffer.name,
-                after=buffer.read_seq,
-                limit=PAGE_SIZE,
-                kinds=["c_speak"],
-            )
-            if reply is not None:
-                self._model.mark_mentions(buffer, reply)
 
     def typing(self) -> None:
         """Send a typing notification for the current room, unless one was sent recently."""

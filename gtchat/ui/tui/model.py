@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 
 from gtchat.client.messages import Event, Push, Reply, Room, RoomReset
 from gtchat.ui.commands import LOBBY
-from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push, format_room
+from gtchat.ui.formatting import format_room
+from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push
 from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
 
 #: Seconds for which a user counts as typing after a notification.
@@ -104,7 +105,7 @@ class Model:
         for room in reply.rooms:
             self.known_rooms.add(room.room_name)
             if room.joined or room.room_name == LOBBY:
-                self.joined(room)
+                self.joined(room).notify = room.notify
         self.show(self.rooms.setdefault(LOBBY, Buffer(LOBBY)))
 
     def joined(self, room: Room) -> Buffer:
@@ -115,6 +116,7 @@ class Model:
         buffer.last_seq = max(buffer.last_seq, room.last_seq)
         buffer.read_seq = max(buffer.read_seq, room.read_seq)
         buffer.unread = max(buffer.unread, room.unread)
+        buffer.mentioned |= room.mentions > 0
         if room.users:
             buffer.members, buffer.members_total = set(room.users), room.users_total
         self.changed()
@@ -153,15 +155,30 @@ class Model:
                 buffer.mark_seen()
         self.changed()
 
-    def mark_mentions(self, buffer: Buffer, reply: Reply) -> None:
-        """Note that an unread message contains the user's name, if one does.
+    def marked_unread(self, room_name: str, read_seq: int) -> None:
+        """Show that a room was marked as unread.
+
+        This client sends no mark for what it has shown so far, or the room would be read at once.
 
         Args:
-            buffer: of the room.
-            reply: to `history`, with unread messages, which are not shown.
+            room_name: the room.
+            read_seq: the last entry that counts as read.
         """
-        if buffer.unread and buffer is not self.current and self.is_open(buffer):
-            buffer.mentioned |= any(self._is_mention(entry) for entry in reply.entries)
+        buffer = self.find_room(room_name)
+        if buffer is None:
+            return
+        buffer.read_seq = buffer.last_seq
+        new = [line for line in buffer.lines if line.kind == "message" and line.seq > read_seq]
+        new = [line for line in new if line.usr != self.me]
+        buffer.unread, buffer.mentioned = len(new), any(line.mention for line in new)
+        buffer.mark_unread(self.me)
+        self.changed()
+
+    def set_notify(self, room_name: str, level: str) -> None:
+        """Take note of which messages of a room the user is notified."""
+        buffer = self.find_room(room_name)
+        if buffer is not None:
+            buffer.notify = level
             self.changed()
 
     # Own messages and notices.
@@ -290,13 +307,18 @@ class Model:
         self.online = (self.online - logouts) | logins | {self.me}
 
     def _handle_hidden(self, push: Push) -> None:
-        """Apply a typing notification, or a read mark of another session of the user."""
+        """Apply a typing notification, or what another session of the user has set."""
         if push.type == "typing":
             self.typing.setdefault(push.room_name, {})[push.usr] = self._now()
         elif push.type == "marked_read" and (buffer := self.rooms.get(push.room_name)):
-            buffer.read_seq = max(buffer.read_seq, push.seq)
+            if push.seq < buffer.read_seq:
+                self.marked_unread(push.room_name, push.seq)
+                return
+            buffer.read_seq = push.seq
             if buffer.read_seq >= buffer.last_seq:
                 buffer.mark_seen()
+        elif push.type == "notify":
+            self.set_notify(push.room_name, push.level)
 
     def _handle_room_entry(self, push: Push) -> None:
         """Apply an entry that is no message: it may change the members or the topic."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import urwid
 
-from gtchat.ui.rendering import format_user
+from gtchat.ui.formatting import format_user
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer
 from gtchat.ui.tui.markup import buffer_title, name_color
@@ -123,8 +123,8 @@ class BufferList(ListPane):
         text = fit(self._label(buffer), max(1, width - len(head) - len(count)))
         if buffer is self._model.current:
             return ("current", head + text + count)
-        if not buffer.unread:
-            return [("faint", head), text + count]
+        if not buffer.is_new:
+            return [("faint", head), text, ("faint", count)]
         style = "mention" if buffer.mentioned else "unread"
         return [("faint", head), ("unread", text), (style, count)]
 
@@ -227,7 +227,7 @@ class StatusBar(urwid.Widget):
             parts += [
                 f"{buffer_title(other)} {'@' if other.mentioned else ''}{other.unread}"
                 for other in model.buffers
-                if other.unread and other is not buffer
+                if other.is_new and other is not buffer
             ]
         if buffer.topic:
             parts.append(escape_controls(buffer.topic))

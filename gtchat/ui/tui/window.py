@@ -224,7 +224,7 @@ class Window(urwid.Widget):
 
     def _switch_to_unread(self) -> None:
         """Switch to an unread buffer, one with a mention first."""
-        unread = [buffer for buffer in self._model.buffers if buffer.unread]
+        unread = [buffer for buffer in self._model.buffers if buffer.is_new]
         unread.sort(key=lambda buffer: not buffer.mentioned)
         if unread:
             self._controller.switch_to(unread[0])

@@ -32,6 +32,7 @@ from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -156,6 +157,14 @@ class UnreadTests(OnDisk, UnreadContract, TestCase):
     """See `UnreadContract`."""
 
 
+class MentionsTests(OnDisk, MentionsContract, TestCase):
+    """See `MentionsContract`."""
+
+
+class NotifyTests(OnDisk, NotifyContract, TestCase):
+    """See `NotifyContract`."""
+
+
 class ResumeTests(OnDisk, ResumeContract, TestCase):
     pass
 
@@ -203,7 +212,9 @@ class FileTests(OnDisk, StoreCase, TestCase):
         found = await self.store.login(ann, "hash", new_session(b"u" * 32, 2))
         self.assertEqual(found.memberships[1], MembershipRecord(room, 2))
 
-    async def test_unread_messages_of_all_rooms_are_counted_by_one_statement(self) -> None:
+    async def test_unread_messages_and_mentions_are_counted_by_two_statements(
+        self,
+    ) -> None:
         ann = await self.account("Ann")
         for number in range(30):
             await self.stored(await self.room(ann, f"Garden {number}"), message(usr="Bob"))
@@ -211,7 +222,7 @@ class FileTests(OnDisk, StoreCase, TestCase):
             statements: list[str] = []
             db.set_trace_callback(statements.append)
             self.assertEqual(len(read_state.unread(db, ann, None)), 30)
-        self.assertEqual(len([sql for sql in statements if not sql.startswith("--")]), 1)
+        self.assertEqual(len([sql for sql in statements if not sql.startswith("--")]), 2)
 
     async def test_tombstones_are_pruned_with_one_look_at_the_sessions(self) -> None:
         steps = []

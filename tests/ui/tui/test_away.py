@@ -4,78 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.client.fakes import AT, spoken, welcome, whisper
+from tests.client.fakes import AT, welcome, whisper
 from tests.ui.tui.test_controller import ControllerTestCase, joined
 
 
 class AwayTests(ControllerTestCase):
     """What happened while the user was away."""
 
-    def log_in(self, *texts: str, sender: str = "bob", **login: Any) -> None:
-        """Log in with three rooms. texts: of the unread messages in the garden."""
+    def log_in(self, **login: Any) -> None:
+        """Log in with three rooms: den with an unread message, garden with a mention."""
         reply = welcome("ann", lobby=2, den=7, garden=30)
         _, den, garden = reply["rooms"]
-        den.update(unread=1, read_seq=6)
-        garden.update(unread=len(texts), read_seq=30 - len(texts))
+        den.update(unread=1, read_seq=6, notify="mentions")
+        garden.update(unread=3, read_seq=27, mentions=1, notify="mentions")
         self.server.answers["login"] = {**reply, **login}
-        self.unread = {
-            "den": [spoken(7, room="den")],
-            "garden": [
-                spoken(seq, sender, "garden", text)
-                for seq, text in enumerate(texts, 31 - len(texts))
-            ],
-        }
         self.start("/guest ann")
-
-    def history(self, request: dict[str, Any]) -> dict[str, Any]:
-        if "after" in request:
-            return {"entries": self.unread[request["room_name"]], "more": False}
-        return super().history(request)
-
-    def mentioned(self) -> list[str]:
-        return [buffer.name for buffer in self.model.buffers if buffer.mentioned]
 
     def test_a_mention_marks_its_room(self) -> None:
-        self.log_in("hello", "ask @ann about it", "bye")
-        self.assertEqual(self.mentioned(), ["garden"])
-        asked = [sent for sent in self.server.asked("history") if "after" in sent]
-        self.assertEqual(
-            [(a["room_name"], a["after"], a["limit"]) for a in asked],
-            [("den", 6, 100), ("garden", 27, 100)],
-        )
+        self.log_in()
+        found = [
+            (buffer.name, buffer.unread, buffer.mentioned, buffer.is_new)
+            for buffer in self.model.buffers
+        ]
+        expected = [("lobby", 0, False, False), ("den", 1, False, False), ("garden", 3, True, True)]
+        self.assertEqual(found, expected)
         self.assertEqual(self.model.rooms["garden"].lines, [])
-
-    def test_another_name_does_not(self) -> None:
-        self.log_in("hello @anna")
-        self.assertEqual(self.mentioned(), [])
-
-    def test_an_own_message_does_not(self) -> None:
-        self.log_in("I am @ann", sender="ann")
-        self.assertEqual(self.mentioned(), [])
-
-    def test_a_room_that_was_shown_meanwhile_is_not_marked(self) -> None:
-        waiting: list[dict[str, Any]] = []
-        self.server.answers["history"] = lambda request: waiting.append(request)
-        self.log_in("@ann?")
-        self.controller.switch_to(self.model.rooms["den"])
-        self.server.reply(
-            next(sent for sent in waiting if sent.get("room_name") == "den"),
-            entries=[spoken(7, room="den", msg="@ann")],
-        )
-        self.server.pump()
-        self.assertEqual(self.mentioned(), [])
-
-    def test_a_limited_number_of_rooms_is_read(self) -> None:
-        self.unread = {}
-        names = {f"room{number}": 5 for number in range(30)}
-        reply = welcome("ann", lobby=2, **names)
-        for room in reply["rooms"][1:]:
-            room.update(unread=1, read_seq=4)
-            self.unread[room["room_name"]] = []
-        self.server.answers["login"] = reply
-        self.start("/guest ann")
-        asked = [sent for sent in self.server.asked("history") if "after" in sent]
-        self.assertEqual(len(asked), 20)
 
     def test_what_was_read_before_is_not_marked_again(self) -> None:
         reply = welcome("ann", lobby=2)

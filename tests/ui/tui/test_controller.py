@@ -242,6 +242,52 @@ class LoggedInTests(ControllerTestCase):
         self.event("marked_read", room_name="garden", seq=31)
         self.assertEqual(self.model.rooms["garden"].unread, 0)
 
+    def test_a_room_is_marked_as_unread_and_stays_so(self) -> None:
+        self.server.answers["mark_unread"] = {"read_seq": 28}
+        garden = self.switch_to("garden")
+        self.type("/unread 29")
+        request = self.server.asked("mark_unread")[0]
+        self.assertEqual((request["room_name"], request["seq"]), ("garden", 29))
+        self.assertEqual(garden.unread, 2)
+        self.clock.advance(5)
+        self.switch_to("lobby")
+        self.assertNotIn("garden", [one["room_name"] for one in self.server.asked("mark_read")])
+        self.assertTrue(garden.is_new)
+        self.type("/room garden", "/unread")
+        self.assertEqual(self.server.asked("mark_unread")[1]["seq"], 30)
+
+    def test_without_a_message_of_another_user_there_is_nothing_to_mark(self) -> None:
+        self.server.answers["history"] = {"entries": [spoken(1, "ann")], "more": False}
+        self.type("/unread")
+        self.assertEqual(self.server.asked("mark_unread"), [])
+        self.assertIn("no new message", self.controller.last_error)
+
+    def test_another_session_marks_a_room_as_unread(self) -> None:
+        for name in ("garden", "lobby", "garden"):
+            self.switch_to(name)
+        garden = self.model.rooms["garden"]
+        self.assertEqual(garden.read_seq, 30)
+        self.server.requests.clear()
+        self.event("marked_read", room_name="garden", seq=28)
+        self.clock.advance(5)
+        self.switch_to("lobby")
+        self.assertEqual((garden.unread, self.server.asked("mark_read")), (2, []))
+        self.event("marked_read", room_name="garden", seq=30)
+        self.event("marked_read", room_name="nowhere", seq=1)
+        self.assertEqual(garden.unread, 0)
+
+    def test_a_level_is_set_here_or_by_another_session(self) -> None:
+        garden = self.model.rooms["garden"]
+        self.server.say(31, room="garden", msg="@ann")
+        self.server.pump()
+        self.type("/notify none garden")
+        self.assertEqual((garden.notify, garden.is_new), ("none", False))
+        for level, is_new in (("mentions", True), ("none", False), ("all", True)):
+            self.event("notify", room_name="garden", level=level)
+            self.assertEqual((garden.notify, garden.is_new), (level, is_new))
+        self.event("notify", room_name="nowhere", level="none")
+        self.event("invitation_ended", room_name="den", usr="bob")
+
     def test_history_is_loaded_page_by_page_to_the_beginning(self) -> None:
         garden = self.switch_to("garden")
         pages = 1

@@ -8,7 +8,7 @@ from alembic import op
 from gtchat.store.sql.schema import ID
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 #: The program separates words by spaces, and does not leave it to SQLite what a word is: SQLite
 #: knows the letters of Unicode 6.1 only.

@@ -1,0 +1,51 @@
+"""The methods of `IMentionStore` of the store in memory; `MemoryStore` inherits them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.mentions import MentionLimits, MentionsPage
+from gtchat.store.memory.mentions import MentionTable
+
+T = TypeVar("T")
+
+
+class MemoryMentionCalls(ABC):
+    """Calls of `IMentionStore`: writes to the queue, reads past it."""
+
+    _mentions: MentionTable
+
+    @abstractmethod
+    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Queue a call of a function; return its result."""
+
+    @abstractmethod
+    def _read(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Return the result of a function, which is called in the next turn, past the queue."""
+
+    @property
+    def mention_limits(self) -> MentionLimits:
+        """See `IMentionStore.mention_limits`."""
+        return self._mentions.limits
+
+    @mention_limits.setter
+    def mention_limits(self, limits: MentionLimits) -> None:
+        self._mentions.limits = limits
+
+    def mark_unread(
+        self, account_id: int, token_hash: bytes, room_id: int, seq: int
+    ) -> Deferred[int]:
+        """See `IMentionStore.mark_unread`."""
+        return self._write(self._mentions.mark_unread, account_id, token_hash, room_id, seq)
+
+    def set_notify(self, account_id: int, room_id: int, level: str) -> Deferred[None]:
+        """See `IMentionStore.set_notify`."""
+        return self._write(self._mentions.set_notify, account_id, room_id, level)
+
+    def mentions(self, account_id: int, before: int | None, limit: int) -> Deferred[MentionsPage]:
+        """See `IMentionStore.mentions`."""
+        return self._read(self._mentions.mentions, account_id, before, limit)

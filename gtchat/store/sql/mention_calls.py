@@ -1,0 +1,50 @@
+"""The methods of `IMentionStore` of the store on disk; `SQLStore` inherits them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.mentions import MentionLimits, MentionsPage
+from gtchat.store.sql import mention_pages, read_state
+from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.read_pool import ReadPool
+
+T = TypeVar("T")
+
+
+class MentionCalls(ABC):
+    """Calls of `IMentionStore`: writes to the queue, reads to the read pool."""
+
+    _reads: ReadPool
+    _log_writer: LogWriter
+
+    @abstractmethod
+    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Queue a call of a function with the writer's connection; return its result."""
+
+    @property
+    def mention_limits(self) -> MentionLimits:
+        """See `IMentionStore.mention_limits`."""
+        return self._log_writer.mention_limits
+
+    @mention_limits.setter
+    def mention_limits(self, limits: MentionLimits) -> None:
+        self._log_writer.mention_limits = limits
+
+    def mark_unread(
+        self, account_id: int, token_hash: bytes, room_id: int, seq: int
+    ) -> Deferred[int]:
+        """See `IMentionStore.mark_unread`."""
+        return self._write(read_state.mark_unread, account_id, token_hash, room_id, seq)
+
+    def set_notify(self, account_id: int, room_id: int, level: str) -> Deferred[None]:
+        """See `IMentionStore.set_notify`."""
+        return self._write(read_state.set_notify, account_id, room_id, level)
+
+    def mentions(self, account_id: int, before: int | None, limit: int) -> Deferred[MentionsPage]:
+        """See `IMentionStore.mentions`."""
+        return self._reads.run(lambda db: mention_pages.page(db, account_id, before, limit))
