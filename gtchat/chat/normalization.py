@@ -127,6 +127,8 @@ def search_form(text: str) -> str:
     Args:
         text: any text.
     """
+    if text.isascii():
+        return text.encode("ascii").translate(_ASCII_FORMS).decode("ascii")
     if len(_search_forms) > _REMEMBERED:
         _search_forms.clear()
     return text.translate(_search_forms)
@@ -165,3 +167,7 @@ def _search_part(part: str) -> str:
         return " "
     # Letters of a later version of Unicode than this Python has are letters, too.
     return part if category[0] in "LNM" or category in ("Co", "Cn") else " "
+
+
+#: The forms of the ASCII characters, each of which is one ASCII character.
+_ASCII_FORMS = "".join(_search_forms[code] for code in range(128)).encode("ascii").ljust(256)

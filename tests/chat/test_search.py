@@ -50,6 +50,10 @@ class SearchForms(SynchronousTestCase):
             search_form(chr(code))
         self.assertLessEqual(len(normalization._search_forms), 101)
 
+    def test_a_text_of_ascii_has_the_words_that_it_has_among_others(self) -> None:
+        text = "".join(map(chr, range(128)))
+        self.assertEqual(list(search_form(text)), list(search_form(f"{text}é")[:-1]))
+
     def test_the_form_of_a_form_is_the_same(self) -> None:
         for code in range(0, sys.maxunicode, 7):
             once = search_form(chr(code))

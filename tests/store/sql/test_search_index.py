@@ -124,6 +124,24 @@ class IndexerTests(IndexCase):
             self.assertEqual(len(self.matches()), count)
         self.assertIsNone(indexer.wait())
 
+    def test_a_slice_is_one_statement(self) -> None:
+        """Each one of several rows makes FTS5 write a segment, which has to be merged later."""
+        statements: list[str] = []
+        indexer = self.indexer()
+        last = 0
+        for count in (1, 3, 64, search_index.SLICE - 1):
+            indexer.entries_stored()
+            self.now += DELAY_S
+            self.say(*["tea"] * count)
+            self.db.set_trace_callback(statements.append)
+            self.run_slice(indexer)
+            self.db.set_trace_callback(None)
+            last += count
+            self.assertEqual(self.matches(), list(range(1, last + 1)))
+            written = [one for one in statements if one.startswith("INSERT INTO message_index (")]
+            self.assertEqual(len(written), 1, count)
+            statements.clear()
+
     def test_only_messages_with_a_text_are_indexed(self) -> None:
         self.say("tea", "")
         self.say("tea", kind="edited")
