@@ -306,8 +306,11 @@ class TestServer:
         self.run_pending()
 
     def run_pending(self) -> None:
-        """Run all calls that are due."""
+        """Run all calls that are due, and those that they schedule at once."""
         for _ in range(50):
+            calls = self.clock.getDelayedCalls()
+            if not calls or calls[0].getTime() > self.clock.seconds():
+                return
             self.clock.advance(0)
 
     def connect(self, address: str = "192.0.2.1") -> FakeClient:

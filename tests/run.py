@@ -22,8 +22,15 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 TOP = TESTS.parent
-#: Packages with the slowest tests, which start first: no long test is left alone at the end.
-SLOW = ("tests.stress", "tests.e2e")
+#: Tests of gtchat/chat that try very many cases. They run beside the other packages: with coverage
+#: each takes several times as long, and no branch needs them to be covered.
+LONG = tuple(
+    f"tests.chat.test_{name}"
+    for name in ("endings", "fold", "page_merge", "room_requests", "scaling")
+)
+#: Tests that open many more browsers. Together with all others they would take more than 10 minutes
+#: on two cores: `./t.sh --browsers` runs them.
+BROWSERS = tuple(f"tests.e2e.test_page_{name}" for name in ("browsers", "devices", "messages"))
 #: See prctl(2).
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -54,7 +61,9 @@ class Run:
         await self.check("ruff", "check", "--quiet", ".")
         await self.check("ruff", "format", "--quiet", "--check", ".")
         await self.check("mypy", "--no-error-summary")
-        await self.tests("tests.chat", before=("coverage", "run", "--source=gtchat/chat", "-m"))
+        chat = [f"tests.chat.{path.stem}" for path in sorted(TESTS.glob("chat/test_*.py"))]
+        covering = [name for name in chat if name not in LONG]
+        await self.tests(*covering, before=("coverage", "run", "--source=gtchat/chat", "-m"))
         show = ("report", "--show-missing", "--skip-covered", "--fail-under=100")
         await self.check("coverage", *show)
 
@@ -112,16 +121,23 @@ def count_results(output: str) -> tuple[int, int, int]:
 
 
 def _workers() -> int:
-    """Return the number of processes that run tests."""
-    return max(2, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 2)
+    """Return the number of processes that run tests: one more than cores, as browsers wait."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 2
+    return max(2, cores) + 1
 
 
 def _packages() -> list[str]:
-    """Return the packages and modules of tests, those that `checks` runs excepted."""
+    """Return the packages and modules of tests, without those that `checks` runs, and `BROWSERS`.
+
+    The slowest start first: no long test is left alone at the end.
+    """
     names = [f"tests.{path.stem}" for path in TESTS.glob("test_*.py")]
     names += [f"tests.{path.parent.name}" for path in TESTS.glob("*/__init__.py")]
     names.remove("tests.chat")
-    return sorted(names, key=lambda name: (name not in SLOW, name))
+    names.remove("tests.e2e")
+    slow = [f"tests.e2e.{path.stem}" for path in sorted(TESTS.glob("e2e/test_*.py"))]
+    slow = [name for name in slow if name not in BROWSERS] + ["tests.stress", *LONG]
+    return slow + sorted(name for name in names if name not in slow)
 
 
 def adopt_orphans() -> None:
@@ -176,10 +192,16 @@ def _stop_at_signals(task: asyncio.Task[None]) -> list[signal.Signals]:
 
 
 async def main(names: list[str]) -> int:
-    """Run the tests that are named, or everything; return the exit status."""
+    """Run the tests that are named, `BROWSERS` at `--browsers`, or else all others.
+
+    Returns:
+        The exit status.
+    """
     adopt_orphans()
     folder = Path(tempfile.mkdtemp(prefix="gtchat-tests-"))
     run = Run(folder)
+    if names == ["--browsers"]:
+        names = list(BROWSERS)
     task = asyncio.ensure_future(run.tests(*names) if names else run.everything())
     received = _stop_at_signals(task)
     try:

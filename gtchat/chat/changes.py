@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 from emoji import EMOJI_DATA, STATUS
 
 from gtchat.chat.audit import audit
+from gtchat.chat.conversations import Conversation, Conversations, Target, check_open
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import (
     BadRequest,
     MessageDeleted,
+    NoSuchMessage,
     NotAllowed,
     NotAuthor,
     NotInRoom,
@@ -59,12 +61,13 @@ def require_emoji(raw: str) -> str:
     return _QUALIFIED.get(raw.replace(_VARIATION_SELECTOR, ""), raw)
 
 
-def may_moderate(user: User, room: Room) -> bool:
+def may_moderate(user: User, room: Room | Conversation) -> bool:
     """Return whether a user may delete messages of others in a room, and pin messages.
 
-    The owner of the room may, and the operator, who speaks as `HOST`.
+    The owner of the room may, and the operator, who speaks as `HOST`; in a direct conversation,
+    neither of the users may.
     """
-    return user.id == room.owner_id or user.key == HOST.key
+    return isinstance(room, Room) and (user.id == room.owner_id or user.key == HOST.key)
 
 
 class Changes:
@@ -73,17 +76,20 @@ class Changes:
     Args:
         state: the chat's shared objects.
         delivery: stores changes and sends them to the room.
+        conversations: finds rooms and direct conversations.
         keep_versions: whether the earlier texts of edited messages are kept.
 
     Attributes:
         keep_versions: the same.
     """
 
-    def __init__(self, state: State, delivery: Delivery, keep_versions: bool) -> None:
+    def __init__(
+        self, state: State, delivery: Delivery, conversations: Conversations, keep_versions: bool
+    ) -> None:
+        self._conversations = conversations
         self.keep_versions = keep_versions
         self._store = state.store
         self._users = state.users
-        self._rooms = state.rooms
         self._delivery = delivery
         limits = state.limits
         self._max_chars = limits.text_chars
@@ -98,13 +104,13 @@ class Changes:
         self._reactions = BucketTable(rate / 60, rate, state.clock.seconds)
 
     async def edit(
-        self, session: Session, raw: str, seq: int, msg: str, txn: str | None = None
+        self, session: Session, target: Target, seq: int, msg: str, txn: str | None = None
     ) -> Ack:
         """Give a message of the user's own another text.
 
         Args:
             session: a session of the author.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the message.
             msg: the text.
             txn: the client's idempotency key, as of `Messages.speak`.
@@ -113,22 +119,23 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the message had that text already.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed, BadRequest, TooLong,
+                OverQuota, TxnConflict, NotStored.
             NoSuchMessage, NotAuthor, MessageDeleted, TooLate.
         """
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._conversations.require_open(target, session.user)
         msg = text(msg, self._max_chars)
         entry = self._entry(Edited, session, room, seq, msg=msg)
         return await self._append(session, room, entry, txn)
 
     async def delete(
-        self, session: Session, raw: str, seq: int, reason: str = "", txn: str | None = None
+        self, session: Session, target: Target, seq: int, reason: str = "", txn: str | None = None
     ) -> Ack:
         """Delete a message: its text, its earlier texts and the reactions to it.
 
         Args:
             session: a session of the author, or of a user who may moderate the room.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the message.
             reason: why, at most `REASON_CHARS` characters; "" for no reason.
             txn: as in `edit`.
@@ -137,14 +144,16 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the message was deleted already.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest, TooLong, OverQuota, TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed, BadRequest, TooLong,
+                OverQuota, TxnConflict, NotStored.
             NoSuchMessage, NotAuthor.
         """
         user = session.user
-        room = self._rooms.find(raw)
+        room = await self._conversations.find_any(target, user)
         is_moderator = may_moderate(user, room)
         if not (is_moderator or room.has_member(user)):
             raise NotInRoom()
+        check_open(room)
         reason = text(reason, REASON_CHARS) if reason else ""
         entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
         ack = await self._append(session, room, entry, txn)
@@ -155,7 +164,7 @@ class Changes:
     async def react(
         self,
         session: Session,
-        raw: str,
+        target: Target,
         seq: int,
         emoji: str,
         on: bool = True,
@@ -165,7 +174,7 @@ class Changes:
 
         Args:
             session: a session of a member.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the message.
             emoji: the emoji.
             on: False to take it back.
@@ -175,11 +184,12 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the reaction was as wanted already.
 
         Raises:
-            NoSuchRoom, NotInRoom, BadRequest, TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed, BadRequest, TxnConflict,
+                NotStored.
             NoSuchMessage, MessageDeleted, TooMany.
             RateLimited: the user reacts too often.
         """
-        room = self._rooms.require_member(raw, session.user)
+        room = await self._conversations.require_open(target, session.user)
         emoji = require_emoji(emoji)
         if wait := self._reactions.take(session.user.id):
             raise RateLimited(retry_after=wait)
@@ -187,13 +197,13 @@ class Changes:
         return await self._append(session, room, entry, txn)
 
     async def pin(
-        self, session: Session, raw: str, seq: int, on: bool, txn: str | None = None
+        self, session: Session, target: Target, seq: int, on: bool, txn: str | None = None
     ) -> Ack:
         """Pin a message, or unpin it.
 
         Args:
             session: a session of a user who may moderate the room.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the message.
             on: False to unpin it.
             txn: as in `edit`.
@@ -202,34 +212,38 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the message was pinned or not as wanted.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotOwner, TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotOwner, TxnConflict, NotStored.
             NoSuchMessage, MessageDeleted, TooMany.
         """
-        room = self._rooms.find(raw)
+        room = await self._conversations.find_any(target, session.user)
         if not may_moderate(session.user, room):
             raise NotOwner()
         entry = self._entry(Pinned if on else Unpinned, session, room, seq)
         return await self._append(session, room, entry, txn)
 
-    async def versions(self, session: Session, raw: str, seq: int) -> tuple[MessageVersion, ...]:
+    async def versions(
+        self, session: Session, target: Target, seq: int
+    ) -> tuple[MessageVersion, ...]:
         """Return the texts that a message had, oldest first, and the one that it has.
 
         Args:
             session: a session of the author, or of a user who may moderate the room.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the message.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchMessage, NotAuthor, MessageDeleted, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NoSuchMessage, NotAuthor, MessageDeleted, NotStored.
             NotAllowed: earlier texts are not kept.
         """
         if not self.keep_versions:
             raise NotAllowed("Earlier texts of messages are not kept here.")
         user = session.user
-        room = self._rooms.find(raw)
+        room = await self._conversations.find_any(target, user)
         is_moderator = may_moderate(user, room)
         if not (is_moderator or room.has_member(user)):
             raise NotInRoom()
+        if not room.id:
+            raise NoSuchMessage()
         found = await self._store.versions(room.id, seq)
         if not (is_moderator or found.author_id == user.id):
             raise NotAuthor()
@@ -237,7 +251,9 @@ class Changes:
             raise MessageDeleted()
         return found.versions
 
-    def _entry(self, kind: type[C], session: Session, room: Room, seq: int, **fields: Any) -> C:
+    def _entry(
+        self, kind: type[C], session: Session, room: Room | Conversation, seq: int, **fields: Any
+    ) -> C:
         """Return the entry of a change by the user of a session."""
         user = session.user
         return kind(
@@ -250,7 +266,7 @@ class Changes:
         )
 
     async def _append(
-        self, session: Session, room: Room, entry: MessageChange, txn: str | None
+        self, session: Session, room: Room | Conversation, entry: MessageChange, txn: str | None
     ) -> Ack:
         """Store a change. Return its ack."""
         check_txn(txn)

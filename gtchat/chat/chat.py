@@ -14,6 +14,7 @@ from gtchat.chat.accounts import Accounts
 from gtchat.chat.background import run_in_background
 from gtchat.chat.blocks import Blocks
 from gtchat.chat.changes import Changes
+from gtchat.chat.conversations import Conversations
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
@@ -70,8 +71,8 @@ class Chat:
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        accounts, logins, sessions, membership, invitations, messages, changes, whispers, blocks,
-            peer_address, read_state, searches: the parts.
+        accounts, logins, sessions, membership, invitations, messages, changes, conversations,
+            whispers, blocks, peer_address, read_state, searches: the parts.
         session_rules: how many places an account can be logged in at.
         speak, history, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
@@ -112,12 +113,13 @@ class Chat:
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
         self.invitations = Invitations(state, self.membership)
-        self.messages = Messages(state, broadcast_key, self.accounts.lockout)
-        self.changes = Changes(state, delivery, keep_versions)
-        self.whispers = Whispers(state)
+        self.conversations = Conversations(state)
+        self.messages = Messages(state, self.conversations, broadcast_key, self.accounts.lockout)
+        self.changes = Changes(state, delivery, self.conversations, keep_versions)
+        self.whispers = Whispers(state, self.conversations)
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)
-        self.read_state = ReadState(state)
+        self.read_state = ReadState(state, self.conversations)
         self.searches = Searches(state)
         self._guests = Guests(state, self.membership)
         self.session_rules = rules = SessionRules(sessions, limits)
@@ -165,15 +167,15 @@ class Chat:
         await self._state.store.flush()
 
     async def deliver_pending(self, session: Session) -> None:
-        """Send a new session the invitations and whispers that wait for its user.
+        """Send a new session the invitations and direct messages that wait for its user.
 
-        What can't be read from the store is delivered at the next login.
+        A client that marks what was read has them in the reply to its login. What can't be read
+        from the store is delivered at the next login.
         """
-        if session.pending_whisper is None:  # a temporary user who has just logged in
+        if session.pending_whisper is None:  # marks what was read, or is a new temporary user
             return
         try:
-            if not session.marks_read:  # the reply to its login has them
-                await self.invitations.deliver_pending(session)
+            await self.invitations.deliver_pending(session)
             await self.whispers.deliver_pending(session)
         except ChatError as error:
             session.pending_whisper = None

@@ -39,7 +39,7 @@ from gtchat.chat.interfaces import (
     PendingEntry,
     PendingMessageChange,
 )
-from gtchat.chat.rooms import QueuedChange, Room, connections_of
+from gtchat.chat.rooms import Place, QueuedChange, Room, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -83,12 +83,12 @@ class QueuedMessageChange(PendingMessageChange):
     """A change of a message that is queued in the store.
 
     Attributes:
-        room: the room.
+        room: the room, or the direct conversation.
         session: the session that asked for it.
         done: fires with the ack.
     """
 
-    room: Room
+    room: Place
     session: Session
     done: Deferred[Ack] = attrs.field(factory=Deferred)
 
@@ -153,7 +153,7 @@ class Delivery:
     def append_message_change(
         self,
         session: Session,
-        room: Room,
+        room: Place,
         entry: MessageChange,
         txn: str | None,
         is_moderator: bool,
@@ -163,7 +163,7 @@ class Delivery:
 
         Args:
             session: the session that asks for it. It gets its reply before the event.
-            room: the room.
+            room: the room, or the direct conversation.
             entry: the change.
             txn: the client's idempotency key, None if it has none.
             is_moderator: whether the user may change the messages of others.
@@ -309,7 +309,7 @@ class Delivery:
         change.done.callback(Ack("", entry.seq, entry.at))
         hides = isinstance(entry, Edited | Reacted) and session.user.blocked_by
         blockers = self._users.blockers(session.user) if hides else ()
-        change.room.subscribers.publish([entry], connections_of(blockers))
+        change.room.publish(entry, connections_of(blockers))
 
     def _refuse_change(
         self, change: PendingChange, error: ChatError, entries: Sequence[PendingEntry]

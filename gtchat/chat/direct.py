@@ -1,28 +1,40 @@
-"""Direct messages (whispers): from one user to one other, stored until they have arrived.
+"""Direct messages (whispers): from one user to one other; entries of the log of the two.
 
-A whisper stays in the store until its target has received it for certain. A protocol proves that:
-by a pong to a ping that was sent after the whisper, by the closing handshake, or, where a client is
+A client that does not show direct conversations itself is sent those messages that have not
+arrived at the account, up to which each log has a mark. A protocol proves that they arrive: by a
+pong to a ping that was sent after the message, by the closing handshake, or, where a client is
 called back, by the call itself. Where a protocol has none of these, the session lived on for longer
-than a dead connection can go unnoticed. A user who lost the connection before gets it again with
-the same id.
+than a dead connection can go unnoticed. A user who lost the connection before gets them again with
+the same ids.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import islice
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.background import run_in_background
-from gtchat.chat.errors import Blocked, ChatError
+from gtchat.chat.blocks import hides
+from gtchat.chat.conversations import Conversation, Conversations, DirectTarget
+from gtchat.chat.errors import ChatError, SelfTarget
 from gtchat.chat.events import MessageSent, WhisperSent
-from gtchat.chat.interfaces import Ack, DeliveryProof, WhisperLimits
+from gtchat.chat.interfaces import (
+    Ack,
+    Arrived,
+    DeliveryProof,
+    Direct,
+    PendingWhisper,
+    WhisperLimits,
+)
 from gtchat.chat.limits import REPLY_BYTES
 from gtchat.chat.messages import check_txn, text
+from gtchat.chat.names import HOST
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -30,23 +42,70 @@ from gtchat.chat.users import Session, User
 PAGE, PAUSE_S = 100, 0.05
 #: Characters of a page that are so much that no more is sent at once: a page has `REPLY_BYTES`.
 PAGE_CHARS = REPLY_BYTES // 8
-#: Seconds between two deletions of whispers that have arrived.
-DELETE_INTERVAL_S = 10.0
+#: Seconds between two looks for messages that have arrived.
+PROOF_INTERVAL_S = 10.0
 #: Whispers that can wait: from a user to one other, and to one who has never answered.
 PENDING_OF_PAIR, PENDING_OF_STRANGER = 1_000, 100
+
+
+@attrs.frozen
+class _Sent:
+    """What a session was sent: a log up to an entry, or a message of a room that was missed."""
+
+    room_id: int
+    seq: int
+    missed: bool = False
 
 
 @attrs.define
 class _Unconfirmed:
     """What a session was sent and may not have received.
 
+    A log has one mark for what has arrived of it. So where something did not arrive, nothing behind
+    it in the log counts as arrived.
+
     Attributes:
-        numbers: message id -> number in the store, in the order of sending.
-        pinged: how many of them were sent before the last ping that is not answered.
+        sent: message id -> what it is, in the order of sending.
+        logs: room id -> seqs that were sent of it and may not have arrived, in order.
+        arrived: room id -> the last seq that has arrived, while an earlier one may not have.
+        pinged: how many of `sent` were sent before the last ping that is not answered.
     """
 
-    numbers: dict[str, int] = attrs.field(factory=dict)
+    sent: dict[str, _Sent] = attrs.field(factory=dict)
+    logs: dict[int, dict[int, None]] = attrs.field(factory=dict)
+    arrived: dict[int, int] = attrs.field(factory=dict)
     pinged: int = 0
+
+    def add(self, id: str, sent: _Sent) -> None:
+        """Take note that something is sent."""
+        self.sent[id] = sent
+        if not sent.missed:
+            self.logs.setdefault(sent.room_id, {})[sent.seq] = None
+
+    def confirm(self, ids: Iterable[str]) -> tuple[dict[int, int], frozenset[tuple[int, int]]]:
+        """Take note that messages have arrived; unknown ids do not matter.
+
+        Returns:
+            Room id -> up to which seq all has arrived, and room and seq of missed messages.
+        """
+        found = [self.sent.pop(id) for id in ids if id in self.sent]
+        for one in found:
+            if not one.missed:
+                self.logs[one.room_id].pop(one.seq, None)
+                self.arrived[one.room_id] = max(one.seq, self.arrived.get(one.room_id, 0))
+        logs = {one.room_id for one in found if not one.missed}
+        marks = {room_id: self._mark(room_id) for room_id in logs}
+        missed = frozenset((one.room_id, one.seq) for one in found if one.missed)
+        return {room_id: seq for room_id, seq in marks.items() if seq}, missed
+
+    def _mark(self, room_id: int) -> int:
+        """Return the seq up to which all that was sent of a log has arrived, 0 for none."""
+        waiting = self.logs[room_id]
+        if not waiting:
+            del self.logs[room_id]
+            return self.arrived.pop(room_id)
+        before = next(iter(waiting)) - 1
+        return min(before, self.arrived[room_id])
 
 
 class Whispers:
@@ -54,14 +113,16 @@ class Whispers:
 
     Args:
         state: the chat's shared objects.
+        conversations: finds the direct conversations.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, conversations: Conversations) -> None:
+        self._conversations = conversations
+        self._rooms = state.rooms
         self._store = state.store
         self._clock = state.clock
         self._limits = state.limits
         self._users = state.users
-        self._directory = state.directory
         self._next_id = state.next_id
         self._quota = state.quota
         self._unconfirmed: dict[Session, _Unconfirmed] = {}
@@ -71,33 +132,56 @@ class Whispers:
         self._stopped = False
 
     async def send(
-        self, session: Session, target: str, raw: str, txn: str | None
+        self,
+        session: Session,
+        target: DirectTarget,
+        raw: str,
+        txn: str | None,
+        reply: int | None = None,
+        style: str = "",
+        to_self: bool = False,
     ) -> tuple[Ack, bool]:
         """Send a direct message to a user.
 
         Args:
             session: the sender's session.
-            target: the name of the user as it was typed.
+            target: the user, or the conversation with the user.
             raw: the text.
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
+            reply, style: as of `Messages.speak`.
+            to_self: whether users can send messages to themselves.
 
         Returns:
             The ack, and whether the user was online and was sent the message.
 
         Raises:
-            BadRequest, TooLong, NoSuchUser, SelfTarget, Blocked, TxnConflict, OverQuota,
-                NotStored.
-            NotAllowed: too many of the sender's messages wait for the user, or, if the user has
-                never written to the sender, too many of such senders.
+            BadRequest, TooLong, NoSuchUser, NoSuchRoom, SelfTarget, Blocked, TxnConflict,
+                OverQuota, NotStored, NoSuchMessage, MessageDeleted.
+            NotAllowed: the user's account has ended; or too many of the sender's messages wait
+                for the user, or, if the user has never written to the sender, too many of such
+                senders.
         """
         check_txn(txn)
         msg = text(raw, self._limits.text_chars)
-        found = await self._directory.resolve_other(target, session.user)
-        if found.blocks_asker:
-            raise Blocked()
+        user = session.user
+        if target.usr is not None:
+            found = await self._conversations.with_user(target.usr, user)
+        else:
+            found = await self._conversations.find(target, user)
+        if found.other_id == user.id and not to_self:
+            raise SelfTarget()
+        found.require_open()
         event = WhisperSent(
-            usr=session.user.name, msg=msg, id=self._next_id(), at=self._users.now()
+            usr=user.name,
+            subject_id=user.id,
+            msg=msg,
+            id=self._next_id(),
+            at=self._users.now(),
+            reply=None if reply is None else ReplyTo(reply),
+            style=style,
+            guest=not user.registered and user.key != HOST.key,
         )
+        pending = PendingWhisper(entry=event, txn=txn, sender_id=user.id, target_id=found.other_id)
         limits = WhisperLimits(
             pair=PENDING_OF_PAIR,
             stranger=PENDING_OF_STRANGER,
@@ -105,51 +189,85 @@ class Whispers:
         )
         self._quota.charge(session, msg)
         try:
-            ack, number = await self._store.whisper(session.user.id, found.id, event, txn, limits)
+            ack = await self._store.whisper(pending, limits)
         except ChatError:
             self._quota.give_back(session, msg)
             raise
         if ack.dup:
             self._quota.give_back(session, msg)
-        return ack, not ack.dup and self._push(found.id, event, number)
+            return ack, False
+        return ack, self._publish(session, found, pending)
 
-    def _push(self, account_id: int, event: WhisperSent, number: int) -> bool:
-        """Send a stored whisper to its target's sessions. Return whether there are any."""
-        user = self._users.get_by_id(account_id)
-        if user is None or not user.sessions:
+    def _publish(self, sender: Session, found: Conversation, pending: PendingWhisper) -> bool:
+        """Send a stored message to the other user, and to the sender's other sessions.
+
+        Returns:
+            Whether the other user is online.
+        """
+        event = pending.entry
+        own = attrs.evolve(event, to=found.other)
+        for session in sender.user.sessions:
+            if session is not sender:
+                session.send(own)
+        if found.other_id == sender.user.id:
             return False
-        for session in user.sessions:
+        other = self._users.get_by_id(found.other_id)
+        if other is None or not other.sessions:
+            return False
+        for session in other.sessions:
             if session.pending_whisper is not None:
-                session.pending_whisper = number
+                session.pending_whisper += 1
             else:
-                session.send(event)
-                self._add_unconfirmed(session, number, event.id)
+                self._send(session, event, _Sent(pending.room_id, event.seq))
         return True
 
-    def _add_unconfirmed(self, session: Session, number: int, id: str) -> None:
-        self._unconfirmed.setdefault(session, _Unconfirmed()).numbers[id] = number
+    def _send(self, session: Session, event: WhisperSent, sent: _Sent) -> None:
+        """Send a message to a session of its target, once."""
+        unconfirmed = self._unconfirmed.setdefault(session, _Unconfirmed())
+        if event.id in unconfirmed.sent:
+            return
+        session.send(event)
+        self._add_unconfirmed(session, event.id, sent)
+
+    def _add_unconfirmed(self, session: Session, id: str, sent: _Sent) -> None:
+        self._unconfirmed.setdefault(session, _Unconfirmed()).add(id, sent)
         if session.connection.delivery_proof is not DeliveryProof.TIME:
             return
         self._unproved.append((self._clock.seconds(), session, id))
         if self._timer is None and not self._stopped:
-            self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
+            self._timer = self._clock.callLater(PROOF_INTERVAL_S, self._confirm_old)
+
+    def told(self, session: Session, directs: Iterable[Direct]) -> None:
+        """Take note that a client that marks what was read is told of direct conversations.
+
+        It reads them when its user wants to. So what waits in them is delivered by that.
+        """
+        for direct in directs:
+            if direct.pending:
+                self._add_unconfirmed(
+                    session, f"direct {direct.id}", _Sent(direct.id, direct.last_seq)
+                )
 
     async def deliver_pending(self, session: Session) -> None:
-        """Send a new session all whispers that wait for its user, as fast as the client reads.
+        """Send a new session all messages that wait for its user, as fast as the client reads.
+
+        What blocked users said is left out.
 
         Raises:
             NotStored: they could not be read, and are sent at the next login.
         """
         after = 0
+        hidden = hides(session.user)
         while session in session.user.sessions:
             newest = session.pending_whisper
             page = await self._store.whispers(session.user.id, after, PAGE)
             if session not in session.user.sessions:
                 return
             for whisper in page:
-                session.send(whisper.event)
-                self._add_unconfirmed(session, whisper.number, whisper.event.id)
                 after = whisper.number
+                if not hidden(whisper.event):
+                    sent = _Sent(whisper.room_id, whisper.seq, whisper.missed)
+                    self._send(session, whisper.event, sent)
             # The newest one may be gone: another session of the user has received it.
             if not page and session.pending_whisper == newest:
                 session.pending_whisper = None
@@ -164,7 +282,7 @@ class Whispers:
             self._clock.callLater(PAUSE_S, waiting.callback, None)
             await waiting
 
-    # What has arrived. Each of these takes time for the whispers of one session only.
+    # What has arrived. Each of these takes time for the messages of one session only.
 
     def confirm(self, session: Session, ids: Collection[str]) -> None:
         """Take note that whispers have arrived, for a protocol that knows it of each.
@@ -176,62 +294,60 @@ class Whispers:
         sent = self._unconfirmed.get(session)
         if sent is None:
             return
-        numbers = [sent.numbers.pop(id) for id in ids if id in sent.numbers]
-        if not sent.numbers:
+        self._arrived(session, sent, ids)
+        if not sent.sent:
             del self._unconfirmed[session]
-        if numbers:
-            self._delete(session.user.id, numbers)
+
+    def _arrived(self, session: Session, sent: _Unconfirmed, ids: Iterable[str]) -> None:
+        """Store what has arrived. If that fails, it is sent again, with the same ids."""
+        marks, missed = sent.confirm(ids)
+        if marks or missed:
+            arrived = Arrived(session.user.id, marks, missed, read=not session.marks_read)
+            run_in_background(self._store.set_delivered(arrived), "storing what has arrived")
 
     def ping_sent(self, session: Session) -> None:
         """Take note that a session is sent a ping; no other ping to it is unanswered."""
         sent = self._unconfirmed.get(session)
         if sent is not None:
-            sent.pinged = len(sent.numbers)
+            sent.pinged = len(sent.sent)
 
     def pong_received(self, session: Session) -> None:
         """Take note of the answer to that ping: what was sent before the ping has arrived."""
         sent = self._unconfirmed.get(session)
         if sent is not None and sent.pinged:
-            arrived = list(islice(sent.numbers, sent.pinged))
+            arrived = list(islice(sent.sent, sent.pinged))
             sent.pinged = 0
             self.confirm(session, arrived)
 
     def session_ended(self, session: Session) -> None:
-        """Delete what was sent to a session that was closed in order: it has arrived.
+        """Take note that what was sent to a session that was closed in order has arrived.
 
         What is proved by a call is kept: its client has not said that it arrived.
         """
         sent = self._unconfirmed.pop(session, None)
         if sent is not None and session.connection.delivery_proof is not DeliveryProof.CALL:
-            self._delete(session.user.id, sent.numbers.values())
+            self._arrived(session, sent, list(sent.sent))
 
     def session_lost(self, session: Session) -> None:
         """Keep what was sent to a session whose connection was lost: it may not have arrived."""
         self._unconfirmed.pop(session, None)
 
     async def keep(self, user: User, event: MessageSent) -> None:
-        """Store a message of a room that did not reach a user, as a whisper for the next login.
-
-        Its text counts for the user: the sender is not to blame, and the room's log has it anyway.
+        """Have a message of the lobby that did not reach a user delivered at the next login.
 
         Args:
             user: the user who did not get it.
             event: the message.
 
         Raises:
-            NoSuchUser: the sender's account does not exist any more.
-            NotAllowed: too many messages wait for the user.
-            OverQuota, NotStored.
+            NoSuchUser: the account does not exist any more.
+            NotStored.
         """
-        self._quota.charge_user(user, event.msg)
-        sender = await self._directory.resolve(event.usr)
-        whisper = WhisperSent(usr=event.usr, msg=event.msg, id=self._next_id(), at=event.at)
-        limits = WhisperLimits(
-            pair=PENDING_OF_PAIR, strangers=self._limits.stored_whispers_per_user
+        await self._store.add_missed(
+            user.id, self._rooms.lobby.id, event.seq, self._limits.stored_whispers_per_user
         )
-        await self._store.whisper(sender.id, user.id, whisper, None, limits, is_direct=False)
 
-    def _delete_old(self) -> None:
+    def _confirm_old(self) -> None:
         """Confirm what was sent so long ago that a lost connection would have been noticed."""
         self._timer = None
         liveness_s = self._limits.ping_interval + self._limits.ping_timeout
@@ -242,11 +358,7 @@ class Whispers:
         for session, ids in arrived.items():
             self.confirm(session, ids)
         if self._unproved:
-            self._timer = self._clock.callLater(DELETE_INTERVAL_S, self._delete_old)
-
-    def _delete(self, account_id: int, numbers: Collection[int]) -> None:
-        # If this fails, they are sent again at the next login, with the same ids.
-        run_in_background(self._store.delete_whispers(account_id, numbers), "deleting whispers")
+            self._timer = self._clock.callLater(PROOF_INTERVAL_S, self._confirm_old)
 
     def stop(self) -> None:
         """Cancel the timer."""

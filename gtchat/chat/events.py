@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import attrs
 
+from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
+
 
 @attrs.define(kw_only=True)
 class Event:
@@ -60,48 +62,6 @@ class GuestMessage(MessageSent):
     """A message of a temporary user; it differs from other messages in nothing else."""
 
 
-@attrs.frozen
-class ReplyTo:
-    """The message that a message replies to.
-
-    Attributes:
-        seq: its number in the log.
-        usr: name of its author; "" until the store fills it in.
-    """
-
-    seq: int
-    usr: str = ""
-
-
-@attrs.frozen
-class Deletion:
-    """Who deleted a message, and why; `reason` is "" if none was given."""
-
-    by: str
-    reason: str
-
-
-@attrs.frozen
-class Reaction:
-    """An emoji with which users have reacted to a message.
-
-    Attributes:
-        emoji: the emoji.
-        count: number of the users.
-        users: names of the first of them, at most `REACTION_USERS`, in the order of reacting.
-        me: whether the account that reads the log is one of them.
-    """
-
-    emoji: str
-    count: int
-    users: tuple[str, ...]
-    me: bool = False
-
-
-#: Names of users that a reaction lists.
-REACTION_USERS = 10
-
-
 @attrs.define(kw_only=True)
 class AnnotatedMessage(MessageSent):
     """A message of which there is more to say than its text; other messages stay cheap.
@@ -130,10 +90,28 @@ class AnnotatedMessage(MessageSent):
 
 
 @attrs.define(kw_only=True)
+class WhisperSent(AnnotatedMessage):
+    """A direct message: an entry of the log of two accounts.
+
+    Attributes:
+        to: name of the user who gets it, "" where the receiver of the event is that user.
+    """
+
+    room_name: str = ""
+    to: str = ""
+
+
+@attrs.define(kw_only=True)
 class MessageChange(Entry):
-    """A change of a message of the same room; `of` is the seq of the message."""
+    """A change of a message of the same log.
+
+    Attributes:
+        of: the seq of the message.
+        target_user: of a direct message: the other user, as the receiver of the event has it.
+    """
 
     of: int
+    target_user: str = ""
 
 
 @attrs.define(kw_only=True)
@@ -281,25 +259,38 @@ class PresenceChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class UserTyping(Event):
-    """A user is typing in a room."""
+    """A user is typing in a room, or to `target_user`, who the receiver of the event writes to."""
 
     usr: str
-    room_name: str
+    room_name: str = ""
+    target_user: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class ReadMarked(Event):
-    """Another session of the receiver says that the room is read up to an entry, and no further."""
+    """Another session of the receiver says that a log is read up to an entry, and no further.
 
-    room_name: str
+    Attributes:
+        target_user: of a direct conversation: the other user, in place of `room_name`.
+        seq: the entry.
+    """
+
+    room_name: str = ""
+    target_user: str = ""
     seq: int
 
 
 @attrs.frozen(kw_only=True)
 class NotifySet(Event):
-    """The receiver wants to be notified of these messages of a room; set on another session."""
+    """The receiver wants to be notified of these messages; set on another session.
 
-    room_name: str
+    Attributes:
+        target_user: as of `ReadMarked`.
+        level: one of `read_state.LEVELS`.
+    """
+
+    room_name: str = ""
+    target_user: str = ""
     level: str
 
 
@@ -319,15 +310,6 @@ class RoomDeleted(Event):
     room_name: str
     usr: str
     members: tuple[str, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class WhisperSent(Event):
-    """A user sent the receiver a direct message; `id` is unique forever."""
-
-    usr: str
-    msg: str
-    id: str
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute
 
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
+from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.mention_store import IMentionStore
 from gtchat.chat.mentions import MentionLimits, MentionsPage
@@ -22,6 +23,7 @@ from gtchat.chat.message_records import (
     MessageVersion,
     MessageVersions,
     PendingMessageChange,
+    PendingWhisper,
 )
 from gtchat.chat.records import (
     Account,
@@ -38,9 +40,7 @@ from gtchat.chat.records import (
     RoomRecord,
     StoredGuest,
     StoredState,
-    StoredWhisper,
     UnreadRecord,
-    WhisperLimits,
 )
 from gtchat.chat.search_query import MessageSearch, SearchPage
 from gtchat.chat.session_records import (
@@ -57,9 +57,12 @@ __all__ = [
     "Account",
     "AccountState",
     "Ack",
+    "Arrived",
     "Backlog",
     "ChangeLimits",
     "DeliveryProof",
+    "Direct",
+    "DirectPage",
     "EndedSession",
     "HistoryPage",
     "HistoryQuery",
@@ -79,6 +82,7 @@ __all__ = [
     "NewSession",
     "PendingEntry",
     "PendingMessageChange",
+    "PendingWhisper",
     "PhoneAccount",
     "Replaces",
     "ResumeResult",
@@ -194,7 +198,8 @@ class IStore(IMailStore, ISessionStore, IMentionStore):
     ) -> Deferred[Mapping[int, UnreadRecord]]:
         """Count the unread messages of an account. Return the rooms that have some (read).
 
-        At most 200 entries are read of each room, in one query for all; and the mentions.
+        At most 200 entries are read of each room, in one query for all; and the mentions. The
+        newest direct conversations are among the rooms.
 
         Args:
             account_id: the account; None for the account of a session.

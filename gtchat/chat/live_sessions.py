@@ -21,7 +21,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.chat.limits import network_key
-from gtchat.chat.read_state import advance_marks, load_user, set_unread
+from gtchat.chat.read_state import advance_marks, load_user, set_unread, with_unread
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -126,6 +126,10 @@ class LiveSessions:
         set_unread(user, self._rooms, unread)
         session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
         session.invitations = account_state.invitations
+        session.directs = with_unread(account_state.directs, unread)
+        if marks_read:
+            session.pending_whisper = None
+            self._whispers.told(session, session.directs)
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
 

@@ -1,61 +1,82 @@
-"""What waits for users in a store: direct messages (whispers) and invitations.
+"""What users have for each other in a store: direct messages (whispers) and invitations.
 
 It is part of `interfaces.IStore`, whose conventions hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from gtchat.chat.events import Invited, WhisperSent
-from gtchat.chat.records import Ack, InvitationLimits, StoredWhisper, WhisperLimits
+from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
+from gtchat.chat.events import Invited
+from gtchat.chat.message_records import PendingWhisper
+from gtchat.chat.records import Ack, InvitationLimits
 
 
 class IMailStore(Interface):
-    """Keeps whispers until they have arrived, and invitations until they are answered."""
+    """Keeps direct conversations, and invitations until they are answered."""
 
-    def whisper(
-        sender_id: int,
-        target_id: int,
-        event: WhisperSent,
-        txn: str | None,
-        limits: WhisperLimits,
-        is_direct: bool = True,
-    ) -> Deferred[tuple[Ack, int]]:
-        """Store a whisper until it is deleted. Return its ack, and its number (0 if `dup`).
+    def whisper(pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
+        """Store a direct message; the log of the two accounts begins with the first one.
+
+        What the sender had not read of the conversation counts as read.
 
         Args:
-            sender_id, target_id: the accounts.
-            event: the whisper.
-            txn: the sender's idempotency key, None if there is none.
-            limits: how many whispers can wait.
-            is_direct: whether the sender wrote to the target, so that the sender knows the target;
-                False for a message of a room that is kept.
+            pending: the message.
+            limits: how many can wait.
 
         Raises:
             TxnConflict.
             NoSuchUser: the target does not exist any more.
             NotAllowed: a limit is reached.
+            NoSuchMessage, MessageDeleted: as of `IStore.append`, for a reply.
         """
 
     def whispers(account_id: int, after: int, limit: int) -> Deferred[Sequence[StoredWhisper]]:
-        """Return whispers that wait for an account, in order (read).
+        """Return the messages that were not delivered to an account, in order (read).
 
         Args:
             account_id: the account.
             after: only numbers above this one.
-            limit: maximum number of whispers; fewer if they have more than `REPLY_BYTES`.
+            limit: maximum number of messages; fewer if they have more than `REPLY_BYTES`.
         """
 
-    def delete_whispers(account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """Delete whispers that have arrived.
+    def set_delivered(arrived: Arrived) -> Deferred[None]:
+        """Take note that messages have arrived; what had arrived before changes nothing."""
+
+    def add_missed(account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
+        """Have a message of a room delivered to an account once more.
 
         Args:
-            account_id: their target.
-            numbers: their numbers.
+            account_id: the account.
+            room_id, seq: the message.
+            limit: the largest number of such messages; with more, nothing happens. 0 for no limit.
+
+        Raises:
+            NoSuchUser, NoSuchRoom: the account or the room does not exist any more.
+        """
+
+    def find_direct(
+        account_id: int, room_id: int | None, other_id: int | None
+    ) -> Deferred[Direct | None]:
+        """Return a direct conversation of an account, without its unread messages (read).
+
+        Args:
+            account_id: the account.
+            room_id: the id of the conversation; None with `other_id`.
+            other_id: the other account; None with `room_id`.
+        """
+
+    def directs(account_id: int, before: int | None, limit: int) -> Deferred[DirectPage]:
+        """Return a page of the direct conversations of an account (read).
+
+        Args:
+            account_id: the account.
+            before: only positions before this one, None for the newest.
+            limit: the largest number of conversations.
         """
 
     def invite(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gtchat.chat.events import MessageChange
+from gtchat.chat.events import MessageChange, WhisperSent
 from gtchat.chat.records import PendingEntry
 
 
@@ -46,6 +46,22 @@ class PendingMessageChange(PendingEntry):
     sender_id: int
     is_moderator: bool
     limits: ChangeLimits
+
+
+@attrs.define(eq=False, kw_only=True)
+class PendingWhisper(PendingEntry):
+    """A direct message that is about to be stored.
+
+    Attributes:
+        room_id: filled in: the log of the two accounts, which may begin now.
+        entry: the message.
+        sender_id, target_id: the accounts, which are the same for notes to self.
+    """
+
+    room_id: int = 0
+    entry: WhisperSent
+    sender_id: int
+    target_id: int
 
 
 @attrs.frozen

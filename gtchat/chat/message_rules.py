@@ -11,12 +11,11 @@ from typing import Protocol
 
 import attrs
 
+from gtchat.chat.annotations import REACTION_USERS, Deletion, Reaction, ReplyTo
 from gtchat.chat.errors import MessageDeleted, NoSuchMessage, NotAuthor, TooLate, TooMany
 from gtchat.chat.events import (
-    REACTION_USERS,
     AnnotatedMessage,
     Deleted,
-    Deletion,
     Edited,
     Entry,
     GuestMessage,
@@ -24,9 +23,8 @@ from gtchat.chat.events import (
     MessageSent,
     Pinned,
     Reacted,
-    Reaction,
-    ReplyTo,
     Unpinned,
+    WhisperSent,
 )
 from gtchat.chat.message_records import PendingMessageChange
 
@@ -84,6 +82,13 @@ def annotated(message: MessageSent) -> AnnotatedMessage:
         return message
     fields = {field.name: getattr(message, field.name) for field in attrs.fields(MessageSent)}
     return AnnotatedMessage(**fields, guest=isinstance(message, GuestMessage))
+
+
+def whisper_of(message: MessageSent, to: str = "") -> WhisperSent:
+    """Return a message of a log as a direct message; `to` is that of `WhisperSent`."""
+    full = annotated(message)
+    fields = {field.name: getattr(full, field.name) for field in attrs.fields(AnnotatedMessage)}
+    return WhisperSent(**{**fields, "to": to})
 
 
 def prepare_reply(message: Entry, rows: MessageRows) -> None:

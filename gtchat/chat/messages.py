@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable
 
 import attrs
-from twisted.internet.defer import Deferred
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.audit import audit
+from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
-from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent, ReplyTo
+from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
 from gtchat.chat.limits import network_key
 from gtchat.chat.lockout import Lockout
@@ -98,11 +99,19 @@ class Messages:
 
     Args:
         state: the chat's shared objects.
+        conversations: finds rooms and direct conversations.
         broadcast_key: the key that a broadcast needs; None if broadcasts are not allowed.
         lockout: counts wrong keys.
     """
 
-    def __init__(self, state: State, broadcast_key: str | None, lockout: Lockout) -> None:
+    def __init__(
+        self,
+        state: State,
+        conversations: Conversations,
+        broadcast_key: str | None,
+        lockout: Lockout,
+    ) -> None:
+        self._conversations = conversations
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
@@ -174,25 +183,26 @@ class Messages:
             )
         )
 
-    def history(
-        self, session: Session, room_name: str, query: HistoryQuery
-    ) -> Deferred[HistoryPage]:
-        """Read part of the log of a room.
+    async def history(self, session: Session, target: Target, query: HistoryQuery) -> HistoryPage:
+        """Read part of the log of a room, or of a direct conversation.
 
         Args:
-            session: a session of a member.
-            room_name: the room, as the member typed it.
+            session: a session of a user who is in it.
+            target: the room, or the direct conversation.
             query: which entries.
 
         Raises:
-            NoSuchRoom, NotInRoom.
+            NoSuchRoom, NotInRoom, NoSuchUser.
             BadRequest: the query asks for no entries or for more than `HISTORY_LIMIT`.
         """
         if not 1 <= query.limit <= HISTORY_LIMIT:
             raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
-        room = self._rooms.require_member(room_name, session.user)
+        room = await self._conversations.require(target, session.user)
         query = attrs.evolve(query, viewer=session.user.id)
-        return self._store.history(room.id, query)
+        page = await self._store.history(room.id, query)
+        if isinstance(room, Conversation):
+            return attrs.evolve(page, entries=room.entries(page.entries))
+        return page
 
     def broadcast(self, session: Session, msg: str, key: str) -> int:
         """Send a message to every logged-in user. It is not stored.

@@ -19,7 +19,7 @@ from precis_i18n import get_profile
 
 from gtchat.chat.errors import BadName, BadRequest, ChatError, TooLong, WeakPassword
 from gtchat.chat.look_alikes import may_mix, shape
-from gtchat.chat.normalization import MAX_COMPOSED, nfc
+from gtchat.chat.normalization import MAX_COMPOSED, nfc, short_nfc
 
 #: Longest names, in characters.
 USER_CHARS, ROOM_CHARS = 32, 64
@@ -197,12 +197,13 @@ def is_name_character(character: str) -> bool:
 def fold_user(raw: str) -> str:
     """Return part of a text as a user name is compared; of a valid name, its key.
 
-    It costs a hundredth of `user_key`, which also tells whether there can be such a name. The steps
-    are those of the profile UsernameCaseMapped (RFC 8265, section 3.3.2): width, case, NFC.
+    The part has at most `USER_CHARS` characters. It costs a hundredth of `user_key`, which also
+    tells whether there can be such a name. The steps are those of the profile UsernameCaseMapped
+    (RFC 8265, section 3.3.2): width, case, NFC.
     """
     if raw.isascii():
         return raw.lower()
-    return unicodedata.normalize("NFC", "".join(map(_narrow, raw)).lower())
+    return short_nfc("".join(map(_narrow, raw)).lower())
 
 
 def _narrow(character: str) -> str:

@@ -48,6 +48,11 @@ def nfc(raw: str, max_chars: int) -> str:
     return normal
 
 
+def short_nfc(text: str) -> str:
+    """Return a text in NFC that is no longer than a name, whatever it consists of."""
+    return unicodedata.normalize("NFC", text)
+
+
 def nfd(text: str) -> str:
     """Return a text that `nfc` has accepted in NFD."""
     return unicodedata.normalize("NFD", text)

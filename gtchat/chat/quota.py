@@ -89,20 +89,6 @@ class Quota:
         buckets = self._buckets(session.user, session.connection.address)
         session.prepaid += self._take(buckets, missing, max(missing, PREPAID))
 
-    def charge_user(self, user: User, text: str) -> None:
-        """Count a text that is kept for a user.
-
-        Args:
-            user: the user, logged in or not.
-            text: the text.
-
-        Raises:
-            OverQuota, NotStored: as in `charge`.
-        """
-        self.check_space()
-        size = utf8_size(text)
-        self._take(self._buckets(user, user.address), size, size)
-
     def give_back(self, session: Session, text: str) -> None:
         """Count a text no longer, since it was not stored.
 

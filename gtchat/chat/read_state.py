@@ -7,11 +7,15 @@ counted from the read marks whenever they are told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import attrs
+
+from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.errors import BadRequest, NotStored, RateLimited
-from gtchat.chat.events import NotifySet, ReadMarked, UserTyping
-from gtchat.chat.interfaces import AccountState, MentionsPage, UnreadRecord
+from gtchat.chat.events import MessageSent, NotifySet, ReadMarked, UserTyping
+from gtchat.chat.interfaces import AccountState, Direct, MentionsPage, UnreadRecord
+from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -27,9 +31,11 @@ class ReadState:
 
     Args:
         state: the chat's shared objects.
+        conversations: finds rooms and direct conversations.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, conversations: Conversations) -> None:
+        self._conversations = conversations
         self._state = state
         self._store = state.store
         self._clock = state.clock
@@ -37,124 +43,122 @@ class ReadState:
         self._users = state.users
         self._rooms = state.rooms
 
-    def typing(self, session: Session, raw: str) -> None:
-        """Notify the other members of a room that a user is typing, except those who block them.
+    async def typing(self, session: Session, target: Target) -> None:
+        """Notify the others in a room that a user is typing, except those who block them.
 
         Args:
             session: a session of the user who is typing.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
 
         Raises:
-            NoSuchRoom, NotInRoom.
+            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed.
             RateLimited: the last notification to the room is less than `typing_interval` ago.
         """
         user = session.user
-        room = self._rooms.require_member(raw, user)
-        self._charge(user, room)
-        event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
-        excluded = [*user.sessions, *self._users.blockers(user)]
-        room.subscribers.publish([event], exclude=connections_of(excluded))
+        room = await self._conversations.require(target, user)
+        if isinstance(room, Room):
+            excluded = [*user.sessions, *self._users.blockers(user)]
+            self._charge(user, room.id)
+            event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
+            room.subscribers.publish([event], exclude=connections_of(excluded))
+            return
+        room.require_open()
+        self._charge(user, room.id or -abs(room.other_id))
+        other = self._users.get_by_id(room.other_id)
+        if other is not None and other is not user:
+            other.send(UserTyping(target_user=user.name, usr=user.name, at=self._users.now()))
 
-    def _charge(self, user: User, room: Room) -> None:
-        """Check the rate of notifications. Raises RateLimited."""
+    def _charge(self, user: User, place: int) -> None:
+        """Check the rate of notifications to a room or a user. Raises RateLimited."""
         now, interval = self._clock.seconds(), self._limits.typing_interval
         # Older ones are dropped, so that the table does not grow with the user's rooms.
         recent = {room_id: at for room_id, at in user.typed_at.items() if now - at < interval}
-        if room.id in recent:
-            raise RateLimited(retry_after=interval - (now - recent[room.id]))
-        user.typed_at = {**recent, room.id: now}
+        if place in recent:
+            raise RateLimited(retry_after=interval - (now - recent[place]))
+        user.typed_at = {**recent, place: now}
 
-    async def mark_read(self, session: Session, raw: str, seq: int) -> None:
+    async def mark_read(self, session: Session, target: Target, seq: int) -> None:
         """Mark a room as read up to an entry; an entry before the last mark changes nothing.
 
         Args:
             session: a session of the user.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the entry, 0 for none.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
             BadRequest: the room has no such entry.
         """
         user = session.user
-        room = self._room(session, raw, seq, 0)
-        before = user.read_seq(room)
+        room = await self._conversations.require(target, user)
+        _require_entry(room, seq, 0)
+        if not room.id:
+            return
+        before = _read_seq(user, room)
         read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        read_seq = max(read_seq, user.read_seq(room))
-        user.set_read_seq(room, read_seq)
+        read_seq = max(read_seq, _read_seq(user, room))
+        _set_read_seq(user, room, read_seq)
         if read_seq > before:
             self._send_mark(session, room, read_seq)
 
-    def _room(self, session: Session, raw: str, seq: int, first: int) -> Room:
-        """Return a room of a user that has an entry.
-
-        Args:
-            session: a session of the user.
-            raw: the name of the room as it was typed.
-            seq: the entry.
-            first: the lowest seq that is allowed.
-
-        Raises:
-            NoSuchRoom, NotInRoom, BadRequest.
-        """
-        room = self._rooms.require_member(raw, session.user)
-        if not first <= seq <= room.last_seq:
-            raise BadRequest(f"seq: must be {first} to {room.last_seq}, the room's last entry.")
-        return room
-
-    def _send_mark(self, session: Session, room: Room, read_seq: int) -> None:
+    def _send_mark(self, session: Session, room: Room | Conversation, read_seq: int) -> None:
         """Tell the user's other sessions up to which entry a room is read."""
-        event = ReadMarked(room_name=room.name, seq=read_seq, at=self._users.now())
+        event = ReadMarked(**_place(room), seq=read_seq, at=self._users.now())
         session.user.send(event, exclude=session)
 
-    async def mark_unread(self, session: Session, raw: str, seq: int) -> int:
+    async def mark_unread(self, session: Session, target: Target, seq: int) -> int:
         """Mark a room as unread from an entry on; where it is not read so far, nothing changes.
 
         Args:
             session: a session of the user, which marks what was read from now on.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             seq: the first entry that is unread.
 
         Returns:
             The last entry that counts as read.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
             BadRequest: the room has no such entry.
         """
         user = session.user
-        room = self._room(session, raw, seq, 1)
+        room = await self._conversations.require(target, user)
+        _require_entry(room, seq, 1)
         # A mark of the user's own last message must not come after this.
         await self._state.sender_marks.store()
-        before = user.read_seq(room)
+        before = _read_seq(user, room)
         read_seq = await self._store.mark_unread(user.id, session.token_hash, room.id, seq - 1)
-        user.set_read_seq(room, read_seq)
+        _set_read_seq(user, room, read_seq)
         if read_seq < before:
             self._send_mark(session, room, read_seq)
         return read_seq
 
-    async def set_notify(self, session: Session, raw: str, level: str) -> None:
+    async def set_notify(self, session: Session, target: Target, level: str) -> None:
         """Set of which messages of a room the user is notified.
 
         Args:
             session: a session of the user.
-            raw: the name of the room as it was typed.
+            target: the room, or the direct conversation.
             level: one of `LEVELS`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
+            NoSuchMessage: the conversation has not begun.
             BadRequest: there is no such level.
         """
         user = session.user
-        room = self._rooms.require_member(raw, user)
+        room = await self._conversations.require(target, user)
         if level not in LEVELS:
             raise BadRequest(f"level: must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}.")
+        if isinstance(room, Conversation):
+            room.require_begun()
         await self._store.set_notify(user.id, room.id, level)
-        if user.notify.get(room.id, LEVELS[0]) == level or not room.has_member(user):
+        if _level(user, room) == level or not room.has_member(user):
             return
-        others = {key: one for key, one in user.notify.items() if key != room.id}
-        user.notify = others if level == LEVELS[0] else {**others, room.id: level}
-        event = NotifySet(room_name=room.name, level=level, at=self._users.now())
+        if isinstance(room, Room):
+            others = {key: one for key, one in user.notify.items() if key != room.id}
+            user.notify = others if level == LEVELS[0] else {**others, room.id: level}
+        event = NotifySet(**_place(room), level=level, at=self._users.now())
         user.send(event, exclude=session)
 
     async def mentions(self, session: Session, before: int | None, limit: int) -> MentionsPage:
@@ -171,7 +175,14 @@ class ReadState:
         """
         if not 1 <= limit <= MENTIONS_LIMIT:
             raise BadRequest(f"limit: must be 1 to {MENTIONS_LIMIT}.")
-        return await self._store.mentions(session.user.id, before, limit)
+        user = session.user
+        page = await self._store.mentions(user.id, before, limit)
+        # Those without a room are direct messages to the user: no message mentions its author.
+        entries = (
+            one if one.room_name or not isinstance(one, MessageSent) else whisper_of(one, user.name)
+            for one in page.entries
+        )
+        return MentionsPage(tuple(entries), page.next)
 
     async def refresh_unread(self, user: User) -> None:
         """Count the unread messages of a user who is logged in, for `User.unread`.
@@ -183,6 +194,33 @@ class ReadState:
         except NotStored:
             return
         set_unread(user, self._rooms, counted)
+
+
+def _read_seq(user: User, room: Room | Conversation) -> int:
+    """Return up to which entry a user has read a room."""
+    return user.read_seq(room) if isinstance(room, Room) else room.read_seq
+
+
+def _set_read_seq(user: User, room: Room | Conversation, read_seq: int) -> None:
+    """Keep up to which entry a user has read a room; of conversations nothing is kept here."""
+    if isinstance(room, Room):
+        user.set_read_seq(room, read_seq)
+
+
+def _level(user: User, room: Room | Conversation) -> str:
+    """Return of which messages of a room a user is notified."""
+    return user.notify.get(room.id, LEVELS[0]) if isinstance(room, Room) else room.notify
+
+
+def _require_entry(room: Room | Conversation, seq: int, first: int) -> None:
+    """Raise BadRequest for a seq that is below `first`, or that no entry has."""
+    if not first <= seq <= room.last_seq:
+        raise BadRequest(f"seq: must be {first} to {room.last_seq}, the last entry.")
+
+
+def _place(room: Room | Conversation) -> dict[str, str]:
+    """Return the field of an event that names a room, or the other user."""
+    return {"room_name": room.name} if isinstance(room, Room) else {"target_user": room.other}
 
 
 def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> None:
@@ -259,3 +297,23 @@ def set_unread(user: User, rooms: RoomRegistry, counted: Mapping[int, UnreadReco
                 if record.mentions:
                     mentions[room_id] = min(record.mentions, unread)
     user.mentions = mentions
+
+
+def with_unread(
+    directs: Iterable[Direct], counted: Mapping[int, UnreadRecord]
+) -> tuple[Direct, ...]:
+    """Return direct conversations with their unread messages and mentions.
+
+    Args:
+        directs: the conversations as they are now.
+        counted: id -> what was counted; messages that came since are added.
+    """
+    return tuple(_with_unread(one, counted.get(one.id)) for one in directs)
+
+
+def _with_unread(direct: Direct, record: UnreadRecord | None) -> Direct:
+    if record is None:
+        return direct
+    since = direct.message_count - record.message_count
+    unread = max(0, min(record.unread + since, direct.last_seq - direct.read_seq))
+    return attrs.evolve(direct, unread=unread, mentions=min(record.mentions, unread))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import attrs
 
+from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
-from gtchat.chat.events import Entry, Invited, WhisperSent
+from gtchat.chat.events import Entry, Invited
 
 #: Networks that are kept of an account, and milliseconds after which a login from one of them is
 #: stored again.
@@ -24,7 +25,7 @@ class Ack:
 
     Attributes:
         id: the message id.
-        seq: number in the log of the room, 0 for a whisper.
+        seq: number in the log.
         at: when it was sent.
         dup: whether an earlier request with the same txn stored it.
     """
@@ -140,6 +141,7 @@ class AccountState:
         blocked_by: ids of the accounts that block it.
         invitations: its pending invitations with an empty `msg`, the newest 200 in order, without
             those of users that it blocks.
+        directs: its newest direct conversations, newest first, without unread messages.
         ended: token hashes of the other sessions of the account that ended with the login.
     """
 
@@ -148,6 +150,7 @@ class AccountState:
     blocked: Mapping[int, str]
     blocked_by: frozenset[int]
     invitations: tuple[Invited, ...] = ()
+    directs: tuple[Direct, ...] = ()
     ended: frozenset[bytes] = frozenset()
 
 
@@ -174,6 +177,7 @@ class ResumeResult:
     Attributes:
         account_state: the state of its account.
         missed: room id -> what the client missed.
+        directs: those direct conversations of the account in which its client had seen entries.
         epoch: the epoch that begins now, because the logs are shorter than what the client was
             told; None if they are not.
     """
@@ -181,21 +185,7 @@ class ResumeResult:
     account_state: AccountState
     missed: Mapping[int, Backlog]
     epoch: str | None = None
-
-
-@attrs.frozen
-class WhisperLimits:
-    """How many whispers can wait; 0 for no limit.
-
-    Attributes:
-        pair: from one sender to one target.
-        stranger: from one sender to a target that has never written to the sender.
-        strangers: for one target from all such senders together.
-    """
-
-    pair: int = 0
-    stranger: int = 0
-    strangers: int = 0
+    directs: tuple[Direct, ...] = ()
 
 
 @attrs.frozen
@@ -211,19 +201,6 @@ class InvitationLimits:
     invited: int = 0
     pair: int = 0
     inviter: int = 0
-
-
-@attrs.frozen
-class StoredWhisper:
-    """A whisper that waits for its target.
-
-    Attributes:
-        number: gives the order, and names it in `IStore.delete_whispers`.
-        event: the whisper.
-    """
-
-    number: int
-    event: WhisperSent
 
 
 @attrs.frozen

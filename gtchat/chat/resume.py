@@ -11,7 +11,8 @@ from itertools import islice
 import attrs
 
 from gtchat.chat.blocks import hides
-from gtchat.chat.interfaces import Backlog
+from gtchat.chat.conversations import as_seen_by
+from gtchat.chat.interfaces import Backlog, Direct, ResumeResult
 from gtchat.chat.rooms import Room, RoomRegistry
 from gtchat.chat.users import Session, User
 
@@ -21,6 +22,13 @@ RESUME_WINDOW_S = 24 * 3600
 BACKLOG_LIMIT = 500
 #: Most rooms that a client can name; further ones are `reset`.
 SEEN_LIMIT = 1_000
+#: Logged when a client has received more than the logs have.
+LOGS_SHORTENED = (
+    "A client has received more than the database has: a copy of the database seems to have been "
+    "put back. All clients load their rooms again."
+)
+#: The greatest id that a database can compare with.
+MAX_ID = 2**53
 
 
 @attrs.frozen
@@ -31,10 +39,12 @@ class ResumedSession:
         session: the session.
         missed: name of the room, as the client gave it -> the room, None if the user is not in
             it, and what the client missed there.
+        directs: the same by the ids of the direct conversations that the client gave.
     """
 
     session: Session
     missed: Mapping[str, tuple[Room | None, Backlog]]
+    directs: Mapping[int, tuple[Direct | None, Backlog]]
 
 
 def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room | None]:
@@ -46,6 +56,43 @@ def find_rooms(registry: RoomRegistry, names: Iterable[str]) -> dict[str, Room |
     """
     found = {name: registry.find_displayed(name) for name in islice(names, SEEN_LIMIT)}
     return {name: None if room is None or room.deleted else room for name, room in found.items()}
+
+
+def known_ids(registry: RoomRegistry, seen_directs: Mapping[int, int] | None) -> dict[int, int]:
+    """Return what a client has seen of direct conversations, as far as ids can be right.
+
+    Args:
+        registry: all rooms, whose ids are none of conversations.
+        seen_directs: id -> last `seq`, of which the first `SEEN_LIMIT` count; None for none.
+    """
+    named = islice((seen_directs or {}).items(), SEEN_LIMIT)
+    return {id_: seq for id_, seq in named if 0 < id_ <= MAX_ID and registry.get(id_) is None}
+
+
+def missed_directs(
+    user: User, ids: Iterable[int], resumed: ResumeResult
+) -> dict[int, tuple[Direct | None, Backlog]]:
+    """Return what a client missed in the direct conversations that it named.
+
+    What blocked users said is left out.
+
+    Args:
+        user: the user of the session.
+        ids: the ids that the client gave.
+        resumed: what the store found.
+    """
+    own = {direct.id: direct for direct in resumed.directs}
+    hidden = hides(user)
+    missed: dict[int, tuple[Direct | None, Backlog]] = {}
+    for id_ in ids:
+        direct, found = own.get(id_), resumed.missed.get(id_)
+        if direct is not None and found is not None:
+            visible = [entry for entry in found.entries if not hidden(entry)]
+            found = attrs.evolve(found, entries=as_seen_by(visible, user, direct.other))
+        else:
+            found = Backlog(reset=True)
+        missed[id_] = (direct, found)
+    return missed
 
 
 def missed_by_name(

@@ -93,6 +93,20 @@ class Subscribers:
         return batches
 
 
+class Place(Protocol):
+    """What delivery uses of a room or a direct conversation whose message changes."""
+
+    @property
+    def id(self) -> int:
+        """The id of its log."""
+
+    def advance(self, seq: int, messages: int = 0) -> None:
+        """See `Room.advance`."""
+
+    def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
+        """See `Room.publish`."""
+
+
 class QueuedChange(Protocol):
     """What rooms use of a change that is queued: its entry, and how to take it back."""
 
@@ -167,6 +181,10 @@ class Room(RoomState):
         self.version += 1
         self.last_seq = seq
         self.message_count += messages
+
+    def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
+        """Send an entry to all sessions in the room but those of some connections."""
+        self.subscribers.publish([entry], exclude)
 
 
 class RoomRegistry:

@@ -32,10 +32,13 @@ from gtchat.chat.names import password
 from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
+    LOGS_SHORTENED,
     RESUME_WINDOW_S,
     ResumedSession,
     find_rooms,
+    known_ids,
     missed_by_name,
+    missed_directs,
 )
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -99,6 +102,7 @@ class Sessions:
         encoder: IEncoder,
         connection: IConnection,
         marks_read: bool = False,
+        seen_directs: Mapping[int, int] | None = None,
     ) -> ResumedSession:
         """Continue a session whose connection was lost.
 
@@ -107,15 +111,17 @@ class Sessions:
             epoch: the epoch that the client was given at login.
             seen: name of a room -> last `seq` that the client received.
             encoder, connection, marks_read: as in `Logins.login`.
+            seen_directs: id of a direct conversation -> last `seq` that the client received.
 
         Raises:
             BadSession: there is no such session, or it has ended.
             NotStored.
         """
-        rooms = find_rooms(self._rooms, seen)
+        rooms, directs = find_rooms(self._rooms, seen), known_ids(self._rooms, seen_directs)
         seen_by_id: dict[int, int] = {}
         if hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode()):
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
+            seen_by_id |= directs
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
         unread = await count_unread(self._state, None, hashed)
@@ -132,10 +138,7 @@ class Sessions:
         )
         if resumed.epoch is not None:
             self.epoch = resumed.epoch
-            _log.warn(
-                "A client has received more than the database has: a copy of the database seems "
-                "to have been put back. All clients load their rooms again."
-            )
+            _log.warn(LOGS_SHORTENED)
         account_id = resumed.account_state.account.id
         for old in self._live.of(account_id):
             if old.token_hash == hashed:
@@ -146,8 +149,9 @@ class Sessions:
         session = self._live.begin(
             resumed.account_state, unread, encoder, connection, token, marks_read
         )
-        missed = missed_by_name(session.user, self._rooms.lobby, rooms, resumed.missed)
-        return ResumedSession(session, missed)
+        user = session.user
+        missed = missed_by_name(user, self._rooms.lobby, rooms, resumed.missed)
+        return ResumedSession(session, missed, missed_directs(user, directs, resumed))
 
     async def listed(self, session: Session) -> list[ListedSession]:
         """Return where the user of a session is logged in, oldest first.
@@ -293,8 +297,7 @@ class Sessions:
             session: a session of the account; None if `name` says which account it is.
             name: the user name, None with a session.
             old: the old password.
-            new: the new password.
-            again: the new password, repeated.
+            new, again: the new password, twice.
             address: IP address of the client.
 
         Returns:

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event, Invited
-from gtchat.chat.interfaces import IConnection, IEncoder, IStore
+from gtchat.chat.interfaces import Direct, IConnection, IEncoder, IStore
 from gtchat.chat.names import SortedNames, user_key
 from gtchat.chat.presence import PresenceCoalescer
 from gtchat.chat.rooms import Room, Subscribers, connections_of
@@ -31,10 +31,11 @@ class Session:
         connection: where its events are sent.
         token_hash: names the session in the store, 32 bytes.
         port: TCP port on which its client accepts direct connections; None if it does not.
-        pending_whisper: number of the newest whisper that waits until older ones are delivered;
-            None once all are.
-        marks_read: whether its client marks what was read, and shows `invitations`.
-        invitations: those that were pending when it began; the reply to the login takes them.
+        pending_whisper: number of direct messages that came since it began and wait until older
+            ones are delivered; None once all are, and if its client shows `directs`.
+        marks_read: whether its client marks what was read, and shows `invitations` and `directs`.
+        invitations: those that were pending when it began; the reply to the login takes them, and
+            the newest direct conversations.
         prepaid: bytes of text that it may store before it has to ask the `Quota` again.
     """
 
@@ -46,6 +47,7 @@ class Session:
     pending_whisper: int | None = 0
     marks_read: bool = False
     invitations: Sequence[Invited] = ()
+    directs: Sequence[Direct] = ()
     prepaid: int = 0
 
     def send(self, *events: Event) -> None:

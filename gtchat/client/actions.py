@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.client.messages import Push, Reply, Version
+from gtchat.client.messages import Direct, Push, Reply, Version
 
 
 @attrs.frozen
@@ -49,10 +49,11 @@ class Found:
 
 
 class MessageActions:
-    """What a user does with messages of rooms.
+    """What a user does with messages.
 
-    `room` is the name of a room, `seq` the number of a message in its log. Each method raises what
-    `call` raises, and CommandFailed with the codes of docs/protocol.md.
+    `room` is the name of a room, or a direct conversation, such as `Direct(usr="bob")`; `seq` is
+    the number of a message in its log. Each method raises what `call` raises, and CommandFailed
+    with the codes of docs/protocol.md.
     """
 
     @abstractmethod
@@ -61,7 +62,7 @@ class MessageActions:
 
     async def speak(
         self,
-        room: str,
+        room: str | Direct,
         text: str,
         *,
         reply: int | None = None,
@@ -79,33 +80,56 @@ class MessageActions:
         """
         return await self._ack("speak", room, msg=text, reply=reply, style=style, txn=txn)
 
-    async def edit(self, room: str, seq: int, text: str, *, txn: str | None = None) -> Ack:
+    async def whisper(
+        self,
+        user: str,
+        text: str,
+        *,
+        reply: int | None = None,
+        style: str | None = None,
+        txn: str | None = None,
+    ) -> Ack:
+        """Send a direct message; the arguments are those of `speak`."""
+        return await self.speak(Direct(usr=user), text, reply=reply, style=style, txn=txn)
+
+    async def directs(self) -> AsyncIterator[Direct]:
+        """Yield the direct conversations of the user, newest first, page by page."""
+        before: dict[str, str] = {}
+        while True:
+            page = await self.call("get_direct_list", **before)
+            for direct in page.directs:
+                yield direct
+            if not page.next:
+                return
+            before = {"before": page.next}
+
+    async def edit(self, room: str | Direct, seq: int, text: str, *, txn: str | None = None) -> Ack:
         """Give a message of the user's own another text."""
         return await self._ack("edit", room, seq=seq, msg=text, txn=txn)
 
     async def delete(
-        self, room: str, seq: int, *, reason: str | None = None, txn: str | None = None
+        self, room: str | Direct, seq: int, *, reason: str | None = None, txn: str | None = None
     ) -> Ack:
         """Delete a message."""
         return await self._ack("delete", room, seq=seq, reason=reason, txn=txn)
 
     async def react(
-        self, room: str, seq: int, emoji: str, *, on: bool = True, txn: str | None = None
+        self, room: str | Direct, seq: int, emoji: str, *, on: bool = True, txn: str | None = None
     ) -> Ack:
         """React to a message with an emoji; with `on` False, take that back."""
         return await self._ack("react", room, seq=seq, emoji=emoji, on=on, txn=txn)
 
-    async def pin(self, room: str, seq: int, *, txn: str | None = None) -> Ack:
+    async def pin(self, room: str | Direct, seq: int, *, txn: str | None = None) -> Ack:
         """Pin a message."""
         return await self._ack("pin", room, seq=seq, txn=txn)
 
-    async def unpin(self, room: str, seq: int, *, txn: str | None = None) -> Ack:
+    async def unpin(self, room: str | Direct, seq: int, *, txn: str | None = None) -> Ack:
         """Unpin a message."""
         return await self._ack("unpin", room, seq=seq, txn=txn)
 
-    async def versions(self, room: str, seq: int) -> tuple[Version, ...]:
+    async def versions(self, room: str | Direct, seq: int) -> tuple[Version, ...]:
         """Return the texts that a message had, oldest first, and the one that it has."""
-        return (await self.call("versions", room_name=room, seq=seq)).versions
+        return (await self.call("versions", **_target(room), seq=seq)).versions
 
     async def search(
         self,
@@ -130,17 +154,17 @@ class MessageActions:
         reply = await self.call("search", q=q, **given)
         return Found(reply.entries, reply.next or None, reply.incomplete)
 
-    async def mark_read(self, room: str, seq: int) -> None:
-        """Mark a room as read up to an entry."""
-        await self.call("mark_read", room_name=room, seq=seq)
+    async def mark_read(self, room: str | Direct, seq: int) -> None:
+        """Mark a room or a direct conversation as read up to an entry."""
+        await self.call("mark_read", **_target(room), seq=seq)
 
-    async def mark_unread(self, room: str, seq: int) -> int:
+    async def mark_unread(self, room: str | Direct, seq: int) -> int:
         """Mark a room as unread from an entry on; return the last entry that counts as read."""
-        return (await self.call("mark_unread", room_name=room, seq=seq)).read_seq
+        return (await self.call("mark_unread", **_target(room), seq=seq)).read_seq
 
-    async def set_notify(self, room: str, level: str) -> None:
+    async def set_notify(self, room: str | Direct, level: str) -> None:
         """Set of which messages of a room the user is notified: all, mentions or none."""
-        await self.call("set_notify", room_name=room, level=level)
+        await self.call("set_notify", **_target(room), level=level)
 
     async def mentions(self) -> AsyncIterator[Push]:
         """Yield the messages that mention the user, newest first; pages are read as needed."""
@@ -153,9 +177,14 @@ class MessageActions:
                 return
             position = {"before": page.next}
 
-    async def _ack(self, cmd: str, room: str, **fields: Any) -> Ack:
+    async def _ack(self, cmd: str, room: str | Direct, **fields: Any) -> Ack:
         """Send a command without the fields that are None; return its ack."""
         given = {name: value for name, value in fields.items() if value is not None}
-        reply = await self.call(cmd, room_name=room, **given)
+        reply = await self.call(cmd, **_target(room), **given)
         at = datetime.fromisoformat(reply.at.replace("Z", "+00:00")) if reply.at else None
         return Ack(reply.id or None, reply.seq or None, at, reply.dup)
+
+
+def _target(room: str | Direct) -> dict[str, Any]:
+    """Return the fields of a request that say what it is about."""
+    return {"room_name": room} if isinstance(room, str) else dict(room.target)

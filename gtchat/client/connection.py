@@ -318,7 +318,7 @@ class Connection(MessageActions):
         """Answer a login when all rooms of the user are known; what waited follows the reply."""
         reply = await self._session.all_rooms(received.reply)
         request.finish(ReceivedReply(reply, received.payload))
-        self._session.deliver_waiting(reply)
+        await self._session.deliver_after_login(reply)
         self._regulate()
 
     def _regulate(self) -> None:

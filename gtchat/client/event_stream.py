@@ -56,11 +56,13 @@ class EventStream:
     Attributes:
         user: the user who is logged in; "" when none is.
         seen: by room name, the last `seq` delivered.
+        seen_directs: the same by the name of the other user of a direct conversation.
     """
 
     def __init__(self, drained: Callable[[], None]) -> None:
         self.user = ""
         self.seen: dict[str, int] = {}
+        self.seen_directs: dict[str, int] = {}
         self._drained = drained
         self._queue: deque[Event] = deque()
         self._reader: Deferred[None] | None = None
@@ -139,10 +141,11 @@ class EventStream:
             self._deliver(item)
 
     def connection_lost(self) -> None:
-        """Drop the held entries, which the server sends again; append the rest."""
+        """Drop the held entries of rooms, which the server sends again; append the rest."""
         held, self._held = self._held or [], None
         for item in held:
-            if not (isinstance(item, Push) and item.seq) and not isinstance(item, _OwnMessage):
+            is_entry = isinstance(item, Push) and item.seq and item.room_name
+            if not is_entry and not isinstance(item, _OwnMessage):
                 self._deliver(item)
 
     # Output.
@@ -176,8 +179,26 @@ class EventStream:
             return True
         elif push.seq and push.room_name:
             return self._is_new_entry(push)
-        elif push.cmd in ("c_whisper", "c_invited"):
-            return self._is_first(push.id or (push.room_name, push.usr, push.at))
+        elif push.cmd == "c_whisper" or push.target_user and push.seq:
+            return self._is_new_direct(push)
+        elif push.cmd == "c_invited":
+            return self._is_first((push.room_name, push.usr, push.at))
+        return True
+
+    def _is_new_direct(self, entry: Push) -> bool:
+        """Return whether an entry of a direct conversation is no duplicate.
+
+        Names are given again, and each account has a log of its own with its own numbers. So ids
+        tell messages apart, and not their numbers.
+        """
+        other = entry.target_user or (
+            entry.to if entry.usr == self.user and entry.to else entry.usr
+        )
+        key = entry.id or (entry.type, other, entry.seq, entry.at)
+        if not self._is_first(key):
+            return False
+        if entry.seq:
+            self.seen_directs[other] = entry.seq
         return True
 
     def _is_new_entry(self, entry: Push) -> bool:

@@ -86,8 +86,10 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         cmd: `c_speak`, `c_whisper`, `c_broadcast`, `c_invited`, `c_invite_reply` or `c_event`.
         type: kind of a `c_event`, such as `join_room`.
         usr: the sender, or the user that it is about.
+        to: of a direct message: the user who gets it, "" if that is the receiver.
+        target_user: of a change of a direct message: the other user.
         msg: the text; in a `c_invite_reply` Y, N or L.
-        seq: its number in the room's log; 0: it is not an entry. In a `marked_read`, the last
+        seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
             entry that the user has read; it can be less than before.
         at: time in UTC, RFC 3339.
         by: the user who kicked or removed `usr`, or deleted a message of `usr`.
@@ -107,6 +109,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     type: str = ""
     usr: str = ""
     room_name: str = ""
+    target_user: str = ""
+    to: str = ""
     msg: str = ""
     id: str = ""
     seq: int = 0
@@ -178,16 +182,51 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=
     remembered: bool = False
 
 
-class Resumption(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to a room while the connection was lost.
+class Direct(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A direct conversation; also how to name one: by `usr`, or by `id` where that is known.
 
     Attributes:
+        id: the id of the conversation.
+        usr: the other user.
+        last_seq: number of the newest entry of its log.
+        read_seq: the last entry that counts as read.
+        unread: messages after `read_seq`.
+        mentions: how many of them mention the user.
+        notify: of which messages the user is notified: all, mentions or none.
+        at: when the newest message was sent, in UTC, RFC 3339.
+        guest: whether the other user is temporary.
+        ended: whether the account of the other user has ended: it can only be read.
+    """
+
+    id: int = 0
+    usr: str = ""
+    last_seq: int = 0
+    read_seq: int = 0
+    unread: int = 0
+    mentions: int = 0
+    notify: str = "all"
+    at: str = ""
+    guest: bool = False
+    ended: bool = False
+
+    @property
+    def target(self) -> dict[str, int | str]:
+        """The fields of a request about it."""
+        return {"direct": self.id} if self.id else {"target_user": self.usr}
+
+
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a room or a direct conversation while the connection was lost.
+
+    Attributes:
+        direct: id of the conversation, 0 for a room.
         state: `resumed`, `behind` or `reset`, see docs/protocol.md.
         last_seq: number of the newest entry of its log.
         entries: all that were missed, if the state is `resumed`.
     """
 
-    room_name: str
+    room_name: str = ""
+    direct: int = 0
     state: str
     last_seq: int = 0
     entries: tuple[Push, ...] = ()
@@ -218,6 +257,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     rooms_next: str = ""
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
+    directs: tuple[Direct, ...] = ()
     invitations: tuple[Invitation, ...] = ()
     room: Room | None = None
     id: str = ""

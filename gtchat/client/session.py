@@ -6,6 +6,7 @@ How requests are sent and when a connection is made is decided in `connection`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -13,7 +14,15 @@ from twisted.internet.defer import Deferred
 
 from gtchat.client.commands import Effect, effect_of
 from gtchat.client.event_stream import EventStream
-from gtchat.client.messages import CommandFailed, Invitation, Push, Reply, Resumption, Unanswered
+from gtchat.client.messages import (
+    CommandFailed,
+    Direct,
+    Invitation,
+    Push,
+    Reply,
+    Resumption,
+    Unanswered,
+)
 from gtchat.client.requests import PendingRequest
 
 #: Error codes of a resume or login that go away with time.
@@ -55,6 +64,8 @@ class Session:
         self._sleep = sleep
         self._reply: Reply | None = None
         self._login_fields: dict[str, Any] = {}
+        #: Name of the other user -> the direct conversation with the account that has it.
+        self._directs: dict[str, Direct] = {}
 
     @property
     def is_open(self) -> bool:
@@ -127,6 +138,8 @@ class Session:
         for room_name in tuple(self._stream.seen):
             self._stream.left(room_name)
         self._stream.user = user
+        self._stream.seen_directs.clear()
+        self._directs.clear()
 
     def deliver_waiting(self, reply: Reply) -> None:
         """Deliver the direct messages and invitations that waited on the server.
@@ -138,6 +151,57 @@ class Session:
             self._stream.add(push)
         for invitation in reply.invitations:
             self._stream.add(_as_push(invitation))
+
+    @property
+    def _shows_directs(self) -> bool:
+        """Whether the server sends no stored direct messages, since the client marks as read."""
+        return bool(self._login_fields.get("marks_read"))
+
+    async def deliver_after_login(self, reply: Reply) -> None:
+        """Deliver what waited on the server. reply: to a login that the user has asked for."""
+        self.deliver_waiting(reply)
+        with suppress(Unanswered):  # then a resume delivers them
+            await self.deliver_directs(reply)
+
+    async def deliver_directs(self, reply: Reply) -> None:
+        """Deliver the direct messages that the user has not read, or that the client missed.
+
+        Args:
+            reply: to a login or resume.
+
+        Raises:
+            Unanswered: the connection was lost.
+        """
+        if not self._shows_directs:
+            return
+        answered = {one.direct: one for one in reply.resumed if one.direct}
+        for direct in reversed(reply.directs):
+            known = self._directs.get(direct.usr)
+            is_same = known is not None and known.id == direct.id
+            seen = self._stream.seen_directs if is_same else {}
+            after = seen.get(direct.usr, direct.read_seq)
+            self._directs[direct.usr] = direct
+            missed = answered.get(direct.id)
+            if missed is not None and missed.state == "resumed":
+                self._stream.add_first(missed.entries)
+            elif is_same or direct.unread:
+                await self._read_direct(direct, after)
+            self._stream.seen_directs[direct.usr] = max(after, direct.last_seq)
+
+    async def _read_direct(self, direct: Direct, after: int) -> None:
+        """Deliver the entries of a direct conversation after a seq, page by page."""
+        while after < direct.last_seq:
+            try:
+                page = await self._send("history", direct=direct.id, after=after, limit=PAGE_SIZE)
+            except CommandFailed as error:
+                if error.code not in TEMPORARY_ERRORS:
+                    return
+                await self._sleep(error.retry_after or 1.0)
+                continue
+            self._stream.add_first(one for one in page.entries if not one.blocked)
+            if not page.more or not page.entries:
+                return
+            after = page.entries[-1].seq
 
     # Resuming.
 
@@ -156,7 +220,7 @@ class Session:
                 session_id=self._reply.session_id,
                 epoch=self._reply.epoch,
                 seen=dict(self._stream.seen),
-                **{k: v for k, v in self._login_fields.items() if k == "marks_read"},
+                **self._resume_fields(),
             )
         except CommandFailed as error:
             if error.code in TEMPORARY_ERRORS:
@@ -166,6 +230,14 @@ class Session:
         self._stream.user = reply.usr
         self.deliver_waiting(reply)
         return reply
+
+    def _resume_fields(self) -> dict[str, Any]:
+        """Return what a client sends besides that marks itself what was read."""
+        if not self._shows_directs:
+            return {}
+        seen = self._stream.seen_directs
+        ids = {one.id: seen[name] for name, one in self._directs.items() if name in seen}
+        return {"marks_read": True, "seen_directs": {str(id_): seq for id_, seq in ids.items()}}
 
     async def all_rooms(self, reply: Reply) -> Reply:
         """Learn of the rooms of the user that the reply to a login had no space for.
@@ -223,6 +295,7 @@ class Session:
                 await self._read_history(room.room_name, room.last_seq)
             else:
                 self._stream.add_first(room.entries)
+        await self.deliver_directs(reply)
         self._stream.release()
 
     def _resumptions(self, reply: Reply, joined: dict[str, int]) -> tuple[Resumption, ...]:
@@ -230,9 +303,9 @@ class Session:
         if reply.last_cmd != "resume":
             return self._reset_all(joined)
         # The server answers for as many rooms as fit into one reply.
-        answered = {room.room_name for room in reply.resumed}
+        answered = {room.room_name for room in reply.resumed if not room.direct}
         others = [name for name in joined if name in self._stream.seen and name not in answered]
-        return *reply.resumed, *(
+        return *(one for one in reply.resumed if not one.direct), *(
             Resumption(room_name=name, state="behind", last_seq=joined[name]) for name in others
         )
 

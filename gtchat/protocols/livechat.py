@@ -68,12 +68,12 @@ _log = Logger()
 def render(event: Event) -> str | None:
     """Return an event as a client reads it; "" for one that is several, None for none."""
     now = format_clock(event.at)
+    if isinstance(event, events.WhisperSent):
+        return f"{now} {event.usr} (to you alone) > {_escape(event.msg)}"
     if isinstance(event, events.MessageSent):
         if event.room_name != LOBBY:
             return None
         return f"{now} {_sender(event.usr)} > {_escape(event.msg)}"
-    if isinstance(event, events.WhisperSent):
-        return f"{now} {event.usr} (to you alone) > {_escape(event.msg)}"
     if isinstance(event, events.BroadcastSent):
         return f"{now} {event.usr} (to all) > {_escape(event.msg)}"
     if isinstance(event, events.LoggedIn):

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from gtchat.chat import events
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
+from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, NotAllowed
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack
@@ -66,11 +67,11 @@ def presence_text(name: str, online: bool) -> str:
 
 def render(event: Event) -> str | None:
     """Return an event as a client shows it; "" for one that is several, None for none."""
+    if isinstance(event, events.WhisperSent | events.BroadcastSent):
+        return f"[{event.usr}]: {escape_controls(event.msg)}"
     if isinstance(event, events.MessageSent):
         text = f"[{event.usr}]: {escape_controls(event.msg)}"
         return text if event.room_name == LOBBY else None
-    if isinstance(event, events.WhisperSent | events.BroadcastSent):
-        return f"[{event.usr}]: {escape_controls(event.msg)}"
     if isinstance(event, events.LoggedIn | events.LoggedOut):
         return presence_text(event.usr, isinstance(event, events.LoggedIn))
     if isinstance(event, events.AddressRequested):
@@ -139,7 +140,7 @@ class MessageCenter(DialbackServer):
         try:
             for part in client.split(strip_controls(text)):
                 _, online = await self.chat.whispers.send(
-                    client.require_session, target, part, None
+                    client.require_session, DirectTarget(target), part, None
                 )
                 if not online:
                     client.push(OFFLINE)

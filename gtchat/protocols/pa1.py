@@ -26,6 +26,7 @@ from gtchat.chat import events
 from gtchat.chat.accounts import login_key
 from gtchat.chat.background import run_in_background
 from gtchat.chat.chat import Chat
+from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.errors import BadCredentials, Blocked, ChatError, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import Ack
@@ -66,11 +67,11 @@ def presence_text(name: str, online: bool) -> str:
 
 def render(event: Event) -> str | None:
     """Return an event as a client shows it; "" for one that is several, None for none."""
+    if isinstance(event, events.WhisperSent):
+        return f"\n{event.usr}:{escape_controls(event.msg)}\n"
     if isinstance(event, events.MessageSent):
         text = f"{event.usr} said: {escape_controls(event.msg)}\n"
         return text if event.room_name == LOBBY else None
-    if isinstance(event, events.WhisperSent):
-        return f"\n{event.usr}:{escape_controls(event.msg)}\n"
     if isinstance(event, events.BroadcastSent):
         return f"{event.usr} said: {escape_controls(event.msg)}\n"
     if isinstance(event, events.LoggedIn | events.LoggedOut):
@@ -253,7 +254,9 @@ class PA1(DialbackServer):
         target, _, text = rest.partition(" ")
         try:
             for part in client.split(text):
-                await self.chat.whispers.send(client.require_session, target, part, None)
+                await self.chat.whispers.send(
+                    client.require_session, DirectTarget(target), part, None
+                )
         except NoSuchUser:
             client.push("\nusr doesn't exist\n")
         except Blocked:

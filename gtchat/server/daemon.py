@@ -72,14 +72,14 @@ def fail(error: StartError, twistd: Mapping[str, Any]) -> SystemExit:
         error: why the server cannot start.
         twistd: options of twistd, with `statusPipe` in the last process of a daemon.
     """
+    if twistd.get("pidfile"):
+        with contextlib.suppress(OSError):
+            os.unlink(twistd["pidfile"])
     if (pipe := twistd.get("statusPipe")) is not None:
         report = _FAILED + f"{error.status} {error.text}".encode()
         untilConcludes(os.write, pipe, report[:_REPORT_BYTES])
     else:
         _print(error.text)
-    if twistd.get("pidfile"):
-        with contextlib.suppress(OSError):
-            os.unlink(twistd["pidfile"])
     return SystemExit(error.status)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from gtchat.chat.errors import NotAllowed
 from gtchat.chat.events import AnnotatedMessage, Deleted, MessageChange, Reacted
-from gtchat.chat.interfaces import InvitationLimits, PendingEntry, WhisperLimits
+from gtchat.chat.interfaces import InvitationLimits, PendingEntry, PendingWhisper, WhisperLimits
 
 #: Invitations in a list: the newest of an account.
 LISTED_INVITATIONS = 200
@@ -29,6 +29,10 @@ def request_content(pending: PendingEntry) -> tuple[str, str]:
     """
     entry = pending.entry
     target = f"room {pending.room_id} {entry.kind}"
+    if isinstance(pending, PendingWhisper):
+        target = f"account {pending.target_id}"
+        if pending.entry.reply is None and not pending.entry.style:
+            return target, pending.entry.msg
     if isinstance(entry, AnnotatedMessage):
         reply = entry.reply.seq if entry.reply is not None else None
         return f"{target} {reply} {entry.style}", entry.msg

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gtchat.client.connection import Connection
-from gtchat.client.messages import Event, Push
+from gtchat.client.messages import Direct, Event, Push
 from gtchat.ui.commands import CommandArgument, InputError
 from gtchat.ui.formatting import format_room
 from gtchat.ui.interpreter import Interpreter
@@ -106,11 +106,14 @@ class LineClient(Interpreter):
     def _show_event(self, event: Event) -> None:
         for line in self._renderer.event_lines(event):
             self.show(line)
-        if isinstance(event, Push) and event.cmd == "c_speak":
+        if isinstance(event, Push) and event.cmd in ("c_speak", "c_whisper"):
             self._mark_shown(event)
 
     def _mark_shown(self, message: Push) -> None:
-        if message.room_name.casefold() == self._context.room.casefold():
+        if message.cmd == "c_whisper":
+            if message.seq and message.usr != self._connection.user:
+                self._marks.shown(Direct(usr=message.usr), message.seq)
+        elif message.room_name.casefold() == self._context.room.casefold():
             self._marks.shown(message.room_name, message.seq)
 
     def _keep_unread(self, room_name: str) -> None:

@@ -1,4 +1,4 @@
-"""Read marks of line mode: the server is told now and then what was shown of a room."""
+"""Read marks of line mode: the server is told now and then what was shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.client.connection import Connection
-from gtchat.client.messages import CommandFailed, ConnectionClosed, Unanswered
+from gtchat.client.messages import CommandFailed, ConnectionClosed, Direct, Unanswered
 
 #: Seconds between two marks; seconds that the end of the client waits for the last ones.
 INTERVAL, LAST_TIMEOUT = 2.0, 3.0
@@ -25,27 +25,28 @@ class ReadMarks:
     def __init__(self, connection: Connection, clock: IReactorTime) -> None:
         self._connection = connection
         self._clock = clock
-        #: By room, the last entry that was shown and is not marked.
-        self._shown: dict[str, int] = {}
+        #: By room or user, the last entry that was shown and is not marked.
+        self._shown: dict[str | Direct, int] = {}
         #: The user who saw it.
         self._user = ""
         self._timer: IDelayedCall | None = None
 
-    def shown(self, room_name: str, seq: int) -> None:
+    def shown(self, room: str | Direct, seq: int) -> None:
         """Mark a room as read soon.
 
         Args:
-            room_name: the room.
+            room: the room, or the direct conversation.
             seq: the entry that was shown.
         """
         self._forget_other_user()
-        self._shown[room_name] = max(seq, self._shown.get(room_name, 0))
+        self._shown[room] = max(seq, self._shown.get(room, 0))
         self._schedule()
 
     def forget(self, room_name: str) -> None:
         """Drop the mark of a room that waits: the user marks the room as unread."""
-        for name in [name for name in self._shown if name.casefold() == room_name.casefold()]:
-            del self._shown[name]
+        key = room_name.casefold()
+        for room in [one for one in self._shown if isinstance(one, str) and one.casefold() == key]:
+            del self._shown[room]
 
     def _forget_other_user(self) -> None:
         """Drop the marks of a user who has logged out."""
@@ -82,7 +83,7 @@ class ReadMarks:
 
     async def _mark_next(self) -> None:
         """Send the mark of the room that waits longest; one that fails is not repeated."""
-        room_name = next(iter(self._shown))
-        seq = self._shown.pop(room_name)
+        room = next(iter(self._shown))
+        seq = self._shown.pop(room)
         with suppress(CommandFailed, Unanswered, ConnectionClosed):
-            await self._connection.call("mark_read", room_name=room_name, seq=seq)
+            await self._connection.mark_read(room, seq)

@@ -75,7 +75,7 @@ ADVICE: dict[str, str] = {
 
 def describe_push(push: Push) -> str:
     """Return the text for a push that is not a message of a user."""
-    user, room = format_user(push.usr), format_room(push.room_name)
+    user, room = format_user(push.usr), _place(push)
     if push.blocked:
         return f"a message of {user} is hidden: you block this user"
     if push.cmd == "c_event":
@@ -89,6 +89,13 @@ def describe_push(push: Push) -> str:
     return f"unknown message from the server: {escape_controls(push.cmd)}"
 
 
+def _place(push: Push) -> str:
+    """Return the room that a push is about, or whose direct messages."""
+    if push.target_user:
+        return f"the direct messages with {format_user(push.target_user)}"
+    return format_room(push.room_name)
+
+
 def _describe_event(push: Push) -> str:
     if push.type == "presence":
         changes = ((push.logins, "logged in"), (push.logouts, "logged out"))
@@ -96,7 +103,7 @@ def _describe_event(push: Push) -> str:
     return EVENTS.get(push.type, "unknown event: {type}").format(
         type=escape_controls(push.type),
         usr=format_user(push.usr),
-        room=format_room(push.room_name),
+        room=_place(push),
         by=format_user(push.by),
         access="public" if push.public else "private",
         owner=f"owner {format_user(push.owner)}" if push.owner else "no owner",
@@ -144,7 +151,9 @@ class Renderer:
                 sender = f"* {format_user(push.usr)}"
             return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
         if push.cmd == "c_whisper":
-            return self._message_lines(push, self._paint(f"{sender} direct message:", "direct"))
+            to = f" to {format_user(push.to)}" if push.to else ""
+            head = self._paint(f"{sender} direct message{to}:", "direct")
+            return self._message_lines(push, head)
         if push.cmd == "c_broadcast":
             return self._message_lines(push, self._paint(f"{sender} to all users:", "bold"))
         if push.cmd == "c_event" and push.type in HIDDEN_EVENTS:
@@ -260,6 +269,8 @@ class Renderer:
         for push in reply.entries:
             sender = self._paint(f"<{format_user(push.usr)}>", "bold")
             head = f"{format_room(push.room_name)} {sender}"
+            if not push.room_name:
+                head = f"{sender} direct message:"
             lines += self._message_lines(push, head, "%Y-%m-%d %H:%M")
         if reply.next:
             lines.append(self._notice(f"older ones: /mentions {escape_controls(reply.next)}"))

@@ -2,8 +2,7 @@
 // sync.js, and runs the effects. What is done with messages is in message_actions.js.
 //
 // Requests are promises that fail with a RequestError or a NoReplyError. Events: "change" (of the
-// state), "message" (of another user: {conversation, usr, msg, mention}), "shown" (ids of direct messages
-// that were shown), "unsent" (texts that will not be sent: {conversation, texts, gone}), "notice" (a text to
+// state), "message" (of another user: {conversation, usr, msg, mention}), "unsent" (texts that will not be sent: {conversation, texts, gone}), "notice" (a text to
 // show: {text, values}), "over" (the session has ended: {code, reason}).
 "use strict";
 (() => {
@@ -21,9 +20,10 @@
   const REQUEST_OVER = new Set(["not_allowed", "no_such_user"]);
 
   GTChat.Actions = class extends GTChat.MessageActions {
-    #typingTimers = new Map(); // "room user" -> cancels the timer
+    #typingTimers = new Map(); // "conversation user" -> cancels the timer
     #nextTyping = new WeakMap(); // Room -> time from which the next typing signal may be sent
     #marking = new WeakSet(); // rooms whose read mark was reported within MARK_INTERVAL
+    #cancelDirects = () => {}; // cancels the loading of their list that is about to begin
     #lists;
     #mentionSearch;
 
@@ -31,11 +31,11 @@
       loadHistory: ({ room }) => this.loadHistory(room, "latest"),
       loadMembers: ({ room }) => this.#lists.loadMembers(room),
       loadRooms: () => this.#lists.loadRooms(),
+      loadDirects: (list) => this.loadDirects(list),
       loadMore: (list) => this.#lists.loadMore(list),
       loadRoomPages: (list) => this.#lists.loadRoomPages(list),
       findMentions: () => this.#mentionSearch.start(),
       keepUnsent: (unsent) => this.#keepUnsent(unsent),
-      rememberShown: ({ ids }) => this.emit("shown", ids),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
       notice: ({ text, values }) => this.emit("notice", { text, values }),
@@ -47,7 +47,7 @@
       const run = (effects) => this.#run(effects);
       this.#lists = new GTChat.Lists(state, (cmd, fields) => this.request(cmd, fields), run);
       this.#mentionSearch = new GTChat.MentionSearch(state, connection, run);
-      connection.seen = () => state.lastSeqs;
+      connection.seen = () => state.seen;
       connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
       connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {
         listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) })));
@@ -81,11 +81,12 @@
 
     register(fields) { return this.request("register", fields); }
 
-    // Without a connection the server ends the session by itself, later.
-    async logout() {
+    // Without a connection the server ends the session by itself, later. forget: whether the server is to
+    // forget the token of this device.
+    async logout(forget = false) {
       if (this.connection.state === "open") {
         this.flushReadMarks();
-        await this.request("logout").catch(() => {});
+        await this.request("logout", forget ? { forget } : {}).catch(() => {});
       }
       this.emit("over", { code: "logout" });
     }
@@ -140,6 +141,23 @@
 
     open(conversation) { this.#run(transitions.open(this.state, conversation)); }
 
+    // Loads the list of direct conversations, at most so many pages of it, after `wait` milliseconds.
+    loadDirects({ pages, wait }) {
+      const load = () => this.#lists.loadDirects({ pages });
+      this.#cancelDirects();
+      this.#cancelDirects = () => {};
+      if (wait) this.#cancelDirects = this.connection.after(wait, load);
+      else load();
+    }
+
+    // Returns a promise of the direct conversation with an id; it fails if the user has none.
+    async findDirect(id) {
+      const found = () => this.state.directById(id);
+      await this.#lists.loadDirects({ found });
+      if (!found()) throw Object.assign(new Error(), { code: "no_such_room" });
+      return found();
+    }
+
     closeDirect(direct) { this.#run(transitions.closeDirect(this.state, direct)); }
 
     // focused: whether the page is visible and has the focus.
@@ -150,7 +168,7 @@
       if (conversation.endShown !== shown) this.#run(transitions.setEndShown(this.state, conversation, shown));
     }
 
-    // Loads a page of a room's log, see Room.historyQuery.
+    // Loads a page of the log of a conversation, see Room.historyQuery.
     async loadHistory(room, direction, seq) {
       const query = room.historyQuery(direction, seq);
       if (!query) return;
@@ -158,7 +176,7 @@
       const { windowId } = room;
       room.loading = direction;
       this.emit("change");
-      const page = await this.connection.request("history", { room_name: room.name, ...query }).catch(() => null);
+      const page = await this.connection.request("history", { ...room.place, ...query }).catch(() => null);
       if (room.windowId !== windowId) return;
       if (page) room.addPage(direction, page);
       room.failed = !page;
@@ -189,27 +207,27 @@
 
     async #sendReadMark(room) {
       const seq = room.markedSeq = room.readSeq;
-      await this.connection.request("mark_read", { room_name: room.name, seq }).catch(() => {});
+      await this.connection.request("mark_read", { ...room.place, seq }).catch(() => {});
     }
 
     // Reports at once what was read and is not reported yet, before the session ends.
     flushReadMarks() {
-      for (const room of this.state.joinedRooms) if (room.readSeq > room.markedSeq) this.#sendReadMark(room);
+      for (const room of this.state.conversations) if (room.readSeq > room.markedSeq) this.#sendReadMark(room);
     }
 
     // Typing.
 
-    // Tells the members of a room that the user is typing, at most every TYPING_INTERVAL.
+    // Tells the others in a conversation that the user is typing, at most every TYPING_INTERVAL.
     typing(conversation) {
       const { connection } = this;
-      if (conversation.kind !== "room" || !conversation.joined || connection.busy) return;
+      if (conversation.readOnly || conversation.name === this.state.me || connection.busy) return;
       if (connection.now < (this.#nextTyping.get(conversation) ?? 0)) return;
       this.#nextTyping.set(conversation, connection.now + TYPING_INTERVAL);
-      connection.request("typing", { room_name: conversation.name }).catch(() => {});
+      connection.request("typing", conversation.place).catch(() => {});
     }
 
     #expireTyping(room, usr) {
-      const key = `${room.name} ${usr}`;
+      const key = `${room.key} ${usr}`;
       this.#typingTimers.get(key)?.();
       this.#typingTimers.set(key, this.connection.after(TYPING_SHOWN, () => {
         this.#typingTimers.delete(key);

@@ -1,4 +1,4 @@
-// Addresses (#/room/name, #/room/name/123 for a message, #/direct/name, #/browse) and the history of the
+// Addresses (#/room/name, #/room/name/123 for a message, #/direct/12, #/user/name, #/browse) and the history of the
 // browser: Back shows what was shown before; on a phone it goes from the panel to the conversation to the list.
 "use strict";
 (() => {
@@ -8,12 +8,14 @@
   // The panes of a phone, from the outermost to the innermost.
   const PANES = ["list", "conversation", "panel"];
 
-  // Returns {kind, name, seq} of the fragment of a URL, or null if it is no address. kind: "room", "direct"
-  // or "browse"; seq: of a message, or null.
+  // Returns {kind, name, seq, id} of the fragment of a URL, or null if it is no address. kind: "room", "direct" (a
+  // conversation, by its id), "user" (the conversation with a user) or "browse"; seq: of a message, or null.
   const parse = (fragment) => {
     if (fragment === "#/browse") return { kind: "browse" };
-    const [, kind, name, seq] = /^#\/(room|direct)\/([^/]+)(?:\/(\d{1,15}))?$/.exec(fragment) ?? [];
-    if (!kind || (seq && kind === "direct")) return null;
+    const [, id] = /^#\/direct\/(\d{1,15})$/.exec(fragment) ?? [];
+    if (id) return { kind: "direct", id: Number(id) };
+    const [, kind, name, seq] = /^#\/(room|user)\/([^/]+)(?:\/(\d{1,15}))?$/.exec(fragment) ?? [];
+    if (!kind || (seq && kind === "user")) return null;
     try {
       return { kind, name: decodeURIComponent(name), seq: seq ? Number(seq) : null };
     } catch { // a "%" that is no part of an escaped letter
@@ -22,13 +24,17 @@
   };
 
   // Returns the fragment that `parse` understands.
-  const format = ({ kind, name, seq }) => (
-    kind === "browse" ? "#/browse" : `#/${kind}/${encodeURIComponent(name)}${seq ? `/${seq}` : ""}`);
+  const format = ({ kind, name, seq, id }) => (
+    kind === "browse" ? "#/browse" : `#/${kind}/${id ?? encodeURIComponent(name)}${seq ? `/${seq}` : ""}`);
+
+  // Returns the address of a conversation; one that has not begun has no id.
+  const addressOf = ({ kind, name, id }) => (
+    kind === "room" ? { kind, name } : id === null ? { kind: "user", name } : { kind, id });
 
   const withoutFragment = (url) => url.split("#")[0];
 
   // Returns the URL of a conversation or, with `seq`, of a message of it.
-  const urlOf = ({ kind, name }, seq = null) => withoutFragment(location.href) + format({ kind, name, seq });
+  const urlOf = (conversation, seq = null) => withoutFragment(location.href) + format({ ...addressOf(conversation), seq });
 
   const isSame = (one, other) => one && other && one.fragment === other.fragment && one.pane === other.pane && one.panel === other.panel;
 
@@ -44,7 +50,7 @@
     #shown() {
       const { view, pane, panel, narrow, state } = this.#shell;
       if (narrow && pane === "list") return { fragment: LIST, pane, panel: null };
-      const fragment = format(view === "browse" ? { kind: "browse" } : { kind: state.current.kind, name: state.current.name });
+      const fragment = format(view === "browse" ? { kind: "browse" } : addressOf(state.current));
       const inPanel = narrow && pane === "panel";
       return { fragment, pane: inPanel ? pane : "conversation", panel: inPanel ? panel : null };
     }
@@ -78,13 +84,17 @@
       }
     }
 
-    #open({ kind, name, seq }) {
+    #open({ kind, name, seq, id }) {
       const shell = this.#shell;
       this.#pending = null;
       if (kind === "browse") {
         shell.browse();
       } else if (kind === "direct") {
-        if (name !== shell.state.me) shell.open(shell.state.direct(name));
+        const direct = shell.state.directById(id);
+        if (direct) shell.open(direct);
+        else shell.attempt(async () => shell.open(await shell.actions.findDirect(id)));
+      } else if (kind === "user") {
+        shell.open(shell.state.direct(name));
       } else if (shell.state.rooms.get(name)?.joined) {
         shell.open(shell.state.rooms.get(name));
         if (seq) shell.actions.show(shell.state.current, seq);
@@ -126,6 +136,12 @@
       this.#openPending();
       const shown = this.#shown();
       if (isSame(shown, this.#entry)) return;
+      // The conversation with a user has begun: it has an id now.
+      if (shown.pane !== "list" && this.#entry.fragment === format({ kind: "user", name: state.current.name })
+        && shown.fragment === format(addressOf(state.current))) {
+        this.#replace();
+        return;
+      }
       const outwards = PANES.indexOf(shown.pane) < PANES.indexOf(this.#entry.pane);
       if (narrow && outwards && isSame(shown, this.#entry.before)) {
         this.#leaving = true;

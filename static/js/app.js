@@ -23,13 +23,13 @@
     const unread = loggedIn ? notifications.unreadCount : 0;
     const name = loggedIn ? shell.state.current?.name : "";
     useEffect(() => notifications.updateTab(unread, name), [unread, name]);
-    if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} />`;
+    if (shell.entering && !loggedIn) return html`<${GTChat.Entering} shell=${shell} />`;
+    if (!loggedIn) return html`<${GTChat.Login} shell=${shell} /><${GTChat.Notices} shell=${shell} pane="login" />`;
     return html`
       ${shell.view === "conversation" && html`<a class="skip" href="#say" onClick=${skip}>${GTChat.text("skip")}</a>`}
       <${Layout} shell=${shell} />
       <${GTChat.Dialogs} shell=${shell} />
-      <${GTChat.Popovers} shell=${shell} />
-      <${GTChat.Notices} shell=${shell} />`;
+      <${GTChat.Popovers} shell=${shell} />`;
   };
 
   const shell = new GTChat.Shell();

@@ -24,8 +24,8 @@
   const CHANGES = {
     edited: (message, { msg }) => ({ ...message, msg, edited: true }),
     // What is left of a deleted message.
-    deleted: ({ cmd, room_name, seq, usr, id, at, guest }, { by, reason }) => (
-      { cmd, room_name, seq, usr, id, at, guest, msg: "", deleted: { by, reason } }),
+    deleted: ({ cmd, room_name, to, seq, usr, id, at, guest }, { by, reason }) => (
+      { cmd, room_name, to, seq, usr, id, at, guest, msg: "", deleted: { by, reason } }),
     reacted: (message, change, me) => ({ ...message, reactions: react(message.reactions ?? [], change, me) }),
     pinned: (message) => ({ ...message, pinned: true }),
     unpinned: (message) => ({ ...message, pinned: false }),

@@ -48,9 +48,9 @@
     #trackers = 0;
     #failures = 0; // since the connection was last open
 
-    // url: ws:// or wss://. seen(): the last seq of each room, for `resume`: {room name: seq}.
+    // url: ws:// or wss://. seen(): the fields of `resume` that tell what was seen.
     // session: one to resume, or null. environment: replaces functions of `browser`.
-    constructor(url, { seen = () => ({}), session = null, environment = {} } = {}) {
+    constructor(url, { seen = () => ({ seen: {} }), session = null, environment = {} } = {}) {
       super();
       this.url = url;
       this.seen = seen;
@@ -100,7 +100,7 @@
     request(cmd, fields = {}, onDelay = () => {}) {
       return new Promise((resolve, reject) => {
         const number = ++this.#trackers;
-        const lane = fields.txn ? `${cmd} ${fields.room_name ?? fields.target_user}` : null;
+        const lane = fields.txn ? `${cmd} ${fields.room_name ?? fields.direct ?? fields.target_user}` : null;
         const request = {
           cmd, fields, number, lane, tracker: String(number), resolve, reject, onDelay, sends: 0, refusals: 0 };
         this.#requests.set(request.tracker, request);
@@ -144,7 +144,7 @@
 
     #resume() {
       const { session_id, epoch } = this.session;
-      this.#requestInternally("resume", { session_id, epoch, seen: this.seen(), marks_read: true }, (reply) => {
+      this.#requestInternally("resume", { session_id, epoch, ...this.seen(), marks_read: true }, (reply) => {
         if (reply.status === "ok") {
           this.#keepSession(reply);
           this.emit("resumed", reply);

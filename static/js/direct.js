@@ -1,47 +1,49 @@
-// A direct chat with one user: the messages that this browser tab has received and sent.
+// A direct conversation: a room of the user and one other, or of the user alone. The server keeps its log.
 //
-// Delivered messages are kept here only; the server does not store them.
+// It is named by the other user, whose name can pass to another account; the log has an id, which the server's
+// list tells once there is a message.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
-  // Messages kept.
-  const LIMIT = 500;
+  let count = 0;
 
-  GTChat.DirectChat = class {
+  GTChat.Direct = class extends GTChat.Room {
     kind = "direct";
 
     constructor(name) {
-      this.name = name; // of the other user
-      this.entries = [];
-      this.outgoing = []; // own messages that the server has not confirmed
-      this.sentCount = 0; // own messages sent from this page
-      this.endShown = true; // whether the view, if it is open, shows the last message
-      this.unread = 0; // messages of the other user
-      this.mentioned = false;
-      this.readSeq = 0; // number of entries that were read
-      this.dividerSeq = null; // the "New" divider is shown after this many entries; null: not shown
-      this.dividerCount = 0; // messages that were unread when the divider was put there
-      this.composing = null; // always: direct messages cannot be changed or replied to
-      this.target = null; // an entry that the view is to show: {seq}
+      super(name);
+      this.key = `direct ${++count}`; // stays the same when the id becomes known
+      this.id = null; // of the log; null: not known, or there is none yet
+      this.guest = false; // whether the other user is a temporary one
+      this.ended = false; // whether the account of the other user has ended: then it can only be read
+      this.at = null; // time of the newest message; null: there is none
+      this.closed = false; // whether the user has closed it: then it is hidden until the next message
+      this.public = false;
+      this.joined = true;
+      this.members = new Set([name]);
+      this.membersLoaded = true;
     }
 
-    // Position of the last entry, in the same unit as `readSeq`.
-    get endSeq() { return this.entries.length; }
+    // The fields of a request that name it. By its id no message can reach another account of the same name.
+    get place() { return this.id === null ? { target_user: this.name } : { direct: this.id }; }
 
-    get atEnd() { return true; }
+    get readOnly() { return this.ended; }
 
-    // Returns the message at a position.
-    entryAt(seq) { return this.entries[seq - 1]; }
+    // Its members are known from the start.
+    forgetMembers() {}
 
-    // Adds a message, unless one with its id is there.
-    append(message) {
-      if (this.entries.some((other) => other.id === message.id)) return;
-      this.entries.push({ ...message, cmd: "c_whisper", seq: 0 });
-      if (this.entries.length > LIMIT) this.entries.shift();
+    // Takes in an entry as `Room.append` does. A message shows it again and makes it the newest.
+    append(entry, me) {
+      const isNew = super.append(entry, me);
+      if (isNew && entry.cmd === "c_whisper") Object.assign(this, { at: entry.at, closed: false });
+      return isNew;
     }
 
-    // Returns the unconfirmed messages to show below the others.
-    pending() { return this.outgoing; }
+    // Returns whether a pushed message cannot be of this log: another account has the name now.
+    contradicts({ seq, id }) {
+      const known = this.entryAt(seq);
+      return known ? known.id !== id : seq === 1 && this.lastSeq > 1;
+    }
   };
 })();

@@ -1,4 +1,4 @@
-// Lists that are loaded page by page: the members of a room, and what the replies to `login` and
+// Lists that are loaded page by page: the members of a room, direct conversations, and what the replies to `login` and
 // `resume` have cut of the rooms and users.
 //
 // Nothing here fails: a page that does not come ends the loading.
@@ -7,8 +7,9 @@
   const GTChat = globalThis.GTChat;
   const { transitions } = GTChat;
 
-  // Names in a page of a list.
+  // Names in a page of a list, and direct conversations in one.
   const LIST_PAGE = 1000;
+  const DIRECTS_PAGE = 200;
 
   GTChat.Lists = class {
     #state;
@@ -39,6 +40,17 @@
         room.membersLoaded = false;
         this.#run([]);
       }
+    }
+
+    // Loads the list of direct conversations, the newest first. pages: at most so many. found(): whether to stop.
+    async loadDirects({ pages = Infinity, found = () => false }) {
+      try {
+        for (let [before, count] = [undefined, 0]; count < pages && !found(); count += 1) {
+          const { next } = await this.#request("get_direct_list", { before, limit: DIRECTS_PAGE });
+          if (!next) break;
+          before = next;
+        }
+      } catch { /* the next login or resume brings them */ }
     }
 
     // Loads the list of rooms again.

@@ -14,6 +14,14 @@
   const PINS_PAGE = 200;
   const MAX_PINS_PAGES = 5;
 
+  // Returns how a message names its conversation: as the one before it that is not confirmed, so that it does not
+  // overtake that, whatever became known meanwhile.
+  const placeOf = (conversation, item) => {
+    const before = conversation.outgoing[conversation.outgoing.indexOf(item) - 1];
+    item.place = before?.state === "sending" ? before.place : conversation.place;
+    return item.place;
+  };
+
   // Returns a random UUID (version 4, RFC 9562). crypto.randomUUID is missing in pages without TLS.
   GTChat.randomKey = () => {
     const bytes = randomBytes(16);
@@ -24,7 +32,7 @@
 
   GTChat.MessageActions = class extends GTChat.Emitter {
     #loading = Promise.resolve(); // of single messages, one after the other
-    #wanted = new Set(); // "room seq" of those that are being loaded
+    #wanted = new Set(); // "conversation seq" of those that are being loaded
 
     constructor(state, connection) {
       super();
@@ -37,7 +45,7 @@
 
     // What the user may do with a message, as far as the page knows: {edit, delete, react, reply, pin}.
     rights(conversation, entry) {
-      if (conversation.kind !== "room" || !conversation.joined || entry.deleted || !entry.seq) return {};
+      if (conversation.readOnly || entry.deleted || !entry.seq) return {};
       const own = entry.usr === this.state.me;
       const isOwner = conversation.owner === this.state.me && conversation.owner !== "";
       const { edit_window: window } = this.connection.hello.limits ?? {};
@@ -66,7 +74,7 @@
     // reply: {seq, usr} of the message that this one replies to; style: "action" for what the user does.
     send(conversation, text, { reply, style } = {}) {
       const item = {
-        txn: newTxn(), msg: text.normalize("NFC"), after: conversation.lastSeq ?? 0,
+        txn: newTxn(), msg: text.normalize("NFC"), after: conversation.lastSeq,
         at: new Date().toISOString(), state: "sending", resent: false, reply, style,
       };
       conversation.outgoing.push(item);
@@ -103,14 +111,13 @@
     // Sends what was not confirmed when the page was left, after the state was restored.
     resend() {
       for (const conversation of this.state.conversations) {
-        for (const item of [...conversation.outgoing, ...(conversation.edits?.values() ?? [])]) {
+        for (const item of [...conversation.outgoing, ...conversation.edits.values()]) {
           if (item.state === "sending") this.#transmit(conversation, item);
         }
       }
     }
 
     async #transmit(conversation, item) {
-      const { name, kind } = conversation;
       const { of, msg, txn, reply, style } = item;
       const onDelay = (delay) => {
         item.delay = delay;
@@ -118,10 +125,11 @@
       };
       try {
         if (of) await this.#transmitEdit(conversation, item, onDelay);
-        else if (kind === "direct") await this.request("whisper", { target_user: name, msg, txn }, onDelay);
-        else await this.request("speak", { room_name: name, msg, txn, reply: reply?.seq, style }, onDelay);
+        else await this.request("speak", { ...placeOf(conversation, item), msg, txn, reply: reply?.seq, style }, onDelay);
       } catch (error) {
         Object.assign(item, { state: "failed", error });
+        // The account of the other user may have ended.
+        if (conversation.kind === "direct" && error.code === "not_allowed") this.loadDirects({ pages: 1 });
         this.emit("change");
       }
     }
@@ -129,29 +137,29 @@
     // The edit is confirmed by the entry, which follows the reply. An edit to the same text has none.
     async #transmitEdit(room, item, onDelay) {
       const { of, msg, txn } = item;
-      const { seq } = await this.request("edit", { room_name: room.name, seq: of, msg, txn }, onDelay);
+      const { seq } = await this.request("edit", { ...room.place, seq: of, msg, txn }, onDelay);
       if (seq > room.lastSeq) item.seq = seq;
       else if (room.edits.get(of) === item) room.edits.delete(of);
       this.emit("change");
     }
 
     delete(room, entry, reason) {
-      return this.request("delete", { room_name: room.name, seq: entry.seq, reason, txn: newTxn() });
+      return this.request("delete", { ...room.place, seq: entry.seq, reason, txn: newTxn() });
     }
 
     // Reacts with an emoji, or takes that back.
     react(room, entry, emoji) {
       const on = !entry.reactions?.some((reaction) => reaction.emoji === emoji && reaction.me);
-      return this.request("react", { room_name: room.name, seq: entry.seq, emoji, on, txn: newTxn() });
+      return this.request("react", { ...room.place, seq: entry.seq, emoji, on, txn: newTxn() });
     }
 
     pin(room, entry) {
-      return this.request(entry.pinned ? "unpin" : "pin", { room_name: room.name, seq: entry.seq, txn: newTxn() });
+      return this.request(entry.pinned ? "unpin" : "pin", { ...room.place, seq: entry.seq, txn: newTxn() });
     }
 
     // Loads a message that others reply to, unless it is known or on its way.
     loadQuote(room, seq) {
-      const key = `${room.name} ${seq}`;
+      const key = `${room.key} ${seq}`;
       if (room.quote(seq) !== undefined || this.#wanted.has(key)) return;
       this.#wanted.add(key);
       const { windowId } = room;
@@ -166,9 +174,9 @@
 
     // Returns a promise of a message as it is now, null if there is none.
     async #loadMessage(room, seq) {
-      const { entries } = await this.connection.request("history", { room_name: room.name, around: seq, limit: 1 });
+      const { entries } = await this.connection.request("history", { ...room.place, around: seq, limit: 1 });
       const [entry] = entries;
-      return entry?.seq === seq && entry.cmd === "c_speak" ? entry : null;
+      return entry?.seq === seq && GTChat.isMessage(entry) ? entry : null;
     }
 
     // Loads the pinned messages of a room, the last one pinned first, unless they are loaded.
@@ -190,7 +198,7 @@
       const states = new Map();
       let before;
       for (let count = 0; count < MAX_PINS_PAGES; count += 1) {
-        const query = { room_name: room.name, kinds: ["pinned", "unpinned"], limit: PINS_PAGE, before };
+        const query = { ...room.place, kinds: ["pinned", "unpinned"], limit: PINS_PAGE, before };
         const { entries, more } = await this.connection.request("history", query);
         for (const { of, type } of [...entries].reverse()) if (!states.has(of)) states.set(of, type === "pinned");
         before = entries[0]?.seq;

@@ -4,8 +4,12 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { sync, invitations } = GTChat;
-  const { takeEntry, row, only } = sync;
-  const { read, open, updateRoom, enterRoom, exitRoom, deleteRoom, updateListed } = GTChat.transitions;
+  const { takeEntry, takeDirect, loadDirects, row, only } = sync;
+  const { read, open, updateRoom, enterRoom, exitRoom, deleteRoom, removeDirect, updateListed, updateDirect } = GTChat.transitions;
+
+  // Direct conversations that the replies to `login` and `resume` list at most, and pages of the list that are read.
+  const LISTED_DIRECTS = 200;
+  const DIRECT_PAGES = 10;
 
   const restOf = (cmd, names, total) => ({ effect: "loadMore", cmd, after: names.at(-1), loaded: names.length, total });
 
@@ -14,6 +18,8 @@
   const takeLists = (state, reply, unlisted = () => []) => {
     state.blocked = reply.blocked ?? state.blocked;
     reply.rooms.forEach((info) => updateListed(state, info));
+    const { directs = [] } = reply;
+    directs.forEach((info) => updateDirect(state, info));
     state.online.clear();
     reply.users.forEach((name) => state.setOnline(name));
     const names = reply.rooms.map((info) => info.room_name);
@@ -21,6 +27,7 @@
     return [
       after ? { effect: "loadRoomPages", after, unlisted: unlisted(names) } : restOf("get_room_list", names, reply.rooms_total),
       restOf("get_user_list", reply.users, reply.users_total),
+      ...(directs.length < LISTED_DIRECTS ? [] : [loadDirects(DIRECT_PAGES)]),
       { effect: "findMentions" },
     ];
   };
@@ -29,6 +36,7 @@
     state.me = reply.usr;
     state.hasPassword = fields.pwd !== undefined;
     state.rooms.clear();
+    state.directs = [];
     state.current = null;
     state.postponed = [];
     invitations.replace(state, reply.invitations ?? []);
@@ -39,20 +47,20 @@
   // The log and the members have to be loaded again; the next list tells what is unread.
   const forgetLog = (room, lastSeq = room.lastSeq) => {
     room.reset(lastSeq);
-    Object.assign(room, { recount: true, searchedSeq: -1, membersLoaded: false });
-    room.members.clear();
+    Object.assign(room, { recount: true, searchedSeq: -1 });
+    room.forgetMembers();
   };
 
-  // What happened in one room while the connection was lost.
+  // What happened in one conversation while the connection was lost.
   const resumeRoom = (state, room, missed) => {
     if (missed.state !== "resumed") {
       forgetLog(room, missed.last_seq);
       if (missed.state === "reset") room.readSeq = room.markedSeq = 0;
       return [];
     }
-    const effects = missed.entries.flatMap((entry) => takeEntry(state, entry));
-    room.membersLoaded = false;
-    room.members.clear();
+    const effects = missed.entries.flatMap((entry) => (
+      room.kind === "room" ? takeEntry(state, entry) : takeDirect(state, room, entry)));
+    room.forgetMembers();
     return effects;
   };
 
@@ -62,24 +70,24 @@
     state.me = reply.usr;
     const effects = [];
     if (reply.invitations ?? listsInvitations) invitations.replace(state, reply.invitations ?? []);
-    const joined = new Map(state.joinedRooms.map((room) => [room.name, room]));
+    const left = new Set([...state.joinedRooms, ...state.directs]);
     for (const missed of reply.resumed) {
-      const room = joined.get(missed.room_name);
-      if (room) effects.push(...resumeRoom(state, room, missed));
-      joined.delete(missed.room_name);
+      const room = state.conversation(missed);
+      if (room?.kind === "direct" && missed.state === "reset") effects.push(...removeDirect(state, room));
+      else if (left.has(room)) effects.push(...resumeRoom(state, room, missed));
+      left.delete(room);
     }
-    for (const room of joined.values()) forgetLog(room);
+    left.forEach((room) => forgetLog(room));
     const unlisted = (listed) => [...state.rooms.keys()].filter((name) => !listed.includes(name));
     effects.push(...takeLists(state, reply, unlisted));
     if (!reply.rooms_next && reply.rooms_total === reply.rooms.length) {
       for (const name of unlisted(reply.rooms.map((info) => info.room_name))) effects.push(...deleteRoom(state, name));
     }
-    for (const conversation of [...state.rooms.values(), ...state.directs.values()]) {
+    for (const conversation of [...state.rooms.values(), ...state.directs]) {
       for (const item of conversation.outgoing) item.resent = true;
     }
     const { current } = state;
-    const left = !current || (current.kind === "room" && !current.joined);
-    return [...effects, ...open(state, left ? state.lobby : current)];
+    return [...effects, ...open(state, current?.joined ? current : state.lobby)];
   };
 
   // Removes a message that the server has confirmed from the outgoing ones.
@@ -87,21 +95,16 @@
     conversation.outgoing = conversation.outgoing.filter((item) => item.txn !== txn);
   };
 
-  const spoken = (state, { id, at, seq }, { room_name: name, msg, txn }) => {
-    const room = state.rooms.get(name);
+  const spoken = (state, { id, at, seq }, fields) => {
+    const { room_name: name, msg, txn } = fields;
+    const room = state.conversation(fields);
     if (!room) return [];
     const { reply, style } = room.outgoing.find((item) => item.txn === txn) ?? {};
     confirm(room, txn);
-    room.append({ cmd: "c_speak", room_name: name, seq, usr: state.me, msg, id, at, reply, style });
-    return read(state, room);
+    const kind = room.kind === "room" ? { cmd: "c_speak", room_name: name } : { cmd: "c_whisper", to: room.name };
+    room.append({ ...kind, seq, usr: state.me, msg, id, at, reply, style });
+    return [...(room.id === null ? [loadDirects()] : []), ...read(state, room)];
   };
-
-  const whispered = only((state, { id, at, delivered }, { target_user: name, msg, txn }) => {
-    const direct = state.findDirect(name);
-    if (!direct) return; // closed since
-    confirm(direct, txn);
-    direct.append({ usr: state.me, msg, id, at, stored: delivered === "stored" });
-  });
 
   const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
     const invitation = { usr: inviter, room_name };
@@ -114,21 +117,24 @@
     state.addressRequests = state.addressRequests.filter((name) => name !== user);
   });
 
+  const reloadOpen = ({ current }) => (
+    current?.joined && !current.loaded && !current.loading ? [{ effect: "loadHistory", room: current }] : []);
+
   // Messages of users who are no longer blocked were not pushed: the logs are loaded again.
   const setBlocked = (state, reply) => {
     const shorter = reply.blocked.length < state.blocked.length;
     state.blocked = reply.blocked;
     if (!shorter) return [];
-    for (const room of state.joinedRooms) room.reset(room.lastSeq);
-    return state.current?.kind === "room" ? [{ effect: "loadHistory", room: state.current }] : [];
+    for (const room of [...state.joinedRooms, ...state.directs]) room.reset(room.lastSeq);
+    for (const direct of state.directs) direct.recount = true;
+    return [...reloadOpen(state), ...(state.directs.length ? [loadDirects(DIRECT_PAGES)] : [])];
   };
 
-  // A page of the list of rooms may tell that the log of the open one has to be loaded again.
-  const listed = (state, reply) => {
-    reply.rooms.forEach((info) => updateListed(state, info));
-    const { current } = state;
-    return current?.kind === "room" && current.joined && !current.loaded && !current.loading
-      ? [{ effect: "loadHistory", room: current }] : [];
+  // A page of a list may tell that the log of the open conversation has to be loaded again.
+  const listed = (state, { rooms = [], directs = [] }) => {
+    rooms.forEach((info) => updateListed(state, info));
+    directs.forEach((info) => updateDirect(state, info));
+    return [...reloadOpen(state), ...(state.current ? read(state, state.current) : [])];
   };
 
   const takeMembers = only((state, reply, { room_name: name }) => {
@@ -145,6 +151,7 @@
     login,
     resume,
     get_room_list: listed,
+    get_direct_list: listed,
     get_user_list: only((state, reply) => reply.users.forEach((name) => state.setOnline(name))),
     get_room_user_list: takeMembers,
     create_room: (state, reply) => enterRoom(state, reply.room),
@@ -156,7 +163,6 @@
     remove_member: (state, reply) => updateRoom(state, reply.room),
     invite_reply: invitationAnswered,
     speak: spoken,
-    whisper: whispered,
     block: setBlocked,
     unblock: setBlocked,
     set_address: only((state, _reply, fields) => { state.listenPort = fields.port; }),

@@ -28,7 +28,8 @@
   // Changes that may change which messages are pinned.
   const PIN_CHANGES = new Set(["pinned", "unpinned", "deleted"]);
 
-  const isShown = (entry) => entry.cmd === "c_speak" || (entry.cmd === "c_event" && EVENTS.has(entry.type));
+  const isMessage = ({ cmd }) => cmd === "c_speak" || cmd === "c_whisper";
+  const isShown = (entry) => isMessage(entry) || (entry.cmd === "c_event" && EVENTS.has(entry.type));
 
   // Returns whether two entries beside each other share a line.
   const sharesLine = (entry, neighbour) => GROUPED.has(entry.type) && GROUPED.has(neighbour?.type);
@@ -46,13 +47,14 @@
     return tooMany < 0 ? entries : entries.slice(0, tooMany);
   };
 
-  GTChat.sharesLine = sharesLine;
+  Object.assign(GTChat, { sharesLine, isMessage });
 
   GTChat.Room = class {
     kind = "room";
 
     constructor(name) {
       this.name = name;
+      this.key = `room ${name}`; // tells it from all other conversations
       this.topic = "";
       this.public = true;
       this.owner = "";
@@ -100,8 +102,17 @@
       }
     }
 
-    // Position of the last entry, in the same unit as `readSeq`.
-    get endSeq() { return this.lastSeq; }
+    // The fields of a request that name it.
+    get place() { return { room_name: this.name }; }
+
+    // Whether nothing can be said or changed in it.
+    get readOnly() { return !this.joined; }
+
+    // The list of members has to be loaded again.
+    forgetMembers() {
+      this.members.clear();
+      this.membersLoaded = false;
+    }
 
     get atStart() { return this.firstLoaded <= this.logFirst; }
     get atEnd() { return this.loaded && this.lastLoaded >= this.lastSeq; }
@@ -128,8 +139,8 @@
 
     // Puts a message in its place in the window. The reply to an own one may come after pushes of later entries.
     #insert(message) {
-      const { cmd, seq } = message;
-      if (cmd !== "c_speak" || seq < this.firstLoaded || seq > this.lastLoaded || this.entryAt(seq)) return;
+      const { seq } = message;
+      if (!isMessage(message) || seq < this.firstLoaded || seq > this.lastLoaded || this.entryAt(seq)) return;
       const before = this.entries.findLastIndex((entry) => entry.seq < seq);
       this.entries.splice(before + 1, 0, this.#withLate(message));
     }

@@ -9,9 +9,22 @@
   // Whether the system prefers the dark theme.
   const DARK = matchMedia("(prefers-color-scheme: dark)");
 
-  const { local, tab, keys, drafts, shownIds } = GTChat.storage;
+  // Why the server has ended a session, by the reason of close code 4001: text keys.
+  const ENDED_BY = {
+    "logged in elsewhere": "over_replaced", "the password was changed": "over_password", "the session was ended": "over_ended",
+  };
+
+  // Returns the text for the end of a session. code: a close code, or one of an error.
+  const whyEnded = (code, reason) => {
+    const key = code === 4001 ? ENDED_BY[reason] ?? "over_4001" : `over_${code}`;
+    return GTChat.TEXTS[key] ? GTChat.text(key) : GTChat.text("over_other", { reason: reason || code });
+  };
+
+  const { local, tab, keys, drafts } = GTChat.storage;
 
   GTChat.Shell = class extends GTChat.ViewState {
+    #token = null; // that of the device when the session began
+
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
@@ -22,7 +35,10 @@
       this.actions = null; // while there is a session or a login
       this.resetViews();
       this.ended = null; // why the last session has ended, as a text
+      this.entering = false; // whether it is being found out if the tab has a session, or can begin one
       this.mode = this.settings.mode; // how this tab logs in: "guest" or "member"
+      this.tabLock = new GTChat.TabLock();
+      this.device = new GTChat.Device(this.url);
       this.#applySettings();
     }
 
@@ -42,10 +58,15 @@
     get connection() { return this.actions?.connection ?? null; }
     get loggedIn() { return Boolean(this.state?.me); }
 
-    // Resumes the session that this tab had, if any.
+    // Whether this device stays logged in as the user.
+    get remembered() { return this.loggedIn && this.device.kept?.usr === this.state.me; }
+
+    // Resumes the session that this tab had, or begins one by the token of the device. A copy of a tab does
+    // not take its session away.
     start() {
       const saved = tab.get("gtchat", null);
-      if (saved?.session) this.#connect(saved.url, saved);
+      if (saved?.session) this.#resume(saved);
+      else if (!saved?.out) this.enter();
       document.addEventListener("visibilitychange", () => this.#updateFocus());
       addEventListener("focus", () => this.#updateFocus());
       addEventListener("blur", () => this.#updateFocus());
@@ -85,13 +106,54 @@
 
     // The session.
 
+    async #resume(saved) {
+      this.entering = true;
+      const isOwn = await this.tabLock.take(saved.session.session_id);
+      this.entering = false;
+      if (isOwn) {
+        this.#connect(saved.url, saved);
+      } else {
+        tab.set("gtchat", null);
+        this.mode = saved.mode ?? this.mode;
+        if (this.mode === "guest" || !await this.enter()) this.ended ??= GTChat.text("tab_copied");
+      }
+      this.change();
+    }
+
+    // Logs in by the token of this device, if it has one. Returns a promise of whether it has one. A token that
+    // is refused is forgotten.
+    async enter() {
+      const device = new GTChat.Device(this.url);
+      const fields = device.loginByToken();
+      if (!fields) return false;
+      Object.assign(this, { entering: true, ended: null, mode: "member" });
+      this.change();
+      try {
+        this.#prepare();
+        await this.actions.login(fields);
+      } catch (error) {
+        const refused = GTChat.Device.refuses(error.code);
+        if (refused) device.forget(fields.device_token);
+        this.ended ??= refused ? GTChat.text("token_refused") : GTChat.reason(error);
+      }
+      this.entering = false;
+      this.change();
+      return true;
+    }
+
+    // Has a connection to log in with.
+    #prepare() {
+      if (!this.actions || this.connection.end || this.connection.url !== this.url) this.#connect(this.url, null);
+    }
+
     // Logs in. mode: "guest", "member" or "register"; with this browser's key instead of a password
-    // "key", or "make_key" to register with a new one. It fails as a request does.
-    async logIn(mode, name, password) {
+    // "key", or "make_key" to register with a new one; remember: whether this device is to stay logged in.
+    // It fails as a request does.
+    async logIn(mode, name, password, remember = false) {
       this.mode = mode === "guest" ? "guest" : "member";
       this.set({ name, mode: this.mode });
       this.ended = null;
-      if (!this.actions || this.connection.end || this.connection.url !== this.url) this.#connect(this.url, null);
+      this.#prepare();
       const { actions } = this;
       const key = mode === "make_key" ? { name, uuid: GTChat.randomKey() } : keys.get(this.url);
       const usesKey = mode === "key" || mode === "make_key";
@@ -103,12 +165,32 @@
       if (mode === "make_key") keys.set(this.url, key);
       // A key names its user.
       const user = credentials.uuid ? {} : { usr: name };
-      await actions.login({ type: mode === "guest" ? "tmp" : "reg", ...user, ...credentials });
+      if (mode === "guest") {
+        await actions.login({ type: "tmp", ...user });
+        return;
+      }
+      const device = this.device.login(remember);
+      const reply = await actions.login({ type: "reg", ...user, ...credentials, ...device });
+      if (device.remember && !reply.device_token) this.notice(GTChat.text("not_kept"));
+    }
+
+    // forget: whether this device needs the password at the next login. Otherwise the tab alone is logged out.
+    async logOut(forget = false) {
+      if (forget) this.device.forget();
+      await this.actions.logout(forget);
+    }
+
+    // The other sessions of the account end, and all tokens: this device gets the next one, if it had one.
+    async changePassword(fields) {
+      const reply = await this.actions.request("update_pwd", fields);
+      this.device.keep(reply, this.state.me);
+      if (reply.device_token) this.#token = reply.device_token;
     }
 
     // saved: the session and state to resume, or null.
     #connect(url, saved) {
       this.connection?.close();
+      this.device = new GTChat.Device(url);
       const connection = new GTChat.Connection(url, { session: saved?.session ?? null });
       const actions = this.actions = new GTChat.Actions(new GTChat.State(), connection);
       if (saved) this.#restore(saved);
@@ -117,8 +199,7 @@
       actions.on("message", (message) => this.notifications.onMessage(message));
       actions.on("over", (end) => this.#endSession(actions, end));
       actions.on("unsent", (unsent) => this.#keepTexts(unsent));
-      actions.on("shown", (ids) => shownIds.add(url, this.state.me, ids));
-      connection.on("login", () => this.#onSession());
+      connection.on("login", (reply, fields) => this.#onLogin(reply, fields));
       connection.on("resumed", () => this.#onSession());
       try {
         this.#updateFocus();
@@ -131,18 +212,24 @@
     #restore(saved) {
       const { actions, state } = this;
       this.mode = saved.mode ?? this.mode;
-      // Earlier versions saved the snapshot beside the session, with direct chats as `talks`.
-      const snapshot = saved.state ?? { ...saved, directs: saved.talks };
+      const snapshot = saved.state ?? saved; // earlier versions saved it beside the session
       state.me = saved.session.usr;
       state.restore(snapshot);
       actions.resend();
-      const { kind, name } = snapshot.current ?? {};
-      actions.open(kind === "direct" ? state.direct(name) : state.rooms.get(name) ?? null);
+      const { kind, name, id } = snapshot.current ?? {};
+      actions.open(kind === "direct" ? state.directById(id) ?? state.direct(name) : state.rooms.get(name) ?? null);
+    }
+
+    #onLogin(reply, { type, device, pwd }) {
+      const { device: own, state } = this;
+      if (type === "device") state.hasPassword = own.kept?.hasPassword ?? false;
+      else own.keep(reply, reply.usr, { device, hasPassword: pwd !== undefined });
+      this.tabLock.take(reply.session_id);
+      this.#onSession();
     }
 
     #onSession() {
-      const { state, connection } = this;
-      state.shownIds = new Set(shownIds.get(connection.url, state.me));
+      this.#token = this.remembered ? this.device.kept.token : null;
       this.#save();
     }
 
@@ -155,15 +242,20 @@
 
     #endSession(actions, { code, reason }) {
       if (this.actions !== actions) return;
-      if (code !== "logout") this.#keepUnsent(actions.state);
-      else GTChat.address.clear();
-      this.actions = null;
+      const loggedOut = code === "logout";
+      if (loggedOut) GTChat.address.clear();
+      else this.#keepUnsent(actions.state);
+      // Another tab may have changed the password and got the next token. A session that was ended may have been
+      // ended by another tab: the token is tried again.
+      if (ENDED_BY[reason] === "over_password") this.device.forget(this.#token);
+      this.#token = this.actions = null;
       this.resetViews();
-      this.ended = code === "logout" ? null
-        : GTChat.TEXTS[`over_${code}`] ? GTChat.text(`over_${code}`)
-          : GTChat.text("over_other", { reason: reason || code });
-      tab.set("gtchat", null);
+      this.ended = loggedOut ? null : whyEnded(code, reason);
+      this.tabLock.release();
+      // A tab that was logged out stays so when it is reloaded.
+      tab.set("gtchat", loggedOut ? { out: true } : null);
       actions.connection.close();
+      if (code === "bad_session" && this.mode === "member") this.enter();
       this.change();
     }
 

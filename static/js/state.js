@@ -1,7 +1,7 @@
-// What the page knows: rooms, direct chats, users online, invitations, and the open conversation.
+// What the page knows: rooms, direct conversations, users online, invitations, and the open conversation.
 //
 // Data and queries only. What pushes and replies change in it is in sync.js, what the user does in
-// actions.js. A conversation is a Room or a DirectChat.
+// actions.js. A conversation is a Room or a Direct.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -19,12 +19,20 @@
     ...item, resent: true, ...(item.state === "failed" ? { error: { code: "unanswered" } } : {}),
   }));
 
+  const saveLog = (room) => {
+    const { name, lastSeq, readSeq, markedSeq, unread, mentioned, outgoing, edits } = room;
+    return { name, lastSeq, readSeq, markedSeq, unread, mentioned, outgoing: saveOutgoing(outgoing), edits: saveEdits(edits) };
+  };
+
+  const loadLog = (room, { outgoing = [], edits = [], ...known }) => Object.assign(room, known, {
+    outgoing: loadOutgoing(outgoing), edits: new Map(loadOutgoing(edits).map((item) => [item.of, item])) });
+
   GTChat.State = class {
     constructor() {
       this.me = ""; // name of the user; "" before a login
       this.hasPassword = false;
       this.rooms = new Map(); // name -> Room
-      this.directs = new Map(); // folded name -> DirectChat
+      this.directs = []; // Direct
       this.online = new Map(); // folded name -> name
       this.invitations = []; // {room_name, usr, at}, until they are answered
       this.postponed = []; // the same, of those that the user wants to answer later
@@ -33,23 +41,31 @@
       this.listenPort = 0; // where another client of the user listens for peers; 0: unknown
       this.current = null; // the open conversation
       this.focused = true; // whether the page is visible and has the focus
-      this.messageIds = new Set(); // ids of received direct messages
-      this.shownIds = new Set(); // ids of direct messages that were shown, also in earlier sessions
     }
 
     get joinedRooms() { return [...this.rooms.values()].filter((room) => room.joined); }
     get joinableRooms() { return [...this.rooms.values()].filter((room) => !room.joined && room.public); }
     get lobby() { return this.rooms.get("lobby") ?? null; }
 
-    // Conversations in the order of the sidebar: the lobby, other rooms by name, direct chats.
-    get conversations() {
-      const order = (a, b) => (b.name === "lobby") - (a.name === "lobby") || GTChat.inOrder(a.name, b.name);
-      return [...this.joinedRooms.sort(order), ...this.directs.values()];
+    // Direct conversations that are not closed, the newest first; one without a message is about to have one.
+    get openDirects() {
+      const order = (a, b) => (b.at === null) - (a.at === null) || (a.at < b.at ? 1 : a.at > b.at ? -1 : 0);
+      return this.directs.filter(({ closed }) => !closed).sort(order);
     }
 
-    // The last seq received of each room, as `resume` needs it: {room name: seq}.
-    get lastSeqs() {
-      return Object.fromEntries(this.joinedRooms.map((room) => [room.name, room.lastSeq]));
+    // Conversations in the order of the sidebar: the lobby, other rooms by name, direct conversations.
+    get conversations() {
+      const order = (a, b) => (b.name === "lobby") - (a.name === "lobby") || GTChat.inOrder(a.name, b.name);
+      return [...this.joinedRooms.sort(order), ...this.openDirects];
+    }
+
+    // What was received, as `resume` needs it. Of direct conversations whose log is not loaded its list tells enough.
+    get seen() {
+      const directs = this.directs.filter(({ id, loaded }) => id !== null && loaded);
+      return {
+        seen: Object.fromEntries(this.joinedRooms.map(({ name, lastSeq }) => [name, lastSeq])),
+        seen_directs: Object.fromEntries(directs.map(({ id, lastSeq }) => [id, lastSeq])),
+      };
     }
 
     isBlocked(name) { return this.blocked.some((other) => fold(other) === fold(name)); }
@@ -67,31 +83,37 @@
       return this.rooms.get(name);
     }
 
-    // Returns the direct chat with a user; it is created if there is none.
+    // Returns the direct conversation with the user who has a name; it is created if it is unknown.
     direct(name) {
-      const key = fold(name);
-      if (!this.directs.has(key)) this.directs.set(key, new GTChat.DirectChat(this.online.get(key) ?? name));
-      return this.directs.get(key);
+      const known = this.findDirect(name);
+      if (!known) this.directs.push(new GTChat.Direct(this.online.get(fold(name)) ?? name));
+      return known ?? this.directs.at(-1);
     }
 
-    // Returns the direct chat with a user, or undefined.
-    findDirect(name) { return this.directs.get(fold(name)); }
+    // Returns the direct conversation with the user who has a name, or undefined. Those with accounts that have
+    // ended are found by their ids only.
+    findDirect(name) { return this.directs.find((direct) => !direct.ended && fold(direct.name) === fold(name)); }
 
-    removeDirect(direct) { this.directs.delete(fold(direct.name)); }
+    directById(id) { return this.directs.find((direct) => direct.id === id); }
+
+    removeDirect(direct) { this.directs = this.directs.filter((other) => other !== direct); }
+
+    // Returns the conversation that the fields of a request, a reply or a push name, or undefined.
+    conversation({ room_name: name, direct: id, target_user: usr }) {
+      return name !== undefined ? this.rooms.get(name) : id !== undefined ? this.directById(id) : this.findDirect(usr);
+    }
 
     // Returns what a reload of the page must not lose, as JSON data.
     snapshot() {
       const { current } = this;
       return {
         hasPassword: this.hasPassword,
-        current: current && { kind: current.kind, name: current.name },
+        current: current && { kind: current.kind, name: current.name, id: current.id },
         invitations: this.invitations,
         postponed: this.postponed,
-        directs: [...this.directs.values()].map(({ name, entries, outgoing, unread, mentioned, readSeq }) => (
-          { name, entries, unread, mentioned, readSeq, outgoing: saveOutgoing(outgoing) })),
-        rooms: this.joinedRooms.map((room) => ({
-          name: room.name, lastSeq: room.lastSeq, readSeq: room.readSeq, markedSeq: room.markedSeq, unread: room.unread,
-          mentioned: room.mentioned, outgoing: saveOutgoing(room.outgoing), edits: saveEdits(room.edits) })),
+        directs: this.directs.map((direct) => ({
+          ...saveLog(direct), id: direct.id, at: direct.at, guest: direct.guest, ended: direct.ended, closed: direct.closed })),
+        rooms: this.joinedRooms.map(saveLog),
       };
     }
 
@@ -99,14 +121,16 @@
     // happened since.
     restore({ hasPassword, invitations = [], postponed = [], directs = [], rooms = [] }) {
       Object.assign(this, { hasPassword, invitations, postponed });
-      for (const { name, outgoing, ...known } of directs) {
-        Object.assign(this.direct(name), known, { outgoing: loadOutgoing(outgoing) });
-        for (const entry of known.entries) this.messageIds.add(entry.id);
-      }
-      for (const { outgoing, edits = [], ...known } of rooms) {
-        Object.assign(this.room(known.name), known, { joined: true, outgoing: loadOutgoing(outgoing),
-          edits: new Map(loadOutgoing(edits).map((item) => [item.of, item])) });
-      }
+      for (const saved of directs) loadLog(this.#restoredDirect(saved), saved);
+      for (const saved of rooms) loadLog(this.room(saved.name), { ...saved, joined: true });
+    }
+
+    // Earlier versions kept the messages here, and no ids: what the server has of them counts.
+    #restoredDirect(saved) {
+      if (saved.id === undefined) for (const key of ["entries", "readSeq", "unread", "mentioned"]) delete saved[key];
+      const direct = new GTChat.Direct(saved.name);
+      this.directs.push(direct);
+      return direct;
     }
   };
 })();

@@ -1,5 +1,4 @@
-// What the browser stores for the page: settings, keys and the ids of shown messages permanently, the
-// session and drafts for a tab.
+// What the browser stores for the page: settings and keys permanently, the session and drafts for a tab.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -39,18 +38,5 @@
     set: (url, key) => local.set("gtchat keys", { ...local.get("gtchat keys", {}), [url]: key }),
   };
 
-  // Ids of direct messages that were shown, of the last accounts that used this browser.
-  const SHOWN_KEY = "gtchat shown";
-  const MAX_ACCOUNTS = 10;
-  const MAX_IDS = 500;
-  const shownIds = {
-    get: (url, name) => local.get(SHOWN_KEY, {})[`${url} ${name}`] ?? [],
-    add(url, name, ids) {
-      const { [`${url} ${name}`]: known = [], ...others } = local.get(SHOWN_KEY, {});
-      const accounts = Object.entries(others).slice(1 - MAX_ACCOUNTS);
-      local.set(SHOWN_KEY, Object.fromEntries([...accounts, [`${url} ${name}`, [...known, ...ids].slice(-MAX_IDS)]]));
-    },
-  };
-
-  GTChat.storage = { local, tab, drafts, keys, shownIds };
+  GTChat.storage = { local, tab, drafts, keys };
 })();

@@ -6,11 +6,12 @@
 //   {effect: "loadMembers", room}                    load the list of members
 //   {effect: "loadRooms"}                            load the list of rooms again
 //   {effect: "loadMore", cmd, after, loaded, total}  load the rest of a list
+//   {effect: "loadDirects", pages, wait}             load the list of direct conversations; pages: at most so many;
+//                                                    wait: milliseconds until then
 //   {effect: "loadRoomPages", after, unlisted}       load the rest of the rooms; unlisted: names to drop if not in it
 //   {effect: "findMentions"}                         search what is unread for mentions of the user
 //   {effect: "keepUnsent", conversation, items, gone}  give up unconfirmed messages, keep their texts; gone: whether
 //                                                    their conversation is no more
-//   {effect: "rememberShown", ids}                   keep the ids of direct messages that were shown
 //   {effect: "markRead", room}                       report `readSeq` to the server
 //   {effect: "expireTyping", room, usr}              end the typing notice after a time
 //   {effect: "notice", text, values}                 show a text of texts.js for some seconds
@@ -20,8 +21,11 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const { invitations, changes } = GTChat;
+  const { invitations, changes, isMessage } = GTChat;
   const { notice, isShown, read, exitRoom, deleteRoom } = GTChat.transitions;
+
+  // Milliseconds within which the account of a temporary user who logs out has ended.
+  const ENDING = 2000;
 
   const row = (table, key) => (Object.hasOwn(table, key) ? table[key] : null);
 
@@ -95,6 +99,16 @@
     return [...effects, { effect: "message", conversation, usr, msg, mention }];
   };
 
+  // What follows from an entry that is new.
+  const follow = (state, room, entry) => {
+    const own = entry.usr === state.me;
+    if (!changes.has(entry)) room.typing.delete(entry.usr);
+    return [
+      ...(row(ENTRIES, entry.type)?.(state, room, entry, own) ?? []),
+      ...(isMessage(entry) && !own ? received(state, room, entry) : read(state, room)),
+    ];
+  };
+
   const takeEntry = (state, entry) => {
     const own = entry.usr === state.me;
     const known = state.rooms.has(entry.room_name);
@@ -104,50 +118,62 @@
     } else {
       room.lastSeq = Math.max(room.lastSeq, entry.seq);
     }
-    if (!changes.has(entry)) room.typing.delete(entry.usr);
-    return [
-      ...(known || entry.type === "room_created" ? [] : [{ effect: "loadRooms" }]),
-      ...(row(ENTRIES, entry.type)?.(state, room, entry, own) ?? []),
-      ...(entry.cmd === "c_speak" && !own ? received(state, room, entry) : read(state, room)),
-    ];
+    return [...(known || entry.type === "room_created" ? [] : [{ effect: "loadRooms" }]), ...follow(state, room, entry)];
+  };
+
+  // Entries of the log of a direct conversation.
+
+  const loadDirects = (pages = 1, wait = 0) => ({ effect: "loadDirects", pages, wait });
+
+  const takeDirect = (state, direct, entry) => (direct.append(entry, state.me) ? follow(state, direct, entry) : []);
+
+  // A push names the other user. What is not known of the conversation is in the list; `recount` has it tell what is
+  // unread.
+  const pushedDirect = (state, entry) => {
+    const { cmd, usr, to, target_user: other = usr === state.me ? to : usr, seq } = entry;
+    const known = state.findDirect(other);
+    if (known ? known.contradicts(entry) : cmd !== "c_whisper") return [loadDirects()];
+    const direct = known ?? state.direct(other);
+    if (!known) {
+      direct.reset(seq - 1);
+      Object.assign(direct, { recount: true, loaded: seq === 1 });
+    }
+    return [...(direct.id === null ? [loadDirects()] : []), ...takeDirect(state, direct, entry)];
+  };
+
+  // The account of a temporary user may end when they go offline, a moment later.
+  const wentOffline = (state, names) => {
+    names.forEach((name) => state.setOffline(name));
+    const guests = state.directs.filter(({ guest, ended }) => guest && !ended);
+    return guests.some(({ name }) => names.includes(name)) ? [loadDirects(1, ENDING)] : [];
   };
 
   // Pushes.
 
-  const whisper = (state, push) => {
-    if (state.messageIds.has(push.id)) return [];
-    state.messageIds.add(push.id);
-    const direct = state.direct(push.usr);
-    direct.append(push);
-    if (!state.shownIds.has(push.id)) return received(state, direct, push);
-    // The server repeats what it does not know to have arrived.
-    if (!direct.unread) direct.readSeq = direct.endSeq;
-    return [];
-  };
-
-  const typing = (state, { room_name: name, usr }) => {
-    const room = state.rooms.get(name);
+  const typing = (state, event) => {
+    const { usr } = event;
+    const room = state.conversation(event);
     if (!room || usr === state.me) return [];
     room.typing.add(usr);
     return [{ effect: "expireTyping", room, usr }];
   };
 
-  // The user has read a room in another session.
-  const markedRead = only((state, { room_name: name, seq }) => {
-    const room = state.rooms.get(name);
+  // The user has read a conversation in another session.
+  const markedRead = only((state, event) => {
+    const room = state.conversation(event);
     if (!room) return;
-    room.markedSeq = Math.max(room.markedSeq, seq);
-    room.markReadTo(seq);
+    room.markedSeq = Math.max(room.markedSeq, event.seq);
+    room.markReadTo(event.seq);
   });
 
   // Events that are not log entries, by `type`: (state, event) => effects.
   const EVENTS = {
     login: only((state, event) => state.setOnline(event.usr)),
-    logout: only((state, event) => state.setOffline(event.usr)),
-    presence: only((state, event) => {
+    logout: (state, event) => wentOffline(state, [event.usr]),
+    presence: (state, event) => {
       event.logins.forEach((name) => state.setOnline(name));
-      event.logouts.forEach((name) => state.setOffline(name));
-    }),
+      return wentOffline(state, event.logouts);
+    },
     room_gone: (state, event) => deleteRoom(state, event.room_name),
     typing,
     marked_read: markedRead,
@@ -159,18 +185,21 @@
   // Pushes by `cmd`: (state, push) => effects.
   const PUSHES = {
     c_speak: takeEntry,
-    c_whisper: whisper,
+    c_whisper: pushedDirect,
     c_broadcast: (_state, push) => [notice("broadcast", push)],
     c_invited: only(invitations.add),
     c_invite_reply: (_state, push) => [notice(`invite_reply_${push.msg}`, push)],
     c_event: (state, event) => row(EVENTS, event.type)?.(state, event) ?? [],
   };
 
-  // A push with a seq is an entry of a room's log, also of a kind that is unknown here.
-  const isEntry = (push) => push.seq && push.room_name && push.type !== "marked_read";
+  // A push with a seq is an entry of a log, also of a kind that is unknown here.
+  const takerOf = ({ cmd, type, seq, room_name: room, target_user: usr }) => {
+    if (!seq || type === "marked_read" || !(room || usr)) return row(PUSHES, cmd);
+    return room ? takeEntry : pushedDirect;
+  };
 
   // Takes in a push of the server. message: the push; returns effects.
-  const push = (state, message) => (isEntry(message) ? takeEntry : row(PUSHES, message.cmd))?.(state, message) ?? [];
+  const push = (state, message) => takerOf(message)?.(state, message) ?? [];
 
-  GTChat.sync = { push, takeEntry, row, only };
+  GTChat.sync = { push, takeEntry, takeDirect, loadDirects, row, only };
 })();

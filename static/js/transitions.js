@@ -15,20 +15,12 @@
   const isShown = (state, conversation) => (
     conversation === state.current && state.focused && conversation.endShown && conversation.atEnd);
 
-  // Keeps the ids of the direct messages that were shown.
-  const rememberShown = (state, direct) => {
-    const ids = direct.entries.filter(({ id, usr }) => usr !== state.me && !state.shownIds.has(id)).map(({ id }) => id);
-    for (const id of ids) state.shownIds.add(id);
-    return ids.length ? [{ effect: "rememberShown", ids }] : [];
-  };
-
   // Counts all of a conversation as read, if the user sees its end.
   const read = (state, conversation) => {
     if (!isShown(state, conversation)) return [];
-    conversation.readSeq = conversation.endSeq;
+    conversation.readSeq = conversation.lastSeq;
     conversation.unread = 0;
     conversation.mentioned = false;
-    if (conversation.kind === "direct") return rememberShown(state, conversation);
     return conversation.joined ? [{ effect: "markRead", room: conversation }] : [];
   };
 
@@ -43,11 +35,11 @@
     if (conversation && conversation !== state.current) {
       divide(conversation);
       conversation.endShown = true;
+      conversation.closed = false;
     }
     state.current = conversation;
     if (!conversation) return [];
     const effects = read(state, conversation);
-    if (conversation.kind !== "room") return effects;
     if (!conversation.loaded) effects.push({ effect: "loadHistory", room: conversation });
     if (!conversation.membersLoaded) effects.push({ effect: "loadMembers", room: conversation });
     return effects;
@@ -56,16 +48,24 @@
   // What was written in a conversation and not confirmed is not sent any more. It becomes its draft, or, if the
   // conversation is gone, a notice.
   const keepUnsent = (conversation, gone = false) => {
-    const items = [...conversation.outgoing, ...(conversation.edits?.values() ?? [])];
+    const items = [...conversation.outgoing, ...conversation.edits.values()];
     if (!items.length) return [];
     conversation.outgoing = [];
-    conversation.edits?.clear();
+    conversation.edits.clear();
     return [{ effect: "keepUnsent", conversation, items, gone }];
   };
 
+  // Hides a direct conversation until its next message.
   const closeDirect = (state, direct) => {
-    state.removeDirect(direct);
+    direct.closed = true;
+    if (direct.id === null) state.removeDirect(direct); // it has not begun
     return [...keepUnsent(direct), ...(state.current === direct ? open(state, state.lobby) : [])];
+  };
+
+  // Removes a direct conversation that the server does not have.
+  const removeDirect = (state, direct) => {
+    state.removeDirect(direct);
+    return closeDirect(state, direct);
   };
 
   // Takes the "New" divider away.
@@ -113,8 +113,8 @@
     const room = state.rooms.get(name);
     if (!room) return [];
     const effects = keepUnsent(room, !room.public);
-    Object.assign(room, { joined: false, unread: 0, mentioned: false, membersLoaded: false, composing: null });
-    room.members.clear();
+    Object.assign(room, { joined: false, unread: 0, mentioned: false, composing: null });
+    room.forgetMembers();
     room.reset(room.lastSeq);
     if (!room.public) state.rooms.delete(name);
     return [...effects, ...(state.current === room ? open(state, state.lobby) : [])];
@@ -131,7 +131,7 @@
     ];
   };
 
-  // Takes over what `info`, an entry of a room list, tells of what is unread. What was read here and not reported
+  // Takes over what `info`, an entry of a list, tells of what is unread. What was read here and not reported
   // yet counts, unless the user was no member.
   const recount = (room, info) => {
     const readSeq = info.read_seq ?? info.last_seq - info.unread;
@@ -145,6 +145,13 @@
     room.recount = false;
   };
 
+  // Takes over what the server knows to be read.
+  const updateMark = (room, { read_seq: readSeq }) => {
+    if (!(readSeq > room.markedSeq)) return;
+    room.markedSeq = readSeq;
+    room.markReadTo(readSeq);
+  };
+
   // Takes over `info`, an entry of a room list.
   const updateListed = (state, info) => {
     const known = state.rooms.has(info.room_name);
@@ -155,10 +162,35 @@
     room.update(info);
     room.memberCount = info.members;
     room.joined = info.joined;
-    if (info.read_seq > room.markedSeq) {
-      room.markedSeq = info.read_seq;
-      room.markReadTo(info.read_seq);
+    updateMark(room, info);
+  };
+
+  // Returns the direct conversation that `info`, an entry of a list of them, is about. It is new if its id is.
+  const listedDirect = (state, info) => {
+    const known = state.directById(info.id);
+    if (known) return known;
+    const named = info.ended ? undefined : state.findDirect(info.usr);
+    if (named?.id === null) return named;
+    if (named) named.ended = true; // the name belongs to another account now
+    const direct = new GTChat.Direct(info.usr);
+    state.directs.push(direct);
+    return direct;
+  };
+
+  // Takes over `info`, an entry of a list of direct conversations. What is pushed is newer than a list, except where
+  // the log is not followed yet.
+  const updateDirect = (state, info) => {
+    const direct = listedDirect(state, info);
+    const isNew = direct.id === null;
+    const { id, usr: name, guest = false, ended = false, last_seq: lastSeq, at } = info;
+    if (isNew) direct.lastSeq = Math.max(direct.lastSeq, lastSeq);
+    else if (direct.recount && direct.lastSeq !== lastSeq) direct.reset(lastSeq);
+    if (isNew || direct.recount) {
+      recount(direct, info);
+      if (direct.unread) direct.closed = false;
     }
+    Object.assign(direct, { id, name, guest, ended, at: direct.at > at ? direct.at : at });
+    updateMark(direct, info);
   };
 
   // Removes the rooms that a complete list does not have. joined: whether it lists the user's own only.
@@ -175,7 +207,7 @@
   };
 
   GTChat.transitions = {
-    notice, isShown, read, open, hideDivider, closeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
-    updateListed, dropUnlisted, findMention,
+    notice, isShown, read, open, hideDivider, closeDirect, removeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
+    updateListed, updateDirect, dropUnlisted, findMention,
   };
 })();

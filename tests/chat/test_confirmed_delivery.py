@@ -169,7 +169,8 @@ class Calls(DeliveryTestCase):
     def test_message_of_a_room_can_be_kept_as_a_whisper(self) -> None:
         session = self.bob.api.session
         assert session is not None
-        message = MessageSent(room_name="lobby", usr="ann", msg="to all", id="x", at=1)
+        seq = self.ann.call("speak", room_name="lobby", msg="to all")["seq"]
+        message = MessageSent(room_name="lobby", usr="ann", msg="to all", id="x", at=1, seq=seq)
         kept = Deferred.fromCoroutine(self.server.chat.whispers.keep(session.user, message))
         self.server.run_pending()
         self.successResultOf(kept)

@@ -260,7 +260,7 @@ class Endings(SynchronousTestCase):
         self.assertIsNone(server.chat.users.get("gus"))
         accounts = server.store._accounts.accounts
         self.assertNotIn("gus", [account.name for account in accounts.values()])
-        stored = {room.id: room for room in server.store._rooms.rooms.values()}
+        stored = {room.id: room for room in server.store._rooms.keys.values()}
         self.assertEqual({room.id for room in server.chat.rooms}, stored.keys())
         for room in server.chat.rooms:
             if room.is_lobby:

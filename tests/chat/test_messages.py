@@ -199,9 +199,8 @@ class Whispers(RoomTestCase):
         self.assertEqual(long["code"], "bad_request")
 
     def test_invalid_targets_are_refused(self) -> None:  # F14
-        for target, code in (("ann", "self_target"), ("unknown", "no_such_user")):
-            reply = self.ann.call("whisper", target_user=target, msg="x")
-            self.assertEqual(reply["code"], code)
+        reply = self.ann.call("whisper", target_user="unknown", msg="x")
+        self.assertEqual(reply["code"], "no_such_user")
 
     def test_pending_whispers_are_sent_as_fast_as_the_client_reads(self) -> None:
         self.bob.call("whisper", target_user="ann", msg="write to me")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.errors import NotStored, OverQuota
-from gtchat.chat.events import MessageSent
 from gtchat.chat.limits import Limits
 from gtchat.chat.quota import DAY_S, PREPAID, utf8_size
 from tests.fakes import FailingStore, FakeClient, TestServer
@@ -149,21 +146,6 @@ class Texts(QuotaCase):
         self.assertEqual(self.server.chat.rooms.find("r").topic, topic)
         self.assertEqual(self.ann.call("create_room", room_name="s")["status"], "ok")
 
-    def test_a_kept_message_counts_for_the_user_who_did_not_get_it(self) -> None:
-        session = self.bob.api.session
-        assert session is not None
-        message = MessageSent(room_name="lobby", usr="ann", msg=THOUSAND, id="x", at=1)
-
-        def keep() -> Deferred[None]:
-            kept = Deferred.fromCoroutine(self.server.chat.whispers.keep(session.user, message))
-            self.server.run_pending()
-            return kept
-
-        self.successResultOf(keep())
-        self.assertEqual(self.left(), 20)
-        self.assertEqual(self.stored(self.bob), 19)
-        self.failureResultOf(keep(), OverQuota)
-
     def test_what_is_not_stored_does_not_count(self) -> None:  # G22
         self.speak(self.ann, txn="1")
         self.assertTrue(self.speak(self.ann, txn="1")["dup"])
@@ -225,13 +207,6 @@ class FullDisk(QuotaCase):
         new = self.server.connect()
         self.assertEqual(self.code(new, "register", usr="x", pwd="password"), "not_stored")
         self.assertEqual(new.login("x")["code"], "not_stored")
-
-    def test_a_kept_message_is_not_stored(self) -> None:
-        message = MessageSent(room_name="lobby", usr="ann", msg="x", id="x", at=1)
-        session = self.bob.api.session
-        assert session is not None
-        kept = Deferred.fromCoroutine(self.server.chat.whispers.keep(session.user, message))
-        self.failureResultOf(kept, NotStored)
 
     def test_users_can_log_in_read_leave_and_delete(self) -> None:  # H35
         self.assertIsNone(self.code(self.ann, "history", room_name="lobby"))

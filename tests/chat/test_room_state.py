@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import run_state_machine_as_test
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,7 +25,7 @@ from gtchat.chat.events import (
 from gtchat.chat.fold import RoomState, Undo
 from gtchat.chat.membership import RoomSettings
 from gtchat.chat.rooms import Room, RoomRegistry
-from tests.chat.room_world import HeldMemoryStore, QueuedRoomRequests, World, folded, snapshot
+from tests.chat.room_world import HeldMemoryStore, World, folded, snapshot
 
 #: Account id -> name.
 NAMES = {1: "ann", 2: "bob", 3: "eve", 4: "gus"}
@@ -245,30 +243,6 @@ class Queue(SynchronousTestCase):
         self.registry.discard(self.room)
         self.assertEqual(snapshot(self.room), snapshot(folded(log)))
         self.assertEqual((self.room.queued, list(self.registry)), ([], []))
-
-
-class Requests(SynchronousTestCase):
-    def test_memory_log_and_store_agree_whatever_fails(self) -> None:  # H38
-        """Memory = fold(log) = store whenever nothing is queued, and + queued at any time."""
-
-        class Machine(QueuedRoomRequests):
-            outcomes: Counter[tuple[str, str]] = Counter()
-
-            @staticmethod
-            def new_world() -> World:
-                clock = Clock()
-                return World(HeldMemoryStore(clock), clock)
-
-        options = settings(
-            max_examples=200, stateful_step_count=50, deadline=None, derandomize=True
-        )
-        run_state_machine_as_test(Machine, settings=options)
-        found = Machine.outcomes
-        succeeded = {what for what, code in found if code == "ok"}
-        self.assertEqual(succeeded, {what for what, _ in found}, found)
-        failed = {what for what, code in found if code == "not_stored"}
-        changes = {"create", "join", "leave", "kick", "remove", "add", "set", "hand over", "delete"}
-        self.assertLessEqual(changes, failed, found)
 
 
 class Failures(SynchronousTestCase):

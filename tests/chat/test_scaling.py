@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gtchat.chat import lockout, peer_address
+from gtchat.chat.direct import _Sent
 from gtchat.chat.events import Event, Invited, WhisperSent
 from gtchat.chat.interfaces import (
     EndedSession,
@@ -26,6 +27,7 @@ from gtchat.chat.interfaces import (
     IEncoder,
     InvitationLimits,
     NewSession,
+    PendingWhisper,
     WhisperLimits,
 )
 from gtchat.chat.limits import Limits
@@ -203,10 +205,13 @@ def stored_whispers(world: World, count: int) -> None:
     world.run(
         [
             store.whisper(
-                sender,
-                receiver,
-                WhisperSent(usr="A0", msg="x", id=f"{receiver}-{n}", at=1),
-                None,
+                PendingWhisper(
+                    entry=WhisperSent(
+                        usr="A0", msg="x", id=f"{receiver}-{n}", at=1, subject_id=sender
+                    ),
+                    sender_id=sender,
+                    target_id=receiver,
+                ),
                 WhisperLimits(),
             )
             for receiver in (target, bob.user.id)
@@ -218,7 +223,7 @@ def stored_whispers(world: World, count: int) -> None:
 def unconfirmed_whispers(world: World, count: int) -> None:
     [session] = world.sessions(1)
     for number in range(count):
-        world.chat.whispers._add_unconfirmed(session, number, str(number))
+        world.chat.whispers._add_unconfirmed(session, str(number), _Sent(9, number))
 
 
 def address_requests(world: World, count: int) -> None:

@@ -8,7 +8,17 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from gtchat.client import Ack, CommandFailed, Deletion, Found, Push, Reaction, ReplyTo, Version
+from gtchat.client import (
+    Ack,
+    CommandFailed,
+    Deletion,
+    Direct,
+    Found,
+    Push,
+    Reaction,
+    ReplyTo,
+    Version,
+)
 from tests.client.fakes import AT, ConnectedTestCase, spoken
 
 WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -49,6 +59,39 @@ class Actions(ConnectedTestCase):
             del request["tracker"]
             self.assertTrue(request.pop("txn"))
             self.assertEqual(request, {"room_name": "r", **expected})
+
+    def test_direct_conversations_are_named_by_user_or_by_id(self) -> None:
+        c = self.connection
+        by_name, by_id = {"target_user": "bob"}, {"direct": 5}
+        for action, cmd, expected in (
+            (c.whisper("bob", "hi", reply=2), "speak", {**by_name, "msg": "hi", "reply": 2}),
+            (c.speak(Direct(id=5, usr="bob"), "hi"), "speak", {**by_id, "msg": "hi"}),
+            (c.edit(Direct(usr="bob"), 7, "new"), "edit", {**by_name, "seq": 7, "msg": "new"}),
+            (c.delete(Direct(id=5), 7), "delete", {**by_id, "seq": 7}),
+            (c.mark_read(Direct(usr="bob"), 7), "mark_read", {**by_name, "seq": 7}),
+            (c.mark_unread(Direct(id=5), 7), "mark_unread", {**by_id, "seq": 7}),
+            (c.set_notify(Direct(id=5), "none"), "set_notify", {**by_id, "level": "none"}),
+        ):
+            self.done(action)
+            request = self.server.requests.pop()
+            del request["tracker"]
+            request.pop("txn", None)
+            self.assertEqual(request, {"cmd": cmd, **expected})
+
+    def test_direct_conversations_are_listed_page_by_page(self) -> None:
+        pages = {
+            None: {"directs": [{"id": 5, "usr": "bob", "unread": 2}], "next": "a"},
+            "a": {"directs": [{"id": 6, "usr": "cid", "ended": True}]},
+        }
+        self.server.answers["get_direct_list"] = lambda request: pages[request.get("before")]
+
+        async def listed() -> list[Direct]:
+            return [one async for one in self.connection.directs()]
+
+        self.assertEqual(
+            self.done(listed()),
+            [Direct(id=5, usr="bob", unread=2), Direct(id=6, usr="cid", ended=True)],
+        )
 
     def test_read_state_has_methods(self) -> None:
         c = self.connection

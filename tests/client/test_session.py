@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gtchat.client import ConnectionClosed, Push, RoomReset, Unanswered
-from tests.client.fakes import ConnectedTestCase, resumed, spoken, welcome, whisper
+from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
 
 
 class ResumeTests(ConnectedTestCase):
@@ -48,6 +50,65 @@ class ResumeTests(ConnectedTestCase):
         self.server.push(**whisper(2))
         self.server.pump()
         self.assertEqual(self.texts(), ["psst 1", "psst 2"])
+
+    def log_in_marking(self, *directs: dict[str, Any]) -> None:
+        """Log in as a client that marks what was read, with some direct conversations."""
+        self.server.answers["login"] = {**welcome(), "directs": list(directs)}
+        self.result("login", type="tmp", usr="ann", marks_read=True)
+
+    def test_unread_direct_messages_are_read_at_the_login(self) -> None:
+        entries = [{**whisper(n), "seq": n, "to": "ann"} for n in (3, 4)]
+        self.server.answers["history"] = lambda request: {
+            "entries": [one for one in entries if one["seq"] > request["after"]]
+        }
+        self.log_in_marking(
+            {"id": 5, "usr": "bob", "last_seq": 4, "read_seq": 2, "unread": 2},
+            {"id": 6, "usr": "cid", "last_seq": 9, "read_seq": 9, "unread": 0},
+        )
+        self.assertEqual(self.texts(), ["psst 3", "psst 4"])
+        self.assertEqual([one["direct"] for one in self.server.asked("history")], [5])
+        self.server.push(**entries[1])
+        self.server.pump()
+        self.assertEqual(self.texts(), ["psst 3", "psst 4"])
+
+    def test_a_resume_names_direct_conversations_and_delivers_what_was_missed(self) -> None:
+        self.log_in_marking({"id": 5, "usr": "bob", "last_seq": 4, "read_seq": 4, "unread": 0})
+        self.server.push(**{**whisper(5), "seq": 5})
+        self.server.pump()
+        edit = {"cmd": "c_event", "type": "edited", "at": AT, "usr": "bob", "of": 5, "seq": 6}
+        missed = {
+            "direct": 5,
+            "target_user": "bob",
+            "state": "resumed",
+            "last_seq": 6,
+            "entries": [{**whisper(5), "seq": 5}, {**edit, "target_user": "bob", "msg": "new"}],
+        }
+        listed = {"id": 5, "usr": "bob", "last_seq": 6, "read_seq": 4, "unread": 1}
+        self.server.answers["resume"] = {**resumed(), "resumed": [missed], "directs": [listed]}
+        for expected in ({"5": 5}, {"5": 6}):
+            self.server.drop()
+            self.reconnect()
+            self.assertEqual(self.server.asked("resume")[-1]["seen_directs"], expected)
+            self.assertEqual(self.texts(), ["psst 5", "new"])
+
+    def test_a_conversation_that_began_meanwhile_is_read_from_the_history(self) -> None:
+        self.log_in_marking()
+        self.server.answers["history"] = {"entries": [{**whisper(1), "seq": 1, "to": "ann"}]}
+        listed = {"id": 7, "usr": "bob", "last_seq": 1, "read_seq": 0, "unread": 1}
+        self.server.answers["resume"] = {**resumed(), "directs": [listed]}
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.texts(), ["psst 1"])
+
+    def test_own_direct_messages_are_not_delivered(self) -> None:
+        self.log_in_marking()
+        self.server.answers["whisper"] = {"id": "mine", "seq": 1, "at": AT}
+        self.result("whisper", target_user="bob", msg="hi")
+        own = {**whisper(1, "ann"), "id": "mine", "seq": 1, "to": "bob"}
+        self.server.push(**own)
+        self.server.push(**{**own, "id": "from another session", "seq": 2})
+        self.server.pump()
+        self.assertEqual(self.texts(), ["psst 1"])
 
     def test_invitations_are_delivered_once(self) -> None:
         invitation = {"room_name": "x", "usr": "bob", "at": "t"}

@@ -26,6 +26,13 @@ from selenium.webdriver.support.ui import WebDriverWait
 SECONDS = 20
 STATIC = Path(__file__).resolve().parents[2] / "static"
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+#: Returns the first element for a selector that has a text that is shown, or is its label.
+FIRST = """
+    const [css, text] = arguments;
+    return [...document.querySelectorAll(css)].find((element) => !text
+        || (element.checkVisibility() && element.innerText.includes(text))
+        || (element.getAttribute("aria-label") || "").includes(text)) || null;
+"""
 #: What Chromium deletes of what pages have stored.
 EVERYTHING = {"origin": "*", "storageTypes": "all"}
 #: The reason to skip tests that need a browser; "" if there is one.
@@ -80,16 +87,15 @@ class User(ABC):
             css: A CSS selector; the first match that contains `text` is returned.
             text: A part of its text or of its `aria-label`.
         """
-
-        def found() -> WebElement | None:
-            for element in self.find_all(css):
-                label = element.get_attribute("aria-label") or ""
-                if text in element.text or text in label:
-                    return element
-            return None
-
-        element: WebElement = self.wait_until(found)
+        element: WebElement = self.wait_until(lambda: self.first(css, text))
         return element
+
+    def first(self, css: str, text: str) -> WebElement | None:
+        """Return what `find` waits for, None if it is not there now."""
+        for element in self.find_all(css):
+            if text in element.text or text in (element.get_attribute("aria-label") or ""):
+                return element
+        return None
 
     def click(self, css: str, text: str = "") -> None:
         """Click the element that `find` returns."""
@@ -124,12 +130,12 @@ class User(ABC):
         self.click(".menu-item", "Log out")
 
     def open_settings(self, page: str) -> None:
-        """Open a page of the settings: Profile, Notifications, Appearance or Account."""
+        """Open a page of the settings: Profile, Devices, Notifications, Appearance or Account."""
         self.click(".account button", "Settings")
         self.click(".settings nav button", page)
 
     def dismiss_notices(self) -> None:
-        """Close the notices: they lie over the last messages."""
+        """Close the notices: messages move when they appear and end."""
         self.run(
             "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
         )
@@ -179,7 +185,7 @@ class User(ABC):
         self.wait_until(lambda: text in self.texts())
 
     def open_conversation(self, name: str) -> None:
-        """Open a room or a direct chat from the sidebar."""
+        """Open a room or a direct conversation from the sidebar."""
         self.click(".sidebar .place", name)
         self.find(".conversation .bar h1", name)
 
@@ -219,6 +225,11 @@ class Browser(User):
     def find_all(self, css: str) -> list[WebElement]:
         """Return the elements that match a CSS selector now."""
         return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def first(self, css: str, text: str) -> WebElement | None:
+        """Return what `find` waits for in one call; asking each element takes three."""
+        element: WebElement | None = self.driver.execute_script(FIRST, css, text)
+        return element
 
     def run(self, script: str) -> Any:
         """Run the body of a function of JavaScript and return its result."""

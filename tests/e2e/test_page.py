@@ -98,7 +98,7 @@ class PageTest(TestCase):
         bob.find(".bar h1", "lobby")
         ann.find(".log .event", "bob left")
 
-    def test_direct_messages_are_delivered_and_stored_for_offline_users(self) -> None:
+    def test_direct_messages_reach_users_at_once_or_after_their_next_login(self) -> None:
         server = self.serve()
         ann, bob = self.browser(server), self.browser(server)
         ann.log_in("ann", "long enough", "register")
@@ -113,10 +113,12 @@ class PageTest(TestCase):
         bob.log_out()
         ann.find(".topic", "Offline")
         ann.send("for later")
-        ann.find(".delivery", "when bob logs in")
+        ann.wait_for_message("for later")
         bob.log_in("bob", "long enough", "member")
+        bob.find(".place .badge.wanted", "1")
         bob.open_conversation("ann")
         bob.wait_for_message("for later")
+        self.assertEqual(bob.texts(), ["psst", "what?", "for later"])
 
     def test_a_reload_keeps_the_open_room_and_the_draft(self) -> None:
         server = self.serve()

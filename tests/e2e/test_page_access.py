@@ -61,6 +61,23 @@ axe.run(document, kinds).then(({ violations, incomplete }) => {
     `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`))));
 });
 """
+#: Whether something lies over the message box, or over the last message.
+COVERED = """
+const covered = (css) => {
+  const { left, top, width, height } = [...document.querySelectorAll(css)].at(-1)
+    .getBoundingClientRect();
+  const there = document.elementFromPoint(left + width / 2, top + height / 2);
+  return !there?.closest('.composer, .log');
+};
+return ['#say', '.log .text'].filter(covered);
+"""
+#: Notices that are not above the message box, or not below the log.
+DISTANT = """
+const [box, log] = ['.composer', '.log'].map((css) => (
+  document.querySelector(css).getBoundingClientRect()));
+return [...document.querySelectorAll('.notice')].map((notice) => notice.getBoundingClientRect())
+  .filter(({ top, bottom }) => top < log.bottom || bottom > box.top);
+"""
 THEME = "document.documentElement.dataset.theme = arguments[0]"
 #: Colours are measured while nothing is animated.
 NO_ANIMATION = """
@@ -199,7 +216,7 @@ class AccessTest(TestCase):
         self.check("a long text", "dark")
         page.click(".account .icon-button")
         page.find(".settings nav button")
-        for number, button in enumerate(page.find_all(".settings nav .menu-item")[:4]):
+        for number, button in enumerate(page.find_all(".settings nav .menu-item")[:5]):
             button.click()
             page.find(".settings nav button[aria-current]", button.text)
             self.check(f"settings: page {number}", "light" if number % 2 else "dark")
@@ -229,7 +246,7 @@ class AccessTest(TestCase):
     def check_settings(self) -> None:
         """Check each page of the settings, and the dialogs that they lead to."""
         page = self.page
-        for name in ("Profile", "Notifications", "Appearance", "Account"):
+        for name in ("Profile", "Devices", "Notifications", "Appearance", "Account"):
             page.open_settings(name)
             self.check(f"settings: {name}")
             page.close_dialog()
@@ -260,6 +277,17 @@ class AccessTest(TestCase):
         page.find(".jump:not(.up)")
         self.check("new messages and a long text")
         page.find(".composer textarea").send_keys(Keys.CONTROL, "a", Keys.BACK_SPACE)
+
+    def check_notice(self, bob: Client, pane: str) -> None:
+        """Have a notice shown in a pane, which covers neither the message box nor a message."""
+        page = self.page
+        page.dismiss_notices()
+        bob.call("broadcast", msg="The server rests at noon.", broadcast_key="key")
+        page.find(f"{pane} .notice", "at noon")
+        self.assertEqual(len(page.find_all(".notice")), 1)
+        if pane == ".conversation":
+            page.wait_until(lambda: page.run(COVERED) == [])
+            self.assertEqual(page.run(DISTANT), [])
 
     def check_people(self) -> None:
         """Check the card of a user, from a member and from a name in the log."""
@@ -341,9 +369,9 @@ class AccessTest(TestCase):
         bob.call("speak", room_name="garden", msg=":tada:")
         bob.call("speak", room_name="lobby", msg="ann, are you there?")
         bob.call("whisper", target_user="ann", msg="psst")
-        bob.call("broadcast", msg="The server rests at noon.", broadcast_key="key")
         page.send("mine")
         page.wait_for_message("mine")
+        self.check_notice(bob, ".conversation")
         bob.call("typing", room_name="garden")
         page.find(".typing", "bob is typing")
         self.check("a conversation")
@@ -386,7 +414,7 @@ class AccessTest(TestCase):
         page.find(".room-row", "den")
         self.check("rooms to browse")
         page.open_conversation("bob")
-        self.check("a direct chat")
+        self.check("a direct conversation")
         page.open_conversation("garden")
         self.check_what_is_new(bob)
 
@@ -395,8 +423,10 @@ class AccessTest(TestCase):
             "Emulation.setDeviceMetricsOverride",
             {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
         )
+        self.check_notice(bob, ".conversation")
         self.check("a phone: the conversation")
         page.click(".conversation .bar button", "Back")
+        self.check_notice(bob, ".sidebar")
         self.check("a phone: rooms")
         page.click(".sidebar .place", "garden")
         page.open_panel("About")

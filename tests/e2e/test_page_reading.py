@@ -170,7 +170,7 @@ class ReadingTest(TestCase):
         page.find(".place .badge.wanted", "2")
         self.assertEqual(len(page.find_all(".place .badge.wanted")), 1)
 
-    def test_direct_messages_that_were_read_are_not_new_again(self) -> None:
+    def test_direct_messages_that_were_read_are_not_new_in_another_tab(self) -> None:
         page = self.member()
         page.log_out()
         first = page.driver.current_window_handle
@@ -181,7 +181,7 @@ class ReadingTest(TestCase):
         page.find(".place .badge.wanted", "1")
         page.open_conversation("bob")
         page.wait_for_message("psst")
-        # The server dies and the tab is closed: the message is sent once more at the next login.
+        page.log_out()
         self.server.kill()
         page.driver.close()
         page.driver.switch_to.window(first)

@@ -177,7 +177,7 @@ class WritingTest(TestCase):
         page.find("#name")
 
     def test_a_tab_that_was_ended_offers_the_same_way_to_log_in(self) -> None:
-        server = self.serve()
+        server = self.serve("--sessions", "replace")
         page = self.browser(server)
         page.log_in("ann", PASSWORD, "register")
         page.find(".composer textarea").send_keys("half a sent")

@@ -121,6 +121,12 @@
   globalThis.speak = (room, seq, usr, msg) => (
     { cmd: "c_speak", room_name: room, seq, usr, msg, id: `${room} ${seq}`, at: AT });
 
+  // An entry of a list of direct conversations.
+  globalThis.directInfo = (id, usr, more = {}) => ({ id, usr, last_seq: 0, read_seq: 0, unread: 0, at: AT, ...more });
+
+  // A direct message: of another user, as it is pushed, or, with `to`, as it is in a log.
+  globalThis.whisper = (seq, usr, msg, more = {}) => ({ cmd: "c_whisper", seq, usr, msg, id: `direct ${usr} ${seq}`, at: AT, ...more });
+
   // A page of a room's log, with the entries from one seq to another; there are earlier ones.
   globalThis.historyPage = (room, from, to) => ({
     more: from > 1,

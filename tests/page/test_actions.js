@@ -135,7 +135,7 @@
     await server.reply("get_room_list", { rooms: [roomInfo("a", { last_seq: 4 })], rooms_next: "p2" });
     await server.reply("get_room_list", { rooms: [roomInfo("b")] });
     equal(asked(), [["p1", true], ["p2", true], ["p1", null]]);
-    equal(state.lastSeqs, { lobby: 0, a: 4, b: 0 });
+    equal(state.seen.seen, { lobby: 0, a: 4, b: 0 });
     await server.reply("get_room_list", { rooms: [roomInfo("c", { joined: false })] });
     equal([asked().length, state.joinableRooms.map(({ name }) => name)], [3, ["c"]]);
   });
@@ -182,13 +182,74 @@
     equal([state.current.entries.length, state.current.outgoing.length], [1, 0]);
   });
 
-  test("a direct message is sent as a whisper", async () => {
+  test("a direct message names the user until the id of the conversation is known", async () => {
     const { server, state, actions } = await inEmptyLobby();
     actions.open(state.direct("bob"));
+    equal(server.requests("history").at(-1).target_user, "bob");
+    await server.reply("history", { entries: [], log_first: 1, log_last: 0 });
     actions.send(state.current, "psst");
-    equal(server.requests("whisper").map((request) => [request.target_user, request.msg]), [["bob", "psst"]]);
-    await server.reply("whisper", { id: "i", at: AT, delivered: "now" });
-    equal([state.current.entries.map(({ msg }) => msg), state.current.pending().length], [["psst"], 0]);
+    const sent = () => server.requests("speak").map(({ target_user: usr, direct, msg }) => [usr, direct, msg]);
+    equal(sent(), [["bob", null, "psst"]]);
+    actions.send(state.current, "hey");
+    await server.reply("speak", { id: "i", seq: 1, at: AT });
+    equal([state.current.entries.map(({ cmd, to, msg }) => [cmd, to, msg]), state.current.pending("ann").length], [[["c_whisper", "bob", "psst"]], 1]);
+    await server.reply("get_direct_list", { directs: [directInfo(7, "bob", { last_seq: 1, read_seq: 1 })] });
+    // It must not overtake the one before, whose request names the user.
+    actions.send(state.current, "you");
+    await server.reply("speak", { id: "j", seq: 2, at: AT });
+    await server.reply("speak", { id: "k", seq: 3, at: AT });
+    actions.send(state.current, "there");
+    equal(sent(), [["bob", null, "psst"], ["bob", null, "hey"], ["bob", null, "you"], [null, 7, "there"]]);
+  });
+
+  test("messages of a direct conversation are changed, read and typed by its id", async () => {
+    const { server, connection, state, actions } = await logIn([roomInfo("lobby")], { directs: [directInfo(7, "bob", { last_seq: 2, read_seq: 1, unread: 1 })] });
+    connection.hello = { features: ["edit", "delete", "react", "reply", "pin"] };
+    const direct = state.directById(7);
+    equal([direct.unread, direct.lastSeq], [1, 2]);
+    actions.open(direct);
+    equal(server.requests("history").at(-1).direct, 7);
+    const own = { at: new Date().toISOString() };
+    await server.reply("history", { log_first: 1, log_last: 2, entries: [whisper(1, "ann", "one", { to: "bob", ...own }), whisper(2, "bob", "two", { to: "ann" })] });
+    const [mine, other] = direct.entries;
+    const rights = (entry) => Object.entries(actions.rights(direct, entry)).filter(([, may]) => may).map(([right]) => right);
+    equal([rights(mine), rights(other)], [["edit", "delete", "react", "reply"], ["react", "reply"]]);
+    actions.edit(direct, mine, "better");
+    actions.react(direct, other, "🎉");
+    actions.delete(direct, mine, "");
+    actions.typing(direct);
+    for (const cmd of ["mark_read", "edit", "react", "delete", "typing"]) {
+      equal([cmd, ...server.requests(cmd).map(({ direct: id, seq }) => [id, seq])], [cmd, [7, { mark_read: 2, edit: 1, react: 2, delete: 1 }[cmd]]]);
+    }
+    direct.ended = true;
+    equal([rights(mine), rights(other)], [[], []]);
+    actions.send(direct, "hello");
+    equal(server.requests("speak").at(-1).direct, 7);
+  });
+
+  test("the list tells that an account has ended, a moment after its user went offline or when a message is refused", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby")], { directs: [directInfo(7, "bob", { guest: true }), directInfo(8, "eve", { guest: true })] });
+    for (const usr of ["bob", "eve"]) await server.push(event("logout", { usr }));
+    equal(server.requests("get_direct_list").length, 0);
+    await server.advance(2000);
+    equal(server.requests("get_direct_list").length, 1);
+    actions.send(state.directById(7), "hello");
+    await server.replyError("speak", "not_allowed");
+    equal(server.requests("get_direct_list").length, 2);
+    await server.reply("get_direct_list", { directs: [directInfo(7, "bob", { guest: true, ended: true })] });
+    equal([state.directById(7).readOnly, state.directById(7).outgoing.length], [true, 1]);
+  });
+
+  test("a direct conversation that is not listed is looked for on all pages of the list", async () => {
+    const { server, actions } = await inEmptyLobby();
+    const found = actions.findDirect(7);
+    await server.reply("get_direct_list", { directs: [directInfo(9, "bob")], next: "a" });
+    equal(server.requests("get_direct_list").map(({ before }) => before), [null, "a"]);
+    await server.reply("get_direct_list", { directs: [directInfo(7, "carol")], next: "b" });
+    equal((await found).name, "carol");
+    const missing = actions.findDirect(6).catch(({ code }) => code);
+    await server.reply("get_direct_list", { directs: [] });
+    equal(await missing, "no_such_room");
   });
 
   test("messages that were not confirmed before a reload are sent with the same txn", async () => {
@@ -296,7 +357,7 @@
   });
 
   test("what may be done with a message follows from its author, its age and the server", async () => {
-    const { connection, actions, state, room } = await withMessages();
+    const { connection, actions, room } = await withMessages();
     const rights = (entry) => Object.entries(actions.rights(room, entry)).filter(([, may]) => may).map(([right]) => right);
     equal(rights(room.entryAt(1)), ["edit", "delete", "react", "reply"]);
     equal(rights(room.entryAt(2)), ["react", "reply"]);
@@ -304,7 +365,6 @@
     equal(rights({ ...room.entryAt(1), deleted: { by: "ann", reason: "" } }), []);
     room.owner = "ann";
     equal(rights(room.entryAt(2)), ["delete", "react", "reply", "pin"]);
-    equal([actions.rights(state.direct("bob"), speak("", 1, "bob", "x"))], [{}]);
     connection.hello = { features: [] };
     equal(rights(room.entryAt(1)), []);
   });
@@ -337,7 +397,7 @@
     equal(room.pins, null);
   });
 
-  test("what was not confirmed when a direct chat is closed is not sent, and becomes a draft", async () => {
+  test("what was not confirmed when a direct conversation is closed is not sent, and becomes a draft", async () => {
     const { server, state, actions, connection } = await inEmptyLobby();
     const kept = [];
     actions.on("unsent", ({ conversation, texts, gone }) => kept.push(conversation.name, texts, gone));
@@ -349,7 +409,7 @@
     connection.start();
     server.accept();
     await server.reply("resume", resumeReply([roomInfo("lobby")], []));
-    equal(server.requests("whisper"), []);
+    equal(server.requests("speak"), []);
   });
 
   // Mentions.
@@ -378,18 +438,6 @@
     const { server } = await logIn([roomInfo("lobby"), ...rooms]);
     await server.answerAll("history", 10_000, () => ({ entries: [] }));
     equal(server.requests("history").filter(({ kinds }) => kinds).length, 20);
-  });
-
-  test("direct messages that were shown are reported", async () => {
-    const { server, state, actions } = await inEmptyLobby();
-    const shown = [];
-    actions.on("shown", (ids) => shown.push(...ids));
-    const whisper = (id) => server.push({ cmd: "c_whisper", usr: "bob", msg: "psst", id, at: AT });
-    await whisper("w1");
-    equal(shown, []);
-    actions.open(state.direct("bob"));
-    await whisper("w2");
-    equal(shown, ["w1", "w2"]);
   });
 
   // Invitations.

@@ -49,9 +49,10 @@
   });
 
   test("a session is resumed with the last seqs before any other request is sent", async () => {
-    const { server, connection } = connected({ session, seen: () => ({ lobby: 7 }) });
+    const { server, connection } = connected({ session, seen: () => ({ seen: { lobby: 7 }, seen_directs: { 5: 3 } }) });
     const sent = connection.request("speak", { room_name: "lobby", msg: "hi", txn: "t" });
-    equal(server.requests("resume")[0].seen, { lobby: 7 });
+    const [{ seen, seen_directs: directs, marks_read: marks }] = server.requests("resume");
+    equal([seen, directs, marks], [{ lobby: 7 }, { 5: 3 }, true]);
     equal(server.requests("speak").length, 0);
     await server.reply("resume", { ...loginReply("ann", []), resumed: [] });
     equal(server.requests("speak").length, 1);

@@ -1,11 +1,13 @@
 // state.js, room.js, direct.js: the data without a connection.
 "use strict";
 (() => {
-  test("conversations are listed as lobby, rooms by name, direct chats", () => {
+  test("conversations are listed as lobby, rooms by name, direct conversations by their newest message", () => {
     const state = stateAfterLogin([roomInfo("room 10"), roomInfo("room 9"), roomInfo("lobby"), roomInfo("other", { joined: false })]);
-    state.direct("bob");
+    for (const [index, name] of ["bob", "carol", "dora"].entries()) state.direct(name).at = `2026-01-0${index + 1}T12:00:00.000Z`;
+    state.direct("new");
+    state.direct("carol").closed = true;
     equal(state.conversations.map(({ kind, name }) => `${kind} ${name}`),
-      ["room lobby", "room room 9", "room room 10", "direct bob"]);
+      ["room lobby", "room room 9", "room room 10", "direct new", "direct dora", "direct bob"]);
   });
 
   test("public rooms that the user is not in can be joined", () => {
@@ -14,9 +16,12 @@
     equal(state.joinedRooms.map((room) => room.name), ["lobby"]);
   });
 
-  test("resume needs the last seq of each joined room", () => {
+  test("resume needs the last seq of each joined room, and of each direct conversation whose log is loaded", () => {
     const state = stateAfterLogin([roomInfo("lobby", { last_seq: 7 }), roomInfo("den", { joined: false, last_seq: 3 })]);
-    equal(state.lastSeqs, { lobby: 7 });
+    Object.assign(state.direct("bob"), { id: 4, lastSeq: 3, loaded: true });
+    Object.assign(state.direct("carol"), { id: 5, lastSeq: 3 });
+    Object.assign(state.direct("dora"), { loaded: true });
+    equal(state.seen, { seen: { lobby: 7 }, seen_directs: { 4: 3 } });
   });
 
   test("user names are compared without regard to case", () => {
@@ -30,14 +35,15 @@
     equal(state.findDirect("bob"), undefined);
   });
 
-  test("a snapshot restores rooms, direct chats and unconfirmed messages", () => {
+  test("a snapshot restores rooms, direct conversations and unconfirmed messages", () => {
     const before = stateAfterLogin([roomInfo("lobby", { last_seq: 9 })]);
     Object.assign(before.lobby, { unread: 2, readSeq: 7, markedSeq: 6, mentioned: true });
     before.lobby.outgoing.push({ txn: "t", msg: "hello", at: AT, after: 9, state: "sending", resent: false });
     before.lobby.outgoing.push({ txn: "u", msg: "no", at: AT, after: 9, state: "failed", error: new Error("x") });
     before.lobby.edits.set(4, { of: 4, txn: "v", msg: "better", state: "sending" });
-    before.direct("bob").append({ usr: "bob", msg: "psst", id: "w", at: AT });
-    Object.assign(before.direct("bob"), { unread: 1, mentioned: true });
+    Object.assign(before.direct("bob"), { id: 7, lastSeq: 4, unread: 1, readSeq: 3, at: AT, closed: true });
+    before.direct("bob").outgoing.push({ txn: "w", msg: "psst", at: AT, after: 4, state: "sending" });
+    Object.assign(before.direct("carol"), { id: 8, ended: true, guest: true });
     const saved = JSON.parse(JSON.stringify(before.snapshot()));
     equal(saved.current, { kind: "room", name: "lobby" });
     const after = new GTChat.State();
@@ -48,8 +54,9 @@
       [["t", "sending", true, null], ["u", "failed", true, "unanswered"]]);
     equal([...after.lobby.edits.values()].map(({ of, msg, state, resent }) => [of, msg, state, resent]), [[4, "better", "sending", true]]);
     const direct = after.direct("bob");
-    equal([direct.entries.map(({ msg }) => msg), after.messageIds.has("w")], [["psst"], true]);
-    equal([direct.unread, direct.mentioned, direct.readSeq], [1, true, 0]);
+    equal([direct.id, direct.unread, direct.readSeq, direct.lastSeq, direct.at, direct.closed], [7, 1, 3, 4, AT, true]);
+    equal([direct.outgoing.map(({ txn }) => txn), direct.entries, direct.loaded], [["w"], [], false]);
+    equal([after.directById(8).ended, after.directById(8).guest, after.findDirect("carol")], [true, true, undefined]);
     equal(after.hasPassword, true);
   });
 
@@ -169,10 +176,20 @@
     equal([room.readSeq, room.unread, room.mentioned], [9, 0, false]);
   });
 
-  test("a direct chat keeps each message once, and the last 500", () => {
-    const direct = new GTChat.DirectChat("bob");
-    for (let id = 0; id < 510; id += 1) direct.append({ id, msg: "x" });
-    direct.append({ id: 509, msg: "x" });
-    equal([direct.entries.length, direct.entries[0].id, direct.endSeq], [500, 10, 500]);
+  test("the snapshot of an earlier version, which had the messages, loses nothing that was not sent", () => {
+    const state = new GTChat.State();
+    state.restore({ hasPassword: true, directs: [{ name: "bob", entries: [{ id: "w", usr: "bob", msg: "old", cmd: "c_whisper", seq: 0 }],
+      unread: 1, mentioned: true, readSeq: 0, outgoing: [{ txn: "t", msg: "psst", at: AT, after: 0, state: "sending" }] }] });
+    const { id, entries, unread, mentioned, outgoing, place } = state.direct("bob");
+    equal([id, entries, unread, mentioned, outgoing.map(({ msg }) => msg), place], [null, [], 0, false, ["psst"], { target_user: "bob" }]);
+  });
+
+  test("a conversation is found by what a request or a push names", () => {
+    const state = stateAfterLogin();
+    Object.assign(state.direct("bob"), { id: 7, ended: true });
+    const direct = Object.assign(state.direct("Bob"), { id: 8 });
+    const found = [{ room_name: "lobby" }, { direct: 7 }, { direct: 8, target_user: "x" }, { target_user: "BOB" }, { direct: 9 }].map((one) => state.conversation(one));
+    equal(found.map((one) => one?.id ?? one?.name ?? null), ["lobby", 7, 8, 8, null]);
+    equal([direct.place, state.lobby.place], [{ direct: 8 }, { room_name: "lobby" }]);
   });
 })();

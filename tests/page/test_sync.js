@@ -150,7 +150,7 @@
     equal([...state.rooms.keys()], ["lobby", "den", "attic"]);
   });
 
-  test("a resume leads from a room that the user has left to the lobby, and stays in a direct chat", () => {
+  test("a resume leads from a room that the user has left to the lobby, and stays in a direct conversation", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     transitions.open(state, state.rooms.get("den"));
     resume(state, [roomInfo("lobby"), roomInfo("den", { joined: false })], []);
@@ -325,13 +325,6 @@
 
   // Other pushes.
 
-  test("a direct message that is received twice is shown once", () => {
-    const state = stateAfterLogin();
-    const whisper = { cmd: "c_whisper", usr: "bob", msg: "psst", id: "w", at: AT };
-    equal([push(state, whisper), push(state, whisper)], [["message bob"], []]);
-    equal([state.direct("Bob").entries.length, state.direct("bob").unread, state.direct("bob").mentioned], [1, 1, true]);
-  });
-
   test("what was read in another session is not unread", () => {
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     const den = state.rooms.get("den");
@@ -356,21 +349,6 @@
     equal(push(state, event("room_gone", { room_name: "attic" })), []);
     equal(push(state, event("room_gone", { room_name: "den" }))[0], "notice room_gone");
     equal([[...state.rooms.keys()], state.current.name], [["lobby"], "lobby"]);
-  });
-
-  test("direct messages that were shown are not unread when the server repeats them", () => {
-    const whispers = [1, 2, 3].map((id) => ({ cmd: "c_whisper", usr: "bob", msg: `psst ${id}`, id: `w${id}`, at: AT }));
-    const before = stateAfterLogin();
-    push(before, whispers[0]);
-    push(before, whispers[1]);
-    equal(before.shownIds.size, 0);
-    const [shown] = transitions.open(before, before.direct("bob"));
-    equal([shown.effect, shown.ids], ["rememberShown", ["w1", "w2"]]);
-    const after = stateAfterLogin();
-    shown.ids.forEach((id) => after.shownIds.add(id));
-    equal(whispers.map((whisper) => push(after, whisper).length), [0, 0, 1]);
-    const { unread, mentioned, readSeq, entries } = after.direct("bob");
-    equal([unread, mentioned, readSeq, entries.length], [1, true, 2, 3]);
   });
 
   test("open invitations are listed by login and resume", () => {
@@ -481,20 +459,6 @@
     equal([state.lobby.outgoing.map(({ txn }) => txn), state.lobby.entries.map(({ usr, msg }) => `${usr} ${msg}`)], [["u"], ["ann hi"]]);
   });
 
-  test("a confirmed direct message shows whether it was delivered", () => {
-    const state = stateAfterLogin();
-    const direct = state.direct("bob");
-    direct.outgoing.push({ txn: "t", msg: "hi" });
-    reply(state, "whisper", { id: "i", at: AT, delivered: "stored" }, { target_user: "Bob", msg: "hi", txn: "t" });
-    equal([direct.outgoing.length, direct.entries.map(({ msg, stored }) => [msg, stored])], [0, [["hi", true]]]);
-  });
-
-  test("a direct chat that was closed before the reply stays closed", () => {
-    const state = stateAfterLogin();
-    reply(state, "whisper", { id: "i", at: AT, delivered: "now" }, { target_user: "bob", msg: "hi", txn: "t" });
-    equal(state.directs.size, 0);
-  });
-
   test("blocked users and the port to listen at are kept", () => {
     const state = stateAfterLogin();
     reply(state, "block", { blocked: ["bob", "eve"] });
@@ -506,13 +470,5 @@
 
   test("a reply that changes nothing has no effects", () => {
     equal(reply(stateAfterLogin(), "kick", {}, { room_name: "lobby", user: "bob" }), []);
-  });
-
-  test("closing the open direct chat leads to the lobby", () => {
-    const state = stateAfterLogin();
-    const direct = state.direct("bob");
-    transitions.open(state, direct);
-    transitions.closeDirect(state, direct);
-    equal([state.current.name, state.directs.size], ["lobby", 0]);
   });
 })();

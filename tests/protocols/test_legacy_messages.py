@@ -7,7 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import events
-from gtchat.chat.events import Deletion, MessageSent, ReplyTo
+from gtchat.chat.annotations import Deletion, ReplyTo
+from gtchat.chat.events import MessageSent
 from gtchat.protocols import livechat, message_center, pa1
 from gtchat.protocols.base.legacy import LegacyMessages, plain_message
 from gtchat.protocols.base.text import TextEncoder

@@ -200,12 +200,20 @@ class Starting(ServiceCase):
         self.assertTrue(self.started()._passwords.running)
 
 
+class StoreWithoutFile:
+    """Stands for the store on disk."""
+
+    @staticmethod
+    def open(path: Path, reactor: Any) -> MemoryStore:
+        return MemoryStore(reactor)
+
+
 class Console(ServiceCase):
     """Where the admin console is."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(storage.SQLStore, "open", lambda path, reactor: MemoryStore(reactor))
+        self.patch(storage, "SQLStore", StoreWithoutFile)
         self.directory = Path(self.mktemp()).resolve()
 
     def start_on_disk(self) -> ChatService:
@@ -314,7 +322,7 @@ class Failing(ServiceCase):
 
     def test_data_directory_in_use(self) -> None:
         directory = Path(self.mktemp()).resolve()
-        self.patch(storage.SQLStore, "open", lambda path, reactor: MemoryStore(reactor))
+        self.patch(storage, "SQLStore", StoreWithoutFile)
         first = self.started(store="sqlite", data=str(directory))
         options = {"store": f"sqlite:///{directory}/other"}
         self.assertFails(EXIT_UNAVAILABLE, f"another server uses {directory}", **options)

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.errors import (
     MessageDeleted,
     NoSuchMessage,
@@ -17,13 +18,10 @@ from gtchat.chat.errors import (
 from gtchat.chat.events import (
     AnnotatedMessage,
     Deleted,
-    Deletion,
     Edited,
     MessageChange,
     Pinned,
     Reacted,
-    Reaction,
-    ReplyTo,
     Unpinned,
 )
 from gtchat.chat.interfaces import (

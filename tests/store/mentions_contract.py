@@ -8,8 +8,9 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.errors import NotInRoom
-from gtchat.chat.events import Deleted, Edited, Joined, MessageSent, ReplyTo
+from gtchat.chat.events import Deleted, Edited, Joined, MessageSent
 from gtchat.chat.interfaces import (
     ChangeLimits,
     MembershipRecord,

@@ -21,9 +21,10 @@ from tests.store.changes_contract import (
 )
 from tests.store.contract import QueueContract, message
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
+from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.kept_contract import KeptContract
 from tests.store.log_contract import HistoryContract, LogContract, TxnContract
-from tests.store.mailbox_contract import InvitationContract, WhisperContract
+from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
@@ -148,6 +149,14 @@ class NotifyTests(InMemory, NotifyContract, TestCase):
 
 
 class ResumeTests(InMemory, ResumeContract, TestCase):
+    pass
+
+
+class DirectTests(InMemory, DirectContract, TestCase):
+    pass
+
+
+class DirectMentionsTests(InMemory, DirectMentionsContract, TestCase):
     pass
 
 

@@ -69,8 +69,13 @@ class RenderingTests(SynchronousTestCase):
 
     def test_mentions_have_date_room_and_sender(self) -> None:
         entry = Push(**spoken(1, "ann", "den", "@bob"))
-        lines = self.replied("/mentions", entries=(entry,), next="AAA")
-        expected = ["2030-05-06 07:08 #den <ann> @bob", "* older ones: /mentions AAA"]
+        direct = Push(**{**spoken(2, "cid", "", "hi @bob"), "cmd": "c_whisper", "to": "bob"})
+        lines = self.replied("/mentions", entries=(entry, direct), next="AAA")
+        expected = [
+            "2030-05-06 07:08 #den <ann> @bob",
+            "2030-05-06 07:08 <cid> direct message: hi @bob",
+            "* older ones: /mentions AAA",
+        ]
         self.assertEqual(lines, expected)
         self.assertEqual(self.replied("/mentions"), ["* no messages mention you"])
 

@@ -382,7 +382,8 @@ class DialbackClient:
         """Give up the calls, and what waits until the client can be called; keep its messages."""
         pending, self._pending = self._pending, []
         for event, _ in pending:
-            if isinstance(event, events.MessageSent):
+            # What waits of direct messages is kept in any case.
+            if isinstance(event, events.MessageSent) and event.room_name:
                 self._keep(event)
         calls, self.calls = self.calls, None
         questions, self._questions = self._questions, None

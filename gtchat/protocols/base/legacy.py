@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 import attrs
 
-from gtchat.chat.events import AnnotatedMessage, Edited, Event, MessageSent
+from gtchat.chat.events import AnnotatedMessage, Edited, Event, MessageSent, WhisperSent
 
 #: Milliseconds between two edits of one message that are shown.
 EDIT_INTERVAL_MS = 30_000
@@ -23,6 +23,8 @@ def plain_message(message: MessageSent) -> MessageSent | None:
         return message
     if message.deleted is not None:
         return None
+    if isinstance(message, WhisperSent) and message.to:
+        return None  # what the user has sent by another client
     text = f"* {message.usr} {message.msg}" if message.style == "action" else message.msg
     if message.reply is not None and not _names(message.msg, message.reply.usr):
         text = f"{message.reply.usr}: {text}"
@@ -35,6 +37,13 @@ def _names(text: str, name: str) -> bool:
 
 
 def _message(entry: Edited | MessageSent, text: str, id_: str) -> MessageSent:
+    """Return a message with a text, to a room or to the receiver alone."""
+    if isinstance(entry, WhisperSent):
+        return attrs.evolve(entry, msg=text)
+    if isinstance(entry, Edited) and entry.target_user:
+        return WhisperSent(
+            usr=entry.usr, subject_id=entry.subject_id, at=entry.at, msg=text, id=id_
+        )
     return MessageSent(
         room_name=entry.room_name,
         usr=entry.usr,
@@ -67,10 +76,15 @@ class LegacyMessages:
         return event
 
     def _edit(self, edit: Edited) -> MessageSent | None:
-        """Return the message that shows an edit, None so soon after another of the same message."""
+        """Return the message that shows an edit, None so soon after another of the same message.
+
+        What the user has edited in a direct conversation is not shown to the user.
+        """
+        if edit.target_user and edit.target_user != edit.usr:
+            return None
         while self._shown and abs(edit.at - next(iter(self._shown.values()))) >= EDIT_INTERVAL_MS:
             self._shown.popitem(last=False)
-        key = (edit.room_name, edit.of)
+        key = (edit.room_name or f"{edit.subject_id} directly", edit.of)
         if key in self._shown:
             return None
         self._shown[key] = edit.at

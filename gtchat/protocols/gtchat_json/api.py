@@ -91,11 +91,13 @@ class API_Chatroom(Context):
         try:
             request = _decode(payload)
             speaks = type(request) is Speak
+            to_room = speaks and request.room_name is not None
             # A message that has nothing but what its decoder has seen needs no second look.
             if not (
                 speaks and payload.count(b'"') == _count_quotes(request) and b"\\" not in payload
             ):
                 strict_json.check(payload)
+                to_room = to_room and _is_to_room(request)
         except (msgspec.MsgspecError, ChatError, RecursionError, UnicodeDecodeError):
             self._reject_malformed(payload)
             return
@@ -103,7 +105,7 @@ class API_Chatroom(Context):
         rejection = queue.charge()
         if rejection is not None:
             queue.submit(RejectedRequest(rejection, CMD[type(request)], _tracker(request)))
-        elif not speaks or request.room_name is None:
+        elif not to_room:
             queue.submit(request)
         elif queue.idle:
             self._speak(request)
@@ -144,7 +146,7 @@ class API_Chatroom(Context):
         elif isinstance(request, MalformedRequest):
             error, last_cmd, tracker = explain(request.payload, self.logged_in)
             self._refuse(request.rejection or error, last_cmd, tracker)
-        elif type(request) is Speak and request.room_name is not None:
+        elif type(request) is Speak and _is_to_room(request):
             self._speak(request)
         else:
             return self._run(request)
@@ -331,11 +333,18 @@ def _tracker(request: Request) -> str:
     return "0" if request.tracker is None else str(request.tracker)
 
 
+def _is_to_room(request: Speak) -> bool:
+    """Return whether a message names a room and nothing else."""
+    names_direct = request.target_user is not None or request.direct is not None
+    return request.room_name is not None and not names_direct
+
+
 def _count_quotes(request: Speak) -> int:
     """Return the number of quotation marks in the shortest JSON of a message.
 
     JSON with a repeated key, an unknown field or a null has more of them, as long as none is
-    escaped. Counting them is how a message is seen to be strict without being parsed again.
+    escaped; so has one that names a direct conversation. Counting them is how a message is seen to
+    be strict without being parsed again.
     """
     quotes = 8 if request.room_name is None else 12
     if request.txn is not None:

@@ -8,6 +8,7 @@ from gtchat.chat.interfaces import Ack
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
+from gtchat.protocols.gtchat_json.messages import target_of
 from gtchat.protocols.gtchat_json.responses import ChangeReply, VersionsReply
 
 
@@ -15,7 +16,7 @@ async def edit(context: Context, request: requests.Edit) -> ChangeReply:
     """Give a message another text."""
     changes, session = context.chat.changes, context.require_session
     return _reply(
-        await changes.edit(session, request.room_name, request.seq, request.msg, request.txn)
+        await changes.edit(session, target_of(request), request.seq, request.msg, request.txn)
     )
 
 
@@ -23,7 +24,7 @@ async def delete(context: Context, request: requests.Delete) -> ChangeReply:
     """Delete a message."""
     changes, session = context.chat.changes, context.require_session
     return _reply(
-        await changes.delete(session, request.room_name, request.seq, request.reason, request.txn)
+        await changes.delete(session, target_of(request), request.seq, request.reason, request.txn)
     )
 
 
@@ -31,7 +32,7 @@ async def react(context: Context, request: requests.React) -> ChangeReply:
     """React to a message, or take that back."""
     ack = await context.chat.changes.react(
         context.require_session,
-        request.room_name,
+        target_of(request),
         request.seq,
         request.emoji,
         request.on,
@@ -52,7 +53,7 @@ async def unpin(context: Context, request: requests.Unpin) -> ChangeReply:
 
 async def _pin(context: Context, request: requests.MessageChangeRequest, on: bool) -> ChangeReply:
     changes, session = context.chat.changes, context.require_session
-    return _reply(await changes.pin(session, request.room_name, request.seq, on, request.txn))
+    return _reply(await changes.pin(session, target_of(request), request.seq, on, request.txn))
 
 
 def _reply(ack: Ack) -> ChangeReply:
@@ -65,7 +66,7 @@ def _reply(ack: Ack) -> ChangeReply:
 async def versions(context: Context, request: requests.Versions) -> VersionsReply:
     """List the texts that a message had."""
     found = await context.chat.changes.versions(
-        context.require_session, request.room_name, request.seq
+        context.require_session, target_of(request), request.seq
     )
     return VersionsReply(
         versions=[responses.Version(one.seq, rfc3339(one.at), one.msg) for one in found]

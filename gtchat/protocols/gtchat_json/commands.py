@@ -84,6 +84,7 @@ COMMANDS: dict[type[Request], Command] = {
     requests.SetNotify: Command(messages.set_notify, "Notifications set."),
     requests.GetMentions: Command(messages.get_mentions, "Mentions."),
     requests.Whisper: Command(messages.whisper, "Direct message stored."),
+    requests.GetDirectList: Command(messages.get_direct_list, "Direct conversations."),
     requests.Broadcast: Command(messages.broadcast, "Broadcast sent."),
     requests.Block: Command(messages.block, "User blocked."),
     requests.Unblock: Command(messages.unblock, "User unblocked."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
 from gtchat.chat.blocks import hides
 from gtchat.chat.chat import HISTORY_LIMIT
+from gtchat.chat.conversations import DirectTarget, Target
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import BadRequest
 from gtchat.chat.events import ENTRY_TYPES, Entry
 from gtchat.chat.interfaces import HistoryQuery
@@ -16,15 +19,48 @@ from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import cursors, requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
-from gtchat.protocols.gtchat_json.reply_size import fitting_entries, reply_bytes
+from gtchat.protocols.gtchat_json.reply_size import fitting_directs, fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 
+_CURSOR = re.compile("[0-9a-f]{1,13}")
 
-def speak(context: Context, request: requests.Speak) -> responses.BroadcastReply:
-    """Send a broadcast, as the seed writes it: `speak` with a key and without a room."""
-    if request.broadcast_key is None:
+
+def target_of(request: requests.TargetRequest | requests.Speak) -> Target:
+    """Return the room or the direct conversation that a request is about.
+
+    Raises:
+        BadRequest: it names none, or more than one.
+    """
+    targets = (request.room_name, request.target_user, request.direct)
+    if targets.count(None) == len(targets):
         raise BadRequest("room_name: this field is missing.")
-    return _broadcast(context, request.msg, request.broadcast_key)
+    if targets.count(None) < len(targets) - 1:
+        raise BadRequest("room_name, target_user, direct: only one of them is allowed.")
+    if request.room_name is not None:
+        return request.room_name
+    return DirectTarget(request.target_user, request.direct)
+
+
+async def speak(
+    context: Context, request: requests.Speak
+) -> responses.SpeakReply | responses.BroadcastReply:
+    """Send a direct message; or a broadcast, as the seed writes it, with a key and no target."""
+    if request.broadcast_key is not None and (request.target_user, request.direct) == (None, None):
+        return _broadcast(context, request.msg, request.broadcast_key)
+    target = target_of(request)
+    assert isinstance(target, DirectTarget), "messages to rooms are sent by the API itself"
+    ack, _ = await context.chat.whispers.send(
+        context.require_session,
+        target,
+        request.msg,
+        request.txn,
+        request.reply,
+        request.style,
+        to_self=True,
+    )
+    return responses.SpeakReply(
+        id=ack.id, seq=ack.seq, at=rfc3339(ack.at), dup=ack.dup or msgspec.UNSET
+    )
 
 
 def broadcast(context: Context, request: requests.Broadcast) -> responses.BroadcastReply:
@@ -49,7 +85,7 @@ async def history(context: Context, request: requests.History) -> responses.Hist
         *marks, limit=min(request.limit, HISTORY_LIMIT), kinds=_kinds(request.kinds)
     )
     session = context.require_session
-    page = await context.chat.history(session, request.room_name, query)
+    page = await context.chat.history(session, target_of(request), query)
     hidden = hides(session.user)
     encoded = [encode_blocked(one) if hidden(one) else encode(one) for one in page.entries]
     fitting = fitting_entries(encoded, _position(page.entries, query), reply_bytes(request))
@@ -73,29 +109,30 @@ def _position(entries: Sequence[Entry], query: HistoryQuery) -> int:
 
 
 def _kinds(raw: Sequence[str]) -> frozenset[str]:
-    """Return the kinds of entries that a client names: `c_speak`, and types of `c_event`."""
-    kinds = frozenset("speak" if kind == "c_speak" else kind for kind in raw)
+    """Return the kinds of entries that a client names: a `cmd`, or a type of `c_event`."""
+    kinds = frozenset("speak" if kind in ("c_speak", "c_whisper") else kind for kind in raw)
     if not kinds <= ENTRY_TYPES.keys():
         raise BadRequest(f"kinds: must be of {', '.join(ENTRY_TYPES)}.")
     return kinds
 
 
-def typing(context: Context, request: requests.Typing) -> Reply:
-    """Show the other members that the user is typing."""
-    context.chat.read_state.typing(context.require_session, request.room_name)
+async def typing(context: Context, request: requests.Typing) -> Reply:
+    """Show the others that the user is typing."""
+    await context.chat.read_state.typing(context.require_session, target_of(request))
     return Reply()
 
 
 async def mark_read(context: Context, request: requests.MarkRead) -> Reply:
     """Set the read position of the user."""
-    await context.chat.read_state.mark_read(context.require_session, request.room_name, request.seq)
+    session = context.require_session
+    await context.chat.read_state.mark_read(session, target_of(request), request.seq)
     return Reply()
 
 
 async def mark_unread(context: Context, request: requests.MarkUnread) -> responses.MarkUnreadReply:
     """Set the read position of the user back."""
     read_seq = await context.chat.read_state.mark_unread(
-        context.require_session, request.room_name, request.seq
+        context.require_session, target_of(request), request.seq
     )
     return responses.MarkUnreadReply(read_seq=read_seq)
 
@@ -103,7 +140,7 @@ async def mark_unread(context: Context, request: requests.MarkUnread) -> respons
 async def set_notify(context: Context, request: requests.SetNotify) -> Reply:
     """Set of which messages of a room the user is notified."""
     await context.chat.read_state.set_notify(
-        context.require_session, request.room_name, request.level
+        context.require_session, target_of(request), request.level
     )
     return Reply()
 
@@ -126,14 +163,45 @@ async def get_mentions(context: Context, request: requests.GetMentions) -> respo
 async def whisper(context: Context, request: requests.Whisper) -> responses.WhisperReply:
     """Send a direct message."""
     ack, online = await context.chat.whispers.send(
-        context.require_session, request.target_user, request.msg, request.txn
+        context.require_session,
+        DirectTarget(request.target_user),
+        request.msg,
+        request.txn,
+        to_self=True,
     )
     return responses.WhisperReply(
         id=ack.id,
+        seq=ack.seq or msgspec.UNSET,
         at=rfc3339(ack.at),
         delivered="now" if online else "stored",
         dup=ack.dup or msgspec.UNSET,
     )
+
+
+async def get_direct_list(
+    context: Context, request: requests.GetDirectList
+) -> responses.DirectListReply:
+    """List the direct conversations of the user."""
+    session, limit = context.require_session, min(request.limit, LISTED_DIRECTS)
+    if limit < 1:
+        raise BadRequest("limit: must be 1 or more.")
+    page = await context.chat.conversations.page(session, _cursor(request.before), limit)
+    listed = fitting_directs(page.directs, reply_bytes(request))
+    last = page.next if len(listed) == len(page.directs) else page.directs[len(listed) - 1].position
+    if session.marks_read:
+        context.chat.whispers.told(session, page.directs[: len(listed)])
+    return responses.DirectListReply(
+        directs=listed, next=msgspec.UNSET if last is None else f"{last:x}"
+    )
+
+
+def _cursor(raw: str | None) -> int | None:
+    """Return the position that a client was given as `next`."""
+    if raw is None:
+        return None
+    if not _CURSOR.fullmatch(raw):
+        raise BadRequest("before: must be the `next` of another page.")
+    return int(raw, 16)
 
 
 async def block(context: Context, request: requests.Block) -> responses.BlockedReply:

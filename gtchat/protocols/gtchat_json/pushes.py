@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from zope.interface import implementer
 
 from gtchat.chat import events
+from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.chat.message_rules import annotated
@@ -49,9 +50,9 @@ class CAnnotatedSpeak(CSpeak, kw_only=True):
 
     changed: int | UnsetType = UNSET
     edited: bool | UnsetType = UNSET
-    deleted: events.Deletion | UnsetType = UNSET
-    reactions: tuple[events.Reaction, ...] | UnsetType = UNSET
-    reply: events.ReplyTo | UnsetType = UNSET
+    deleted: Deletion | UnsetType = UNSET
+    reactions: tuple[Reaction, ...] | UnsetType = UNSET
+    reply: ReplyTo | UnsetType = UNSET
     style: str | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
@@ -59,15 +60,25 @@ class CAnnotatedSpeak(CSpeak, kw_only=True):
     marks: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
 
-class CWhisper(msgspec.Struct):
-    """A direct message."""
+class CWhisper(msgspec.Struct, kw_only=True):
+    """A direct message. `to`: who gets it, where that is not the receiver of the push."""
 
     usr: str
     msg: str
     id: str
+    seq: int | UnsetType = UNSET
     at: str
     cmd: str = "c_whisper"
     tracker: str = "0"
+    to: str | UnsetType = UNSET
+    changed: int | UnsetType = UNSET
+    edited: bool | UnsetType = UNSET
+    deleted: Deletion | UnsetType = UNSET
+    reactions: tuple[Reaction, ...] | UnsetType = UNSET
+    reply: ReplyTo | UnsetType = UNSET
+    style: str | UnsetType = UNSET
+    guest: bool | UnsetType = UNSET
+    blocked: bool | UnsetType = UNSET
 
 
 class CBroadcast(msgspec.Struct):
@@ -100,6 +111,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     at: str
     usr: str | UnsetType = UNSET
     room_name: str | UnsetType = UNSET
+    target_user: str | UnsetType = UNSET
     seq: int | UnsetType = UNSET
     by: str | UnsetType = UNSET
     public: bool | UnsetType = UNSET
@@ -150,7 +162,21 @@ def _annotated_message(event: events.AnnotatedMessage) -> CAnnotatedSpeak:
 
 
 def _whisper(event: events.WhisperSent) -> CWhisper:
-    return CWhisper(event.usr, event.msg, event.id, rfc3339(event.at))
+    return CWhisper(
+        usr=event.usr,
+        msg=event.msg,
+        id=event.id,
+        seq=event.seq or UNSET,
+        at=rfc3339(event.at),
+        to=event.to or UNSET,
+        changed=event.changed or UNSET,
+        edited=event.edited is not None or UNSET,
+        deleted=event.deleted or UNSET,
+        reactions=event.reactions or UNSET,
+        reply=event.reply or UNSET,
+        style=event.style or UNSET,
+        guest=event.guest or UNSET,
+    )
 
 
 def _broadcast(event: events.BroadcastSent) -> CBroadcast:
@@ -215,13 +241,16 @@ def push(event: Event) -> msgspec.Struct:
     if build is not None:
         return build(event)
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
+    if "target_user" in fields:
+        del fields["room_name" if fields["target_user"] else "target_user"]
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
 _OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
-#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.
+#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`. Where there are both
+#: `room_name` and `target_user`, an event has one of the two.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES
@@ -236,7 +265,7 @@ def encode(event: Event) -> bytes:
 def encode_blocked(event: events.Entry) -> bytes:
     """Return the JSON object of what a blocked user said, UTF-8."""
     said = push(annotated(event) if isinstance(event, events.MessageSent) else event)
-    assert isinstance(said, CAnnotatedSpeak | CEvent), "blocks hide nothing else"
+    assert isinstance(said, CAnnotatedSpeak | CWhisper | CEvent), "blocks hide nothing else"
     said.blocked = True
     return _encode(said)
 

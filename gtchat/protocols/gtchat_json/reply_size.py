@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gtchat.chat.interfaces import Direct
 from gtchat.chat.limits import REPLY_BYTES
 from gtchat.protocols.gtchat_json.requests import Request
+from gtchat.protocols.gtchat_json.responses import DirectInfo, direct_info
 
 #: What a reply has besides its lists, about, in bytes.
 _FIXED_BYTES = 1_024
@@ -64,3 +66,13 @@ def fitting_entries(entries: Sequence[bytes], position: int, max_bytes: int) -> 
         start, stop = min(start, index), max(stop, index + 1)
         sides.append(side)
     return entries[start:stop]
+
+
+def fitting_directs(directs: Sequence[Direct], max_bytes: int) -> list[DirectInfo]:
+    """Return the first direct conversations that fit, at least one."""
+    found = list(map(direct_info, directs))
+    for count, one in enumerate(found):
+        max_bytes -= encoded_bytes(one) + 1
+        if max_bytes < 0:
+            return found[: max(count, 1)]
+    return found

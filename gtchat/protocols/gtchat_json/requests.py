@@ -47,14 +47,16 @@ class Login(Request, tag="login"):
 class Resume(Request, tag="resume"):
     """Resume a session after its connection was lost.
 
-    `seen`: room name -> last seq seen. `marks_read`: whether the client sends `mark_read` for all
-    that was read, and shows the invitations of the reply.
+    `seen`: room name -> last seq seen. `seen_directs`: the same by the ids of direct conversations;
+    null for a client that does not show them. `marks_read`: whether the client sends `mark_read`
+    for all that was read, and shows the invitations and direct conversations of the reply.
     """
 
     session_id: str
     epoch: str
     seen: dict[str, Whole] = {}
     marks_read: bool = False
+    seen_directs: dict[int, Whole] | None = None
 
 
 class Hello(Request, tag="hello"):
@@ -189,7 +191,7 @@ class Kick(Request, tag="kick"):
 
 
 class Speak(Request, tag="speak"):
-    """Send a message to a room; with a broadcast key and no room, to all users.
+    """Send a message to a room or a user; with a broadcast key and neither, to all users.
 
     `reply`: seq of the message that it replies to. `style`: `action` for what the user does.
     """
@@ -200,12 +202,21 @@ class Speak(Request, tag="speak"):
     broadcast_key: str | None = None
     reply: Whole | None = None
     style: Literal["", "action"] = ""
+    target_user: str | None = None
+    direct: Whole | None = None
 
 
-class MessageRequest(Request, kw_only=True):
-    """What every command about a message of a room has."""
+class TargetRequest(Request, kw_only=True):
+    """What every command about messages has: a room, or a direct conversation by user or id."""
 
-    room_name: str
+    room_name: str | None = None
+    target_user: str | None = None
+    direct: Whole | None = None
+
+
+class MessageRequest(TargetRequest, kw_only=True):
+    """What every command about a message has."""
+
     seq: Whole
 
 
@@ -246,10 +257,9 @@ class Versions(MessageRequest, tag="versions"):
     """List the texts that a message had."""
 
 
-class History(Request, tag="history"):
-    """Read the log of a room: entries before, after or around a seq, or the newest."""
+class History(TargetRequest, tag="history", kw_only=True):
+    """Read a log: entries before, after or around a seq, or the newest."""
 
-    room_name: str
     before: Whole | None = None
     after: Whole | None = None
     around: Whole | None = None
@@ -257,42 +267,36 @@ class History(Request, tag="history"):
     kinds: list[str] = []
 
 
-class Search(Request, tag="search"):
+class Search(TargetRequest, tag="search", kw_only=True):
     """Find messages in the rooms of the user.
 
     `usr` is the author. `before`: `next` of an earlier reply.
     """
 
     q: str
-    room_name: str | None = None
     before: str | None = None
     limit: Whole = 50
 
 
-class Typing(Request, tag="typing"):
-    """Show the other members of a room that the user is typing."""
-
-    room_name: str
+class Typing(TargetRequest, tag="typing"):
+    """Show the other members of a room, or a user, that the user is typing."""
 
 
-class MarkRead(Request, tag="mark_read"):
-    """Set the last entry of a room that the user has read."""
+class MarkRead(TargetRequest, tag="mark_read", kw_only=True):
+    """Set the last entry of a room or a direct conversation that the user has read."""
 
-    room_name: str
     seq: Whole
 
 
-class MarkUnread(Request, tag="mark_unread"):
-    """Mark a room as unread from an entry on."""
+class MarkUnread(TargetRequest, tag="mark_unread", kw_only=True):
+    """Mark a room or a direct conversation as unread from an entry on."""
 
-    room_name: str
     seq: Whole
 
 
-class SetNotify(Request, tag="set_notify"):
-    """Set of which messages of a room the user is notified: all, mentions or none."""
+class SetNotify(TargetRequest, tag="set_notify", kw_only=True):
+    """Set of which messages the user is notified: all, mentions or none."""
 
-    room_name: str
     level: str
 
 
@@ -309,6 +313,13 @@ class Whisper(Request, tag="whisper"):
     target_user: str
     msg: str
     txn: str | None = None
+
+
+class GetDirectList(Request, tag="get_direct_list"):
+    """List the direct conversations of the user, newest first; `before` is a `next`."""
+
+    before: str | None = None
+    limit: Whole = 200
 
 
 class Broadcast(Request, tag="broadcast"):

@@ -7,7 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gtchat.chat.interfaces import Direct
+from gtchat.chat.read_state import LEVELS
 from gtchat.chat.rooms import Room
+from gtchat.protocols.base.text import rfc3339
 
 #: A `RoomInfo` and an entry of a log that are encoded already.
 RawRoom = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/$defs/RoomInfo"})]
@@ -72,6 +75,21 @@ class Invitation(msgspec.Struct):
     at: str
 
 
+class DirectInfo(msgspec.Struct):
+    """A direct conversation with `usr`. `guest`: a temporary user. `ended`: it is read-only."""
+
+    id: int
+    usr: str
+    last_seq: int
+    read_seq: int
+    unread: int
+    at: str
+    mentions: int | UnsetType = UNSET
+    notify: str | UnsetType = UNSET
+    guest: bool | UnsetType = UNSET
+    ended: bool | UnsetType = UNSET
+
+
 class LoginReply(Reply, kw_only=True):
     """The user is logged in. `device_token`: the new secret of the device."""
 
@@ -85,6 +103,7 @@ class LoginReply(Reply, kw_only=True):
     rooms_next: str | UnsetType = UNSET
     blocked: list[str]
     invitations: list[Invitation] | UnsetType = UNSET
+    directs: list[DirectInfo] | UnsetType = UNSET
     device_token: str | UnsetType = UNSET
 
 
@@ -116,10 +135,12 @@ class SessionsReply(Reply, kw_only=True):
     sessions_total: int
 
 
-class Resumption(msgspec.Struct):
-    """What happened to a room since the connection of a session was lost."""
+class Resumption(msgspec.Struct, kw_only=True):
+    """What happened to a room or a direct conversation since the connection was lost."""
 
-    room_name: str
+    room_name: str | UnsetType = UNSET
+    direct: int | UnsetType = UNSET
+    target_user: str | UnsetType = UNSET
     state: str
     last_seq: int
     entries: list[RawEntry]
@@ -200,10 +221,18 @@ class VersionsReply(Reply, kw_only=True):
     versions: list[Version]
 
 
+class DirectListReply(Reply, kw_only=True):
+    """A page of direct conversations; `next` is the `before` of the next page."""
+
+    directs: list[DirectInfo]
+    next: str | UnsetType = UNSET
+
+
 class WhisperReply(Reply, kw_only=True):
     """A direct message is stored, and delivered if its recipient is online."""
 
     id: str
+    seq: int | UnsetType = UNSET
     at: str
     delivered: str
     dup: bool | UnsetType = UNSET
@@ -259,6 +288,22 @@ class PingReply(Reply, kw_only=True):
     """The time of the server."""
 
     at: str
+
+
+def direct_info(direct: Direct) -> DirectInfo:
+    """Return a direct conversation in a list."""
+    return DirectInfo(
+        direct.id,
+        direct.other,
+        direct.last_seq,
+        direct.read_seq,
+        direct.unread,
+        rfc3339(direct.at),
+        direct.mentions or UNSET,
+        UNSET if direct.notify == LEVELS[0] else direct.notify,
+        direct.guest or UNSET,
+        direct.ended or UNSET,
+    )
 
 
 def room_info(

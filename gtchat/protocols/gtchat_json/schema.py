@@ -18,9 +18,12 @@ from msgspec import UnsetType
 from gtchat.chat.events import Edited, Entry, Reacted
 from gtchat.protocols.gtchat_json import pushes, responses
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
-from gtchat.protocols.gtchat_json.requests import Request, Speak
+from gtchat.protocols.gtchat_json.requests import Request
 
 Schema = dict[str, Any]
+
+#: An event about messages has one of them.
+_ONE_OF = frozenset({"room_name", "target_user"})
 
 _REF = "#/$defs/{name}"
 #: Structs of pushes that are no `c_event`, and the values of `cmd` that they are sent with.
@@ -113,8 +116,6 @@ def _replies(cmd: str, request: type[Request]) -> Schema:
     """Return the schema of the replies to a command that was done."""
     returned = get_type_hints(COMMANDS[request].handler)["return"]
     kinds = list(get_args(returned)) or [returned]
-    if request is Speak:
-        kinds.insert(0, responses.SpeakReply)  # the handler is the one of broadcasts
     fixed: Schema = {"status": {"const": "ok"}, "last_cmd": {"const": cmd}}
     found = [_reply(kind, fixed) for kind in kinds]
     return found[0] if len(found) == 1 else {"anyOf": found}
@@ -135,6 +136,7 @@ def _events() -> dict[str, Schema]:
         properties |= {"cmd": {"const": "c_event"}, "type": {"const": name}}
         if issubclass(kind, Edited | Reacted):
             properties["blocked"] = {"const": True}
+        needed = [name for name in names if name not in _ONE_OF or "target_user" not in names]
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",
@@ -142,7 +144,7 @@ def _events() -> dict[str, Schema]:
                 "description": description,
                 "type": "object",
                 "properties": properties,
-                "required": names,
+                "required": needed,
             },
         )
         # Two events of one type: what only one of them has is optional.
@@ -154,7 +156,12 @@ def _events() -> dict[str, Schema]:
 def _entries() -> Schema:
     """Return the schema of the entries of a log, in `history` and `resume`."""
     kinds = [name for kind, name in pushes.EVENT_TYPES.items() if issubclass(kind, Entry)]
-    return {"anyOf": [_ref("push.c_speak"), *(_ref(f"push.c_event.{kind}") for kind in kinds)]}
+    return {
+        "anyOf": [
+            *map(_ref, ("push.c_speak", "push.c_whisper")),
+            *(_ref(f"push.c_event.{kind}") for kind in kinds),
+        ]
+    }
 
 
 if __name__ == "__main__":

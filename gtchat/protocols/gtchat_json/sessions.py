@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ from gtchat import __version__
 from gtchat.chat.devices import device
 from gtchat.chat.errors import AlreadyLoggedIn, BadRequest
 from gtchat.chat.events import Invited
-from gtchat.chat.interfaces import Backlog
+from gtchat.chat.interfaces import Backlog, Direct
 from gtchat.chat.logins import BegunSession
 from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
@@ -25,6 +26,7 @@ from gtchat.protocols.gtchat_json.pushes import encode
 from gtchat.protocols.gtchat_json.reply_size import (
     NAMES_BYTES,
     encoded_bytes,
+    fitting_directs,
     fitting_names,
     reply_bytes,
 )
@@ -51,6 +53,7 @@ FEATURES = [
     "action",
     "pin",
     "search",
+    "direct",
     "mentions",
     "mark_unread",
     "notify",
@@ -108,6 +111,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
     session, chat = context.require_session, context.chat
     user = session.user
     invitations, session.invitations = session.invitations, ()
+    directs, session.directs = session.directs, ()
     return {
         "session_id": token,
         "epoch": chat.epoch,
@@ -118,6 +122,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         "rooms_total": RoomList(chat.rooms, user).count(),
         "blocked": fitting_names(sorted(user.blocked.values()), NAMES_BYTES),
         "invitations": _newest_fitting(invitations) or msgspec.UNSET,
+        "directs": fitting_directs(directs, NAMES_BYTES) or msgspec.UNSET,
     }
 
 
@@ -149,27 +154,29 @@ async def resume(context: Context, request: requests.Resume) -> responses.Resume
         context.encoder,
         context,
         request.marks_read,
+        request.seen_directs,
     )
     steps.keep_session(context, resumed.session)
     reply = responses.ResumeReply(**_account_state(context, request.session_id), resumed=[])
     left = reply_bytes(request) - encoded_bytes(reply)
     _list_rooms(context, reply, left // 2)
     left -= sum(len(room) + 1 for room in reply.rooms)
-    reply.resumed = _resumptions(resumed.missed, left)
+    rooms = ((_of_room(name, *one), one[1]) for name, one in resumed.missed.items())
+    directs = ((_of_direct(id_, *one), one[1]) for id_, one in resumed.directs.items())
+    reply.resumed = _resumptions(chain(rooms, directs), left)
     return reply
 
 
 def _resumptions(
-    missed: Mapping[str, tuple[Room | None, Backlog]], max_bytes: int
+    missed: Iterable[tuple[responses.Resumption, Backlog]], max_bytes: int
 ) -> list[responses.Resumption]:
-    """Return what happened to each room. What does not fit is `behind`, the longest first.
+    """Add the entries of each room. What does not fit is `behind`, the longest first.
 
     Rooms for which there is no place at all are left out.
     """
     found: list[responses.Resumption] = []
     waiting: list[tuple[int, int, list[bytes]]] = []
-    for name, (room, backlog) in missed.items():
-        resumption = _resumption(name, room, backlog)
+    for resumption, backlog in missed:
         size = encoded_bytes(resumption) + 1
         if size > max_bytes:
             break
@@ -186,14 +193,27 @@ def _resumptions(
     return found
 
 
-def _resumption(name: str, room: Room | None, missed: Backlog) -> responses.Resumption:
-    state = "reset" if missed.reset else "behind" if missed.behind else "resumed"
+def _of_room(name: str, room: Room | None, missed: Backlog) -> responses.Resumption:
     return responses.Resumption(
-        room.name if room is not None else name,
-        state,
-        room.last_seq if room is not None else 0,
-        [],
+        room_name=room.name if room is not None else name,
+        state=_state(missed),
+        last_seq=room.last_seq if room is not None else 0,
+        entries=[],
     )
+
+
+def _of_direct(id_: int, direct: Direct | None, missed: Backlog) -> responses.Resumption:
+    return responses.Resumption(
+        direct=id_,
+        target_user=direct.other if direct is not None else msgspec.UNSET,
+        state=_state(missed),
+        last_seq=direct.last_seq if direct is not None else 0,
+        entries=[],
+    )
+
+
+def _state(missed: Backlog) -> str:
+    return "reset" if missed.reset else "behind" if missed.behind else "resumed"
 
 
 def hello(context: Context, request: requests.Hello) -> responses.HelloReply:

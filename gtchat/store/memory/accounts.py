@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import NameTaken, NoSuchUser, NotInRoom, NotStored
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
@@ -27,7 +28,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
-from gtchat.store.memory.rows import AccountRow, SessionRow
+from gtchat.store.memory.rows import AccountDirects, AccountRow, SessionRow
 from gtchat.store.memory.search import search
 
 
@@ -54,6 +55,8 @@ class AccountTable:
         self._last_id = 0
         #: Returns the invitations of an account; set by the mailbox, which has them.
         self.pending_invitations: Callable[[int], tuple[Invited, ...]] = lambda _: ()
+        #: The direct conversations; they set this themselves.
+        self.directs: AccountDirects
 
     def guests(self) -> tuple[StoredGuest, ...]:
         """Return all temporary accounts."""
@@ -196,6 +199,7 @@ class AccountTable:
             blocked={other: self.accounts[other].name for other in sorted(row.blocks)},
             blocked_by=frozenset(self._blocked_by.get(row.id, ())),
             invitations=self.pending_invitations(row.id),
+            directs=self.directs.newest(row.id, LISTED_DIRECTS),
         )
 
     def set_sent_read(self, ended: EndedSession) -> None:
@@ -230,7 +234,7 @@ class AccountTable:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""
         row, room = self.accounts.get(account_id), self._rooms.rooms.get(room_id)
         is_lobby = room is self._rooms.lobby
-        if row is None or room is None or not (is_lobby or room_id in row.rooms):
+        if row is None or room is None or not (is_lobby or account_id in room.read):
             raise NotInRoom()
         session = self.sessions.get(token_hash)
         if session is not None and session.account_id == account_id:

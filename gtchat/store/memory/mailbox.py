@@ -1,4 +1,4 @@
-"""Entries with the changes that they mean, whispers and invitations, as `MemoryStore` keeps them.
+"""Entries with the changes that they mean, and invitations, as `MemoryStore` keeps them.
 
 Methods with the name of a method of `IStore` do the same, but return the result at once.
 """
@@ -6,11 +6,11 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import attrs
 
-from gtchat.chat.errors import ChatError, NoSuchRoom, NoSuchUser, NotStored, PrivateRoom
+from gtchat.chat.errors import ChatError, NoSuchRoom, NotStored, PrivateRoom
 from gtchat.chat.events import (
     Invited,
     Joined,
@@ -20,24 +20,20 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
     RoomSettingsEntry,
-    WhisperSent,
 )
 from gtchat.chat.interfaces import (
     Ack,
     InvitationLimits,
     PendingEntry,
     PendingMessageChange,
-    StoredWhisper,
-    WhisperLimits,
 )
 from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.store.memory.accounts import AccountTable
+from gtchat.store.memory.direct import DirectTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable
-from gtchat.store.paging import event_bytes, window
 from gtchat.store.pending import (
     LISTED_INVITATIONS,
     check_invitations,
-    check_whispers,
     request_content,
 )
 
@@ -59,31 +55,22 @@ class StoredInvitation:
     postponed: bool = False
 
 
-@attrs.frozen
-class WaitingWhisper:
-    """A whisper that waits, with the account of its sender; see `whispers` of the SQL store."""
-
-    sender_id: int
-    from_stranger: bool
-    event: WhisperSent
-
-
 class Mailbox:
     """What users send to rooms and to each other.
 
     Args:
         rooms: the rooms.
         accounts: the accounts.
+
+    Attributes:
+        directs: the direct conversations.
     """
 
     def __init__(self, rooms: RoomTable, accounts: AccountTable) -> None:
         self._rooms = rooms
         self._accounts = accounts
         accounts.pending_invitations = self.pending_invitations
-        self._whispers: defaultdict[int, dict[int, WaitingWhisper]] = defaultdict(dict)
-        #: (account id, id of the account that it has written to).
-        self._correspondents: set[tuple[int, int]] = set()
-        self._last_whisper = 0
+        self.directs = DirectTable(rooms, accounts, self.append)
         self._invitations: defaultdict[int, dict[tuple[int, str], StoredInvitation]]
         self._invitations = defaultdict(dict)
         #: Account id of an inviter -> room id -> (account id, inviter) of what it has sent.
@@ -101,9 +88,7 @@ class Mailbox:
         """Store an entry of any kind, and fill in the result."""
         content = request_content(pending)
         try:
-            if pending.txn is not None:
-                account_id = pending.sender_id or 0
-                pending.earlier = self._rooms.txns.find_ack(account_id, pending.txn, content)
+            pending.earlier = self._rooms.find_ack(pending)
             if pending.earlier is None:
                 self._store(pending)
         except ChatError as error:
@@ -111,7 +96,7 @@ class Mailbox:
             return
         if pending.txn is not None and pending.earlier is None:
             ack = Ack(getattr(pending.entry, "id", ""), pending.entry.seq, pending.entry.at)
-            self._rooms.txns.save_ack(account_id, pending.txn, content, ack)
+            self._rooms.txns.save_ack(pending.sender_id or 0, pending.txn, content, ack)
 
     def _store(self, pending: PendingEntry) -> None:
         """Append an entry to its log, and make the changes that it means."""
@@ -185,67 +170,11 @@ class Mailbox:
     def end_guest(self, account_id: int) -> None:
         """Delete a temporary account and all that belongs to it."""
         if self._accounts.remove_guest(account_id):
-            self._whispers.pop(account_id, None)
+            self.directs.end_guest(account_id)
             for key in list(self._invitations.get(account_id, ())):
                 self._discard_invitation(account_id, key)
             self._invitations.pop(account_id, None)
-            self._correspondents = {pair for pair in self._correspondents if account_id not in pair}
             self._rooms.txns.delete_account(account_id)
-
-    def whisper(
-        self,
-        sender_id: int,
-        target_id: int,
-        event: WhisperSent,
-        txn: str | None,
-        limits: WhisperLimits,
-        is_direct: bool = True,
-    ) -> tuple[Ack, int]:
-        """Store a whisper; see `IStore.whisper`."""
-        content = (target_id, event.msg)
-        if txn is not None:
-            earlier = self._rooms.txns.find_ack(sender_id, txn, content)
-            if earlier is not None:
-                return earlier, 0
-        if target_id not in self._accounts.accounts:
-            raise NoSuchUser()
-        is_stranger = (target_id, sender_id) not in self._correspondents
-        waiting = self._whispers[target_id].values()
-        check_whispers(
-            limits,
-            is_stranger,
-            pair=lambda limit: sum(one.sender_id == sender_id for one in waiting) >= limit,
-            strangers=lambda limit: sum(one.from_stranger for one in waiting) >= limit,
-        )
-        self._last_whisper += 1
-        whisper = WaitingWhisper(sender_id, is_stranger, event)
-        self._whispers[target_id][self._last_whisper] = whisper
-        if is_direct and (sender_id, target_id) not in self._correspondents:
-            self._correspondents.add((sender_id, target_id))
-            self._set_known(sender_id, target_id)
-        ack = Ack(id=event.id, seq=0, at=event.at)
-        if txn is not None:
-            self._rooms.txns.save_ack(sender_id, txn, content, ack)
-        return ack, self._last_whisper
-
-    def _set_known(self, target_id: int, sender_id: int) -> None:
-        """Store that the sender of whispers that wait is not a stranger any more."""
-        waiting = self._whispers[target_id]
-        for number, whisper in waiting.items():
-            if whisper.sender_id == sender_id:
-                waiting[number] = attrs.evolve(whisper, from_stranger=False)
-
-    def whispers(self, account_id: int, after: int, limit: int) -> list[StoredWhisper]:
-        """Return whispers that wait for an account; see `IStore.whispers`."""
-        waiting = self._whispers.get(account_id, {})
-        found = (StoredWhisper(n, one.event) for n, one in waiting.items() if n > after)
-        return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
-
-    def delete_whispers(self, account_id: int, numbers: Collection[int]) -> None:
-        """Delete whispers that have arrived; see `IStore.delete_whispers`."""
-        waiting = self._whispers.get(account_id, {})
-        for number in numbers:
-            waiting.pop(number, None)
 
     def invite(
         self,

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.mentions import MentionLimits, MentionsPage
+from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.mentions import MentionTable
 
-T = TypeVar("T")
 
-
-class MemoryMentionCalls(ABC):
+class MemoryMentionCalls(MemoryCalls):
     """Calls of `IMentionStore`: writes to the queue, reads past it."""
 
     _mentions: MentionTable
-
-    @abstractmethod
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Queue a call of a function; return its result."""
-
-    @abstractmethod
-    def _read(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Return the result of a function, which is called in the next turn, past the queue."""
 
     @property
     def mention_limits(self) -> MentionLimits:

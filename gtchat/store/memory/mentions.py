@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import NotInRoom
 from gtchat.chat.events import Entry, MessageSent
 from gtchat.chat.interfaces import UnreadRecord
 from gtchat.chat.mentions import MentionLimits, MentionsPage, find_mentions, may_mention_room
 from gtchat.store.memory.accounts import AccountTable
+from gtchat.store.memory.direct import DirectTable
 from gtchat.store.memory.rooms import RoomLog, RoomTable, is_hidden
 from gtchat.store.memory.rows import AccountRow
 from gtchat.store.paging import MAX_SEQ, event_bytes, window
@@ -42,15 +44,18 @@ class MentionTable:
     Args:
         rooms: the rooms.
         accounts: the accounts.
+        directs: the direct conversations.
 
     Attributes:
         limits: see `IMentionStore`.
     """
 
-    def __init__(self, rooms: RoomTable, accounts: AccountTable) -> None:
+    def __init__(self, rooms: RoomTable, accounts: AccountTable, directs: DirectTable) -> None:
         self.limits = MentionLimits()
         self._rooms = rooms
         self._accounts = accounts
+        self._directs = directs
+        directs.count = self.count_room
         self._last_row = 0
         #: (room id, seq) of a message -> account, None for all members -> the mention.
         self._of_message: dict[tuple[int, int], dict[int | None, MentionRow]] = {}
@@ -130,24 +135,17 @@ class MentionTable:
         row = self._accounts.row_of(account_id, token_hash)
         if row is None:
             return {}
-        not_counted = self._not_counted(row)
-        lobby = self._rooms.lobby
-        marks = [(lobby, row.lobby_read_seq)]
-        marks += [
-            (room, room.read[row.id]) for room in map(self._rooms.rooms.__getitem__, row.rooms)
-        ]
-        found = {}
-        for room, read_seq in marks:
-            record = room.unread(read_seq, not_counted)
-            mentions = self._unread(row, room, read_seq, not_counted)
-            if record.unread:
-                found[room.id] = attrs.evolve(record, mentions=mentions)
-        return found
+        directs = self._directs.newest(row.id, LISTED_DIRECTS)
+        ids = [self._rooms.lobby.id, *row.rooms, *(one.id for one in directs)]
+        counted = {room_id: self.count_room(row, self._rooms.rooms[room_id]) for room_id in ids}
+        return {room_id: record for room_id, record in counted.items() if record.unread}
 
-    def _not_counted(self, row: AccountRow) -> dict[int, str]:
-        """Return id and name of the accounts whose messages are not unread for an account."""
-        accounts = self._accounts.accounts
-        return {other: accounts[other].name for other in (row.id, *row.blocks)}
+    def count_room(self, row: AccountRow, room: RoomLog) -> UnreadRecord:
+        """Count the unread messages and mentions of an account in a room of it."""
+        not_counted = row.not_counted(self._accounts.accounts)
+        read_seq = row.lobby_read_seq if room is self._rooms.lobby else room.read[row.id]
+        mentions = self._unread(row, room, read_seq, not_counted)
+        return attrs.evolve(room.unread(read_seq, not_counted), mentions=mentions)
 
     def _unread(
         self, row: AccountRow, room: RoomLog, read_seq: int, not_counted: Mapping[int, str]
@@ -176,12 +174,13 @@ class MentionTable:
 
     def _messages(self, row: AccountRow, before: int) -> Iterator[tuple[MentionRow, Entry]]:
         """Yield the messages of mentions that an account may see, the newest mention first."""
-        not_counted = self._not_counted(row)
+        not_counted = row.not_counted(self._accounts.accounts)
         rooms = {self._rooms.lobby.id, *row.rooms}
         mentions = list(self._of_account[row.id].values())
         for room_id in rooms:
             mentions += self._of_room[room_id].values()
         done: set[tuple[int, int]] = set()
+        rooms |= {one.id for one in self._directs.newest(row.id, MAX_SEQ)}
         for mention in sorted(mentions, key=lambda one: -one.row):
             key = (mention.room_id, mention.seq)
             if mention.row >= before or mention.room_id not in rooms or key in done:
@@ -210,7 +209,8 @@ class MentionTable:
     def set_notify(self, account_id: int, room_id: int, level: str) -> None:
         """Store of which messages a user wants to be notified; see `IMentionStore.set_notify`."""
         row, room = self._accounts.accounts.get(account_id), self._rooms.rooms.get(room_id)
-        if row is None or room is None or not (room is self._rooms.lobby or room_id in row.rooms):
+        is_lobby = room is self._rooms.lobby
+        if row is None or room is None or not (is_lobby or account_id in room.read):
             raise NotInRoom()
         row.notify.pop(room_id, None)
         if level != "all":

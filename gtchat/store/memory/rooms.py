@@ -20,6 +20,7 @@ from gtchat.chat.interfaces import (
     HistoryPage,
     HistoryQuery,
     MessageVersions,
+    PendingEntry,
     RoomRecord,
     UnreadRecord,
 )
@@ -34,6 +35,7 @@ from gtchat.store.paging import (
     ReadBudget,
     find_page,
 )
+from gtchat.store.pending import request_content
 
 
 @attrs.define(eq=False)
@@ -198,6 +200,8 @@ class SkeletonIndex:
 class RoomTable:
     """All rooms by id and by key, and the txns of the messages in them.
 
+    The logs of direct conversations are among `rooms`, and not among `keys`.
+
     Attributes:
         starts: for each start of the server, the length of each room's log at that moment.
         set_mentions: keeps what a message of a room mentions; set by the table of mentions.
@@ -232,8 +236,25 @@ class RoomTable:
         room = self.rooms[self._last_id] = self.keys[key] = RoomLog(
             self._last_id, key, name, next_row=self._next_row
         )
-        room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
+        self._keep_mentions(room)
         return room
+
+    def create_direct(self) -> RoomLog:
+        """Create the log of a direct conversation, which has no name, and return it."""
+        self._last_id += 1
+        log = self.rooms[self._last_id] = RoomLog(self._last_id, "", "", public=False)
+        self._keep_mentions(log)
+        return log
+
+    def _keep_mentions(self, room: RoomLog) -> None:
+        """Have the mentions of the messages of a log kept."""
+        room.set_mentions = lambda message, msg: self.set_mentions(room, message, msg)
+
+    def find_ack(self, pending: PendingEntry) -> Ack | None:
+        """Return the ack of an earlier entry with the same txn; see `TxnTable.find_ack`."""
+        if pending.txn is None:
+            return None
+        return self.txns.find_ack(pending.sender_id or 0, pending.txn, request_content(pending))
 
     def delete(self, room_id: int, at: int) -> None:
         """Delete a room with its log.
@@ -267,6 +288,17 @@ class RoomTable:
         if room is None:
             return None
         return LogInfo(room.first, room.last, self.deleted_at.get(room.key))
+
+    def find_log(self, directs: Collection[int], room_id: int) -> LogInfo | None:
+        """Return the bounds of a log, None for one that an account can't resume.
+
+        Args:
+            directs: the direct conversations of the account.
+            room_id: the log.
+        """
+        room = self.rooms.get(room_id)
+        is_direct = room is not None and self.keys.get(room.key) is not room
+        return None if is_direct and room_id not in directs else self.log_info(room_id)
 
     def read(self, room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
         """Yield the entries of a room from `start` + 1 to `stop`."""

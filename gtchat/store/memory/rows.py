@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import attrs
 
-from gtchat.chat.interfaces import Account
+from gtchat.chat.interfaces import Account, Direct
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 
 
@@ -80,6 +82,10 @@ class AccountRow:
             seen_at=self.networks.get(network, 0) if network is not None else 0,
         )
 
+    def not_counted(self, accounts: Mapping[int, AccountRow]) -> dict[int, str]:
+        """Return id and name of the accounts whose messages are not unread for this one."""
+        return {other: accounts[other].name for other in (self.id, *self.blocks)}
+
     def add_network(self, network: str | None, at: int) -> None:
         """Store that the account registered or logged in from a network; None for no network."""
         if network is None or self.networks.get(network, -math.inf) + NETWORK_REFRESH_MS > at:
@@ -115,3 +121,13 @@ class SessionRow:
     protocol: str = ""
     address: str = ""
     created_at: int = 0
+
+
+class AccountDirects(Protocol):
+    """The direct conversations of accounts; see `DirectTable`."""
+
+    def newest(self, account_id: int, limit: int) -> tuple[Direct, ...]:
+        """Return the newest conversations of an account."""
+
+    def of_rooms(self, account_id: int, ids: Collection[int]) -> tuple[Direct, ...]:
+        """Return those with some ids."""

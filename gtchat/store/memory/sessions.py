@@ -6,6 +6,7 @@ Methods with the name of a method of `ISessionStore` do the same, but return the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import attrs
 
@@ -160,13 +161,14 @@ class SessionTable:
             raise BadSession()
         row = self._accounts.accounts[session.account_id]
         interval = ConnectedInterval(session.began_at, session.lost_at)
+        directs = self._accounts.directs.of_rooms(row.id, seen)
         epoch = None
         try:
             missed = backlogs(
                 seen,
                 limit,
                 lambda deleted_at: interval.saw_deletion(deleted_at, liveness_ms),
-                self._rooms.log_info,
+                partial(self._rooms.find_log, {one.id for one in directs}),
                 self._rooms.read,
                 lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
             )
@@ -183,7 +185,7 @@ class SessionTable:
         session.began_at, session.lost_at, session.expires_from = at, None, None
         session.address = address
         row.network = network
-        return ResumeResult(self._accounts.account_state(row), missed, epoch)
+        return ResumeResult(self._accounts.account_state(row), missed, epoch, directs)
 
     def session_lost(self, session: EndedSession, at: int) -> None:
         """Store that a session's connection was lost; see `ISessionStore.session_lost`."""

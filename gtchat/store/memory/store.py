@@ -7,7 +7,7 @@ same order and the same batches as from the store on disk.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,11 +16,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import GuestMessage, Invited, MessageSent, WhisperSent
+from gtchat.chat.events import GuestMessage, Invited, MessageSent
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
-    Ack,
     EndedSession,
     HistoryPage,
     HistoryQuery,
@@ -35,13 +34,12 @@ from gtchat.chat.interfaces import (
     SearchPage,
     SessionRecord,
     StoredState,
-    StoredWhisper,
     UnreadRecord,
-    WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
+from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.mentions import MentionTable
@@ -52,7 +50,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class MemoryStore(MemoryMentionCalls):
+class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
     """A store in memory.
 
     Args:
@@ -73,7 +71,8 @@ class MemoryStore(MemoryMentionCalls):
         self._devices = DeviceTable(self._accounts)
         self._sessions = SessionTable(self._accounts, self._devices, self._rooms)
         self._mailbox = Mailbox(self._rooms, self._accounts)
-        self._mentions = MentionTable(self._rooms, self._accounts)
+        self._directs = self._mailbox.directs
+        self._mentions = MentionTable(self._rooms, self._accounts, self._directs)
 
     def load(self) -> StoredState:
         """See `IStore.load`."""
@@ -81,7 +80,7 @@ class MemoryStore(MemoryMentionCalls):
         self._rooms.begin_start()
         return StoredState(
             epoch=self._epoch,
-            rooms=tuple(map(self._accounts.room_record, self._rooms.rooms.values())),
+            rooms=tuple(map(self._accounts.room_record, self._rooms.keys.values())),
             guests=self._accounts.guests(),
         )
 
@@ -247,30 +246,6 @@ class MemoryStore(MemoryMentionCalls):
             self._mentions.delete_room(room_id)
 
         return self._write(delete_room)
-
-    def whisper(
-        self,
-        sender_id: int,
-        target_id: int,
-        event: WhisperSent,
-        txn: str | None,
-        limits: WhisperLimits,
-        is_direct: bool = True,
-    ) -> Deferred[tuple[Ack, int]]:
-        """See `IStore.whisper`."""
-        return self._write(
-            self._mailbox.whisper, sender_id, target_id, event, txn, limits, is_direct
-        )
-
-    def whispers(
-        self, account_id: int, after: int, limit: int
-    ) -> Deferred[Sequence[StoredWhisper]]:
-        """See `IStore.whispers`."""
-        return self._read(self._mailbox.whispers, account_id, after, limit)
-
-    def delete_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """See `IStore.delete_whispers`."""
-        return self._write(self._mailbox.delete_whispers, account_id, tuple(numbers))
 
     def invite(
         self,

@@ -1,4 +1,4 @@
-"""The tables of accounts, devices and sessions, and what the description of every table needs.
+"""The tables of accounts, devices and sessions.
 
 `schema` names all tables; it is what other modules import.
 """
@@ -9,9 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -20,23 +18,10 @@ from sqlalchemy import (
     false,
 )
 
-#: The type of ids: 64 bits. SQLite numbers the rows of a table only by a column of the type
-#: INTEGER, which has 64 bits there.
-ID = BigInteger().with_variant(Integer(), "sqlite")
+from gtchat.store.sql.columns import ID
+from gtchat.store.sql.columns import account as _account
 
 metadata = MetaData()
-
-
-def account_column(name: str, nullable: bool = False, is_key: bool = False) -> Column[int]:
-    """Return a column that refers to an account; its row is deleted with the account."""
-    key = ForeignKey("accounts.id", ondelete="CASCADE")
-    return Column(name, ID, key, nullable=nullable, primary_key=is_key, autoincrement=False)
-
-
-def room_column() -> Column[int]:
-    """Return the column that refers to a room; its row is deleted with the room."""
-    return Column("room_id", ID, ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False)
-
 
 #: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
 accounts = Table(
@@ -59,7 +44,7 @@ accounts = Table(
 account_networks = Table(
     "account_networks",
     metadata,
-    account_column("account_id"),
+    _account("account_id"),
     Column("network", Text, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "network"),
@@ -87,7 +72,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
-    account_column("account_id"),
+    _account("account_id"),
     Column("began_at", BigInteger, nullable=False),
     Column("lost_at", BigInteger),
     Column("expires_from", BigInteger),
@@ -108,7 +93,7 @@ sessions = Table(
 devices = Table(
     "devices",
     metadata,
-    account_column("account_id"),
+    _account("account_id"),
     Column("device", Text, nullable=False),
     Column("token_hash", LargeBinary, unique=True),
     Column("name", Text, nullable=False),

@@ -1,119 +1,366 @@
-"""Whispers (direct messages) that wait for their targets."""
+"""Direct conversations: the logs of two accounts, and what was not delivered of them.
+
+A conversation is a row of `rooms`, which nothing finds by its key, and one of `directs` for each of
+the two accounts. Its messages are written by `log_writer` as those of rooms are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
 from sqlite3 import Connection
+from typing import Any
 
-from sqlalchemy import bindparam, delete, literal_column, select, update
+import attrs
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    literal_column,
+    select,
+    true,
+    union_all,
+    update,
+)
 
-from gtchat.chat.errors import NoSuchUser
-from gtchat.chat.events import WhisperSent
-from gtchat.chat.interfaces import Ack, StoredWhisper, WhisperLimits
-from gtchat.store.paging import event_bytes, window
+from gtchat.chat.errors import NoSuchMessage, NoSuchRoom, NoSuchUser
+from gtchat.chat.events import MessageSent
+from gtchat.chat.interfaces import (
+    Account,
+    Ack,
+    Arrived,
+    Direct,
+    DirectPage,
+    PendingWhisper,
+    StoredWhisper,
+    WhisperLimits,
+)
+from gtchat.chat.message_rules import whisper_of
+from gtchat.store.paging import MAX_SEQ, event_bytes, window
 from gtchat.store.pending import check_whispers
-from gtchat.store.sql import accounts, schema
-from gtchat.store.sql.idempotency import find_ack, fingerprint_hash, save_ack
+from gtchat.store.sql import accounts, read_state, rooms, schema
+from gtchat.store.sql.entry_rows import COLUMNS, entry_of
+from gtchat.store.sql.idempotency import find_ack, fingerprint
+from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Statement, insert
 
-_whispers = schema.whispers
-_correspondents = schema.correspondents
-_for_target = _whispers.c.target_id == bindparam("target")
-_from_sender = _whispers.c.sender_id == bindparam("sender")
+_directs = schema.directs
+_missed = schema.missed
+_rooms = schema.rooms
+_log = schema.entries
+_heads = schema.heads
+_levels = schema.notify_levels
+_other = schema.accounts.alias("other_account")
+_side = _directs.alias("other_side")
+_of_account = _directs.c.account_id == bindparam("account")
+_is_direct = (_of_account, _directs.c.room_id == bindparam("room"))
+_is_message = _log.c.kind == literal_column(f"'{MessageSent.kind}'")
 
-_ADD = Statement(
-    insert(_whispers).returning(_whispers.c.number),
-    columns=("target_id", "at", "usr", "id", "msg", "sender_id", "from_stranger"),
-)
-_nth = select(_whispers.c.target_id).where(_for_target).limit(1).offset(bindparam("index"))
-_NTH_OF_PAIR = Statement(_nth.where(_from_sender))
-_NTH_OF_STRANGERS = Statement(
-    _nth.with_hint(_whispers, "INDEXED BY whispers_strangers", "sqlite").where(
-        literal_column("from_stranger")  # as the index has it
+#: Conversations of an account, in the order of the attributes of `Direct`, without what is unread.
+_CONVERSATIONS = (
+    select(
+        _directs.c.room_id.label("id"),
+        _directs.c.other_id,
+        func.coalesce(_other.c.name, _directs.c.other).label("other"),
+        _directs.c.other_guest.label("guest"),
+        _other.c.id.is_(None).label("ended"),
+        func.coalesce(_heads.c.seq, 0).label("last_seq"),
+        func.coalesce(_heads.c.messages, 0).label("message_count"),
+        _directs.c.read_seq,
+        _directs.c.delivered_seq,
+        _directs.c.pending,
+        func.coalesce(_log.c.at, 0).label("at"),
+        _directs.c.newest.label("position"),
+        func.coalesce(_levels.c.level, literal_column("'all'")).label("notify"),
     )
-)
-_WROTE_TO = Statement(
-    select(_correspondents.c.target_id).where(
-        _correspondents.c.account_id == bindparam("account"),
-        _correspondents.c.target_id == bindparam("other"),
+    .select_from(_directs)
+    .outerjoin(_other, _other.c.id == _directs.c.other_id)
+    .outerjoin(_heads, _heads.c.room_id == _directs.c.room_id)
+    .outerjoin(_log, _log.c.row == _directs.c.newest)
+    .outerjoin(
+        _levels,
+        and_(
+            _levels.c.account_id == _directs.c.account_id, _levels.c.room_id == _directs.c.room_id
+        ),
     )
+    .where(_of_account)
 )
-_ADD_CORRESPONDENT = Statement(
-    insert(_correspondents).on_conflict_do_nothing(), columns=("account_id", "target_id")
-)
-_SET_KNOWN = Statement(
-    update(_whispers)
-    .where(_for_target, _from_sender, _whispers.c.from_stranger)
-    .values(from_stranger=False)
-)
-_LIST = Statement(
-    select(_whispers.c.number, _whispers.c.usr, _whispers.c.msg, _whispers.c.id, _whispers.c.at)
-    .where(_for_target, _whispers.c.number > bindparam("after"))
-    .order_by(_whispers.c.number)
+_PAGE = Statement(
+    _CONVERSATIONS.where(_directs.c.newest > 0, _directs.c.newest < bindparam("before"))
+    .order_by(_directs.c.newest.desc())
     .limit(bindparam("limit"))
 )
-_DELETE = Statement(delete(_whispers).where(_for_target, _whispers.c.number == bindparam("n")))
+_BY_ROOM = Statement(_CONVERSATIONS.where(_directs.c.room_id == bindparam("room")))
+_BY_OTHER = Statement(_CONVERSATIONS.where(_directs.c.other_id == bindparam("other")))
+_STRANGERS = Statement(
+    select(func.coalesce(func.sum(_directs.c.pending), 0)).where(
+        _of_account, _directs.c.pending > literal_column("0"), _directs.c.wrote.is_(False)
+    )
+)
+_WROTE = Statement(
+    select(_directs.c.wrote).where(_of_account, _directs.c.other_id == bindparam("other"))
+)
+_CREATE_LOG = Statement(
+    insert(_rooms)
+    .values(
+        key=bindparam("new_key"),
+        name="",
+        public=false(),
+        topic="",
+        max=0,
+        owner="",
+        kind="direct",
+    )
+    .returning(_rooms.c.id)
+)
+_CREATE = Statement(
+    insert(_directs).values(
+        account_id=bindparam("account"),
+        other_id=bindparam("other_id"),
+        room_id=bindparam("room"),
+        other=bindparam("name"),
+        other_guest=bindparam("guest"),
+        wrote=false(),
+        read_seq=0,
+        delivered_seq=0,
+        pending=0,
+        newest=0,
+    )
+)
+_ROW = Statement(
+    select(_log.c.row).where(_log.c.room_id == bindparam("room"), _log.c.seq == bindparam("seq"))
+)
+_SENT = Statement(
+    update(_directs)
+    .where(*_is_direct)
+    .values(wrote=true(), read_seq=bindparam("seq"), newest=bindparam("row"))
+)
+_RECEIVED = Statement(
+    update(_directs)
+    .where(*_is_direct)
+    .values(pending=_directs.c.pending + 1, newest=bindparam("row"))
+)
+_DELIVERED = Statement(
+    update(_directs)
+    .where(*_is_direct, _directs.c.delivered_seq < bindparam("seq"))
+    .values(
+        delivered_seq=bindparam("seq"),
+        pending=select(func.count())
+        .where(
+            _log.c.room_id == bindparam("room"),
+            _log.c.seq > bindparam("seq"),
+            _is_message,
+            func.coalesce(_log.c.subject_id, 0) != bindparam("account"),
+        )
+        .scalar_subquery(),
+    )
+)
+_MISSED_COUNT = Statement(select(func.count()).where(_missed.c.account_id == bindparam("account")))
+_ROOM = Statement(select(_rooms.c.id).where(_rooms.c.id == bindparam("room")))
+_ADD_MISSED = Statement(
+    insert(_missed).on_conflict_do_nothing(), columns=("account_id", "room_id", "seq")
+)
+_DELETE_MISSED = Statement(
+    delete(_missed).where(
+        _missed.c.account_id == bindparam("account"),
+        _missed.c.room_id == bindparam("room"),
+        _missed.c.seq == bindparam("seq"),
+    )
+)
+_waiting = union_all(
+    select(_log.c.row.label("number"), false().label("missed"))
+    .join_from(
+        _directs,
+        _log,
+        (_log.c.room_id == _directs.c.room_id) & (_log.c.seq > _directs.c.delivered_seq),
+    )
+    .where(
+        _of_account,
+        _directs.c.pending > literal_column("0"),
+        _is_message,
+        func.coalesce(_log.c.subject_id, 0) != bindparam("account"),
+    ),
+    select(_log.c.row, true())
+    .join_from(_missed, _log, (_log.c.room_id == _missed.c.room_id) & (_log.c.seq == _missed.c.seq))
+    .where(_missed.c.account_id == bindparam("account"), _is_message),
+).subquery("waiting")
+#: A deleted message has no text, and is delivered to no client any more.
+_WAITING = Statement(
+    select(_log.c.row, _log.c.room_id, _waiting.c.missed, *COLUMNS)
+    .join_from(_waiting, _log, _log.c.row == _waiting.c.number)
+    .where(_waiting.c.number > bindparam("after"), _log.c.msg != literal_column("''"))
+    .order_by(_waiting.c.number)
+    .limit(bindparam("limit"))
+)
+#: The logs of an account that no other account has.
+_ONLY_OWN = Statement(
+    select(_directs.c.room_id).where(
+        _of_account,
+        ~exists().where(
+            _side.c.room_id == _directs.c.room_id, _side.c.account_id != _directs.c.account_id
+        ),
+    )
+)
 
 
 def whisper(
-    db: Connection,
-    sender_id: int,
-    target_id: int,
-    event: WhisperSent,
-    txn: str | None,
-    limits: WhisperLimits,
-    is_direct: bool = True,
-) -> tuple[Ack, int]:
-    """Store a whisper; see `IStore.whisper`."""
-    content = fingerprint_hash(f"account {target_id}", event.msg)
-    if txn is not None:
-        earlier = find_ack(db, sender_id, txn, content)
+    db: Connection, log_writer: LogWriter, pending: PendingWhisper, limits: WhisperLimits
+) -> Ack:
+    """Store a direct message; see `IMailStore.whisper`."""
+    sender_id, target_id = pending.sender_id, pending.target_id
+    if pending.txn is not None:
+        earlier = find_ack(db, sender_id, pending.txn, fingerprint(pending))
         if earlier is not None:
-            return earlier, 0
-    if accounts.get(db, target_id) is None:
+            return earlier
+    sender, target = accounts.get(db, sender_id), accounts.get(db, target_id)
+    if target is None or sender is None:
         raise NoSuchUser()
-    is_stranger = _WROTE_TO(db, account=target_id, other=sender_id).fetchone() is None
+    received = find(db, target_id, None, sender_id)
+    if sender_id != target_id:
+        _check(db, target_id, sender_id, received, limits)
+    if received is not None:
+        pending.room_id = received.id
+    elif pending.entry.reply is not None:
+        raise NoSuchMessage()
+    else:
+        pending.room_id = _create(db, sender, target)
+    log_writer.write(db, [pending])
+    if pending.error is not None:
+        raise pending.error
+    seq = pending.entry.seq
+    row = _ROW.scalar(db, room=pending.room_id, seq=seq)
+    _SENT(db, account=sender_id, room=pending.room_id, seq=seq, row=row)
+    if sender_id != target_id:
+        _RECEIVED(db, account=target_id, room=pending.room_id, row=row)
+    log_writer.write_heads(db)
+    return Ack(pending.entry.id, seq, pending.entry.at)
 
-    def reached(nth: Statement, limit: int) -> bool:
-        found = nth(db, target=target_id, sender=sender_id, index=limit - 1)
-        return found.fetchone() is not None
 
+def _check(
+    db: Connection, target_id: int, sender_id: int, received: Direct | None, limits: WhisperLimits
+) -> None:
+    """Raise NotAllowed if too many messages wait for the target."""
+    pending = 0 if received is None else received.pending
     check_whispers(
         limits,
-        is_stranger,
-        pair=lambda limit: reached(_NTH_OF_PAIR, limit),
-        strangers=lambda limit: reached(_NTH_OF_STRANGERS, limit),
+        is_stranger=not _WROTE.scalar(db, account=target_id, other=sender_id),
+        pair=lambda limit: pending >= limit,
+        strangers=lambda limit: bool(_STRANGERS.scalar(db, account=target_id) >= limit),
     )
-    number: int = _ADD.scalar(
-        db,
-        target_id=target_id,
-        at=event.at,
-        usr=event.usr,
-        id=event.id,
-        msg=event.msg,
-        sender_id=sender_id,
-        from_stranger=is_stranger,
-    )
-    if is_direct and _ADD_CORRESPONDENT(db, account_id=sender_id, target_id=target_id).rowcount:
-        _SET_KNOWN(db, target=sender_id, sender=target_id)
-    ack = Ack(id=event.id, seq=0, at=event.at)
-    if txn is not None:
-        save_ack(db, sender_id, txn, content, ack)
-    return ack, number
+
+
+def _create(db: Connection, sender: Account, target: Account) -> int:
+    """Create the conversation of two accounts; return its id."""
+    low, high = sorted((sender.id, target.id))
+    room_id: int = _CREATE_LOG.scalar(db, new_key=f"direct\n{low} {high}")
+    sides = {sender.id: target, target.id: sender}
+    for account_id, other in sides.items():
+        _CREATE(
+            db,
+            account=account_id,
+            other_id=other.id,
+            room=room_id,
+            name=other.name,
+            guest=not other.registered,
+        )
+    return room_id
 
 
 def whispers(db: Connection, account_id: int, after: int, limit: int) -> list[StoredWhisper]:
-    """Return whispers that wait for an account; see `IStore.whispers`."""
-    with closing(_LIST(db, target=account_id, after=after, limit=limit)) as rows:
-        found = (
-            StoredWhisper(number, WhisperSent(usr=usr, msg=msg, id=id_, at=at))
-            for number, usr, msg, id_, at in rows
-        )
+    """Return the messages that were not delivered; see `IMailStore.whispers`."""
+    with closing(_WAITING(db, account=account_id, after=after, limit=limit)) as rows:
+        found = (_stored(row) for row in rows)
         return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
 
 
-def delete_whispers(db: Connection, account_id: int, numbers: Collection[int]) -> None:
-    """Delete whispers that have arrived; see `IStore.delete_whispers`."""
-    for number in numbers:
-        _DELETE(db, target=account_id, n=number)
+def _stored(row: Any) -> StoredWhisper:
+    number, room_id, missed, *columns = row
+    message = entry_of(columns, "")
+    assert isinstance(message, MessageSent)
+    seq = message.seq
+    event = whisper_of(message)
+    if missed:
+        event.seq = 0
+    return StoredWhisper(number, room_id, seq, bool(missed), event)
+
+
+def set_delivered(db: Connection, arrived: Arrived) -> None:
+    """Take note that messages have arrived; see `IMailStore.set_delivered`."""
+    account_id = arrived.account_id
+    for room_id, seq in arrived.directs.items():
+        _DELIVERED(db, account=account_id, room=room_id, seq=seq)
+    if arrived.read:
+        marks = {(account_id, room_id): seq for room_id, seq in arrived.directs.items()}
+        read_state.set_read(db, marks)
+    for room_id, seq in arrived.missed:
+        _DELETE_MISSED(db, account=account_id, room=room_id, seq=seq)
+
+
+def add_missed(db: Connection, account_id: int, room_id: int, seq: int, limit: int) -> None:
+    """Have a message of a room delivered once more; see `IMailStore.add_missed`."""
+    if accounts.get(db, account_id) is None:
+        raise NoSuchUser()
+    if _ROOM.scalar(db, room=room_id) is None:
+        raise NoSuchRoom()
+    if not limit or _MISSED_COUNT.scalar(db, account=account_id) < limit:
+        _ADD_MISSED(db, account_id=account_id, room_id=room_id, seq=seq)
+
+
+def find(
+    db: Connection, account_id: int, room_id: int | None, other_id: int | None
+) -> Direct | None:
+    """Return a conversation; see `IMailStore.find_direct`."""
+    if room_id is None:
+        row = _BY_OTHER(db, account=account_id, other=other_id).fetchone()
+    else:
+        row = _BY_ROOM(db, account=account_id, room=room_id).fetchone()
+    return None if row is None else _direct(row)
+
+
+def _direct(row: Any) -> Direct:
+    """Return a row of `_CONVERSATIONS`."""
+    names = (field.name for field in attrs.fields(Direct))
+    values = dict(zip(names, row, strict=False))
+    return Direct(**{**values, "guest": bool(values["guest"]), "ended": bool(values["ended"])})
+
+
+def newest(db: Connection, account_id: int, limit: int) -> tuple[Direct, ...]:
+    """Return the newest conversations of an account, without unread messages."""
+    return tuple(map(_direct, _PAGE(db, account=account_id, before=MAX_SEQ, limit=limit)))
+
+
+def of_rooms(db: Connection, account_id: int, ids: Collection[int]) -> tuple[Direct, ...]:
+    """Return those of the conversations with some ids that an account has."""
+    found = (find(db, account_id, room_id, None) for room_id in ids)
+    return tuple(one for one in found if one is not None)
+
+
+def page(db: Connection, account_id: int, before: int | None, limit: int) -> DirectPage:
+    """Return a page of conversations; see `IMailStore.directs`."""
+    start = MAX_SEQ if before is None else before
+    found = [_direct(row) for row in _PAGE(db, account=account_id, before=start, limit=limit + 1)]
+    counted = read_state.unread_directs(db, account_id, start, limit)
+    listed = tuple(
+        attrs.evolve(one, unread=counted[one.id].unread, mentions=counted[one.id].mentions)
+        if one.id in counted
+        else one
+        for one in found[:limit]
+    )
+    return DirectPage(listed, listed[-1].position if len(found) > limit else None)
+
+
+def end_guest(db: Connection, account_id: int) -> list[int]:
+    """Delete a temporary account; see `IStore.end_guest`. Return the logs that are deleted later.
+
+    Conversations with accounts that have not ended stay.
+    """
+    own = [row[0] for row in _ONLY_OWN(db, account=account_id)]
+    accounts.end_guest(db, account_id)
+    if accounts.get(db, account_id) is not None:
+        return []
+    for room_id in own:
+        rooms.delete_log(db, room_id)
+    return own

@@ -13,17 +13,15 @@ import attrs
 import msgspec
 from sqlalchemy import case, literal_column, select
 
+from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import (
     ENTRY_TYPES,
     AnnotatedMessage,
-    Deletion,
     Edited,
     Entry,
     GuestMessage,
     MessageChange,
     MessageSent,
-    Reaction,
-    ReplyTo,
 )
 from gtchat.chat.names import HOST
 from gtchat.store.sql import schema

@@ -19,6 +19,7 @@ from gtchat.store.sql.statements import Statement
 _mentions = schema.mentions
 _accounts = schema.accounts
 _members = schema.members
+_directs = schema.directs
 _rooms = schema.rooms
 _blocks = schema.blocks
 
@@ -39,6 +40,12 @@ _ROOMS = Statement(
         select(_rooms.c.id, _rooms.c.name, literal_column("0"), _accounts.c.created_at).where(
             _rooms.c.key == LOBBY, _accounts.c.id == bindparam("account")
         ),
+    )
+)
+#: A direct conversation of an account, as `_ROOMS` has a room: without a name.
+_DIRECT = Statement(
+    select(literal_column("''"), literal_column("0"), literal_column("0")).where(
+        _directs.c.account_id == bindparam("account"), _directs.c.room_id == bindparam("room")
     )
 )
 _BLOCKED = Statement(
@@ -88,6 +95,8 @@ def _messages(
     names = frozenset(blocked.values())
     done: set[tuple[int, int]] = set()
     for row in rows:
+        if row.account_id is not None and row.room_id not in rooms:
+            rooms[row.room_id] = _DIRECT(db, account=account_id, room=row.room_id).fetchone()
         room = rooms.get(row.room_id)
         if room is None or (row.room_id, row.seq) in done:
             continue

@@ -21,6 +21,7 @@ _mentions = schema.mentions
 _older = _mentions.alias("older")
 _accounts = schema.accounts
 _members = schema.members
+_directs = schema.directs
 _rooms = schema.rooms
 _levels = schema.notify_levels
 
@@ -30,6 +31,9 @@ _MEMBER = Statement(
         or_(
             exists().where(
                 _members.c.room_id == bindparam("room"), _members.c.account_id == _accounts.c.id
+            ),
+            exists().where(
+                _directs.c.room_id == bindparam("room"), _directs.c.account_id == _accounts.c.id
             ),
             and_(
                 _accounts.c.registered.is_(True),

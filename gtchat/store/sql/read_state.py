@@ -8,11 +8,13 @@ messages that do not count are looked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from sqlite3 import Connection
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     and_,
     bindparam,
@@ -26,11 +28,12 @@ from sqlalchemy import (
     update,
 )
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import NotInRoom
 from gtchat.chat.events import MessageSent
 from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.paging import UNREAD_EXACT, UNREAD_WINDOW
+from gtchat.store.paging import MAX_SEQ, UNREAD_EXACT, UNREAD_WINDOW
 from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.statements import Statement
 
@@ -38,6 +41,7 @@ _accounts = schema.accounts
 _log = schema.entries
 _heads = schema.heads
 _members = schema.members
+_directs = schema.directs
 _rooms = schema.rooms
 _sessions = schema.sessions
 _levels = schema.notify_levels
@@ -59,7 +63,15 @@ _leveled = _memberships.add_columns(_level).outerjoin_from(
     _members, _levels, and_(_is_level_of, _levels.c.room_id == _members.c.room_id)
 )
 _MEMBERSHIPS = Statement(_leveled.order_by(_members.c.room_id))
-_MEMBERSHIP = Statement(_leveled.where(_members.c.room_id == bindparam("room")))
+_READ_SEQ = Statement(
+    union_all(
+        _memberships.where(_members.c.room_id == bindparam("room")),
+        select(_directs.c.room_id, _directs.c.read_seq).where(
+            _directs.c.account_id == bindparam("account"), _directs.c.room_id == bindparam("room")
+        ),
+        _lobby.where(_rooms.c.id == bindparam("room")),
+    )
+)
 _LOBBY = Statement(
     _lobby.add_columns(_level).outerjoin(
         _levels, and_(_is_level_of, _levels.c.room_id == _rooms.c.id)
@@ -81,6 +93,15 @@ _MARK_LOBBY = Statement(
     )
     .values(lobby_read_seq=bindparam("seq"))
 )
+_MARK_DIRECT = Statement(
+    update(_directs)
+    .where(
+        _directs.c.account_id == bindparam("account"),
+        _directs.c.room_id == bindparam("room"),
+        _directs.c.read_seq < bindparam("seq"),
+    )
+    .values(read_seq=bindparam("seq"))
+)
 _MARK_ROOM_UNREAD = Statement(
     update(_members)
     .where(
@@ -96,6 +117,15 @@ _MARK_LOBBY_UNREAD = Statement(
         select(_rooms.c.id).where(_rooms.c.key == LOBBY).scalar_subquery() == bindparam("room"),
     )
     .values(lobby_read_seq=bindparam("seq"))
+)
+_MARK_DIRECT_UNREAD = Statement(
+    update(_directs)
+    .where(
+        _directs.c.account_id == bindparam("account"),
+        _directs.c.room_id == bindparam("room"),
+        _directs.c.read_seq > bindparam("seq"),
+    )
+    .values(read_seq=bindparam("seq"))
 )
 _SET_MARKS_READ = Statement(
     update(_sessions)
@@ -114,16 +144,17 @@ _MARKS_READ = Statement(
 
 _SESSION_ACCOUNT = Statement(select(_sessions.c.account_id).where(_is_session))
 
-_mark = union_all(_memberships, _lobby).cte("marks")
-_read, _hidden = _log.alias("read"), _log.alias("hidden")
-_is_kept = _mark.c.read_seq >= _heads.c.first
-#: The number of messages up to the mark: that of the marked entry, or else of the first entry that
-#: is kept, less that entry itself.
-_messages_read = func.coalesce(
-    _read.c.message_count - case((_is_kept, 0), (_read.c.kind == MessageSent.kind, 1), else_=0),
-    _heads.c.messages,
+_newest_directs = (
+    select(_directs.c.room_id, _directs.c.read_seq)
+    .where(
+        _directs.c.account_id == bindparam("account"),
+        _directs.c.newest > 0,
+        _directs.c.newest < bindparam("before"),
+    )
+    .order_by(_directs.c.newest.desc())
+    .limit(bindparam("limit"))
 )
-_behind = _heads.c.messages - _messages_read
+_read, _hidden = _log.alias("read"), _log.alias("hidden")
 #: The accounts whose messages are not unread: the account itself, and those that it blocks.
 _not_counted = union_all(
     select(_accounts.c.id, _accounts.c.name).where(_accounts.c.id == bindparam("account")),
@@ -131,78 +162,101 @@ _not_counted = union_all(
     .join(schema.blocks, schema.blocks.c.blocked_id == _accounts.c.id)
     .where(schema.blocks.c.account_id == bindparam("account")),
 ).cte("not_counted")
-#: Messages that are not unread: those of these accounts, or, where the account is not known, of
-#: these names; and deleted ones, which alone have no text.
-_hidden_count = (
-    select(func.count())
-    .where(
-        _hidden.c.room_id == _mark.c.room_id,
-        _hidden.c.seq > _mark.c.read_seq,
-        _hidden.c.seq > _heads.c.seq - UNREAD_WINDOW,
-        _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
-        or_(
-            _hidden.c.msg == literal_column("''"),
-            _hidden.c.subject_id.in_(select(_not_counted.c.id)),
-            and_(_hidden.c.subject_id.is_(None), _hidden.c.usr.in_(select(_not_counted.c.name))),
-        ),
-    )
-    .scalar_subquery()
-)
-#: All rooms of an account in one statement: the driver waits for the interpreter's lock after each.
-_UNREAD = Statement(
-    select(
-        _mark.c.room_id,
-        _behind - case((_behind <= UNREAD_EXACT, _hidden_count), else_=0),
+
+
+def _unread_statement(marks: CompoundSelect[Any] | Select[Any]) -> Statement:
+    """Return the statement that counts unread messages.
+
+    All rooms of an account are in one: the driver waits for the interpreter's lock after each.
+
+    Args:
+        marks: `room_id` and `read_seq` of each room.
+    """
+    mark = marks.cte("marks")
+    is_kept = mark.c.read_seq >= _heads.c.first
+    # The number of messages up to the mark: that of the marked entry, or else of the first entry
+    # that is kept, less that entry itself.
+    messages_read = func.coalesce(
+        _read.c.message_count - case((is_kept, 0), (_read.c.kind == MessageSent.kind, 1), else_=0),
         _heads.c.messages,
     )
-    .select_from(_mark)
-    .join(_heads, _heads.c.room_id == _mark.c.room_id)
-    .outerjoin(
-        _read,
-        and_(
-            _read.c.room_id == _mark.c.room_id,
-            _read.c.seq == case((_is_kept, _mark.c.read_seq), else_=_heads.c.first),
-        ),
-    )
-    .where(_heads.c.seq > _mark.c.read_seq, _behind > 0)
-)
-
-
-def _unread_mentions(is_mentioned: ColumnElement[bool]) -> Select[tuple[int, int]]:
-    """Return a query for the mentions after the read marks of an account."""
-    return select(_mark.c.room_id, _mentions.c.seq).join_from(
-        _mark,
-        _mentions,
-        and_(
-            _mentions.c.room_id == _mark.c.room_id,
-            _mentions.c.seq > _mark.c.read_seq,
-            is_mentioned,
-        ),
-    )
-
-
-_mentioned = union(
-    _unread_mentions(_mentions.c.account_id == bindparam("account")),
-    _unread_mentions(_mentions.c.account_id.is_(None)),
-).subquery()
-_MENTIONS = Statement(
-    select(_mentioned.c.room_id, func.count())
-    .join_from(
-        _mentioned,
-        _log,
-        and_(_log.c.room_id == _mentioned.c.room_id, _log.c.seq == _mentioned.c.seq),
-    )
-    .where(
-        or_(
-            and_(
-                _log.c.subject_id.is_not(None),
-                _log.c.subject_id.not_in(select(_not_counted.c.id)),
+    behind = _heads.c.messages - messages_read
+    # Messages that are not unread: those of these accounts, or, where the account is not known, of
+    # these names; and deleted ones, which alone have no text.
+    hidden_count = (
+        select(func.count())
+        .where(
+            _hidden.c.room_id == mark.c.room_id,
+            _hidden.c.seq > mark.c.read_seq,
+            _hidden.c.seq > _heads.c.seq - UNREAD_WINDOW,
+            _hidden.c.kind == literal_column(f"'{MessageSent.kind}'"),
+            or_(
+                _hidden.c.msg == literal_column("''"),
+                _hidden.c.subject_id.in_(select(_not_counted.c.id)),
+                and_(
+                    _hidden.c.subject_id.is_(None), _hidden.c.usr.in_(select(_not_counted.c.name))
+                ),
             ),
-            and_(_log.c.subject_id.is_(None), _log.c.usr.not_in(select(_not_counted.c.name))),
         )
+        .scalar_subquery()
     )
-    .group_by(_mentioned.c.room_id)
-)
+    return Statement(
+        select(
+            mark.c.room_id,
+            behind - case((behind <= UNREAD_EXACT, hidden_count), else_=0),
+            _heads.c.messages,
+        )
+        .select_from(mark)
+        .join(_heads, _heads.c.room_id == mark.c.room_id)
+        .outerjoin(
+            _read,
+            and_(
+                _read.c.room_id == mark.c.room_id,
+                _read.c.seq == case((is_kept, mark.c.read_seq), else_=_heads.c.first),
+            ),
+        )
+        .where(_heads.c.seq > mark.c.read_seq, behind > 0)
+    )
+
+
+def _mentions_statement(marks: CompoundSelect[Any] | Select[Any]) -> Statement:
+    """Return the statement that counts the mentions after read marks; see `_unread_statement`."""
+    mark = marks.cte("marks")
+
+    def unread(is_mentioned: ColumnElement[bool]) -> Select[tuple[int, int]]:
+        return select(mark.c.room_id, _mentions.c.seq).join_from(
+            mark,
+            _mentions,
+            and_(
+                _mentions.c.room_id == mark.c.room_id,
+                _mentions.c.seq > mark.c.read_seq,
+                is_mentioned,
+            ),
+        )
+
+    found = union(
+        unread(_mentions.c.account_id == bindparam("account")),
+        unread(_mentions.c.account_id.is_(None)),
+    ).subquery()
+    is_counted = or_(
+        and_(
+            _log.c.subject_id.is_not(None),
+            _log.c.subject_id.not_in(select(_not_counted.c.id)),
+        ),
+        and_(_log.c.subject_id.is_(None), _log.c.usr.not_in(select(_not_counted.c.name))),
+    )
+    return Statement(
+        select(found.c.room_id, func.count())
+        .join_from(found, _log, and_(_log.c.room_id == found.c.room_id, _log.c.seq == found.c.seq))
+        .where(is_counted)
+        .group_by(found.c.room_id)
+    )
+
+
+_marks = union_all(_memberships, _lobby, select(_newest_directs.subquery("newest_directs")))
+_UNREAD, _MENTIONS = _unread_statement(_marks), _mentions_statement(_marks)
+_UNREAD_DIRECTS = _unread_statement(_newest_directs)
+_MENTIONS_IN_DIRECTS = _mentions_statement(_newest_directs)
 
 
 def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]:
@@ -214,32 +268,38 @@ def memberships(db: Connection, account_id: int) -> tuple[MembershipRecord, ...]
 
 def mark_read(db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
     """Mark a room as read up to an entry; see `IStore.mark_read`."""
-    if _membership(db, account_id, room_id) is None:
-        raise NotInRoom()
+    _read_seq(db, account_id, room_id)
     set_marks_read(db, account_id, token_hash)
     set_read(db, {(account_id, room_id): seq})
-    membership = _membership(db, account_id, room_id)
-    assert membership is not None
-    return membership.read_seq
+    return _read_seq(db, account_id, room_id)
 
 
 def mark_unread(db: Connection, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
     """Set back up to which entry a room is read; see `IMentionStore.mark_unread`."""
-    if _membership(db, account_id, room_id) is None:
-        raise NotInRoom()
+    _read_seq(db, account_id, room_id)
     set_marks_read(db, account_id, token_hash)
-    for statement in (_MARK_ROOM_UNREAD, _MARK_LOBBY_UNREAD):
+    for statement in (_MARK_ROOM_UNREAD, _MARK_LOBBY_UNREAD, _MARK_DIRECT_UNREAD):
         statement(db, account=account_id, room=room_id, seq=seq)
-    membership = _membership(db, account_id, room_id)
-    assert membership is not None
-    return membership.read_seq
+    return _read_seq(db, account_id, room_id)
 
 
 def set_notify(db: Connection, account_id: int, room_id: int, level: str) -> None:
     """Store of which messages a user wants to be notified; see `IMentionStore.set_notify`."""
-    if _membership(db, account_id, room_id) is None:
-        raise NotInRoom()
+    _read_seq(db, account_id, room_id)
     mentions.set_level(db, account_id, room_id, level)
+
+
+def _read_seq(db: Connection, account_id: int, room_id: int) -> int:
+    """Return up to which entry an account has read a room or a direct conversation.
+
+    Raises:
+        NotInRoom: it is not in it.
+    """
+    row = _READ_SEQ(db, account=account_id, room=room_id).fetchone()
+    if row is None:
+        raise NotInRoom()
+    read_seq: int = row[1]
+    return read_seq
 
 
 def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
@@ -250,8 +310,10 @@ def set_marks_read(db: Connection, account_id: int, token_hash: bytes) -> None:
 def set_read(db: Connection, marks: Mapping[tuple[int, int], int]) -> None:
     """Mark rooms as read; see `IStore.set_read`."""
     for (account_id, room_id), seq in marks.items():
-        if not _MARK_ROOM(db, account=account_id, room=room_id, seq=seq).rowcount:
-            _MARK_LOBBY(db, account=account_id, room=room_id, seq=seq)
+        # An id is that of a room, the lobby or a direct conversation: one of them at most changes.
+        for mark in (_MARK_ROOM, _MARK_LOBBY, _MARK_DIRECT):
+            if mark(db, account=account_id, room=room_id, seq=seq).rowcount:
+                break
 
 
 def unread(
@@ -260,19 +322,27 @@ def unread(
     """Count the unread messages of an account; see `IStore.unread`."""
     if account_id is None:
         account_id = _SESSION_ACCOUNT.scalar(db, token=token_hash)
-    mentioned = dict(_MENTIONS(db, account=account_id).fetchall())
+    bound = {"account": account_id, "before": MAX_SEQ, "limit": LISTED_DIRECTS}
+    return _records(_UNREAD(db, **bound), _MENTIONS(db, **bound))
+
+
+def unread_directs(
+    db: Connection, account_id: int, before: int, limit: int
+) -> dict[int, UnreadRecord]:
+    """Count the unread messages of direct conversations; see `IMailStore.directs`."""
+    bound = {"account": account_id, "before": before, "limit": limit}
+    return _records(_UNREAD_DIRECTS(db, **bound), _MENTIONS_IN_DIRECTS(db, **bound))
+
+
+def _records(
+    counted: Iterable[tuple[int, int, int]], mentioned: Iterable[tuple[int, int]]
+) -> dict[int, UnreadRecord]:
+    mentions_of = dict(mentioned)
     return {
-        room_id: UnreadRecord(count, messages, mentioned.get(room_id, 0))
-        for room_id, count, messages in _UNREAD(db, account=account_id)
+        room_id: UnreadRecord(count, messages, mentions_of.get(room_id, 0))
+        for room_id, count, messages in counted
         if count
     }
-
-
-def _membership(db: Connection, account_id: int, room_id: int) -> MembershipRecord | None:
-    row = _MEMBERSHIP(db, account=account_id, room=room_id).fetchone()
-    if row is None:
-        row = _LOBBY(db, account=account_id).fetchone()
-    return MembershipRecord(*row) if row is not None and row[0] == room_id else None
 
 
 def set_sent_read(

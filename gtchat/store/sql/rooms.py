@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -83,6 +84,7 @@ _ROOMS = Statement(
         func.coalesce(_heads.c.messages, 0),
     )
     .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
+    .where(_rooms.c.kind == literal_column("'room'"))
     .order_by(_rooms.c.id)
 )
 _MEMBERS = Statement(
@@ -206,8 +208,8 @@ def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
     )
 
 
-def delete_room(db: Connection, room_id: int, at: int) -> None:
-    """Delete a room; `Cleanup` deletes its log later.
+def delete_room(db: Connection, room_id: int, at: int) -> list[int]:
+    """Delete a room; return its log, which `Cleanup` deletes later.
 
     Args:
         db: the writer's connection.
@@ -215,6 +217,12 @@ def delete_room(db: Connection, room_id: int, at: int) -> None:
         at: now, in milliseconds since 1970, UTC.
     """
     _ADD_TOMBSTONE(db, room=room_id, at=at)
+    delete_log(db, room_id)
+    return [room_id]
+
+
+def delete_log(db: Connection, room_id: int) -> None:
+    """Delete a room or a direct conversation; `Cleanup` deletes its entries later."""
     _ADD_PENDING_DELETE(db, room=room_id)
     _DELETE_HEAD(db, room=room_id)
     _DELETE_ROOM(db, room=room_id)
@@ -247,6 +255,13 @@ class Cleanup:
 
     pending_deletes: bool = False
     txns_before: int | None = None
+
+    def prune(
+        self, db: Connection, sessions_before: int, txns_before: int, tokens_before: int
+    ) -> None:
+        """Delete what has expired; see `IStore.prune`."""
+        prune_sessions(db, sessions_before, tokens_before)
+        self.prune_txns(db, txns_before)
 
     def prune_txns(self, db: Connection, before: int) -> None:
         """Delete the first slice of old txns now, and have the others deleted later.

@@ -25,54 +25,21 @@ from sqlalchemy import (
     literal_column,
 )
 
-from gtchat.store.sql.account_tables import (
-    ID,
-    account_networks,
-    accounts,
-    devices,
-    metadata,
-    sessions,
-    starts,
-)
-from gtchat.store.sql.account_tables import account_column as _account
-from gtchat.store.sql.account_tables import room_column as _room
-
-__all__ = [
-    "APPLICATION_ID",
-    "ID",
-    "REVISIONS",
-    "account_networks",
-    "accounts",
-    "blocks",
-    "correspondents",
-    "devices",
-    "entries",
-    "heads",
-    "index_state",
-    "invitations",
-    "members",
-    "mentions",
-    "meta",
-    "metadata",
-    "notify_levels",
-    "pending_deletes",
-    "phones",
-    "pins",
-    "reactions",
-    "rooms",
-    "sessions",
-    "starts",
-    "tombstones",
-    "txns",
-    "versions",
-    "whispers",
-]
+from gtchat.store.sql.account_tables import account_networks as account_networks
+from gtchat.store.sql.account_tables import accounts as accounts
+from gtchat.store.sql.account_tables import devices as devices
+from gtchat.store.sql.account_tables import metadata as metadata
+from gtchat.store.sql.account_tables import sessions as sessions
+from gtchat.store.sql.account_tables import starts as starts
+from gtchat.store.sql.columns import ID
+from gtchat.store.sql.columns import account as _account
+from gtchat.store.sql.columns import room as _room
 
 #: SQLite's `application_id` of a database of this program: "GTCh".
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 12))
 
 meta = Table(
     "meta",
@@ -82,7 +49,8 @@ meta = Table(
     sqlite_with_rowid=False,
 )
 
-#: `creator_id`: the account that created the room, also when that account has ended.
+#: `creator_id`: the account that created the room, also when that account has ended. `kind`:
+#: "room", or "direct" for a conversation of `directs`, whose key has both accounts and is no name.
 rooms = Table(
     "rooms",
     metadata,
@@ -96,6 +64,7 @@ rooms = Table(
     Column("owner", Text, nullable=False),
     Column("skeleton", Text),
     Column("creator_id", ID),
+    Column("kind", Text, nullable=False, server_default="room"),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     sqlite_autoincrement=True,
@@ -274,40 +243,48 @@ txns = Table(
     sqlite_with_rowid=False,
 )
 
-#: `sender_id`: the sender's account, NULL for whispers of before revision 0005. `from_stranger`:
-#: whether the target has never written to the sender.
-whispers = Table(
-    "whispers",
-    metadata,
-    Column("number", ID, primary_key=True),
-    _account("target_id"),
-    Column("at", BigInteger, nullable=False),
-    Column("usr", Text, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("msg", Text, nullable=False),
-    Column("sender_id", ID),
-    Column("from_stranger", Boolean, nullable=False, server_default=false()),
-    Index("whispers_target", "target_id", "number"),
-    Index("whispers_pair", "target_id", "sender_id"),
-    sqlite_autoincrement=True,
-)
-
-#: Counts the whispers of strangers. A partial index: other whispers cost it no write.
-Index(
-    "whispers_strangers",
-    whispers.c.target_id,
-    sqlite_where=whispers.c.from_stranger,
-    postgresql_where=whispers.c.from_stranger,
-)
-
-#: To which accounts an account has sent a whisper: their whispers are not those of a stranger.
-correspondents = Table(
-    "correspondents",
+#: Direct conversations, once for each of its accounts that has not ended; the log is that of the
+#: room. Without a foreign key for `other_id`: a conversation stays when the other account ends.
+#: `other`: name of the other account when the conversation began. `wrote`: whether the account has
+#: written to the other one, which is no stranger then. `delivered_seq`: up to here the account has
+#: received the log; `pending`: messages of the other account after that. `newest`: the row of
+#: `entries` with the newest message, 0 for none.
+directs = Table(
+    "directs",
     metadata,
     _account("account_id"),
-    _account("target_id"),
-    PrimaryKeyConstraint("account_id", "target_id"),
-    Index("correspondents_target", "target_id"),
+    Column("other_id", ID, nullable=False),
+    _room(),
+    Column("other", Text, nullable=False),
+    Column("other_guest", Boolean, nullable=False),
+    Column("wrote", Boolean, nullable=False),
+    Column("read_seq", BigInteger, nullable=False),
+    Column("delivered_seq", BigInteger, nullable=False),
+    Column("pending", Integer, nullable=False),
+    Column("newest", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "other_id"),
+    Index("directs_newest", "account_id", "newest"),
+    Index("directs_room", "room_id", "account_id"),
+    sqlite_with_rowid=False,
+)
+
+#: Finds what was not delivered. A partial index: other conversations cost it no write.
+Index(
+    "directs_pending",
+    directs.c.account_id,
+    sqlite_where=directs.c.pending > literal_column("0"),
+    postgresql_where=directs.c.pending > literal_column("0"),
+)
+
+#: Messages of rooms that did not reach an account, whose client is called for each message.
+missed = Table(
+    "missed",
+    metadata,
+    _account("account_id"),
+    _room(),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "room_id", "seq"),
+    Index("missed_room", "room_id"),
     sqlite_with_rowid=False,
 )
 

@@ -44,7 +44,7 @@ class SessionCalls(ABC):
         self, account_id: int, proved: str | None, session: NewSession
     ) -> Deferred[AccountState]:
         """See `ISessionStore.login`."""
-        return self._write(sessions.login, account_id, proved, session)
+        return self._write(sessions.login, self._log_writer, account_id, proved, session)
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""

@@ -12,13 +12,15 @@ from collections.abc import Generator, Mapping
 from sqlite3 import Connection
 
 import attrs
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, update
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import BadSession, NoSuchUser
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import (
     AccountState,
     Backlog,
+    Direct,
     NewSession,
     ResumeResult,
     SessionRecord,
@@ -28,6 +30,7 @@ from gtchat.store.paging import ConnectedInterval, LogInfo, LogsShortened, backl
 from gtchat.store.sql import (
     accounts,
     devices,
+    direct,
     invitations,
     message_changes,
     read_state,
@@ -120,7 +123,12 @@ _BLOCKED_BY = Statement(
     select(_blocks.c.account_id).where(_blocks.c.blocked_id == bindparam("account"))
 )
 _ROOM = Statement(
-    select(_rooms.c.name, schema.tombstones.c.deleted_at, func.coalesce(_heads.c.first, 1))
+    select(
+        _rooms.c.name,
+        schema.tombstones.c.deleted_at,
+        func.coalesce(_heads.c.first, 1),
+        _rooms.c.kind == literal_column("'direct'"),
+    )
     .outerjoin_from(_rooms, schema.tombstones, schema.tombstones.c.key == _rooms.c.key)
     .outerjoin(_heads, _heads.c.room_id == _rooms.c.id)
     .where(_rooms.c.id == bindparam("room"))
@@ -140,7 +148,7 @@ _FORGET_NETWORKS = Statement(
 _ADD_NETWORK = Statement(insert(_networks), columns=("account_id", "network", "seen_at"))
 
 
-def account_state(db: Connection, account_id: int) -> AccountState:
+def account_state(db: Connection, log_writer: LogWriter, account_id: int) -> AccountState:
     """Return what a login loads of an account.
 
     Raises:
@@ -149,16 +157,20 @@ def account_state(db: Connection, account_id: int) -> AccountState:
     account = accounts.get(db, account_id)
     if account is None:
         raise NoSuchUser()
+    log_writer.write_heads(db)  # the ends of direct conversations are read from there
     return AccountState(
         account=account,
         memberships=read_state.memberships(db, account_id),
         blocked=dict(_BLOCKED(db, account=account_id).fetchall()),
         blocked_by=frozenset(row[0] for row in _BLOCKED_BY(db, account=account_id)),
         invitations=tuple(invitations.pending(db, account_id)),
+        directs=direct.newest(db, account_id, LISTED_DIRECTS),
     )
 
 
-def login(db: Connection, account_id: int, proved: str | None, session: NewSession) -> AccountState:
+def login(
+    db: Connection, log_writer: LogWriter, account_id: int, proved: str | None, session: NewSession
+) -> AccountState:
     """Begin a session of a registered account; see `ISessionStore.login`."""
     account, device = accounts.get(db, account_id), session.device
     if account is not None and device is not None and device.proved is not None:
@@ -167,7 +179,7 @@ def login(db: Connection, account_id: int, proved: str | None, session: NewSessi
         session_ends.check_proof(account, proved)
     session_ends.end(db, session.ended, session.at)
     ended = session_ends.end_for_login(db, account_id, session)
-    state = account_state(db, account_id)
+    state = account_state(db, log_writer, account_id)
     accounts.add_network(db, account_id, session.network, session.at)
     _begin(db, account_id, session)
     return attrs.evolve(state, ended=ended)
@@ -246,13 +258,19 @@ def resume(
     mark = _FIRST_MARK_AFTER.scalar(db, start=start_id)
     interval = ConnectedInterval(began_at, lost_at)
     names: dict[int, str] = {}
+    directs: list[Direct] = []
 
     def log_info(room_id: int) -> LogInfo | None:
         room = _ROOM(db, room=room_id).fetchone()
         position = log_writer.position(db, room_id)
         if room is None or position is None:
             return None
-        names[room_id], deleted_at, first = room
+        names[room_id], deleted_at, first, is_direct = room
+        if is_direct:
+            own = direct.find(db, account_id, room_id, None)
+            if own is None:
+                return None
+            directs.append(attrs.evolve(own, last_seq=position.seq))
         return LogInfo(first, position.seq, deleted_at)
 
     def read(room_id: int, start: int, stop: int) -> Generator[Entry, None, None]:
@@ -289,7 +307,7 @@ def resume(
     received = {room: seq for room, seq in seen.items() if not missed[room].reset}
     read_state.set_sent_read(db, account_id, token_hash, received)
     _RESUME(db, token=token_hash, at=at, address=address)
-    state = account_state(db, account_id)
+    state = account_state(db, log_writer, account_id)
     if not state.account.registered:
         _set_network(db, account_id, network, at)
-    return ResumeResult(state, missed, epoch)
+    return ResumeResult(state, missed, epoch, tuple(directs))

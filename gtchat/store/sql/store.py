@@ -19,10 +19,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import Invited, WhisperSent
+from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     Ack,
+    Arrived,
+    Direct,
+    DirectPage,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
@@ -30,6 +33,7 @@ from gtchat.chat.interfaces import (
     MessageSearch,
     MessageVersions,
     PendingEntry,
+    PendingWhisper,
     PhoneAccount,
     SearchPage,
     StoredState,
@@ -206,29 +210,23 @@ class SQLStore(SessionCalls, MentionCalls):
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
-        return self._write(accounts.end_guest, account_id)
+        return self._write(self._delete_logs, direct.end_guest, account_id)
 
     def delete_room(self, room_id: int, at: int) -> Deferred[None]:
         """See `IStore.delete_room`."""
+        return self._write(self._delete_logs, rooms.delete_room, room_id, at)
 
-        def delete(db: sqlite3.Connection) -> None:
-            rooms.delete_room(db, room_id, at)
+    def _delete_logs(
+        self, db: sqlite3.Connection, delete: Callable[..., Collection[int]], *args: int
+    ) -> None:
+        """Call a function that deletes logs, of which the rows are deleted later."""
+        for room_id in delete(db, *args):
             self._log_writer.invalidate(room_id)
             self._cleanup.pending_deletes = True
 
-        return self._write(delete)
-
-    def whisper(
-        self,
-        sender_id: int,
-        target_id: int,
-        event: WhisperSent,
-        txn: str | None,
-        limits: WhisperLimits,
-        is_direct: bool = True,
-    ) -> Deferred[tuple[Ack, int]]:
+    def whisper(self, pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
         """See `IStore.whisper`."""
-        return self._write(direct.whisper, sender_id, target_id, event, txn, limits, is_direct)
+        return self._write(direct.whisper, self._log_writer, pending, limits)
 
     def whispers(
         self, account_id: int, after: int, limit: int
@@ -236,9 +234,23 @@ class SQLStore(SessionCalls, MentionCalls):
         """See `IStore.whispers`."""
         return self._reads.run(lambda db: direct.whispers(db, account_id, after, limit))
 
-    def delete_whispers(self, account_id: int, numbers: Collection[int]) -> Deferred[None]:
-        """See `IStore.delete_whispers`."""
-        return self._write(direct.delete_whispers, account_id, tuple(numbers))
+    def set_delivered(self, arrived: Arrived) -> Deferred[None]:
+        """See `IStore.set_delivered`."""
+        return self._write(direct.set_delivered, arrived)
+
+    def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
+        """See `IStore.add_missed`."""
+        return self._write(direct.add_missed, account_id, room_id, seq, limit)
+
+    def find_direct(
+        self, account_id: int, room_id: int | None, other_id: int | None
+    ) -> Deferred[Direct | None]:
+        """See `IStore.find_direct`."""
+        return self._reads.run(lambda db: direct.find(db, account_id, room_id, other_id))
+
+    def directs(self, account_id: int, before: int | None, limit: int) -> Deferred[DirectPage]:
+        """See `IStore.directs`."""
+        return self._reads.run(lambda db: direct.page(db, account_id, before, limit))
 
     def invite(
         self,
@@ -309,12 +321,7 @@ class SQLStore(SessionCalls, MentionCalls):
 
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
-
-        def prune(db: sqlite3.Connection) -> None:
-            rooms.prune_sessions(db, sessions_before, tokens_before)
-            self._cleanup.prune_txns(db, txns_before)
-
-        return self._write(prune)
+        return self._write(self._cleanup.prune, sessions_before, txns_before, tokens_before)
 
     def flush(self) -> Deferred[None]:
         """See `IStore.flush`."""
@@ -329,8 +336,7 @@ class SQLStore(SessionCalls, MentionCalls):
         if self._closed:
             return succeed(None)
         self._closed = True
-        # The last connection that closes copies the write-ahead log into the database: it has to
-        # be the writer's, since the others may not write.
+        # The writer closes last: it copies the write-ahead log, which the others may not do.
         self._reads.close()
         self._searches.close()
         return self._writer.close()

@@ -66,7 +66,10 @@ class Loader:
 
     def _load_missing(self, buffer: Buffer) -> None:
         """Load members and history of a room, if it is still shown and they are missing."""
-        if buffer is not self._model.current or buffer.kind != "room":
+        if buffer is not self._model.current or buffer.kind == "start":
+            return
+        if buffer.kind == "direct":
+            self.mark_read_soon(buffer)
             return
         if not buffer.members_requested:
             buffer.members_requested = True
@@ -89,7 +92,8 @@ class Loader:
         """Tell the server that the user has read all entries of a buffer."""
         if _has_unmarked(buffer) and self._connection.is_up:
             buffer.read_seq = buffer.last_seq
-            fields = {"room_name": buffer.name, "seq": buffer.last_seq}
+            target = "room_name" if buffer.kind == "room" else "target_user"
+            fields = {target: buffer.name, "seq": buffer.last_seq}
             self._run_in_background(self._try_call("mark_read", **fields))
 
     async def _load_members(self, buffer: Buffer) -> None:
@@ -136,5 +140,5 @@ class Loader:
 
 
 def _has_unmarked(buffer: Buffer) -> bool:
-    """Return whether a room has entries that the server does not know as read."""
-    return buffer.kind == "room" and buffer.loaded and buffer.last_seq > buffer.read_seq
+    """Return whether there are entries that the server does not know as read."""
+    return buffer.loaded and buffer.last_seq > buffer.read_seq

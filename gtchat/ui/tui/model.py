@@ -204,12 +204,16 @@ class Model:
             line: its line.
             reply: to `speak` or `whisper`.
         """
+        # The numbers of direct messages begin again with another account of the same name.
+        is_direct = buffer.kind == "direct"
         buffer.finish_sending(
             line,
-            reply.seq,
+            0 if is_direct else reply.seq,
             at=reply.at or line.at,
             state="stored" if reply.delivered == "stored" else "",
         )
+        if is_direct:
+            buffer.last_seq = buffer.read_seq = reply.seq
         self.changed()
 
     def message_failed(self, buffer: Buffer, line: BufferLine, error: str) -> None:
@@ -267,8 +271,9 @@ class Model:
         if push.cmd == "c_speak":
             self._handle_message(push)
         elif push.cmd == "c_whisper":
-            buffer = self.direct_with(push.usr)
+            buffer = self.direct_with(push.to if push.usr == self.me and push.to else push.usr)
             line = buffer.append(BufferLine("message", push.msg, push.at, push.usr))
+            buffer.last_seq = push.seq or buffer.last_seq
             self._count_unread(buffer, line)
         elif push.cmd == "c_broadcast":
             self.current.append(BufferLine("broadcast", push.msg, push.at, push.usr))
@@ -308,6 +313,8 @@ class Model:
 
     def _handle_hidden(self, push: Push) -> None:
         """Apply a typing notification, or what another session of the user has set."""
+        if push.target_user:
+            return  # of direct messages nothing else is shown
         if push.type == "typing":
             self.typing.setdefault(push.room_name, {})[push.usr] = self._now()
         elif push.type == "marked_read" and (buffer := self.rooms.get(push.room_name)):

@@ -70,6 +70,7 @@
             ${found.length === 0 && html`<${Empty} icon="search" title=${text("no_results")}>${text(part ? "no_room_found" : "no_public_rooms")}<//>`}
           </div>
         </div>
+        <${GTChat.Notices} shell=${shell} pane="conversation" />
       </div>`;
   };
 })();

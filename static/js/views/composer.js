@@ -24,9 +24,8 @@
 
   // Names to complete, best first: the conversation's members, then users online.
   const completableNames = (state, conversation) => {
-    const members = conversation.members ? [...conversation.members] : [conversation.name];
     const sorted = (names) => names.sort(GTChat.inOrder);
-    return [...new Set([...sorted(members), ...sorted([...state.online.values()])])].filter((name) => name !== state.me);
+    return [...new Set([...sorted([...conversation.members]), ...sorted([...state.online.values()])])].filter((name) => name !== state.me);
   };
 
   // Returns a text as it is sent: without blank lines before it and blanks after it. Indentation is kept.
@@ -34,7 +33,7 @@
 
   // Returns the last own message of a conversation, if it can be edited.
   const editable = ({ state, actions }, conversation) => {
-    const own = conversation.entries.findLast((entry) => entry.usr === state.me && entry.cmd === "c_speak" && !entry.deleted);
+    const own = conversation.entries.findLast((entry) => entry.usr === state.me && GTChat.isMessage(entry) && !entry.deleted);
     return own && actions.rights(conversation, own).edit ? own : null;
   };
 

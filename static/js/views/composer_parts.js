@@ -14,7 +14,7 @@
       <${IconButton} icon="close" size="s" label=${text(kind === "reply" ? "cancel_reply" : "cancel_edit")} keys="Esc" onClick=${cancel} /></div>`;
 
   const Typing = ({ conversation }) => {
-    const names = [...(conversation.typing ?? [])].sort();
+    const names = [...conversation.typing].sort();
     const [usr, other] = names.map((name) => html`<b><bdi>${name}</bdi></b>`);
     const shown = names.length === 0 ? ""
       : names.length === 1 ? GTChat.textParts("typing_one", { usr })

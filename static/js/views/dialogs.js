@@ -91,14 +91,15 @@
   // then rooms to join.
   const searchTargets = (shell, wanted) => {
     const { state, actions } = shell;
-    const listed = new Set([...state.directs.keys(), state.me.toLowerCase()]);
-    const conversations = state.conversations.sort((a, b) => b.unread - a.unread);
+    const listed = new Set([...state.directs.filter(({ ended }) => !ended).map(({ name }) => name.toLowerCase()), state.me.toLowerCase()]);
+    const closed = state.directs.filter((direct) => direct.closed);
+    const conversations = [...state.conversations.sort((a, b) => b.unread - a.unread), ...closed];
     return [
-      ...conversations.map((conversation) => ({ name: conversation.name, isUser: conversation.kind === "direct",
+      ...conversations.map((conversation) => ({ key: conversation.key, name: conversation.name, isUser: conversation.kind === "direct",
         isPublic: conversation.public, unread: conversation.unread, wanted: conversation.mentioned, open: () => shell.open(conversation) })),
       ...[...state.online.values()].filter((name) => !listed.has(name.toLowerCase())).sort()
-        .map((name) => ({ name, isUser: true, hint: text("direct_message"), open: () => shell.open(state.direct(name)) })),
-      ...state.joinableRooms.map(({ name }) => ({ name, isPublic: true, hint: text("join"),
+        .map((name) => ({ key: `user ${name}`, name, isUser: true, hint: text("direct_message"), open: () => shell.open(state.direct(name)) })),
+      ...state.joinableRooms.map(({ key, name }) => ({ key, name, isPublic: true, hint: text("join"),
         open: () => shell.attempt(async () => shell.open(await actions.joinRoom(name))) })),
     ].filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, MAX_RESULTS);
   };
@@ -143,7 +144,7 @@
           onChange=${(value) => { setQuery(value); setChosen(0); }} onKeyDown=${onKeyDown} /></div>
         ${found.length > 0 ? html`<ul class="targets" id="targets" role="listbox" aria-label=${text("switcher")}>
           ${found.map((target, index) => html`
-            <${Target} key=${`${target.isUser} ${target.name}`} shell=${shell} target=${target} part=${part} index=${index}
+            <${Target} key=${target.key} shell=${shell} target=${target} part=${part} index=${index}
               chosen=${index === chosen} open=${() => open(target)} />`)}</ul>`
           : html`<p class="hint" id="targets" role="status">${text("no_results")}</p>`}
       <//>`;
@@ -166,7 +167,7 @@
     <//>`;
 
   // Asks before messages are lost.
-  DIALOGS.logout = ({ shell, close }) => html`
-    <${GTChat.Question} title=${text("log_out_question")} action=${text("log_out")} danger close=${close} run=${() => shell.actions.logout()}>
+  DIALOGS.logout = ({ shell, dialog, close }) => html`
+    <${GTChat.Question} title=${text("log_out_question")} action=${text("log_out")} danger close=${close} run=${() => shell.logOut(dialog.forget)}>
       <p class="second">${text("confirm_log_out")}</p><//>`;
 })();

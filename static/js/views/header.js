@@ -26,23 +26,24 @@
       ${toggle("about", "info", text("about_room"), { kind: "" })}`;
   };
 
+  // The name of an account that has ended may be another user's now.
   const DirectTools = ({ shell, direct }) => html`
-    <${IconButton} icon="info" label=${text("about_user", { usr: direct.name })} aria-haspopup="dialog"
-      onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: direct.name, room: null })} />
+    ${!direct.ended && html`<${IconButton} icon="info" label=${text("about_user", { usr: direct.name })} aria-haspopup="dialog"
+      onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: direct.name, room: null })} />`}
     <${IconButton} icon="close" label=${text("close_conversation")} onClick=${() => shell.actions.closeDirect(direct)} />`;
 
   GTChat.Header = ({ shell, conversation }) => {
     const { state } = shell;
     const { name } = conversation;
     const room = conversation.kind === "room" ? conversation : null;
-    const online = state.isOnline(name);
+    const online = !conversation.ended && state.isOnline(name);
     return html`
       <div class="bar">
         <${BackButton} onClick=${() => shell.showPane("list")} />
         ${room ? html`<${Icon} name=${room.public ? "hash" : "lock"} kind="wide" />`
           : html`<span class="wide on-surface"><${Avatar} name=${name} online=${online} /></span>`}
         <div class="bar-title"><h1 class="cut"><bdi>${name}</bdi></h1>
-          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? room.topic : text(online ? "online" : "offline")}</p></div>
+          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? room.topic : text(conversation.ended ? "ended" : online ? "online" : "offline")}</p></div>
         <div class="tools">${room ? html`<${RoomTools} shell=${shell} room=${room} />` : html`<${DirectTools} shell=${shell} direct=${conversation} />`}</div>
       </div>`;
   };

@@ -44,13 +44,11 @@
   const startsNew = (seq, before, dividerSeq) => dividerSeq !== null && seq > dividerSeq && before <= dividerSeq;
 
   // Returns the entries as lists [seq, last seq, entries]: a message alone, events that share a line together,
-  // none across the "New" divider or a day. Direct messages have no seq: they are counted.
+  // none across the "New" divider or a day.
   const grouped = (entries, dividerSeq) => {
     const groups = [];
-    let number = 0;
     for (const entry of entries) {
-      number += 1;
-      const seq = entry.seq || number;
+      const { seq } = entry;
       const last = groups.at(-1);
       if (last && GTChat.sharesLine(entry, last[2][0]) && !startsNew(seq, last[1], dividerSeq)
         && dayOf(last[2][0].at) === dayOf(entry.at)) {
@@ -73,8 +71,8 @@
     const message = isMessage(entry);
     const blocked = message && state.isBlocked(entry.usr) && !marks.revealed.has(seq);
     const toolbar = message && marks.active === seq && !blocked && !entry.deleted;
-    const edit = conversation.edits?.get(entry.seq);
-    const quote = entry.reply && conversation.quote?.(entry.reply.seq);
+    const edit = conversation.edits.get(entry.seq);
+    const quote = entry.reply && conversation.quote(entry.reply.seq);
     const kind = `${marks.lit === seq ? "lit" : ""} ${toolbar ? "over" : ""} ${edit ? edit.state : ""} ${marks.editing === seq ? "editing" : ""}`;
     const depends = [GTChat.language(), seq, lastSeq, group.length, continued, blocked, kind, quote, edit, edit?.state, edit?.delay,
       message && GTChat.avatar.hue(entry.usr, conversation), conversation.owner, shell.actions];
@@ -99,7 +97,7 @@
     const drawn = [];
     const editing = conversation.composing?.kind === "edit" ? conversation.composing.entry.seq : null;
     let last = null;
-    let before = (conversation.firstLoaded ?? 1) - 1;
+    let before = conversation.firstLoaded - 1;
     for (const group of grouped(entries, dividerSeq)) {
       const [seq, lastSeq, [entry]] = group;
       const newDay = !last || dayOf(last.at) !== dayOf(entry.at);

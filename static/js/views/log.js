@@ -24,9 +24,12 @@
     return text(count === 1 ? "one_new_since" : "new_since", { count, time });
   };
 
+  // Returns what stands above the first message.
+  const startText = ({ kind, name }, me) => (
+    kind === "room" ? text("room_start", { room: name }) : name === me ? text("notes_start") : text("direct_start", { usr: name }));
+
   GTChat.Log = ({ shell, conversation }) => {
     const { state, actions } = shell;
-    const room = conversation.kind === "room" ? conversation : null;
     const box = useRef(null);
     // The scroll position: at the bottom, or the entry `seq` at `top` pixels below the upper edge.
     // isShort: whether the window of the log fills the box so little that both of its ends are near.
@@ -61,10 +64,9 @@
       position.current.scrolled = box.current.scrollTop;
     };
     const loadNearEnds = (above, below) => {
-      if (!room) return;
       const { isShort } = position.current;
-      if (above < LOAD_MARGIN && room.loadsOn("before", isShort)) actions.loadHistory(room, "before");
-      if (below < LOAD_MARGIN && room.loadsOn("after", isShort)) actions.loadHistory(room, "after");
+      if (above < LOAD_MARGIN && conversation.loadsOn("before", isShort)) actions.loadHistory(conversation, "before");
+      if (below < LOAD_MARGIN && conversation.loadsOn("after", isShort)) actions.loadHistory(conversation, "after");
     };
     const noteDivider = () => {
       const divider = box.current.querySelector(".new")?.getBoundingClientRect();
@@ -76,7 +78,7 @@
       drawAgain();
     };
     // Whether the target of a jump, or the latest page, is not there yet.
-    const isWaiting = () => room && (!room.loaded || room.loading === "around");
+    const isWaiting = () => !conversation.loaded || conversation.loading === "around";
     const isResized = () => (
       box.current.clientWidth !== position.current.width || box.current.clientHeight !== position.current.height);
     // Takes over the position to which the user has scrolled. Returns whether the end came into view or went out of it.
@@ -120,7 +122,7 @@
 
     const goToEnd = () => {
       setAtBottom(true);
-      if (room && !room.atEnd) actions.loadLatest(room);
+      if (!conversation.atEnd) actions.loadLatest(conversation);
       else drawAgain();
     };
 
@@ -130,13 +132,13 @@
         sentCount.current = conversation.sentCount;
         goToEnd();
       }
-      if (position.current.atBottom) room?.trim();
+      if (position.current.atBottom) conversation.trim();
       restorePosition();
       noteDivider();
     });
     // A log shorter than its box causes no scroll event: it is filled here.
     const length = conversation.entries.length;
-    useEffect(() => { if (room?.loaded) notePosition(); }, [length, room?.loaded, room?.firstLoaded]);
+    useEffect(() => { if (conversation.loaded) notePosition(); }, [length, conversation.loaded, conversation.firstLoaded]);
     useEffect(() => {
       const observer = new ResizeObserver(() => {
         if (position.current.atBottom) restorePosition();
@@ -153,22 +155,22 @@
     const jumpTo = async (seq, light = true) => {
       setAtBottom(false);
       Object.assign(position.current, { seq, top: JUMP_TOP });
-      if (room && (seq < room.firstLoaded || seq > room.lastLoaded)) await actions.loadHistory(room, "around", seq);
+      if (seq < conversation.firstLoaded || seq > conversation.lastLoaded) await actions.loadHistory(conversation, "around", seq);
       if (light && conversation.entryAt(seq)) setLit(seq);
       else if (light) shell.notice(text("quote_gone"));
       drawAgain();
       box.current?.focus();
     };
     const loadMore = (direction) => {
-      room.sparsePages = 0;
-      actions.loadHistory(room, direction);
+      conversation.sparsePages = 0;
+      actions.loadHistory(conversation, direction);
     };
     const tools = GTChat.useMessageTools(shell, conversation, box, jumpTo);
     const onKeyDown = (event) => {
       tools.onKeyDown(event);
       if (event.defaultPrevented || event.altKey || event.metaKey || GTChat.isComposing(event)) return;
       if (event.key === "End") jumpToLatest();
-      else if (event.key === "Home" && room) jumpTo(1, false);
+      else if (event.key === "Home") jumpTo(1, false);
       else return;
       event.preventDefault();
     };
@@ -180,19 +182,19 @@
     // Panels and addresses ask for an entry.
     const { target } = conversation;
     useEffect(() => {
-      if (!target || (room && !room.loaded)) return;
+      if (!target || !conversation.loaded) return;
       conversation.target = null;
       jumpTo(target.seq);
-    }, [target, room?.loaded]);
+    }, [target, conversation.loaded]);
 
     const { lines: drawn, last } = GTChat.lines(shell, conversation, { active: tools.active, lit, revealed: tools.revealed });
     const pending = conversation.pending(state.me);
     const { atBottom, isShort, dividerAbove, dividerSeen } = position.current;
     const { dividerSeq, dividerCount, unread } = conversation;
     const newBelow = atBottom ? 0 : unread;
-    const firstNewAbove = dividerAbove || (room?.loaded && room.firstLoaded > dividerSeq + 1);
+    const firstNewAbove = dividerAbove || (conversation.loaded && conversation.firstLoaded > dividerSeq + 1);
     const newAbove = dividerSeq !== null && firstNewAbove && dividerSeen !== dividerSeq ? dividerCount : 0;
-    const firstNew = newAbove && room && room.firstLoaded <= dividerSeq + 1 ? room.entries.find(({ seq }) => seq > dividerSeq) : null;
+    const firstNew = newAbove && conversation.firstLoaded <= dividerSeq + 1 ? conversation.entries.find(({ seq }) => seq > dividerSeq) : null;
     const loadButton = (direction, label) => html`<p class="hint">
       <button type="button" class="button small" onClick=${() => loadMore(direction)}>${text(label)}</button></p>`;
     return html`
@@ -203,21 +205,20 @@
             <button type="button" aria-label=${text("mark_as_read")} data-tip=${text("mark_as_read")}
               onClick=${() => { actions.hideDivider(conversation); box.current.focus(); }}><${Icon} name="close" size="s" /></button></div>`}
         <div class="log" ref=${box} onScroll=${notePosition} onKeyDown=${onKeyDown} ...${tools.handlers} role="log" tabindex="0" aria-live="polite"
-          aria-busy=${room?.loading ? "true" : "false"} aria-label=${text("messages", { name: conversation.name })}>
-          ${room?.loaded && !room.atStart && (room.loading === "before" || room.loadsOn("before", isShort)
-            ? html`<p class="hint older">${text("loading")}</p>` : !room.failed && loadButton("before", "load_earlier"))}
-          ${room?.failed && html`<p class="hint">${text("load_failed")}
-            <button type="button" class="button small" onClick=${() => actions.loadHistory(room, room.loaded ? "before" : "latest")}>${text("load_again")}</button></p>`}
-          ${room?.loaded && room.atStart && html`<p class="beginning">${length || pending.length
-            ? text("room_start", { room: room.name }) : text("room_empty")}</p>`}
-          ${!room && html`<p class="beginning">${text("direct_start", { usr: conversation.name })}</p>`}
+          aria-busy=${conversation.loading ? "true" : "false"} aria-label=${text("messages", { name: conversation.name })}>
+          ${conversation.loaded && !conversation.atStart && (conversation.loading === "before" || conversation.loadsOn("before", isShort)
+            ? html`<p class="hint older">${text("loading")}</p>` : !conversation.failed && loadButton("before", "load_earlier"))}
+          ${conversation.failed && html`<p class="hint">${text("load_failed")}
+            <button type="button" class="button small" onClick=${() => actions.loadHistory(conversation, conversation.loaded ? "before" : "latest")}>${text("load_again")}</button></p>`}
+          ${conversation.loaded && conversation.atStart && html`<p class="beginning">${length || pending.length || conversation.kind === "direct"
+            ? startText(conversation, state.me) : text("room_empty")}</p>`}
           <ul class="entries" role="list">
             ${drawn}
             ${pending.map((item, index) => html`
               <${PendingMessage} key=${item.txn} shell=${shell} conversation=${conversation} item=${item}
                 continued=${continues({ ...item, usr: state.me }, index ? { ...pending[index - 1], usr: state.me } : last)} />`)}
           </ul>
-          ${room?.loaded && !room.atEnd && !room.loading && !room.loadsOn("after", isShort) && !room.failed
+          ${conversation.loaded && !conversation.atEnd && !conversation.loading && !conversation.loadsOn("after", isShort) && !conversation.failed
             && loadButton("after", "load_later")}
         </div>
         ${!atBottom && html`

@@ -48,6 +48,17 @@
             <option value=${name} selected=${name === shell.settings.theme}>${text(`theme_${name}`)}</option>`)}</select></label>
     </footer>`;
 
+  // What stands above the form.
+  const Head = () => html`
+    <div class="login-head"><img class="logo" src=${GTChat.LOGO} alt="" width="48" height="48" />
+      <h1 class="title">GTChat</h1><p class="second">${text("tagline")}</p></div>`;
+
+  // What is shown while the page logs in by itself.
+  GTChat.Entering = ({ shell }) => html`
+    <main class="login entering"><div class="middle"><div class="login-box"><${Head} />
+      <p class="waiting second" role="status"><span class="spinner"></span>${text("logging_in")}</p>
+      <${GTChat.ConnectionState} shell=${shell} kind="note warn" /></div></div></main>`;
+
   // A field with its label, and the error that is about it.
   const Field = ({ id, hint, error, control, children }) => html`
     <div class="field"><label for=${id}>${text(id === "url" ? "server" : id)}</label>
@@ -63,6 +74,8 @@
     const [busy, setBusy] = useState(false);
     const [useKey, setUseKey] = useState(false); // whether to register with a key instead of a password
     const savedKey = mode === "member" && GTChat.storage.keys.get(shell.url);
+    const kept = mode === "member" && shell.device.kept;
+    const [keep, setKeep] = useState(false); // whether this device is to stay logged in
     const withKey = mode === "register" && useKey;
     const change = (field) => (value) => setValues((others) => ({ ...others, [field]: value }));
     const errorOf = (field) => (error && (FIELD_OF_ERROR[error.code] ?? "form") === field ? error : null);
@@ -74,7 +87,7 @@
       if (shell.fromDisk) shell.set({ url });
       setBusy(true);
       try {
-        await shell.logIn(how, name, values.password);
+        await shell.logIn(how, name, values.password, keep);
       } catch (refused) {
         setError(refused);
         setBusy(false);
@@ -91,8 +104,7 @@
 
     return html`
       <main class="login"><div class="middle"><div class="login-box">
-        <div class="login-head"><img class="logo" src=${GTChat.LOGO} alt="" width="48" height="48" />
-          <h1 class="title">GTChat</h1><p class="second">${text("tagline")}</p></div>
+        <${Head} />
         <form onSubmit=${submit}>
           <div class="segments" role="radiogroup" aria-label=${text("login_mode")}>
             ${MODES.map((way) => html`
@@ -112,9 +124,16 @@
           ${mode === "register" && html`
             <label class="check"><input type="checkbox" name="use_key" checked=${useKey} onChange=${(event) => setUseKey(event.target.checked)} />
               <span>${text("use_key")}${useKey && html`<span class="hint block">${text("key_hint")}</span>`}</span></label>`}
+          ${mode !== "guest" && shell.device.keeps && html`
+            <label class="check"><input type="checkbox" name="keep" checked=${keep} onChange=${(event) => setKeep(event.target.checked)} />
+              <span>${text("keep_logged_in")}<span class="hint block">${text("keep_hint")}</span></span></label>`}
           <${Problem} id="form-problem" error=${errorOf("form")} />
           <button class="button primary full" type="submit" disabled=${busy}>${text(SUBMIT[mode])}</button>
-          ${savedKey && html`<div class="or">${text("or")}</div>
+          ${(savedKey || kept) && html`<div class="or">${text("or")}</div>`}
+          ${kept && html`
+            <button type="button" class="button full token-login" disabled=${busy} onClick=${() => shell.enter()}>
+              <${Icon} name="laptop" size="s" />${text("log_in_with_token", { usr: kept.usr })}</button>`}
+          ${savedKey && html`
             <button type="button" class="button full key-login" disabled=${busy} onClick=${() => logIn("key", savedKey.name)}>
               <${Icon} name="key" size="s" />${text("log_in_with_key", { usr: savedKey.name })}</button>`}
         </form></div></div>

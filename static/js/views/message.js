@@ -74,8 +74,7 @@
       ${rights.reply && html`<${Tool} act="reply" icon="reply" label="reply" keys="R" />`}
       ${rights.edit && html`<${Tool} act="edit" icon="edit" label="edit" keys="E" />`}
       ${isRoom && !rights.edit && html`<${Tool} act="link" icon="link" label="copy_link" />`}
-      ${isRoom ? html`<${Tool} act="menu" icon="more" label="more" aria-haspopup="menu" />`
-        : html`<${Tool} act="copy" icon="copy" label="copy_text" />`}
+      <${Tool} act="menu" icon="more" label="more" aria-haspopup="menu" />
     </div>`;
 
   // Seconds that a message waits before the reason is shown.
@@ -130,7 +129,6 @@
           <${GTChat.MessageText} msg=${edit?.msg ?? entry.msg} state=${state} />
           ${entry.edited && html`<span class="edited">${text("edited")}</span>`}</div>
         ${continued && entry.pinned && html`<p class="pinned-mark tiny third"><${Icon} name="pin" size="s" />${text("pinned_message")}</p>`}
-        ${entry.stored && html`<p class="delivery">${text("waits_for_user", { usr: conversation.name })}</p>`}
         <${Reactions} entry=${entry} canReact=${rights.react} />
         ${edit && html`<${Delivery} actions=${actions} conversation=${conversation} item=${edit} />`}
         ${children}
@@ -147,7 +145,7 @@
     return html`
       <li class=${`pending ${item.state}`} aria-label=${messageLabel(entry)}>
         <${Message} shell=${shell} conversation=${conversation} entry=${entry} continued=${continued} time=${time || undefined}
-          quote=${reply && conversation.quote?.(reply.seq)}>
+          quote=${reply && conversation.quote(reply.seq)}>
           <${Delivery} actions=${actions} conversation=${conversation} item=${item} /><//>
       </li>`;
   };

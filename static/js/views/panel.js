@@ -20,6 +20,7 @@
           <${heading}>${title}${count !== undefined && html` <span class="third num">${count}</span>`}<//>
           ${tools}<${IconButton} icon="close" kind="wide" label=${text("close")} keys="Esc" onClick=${() => shell.showPanel(null)} /></div>
         ${children}
+        ${shell.narrow && html`<${GTChat.Notices} shell=${shell} pane="panel" />`}
       </div>`;
   };
 

@@ -44,7 +44,8 @@
             ${isRoom && room.members.has(usr) && html`<li><${Icon} name="users" size="s" /><span>${GTChat.textParts("member_of", { room: html`<bdi>${room.name}</bdi>` })}</span></li>`}
             ${blocked && html`<li><${Icon} name="user_blocked" size="s" />${text("blocked_user")}</li>`}</ul></div>
         ${isMe ? html`
-          <div class="go"><button type="button" class="button grow" onClick=${() => shell.showDialog({ name: "settings", section: "profile" })}><${Icon} name="gear" size="s" />${text("settings")}</button></div>` : html`
+          <div class="go"><button type="button" class="button grow" onClick=${() => shell.showDialog({ name: "settings", section: "profile" })}><${Icon} name="gear" size="s" />${text("settings")}</button>
+            <button type="button" class="button" onClick=${then(() => shell.open(state.direct(usr)))}><${Icon} name="edit" size="s" />${text("own_notes")}</button></div>` : html`
           <div class="go"><button type="button" class="button primary grow" onClick=${then(() => shell.open(state.direct(usr)))}><${Icon} name="chat" size="s" />${text("message_user")}</button>
             ${shell.insert && html`<button type="button" class="button" onClick=${then(() => { shell.showPane("conversation"); shell.insert(`@${usr} `); })}><${Icon} name="at" size="s" />${text("mention")}</button>`}</div>
           ${moderates && html`<div class="part"><h3 class="group-title">${GTChat.textParts("moderate_in", { room: html`<bdi>${room.name}</bdi>` })}</h3>

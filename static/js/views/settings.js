@@ -61,8 +61,11 @@
     <div><h3 class="group-title">${text("administration_hint")}</h3><div class="card">
       <${Line} shell=${shell} icon="megaphone" label=${text("broadcast_to_all")} dialog="administration" /></div></div>`;
 
+  // available(shell): whether the page is for this user.
   const PAGES = {
     profile: { icon: "user", Page: Profile },
+    devices: { icon: "laptop", Page: (props) => html`<${GTChat.DeviceList} ...${props} />`,
+      available: (shell) => shell.mode === "member" && shell.actions.can("sessions") },
     notifications: { icon: "bell", Page: Notifications },
     appearance: { icon: "half", Page: Appearance },
     account: { icon: "key", Page: Account },
@@ -82,12 +85,13 @@
           <div class="sheet-title narrow"><h2>${text("own_tab")}</h2><${IconButton} icon="close" label=${text("close")} onClick=${close} /></div>
           <div class="own narrow"><${Avatar} name=${shell.state.me} size="l" /><p class="head-text cut"><bdi>${shell.state.me}</bdi></p></div>
           <h2 class="wide">${text("settings")}</h2>
-          ${Object.entries(PAGES).map(([name, { icon }]) => html`
+          ${Object.entries(PAGES).filter(([, { available }]) => available?.(shell) ?? true).map(([name, { icon }]) => html`
             <button key=${name} type="button" class="menu-item" aria-current=${name === shown ? "page" : undefined} onClick=${() => setSection(name)}>
               <${Icon} name=${icon} />${text(name)}</button>`)}
           <span class="grow wide"></span>
           <button type="button" class="menu-item" onClick=${() => shell.showDialog({ name: "shortcuts" })}><${Icon} name="keyboard" />${text("shortcuts")}</button>
-          <button type="button" class="menu-item" onClick=${leave(() => GTChat.logOut(shell))}><${Icon} name="out" />${text("log_out")}</button>
+          ${GTChat.logOutItems(shell).map(({ icon, label, run }) => html`
+            <button key=${label} type="button" class="menu-item" onClick=${leave(run)}><${Icon} name=${icon} />${label}</button>`)}
         </nav>
         <div class="main">
           <header><${BackButton} onClick=${() => setSection(null)} /><h2>${text(shown)}</h2>
@@ -102,7 +106,7 @@
 
   DIALOGS.password = ({ shell }) => {
     const change = async (values) => {
-      await shell.actions.request("update_pwd", { pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
+      await shell.changePassword({ pwd: values.old_password, new_pwd: values.new_password, new_pwd2: values.confirm_password });
       shell.notice(text("password_changed"));
     };
     const field = { type: "password", required: true };

@@ -44,17 +44,23 @@
 
   const Directs = ({ shell }) => {
     const { state } = shell;
-    const directs = [...state.directs.values()];
+    const directs = state.openDirects;
     return html`
       <${Heading} title="direct_messages" label="new_direct" onClick=${() => shell.showDialog({ name: "switcher" })} />
       ${directs.length === 0 && html`<p class="hint">${text("no_directs")}</p>`}
       <ul aria-labelledby="direct_messages-title">${directs.map((direct) => html`
-        <${Place} key=${direct.name} shell=${shell} conversation=${direct}
-          icon=${html`<${Avatar} name=${direct.name} online=${state.isOnline(direct.name)} size="xs" />`} />`)}</ul>`;
+        <${Place} key=${direct.key} shell=${shell} conversation=${direct}
+          icon=${html`<${Avatar} name=${direct.name} online=${!direct.ended && state.isOnline(direct.name)} size="xs" />`} />`)}</ul>`;
   };
 
-  // Logs out; messages that were not sent are asked about first.
-  const logOut = (shell) => (shell.state.hasUnsent ? shell.showDialog({ name: "logout" }) : shell.actions.logout());
+  // Logs out; messages that were not sent are asked about first. forget: whether this device is forgotten too.
+  const logOut = (shell, forget) => (shell.state.hasUnsent ? shell.showDialog({ name: "logout", forget }) : shell.logOut(forget));
+
+  // The ways to log out, as items of a menu: a device that stays logged in has two.
+  const logOutItems = (shell) => [
+    { icon: "out", label: text(shell.remembered ? "log_out_tab" : "log_out"), run: () => logOut(shell, false) },
+    ...(shell.remembered ? [{ icon: "out", label: text("log_out_forget"), run: () => logOut(shell, true) }] : []),
+  ];
 
   const Account = ({ shell }) => {
     const { state, connection } = shell;
@@ -73,7 +79,7 @@
       { icon: "user", label: text("profile"), run: () => shell.showDialog({ name: "settings", section: "profile" }) },
       { icon: "keyboard", label: text("shortcuts"), keys: "Ctrl /", run: () => shell.showDialog({ name: "shortcuts" }) },
       null,
-      { icon: "out", label: text("log_out"), run: () => logOut(shell) },
+      ...logOutItems(shell),
     ]} />`;
 
   GTChat.POPOVERS.begin = ({ shell, popover, close }) => html`
@@ -107,10 +113,11 @@
           <${Rooms} shell=${shell} />
           <${Directs} shell=${shell} />
         </div>
+        ${shell.narrow && html`<${GTChat.Notices} shell=${shell} pane="list" />`}
         <${Account} shell=${shell} />
         <${Tabs} shell=${shell} />
       </div>`;
   };
 
-  GTChat.logOut = logOut;
+  GTChat.logOutItems = logOutItems;
 })();

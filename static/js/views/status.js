@@ -51,8 +51,13 @@
         <${IconButton} icon="close" size="s" label=${text("close")} onClick=${dismiss} /></div>`;
   };
 
-  GTChat.Notices = ({ shell }) => html`
-    <div class="notices" role="status" aria-live="polite">
-      ${shell.notices.map((notice) => html`<${Notice} key=${notice.id} shell=${shell} notice=${notice} />`)}
-    </div>`;
+  // pane: where they stand, between other things and above none: "conversation" is the middle, "list" and
+  // "panel" are the other panes of a phone, which have them while they are shown; "login" is over the login page.
+  GTChat.Notices = ({ shell, pane }) => {
+    const shown = pane === "login" || pane === (shell.narrow ? shell.pane : "conversation");
+    return html`
+      <div class=${`notices at-${pane}`} role="status" aria-live="polite">
+        ${shown && shell.notices.map((notice) => html`<${Notice} key=${notice.id} shell=${shell} notice=${notice} />`)}
+      </div>`;
+  };
 })();

@@ -21,7 +21,13 @@ RECORDED = Path(__file__).parent / "recorded"
 #: Fields that are different in each run.
 _VARYING = frozenset({"id", "session_id", "epoch", "version"})
 #: Cmd, type or last_cmd of a frame -> fields that it may have now, and did not have.
-ADDED: dict[str, set[str]] = {"c_speak": {"guest"}}
+ADDED: dict[str, set[str]] = {
+    "c_speak": {"guest"},
+    "c_whisper": {"guest", "seq"},
+    "whisper": {"seq"},
+    "login": {"directs"},
+    "resume": {"directs"},
+}
 
 
 class Recorded(SynchronousTestCase):

@@ -238,7 +238,7 @@ class State(RandomTestCase):
         history, held = self.chat.history, Deferred[None]()
 
         def hold(*args: Any) -> Deferred[Any]:
-            return held.addCallback(lambda _: history(*args))
+            return held.addCallback(lambda _: Deferred.fromCoroutine(history(*args)))
 
         bob = self.client()
         with patch.object(self.chat, "history", hold):

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from gtchat.chat.annotations import Reaction, ReplyTo
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import PAGE_KINDS, Joined, MessageSent, Reacted, Reaction, ReplyTo
+from gtchat.chat.events import PAGE_KINDS, Joined, MessageSent, Reacted
 from gtchat.chat.interfaces import ChangeLimits, PendingEntry
 from gtchat.chat.message_rules import annotated
 from gtchat.store.sql.history import KeptLog

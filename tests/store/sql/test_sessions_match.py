@@ -15,6 +15,7 @@ from gtchat.chat.errors import ChatError
 from gtchat.chat.interfaces import EndedSession, NewDevice, NewSession, Replaces, SessionLimits
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
+from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.sessions import SessionTable
 from gtchat.store.sql import accounts, devices, rooms, session_ends, sessions
@@ -64,6 +65,7 @@ class Memory:
         room_table = RoomTable()
         room_table.begin_start()
         accounts_table = AccountTable(room_table)
+        Mailbox(room_table, accounts_table)  # has what else a login returns
         self.devices = DeviceTable(accounts_table)
         self.table = SessionTable(accounts_table, self.devices, room_table)
         self.account = accounts_table.register("Ann", "ann", "hash", None, 1, None)
@@ -90,11 +92,12 @@ class SQL:
         self.db = db
         for table in ("sessions", "devices", "account_networks", "accounts"):
             db.execute(f"DELETE FROM {table}")
-        self.account = accounts.register(db, LogWriter(), "Ann", "ann", "hash", None, 1, None)
+        self.log_writer = LogWriter()
+        self.account = accounts.register(db, self.log_writer, "Ann", "ann", "hash", None, 1, None)
 
     def call(self, name: str, *arguments: Any) -> Any:
         calls: dict[str, Callable[..., Any]] = {
-            "login": sessions.login,
+            "login": lambda db, *rest: sessions.login(db, self.log_writer, *rest),
             "lost": session_ends.session_lost,
             "end": session_ends.end_session,
             "end others": session_ends.end_other_sessions,

@@ -13,6 +13,7 @@ from gtchat.ui.interpreter import EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.rendering import Renderer
 from gtchat.ui.tui.buffer import MAX_LINES, Buffer, BufferLine
 from gtchat.ui.tui.controller import Controller
+from gtchat.ui.tui.loader import READ_INTERVAL
 from gtchat.ui.tui.model import Model
 from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
 
@@ -351,6 +352,19 @@ class LoggedInTests(ControllerTestCase):
         self.type("psst yourself")
         (request,) = self.server.asked("whisper")
         self.assertEqual((request["target_user"], request["msg"]), ("bob", "psst yourself"))
+
+    def test_direct_messages_that_are_shown_are_marked_as_read(self) -> None:
+        self.push(**whisper(1), seq=4)
+        self.controller.switch_to(self.model.directs["bob"])
+        self.clock.advance(READ_INTERVAL)
+        self.server.pump()
+        marked = self.server.asked("mark_read")[-1]
+        self.assertEqual((marked["target_user"], marked["seq"]), ("bob", 4))
+
+    def test_direct_messages_of_another_session_are_in_the_buffer_of_their_receiver(self) -> None:
+        self.push(**whisper(1, "ann"), seq=4, to="bob")
+        buffer = self.model.directs["bob"]
+        self.assertEqual((buffer.unread, buffer.lines[0].usr), (0, "ann"))
 
     def test_whisper_opens_a_buffer_and_shows_that_the_user_is_offline(self) -> None:
         self.server.answers["whisper"] = {"id": "w9", "at": AT, "delivered": "stored"}

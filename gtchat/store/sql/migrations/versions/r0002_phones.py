@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gtchat.store.sql.schema import ID
+from gtchat.store.sql.columns import ID
 
 revision = "0002"
 down_revision = "0001"

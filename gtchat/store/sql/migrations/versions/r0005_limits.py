@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from gtchat.chat.look_alikes import skeleton
-from gtchat.store.sql.schema import ID
+from gtchat.store.sql.columns import ID
 
 revision = "0005"
 down_revision = "0004"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
-from gtchat.store.sql.schema import ID
+from gtchat.store.sql.columns import ID
 
 revision = "0006"
 down_revision = "0005"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gtchat.store.sql.schema import ID
+from gtchat.store.sql.columns import ID
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 #: The program separates words by spaces, and does not leave it to SQLite what a word is: SQLite
 #: knows the letters of Unicode 6.1 only.
