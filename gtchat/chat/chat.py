@@ -120,7 +120,7 @@ class Chat:
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)
         self.read_state = ReadState(state, self.conversations)
-        self.searches = Searches(state)
+        self.searches = Searches(state, self.conversations)
         self._guests = Guests(state, self.membership)
         self.session_rules = rules = SessionRules(sessions, limits)
         live = LiveSessions(state, self.whispers)

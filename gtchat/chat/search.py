@@ -1,16 +1,20 @@
-"""Search: finds messages in the rooms of a user. What a query means is in `search_query`."""
+"""Search: finds messages in the rooms and direct conversations of a user.
+
+What a query means is in `search_query`.
+"""
 
 from __future__ import annotations
 
 import attrs
 
+from gtchat.chat.conversations import Conversations, Target
 from gtchat.chat.errors import BadRequest, RateLimited
 from gtchat.chat.interfaces import MessageSearch, SearchPage
 from gtchat.chat.limits import BucketTable
-from gtchat.chat.rooms import Room
-from gtchat.chat.search_query import SearchQuery, parse
+from gtchat.chat.message_rules import whisper_of
+from gtchat.chat.search_query import FoundMessage, SearchQuery, parse
 from gtchat.chat.state import State
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
 
 #: Most messages in a page.
 SEARCH_LIMIT = 50
@@ -22,7 +26,10 @@ _RETRY_S = 1.0
 
 @attrs.frozen
 class FoundMessages:
-    """A page of messages that were found, and the query for `search_query.marks`."""
+    """A page of messages that were found, and the query for `search_query.marks`.
+
+    Those of direct conversations are `WhisperSent`.
+    """
 
     page: SearchPage
     query: SearchQuery
@@ -33,9 +40,11 @@ class Searches:
 
     Args:
         state: the chat's shared objects.
+        conversations: finds rooms and direct conversations.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, conversations: Conversations) -> None:
+        self._conversations = conversations
         self._store = state.store
         self._rooms = state.rooms
         self._limits = state.limits
@@ -48,17 +57,17 @@ class Searches:
         self,
         session: Session,
         raw: str,
-        room_name: str | None = None,
+        target: Target | None = None,
         author: str | None = None,
         before: int | None = None,
         limit: int = SEARCH_LIMIT,
     ) -> FoundMessages:
-        """Return the newest messages that a query finds in the rooms of a user.
+        """Return the newest messages that a query finds in the rooms and conversations of a user.
 
         Args:
             session: a session of the user.
             raw: the query.
-            room_name: search this room only, as the user typed it; None for all.
+            target: search this room or direct conversation only; None for all.
             author: find messages of this user only; None for all.
             before: find messages before this position, from an earlier page; None for the newest.
             limit: maximum number of messages.
@@ -66,20 +75,20 @@ class Searches:
         Raises:
             BadRequest: the query or the limit is malformed.
             TooLong: the query is too long.
-            NoSuchRoom, NotInRoom, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
             RateLimited: the user searches too often, or there are too many searches.
         """
         if not 1 <= limit <= SEARCH_LIMIT:
             raise BadRequest(f"limit: must be 1 to {SEARCH_LIMIT}.")
         query = parse(raw, author)
         account_id = session.user.id
-        rooms = self._named_rooms(session, query, room_name)
         self._begin(account_id)
         try:
+            log_ids = await self._log_ids(session.user, query, target)
             page = await self._store.search(
                 MessageSearch(
                     account_id=account_id,
-                    log_ids=rooms,
+                    log_ids=log_ids,
                     query=query,
                     before=before,
                     limit=limit,
@@ -88,20 +97,17 @@ class Searches:
             )
         finally:
             self._end(account_id)
-        return FoundMessages(self._still_readable(session, page), query)
+        return FoundMessages(self._still_readable(session.user, page), query)
 
-    def _named_rooms(
-        self, session: Session, query: SearchQuery, room_name: str | None
+    async def _log_ids(
+        self, user: User, query: SearchQuery, target: Target | None
     ) -> tuple[int, ...] | None:
-        """Return the ids of the rooms that a request names, None if it names none."""
-        found = [
-            self._rooms.require_member(raw, session.user)
-            for raw in (room_name, query.room)
-            if raw is not None
-        ]
-        if len({room.id for room in found}) > 1:
-            raise BadRequest("q: in: names another room than room_name.")
-        return tuple({room.id for room in found}) if found else None
+        """Return the ids of the logs that a request names, None if it names none."""
+        named = [one for one in (query.room, target) if one is not None]
+        found = {(await self._conversations.require(one, user)).id for one in named}
+        if len(found) > 1:
+            raise BadRequest("q: in: names another room than the request.")
+        return tuple(found) if found else None
 
     def _begin(self, account_id: int) -> None:
         """Count a search that begins. Raises RateLimited."""
@@ -117,11 +123,21 @@ class Searches:
         if not self._running[account_id]:
             del self._running[account_id]
 
-    def _still_readable(self, session: Session, page: SearchPage) -> SearchPage:
-        """Return a page without rooms that the user was removed from during the search."""
+    def _still_readable(self, user: User, page: SearchPage) -> SearchPage:
+        """Return a page as a user may read it.
 
-        def is_readable(room: Room | None) -> bool:
-            return room is not None and not room.deleted and room.has_member(session.user)
+        Rooms that the user was removed from during the search are left out; direct conversations
+        have no such end.
+        """
 
-        found = (one for one in page.found if is_readable(self._rooms.get(one.room_id)))
-        return attrs.evolve(page, found=tuple(found))
+        def readable(one: FoundMessage) -> FoundMessage | None:
+            message = one.message
+            if one.other is not None:
+                to = one.other if message.subject_id == user.id else user.name
+                return attrs.evolve(one, message=whisper_of(message, to))
+            room = self._rooms.get(one.room_id)
+            is_member = room is not None and not room.deleted and room.has_member(user)
+            return one if is_member else None
+
+        found = tuple(one for one in map(readable, page.found) if one is not None)
+        return attrs.evolve(page, found=found)

@@ -87,8 +87,9 @@ class MessageSearch:
     """A search in a store.
 
     Attributes:
-        account_id: only rooms that this account is a member of are searched.
-        log_ids: only these rooms; None for all. (A direct conversation is a log with an id, too.)
+        account_id: only rooms that this account is a member of are searched, and its direct
+            conversations.
+        log_ids: only the rooms and direct conversations with these ids; None for all.
         query: what to look for; its `room` is in `log_ids`.
         before: only messages before this position; None for all.
         limit: maximum number of messages.
@@ -108,14 +109,16 @@ class FoundMessage:
     """A message that was found, without reactions.
 
     Attributes:
-        position: its place among the messages of all rooms, in the order of sending.
-        room_id: its room.
+        position: its place among all messages, in the order of sending.
+        room_id: its room or direct conversation.
         message: the message as it is now.
+        other: in a direct conversation, the name of the other user; None in a room.
     """
 
     position: int
     room_id: int
     message: MessageSent
+    other: str | None = None
 
 
 @attrs.frozen

@@ -135,23 +135,24 @@ class MessageActions:
         self,
         q: str,
         *,
-        room: str | None = None,
+        room: str | Direct | None = None,
         usr: str | None = None,
         before: str | None = None,
         limit: int | None = None,
     ) -> Found:
-        """Find messages in the rooms of the user.
+        """Find messages in the rooms and direct conversations of the user.
 
         Args:
             q: the query, see docs/protocol.md.
-            room: search this room only.
+            room: search this room or direct conversation only.
             usr: find messages of this user only.
             before: `next` of an earlier page.
             limit: maximum number of messages, up to 50.
         """
-        fields = {"room_name": room, "usr": usr, "before": before, "limit": limit}
+        fields = {"usr": usr, "before": before, "limit": limit}
         given = {name: value for name, value in fields.items() if value is not None}
-        reply = await self.call("search", q=q, **given)
+        place = {} if room is None else _target(room)
+        reply = await self.call("search", q=q, **place, **given)
         return Found(reply.entries, reply.next or None, reply.incomplete)
 
     async def mark_read(self, room: str | Direct, seq: int) -> None:

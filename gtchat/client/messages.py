@@ -87,6 +87,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         type: kind of a `c_event`, such as `join_room`.
         usr: the sender, or the user that it is about.
         to: of a direct message: the user who gets it, "" if that is the receiver.
+        direct: of a direct message that a search has found: the id of the conversation.
         target_user: of a change of a direct message: the other user.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
@@ -111,6 +112,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     room_name: str = ""
     target_user: str = ""
     to: str = ""
+    direct: int = 0
     msg: str = ""
     id: str = ""
     seq: int = 0

@@ -256,13 +256,21 @@ class Renderer:
         count = len(reply.entries)
         lines = [self._notice(f"{count} {wanted}" if count else f"no {wanted}")]
         for push in reversed(reply.entries):
-            hidden = self._notice("hidden: you block this user") if push.blocked else None
-            head = f"{self._paint(format_room(push.room_name), 'room')} "
-            head += hidden or self._paint(f"<{format_user(push.usr)}>", "bold")
+            head = self._found_head(push)
             first, *more = [""] if push.blocked else marked_lines(push, self._paint)
             lines.append(f"{self._time(push.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip())
             lines += [f"      | {line}" for line in more]
         return lines
+
+    def _found_head(self, push: Push) -> str:
+        """Return where a message was found, and of which user it is."""
+        if push.blocked:
+            place = format_room(push.room_name) if push.room_name else "direct message"
+            return f"{self._paint(place, 'room')} {self._notice('hidden: you block this user')}"
+        sender = f"<{format_user(push.usr)}>"
+        if not push.room_name:
+            return self._paint(f"{sender} direct message to {format_user(push.to)}:", "direct")
+        return f"{self._paint(format_room(push.room_name), 'room')} {self._paint(sender, 'bold')}"
 
     def _mentions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         lines = []

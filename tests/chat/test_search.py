@@ -18,6 +18,7 @@ from gtchat.chat.interfaces import MessageSearch, SearchPage
 from gtchat.chat.limits import Limits
 from gtchat.chat.normalization import search_form
 from gtchat.chat.search_query import SearchQuery, SearchTerm, author_key, marks, parse
+from gtchat.protocols.gtchat_json import cursors
 from tests.chat.test_messages import RoomTestCase
 from tests.store.search_contract import TEXTS
 
@@ -261,17 +262,18 @@ class Searches(RoomTestCase):
             ({"q": "tea in:nowhere"}, "no_such_room"),
             ({"q": "tea", "room_name": "other"}, "not_in_room"),
             ({"q": "tea in:lobby", "room_name": "r"}, "bad_request"),
+            ({"q": "tea in:r", "target_user": "bob"}, "bad_request"),
+            ({"q": "tea", "room_name": "r", "target_user": "bob"}, "bad_request"),
+            ({"q": "tea", "target_user": "zed"}, "no_such_user"),
+            ({"q": "tea", "direct": 1}, "no_such_room"),
             ({"q": "tea", "limit": 0}, "bad_request"),
             ({"q": "tea", "limit": -1}, "bad_request"),
             ({"q": "tea", "before": ""}, "bad_request"),
-            ({"q": "tea", "before": "m"}, "bad_request"),
             ({"q": "tea", "before": "12"}, "bad_request"),
-            ({"q": "tea", "before": "m-1"}, "bad_request"),
-            ({"q": "tea", "before": "m" + "f" * 16}, "bad_request"),
-            ({"q": "tea", "before": "mA"}, "bad_request"),
+            ({"q": "tea", "before": cursors.encode(5) + "="}, "bad_request"),
         ):
             self.assertEqual(self.ann.call("search", **fields).get("code"), code, fields)
-        self.assertEqual(self.find(self.ann, "tea", before="m" + "f" * 15), [])
+        self.assertEqual(self.find(self.ann, "tea", before=cursors.encode(2**63 - 1)), [])
 
     def test_pages(self) -> None:
         for number in range(60):
@@ -295,6 +297,62 @@ class Searches(RoomTestCase):
             self.assertEqual(reply["more"], "next" in reply)
             found += [entry["msg"].split()[0] for entry in reply["entries"]]
         self.assertEqual(found, [f"tea{number}" for number in reversed(range(40))])
+
+    def whisper(self, client: Any, target: str, msg: str) -> None:
+        self.assertEqual(client.call("whisper", target_user=target, msg=msg)["status"], "ok")
+
+    def test_direct_messages_are_found_among_those_of_rooms_by_both_users_alone(self) -> None:
+        self.whisper(self.ann, "bob", "Tea 1")
+        self.bob.call("speak", room_name="r", msg="tea 2")
+        self.whisper(self.bob, "ann", "tea 3")
+        self.whisper(self.ann, "eve", "tea 4")
+        for client, expected in (
+            (self.ann, ["tea 4", "tea 3", "tea 2", "Tea 1"]),
+            (self.bob, ["tea 3", "tea 2", "Tea 1"]),
+            (self.eve, ["tea 4", "tea 2"]),
+        ):
+            self.assertEqual(self.find(client, "tea"), expected)
+        self.assertEqual(self.find(self.eve, "tea in:r"), ["tea 2"])
+
+    def test_a_direct_message_says_who_wrote_to_whom_and_where(self) -> None:
+        self.whisper(self.ann, "bob", "Tea 1")
+        self.whisper(self.bob, "ann", "tea 3")
+        [listed] = self.ann.call("get_direct_list")["directs"]
+        for client in (self.ann, self.bob):
+            newer, older = client.call("search", q="tea")["entries"]
+            for found, usr, to, seq in ((older, "ann", "bob", 1), (newer, "bob", "ann", 2)):
+                fields = {"cmd": "c_whisper", "usr": usr, "to": to, "seq": seq, "marks": [[0, 3]]}
+                self.assertEqual({name: found[name] for name in fields}, fields)
+                self.assertEqual(found["direct"], listed["id"])
+                self.assertNotIn("room_name", found)
+            history = client.call("history", direct=listed["id"])["entries"]
+            plain = [
+                {k: v for k, v in one.items() if k not in ("marks", "direct")}
+                for one in (older, newer)
+            ]
+            self.assertEqual(plain, history)
+
+    def test_one_direct_conversation_is_chosen(self) -> None:
+        self.whisper(self.ann, "bob", "tea bob")
+        self.whisper(self.ann, "eve", "tea eve")
+        self.ann.call("speak", room_name="r", msg="tea room")
+        ids = {one["usr"]: one["id"] for one in self.ann.call("get_direct_list")["directs"]}
+        for fields, expected in (
+            ({"target_user": "Bob"}, ["tea bob"]),
+            ({"direct": ids["eve"]}, ["tea eve"]),
+            ({"target_user": "bob", "usr": "eve"}, []),
+        ):
+            self.assertEqual(self.find(self.ann, "tea", **fields), expected, fields)
+        self.assertEqual(self.find(self.bob, "tea", target_user="eve"), [])
+        reply = self.bob.call("search", q="tea", direct=ids["eve"])
+        self.assertEqual(reply["code"], "no_such_room")
+
+    def test_direct_messages_of_blocked_users_are_marked(self) -> None:
+        self.whisper(self.bob, "ann", "tea 1")
+        self.whisper(self.ann, "bob", "tea 2")
+        self.ann.call("block", user="bob")
+        entries = self.ann.call("search", q="tea")["entries"]
+        self.assertEqual([one.get("blocked") for one in entries], [None, True])
 
     def test_messages_of_blocked_users_are_marked(self) -> None:
         self.bob.call("speak", room_name="r", msg="tea")
@@ -343,7 +401,7 @@ class Searches(RoomTestCase):
         [reply] = self.ann.received()
         self.assertEqual(
             [reply[name] for name in ("entries", "more", "next", "incomplete")],
-            [[], True, "m5", True],
+            [[], True, cursors.encode(5), True],
         )
 
 

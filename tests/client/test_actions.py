@@ -159,6 +159,8 @@ class Actions(ConnectedTestCase):
             {name: value for name, value in request.items() if name != "tracker"}
             for request in self.server.asked("search")
         ]
+        self.done(self.connection.search("tea", room=Direct(usr="bob")))
+        self.assertEqual(self.server.asked("search")[-1]["target_user"], "bob")
         full = {"room_name": "r", "usr": "bob", "before": "m5", "limit": 7}
         self.assertEqual(sent, [{"cmd": "search", "q": "tea"} | more for more in ({}, full)])
 

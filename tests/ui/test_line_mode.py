@@ -259,6 +259,18 @@ class SearchTests(LineModeTestCase):
         self.assertEqual((request["q"], request["limit"]), ('"tea" from:bob', 20))
         self.assertNotIn("room_name", request)
 
+    def test_direct_messages_are_shown_with_both_users(self) -> None:
+        direct = {**spoken(3, msg="tea"), "cmd": "c_whisper", "to": "a\x1b", "direct": 9}
+        del direct["room_name"]
+        lines = self.search({**direct, "blocked": True}, {**direct, "marks": [[0, 3]]})
+        self.assertEqual(
+            lines[1:],
+            [
+                "2030-05-06 07:08 <bob> direct message to a\\x1b: tea",
+                "2030-05-06 07:08 direct message * hidden: you block this user",
+            ],
+        )
+
     def test_it_says_what_is_missing(self) -> None:
         for fields, end in (
             ({}, ""),

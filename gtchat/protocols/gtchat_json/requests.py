@@ -268,7 +268,7 @@ class History(TargetRequest, tag="history", kw_only=True):
 
 
 class Search(TargetRequest, tag="search", kw_only=True):
-    """Find messages in the rooms of the user.
+    """Find messages in the rooms and direct conversations of the user, or in one of them.
 
     `usr` is the author. `before`: `next` of an earlier reply.
     """

@@ -227,8 +227,8 @@ class AccountTable:
     def search(self, wanted: MessageSearch) -> SearchPage:
         """Return the newest messages that fulfil a query; see `IStore.search`."""
         row = self.accounts.get(wanted.account_id)
-        readable = {self._rooms.lobby.id} | (set() if row is None else row.rooms)
-        return search(self._rooms, readable, wanted)
+        rooms = dict.fromkeys([self._rooms.lobby.id, *(() if row is None else row.rooms)])
+        return search(self._rooms, rooms | self.directs.others(wanted.account_id), wanted)
 
     def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""

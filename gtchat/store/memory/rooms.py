@@ -242,7 +242,9 @@ class RoomTable:
     def create_direct(self) -> RoomLog:
         """Create the log of a direct conversation, which has no name, and return it."""
         self._last_id += 1
-        log = self.rooms[self._last_id] = RoomLog(self._last_id, "", "", public=False)
+        log = self.rooms[self._last_id] = RoomLog(
+            self._last_id, "", "", public=False, next_row=self._next_row
+        )
         self._keep_mentions(log)
         return log
 

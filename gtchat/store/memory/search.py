@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import attrs
 
@@ -12,12 +12,15 @@ from gtchat.chat.search_query import FoundMessage, MessageSearch, SearchPage
 from gtchat.store.memory.rooms import RoomTable
 
 
-def search(table: RoomTable, readable: Collection[int], wanted: MessageSearch) -> SearchPage:
+def search(
+    table: RoomTable, readable: Mapping[int, str | None], wanted: MessageSearch
+) -> SearchPage:
     """Return the newest messages that fulfil a query; see `IStore.search`.
 
     Args:
         table: the rooms.
-        readable: the rooms that the account is a member of.
+        readable: the rooms that the account is a member of and its direct conversations, with the
+            names of the other users.
         wanted: the search.
     """
     ends = time.monotonic() + wanted.seconds
@@ -30,7 +33,7 @@ def search(table: RoomTable, readable: Collection[int], wanted: MessageSearch) -
                 return SearchPage(tuple(found), found[-1].position)
             if isinstance(message, AnnotatedMessage):
                 message = attrs.evolve(message, reactions=())
-            found.append(FoundMessage(row, room_id, message))
+            found.append(FoundMessage(row, room_id, message, readable[room_id]))
     return SearchPage(tuple(found))
 
 

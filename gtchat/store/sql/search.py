@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from sqlite3 import Connection
 
 import attrs
-from sqlalchemy import bindparam, literal, select, union_all
+from sqlalchemy import and_, bindparam, func, literal, select, union_all
 
 from gtchat.chat.events import AnnotatedMessage, MessageSent
 from gtchat.chat.rooms import LOBBY
@@ -42,17 +42,27 @@ _NEVER = 2**62
 _log = schema.entries
 _rooms = schema.rooms
 _members = schema.members
+_directs = schema.directs
+_other = schema.accounts.alias("other_account")
 
 #: The logs that an account can read.
 _LOGS = Statement(
     union_all(
         select(_rooms.c.id).where(_rooms.c.key == literal(LOBBY)),
         select(_members.c.room_id).where(_members.c.account_id == bindparam("account")),
+        select(_directs.c.room_id).where(_directs.c.account_id == bindparam("account")),
     )
 )
+#: A message with its room; in a direct conversation of the account, with the other user.
 _MESSAGE = Statement(
-    select(_log.c.room_id, _rooms.c.name, *COLUMNS)
-    .join_from(_log, _rooms, _rooms.c.id == _log.c.room_id)
+    select(_log.c.room_id, _rooms.c.name, func.coalesce(_other.c.name, _directs.c.other), *COLUMNS)
+    .select_from(_log)
+    .join(_rooms, _rooms.c.id == _log.c.room_id)
+    .outerjoin(
+        _directs,
+        and_(_directs.c.room_id == _log.c.room_id, _directs.c.account_id == bindparam("account")),
+    )
+    .outerjoin(_other, _other.c.id == _directs.c.other_id)
     .where(_log.c.row == bindparam("found"))
 )
 # Not in Core: only SQLite has FTS5. The rights are part of the statement even where the rooms are
@@ -62,7 +72,8 @@ SELECT found.rowid FROM message_index(:words) AS found
 CROSS JOIN entries ON entries.row = found.rowid
 WHERE found.rowid BETWEEN :low AND :high AND entries.at >= :after AND entries.at < :before
 AND entries.room_id IN (SELECT rooms.id FROM rooms WHERE rooms.key = :lobby
-    UNION ALL SELECT members.room_id FROM members WHERE members.account_id = :account)
+    UNION ALL SELECT members.room_id FROM members WHERE members.account_id = :account
+    UNION ALL SELECT directs.room_id FROM directs WHERE directs.account_id = :account)
 ORDER BY found.rowid DESC
 """
 
@@ -163,12 +174,13 @@ class _Search:
         return time.monotonic() >= self._ends
 
     def _message(self, row: int) -> FoundMessage:
-        room_id, room_name, *columns = _MESSAGE(self._db, found=row).fetchone()
+        found = _MESSAGE(self._db, found=row, account=self._wanted.account_id).fetchone()
+        room_id, room_name, other, *columns = found
         message = entry_of(columns, room_name)
         assert isinstance(message, MessageSent), "only messages are indexed"
         if isinstance(message, AnnotatedMessage):
             message = attrs.evolve(message, reactions=())
-        return FoundMessage(row, room_id, message)
+        return FoundMessage(row, room_id, message, other)
 
 
 def _words(query: SearchQuery) -> str:

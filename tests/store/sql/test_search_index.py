@@ -224,10 +224,15 @@ class WindowTests(IndexCase):
         options = {"account_id": 1, "limit": 50, "seconds": 60.0} | options
         return search.search(self.db, MessageSearch(query=parse(q), **options))
 
-    def prepare_rows(self) -> None:
+    def add_room(self, room_id: int, key: str) -> None:
         self.db.execute(
-            "INSERT INTO rooms VALUES (1, 'lobby', 'l', 1, '', 0, NULL, '', NULL, NULL)"
+            "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
+            " VALUES (?, ?, ?, 1, '', 0, '')",
+            (room_id, key, key),
         )
+
+    def prepare_rows(self) -> None:
+        self.add_room(1, "lobby")
         self.say(*(f"{'tea' if number % 10 == 0 else 'no'} {number}" for number in range(100)))
         self.db.execute("UPDATE entries SET id = 'i'")
         add_slice(self.db)
@@ -270,7 +275,7 @@ class WindowTests(IndexCase):
 
     def test_rooms_are_named_where_others_have_much_that_matches(self) -> None:
         self.prepare_rows()
-        self.db.execute("INSERT INTO rooms VALUES (2, 'r', 'r', 1, '', 0, NULL, '', NULL, NULL)")
+        self.add_room(2, "r")
         for number in range(3000):
             self.db.execute(INSERT, (2, 1 + number, "speak", "tea"))
         while add_slice(self.db):
