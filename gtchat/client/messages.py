@@ -88,8 +88,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         usr: the sender, or the user that it is about.
         to: of a direct message: the user who gets it, "" if that is the receiver.
         target_user: of a change of a direct message: the other user.
-        direct: of a `marked_read` or `notify` about the direct conversation with an account that
-            has ended: its id.
+        direct: id of a direct conversation: of a message that a search has found, or of a
+            `marked_read` or `notify` where the other account has ended.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
             entry that the user has read; it can be less than before.
@@ -101,6 +101,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         reason: why a message was deleted.
         level: in a `notify`, of which messages the user wants to be notified.
         changed: seq of the last entry that changed a message.
+        marks: in what a search has found, where the text has what was looked for: starts and ends
+            in characters.
         edited, deleted, reactions, reply, style, pinned, guest: those of a message, see
             docs/protocol.md.
     """
@@ -140,6 +142,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     style: str = ""
     pinned: bool = False
     guest: bool = False
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class PendingInvitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,6 +278,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     last: int = 0
     more: bool = False
     next: str = ""
+    incomplete: bool = False
     read_seq: int = 0
     server: str = ""
     version: str = ""

@@ -39,7 +39,6 @@ from gtchat.ui.message_commands import NO_MESSAGE, MessageCommands, unread_comma
 from gtchat.ui.parsing import help_lines, parse
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.search import find_messages
 from gtchat.ui.stored_logins import StoredLogins, device_name
 from gtchat.ui.terminal import escape_controls
 
@@ -269,11 +268,6 @@ class Interpreter(MessageCommands):
     async def _run_me(self, msg: str) -> None:
         await self._send_message(msg, style="action")
 
-    async def _run_search(self, room_name: str, text: str) -> None:
-        found = await find_messages(self._call, room_name, text)
-        for line in self._renderer.search_lines(room_name, text, found):
-            self.show(line)
-
     async def _run_unread(self, seq: int | None = None, **place: str) -> None:
         seq = seq or await self._newest_message("other")
         if not seq:
@@ -374,7 +368,6 @@ _RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "private": Interpreter._send_peer_message,
     "help": Interpreter._run_help,
     "me": Interpreter._run_me,
-    "search": Interpreter._run_search,
     "unread": Interpreter._run_unread,
     "reply": Interpreter._run_reply,
     "numbers": Interpreter._run_numbers,

@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from gtchat.client.messages import Direct, Event, Push, Reply, ReplyTo, Room, RoomReset
 from gtchat.client.typed_events import is_change
 from gtchat.ui.commands import LOBBY
-from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push, format_room
+from gtchat.ui.formatting import format_room
+from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push
 from gtchat.ui.tui import entries
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 
