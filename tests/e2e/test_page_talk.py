@@ -145,7 +145,7 @@ class TalkTest(TestCase):
         bob.call("add_member", room_name="den", user="ann")
         for page in (first, second):
             page.find(".sidebar .place", "den")
-        bob.call("speak", room_name="den", msg="one for ann")
+        bob.call("speak", room_name="den", msg="one for @ann")
         for page in (first, second):
             page.find(".place .badge.wanted", "1")
             page.wait_until(lambda page=page: page.driver.title.startswith("(1) "))
@@ -157,7 +157,11 @@ class TalkTest(TestCase):
         second.wait_until(
             lambda: "logo.svg" in str(second.find_all("link[rel=icon]")[0].get_attribute("href"))
         )
-        # Desktop notifications and sound, for mentions only.
+        # Desktop notifications and sound, for mentions only, then for nothing.
+        second.open_conversation("den")
+        second.open_panel("About")
+        second.click(".about label:has([value=mentions])")
+        second.open_conversation("lobby")
         second.driver.execute_script(RECORD_NOTIFICATIONS)
         second.open_settings("Notifications")
         second.click("dialog [name=notify]")
@@ -165,18 +169,17 @@ class TalkTest(TestCase):
         second.wait_until(lambda: second.driver.execute_script("return notified.length") == 2)
         second.close_dialog()
         bob.call("speak", room_name="den", msg="no mention")
-        bob.call("speak", room_name="den", msg="ann again")
+        bob.call("speak", room_name="den", msg="@ann again")
         notified = "return notified.slice(2)"
         second.wait_until(lambda: len(second.driver.execute_script(notified)) == 3)
         self.assertEqual(
-            second.driver.execute_script(notified), ["tone", "tone", "bob · den: ann again"]
+            second.driver.execute_script(notified), ["tone", "tone", "bob · den: @ann again"]
         )
         second.open_conversation("den")
-        second.open_panel("About")
-        second.click(".about label:has([value=nothing])")
+        second.click(".about label:has([value=none])")
         for page in (first, second):
             page.open_conversation("lobby")
-        bob.call("speak", room_name="den", msg="ann, muted")
+        bob.call("speak", room_name="den", msg="@ann, muted")
         bob.call("typing", room_name="lobby")  # after the message, so that it is not later
         second.find(".typing", "bob is typing")
         self.assertEqual(second.find_all(".place.muted .badge"), [])

@@ -33,7 +33,7 @@
     equal(push(state, whisper(2, "bob", "psst")), ["message Bob"]);
     equal(push(state, whisper(2, "bob", "psst")), []);
     const direct = state.directById(7);
-    equal([direct.unread, direct.lastSeq, direct.mentioned], [1, 2, true]);
+    equal([direct.unread, direct.lastSeq, direct.mentions], [1, 2, 0]);
     openLoadedDirect(state, direct, [whisper(1, "ann", "hi", { to: "bob" }), whisper(2, "bob", "psst", { to: "ann" })]);
     equal(push(state, whisper(3, "ann", "from my phone", { to: "bob" })), ["markRead Bob"]);
     equal([direct.entries.map(({ msg }) => msg), direct.unread], [["hi", "psst", "from my phone"], 0]);

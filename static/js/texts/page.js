@@ -44,11 +44,11 @@
     // Notifications.
     desktop_notifications: ["Desktop notifications", "桌面通知"],
     notification_sound: ["Notification sound", "通知提示音"],
-    notifications_hint: ["For mentions and direct messages. Each room has its own setting.", "被提及或收到私信时通知。每个房间可单独设置。"],
+    notifications_hint: ["For new messages. The bell above a conversation sets for which ones.", "收到新消息时通知。每个会话通知哪些消息，由其上方的铃铛设置。"],
     notify_about: ["Notify me about", "通知我"],
     level_all: ["All", "全部"],
     level_mentions: ["Mentions", "提及"],
-    level_nothing: ["Nothing", "不通知"],
+    level_none: ["Nothing", "不通知"],
     notifications_blocked: ["Your browser blocks notifications for this page.", "浏览器已阻止此页面的通知。"],
     allow_notifications: ["Allow them in the address bar, then come back.", "请在地址栏中允许，然后返回此处。"],
 
@@ -89,7 +89,8 @@
     you: ["you", "你"],
     private: ["Private", "私密"],
     unread: ["unread", "条未读"],
-    mentioned: ["unread, you were mentioned", "条未读，有人提到你"],
+    one_mention: ["mention of you", "条提及"],
+    mentions_count: ["mentions of you", "条提及"],
     members_count: ["{count} members", "{count} 名成员"],
     one_member: ["1 member", "1 名成员"],
     draft: ["draft", "草稿"],

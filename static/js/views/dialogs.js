@@ -96,7 +96,7 @@
     const conversations = [...state.conversations.sort((a, b) => b.unread - a.unread), ...closed];
     return [
       ...conversations.map((conversation) => ({ key: conversation.key, name: conversation.name, isUser: conversation.kind === "direct",
-        isPublic: conversation.public, unread: conversation.unread, wanted: conversation.mentioned, open: () => shell.open(conversation) })),
+        isPublic: conversation.public, unread: conversation.unread, wanted: conversation.mentions > 0 || conversation.kind === "direct", open: () => shell.open(conversation) })),
       ...[...state.online.values()].filter((name) => !listed.has(name.toLowerCase())).sort()
         .map((name) => ({ key: `user ${name}`, name, isUser: true, hint: text("direct_message"), open: () => shell.open(state.direct(name)) })),
       ...state.joinableRooms.map(({ key, name }) => ({ key, name, isPublic: true, hint: text("join"),
@@ -155,7 +155,7 @@
     keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"], ["Esc", "shortcut_focus"]],
     keys_write: [["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"], ["Tab", "shortcut_accept"],
       ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"]],
-    keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["Enter", "more"]],
+    keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["U", "mark_unread"], ["Enter", "more"]],
     keys_read: [["Home", "shortcut_first"], ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]],
   };
 

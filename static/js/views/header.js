@@ -6,28 +6,42 @@
   const { Avatar, BackButton, Icon, IconButton } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
+  const LEVEL_ICONS = { all: "bell", mentions: "at", none: "bell_off" };
+
   // Returns the number of members; all users online are in the lobby.
   const memberCount = (state, room) => (room.name === "lobby" ? state.online.size : room.memberCount);
 
   const membersText = (count) => (count === 1 ? text("one_member") : text("members_count", { count }));
 
+  // The bell: shows which messages cause a notification, and opens a menu of the levels.
+  const LevelButton = ({ shell, conversation, kind }) => {
+    const { level } = conversation;
+    return shell.actions.can("notify") && html`
+      <${IconButton} icon=${level === "none" ? "bell_off" : "bell"} kind=${kind} label=${text("notifications_level", { level: text(`level_${level}`) })}
+        aria-haspopup="menu" onClick=${(event) => shell.showPopover({ name: "level", anchor: event.currentTarget, conversation })} />`;
+  };
+
+  GTChat.POPOVERS.level = ({ shell, popover: { anchor, conversation }, close }) => html`
+    <${GTChat.Menu} anchor=${anchor} close=${close} label=${text("notify_about")} items=${GTChat.LEVELS.map((level) => ({
+      icon: LEVEL_ICONS[level], label: text(`level_${level}`), chosen: conversation.level === level,
+      run: () => shell.attempt(() => shell.actions.setLevel(conversation, level)) }))}><p class="group-title" aria-hidden="true">${text("notify_about")}</p><//>`;
+
   const RoomTools = ({ shell, room }) => {
-    const { state, notifications } = shell;
+    const { state } = shell;
     const count = memberCount(state, room);
-    const level = notifications.level(room);
     const toggle = (name, icon, label, { kind = "wide", children } = {}) => html`
       <${IconButton} icon=${icon} kind=${kind} label=${label} aria-pressed=${shell.panel === name ? "true" : "false"}
         onClick=${() => shell.togglePanel(name)}>${children}<//>`;
     return html`
       ${toggle("members", "users", membersText(count), { kind: "labelled wide", children: html`<span class="num">${count}</span>` })}
       ${toggle("pinned", "pin", text("pinned_messages"))}
-      <${IconButton} icon=${level === "nothing" ? "bell_off" : "bell"} kind="wide" label=${text("notifications_level", { level: text(`level_${level}`) })}
-        onClick=${() => shell.showPanel("about")} />
+      <${LevelButton} shell=${shell} conversation=${room} kind="wide" />
       ${toggle("about", "info", text("about_room"), { kind: "" })}`;
   };
 
   // The name of an account that has ended may be another user's now.
   const DirectTools = ({ shell, direct }) => html`
+    ${direct.id !== null && html`<${LevelButton} shell=${shell} conversation=${direct} />`}
     ${!direct.ended && html`<${IconButton} icon="info" label=${text("about_user", { usr: direct.name })} aria-haspopup="dialog"
       onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: direct.name, room: null })} />`}
     <${IconButton} icon="close" label=${text("close_conversation")} onClick=${() => shell.actions.closeDirect(direct)} />`;
