@@ -126,7 +126,8 @@
 
     // Keeps the history in step with what the page shows.
     follow() {
-      const { loggedIn, state, narrow } = this.#shell;
+      const { loggedIn, state, narrow, stepsOn } = this.#shell;
+      this.#shell.stepsOn = false;
       if (!loggedIn) {
         this.#entry = null;
         return;
@@ -143,7 +144,7 @@
         return;
       }
       const outwards = PANES.indexOf(shown.pane) < PANES.indexOf(this.#entry.pane);
-      if (narrow && outwards && isSame(shown, this.#entry.before)) {
+      if (narrow && outwards && !stepsOn && isSame(shown, this.#entry.before)) {
         this.#leaving = true;
         history.back();
       } else {

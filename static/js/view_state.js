@@ -38,6 +38,7 @@
       this.browseQuery = ""; // what is looked for there at first
       this.panel = matchMedia(MIDDLE).matches ? null : this.settings.panel; // a name in GTChat.PANELS, or null
       this.pane = "conversation"; // the one that a phone shows: list, conversation or panel
+      this.stepsOn = false; // whether the pane that is shown next is a further step, as Back is to lead to this one
       this.notices = [];
     }
 
@@ -111,6 +112,22 @@
       if (conversation !== this.state.current && matchMedia(MIDDLE).matches) this.panel = null;
       this.showPane("conversation");
       this.actions.open(conversation);
+    }
+
+    // Shows a message of a conversation from a list of messages, to which Back leads.
+    openMessage(conversation, seq) {
+      this.stepsOn = true;
+      this.open(conversation);
+      this.actions.show(conversation, seq);
+    }
+
+    // Opens the search. scope: the conversation to search in; null: everywhere; query: what to search for at once.
+    openSearch(scope, query = "") {
+      const { search } = this.actions;
+      this.view = "conversation";
+      search.begin(scope);
+      if (query) search.refine(query, scope);
+      this.showPanel("search");
     }
 
     // Requests a draw. Changes before it are drawn together.

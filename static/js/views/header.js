@@ -11,6 +11,15 @@
 
   const membersText = (count) => (count === 1 ? text("one_member") : text("members_count", { count }));
 
+  // Opens the search in a conversation, and closes it, if the server can search.
+  const SearchButton = ({ shell, conversation }) => {
+    const open = shell.panel === "search";
+    const toggle = () => (open && !shell.narrow ? shell.showPanel(null) : shell.openSearch(conversation));
+    return shell.actions.can("search") && html`
+      <${IconButton} icon="search" label=${text(conversation.kind === "room" ? "search_here" : "search_here_direct")} keys="Ctrl F"
+        aria-pressed=${open ? "true" : "false"} onClick=${toggle} />`;
+  };
+
   const RoomTools = ({ shell, room }) => {
     const { state, notifications } = shell;
     const count = memberCount(state, room);
@@ -23,11 +32,13 @@
       ${toggle("pinned", "pin", text("pinned_messages"))}
       <${IconButton} icon=${level === "nothing" ? "bell_off" : "bell"} kind="wide" label=${text("notifications_level", { level: text(`level_${level}`) })}
         onClick=${() => shell.showPanel("about")} />
+      <${SearchButton} shell=${shell} conversation=${room} />
       ${toggle("about", "info", text("about_room"), { kind: "" })}`;
   };
 
   // The name of an account that has ended may be another user's now.
   const DirectTools = ({ shell, direct }) => html`
+    <${SearchButton} shell=${shell} conversation=${direct} />
     ${!direct.ended && html`<${IconButton} icon="info" label=${text("about_user", { usr: direct.name })} aria-haspopup="dialog"
       onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: direct.name, room: null })} />`}
     <${IconButton} icon="close" label=${text("close_conversation")} onClick=${() => shell.actions.closeDirect(direct)} />`;
