@@ -43,7 +43,7 @@
       ["green tea", [[6, 9]], ["green ", { marked: "tea" }]],
       ["🍵🍵 tea, 茶", [[3, 6], [8, 9]], ["🍵🍵 ", { marked: "tea" }, ", ", { marked: "茶" }]],
       ["**green** `tea`\nnow", [[2, 7], [11, 14]], [{ marked: "green" }, " ", { marked: "tea" }, " now"]],
-      ["2*3*4", [[0, 1]], [{ marked: "2" }, "*3*4"]],
+      ["2*3* x", [[0, 1]], [{ marked: "2" }, "*3* x"]],
       ["https://tea.example/x", [[8, 11]], ["https://", { marked: "tea" }, ".example/x"]],
       ["no marks", undefined, ["no marks"]],
       ["\uFDD0tea\uFDD1", [[1, 4]], ["\uFFFD", { marked: "tea" }, "\uFFFD"]],
@@ -113,7 +113,7 @@
     await page.server.replyError("search", "rate_limited", { retry_after: 12 });
     page.search.write("");
     await page.server.advance(15_000);
-    equal([page.sent().length, page.search.problem], [2, null]);
+    equal([page.sent().length, page.search.problem, page.search.loading], [2, null, ""]);
   });
 
   test("other errors are shown, and those of the query are not asked of the server", async () => {
@@ -146,6 +146,17 @@
     await page.server.push(edited("lobby", 10, 2, "coffee"));
     await answer(page, [hit("lobby", 4, "tea"), { ...hit("lobby", 2, "new tea", [[4, 7]]), changed: 11 }]);
     equal([found(page), page.search.found[0].marks], [["new tea"], [[4, 7]]]);
+  });
+
+  test("changes are kept only while a page is loading", async () => {
+    const page = await searching();
+    for (let seq = 20; seq < 220; seq += 1) await page.server.push(edited("lobby", seq, 3, "coffee"));
+    await answer(page, []);
+    page.search.start();
+    await settle();
+    await page.server.push(deleted({ room_name: "lobby" }, 300, 4));
+    await answer(page, [hit("lobby", 4, "tea")]);
+    equal(found(page), []);
   });
 
   test("messages of direct conversations are told by the other user", async () => {
