@@ -68,6 +68,9 @@ class Limits:
     reaction_changes: int = _limit(
         20, "changes that a user can make to the own reactions to a message"
     )
+    searches_per_minute: float = _limit(30.0, "searches a minute, for an account")
+    searches_at_once: int = _limit(1, "searches of an account at the same time")
+    search_timeout: float = _limit(2.0, "seconds after which a search ends with what it has found")
     pins_per_room: int = _limit(50, "messages that are pinned in a room")
     mentions_per_message: int = _limit(20, "users that a message mentions")
     mentions_per_account: int = _limit(

@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from gtchat.client import messages
-from gtchat.client.actions import Ack
+from gtchat.client.actions import Ack, Found
 from gtchat.client.connection import Connection, connect
 from gtchat.client.messages import (
     CannotConnect,
@@ -43,6 +43,7 @@ __all__ = [
     "Deletion",
     "Direct",
     "Event",
+    "Found",
     "Push",
     "Reaction",
     "Reply",

@@ -86,6 +86,7 @@ COMMANDS: dict[str, ClientCommand] = {
     "broadcast": ClientCommand(own_rate=True),
     "typing": ClientCommand(own_rate=True),
     "history": ClientCommand(repeat=Repeat.ALWAYS),
+    "search": ClientCommand(repeat=Repeat.ALWAYS, own_rate=True),
     "block": ClientCommand(repeat=Repeat.ALWAYS),
     "unblock": ClientCommand(repeat=Repeat.ALWAYS),
     "set_address": ClientCommand(repeat=Repeat.ALWAYS),

@@ -87,6 +87,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         type: kind of a `c_event`, such as `join_room`.
         usr: the sender, or the user that it is about.
         to: of a direct message: the user who gets it, "" if that is the receiver.
+        direct: of a direct message that a search has found: the id of the conversation.
         target_user: of a change of a direct message: the other user.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
@@ -99,6 +100,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         reason: why a message was deleted.
         level: in a `notify`, of which messages the user wants to be notified.
         changed: seq of the last entry that changed a message.
+        marks: in what a search has found, where the text has what was looked for: starts and ends
+            in characters.
         edited, deleted, reactions, reply, style, pinned, guest: those of a message, see
             docs/protocol.md.
     """
@@ -109,6 +112,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     room_name: str = ""
     target_user: str = ""
     to: str = ""
+    direct: int = 0
     msg: str = ""
     id: str = ""
     seq: int = 0
@@ -137,6 +141,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     style: str = ""
     pinned: bool = False
     guest: bool = False
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +277,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     last: int = 0
     more: bool = False
     next: str = ""
+    incomplete: bool = False
     read_seq: int = 0
     server: str = ""
     version: str = ""

@@ -218,9 +218,10 @@ TABLE: tuple[SlashCommand, ...] = (
     ),
     SlashCommand(
         "search",
-        "find a text in the newest messages of this room",
-        "history",
-        (CURRENT_ROOM, CommandArgument("text", "TEXT", "text")),
+        "find messages, such as: tea in:garden from:ann",
+        "search",
+        (CommandArgument("q", "QUERY", "text"),),
+        {"limit": 20},
     ),
     SlashCommand(
         "mentions",

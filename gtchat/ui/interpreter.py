@@ -36,7 +36,6 @@ from gtchat.ui.commands import (
 )
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.search import find_messages
 from gtchat.ui.stored_logins import StoredLogins, device_name
 from gtchat.ui.terminal import escape_controls
 
@@ -269,11 +268,6 @@ class Interpreter(ABC):
     async def _run_me(self, msg: str) -> None:
         await self._send_message(f"*{msg}*")
 
-    async def _run_search(self, room_name: str, text: str) -> None:
-        found = await find_messages(self._call, room_name, text)
-        for line in self._renderer.search_lines(room_name, text, found):
-            self.show(line)
-
     async def _run_unread(self, room_name: str, seq: int | None = None) -> None:
         if seq is None:
             page = await self._call("history", room_name=room_name, kinds=["c_speak"], limit=50)
@@ -367,7 +361,6 @@ _RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "private": Interpreter._send_peer_message,
     "help": Interpreter._run_help,
     "me": Interpreter._run_me,
-    "search": Interpreter._run_search,
     "unread": Interpreter._run_unread,
 }
 

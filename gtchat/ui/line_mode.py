@@ -15,10 +15,11 @@ from twisted.internet.interfaces import IReactorTime
 from gtchat.client.connection import Connection
 from gtchat.client.messages import Direct, Event, Push
 from gtchat.ui.commands import CommandArgument, InputError
+from gtchat.ui.formatting import format_room
 from gtchat.ui.interpreter import Interpreter
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.read_marks import ReadMarks
-from gtchat.ui.rendering import Renderer, format_room
+from gtchat.ui.rendering import Renderer
 from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import LineQueue, TerminalOutput
 

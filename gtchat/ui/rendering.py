@@ -6,7 +6,7 @@ Requests are sent in `interpreter`; this module does no input or output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from gtchat.client.messages import (
     CommandFailed,
@@ -19,14 +19,15 @@ from gtchat.client.messages import (
     SessionInfo,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
-from gtchat.ui.search import SearchResult
+from gtchat.ui.formatting import (
+    Paint,
+    format_room,
+    format_user,
+    format_users,
+    local_time,
+    marked_lines,
+)
 from gtchat.ui.terminal import escape_controls
-
-#: Returns a text in a style, see TerminalOutput.paint.
-Paint = Callable[[str, str], str]
-
-#: Names of a list that are shown; the rest is counted.
-MAX_NAMES = 20
 
 #: Type of a `c_event` -> text, a format string over fields of the push.
 EVENTS: dict[str, str] = {
@@ -70,48 +71,6 @@ ADVICE: dict[str, str] = {
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
 }
-
-
-def format_user(name: str) -> str:
-    """Return a user's name, escaped; in quotes if it contains spaces."""
-    escaped = escape_controls(name)
-    return f'"{escaped}"' if " " in escaped else escaped
-
-
-def format_room(name: str) -> str:
-    """Return `#` and a room's name, escaped; in quotes unless it is a plain word.
-
-    Names of rooms may contain spaces and punctuation: the quotes keep them apart from other parts
-    of a line.
-    """
-    escaped = escape_controls(name)
-    plain = all(character.isalnum() or character in "_-." for character in escaped)
-    return f"#{escaped}" if plain else '#"' + escaped.replace('"', '\\"') + '"'
-
-
-def format_users(names: tuple[str, ...], total: int = 0) -> str:
-    """Return a list of users in one line.
-
-    Args:
-        names: the first of them.
-        total: their number, if there are more.
-    """
-    listed = ", ".join(map(format_user, names[:MAX_NAMES]))
-    rest = max(total, len(names)) - min(len(names), MAX_NAMES)
-    return f"{listed} and {rest} more" if rest else listed or "none"
-
-
-def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
-    """Return a time in a zone, or None for an invalid one.
-
-    Args:
-        at: RFC 3339.
-        zone: time zone; None for that of this machine.
-    """
-    try:
-        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def describe_push(push: Push) -> str:
@@ -217,25 +176,6 @@ class Renderer:
         time = local_time(at, self._zone)
         return self._paint(time.strftime(form) if time else "--:--", "dim")
 
-    def search_lines(self, room_name: str, text: str, found: SearchResult) -> list[str]:
-        """Return the messages that a search found, and how many there are.
-
-        Args:
-            room_name: the room that was searched.
-            text: what was searched for.
-            found: the result.
-        """
-        wanted = f'messages with "{escape_controls(text)}" in {format_room(room_name)}'
-        if found.more:
-            wanted += f", of the newest {found.searched}"
-        if not found.matches:
-            return [self._notice(f"no {wanted}")]
-        lines = [self._notice(f"{wanted}: {len(found.matches)}")]
-        for push in found.matches:
-            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
-            lines += self._message_lines(push, sender, "%Y-%m-%d %H:%M")
-        return lines
-
     # Replies.
 
     def error_line(self, error: CommandFailed) -> str:
@@ -306,6 +246,31 @@ class Renderer:
         if reply.more and reply.entries:
             lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
         return lines or [self._notice("no messages")]
+
+    def _search(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        wanted = f'messages for "{escape_controls(str(parsed.fields.get("q", "")))}"'
+        if reply.incomplete:
+            wanted += "; the search took too long, older ones are missing"
+        elif reply.more:
+            wanted += "; there are older ones, use before:DAY"
+        count = len(reply.entries)
+        lines = [self._notice(f"{count} {wanted}" if count else f"no {wanted}")]
+        for push in reversed(reply.entries):
+            head = self._found_head(push)
+            first, *more = [""] if push.blocked else marked_lines(push, self._paint)
+            lines.append(f"{self._time(push.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip())
+            lines += [f"      | {line}" for line in more]
+        return lines
+
+    def _found_head(self, push: Push) -> str:
+        """Return where a message was found, and of which user it is."""
+        if push.blocked:
+            place = format_room(push.room_name) if push.room_name else "direct message"
+            return f"{self._paint(place, 'room')} {self._notice('hidden: you block this user')}"
+        sender = f"<{format_user(push.usr)}>"
+        if not push.room_name:
+            return self._paint(f"{sender} direct message to {format_user(push.to)}:", "direct")
+        return f"{self._paint(format_room(push.room_name), 'room')} {self._paint(sender, 'bold')}"
 
     def _mentions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         lines = []
@@ -400,6 +365,7 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "join_room": Renderer._room,
     "invite_reply": Renderer._room,
     "history": Renderer._history,
+    "search": Renderer._search,
     "get_mentions": Renderer._mentions,
     "whisper": Renderer._direct_message,
     "block": Renderer._blocked,

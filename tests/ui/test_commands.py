@@ -94,6 +94,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "msg": "we stop at noon",
         "broadcast_key": "?",
     },
+    '/search "green tea" from:bob': {"cmd": "search", "q": '"green tea" from:bob', "limit": 20},
     "/port 5000": {"cmd": "set_address", "port": 5000},
     "/getaddress bob": {"cmd": "get_address", "user": "bob"},
     "/allow bob": {"cmd": "allow", "user": "bob"},
@@ -105,7 +106,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 #: Commands that send no request.
 LOCAL = {"room", "private", "help", "quit", "me"}
 #: Commands that send other requests than their row says.
-OTHERS = {"search", "unread"}
+OTHERS = {"unread"}
 
 #: Line -> part of the error message.
 ERRORS = {

@@ -31,9 +31,21 @@ def target_of(request: requests.TargetRequest | requests.Speak) -> Target:
     Raises:
         BadRequest: it names none, or more than one.
     """
+    target = named_target(request)
+    if target is None:
+        raise BadRequest("room_name: this field is missing.")
+    return target
+
+
+def named_target(request: requests.TargetRequest | requests.Speak) -> Target | None:
+    """Return the room or the direct conversation that a request names, None if it names none.
+
+    Raises:
+        BadRequest: it names more than one.
+    """
     targets = (request.room_name, request.target_user, request.direct)
     if targets.count(None) == len(targets):
-        raise BadRequest("room_name: this field is missing.")
+        return None
     if targets.count(None) < len(targets) - 1:
         raise BadRequest("room_name, target_user, direct: only one of them is allowed.")
     if request.room_name is not None:

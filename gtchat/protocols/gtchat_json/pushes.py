@@ -19,6 +19,7 @@ from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.chat.message_rules import annotated
+from gtchat.chat.search_query import FoundMessage
 from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.base.unsent import PIECE_BYTES, join_frames
@@ -57,10 +58,14 @@ class CAnnotatedSpeak(CSpeak, kw_only=True):
     pinned: bool | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    marks: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
 
 class CWhisper(msgspec.Struct, kw_only=True):
-    """A direct message. `to`: who gets it, where that is not the receiver of the push."""
+    """A direct message. `to`: who gets it, where that is not the receiver of the push.
+
+    `direct`: the id of the conversation, in what a search has found.
+    """
 
     usr: str
     msg: str
@@ -70,6 +75,7 @@ class CWhisper(msgspec.Struct, kw_only=True):
     cmd: str = "c_whisper"
     tracker: str = "0"
     to: str | UnsetType = UNSET
+    direct: int | UnsetType = UNSET
     changed: int | UnsetType = UNSET
     edited: bool | UnsetType = UNSET
     deleted: Deletion | UnsetType = UNSET
@@ -78,6 +84,7 @@ class CWhisper(msgspec.Struct, kw_only=True):
     style: str | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    marks: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
 
 class CBroadcast(msgspec.Struct):
@@ -267,6 +274,23 @@ def encode_blocked(event: events.Entry) -> bytes:
     assert isinstance(said, CAnnotatedSpeak | CWhisper | CEvent), "blocks hide nothing else"
     said.blocked = True
     return _encode(said)
+
+
+def encode_found(one: FoundMessage, marks: tuple[tuple[int, int], ...], blocked: bool) -> bytes:
+    """Return the JSON object of a message that a search has found, UTF-8.
+
+    Args:
+        one: the message.
+        marks: where its text has what was looked for, in code points.
+        blocked: whether the user blocks its author.
+    """
+    found = push(annotated(one.message))
+    assert isinstance(found, CAnnotatedSpeak | CWhisper)
+    if isinstance(found, CWhisper):
+        found.direct = one.room_id
+    found.marks = marks or UNSET
+    found.blocked = blocked or UNSET
+    return _encode(found)
 
 
 @implementer(IEncoder)

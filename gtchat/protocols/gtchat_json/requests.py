@@ -267,6 +267,17 @@ class History(TargetRequest, tag="history", kw_only=True):
     kinds: list[str] = []
 
 
+class Search(TargetRequest, tag="search", kw_only=True):
+    """Find messages in the rooms and direct conversations of the user, or in one of them.
+
+    `usr` is the author. `before`: `next` of an earlier reply.
+    """
+
+    q: str
+    before: str | None = None
+    limit: Whole = 50
+
+
 class Typing(TargetRequest, tag="typing"):
     """Show the other members of a room, or a user, that the user is typing."""
 

@@ -263,6 +263,15 @@ class MentionsReply(Reply, kw_only=True):
     next: str | UnsetType = UNSET
 
 
+class SearchReply(Reply, kw_only=True):
+    """A page of messages that were found, newest first; `next` is there if there may be more."""
+
+    entries: list[RawEntry]
+    more: bool
+    next: str | UnsetType = UNSET
+    incomplete: bool | UnsetType = UNSET
+
+
 class BroadcastReply(Reply, kw_only=True):
     """The number of users who received a broadcast."""
 

@@ -52,6 +52,7 @@ FEATURES = [
     "reply",
     "action",
     "pin",
+    "search",
     "direct",
     "mentions",
     "mark_unread",

@@ -190,7 +190,7 @@ class DirectTable:
         return Direct(
             id=row.log.id,
             other_id=row.other_id,
-            other=row.other if other is None else other.name,
+            other=self._other(row),
             guest=row.other_guest,
             ended=other is None,
             last_seq=row.log.last,
@@ -202,6 +202,15 @@ class DirectTable:
             position=row.newest,
             notify=self._accounts.accounts[row.account_id].notify.get(row.log.id, "all"),
         )
+
+    def _other(self, row: DirectRow) -> str:
+        """Return the name of the other user."""
+        other = self._accounts.accounts.get(row.other_id)
+        return row.other if other is None else other.name
+
+    def others(self, account_id: int) -> dict[int, str]:
+        """Return the ids of the conversations of an account, and who the other user is."""
+        return {row.log.id: self._other(row) for row in self._rows.get(account_id, {}).values()}
 
     def newest(self, account_id: int, limit: int, before: int | None = None) -> tuple[Direct, ...]:
         """Return the newest conversations before a position, without unread messages."""

@@ -6,8 +6,9 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import count
 
 import attrs
 
@@ -46,6 +47,8 @@ class RoomLog:
         log: the entries that are kept; the entry with seq n is at index n - `first`.
         first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
+        rows: seq -> place of the entry among those of all rooms, in the order of appending.
+        next_row: counts the entries of all rooms.
         read: account id of each member, in the order of joining -> seq up to which it has read.
         joined: account id of each member -> the entry with which the membership began.
         set_mentions: keeps what a message mentions, given the message and its text.
@@ -64,6 +67,8 @@ class RoomLog:
     log: list[Entry] = attrs.field(factory=list)
     first: int = 1
     message_count: int = 0
+    rows: dict[int, int] = attrs.field(factory=dict)
+    next_row: Iterator[int] = attrs.field(factory=lambda: count(1))
     read: dict[int, int] = attrs.field(factory=dict)
     joined: dict[int, int] = attrs.field(factory=dict)
     set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
@@ -120,6 +125,7 @@ class RoomLog:
         """Append an entry to the log, and fill in its seq."""
         self.log.append(entry)
         entry.seq = self.first + len(self.log) - 1
+        self.rows[entry.seq] = next(self.next_row)
         if isinstance(entry, MessageSent):
             self.message_count += 1
             if "@" in entry.msg:
@@ -209,6 +215,7 @@ class RoomTable:
         self.deleted_at: dict[str, int] = {}
         self.txns = TxnTable()
         self._last_id = 0
+        self._next_row = count(1)
         self._skeletons = SkeletonIndex()
         self.lobby = self.create(LOBBY, LOBBY)
 
@@ -226,14 +233,18 @@ class RoomTable:
             raise RoomExists()
         self._last_id += 1
         self._skeletons.add(name, self._last_id)
-        room = self.rooms[self._last_id] = self.keys[key] = RoomLog(self._last_id, key, name)
+        room = self.rooms[self._last_id] = self.keys[key] = RoomLog(
+            self._last_id, key, name, next_row=self._next_row
+        )
         self._keep_mentions(room)
         return room
 
     def create_direct(self) -> RoomLog:
         """Create the log of a direct conversation, which has no name, and return it."""
         self._last_id += 1
-        log = self.rooms[self._last_id] = RoomLog(self._last_id, "", "", public=False)
+        log = self.rooms[self._last_id] = RoomLog(
+            self._last_id, "", "", public=False, next_row=self._next_row
+        )
         self._keep_mentions(log)
         return log
 

@@ -23,6 +23,7 @@ from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, devices, schema
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
+from gtchat.store.sql.search_index import delete_oldest
 from gtchat.store.sql.statements import Statement, insert
 
 #: Rows that are deleted in one transaction, so that no write waits long for it.
@@ -287,5 +288,7 @@ class Cleanup:
         room_id = _NEXT_PENDING_DELETE.scalar(db)
         if room_id is None:
             self.pending_deletes = False
-        elif _DELETE_SLICE(db, room=room_id).rowcount == 0 and not delete_slice(db, room_id, SLICE):
+            return
+        delete_oldest(db, room_id, SLICE)
+        if _DELETE_SLICE(db, room=room_id).rowcount == 0 and not delete_slice(db, room_id, SLICE):
             _END_PENDING_DELETE(db, room=room_id)

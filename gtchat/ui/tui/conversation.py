@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import attrs
 import urwid
 
-from gtchat.ui.rendering import format_user
+from gtchat.ui.formatting import format_user
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 from gtchat.ui.tui.markup import (
     Markup,

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import attrs
 
-from gtchat.ui.rendering import format_room, format_user, local_time
+from gtchat.ui.formatting import format_room, format_user, local_time
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine, name_pattern
 from gtchat.ui.tui.message_markup import STYLES, parse_message

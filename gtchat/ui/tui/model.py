@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 
 from gtchat.client.messages import Event, Push, Reply, Room, RoomReset
 from gtchat.ui.commands import LOBBY
-from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push, format_room
+from gtchat.ui.formatting import format_room
+from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push
 from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
 
 #: Seconds for which a user counts as typing after a notification.

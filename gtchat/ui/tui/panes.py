@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import urwid
 
-from gtchat.ui.rendering import format_user
+from gtchat.ui.formatting import format_user
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer
 from gtchat.ui.tui.markup import buffer_title, name_color

@@ -21,6 +21,12 @@ from gtchat.store.sql.schema import REVISIONS, metadata
 from gtchat.store.sql.sqlite import StoreError
 from tests.store.sql.old_databases import create_old_database, definitions
 
+
+def is_of_index(name: str | None) -> bool:
+    """Return whether a table is the index of messages, which Core does not know, or part of it."""
+    return name is not None and name.startswith("message_index")
+
+
 #: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
 ROWS_0002 = """
 INSERT INTO accounts (id, name, key, registered, created_at, lobby_seen)
@@ -119,7 +125,8 @@ class SchemaTests(SynchronousTestCase):
         engine = create_engine(f"sqlite:///{self.path}")
         self.addCleanup(engine.dispose)
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection)
+            options = {"include_name": lambda name, kind, parents: not is_of_index(name)}
+            context = MigrationContext.configure(connection, opts=options)
             self.assertEqual(compare_metadata(context, metadata), [])
 
     def test_migrations_create_tables_with_the_same_sql(self) -> None:
@@ -127,7 +134,10 @@ class SchemaTests(SynchronousTestCase):
         engine = create_engine(f"sqlite:///{other}")
         metadata.create_all(engine)
         engine.dispose()
-        self.assertEqual(definitions(self.path), definitions(other))
+        created = definitions(self.path)
+        self.assertIn("message_index", created)
+        tables = {name: sql for name, sql in created.items() if not is_of_index(name)}
+        self.assertEqual(tables, definitions(other))
 
     def test_every_old_revision_is_migrated_to_the_same_tables(self) -> None:
         for revision in REVISIONS[:-1]:

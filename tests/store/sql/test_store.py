@@ -36,6 +36,12 @@ from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.search_contract import (
+    SearchChangesContract,
+    SearchContract,
+    SearchPagesContract,
+    SearchRightsContract,
+)
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
@@ -45,6 +51,9 @@ class OnDisk:
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
         return SQLStore.open(self.path, reactor)
+
+    async def index(self) -> None:
+        await self.store.index_now()  # type: ignore[attr-defined]
 
     def delete_entries(self, room_id: int, count: int) -> None:
         """Delete the oldest entries of a log."""
@@ -87,6 +96,22 @@ class ChangedHistoryTests(OnDisk, ChangedHistoryContract, TestCase):
 
 class VersionsTests(OnDisk, VersionsContract, TestCase):
     """See `VersionsContract`."""
+
+
+class SearchTests(OnDisk, SearchContract, TestCase):
+    """See `SearchContract`."""
+
+
+class SearchRightsTests(OnDisk, SearchRightsContract, TestCase):
+    """See `SearchRightsContract`."""
+
+
+class SearchPagesTests(OnDisk, SearchPagesContract, TestCase):
+    """See `SearchPagesContract`."""
+
+
+class SearchChangesTests(OnDisk, SearchChangesContract, TestCase):
+    """See `SearchChangesContract`."""
 
 
 class AccountTests(OnDisk, AccountContract, TestCase):
