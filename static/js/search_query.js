@@ -7,8 +7,9 @@
 
   const PART = /(?:(from|in|before|after|has):)?(?:"([^"]*)"|(\S+))/gi;
   const DAY = /^\d{4}-\d\d-\d\d$/;
-  // Characters of a query at most.
+  // Characters of a query at most, and parts.
   const MAX_CHARS = 500;
+  const MAX_PARTS = 20;
 
   // Returns the parts of a query: {raw, filter: its name or "", value}.
   const parts = (query) => [...query.matchAll(PART)].map(([raw, filter = "", quoted, word]) => (
@@ -28,6 +29,7 @@
   // Returns why the server would refuse a query, as the key of a text, or null.
   const problem = (query) => {
     if ([...query].length > MAX_CHARS) return "too_long";
+    if (parts(query).length > MAX_PARTS) return "search_too_many";
     if (!["before", "after"].every((filter) => values(query, filter).every(isDay))) return "search_bad_day";
     if (values(query, "has").some((value) => value.toLowerCase() !== "link")) return "search_bad_has";
     return without(query, "in", "before", "after") ? null : "search_no_words";
@@ -44,7 +46,7 @@
   const withoutMarks = (text) => text.replace(MARKS, "");
   // Characters before the first mark, if there are more than twice as many, and in all.
   const LEAD = 50;
-  const LENGTH = 280;
+  const LENGTH = 200;
 
   // Cuts a text, so that the first mark is in it.
   const cut = (marked) => {

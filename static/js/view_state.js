@@ -79,10 +79,10 @@
       this.change();
     }
 
-    // panel: a name in GTChat.PANELS, or null. Its button shows and hides it.
-    showPanel(panel) {
+    // panel: a name in GTChat.PANELS, or null. Its button shows and hides it. from: the pane of a phone that Back leads to.
+    showPanel(panel, from = this.pane) {
       this.panel = panel;
-      if (this.narrow) this.showPane(panel ? "panel" : this.#paneBefore);
+      if (this.narrow) this.showPane(panel ? "panel" : this.#paneBefore, from);
       else if (!matchMedia(MIDDLE).matches) this.set({ panel });
       this.change();
     }
@@ -92,8 +92,8 @@
     // On a phone, goes back to where the panel was opened.
     leavePanel() { this.showPane(this.#paneBefore); }
 
-    showPane(pane) {
-      if (pane === "panel" && this.pane !== "panel") this.#paneBefore = this.pane;
+    showPane(pane, from = this.pane) {
+      if (pane === "panel" && this.pane !== "panel") this.#paneBefore = from;
       this.pane = pane;
       this.popover = null;
       this.change();
@@ -114,9 +114,10 @@
       this.actions.open(conversation);
     }
 
-    // Shows a message of a conversation from a list of messages, to which Back leads.
+    // Shows a message of a conversation from a list of messages, to which Back leads. A panel over it is closed.
     openMessage(conversation, seq) {
       this.stepsOn = true;
+      if (matchMedia(MIDDLE).matches && !this.narrow) this.panel = null;
       this.open(conversation);
       this.actions.show(conversation, seq);
     }

@@ -16,7 +16,8 @@ PASSWORD = "long enough"
 HITS = """
 const text = (hit, css) => hit.querySelector(css)?.textContent ?? '';
 return [...document.querySelectorAll('.panel .hit')].map((hit) => [text(hit, 'b'),
-  text(hit, '.origin'), text(hit, '.words'), [...hit.querySelectorAll('mark')].map((m) => m.textContent)]);
+  text(hit, '.origin'), text(hit, '.words'),
+  [...hit.querySelectorAll('mark')].map((mark) => mark.textContent)]);
 """
 #: A server that cannot search.
 WITHOUT_SEARCH = """
@@ -61,7 +62,9 @@ class SearchTest(TestCase):
         """Have bob write of tea in the lobby, in a room with a long log, and to ann."""
         self.call("create_room", room_name="garden")
         self.call("add_member", room_name="garden", user="ann")
-        self.call("speak", room_name="garden", msg="Green **tea** grows 🌱 here: https://tea.example/")
+        self.call(
+            "speak", room_name="garden", msg="Green **tea** grows 🌱 here: https://tea.example/"
+        )
         for number in range(150):
             self.call("speak", room_name="garden", msg=f"leaf {number}")
         self.call("speak", room_name="lobby", msg="hot water")
@@ -96,11 +99,11 @@ class SearchTest(TestCase):
         self.converse()
         self.axe(page)
         page.open_conversation("lobby")
-        page.press(Keys.CONTROL, "f")
+        page.find("#say").send_keys(Keys.CONTROL, "f")
         page.find(".panel.search .chip[aria-pressed=true]", "Only in lobby")
         page.find(".search-help")
         self.check(page)
-        page.press("te", Keys.ENTER)
+        page.driver.switch_to.active_element.send_keys("te", Keys.ENTER)
         page.find(STATUS, "1 message")
         self.assertEqual(page.run(HITS), [["bob", "", "茶 or TEA?", ["TEA"]]])
 
@@ -147,7 +150,7 @@ class SearchTest(TestCase):
         page.press(Keys.ESCAPE)
         page.wait_until(lambda: not page.find_all(".panel.search"))
 
-        page.press(Keys.CONTROL, "k")
+        page.find("#say").send_keys(Keys.CONTROL, "k")
         page.find("dialog input").send_keys("leaf 14", Keys.CONTROL, Keys.ENTER)
         page.find(STATUS, "11 messages")
         self.search(page, "leaf")
@@ -155,6 +158,10 @@ class SearchTest(TestCase):
         page.click(".panel button", "Show more")
         page.find(STATUS, "The newest 60 messages")
         self.assertIn("leaf 119", page.driver.switch_to.active_element.text)
+        page.set_viewport(900, 800)  # the panel lies over the conversation
+        page.click(".panel .hit", "leaf 130")
+        page.find(".log .lit", "leaf 130")
+        self.assertEqual(page.find_all(".panel"), [])
 
     def test_on_a_phone_back_leads_to_what_was_found(self) -> None:
         self.start("--searches-per-minute", "0")
@@ -182,11 +189,17 @@ class SearchTest(TestCase):
         page.find(".sidebar .place", "garden")
 
     def test_what_cannot_be_searched_is_said(self) -> None:
-        self.start("--searches-per-minute", "2", "--search-timeout", "0.000001")
+        hurried = ("--commands-per-second", "0", "--search-timeout", "0.000001")
+        self.start(*hurried[2:], "--searches-per-minute", "0")
+        self.call("speak", room_name="lobby", msg="hot water")
+        while not self.call("search", q="water").get("incomplete"):
+            pass  # nothing is indexed yet
+        self.server.kill()
+        self.server.options = (*hurried, "--searches-per-minute", "2")
+        self.server.start()
         page = self.open()
         page.log_in("ann", PASSWORD, "register")
-        self.converse()
-        page.press(Keys.CONTROL, "f")
+        page.find("#say").send_keys(Keys.CONTROL, "f")
         self.search(page, "water")
         page.find(".panel .note", "took too long")
         page.find(".panel button", "Search older messages")

@@ -35,6 +35,7 @@
       ["tea", null], ["from:ann", null], ["has:LINK after:2026-01-31", null], ["in:garden", "search_no_words"],
       ["after:2026-01-31", "search_no_words"], ["tea before:yesterday", "search_bad_day"], ["tea after:2026-13-01", "search_bad_day"],
       ["tea has:file", "search_bad_has"], ["🍵".repeat(500), null], ["🍵".repeat(501), "too_long"],
+      ["a ".repeat(20), null], ["a ".repeat(21), "search_too_many"],
     ]) equal([query.slice(0, 30), searchQuery.problem(query)], [query.slice(0, 30), problem]);
   });
 
@@ -54,8 +55,8 @@
     const msg = `${"word ".repeat(100)}tea ${"more ".repeat(100)}`;
     const pieces = excerpt(msg, [[500, 503]]);
     equal(pieces[1], { marked: "tea" });
-    equal([pieces[0].startsWith("…word"), pieces[0].length < 60, pieces[2].endsWith("…"), pieces[2].length < 300], [true, true, true, true]);
-    equal(excerpt("x".repeat(600), [[0, 600]])[0].marked.length, 279);
+    equal([pieces[0].startsWith("…word"), pieces[0].length < 60, pieces[2].endsWith("…"), pieces[2].length < 200], [true, true, true, true]);
+    equal(excerpt("x".repeat(600), [[0, 600]])[0].marked.length, 199);
   });
 
   test("the pages of a search follow each other", async () => {

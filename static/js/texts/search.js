@@ -56,6 +56,7 @@
 
     // Errors.
     search_no_words: ["Type a word to search for, or from: or has:link.", "请输入要搜索的词，或 from: 或 has:link。"],
+    search_too_many: ["Use at most 20 words and filters.", "最多可使用 20 个词和筛选条件。"],
     search_bad_day: ["Write a day like this: 2026-01-31.", "日期请写成 2026-01-31 这样的格式。"],
     search_bad_has: ["After has: only “link” is possible.", "has: 之后只能写 link。"],
   });
