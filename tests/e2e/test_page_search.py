@@ -186,7 +186,12 @@ class SearchTest(TestCase):
             page.find(".panel .hit.opened", text)
             self.assertEqual(page.run(HITS), expected)
         page.click(".panel .bar button", "返回")
-        page.find(".sidebar .place", "garden")
+        page.click(".sidebar .place", "garden")
+        page.click(".conversation .bar button", "搜索")
+        page.click(".panel .hit", "Green tea")
+        page.find(".log .lit", "Green tea")
+        page.go_back()
+        page.find(".panel .hit.opened", "Green tea")
 
     def test_what_cannot_be_searched_is_said(self) -> None:
         hurried = ("--commands-per-second", "0", "--search-timeout", "0.000001")
