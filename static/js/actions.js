@@ -49,11 +49,17 @@
       super(state, connection);
       const run = (effects) => this.#run(effects);
       this.#lists = new GTChat.Lists(state, (cmd, fields) => this.request(cmd, fields), run);
+      this.search = new GTChat.Search(state, connection, () => this.emit("change"));
       connection.seen = () => state.seen;
       connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
-      connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {
-        listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) })));
-      connection.on("push", (push) => this.#run(sync.push(state, push)));
+      connection.on("resumed", (reply) => {
+        this.#run(sync.reply(state, "resume", reply, { listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) }));
+        this.search.onResumed(reply);
+      });
+      connection.on("push", (push) => {
+        this.search.onPush(push);
+        this.#run(sync.push(state, push));
+      });
       connection.on("over", (end) => this.emit("over", end));
       connection.on("state", () => this.emit("change"));
     }

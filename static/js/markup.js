@@ -216,4 +216,9 @@
       return plain(text); // nested too deeply for the lexer
     }
   };
+
+  // Returns a text without markup, in one line, as a quote or in a list.
+  const flatten = (nodes) => nodes.map((part) => (typeof part === "string" ? part : flatten(part.children)
+    + (["p", "li", "pre", "blockquote"].includes(part.tag) ? " " : ""))).join("");
+  GTChat.plainText = (msg) => flatten(GTChat.markup(msg)).replace(/\s+/g, " ").trim();
 })();

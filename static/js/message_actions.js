@@ -40,7 +40,7 @@
       this.connection = connection;
     }
 
-    // Whether the server knows an extension of the protocol: "edit", "delete", "react", "reply", "action", "pin".
+    // Whether the server knows an extension of the protocol: "edit", "delete", "react", "reply", "action", "pin", "search".
     can(feature) { return Boolean(this.connection.hello.features?.includes(feature)); }
 
     // What the user may do with a message, as far as the page knows: {unread, edit, delete, react, reply, pin}.

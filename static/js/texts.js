@@ -38,7 +38,7 @@
   };
 
   // Returns a time in seconds as a text.
-  const duration = (seconds) => {
+  GTChat.duration = (seconds) => {
     if (seconds < 100) return GTChat.text("seconds", { count: Math.ceil(seconds) });
     if (seconds < 100 * 60) return GTChat.text("minutes", { count: Math.ceil(seconds / 60) });
     return GTChat.text("hours", { count: Math.ceil(seconds / 3600) });
@@ -46,7 +46,7 @@
 
   // Returns the text for an error of a request, or for any object with a `code`.
   GTChat.reason = (error) => (TEXTS[error.code]
-    ? GTChat.text(error.code, { retry: duration(error.retryAfter ?? 1) })
+    ? GTChat.text(error.code, { retry: GTChat.duration(error.retryAfter ?? 1) })
     : error.message || GTChat.text("unanswered"));
 
   GTChat.TEXTS = TEXTS;

@@ -114,8 +114,9 @@
   const Target = ({ shell, target, part, index, chosen, open }) => html`
     <li id=${`target-${index}`} class="menu-item" role="option" aria-selected=${chosen ? "true" : "false"} onClick=${open}>
       ${target.isUser ? html`<${Avatar} name=${target.name} online=${shell.state.isOnline(target.name)} size="xs" />`
-        : html`<${Icon} name=${target.isPublic ? "hash" : "lock"} />`}
-      <span class="cut grow"><${Found} name=${target.name} part=${part} /></span>
+        : html`<${Icon} name=${target.isSearch ? "search" : target.isPublic ? "hash" : "lock"} />`}
+      <span class="cut grow"><${Found} name=${target.name} part=${target.isSearch ? "" : part} /></span>
+      ${target.isSearch && html`<kbd>Ctrl Enter</kbd>`}
       ${target.unread > 0 && html`<${Badge} count=${target.unread} wanted=${target.wanted} label=${text("unread")} />`}
       ${target.hint && html`<span class="end small third">${target.hint}</span>`}</li>`;
 
@@ -123,7 +124,9 @@
     const [query, setQuery] = useState("");
     const [chosen, setChosen] = useState(0);
     const part = query.trim().toLowerCase();
-    const found = searchTargets(shell, part);
+    const search = part && shell.actions.can("search") && { key: "search", name: text("search_for", { query: query.trim() }), isSearch: true,
+      open: () => shell.openSearch(null, query.trim()) };
+    const found = [...searchTargets(shell, part), ...(search ? [search] : [])];
     const open = (target) => {
       close();
       target.open();
@@ -132,6 +135,7 @@
       if (GTChat.isComposing(event)) return;
       if (event.key === "ArrowDown") setChosen((chosen + 1) % Math.max(1, found.length));
       else if (event.key === "ArrowUp") setChosen((chosen + found.length - 1) % Math.max(1, found.length));
+      else if (event.key === "Enter" && search && (event.ctrlKey || event.metaKey)) open(search);
       else if (event.key === "Enter" && found[chosen]) open(found[chosen]);
       else return;
       event.preventDefault();
@@ -152,7 +156,8 @@
 
   // Groups of [keys, text key], by the key of their title.
   const SHORTCUTS = {
-    keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"], ["Esc", "shortcut_focus"]],
+    keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"],
+      ["Ctrl F", "search_here_direct"], ["Esc", "shortcut_focus"]],
     keys_write: [["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"], ["Tab", "shortcut_accept"],
       ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"]],
     keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["U", "mark_unread"], ["Enter", "more"]],

@@ -26,6 +26,15 @@
       icon: LEVEL_ICONS[level], label: text(`level_${level}`), chosen: conversation.level === level,
       run: () => shell.attempt(() => shell.actions.setLevel(conversation, level)) }))}><p class="group-title" aria-hidden="true">${text("notify_about")}</p><//>`;
 
+  // Opens the search in a conversation, and closes it, if the server can search.
+  const SearchButton = ({ shell, conversation }) => {
+    const open = shell.panel === "search";
+    const toggle = () => (open && !shell.narrow ? shell.showPanel(null) : shell.openSearch(conversation));
+    return shell.actions.can("search") && html`
+      <${IconButton} icon="search" label=${text(conversation.kind === "room" ? "search_here" : "search_here_direct")} keys="Ctrl F"
+        aria-pressed=${open ? "true" : "false"} onClick=${toggle} />`;
+  };
+
   const RoomTools = ({ shell, room }) => {
     const { state } = shell;
     const count = memberCount(state, room);
@@ -36,12 +45,14 @@
       ${toggle("members", "users", membersText(count), { kind: "labelled wide", children: html`<span class="num">${count}</span>` })}
       ${toggle("pinned", "pin", text("pinned_messages"))}
       <${LevelButton} shell=${shell} conversation=${room} kind="wide" />
+      <${SearchButton} shell=${shell} conversation=${room} />
       ${toggle("about", "info", text("about_room"), { kind: "" })}`;
   };
 
   // The name of an account that has ended may be another user's now.
   const DirectTools = ({ shell, direct }) => html`
     ${direct.id !== null && html`<${LevelButton} shell=${shell} conversation=${direct} />`}
+    <${SearchButton} shell=${shell} conversation=${direct} />
     ${!direct.ended && html`<${IconButton} icon="info" label=${text("about_user", { usr: direct.name })} aria-haspopup="dialog"
       onClick=${(event) => shell.showPopover({ name: "person", anchor: event.currentTarget, usr: direct.name, room: null })} />`}
     <${IconButton} icon="close" label=${text("close_conversation")} onClick=${() => shell.actions.closeDirect(direct)} />`;

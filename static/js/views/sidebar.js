@@ -95,7 +95,8 @@
     <div class="tabs" role="group" aria-label=${text("sections")}>
       <button type="button" aria-current="page"><${Icon} name="chat" size="l" />${text("chats")}</button>
       <${GTChat.MentionsTab} shell=${shell} />
-      <button type="button" onClick=${() => shell.showDialog({ name: "switcher" })}><${Icon} name="search" size="l" />${text("search")}</button>
+      <button type="button" onClick=${() => (shell.actions.can("search") ? shell.openSearch(null) : shell.showDialog({ name: "switcher" }))}>
+        <${Icon} name="search" size="l" />${text("search")}</button>
       <button type="button" onClick=${() => shell.showDialog({ name: "settings" })}><${Icon} name="user" size="l" />${text("own_tab")}</button>
     </div>`;
 

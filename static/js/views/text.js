@@ -79,10 +79,5 @@
     }
   };
 
-  // Returns a text without markup, in one line, as a quote or in a list.
-  const flatten = (nodes) => nodes.map((node) => (typeof node === "string" ? node : flatten(node.children)
-    + (["p", "li", "pre", "blockquote"].includes(node.tag) ? " " : ""))).join("");
-  GTChat.plainText = (msg) => flatten(GTChat.markup(msg)).replace(/\s+/g, " ").trim();
-
   GTChat.copy = copy;
 })();
