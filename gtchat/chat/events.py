@@ -166,6 +166,7 @@ class RoomSettingsEntry(Entry):
     topic: str
     max: int
     owner: str
+    preview: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -301,6 +302,7 @@ class RoomListed(Event):
     room_name: str
     usr: str
     seq: int
+    preview: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -128,6 +128,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     emoji: str | UnsetType = UNSET
     on: bool | UnsetType = UNSET
     level: str | UnsetType = UNSET
+    preview: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
 
 
@@ -242,12 +243,16 @@ def push(event: Event) -> msgspec.Struct:
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     if "target_user" in fields:
         del fields["room_name" if fields["target_user"] else "target_user"]
+    for name in TRUE_ONLY & fields.keys():
+        fields[name] = fields[name] or UNSET
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
 _OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
+#: Fields that are told where they are true.
+TRUE_ONLY = frozenset({"preview"})
 #: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`. Where there are both
 #: `room_name` and `target_user`, an event has one of the two.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {

@@ -34,7 +34,7 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = (*(f"{number:04}" for number in range(1, 11)), "0012")
 
 metadata = MetaData()
 
@@ -137,6 +137,7 @@ Index(
 
 #: `creator_id`: the account that created the room, also when that account has ended. `kind`:
 #: "room", or "direct" for a conversation of `directs`, whose key has both accounts and is no name.
+#: `public_since`: of a public room the entry that made it public, 0 if it always was.
 rooms = Table(
     "rooms",
     metadata,
@@ -151,6 +152,8 @@ rooms = Table(
     Column("skeleton", Text),
     Column("creator_id", ID),
     Column("kind", Text, nullable=False, server_default="room"),
+    Column("preview", Boolean, nullable=False, server_default=false()),
+    Column("public_since", BigInteger, nullable=False, server_default="0"),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     sqlite_autoincrement=True,
@@ -315,12 +318,11 @@ txns = Table(
     sqlite_with_rowid=False,
 )
 
-#: Direct conversations, once for each of its accounts that has not ended; the log is that of the
-#: room. Without a foreign key for `other_id`: a conversation stays when the other account ends.
-#: `other`: name of the other account when the conversation began. `wrote`: whether the account has
-#: written to the other one, which is no stranger then. `delivered_seq`: up to here the account has
-#: received the log; `pending`: messages of the other account after that. `newest`: the row of
-#: `entries` with the newest message, 0 for none.
+#: Direct conversations, once for each account that has not ended; the log is that of the room. No
+#: foreign key for `other_id`: a conversation stays when the other account ends. `other`: its name
+#: when the conversation began. `wrote`: whether the account has written to the other one, which is
+#: no stranger then. `delivered_seq`: up to here the account has received the log; `pending`:
+#: messages of the other account after that. `newest`: the row of its newest message, 0 for none.
 directs = Table(
     "directs",
     metadata,
