@@ -38,7 +38,7 @@
       this.browseQuery = ""; // what is looked for there at first
       this.panel = matchMedia(MIDDLE).matches ? null : this.settings.panel; // a name in GTChat.PANELS, or null
       this.pane = "conversation"; // the one that a phone shows: list, conversation or panel
-      this.notices = [];
+      this.notices = this.notices.filter(({ kind }) => kind === "new_version");
     }
 
     // Shows a text for some seconds. kind: its key in texts.js, where views treat it differently;
