@@ -32,7 +32,7 @@
         ${shell.narrow ? html`<span class="about">${about}</span>`
           : html`<button type="button" class="about" aria-current=${chosen ? "true" : undefined} onClick=${choose}>${about}</button>`}
         ${room.joined
-          ? html`<span class="small third">${text("joined")}</span><button type="button" class="button small" aria-label=${text("open_room", { room: room.name })}
+          ? html`<span class="state small third">${text("joined")}</span><button type="button" class="button small" aria-label=${text("open_room", { room: room.name })}
             onClick=${() => shell.open(room)}>${text("open")}</button>`
           : html`<button type="button" class="button small" aria-label=${text("join_named", { room: room.name })} onClick=${join}>${text("join")}</button>`}
         <${Problem} error=${error} /></li>`;
