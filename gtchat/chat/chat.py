@@ -74,7 +74,7 @@ class Chat:
         accounts, logins, sessions, membership, invitations, messages, changes, conversations,
             whispers, blocks, peer_address, read_state, searches: the parts.
         session_rules: how many places an account can be logged in at.
-        speak, history, broadcast: the methods of `messages`.
+        speak, history, preview, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
         quota: how much text users can store in a day, and whether the disk is full.
@@ -128,6 +128,7 @@ class Chat:
         self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
         self.speak = self.messages.speak
         self.history = self.messages.history
+        self.preview = self.messages.preview
         self.broadcast = self.messages.broadcast
 
     @property

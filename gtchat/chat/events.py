@@ -168,6 +168,7 @@ class RoomSettingsEntry(Entry):
     topic: str
     max: int
     owner: str
+    preview: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -307,6 +308,7 @@ class RoomListed(Event):
     room_name: str
     usr: str
     seq: int
+    preview: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -43,6 +43,9 @@ class Limits:
     failed_logins_per_minute: float = _limit(10.0, "failed logins a minute, for an address")
     registrations_burst: int = _limit(30, "registrations at once, for an address")
     registrations_per_minute: float = _limit(10.0, "registrations a minute, for an address")
+    previews_per_minute: float = _limit(
+        10.0, "previews of rooms that are not joined a minute, for an address"
+    )
     connections_per_address: int = _limit(256, "connections open at once, for an address")
     login_timeout: float = _limit(60.0, "seconds that a new connection has to log in")
     ping_interval: float = _limit(20.0, "seconds between pings to a connection")

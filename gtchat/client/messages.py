@@ -21,6 +21,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         read_seq: the last entry that counts as read.
         mentions: how many of the unread messages mention the user.
         notify: of which messages the user wants to be notified: all, mentions or none.
+        preview: whether users who are not members can read its newest messages while it is public.
         max: maximum number of members; 0: no limit.
         users: names of members, in the reply of a command that enters the room.
         users_total: number of members, where `users` is only a part.
@@ -37,6 +38,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     read_seq: int = 0
     mentions: int = 0
     notify: str = "all"
+    preview: bool = False
     max: int = 0
     users: tuple[str, ...] = ()
     users_total: int = 0
@@ -100,6 +102,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         emoji, on: the reaction, and whether it was made or taken back.
         reason: why a message was deleted.
         level: in a `notify`, of which messages the user wants to be notified.
+        public, topic, max, owner, preview: the settings of a room.
         changed: seq of the last entry that changed a message.
         marks: in what a search has found, where the text has what was looked for: starts and ends
             in characters.
@@ -124,6 +127,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     topic: str = ""
     max: int = 0
     owner: str = ""
+    preview: bool = False
     address: str = ""
     host: str = ""
     port: int = 0

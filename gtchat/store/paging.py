@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import attrs
 
-from gtchat.chat.events import AnnotatedMessage, Entry, Event
+from gtchat.chat.events import AnnotatedMessage, Entry, Event, MessageSent
 from gtchat.chat.interfaces import Backlog, HistoryQuery, MessageVersion
 from gtchat.chat.limits import REPLY_BYTES
+from gtchat.chat.records import PREVIEW_ENTRIES
 
 T = TypeVar("T")
 
@@ -41,6 +42,23 @@ def bounds(query: HistoryQuery) -> tuple[int | None, int | None]:
     if query.around is not None:
         return _clamp(query.around) + 1, _clamp(query.around)
     return MAX_SEQ, None
+
+
+def preview_query(query: HistoryQuery) -> HistoryQuery:
+    """Return the query of a preview as one of a log that has nothing but what the preview shows."""
+    return attrs.evolve(
+        query, before=None, after=None, around=None, kinds=frozenset({MessageSent.kind})
+    )
+
+
+def preview_first(last: int, public_since: int) -> int:
+    """Return the lowest seq that a preview shows.
+
+    Args:
+        last: seq of the newest entry of the room.
+        public_since: seq of the entry that made the room public, 0 if it always was.
+    """
+    return max(last - PREVIEW_ENTRIES, public_since) + 1
 
 
 def _clamp(seq: int) -> int:

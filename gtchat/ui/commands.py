@@ -204,6 +204,9 @@ TABLE: tuple[SlashCommand, ...] = (
         (ROOM,),
         {"public": False},
     ),
+    SlashCommand(
+        "preview", "look into a room before joining", "history", (ROOM,), {"preview": True}
+    ),
     SlashCommand("join", "join a room and switch to it", "join_room", (ROOM,)),
     SlashCommand("leave", "leave a room", "leave_room", (ROOM_OR_CURRENT,), aliases=("part",)),
     SlashCommand(

@@ -127,6 +127,22 @@
       }
     }
 
+    // Returns a promise of a room as users see it who are not members: one that is not joined, with its last messages.
+    async preview(room) {
+      const page = await this.connection.request("history", { ...room.place, preview: true });
+      const shown = Object.assign(new GTChat.Room(room.name), { owner: room.owner, lastSeq: room.lastSeq });
+      shown.addPage("latest", page);
+      // What is before the preview can't be loaded.
+      for (const { reply } of shown.entries) if (reply && !shown.entryAt(reply.seq)) shown.keepQuote(reply.seq, null);
+      return shown;
+    }
+
+    // Returns a promise of whether a user has a name, online or not: then there is a log of messages with them.
+    async findUser(name) {
+      const log = this.connection.request("history", { target_user: name, limit: 1 });
+      return log.then(() => true, () => false);
+    }
+
     // Peer-to-peer connections.
 
     // Tells the server on which port another client of the user listens; a browser cannot listen.

@@ -57,6 +57,7 @@
       this.key = `room ${name}`; // tells it from all other conversations
       this.topic = "";
       this.public = true;
+      this.preview = false; // whether users who are not members can see its last messages while it is public
       this.owner = "";
       this.max = 0; // member limit; 0: none
       this.members = new Set(); // names
@@ -104,6 +105,8 @@
       for (const key of ["topic", "public", "owner", "max"]) {
         if (info[key] !== undefined) this[key] = info[key];
       }
+      // It is told where it is on, beside the other settings.
+      if (info.public !== undefined) this.preview = Boolean(info.preview);
     }
 
     // The fields of a request that name it.

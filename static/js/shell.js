@@ -70,7 +70,11 @@
       document.addEventListener("visibilitychange", () => this.#updateFocus());
       addEventListener("focus", () => this.#updateFocus());
       addEventListener("blur", () => this.#updateFocus());
-      addEventListener("online", () => this.connection?.start());
+      addEventListener("online", () => {
+        this.connection?.start();
+        this.change();
+      });
+      addEventListener("offline", () => this.change());
       DARK.addEventListener("change", () => this.#applySettings());
       addEventListener("pagehide", () => {
         this.actions?.flushReadMarks();

@@ -75,6 +75,15 @@
     // Whether messages wait that the server has not confirmed.
     get hasUnsent() { return this.conversations.some(({ outgoing }) => outgoing.length > 0); }
 
+    // Names of the users that the page has met: those who are online, members of the user's rooms, and those of direct
+    // conversations, whether they are online or not.
+    get people() {
+      const members = [...this.rooms.values()].flatMap((room) => [...room.members]);
+      const others = this.directs.filter(({ ended }) => !ended).map(({ name }) => name);
+      const names = new Map([...members, ...others].map((name) => [fold(name), name]));
+      return [...new Map([...names, ...this.online]).values()];
+    }
+
     isOnline(name) { return this.online.has(fold(name)); }
     setOnline(name) { this.online.set(fold(name), name); }
     setOffline(name) { this.online.delete(fold(name)); }

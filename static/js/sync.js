@@ -40,9 +40,9 @@
 
   const settings = only((_state, room, entry) => room.update(entry));
 
-  // Its owner is the only member of a new room.
+  // Its owner is the only member of a new room. Public rooms are announced to users who are not members.
   const roomCreated = only((_state, room, entry) => {
-    room.update(entry);
+    room.update({ public: true, ...entry });
     if (!room.joined) room.memberCount = 1;
   });
 

@@ -39,7 +39,7 @@
       this.panel = matchMedia(MIDDLE).matches ? null : this.settings.panel; // a name in GTChat.PANELS, or null
       this.pane = "conversation"; // the one that a phone shows: list, conversation or panel
       this.stepsOn = false; // whether the pane that is shown next is a further step, as Back is to lead to this one
-      this.notices = [];
+      this.notices = this.notices.filter(({ kind }) => kind === "new_version");
     }
 
     // Shows a text for some seconds. kind: its key in texts.js, where views treat it differently;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
@@ -188,6 +189,48 @@ class RoomsTest(TestCase):
         ann.close_dialog()
         ann.log_out()
         ann.log_in("ann", "longer still", "member")
+
+    def test_a_public_room_shows_its_last_messages_before_joining(self) -> None:
+        ann, eve = self.ann, Client(self.server.ws_port)
+        self.addCleanup(eve.close)
+        eve.call("login", type="tmp", usr="eve")
+        eve.call("create_room", room_name="den", topic="quiet")
+        for text in ("first", "second"):
+            seq = eve.call("speak", room_name="den", msg=text)["seq"]
+        eve.call("speak", room_name="den", msg="third", reply=seq)
+        eve.call("create_room", room_name="closed", preview=False)
+        ann.click(".place", "Browse rooms")
+        ann.click(".room-row .about", "den")
+        ann.find(".preview h2", "den")
+        ann.wait_until(lambda: ann.texts() == ["first", "second", "third"])
+        ann.find(".room-row.chosen", "den")
+        ann.find(".preview .reply-line", "second")
+        self.assertEqual(ann.find_all(".preview .toolbar, .preview .composer"), [])
+        ann.click(".preview .name", "eve")
+        ann.find(".person-card h2", "eve")
+        ann.press(Keys.ESCAPE)
+        ann.click(".room-row .about", "closed")
+        ann.find(".preview .empty", "Only members can read")
+        ann.click(".room-row .about", "den")
+        ann.click(".preview .cta button", "Join den")
+        ann.find(".bar h1", "den")
+        ann.wait_until(lambda: ann.texts() == ["first", "second", "third"])
+        # The owner turns it off; users are found by their whole names, online or not.
+        eve.call("set_room", room_name="den", master="ann")
+        ann.open_panel("About")
+        ann.click(".about .line", "Room settings")
+        ann.click("dialog .setting", "Preview before joining")
+        ann.click("dialog button.primary", "Save")
+        self.wait_until_closed(ann)
+        listed = {room["room_name"]: room for room in eve.call("get_room_list")["rooms"]}
+        self.assertNotIn("preview", listed["den"])
+        eve.call("register", usr="zoe", pwd="long enough")
+        ann.find(".composer textarea").send_keys(Keys.CONTROL + "k")
+        ann.find("dialog [role=combobox]").send_keys("zo")
+        ann.find("dialog .hint", "No results")
+        ann.find("dialog [role=combobox]").send_keys("e")
+        ann.click("dialog .menu-item", "zoe")
+        ann.find(".bar h1", "zoe")
 
     def test_swipes_change_the_pane_on_a_phone(self) -> None:
         page = self.ann

@@ -27,6 +27,7 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
+from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
     SearchChangesContract,
@@ -58,6 +59,10 @@ class LogTests(InMemory, LogContract, TestCase):
 
 class KeptTests(InMemory, KeptContract, TestCase):
     """See `KeptContract`."""
+
+
+class PreviewTests(InMemory, PreviewContract, TestCase):
+    """See `PreviewContract`."""
 
 
 class TxnTests(InMemory, TxnContract, TestCase):

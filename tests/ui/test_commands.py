@@ -46,6 +46,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/who lobby": {"cmd": "get_room_user_list", "room_name": "lobby"},
     "/create my garden": {"cmd": "create_room", "room_name": "my garden"},
     "/create-private den": {"cmd": "create_room", "room_name": "den", "public": False},
+    "/preview my garden": {"cmd": "history", "room_name": "my garden", "preview": True},
     "/join my garden": {"cmd": "join_room", "room_name": "my garden"},
     '/join "my garden"': {"cmd": "join_room", "room_name": "my garden"},
     "/leave": {"cmd": "leave_room", "room_name": "garden"},

@@ -136,6 +136,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     emoji: str | UnsetType = UNSET
     on: bool | UnsetType = UNSET
     level: str | UnsetType = UNSET
+    preview: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
 
 
@@ -250,12 +251,16 @@ def push(event: Event) -> msgspec.Struct:
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     if "target_user" in fields:
         fields = {name: value for name, value in fields.items() if value or name not in PLACES}
+    for name in TRUE_ONLY & fields.keys():
+        fields[name] = fields[name] or UNSET
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
 _OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
+#: Fields that are told where they are true.
+TRUE_ONLY = frozenset({"preview"})
 #: Where there is `target_user` among the fields of an event, it has one of these.
 PLACES = frozenset({"room_name", "target_user", "direct"})
 #: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.

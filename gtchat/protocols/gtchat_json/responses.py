@@ -51,6 +51,7 @@ class RoomInfo(msgspec.Struct):
     read_seq: int
     mentions: int | UnsetType = UNSET
     notify: str | UnsetType = UNSET
+    preview: bool | UnsetType = UNSET
 
 
 class RoomDetails(msgspec.Struct):
@@ -65,6 +66,7 @@ class RoomDetails(msgspec.Struct):
     last_seq: int
     users: list[str]
     users_total: int
+    preview: bool | UnsetType = UNSET
 
 
 class Invitation(msgspec.Struct):
@@ -338,6 +340,7 @@ def room_info(
         read_seq,
         mentions or UNSET,
         notify or UNSET,
+        room.preview or UNSET,
     )
 
 
@@ -364,4 +367,5 @@ def room_details(room: Room, users: list[str], total: int) -> RoomDetails:
         room.last_seq,
         users,
         total,
+        room.preview or UNSET,
     )

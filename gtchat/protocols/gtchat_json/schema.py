@@ -133,7 +133,9 @@ def _events() -> dict[str, Schema]:
         properties |= {"cmd": {"const": "c_event"}, "type": {"const": name}}
         if issubclass(kind, Edited | Reacted):
             properties["blocked"] = {"const": True}
+        properties |= {field: {"const": True} for field in pushes.TRUE_ONLY & properties.keys()}
         needed = [name for name in names if name not in pushes.PLACES or "target_user" not in names]
+        needed = [name for name in needed if name not in pushes.TRUE_ONLY]
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",

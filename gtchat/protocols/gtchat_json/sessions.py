@@ -57,6 +57,7 @@ FEATURES = [
     "mentions",
     "mark_unread",
     "notify",
+    "preview",
 ]
 #: The feature of a server whose accounts can be logged in on several devices.
 DEVICES = "devices"

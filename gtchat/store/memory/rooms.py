@@ -34,6 +34,8 @@ from gtchat.store.paging import (
     LogInfo,
     ReadBudget,
     find_page,
+    preview_first,
+    preview_query,
 )
 from gtchat.store.pending import request_content
 
@@ -43,7 +45,9 @@ class RoomLog:
     """A room and its log.
 
     Attributes:
-        id, key, name, public, topic, max, owner_id, owner, creator_id: those of `RoomRecord`.
+        id, key, name, public, topic, max, owner_id, owner, creator_id, preview: those of
+            `RoomRecord`.
+        public_since: of a public room the entry that made it public, 0 if it always was.
         log: the entries that are kept; the entry with seq n is at index n - `first`.
         first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
@@ -64,6 +68,8 @@ class RoomLog:
     owner_id: int | None = None
     owner: str = ""
     creator_id: int | None = None
+    preview: bool = False
+    public_since: int = 0
     log: list[Entry] = attrs.field(factory=list)
     first: int = 1
     message_count: int = 0
@@ -105,6 +111,7 @@ class RoomLog:
             last_seq=self.last,
             message_count=self.message_count,
             members=tuple(members),
+            preview=self.preview,
         )
 
     def unread(self, read_seq: int, not_counted: Mapping[int, str]) -> UnreadRecord:
@@ -318,10 +325,14 @@ class RoomTable:
         room = self.rooms.get(room_id)
         if room is None:
             return HistoryPage((), 0, 0, False)
-        last = room.last
+        last, shown = room.last, room.first
+        if query.preview:
+            query = preview_query(query)
+            has_preview = room.public and room.preview
+            shown = max(shown, preview_first(last, room.public_since)) if has_preview else last + 1
         kinds = query.kinds or PAGE_KINDS
         found, more = find_page(
-            query, partial(_read, room, kinds), partial(_find_nearest, room, kinds)
+            query, partial(_read, room, shown, kinds), partial(_find_nearest, room, shown, kinds)
         )
         seen = room.messages.seen_by(found, query.viewer, blocked)
         return HistoryPage(seen, room.first if last else 0, last, more)
@@ -351,18 +362,23 @@ class RoomTable:
         return room.messages.versions(seq)
 
 
-def _side(room: RoomLog, seq: int, backwards: bool) -> range:
-    """Return the seqs of the entries on one side of a seq, nearest first."""
+def _side(room: RoomLog, first: int, seq: int, backwards: bool) -> range:
+    """Return the seqs of the entries on one side of a seq, from `first` on, nearest first."""
     if backwards:
-        return range(min(seq - 1, room.last), room.first - 1, -1)
-    return range(max(seq + 1, room.first), room.last + 1)
+        return range(min(seq - 1, room.last), first - 1, -1)
+    return range(max(seq + 1, first), room.last + 1)
 
 
 def _read(
-    room: RoomLog, kinds: Collection[str], seq: int | None, backwards: bool, budget: ReadBudget
+    room: RoomLog,
+    first: int,
+    kinds: Collection[str],
+    seq: int | None,
+    backwards: bool,
+    budget: ReadBudget,
 ) -> Generator[Entry, None, None]:
-    """Yield the entries of some kinds; see `paging.PageReader`."""
-    for number in () if seq is None else _side(room, seq, backwards):
+    """Yield the entries of some kinds from `first` on; see `paging.PageReader`."""
+    for number in () if seq is None else _side(room, first, seq, backwards):
         if not budget.take():
             return
         entry = room.messages.entry(number)
@@ -370,9 +386,11 @@ def _read(
             yield entry
 
 
-def _find_nearest(room: RoomLog, kinds: Collection[str], seq: int, backwards: bool) -> int | None:
-    """Return the seq of the first entry of some kinds on one side of a seq, None for none."""
-    side = _side(room, seq, backwards)
+def _find_nearest(
+    room: RoomLog, first: int, kinds: Collection[str], seq: int, backwards: bool
+) -> int | None:
+    """Return the seq of the nearest entry of some kinds on one side of a seq, None for none."""
+    side = _side(room, first, seq, backwards)
     return next((n for n in side if room.log[n - room.first].kind in kinds), None)
 
 

@@ -80,6 +80,7 @@ _ROOMS = Statement(
         _rooms.c.owner_id,
         _rooms.c.owner,
         _rooms.c.creator_id,
+        _rooms.c.preview,
         func.coalesce(_heads.c.seq, 0),
         func.coalesce(_heads.c.messages, 0),
     )
@@ -191,7 +192,8 @@ def begin_epoch(db: Connection, epoch: str) -> bool:
 
 
 def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
-    id_, name, key, public, topic, max_, owner_id, owner, creator_id, last_seq, message_count = row
+    id_, name, key, public, topic, max_, owner_id, owner, creator_id, *rest = row
+    preview, last_seq, message_count = rest
     return RoomRecord(
         id=id_,
         name=name,
@@ -205,6 +207,7 @@ def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
         last_seq=last_seq,
         message_count=message_count,
         members=tuple(members),
+        preview=bool(preview),
     )
 
 

@@ -39,7 +39,7 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 12))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
 
 meta = Table(
     "meta",
@@ -51,6 +51,7 @@ meta = Table(
 
 #: `creator_id`: the account that created the room, also when that account has ended. `kind`:
 #: "room", or "direct" for a conversation of `directs`, whose key has both accounts and is no name.
+#: `public_since`: of a public room the entry that made it public, 0 if it always was.
 rooms = Table(
     "rooms",
     metadata,
@@ -65,6 +66,8 @@ rooms = Table(
     Column("skeleton", Text),
     Column("creator_id", ID),
     Column("kind", Text, nullable=False, server_default="room"),
+    Column("preview", Boolean, nullable=False, server_default=false()),
+    Column("public_since", BigInteger, nullable=False, server_default="0"),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     sqlite_autoincrement=True,

@@ -47,6 +47,7 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
+from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
     SearchChangesContract,
@@ -88,6 +89,10 @@ class LogTests(OnDisk, LogContract, TestCase):
 
 class KeptTests(OnDisk, KeptContract, TestCase):
     """See `KeptContract`."""
+
+
+class PreviewTests(OnDisk, PreviewContract, TestCase):
+    """See `PreviewContract`."""
 
 
 class TxnTests(OnDisk, TxnContract, TestCase):
