@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import PendingEntry
 from gtchat.store import SQLStore
-from gtchat.store.sql.opening import prepare
+from tests.databases import create_empty
 from tests.store.contract import joined, left, message, room_created
 from tests.store.sql.flaky import Disk
 
@@ -94,7 +94,7 @@ class HeadTests(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.template = self.folder / "template.sqlite"
-        prepare(self.template)
+        create_empty(self.template)
         new = self.new_store("first.sqlite")
         registered = new.store.register("Ann", "ann", "hash", None, 1)
         new.write()
@@ -106,7 +106,9 @@ class HeadTests(SynchronousTestCase):
         path = self.folder / name
         path.unlink(missing_ok=True)
         shutil.copy(self.template, path)
-        return DiskStore(path)
+        store = DiskStore(path)
+        self.addCleanup(store.close)
+        return store
 
     def check_heads(self, store: DiskStore) -> None:
         """Check that heads are what the logs say, and that no seq is missing."""

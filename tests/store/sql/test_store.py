@@ -16,6 +16,7 @@ from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
 from gtchat.store.sql import devices, history, read_state, rooms, session_ends, sessions
 from gtchat.store.sql.statements import Statement
+from tests.databases import create_empty
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -44,6 +45,7 @@ class OnDisk:
         folder = Path(self.mktemp())  # type: ignore[attr-defined]
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
+        create_empty(self.path)
         return SQLStore.open(self.path, reactor)
 
     def delete_entries(self, room_id: int, count: int) -> None:
