@@ -52,7 +52,7 @@ def converse(page: Browser, clients: dict[str, Client]) -> None:
         clients[name].call("speak", room_name="garden", msg=text)
         if "basil?" in text:
             page.send("Yes! I can bring the *big* pots, see https://garden.example/pots")
-            page.wait_until(lambda: not page.find_all(".pending"))
+            page.wait_gone(".pending")
     clients["kofi"].call("invite", room_name="reading group", invitee="anna")
     clients["ines"].call("whisper", target_user="anna", msg="psst")
     clients["tom"].call("speak", room_name="lobby", msg="hello all")
@@ -73,7 +73,7 @@ def save_screenshot(page: Browser, theme: str, path: Path) -> None:
         "Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 200, "y": 5}
     )
     page.driver.execute_script(CLEAR, theme)
-    page.wait_until(lambda: not page.find_all(".notice"))
+    page.wait_gone(".notice")
     page.driver.save_screenshot(str(path))
 
 

@@ -253,7 +253,7 @@ class AccessTest(TestCase):
         page.find("dialog")
         self.check(view)
         page.close_dialog()
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
 
     def check_settings(self) -> None:
         """Check each page of the settings, and the dialogs that they lead to."""
@@ -326,7 +326,7 @@ class AccessTest(TestCase):
         self.check("a reply that is written, and the toolbar")
         page.send("an answer")
         page.find(".reply-line", "mine")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone(".pending")
         page.hover("mine")
         page.click(".toolbar button", "More")
         page.find("[role=menu]")

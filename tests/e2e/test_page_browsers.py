@@ -80,7 +80,7 @@ class PageTests(Base):
         page.click(".sidebar .heading button", "Create room")
         page.fill("room_name", "Den")
         page.press(Keys.ESCAPE)
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
         self.assertEqual(page.run(FOCUSED), "Create room")
         page.press(Keys.ENTER)
         page.fill("room_name", "Den")

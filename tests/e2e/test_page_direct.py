@@ -131,7 +131,7 @@ class DirectTest(TestCase):
         self.whisper("read elsewhere")
         page.find(".place .badge", "1")
         phone.call("mark_read", target_user="bob", seq=5)
-        page.wait_until(lambda: not page.find_all(".place .badge"))
+        page.wait_gone(".place .badge")
 
     def test_two_browsers_of_the_user_agree_after_the_server_was_killed(self) -> None:
         desk = self.ann()
@@ -141,7 +141,7 @@ class DirectTest(TestCase):
             page.find(".place .badge", "1")
         desk.open_conversation("bob")
         desk.wait_for_message("hi")
-        tablet.wait_until(lambda: not tablet.find_all(".place .badge"))
+        tablet.wait_gone(".place .badge")
         desk.send("from my desk")
         tablet.open_conversation("bob")
         tablet.wait_until(lambda: tablet.texts() == ["hi", "from my desk"])
@@ -153,8 +153,8 @@ class DirectTest(TestCase):
         self.bob = self.client("bob", register=False)
         for page in (desk, tablet):
             page.wait_until(lambda page=page: len(page.texts()) == 4)
-        desk.wait_until(lambda: not desk.find_all(".pending"))
-        tablet.wait_until(lambda: not tablet.find_all(".pending"))
+        desk.wait_gone(".pending")
+        tablet.wait_gone(".pending")
         self.assertEqual(desk.texts(), tablet.texts())
         tablet.find(".composer textarea").send_keys(Keys.ARROW_UP)
         tablet.find(".composer .editing")

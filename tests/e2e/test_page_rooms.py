@@ -34,7 +34,7 @@ class RoomsTest(TestCase):
 
     def wait_until_closed(self, page: Browser) -> None:
         """Wait until the dialog has closed itself."""
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
 
     def test_an_owner_manages_a_room(self) -> None:
         ann, bob = self.ann, self.bob
@@ -59,7 +59,7 @@ class RoomsTest(TestCase):
         for answer, notice in (("Later", "will decide"), ("Decline", "declined")):
             bob.click(".invitation button", answer)
             ann.find(".notice", notice)
-            bob.wait_until(lambda: not bob.find_all(".invitation"))
+            bob.wait_gone(".invitation")
             ann.click(".members button", "Invite")
             ann.fill("user", "bob")
             ann.click("dialog button.primary")
@@ -115,7 +115,7 @@ class RoomsTest(TestCase):
         ann.click(".about .line", "Transfer")
         ann.click("dialog button.danger", "Transfer")
         self.wait_until_closed(ann)
-        ann.wait_until(lambda: not ann.find_all("#about-owner"))
+        ann.wait_gone("#about-owner")
         bob.open_panel("About")
         bob.click(".about .line", "Delete this room")
         bob.click("dialog button.danger", "Delete")
@@ -130,7 +130,7 @@ class RoomsTest(TestCase):
         ann.click(".person-card .menu-item", "Block")
         ann.find(".notice", "bob is blocked")
         bob.send("can you hear me?")
-        bob.wait_until(lambda: not bob.find_all(".pending"))
+        bob.wait_gone(".pending")
         ann.send("quiet here")
         self.assertEqual(ann.texts(), ["quiet here"])
         ann.driver.refresh()
@@ -155,7 +155,7 @@ class RoomsTest(TestCase):
                 ann.find(".invitation input").send_keys("4000")
             ann.click(".invitation button", answer)
             bob.find(".notice", notice)
-            ann.wait_until(lambda: not ann.find_all(".invitation"))
+            ann.wait_gone(".invitation")
         # A broadcast needs the key.
         ann.click(".account button", "Settings")
         self.assertNotIn("Broadcast", ann.find("dialog").text)

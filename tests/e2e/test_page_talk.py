@@ -114,7 +114,7 @@ class TalkTest(TestCase):
         page.find(".pending .problem", "does not accept messages from you")
         bob.call("unblock", user="ann")
         page.click(".pending button", "Try again")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone(".pending")
         self.assertEqual(page.texts(), ["hear me"])
         bob.call("ping")
         whispers = [push["msg"] for push in bob.taken if push["cmd"] == "c_whisper"]
@@ -127,7 +127,7 @@ class TalkTest(TestCase):
         server.start()
         page.driver.refresh()
         page.wait_for_message("over a reload")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone(".pending")
         again = Client(server.ws_port)
         self.addCleanup(again.close)
         again.call("login", type="reg", usr="bob", pwd="long enough")
@@ -152,7 +152,7 @@ class TalkTest(TestCase):
             icon = page.find_all("link[rel=icon]")[0].get_attribute("href") or ""
             self.assertTrue(icon.startswith("data:image/png"), icon)
         first.open_conversation("den")
-        second.wait_until(lambda: not second.find_all(".place .badge"))
+        second.wait_gone(".place .badge")
         second.wait_until(lambda: second.driver.title == "lobby · GTChat")
         second.wait_until(
             lambda: "logo.svg" in str(second.find_all("link[rel=icon]")[0].get_attribute("href"))
@@ -220,7 +220,7 @@ class TalkTest(TestCase):
         press(Keys.CONTROL, "/")
         page.find("dialog .shortcuts")
         press(Keys.ESCAPE)
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
         # A letter typed outside of any field goes to the message box.
         page.driver.execute_script("document.activeElement.blur()")
         press("x")

@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import StoreError
+from tests.databases import create_empty
 from tests.store.contract import StoreCase, message, room_created
 from tests.store.sql.flaky import Disk
 
@@ -27,6 +28,7 @@ class DiskCase(StoreCase):
         folder = Path(self.mktemp())
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
+        create_empty(self.path)
         self.disk = Disk(self.path)
         return self.disk.open()
 

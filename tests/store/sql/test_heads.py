@@ -19,7 +19,7 @@ from gtchat.chat.events import Entry, WhisperSent
 from gtchat.chat.interfaces import PendingEntry, PendingWhisper, WhisperLimits
 from gtchat.store import SQLStore
 from gtchat.store.sql import log_writer
-from gtchat.store.sql.opening import prepare
+from tests.databases import create_empty
 from tests.store.contract import joined, left, message, room_created
 from tests.store.sql.flaky import Disk
 
@@ -96,7 +96,7 @@ class HeadTests(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.template = self.folder / "template.sqlite"
-        prepare(self.template)
+        create_empty(self.template)
         new = self.new_store("first.sqlite")
         registered = new.store.register("Ann", "ann", "hash", None, 1)
         new.write()
@@ -108,7 +108,9 @@ class HeadTests(SynchronousTestCase):
         path = self.folder / name
         path.unlink(missing_ok=True)
         shutil.copy(self.template, path)
-        return DiskStore(path)
+        store = DiskStore(path)
+        self.addCleanup(store.close)
+        return store
 
     def check_heads(self, store: DiskStore) -> None:
         """Check that heads are what the logs say, and that no seq is missing."""

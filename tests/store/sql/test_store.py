@@ -28,6 +28,7 @@ from gtchat.store.sql import (
     undelivered,
 )
 from gtchat.store.sql.statements import Statement
+from tests.databases import create_empty
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -63,6 +64,7 @@ class OnDisk:
         folder = Path(self.mktemp())  # type: ignore[attr-defined]
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
+        create_empty(self.path)
         return SQLStore.open(self.path, reactor)
 
     async def index(self) -> None:
