@@ -45,14 +45,12 @@ class RoomLog:
     """A room and its log.
 
     Attributes:
-        id, key, name, public, topic, max, owner_id, owner, creator_id, preview: those of
-            `RoomRecord`.
+        id, key, name, public, topic, max, owner_id, owner, creator_id, preview: of `RoomRecord`.
         public_since: of a public room the entry that made it public, 0 if it always was.
         log: the entries that are kept; the entry with seq n is at index n - `first`.
         first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
-        rows: seq -> place of the entry among those of all rooms, in the order of appending.
-        next_row: counts the entries of all rooms.
+        rows, next_row: seq -> place of the entry among those of all rooms; yields the next place.
         read: account id of each member, in the order of joining -> seq up to which it has read.
         joined: account id of each member -> the entry with which the membership began.
         set_mentions: keeps what a message mentions, given the message and its text.
@@ -240,9 +238,8 @@ class RoomTable:
             raise RoomExists()
         self._last_id += 1
         self._skeletons.add(name, self._last_id)
-        room = self.rooms[self._last_id] = self.keys[key] = RoomLog(
-            self._last_id, key, name, next_row=self._next_row
-        )
+        room = RoomLog(self._last_id, key, name, next_row=self._next_row)
+        self.rooms[room.id] = self.keys[key] = room
         self._keep_mentions(room)
         return room
 
