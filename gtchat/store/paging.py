@@ -44,21 +44,25 @@ def bounds(query: HistoryQuery) -> tuple[int | None, int | None]:
     return MAX_SEQ, None
 
 
-def preview_query(query: HistoryQuery) -> HistoryQuery:
-    """Return the query of a preview as one of a log that has nothing but what the preview shows."""
-    return attrs.evolve(
-        query, before=None, after=None, around=None, kinds=frozenset({MessageSent.kind})
-    )
-
-
-def preview_first(last: int, public_since: int) -> int:
-    """Return the lowest seq that a preview shows.
+def shown_part(
+    query: HistoryQuery, first: int, last: int, public_since: int | None
+) -> tuple[HistoryQuery, int]:
+    """Return what to ask of the part of a log that a query may see, and the lowest seq of that.
 
     Args:
-        last: seq of the newest entry of the room.
-        public_since: seq of the entry that made the room public, 0 if it always was.
+        query: the query.
+        first, last: the lowest seq that is kept, and the newest.
+        public_since: seq of the entry that made the room public, 0 if it always was; None for a
+            room that is private or has no preview.
     """
-    return max(last - PREVIEW_ENTRIES, public_since) + 1
+    if not query.preview:
+        return query, first
+    query = attrs.evolve(
+        query, before=None, after=None, around=None, kinds=frozenset({MessageSent.kind})
+    )
+    if public_since is None:
+        return query, last + 1
+    return query, max(first, last - PREVIEW_ENTRIES + 1, public_since + 1)
 
 
 def _clamp(seq: int) -> int:

@@ -34,8 +34,7 @@ from gtchat.store.paging import (
     LogInfo,
     ReadBudget,
     find_page,
-    preview_first,
-    preview_query,
+    shown_part,
 )
 from gtchat.store.pending import request_content
 
@@ -322,11 +321,9 @@ class RoomTable:
         room = self.rooms.get(room_id)
         if room is None:
             return HistoryPage((), 0, 0, False)
-        last, shown = room.last, room.first
-        if query.preview:
-            query = preview_query(query)
-            has_preview = room.public and room.preview
-            shown = max(shown, preview_first(last, room.public_since)) if has_preview else last + 1
+        last = room.last
+        since = room.public_since if room.public and room.preview else None
+        query, shown = shown_part(query, room.first, last, since)
         kinds = query.kinds or PAGE_KINDS
         found, more = find_page(
             query, partial(_read, room, shown, kinds), partial(_find_nearest, room, shown, kinds)

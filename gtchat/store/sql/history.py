@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, literal_column, select, union_all
 
 from gtchat.chat.events import ENTRY_TYPES, PAGE_KINDS, Entry, MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery, MessageVersions
-from gtchat.store.paging import ReadBudget, find_page, preview_first, preview_query
+from gtchat.store.paging import ReadBudget, find_page, shown_part
 from gtchat.store.sql import schema
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.message_changes import SQLMessages, seen_by
@@ -195,10 +195,8 @@ def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
     if room is None:
         return HistoryPage((), 0, 0, False)
     name, first, last, has_preview, public_since = room
-    shown = max(first, 1)
-    if query.preview:
-        query = preview_query(query)
-        shown = max(shown, preview_first(last, public_since)) if has_preview else last + 1
+    since = public_since if has_preview else None
+    query, shown = shown_part(query, max(first, 1), last, since)
     kinds = (query.kinds & _ALL) if query.kinds else PAGE_KINDS
     log = KeptLog(db, room_id, name, shown, last)
     read = partial(log.page, kinds, query.limit + 1)
