@@ -8,6 +8,7 @@ with an `@`, so that names are those of the members of that moment. What it keep
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
@@ -26,6 +27,9 @@ MAX_LOOKUPS = 200
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`\n]*$)|~{3,})")
 _QUOTE = re.compile(r"(?: {0,3}> ?)+")
 _RUN = re.compile("`+")
+#: In a text of ASCII characters, an `@` that begins a mention, and the longest name behind it.
+_ASCII_MENTION = re.compile(rf"(?<!\w)@([\w.-]{{1,{USER_CHARS}}})(?!\w)", re.ASCII)
+_ASCII_WORD = frozenset(string.ascii_letters + string.digits + "_")
 #: First words of the Unicode names of letters that are written without spaces between words: next
 #: to one, a name can end.
 _SPACELESS = frozenset(
@@ -122,6 +126,10 @@ def mentioned_names(text: str) -> Iterator[list[str]]:
         The names, longest first. A name ends where the word ends.
     """
     for part in _parts_without_code(text):
+        if part.isascii():
+            for found in _ASCII_MENTION.finditer(part):
+                yield _ascii_names(found[1].lower())
+            continue
         at = part.find("@")
         while at >= 0:
             if at == 0 or not _is_word(part[at - 1]):
@@ -139,6 +147,15 @@ def _names_at(text: str, start: int) -> list[str]:
     return [fold_user(text[start:n]) for n in range(end, start, -1) if _ends_name(text, n)]
 
 
+def _ascii_names(longest: str) -> list[str]:
+    """Return a name of ASCII characters, and those that end within it where a word ends."""
+    names = [longest]
+    end = len(longest)
+    while (end := max(longest.rfind(".", 0, end), longest.rfind("-", 0, end))) > 0:
+        names.append(longest[:end])
+    return names
+
+
 def _ends_name(text: str, end: int) -> bool:
     """Return whether a name can end before a position: no word goes on there."""
     following = text[end : end + 1]
@@ -152,7 +169,7 @@ def _ends_name(text: str, end: int) -> bool:
 
 def _is_word(character: str) -> bool:
     """Return whether a character is part of a word: a letter, digit, mark or underscore."""
-    return character == "_" or unicodedata.category(character)[0] in "LMN"
+    return character in _ASCII_WORD or unicodedata.category(character)[0] in "LMN"
 
 
 def _is_spaceless(character: str) -> bool:

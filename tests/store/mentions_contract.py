@@ -87,6 +87,19 @@ class MentionsContract(MentionCase):
             self.assertEqual(seq in await self.mentions("Bob"), found, msg)
         self.assertEqual(await self.unread("Bob"), {self.room_id: (7, 2)})
 
+    async def test_the_members_of_the_moment_count_in_a_batch(self) -> None:
+        await self.prepare()
+        ann, bob = self.ids["Ann"], self.ids["Bob"]
+        for entry, account in (
+            (message("@bob 1", usr="Ann"), ann),
+            (left("Bob"), bob),
+            (message("@bob 2", usr="Ann"), ann),
+            (joined("Bob"), bob),
+            (message("@bob 3 @bobby", usr="Ann"), ann),
+        ):
+            self.append(self.room_id, entry, account)
+        self.assertEqual(await self.mentions("Bob"), [7, 3])
+
     async def test_authors_do_not_mention_themselves(self) -> None:
         await self.prepare()
         await self.say("Bob", "@bob @room")

@@ -137,6 +137,7 @@ class LogWriter:
         """
         messages: list[Any] = []
         others: list[Any] = []
+        mentioning: list[tuple[int, MessageSent]] = []
         positions = self._positions
         for pending in run:
             content = b""
@@ -150,6 +151,7 @@ class LogWriter:
             if not is_plain:
                 # Rows lie in the order of the queue, and what follows may read earlier ones.
                 messages = self._insert(db, _INSERT_MESSAGES, messages)
+                mentioning = self._add_mentions(db, mentioning)
                 if isinstance(pending, PendingMessageChange) or entry_type is AnnotatedMessage:
                     others = self._insert(db, _INSERT_OTHERS, others)
                 if subject_is_missing(db, pending):
@@ -179,18 +181,27 @@ class LogWriter:
                     entry.msg,  # type: ignore[attr-defined]
                 )
                 if "@" in entry.msg:  # type: ignore[attr-defined]
-                    mentions.add(db, room_id, entry, self.mention_limits)  # type: ignore[arg-type]
+                    mentioning.append((room_id, entry))  # type: ignore[arg-type]
             elif self._number(db, pending, position):
                 others += row_of(room_id, entry, position.message_count)
             if pending.txn is not None and pending.error is None:
                 _save_ack(db, pending, content)
         self._insert(db, _INSERT_MESSAGES, messages)
         self._insert(db, _INSERT_OTHERS, others)
+        self._add_mentions(db, mentioning)
 
     def _insert(self, db: Connection, statement: BulkInsert, values: list[Any]) -> list[Any]:
         """Insert rows, of which the first column is the room; return an empty list for the next."""
         self._appended.update(values[:: statement.width])
         statement(db, values)
+        return []
+
+    def _add_mentions(
+        self, db: Connection, messages: list[tuple[int, MessageSent]]
+    ) -> list[tuple[int, MessageSent]]:
+        """Store what messages with an `@` mention; return an empty list for the next."""
+        if messages:
+            mentions.add(db, messages, self.mention_limits)
         return []
 
     def _find_log(self, db: Connection, pending: PendingEntry) -> LogPosition | None:
@@ -243,7 +254,7 @@ class LogWriter:
         elif entry.kind in CHANGES:
             CHANGES[entry.kind](db, pending)
         elif isinstance(entry, AnnotatedMessage) and "@" in entry.msg:
-            mentions.add(db, pending.room_id, entry, self.mention_limits)
+            mentions.add(db, [(pending.room_id, entry)], self.mention_limits)
         return True
 
 

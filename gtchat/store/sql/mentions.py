@@ -6,13 +6,21 @@ for texts with an `@`. What is read of mentions is in `mention_pages` and `read_
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import chain, islice
 from sqlite3 import Connection
 
 from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
 from gtchat.chat.events import MessageSent
-from gtchat.chat.mentions import MentionLimits, find_mentions, may_mention_room
+from gtchat.chat.mentions import (
+    MAX_LOOKUPS,
+    ROOM,
+    MentionLimits,
+    find_mentions,
+    may_mention_room,
+    mentioned_names,
+)
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import BulkInsert, Statement, insert
@@ -40,6 +48,12 @@ _MEMBER = Statement(
                 exists().where(_rooms.c.id == bindparam("room"), _rooms.c.key == LOBBY),
             ),
         ),
+    )
+)
+_NAMES_AT_ONCE = 16
+_ACCOUNTS_NAMED = Statement(
+    select(_accounts.c.key).where(
+        _accounts.c.key.in_([bindparam(f"name{n}") for n in range(_NAMES_AT_ONCE)])
     )
 )
 _OWNER = Statement(select(_rooms.c.owner_id).where(_rooms.c.id == bindparam("room")))
@@ -93,16 +107,35 @@ _DELETE_LEVEL = Statement(
 )
 
 
-def add(db: Connection, room_id: int, message: MessageSent, limits: MentionLimits) -> None:
-    """Store what a new message mentions.
+def add(db: Connection, messages: Sequence[tuple[int, MessageSent]], limits: MentionLimits) -> None:
+    """Store what new messages mention.
+
+    The names in all of them are looked up together first: often there is no such account.
 
     Args:
         db: the writer's connection.
-        room_id: its room.
-        message: the message, with its `seq`.
+        messages: each with its room, and with its `seq`.
         limits: the limits.
     """
-    _insert(db, room_id, message.seq, _find(db, room_id, message, message.msg, limits), limits)
+    names = [
+        set(islice(chain.from_iterable(mentioned_names(message.msg)), MAX_LOOKUPS))
+        for _, message in messages
+    ]
+    known = _known(db, list(set().union(*names)))
+    for (room_id, message), mentioned in zip(messages, names, strict=True):
+        if not known.isdisjoint(mentioned):
+            found = _find(db, room_id, message, message.msg, limits)
+            _insert(db, room_id, message.seq, found, limits)
+
+
+def _known(db: Connection, names: Sequence[str]) -> set[str]:
+    """Return those names that mean an account, or all members of a room."""
+    known = {ROOM}
+    for start in range(0, len(names), _NAMES_AT_ONCE):
+        part = names[start : start + _NAMES_AT_ONCE]
+        values = {f"name{n}": part[n % len(part)] for n in range(_NAMES_AT_ONCE)}
+        known.update(key for (key,) in _ACCOUNTS_NAMED(db, **values))
+    return known
 
 
 def replace(
@@ -111,7 +144,8 @@ def replace(
     """Store what a message mentions after it has got another text; other mentions of it end.
 
     Args:
-        db, room_id, limits: as in `add`.
+        db, limits: as in `add`.
+        room_id: the room of the message.
         message: the message.
         msg: its new text.
     """

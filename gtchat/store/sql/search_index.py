@@ -24,7 +24,7 @@ from gtchat.chat.search_query import author_key, has_link
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement, insert
 
-#: Rows of `entries` that are read in one transaction.
+#: Rows of `entries` that are read in one transaction. With 8,000 the cost of a message was higher.
 SLICE = 1000
 #: Seconds that messages wait for others before they are indexed together.
 DELAY_S = 0.5
@@ -65,10 +65,11 @@ _OLDEST = Statement(
 _LAST = Statement(select(func.coalesce(func.max(_log.c.row), 0)))
 
 # Not in Core: only SQLite has FTS5.
-_COLUMNS = "column1, column2, column3"
-_INSERT = f"INSERT INTO message_index (rowid, text, tags) SELECT {_COLUMNS}"
+# What a statement fills, and the values of one row.
+_INSERT = ("INSERT INTO message_index (rowid, text, tags)", "(?, ?, ?)")
 _DELETE = (
-    f"INSERT INTO message_index (message_index, rowid, text, tags) SELECT 'delete', {_COLUMNS}"
+    "INSERT INTO message_index (message_index, rowid, text, tags)",
+    "('delete', ?, ?, ?)",
 )
 _DELETE_ALL = "INSERT INTO message_index (message_index) VALUES ('delete-all')"
 _MERGE = "INSERT INTO message_index (message_index, rank) VALUES ('merge', ?)"
@@ -100,8 +101,8 @@ def read_state(db: Connection) -> IndexState:
 
 def tags(room_id: int, usr: str, msg: str) -> str:
     """Return the column `tags` of a message."""
-    link = " link" if has_link(msg) else ""
-    return f"{room_tag(room_id)} {_author_tag_of(usr)}{link}"
+    room_and_author = f"{room_tag(room_id)} {_author_tag_of(usr)}"
+    return f"{room_and_author} link" if "://" in msg and has_link(msg) else room_and_author
 
 
 def room_tag(room_id: int) -> str:
@@ -110,8 +111,13 @@ def room_tag(room_id: int) -> str:
 
 
 def author_tag(key: str) -> str:
-    """Return the word for the name of an author: letters and digits, whatever the name has."""
-    return f"u{key.encode('utf-8', 'surrogatepass').hex()}"
+    """Return the word for the name of an author: letters and digits, whatever the name has.
+
+    Most names are such a word; a shorter one costs the index less.
+    """
+    if key.isascii() and key.isalnum():
+        return f"u{key}"
+    return f"x{key.encode('utf-8', 'surrogatepass').hex()}"
 
 
 @lru_cache(maxsize=4096)
@@ -193,39 +199,42 @@ def last_row(db: Connection) -> int:
     return row
 
 
-def _execute(db: Connection, sql: str, messages: Iterable[IndexedMessage]) -> int:
+def _execute(db: Connection, what: tuple[str, str], messages: Iterable[IndexedMessage]) -> int:
     """Write rows to the index for messages with a text.
 
-    A slice is one statement: before one that writes several rows FTS5 writes the words that it has
+    They are one statement: before one that writes several rows FTS5 writes the words that it has
     in memory as a segment of its own, which has to be merged with the others later. With statements
     of up to 128 rows the index took a quarter more time.
 
     Args:
         db: the writer's connection.
-        sql: what to do with the columns of each row, up to FROM.
-        messages: the messages.
+        what: `_INSERT` or `_DELETE`.
+        messages: the messages, at most `SLICE`.
 
     Returns:
         How many messages have a text.
     """
     rows = [(one[0], search_form(one[3]), tags(*one[1:])) for one in messages if one[3]]
-    for start in range(0, len(rows), SLICE):
-        part = rows[start : start + SLICE]
-        size = 1 << (len(part) - 1).bit_length()
-        values: list[int | str | None] = [value for row in part for value in row]
+    if rows:
+        size = 1 << (len(rows) - 1).bit_length()
+        values: list[int | str | None] = [value for row in rows for value in row]
         values += [None] * (3 * size - len(values))
-        db.execute(sql + _rows(size), values)
+        db.execute(_statement(what, size), values)
     return len(rows)
 
 
 @cache
-def _rows(size: int) -> str:
-    """Return the end of a statement for so many rows, of which those without a number are left out.
+def _statement(what: tuple[str, str], size: int) -> str:
+    """Return the statement for so many rows, of which those that are NULL are left out.
 
     Args:
+        what: as in `_execute`.
         size: a power of two, so that there are few statements in the driver's cache.
     """
-    return f" FROM (VALUES {', '.join(['(?, ?, ?)'] * size)}) WHERE column1 IS NOT NULL"
+    target, row = what
+    if size == 1:  # makes FTS5 write nothing before it: edits in one transaction share a segment
+        return f"{target} VALUES {row}"
+    return f"{target} SELECT * FROM (VALUES {', '.join([row] * size)}) WHERE column2 IS NOT NULL"
 
 
 @attrs.define(eq=False)
