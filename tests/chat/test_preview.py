@@ -183,7 +183,7 @@ class Setting(PreviewCase):
         self.assertIs(self.listed(eve)["preview"], True)
         self.assertEqual(self.texts(eve), ["1", "2"])
 
-    def test_what_was_said_while_the_room_was_private_is_not_shown(self) -> None:
+    def test_what_was_said_while_the_room_was_private_is_not_shown(self) -> None:  # F29
         self.ann.call("set_room", room_name="r", public=False)
         self.say("secret")
         self.ann.call("set_room", room_name="r", public=True)

@@ -362,7 +362,7 @@ class Searches(RoomTestCase):
         [entry] = self.eve.call("search", q="tea")["entries"]
         self.assertNotIn("blocked", entry)
 
-    def test_a_removed_member_finds_nothing_more(self) -> None:
+    def test_a_removed_member_finds_nothing_more(self) -> None:  # F28
         self.bob.call("speak", room_name="r", msg="tea")
         self.assertEqual(self.find(self.bob, "tea"), ["tea"])
         self.ann.call("remove_member", room_name="r", user="bob")
@@ -406,7 +406,7 @@ class Searches(RoomTestCase):
 
 
 class SearchRates(RoomTestCase):
-    def test_an_account_has_one_search_at_a_time_and_the_server_some(self) -> None:
+    def test_an_account_has_one_search_at_a_time_and_the_server_some(self) -> None:  # G32
         self.patch(chat_search, "MAX_SEARCHES", 2)
         held = HeldStore(self.server.store)
         search = self.server.chat.searches.search

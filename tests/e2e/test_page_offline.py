@@ -66,7 +66,7 @@ class OfflineTest(TestCase):
         """Run a script that calls its argument back with a result."""
         return self.page.driver.execute_async_script(script)
 
-    def test_the_page_opens_without_a_connection_and_a_new_version_replaces_it(self) -> None:
+    def test_the_page_opens_without_a_connection_and_a_new_version_replaces_it(self) -> None:  # N15
         page, server = self.page, self.server
         page.driver.set_network_conditions(offline=True, latency=0, throughput=0)
         page.find(".connection.lost", "This device is offline")

@@ -336,7 +336,7 @@ class IdleTests(OnDisk, SearchCase, TestCase):
         levels = await self.store._write(lambda db: db.execute("PRAGMA synchronous").fetchone())
         self.assertEqual(levels, (2,))
 
-    async def test_a_failure_of_the_index_is_logged_and_messages_are_stored(self) -> None:
+    async def test_a_failure_of_the_index_is_logged_and_messages_are_stored(self) -> None:  # H41
         await self.prepare()
         await self.store._write(lambda db: db.execute("DROP TABLE message_index"))
         await self.say("tea")
@@ -426,7 +426,7 @@ reactor.run()
 
 
 class KillTests(SynchronousTestCase):
-    def test_kills_between_message_and_index_lose_and_repeat_nothing(self) -> None:
+    def test_kills_between_message_and_index_lose_and_repeat_nothing(self) -> None:  # H40
         folder = Path(self.mktemp())
         folder.mkdir()
         path = folder / "gtchat.sqlite"
