@@ -72,7 +72,7 @@ WAIT = """(...args) => new Promise((resolve) => {
 })"""
 #: Returns the first element for a selector that has a text that is shown, or is its label.
 FIRST = """(css, text) => [...document.querySelectorAll(css)].find((element) => !text
-  || (element.checkVisibility() && element.innerText.includes(text))
+  || (element.checkVisibility() && element.innerText.replace(/\\s+/g, ' ').includes(text))
   || (element.getAttribute('aria-label') || '').includes(text))"""
 #: Whether no element matches a selector.
 GONE = "(css) => !document.querySelector(css)"
