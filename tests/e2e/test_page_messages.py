@@ -148,7 +148,8 @@ class MessagesTest(TestCase):
     def test_an_action_and_a_message_of_a_blocked_user(self) -> None:
         page = self.page
         page.send("/me waves")
-        page.find(".message.action", "ann waves")
+        page.find(".message.action .name", "ann")
+        page.find(".message.action .text", "waves")
         self.speak("hear me")
         page.open_card("bob")
         page.click(".person-card .menu-item", "Block")
