@@ -165,7 +165,10 @@ class Database(CliCase):
         self.import_accounts("--data", str(self.directory))
         database = self.directory / "gtchat.sqlite"
         with closing(sqlite3.connect(database)) as db, db:
-            db.execute("INSERT INTO rooms VALUES (1, 'r', 'r', 1, '', 0, NULL, '', NULL, NULL)")
+            db.execute(
+                "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
+                " VALUES (1, 'r', 'r', 1, '', 0, '')"
+            )
             db.executemany(
                 "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, msg)"
                 " VALUES (1, ?, ?, 'speak', 0, 'ann', 'tea')",
