@@ -7,19 +7,17 @@ for texts with an `@`. What is read of mentions is in `mention_pages` and `read_
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import chain, islice
 from sqlite3 import Connection
 
 from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.mentions import (
-    MAX_LOOKUPS,
     ROOM,
     MentionLimits,
     find_mentions,
     may_mention_room,
-    mentioned_names,
+    possible_names,
 )
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
@@ -117,10 +115,7 @@ def add(db: Connection, messages: Sequence[tuple[int, MessageSent]], limits: Men
         messages: each with its room, and with its `seq`.
         limits: the limits.
     """
-    names = [
-        set(islice(chain.from_iterable(mentioned_names(message.msg)), MAX_LOOKUPS))
-        for _, message in messages
-    ]
+    names = [possible_names(message.msg) for _, message in messages]
     known = _known(db, list(set().union(*names)))
     for (room_id, message), mentioned in zip(messages, names, strict=True):
         if not known.isdisjoint(mentioned):

@@ -26,8 +26,10 @@ from gtchat.store.sql.statements import Statement, insert
 
 #: Rows of `entries` that are read in one transaction. With 8,000 the cost of a message was higher.
 SLICE = 1000
-#: Seconds that messages wait for others before they are indexed together.
-DELAY_S = 0.5
+#: Seconds without further messages after which those that wait are indexed together.
+DELAY_S = 0.2
+#: How long, and how many, they wait while further ones come. A search has those indexed first.
+MAX_DELAY_S, MAX_WAITING = 30.0, 100_000
 #: Seconds after which a deleted text leaves the files of the index, with all that were deleted.
 MERGE_DELAY_S = 1800.0
 #: Pages that are merged in one transaction.
@@ -241,7 +243,7 @@ def _statement(what: tuple[str, str], size: int) -> str:
 class Indexer:
     """Indexes messages between the transactions of the writer, and merges the index.
 
-    All methods but `begin` are called in the writer's thread.
+    All methods but `begin` and `has_waiting` are called in the writer's thread.
 
     Args:
         seconds: returns monotonic seconds.
@@ -250,6 +252,9 @@ class Indexer:
     _seconds: Callable[[], float] = time.monotonic
     #: When to index the next slice, None while there is nothing to index.
     _index_at: float | None = None
+    #: How many jobs of the writer wait for that, and since when.
+    _waiting: int = 0
+    _since: float = 0.0
     #: When to begin to merge, None while nothing was erased.
     _merge_at: float | None = None
     #: While it merges: how many texts were erased when that began.
@@ -264,10 +269,23 @@ class Indexer:
         """
         self._index_at = self._seconds()
 
-    def entries_stored(self) -> None:
-        """Take note that there are new entries."""
+    def has_waiting(self) -> bool:
+        """Return whether messages may wait that were stored before. Called in any thread."""
+        return self._index_at is not None
+
+    def entries_stored(self, count: int) -> None:
+        """Take note that there may be so many new entries.
+
+        While more come than the writer has time for, they wait: a burst is stored first.
+        """
+        now = self._seconds()
         if self._index_at is None:
-            self._index_at = self._seconds() + DELAY_S
+            self._waiting, self._since = 0, now
+        elif self._index_at <= now:
+            return  # it is being indexed
+        self._waiting += count
+        is_full = self._waiting >= MAX_WAITING
+        self._index_at = now if is_full else min(now + DELAY_S, self._since + MAX_DELAY_S)
 
     def wait(self) -> float | None:
         """Return the seconds until there is something to do, None if there is nothing."""
@@ -282,12 +300,18 @@ class Indexer:
         """Do a part of it, in a transaction of its own."""
         now = self._seconds()
         if self._index_at is not None and self._index_at <= now:
-            self._index_at = now if add_slice(db) else None
+            self.add_waiting(db)
             if self._merge_at is None and read_state(db).erased:
                 self._merge_at = now + self._merge_delay
             self._merge_delay = MERGE_DELAY_S
         elif self._merge_at is not None and self._merge_at <= now:
             self._merge_slice(db)
+
+    def add_waiting(self, db: Connection) -> bool:
+        """Index a slice of what waits, also as a job of a search; return whether more waits."""
+        has_more = add_slice(db)
+        self._index_at = self._seconds() if has_more else None
+        return has_more
 
     def _merge_slice(self, db: Connection) -> None:
         """Merge a part of the index into one segment: what was taken out is not copied.
@@ -306,7 +330,7 @@ class Indexer:
                 self._index_at = self._seconds()  # looks whether more was erased meanwhile
 
     def catch_up(self, db: Connection, *, merge: bool = False) -> None:
-        """Index everything now, for a job of the writer.
+        """Index everything now, for a job of the writer that no other waits for.
 
         Args:
             db: the writer's connection, within a transaction.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,7 +57,7 @@ from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
-from gtchat.store.sql.search_index import Indexer
+from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
 from gtchat.store.sql.session_calls import SessionCalls, new_epoch
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
@@ -311,7 +311,15 @@ class SQLStore(SessionCalls, MentionCalls):
 
     def search(self, wanted: MessageSearch) -> Deferred[SearchPage]:
         """See `IStore.search`."""
-        return self._searches.run(lambda db: search.search(db, wanted))
+        return Deferred.fromCoroutine(self._search(wanted))
+
+    async def _search(self, wanted: MessageSearch) -> SearchPage:
+        """Have messages indexed that wait for idle time, as far as the time allows; search."""
+        with suppress(NotStored):
+            for _ in range(MAX_WAITING // SLICE if self._indexer.has_waiting() else 0):
+                if not await self._write(self._indexer.add_waiting):
+                    break
+        return await self._searches.run(lambda db: search.search(db, wanted))
 
     def index_now(self, *, merge: bool = False) -> Deferred[None]:
         """Index all messages that are stored, and merge the index, without waiting for idle time.

@@ -122,11 +122,11 @@ class Writer:
                 is_last = batch[-1] is self._last
                 if is_last:
                     self._disconnect()
+                if not self._failing:
+                    self._indexer.entries_stored(len(batch))
                 self._reactor.callFromThread(self._deliver, batch, outcome)
                 if is_last:
                     return
-                if not self._failing:
-                    self._indexer.entries_stored()
             if not self._failing and self._indexer.is_due():
                 self._index()
             if not self._failing and self._cleanup.has_work():

@@ -103,17 +103,29 @@ class IndexerTests(IndexCase):
         self.assertEqual(self.matches(), [1, 3])
         self.assertEqual((indexer.wait(), read_state(self.db).row), (None, 3))
 
-    def test_messages_wait_for_others_but_not_long(self) -> None:
+    def test_messages_wait_for_a_pause_but_not_long(self) -> None:
         indexer = self.indexer()
         self.run_slice(indexer)
-        indexer.entries_stored()
+        self.assertFalse(indexer.has_waiting())
+        indexer.entries_stored(1)
+        self.assertTrue(indexer.has_waiting())
         self.now += DELAY_S / 2
-        indexer.entries_stored()
-        self.assertEqual((indexer.wait(), indexer.is_due()), (DELAY_S / 2, False))
-        self.now += DELAY_S / 2
+        indexer.entries_stored(1)
+        self.assertAlmostEqual(indexer.wait() or 0.0, DELAY_S)
+        self.now += DELAY_S
         self.run_slice(indexer)
         self.assertIsNone(indexer.wait())
-        self.assertLess(DELAY_S, 1.0)
+        indexer.entries_stored(1)
+        ends = self.now + search_index.MAX_DELAY_S
+        while self.now < ends:
+            self.assertFalse(indexer.is_due())
+            self.now += DELAY_S / 2
+            indexer.entries_stored(1)
+        self.run_slice(indexer)
+        indexer.entries_stored(search_index.MAX_WAITING - 1)
+        self.assertFalse(indexer.is_due())
+        indexer.entries_stored(1)
+        self.assertTrue(indexer.is_due())
 
     def test_many_messages_are_indexed_in_slices(self) -> None:
         self.patch(search_index, "SLICE", 4)
@@ -130,7 +142,7 @@ class IndexerTests(IndexCase):
         indexer = self.indexer()
         last = 0
         for count in (1, 3, 64, search_index.SLICE - 1):
-            indexer.entries_stored()
+            indexer.entries_stored(1)
             self.now += DELAY_S
             self.say(*["tea"] * count)
             self.db.set_trace_callback(statements.append)
@@ -165,7 +177,7 @@ class IndexerTests(IndexCase):
         self.db.execute("UPDATE entries SET msg = '' WHERE seq = 2")
         self.assertEqual(self.matches("secretword"), [])
         self.assertTrue(self.bytes_of("secretword"))
-        indexer.entries_stored()
+        indexer.entries_stored(1)
         self.now += DELAY_S
         self.run_slice(indexer)
         self.assertEqual(indexer.wait(), MERGE_DELAY_S)
@@ -317,17 +329,25 @@ class IdleTests(OnDisk, SearchCase, TestCase):
             await waiting
         return time.monotonic() - began
 
-    async def test_messages_are_found_soon(self) -> None:
+    async def test_messages_are_indexed_in_a_pause(self) -> None:
         await self.prepare()
         await self.say("tea 1")
         await self.wait_for("tea", 1)
         for number in range(2, 4):
             await self.say(f"tea {number}")
         await self.wait_for("tea", 3)
-        found = await self.store.search(
-            MessageSearch(account_id=self.ann, query=parse("tea"), limit=9, seconds=9)
-        )
-        self.assertEqual(len(found.found), 3)
+
+    async def test_a_search_finds_what_was_stored_before_it(self) -> None:
+        self.patch(search_index, "DELAY_S", 1e6)
+        self.patch(search_index, "MAX_DELAY_S", 1e6)
+        self.patch(search_index, "SLICE", 2)
+        await self.prepare()
+        for number in range(5):
+            await self.say(f"tea {number}")
+            found = await self.store.search(
+                MessageSearch(account_id=self.ann, query=parse("tea"), limit=9, seconds=9)
+            )
+            self.assertEqual(len(found.found), number + 1)
 
     async def test_commits_of_messages_still_wait_for_the_disk(self) -> None:
         await self.prepare()
