@@ -21,7 +21,7 @@ from gtchat.chat.mentions import (
 )
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
-from gtchat.store.sql.statements import BulkInsert, Statement, insert
+from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 
 _mentions = schema.mentions
 _older = _mentions.alias("older")
@@ -48,12 +48,7 @@ _MEMBER = Statement(
         ),
     )
 )
-_NAMES_AT_ONCE = 16
-_ACCOUNTS_NAMED = Statement(
-    select(_accounts.c.key).where(
-        _accounts.c.key.in_([bindparam(f"name{n}") for n in range(_NAMES_AT_ONCE)])
-    )
-)
+_ACCOUNTS_NAMED = Lookup(select(_accounts.c.key), _accounts.c.key)
 _OWNER = Statement(select(_rooms.c.owner_id).where(_rooms.c.id == bindparam("room")))
 _INSERT = BulkInsert(insert(_mentions), ("account_id", "room_id", "seq"))
 _is_of_message = (_mentions.c.room_id == bindparam("room"), _mentions.c.seq == bindparam("number"))
@@ -125,12 +120,7 @@ def add(db: Connection, messages: Sequence[tuple[int, MessageSent]], limits: Men
 
 def _known(db: Connection, names: Sequence[str]) -> set[str]:
     """Return those names that mean an account, or all members of a room."""
-    known = {ROOM}
-    for start in range(0, len(names), _NAMES_AT_ONCE):
-        part = names[start : start + _NAMES_AT_ONCE]
-        values = {f"name{n}": part[n % len(part)] for n in range(_NAMES_AT_ONCE)}
-        known.update(key for (key,) in _ACCOUNTS_NAMED(db, **values))
-    return known
+    return {ROOM, *(key for (key,) in _ACCOUNTS_NAMED(db, names))}
 
 
 def replace(

@@ -170,8 +170,8 @@ class Writer:
         return None
 
     def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:
-        self._file_guard.check()
         if self._db is None:
+            self._file_guard.check()
             self._db = self._open_connection()
         self._db.execute("BEGIN IMMEDIATE")
         strategy(self._db, batch, outcome)
