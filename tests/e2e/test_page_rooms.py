@@ -227,9 +227,10 @@ class RoomsTest(TestCase):
         eve.call("register", usr="zoe", pwd="long enough")
         ann.find(".composer textarea").send_keys(Keys.CONTROL + "k")
         ann.find("dialog [role=combobox]").send_keys("zo")
-        ann.find("dialog .hint", "No results")
+        ann.find("dialog .menu-item", "Search messages for “zo”")
+        self.assertEqual(ann.find_all("dialog .menu-item .avatar"), [])
         ann.find("dialog [role=combobox]").send_keys("e")
-        ann.click("dialog .menu-item", "zoe")
+        ann.click("dialog .menu-item:has(.avatar)", "zoe")
         ann.find(".bar h1", "zoe")
 
     def test_swipes_change_the_pane_on_a_phone(self) -> None:
