@@ -68,7 +68,7 @@
         ${room ? html`<${Icon} name=${room.public ? "hash" : "lock"} kind="wide" />`
           : html`<span class="wide on-surface"><${Avatar} name=${name} online=${online} /></span>`}
         <div class="bar-title"><h1 class="cut"><bdi>${name}</bdi></h1>
-          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? room.topic : text(conversation.ended ? "ended" : online ? "online" : "offline")}</p></div>
+          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? html`<${GTChat.Topic} topic=${room.topic} />` : text(conversation.ended ? "ended" : online ? "online" : "offline")}</p></div>
         <div class="tools">${room ? html`<${RoomTools} shell=${shell} room=${room} />` : html`<${DirectTools} shell=${shell} direct=${conversation} />`}</div>
       </div>`;
   };
