@@ -127,6 +127,9 @@
       }
     }
 
+    // Asks for the present member counts and topics: the server pushes those of the user's own rooms alone.
+    refreshRooms() { return this.#lists.loadRooms({ rest: false }); }
+
     // Returns a promise of a room as users see it who are not members: one that is not joined, with its last messages.
     async preview(room) {
       const page = await this.connection.request("history", { ...room.place, preview: true });

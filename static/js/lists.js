@@ -83,11 +83,11 @@
       } catch { /* the next login or resume brings it */ }
     }
 
-    // Loads the list of rooms again.
-    async loadRooms() {
+    // Loads the list of rooms again. rest: false to leave it at the first page.
+    async loadRooms({ rest = true } = {}) {
       try {
         const { rooms_next: after } = await this.#request("get_room_list", { limit: LIST_PAGE });
-        if (after) await this.loadRoomPages({ after });
+        if (after && rest) await this.loadRoomPages({ after });
       } catch { /* the next login brings them */ }
     }
 

@@ -15,6 +15,9 @@
   let language = 0;
   GTChat.language = () => order[language];
 
+  // Returns the tag for dates and times: the browser's, which knows the country, if it is of the chosen language.
+  GTChat.locale = () => globalThis.navigator?.languages?.find((tag) => tag.split("-")[0] === order[language]) ?? order[language];
+
   // Chooses the language of a BCP 47 tag; English if there are no texts in it.
   GTChat.setLanguage = (tag) => {
     language = Math.max(0, order.indexOf(String(tag).slice(0, 2)));

@@ -43,11 +43,12 @@ class RoomsTest(TestCase):
         ann.click("dialog button.primary")
         ann.find(".field:has([name=room_name]) .problem", "Choose another one")
         ann.fill("room_name", "den")
-        ann.fill("topic", "quiet")
+        ann.fill("topic", "quiet, https://a.example/rules")
         ann.fill("member_limit", "2")
         ann.click("dialog .choice", "Private")
         ann.click("dialog button.primary")
-        ann.find(".bar .topic", "quiet")
+        link = ann.find(".bar .topic a", "https://a.example/rules")
+        self.assertEqual(link.get_attribute("rel"), "noopener noreferrer")
         # Invitations: unknown user, answered with later, decline, join.
         ann.click(".members button", "Invite")
         ann.fill("user", "unknown")
@@ -227,9 +228,10 @@ class RoomsTest(TestCase):
         eve.call("register", usr="zoe", pwd="long enough")
         ann.find(".composer textarea").send_keys(Keys.CONTROL + "k")
         ann.find("dialog [role=combobox]").send_keys("zo")
-        ann.find("dialog .hint", "No results")
+        ann.find("dialog .menu-item", "Search messages for “zo”")
+        self.assertEqual(ann.find_all("dialog .menu-item .avatar"), [])
         ann.find("dialog [role=combobox]").send_keys("e")
-        ann.click("dialog .menu-item", "zoe")
+        ann.click("dialog .menu-item:has(.avatar)", "zoe")
         ann.find(".bar h1", "zoe")
 
     def test_swipes_change_the_pane_on_a_phone(self) -> None:

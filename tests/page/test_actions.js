@@ -129,6 +129,13 @@
     equal([...state.rooms.keys()], ["lobby", "a", "b"]);
   });
 
+  test("the rooms to browse are asked for again, at most one page of them", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("a", { joined: false, members: 1 })]);
+    actions.refreshRooms();
+    await server.reply("get_room_list", { rooms: [roomInfo("a", { joined: false, members: 4 })], rooms_next: "a" });
+    equal([server.requests("get_room_list").length, state.room("a").memberCount], [1, 4]);
+  });
+
   test("a list of rooms that was cut is loaded to its end, the user's own rooms first", async () => {
     const { server, state } = await logIn([roomInfo("lobby")], { rooms_total: 9, rooms_next: "p1" });
     const asked = () => server.requests("get_room_list").map(({ after, joined }) => [after, joined]);

@@ -33,7 +33,7 @@
       <${GTChat.PanelFrame} shell=${shell} title=${text("about_room")} kind="about">
         <div class="scroll">
           <section><${GTChat.panelHeading(shell)} class="title"><${Icon} name=${room.public ? "hash" : "lock"} size="l" /><bdi>${room.name}</bdi><//>
-            ${room.topic && html`<p class="second" dir="auto">${room.topic}</p>`}
+            ${room.topic && html`<p class="second" dir="auto"><${GTChat.Topic} topic=${room.topic} /></p>`}
             <p class="small third">${text(room.public ? "public" : "private")}${owner}${room.max > 0 && html` · ${text("at_most", { count: room.max })}`}</p></section>
           ${actions.can("notify") && html`<div class="field"><span class="label" id="about-level">${text("notify_about")}</span>
             <${Segments} name="level" labelledby="about-level" value=${room.level} options=${levels}

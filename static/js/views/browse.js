@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useRef, useState } = globalThis.htmPreact;
+  const { html, useEffect, useRef, useState } = globalThis.htmPreact;
   const { BackButton, Empty, Icon, IconButton, Problem } = GTChat.parts;
   const { Find } = GTChat.forms;
   const text = (...details) => GTChat.text(...details);
@@ -44,6 +44,7 @@
     const [chosen, setChosen] = useState(shell.browseQuery); // name of the room that is looked at
     const [refused, setRefused] = useState(null); // {name, error} of a room that could not be joined
     const kept = useRef(new Map());
+    useEffect(() => { shell.actions?.refreshRooms(); }, []);
     const rooms = [...shell.state.rooms.values()].filter((room) => room.public);
     const { wanted, order } = FILTERS[filter];
     const part = query.trim().toLowerCase();

@@ -26,10 +26,13 @@
       icon: LEVEL_ICONS[level], label: text(`level_${level}`), chosen: conversation.level === level,
       run: () => shell.attempt(() => shell.actions.setLevel(conversation, level)) }))}><p class="group-title" aria-hidden="true">${text("notify_about")}</p><//>`;
 
+  // Whether a panel stands beside the conversation; a phone shows one of them.
+  const isShown = (shell, panel) => shell.panel === panel && !shell.narrow;
+
   // Opens the search in a conversation, and closes it, if the server can search.
   const SearchButton = ({ shell, conversation }) => {
-    const open = shell.panel === "search";
-    const toggle = () => (open && !shell.narrow ? shell.showPanel(null) : shell.openSearch(conversation));
+    const open = isShown(shell, "search");
+    const toggle = () => (open ? shell.showPanel(null) : shell.openSearch(conversation));
     return shell.actions.can("search") && html`
       <${IconButton} icon="search" label=${text(conversation.kind === "room" ? "search_here" : "search_here_direct")} keys="Ctrl F"
         aria-pressed=${open ? "true" : "false"} onClick=${toggle} />`;
@@ -39,7 +42,7 @@
     const { state } = shell;
     const count = memberCount(state, room);
     const toggle = (name, icon, label, { kind = "wide", children } = {}) => html`
-      <${IconButton} icon=${icon} kind=${kind} label=${label} aria-pressed=${shell.panel === name ? "true" : "false"}
+      <${IconButton} icon=${icon} kind=${kind} label=${label} aria-pressed=${isShown(shell, name) ? "true" : "false"}
         onClick=${() => shell.togglePanel(name)}>${children}<//>`;
     return html`
       ${toggle("members", "users", membersText(count), { kind: "labelled wide", children: html`<span class="num">${count}</span>` })}
@@ -68,7 +71,7 @@
         ${room ? html`<${Icon} name=${room.public ? "hash" : "lock"} kind="wide" />`
           : html`<span class="wide on-surface"><${Avatar} name=${name} online=${online} /></span>`}
         <div class="bar-title"><h1 class="cut"><bdi>${name}</bdi></h1>
-          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? room.topic : text(conversation.ended ? "ended" : online ? "online" : "offline")}</p></div>
+          <p class="topic cut" dir="auto" title=${room?.topic}>${room ? html`<${GTChat.Topic} topic=${room.topic} />` : text(conversation.ended ? "ended" : online ? "online" : "offline")}</p></div>
         <div class="tools">${room ? html`<${RoomTools} shell=${shell} room=${room} />` : html`<${DirectTools} shell=${shell} direct=${conversation} />`}</div>
       </div>`;
   };

@@ -12,7 +12,7 @@
     if (dayOf(at) === dayOf(now)) return clockTime(at);
     if (dayOf(at) === dayOf(now - DAY)) return `${dayName(at)} ${clockTime(at)}`;
     const date = new Date(at);
-    const inDays = (fields) => date.toLocaleDateString(GTChat.language(), fields);
+    const inDays = (fields) => date.toLocaleDateString(GTChat.locale(), fields);
     if (now - date < 6 * DAY) return `${inDays({ weekday: "short" })} ${clockTime(at)}`;
     const year = date.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
     return inDays({ day: "numeric", month: "short", year });

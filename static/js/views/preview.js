@@ -48,7 +48,7 @@
     return html`
       <section class="preview" aria-label=${text("preview_of", { room: name })}>
         <div class="top"><h2 class="title"><${Icon} name="hash" size="l" /><bdi>${name}</bdi></h2>
-          ${room.topic && html`<p class="second" dir="auto">${room.topic}</p>`}
+          ${room.topic && html`<p class="second" dir="auto"><${GTChat.Topic} topic=${room.topic} /></p>`}
           <p class="small third">${GTChat.membersText(GTChat.memberCount(shell.state, room))}${by}</p></div>
         ${room.joined ? html`<div class="log"></div>`
           : reason ? html`<${Empty} icon="eye" title=${text(reason === "preview_empty" ? "no_messages" : "no_preview")}>${text(reason)}<//>`

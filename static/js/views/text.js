@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { h, html, Component, useEffect, useState } = globalThis.htmPreact;
+  const { h, html, Component, useEffect, useMemo, useState } = globalThis.htmPreact;
   const { Icon } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
@@ -78,6 +78,9 @@
         ${elements(GTChat.markup(msg), userClassIn(state))}</div>`;
     }
   };
+
+  // The topic of a room, with its links.
+  GTChat.Topic = ({ topic }) => useMemo(() => elements(GTChat.links(topic), () => ""), [topic]);
 
   GTChat.copy = copy;
 })();
