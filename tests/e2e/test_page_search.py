@@ -218,4 +218,4 @@ class SearchTest(TestCase):
         page.find(".panel.search .empty", "cannot search")
         page.click(".panel button", "Close")
         page.find("#say")
-        self.assertIsNone(page.first(".conversation .bar button", "Search"))
+        self.assertEqual(page.find_all(".conversation .bar button[aria-label^='Search']"), [])
