@@ -44,7 +44,10 @@ setup(
     ],
     package_dir={"gtchat.static": "static"},
     package_data={
-        "gtchat.static": ["*.html", "*.svg", "css/*.css", "js/*.js", "js/*/*.js", "vendor/*"],
+        "gtchat.static": [
+            *("*.html", "*.js", "*.svg", "*.webmanifest"),
+            *("css/*.css", "icons/*.png", "js/*.js", "js/*/*.js", "vendor/*"),
+        ],
         "gtchat": ["py.typed"],
     },
     install_requires=SERVER,

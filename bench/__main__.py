@@ -1,4 +1,4 @@
-"""The command line: python -m bench [compare | growth | idle | memory | storm | tls]."""
+"""The command line: python -m bench [compare | growth | idle | memory | search | storm | tls]."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from bench.compare import compare
 from bench.growth import growth
 from bench.idle import idle
 from bench.memory import memory
+from bench.search import search
 from bench.storm import storm
 from bench.tls import tls
 from bench.tools import HERE, BenchError
 
 RESULTS = HERE.parent / "docs" / "performance"
-OTHERS = {"growth": growth, "idle": idle, "memory": memory, "storm": storm, "tls": tls}
+OTHERS = {
+    "growth": growth,
+    "idle": idle,
+    "memory": memory,
+    "search": search,
+    "storm": storm,
+    "tls": tls,
+}
 
 
 def say(text: str) -> None:
@@ -36,8 +44,9 @@ def make_parser() -> argparse.ArgumentParser:
         choices=("compare", *OTHERS),
         help="compare: beside other servers (default), or, with --against, beside another version "
         "of this one; growth: cost as the work grows; idle: cost of 5,000 idle connections; "
-        "memory: bytes of a connection, room, member, account; storm: 2,000 clients that reconnect "
-        "at the same time; tls: TLS beside plain connections",
+        "memory: bytes of a connection, room, member, account; search: among a "
+        "million messages; storm: 2,000 clients that reconnect at the same time; tls: TLS "
+        "beside plain connections",
     )
     parser.add_argument(
         "--against",

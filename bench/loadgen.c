@@ -3,7 +3,7 @@
  * Modes: ws  (RFC 6455 client, masked text frames)
  *        irc (plain TCP, CRLF lines; answers PING)
  *
- * Every message has a marker in its text:   @@SSSSSQQQQQQQQTTTTTTTTTTTTTTTT
+ * Every message has a marker in its text:   ##SSSSSQQQQQQQQTTTTTTTTTTTTTTTT
  *   S = index of the sender (5 hex digits)
  *   Q = sequence number of that sender (8 hex digits)
  *   T = CLOCK_MONOTONIC in ns (16 hex digits); with --rate the *intended* time of sending,
@@ -273,7 +273,7 @@ static uint32_t expand(const char *t, conn_t *c, uint8_t *o, uint32_t cap, uint3
             if (moff)
                 *moff = n;
             memset(o + n, 'x', textlen);
-            memcpy(o + n, "@@", 2);
+            memcpy(o + n, "##", 2);
             static const char pad[] =
                 " the quick brown fox jumps over the lazy dog and then it sends yet another short "
                 "line of chat text to all members of the room";
@@ -489,7 +489,7 @@ static inline void on_payload(conn_t *c, uint8_t *p, uint32_t n) {
         uint8_t *e = p + n;
         int any = 0;
         while ((size_t)(e - p) >= MARKLEN) {
-            uint8_t *m = memmem(p, e - p, "@@", 2);
+            uint8_t *m = memmem(p, e - p, "##", 2);
             if (!m || e - m < MARKLEN)
                 break;
             on_delivery(c, m);

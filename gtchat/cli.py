@@ -114,8 +114,21 @@ def _backup(words: Sequence[str]) -> int:
     return 0
 
 
+def _reindex(words: Sequence[str]) -> int:
+    from gtchat.server.storage import lock_directory
+    from gtchat.store import reindex
+
+    database = _database(_database_parser("reindex").parse_args(words))
+    if not database.exists():
+        raise CommandError(f"{database} does not exist: name the server's data directory")
+    with lock_directory(database.parent):
+        reindex(database, _progress() if sys.stderr.isatty() else None)
+    sys.stdout.write(f"indexed the messages of {database}\n")
+    return 0
+
+
 def _progress() -> Callable[[int, int], None]:
-    """Return a function that shows on the terminal how many pages of all are copied."""
+    """Return a function that shows on the terminal how many parts of all are done."""
 
     def show(done: int, total: int) -> None:
         sys.stderr.write(f"\r{100 * done // max(total, 1)} % " + ("\r" if done >= total else ""))
@@ -199,6 +212,11 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "settings": Subcommand(_settings, "", "print a settings file with all defaults"),
     "backup": Subcommand(
         _backup, "FILE [--config FILE]", "copy the database while the server runs"
+    ),
+    "reindex": Subcommand(
+        _reindex,
+        "[--config FILE]",
+        "make the index for searches again, while the server is stopped",
     ),
     "console": Subcommand(
         _console, "[--config FILE]", "open the admin console of a server on this machine"

@@ -32,7 +32,8 @@ def table(page: str, heading: str) -> set[str]:
 class Terminal(SynchronousTestCase):
     def test_terminal_page_has_the_keys_of_the_client(self) -> None:
         page = (DOCS / "terminal.md").read_text(encoding="utf-8")
-        rows = re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE)
+        section = page.split("\n## The screen\n", 1)[1].split("\n## ", 1)[0]
+        rows = re.findall(r"^\| (.+) \| (.+) \|$", section, re.MULTILINE)
         self.assertEqual(rows[1:], list(KEYS))
 
     def test_terminal_page_has_the_aliases_of_commands(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from emoji import EMOJI_DATA, STATUS
 
 from gtchat.chat.audit import audit
-from gtchat.chat.conversations import Conversation, Conversations, Target, check_open
+from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import (
     BadRequest,
@@ -144,8 +144,8 @@ class Changes:
             The ack with the `seq` of the entry, 0 if the message was deleted already.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, Blocked, NotAllowed, BadRequest, TooLong,
-                OverQuota, TxnConflict, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotAllowed, BadRequest, TooLong, OverQuota,
+                TxnConflict, NotStored.
             NoSuchMessage, NotAuthor.
         """
         user = session.user
@@ -153,7 +153,9 @@ class Changes:
         is_moderator = may_moderate(user, room)
         if not (is_moderator or room.has_member(user)):
             raise NotInRoom()
-        check_open(room)
+        if isinstance(room, Conversation):  # also of a user who is blocked: it says nothing
+            room.require_present()
+            room.require_begun()
         reason = text(reason, REASON_CHARS) if reason else ""
         entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
         ack = await self._append(session, room, entry, txn)

@@ -32,6 +32,7 @@ from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
 from gtchat.chat.resume import RESUME_WINDOW_S
 from gtchat.chat.rooms import Room
+from gtchat.chat.search import Searches
 from gtchat.chat.sessions import Sessions
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -71,9 +72,9 @@ class Chat:
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
         accounts, logins, sessions, membership, invitations, messages, changes, conversations,
-            whispers, blocks, peer_address, read_state: the parts.
+            whispers, blocks, peer_address, read_state, searches: the parts.
         session_rules: how many places an account can be logged in at.
-        speak, history, broadcast: the methods of `messages`.
+        speak, history, preview, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
         guest_bursts: the tokens that new guests of each network (`network_key`) begin with.
         quota: how much text users can store in a day, and whether the disk is full.
@@ -119,6 +120,7 @@ class Chat:
         self.blocks = Blocks(state)
         self.peer_address = PeerAddress(state)
         self.read_state = ReadState(state, self.conversations)
+        self.searches = Searches(state, self.conversations)
         self._guests = Guests(state, self.membership)
         self.session_rules = rules = SessionRules(sessions, limits)
         live = LiveSessions(state, self.whispers)
@@ -126,6 +128,7 @@ class Chat:
         self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
         self.speak = self.messages.speak
         self.history = self.messages.history
+        self.preview = self.messages.preview
         self.broadcast = self.messages.broadcast
 
     @property

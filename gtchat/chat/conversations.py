@@ -79,6 +79,11 @@ class Conversation:
         if not self.id:
             raise NoSuchMessage()
 
+    def require_present(self) -> None:
+        """Raise NotAllowed if the other account has ended."""
+        if self.ended:
+            raise NotAllowed("The account of this user has ended: you can only read.")
+
     def require_open(self) -> None:
         """Check that the user can write in it.
 
@@ -86,8 +91,7 @@ class Conversation:
             NotAllowed: the other account has ended.
             Blocked: the other user blocks this one.
         """
-        if self.ended:
-            raise NotAllowed("The account of this user has ended: you can only read.")
+        self.require_present()
         if self.blocked:
             raise Blocked()
 
@@ -95,7 +99,9 @@ class Conversation:
         """See `Room.advance`; nothing here is kept."""
 
     def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
-        """Send an entry to both users, to each as it is seen from the own side."""
+        """Send a change to both users, to each as it is seen from the own side."""
+        assert isinstance(entry, MessageChange)
+        entry = attrs.evolve(entry, log_id=self.id)
         for own_id, other in ((self.user.id, self.other), (self.other_id, self.user.name)):
             user = self._users.get_by_id(own_id)
             if user is not None:
@@ -163,7 +169,9 @@ class Conversations:
             NotAllowed, Blocked: as `Conversation.require_open`.
         """
         found = await self.require(target, user)
-        check_open(found)
+        if isinstance(found, Conversation):
+            found.require_open()
+            found.require_begun()
         return found
 
     async def find_any(self, target: Target, user: User) -> Room | Conversation:
@@ -232,10 +240,3 @@ def _begun(empty: Conversation, direct: Direct) -> Conversation:
         read_seq=direct.read_seq,
         notify=direct.notify,
     )
-
-
-def check_open(found: Room | Conversation) -> None:
-    """Check that messages in a room or conversation can be changed; see `require_open`."""
-    if isinstance(found, Conversation):
-        found.require_open()
-        found.require_begun()

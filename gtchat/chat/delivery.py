@@ -341,7 +341,13 @@ class Delivery:
         """Send a change to the room; a new public room is announced to every user."""
         if isinstance(entry, RoomCreated):
             if room.public:
-                listed = RoomListed(room_name=room.name, usr=entry.usr, seq=entry.seq, at=entry.at)
+                listed = RoomListed(
+                    room_name=room.name,
+                    usr=entry.usr,
+                    seq=entry.seq,
+                    preview=entry.preview,
+                    at=entry.at,
+                )
                 self._users.broadcast(listed, exclude=actor)
             return
         # The reply tells the actor about a change of the actor's own membership.

@@ -1,7 +1,7 @@
 """Direct messages (whispers): from one user to one other; entries of the log of the two.
 
 A client that does not show direct conversations itself is sent those messages that have not
-arrived at the account, up to which each log has a mark. A protocol proves that they arrive: by a
+arrived at the account, which the store knows. A protocol proves that they arrive: by a
 pong to a ping that was sent after the message, by the closing handshake, or, where a client is
 called back, by the call itself. Where a protocol has none of these, the session lived on for longer
 than a dead connection can go unnoticed. A user who lost the connection before gets them again with
@@ -10,7 +10,7 @@ the same ids.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable
 from itertools import islice
 
@@ -50,62 +50,24 @@ PENDING_OF_PAIR, PENDING_OF_STRANGER = 1_000, 100
 
 @attrs.frozen
 class _Sent:
-    """What a session was sent: a log up to an entry, or a message of a room that was missed."""
+    """What a session was sent: a message of a log, or word of all that is in it up to there."""
 
     room_id: int
     seq: int
-    missed: bool = False
+    told: bool = False
 
 
 @attrs.define
 class _Unconfirmed:
     """What a session was sent and may not have received.
 
-    A log has one mark for what has arrived of it. So where something did not arrive, nothing behind
-    it in the log counts as arrived.
-
     Attributes:
         sent: message id -> what it is, in the order of sending.
-        logs: room id -> seqs that were sent of it and may not have arrived, in order.
-        arrived: room id -> the last seq that has arrived, while an earlier one may not have.
         pinged: how many of `sent` were sent before the last ping that is not answered.
     """
 
     sent: dict[str, _Sent] = attrs.field(factory=dict)
-    logs: dict[int, dict[int, None]] = attrs.field(factory=dict)
-    arrived: dict[int, int] = attrs.field(factory=dict)
     pinged: int = 0
-
-    def add(self, id: str, sent: _Sent) -> None:
-        """Take note that something is sent."""
-        self.sent[id] = sent
-        if not sent.missed:
-            self.logs.setdefault(sent.room_id, {})[sent.seq] = None
-
-    def confirm(self, ids: Iterable[str]) -> tuple[dict[int, int], frozenset[tuple[int, int]]]:
-        """Take note that messages have arrived; unknown ids do not matter.
-
-        Returns:
-            Room id -> up to which seq all has arrived, and room and seq of missed messages.
-        """
-        found = [self.sent.pop(id) for id in ids if id in self.sent]
-        for one in found:
-            if not one.missed:
-                self.logs[one.room_id].pop(one.seq, None)
-                self.arrived[one.room_id] = max(one.seq, self.arrived.get(one.room_id, 0))
-        logs = {one.room_id for one in found if not one.missed}
-        marks = {room_id: self._mark(room_id) for room_id in logs}
-        missed = frozenset((one.room_id, one.seq) for one in found if one.missed)
-        return {room_id: seq for room_id, seq in marks.items() if seq}, missed
-
-    def _mark(self, room_id: int) -> int:
-        """Return the seq up to which all that was sent of a log has arrived, 0 for none."""
-        waiting = self.logs[room_id]
-        if not waiting:
-            del self.logs[room_id]
-            return self.arrived.pop(room_id)
-        before = next(iter(waiting)) - 1
-        return min(before, self.arrived[room_id])
 
 
 class Whispers:
@@ -218,19 +180,19 @@ class Whispers:
             if session.pending_whisper is not None:
                 session.pending_whisper += 1
             else:
-                self._send(session, event, _Sent(pending.room_id, event.seq))
+                self._send(session, event, pending.room_id, event.seq)
         return True
 
-    def _send(self, session: Session, event: WhisperSent, sent: _Sent) -> None:
-        """Send a message to a session of its target, once."""
+    def _send(self, session: Session, event: WhisperSent, room_id: int, seq: int) -> None:
+        """Send a message of a log to a session of its target, once."""
         unconfirmed = self._unconfirmed.setdefault(session, _Unconfirmed())
         if event.id in unconfirmed.sent:
             return
         session.send(event)
-        self._add_unconfirmed(session, event.id, sent)
+        self._add_unconfirmed(session, event.id, _Sent(room_id, seq))
 
     def _add_unconfirmed(self, session: Session, id: str, sent: _Sent) -> None:
-        self._unconfirmed.setdefault(session, _Unconfirmed()).add(id, sent)
+        self._unconfirmed.setdefault(session, _Unconfirmed()).sent[id] = sent
         if session.connection.delivery_proof is not DeliveryProof.TIME:
             return
         self._unproved.append((self._clock.seconds(), session, id))
@@ -244,9 +206,8 @@ class Whispers:
         """
         for direct in directs:
             if direct.pending:
-                self._add_unconfirmed(
-                    session, f"direct {direct.id}", _Sent(direct.id, direct.last_seq)
-                )
+                told = _Sent(direct.id, direct.last_seq, told=True)
+                self._add_unconfirmed(session, f"direct {direct.id}", told)
 
     async def deliver_pending(self, session: Session) -> None:
         """Send a new session all messages that wait for its user, as fast as the client reads.
@@ -266,8 +227,7 @@ class Whispers:
             for whisper in page:
                 after = whisper.number
                 if not hidden(whisper.event):
-                    sent = _Sent(whisper.room_id, whisper.seq, whisper.missed)
-                    self._send(session, whisper.event, sent)
+                    self._send(session, whisper.event, whisper.room_id, whisper.seq)
             # The newest one may be gone: another session of the user has received it.
             if not page and session.pending_whisper == newest:
                 session.pending_whisper = None
@@ -300,10 +260,16 @@ class Whispers:
 
     def _arrived(self, session: Session, sent: _Unconfirmed, ids: Iterable[str]) -> None:
         """Store what has arrived. If that fails, it is sent again, with the same ids."""
-        marks, missed = sent.confirm(ids)
-        if marks or missed:
-            arrived = Arrived(session.user.id, marks, missed, read=not session.marks_read)
-            run_in_background(self._store.set_delivered(arrived), "storing what has arrived")
+        found = [sent.sent.pop(id) for id in ids if id in sent.sent]
+        if not found:
+            return
+        messages: defaultdict[int, set[int]] = defaultdict(set)
+        for one in found:
+            if not one.told:
+                messages[one.room_id].add(one.seq)
+        told = {one.room_id: one.seq for one in found if one.told}
+        arrived = Arrived(session.user.id, messages, told, read=not session.marks_read)
+        run_in_background(self._store.set_delivered(arrived), "storing what has arrived")
 
     def ping_sent(self, session: Session) -> None:
         """Take note that a session is sent a ping; no other ping to it is unanswered."""

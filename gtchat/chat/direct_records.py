@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import attrs
 
@@ -41,8 +42,8 @@ class Direct:
         last_seq: seq of the newest entry, 0 for none.
         message_count: number of messages.
         read_seq: the last entry that counts as read.
-        delivered_seq: up to here the account has received the log.
-        pending: messages of the other account after that.
+        delivered_seq: up to here the account has received the log, but for single messages.
+        pending: messages of the other account that it has not received.
         at: when the newest message was sent, in milliseconds since 1970, UTC; 0 for none.
         position: place in the order of all messages; later ones have greater numbers.
         notify: as of `MembershipRecord`.
@@ -86,15 +87,13 @@ class StoredWhisper:
     Attributes:
         number: gives the order.
         room_id: the log that has it.
-        missed: whether it is one of a room, that did not reach the client of the account.
-        event: the message as it is delivered; the `seq` of one of a room is 0.
         seq: number in its log.
+        event: the message as it is delivered; the `seq` of one of a room is 0.
     """
 
     number: int
     room_id: int
     seq: int
-    missed: bool
     event: WhisperSent
 
 
@@ -104,12 +103,13 @@ class Arrived:
 
     Attributes:
         account_id: the account.
-        directs: id of a direct conversation -> up to which entry.
-        missed: room and seq of messages of rooms.
-        read: whether that counts as read: the session does not mark itself what was read.
+        messages: room or direct conversation -> seqs of messages that it was sent.
+        told: direct conversation -> up to which entry its client knows that there are messages,
+            which it reads when its user wants to.
+        read: whether `messages` count as read: the session does not mark itself what was read.
     """
 
     account_id: int
-    directs: Mapping[int, int]
-    missed: frozenset[tuple[int, int]] = frozenset()
+    messages: Mapping[int, Collection[int]] = MappingProxyType({})
+    told: Mapping[int, int] = MappingProxyType({})
     read: bool = False

@@ -108,10 +108,12 @@ class MessageChange(Entry):
     Attributes:
         of: the seq of the message.
         target_user: of a direct message: the other user, as the receiver of the event has it.
+        log_id: of a direct message: the id of the conversation; JSON clients are not told.
     """
 
     of: int
     target_user: str = ""
+    log_id: int = 0
 
 
 @attrs.define(kw_only=True)
@@ -166,6 +168,7 @@ class RoomSettingsEntry(Entry):
     topic: str
     max: int
     owner: str
+    preview: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -272,11 +275,14 @@ class ReadMarked(Event):
 
     Attributes:
         target_user: of a direct conversation: the other user, in place of `room_name`.
+        direct: the id of a conversation in place of both, if the other account has ended: its name
+            may be that of another account now.
         seq: the entry.
     """
 
     room_name: str = ""
     target_user: str = ""
+    direct: int = 0
     seq: int
 
 
@@ -285,12 +291,13 @@ class NotifySet(Event):
     """The receiver wants to be notified of these messages; set on another session.
 
     Attributes:
-        target_user: as of `ReadMarked`.
+        target_user, direct: as of `ReadMarked`.
         level: one of `read_state.LEVELS`.
     """
 
     room_name: str = ""
     target_user: str = ""
+    direct: int = 0
     level: str
 
 
@@ -301,6 +308,7 @@ class RoomListed(Event):
     room_name: str
     usr: str
     seq: int
+    preview: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -42,6 +42,7 @@ class CurrentSettings:
     max: int
     owner_id: int | None
     owner: str
+    preview: bool = False
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -57,6 +58,7 @@ class RoomState:
         max: maximum number of members, 0 for no limit.
         owner_id: account id of the owner, None if the room has no owner.
         owner: name of the owner, "" if the room has no owner.
+        preview: whether users who are not members can read the newest messages while it is public.
         creator_id: account id of the user who created it, None for the lobby.
         members: account id -> name, in the order of joining.
         guests: account ids of the members whose account is temporary.
@@ -70,6 +72,7 @@ class RoomState:
     max: int = 0
     owner_id: int | None = None
     owner: str = ""
+    preview: bool = False
     creator_id: int | None = None
     members: dict[int, str] = attrs.field(factory=dict)
     guests: set[int] = attrs.field(factory=set)
@@ -79,7 +82,9 @@ class RoomState:
     @property
     def settings(self) -> CurrentSettings:
         """The settings as they are now."""
-        return CurrentSettings(self.public, self.topic, self.max, self.owner_id, self.owner)
+        return CurrentSettings(
+            self.public, self.topic, self.max, self.owner_id, self.owner, self.preview
+        )
 
     @property
     def registered_members(self) -> Iterator[int]:
@@ -144,13 +149,18 @@ class RoomState:
         owner_id, before = entry.subject_id, self.settings
         if owner_id is None and entry.owner:
             owner_id = self._unknown_member(entry.owner)
-        self._set(CurrentSettings(entry.public, entry.topic, entry.max, owner_id, entry.owner))
+        self._set(
+            CurrentSettings(
+                entry.public, entry.topic, entry.max, owner_id, entry.owner, entry.preview
+            )
+        )
         return partial(self._set, before)
 
     def _set(self, settings: CurrentSettings) -> None:
         self.version += 1
         self.public, self.topic, self.max = settings.public, settings.topic, settings.max
         self.owner_id, self.owner = settings.owner_id, settings.owner
+        self.preview = settings.preview
 
     def _begin_membership(self, entry: Joined | RoomCreated) -> Undo:
         """Make the subject a member; nothing changes for one who is a member already."""

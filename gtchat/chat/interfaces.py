@@ -42,6 +42,7 @@ from gtchat.chat.records import (
     StoredState,
     UnreadRecord,
 )
+from gtchat.chat.search_query import MessageSearch, SearchPage
 from gtchat.chat.session_records import (
     EndedSession,
     NewDevice,
@@ -74,6 +75,7 @@ __all__ = [
     "MembershipRecord",
     "MentionLimits",
     "MentionsPage",
+    "MessageSearch",
     "MessageVersion",
     "MessageVersions",
     "NewDevice",
@@ -85,6 +87,7 @@ __all__ = [
     "Replaces",
     "ResumeResult",
     "RoomRecord",
+    "SearchPage",
     "SessionLimits",
     "SessionRecord",
     "StoredGuest",
@@ -277,6 +280,16 @@ class IStore(IMailStore, ISessionStore, IMentionStore):
 
         Raises:
             NoSuchMessage: there is no such message.
+        """
+
+    def search(wanted: MessageSearch) -> Deferred[SearchPage]:
+        """Return the newest messages that fulfil a query, as they are now (read).
+
+        Messages are found at most about a second after they were stored; deleted ones, former
+        texts and rooms that the account has left are not, from their transaction on.
+
+        Args:
+            wanted: the search.
         """
 
     def prune(sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:

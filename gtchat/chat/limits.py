@@ -43,6 +43,9 @@ class Limits:
     failed_logins_per_minute: float = _limit(10.0, "failed logins a minute, for an address")
     registrations_burst: int = _limit(30, "registrations at once, for an address")
     registrations_per_minute: float = _limit(10.0, "registrations a minute, for an address")
+    previews_per_minute: float = _limit(
+        10.0, "previews of rooms that are not joined a minute, for an address"
+    )
     connections_per_address: int = _limit(256, "connections open at once, for an address")
     login_timeout: float = _limit(60.0, "seconds that a new connection has to log in")
     ping_interval: float = _limit(20.0, "seconds between pings to a connection")
@@ -68,6 +71,9 @@ class Limits:
     reaction_changes: int = _limit(
         20, "changes that a user can make to the own reactions to a message"
     )
+    searches_per_minute: float = _limit(30.0, "searches a minute, for an account")
+    searches_at_once: int = _limit(1, "searches of an account at the same time")
+    search_timeout: float = _limit(2.0, "seconds after which a search ends with what it has found")
     pins_per_room: int = _limit(50, "messages that are pinned in a room")
     mentions_per_message: int = _limit(20, "users that a message mentions")
     mentions_per_account: int = _limit(

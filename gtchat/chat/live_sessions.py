@@ -129,7 +129,6 @@ class LiveSessions:
         session.directs = with_unread(account_state.directs, unread)
         if marks_read:
             session.pending_whisper = None
-            self._whispers.told(session, session.directs)
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
 

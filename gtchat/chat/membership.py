@@ -44,11 +44,14 @@ class RoomSettings:
         public: whether users who are not members can see and join the room.
         topic: one line of at most 500 characters, "" for none.
         max: maximum number of members, 0 for no limit of the room's own.
+        preview: whether users who are not members can read the newest messages while the room is
+            public. The default is what `public` is.
     """
 
     public: bool | None = None
     topic: str | None = None
     max: int | None = None
+    preview: bool | None = None
 
 
 class Membership:
@@ -86,15 +89,17 @@ class Membership:
             raise RoomExists()
         self._ownership.check_limit(user)
         room = Room(id=0, name=name.display, key=name.key)
+        public = wanted.public is not False
         entry = RoomCreated(
             room_name=room.name,
             usr=user.name,
             subject_id=user.id,
             guest=not user.registered,
-            public=wanted.public is not False,
+            public=public,
             topic=check_topic(wanted.topic or ""),
             max=self._ownership.max_members(wanted.max or 0),
             owner=user.name,
+            preview=public if wanted.preview is None else wanted.preview,
             at=self._users.now(),
         )
         self._rooms.reserved.add(room.key)
@@ -140,6 +145,7 @@ class Membership:
             max=room.max if wanted.max is None else self._ownership.max_members(wanted.max),
             owner_id=owner_id,
             owner=owner,
+            preview=room.preview if wanted.preview is None else wanted.preview,
         )
         await self._ownership.change(room, settings, session.user.name, session)
         audit(

@@ -13,6 +13,7 @@ import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 
 import attrs
 
@@ -28,7 +29,9 @@ _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`\n]*$)|~{3,})")
 _QUOTE = re.compile(r"(?: {0,3}> ?)+")
 _RUN = re.compile("`+")
 #: In a text of ASCII characters, an `@` that begins a mention, and the longest name behind it.
-_ASCII_MENTION = re.compile(rf"(?<!\w)@([\w.-]{{1,{USER_CHARS}}})(?!\w)", re.ASCII)
+_ASCII_MENTION = re.compile(rf"@(?<!\w@)([\w.-]{{1,{USER_CHARS}}})(?!\w)", re.ASCII)
+#: Code, or a name within which a shorter one can end.
+_SPECIAL = re.compile(r"[`~.-]")
 _ASCII_WORD = frozenset(string.ascii_letters + string.digits + "_")
 #: First words of the Unicode names of letters that are written without spaces between words: next
 #: to one, a name can end.
@@ -114,6 +117,13 @@ def may_mention_room(owner_id: int | None, author_id: int | None, author: str) -
         author: the name of the user.
     """
     return author == HOST.display or (author_id is not None and author_id == owner_id)
+
+
+def possible_names(text: str) -> set[str]:
+    """Return the names that a text can mention, as they are compared, up to `MAX_LOOKUPS`."""
+    if text.isascii() and not _SPECIAL.search(text):
+        return set(_ASCII_MENTION.findall(text.lower())[:MAX_LOOKUPS])
+    return set(islice(chain.from_iterable(mentioned_names(text)), MAX_LOOKUPS))
 
 
 def mentioned_names(text: str) -> Iterator[list[str]]:

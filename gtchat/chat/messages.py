@@ -16,15 +16,24 @@ from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.audit import audit
 from gtchat.chat.conversations import Conversation, Conversations, Target
 from gtchat.chat.delivery import PendingMessage
-from gtchat.chat.errors import BadKey, BadRequest, ChatError, TooLong
+from gtchat.chat.errors import (
+    BadKey,
+    BadRequest,
+    ChatError,
+    NotAllowed,
+    PrivateRoom,
+    RateLimited,
+    TooLong,
+)
 from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
-from gtchat.chat.limits import network_key
+from gtchat.chat.limits import BucketTable, network_key
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc
 from gtchat.chat.quota import utf8_size
+from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
@@ -94,6 +103,24 @@ def check_txn(raw: str | None) -> None:
         raise BadRequest(f"txn: must have 1 to {TXN_CHARS} characters.")
 
 
+def _check_limit(query: HistoryQuery) -> None:
+    """Raise BadRequest if a query asks for no entries or for more than `HISTORY_LIMIT`."""
+    if not 1 <= query.limit <= HISTORY_LIMIT:
+        raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
+
+
+def _check_preview(room: Room) -> None:
+    """Check that users who are not members can read the newest messages of a room.
+
+    Raises:
+        PrivateRoom, NotAllowed.
+    """
+    if not room.public:
+        raise PrivateRoom()
+    if not room.preview:
+        raise NotAllowed("The owner of this room allows no preview.")
+
+
 class Messages:
     """Sends and reads messages of rooms.
 
@@ -121,6 +148,9 @@ class Messages:
         self._max_chars = state.limits.text_chars
         self._broadcast_key = broadcast_key
         self._lockout = lockout
+        per_minute = state.limits.previews_per_minute
+        #: Network -> its previews of rooms.
+        self._previews = BucketTable(per_minute / 60, max(per_minute, 1), state.clock.seconds)
 
     def speak(
         self,
@@ -195,13 +225,39 @@ class Messages:
             NoSuchRoom, NotInRoom, NoSuchUser.
             BadRequest: the query asks for no entries or for more than `HISTORY_LIMIT`.
         """
-        if not 1 <= query.limit <= HISTORY_LIMIT:
-            raise BadRequest(f"limit: must be 1 to {HISTORY_LIMIT}.")
+        _check_limit(query)
         room = await self._conversations.require(target, session.user)
         query = attrs.evolve(query, viewer=session.user.id)
         page = await self._store.history(room.id, query)
         if isinstance(room, Conversation):
             return attrs.evolve(page, entries=room.entries(page.entries))
+        return page
+
+    async def preview(self, session: Session, raw: str, query: HistoryQuery) -> HistoryPage:
+        """Read the newest messages of a public room, of which the user need not be a member.
+
+        Nothing else happens: the user is not told of later messages, and no message counts as read.
+
+        Args:
+            session: a session of the user.
+            raw: the name of the room as it was typed.
+            query: its `limit` counts; the rest is as in `HistoryQuery.preview`.
+
+        Raises:
+            NoSuchRoom, NotStored.
+            BadRequest: the query asks for no entries or for more than `HISTORY_LIMIT`.
+            PrivateRoom: the room is private.
+            NotAllowed: the owner has turned previews off.
+            RateLimited: the network of the user reads too many previews.
+        """
+        _check_limit(query)
+        room = self._rooms.find(raw)
+        _check_preview(room)
+        if wait := self._previews.take(network_key(session.connection.address)):
+            raise RateLimited("Too many previews from your address.", retry_after=wait)
+        query = attrs.evolve(query, viewer=session.user.id, preview=True)
+        page = await self._store.history(room.id, query)
+        _check_preview(room)
         return page
 
     def broadcast(self, session: Session, msg: str, key: str) -> int:

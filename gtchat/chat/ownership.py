@@ -135,6 +135,7 @@ class Ownership:
             topic=settings.topic,
             max=settings.max,
             owner=settings.owner,
+            preview=settings.preview,
             subject_id=settings.owner_id,
             at=self._users.now(),
         )

@@ -8,6 +8,7 @@ counted from the read marks whenever they are told.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -218,9 +219,11 @@ def _require_entry(room: Room | Conversation, seq: int, first: int) -> None:
         raise BadRequest(f"seq: must be {first} to {room.last_seq}, the last entry.")
 
 
-def _place(room: Room | Conversation) -> dict[str, str]:
-    """Return the field of an event that names a room, or the other user."""
-    return {"room_name": room.name} if isinstance(room, Room) else {"target_user": room.other}
+def _place(room: Room | Conversation) -> dict[str, Any]:
+    """Return the field of an event that names a room, the other user or a conversation."""
+    if isinstance(room, Room):
+        return {"room_name": room.name}
+    return {"direct": room.id} if room.ended else {"target_user": room.other}
 
 
 def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> None:

@@ -14,6 +14,8 @@ from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
 
+#: How many of the newest entries of a room those are of which a preview has the messages.
+PREVIEW_ENTRIES = 50
 #: Networks that are kept of an account, and milliseconds after which a login from one of them is
 #: stored again.
 NETWORKS_PER_ACCOUNT, NETWORK_REFRESH_MS = 20, 24 * 3600 * 1000
@@ -233,6 +235,9 @@ class HistoryQuery:
         kinds: only these kinds of entries; empty for those that a page shows (`PAGE_KINDS`).
         viewer: the account that reads: its reactions are marked, and those of accounts that it
             blocks are left out; None for no account.
+        preview: whether to read what users who are not members see: the messages among the newest
+            `PREVIEW_ENTRIES` entries since the room became public, whatever the positions and
+            `kinds` are; none if the room is private or has no preview.
     """
 
     before: int | None = None
@@ -241,6 +246,7 @@ class HistoryQuery:
     limit: int = 50
     kinds: frozenset[str] = frozenset()
     viewer: int | None = None
+    preview: bool = False
 
 
 @attrs.frozen
@@ -260,6 +266,7 @@ class RoomRecord:
         last_seq: `seq` of the newest entry of the log, 0 if it has not begun.
         message_count: number of messages in the log so far, also of those that are not kept.
         members: (account id, name, registered), in the order of joining.
+        preview: whether users who are not members can read the newest messages while it is public.
     """
 
     id: int
@@ -274,6 +281,7 @@ class RoomRecord:
     last_seq: int
     message_count: int
     members: tuple[tuple[int, str, bool], ...]
+    preview: bool = False
 
 
 @attrs.frozen

@@ -150,6 +150,7 @@ class Room(RoomState):
             max=record.max,
             owner_id=record.owner_id,
             owner=record.owner,
+            preview=record.preview,
             creator_id=record.creator_id,
             last_seq=record.last_seq,
             message_count=record.message_count,

@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from gtchat.client import messages
-from gtchat.client.actions import Ack
+from gtchat.client.actions import Ack, Found
 from gtchat.client.connection import Connection, connect
 from gtchat.client.messages import (
     CannotConnect,
@@ -31,6 +31,16 @@ from gtchat.client.messages import (
     Unanswered,
     Version,
 )
+from gtchat.client.typed_events import (
+    Deleted,
+    Edited,
+    Invitation,
+    InvitationAnswer,
+    Pinned,
+    Reacted,
+    ReadUpTo,
+    Unpinned,
+)
 
 __all__ = [
     "Ack",
@@ -40,17 +50,26 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionLost",
     "ConnectionRestored",
+    "Deleted",
     "Deletion",
     "Direct",
+    "Edited",
     "Event",
+    "Found",
+    "Invitation",
+    "InvitationAnswer",
+    "Pinned",
     "Push",
+    "Reacted",
     "Reaction",
+    "ReadUpTo",
     "Reply",
     "ReplyTo",
     "Room",
     "RoomReset",
     "SessionInfo",
     "Unanswered",
+    "Unpinned",
     "Version",
     "connect",
 ]

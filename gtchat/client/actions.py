@@ -5,14 +5,14 @@ A txn is added to each call that has none, so that a request that is sent again 
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from gtchat.client.messages import Direct, Push, Reply, Version
+from gtchat.client.account_actions import AccountActions
+from gtchat.client.messages import Direct, Push, Version
 
 
 @attrs.frozen
@@ -32,17 +32,29 @@ class Ack:
     duplicate: bool
 
 
-class MessageActions:
-    """What a user does with messages.
+@attrs.frozen
+class Found:
+    """Messages that a search has found.
+
+    Attributes:
+        entries: the messages, newest first.
+        next: `before` for the next page, None if there are no more.
+        incomplete: whether the server has ended the search because of its time; the next page
+            goes on from there.
+    """
+
+    entries: tuple[Push, ...]
+    next: str | None
+    incomplete: bool
+
+
+class MessageActions(AccountActions):
+    """What a user does with messages, and what `AccountActions` has.
 
     `room` is the name of a room, or a direct conversation, such as `Direct(usr="bob")`; `seq` is
     the number of a message in its log. Each method raises what `call` raises, and CommandFailed
     with the codes of docs/protocol.md.
     """
-
-    @abstractmethod
-    async def call(self, cmd: str, /, **fields: Any) -> Reply:
-        """Send a command and return its reply."""
 
     async def speak(
         self,
@@ -114,6 +126,30 @@ class MessageActions:
     async def versions(self, room: str | Direct, seq: int) -> tuple[Version, ...]:
         """Return the texts that a message had, oldest first, and the one that it has."""
         return (await self.call("versions", **_target(room), seq=seq)).versions
+
+    async def search(
+        self,
+        q: str,
+        *,
+        room: str | Direct | None = None,
+        usr: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> Found:
+        """Find messages in the rooms and direct conversations of the user.
+
+        Args:
+            q: the query, see docs/protocol.md.
+            room: search this room or direct conversation only.
+            usr: find messages of this user only.
+            before: `next` of an earlier page.
+            limit: maximum number of messages, up to 50.
+        """
+        fields = {"usr": usr, "before": before, "limit": limit}
+        given = {name: value for name, value in fields.items() if value is not None}
+        place = {} if room is None else _target(room)
+        reply = await self.call("search", q=q, **place, **given)
+        return Found(reply.entries, reply.next or None, reply.incomplete)
 
     async def mark_read(self, room: str | Direct, seq: int) -> None:
         """Mark a room or a direct conversation as read up to an entry."""

@@ -14,6 +14,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.client.messages import Event, Push, RoomReset
+from gtchat.client.typed_events import typed
 
 #: Ids of whispers, invitations and own messages that are kept to detect duplicates.
 MAX_REMEMBERED_IDS = 20_000
@@ -159,7 +160,7 @@ class EventStream:
         elif isinstance(item, _LeftRoom):
             self.seen.pop(item.room_name, None)
         elif not isinstance(item, Push) or self._is_new(item):
-            self._queue.append(item)
+            self._queue.append(typed(item) if isinstance(item, Push) else item)
             self._wake()
 
     def _advance(self, message: _OwnMessage) -> None:

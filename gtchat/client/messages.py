@@ -21,6 +21,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         read_seq: the last entry that counts as read.
         mentions: how many of the unread messages mention the user.
         notify: of which messages the user wants to be notified: all, mentions or none.
+        preview: whether users who are not members can read its newest messages while it is public.
         max: maximum number of members; 0: no limit.
         users: names of members, in the reply of a command that enters the room.
         users_total: number of members, where `users` is only a part.
@@ -37,6 +38,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     read_seq: int = 0
     mentions: int = 0
     notify: str = "all"
+    preview: bool = False
     max: int = 0
     users: tuple[str, ...] = ()
     users_total: int = 0
@@ -88,6 +90,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         usr: the sender, or the user that it is about.
         to: of a direct message: the user who gets it, "" if that is the receiver.
         target_user: of a change of a direct message: the other user.
+        direct: id of a direct conversation: of a message that a search has found, or of a
+            `marked_read` or `notify` where the other account has ended.
         msg: the text; in a `c_invite_reply` Y, N or L.
         seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
             entry that the user has read; it can be less than before.
@@ -98,7 +102,10 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         emoji, on: the reaction, and whether it was made or taken back.
         reason: why a message was deleted.
         level: in a `notify`, of which messages the user wants to be notified.
+        public, topic, max, owner, preview: the settings of a room.
         changed: seq of the last entry that changed a message.
+        marks: in what a search has found, where the text has what was looked for: starts and ends
+            in characters.
         edited, deleted, reactions, reply, style, pinned, guest: those of a message, see
             docs/protocol.md.
     """
@@ -108,6 +115,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     usr: str = ""
     room_name: str = ""
     target_user: str = ""
+    direct: int = 0
     to: str = ""
     msg: str = ""
     id: str = ""
@@ -119,6 +127,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     topic: str = ""
     max: int = 0
     owner: str = ""
+    preview: bool = False
     address: str = ""
     host: str = ""
     port: int = 0
@@ -137,9 +146,10 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     style: str = ""
     pinned: bool = False
     guest: bool = False
+    marks: tuple[tuple[int, int], ...] = ()
 
 
-class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+class PendingInvitation(msgspec.Struct, frozen=True, kw_only=True):
     """An invitation to a room that is not answered yet.
 
     Attributes:
@@ -255,7 +265,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     resumed: tuple[Resumption, ...] = ()
     whispers: tuple[Push, ...] = ()
     directs: tuple[Direct, ...] = ()
-    invitations: tuple[Invitation, ...] = ()
+    invitations: tuple[PendingInvitation, ...] = ()
     room: Room | None = None
     id: str = ""
     seq: int = 0
@@ -272,6 +282,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     last: int = 0
     more: bool = False
     next: str = ""
+    incomplete: bool = False
     read_seq: int = 0
     server: str = ""
     version: str = ""

@@ -17,7 +17,7 @@ from gtchat.client.event_stream import EventStream
 from gtchat.client.messages import (
     CommandFailed,
     Direct,
-    Invitation,
+    PendingInvitation,
     Push,
     Reply,
     Resumption,
@@ -336,7 +336,7 @@ class Session:
         return reply.more
 
 
-def _as_push(invitation: Invitation) -> Push:
+def _as_push(invitation: PendingInvitation) -> Push:
     """Return an invitation of the reply to a login as the push of one."""
     text = f"{invitation.usr} invites you to {invitation.room_name}."
     return Push(

@@ -148,7 +148,7 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
     file = database_file(server)
     if file is None:
         return Storage(MemoryStore(reactor))
-    lock = _lock_directory(file.parent)
+    lock = lock_directory(file.parent)
     try:
         return Storage(SQLStore.open(file, reactor), file.parent, lock)
     except StoreError as error:
@@ -156,8 +156,12 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
         raise StartError(str(error), EXIT_CONFIG) from error
 
 
-def _lock_directory(directory: Path) -> IO[str]:
-    """Create a directory if needed, and lock it; return the open lock file."""
+def lock_directory(directory: Path) -> IO[str]:
+    """Create a directory if needed, and lock it against other servers; return the open lock file.
+
+    Raises:
+        StartError: another server uses it, or it cannot be written to.
+    """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (directory / LOCK).open("a+")

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import attrs
 
-from gtchat.chat.events import AnnotatedMessage, Entry, Event
+from gtchat.chat.events import AnnotatedMessage, Entry, Event, MessageSent
 from gtchat.chat.interfaces import Backlog, HistoryQuery, MessageVersion
 from gtchat.chat.limits import REPLY_BYTES
+from gtchat.chat.records import PREVIEW_ENTRIES
 
 T = TypeVar("T")
 
@@ -41,6 +42,27 @@ def bounds(query: HistoryQuery) -> tuple[int | None, int | None]:
     if query.around is not None:
         return _clamp(query.around) + 1, _clamp(query.around)
     return MAX_SEQ, None
+
+
+def shown_part(
+    query: HistoryQuery, first: int, last: int, public_since: int | None
+) -> tuple[HistoryQuery, int]:
+    """Return what to ask of the part of a log that a query may see, and the lowest seq of that.
+
+    Args:
+        query: the query.
+        first, last: the lowest seq that is kept, and the newest.
+        public_since: seq of the entry that made the room public, 0 if it always was; None for a
+            room that is private or has no preview.
+    """
+    if not query.preview:
+        return query, first
+    query = attrs.evolve(
+        query, before=None, after=None, around=None, kinds=frozenset({MessageSent.kind})
+    )
+    if public_since is None:
+        return query, last + 1
+    return query, max(first, last - PREVIEW_ENTRIES + 1, public_since + 1)
 
 
 def _clamp(seq: int) -> int:

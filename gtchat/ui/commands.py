@@ -1,7 +1,7 @@
 """The slash commands of the terminal clients: one table for parsing, /help and error messages.
 
-A row defines how a typed line becomes a request of docs/protocol.md. Requests are sent in
-`interpreter`, replies are formatted in `rendering`.
+A row defines how a typed line becomes a request of docs/protocol.md. Lines are parsed in `parsing`,
+requests sent in `interpreter`, replies formatted in `rendering`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, Literal
 import attrs
 
 LOBBY = "lobby"
+#: Whose newest message a command is about: of the user, of another user, of any user, or of none.
+Newest = Literal["own", "other", "any", ""]
 
 
 class InputError(Exception):
@@ -26,17 +28,19 @@ class CommandArgument:
         field: name of the field.
         label: its name in /help; "" for a field that is never typed.
         kind: a `word` (in double quotes it may contain spaces), a `name` or `text` that takes the
-            rest of the line, a `number`, or a `secret` that is asked for when it is missing.
+            rest of the line, a `number`, a `message` by its number, as in `#12`, or a `secret` that
+            is asked for when it is missing.
         default: the value when it is omitted: None (it is required), the current `room`, the
-            `inviter` or `invited` room of the last invitation, or `nothing` (no field).
+            `place`, which is a room or a direct conversation, the `inviter` or `invited` room of
+            the newest invitation, or `nothing` (no field).
         prompt: the question for a secret.
         again: whether the secret has to be typed twice.
     """
 
     field: str
     label: str
-    kind: Literal["word", "name", "text", "number", "secret"] = "word"
-    default: Literal["room", "inviter", "invited", "nothing"] | None = None
+    kind: Literal["word", "name", "text", "number", "message", "secret"] = "word"
+    default: Literal["room", "place", "inviter", "invited", "nothing"] | None = None
     prompt: str = ""
     again: bool = False
 
@@ -58,6 +62,7 @@ class SlashCommand:
         arguments: in order.
         constant: fields with fixed values.
         aliases: other words for the same, as other chat clients have them.
+        newest: whose newest message in the current place it is about, if no other one is named.
     """
 
     name: str
@@ -66,6 +71,7 @@ class SlashCommand:
     arguments: tuple[CommandArgument, ...] = ()
     constant: Mapping[str, Any] = attrs.field(factory=dict)
     aliases: tuple[str, ...] = ()
+    newest: Newest = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,13 +99,22 @@ class CommandContext:
 
     Attributes:
         room: the current room; "" for none.
-        inviter: who sent the last invitation; "" for none.
-        invited: the room of the last invitation; "" for none.
+        inviter: who sent the newest invitation; "" for none.
+        invited: the room of the newest invitation; "" for none.
+        direct: the user whose direct messages are the current place; "" for none.
     """
 
     room: str = LOBBY
     inviter: str = ""
     invited: str = ""
+    direct: str = ""
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The fields of a request about the current place; none without one."""
+        if self.direct:
+            return {"target_user": self.direct}
+        return {"room_name": self.room} if self.room else {}
 
 
 @attrs.frozen
@@ -122,6 +137,10 @@ USER = CommandArgument("user", "USER")
 ROOM = CommandArgument("room_name", "ROOM", "name")
 ROOM_OR_CURRENT = CommandArgument("room_name", "ROOM", "name", "room")
 CURRENT_ROOM = CommandArgument("room_name", "", "name", "room")
+PLACE = CommandArgument("room_name", "", "name", "place")
+ROOM_OR_PLACE = CommandArgument("room_name", "ROOM", "name", "place")
+MESSAGE = CommandArgument("seq", "#NUMBER", "message", "nothing")
+EMOJI = CommandArgument("emoji", "EMOJI", "text")
 INVITER = CommandArgument("inviter", "USER", default="inviter")
 INVITED_ROOM = CommandArgument("room_name", "ROOM", "name", "invited")
 AFTER = CommandArgument("after", "AFTER", "name", "nothing")
@@ -185,6 +204,9 @@ TABLE: tuple[SlashCommand, ...] = (
         (ROOM,),
         {"public": False},
     ),
+    SlashCommand(
+        "preview", "look into a room before joining", "history", (ROOM,), {"preview": True}
+    ),
     SlashCommand("join", "join a room and switch to it", "join_room", (ROOM,)),
     SlashCommand("leave", "leave a room", "leave_room", (ROOM_OR_CURRENT,), aliases=("part",)),
     SlashCommand(
@@ -205,22 +227,65 @@ TABLE: tuple[SlashCommand, ...] = (
         (CommandArgument("target_user", "USER"), TEXT),
         aliases=("msg",),
     ),
-    SlashCommand("me", "say what you are doing: sends *TEXT*", "", (TEXT,)),
+    SlashCommand("me", "say what you are doing", "", (TEXT,)),
+    SlashCommand(
+        "reply", "reply to a message of another user", "", (MESSAGE, TEXT), newest="other"
+    ),
+    SlashCommand(
+        "edit",
+        "give a message of yours a new text",
+        "edit",
+        (PLACE, MESSAGE, TEXT),
+        newest="own",
+    ),
+    SlashCommand(
+        "delete",
+        "delete a message of yours; with #NUMBER also REASON",
+        "delete",
+        (PLACE, MESSAGE, CommandArgument("reason", "REASON", "text", "nothing")),
+        newest="own",
+    ),
+    SlashCommand(
+        "react",
+        "react to a message, such as: /react :thumbsup:",
+        "react",
+        (PLACE, MESSAGE, EMOJI),
+        newest="other",
+    ),
+    SlashCommand(
+        "unreact",
+        "take a reaction back",
+        "react",
+        (PLACE, MESSAGE, EMOJI),
+        {"on": False},
+        newest="other",
+    ),
+    SlashCommand("pin", "pin a message", "pin", (PLACE, MESSAGE), newest="any"),
+    SlashCommand("unpin", "unpin a message", "unpin", (PLACE, MESSAGE), newest="any"),
+    SlashCommand(
+        "versions",
+        "show the texts that a message had",
+        "versions",
+        (PLACE, MESSAGE),
+        newest="own",
+    ),
+    SlashCommand("numbers", "show or hide the numbers of messages", ""),
     SlashCommand(
         "history",
         "show recent messages, or those before number BEFORE",
         "history",
         (
-            CURRENT_ROOM,
+            PLACE,
             CommandArgument("limit", "COUNT", "number", "nothing"),
             CommandArgument("before", "BEFORE", "number", "nothing"),
         ),
     ),
     SlashCommand(
         "search",
-        "find a text in the newest messages of this room",
-        "history",
-        (CURRENT_ROOM, CommandArgument("text", "TEXT", "text")),
+        "find messages, such as: tea in:garden from:ann",
+        "search",
+        (CommandArgument("q", "QUERY", "text"),),
+        {"limit": 20},
     ),
     SlashCommand(
         "mentions",
@@ -232,13 +297,13 @@ TABLE: tuple[SlashCommand, ...] = (
         "unread",
         "mark this room as unread, from message NUMBER or the last one on",
         "mark_unread",
-        (CURRENT_ROOM, CommandArgument("seq", "NUMBER", "number", "nothing")),
+        (PLACE, CommandArgument("seq", "NUMBER", "number", "nothing")),
     ),
     SlashCommand(
         "notify",
         "choose when a room counts as new: all, mentions or none",
         "set_notify",
-        (CommandArgument("level", "LEVEL"), ROOM_OR_CURRENT),
+        (CommandArgument("level", "LEVEL"), ROOM_OR_PLACE),
     ),
     SlashCommand(
         "topic",
@@ -260,7 +325,7 @@ TABLE: tuple[SlashCommand, ...] = (
         "set_room",
         (CommandArgument("master", "USER"), ROOM_OR_CURRENT),
     ),
-    SlashCommand("delete", "delete a room", "delete_room", (ROOM,)),
+    SlashCommand("delete-room", "delete a room", "delete_room", (ROOM,)),
     SlashCommand("add", "add a member to a room", "add_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("remove", "remove a member from a room", "remove_member", (USER, ROOM_OR_CURRENT)),
     SlashCommand("kick", "kick a user from a room", "kick", (USER, ROOM_OR_CURRENT)),
@@ -300,95 +365,3 @@ TABLE: tuple[SlashCommand, ...] = (
 
 #: By name and alias.
 COMMANDS: dict[str, SlashCommand] = {name: command for command in TABLE for name in command.names}
-
-
-def parse(line: str, context: CommandContext) -> ParsedCommand:
-    """Parse a line that begins with a slash.
-
-    Args:
-        line: the line without its end.
-        context: values of omitted arguments.
-
-    Raises:
-        InputError: the command is unknown, or its arguments are wrong.
-    """
-    name, _, rest = line[1:].partition(" ")
-    command = COMMANDS.get(name)
-    if command is None:
-        raise InputError(
-            f"unknown command /{name}: /help lists the commands; //{name} sends the text /{name}"
-        )
-    fields = dict(command.constant)
-    secrets: list[CommandArgument] = []
-    rest = rest.strip()
-    for argument in command.arguments:
-        text, rest = _take(argument, rest)
-        if text:
-            fields[argument.field] = _value(argument, text, command)
-        elif argument.kind == "secret":
-            secrets.append(argument)
-        elif argument.default != "nothing":
-            fields[argument.field] = _default(argument, context, command)
-    if rest:
-        raise InputError(f"too many arguments: {command.usage}")
-    return ParsedCommand(command, fields, tuple(secrets))
-
-
-def _take(argument: CommandArgument, rest: str) -> tuple[str, str]:
-    """Split the text of an argument off the line; return both parts."""
-    if not argument.label:
-        return "", rest
-    if argument.kind == "text":
-        return rest, ""
-    if rest.startswith('"') and '"' in rest[1:]:
-        text, _, rest = rest[1:].partition('"')
-        return text, rest.strip()
-    if argument.kind == "name":
-        return rest, ""
-    text, _, rest = rest.partition(" ")
-    return text, rest.strip()
-
-
-def _value(argument: CommandArgument, text: str, command: SlashCommand) -> str | int:
-    if argument.kind != "number":
-        return text
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise InputError(f"{argument.label} must be a number: {command.usage}")
-    return int(text)
-
-
-def _default(argument: CommandArgument, context: CommandContext, command: SlashCommand) -> str:
-    """Return the value of an omitted argument. Raises InputError: there is none."""
-    if argument.default is None:
-        raise InputError(f"{argument.label} is missing: {command.usage}")
-    defaults = {"room": context.room, "inviter": context.inviter, "invited": context.invited}
-    text = defaults[argument.default]
-    if not text:
-        missing = "no current room" if argument.default == "room" else "no invitation"
-        raise InputError(f"there is {missing}: {command.usage}")
-    return text
-
-
-def help_lines(name: str = "") -> list[str]:
-    """Return the help.
-
-    Args:
-        name: of one command, with or without its slash; "" for all.
-
-    Raises:
-        InputError: the command is unknown.
-    """
-    wanted = name.lstrip("/")
-    rows = [command for command in TABLE if wanted in ("", *command.names)]
-    if not rows:
-        raise InputError(f"unknown command /{wanted}: /help lists the commands")
-    width = max(len(command.help_usage) for command in rows)
-    lines = [f"  {command.help_usage.ljust(width)}  {command.help}" for command in rows]
-    if wanted:
-        return lines
-    return [
-        *lines,
-        "Other lines are sent to the current room; //TEXT sends the text /TEXT; a line that begins",
-        "with { is sent as a JSON request. ROOM may contain spaces; [ROOM] is the current room if",
-        "it is omitted.",
-    ]

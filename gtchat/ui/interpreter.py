@@ -6,7 +6,7 @@ How lines are typed and where results are shown is up to its subclasses: `line_m
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard
 
@@ -26,17 +26,19 @@ from gtchat.client.messages import (
     RoomReset,
     Unanswered,
 )
-from gtchat.ui import commands
 from gtchat.ui.commands import (
     LOBBY,
+    MARKS,
     CommandArgument,
     CommandContext,
     InputError,
     ParsedCommand,
 )
+from gtchat.ui.invitations import PendingInvitations
+from gtchat.ui.message_commands import NO_MESSAGE, MessageCommands, unread_command
+from gtchat.ui.parsing import help_lines, parse
 from gtchat.ui.peer import PeerError, PeerMessenger
 from gtchat.ui.rendering import Renderer
-from gtchat.ui.search import find_messages
 from gtchat.ui.stored_logins import StoredLogins, device_name
 from gtchat.ui.terminal import escape_controls
 
@@ -44,7 +46,7 @@ from gtchat.ui.terminal import escape_controls
 EXIT_OK, EXIT_FAILED, EXIT_NO_CONNECTION, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
-class Interpreter(ABC):
+class Interpreter(MessageCommands):
     """The chat of one user over one connection.
 
     Args:
@@ -71,6 +73,7 @@ class Interpreter(ABC):
         self._stored_logins = logins
         self._user = ""
         self._context = CommandContext()
+        self._invitations = PendingInvitations()
         self.exit_status = EXIT_OK
         self.has_sent = False
 
@@ -89,10 +92,6 @@ class Interpreter(ABC):
         """Quit at once, without waiting for open requests."""
 
     @abstractmethod
-    async def _send_message(self, text: str) -> None:
-        """Send a message to the current room or user."""
-
-    @abstractmethod
     async def _ask_secret(self, secret: CommandArgument) -> str:
         """Ask the user for a secret. Raises InputError: there is none."""
 
@@ -101,8 +100,8 @@ class Interpreter(ABC):
         """Show an event."""
 
     @abstractmethod
-    def _keep_unread(self, room_name: str) -> None:
-        """Send no read mark for what was shown of a room so far."""
+    def _keep_unread(self, place: dict[str, str]) -> None:
+        """Send no read mark for what was shown of a place so far."""
 
     @abstractmethod
     def _switch_room(self, room_name: str) -> None:
@@ -131,7 +130,7 @@ class Interpreter(ABC):
 
     def _show_help(self, name: str) -> None:
         """Show the help. name: of one command, or "". Raises InputError: it is unknown."""
-        for line in commands.help_lines(name):
+        for line in help_lines(name):
             self.show(line)
 
     # Events.
@@ -154,9 +153,10 @@ class Interpreter(ABC):
         self.quit()
 
     def _follow_event(self, event: Event) -> None:
-        """Update the current room, the last invitation and the addresses of peers."""
-        if isinstance(event, Push) and event.cmd == "c_invited":
-            self._update_context(inviter=event.usr, invited=event.room_name)
+        """Update the current room, the pending invitations and the addresses of peers."""
+        if isinstance(event, Push):
+            self._invitations.follow(event, self._connection.user)
+            self._follow_invitations()
         if self._ends_membership(event):
             self._left_room(event.room_name)
         if isinstance(event, ConnectionRestored):
@@ -197,13 +197,12 @@ class Interpreter(ABC):
         if room_name == self._context.room:
             self._switch_room(LOBBY)
 
+    def _follow_invitations(self) -> None:
+        invited, inviter = self._invitations.newest
+        self._update_context(inviter=inviter, invited=invited)
+
     def _update_context(self, **changes: str) -> None:
-        context = self._context
-        self._context = CommandContext(
-            changes.get("room", context.room),
-            changes.get("inviter", context.inviter),
-            changes.get("invited", context.invited),
-        )
+        self._context = attrs.evolve(self._context, **changes)
 
     # Lines.
 
@@ -249,7 +248,7 @@ class Interpreter(ABC):
 
     async def _run_command(self, line: str) -> None:
         """Run a command of the table."""
-        parsed = commands.parse(line, self._context)
+        parsed = await self._complete(parse(line, self._context))
         if parsed.secrets and await self._log_in_by_token(parsed):
             return
         for secret in parsed.secrets:
@@ -267,24 +266,21 @@ class Interpreter(ABC):
         self._show_help(name)
 
     async def _run_me(self, msg: str) -> None:
-        await self._send_message(f"*{msg}*")
+        await self._send_message(msg, style="action")
 
-    async def _run_search(self, room_name: str, text: str) -> None:
-        found = await find_messages(self._call, room_name, text)
-        for line in self._renderer.search_lines(room_name, text, found):
-            self.show(line)
+    async def _run_unread(self, seq: int | None = None, **place: str) -> None:
+        seq = seq or await self._newest_message("other")
+        if not seq:
+            raise InputError(NO_MESSAGE["other"])
+        self._keep_unread(place)
+        await self._send_command(unread_command(place, seq))
 
-    async def _run_unread(self, room_name: str, seq: int | None = None) -> None:
-        if seq is None:
-            page = await self._call("history", room_name=room_name, kinds=["c_speak"], limit=50)
-            me = self._connection.user
-            others = [one.seq for one in page.entries if one.usr != me and not one.blocked]
-            if not others:
-                raise InputError("there is no new message of another user here")
-            seq = others[-1]
-        self._keep_unread(room_name)
-        fields = {"room_name": room_name, "seq": seq}
-        await self._send_command(ParsedCommand(commands.COMMANDS["unread"], fields))
+    async def _run_numbers(self) -> None:
+        self._show_numbers(not self._renderer.numbers)
+
+    def _show_numbers(self, on: bool) -> None:
+        self._renderer.numbers = on
+        self.show(f"* the numbers of messages are {'shown' if on else 'hidden'}")
 
     async def _send_peer_message(self, user: str, msg: str) -> None:
         if self._peers is None:
@@ -306,7 +302,7 @@ class Interpreter(ABC):
             return False
         fields = {"type": "device", "device": logins.device(), "device_token": token}
         try:
-            await self._send_command(attrs.evolve(parsed, fields={**fields, **commands.MARKS}))
+            await self._send_command(attrs.evolve(parsed, fields={**fields, **MARKS}))
         except CommandFailed as error:
             if error.code not in ("bad_credentials", "not_allowed"):
                 raise
@@ -343,6 +339,9 @@ class Interpreter(ABC):
     def _follow_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
         """Switch to the room that a command entered, or leave the one that it left."""
         effect = effect_of(parsed.command.cmd)
+        if "inviter" in parsed.fields and parsed.fields["reply"] != "L":
+            self._invitations.answered(parsed.fields["room_name"], parsed.fields["inviter"])
+            self._follow_invitations()
         if effect is Effect.ROOM_ENTERED and reply.room is not None:
             self._switch_room(reply.room.room_name)
         elif effect is Effect.ROOM_LEFT:
@@ -352,12 +351,14 @@ class Interpreter(ABC):
         elif effect is Effect.PASSWORD_CHANGED and reply.device_token:
             self._store_login(self._user, reply.device_token)
         elif effect is Effect.LOGGED_IN:
+            self._invitations.clear()
             self._user = reply.usr
             if reply.device_token:
                 self._store_login(reply.usr, reply.device_token)
             elif parsed.fields.get("remember"):
                 self.show("* this server does not keep you logged in")
-            self._update_context(room=LOBBY)
+            self._follow_invitations()
+            self._update_context(room=LOBBY, direct="")
             Deferred.fromCoroutine(self._announce_port())
 
 
@@ -367,8 +368,9 @@ _RUN: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "private": Interpreter._send_peer_message,
     "help": Interpreter._run_help,
     "me": Interpreter._run_me,
-    "search": Interpreter._run_search,
     "unread": Interpreter._run_unread,
+    "reply": Interpreter._run_reply,
+    "numbers": Interpreter._run_numbers,
 }
 
 

@@ -8,6 +8,7 @@ printing in `terminal`, the program in `console`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,10 +16,11 @@ from twisted.internet.interfaces import IReactorTime
 from gtchat.client.connection import Connection
 from gtchat.client.messages import Direct, Event, Push
 from gtchat.ui.commands import CommandArgument, InputError
+from gtchat.ui.formatting import format_room
 from gtchat.ui.interpreter import Interpreter
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.read_marks import ReadMarks
-from gtchat.ui.rendering import Renderer, format_room
+from gtchat.ui.rendering import Renderer
 from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import LineQueue, TerminalOutput
 
@@ -115,11 +117,11 @@ class LineClient(Interpreter):
         elif message.room_name.casefold() == self._context.room.casefold():
             self._marks.shown(message.room_name, message.seq)
 
-    def _keep_unread(self, room_name: str) -> None:
-        self._marks.forget(room_name)
+    def _keep_unread(self, place: dict[str, str]) -> None:
+        self._marks.forget(place["room_name"])
 
-    async def _send_message(self, text: str) -> None:
-        await self._call("speak", room_name=self._context.room, msg=text)
+    async def _send_message(self, text: str, **notes: Any) -> None:
+        await self._call("speak", room_name=self._context.room, msg=text, **notes)
 
     def _switch_room(self, room_name: str) -> None:
         if room_name != self._context.room:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gtchat.ui import commands
+from gtchat.ui.parsing import help_lines
 
 DEFAULT_URL = "ws://127.0.0.1:9000/"
 
@@ -46,7 +46,7 @@ def _epilog() -> str:
     return "\n".join(
         [
             "commands:",
-            *commands.help_lines(),
+            *help_lines(),
             "",
             "In a terminal the client uses the full screen; /help shows its keys too. With",
             "--plain it works line by line, as it does in a pipe.",

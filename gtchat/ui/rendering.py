@@ -6,7 +6,7 @@ Requests are sent in `interpreter`; this module does no input or output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from gtchat.client.messages import (
     CommandFailed,
@@ -19,14 +19,16 @@ from gtchat.client.messages import (
     SessionInfo,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
-from gtchat.ui.search import SearchResult
+from gtchat.ui.formatting import (
+    Paint,
+    format_room,
+    format_user,
+    format_users,
+    local_time,
+    marked_lines,
+)
+from gtchat.ui.notes import after_text, before_text, deletion_text
 from gtchat.ui.terminal import escape_controls
-
-#: Returns a text in a style, see TerminalOutput.paint.
-Paint = Callable[[str, str], str]
-
-#: Names of a list that are shown; the rest is counted.
-MAX_NAMES = 20
 
 #: Type of a `c_event` -> text, a format string over fields of the push.
 EVENTS: dict[str, str] = {
@@ -49,9 +51,12 @@ EVENTS: dict[str, str] = {
     "address_granted": "{usr} can be reached at {host} port {port}",
     "address_denied": "{usr} did not send an address",
     "lagged": "this client reads too slowly",
+    "invitation_ended": "the invitation of {usr} to {room} was answered",
 }
 #: Types of events that lines do not show.
-HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify", "invitation_ended"})
+HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify"})
+#: Commands whose effect is an event that is shown: their replies have no lines.
+QUIET_COMMANDS = frozenset({"edit", "delete", "react", "pin", "unpin"})
 #: Text of a `c_invite_reply`.
 INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 
@@ -72,48 +77,6 @@ ADVICE: dict[str, str] = {
 }
 
 
-def format_user(name: str) -> str:
-    """Return a user's name, escaped; in quotes if it contains spaces."""
-    escaped = escape_controls(name)
-    return f'"{escaped}"' if " " in escaped else escaped
-
-
-def format_room(name: str) -> str:
-    """Return `#` and a room's name, escaped; in quotes unless it is a plain word.
-
-    Names of rooms may contain spaces and punctuation: the quotes keep them apart from other parts
-    of a line.
-    """
-    escaped = escape_controls(name)
-    plain = all(character.isalnum() or character in "_-." for character in escaped)
-    return f"#{escaped}" if plain else '#"' + escaped.replace('"', '\\"') + '"'
-
-
-def format_users(names: tuple[str, ...], total: int = 0) -> str:
-    """Return a list of users in one line.
-
-    Args:
-        names: the first of them.
-        total: their number, if there are more.
-    """
-    listed = ", ".join(map(format_user, names[:MAX_NAMES]))
-    rest = max(total, len(names)) - min(len(names), MAX_NAMES)
-    return f"{listed} and {rest} more" if rest else listed or "none"
-
-
-def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
-    """Return a time in a zone, or None for an invalid one.
-
-    Args:
-        at: RFC 3339.
-        zone: time zone; None for that of this machine.
-    """
-    try:
-        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def describe_push(push: Push) -> str:
     """Return the text for a push that is not a message of a user."""
     user, room = format_user(push.usr), _place(push)
@@ -122,7 +85,7 @@ def describe_push(push: Push) -> str:
     if push.cmd == "c_event":
         return _describe_event(push)
     if push.deleted is not None:
-        return f"a message of {user} in {room} was deleted by {format_user(push.deleted.by)}"
+        return f"a message of {user} in {room} was {deletion_text(push)}"
     if push.cmd == "c_invited":
         return f"{user} invites you to {room}: /accept or /decline"
     if push.cmd == "c_invite_reply":
@@ -164,11 +127,15 @@ class Renderer:
     Args:
         paint: styles a text.
         zone: time zone of the times shown; None for that of this machine.
+
+    Attributes:
+        numbers: whether the numbers of messages are shown.
     """
 
     def __init__(self, paint: Paint, zone: tzinfo | None = None) -> None:
         self._paint = paint
         self._zone = zone
+        self.numbers = False
 
     def event_lines(self, event: Event) -> list[str]:
         """Return the lines of an event."""
@@ -185,13 +152,13 @@ class Renderer:
         return [self._notice(f"{room} was reset; /history shows its messages")]
 
     def _push_lines(self, push: Push) -> list[str]:
-        sender = f"<{format_user(push.usr)}>"
-        if push.cmd == "c_speak" and not push.blocked and push.deleted is None:
+        is_action = push.style == "action"
+        sender = f"* {format_user(push.usr)}" if is_action else f"<{format_user(push.usr)}>"
+        is_shown = not push.blocked and push.deleted is None
+        if push.cmd == "c_speak" and is_shown:
             room = self._paint(format_room(push.room_name), "room")
-            if push.style == "action":
-                sender = f"* {format_user(push.usr)}"
             return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
-        if push.cmd == "c_whisper":
+        if push.cmd == "c_whisper" and is_shown:
             to = f" to {format_user(push.to)}" if push.to else ""
             head = self._paint(f"{sender} direct message{to}:", "direct")
             return self._message_lines(push, head)
@@ -206,9 +173,11 @@ class Renderer:
 
         The bar keeps a line of a text from looking like the message of another user.
         """
-        first, *more = push.msg.split("\n")
-        lines = [f"{self._time(push.at, form)} {head} {escape_controls(first)}"]
-        return lines + [f"      | {escape_controls(line)}" for line in more]
+        first, *more = map(escape_controls, push.msg.split("\n"))
+        lines = [f"{before_text(push)}{first}", *(f"      | {line}" for line in more)]
+        number = f"{push.seq} " if self.numbers and push.seq else ""
+        lines[0] = f"{self._time(push.at, form)} {number}{head} {lines[0]}"
+        return [*lines[:-1], lines[-1] + after_text(push)]
 
     def _notice(self, text: str) -> str:
         return self._paint(f"* {text}", "dim")
@@ -216,25 +185,6 @@ class Renderer:
     def _time(self, at: str, form: str = "%H:%M") -> str:
         time = local_time(at, self._zone)
         return self._paint(time.strftime(form) if time else "--:--", "dim")
-
-    def search_lines(self, room_name: str, text: str, found: SearchResult) -> list[str]:
-        """Return the messages that a search found, and how many there are.
-
-        Args:
-            room_name: the room that was searched.
-            text: what was searched for.
-            found: the result.
-        """
-        wanted = f'messages with "{escape_controls(text)}" in {format_room(room_name)}'
-        if found.more:
-            wanted += f", of the newest {found.searched}"
-        if not found.matches:
-            return [self._notice(f"no {wanted}")]
-        lines = [self._notice(f"{wanted}: {len(found.matches)}")]
-        for push in found.matches:
-            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
-            lines += self._message_lines(push, sender, "%Y-%m-%d %H:%M")
-        return lines
 
     # Replies.
 
@@ -251,12 +201,14 @@ class Renderer:
 
         Args:
             parsed: the command.
-            reply: its reply. That to `speak` has no lines.
+            reply: its reply. Those of `QUIET_COMMANDS` have no lines.
         """
         formatter = REPLY_FORMATTERS.get(parsed.command.cmd)
         if formatter is not None:
             return formatter(self, parsed, reply)
-        return [] if parsed.command.cmd == "speak" else [self._notice(escape_controls(reply.msg))]
+        if parsed.command.cmd in QUIET_COMMANDS:
+            return [] if reply.seq else [self._notice("nothing has changed")]
+        return [self._notice(escape_controls(reply.msg))]
 
     def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         rooms = ", ".join(
@@ -307,6 +259,31 @@ class Renderer:
             lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
         return lines or [self._notice("no messages")]
 
+    def _search(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        wanted = f'messages for "{escape_controls(str(parsed.fields.get("q", "")))}"'
+        if reply.incomplete:
+            wanted += "; the search took too long, older ones are missing"
+        elif reply.more:
+            wanted += "; there are older ones, use before:DAY"
+        count = len(reply.entries)
+        lines = [self._notice(f"{count} {wanted}" if count else f"no {wanted}")]
+        for push in reversed(reply.entries):
+            head = self._found_head(push)
+            first, *more = [""] if push.blocked else marked_lines(push, self._paint)
+            lines.append(f"{self._time(push.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip())
+            lines += [f"      | {line}" for line in more]
+        return lines
+
+    def _found_head(self, push: Push) -> str:
+        """Return where a message was found, and of which user it is."""
+        if push.blocked:
+            place = format_room(push.room_name) if push.room_name else "direct message"
+            return f"{self._paint(place, 'room')} {self._notice('hidden: you block this user')}"
+        sender = f"<{format_user(push.usr)}>"
+        if not push.room_name:
+            return self._paint(f"{sender} direct message to {format_user(push.to)}:", "direct")
+        return f"{self._paint(format_room(push.room_name), 'room')} {self._paint(sender, 'bold')}"
+
     def _mentions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         lines = []
         for push in reply.entries:
@@ -324,6 +301,13 @@ class Renderer:
         if reply.delivered == "now":
             return [self._notice(f"delivered to {user}")]
         return [self._notice(f"{user} is offline and gets the message at the next login")]
+
+    def _versions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
+        lines = []
+        for one in reply.versions:
+            text = escape_controls(" ".join(one.msg.split()))
+            lines.append(f"{self._paint(self._date(one.at), 'dim')} {text}")
+        return lines
 
     def _blocked(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [self._notice(f"blocked users: {format_users(reply.blocked)}")]
@@ -400,7 +384,9 @@ REPLY_FORMATTERS: dict[str, Callable[[Renderer, ParsedCommand, Reply], list[str]
     "join_room": Renderer._room,
     "invite_reply": Renderer._room,
     "history": Renderer._history,
+    "search": Renderer._search,
     "get_mentions": Renderer._mentions,
+    "versions": Renderer._versions,
     "whisper": Renderer._direct_message,
     "block": Renderer._blocked,
     "unblock": Renderer._blocked,

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 
 from gtchat.ui.lobby import LobbyChat
+from gtchat.ui.stored_logins import StoredLogins, state_file
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", "9000"
 
@@ -66,7 +67,7 @@ class TkWindow:
 
         self._tk = tkinter
         self._last_login = LastLogin()
-        self._chat = LobbyChat(reactor, self)
+        self._chat = LobbyChat(reactor, self, lambda url: StoredLogins(state_file(os.environ), url))
         self._closed = closed
         root.title("GTChat")
         root.geometry("760x480")
@@ -159,11 +160,35 @@ class TkWindow:
 
     # LobbyView.
 
-    def add_line(self, line: str) -> None:
-        """Append a line to the messages; scroll to it unless the user has scrolled up."""
+    def add_line(self, line: str, number: int = 0) -> None:
+        """Append a line to the messages; scroll to it unless the user has scrolled up.
+
+        Args:
+            line: the line.
+            number: names it in `replace_line`; 0: it stays.
+        """
         at_end = self.log.yview()[1] >= 1.0
         self.log.configure(state="normal")
-        self.log.insert("end", line + "\n")
+        self.log.insert("end", line, f"line{number}" if number else ())
+        self.log.insert("end", "\n")
+        self.log.configure(state="disabled")
+        if at_end:
+            self.log.see("end")
+
+    def replace_line(self, number: int, line: str) -> None:
+        """Replace a line that was added; scroll as `add_line` does.
+
+        Args:
+            number: names it.
+            line: the new text.
+        """
+        tag = f"line{number}"
+        if not (found := self.log.tag_ranges(tag)):
+            return
+        at_end = self.log.yview()[1] >= 1.0
+        self.log.configure(state="normal")
+        start, end = map(str, found)
+        self.log.replace(start, end, line, tag)
         self.log.configure(state="disabled")
         if at_end:
             self.log.see("end")

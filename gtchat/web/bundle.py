@@ -31,10 +31,14 @@ class Bundled:
     Attributes:
         page: the HTML, which refers to `files`.
         files: path relative to the page -> content. All paths begin with the hash.
+        version: the hash.
+        needed: the paths that the page refers to, in order.
     """
 
     page: bytes
     files: Mapping[str, bytes]
+    version: str
+    needed: Sequence[str]
 
 
 def bundle(page: str, files: Mapping[str, bytes]) -> Bundled:
@@ -71,10 +75,16 @@ def bundle(page: str, files: Mapping[str, bytes]) -> Bundled:
     page = _replace_runs(_STYLE, bundle_styles, page)
     served = {**files, **made}
     prefix = _hash(served)
+    needed = [tag[2] for tag in _REFERENCE.finditer(page) if tag[2] in served]
     page = _REFERENCE.sub(
         lambda tag: f'{tag[1]}="{prefix}/{tag[2]}"' if tag[2] in served else tag[0], page
     )
-    return Bundled(page.encode(), {f"{prefix}/{name}": served[name] for name in served})
+    return Bundled(
+        page.encode(),
+        {f"{prefix}/{name}": served[name] for name in served},
+        prefix,
+        [f"{prefix}/{name}" for name in dict.fromkeys(needed)],
+    )
 
 
 def _replace_runs(

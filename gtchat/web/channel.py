@@ -20,6 +20,7 @@ what each is for, and `setup.py` bounds its version.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -47,16 +48,33 @@ PIPELINE_BYTES = 16_384
 #: Most digits of a Content-Length: 2^63 has as many.
 LENGTH_DIGITS = 19
 
-HEADERS = {
-    b"Content-Security-Policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
-    b"img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; "
+#: What the page may load and do (CSP Level 3). The policy of Trusted Types makes one address: that
+#: of the service worker (static/js/offline.js).
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    b"connect-src 'self'%b; manifest-src 'self'; worker-src 'self'; frame-ancestors 'none'; "
     b"base-uri 'none'; form-action 'none'; "
-    b"require-trusted-types-for 'script'; trusted-types 'none'",
+    b"require-trusted-types-for 'script'; trusted-types gtchat-worker"
+)
+#: A Host header that can stand in a policy: a name or an IPv4 address, and a port. Browsers that do
+#: not count `ws:` and `wss:` of the same host as 'self' need it; there is no form for IPv6.
+_HOST = re.compile(rb"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
+_HEADERS = {
     b"X-Content-Type-Options": b"nosniff",
     b"Referrer-Policy": b"no-referrer",
     b"Cross-Origin-Opener-Policy": b"same-origin",
     b"Cache-Control": b"no-cache",
 }
+
+
+def security_headers(host: bytes) -> dict[bytes, bytes]:
+    """Return the headers that every response has.
+
+    Args:
+        host: the Host header of the request, empty if there is none.
+    """
+    sockets = b" ws://%b wss://%b" % (host, host) if _HOST.fullmatch(host) else b""
+    return {b"Content-Security-Policy": _POLICY % sockets, **_HEADERS}
 
 
 @provider(ILogObserver)
@@ -244,7 +262,7 @@ def _refusal(code: int) -> bytes:
     """Return a complete response without content, after which the connection is closed."""
     headers = {
         b"Date": datetimeToString(),
-        **HEADERS,
+        **security_headers(b""),
         b"Content-Length": b"0",
         b"Connection": b"close",
     }
@@ -270,7 +288,8 @@ class SiteRequest(Request):
 
     def process(self) -> None:
         """Set the security headers, then respond."""
-        for name, value in HEADERS.items():
+        host = self.requestHeaders.getRawHeaders(b"host", [b""])[0]
+        for name, value in security_headers(host).items():
             self.responseHeaders.setRawHeaders(name, [value])
         if self.path != WEBSOCKET:
             late = self.channel.callLater(ANSWER_SECONDS, self.channel.forceAbortClient)

@@ -1,16 +1,17 @@
 """The files of the page: read, bundled and compressed once, when the server starts, and then sent
 from memory.
 
-Files under a path with a hash are cached for ever; the page itself, and the files under their own
-names, are revalidated at each visit (RFC 9111). A path with the hash of another version is not
-found: a page needs no more files once it is loaded. Ranges are not supported (RFC 9110 section 14):
-the header is ignored.
+Files under a path with a hash are cached for ever; the page itself, the service worker that keeps
+both in the browser, and the files under their own names, are revalidated at each visit (RFC 9111).
+A path with the hash of another version is not found: a page needs no more files once it is loaded.
+Ranges are not supported (RFC 9110 section 14): the header is ignored.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import re
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -22,9 +23,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from gtchat.web.bundle import HASH_DIGITS, bundle
+from gtchat.web.bundle import HASH_DIGITS, Bundled, bundle
 
 PAGE = "client.html"
+WORKER = "service-worker.js"
 #: Seconds that caches keep a file under a hash: a year, which stands for ever (RFC 9111 section 4).
 FOREVER = 31_536_000
 #: Size of the pieces in which a body is written, in bytes.
@@ -200,13 +202,27 @@ def load_files(directory: Path) -> dict[str, StaticFile]:
     }
     contents = {name: contents[name] for name in contents if "/." not in f"/{name}"}
     contents.pop(PAGE, None)
+    worker = contents.pop(WORKER, None)
     bundled = bundle((directory / PAGE).read_text(encoding="utf-8"), contents)
     pack = lru_cache(maxsize=None)(Content.of)  # most are served under two names
     files = {name: StaticFile(name, pack(contents[name]), _REVALIDATED) for name in contents}
     for name, content in bundled.files.items():
         files[name] = StaticFile(name, pack(content), _IMMUTABLE)
     files[PAGE] = files[""] = StaticFile(PAGE, pack(bundled.page), _REVALIDATED)
+    if worker is not None:
+        files[WORKER] = StaticFile(WORKER, pack(_configured(worker, bundled)), _REVALIDATED)
     return files
+
+
+def _configured(worker: bytes, bundled: Bundled) -> bytes:
+    """Return the service worker with the version and the files that it keeps.
+
+    Its bytes differ for each version of the page: so a browser finds that there is a new one
+    (Service Workers, section "Update").
+    """
+    version = f"const VERSION = {json.dumps(bundled.version)};".encode()
+    files = f"const FILES = {json.dumps(list(bundled.needed))};".encode()
+    return worker.replace(b'const VERSION = "";', version).replace(b"const FILES = [];", files)
 
 
 def accepts_gzip(field: bytes) -> bool:

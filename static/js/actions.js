@@ -7,13 +7,15 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { sync, transitions, invitations } = GTChat;
+  const { sync, transitions, invitations, readMarks } = GTChat;
 
   // Milliseconds between two read marks of a room, between two typing signals of the user, and for
   // which the typing of another user is shown.
   const MARK_INTERVAL = 1000;
   const TYPING_INTERVAL = 3200;
   const TYPING_SHOWN = 6000;
+  // Milliseconds after the last reason to ask what is unread until it is asked.
+  const RECOUNT_DELAY = 2000;
   // Errors of an answer to an invitation that can no longer be answered.
   const INVITATION_OVER = new Set(["not_allowed", "no_such_room", "no_such_user", "already_in_room", "private_room"]);
   // Errors of an answer to a request for the address that can no longer be answered.
@@ -24,8 +26,8 @@
     #nextTyping = new WeakMap(); // Room -> time from which the next typing signal may be sent
     #marking = new WeakSet(); // rooms whose read mark was reported within MARK_INTERVAL
     #cancelDirects = () => {}; // cancels the loading of their list that is about to begin
+    #cancelRecount = () => {};
     #lists;
-    #mentionSearch;
 
     #effects = {
       loadHistory: ({ room }) => this.loadHistory(room, "latest"),
@@ -34,7 +36,8 @@
       loadDirects: (list) => this.loadDirects(list),
       loadMore: (list) => this.#lists.loadMore(list),
       loadRoomPages: (list) => this.#lists.loadRoomPages(list),
-      findMentions: () => this.#mentionSearch.start(),
+      recount: () => this.#recount(),
+      loadMentions: () => this.loadMentions(),
       keepUnsent: (unsent) => this.#keepUnsent(unsent),
       markRead: ({ room }) => this.#markRead(room),
       expireTyping: ({ room, usr }) => this.#expireTyping(room, usr),
@@ -46,12 +49,17 @@
       super(state, connection);
       const run = (effects) => this.#run(effects);
       this.#lists = new GTChat.Lists(state, (cmd, fields) => this.request(cmd, fields), run);
-      this.#mentionSearch = new GTChat.MentionSearch(state, connection, run);
+      this.search = new GTChat.Search(state, connection, () => this.emit("change"));
       connection.seen = () => state.seen;
       connection.on("login", (reply, fields) => this.#run(sync.reply(state, "login", reply, fields)));
-      connection.on("resumed", (reply) => this.#run(sync.reply(state, "resume", reply, {
-        listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) })));
-      connection.on("push", (push) => this.#run(sync.push(state, push)));
+      connection.on("resumed", (reply) => {
+        this.#run(sync.reply(state, "resume", reply, { listsInvitations: Boolean(connection.hello.features?.includes("marks_read")) }));
+        this.search.onResumed(reply);
+      });
+      connection.on("push", (push) => {
+        this.search.onPush(push);
+        this.#run(sync.push(state, push));
+      });
       connection.on("over", (end) => this.emit("over", end));
       connection.on("state", () => this.emit("change"));
     }
@@ -117,6 +125,25 @@
         this.#run([transitions.notice(error.code)]);
         return undefined;
       }
+    }
+
+    // Asks for the present member counts and topics: the server pushes those of the user's own rooms alone.
+    refreshRooms() { return this.#lists.loadRooms({ rest: false }); }
+
+    // Returns a promise of a room as users see it who are not members: one that is not joined, with its last messages.
+    async preview(room) {
+      const page = await this.connection.request("history", { ...room.place, preview: true });
+      const shown = Object.assign(new GTChat.Room(room.name), { owner: room.owner, lastSeq: room.lastSeq });
+      shown.addPage("latest", page);
+      // What is before the preview can't be loaded.
+      for (const { reply } of shown.entries) if (reply && !shown.entryAt(reply.seq)) shown.keepQuote(reply.seq, null);
+      return shown;
+    }
+
+    // Returns a promise of whether a user has a name, online or not: then there is a log of messages with them.
+    async findUser(name) {
+      const log = this.connection.request("history", { target_user: name, limit: 1 });
+      return log.then(() => true, () => false);
     }
 
     // Peer-to-peer connections.
@@ -205,10 +232,39 @@
       });
     }
 
-    async #sendReadMark(room) {
-      const seq = room.markedSeq = room.readSeq;
-      await this.connection.request("mark_read", { ...room.place, seq }).catch(() => {});
+    async #sendReadMark(room, seq = room.readSeq) {
+      room.markedSeq = seq;
+      await this.request("mark_read", { ...room.place, seq }).catch(() => {});
     }
+
+    // Marks a conversation as unread from the entry `seq` on. What was read before and is not reported is reported.
+    async markUnread(room, seq) {
+      if (room.markedSeq < seq - 1) this.#sendReadMark(room, seq - 1);
+      this.#run(readMarks.setBack(this.state, room, seq - 1));
+      try {
+        await this.request("mark_unread", { ...room.place, seq });
+      } catch (error) {
+        room.held = false;
+        this.#run(readMarks.recount(room));
+        throw error;
+      }
+    }
+
+    // Marks all conversations with unread mentions as read.
+    readMentions() {
+      this.#run(transitions.readWhole(this.state, this.state.conversations.filter(({ mentions }) => mentions > 0)));
+    }
+
+    loadMentions() { return this.#lists.loadMentions(); }
+
+    // Asks the server what is unread where that is not known, once for all reasons.
+    #recount() {
+      this.#cancelRecount();
+      this.#cancelRecount = this.connection.after(RECOUNT_DELAY, () => this.#lists.recount());
+    }
+
+    // Sets which messages of a conversation cause a notification, on all devices. level: "all", "mentions" or "none".
+    setLevel(room, level) { return this.request("set_notify", { ...room.place, level }); }
 
     // Reports at once what was read and is not reported yet, before the session ends.
     flushReadMarks() {

@@ -7,6 +7,7 @@
   const LIST = "#/";
   // The panes of a phone, from the outermost to the innermost.
   const PANES = ["list", "conversation", "panel"];
+  const [LIST_PANE] = PANES;
 
   // Returns {kind, name, seq, id} of the fragment of a URL, or null if it is no address. kind: "room", "direct" (a
   // conversation, by its id), "user" (the conversation with a user) or "browse"; seq: of a message, or null.
@@ -104,9 +105,9 @@
       }
     }
 
-    #showPane({ pane, panel }) {
+    #showPane({ pane, panel, before }) {
       if (!this.#shell.narrow) return;
-      if (pane === "panel") this.#shell.showPanel(panel);
+      if (pane === "panel") this.#shell.showPanel(panel, before?.pane === LIST_PANE ? LIST_PANE : undefined);
       else this.#shell.showPane(pane);
     }
 
@@ -126,7 +127,8 @@
 
     // Keeps the history in step with what the page shows.
     follow() {
-      const { loggedIn, state, narrow } = this.#shell;
+      const { loggedIn, state, narrow, stepsOn } = this.#shell;
+      this.#shell.stepsOn = false;
       if (!loggedIn) {
         this.#entry = null;
         return;
@@ -143,7 +145,7 @@
         return;
       }
       const outwards = PANES.indexOf(shown.pane) < PANES.indexOf(this.#entry.pane);
-      if (narrow && outwards && isSame(shown, this.#entry.before)) {
+      if (narrow && outwards && !stepsOn && isSame(shown, this.#entry.before)) {
         this.#leaving = true;
         history.back();
       } else {

@@ -40,6 +40,7 @@
   GTChat.listenToKeys(shell);
   GTChat.listenToSwipes(shell);
   GTChat.refuseFiles(shell);
+  GTChat.keepOffline(shell);
   GTChat.showTips();
   draw();
 })();

@@ -22,8 +22,20 @@
     state.invitations = invitations.filter((one) => !state.postponed.some((other) => isSame(one, other)));
   };
 
-  // One has been answered, or is no longer good.
-  const end = (state, invitation) => { state.invitations = without(state.invitations, invitation); };
+  // One has been answered, here or in another session, or is no longer good.
+  const end = (state, invitation) => {
+    state.invitations = without(state.invitations, invitation);
+    state.postponed = without(state.postponed, invitation);
+  };
+
+  // Keeps those for which `stays` is true.
+  const keep = (state, stays) => {
+    state.invitations = state.invitations.filter(stays);
+    state.postponed = state.postponed.filter(stays);
+  };
+
+  // The user is a member of a room, or it is gone.
+  const endRoom = (state, name) => keep(state, ({ room_name: room }) => room !== name);
 
   // The user wants to answer one later.
   const postpone = (state, invitation) => {
@@ -31,5 +43,5 @@
     state.postponed.push(invitation);
   };
 
-  GTChat.invitations = { add, replace, end, postpone };
+  GTChat.invitations = { add, replace, end, keep, endRoom, postpone };
 })();

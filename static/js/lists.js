@@ -10,6 +10,9 @@
   // Names in a page of a list, and direct conversations in one.
   const LIST_PAGE = 1000;
   const DIRECTS_PAGE = 200;
+  // Mentions in a page, and pages in a row that may be empty: those of rooms that the user has left are not in them.
+  const MENTIONS_PAGE = 50;
+  const EMPTY_PAGES = 5;
 
   GTChat.Lists = class {
     #state;
@@ -53,11 +56,38 @@
       } catch { /* the next login or resume brings them */ }
     }
 
-    // Loads the list of rooms again.
-    async loadRooms() {
+    // Loads the next page of the messages that mention the user.
+    async loadMentions() {
+      const { mentions } = this.#state;
+      if (mentions.loading || !mentions.more) return;
+      Object.assign(mentions, { loading: true, failed: false });
+      this.#run([]);
+      try {
+        for (let count = 0; count < EMPTY_PAGES; count += 1) {
+          const { entries, next } = await this.#request("get_mentions", { before: mentions.next, limit: MENTIONS_PAGE });
+          if (entries.length || !next) break;
+        }
+      } catch {
+        mentions.failed = true;
+      }
+      mentions.loading = false;
+      this.#run([]);
+    }
+
+    // Asks what is unread in the conversations of which that is not known.
+    async recount() {
+      const wanted = ({ miscounted }) => miscounted;
+      try {
+        if (this.#state.joinedRooms.some(wanted)) await this.#request("get_room_list", { joined: true, limit: LIST_PAGE });
+        if (this.#state.directs.some(wanted)) await this.loadDirects({ found: () => !this.#state.directs.some(wanted) });
+      } catch { /* the next login or resume brings it */ }
+    }
+
+    // Loads the list of rooms again. rest: false to leave it at the first page.
+    async loadRooms({ rest = true } = {}) {
       try {
         const { rooms_next: after } = await this.#request("get_room_list", { limit: LIST_PAGE });
-        if (after) await this.loadRoomPages({ after });
+        if (after && rest) await this.loadRoomPages({ after });
       } catch { /* the next login brings them */ }
     }
 
@@ -73,7 +103,7 @@
             for (const { room_name } of rooms) missing.delete(room_name);
             next = following;
           }
-          this.#run([...transitions.dropUnlisted(this.#state, [...missing], joined), { effect: "findMentions" }]);
+          this.#run(transitions.dropUnlisted(this.#state, [...missing], joined));
         }
       } catch { /* the next login or resume brings them */ }
     }

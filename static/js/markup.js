@@ -145,14 +145,21 @@
     return { type: "link", raw, href: url.href, title: url.href, tokens };
   }
 
+  const DISABLED = {
+    heading: disabled, lheading: disabled, hr: disabled, table: disabled, html: disabled, tag: disabled,
+    code: disabled, def: disabled, reflink: disabled, escape: disabled, autolink: disabled,
+  };
+  const LINKS = { link: textLink, url: address };
   const parser = new globalThis.marked.Marked({
     gfm: true,
     breaks: true,
-    tokenizer: {
-      heading: disabled, lheading: disabled, hr: disabled, table: disabled, html: disabled, tag: disabled,
-      code: disabled, def: disabled, reflink: disabled, escape: disabled, autolink: disabled,
-      emStrong: emphasis, del: strikethrough, codespan, blockquote, list, link: textLink, url: address,
-    },
+    tokenizer: { ...DISABLED, ...LINKS, emStrong: emphasis, del: strikethrough, codespan, blockquote, list },
+  });
+  // Of a text in one line, as the topic of a room, only links are markup.
+  const linkParser = new globalThis.marked.Marked({
+    gfm: true,
+    tokenizer: { ...DISABLED, ...LINKS, fences: disabled, br: disabled, emStrong: disabled, del: disabled, codespan: disabled,
+      blockquote: disabled, list: disabled },
   });
 
   // The tree.
@@ -216,4 +223,19 @@
       return plain(text); // nested too deeply for the lexer
     }
   };
+
+  const rawOf = (tokens) => tokens.map(({ raw }) => raw).join("");
+
+  // Returns a text as a list of nodes: strings, and "a".
+  GTChat.links = (text) => {
+    if (!/:\/\/|www\.|@/i.test(text) || tooComplex(text)) return [text];
+    const tokens = linkParser.lexer(text).flatMap((token) => token.tokens ?? [token]);
+    return tokens.map((token) => (token.type !== "link" ? token.raw
+      : { tag: "a", href: token.href, title: token.title, children: [token.shown ?? rawOf(token.tokens)] }));
+  };
+
+  // Returns a text without markup, in one line, as a quote or in a list.
+  const flatten = (nodes) => nodes.map((part) => (typeof part === "string" ? part : flatten(part.children)
+    + (["p", "li", "pre", "blockquote"].includes(part.tag) ? " " : ""))).join("");
+  GTChat.plainText = (msg) => flatten(GTChat.markup(msg)).replace(/\s+/g, " ").trim();
 })();

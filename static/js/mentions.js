@@ -1,17 +1,59 @@
-// Names and emoji in a text that is written: whether a text mentions a user, and what can complete
-// the word before the caret.
+// Names and emoji in a text that is written: whether a message mentions the user, and what can complete the word before the
+// caret.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
 
   // Suggestions shown at a time.
   const LIMIT = 8;
+  // After an "@", what mentions all members of a room; only its owner can, and in the lobby the operator.
+  const ROOM = "room";
+  const OPERATOR = "host";
 
-  // Returns whether a text mentions a user: @name, or the bare name as a word.
-  GTChat.mentions = (text, name) => {
-    if (!name) return false;
-    const quoted = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    return new RegExp(`(^|[^\\p{L}\\p{N}_])@?${quoted}(?![\\p{L}\\p{N}_])`, "iu").test(text);
+  // An "@" with the letters that can be a name, and where a name can end: as docs/protocol.md says.
+  const BEGUN = /(?<![\p{L}\p{M}\p{N}_])@([\p{L}\p{M}\p{Nd}_.-]{1,32})/gu;
+  const WORD = /[\p{L}\p{M}\p{N}_]/u;
+  const MARK = /\p{M}/u;
+  const SPACELESS = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}]/u;
+
+  const fold = (name) => name.toLowerCase();
+
+  // Returns the text of a markup tree, with a line break in place of code.
+  const withoutCode = (nodes) => nodes.map((node) => {
+    if (typeof node === "string") return node;
+    if (node.tag === "code" || node.tag === "pre") return "\n";
+    return node.tag === "mention" ? node.children[0] : `\n${withoutCode(node.children)}\n`;
+  }).join("");
+
+  const endsName = (letter, following) => !following || !WORD.test(following) || SPACELESS.test(following)
+    || (SPACELESS.test(letter) && !MARK.test(following));
+
+  // Returns, for each "@" of a text, the names that it can mean, folded, the longest first.
+  const mentionedNames = (msg) => {
+    const text = withoutCode(GTChat.markup(msg));
+    return [...text.matchAll(BEGUN)].map(({ 0: { length }, 1: begun, index }) => {
+      const letters = [...begun, ...[...text.slice(index + length, index + length + 2)].slice(0, 1)];
+      const count = [...begun].length;
+      const ends = Array.from({ length: count }, (_unused, at) => count - at).filter((end) => endsName(letters[end - 1], letters[end]));
+      return ends.map((end) => fold(letters.slice(0, end).join("")));
+    });
+  };
+
+  const mayMentionAll = ({ kind, owner }, usr) => kind === "room" && (fold(usr) === OPERATOR || (owner !== "" && usr === owner));
+
+  // Returns whether a message of another user mentions the user, by the rules of the server. Of a name that is
+  // longer than the user's it is known only if it is that of a member.
+  GTChat.mentionsUser = (state, conversation, { usr, msg }) => {
+    if (!msg.includes("@") || usr === state.me) return false;
+    const me = fold(state.me);
+    const isLobby = conversation === state.lobby;
+    const isMember = (name) => (isLobby && state.isOnline(name)) || [...conversation.members].some((member) => fold(member) === name);
+    const meansAll = (name) => name === ROOM && mayMentionAll(conversation, usr);
+    return mentionedNames(msg).some((names) => {
+      if (!names.includes(me) && !names.includes(ROOM)) return false;
+      const meant = names.find((name) => name === me || meansAll(name) || isMember(name));
+      return meant === me || (meant !== undefined && meansAll(meant));
+    });
   };
 
   const completeName = (begun, caret, names) => {

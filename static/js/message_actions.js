@@ -40,17 +40,20 @@
       this.connection = connection;
     }
 
-    // Whether the server knows an extension of the protocol: "edit", "delete", "react", "reply", "action", "pin".
+    // Whether the server knows an extension of the protocol: "edit", "delete", "react", "reply", "action", "pin", "search".
     can(feature) { return Boolean(this.connection.hello.features?.includes(feature)); }
 
-    // What the user may do with a message, as far as the page knows: {edit, delete, react, reply, pin}.
+    // What the user may do with a message, as far as the page knows: {unread, edit, delete, react, reply, pin}.
     rights(conversation, entry) {
-      if (conversation.readOnly || entry.deleted || !entry.seq) return {};
+      if (entry.deleted || !entry.seq) return {};
       const own = entry.usr === this.state.me;
+      const unread = this.can("mark_unread") && conversation.joined && !own;
+      if (conversation.readOnly) return { unread };
       const isOwner = conversation.owner === this.state.me && conversation.owner !== "";
       const { edit_window: window } = this.connection.hello.limits ?? {};
       const inTime = !window || Date.now() - new Date(entry.at) < window * 1000;
       return {
+        unread,
         edit: this.can("edit") && own && inTime,
         delete: this.can("delete") && (own || isOwner),
         react: this.can("react"),

@@ -1,7 +1,7 @@
 // Notifications while the page is not in view: unread count in the tab's title and icon, desktop
 // notifications, a sound.
 //
-// Desktop notifications and the sound are off by default. Each room has a level of its own.
+// Desktop notifications and the sound are off by default. Each conversation has a level of its own.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -9,8 +9,8 @@
   // The address of the logo as client.html has it: the server serves files under other names.
   GTChat.LOGO = document.querySelector("link[rel=icon]").getAttribute("href");
 
-  // Which messages of a room cause a notification.
-  const LEVELS = ["all", "mentions", "nothing"];
+  // Which messages of a conversation cause a notification; the server keeps it.
+  GTChat.LEVELS = ["all", "mentions", "none"];
   // The sound: two tones, each with its frequency in Hertz and its start in seconds, and their length.
   const TONES = [[660, 0], [880, 0.09]];
   const TONE_SECONDS = 0.16;
@@ -68,28 +68,17 @@
       this.shell = shell;
     }
 
-    // Returns the level of a conversation, one of LEVELS.
-    level(conversation) {
-      if (conversation.kind !== "room") return "all";
-      return this.shell.settings.rooms[conversation.name] ?? "mentions";
-    }
-
-    setLevel(room, level) {
-      this.shell.set({ rooms: { ...this.shell.settings.rooms, [room.name]: level } });
-    }
-
-    // Number of unread messages, without rooms of the level "nothing".
+    // Number of unread messages, without muted conversations.
     get unreadCount() {
       const { state } = this.shell;
-      return state.conversations
-        .reduce((sum, conversation) => sum + (this.level(conversation) === "nothing" ? 0 : conversation.unread), 0);
+      return state.conversations.reduce((sum, { level, unread }) => sum + (level === "none" ? 0 : unread), 0);
     }
 
-    // Notifies of a new message, if its room's level and the settings say so.
+    // Notifies of a new message, if the level of its conversation and the settings say so.
     onMessage({ conversation, usr, msg, mention }) {
-      const level = this.level(conversation);
+      const { level } = conversation;
       const { settings, state } = this.shell;
-      if (level === "nothing" || (level === "mentions" && !mention)) return;
+      if (level === "none" || (level === "mentions" && !mention)) return;
       if (state.focused && state.current === conversation) return;
       if (settings.sound) playSound();
       if (!settings.notify || state.focused || globalThis.Notification?.permission !== "granted") return;
@@ -117,5 +106,5 @@
     }
   };
 
-  Object.assign(GTChat.Notifications, { LEVELS, playSound });
+  GTChat.Notifications.playSound = playSound;
 })();

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { sync, invitations } = GTChat;
+  const { sync, invitations, readMarks } = GTChat;
   const { takeEntry, takeDirect, loadDirects, row, only } = sync;
   const { read, open, updateRoom, enterRoom, exitRoom, deleteRoom, removeDirect, updateListed, updateDirect } = GTChat.transitions;
 
@@ -28,7 +28,7 @@
       after ? { effect: "loadRoomPages", after, unlisted: unlisted(names) } : restOf("get_room_list", names, reply.rooms_total),
       restOf("get_user_list", reply.users, reply.users_total),
       ...(directs.length < LISTED_DIRECTS ? [] : [loadDirects(DIRECT_PAGES)]),
-      { effect: "findMentions" },
+      ...(state.unreadMentions ? [{ effect: "loadMentions" }] : []),
     ];
   };
 
@@ -39,6 +39,7 @@
     state.directs = [];
     state.current = null;
     state.postponed = [];
+    state.mentions.reset();
     invitations.replace(state, reply.invitations ?? []);
     const effects = takeLists(state, reply);
     return [...effects, ...open(state, state.lobby)];
@@ -47,7 +48,7 @@
   // The log and the members have to be loaded again; the next list tells what is unread.
   const forgetLog = (room, lastSeq = room.lastSeq) => {
     room.reset(lastSeq);
-    Object.assign(room, { recount: true, searchedSeq: -1 });
+    room.recount = true;
     room.forgetMembers();
   };
 
@@ -55,7 +56,7 @@
   const resumeRoom = (state, room, missed) => {
     if (missed.state !== "resumed") {
       forgetLog(room, missed.last_seq);
-      if (missed.state === "reset") room.readSeq = room.markedSeq = 0;
+      if (missed.state === "reset") room.readSeq = room.markedSeq = room.confirmedSeq = 0;
       return [];
     }
     const effects = missed.entries.flatMap((entry) => (
@@ -68,6 +69,7 @@
   // does not list them, and those that are known stay.
   const resume = (state, reply, { listsInvitations }) => {
     state.me = reply.usr;
+    state.mentions.reset();
     const effects = [];
     if (reply.invitations ?? listsInvitations) invitations.replace(state, reply.invitations ?? []);
     const left = new Set([...state.joinedRooms, ...state.directs]);
@@ -103,7 +105,8 @@
     confirm(room, txn);
     const kind = room.kind === "room" ? { cmd: "c_speak", room_name: name } : { cmd: "c_whisper", to: room.name };
     room.append({ ...kind, seq, usr: state.me, msg, id, at, reply, style });
-    return [...(room.id === null ? [loadDirects()] : []), ...read(state, room)];
+    room.held = false;
+    return [...(room.id === null ? [loadDirects()] : []), ...readMarks.readTo(state, room, seq), ...read(state, room)];
   };
 
   const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
@@ -124,11 +127,32 @@
   const setBlocked = (state, reply) => {
     const shorter = reply.blocked.length < state.blocked.length;
     state.blocked = reply.blocked;
+    state.mentions.reset();
+    invitations.keep(state, ({ usr }) => !state.isBlocked(usr));
     if (!shorter) return [];
     for (const room of [...state.joinedRooms, ...state.directs]) room.reset(room.lastSeq);
     for (const direct of state.directs) direct.recount = true;
     return [...reloadOpen(state), ...(state.directs.length ? [loadDirects(DIRECT_PAGES)] : [])];
   };
+
+  // The server has taken a mark, or set it back.
+  const marked = only((state, { read_seq: readSeq }, fields) => {
+    const room = state.conversation(fields);
+    if (room) room.confirmedSeq = readSeq ?? Math.max(room.confirmedSeq, fields.seq);
+  });
+
+  const notifySet = only((state, _reply, fields) => {
+    const room = state.conversation(fields);
+    if (room) room.level = fields.level;
+  });
+
+  const takeMentions = only((state, reply, { before }) => {
+    state.mentions.addPage(reply, before);
+    for (const message of state.mentions.entries) {
+      const conversation = state.conversationOf(message);
+      if (conversation) readMarks.knowMention(conversation, message.seq);
+    }
+  });
 
   // A page of a list may tell that the log of the open conversation has to be loaded again.
   const listed = (state, { rooms = [], directs = [] }) => {
@@ -163,6 +187,10 @@
     remove_member: (state, reply) => updateRoom(state, reply.room),
     invite_reply: invitationAnswered,
     speak: spoken,
+    mark_read: marked,
+    mark_unread: marked,
+    set_notify: notifySet,
+    get_mentions: takeMentions,
     block: setBlocked,
     unblock: setBlocked,
     set_address: only((state, _reply, fields) => { state.listenPort = fields.port; }),

@@ -9,8 +9,8 @@
   // Commands that may be sent again without a txn when the reply was lost: they change nothing, or
   // nothing more the second time.
   const IDEMPOTENT = new Set([
-    "end_other_sessions", "end_session", "get_direct_list", "get_room_list", "get_sessions", "get_user_list",
-    "get_room_user_list", "hello", "history", "mark_read", "ping",
+    "end_other_sessions", "end_session", "get_direct_list", "get_mentions", "get_room_list", "get_sessions", "get_user_list",
+    "get_room_user_list", "hello", "history", "mark_read", "ping", "set_notify",
   ]);
   // The longest wait before a refused request is sent again, in milliseconds, if the server tells none.
   const MAX_RETRY = 30_000;

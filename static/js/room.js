@@ -57,6 +57,7 @@
       this.key = `room ${name}`; // tells it from all other conversations
       this.topic = "";
       this.public = true;
+      this.preview = false; // whether users who are not members can see its last messages while it is public
       this.owner = "";
       this.max = 0; // member limit; 0: none
       this.members = new Set(); // names
@@ -83,11 +84,15 @@
       this.sentCount = 0; // own messages sent from this page
       this.endShown = true; // whether the view, if it is open, shows the end of the log
       this.unread = 0; // messages of other users
-      this.mentioned = false; // whether an unread message mentions the user
-      this.readSeq = 0; // last entry that was read
-      this.markedSeq = 0; // last entry that the server knows to be read
-      this.recount = false; // whether `unread` has to be taken from the server's next list
-      this.searchedSeq = -1; // the `readSeq` after which mentions were searched
+      this.mentions = 0; // how many of them mention the user
+      this.mentionSeqs = new Set(); // of those mentions, the ones that are known
+      this.readSeq = 0; // last entry that was read; see read_marks.js
+      this.markedSeq = 0; // last entry that was reported as read
+      this.confirmedSeq = 0; // last entry that the server has confirmed to be read
+      this.held = false; // whether it stays unread although it is shown
+      this.recount = false; // whether the log has gaps, and `unread` has to be taken from the server's next list
+      this.miscounted = false; // whether `unread` alone has to be taken from there
+      this.level = "all"; // which messages cause a notification: "all", "mentions" or "none"
       this.dividerSeq = null; // the "New" divider is shown after this entry; null: not shown
       this.dividerCount = 0; // messages that were unread when the divider was put there
       this.composing = null; // what the message box is for besides a new message: {kind: "reply" or "edit", entry}
@@ -100,6 +105,8 @@
       for (const key of ["topic", "public", "owner", "max"]) {
         if (info[key] !== undefined) this[key] = info[key];
       }
+      // It is told where it is on, beside the other settings.
+      if (info.public !== undefined) this.preview = Boolean(info.preview);
     }
 
     // The fields of a request that name it.
@@ -183,14 +190,6 @@
       this.loaded = false;
       this.trimmed = null;
       this.sparsePages = 0;
-    }
-
-    // Counts entries up to `seq` as read, after they were read in another session.
-    markReadTo(seq) {
-      if (seq <= this.readSeq) return;
-      this.readSeq = Math.min(seq, this.lastSeq);
-      this.unread = Math.min(this.unread, this.lastSeq - this.readSeq);
-      if (!this.unread) this.mentioned = false;
     }
 
     // Returns the fields of a `history` request, or null if there is nothing to load.

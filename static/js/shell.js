@@ -28,7 +28,7 @@
     constructor() {
       super();
       this.fromDisk = location.protocol === "file:";
-      this.settings = { url: DEFAULT_URL, name: "", mode: "guest", theme: "system", notify: false, sound: false, rooms: {},
+      this.settings = { url: DEFAULT_URL, name: "", mode: "guest", theme: "system", notify: false, sound: false,
         language: navigator.language, panel: "members",
         ...local.get("gtchat", {}) };
       this.notifications = new GTChat.Notifications(this);
@@ -70,7 +70,11 @@
       document.addEventListener("visibilitychange", () => this.#updateFocus());
       addEventListener("focus", () => this.#updateFocus());
       addEventListener("blur", () => this.#updateFocus());
-      addEventListener("online", () => this.connection?.start());
+      addEventListener("online", () => {
+        this.connection?.start();
+        this.change();
+      });
+      addEventListener("offline", () => this.change());
       DARK.addEventListener("change", () => this.#applySettings());
       addEventListener("pagehide", () => {
         this.actions?.flushReadMarks();
@@ -228,7 +232,19 @@
       this.#onSession();
     }
 
+    // Earlier versions kept the levels of notifications in the browser, by room; "all" is what the server has without one.
+    #handOverLevels() {
+      const { rooms } = this.settings;
+      if (!rooms || !this.actions.can("notify")) return;
+      for (const [name, level] of Object.entries(rooms)) {
+        const room = this.state.rooms.get(name);
+        if (room?.joined && level !== "all") this.actions.setLevel(room, level === "nothing" ? "none" : level).catch(() => {});
+      }
+      this.set({ rooms: undefined });
+    }
+
     #onSession() {
+      this.#handOverLevels();
       this.#token = this.remembered ? this.device.kept.token : null;
       this.#save();
     }

@@ -26,11 +26,20 @@
 
   const messageBox = () => document.getElementById("say");
 
+  // Opens the search in the open conversation. In its field the key opens the browser's own. Returns whether it did.
+  const openSearch = (shell, event) => {
+    const { actions, state, view } = shell;
+    if (!actions.can("search") || view !== "conversation" || event.shiftKey || event.target.closest?.("[role=search]")) return false;
+    shell.openSearch(state.current);
+    return true;
+  };
+
   // Runs the shortcut of a key. Returns whether there was one.
   const runShortcut = (shell, event) => {
     const command = event.ctrlKey || event.metaKey;
     if (event.altKey && !command && ARROWS[event.key]) step(shell, ARROWS[event.key], event.shiftKey);
     else if (command && !event.altKey && event.key.toLowerCase() === "k") shell.showDialog({ name: "switcher" });
+    else if (command && !event.altKey && event.key.toLowerCase() === "f") return openSearch(shell, event);
     else if (command && event.key === "/") shell.showDialog({ name: "shortcuts" });
     else return false;
     return true;

@@ -20,8 +20,9 @@
   }));
 
   const saveLog = (room) => {
-    const { name, lastSeq, readSeq, markedSeq, unread, mentioned, outgoing, edits } = room;
-    return { name, lastSeq, readSeq, markedSeq, unread, mentioned, outgoing: saveOutgoing(outgoing), edits: saveEdits(edits) };
+    const { name, lastSeq, readSeq, markedSeq, confirmedSeq, held, unread, mentions, outgoing, edits } = room;
+    return { name, lastSeq, readSeq, markedSeq, confirmedSeq, held, unread, mentions,
+      outgoing: saveOutgoing(outgoing), edits: saveEdits(edits) };
   };
 
   const loadLog = (room, { outgoing = [], edits = [], ...known }) => Object.assign(room, known, {
@@ -34,6 +35,7 @@
       this.rooms = new Map(); // name -> Room
       this.directs = []; // Direct
       this.online = new Map(); // folded name -> name
+      this.mentions = new GTChat.MentionList();
       this.invitations = []; // {room_name, usr, at}, until they are answered
       this.postponed = []; // the same, of those that the user wants to answer later
       this.addressRequests = []; // names of users who ask for the user's address
@@ -73,6 +75,15 @@
     // Whether messages wait that the server has not confirmed.
     get hasUnsent() { return this.conversations.some(({ outgoing }) => outgoing.length > 0); }
 
+    // Names of the users that the page has met: those who are online, members of the user's rooms, and those of direct
+    // conversations, whether they are online or not.
+    get people() {
+      const members = [...this.rooms.values()].flatMap((room) => [...room.members]);
+      const others = this.directs.filter(({ ended }) => !ended).map(({ name }) => name);
+      const names = new Map([...members, ...others].map((name) => [fold(name), name]));
+      return [...new Map([...names, ...this.online]).values()];
+    }
+
     isOnline(name) { return this.online.has(fold(name)); }
     setOnline(name) { this.online.set(fold(name), name); }
     setOffline(name) { this.online.delete(fold(name)); }
@@ -103,6 +114,19 @@
       return name !== undefined ? this.rooms.get(name) : id !== undefined ? this.directById(id) : this.findDirect(usr);
     }
 
+    // Returns the conversation of a message that mentions the user, or undefined. Of direct ones with accounts of the same
+    // name it is one that has the entry.
+    conversationOf({ cmd, room_name: name, usr, seq }) {
+      if (cmd !== "c_whisper") return this.rooms.get(name);
+      const has = (direct) => fold(direct.name) === fold(usr) && direct.lastSeq >= seq;
+      return this.directs.find((direct) => !direct.ended && has(direct)) ?? this.directs.find(has);
+    }
+
+    // Unread messages that mention the user, without those of muted conversations.
+    get unreadMentions() {
+      return this.conversations.reduce((sum, { level, mentions }) => sum + (level === "none" ? 0 : mentions), 0);
+    }
+
     // Returns what a reload of the page must not lose, as JSON data.
     snapshot() {
       const { current } = this;
@@ -127,7 +151,7 @@
 
     // Earlier versions kept the messages here, and no ids: what the server has of them counts.
     #restoredDirect(saved) {
-      if (saved.id === undefined) for (const key of ["entries", "readSeq", "unread", "mentioned"]) delete saved[key];
+      if (saved.id === undefined) for (const key of ["entries", "readSeq", "unread"]) delete saved[key];
       const direct = new GTChat.Direct(saved.name);
       this.directs.push(direct);
       return direct;

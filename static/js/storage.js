@@ -26,10 +26,15 @@
   const tab = area(() => globalThis.sessionStorage);
 
   // Unsent text, by user and conversation.
-  const draftKey = (me, conversation) => `draft ${me} ${conversation.kind} ${conversation.name}`;
+  // Returns the key of the draft of a conversation, and those of before its id was known. The name of an account that
+  // has ended may be that of another one.
+  const draftKeys = (me, { kind, name, id = null, ended = false }) => (
+    [...(id === null ? [] : [id]), ...(ended ? [] : [name])].map((place) => `draft ${me} ${kind} ${place}`));
   const drafts = {
-    get: (me, conversation) => tab.get(draftKey(me, conversation), ""),
-    set: (me, conversation, text) => tab.set(draftKey(me, conversation), text || null),
+    get: (me, conversation) => draftKeys(me, conversation).map((key) => tab.get(key, "")).find(Boolean) ?? "",
+    set(me, conversation, text) {
+      for (const [index, key] of draftKeys(me, conversation).entries()) tab.set(key, (!index && text) || null);
+    },
   };
 
   // The key that replaces a password, by server: {name, uuid}.

@@ -9,7 +9,8 @@
 //   {effect: "loadDirects", pages, wait}             load the list of direct conversations; pages: at most so many;
 //                                                    wait: milliseconds until then
 //   {effect: "loadRoomPages", after, unlisted}       load the rest of the rooms; unlisted: names to drop if not in it
-//   {effect: "findMentions"}                         search what is unread for mentions of the user
+//   {effect: "recount", room}                        ask the server what is unread in rooms that are `miscounted`, after a moment
+//   {effect: "loadMentions"}                         load the messages that mention the user
 //   {effect: "keepUnsent", conversation, items, gone}  give up unconfirmed messages, keep their texts; gone: whether
 //                                                    their conversation is no more
 //   {effect: "markRead", room}                       report `readSeq` to the server
@@ -21,7 +22,7 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const { invitations, changes, isMessage } = GTChat;
+  const { invitations, changes, isMessage, readMarks } = GTChat;
   const { notice, isShown, read, exitRoom, deleteRoom } = GTChat.transitions;
 
   // Milliseconds within which the account of a temporary user who logs out has ended.
@@ -39,18 +40,20 @@
 
   const settings = only((_state, room, entry) => room.update(entry));
 
-  // Its owner is the only member of a new room.
+  // Its owner is the only member of a new room. Public rooms are announced to users who are not members.
   const roomCreated = only((_state, room, entry) => {
-    room.update(entry);
+    room.update({ public: true, ...entry });
     if (!room.joined) room.memberCount = 1;
   });
 
-  const memberJoined = (_state, room, entry, own) => {
+  const memberJoined = (state, room, entry, own) => {
     room.members.add(entry.usr);
     room.memberCount += 1;
     if (!own || room.joined) return [];
     room.reset(entry.seq);
     room.joined = true;
+    readMarks.readAll(room);
+    invitations.endRoom(state, room.name);
     return [{ effect: "loadRooms" }, notice("added", entry)];
   };
 
@@ -61,18 +64,12 @@
     return [...(entry.type === "leave_room" ? [] : [notice(entry.type, entry)]), ...exitRoom(state, room.name)];
   };
 
-  // What is unread, and whether the user was mentioned, follows the changes of messages.
-  const isUnread = (state, room, entry, own) => !own && entry.of > room.readSeq && !state.isBlocked(entry.usr);
-
-  const messageEdited = only((state, room, entry, own) => {
-    if (isUnread(state, room, entry, own) && GTChat.mentions(entry.msg, state.me)) room.mentioned = true;
-  });
-
-  const messageDeleted = only((state, room, entry, own) => {
-    if (!room.unread || !isUnread(state, room, entry, own)) return;
-    room.unread -= 1;
-    if (!room.unread) room.mentioned = false;
-  });
+  // What is unread, and the mentions, follow the changes of messages.
+  const messageChanged = (state, room, entry) => {
+    const isMention = entry.type === "edited" && !state.isBlocked(entry.usr) && GTChat.mentionsUser(state, room, entry);
+    state.mentions.change(room, entry, room.entryAt(entry.of), isMention);
+    return readMarks.change(state, room, entry, isMention);
+  };
 
   // By `type`: (state, room, entry, whether the user caused it or it is about them) => effects.
   const ENTRIES = {
@@ -82,22 +79,23 @@
     leave_room: memberLeft,
     kicked: memberLeft,
     removed: memberLeft,
-    edited: messageEdited,
-    deleted: messageDeleted,
+    edited: messageChanged,
+    deleted: messageChanged,
   };
 
   // A message of another user: it is read at once or counted as unread.
   const received = (state, conversation, message) => {
     const { usr, msg } = message;
     if (state.isBlocked(usr)) return read(state, conversation);
-    const mention = conversation.kind === "direct" || GTChat.mentions(msg, state.me);
+    const mention = GTChat.mentionsUser(state, conversation, message);
+    if (mention) state.mentions.add(message);
     const effects = read(state, conversation);
-    if (!isShown(state, conversation)) {
-      conversation.unread += 1;
-      conversation.mentioned ||= mention;
-    }
+    if (!isShown(state, conversation)) readMarks.addUnread(conversation, message, mention);
     return [...effects, { effect: "message", conversation, usr, msg, mention }];
   };
+
+  // Own messages of other sessions: the server counts all before them as read.
+  const sent = (state, conversation, { seq }) => [...readMarks.readTo(state, conversation, seq), ...read(state, conversation)];
 
   // What follows from an entry that is new.
   const follow = (state, room, entry) => {
@@ -105,7 +103,7 @@
     if (!changes.has(entry)) room.typing.delete(entry.usr);
     return [
       ...(row(ENTRIES, entry.type)?.(state, room, entry, own) ?? []),
-      ...(isMessage(entry) && !own ? received(state, room, entry) : read(state, room)),
+      ...(isMessage(entry) ? (own ? sent : received)(state, room, entry) : read(state, room)),
     ];
   };
 
@@ -158,12 +156,15 @@
     return [{ effect: "expireTyping", room, usr }];
   };
 
-  // The user has read a conversation in another session.
-  const markedRead = only((state, event) => {
+  // The user has read a conversation in another session, or marked it as unread.
+  const markedRead = (state, event) => {
     const room = state.conversation(event);
-    if (!room) return;
-    room.markedSeq = Math.max(room.markedSeq, event.seq);
-    room.markReadTo(event.seq);
+    return room ? readMarks.markedElsewhere(state, room, event.seq) : [];
+  };
+
+  const setLevel = only((state, event) => {
+    const room = state.conversation(event);
+    if (room) room.level = event.level;
   });
 
   // Events that are not log entries, by `type`: (state, event) => effects.
@@ -177,6 +178,8 @@
     room_gone: (state, event) => deleteRoom(state, event.room_name),
     typing,
     marked_read: markedRead,
+    notify: setLevel,
+    invitation_ended: only(invitations.end),
     address_request: only((state, { usr }) => { state.addressRequests = [...state.addressRequests.filter((name) => name !== usr), usr]; }),
     address_granted: (_state, event) => [notice("address_granted", event)],
     address_denied: (_state, event) => [notice("address_denied", event)],

@@ -15,6 +15,9 @@
   let language = 0;
   GTChat.language = () => order[language];
 
+  // Returns the tag for dates and times: the browser's, which knows the country, if it is of the chosen language.
+  GTChat.locale = () => globalThis.navigator?.languages?.find((tag) => tag.split("-")[0] === order[language]) ?? order[language];
+
   // Chooses the language of a BCP 47 tag; English if there are no texts in it.
   GTChat.setLanguage = (tag) => {
     language = Math.max(0, order.indexOf(String(tag).slice(0, 2)));
@@ -38,7 +41,7 @@
   };
 
   // Returns a time in seconds as a text.
-  const duration = (seconds) => {
+  GTChat.duration = (seconds) => {
     if (seconds < 100) return GTChat.text("seconds", { count: Math.ceil(seconds) });
     if (seconds < 100 * 60) return GTChat.text("minutes", { count: Math.ceil(seconds / 60) });
     return GTChat.text("hours", { count: Math.ceil(seconds / 3600) });
@@ -46,7 +49,7 @@
 
   // Returns the text for an error of a request, or for any object with a `code`.
   GTChat.reason = (error) => (TEXTS[error.code]
-    ? GTChat.text(error.code, { retry: duration(error.retryAfter ?? 1) })
+    ? GTChat.text(error.code, { retry: GTChat.duration(error.retryAfter ?? 1) })
     : error.message || GTChat.text("unanswered"));
 
   GTChat.TEXTS = TEXTS;

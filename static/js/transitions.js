@@ -7,32 +7,30 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
+  const { invitations, readMarks } = GTChat;
+  const { divide, readAll } = readMarks;
+
   const notice = (text, values) => ({ effect: "notice", text, values });
 
   // The open conversation and what is read.
 
-  // Returns whether the user sees the end of a conversation.
-  const isShown = (state, conversation) => (
-    conversation === state.current && state.focused && conversation.endShown && conversation.atEnd);
+  // Returns whether the user sees the end of a conversation, and so reads it. target: what is about to be shown instead.
+  const isShown = (state, conversation) => {
+    const { endShown, atEnd, held, target } = conversation;
+    return conversation === state.current && state.focused && endShown && atEnd && !held && !target;
+  };
 
   // Counts all of a conversation as read, if the user sees its end.
   const read = (state, conversation) => {
     if (!isShown(state, conversation)) return [];
-    conversation.readSeq = conversation.lastSeq;
-    conversation.unread = 0;
-    conversation.mentioned = false;
+    readAll(conversation);
     return conversation.joined ? [{ effect: "markRead", room: conversation }] : [];
   };
 
-  // Puts the "New" divider before what is unread.
-  const divide = (conversation) => {
-    conversation.dividerSeq = conversation.unread ? conversation.readSeq : null;
-    conversation.dividerCount = conversation.unread;
-  };
-
-  // Opens a conversation; null: none.
+  // Opens a conversation; null: none. A reload of the page is no return to what was marked as unread.
   const open = (state, conversation) => {
     if (conversation && conversation !== state.current) {
+      if (state.current) conversation.held = false;
       divide(conversation);
       conversation.endShown = true;
       conversation.closed = false;
@@ -68,11 +66,17 @@
     return closeDirect(state, direct);
   };
 
-  // Takes the "New" divider away.
-  const hideDivider = (_state, conversation) => {
-    conversation.dividerSeq = null;
-    return [];
+  // Takes the "New" divider away; what was marked as unread is read.
+  const hideDivider = (state, conversation) => {
+    Object.assign(conversation, { dividerSeq: null, held: false });
+    return read(state, conversation);
   };
+
+  // Marks conversations as read to their ends, whether they were shown or not.
+  const readWhole = (_state, conversations) => conversations.map((conversation) => {
+    readAll(conversation);
+    return { effect: "markRead", room: conversation };
+  });
 
   // The page gets the focus or loses it.
   const setFocused = (state, focused) => {
@@ -104,7 +108,9 @@
   const enterRoom = (state, details) => {
     const room = state.room(details.room_name);
     room.reset(details.last_seq);
-    Object.assign(room, { joined: true, membersLoaded: false, unread: 0, mentioned: false, readSeq: details.last_seq });
+    Object.assign(room, { joined: true, membersLoaded: false, level: "all" });
+    readAll(room);
+    invitations.endRoom(state, room.name);
     updateRoom(state, details);
     return open(state, room);
   };
@@ -113,15 +119,19 @@
     const room = state.rooms.get(name);
     if (!room) return [];
     const effects = keepUnsent(room, !room.public);
-    Object.assign(room, { joined: false, unread: 0, mentioned: false, composing: null });
+    Object.assign(room, { joined: false, composing: null, markedSeq: 0, confirmedSeq: 0 });
     room.forgetMembers();
     room.reset(room.lastSeq);
+    readAll(room);
+    state.mentions.leave(name);
     if (!room.public) state.rooms.delete(name);
     return [...effects, ...(state.current === room ? open(state, state.lobby) : [])];
   };
 
   const deleteRoom = (state, name) => {
     const room = state.rooms.get(name);
+    invitations.endRoom(state, name);
+    state.mentions.leave(name);
     if (!room) return [];
     state.rooms.delete(name);
     return [
@@ -131,38 +141,16 @@
     ];
   };
 
-  // Takes over what `info`, an entry of a list, tells of what is unread. What was read here and not reported
-  // yet counts, unless the user was no member.
-  const recount = (room, info) => {
-    const readSeq = info.read_seq ?? info.last_seq - info.unread;
-    if (room.joined) {
-      room.readSeq = Math.max(room.readSeq, info.read_seq ?? 0);
-      room.unread = Math.min(info.unread, Math.max(0, info.last_seq - room.readSeq));
-    } else {
-      Object.assign(room, { readSeq, markedSeq: readSeq, unread: info.unread });
-    }
-    if (!room.unread) room.mentioned = false;
-    room.recount = false;
-  };
-
-  // Takes over what the server knows to be read.
-  const updateMark = (room, { read_seq: readSeq }) => {
-    if (!(readSeq > room.markedSeq)) return;
-    room.markedSeq = readSeq;
-    room.markReadTo(readSeq);
-  };
-
   // Takes over `info`, an entry of a room list.
   const updateListed = (state, info) => {
     const known = state.rooms.has(info.room_name);
     const room = state.room(info.room_name);
     if (!known) room.lastSeq = info.last_seq;
     else if (room.joined !== info.joined || (room.recount && room.lastSeq !== info.last_seq)) room.reset(info.last_seq);
-    if (!known || room.recount || (info.joined && !room.joined)) recount(room, info);
+    if (!known || (info.joined && !room.joined)) readMarks.begin(room, info);
+    else if (info.joined) readMarks.follow(state, room, info);
     room.update(info);
-    room.memberCount = info.members;
-    room.joined = info.joined;
-    updateMark(room, info);
+    Object.assign(room, { memberCount: info.members, joined: info.joined, level: info.notify ?? "all" });
   };
 
   // Returns the direct conversation that `info`, an entry of a list of them, is about. It is new if its id is.
@@ -185,12 +173,11 @@
     const { id, usr: name, guest = false, ended = false, last_seq: lastSeq, at } = info;
     if (isNew) direct.lastSeq = Math.max(direct.lastSeq, lastSeq);
     else if (direct.recount && direct.lastSeq !== lastSeq) direct.reset(lastSeq);
-    if (isNew || direct.recount) {
-      recount(direct, info);
-      if (direct.unread) direct.closed = false;
-    }
-    Object.assign(direct, { id, name, guest, ended, at: direct.at > at ? direct.at : at });
-    updateMark(direct, info);
+    direct.recount ||= isNew;
+    const counted = direct.recount;
+    readMarks.follow(state, direct, info);
+    if (counted && direct.unread) direct.closed = false;
+    Object.assign(direct, { id, name, guest, ended, at: direct.at > at ? direct.at : at, level: info.notify ?? "all" });
   };
 
   // Removes the rooms that a complete list does not have. joined: whether it lists the user's own only.
@@ -199,15 +186,8 @@
     return state.rooms.get(name)?.joined ? exitRoom(state, name) : [];
   });
 
-  // Looks for the user's name in messages that came while the user was away.
-  const findMention = (state, room, entries) => {
-    room.mentioned ||= entries.some(({ cmd, seq, usr, msg }) => (
-      cmd === "c_speak" && seq > room.readSeq && usr !== state.me && !state.isBlocked(usr) && GTChat.mentions(msg, state.me)));
-    return [];
-  };
-
   GTChat.transitions = {
-    notice, isShown, read, open, hideDivider, closeDirect, removeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
-    updateListed, updateDirect, dropUnlisted, findMention,
+    notice, isShown, read, open, hideDivider, readWhole, closeDirect, removeDirect, setFocused, setEndShown, updateRoom, enterRoom, exitRoom, deleteRoom,
+    updateListed, updateDirect, dropUnlisted,
   };
 })();

@@ -38,7 +38,8 @@
       this.browseQuery = ""; // what is looked for there at first
       this.panel = matchMedia(MIDDLE).matches ? null : this.settings.panel; // a name in GTChat.PANELS, or null
       this.pane = "conversation"; // the one that a phone shows: list, conversation or panel
-      this.notices = [];
+      this.stepsOn = false; // whether the pane that is shown next is a further step, as Back is to lead to this one
+      this.notices = this.notices.filter(({ kind }) => kind === "new_version");
     }
 
     // Shows a text for some seconds. kind: its key in texts.js, where views treat it differently;
@@ -78,10 +79,10 @@
       this.change();
     }
 
-    // panel: a name in GTChat.PANELS, or null. Its button shows and hides it.
-    showPanel(panel) {
+    // panel: a name in GTChat.PANELS, or null. Its button shows and hides it. from: the pane of a phone that Back leads to.
+    showPanel(panel, from = this.pane) {
       this.panel = panel;
-      if (this.narrow) this.showPane(panel ? "panel" : this.#paneBefore);
+      if (this.narrow) this.showPane(panel ? "panel" : this.#paneBefore, from);
       else if (!matchMedia(MIDDLE).matches) this.set({ panel });
       this.change();
     }
@@ -91,8 +92,8 @@
     // On a phone, goes back to where the panel was opened.
     leavePanel() { this.showPane(this.#paneBefore); }
 
-    showPane(pane) {
-      if (pane === "panel" && this.pane !== "panel") this.#paneBefore = this.pane;
+    showPane(pane, from = this.pane) {
+      if (pane === "panel" && this.pane !== "panel") this.#paneBefore = from;
       this.pane = pane;
       this.popover = null;
       this.change();
@@ -111,6 +112,23 @@
       if (conversation !== this.state.current && matchMedia(MIDDLE).matches) this.panel = null;
       this.showPane("conversation");
       this.actions.open(conversation);
+    }
+
+    // Shows a message of a conversation from a list of messages, to which Back leads. A panel over it is closed.
+    openMessage(conversation, seq) {
+      this.stepsOn = true;
+      if (matchMedia(MIDDLE).matches && !this.narrow) this.panel = null;
+      this.open(conversation);
+      this.actions.show(conversation, seq);
+    }
+
+    // Opens the search. scope: the conversation to search in; null: everywhere; query: what to search for at once.
+    openSearch(scope, query = "") {
+      const { search } = this.actions;
+      this.view = "conversation";
+      search.begin(scope);
+      if (query) search.refine(query, scope);
+      this.showPanel("search");
     }
 
     // Requests a draw. Changes before it are drawn together.

@@ -318,12 +318,19 @@ class RoomRequests(RuleBasedStateMachine):
         owner=mostly,
         topic=st.none() | st.sampled_from(("x", "y")),
         public=st.none() | st.booleans(),
+        preview=st.none() | st.booleans(),
     )
     def change(
-        self, name: str, key: str, owner: bool, topic: str | None, public: bool | None
+        self,
+        name: str,
+        key: str,
+        owner: bool,
+        topic: str | None,
+        public: bool | None,
+        preview: bool | None,
     ) -> None:
         name = self.owner(key, name) if owner else name
-        wanted = RoomSettings(topic=topic, public=public)
+        wanted = RoomSettings(topic=topic, public=public, preview=preview)
         self.request("set", name, self.membership.change, key, wanted, None)
 
     @rule(key=rooms, index=st.integers(0, 4))

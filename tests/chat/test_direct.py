@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.conversations import DirectTarget
-from gtchat.chat.direct import _Sent, _Unconfirmed
-from gtchat.chat.errors import SelfTarget
+from gtchat.chat.errors import NotStored, SelfTarget
 from gtchat.chat.events import Edited
 from gtchat.chat.limits import Limits
 from tests.fakes import FakeClient, TestServer
@@ -99,7 +97,7 @@ class Messages(DirectCase):
             ):
                 self.assertEqual(self.code(self.ann, cmd, **fields, **places), "bad_request", cmd)
 
-    def test_others_find_no_conversation_by_its_id(self) -> None:
+    def test_others_find_no_conversation_by_its_id(self) -> None:  # F25
         self.whisper("a")
         direct, cid = self.directs(self.ann)[0]["id"], self.login("cid")
         for cmd, fields in (
@@ -195,6 +193,11 @@ class Changes(DirectCase):
             self.assertEqual(self.code(self.ann, cmd, target_user="bob", **fields), "blocked", cmd)
         direct = self.directs(self.ann)[0]["id"]
         self.assertEqual(self.code(self.ann, "speak", direct=direct, msg="x"), "blocked")
+
+    def test_an_author_who_is_blocked_can_delete(self) -> None:
+        self.bob.call("block", user="ann")
+        self.assertIsNone(self.code(self.ann, "delete", target_user="bob", seq=1))
+        self.assertEqual([push["type"] for push in self.bob.pushes()], ["deleted"])
 
     def test_what_a_blocked_user_said_is_marked_and_not_unread(self) -> None:
         self.bob.call("block", user="ann")
@@ -336,7 +339,7 @@ class Lists(DirectCase):
         self.assertEqual((push["usr"], push["to"], push["seq"]), ("ann", "bob", 1))
         self.assertEqual(self.ann.pushes(), [])
 
-    def test_the_conversation_with_a_guest_who_ended_is_read_by_its_id(self) -> None:
+    def test_the_conversation_with_a_guest_who_ended_is_read_by_its_id(self) -> None:  # D31
         gus = self.server.guest("gus")
         self.whisper("a", gus, "ann")
         [direct] = self.directs(self.ann)
@@ -360,6 +363,26 @@ class Lists(DirectCase):
             )
         self.assertIsNone(self.code(self.ann, "mark_read", direct=direct["id"], seq=1))
 
+    def test_what_is_set_of_the_conversation_with_a_user_who_ended_names_no_other_user(
+        self,
+    ) -> None:
+        self.server = TestServer(Limits(commands_per_second=0), sessions="share")
+        self.ann, gus = self.login("ann"), self.server.guest("gus")
+        self.whisper("a", gus, "ann")
+        direct = self.directs(self.ann)[0]["id"]
+        gus.call("logout")
+        self.server.guest("gus")
+        other = self.login("ann")
+        for cmd, fields in (
+            ("mark_read", {"seq": 1}),
+            ("mark_unread", {"seq": 1}),
+            ("set_notify", {"level": "none"}),
+        ):
+            self.assertIsNone(self.code(self.ann, cmd, direct=direct, **fields))
+            [push] = [one for one in other.pushes() if one["type"] in ("marked_read", "notify")]
+            places = {"room_name", "target_user", "direct"} & push.keys()
+            self.assertEqual((places, push["direct"]), ({"direct"}, direct), cmd)
+
 
 class Resume(DirectCase):
     def resume(self, client: FakeClient, token: str, **fields: Any) -> Any:
@@ -370,7 +393,7 @@ class Resume(DirectCase):
             "resume", session_id=token, epoch=self.server.chat.epoch, marks_read=True, **fields
         )
 
-    def test_a_client_gets_what_it_missed_of_the_conversations_that_it_names(self) -> None:
+    def test_a_client_gets_what_it_missed_of_the_conversations_that_it_names(self) -> None:  # F25
         self.whisper("a")
         bob = self.login("bob")
         token, direct = self.reply["session_id"], self.reply["directs"][0]["id"]
@@ -438,6 +461,16 @@ class Delivery(DirectCase):
             self.assertEqual(self.waiting(), [])
             self.bob.ping()
 
+    def test_a_client_is_told_of_the_conversations_that_its_reply_has_space_for(self) -> None:
+        self.bob.drop()
+        self.whisper("a")
+        self.whisper("b", self.login("cid"))
+        with patch("gtchat.protocols.gtchat_json.sessions.NAMES_BYTES", 1):
+            self.bob = self.login("bob")
+        self.assertEqual([one["usr"] for one in self.reply["directs"]], ["cid"])
+        self.bob.ping()
+        self.assertEqual(self.waiting(), ["a"])
+
     def test_any_confirmed_session_moves_the_mark(self) -> None:
         self.bob.drop()
         self.whisper("a")
@@ -474,6 +507,28 @@ class Delivery(DirectCase):
         self.successResultOf(again)
         self.assertEqual(self.bob.pushes("c_whisper"), [])
 
+    def test_what_can_not_be_read_at_the_login_is_not_passed_by_later_messages(self) -> None:  # F26
+        self.bob.drop()
+        self.whisper("a")
+        with patch.object(self.server.store, "whispers", lambda *_: fail(NotStored())):
+            self.assertEqual(self.waiting(), [])
+        self.whisper("b")
+        self.assertEqual([push["msg"] for push in self.bob.pushes("c_whisper")], ["b"])
+        self.bob.ping()
+        self.assertEqual(self.waiting(), ["a"])
+
+    def test_what_was_hidden_at_the_login_is_not_passed_by_later_messages(self) -> None:
+        self.bob.drop()
+        self.whisper("a")
+        self.bob = self.login("bob")
+        self.bob.call("block", user="ann")
+        self.assertEqual(self.waiting(), [])
+        self.bob.call("unblock", user="ann")
+        self.whisper("b")
+        self.assertEqual([push["msg"] for push in self.bob.pushes("c_whisper")], ["b"])
+        self.bob.ping()
+        self.assertEqual(self.waiting(), ["a"])
+
     def test_protocols_decide_whether_users_write_to_themselves(self) -> None:
         session = self.ann.api.session
         assert session is not None
@@ -501,34 +556,3 @@ class Delivery(DirectCase):
         self.assertEqual(self.code(self.ann, **versions), "no_such_message")
         self.whisper("a")
         self.assertIsNone(self.code(self.ann, **versions))
-
-
-class Marks(SynchronousTestCase):
-    """One mark for each log, whatever arrives first."""
-
-    @settings(max_examples=200, deadline=None)
-    @given(
-        st.lists(st.tuples(st.sampled_from([1, 2]), st.booleans()), max_size=12).flatmap(
-            lambda sent: st.tuples(
-                st.just(sent), st.permutations(range(len(sent))), st.integers(0, len(sent))
-            )
-        )
-    )
-    def test_a_mark_passes_nothing_that_has_not_arrived(self, case: Any) -> None:
-        sent, order, count = case
-        unconfirmed, marks, missed = _Unconfirmed(), {1: 0, 2: 0}, set()
-        for seq, (room, is_missed) in enumerate(sent, 1):
-            unconfirmed.add(str(seq), _Sent(room, seq, is_missed))
-        arrived = set()
-        for index in order[:count]:
-            arrived.add(index + 1)
-            found, gone = unconfirmed.confirm([str(index + 1), "unknown"])
-            missed |= gone
-            for room, seq in found.items():
-                marks[room] = max(marks[room], seq)
-        for room, mark in marks.items():
-            mine = [n for n, one in enumerate(sent, 1) if one == (room, False)]
-            waiting = [n for n in mine if n not in arrived]
-            passed = [n for n in mine if n <= mark]
-            self.assertEqual(passed, [n for n in mine if n < min(waiting, default=len(sent) + 1)])
-        self.assertEqual(missed, {(sent[n - 1][0], n) for n in arrived if sent[n - 1][1]})

@@ -41,6 +41,7 @@ class FoldedRoom:
         kind = entry.get("type", entry["cmd"])
         if kind in ("room_created", "room_changed"):
             self.settings = {key: entry[key] for key in ("public", "topic", "max", "owner")}
+            self.settings["preview"] = entry.get("preview", False)
         if kind == "room_created":
             self.members = {entry["usr"]}
         elif kind == "join_room":
@@ -112,9 +113,16 @@ class RoomMachine(RuleBasedStateMachine):
     def add(self, name: str, room: str, user: str, owner: bool) -> None:
         self.request(self.owner(room, name) if owner else name, "add_member", room, user=user)
 
-    @rule(name=names, room=rooms, topic=st.sampled_from(("", "x", "y")), owner=mostly)
-    def change(self, name: str, room: str, topic: str, owner: bool) -> None:
-        self.request(self.owner(room, name) if owner else name, "set_room", room, topic=topic)
+    @rule(
+        name=names,
+        room=rooms,
+        topic=st.sampled_from(("", "x", "y")),
+        preview=st.none() | st.booleans(),
+        owner=mostly,
+    )
+    def change(self, name: str, room: str, topic: str, preview: bool | None, owner: bool) -> None:
+        name = self.owner(room, name) if owner else name
+        self.request(name, "set_room", room, topic=topic, preview=preview)
 
     @rule(name=names, room=rooms, user=names, owner=mostly, member=mostly)
     def change_owner(self, name: str, room: str, user: str, owner: bool, member: bool) -> None:
@@ -195,6 +203,7 @@ class RoomMachine(RuleBasedStateMachine):
                 "topic": room.topic,
                 "max": room.max,
                 "owner": room.owner,
+                "preview": room.preview,
             }
             for name, client in self.clients.items():
                 session = client.api.session

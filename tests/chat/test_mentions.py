@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import BadName
 from gtchat.chat.limits import Limits
-from gtchat.chat.mentions import MAX_LOOKUPS, find_mentions, mentioned_names
+from gtchat.chat.mentions import MAX_LOOKUPS, find_mentions, mentioned_names, possible_names
 from gtchat.chat.names import fold_user, user_key
 from tests.chat.test_messages import RoomTestCase
 from tests.chat.test_unread import UnreadTestCase
@@ -108,6 +108,17 @@ class Names(SynchronousTestCase):
             if fitting:
                 expected[members[max(fitting, key=len)]] = None
         self.assertEqual(find_mentions(text, None, members.get, bool, 0), list(expected))
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.text("@@@abAZ1_ ,", max_size=60) | st.text("@@@abAZ1_ .-`é日", max_size=30))
+    def test_names_are_the_same_all_at_once(self, text: str) -> None:
+        expected = {name for names in mentioned_names(text) for name in names}
+        self.assertEqual(possible_names(text), expected)
+
+    def test_a_sign_behind_a_long_name_begins_another(self) -> None:
+        for text in ("@" + "a" * 33, "@a-b.c@d @é-ü", "@.a-", "@-", "x@a", "@@a"):
+            expected = {name for names in mentioned_names(text) for name in names}
+            self.assertEqual(possible_names(text), expected, text)
 
     @settings(max_examples=200, deadline=None)
     @given(st.text("`~\n> @ab", max_size=60))

@@ -8,7 +8,19 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from gtchat.client import Ack, CommandFailed, Deletion, Direct, Push, Reaction, ReplyTo, Version
+from gtchat.client import (
+    Ack,
+    CommandFailed,
+    Deletion,
+    Direct,
+    Found,
+    Push,
+    Reaction,
+    ReplyTo,
+    Room,
+    SessionInfo,
+    Version,
+)
 from tests.client.fakes import AT, ConnectedTestCase, spoken
 
 WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -96,6 +108,28 @@ class Actions(ConnectedTestCase):
             del request["tracker"]
             self.assertEqual(request, {"room_name": "r", **expected})
 
+    def test_sessions_and_invitations_have_methods(self) -> None:
+        c = self.connection
+        room = {"room": {"room_name": "den"}}
+        for action, expected, answer, result in (
+            (c.sessions(), {"cmd": "get_sessions"}, {"sessions": [{"id": "7"}]},
+             (SessionInfo(id="7"),)),
+            (c.end_session("7"), {"cmd": "end_session", "id": "7"}, {}, None),
+            (c.end_other_sessions(), {"cmd": "end_other_sessions"}, {}, None),
+            (c.invite("den", "bob"), {"cmd": "invite", "room_name": "den", "invitee": "bob"}, {},
+             None),
+            (c.answer_invitation("den", "bob", "Y"),
+             {"cmd": "invite_reply", "room_name": "den", "inviter": "bob", "reply": "Y"}, room,
+             Room(room_name="den")),
+            (c.answer_invitation("den", "bob", "N"),
+             {"cmd": "invite_reply", "room_name": "den", "inviter": "bob", "reply": "N"}, {}, None),
+        ):  # fmt: skip
+            self.server.answers[str(expected["cmd"])] = answer
+            self.assertEqual(self.done(action), result)
+            request = self.server.requests.pop()
+            del request["tracker"]
+            self.assertEqual(request, expected)
+
     def test_mentions_are_read_page_by_page(self) -> None:
         def page(request: dict[str, Any]) -> dict[str, Any]:
             if "before" in request:
@@ -130,6 +164,29 @@ class Actions(ConnectedTestCase):
         self.server.answers["versions"] = {"versions": [{"seq": 7, "at": AT, "msg": "old"}]}
         found = self.done(self.connection.versions("r", 7))
         self.assertEqual(found, (Version(seq=7, at=AT, msg="old"),))
+
+    def test_a_search_has_pages(self) -> None:
+        entry = {"cmd": "c_speak", "room_name": "r", "usr": "ann", "seq": 3, "msg": "green tea"}
+        self.server.answers["search"] = {
+            "entries": [entry | {"marks": [[6, 9]]}],
+            "more": True,
+            "next": "m5",
+            "incomplete": True,
+        }
+        found = self.done(self.connection.search("tea"))
+        push = Push(**entry, marks=((6, 9),))
+        self.assertEqual(found, Found((push,), "m5", True))
+        self.server.answers["search"] = {"entries": [], "more": False}
+        fields = {"room": "r", "usr": "bob", "before": "m5", "limit": 7}
+        self.assertEqual(self.done(self.connection.search("tea", **fields)), Found((), None, False))
+        sent = [
+            {name: value for name, value in request.items() if name != "tracker"}
+            for request in self.server.asked("search")
+        ]
+        self.done(self.connection.search("tea", room=Direct(usr="bob")))
+        self.assertEqual(self.server.asked("search")[-1]["target_user"], "bob")
+        full = {"room_name": "r", "usr": "bob", "before": "m5", "limit": 7}
+        self.assertEqual(sent, [{"cmd": "search", "q": "tea"} | more for more in ({}, full)])
 
     def test_what_there_is_to_say_of_a_message_is_read(self) -> None:
         plain: dict[str, Any] = {"cmd": "c_speak", "room_name": "r", "usr": "ann", "seq": 3}

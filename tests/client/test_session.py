@@ -315,7 +315,7 @@ class SeenTests(ConnectedTestCase):
         for seq in (2, 9):
             self.server.push(cmd="c_event", type="marked_read", room_name="lobby", seq=seq)
         self.server.pump()
-        self.assertEqual(self.kinds(), ["Push", "Push"])
+        self.assertEqual(self.kinds(), ["ReadUpTo", "ReadUpTo"])
         self.assertEqual(self.seen(), {"lobby": 3, "garden": 1})
 
     def test_leaving_a_room_removes_it(self) -> None:

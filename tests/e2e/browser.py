@@ -1,38 +1,83 @@
 """The page in a headless browser, driven through what a user sees.
 
 A `Browser` is one user in Chromium; firefox.py has the same for Firefox. Methods wait up to
-`SECONDS`, because the page draws after the call that changes it.
+`SECONDS`, because the page draws after the call that changes it. They wait within the page where
+they can: each question from outside costs time of three processes.
 """
 
 from __future__ import annotations
 
 import atexit
 import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (
+    JavascriptException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 SECONDS = 20
+#: Seconds between the first two questions of `wait_until`, the factor by which they grow, and the
+#: longest ones.
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.02, 1.5, 0.2
 STATIC = Path(__file__).resolve().parents[2] / "static"
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+#: The headless shell is Chromium without the windows of a desktop: it needs half the time to start,
+#: to open a tab and to load a page.
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+#: Options that save what no test observes: animations, and what a desktop browser does besides.
+FRUGAL = (
+    "--force-prefers-reduced-motion",
+    "--disable-extensions",
+    "--disable-component-update",
+    "--disable-breakpad",
+    "--disable-spell-checking",
+    "--disable-features=PaintHolding,Translate,OptimizationHints,MediaRouter,"
+    "AutofillServerCommunication,CalculateNativeWinOcclusion,BackForwardCache",
+)
+#: Waits until a function of the arguments returns something, and returns it; null after 2 seconds.
+#: The function is called when the page changes, and from time to time: styles change without it.
+WAIT = """(...args) => new Promise((resolve) => {
+  const end = performance.now() + 2000;
+  let due = false;
+  const check = () => {
+    due = false;
+    const found = (%s)(...args);
+    if (!found && performance.now() < end) return;
+    observer.disconnect();
+    clearInterval(timer);
+    resolve(found || null);
+  };
+  const observer = new MutationObserver(() => {
+    if (!due) setTimeout(check);
+    due = true;
+  });
+  observer.observe(document,
+    { subtree: true, childList: true, attributes: true, characterData: true });
+  const timer = setInterval(check, 100);
+  check();
+})"""
 #: Returns the first element for a selector that has a text that is shown, or is its label.
-FIRST = """
-    const [css, text] = arguments;
-    return [...document.querySelectorAll(css)].find((element) => !text
-        || (element.checkVisibility() && element.innerText.includes(text))
-        || (element.getAttribute("aria-label") || "").includes(text)) || null;
-"""
+FIRST = """(css, text) => [...document.querySelectorAll(css)].find((element) => !text
+  || (element.checkVisibility() && element.innerText.replace(/\\s+/g, ' ').includes(text))
+  || (element.getAttribute('aria-label') || '').includes(text))"""
+#: Whether no element matches a selector.
+GONE = "(css) => !document.querySelector(css)"
+#: Whether a message with a text is shown.
+SHOWN = "(text) => [...document.querySelectorAll('.log .text')].some(e => e.textContent === text)"
 #: What Chromium deletes of what pages have stored.
 EVERYTHING = {"origin": "*", "storageTypes": "all"}
 #: The reason to skip tests that need a browser; "" if there is one.
@@ -73,12 +118,36 @@ class User(ABC):
     def close(self) -> None:
         """Close the page and what it has stored."""
 
-    def wait_until(self, found: Callable[[], Any]) -> Any:
-        """Wait until `found` returns a true value, and return it."""
-        wait: WebDriverWait[Any] = WebDriverWait(
-            self, SECONDS, 0.05, ignored_exceptions=[StaleElementReferenceException]
-        )
-        return wait.until(lambda _: found())
+    @abstractmethod
+    def call(self, function: str, *arguments: str) -> Any:
+        """Call a function of JavaScript; return its result, or that of its promise."""
+
+    def wait_until(self, found: Callable[[], Any], what: str = "") -> Any:
+        """Wait until `found` returns a true value, and return it.
+
+        Raises:
+            TimeoutException: it did not within `SECONDS`; its message is `what`.
+        """
+        end = time.monotonic() + SECONDS
+        pause = FIRST_PAUSE
+        while True:
+            with suppress(StaleElementReferenceException):
+                if value := found():
+                    return value
+            if time.monotonic() > end:
+                raise TimeoutException(what)
+            time.sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+    def wait_in_page(self, function: str, *arguments: str) -> Any:
+        """Wait until a function of JavaScript returns a true value in the page, and return it."""
+
+        def found() -> Any:
+            # A page that is left takes the function with it.
+            with suppress(JavascriptException):
+                return self.call(WAIT % function, *arguments)
+
+        return self.wait_until(found, f"{function}({', '.join(arguments)})")
 
     def find(self, css: str, text: str = "") -> WebElement:
         """Wait for an element and return it.
@@ -87,15 +156,12 @@ class User(ABC):
             css: A CSS selector; the first match that contains `text` is returned.
             text: A part of its text or of its `aria-label`.
         """
-        element: WebElement = self.wait_until(lambda: self.first(css, text))
+        element: WebElement = self.wait_in_page(FIRST, css, text)
         return element
 
-    def first(self, css: str, text: str) -> WebElement | None:
-        """Return what `find` waits for, None if it is not there now."""
-        for element in self.find_all(css):
-            if text in element.text or text in (element.get_attribute("aria-label") or ""):
-                return element
-        return None
+    def wait_gone(self, css: str) -> None:
+        """Wait until no element matches a CSS selector."""
+        self.wait_in_page(GONE, css)
 
     def click(self, css: str, text: str = "") -> None:
         """Click the element that `find` returns."""
@@ -139,7 +205,7 @@ class User(ABC):
         self.run(
             "for (const button of document.querySelectorAll('.notice .icon-button')) button.click()"
         )
-        self.wait_until(lambda: not self.find_all(".notice"))
+        self.wait_gone(".notice")
 
     def hover(self, text: str) -> None:
         """Move the pointer to a message, so that its toolbar is shown."""
@@ -166,7 +232,7 @@ class User(ABC):
     def close_dialog(self) -> None:
         """Close the open dialog by the keyboard."""
         self.press(Keys.ESCAPE)
-        self.wait_until(lambda: not self.find_all("dialog"))
+        self.wait_gone("dialog")
 
     def send(self, text: str) -> None:
         """Type a message into the message box and send it."""
@@ -182,7 +248,7 @@ class User(ABC):
 
     def wait_for_message(self, text: str) -> None:
         """Wait until a message with this text is shown."""
-        self.wait_until(lambda: text in self.texts())
+        self.wait_in_page(SHOWN, text)
 
     def open_conversation(self, name: str) -> None:
         """Open a room or a direct conversation from the sidebar."""
@@ -215,6 +281,7 @@ class Browser(User):
             "--disable-dev-shm-usage",
             "--window-size=1200,800",
             "--lang=en",
+            *FRUGAL,
         ):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -226,10 +293,9 @@ class Browser(User):
         """Return the elements that match a CSS selector now."""
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
-    def first(self, css: str, text: str) -> WebElement | None:
-        """Return what `find` waits for in one call; asking each element takes three."""
-        element: WebElement | None = self.driver.execute_script(FIRST, css, text)
-        return element
+    def call(self, function: str, *arguments: str) -> Any:
+        """Call a function of JavaScript; return its result, or that of its promise."""
+        return self.driver.execute_script(f"return ({function})(...arguments)", *arguments)
 
     def run(self, script: str) -> Any:
         """Run the body of a function of JavaScript and return its result."""

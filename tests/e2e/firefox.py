@@ -244,6 +244,10 @@ class FirefoxBrowser(User):
             return [self._value(one) for one in remote["value"]]
         return remote.get("value")
 
+    def call(self, function: str, *arguments: str) -> Any:
+        """Call a function of JavaScript; return its result, or that of its promise."""
+        return self.call_function(function, *arguments)
+
     def run(self, script: str) -> Any:
         """Run the body of a function of JavaScript and return its result."""
         return self.call_function(f"() => {{ {script} }}")

@@ -3,6 +3,10 @@
 Most of the CPU time of a start is spent on imports: this takes a tenth of it. One such process
 belongs to each process that runs tests; it is started when it is first needed and ends with it.
 `./t.sh` uses it; without TESTS_FORK_SERVERS=1 in the environment each server is executed.
+
+These servers hash passwords with the least work that Argon2 can do: a hash at its usual cost takes
+as much time of a core as two starts, and each start makes one. The usual cost is that of
+tests/server/test_passwords.py. Files of the page are compressed once.
 """
 
 from __future__ import annotations
@@ -121,9 +125,12 @@ def _control() -> socket.socket:
 def _serve(control: socket.socket) -> dict[str, Any]:
     """Fork for each request; return the request in the new process only."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the processes that wait
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+        # Not by ignoring SIGCHLD: the time of the servers would not be counted as that of children.
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if not data:
             os._exit(0)
         if os.fork() == 0:
@@ -135,7 +142,6 @@ def _serve(control: socket.socket) -> dict[str, Any]:
 
 def _fork_and_wait(request: dict[str, Any], stdin: int, stdout: int, status: int) -> dict[str, Any]:
     """Fork once more: report the pid and the end of the child, which alone returns."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:
         for target, source in ((0, stdin), (1, stdout), (2, stdout)):
@@ -143,8 +149,10 @@ def _fork_and_wait(request: dict[str, Any], stdin: int, stdout: int, status: int
         for descriptor in (stdin, stdout, status):
             os.close(descriptor)
         return request
-    os.close(stdin)
-    os.close(stdout)
+    # A test that fails may leave the server running. This process must not hold the output of the
+    # one that ran the test: trial waits until that is closed.
+    for descriptor in (stdin, stdout, 1, 2):
+        os.close(descriptor)
     with suppress(OSError):  # the test has ended
         os.write(status, struct.pack("i", child))
         os.write(status, struct.pack("i", os.waitpid(child, 0)[1]))
@@ -167,11 +175,22 @@ if __name__ == "__main__":
     import alembic.command  # noqa: F401
     import sqlalchemy.dialects.sqlite  # noqa: F401
     import twisted.application.app  # noqa: F401
+    import twisted.internet.epollreactor  # noqa: F401
     import twisted.scripts.twistd  # noqa: F401
+    import twisted.words.iwords  # noqa: F401
 
     import gtchat.server.service
     import gtchat.tap  # noqa: F401
+    import twisted.plugins.gtchat_plugin  # noqa: F401
+    from gtchat.server import passwords
+    from gtchat.web import files
     from tests.e2e import frame_check
+
+    passwords.PasswordHasher = functools.partial(  # type: ignore[assignment,misc]
+        passwords.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1
+    )
+    files.Content.of = functools.cache(files.Content.of)  # type: ignore[method-assign]
+    files.load_files(TOP / "static")
 
     frame_check.install()
     assert "twisted.internet.reactor" not in sys.modules, "a reactor does not survive a fork"

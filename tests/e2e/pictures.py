@@ -14,10 +14,14 @@ MESSAGES = (
     ("tom", "Yes please! I have **two** beds free since the beans are done."),
     ("tom", "When can I come by?"),
     ("mei", "Saturday morning? @anna, do you still want the basil?"),
-    ("ines", "> Saturday morning?\n\nFine with me. We need `labels`, the wooden ones."),
+    ("ines", "Fine with me. We need `labels`, the wooden ones."),
     ("kofi", "```\nplant   row  days\nbasil     1     7\nbeans     3    12\n```"),
-    ("mei", ":tada:"),
 )
+#: What some messages get, by their beginnings: who reacts, and with what.
+REACTIONS = {
+    "The first": (("tom", "🍅"), ("ines", "🍅"), ("kofi", "🍅"), ("ines", "🎉")),
+    "Fine with": (("mei", "👍"), ("tom", "👍")),
+}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1.5, "mobile": True}
 CLEAR = """
 for (const notice of document.querySelectorAll('.notice button')) notice.click();
@@ -36,9 +40,12 @@ def create_content(server: Server) -> dict[str, Client]:
         client = clients[name] = Client(server.ws_port)
         client.call("register", usr=name, pwd="long enough")
         client.call("login", type="reg", usr=name, pwd="long enough")
-    clients["mei"].call("create_room", room_name="garden", topic="What grows, and when")
+    clients["mei"].call(
+        "create_room", room_name="garden", topic="What grows, and when: https://garden.example/plan"
+    )
     clients["kofi"].call("create_room", room_name="reading group", topic="One book a month")
     clients["tom"].call("create_room", room_name="tools", topic="Who lends what")
+    clients["ines"].call("create_room", room_name="harvest party", public=False)
     for name in ("tom", "ines", "kofi"):
         clients[name].call("join_room", room_name="garden")
     return clients
@@ -48,17 +55,29 @@ def converse(page: Browser, clients: dict[str, Client]) -> None:
     """Fill the page with a conversation, an invitation and unread messages."""
     clients["mei"].call("add_member", room_name="garden", user="anna")
     page.open_conversation("garden")
+    seqs: list[int] = []
     for name, text in MESSAGES:
-        clients[name].call("speak", room_name="garden", msg=text)
+        more = {"reply": seqs[-1]} if text.startswith("Fine") else {}
+        seqs.append(clients[name].call("speak", room_name="garden", msg=text, **more)["seq"])
+        for start, reactions in REACTIONS.items():
+            for user, emoji in reactions if text.startswith(start) else ():
+                clients[user].call("react", room_name="garden", seq=seqs[-1], emoji=emoji)
         if "basil?" in text:
             page.send("Yes! I can bring the *big* pots, see https://garden.example/pots")
-            page.wait_until(lambda: not page.find_all(".pending"))
+            page.wait_gone(".pending")
+    clients["mei"].call("pin", room_name="garden", seq=seqs[0])
     clients["kofi"].call("invite", room_name="reading group", invitee="anna")
     clients["ines"].call("whisper", target_user="anna", msg="psst")
     clients["tom"].call("speak", room_name="lobby", msg="hello all")
+    clients["tom"].call("add_member", room_name="tools", user="anna")
+    clients["ines"].call("add_member", room_name="harvest party", user="anna")
+    for text in ("Who brings chairs?", "@anna, can you bring the long table?"):
+        clients["ines"].call("speak", room_name="harvest party", msg=text)
     clients["ines"].call("typing", room_name="garden")
     page.find(".typing", "ines")
     page.find(".place .badge.wanted", "1")
+    page.find(".reaction", "3")
+    page.find(".by > .icon")
 
 
 def save_screenshot(page: Browser, theme: str, path: Path) -> None:
@@ -73,7 +92,7 @@ def save_screenshot(page: Browser, theme: str, path: Path) -> None:
         "Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 200, "y": 5}
     )
     page.driver.execute_script(CLEAR, theme)
-    page.wait_until(lambda: not page.find_all(".notice"))
+    page.wait_gone(".notice")
     page.driver.save_screenshot(str(path))
 
 

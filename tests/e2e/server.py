@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import frames
+from tests.databases import create_empty
 from tests.e2e.fork_server import ENABLED, TOP, ForkedProcess, default_signals
 from tests.e2e.frame_check import REPORT
 
@@ -41,7 +42,7 @@ class Server:
 
     Args:
         options: of `twistd gtchat`, besides the data folder and the endpoints.
-        data: the data folder; by default one that is deleted with this object.
+        data: the data folder; by default one with an empty database, deleted with this object.
 
     Attributes:
         program: the Python code that is run with the command line.
@@ -60,6 +61,7 @@ class Server:
         self.folder = Path(data or tempfile.mkdtemp(prefix="gtchat-"))
         if data is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+            create_empty(self.folder / "gtchat.sqlite")
         self.options = options
         self.ws_port = self.web_port = 0
         self.process: subprocess.Popen[str] | ForkedProcess | None = None
@@ -124,9 +126,10 @@ class Server:
                     self.ws_port = int(found[2])
             if re.search('[ "]data: ', line):
                 timeout.cancel()
-                # The server would block when the pipe is full.
+                # The server would block when the pipe is full. A test that fails may leave the
+                # server running: it must not keep the process of the test from ending.
                 self._reader = threading.Thread(
-                    target=self.lines.extend, args=[self.process.stdout]
+                    target=self.lines.extend, args=[self.process.stdout], daemon=True
                 )
                 self._reader.start()
                 return self

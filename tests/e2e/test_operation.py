@@ -275,6 +275,8 @@ class Commands(OperationCase):
 
 
 class PasswordHashing(OperationCase):
+    by_fork = False  # servers that are forked hash at the least cost
+
     def test_password_hashing_delays_no_other_user(self) -> None:  # G08
         server = self.server(
             *("--failed-logins-per-minute", "0"),

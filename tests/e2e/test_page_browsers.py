@@ -80,7 +80,7 @@ class PageTests(Base):
         page.click(".sidebar .heading button", "Create room")
         page.fill("room_name", "Den")
         page.press(Keys.ESCAPE)
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
         self.assertEqual(page.run(FOCUSED), "Create room")
         page.press(Keys.ENTER)
         page.fill("room_name", "Den")
@@ -106,7 +106,7 @@ class PageTests(Base):
         page = self.user("#/room/reading%20group/12")
         page.submit_login("ann", "long enough", "register")
         # The user is no member: the room is found among those to browse, and opens at the message.
-        page.click(".room-row button", "reading group")
+        page.click(".room-row .button", "reading group")
         page.find(".bar h1", "reading group")
         page.wait_for_message("page 11")
         page.find(".message.lit", "page 11")  # the first entry says that the room was created

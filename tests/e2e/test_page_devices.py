@@ -141,7 +141,7 @@ class PageDevicesTest(TestCase):
             page.wait_for_message("without a device")
             self.assertEqual(page.run(SESSION), session)
         page.send("still here")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone(".pending")
         page.driver.refresh()
         page.wait_for_message("still here")
         self.assertEqual(page.run(SESSION), second)

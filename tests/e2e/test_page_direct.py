@@ -61,11 +61,10 @@ class DirectTest(TestCase):
             reply = self.bob.call("whisper", target_user="ann", msg=text)
             self.assertEqual(reply["status"], "ok", reply)
 
-    def last(self) -> dict[str, Any]:
-        """Return the newest message of bob's conversation with ann."""
+    def last(self) -> str:
+        """Return the newest message of bob's conversation with ann, "" if there is none yet."""
         page = self.bob.call("history", target_user="ann", limit=1)
-        entry: dict[str, Any] = page["entries"][-1]
-        return entry
+        return "".join(entry["msg"] for entry in page["entries"])
 
     def test_messages_stay_over_logins_reloads_and_a_killed_server(self) -> None:
         page = self.ann()
@@ -77,13 +76,13 @@ class DirectTest(TestCase):
         page.wait_until(lambda: page.texts() == ["one", "two"])
         page.find(".log .new")
         page.send("three")
-        page.wait_until(lambda: self.last()["msg"] == "three")
+        page.wait_until(lambda: self.last() == "three")
         self.server.kill()
         page.find(".connection.lost")
         page.send("four")
         self.server.start()
         self.bob = self.client("bob", register=False)
-        page.wait_until(lambda: self.last()["msg"] == "four")
+        page.wait_until(lambda: self.last() == "four")
         page.wait_until(lambda: page.texts() == ["one", "two", "three", "four"])
         page.driver.refresh()
         page.find(".bar h1", "bob")
@@ -101,7 +100,7 @@ class DirectTest(TestCase):
         page.run("location.hash = '#/user/bob'")
         page.find(".bar h1", "bob")
         page.send("hello")
-        page.wait_until(lambda: self.last()["msg"] == "hello")
+        page.wait_until(lambda: self.last() == "hello")
         page.log_out()
         self.whisper(*(f"text {number}" for number in range(1, 251)))
         page.log_in("ann", PASSWORD, "member")
@@ -123,7 +122,7 @@ class DirectTest(TestCase):
         phone.call("speak", target_user="bob", msg="and again")
         page.wait_for_message("and again")
         page.send("from the page")
-        page.wait_until(lambda: self.last()["msg"] == "from the page")
+        page.wait_until(lambda: self.last() == "from the page")
         directs = phone.call("get_direct_list")["directs"]
         self.assertEqual([one["unread"] for one in directs], [0])
         self.assertIn("from the page", [push.get("msg") for push in phone.taken])
@@ -131,7 +130,7 @@ class DirectTest(TestCase):
         self.whisper("read elsewhere")
         page.find(".place .badge", "1")
         phone.call("mark_read", target_user="bob", seq=5)
-        page.wait_until(lambda: not page.find_all(".place .badge"))
+        page.wait_gone(".place .badge")
 
     def test_two_browsers_of_the_user_agree_after_the_server_was_killed(self) -> None:
         desk = self.ann()
@@ -141,7 +140,7 @@ class DirectTest(TestCase):
             page.find(".place .badge", "1")
         desk.open_conversation("bob")
         desk.wait_for_message("hi")
-        tablet.wait_until(lambda: not tablet.find_all(".place .badge"))
+        tablet.wait_gone(".place .badge")
         desk.send("from my desk")
         tablet.open_conversation("bob")
         tablet.wait_until(lambda: tablet.texts() == ["hi", "from my desk"])
@@ -153,8 +152,8 @@ class DirectTest(TestCase):
         self.bob = self.client("bob", register=False)
         for page in (desk, tablet):
             page.wait_until(lambda page=page: len(page.texts()) == 4)
-        desk.wait_until(lambda: not desk.find_all(".pending"))
-        tablet.wait_until(lambda: not tablet.find_all(".pending"))
+        desk.wait_gone(".pending")
+        tablet.wait_gone(".pending")
         self.assertEqual(desk.texts(), tablet.texts())
         tablet.find(".composer textarea").send_keys(Keys.ARROW_UP)
         tablet.find(".composer .editing")
@@ -170,13 +169,13 @@ class DirectTest(TestCase):
         self.whisper("a question", "a mistake")
         page.open_conversation("bob")
         page.send("an anser")
-        page.wait_until(lambda: self.last()["msg"] == "an anser")
+        page.wait_until(lambda: self.last() == "an anser")
         page.find(".composer textarea").send_keys(Keys.ARROW_UP)
         page.find(".composer .editing")
         page.find(".composer textarea").send_keys(Keys.CONTROL, "a")
         page.send("an answer")
         page.find(".log .edited")
-        page.wait_until(lambda: self.last()["msg"] == "an answer")
+        page.wait_until(lambda: self.last() == "an answer")
         self.bob.call("react", target_user="ann", seq=3, emoji="🎉", txn="r")
         page.click(".reaction", "1")
         page.find(".reaction[aria-pressed=true]", "2")
@@ -198,7 +197,7 @@ class DirectTest(TestCase):
         page.driver.refresh()
         page.wait_until(lambda: page.texts() == ["a good question", "an answer"])
 
-    def test_the_account_of_the_other_user_ends(self) -> None:
+    def test_the_account_of_the_other_user_ends(self) -> None:  # F27
         page = self.ann()
         eve = self.guest("eve")
         eve.call("whisper", target_user="ann", msg="good bye")
@@ -245,4 +244,4 @@ class DirectTest(TestCase):
         page.driver.refresh()
         page.open_conversation("bob")
         page.wait_until(lambda: page.texts() == ["hi", "not sent"])
-        page.wait_until(lambda: self.last()["msg"] == "not sent")
+        page.wait_until(lambda: self.last() == "not sent")

@@ -92,7 +92,7 @@ class ReadingTest(TestCase):
         self.assertNotIn("new 0", self.in_view(page))
         page.click(".jump.up", "60 new since")
         page.wait_until(lambda: "new 0" in self.in_view(page))
-        page.wait_until(lambda: not page.find_all(".jump.up"))
+        page.wait_gone(".jump.up")
         page.click(".jump", "Latest messages")
         page.wait_until(lambda: "new 59" in self.in_view(page))
         self.assertEqual(page.find_all(".jump.up"), [])
@@ -110,7 +110,7 @@ class ReadingTest(TestCase):
         page.find(".place[aria-current] .badge", "1")
         page.send("mine")
         page.wait_until(lambda: self.in_view(page)[-2:] == ["from below", "mine"])
-        page.wait_until(lambda: not page.find_all(".place .badge"))
+        page.wait_gone(".place .badge")
         self.assertLess(page.driver.execute_script(BELOW), 2)
         self.assertEqual(page.find_all(".jump"), [])
 
@@ -167,8 +167,9 @@ class ReadingTest(TestCase):
         self.speak("nothing", room="attic")
         page.log_in("ann", PASSWORD, "member")
         page.find(".place:has(.badge.wanted)", "den")
-        page.find(".place .badge.wanted", "2")
-        self.assertEqual(len(page.find_all(".place .badge.wanted")), 1)
+        page.find(".place:has(.badge.wanted)", "Mentions")
+        badges = [badge.text.split()[0] for badge in page.find_all(".place .badge.wanted")]
+        self.assertEqual(badges, ["1", "1"])
 
     def test_direct_messages_that_were_read_are_not_new_in_another_tab(self) -> None:
         page = self.member()
@@ -200,7 +201,7 @@ class ReadingTest(TestCase):
         page.driver.refresh()
         page.find(".invitation", "cellar")
         page.click(".invitation button", "Decline")
-        page.wait_until(lambda: not page.find_all(".invitation"))
+        page.wait_gone(".invitation")
         page.driver.refresh()
         page.find(".composer textarea")
         self.assertEqual(page.find_all(".invitation"), [])
@@ -218,7 +219,7 @@ class ReadingTest(TestCase):
             page.log_in("ann", PASSWORD, "member")
             page.find(".place .badge", "4")
             page.open_conversation("den")
-            page.wait_until(lambda: not page.find_all(".place .badge"))
+            page.wait_gone(".place .badge")
             page.log_out()
             self.speak("one", "two", "three")
 
@@ -240,7 +241,7 @@ class ReadingTest(TestCase):
             page.find(".invitation", "bob invites you to cellar")
             if answer:
                 page.click(".invitation button", answer)
-                page.wait_until(lambda: not page.find_all(".invitation"))
+                page.wait_gone(".invitation")
             page.log_out()
             page.log_in("ann", PASSWORD, "member")
         page.find(".sidebar .place", "cellar")
@@ -256,4 +257,4 @@ class ReadingTest(TestCase):
         self.assertEqual([item.aria_role for item in items], ["listitem"] * 3)
         names = [item.accessible_name for item in items]
         for name, author in zip(names, ("bob", "bob", "ann"), strict=True):
-            self.assertRegex(name, rf"^{author}, \d\d:\d\d")
+            self.assertRegex(name, rf"^{author}, \d?\d:\d\d")

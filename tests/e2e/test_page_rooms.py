@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.browser import MISSING, Browser
@@ -33,7 +34,7 @@ class RoomsTest(TestCase):
 
     def wait_until_closed(self, page: Browser) -> None:
         """Wait until the dialog has closed itself."""
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
 
     def test_an_owner_manages_a_room(self) -> None:
         ann, bob = self.ann, self.bob
@@ -42,11 +43,12 @@ class RoomsTest(TestCase):
         ann.click("dialog button.primary")
         ann.find(".field:has([name=room_name]) .problem", "Choose another one")
         ann.fill("room_name", "den")
-        ann.fill("topic", "quiet")
+        ann.fill("topic", "quiet, https://a.example/rules")
         ann.fill("member_limit", "2")
         ann.click("dialog .choice", "Private")
         ann.click("dialog button.primary")
-        ann.find(".bar .topic", "quiet")
+        link = ann.find(".bar .topic a", "https://a.example/rules")
+        self.assertEqual(link.get_attribute("rel"), "noopener noreferrer")
         # Invitations: unknown user, answered with later, decline, join.
         ann.click(".members button", "Invite")
         ann.fill("user", "unknown")
@@ -58,7 +60,7 @@ class RoomsTest(TestCase):
         for answer, notice in (("Later", "will decide"), ("Decline", "declined")):
             bob.click(".invitation button", answer)
             ann.find(".notice", notice)
-            bob.wait_until(lambda: not bob.find_all(".invitation"))
+            bob.wait_gone(".invitation")
             ann.click(".members button", "Invite")
             ann.fill("user", "bob")
             ann.click("dialog button.primary")
@@ -114,7 +116,7 @@ class RoomsTest(TestCase):
         ann.click(".about .line", "Transfer")
         ann.click("dialog button.danger", "Transfer")
         self.wait_until_closed(ann)
-        ann.wait_until(lambda: not ann.find_all("#about-owner"))
+        ann.wait_gone("#about-owner")
         bob.open_panel("About")
         bob.click(".about .line", "Delete this room")
         bob.click("dialog button.danger", "Delete")
@@ -129,7 +131,7 @@ class RoomsTest(TestCase):
         ann.click(".person-card .menu-item", "Block")
         ann.find(".notice", "bob is blocked")
         bob.send("can you hear me?")
-        bob.wait_until(lambda: not bob.find_all(".pending"))
+        bob.wait_gone(".pending")
         ann.send("quiet here")
         self.assertEqual(ann.texts(), ["quiet here"])
         ann.driver.refresh()
@@ -154,7 +156,7 @@ class RoomsTest(TestCase):
                 ann.find(".invitation input").send_keys("4000")
             ann.click(".invitation button", answer)
             bob.find(".notice", notice)
-            ann.wait_until(lambda: not ann.find_all(".invitation"))
+            ann.wait_gone(".invitation")
         # A broadcast needs the key.
         ann.click(".account button", "Settings")
         self.assertNotIn("Broadcast", ann.find("dialog").text)
@@ -188,6 +190,49 @@ class RoomsTest(TestCase):
         ann.close_dialog()
         ann.log_out()
         ann.log_in("ann", "longer still", "member")
+
+    def test_a_public_room_shows_its_last_messages_before_joining(self) -> None:
+        ann, eve = self.ann, Client(self.server.ws_port)
+        self.addCleanup(eve.close)
+        eve.call("login", type="tmp", usr="eve")
+        eve.call("create_room", room_name="den", topic="quiet")
+        for text in ("first", "second"):
+            seq = eve.call("speak", room_name="den", msg=text)["seq"]
+        eve.call("speak", room_name="den", msg="third", reply=seq)
+        eve.call("create_room", room_name="closed", preview=False)
+        ann.click(".place", "Browse rooms")
+        ann.click(".room-row .about", "den")
+        ann.find(".preview h2", "den")
+        ann.wait_until(lambda: ann.texts() == ["first", "second", "third"])
+        ann.find(".room-row.chosen", "den")
+        ann.find(".preview .reply-line", "second")
+        self.assertEqual(ann.find_all(".preview .toolbar, .preview .composer"), [])
+        ann.click(".preview .name", "eve")
+        ann.find(".person-card h2", "eve")
+        ann.press(Keys.ESCAPE)
+        ann.click(".room-row .about", "closed")
+        ann.find(".preview .empty", "Only members can read")
+        ann.click(".room-row .about", "den")
+        ann.click(".preview .cta button", "Join den")
+        ann.find(".bar h1", "den")
+        ann.wait_until(lambda: ann.texts() == ["first", "second", "third"])
+        # The owner turns it off; users are found by their whole names, online or not.
+        eve.call("set_room", room_name="den", master="ann")
+        ann.open_panel("About")
+        ann.click(".about .line", "Room settings")
+        ann.click("dialog .setting", "Preview before joining")
+        ann.click("dialog button.primary", "Save")
+        self.wait_until_closed(ann)
+        listed = {room["room_name"]: room for room in eve.call("get_room_list")["rooms"]}
+        self.assertNotIn("preview", listed["den"])
+        eve.call("register", usr="zoe", pwd="long enough")
+        ann.find(".composer textarea").send_keys(Keys.CONTROL + "k")
+        ann.find("dialog [role=combobox]").send_keys("zo")
+        ann.find("dialog .menu-item", "Search messages for “zo”")
+        self.assertEqual(ann.find_all("dialog .menu-item .avatar"), [])
+        ann.find("dialog [role=combobox]").send_keys("e")
+        ann.click("dialog .menu-item:has(.avatar)", "zoe")
+        ann.find(".bar h1", "zoe")
 
     def test_swipes_change_the_pane_on_a_phone(self) -> None:
         page = self.ann

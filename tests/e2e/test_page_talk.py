@@ -114,7 +114,7 @@ class TalkTest(TestCase):
         page.find(".pending .problem", "does not accept messages from you")
         bob.call("unblock", user="ann")
         page.click(".pending button", "Try again")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone(".pending")
         self.assertEqual(page.texts(), ["hear me"])
         bob.call("ping")
         whispers = [push["msg"] for push in bob.taken if push["cmd"] == "c_whisper"]
@@ -127,7 +127,7 @@ class TalkTest(TestCase):
         server.start()
         page.driver.refresh()
         page.wait_for_message("over a reload")
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone(".pending")
         again = Client(server.ws_port)
         self.addCleanup(again.close)
         again.call("login", type="reg", usr="bob", pwd="long enough")
@@ -145,19 +145,23 @@ class TalkTest(TestCase):
         bob.call("add_member", room_name="den", user="ann")
         for page in (first, second):
             page.find(".sidebar .place", "den")
-        bob.call("speak", room_name="den", msg="one for ann")
+        bob.call("speak", room_name="den", msg="one for @ann")
         for page in (first, second):
             page.find(".place .badge.wanted", "1")
             page.wait_until(lambda page=page: page.driver.title.startswith("(1) "))
             icon = page.find_all("link[rel=icon]")[0].get_attribute("href") or ""
             self.assertTrue(icon.startswith("data:image/png"), icon)
         first.open_conversation("den")
-        second.wait_until(lambda: not second.find_all(".place .badge"))
+        second.wait_gone(".place .badge")
         second.wait_until(lambda: second.driver.title == "lobby · GTChat")
         second.wait_until(
             lambda: "logo.svg" in str(second.find_all("link[rel=icon]")[0].get_attribute("href"))
         )
-        # Desktop notifications and sound, for mentions only.
+        # Desktop notifications and sound, for mentions only, then for nothing.
+        second.open_conversation("den")
+        second.open_panel("About")
+        second.click(".about label:has([value=mentions])")
+        second.open_conversation("lobby")
         second.driver.execute_script(RECORD_NOTIFICATIONS)
         second.open_settings("Notifications")
         second.click("dialog [name=notify]")
@@ -165,18 +169,17 @@ class TalkTest(TestCase):
         second.wait_until(lambda: second.driver.execute_script("return notified.length") == 2)
         second.close_dialog()
         bob.call("speak", room_name="den", msg="no mention")
-        bob.call("speak", room_name="den", msg="ann again")
+        bob.call("speak", room_name="den", msg="@ann again")
         notified = "return notified.slice(2)"
         second.wait_until(lambda: len(second.driver.execute_script(notified)) == 3)
         self.assertEqual(
-            second.driver.execute_script(notified), ["tone", "tone", "bob · den: ann again"]
+            second.driver.execute_script(notified), ["tone", "tone", "bob · den: @ann again"]
         )
         second.open_conversation("den")
-        second.open_panel("About")
-        second.click(".about label:has([value=nothing])")
+        second.click(".about label:has([value=none])")
         for page in (first, second):
             page.open_conversation("lobby")
-        bob.call("speak", room_name="den", msg="ann, muted")
+        bob.call("speak", room_name="den", msg="@ann, muted")
         bob.call("typing", room_name="lobby")  # after the message, so that it is not later
         second.find(".typing", "bob is typing")
         self.assertEqual(second.find_all(".place.muted .badge"), [])
@@ -217,7 +220,7 @@ class TalkTest(TestCase):
         press(Keys.CONTROL, "/")
         page.find("dialog .shortcuts")
         press(Keys.ESCAPE)
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
         # A letter typed outside of any field goes to the message box.
         page.driver.execute_script("document.activeElement.blur()")
         press("x")

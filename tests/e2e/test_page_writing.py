@@ -100,8 +100,8 @@ class WritingTest(TestCase):
         press_enter(229)
         self.assertEqual(len(page.find_all("dialog")), 1)
         press_enter(13)
-        page.wait_until(lambda: not page.find_all("dialog"))
-        page.wait_until(lambda: not page.find_all(".pending"))
+        page.wait_gone("dialog")
+        page.wait_gone(".pending")
         self.assertEqual(self.texts_in_lobby(server), ["nihao 🎉"])
 
     def test_code_is_shown_as_it_was_written(self) -> None:
@@ -128,7 +128,7 @@ class WritingTest(TestCase):
         page.find(".too-long[role=alert]", "several parts")
         self.assertEqual(len(self.value(page)), 4100)
         box.send_keys(Keys.BACK_SPACE * 100)
-        page.wait_until(lambda: not page.find_all(".too-long"))
+        page.wait_gone(".too-long")
         box.send_keys(Keys.ENTER)
         page.wait_for_message("x" * 4000)
 
@@ -141,7 +141,7 @@ class WritingTest(TestCase):
         page.log_in("ann")
         for kind, target in (("paste", "textarea"), ("drop", "textarea"), ("drop", ".log")):
             page.click(".notice button", "Close")
-            page.wait_until(lambda: not page.find_all(".notice"))
+            page.wait_gone(".notice")
             self.assertTrue(run(WITH_FILE, "dragover", target))
             self.assertTrue(run(WITH_FILE, kind, target), (kind, target))
             page.find(".notice", "Send a link")
@@ -169,7 +169,7 @@ class WritingTest(TestCase):
         page.find(".pending", "sending")
         page.log_out()
         page.click("dialog button", "Cancel")
-        page.wait_until(lambda: not page.find_all("dialog"))
+        page.wait_gone("dialog")
         self.assertEqual(page.texts(), ["not yet sent"])
         page.log_out()
         page.find("dialog p", "discarded")

@@ -94,6 +94,7 @@ class Tk(SynchronousTestCase):
             "PYTHONPATH": str(TOP),
             "DISPLAY": display.name,
             "XDG_CONFIG_HOME": self.home,
+            "XDG_STATE_HOME": self.home,
         }
 
     def window(self) -> subprocess.Popen[str]:
@@ -134,8 +135,10 @@ class Tk(SynchronousTestCase):
         self.addCleanup(ben.close)
         ben.call("login", type="tmp", usr="ben")
         self.shows(window, "users", "anna ben")
-        ben.call("speak", room_name="lobby", msg="hello window")
-        self.shows(window, "log", "ben > hello window")
+        spoken = ben.call("speak", room_name="lobby", msg="helo window")
+        self.shows(window, "log", "ben > helo window")
+        ben.call("edit", room_name="lobby", seq=spoken["seq"], msg="hello window")
+        self.shows(window, "log", "ben > hello window (edited)|")
         self.order(window, "say hello ben")
         while (push := ben.message())["cmd"] != "c_speak":
             pass

@@ -129,6 +129,13 @@
     equal([...state.rooms.keys()], ["lobby", "a", "b"]);
   });
 
+  test("the rooms to browse are asked for again, at most one page of them", async () => {
+    const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("a", { joined: false, members: 1 })]);
+    actions.refreshRooms();
+    await server.reply("get_room_list", { rooms: [roomInfo("a", { joined: false, members: 4 })], rooms_next: "a" });
+    equal([server.requests("get_room_list").length, state.room("a").memberCount], [1, 4]);
+  });
+
   test("a list of rooms that was cut is loaded to its end, the user's own rooms first", async () => {
     const { server, state } = await logIn([roomInfo("lobby")], { rooms_total: 9, rooms_next: "p1" });
     const asked = () => server.requests("get_room_list").map(({ after, joined }) => [after, joined]);
@@ -267,8 +274,8 @@
     const { server, state, actions } = await logIn([roomInfo("lobby"), roomInfo("den")]);
     const messages = [];
     actions.on("message", ({ conversation, usr, msg, mention }) => messages.push([conversation.name, usr, msg, mention]));
-    await server.push(speak("den", 1, "bob", "hi ann"));
-    equal([messages, state.rooms.get("den").unread], [[["den", "bob", "hi ann", true]], 1]);
+    await server.push(speak("den", 1, "bob", "hi @ann"));
+    equal([messages, state.rooms.get("den").unread], [[["den", "bob", "hi @ann", true]], 1]);
   });
 
   test("a kick is shown as a notice", async () => {
@@ -410,34 +417,6 @@
     server.accept();
     await server.reply("resume", resumeReply([roomInfo("lobby")], []));
     equal(server.requests("speak"), []);
-  });
-
-  // Mentions.
-
-  test("after a login, unread messages are searched for mentions, room by room", async () => {
-    const room = (name, unread) => roomInfo(name, { last_seq: 900, read_seq: 900 - unread, unread });
-    const { server, state } = await logIn([room("lobby", 3), room("many", 500), room("one", 1), room("quiet", 2), room("read", 0)]);
-    const searches = () => server.requests("history").filter(({ kinds }) => kinds);
-    equal(searches().map(({ room_name, after, limit }) => [room_name, after, limit]), [["one", 899, 100]]);
-    await server.reply("history", { entries: [speak("one", 900, "bob", "hi Ann")] }, searches()[0]);
-    equal([state.rooms.get("one").mentioned, state.rooms.get("one").unread], [true, 1]);
-    await server.advance(299);
-    equal(searches().length, 1);
-    await server.advance(1);
-    const own = speak("quiet", 899, "ann", "ann here");
-    await server.reply("history", { entries: [own, speak("quiet", 900, "bob", "annals")] }, searches()[1]);
-    await server.advance(300);
-    await server.replyError("history", "internal", { tracker: searches()[2].tracker });
-    await server.advance(3000);
-    equal(searches().map(({ room_name }) => room_name), ["one", "quiet", "many"]);
-    equal(["quiet", "many"].map((name) => state.rooms.get(name).mentioned), [false, false]);
-  });
-
-  test("at most 20 rooms are searched for mentions", async () => {
-    const rooms = Array.from({ length: 30 }, (_unused, index) => roomInfo(`room ${index}`, { last_seq: 5, unread: 5 }));
-    const { server } = await logIn([roomInfo("lobby"), ...rooms]);
-    await server.answerAll("history", 10_000, () => ({ entries: [] }));
-    equal(server.requests("history").filter(({ kinds }) => kinds).length, 20);
   });
 
   // Invitations.

@@ -33,7 +33,7 @@
     equal(push(state, whisper(2, "bob", "psst")), ["message Bob"]);
     equal(push(state, whisper(2, "bob", "psst")), []);
     const direct = state.directById(7);
-    equal([direct.unread, direct.lastSeq, direct.mentioned], [1, 2, true]);
+    equal([direct.unread, direct.lastSeq, direct.mentions], [1, 2, 0]);
     openLoadedDirect(state, direct, [whisper(1, "ann", "hi", { to: "bob" }), whisper(2, "bob", "psst", { to: "ann" })]);
     equal(push(state, whisper(3, "ann", "from my phone", { to: "bob" })), ["markRead Bob"]);
     equal([direct.entries.map(({ msg }) => msg), direct.unread], [["hi", "psst", "from my phone"], 0]);
@@ -42,6 +42,22 @@
     equal([direct.entries[1].msg, direct.entries[2].reactions[0].emoji], ["hello", "🎉"]);
     push(state, event("deleted", { target_user: "bob", seq: 6, of: 1, usr: "ann", by: "ann", reason: "" }));
     equal([direct.entries[0].msg, direct.entries[0].to, direct.lastSeq], ["", "bob", 6]);
+  });
+
+  test("a draft belongs to a conversation, and not to the next user of a name", () => {
+    const { drafts } = GTChat.storage;
+    const [old, present] = [new GTChat.Direct("gus"), new GTChat.Direct("gus")];
+    const texts = () => [old, present].map((direct) => drafts.get("ann", direct));
+    drafts.set("ann", old, "psst");
+    old.id = 7;
+    equal(drafts.get("ann", old), "psst");
+    drafts.set("ann", old, "psst!");
+    old.ended = true;
+    equal(texts(), ["psst!", ""]);
+    drafts.set("ann", present, "hi");
+    equal(texts(), ["psst!", "hi"]);
+    for (const direct of [old, present]) drafts.set("ann", direct, "");
+    equal(texts(), ["", ""]);
   });
 
   test("notes of the user to themselves are a conversation, and never unread", () => {

@@ -74,6 +74,20 @@
     for (const [text, href, shown] of LINKS) equal(parsed(text), `p(a<${href}>(${shown}))`);
   });
 
+  // Topics of rooms: one line, in which only links are markup.
+  const TOPICS = [
+    ["API, imports", "API, imports"],
+    ["API · https://a.example/b.", "API · a<https://a.example/b>(https://a.example/b)."],
+    ["*a* `b` [run*book*](https://a.example/) **https://b.example/**", "*a* `b` a<https://a.example/>(run*book*) **a<https://b.example/>(https://b.example/)**"],
+    ["- a www.a.example", "- a a<http://www.a.example/>(www.a.example)"],
+    ["> a ```me@a.example``` :tada: @ann", "> a ```a<mailto:me@a.example>(me@a.example)``` :tada: @ann"],
+    ["[bank.example](https://evil.example) javascript://x @", "[bank.example](https://evil.example) javascript://x @"],
+    ["https://user:pw@evil.example <b>www.</b>", "https://user:pw@evil.example <b>www.</b>"],
+  ];
+  test("of a topic only the links are markup", () => {
+    for (const [text, nodes] of TOPICS) equal(short(GTChat.links(text)), nodes);
+  });
+
   test("punctuation around a URL is no part of it", () => {
     const url = "a<https://a.example/b>(https://a.example/b)";
     for (const [before, after] of [["(", ")."], ["<", ">"], ["", "。次"], ["[", "]!"], ["\"", "\""], ["", "\\@bank.example"]]) {
@@ -113,11 +127,6 @@
 
   test("a text of one to three emoji is shown large", () => {
     equal(["🎉", "👍🏽 ❤️", "🎉🎉🎉🎉", "🎉!", "1", ""].map(GTChat.isOnlyEmoji), [true, true, false, false, false, false]);
-  });
-
-  test("a message mentions a user by name, with or without an @", () => {
-    equal(["@ann", "Ann!", "hi ann", "annals", "joann", "@annabel", "안ann"].map((text) => GTChat.mentions(text, "ann")),
-      [true, true, true, false, false, false, false]);
   });
 
   test("names are completed after an @, emoji after a colon", () => {

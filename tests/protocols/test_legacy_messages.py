@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import events
 from gtchat.chat.annotations import Deletion, ReplyTo
 from gtchat.chat.events import MessageSent
+from gtchat.chat.limits import Limits
+from gtchat.chat.users import Session
 from gtchat.protocols import livechat, message_center, pa1
 from gtchat.protocols.base.legacy import LegacyMessages, plain_message
 from gtchat.protocols.base.text import TextEncoder
-from tests.fakes import FakeClient
+from tests.fakes import FakeClient, TestServer
 from tests.protocols.randomchat.fakes import RandomTestCase
 
 HEART = "\u2764\ufe0f"
@@ -62,6 +65,22 @@ class PlainTexts(SynchronousTestCase):
             found = legacy.translate(edit(of, at, room))
             texts = found.msg if isinstance(found, MessageSent) else None
             self.assertEqual(texts, "(edited) new" if shown else None, (of, at, room))
+
+    def test_an_edit_of_a_direct_message_is_shown_in_each_session_of_each_receiver(self) -> None:
+        self.server = TestServer(Limits(commands_per_second=0), sessions="share")
+        legacy = LegacyMessages(True)
+        ann, *receivers = (self.server.guest(name) for name in ("ann", "bob", "cid"))
+        for client in receivers:
+            assert client.api.session is not None
+            client.api.session.user.sessions.append(client.api.session)
+        shown = []
+        with patch.object(Session, "send", lambda _, event: shown.append(legacy.translate(event))):
+            for name in ("bob", "cid"):
+                ann.call("whisper", target_user=name, msg="a")
+                ann.call("edit", target_user=name, seq=1, msg="b")
+                ann.call("edit", target_user=name, seq=1, msg="c")
+        edits = [one.msg for one in shown if one is not None and not one.id]
+        self.assertEqual(edits, ["(edited) b"] * 4)
 
     def test_a_clock_that_was_set_back_does_not_hide_edits(self) -> None:
         legacy = LegacyMessages(True)

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat import __version__, cli
 from gtchat.cli import SUBCOMMANDS, Subcommand, main
 from gtchat.server.settings_file import default_file
+from gtchat.server.storage import lock_directory
 
 
 class Terminal(StringIO):
@@ -143,7 +144,7 @@ class Database(CliCase):
             self.assertError(str(copy), name, str(copy), *config, "--data", str(copy))
 
     def test_help_of_a_subcommand_writes_no_file(self) -> None:
-        for name in ("backup", "console", "import-credentials", "settings"):
+        for name in ("backup", "console", "import-credentials", "reindex", "settings"):
             out = StringIO()
             self.patch(sys, "stdout", out)
             with self.assertRaises(SystemExit) as caught:
@@ -159,6 +160,40 @@ class Database(CliCase):
         self.patch(sys, "stdout", StringIO())
         main(["backup", str(self.directory / "copy"), "--data", str(self.directory)])
         self.assertTrue(err.getvalue().endswith("\r100 % \r"), err.getvalue())
+
+    def test_reindex_indexes_all_messages_and_shows_progress_on_a_terminal(self) -> None:
+        self.import_accounts("--data", str(self.directory))
+        database = self.directory / "gtchat.sqlite"
+        with closing(sqlite3.connect(database)) as db, db:
+            db.execute(
+                "INSERT INTO rooms (id, key, name, public, topic, max, owner)"
+                " VALUES (1, 'r', 'r', 1, '', 0, '')"
+            )
+            db.executemany(
+                "INSERT INTO entries (room_id, seq, message_count, kind, at, usr, msg)"
+                " VALUES (1, ?, ?, 'speak', 0, 'ann', 'tea')",
+                [(seq, seq) for seq in range(1, 2501)],
+            )
+        words = ("reindex", "--data", str(self.directory))
+        done = f"indexed the messages of {database}\n"
+        for _ in range(2):
+            self.assertEqual(self.run_command(*words), (0, done, ""))
+            with closing(sqlite3.connect(database)) as db:
+                found = "SELECT count(*) FROM message_index('tea')"
+                self.assertEqual(db.execute(found).fetchone(), (2500,))
+        err = Terminal()
+        self.patch(sys, "stderr", err)
+        self.patch(sys, "stdout", StringIO())
+        self.assertEqual(main(words), 0)
+        self.assertEqual(err.getvalue(), "\r40 % \r80 % \r100 % \r")
+
+    def test_reindex_needs_a_database_that_no_server_uses(self) -> None:
+        self.assertError("does not exist", "reindex", "--data", str(self.directory))
+        self.assertEqual(list(self.directory.iterdir()), [])
+        self.import_accounts("--data", str(self.directory))
+        with lock_directory(self.directory):
+            words = ("reindex", "--data", str(self.directory))
+            self.assertError("another server uses", *words, status=78)
 
     def test_misuse_is_one_line(self) -> None:
         none = str(self.directory / "none")

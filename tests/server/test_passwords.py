@@ -59,3 +59,15 @@ class PasswordsTest(TestCase):
         self.hasher.may.set()
         self.assertEqual(set(await gatherResults(waiting)), {False})
         self.assertFalse(await self.passwords.verify(None, "x"))
+
+
+class CostTest(TestCase):
+    async def test_hashes_have_the_cost_that_is_recommended(self) -> None:
+        """RFC 9106, section 4: the second recommended option. Servers of e2e use less."""
+        passwords = Passwords(reactor, 1)
+        passwords.start()
+        self.addCleanup(passwords.stop)
+        hashed = await passwords.hash("long enough")
+        self.assertTrue(hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$"), hashed)
+        self.assertTrue(await passwords.verify(hashed, "long enough"))
+        self.assertFalse(await passwords.verify(hashed, "long enouhg"))

@@ -72,11 +72,12 @@ class StoreCase:
     def setUp(self) -> None:
         self.numbers = count(1)
         self.store = self.open_store()
+        # Whatever happens from here on: threads of an open store would keep the process running.
+        self.addCleanup(lambda: self.store.close())
         self.calls: list[list[PendingEntry]] = []
         self.store.committed = lambda entries: self.calls.append(list(entries))
         self.state = self.store.load()
         self.lobby = self.state.rooms[0].id
-        self.addCleanup(lambda: self.store.close())
 
     def append(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from gtchat.chat.annotations import ReplyTo
@@ -65,9 +66,13 @@ class DirectCase(StoreCase):
         assert found is not None
         return found  # type: ignore[no-any-return]
 
-    async def arrived(self, account_id: int, room_id: int, seq: int, read: bool = False) -> None:
+    async def arrived(self, account_id: int, room_id: int, *seqs: int, read: bool = False) -> None:
         """Have messages arrive."""
-        await self.store.set_delivered(Arrived(account_id, {room_id: seq}, read=read))
+        await self.store.set_delivered(Arrived(account_id, {room_id: seqs}, read=read))
+
+    async def told(self, account_id: int, room_id: int, seq: int) -> None:
+        """Tell the client of an account of all messages up to an entry."""
+        await self.store.set_delivered(Arrived(account_id, told={room_id: seq}))
 
     async def change(self, room_id: int, entry: Any) -> PendingMessageChange:
         """Store a change of a message, which succeeds."""
@@ -233,11 +238,65 @@ class WhisperContract(DirectCase):
         for text in "abc":
             await self.whisper(ann, bob, text)
         room = (await self.direct(bob, ann)).id
-        for seq in (2, 1):
-            await self.arrived(bob, room, seq)
+        for have_arrived, *seqs in ((self.arrived, 1, 2), (self.told, 1), (self.arrived, 1)):
+            await have_arrived(bob, room, *seqs)
             self.assertEqual(await self.waiting(bob), ["c"])
+            direct = await self.direct(bob, ann)
+            self.assertEqual((direct.delivered_seq, direct.pending), (2, 1))
+
+    async def test_a_message_that_does_not_arrive_neither_stops_the_others_nor_is_lost(
+        self,
+    ) -> None:
+        ann, bob = await self.two_accounts()
+        for text in "abcd":
+            await self.whisper(ann, bob, text)
+        room = (await self.direct(bob, ann)).id
+        await self.arrived(bob, room, 1, 3, read=True)
+        self.assertEqual(await self.waiting(bob), ["b", "d"])
         direct = await self.direct(bob, ann)
-        self.assertEqual((direct.delivered_seq, direct.pending), (2, 1))
+        self.assertEqual((direct.delivered_seq, direct.read_seq, direct.pending), (3, 1, 2))
+        self.assertIs(await self.refused(ann, bob, WhisperLimits(pair=2)), True)
+        await self.arrived(bob, room, 4)
+        [missed] = await self.store.whispers(bob, 0, 10)
+        self.assertEqual((missed.seq, missed.event.seq, missed.event.msg), (2, 2, "b"))
+        await self.arrived(bob, room, 2)
+        self.assertEqual(await self.waiting(bob), [])
+        self.assertEqual((await self.direct(bob, ann)).pending, 0)
+
+    async def test_what_waits_is_what_has_not_arrived(self) -> None:
+        ann, bob = await self.two_accounts()
+        random, texts, room = Random(1), dict[int, str](), 0
+        for number in range(120):
+            step = random.choice(["ann", "ann", "ann", "bob", "arrive", "arrive", "tell", "delete"])
+            some = random.sample(sorted(texts), min(len(texts), random.randrange(1, 4)))
+            if step in ("ann", "bob"):
+                pair = (ann, bob) if step == "ann" else (bob, ann)
+                ack = await self.whisper(*pair, f"{number}")
+                room = room or (await self.direct(bob, ann)).id
+                if step == "ann":
+                    texts[ack.seq] = f"{number}"
+            elif some and step == "arrive":
+                await self.arrived(bob, room, *some)
+                texts = {seq: text for seq, text in texts.items() if seq not in some}
+            elif some and step == "tell":
+                await self.told(bob, room, min(some))
+                texts = {seq: text for seq, text in texts.items() if seq > min(some)}
+            elif some:
+                entry = Deleted(
+                    room_name="", usr="", subject_id=ann, of=some[0], by="Ann", reason="", at=2000
+                )
+                await self.change(room, entry)
+                del texts[some[0]]
+            self.assertEqual(await self.waiting(bob), list(texts.values()), step)
+
+    async def test_who_looks_for_what_waits_need_not_read_own_messages(self) -> None:
+        ann, bob = await self.two_accounts()
+        for text in "abc":
+            await self.whisper(bob, ann, text)
+        for text in "de":
+            await self.whisper(ann, bob, text)
+        self.assertEqual((await self.direct(bob, ann)).delivered_seq, 3)
+        self.assertEqual(await self.waiting(bob), ["d", "e"])
 
     async def test_nothing_arrives_for_other_accounts(self) -> None:
         ann, bob = await self.two_accounts()
@@ -348,10 +407,10 @@ class WhisperContract(DirectCase):
         await self.whisper(ann, bob, "direct")
         waiting = await self.store.whispers(bob, 0, 10)
         self.assertEqual(
-            [(one.event.msg, one.event.seq, one.missed) for one in waiting],
-            [("in the room", 0, True), ("direct", 1, False)],
+            [(one.event.msg, one.event.seq, one.seq) for one in waiting],
+            [("in the room", 0, seq), ("direct", 1, 1)],
         )
-        await self.store.set_delivered(Arrived(bob, {}, frozenset({(room, seq)})))
+        await self.store.set_delivered(Arrived(bob, {room: [seq]}))
         self.assertEqual(await self.waiting(bob), ["direct"])
 
     async def test_nothing_is_missed_by_accounts_or_in_rooms_that_are_gone(self) -> None:

@@ -27,7 +27,14 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
+from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.search_contract import (
+    SearchChangesContract,
+    SearchContract,
+    SearchPagesContract,
+    SearchRightsContract,
+)
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
@@ -54,6 +61,10 @@ class KeptTests(InMemory, KeptContract, TestCase):
     """See `KeptContract`."""
 
 
+class PreviewTests(InMemory, PreviewContract, TestCase):
+    """See `PreviewContract`."""
+
+
 class TxnTests(InMemory, TxnContract, TestCase):
     pass
 
@@ -72,6 +83,22 @@ class ChangedHistoryTests(InMemory, ChangedHistoryContract, TestCase):
 
 class VersionsTests(InMemory, VersionsContract, TestCase):
     """See `VersionsContract`."""
+
+
+class SearchTests(InMemory, SearchContract, TestCase):
+    """See `SearchContract`."""
+
+
+class SearchRightsTests(InMemory, SearchRightsContract, TestCase):
+    """See `SearchRightsContract`."""
+
+
+class SearchPagesTests(InMemory, SearchPagesContract, TestCase):
+    """See `SearchPagesContract`."""
+
+
+class SearchChangesTests(InMemory, SearchChangesContract, TestCase):
+    """See `SearchChangesContract`."""
 
 
 class AccountTests(InMemory, AccountContract, TestCase):

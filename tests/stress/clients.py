@@ -23,6 +23,11 @@ WINDOW = 8
 REPLY_SECONDS = 20
 
 
+def conversation(*users: str) -> str:
+    """Return what stands for the log of the direct messages of two users in the record."""
+    return " and ".join(sorted(users))
+
+
 class SimulatedUser:
     """A user of one protocol.
 
@@ -39,9 +44,9 @@ class SimulatedUser:
         self.oracle = oracle
         self._numbers: Iterator[int] = itertools.count()
 
-    def new_text(self, room: str) -> str:
+    def new_text(self, room: str, verb: str = "says") -> str:
         """Return the text of a new message to a room, recorded as sent."""
-        text = f"{self.name} says {next(self._numbers)}"
+        text = f"{self.name} {verb} {next(self._numbers)}"
         self.oracle.record_send(self.name, room, text)
         return text
 
@@ -96,7 +101,7 @@ class JSONClient(SimulatedUser):
     Args:
         name: the user name.
         oracle: the record of the run.
-        whispers_to: the user who gets every 16th message as a whisper.
+        whispers_to: the users who in turn get every 16th message as a whisper.
         sends: whether the client sends anything.
         rooms: the rooms of the user; the first gets most of the messages.
         limit: the number of messages to send, None for no limit.
@@ -114,7 +119,7 @@ class JSONClient(SimulatedUser):
         self,
         name: str,
         oracle: Oracle,
-        whispers_to: str | None = None,
+        whispers_to: tuple[str, ...] = (),
         sends: bool = True,
         rooms: tuple[str, ...] = (ROOM, LOBBY),
         limit: int | None = None,
@@ -204,9 +209,10 @@ class JSONClient(SimulatedUser):
             number = next(self._turns)
             if self.limit is not None and number >= self.limit:
                 return
-            if self.whispers_to is not None and number % 16 == 0:
-                text = f"{self.name} whispers {next(self._numbers)}"
-                request: Object = {"cmd": "whisper", "target_user": self.whispers_to}
+            if self.whispers_to and number % 16 == 0:
+                target = self.whispers_to[number // 16 % len(self.whispers_to)]
+                text = self.new_text(conversation(self.name, target), "whispers")
+                request: Object = {"cmd": "whisper", "target_user": target}
             else:
                 room = self.rooms[0] if number % 40 else self.rooms[-1]
                 text = self.new_text(room)
@@ -233,22 +239,35 @@ class JSONClient(SimulatedUser):
         """
         while self.pending:
             await self._receive_once()
-        logs = {room: await self._read_log(room) for room in self.rooms}
+        logs = {room: await self._read_log(room, room_name=room) for room in self.rooms}
         for room, (_, last) in logs.items():
             while (self.oracle.last_seq(self.name, room) or 0) < last:
                 await self._receive_once()
         return {room: messages for room, (messages, _) in logs.items()}
 
-    async def _read_log(self, room: str) -> tuple[list[Stored], int]:
-        """Return the messages of a room and its last seq."""
+    async def read_conversations(self) -> dict[str, list[Stored]]:
+        """Return the messages in the direct conversations of the user, by `conversation`."""
+        logs = {}
+        for usr in self.whispers_to:
+            room = conversation(self.name, usr)
+            logs[room], _ = await self._read_log(room, target_user=usr)
+        return logs
+
+    async def _read_log(self, room: str, **place: str) -> tuple[list[Stored], int]:
+        """Return the messages of a log and its last seq.
+
+        Args:
+            room: stands for it in the record.
+            place: names it in a request.
+        """
         messages, after, more = [], 0, True
         while more:
-            page = await self.call("history", room_name=room, after=after, limit=200)
+            page = await self.call("history", after=after, limit=200, **place)
             for entry in page["entries"]:
                 if entry["seq"] != after + 1:
                     self.oracle.violations.append(f"{entry['seq']} follows {after} in {room}")
                 after = entry["seq"]
-                if entry["cmd"] == "c_speak":
+                if entry["cmd"] in ("c_speak", "c_whisper"):
                     messages.append(Stored(after, entry["usr"], entry["msg"]))
             more = page["more"]
         return messages, after
@@ -280,10 +299,10 @@ class JSONClient(SimulatedUser):
             self.oracle.violations.append(f"{self.name} got a second reply: {reply}")
             return
         self._acknowledged.set()
+        self.oracle.record_ack(text, reply["seq"])
         if request["cmd"] == "whisper":
             self.oracle.whispers[text] = request["target_user"]
             return
-        self.oracle.record_ack(text, reply["seq"])
         # A message that was stored before a crash has come with the resumed entries already.
         known = self.oracle.numbered[self.name, request["room_name"]]
         if not (reply.get("dup") and reply["seq"] in known):

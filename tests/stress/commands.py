@@ -105,7 +105,16 @@ class Commands:
             seconds: how long.
             progress: called with the number of seconds so far.
         """
-        self._server.start()
+        try:
+            self._server.start()
+            self._run(seconds, progress)
+        finally:
+            self._server.kill()
+        self._check_log()
+        progress(int(seconds))
+        return self.result
+
+    def _run(self, seconds: float, progress: Callable[[int], None]) -> None:
         self._connect_all()
         began = time.monotonic()
         while (spent := time.monotonic() - began) < seconds or self.result.kills < 1:
@@ -120,10 +129,6 @@ class Commands:
                 break
         for user in [*self._json.values(), *self._others]:
             user.disconnect()
-        self._server.kill()
-        self._check_log()
-        progress(int(seconds))
-        return self.result
 
     # Users.
 

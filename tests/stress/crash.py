@@ -100,8 +100,8 @@ class Crash:
         self.oracle = Oracle()
         self.kills = 0
         self.starts: list[float] = []
-        self.ann = JSONClient("ann", self.oracle, whispers_to="seas")
-        self.ben = JSONClient("ben", self.oracle, whispers_to="rob")
+        self.ann = JSONClient("ann", self.oracle, whispers_to=("seas", "ben"))
+        self.ben = JSONClient("ben", self.oracle, whispers_to=("rob", "ann"))
         self.rob = JSONClient("rob", self.oracle, sends=False)
         self.pia = RandomChatClient("pia", "111", self.oracle)
         self.seas = MessageCenterClient("seas", self.oracle)
@@ -214,11 +214,14 @@ class Crash:
                 await asyncio.wait_for(client.finish(), SECONDS)
             for client in self.json_clients:
                 log = await asyncio.wait_for(client.finish(), SECONDS)
+            logs = {room: log[room] for room in (ROOM, LOBBY)}
+            for client in (self.ann, self.ben):
+                logs |= await asyncio.wait_for(client.read_conversations(), SECONDS)
             await asyncio.wait_for(self._wait_for_whispers(), SECONDS)
         except asyncio.TimeoutError:
             self.oracle.violations.append("a client waits for something that does not arrive")
             return self.oracle.violations
-        violations = find_violations(self.oracle, {room: log[room] for room in (ROOM, LOBBY)})
+        violations = find_violations(self.oracle, logs)
         violations += [line.strip() for line in self.server.lines if "Traceback" in line]
         for user in self.users:
             user.disconnect()
@@ -226,8 +229,9 @@ class Crash:
 
     async def _wait_for_whispers(self) -> None:
         """Wait until all acknowledged whispers have arrived."""
-        receiving = asyncio.create_task(self.rob.receive())
+        receiving = [asyncio.create_task(client.receive()) for client in self.json_clients]
         for text, user in list(self.oracle.whispers.items()):
             while text not in self.oracle.received_whispers.get(user, ()):
                 await asyncio.sleep(0.01)
-        receiving.cancel()
+        for task in receiving:
+            task.cancel()

@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.ui.commands import COMMANDS, TABLE, CommandContext, InputError, help_lines, parse
+from gtchat.ui.commands import COMMANDS, TABLE, CommandContext, InputError
+from gtchat.ui.parsing import help_lines, parse
 
 CONTEXT = CommandContext(room="garden", inviter="eve", invited="tower")
 
@@ -45,6 +46,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/who lobby": {"cmd": "get_room_user_list", "room_name": "lobby"},
     "/create my garden": {"cmd": "create_room", "room_name": "my garden"},
     "/create-private den": {"cmd": "create_room", "room_name": "den", "public": False},
+    "/preview my garden": {"cmd": "history", "room_name": "my garden", "preview": True},
     "/join my garden": {"cmd": "join_room", "room_name": "my garden"},
     '/join "my garden"': {"cmd": "join_room", "room_name": "my garden"},
     "/leave": {"cmd": "leave_room", "room_name": "garden"},
@@ -83,7 +85,21 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/close": {"cmd": "set_room", "room_name": "garden", "public": False},
     "/max 7": {"cmd": "set_room", "room_name": "garden", "max": 7},
     "/owner bob": {"cmd": "set_room", "room_name": "garden", "master": "bob"},
-    "/delete den": {"cmd": "delete_room", "room_name": "den"},
+    "/delete-room den": {"cmd": "delete_room", "room_name": "den"},
+    "/edit #12 #13 is new": {"cmd": "edit", "room_name": "garden", "seq": 12, "msg": "#13 is new"},
+    "/edit #x": {"cmd": "edit", "room_name": "garden", "msg": "#x"},
+    "/delete": {"cmd": "delete", "room_name": "garden"},
+    "/delete #12 was spam": {
+        "cmd": "delete",
+        "room_name": "garden",
+        "seq": 12,
+        "reason": "was spam",
+    },
+    "/react #12 +": {"cmd": "react", "room_name": "garden", "seq": 12, "emoji": "+"},
+    "/unreact +": {"cmd": "react", "room_name": "garden", "emoji": "+", "on": False},
+    "/pin": {"cmd": "pin", "room_name": "garden"},
+    "/unpin #9": {"cmd": "unpin", "room_name": "garden", "seq": 9},
+    "/versions #9": {"cmd": "versions", "room_name": "garden", "seq": 9},
     "/add bob": {"cmd": "add_member", "room_name": "garden", "user": "bob"},
     "/remove bob den": {"cmd": "remove_member", "room_name": "den", "user": "bob"},
     "/kick bob": {"cmd": "kick", "room_name": "garden", "user": "bob"},
@@ -94,6 +110,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "msg": "we stop at noon",
         "broadcast_key": "?",
     },
+    '/search "green tea" from:bob': {"cmd": "search", "q": '"green tea" from:bob', "limit": 20},
     "/port 5000": {"cmd": "set_address", "port": 5000},
     "/getaddress bob": {"cmd": "get_address", "user": "bob"},
     "/allow bob": {"cmd": "allow", "user": "bob"},
@@ -103,9 +120,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 #: Commands that send no request.
-LOCAL = {"room", "private", "help", "quit", "me"}
+LOCAL = {"room", "private", "help", "quit", "me", "reply", "numbers"}
 #: Commands that send other requests than their row says.
-OTHERS = {"search", "unread"}
+OTHERS = {"unread"}
 
 #: Line -> part of the error message.
 ERRORS = {
@@ -114,6 +131,9 @@ ERRORS = {
     "/join": "ROOM is missing: /join ROOM",
     "/whisper bob": "TEXT is missing",
     "/max many": "COUNT must be a number",
+    "/edit #12": "TEXT is missing: /edit [#NUMBER] TEXT",
+    "/edit #9999999999999999 x": "#NUMBER must be a number",
+    "/react": "EMOJI is missing",
     "/max 9999999999999999": "COUNT must be a number",
     "/block bob eve": "too many arguments: /block USER",
     "/ping pong": "too many arguments",
@@ -134,6 +154,15 @@ class TableTests(SynchronousTestCase):
 
     def test_names_and_aliases_are_different(self) -> None:
         self.assertEqual(len(COMMANDS), sum(len(command.names) for command in TABLE))
+
+    def test_in_direct_messages_commands_are_about_them(self) -> None:
+        context = CommandContext(room="", direct="bob")
+        for line in ("/edit new", "/delete", "/react +", "/history", "/unread", "/notify none"):
+            fields = parse(line, context).fields
+            self.assertEqual((fields.get("target_user"), "room_name" in fields), ("bob", False))
+        self.assertEqual(parse("/notify none den", context).fields["room_name"], "den")
+        error = self.assertRaises(InputError, parse, "/edit x", CommandContext(room=""))
+        self.assertIn("there is no current room", str(error))
 
     def test_the_current_room_can_be_changed(self) -> None:
         self.assertEqual(parse("/room my den", CONTEXT).fields, {"room_name": "my den"})

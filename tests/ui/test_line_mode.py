@@ -209,10 +209,11 @@ class PipeTests(LineModeTestCase):
         self.server.drop()
         self.assertIn("check whether it was executed", self.error_lines()[0])
 
-    def test_me_sends_its_text_as_emphasis(self) -> None:
+    def test_me_says_what_the_user_does(self) -> None:
         self.type("/me waves  twice")
         (request,) = self.server.asked("speak")
-        self.assertEqual((request["room_name"], request["msg"]), ("lobby", "*waves  twice*"))
+        said = request["room_name"], request["msg"], request["style"]
+        self.assertEqual(said, ("lobby", "waves  twice", "action"))
 
     def test_help_is_shown(self) -> None:
         self.type("/help")
@@ -234,68 +235,66 @@ class UnreadTests(LineModeTestCase):
 
 
 class SearchTests(LineModeTestCase):
-    """/search reads pages of messages and shows the newest that contain a text."""
+    """/search asks the server and shows what it finds."""
 
-    log: list[dict[str, Any]] = []
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.server.answers["history"] = lambda request: self.page(request)
+    def search(self, *entries: dict[str, Any], **fields: Any) -> list[str]:
+        """Return the lines that a search shows. entries: what the server finds."""
         self.start(["/guest ann"])
-
-    def page(self, request: dict[str, Any]) -> dict[str, Any]:
-        before = request.get("before", len(self.log) + 1)
-        first = max(1, before - request["limit"])
-        return {"entries": self.log[first - 1 : before - 1], "more": first > 1}
-
-    def search(self, *texts: str) -> list[str]:
-        """Return the lines that a search for "tea" shows. texts: of the messages of the room."""
-        self.log = [spoken(seq, msg=text) for seq, text in enumerate(texts, 1)]
+        self.server.answers["search"] = {"entries": list(entries), "more": False} | fields
         before = len(self.shown())
-        self.type("/search tea")
+        self.type('/search "tea" from:bob')
         return self.shown()[before:]
 
-    def test_matches_are_shown_oldest_first_with_date_and_sender(self) -> None:
+    def test_messages_are_shown_oldest_first_with_date_room_and_sender(self) -> None:
+        lines = self.search(spoken(9, msg="steal\nthis\x1b"), spoken(2, msg="Tea?"))
         self.assertEqual(
-            self.search("Tea?", "no", "steal\nthis"),
+            lines,
             [
-                '* messages with "tea" in #lobby: 2',
-                "2030-05-06 07:08 <bob> Tea?",
-                "2030-05-06 07:08 <bob> steal",
-                "      | this",
+                '* 2 messages for ""tea" from:bob"',
+                "2030-05-06 07:08 #lobby <bob> Tea?",
+                "2030-05-06 07:08 #lobby <bob> steal",
+                "      | this\\x1b",
             ],
         )
-        (request,) = self.server.asked("history")
-        self.assertEqual((request["kinds"], request["limit"]), (["c_speak"], 200))
+        (request,) = self.server.asked("search")
+        self.assertEqual((request["q"], request["limit"]), ('"tea" from:bob', 20))
+        self.assertNotIn("room_name", request)
 
-    def test_it_says_when_nothing_was_found(self) -> None:
-        self.assertEqual(self.search("no"), ['* no messages with "tea" in #lobby'])
-        self.assertEqual(self.search(), ['* no messages with "tea" in #lobby'])
-
-    def test_messages_of_blocked_users_are_not_found(self) -> None:
-        blocked = {**spoken(1, "eve", msg="tea"), "blocked": True}
-        self.server.answers["history"] = {"entries": [blocked, spoken(2, msg="tea")]}
-        before = len(self.shown())
-        self.type("/search tea")
-        self.assertEqual(self.shown()[before:][0], '* messages with "tea" in #lobby: 1')
-
-    def test_it_reads_at_most_1000_messages(self) -> None:
-        lines = self.search("tea", *["no"] * 1000)
-        self.assertEqual(lines, ['* no messages with "tea" in #lobby, of the newest 1000'])
-        self.assertEqual(len(self.server.asked("history")), 5)
-
-    def test_it_shows_the_newest_20_and_reads_no_more_for_them(self) -> None:
-        lines = self.search(*(f"tea {number}" for number in range(300)))
-        self.assertEqual(lines[0], '* messages with "tea" in #lobby, of the newest 200: 20')
+    def test_direct_messages_are_shown_with_both_users(self) -> None:
+        direct = {**spoken(3, msg="tea"), "cmd": "c_whisper", "to": "a\x1b", "direct": 9}
+        del direct["room_name"]
+        lines = self.search({**direct, "blocked": True}, {**direct, "marks": [[0, 3]]})
         self.assertEqual(
-            [line.split()[-1] for line in lines[1:]], [str(n) for n in range(280, 300)]
+            lines[1:],
+            [
+                "2030-05-06 07:08 <bob> direct message to a\\x1b: tea",
+                "2030-05-06 07:08 direct message * hidden: you block this user",
+            ],
         )
-        self.assertEqual(len(self.server.asked("history")), 1)
+
+    def test_it_says_what_is_missing(self) -> None:
+        for fields, end in (
+            ({}, ""),
+            ({"more": True}, "; there are older ones, use before:DAY"),
+            (
+                {"more": True, "incomplete": True},
+                "; the search took too long, older ones are missing",
+            ),
+        ):
+            self.setUp()
+            self.assertEqual(
+                self.search(**fields), [f'* no messages for ""tea" from:bob"{end}'], fields
+            )
+
+    def test_messages_of_blocked_users_are_hidden(self) -> None:
+        lines = self.search({**spoken(1, "eve", msg="tea"), "blocked": True})
+        self.assertEqual(lines[1], "2030-05-06 07:08 #lobby * hidden: you block this user")
 
     def test_a_failure_is_shown(self) -> None:
-        self.server.answers["history"] = {"code": "not_in_room", "msg": "Join it."}
+        self.start(["/guest ann"])
+        self.server.answers["search"] = {"code": "rate_limited", "msg": "Wait.", "retry_after": 2}
         self.type("/search tea")
-        self.assertEqual(self.error_lines(), ["error: Join it. (not_in_room): /join ROOM first"])
+        self.assertEqual(self.error_lines(), ["error: Wait. (rate_limited): try again in 2 s"])
 
 
 class ReadMarkTests(LineModeTestCase):

@@ -17,7 +17,9 @@ from gtchat.client import (
     RoomReset,
     SessionInfo,
 )
-from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand, parse
+from gtchat.ui.commands import COMMANDS, CommandContext, ParsedCommand
+from gtchat.ui.formatting import marked_lines
+from gtchat.ui.parsing import parse
 from gtchat.ui.rendering import EVENTS, Renderer
 from tests.client.fakes import AT, spoken
 
@@ -48,6 +50,19 @@ class RenderingTests(SynchronousTestCase):
             ("c_broadcast", "07:08 <ann> to all users: hi"),
         ):
             self.assertEqual(self.shown(cmd=cmd, usr="ann", msg="hi"), [line])
+
+    def test_what_was_looked_for_is_bold_in_every_line(self) -> None:
+        for msg, marks, expected in (
+            ("green tea", ((6, 9),), ["green <tea>"]),
+            ("tea\ntea", ((0, 3), (4, 7)), ["<tea>", "<tea>"]),
+            ("a\nb", ((0, 3),), ["<a>", "<b>"]),
+            ("\x1b茶", ((1, 2),), ["\\x1b<茶>"]),
+            ("tea", ((2, 9),), ["te<a>"]),
+            ("tea", (), ["tea"]),
+        ):
+            push = Push(cmd="c_speak", msg=msg, marks=marks)
+            lines = marked_lines(push, lambda text, style: f"<{text}>" if style == "bold" else text)
+            self.assertEqual(lines, expected)
 
     def test_an_invitation_says_what_to_do(self) -> None:
         (line,) = self.shown(cmd="c_invited", usr="ann", room_name="den", msg=EVIL)
@@ -97,7 +112,7 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(line, "07:08 * a message of ann in #den was deleted by bob")
 
     def test_typing_and_read_marks_are_hidden(self) -> None:
-        for kind in ("typing", "marked_read", "notify", "invitation_ended"):
+        for kind in ("typing", "marked_read", "notify"):
             self.assertEqual(self.shown(cmd="c_event", type=kind, usr="ann", room_name="den"), [])
 
     def test_many_logins_and_logouts_are_one_line(self) -> None:

@@ -13,11 +13,11 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Proxies
 from gtchat.web.channel import (
     ANSWER_SECONDS,
-    HEADERS,
     PIPELINE_BYTES,
     REFUSAL_LINGER_SECONDS,
     REQUEST_SECONDS,
     SiteChannel,
+    security_headers,
 )
 from gtchat.web.files import PIECE_BYTES
 from gtchat.web.site import build_site
@@ -143,7 +143,7 @@ class SiteTest(SiteCase):
             self.assertIn(b"content-security-policy: default-src 'none'; script-src 'self'", head)
             self.assertIn(b"x-content-type-options: nosniff", head)
             self.assertIn(b"frame-ancestors 'none'", head)
-            self.assertIn(b"trusted-types 'none'", head)
+            self.assertIn(b"require-trusted-types-for 'script'; trusted-types gtchat-worker", head)
             self.assertNotIn(b"unsafe-inline", head)
             self.assertNotIn(b"server:", head)
             self.assertNotIn(b"twisted", head)
@@ -218,9 +218,26 @@ class SiteTest(SiteCase):
         others = [line + b" HTTP/1.1\r\n" + HOST + b"\r\n" for line in lines]
         for request in [*others, *refused().values()]:
             _, answer, _ = self.ask(request)
-            for name, value in HEADERS.items():
+            served = request.startswith(b"GET /nothing HTTP/1.1")
+            for name, value in security_headers(b"chat.example" if served else b"").items():
                 self.assertIn(b"\r\n" + name + b": " + value + b"\r\n", answer, request[:80])
             self.assertIn(b"\r\nDate: ", answer)
+
+    def test_the_policy_names_the_sockets_of_the_own_host_only(self) -> None:
+        for host, sockets in (
+            (b"chat.example:8443", b" ws://chat.example:8443 wss://chat.example:8443"),
+            (b"192.0.2.1", b" ws://192.0.2.1 wss://192.0.2.1"),
+            (b"[2001:db8::1]:8080", b""),
+            (b"a.example; script-src *", b""),
+            (b"a.example *", b""),
+            (b"", b""),
+        ):
+            policy = security_headers(host)[b"Content-Security-Policy"].split(b"; ")
+            self.assertIn(b"connect-src 'self'" + sockets, policy)
+            self.assertEqual(sum(b"a.example" in part for part in policy), 0)
+            codes, answer, _ = self.ask(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            self.assertEqual(codes, [200])
+            self.assertIn(b"; connect-src 'self'" + sockets + b"; manifest-src", answer)
 
     def test_refusals_say_why_in_the_log(self) -> None:  # A32
         self.site.known_host = lambda host: host == "chat.example"

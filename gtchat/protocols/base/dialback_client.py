@@ -1,9 +1,8 @@
 """Clients that are called back: what Message Center and PA1 have in common.
 
 What the chat sends to such a client waits until the client has said where it listens, then goes
-out call by call (`dialback`). A call that succeeds proves that a message has arrived; what has not
-arrived waits for the next login. A client that can't be called has no session any more; one that
-was called and did not read everything, because the text was too long for it, goes on.
+out call by call (`dialback`). A call that succeeds proves that a message has arrived; the others
+wait for the next login. A client ends if it can't be called, not if it did not read all of a text.
 
 Commands of one client come on many short connections. They run in the order of their arrival, at
 the rate of the account (`CommandQueue`).
@@ -356,8 +355,11 @@ class DialbackClient:
         self._undeliverable(failure)
 
     def _keep(self, event: events.MessageSent) -> None:
-        """Keep a message of the lobby for the next login, with the direct messages."""
-        if self._user is not None:
+        """Keep a message of the lobby for the next login, with the direct messages.
+
+        Not the line that shows an edit, which is no message of the log: it has no id.
+        """
+        if self._user is not None and event.id:
             self.server.keep(self._user, event)
 
     # The end.

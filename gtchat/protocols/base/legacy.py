@@ -64,8 +64,9 @@ class LegacyMessages:
     """
 
     show_edits: bool
-    #: Room and seq of a message -> when an edit of it was shown last, oldest first.
-    _shown: OrderedDict[tuple[str, int], int] = attrs.field(factory=OrderedDict)
+    #: Room or conversation and seq of a message -> time and seq of the edit of it that was shown
+    #: last, oldest first.
+    _shown: OrderedDict[tuple[str | int, int], tuple[int, int]] = attrs.field(factory=OrderedDict)
 
     def translate(self, event: Event) -> Event | None:
         """Return the event that is shown in place of another, None for none."""
@@ -82,10 +83,12 @@ class LegacyMessages:
         """
         if edit.target_user and edit.target_user != edit.usr:
             return None
-        while self._shown and abs(edit.at - next(iter(self._shown.values()))) >= EDIT_INTERVAL_MS:
+        while (
+            self._shown and abs(edit.at - next(iter(self._shown.values()))[0]) >= EDIT_INTERVAL_MS
+        ):
             self._shown.popitem(last=False)
-        key = (edit.room_name or f"{edit.subject_id} directly", edit.of)
-        if key in self._shown:
+        # An edit of a direct message is translated for each session of the user.
+        last = self._shown.setdefault((edit.log_id or edit.room_name, edit.of), (edit.at, edit.seq))
+        if last != (edit.at, edit.seq):
             return None
-        self._shown[key] = edit.at
         return _message(edit, f"(edited) {edit.msg}", "")

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from gtchat.chat.errors import ChatError
-from gtchat.protocols.gtchat_json import changes, messages, requests, rooms, sessions
+from gtchat.protocols.gtchat_json import changes, messages, requests, rooms, search, sessions
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.requests import Request
 from gtchat.protocols.gtchat_json.responses import Reply
@@ -77,6 +77,7 @@ COMMANDS: dict[type[Request], Command] = {
     requests.Unpin: Command(changes.unpin, "Message unpinned."),
     requests.Versions: Command(changes.versions, "Versions of the message."),
     requests.History: Command(messages.history, "History."),
+    requests.Search: Command(search.search, "Messages found.", usr_is_subject=True),
     requests.Typing: Command(messages.typing, "Typing notification sent."),
     requests.MarkRead: Command(messages.mark_read, "Read position stored."),
     requests.MarkUnread: Command(messages.mark_unread, "Marked as unread."),

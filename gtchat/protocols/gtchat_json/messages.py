@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import attrs
 import msgspec
 
 from gtchat.chat.blocks import hides
@@ -31,9 +32,21 @@ def target_of(request: requests.TargetRequest | requests.Speak) -> Target:
     Raises:
         BadRequest: it names none, or more than one.
     """
+    target = named_target(request)
+    if target is None:
+        raise BadRequest("room_name: this field is missing.")
+    return target
+
+
+def named_target(request: requests.TargetRequest | requests.Speak) -> Target | None:
+    """Return the room or the direct conversation that a request names, None if it names none.
+
+    Raises:
+        BadRequest: it names more than one.
+    """
     targets = (request.room_name, request.target_user, request.direct)
     if targets.count(None) == len(targets):
-        raise BadRequest("room_name: this field is missing.")
+        return None
     if targets.count(None) < len(targets) - 1:
         raise BadRequest("room_name, target_user, direct: only one of them is allowed.")
     if request.room_name is not None:
@@ -84,8 +97,14 @@ async def history(context: Context, request: requests.History) -> responses.Hist
     query = HistoryQuery(
         *marks, limit=min(request.limit, HISTORY_LIMIT), kinds=_kinds(request.kinds)
     )
-    session = context.require_session
-    page = await context.chat.history(session, target_of(request), query)
+    session, target = context.require_session, target_of(request)
+    if not request.preview:
+        page = await context.chat.history(session, target, query)
+    elif isinstance(target, str):
+        page = await context.chat.preview(session, target, query)
+        query = attrs.evolve(query, before=None, after=None, around=None)
+    else:
+        raise BadRequest("preview: of rooms only.")
     hidden = hides(session.user)
     encoded = [encode_blocked(one) if hidden(one) else encode(one) for one in page.entries]
     fitting = fitting_entries(encoded, _position(page.entries, query), reply_bytes(request))
@@ -95,7 +114,7 @@ async def history(context: Context, request: requests.History) -> responses.Hist
         log_last=page.last,
         first=page.first,
         last=page.last,
-        more=page.more or len(fitting) < len(encoded),
+        more=not request.preview and (page.more or len(fitting) < len(encoded)),
     )
 
 

@@ -19,6 +19,7 @@ from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder
 from gtchat.chat.message_rules import annotated
+from gtchat.chat.search_query import FoundMessage
 from gtchat.protocols.base.outbox import HasOutbox, WriteBatcher
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.base.unsent import PIECE_BYTES, join_frames
@@ -57,10 +58,14 @@ class CAnnotatedSpeak(CSpeak, kw_only=True):
     pinned: bool | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    marks: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
 
 class CWhisper(msgspec.Struct, kw_only=True):
-    """A direct message. `to`: who gets it, where that is not the receiver of the push."""
+    """A direct message. `to`: who gets it, where that is not the receiver of the push.
+
+    `direct`: the id of the conversation, in what a search has found.
+    """
 
     usr: str
     msg: str
@@ -70,6 +75,7 @@ class CWhisper(msgspec.Struct, kw_only=True):
     cmd: str = "c_whisper"
     tracker: str = "0"
     to: str | UnsetType = UNSET
+    direct: int | UnsetType = UNSET
     changed: int | UnsetType = UNSET
     edited: bool | UnsetType = UNSET
     deleted: Deletion | UnsetType = UNSET
@@ -78,6 +84,7 @@ class CWhisper(msgspec.Struct, kw_only=True):
     style: str | UnsetType = UNSET
     guest: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    marks: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
 
 class CBroadcast(msgspec.Struct):
@@ -111,6 +118,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     usr: str | UnsetType = UNSET
     room_name: str | UnsetType = UNSET
     target_user: str | UnsetType = UNSET
+    direct: int | UnsetType = UNSET
     seq: int | UnsetType = UNSET
     by: str | UnsetType = UNSET
     public: bool | UnsetType = UNSET
@@ -128,6 +136,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     emoji: str | UnsetType = UNSET
     on: bool | UnsetType = UNSET
     level: str | UnsetType = UNSET
+    preview: bool | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
 
 
@@ -241,15 +250,20 @@ def push(event: Event) -> msgspec.Struct:
         return build(event)
     fields = {name: getattr(event, name) for name in EVENT_FIELDS[kind]}
     if "target_user" in fields:
-        del fields["room_name" if fields["target_user"] else "target_user"]
+        fields = {name: value for name, value in fields.items() if value or name not in PLACES}
+    for name in TRUE_ONLY & fields.keys():
+        fields[name] = fields[name] or UNSET
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
 #: Fields that are not copied: `at` is formatted, `members` of a deleted room are for RandomChat,
 #: what only `fold` uses is not told.
-_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest"})
-#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`. Where there are both
-#: `room_name` and `target_user`, an event has one of the two.
+_OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
+#: Fields that are told where they are true.
+TRUE_ONLY = frozenset({"preview"})
+#: Where there is `target_user` among the fields of an event, it has one of these.
+PLACES = frozenset({"room_name", "target_user", "direct"})
+#: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.
 EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OTHER_FIELDS)
     for kind in EVENT_TYPES
@@ -267,6 +281,23 @@ def encode_blocked(event: events.Entry) -> bytes:
     assert isinstance(said, CAnnotatedSpeak | CWhisper | CEvent), "blocks hide nothing else"
     said.blocked = True
     return _encode(said)
+
+
+def encode_found(one: FoundMessage, marks: tuple[tuple[int, int], ...], blocked: bool) -> bytes:
+    """Return the JSON object of a message that a search has found, UTF-8.
+
+    Args:
+        one: the message.
+        marks: where its text has what was looked for, in code points.
+        blocked: whether the user blocks its author.
+    """
+    found = push(annotated(one.message))
+    assert isinstance(found, CAnnotatedSpeak | CWhisper)
+    if isinstance(found, CWhisper):
+        found.direct = one.room_id
+    found.marks = marks or UNSET
+    found.blocked = blocked or UNSET
+    return _encode(found)
 
 
 @implementer(IEncoder)

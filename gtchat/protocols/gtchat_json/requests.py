@@ -118,12 +118,13 @@ class GetRoomUserList(Paged, tag="get_room_user_list", kw_only=True):
 
 
 class CreateRoom(Request, tag="create_room"):
-    """Create a room. `max`: member limit, 0 for none."""
+    """Create a room. `max`: member limit, 0 for none. `preview`: unset for what `public` is."""
 
     room_name: str
     public: bool = True
     topic: str = ""
     max: Whole = 0
+    preview: bool | None = None
 
 
 class SetRoom(Request, tag="set_room"):
@@ -134,6 +135,7 @@ class SetRoom(Request, tag="set_room"):
     public: bool | None = None
     max: Whole | None = None
     master: str | None = None
+    preview: bool | None = None
 
 
 class DeleteRoom(Request, tag="delete_room"):
@@ -258,13 +260,28 @@ class Versions(MessageRequest, tag="versions"):
 
 
 class History(TargetRequest, tag="history", kw_only=True):
-    """Read a log: entries before, after or around a seq, or the newest."""
+    """Read a log: entries before, after or around a seq, or the newest.
+
+    `preview`: whether to read what users who are not members see of a public room.
+    """
 
     before: Whole | None = None
     after: Whole | None = None
     around: Whole | None = None
     limit: Whole = 50
     kinds: list[str] = []
+    preview: bool = False
+
+
+class Search(TargetRequest, tag="search", kw_only=True):
+    """Find messages in the rooms and direct conversations of the user, or in one of them.
+
+    `usr` is the author. `before`: `next` of an earlier reply.
+    """
+
+    q: str
+    before: str | None = None
+    limit: Whole = 50
 
 
 class Typing(TargetRequest, tag="typing"):

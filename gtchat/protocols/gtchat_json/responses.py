@@ -51,6 +51,7 @@ class RoomInfo(msgspec.Struct):
     read_seq: int
     mentions: int | UnsetType = UNSET
     notify: str | UnsetType = UNSET
+    preview: bool | UnsetType = UNSET
 
 
 class RoomDetails(msgspec.Struct):
@@ -65,6 +66,7 @@ class RoomDetails(msgspec.Struct):
     last_seq: int
     users: list[str]
     users_total: int
+    preview: bool | UnsetType = UNSET
 
 
 class Invitation(msgspec.Struct):
@@ -263,6 +265,15 @@ class MentionsReply(Reply, kw_only=True):
     next: str | UnsetType = UNSET
 
 
+class SearchReply(Reply, kw_only=True):
+    """A page of messages that were found, newest first; `next` is there if there may be more."""
+
+    entries: list[RawEntry]
+    more: bool
+    next: str | UnsetType = UNSET
+    incomplete: bool | UnsetType = UNSET
+
+
 class BroadcastReply(Reply, kw_only=True):
     """The number of users who received a broadcast."""
 
@@ -329,6 +340,7 @@ def room_info(
         read_seq,
         mentions or UNSET,
         notify or UNSET,
+        room.preview or UNSET,
     )
 
 
@@ -355,4 +367,5 @@ def room_details(room: Room, users: list[str], total: int) -> RoomDetails:
         room.last_seq,
         users,
         total,
+        room.preview or UNSET,
     )

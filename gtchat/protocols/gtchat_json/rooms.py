@@ -154,18 +154,24 @@ def get_room_user_list(
     )
 
 
+def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
+    return RoomSettings(
+        public=request.public, topic=request.topic, max=request.max, preview=request.preview
+    )
+
+
 async def create_room(context: Context, request: requests.CreateRoom) -> responses.RoomReply:
     """Create a room."""
-    wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
-    room = await context.chat.membership.create(context.require_session, request.room_name, wanted)
+    room = await context.chat.membership.create(
+        context.require_session, request.room_name, _wanted(request)
+    )
     return responses.RoomReply(room=_details(context, room))
 
 
 async def set_room(context: Context, request: requests.SetRoom) -> responses.RoomReply:
     """Change a room."""
-    wanted = RoomSettings(public=request.public, topic=request.topic, max=request.max)
     room = await context.chat.membership.change(
-        context.require_session, request.room_name, wanted, request.master
+        context.require_session, request.room_name, _wanted(request), request.master
     )
     return responses.RoomReply(room=_details(context, room))
 

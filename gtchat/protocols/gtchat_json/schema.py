@@ -22,9 +22,6 @@ from gtchat.protocols.gtchat_json.requests import Request
 
 Schema = dict[str, Any]
 
-#: An event about messages has one of them.
-_ONE_OF = frozenset({"room_name", "target_user"})
-
 _REF = "#/$defs/{name}"
 #: Structs of pushes that are no `c_event`, and the values of `cmd` that they are sent with.
 _PUSHES: dict[type[msgspec.Struct], tuple[str, ...]] = {
@@ -136,7 +133,9 @@ def _events() -> dict[str, Schema]:
         properties |= {"cmd": {"const": "c_event"}, "type": {"const": name}}
         if issubclass(kind, Edited | Reacted):
             properties["blocked"] = {"const": True}
-        needed = [name for name in names if name not in _ONE_OF or "target_user" not in names]
+        properties |= {field: {"const": True} for field in pushes.TRUE_ONLY & properties.keys()}
+        needed = [name for name in names if name not in pushes.PLACES or "target_user" not in names]
+        needed = [name for name in needed if name not in pushes.TRUE_ONLY]
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",

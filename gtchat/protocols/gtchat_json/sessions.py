@@ -52,10 +52,12 @@ FEATURES = [
     "reply",
     "action",
     "pin",
+    "search",
     "direct",
     "mentions",
     "mark_unread",
     "notify",
+    "preview",
 ]
 #: The feature of a server whose accounts can be logged in on several devices.
 DEVICES = "devices"
@@ -111,6 +113,9 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
     user = session.user
     invitations, session.invitations = session.invitations, ()
     directs, session.directs = session.directs, ()
+    listed = fitting_directs(directs, NAMES_BYTES)
+    if session.marks_read:
+        chat.whispers.told(session, directs[: len(listed)])
     return {
         "session_id": token,
         "epoch": chat.epoch,
@@ -121,7 +126,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
         "rooms_total": RoomList(chat.rooms, user).count(),
         "blocked": fitting_names(sorted(user.blocked.values()), NAMES_BYTES),
         "invitations": _newest_fitting(invitations) or msgspec.UNSET,
-        "directs": fitting_directs(directs, NAMES_BYTES) or msgspec.UNSET,
+        "directs": listed or msgspec.UNSET,
     }
 
 

@@ -20,13 +20,16 @@ from gtchat.chat.interfaces import (
     AccountState,
     EndedSession,
     MembershipRecord,
+    MessageSearch,
     PhoneAccount,
     RoomRecord,
+    SearchPage,
     StoredGuest,
 )
 from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.memory.rows import AccountDirects, AccountRow, SessionRow
+from gtchat.store.memory.search import search
 
 
 class AccountTable:
@@ -220,6 +223,12 @@ class AccountTable:
         """Return an account, or that of a session; None if there is none."""
         session = self.sessions.get(token_hash or b"")
         return self.accounts.get(account_id or (session.account_id if session is not None else 0))
+
+    def search(self, wanted: MessageSearch) -> SearchPage:
+        """Return the newest messages that fulfil a query; see `IStore.search`."""
+        row = self.accounts.get(wanted.account_id)
+        rooms = dict.fromkeys([self._rooms.lobby.id, *(() if row is None else row.rooms)])
+        return search(self._rooms, rooms | self.directs.others(wanted.account_id), wanted)
 
     def mark_read(self, account_id: int, token_hash: bytes, room_id: int, seq: int) -> int:
         """Mark a room as read up to an entry; see `IStore.mark_read`."""

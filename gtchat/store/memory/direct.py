@@ -92,6 +92,7 @@ class DirectTable:
         if target_id not in accounts or sender_id not in accounts:
             raise NoSuchUser()
         received = self._rows.get(target_id, {}).get(sender_id)
+        is_first = received is None or not self._pending(received)
         if sender_id != target_id:
             self._check(target_id, received, limits)
         if received is None and pending.entry.reply is not None:
@@ -108,19 +109,26 @@ class DirectTable:
         sent.newest = received.newest = self._last_number
         sent.wrote = True
         received.log.read[sender_id] = seq
+        if is_first and sender_id != target_id:
+            received.delivered_seq = seq - 1
         return Ack(pending.entry.id, seq, pending.entry.at)
 
     def _check(self, target_id: int, received: DirectRow | None, limits: WhisperLimits) -> None:
         """Raise NotAllowed if too many messages wait for the target."""
-        pending = 0 if received is None else sum(1 for _ in received.waiting())
+        pending = 0 if received is None else self._pending(received)
         rows = self._rows.get(target_id, {}).values()
-        strangers = sum(1 for row in rows if not row.wrote for _ in row.waiting())
+        strangers = sum(self._pending(row) for row in rows if not row.wrote)
         check_whispers(
             limits,
             is_stranger=received is None or not received.wrote,
             pair=lambda limit: pending >= limit,
             strangers=lambda limit: strangers >= limit,
         )
+
+    def _pending(self, row: DirectRow) -> int:
+        """Return the number of messages of the other account that were not delivered."""
+        missed = self._missed.get(row.account_id, {})
+        return sum(1 for _ in row.waiting()) + sum(1 for room, _ in missed if room == row.log.id)
 
     def _create(self, sender: AccountRow, target: AccountRow) -> DirectRow:
         """Create the conversation of two accounts; return that of the target."""
@@ -134,37 +142,55 @@ class DirectTable:
     def whispers(self, account_id: int, after: int, limit: int) -> list[StoredWhisper]:
         """Return the messages that were not delivered; see `IMailStore.whispers`."""
         waiting = {
-            (row.log.id, one.seq): (self._numbers[row.log.id, one.seq], False)
+            (row.log.id, one.seq): self._numbers[row.log.id, one.seq]
             for row in self._rows.get(account_id, {}).values()
             for one in row.waiting()
         }
-        waiting |= {key: (number, True) for key, number in self._missed.get(account_id, {}).items()}
+        waiting |= self._missed.get(account_id, {})
         in_order = sorted(waiting.items(), key=lambda item: item[1])
-        found = (self._stored(*key, *value) for key, value in in_order if value[0] > after)
+        found = (self._stored(*key, number) for key, number in in_order if number > after)
         present = (one for one in found if one is not None)
         return window(iter(()), present, limit, lambda found: event_bytes(found.event))[0]
 
-    def _stored(self, room_id: int, seq: int, number: int, missed: bool) -> StoredWhisper | None:
+    def _stored(self, room_id: int, seq: int, number: int) -> StoredWhisper | None:
         """Return a message that waits, None if it was deleted."""
         room = self._rooms.rooms.get(room_id)
         message = None if room is None else room.messages.find(seq)
         if message is None or isinstance(message, AnnotatedMessage) and message.deleted is not None:
             return None
         event = whisper_of(message)
-        if missed:
+        if (room_id, seq) not in self._numbers:  # of a room
             event.seq = 0
-        return StoredWhisper(number, room_id, seq, missed, event)
+        return StoredWhisper(number, room_id, seq, event)
 
     def set_delivered(self, arrived: Arrived) -> None:
         """Take note that messages have arrived; see `IMailStore.set_delivered`."""
         account_id = arrived.account_id
-        for row in self._rows.get(account_id, {}).values():
-            row.delivered_seq = max(row.delivered_seq, arrived.directs.get(row.log.id, 0))
-        if arrived.read:
-            marks = {(account_id, room_id): seq for room_id, seq in arrived.directs.items()}
-            self._accounts.set_read(marks)
-        for key in arrived.missed:
-            self._missed.get(account_id, {}).pop(key, None)
+        rows = {row.log.id: row for row in self._rows.get(account_id, {}).values()}
+        missed = self._missed[account_id]
+        for room_id, seq in arrived.told.items():
+            if room_id in rows:
+                rows[room_id].delivered_seq = max(rows[room_id].delivered_seq, seq)
+            for key in [key for key in missed if key[0] == room_id and key[1] <= seq]:
+                del missed[key]
+        for room_id, seqs in arrived.messages.items():
+            for seq in seqs:
+                missed.pop((room_id, seq), None)
+            if room_id in rows:
+                self._arrive(rows[room_id], seqs, arrived.read)
+
+    def _arrive(self, row: DirectRow, seqs: Collection[int], read: bool) -> None:
+        """Move the mark of a conversation; keep as missed what lies before and has not arrived."""
+        room_id, last = row.log.id, max(seqs)
+        left = [
+            one.seq for one in row.waiting() if one.seq <= last and one.seq not in seqs and one.msg
+        ]
+        for seq in left:
+            self._missed[row.account_id][room_id, seq] = self._numbers[room_id, seq]
+        row.delivered_seq = max(row.delivered_seq, last)
+        if read:
+            seq = left[0] - 1 if left else last
+            self._accounts.set_read({(row.account_id, room_id): seq})
 
     def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> None:
         """Have a message of a room delivered once more; see `IMailStore.add_missed`."""
@@ -190,18 +216,27 @@ class DirectTable:
         return Direct(
             id=row.log.id,
             other_id=row.other_id,
-            other=row.other if other is None else other.name,
+            other=self._other(row),
             guest=row.other_guest,
             ended=other is None,
             last_seq=row.log.last,
             message_count=row.log.message_count,
             read_seq=row.log.read[row.account_id],
             delivered_seq=row.delivered_seq,
-            pending=sum(1 for _ in row.waiting()),
+            pending=self._pending(row),
             at=row.log.messages.entry(newest[0][1]).at if newest else 0,
             position=row.newest,
             notify=self._accounts.accounts[row.account_id].notify.get(row.log.id, "all"),
         )
+
+    def _other(self, row: DirectRow) -> str:
+        """Return the name of the other user."""
+        other = self._accounts.accounts.get(row.other_id)
+        return row.other if other is None else other.name
+
+    def others(self, account_id: int) -> dict[int, str]:
+        """Return the ids of the conversations of an account, and who the other user is."""
+        return {row.log.id: self._other(row) for row in self._rows.get(account_id, {}).values()}
 
     def newest(self, account_id: int, limit: int, before: int | None = None) -> tuple[Direct, ...]:
         """Return the newest conversations before a position, without unread messages."""

@@ -135,8 +135,11 @@ class Mailbox:
         assert isinstance(entry, RoomSettingsEntry)
         if pending.subject_id is not None:
             self._accounts.require_account(pending.subject_id)
+        if entry.public and not room.public:
+            room.public_since = room.last + 1
         room.public, room.topic, room.max = entry.public, entry.topic, entry.max
         room.owner_id, room.owner = pending.subject_id, entry.owner
+        room.preview = entry.preview
 
     def _add_member(self, room: RoomLog, pending: PendingEntry) -> None:
         account = self._accounts.require_account(pending.subject_id)

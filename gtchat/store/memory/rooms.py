@@ -6,8 +6,9 @@ Methods with the name of a method of `IStore` do the same, but return the result
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import count
 
 import attrs
 
@@ -33,6 +34,7 @@ from gtchat.store.paging import (
     LogInfo,
     ReadBudget,
     find_page,
+    shown_part,
 )
 from gtchat.store.pending import request_content
 
@@ -42,10 +44,12 @@ class RoomLog:
     """A room and its log.
 
     Attributes:
-        id, key, name, public, topic, max, owner_id, owner, creator_id: those of `RoomRecord`.
+        id, key, name, public, topic, max, owner_id, owner, creator_id, preview: of `RoomRecord`.
+        public_since: of a public room the entry that made it public, 0 if it always was.
         log: the entries that are kept; the entry with seq n is at index n - `first`.
         first: the lowest seq that is kept, or the next one.
         message_count: number of messages in the log.
+        rows, next_row: seq -> place of the entry among those of all rooms; yields the next place.
         read: account id of each member, in the order of joining -> seq up to which it has read.
         joined: account id of each member -> the entry with which the membership began.
         set_mentions: keeps what a message mentions, given the message and its text.
@@ -61,9 +65,13 @@ class RoomLog:
     owner_id: int | None = None
     owner: str = ""
     creator_id: int | None = None
+    preview: bool = False
+    public_since: int = 0
     log: list[Entry] = attrs.field(factory=list)
     first: int = 1
     message_count: int = 0
+    rows: dict[int, int] = attrs.field(factory=dict)
+    next_row: Iterator[int] = attrs.field(factory=lambda: count(1))
     read: dict[int, int] = attrs.field(factory=dict)
     joined: dict[int, int] = attrs.field(factory=dict)
     set_mentions: Callable[[MessageSent, str], None] = lambda message, msg: None
@@ -100,6 +108,7 @@ class RoomLog:
             last_seq=self.last,
             message_count=self.message_count,
             members=tuple(members),
+            preview=self.preview,
         )
 
     def unread(self, read_seq: int, not_counted: Mapping[int, str]) -> UnreadRecord:
@@ -120,6 +129,7 @@ class RoomLog:
         """Append an entry to the log, and fill in its seq."""
         self.log.append(entry)
         entry.seq = self.first + len(self.log) - 1
+        self.rows[entry.seq] = next(self.next_row)
         if isinstance(entry, MessageSent):
             self.message_count += 1
             if "@" in entry.msg:
@@ -209,6 +219,7 @@ class RoomTable:
         self.deleted_at: dict[str, int] = {}
         self.txns = TxnTable()
         self._last_id = 0
+        self._next_row = count(1)
         self._skeletons = SkeletonIndex()
         self.lobby = self.create(LOBBY, LOBBY)
 
@@ -226,14 +237,17 @@ class RoomTable:
             raise RoomExists()
         self._last_id += 1
         self._skeletons.add(name, self._last_id)
-        room = self.rooms[self._last_id] = self.keys[key] = RoomLog(self._last_id, key, name)
+        room = RoomLog(self._last_id, key, name, next_row=self._next_row)
+        self.rooms[room.id] = self.keys[key] = room
         self._keep_mentions(room)
         return room
 
     def create_direct(self) -> RoomLog:
         """Create the log of a direct conversation, which has no name, and return it."""
         self._last_id += 1
-        log = self.rooms[self._last_id] = RoomLog(self._last_id, "", "", public=False)
+        log = self.rooms[self._last_id] = RoomLog(
+            self._last_id, "", "", public=False, next_row=self._next_row
+        )
         self._keep_mentions(log)
         return log
 
@@ -308,9 +322,11 @@ class RoomTable:
         if room is None:
             return HistoryPage((), 0, 0, False)
         last = room.last
+        since = room.public_since if room.public and room.preview else None
+        query, shown = shown_part(query, room.first, last, since)
         kinds = query.kinds or PAGE_KINDS
         found, more = find_page(
-            query, partial(_read, room, kinds), partial(_find_nearest, room, kinds)
+            query, partial(_read, room, shown, kinds), partial(_find_nearest, room, shown, kinds)
         )
         seen = room.messages.seen_by(found, query.viewer, blocked)
         return HistoryPage(seen, room.first if last else 0, last, more)
@@ -340,18 +356,23 @@ class RoomTable:
         return room.messages.versions(seq)
 
 
-def _side(room: RoomLog, seq: int, backwards: bool) -> range:
-    """Return the seqs of the entries on one side of a seq, nearest first."""
+def _side(room: RoomLog, first: int, seq: int, backwards: bool) -> range:
+    """Return the seqs of the entries on one side of a seq, from `first` on, nearest first."""
     if backwards:
-        return range(min(seq - 1, room.last), room.first - 1, -1)
-    return range(max(seq + 1, room.first), room.last + 1)
+        return range(min(seq - 1, room.last), first - 1, -1)
+    return range(max(seq + 1, first), room.last + 1)
 
 
 def _read(
-    room: RoomLog, kinds: Collection[str], seq: int | None, backwards: bool, budget: ReadBudget
+    room: RoomLog,
+    first: int,
+    kinds: Collection[str],
+    seq: int | None,
+    backwards: bool,
+    budget: ReadBudget,
 ) -> Generator[Entry, None, None]:
-    """Yield the entries of some kinds; see `paging.PageReader`."""
-    for number in () if seq is None else _side(room, seq, backwards):
+    """Yield the entries of some kinds from `first` on; see `paging.PageReader`."""
+    for number in () if seq is None else _side(room, first, seq, backwards):
         if not budget.take():
             return
         entry = room.messages.entry(number)
@@ -359,9 +380,11 @@ def _read(
             yield entry
 
 
-def _find_nearest(room: RoomLog, kinds: Collection[str], seq: int, backwards: bool) -> int | None:
-    """Return the seq of the first entry of some kinds on one side of a seq, None for none."""
-    side = _side(room, seq, backwards)
+def _find_nearest(
+    room: RoomLog, first: int, kinds: Collection[str], seq: int, backwards: bool
+) -> int | None:
+    """Return the seq of the nearest entry of some kinds on one side of a seq, None for none."""
+    side = _side(room, first, seq, backwards)
     return next((n for n in side if room.log[n - room.first].kind in kinds), None)
 
 

@@ -129,5 +129,8 @@ class AccountDirects(Protocol):
     def newest(self, account_id: int, limit: int) -> tuple[Direct, ...]:
         """Return the newest conversations of an account."""
 
+    def others(self, account_id: int) -> dict[int, str]:
+        """Return the ids of the conversations of an account, and who the other user is."""
+
     def of_rooms(self, account_id: int, ids: Collection[int]) -> tuple[Direct, ...]:
         """Return those with some ids."""

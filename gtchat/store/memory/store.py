@@ -25,11 +25,13 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageSearch,
     MessageVersions,
     NewSession,
     PendingEntry,
     PhoneAccount,
     ResumeResult,
+    SearchPage,
     SessionRecord,
     StoredState,
     UnreadRecord,
@@ -303,6 +305,10 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
     def versions(self, room_id: int, seq: int) -> Deferred[MessageVersions]:
         """See `IStore.versions`."""
         return self._read(self._rooms.versions, room_id, seq)
+
+    def search(self, wanted: MessageSearch) -> Deferred[SearchPage]:
+        """See `IStore.search`."""
+        return self._read(self._accounts.search, wanted)
 
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""

@@ -1,4 +1,4 @@
-"""Direct conversations: the logs of two accounts, and what was not delivered of them.
+"""Direct conversations: the logs of two accounts; `undelivered` has what waits in them.
 
 A conversation is a row of `rooms`, which nothing finds by its key, and one of `directs` for each of
 the two accounts. Its messages are written by `log_writer` as those of rooms are.
@@ -7,7 +7,6 @@ the two accounts. Its messages are written by `log_writer` as those of rooms are
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import closing
 from sqlite3 import Connection
 from typing import Any
 
@@ -15,40 +14,33 @@ import attrs
 from sqlalchemy import (
     and_,
     bindparam,
-    delete,
+    case,
     exists,
     false,
     func,
     literal_column,
     select,
     true,
-    union_all,
     update,
 )
 
-from gtchat.chat.errors import NoSuchMessage, NoSuchRoom, NoSuchUser
-from gtchat.chat.events import MessageSent
+from gtchat.chat.errors import NoSuchMessage, NoSuchUser
 from gtchat.chat.interfaces import (
     Account,
     Ack,
-    Arrived,
     Direct,
     DirectPage,
     PendingWhisper,
-    StoredWhisper,
     WhisperLimits,
 )
-from gtchat.chat.message_rules import whisper_of
-from gtchat.store.paging import MAX_SEQ, event_bytes, window
+from gtchat.store.paging import MAX_SEQ
 from gtchat.store.pending import check_whispers
 from gtchat.store.sql import accounts, read_state, rooms, schema
-from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Statement, insert
 
 _directs = schema.directs
-_missed = schema.missed
 _rooms = schema.rooms
 _log = schema.entries
 _heads = schema.heads
@@ -57,7 +49,6 @@ _other = schema.accounts.alias("other_account")
 _side = _directs.alias("other_side")
 _of_account = _directs.c.account_id == bindparam("account")
 _is_direct = (_of_account, _directs.c.room_id == bindparam("room"))
-_is_message = _log.c.kind == literal_column(f"'{MessageSent.kind}'")
 
 #: Conversations of an account, in the order of the attributes of `Direct`, without what is unread.
 _CONVERSATIONS = (
@@ -141,59 +132,15 @@ _SENT = Statement(
 _RECEIVED = Statement(
     update(_directs)
     .where(*_is_direct)
-    .values(pending=_directs.c.pending + 1, newest=bindparam("row"))
-)
-_DELIVERED = Statement(
-    update(_directs)
-    .where(*_is_direct, _directs.c.delivered_seq < bindparam("seq"))
     .values(
-        delivered_seq=bindparam("seq"),
-        pending=select(func.count())
-        .where(
-            _log.c.room_id == bindparam("room"),
-            _log.c.seq > bindparam("seq"),
-            _is_message,
-            func.coalesce(_log.c.subject_id, 0) != bindparam("account"),
-        )
-        .scalar_subquery(),
+        pending=_directs.c.pending + 1,
+        newest=bindparam("row"),
+        # Own messages lie before it at most: who looks for what waits need not read those.
+        delivered_seq=case(
+            (_directs.c.pending == literal_column("0"), bindparam("seq") - 1),
+            else_=_directs.c.delivered_seq,
+        ),
     )
-)
-_MISSED_COUNT = Statement(select(func.count()).where(_missed.c.account_id == bindparam("account")))
-_ROOM = Statement(select(_rooms.c.id).where(_rooms.c.id == bindparam("room")))
-_ADD_MISSED = Statement(
-    insert(_missed).on_conflict_do_nothing(), columns=("account_id", "room_id", "seq")
-)
-_DELETE_MISSED = Statement(
-    delete(_missed).where(
-        _missed.c.account_id == bindparam("account"),
-        _missed.c.room_id == bindparam("room"),
-        _missed.c.seq == bindparam("seq"),
-    )
-)
-_waiting = union_all(
-    select(_log.c.row.label("number"), false().label("missed"))
-    .join_from(
-        _directs,
-        _log,
-        (_log.c.room_id == _directs.c.room_id) & (_log.c.seq > _directs.c.delivered_seq),
-    )
-    .where(
-        _of_account,
-        _directs.c.pending > literal_column("0"),
-        _is_message,
-        func.coalesce(_log.c.subject_id, 0) != bindparam("account"),
-    ),
-    select(_log.c.row, true())
-    .join_from(_missed, _log, (_log.c.room_id == _missed.c.room_id) & (_log.c.seq == _missed.c.seq))
-    .where(_missed.c.account_id == bindparam("account"), _is_message),
-).subquery("waiting")
-#: A deleted message has no text, and is delivered to no client any more.
-_WAITING = Statement(
-    select(_log.c.row, _log.c.room_id, _waiting.c.missed, *COLUMNS)
-    .join_from(_waiting, _log, _log.c.row == _waiting.c.number)
-    .where(_waiting.c.number > bindparam("after"), _log.c.msg != literal_column("''"))
-    .order_by(_waiting.c.number)
-    .limit(bindparam("limit"))
 )
 #: The logs of an account that no other account has.
 _ONLY_OWN = Statement(
@@ -234,7 +181,7 @@ def whisper(
     row = _ROW.scalar(db, room=pending.room_id, seq=seq)
     _SENT(db, account=sender_id, room=pending.room_id, seq=seq, row=row)
     if sender_id != target_id:
-        _RECEIVED(db, account=target_id, room=pending.room_id, row=row)
+        _RECEIVED(db, account=target_id, room=pending.room_id, seq=seq, row=row)
     log_writer.write_heads(db)
     return Ack(pending.entry.id, seq, pending.entry.at)
 
@@ -267,46 +214,6 @@ def _create(db: Connection, sender: Account, target: Account) -> int:
             guest=not other.registered,
         )
     return room_id
-
-
-def whispers(db: Connection, account_id: int, after: int, limit: int) -> list[StoredWhisper]:
-    """Return the messages that were not delivered; see `IMailStore.whispers`."""
-    with closing(_WAITING(db, account=account_id, after=after, limit=limit)) as rows:
-        found = (_stored(row) for row in rows)
-        return window(iter(()), found, limit, lambda found: event_bytes(found.event))[0]
-
-
-def _stored(row: Any) -> StoredWhisper:
-    number, room_id, missed, *columns = row
-    message = entry_of(columns, "")
-    assert isinstance(message, MessageSent)
-    seq = message.seq
-    event = whisper_of(message)
-    if missed:
-        event.seq = 0
-    return StoredWhisper(number, room_id, seq, bool(missed), event)
-
-
-def set_delivered(db: Connection, arrived: Arrived) -> None:
-    """Take note that messages have arrived; see `IMailStore.set_delivered`."""
-    account_id = arrived.account_id
-    for room_id, seq in arrived.directs.items():
-        _DELIVERED(db, account=account_id, room=room_id, seq=seq)
-    if arrived.read:
-        marks = {(account_id, room_id): seq for room_id, seq in arrived.directs.items()}
-        read_state.set_read(db, marks)
-    for room_id, seq in arrived.missed:
-        _DELETE_MISSED(db, account=account_id, room=room_id, seq=seq)
-
-
-def add_missed(db: Connection, account_id: int, room_id: int, seq: int, limit: int) -> None:
-    """Have a message of a room delivered once more; see `IMailStore.add_missed`."""
-    if accounts.get(db, account_id) is None:
-        raise NoSuchUser()
-    if _ROOM.scalar(db, room=room_id) is None:
-        raise NoSuchRoom()
-    if not limit or _MISSED_COUNT.scalar(db, account=account_id) < limit:
-        _ADD_MISSED(db, account_id=account_id, room_id=room_id, seq=seq)
 
 
 def find(

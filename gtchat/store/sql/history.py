@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, literal_column, select, union_all
 
 from gtchat.chat.events import ENTRY_TYPES, PAGE_KINDS, Entry, MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery, MessageVersions
-from gtchat.store.paging import ReadBudget, find_page
+from gtchat.store.paging import ReadBudget, find_page, shown_part
 from gtchat.store.sql import schema
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.message_changes import SQLMessages, seen_by
@@ -27,6 +27,8 @@ _ROOM = Statement(
         schema.rooms.c.name,
         func.coalesce(schema.heads.c.first, 0),
         func.coalesce(schema.heads.c.seq, 0),
+        schema.rooms.c.public & schema.rooms.c.preview,
+        schema.rooms.c.public_since,
     )
     .outerjoin_from(schema.rooms, schema.heads, schema.heads.c.room_id == schema.rooms.c.id)
     .where(schema.rooms.c.id == bindparam("room_id"))
@@ -192,9 +194,11 @@ def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:
     room = _ROOM(db, room_id=room_id).fetchone()
     if room is None:
         return HistoryPage((), 0, 0, False)
-    name, first, last = room
+    name, first, last, has_preview, public_since = room
+    since = public_since if has_preview else None
+    query, shown = shown_part(query, max(first, 1), last, since)
     kinds = (query.kinds & _ALL) if query.kinds else PAGE_KINDS
-    log = KeptLog(db, room_id, name, max(first, 1), last)
+    log = KeptLog(db, room_id, name, shown, last)
     read = partial(log.page, kinds, query.limit + 1)
     entries, more = find_page(query, read, partial(log.nearest, kinds))
     seen = seen_by(db, room_id, entries, query.viewer)

@@ -45,6 +45,10 @@ _MESSAGE = MessageSent.kind
 _INSERT_MESSAGES = BulkInsert(insert(_log), WRITTEN_OF_MESSAGE)
 _INSERT_OTHERS = BulkInsert(insert(_log), WRITTEN)
 
+#: Ends of logs that are remembered from one transaction to the next. Direct conversations have no
+#: bound.
+MAX_POSITIONS = 10_000
+
 _new_head = insert(_heads)
 #: The lowest seq that is kept changes only where entries are deleted.
 _SET_HEADS = BulkInsert(
@@ -113,14 +117,15 @@ class LogWriter:
 
         Called before the end of each transaction, and of each part that can be rolled back alone.
         """
-        if not self._appended:
-            return
-        values: list[Any] = []
-        for room_id in sorted(self._appended):
-            position = self._positions[room_id]
-            values += (room_id, position.seq, position.message_count, 1)
-        self._appended.clear()
-        _SET_HEADS(db, values)
+        if self._appended:
+            values: list[Any] = []
+            for room_id in sorted(self._appended):
+                position = self._positions[room_id]
+                values += (room_id, position.seq, position.message_count, 1)
+            self._appended.clear()
+            _SET_HEADS(db, values)
+        if len(self._positions) > MAX_POSITIONS:
+            self._positions.clear()  # `heads` has them all now
 
     def write(self, db: Connection, run: Sequence[PendingEntry]) -> None:
         """Store entries in order, and fill in the result of each.

@@ -7,23 +7,21 @@ for texts with an `@`. What is read of mentions is in `mention_pages` and `read_
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import chain, islice
 from sqlite3 import Connection
 
 from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.mentions import (
-    MAX_LOOKUPS,
     ROOM,
     MentionLimits,
     find_mentions,
     may_mention_room,
-    mentioned_names,
+    possible_names,
 )
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
-from gtchat.store.sql.statements import BulkInsert, Statement, insert
+from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 
 _mentions = schema.mentions
 _older = _mentions.alias("older")
@@ -50,12 +48,7 @@ _MEMBER = Statement(
         ),
     )
 )
-_NAMES_AT_ONCE = 16
-_ACCOUNTS_NAMED = Statement(
-    select(_accounts.c.key).where(
-        _accounts.c.key.in_([bindparam(f"name{n}") for n in range(_NAMES_AT_ONCE)])
-    )
-)
+_ACCOUNTS_NAMED = Lookup(select(_accounts.c.key), _accounts.c.key)
 _OWNER = Statement(select(_rooms.c.owner_id).where(_rooms.c.id == bindparam("room")))
 _INSERT = BulkInsert(insert(_mentions), ("account_id", "room_id", "seq"))
 _is_of_message = (_mentions.c.room_id == bindparam("room"), _mentions.c.seq == bindparam("number"))
@@ -117,10 +110,7 @@ def add(db: Connection, messages: Sequence[tuple[int, MessageSent]], limits: Men
         messages: each with its room, and with its `seq`.
         limits: the limits.
     """
-    names = [
-        set(islice(chain.from_iterable(mentioned_names(message.msg)), MAX_LOOKUPS))
-        for _, message in messages
-    ]
+    names = [possible_names(message.msg) for _, message in messages]
     known = _known(db, list(set().union(*names)))
     for (room_id, message), mentioned in zip(messages, names, strict=True):
         if not known.isdisjoint(mentioned):
@@ -130,12 +120,7 @@ def add(db: Connection, messages: Sequence[tuple[int, MessageSent]], limits: Men
 
 def _known(db: Connection, names: Sequence[str]) -> set[str]:
     """Return those names that mean an account, or all members of a room."""
-    known = {ROOM}
-    for start in range(0, len(names), _NAMES_AT_ONCE):
-        part = names[start : start + _NAMES_AT_ONCE]
-        values = {f"name{n}": part[n % len(part)] for n in range(_NAMES_AT_ONCE)}
-        known.update(key for (key,) in _ACCOUNTS_NAMED(db, **values))
-    return known
+    return {ROOM, *(key for (key,) in _ACCOUNTS_NAMED(db, names))}
 
 
 def replace(

@@ -17,6 +17,7 @@ from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
 from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
 from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of, message_values
+from gtchat.store.sql.search_index import replace_text
 from gtchat.store.sql.statements import Statement, insert
 
 _log = schema.entries
@@ -146,6 +147,8 @@ class SQLMessages:
 
     def save(self, message: AnnotatedMessage) -> None:
         """See `MessageRows.save`."""
+        if message.deleted is not None or message.edited == message.changed:
+            replace_text(self.db, self.room_id, message.seq, message.msg)
         values = {f"new_{name}": value for name, value in message_values(message).items()}
         _SAVE(self.db, room=self.room_id, number=message.seq, **values)
 

@@ -32,6 +32,7 @@ class ReadPool:
         reactor: an IReactorFromThreads.
         open_connection: opens a connection to read with.
         file_guard: tells whether the file is still the same.
+        threads: number of queries that run at the same time.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class ReadPool:
         reactor: Any,
         open_connection: Callable[[], sqlite3.Connection],
         file_guard: FileGuard,
+        threads: int = THREADS,
     ) -> None:
         self._reactor = reactor
         self._open_connection = open_connection
         self._file_guard = file_guard
         self._idle: deque[sqlite3.Connection] = deque()
-        self._pool = ThreadPool(minthreads=0, maxthreads=THREADS, name="gtchat readers")
+        self._threads = threads
+        self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="gtchat readers")
         self._pool.start()
         self._closed = False
 
@@ -54,7 +57,7 @@ class ReadPool:
         Raises:
             sqlite3.Error: the database cannot be read.
         """
-        while len(self._idle) < THREADS:
+        while len(self._idle) < self._threads:
             db = self._open_connection()
             self._idle.append(db)
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the files

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from sqlite3 import Connection
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, case, delete, select, update
 
 from gtchat.chat.errors import RoomExists
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
@@ -38,6 +38,7 @@ _CREATE_ROOM = Statement(
         "owner",
         "creator_id",
         "skeleton",
+        "preview",
     ),
 )
 _FIND_RIVAL = Statement(
@@ -54,6 +55,8 @@ _CHANGE_ROOM = Statement(
         max=bindparam("new_max"),
         owner_id=bindparam("new_owner_id"),
         owner=bindparam("new_owner"),
+        preview=bindparam("has_preview"),
+        public_since=case((_rooms.c.public, _rooms.c.public_since), else_=bindparam("seq")),
     )
 )
 _ADD_MEMBER = Statement(
@@ -101,6 +104,7 @@ def create_room(db: Connection, key: str, entry: RoomCreated) -> int:
         owner=entry.owner,
         creator_id=entry.subject_id,
         skeleton=looks,
+        preview=entry.preview,
     )
     if room_id is None:
         raise RoomExists()
@@ -157,6 +161,8 @@ def _change_room(db: Connection, pending: PendingEntry) -> None:
         new_max=entry.max,
         new_owner_id=pending.subject_id,
         new_owner=entry.owner,
+        has_preview=entry.preview,
+        seq=entry.seq,
     )
 
 

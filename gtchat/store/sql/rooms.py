@@ -23,6 +23,7 @@ from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, devices, schema
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
+from gtchat.store.sql.search_index import delete_oldest
 from gtchat.store.sql.statements import Statement, insert
 
 #: Rows that are deleted in one transaction, so that no write waits long for it.
@@ -79,6 +80,7 @@ _ROOMS = Statement(
         _rooms.c.owner_id,
         _rooms.c.owner,
         _rooms.c.creator_id,
+        _rooms.c.preview,
         func.coalesce(_heads.c.seq, 0),
         func.coalesce(_heads.c.messages, 0),
     )
@@ -190,7 +192,8 @@ def begin_epoch(db: Connection, epoch: str) -> bool:
 
 
 def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
-    id_, name, key, public, topic, max_, owner_id, owner, creator_id, last_seq, message_count = row
+    id_, name, key, public, topic, max_, owner_id, owner, creator_id, *rest = row
+    preview, last_seq, message_count = rest
     return RoomRecord(
         id=id_,
         name=name,
@@ -204,6 +207,7 @@ def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
         last_seq=last_seq,
         message_count=message_count,
         members=tuple(members),
+        preview=bool(preview),
     )
 
 
@@ -287,5 +291,7 @@ class Cleanup:
         room_id = _NEXT_PENDING_DELETE.scalar(db)
         if room_id is None:
             self.pending_deletes = False
-        elif _DELETE_SLICE(db, room=room_id).rowcount == 0 and not delete_slice(db, room_id, SLICE):
+            return
+        delete_oldest(db, room_id, SLICE)
+        if _DELETE_SLICE(db, room=room_id).rowcount == 0 and not delete_slice(db, room_id, SLICE):
             _END_PENDING_DELETE(db, room=room_id)

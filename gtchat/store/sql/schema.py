@@ -17,7 +17,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -26,6 +25,12 @@ from sqlalchemy import (
     literal_column,
 )
 
+from gtchat.store.sql.account_tables import account_networks as account_networks
+from gtchat.store.sql.account_tables import accounts as accounts
+from gtchat.store.sql.account_tables import devices as devices
+from gtchat.store.sql.account_tables import metadata as metadata
+from gtchat.store.sql.account_tables import sessions as sessions
+from gtchat.store.sql.account_tables import starts as starts
 from gtchat.store.sql.columns import ID
 from gtchat.store.sql.columns import account as _account
 from gtchat.store.sql.columns import room as _room
@@ -34,9 +39,7 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
-
-metadata = MetaData()
+REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
 
 meta = Table(
     "meta",
@@ -46,97 +49,9 @@ meta = Table(
     sqlite_with_rowid=False,
 )
 
-#: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("id", ID, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("key", Text, nullable=False, unique=True),
-    Column("registered", Boolean, nullable=False),
-    Column("password_hash", Text),
-    Column("uuid_hash", LargeBinary, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("lobby_read_seq", BigInteger, nullable=False),
-    Column("skeleton", Text),
-    Index("accounts_skeleton", "skeleton"),
-    sqlite_autoincrement=True,
-)
-
-#: Networks that an account registered or logged in from, and when it last did.
-account_networks = Table(
-    "account_networks",
-    metadata,
-    _account("account_id"),
-    Column("network", Text, nullable=False),
-    Column("seen_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account_id", "network"),
-    sqlite_with_rowid=False,
-)
-
-#: Starts of the server. `entries_mark`: the highest row of `entries` at that moment.
-starts = Table(
-    "starts",
-    metadata,
-    Column("id", ID, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("entries_mark", BigInteger, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-#: `created_at`: when the session began. `began_at`: when it was connected last, by its login or by
-#: a resume. `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`:
-#: the start of the time after which the session expires, NULL while it is connected; it differs
-#: from `lost_at` after a restart. `marks_read`: whether the session has sent a read marker.
-#: `start_id`: the start of the server (`starts`) in which the session was last connected.
-#: `device`: its row in `devices`, NULL for a session without one. `protocol`, `address`: of its
-#: client.
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("token_hash", LargeBinary, primary_key=True),
-    _account("account_id"),
-    Column("began_at", BigInteger, nullable=False),
-    Column("lost_at", BigInteger),
-    Column("expires_from", BigInteger),
-    Column("marks_read", Boolean, nullable=False, server_default=false()),
-    Column("start_id", ID),
-    Column("device", Text),
-    Column("protocol", Text, nullable=False, server_default="gtchat"),
-    Column("address", Text, nullable=False, server_default=""),
-    Column("created_at", BigInteger, nullable=False, server_default="0"),
-    Index("sessions_account", "account_id"),
-    Index("sessions_expires_from", "expires_from"),
-    sqlite_with_rowid=False,
-)
-
-#: Devices of accounts. One without a token is deleted when it has no session any more.
-#: `token_hash`: of the secret that begins sessions on it, NULL for none. `last_seen`: when one of
-#: its sessions began or was lost last; a device with a connected session is seen now.
-devices = Table(
-    "devices",
-    metadata,
-    _account("account_id"),
-    Column("device", Text, nullable=False),
-    Column("token_hash", LargeBinary, unique=True),
-    Column("name", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    PrimaryKeyConstraint("account_id", "device"),
-    Index("devices_last_seen", "last_seen"),
-    sqlite_with_rowid=False,
-)
-
-#: Finds devices to delete without reading those that are remembered.
-Index(
-    "devices_without_token",
-    devices.c.last_seen,
-    sqlite_where=devices.c.token_hash.is_(None),
-    postgresql_where=devices.c.token_hash.is_(None),
-)
-
 #: `creator_id`: the account that created the room, also when that account has ended. `kind`:
 #: "room", or "direct" for a conversation of `directs`, whose key has both accounts and is no name.
+#: `public_since`: of a public room the entry that made it public, 0 if it always was.
 rooms = Table(
     "rooms",
     metadata,
@@ -151,6 +66,8 @@ rooms = Table(
     Column("skeleton", Text),
     Column("creator_id", ID),
     Column("kind", Text, nullable=False, server_default="room"),
+    Column("preview", Boolean, nullable=False, server_default=false()),
+    Column("public_since", BigInteger, nullable=False, server_default="0"),
     Index("rooms_owner", "owner_id"),
     Index("rooms_skeleton", "skeleton"),
     sqlite_autoincrement=True,
@@ -289,6 +206,20 @@ notify_levels = Table(
     sqlite_with_rowid=False,
 )
 
+#: How far the index of messages is; it has at most one row. `row`: the last row of `entries` that
+#: was read. `version`: what made it. `erased`: number of texts that were taken out of the index and
+#: are still in its files. The index itself is `message_index`, a table of SQLite's FTS5, with the
+#: tables that FTS5 makes for it: Core does not know them.
+index_state = Table(
+    "index_state",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("row", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("erased", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Rooms that are deleted and whose logs still have to be.
 pending_deletes = Table("pending_deletes", metadata, Column("room_id", ID, primary_key=True))
 
@@ -319,8 +250,8 @@ txns = Table(
 #: room. Without a foreign key for `other_id`: a conversation stays when the other account ends.
 #: `other`: name of the other account when the conversation began. `wrote`: whether the account has
 #: written to the other one, which is no stranger then. `delivered_seq`: up to here the account has
-#: received the log; `pending`: messages of the other account after that. `newest`: the row of
-#: `entries` with the newest message, 0 for none.
+#: received the log, but for `missed`; `pending`: messages of the other account that it has not
+#: received. `newest`: the row of `entries` with the newest message, 0 for none.
 directs = Table(
     "directs",
     metadata,
@@ -336,7 +267,7 @@ directs = Table(
     Column("newest", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "other_id"),
     Index("directs_newest", "account_id", "newest"),
-    Index("directs_room", "room_id", "account_id"),
+    Index("directs_room", "room_id", "account_id", unique=True),
     sqlite_with_rowid=False,
 )
 
@@ -344,11 +275,13 @@ directs = Table(
 Index(
     "directs_pending",
     directs.c.account_id,
+    directs.c.pending,
+    directs.c.wrote,
     sqlite_where=directs.c.pending > literal_column("0"),
     postgresql_where=directs.c.pending > literal_column("0"),
 )
 
-#: Messages of rooms that did not reach an account, whose client is called for each message.
+#: Messages that did not reach an account: direct ones before `delivered_seq`, and those of rooms.
 missed = Table(
     "missed",
     metadata,

@@ -96,6 +96,8 @@ def advice(error: sqlite3.Error) -> str:
     text = str(error)
     if "locked" in text:
         return f"{text}; stop the program that uses it"
+    if "fts5" in text:
+        return f"{text}; install an SQLite that has FTS5"
     if "full" in text:
         return f"{text}; free some space"
     return text

@@ -6,18 +6,19 @@ So statements are written in Core, compiled when a module is imported, and only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from sqlite3 import Connection, Cursor
 from typing import Any
 
+from sqlalchemy import Select, bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.sql import ClauseElement, FromClause
+from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause
 
 #: `insert` has ON CONFLICT, which is not in Core itself; the statements import it from here. It is
 #: that of PostgreSQL: what SQLite has is a part of it, which both compilers understand.
-__all__ = ["BulkInsert", "Insert", "Statement", "insert"]
+__all__ = ["BulkInsert", "Insert", "Lookup", "Statement", "insert"]
 
 
 class _Compiler(SQLiteCompiler):
@@ -111,3 +112,35 @@ class BulkInsert:
             while end - start >= length:
                 db.execute(sql, values[start : start + length])
                 start += length
+
+
+class Lookup:
+    """A SELECT of the rows in which a column has one of many values, in few statements.
+
+    Args:
+        clause: the SELECT, without a condition.
+        column: the column.
+
+    Attributes:
+        clause: the SELECT for one value.
+    """
+
+    #: It is no INSERT.
+    columns = None
+    #: Values in one statement; each size is one statement in the driver's cache.
+    SIZES = (1, 4, 16, 64)
+
+    def __init__(self, clause: Select[Any], column: ColumnElement[Any]) -> None:
+        self.clause = clause.where(column.in_([bindparam("value")]))
+        one = str(self.clause.compile(dialect=_POSITIONAL))
+        self._steps = tuple(
+            (size, one.replace("(?)", f"({', '.join('?' * size)})", 1)) for size in self.SIZES
+        )
+
+    def __call__(self, db: Connection, values: Sequence[Any]) -> Iterator[Any]:
+        """Yield the rows that have one of some values, which are repeated to fill a statement."""
+        largest = self.SIZES[-1]
+        for start in range(0, len(values), largest):
+            part = values[start : start + largest]
+            size, sql = next(step for step in self._steps if step[0] >= len(part))
+            yield from db.execute(sql, [*part, *[part[0]] * (size - len(part))])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,10 +30,12 @@ from gtchat.chat.interfaces import (
     HistoryQuery,
     InvitationLimits,
     IStore,
+    MessageSearch,
     MessageVersions,
     PendingEntry,
     PendingWhisper,
     PhoneAccount,
+    SearchPage,
     StoredState,
     StoredWhisper,
     UnreadRecord,
@@ -47,12 +49,15 @@ from gtchat.store.sql import (
     invitations,
     read_state,
     rooms,
+    search,
+    undelivered,
 )
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
 from gtchat.store.sql.session_calls import SessionCalls, new_epoch
 from gtchat.store.sql.sqlite import (
     BUSY_SECONDS,
@@ -94,6 +99,9 @@ class SQLStore(SessionCalls, MentionCalls):
         self._cleanup = rooms.Cleanup()
         file_guard = FileGuard(path)
         self._reads = ReadPool(reactor, lambda: self._connect("ro"), file_guard)
+        # Searches take long: no other read waits for one.
+        self._searches = ReadPool(reactor, lambda: self._connect("ro"), file_guard, threads=1)
+        self._indexer = Indexer()
         self._writer = Writer(
             reactor,
             self._deliver,
@@ -101,6 +109,7 @@ class SQLStore(SessionCalls, MentionCalls):
             file_guard,
             self._log_writer,
             self._cleanup,
+            self._indexer,
         )
 
     @classmethod
@@ -141,9 +150,11 @@ class SQLStore(SessionCalls, MentionCalls):
                 state = rooms.load(db, new_epoch(), now)
                 db.execute("COMMIT")
             self._reads.open()
+            self._searches.open()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
         self._cleanup.pending_deletes = True
+        self._indexer.begin()
         return state
 
     def append(self, entry: PendingEntry) -> None:
@@ -222,15 +233,15 @@ class SQLStore(SessionCalls, MentionCalls):
         self, account_id: int, after: int, limit: int
     ) -> Deferred[Sequence[StoredWhisper]]:
         """See `IStore.whispers`."""
-        return self._reads.run(lambda db: direct.whispers(db, account_id, after, limit))
+        return self._reads.run(lambda db: undelivered.whispers(db, account_id, after, limit))
 
     def set_delivered(self, arrived: Arrived) -> Deferred[None]:
         """See `IStore.set_delivered`."""
-        return self._write(direct.set_delivered, arrived)
+        return self._write(undelivered.set_delivered, arrived)
 
     def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
         """See `IStore.add_missed`."""
-        return self._write(direct.add_missed, account_id, room_id, seq, limit)
+        return self._write(undelivered.add_missed, account_id, room_id, seq, limit)
 
     def find_direct(
         self, account_id: int, room_id: int | None, other_id: int | None
@@ -298,6 +309,25 @@ class SQLStore(SessionCalls, MentionCalls):
         """See `IStore.versions`."""
         return self._reads.run(lambda db: history.versions(db, room_id, seq))
 
+    def search(self, wanted: MessageSearch) -> Deferred[SearchPage]:
+        """See `IStore.search`."""
+        return Deferred.fromCoroutine(self._search(wanted))
+
+    async def _search(self, wanted: MessageSearch) -> SearchPage:
+        """Have messages indexed that wait for idle time, as far as the time allows; search."""
+        with suppress(NotStored):
+            for _ in range(MAX_WAITING // SLICE if self._indexer.has_waiting() else 0):
+                if not await self._write(self._indexer.add_waiting):
+                    break
+        return await self._searches.run(lambda db: search.search(db, wanted))
+
+    def index_now(self, *, merge: bool = False) -> Deferred[None]:
+        """Index all messages that are stored, and merge the index, without waiting for idle time.
+
+        For tests: the server does so by itself.
+        """
+        return self._write(lambda db: self._indexer.catch_up(db, merge=merge))
+
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
         return self._write(self._cleanup.prune, sessions_before, txns_before, tokens_before)
@@ -317,6 +347,7 @@ class SQLStore(SessionCalls, MentionCalls):
         self._closed = True
         # The writer closes last: it copies the write-ahead log, which the others may not do.
         self._reads.close()
+        self._searches.close()
         return self._writer.close()
 
     def _open_connection(self) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -22,6 +22,7 @@ from gtchat.chat.interfaces import PendingEntry
 from gtchat.store.jobs import Job, StoreCall, group_appends, reset
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import Cleanup
+from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.sqlite import FileGuard, FileReplaced
 
 #: Jobs in a batch after which no more are added: the first one would wait longer without a gain.
@@ -62,6 +63,7 @@ class Writer:
         file_guard: tells whether the file is still the same.
         log_writer: stores entries.
         cleanup: what to delete between batches.
+        indexer: indexes messages between batches.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Writer:
         file_guard: FileGuard,
         log_writer: LogWriter,
         cleanup: Cleanup,
+        indexer: Indexer,
     ) -> None:
         self._reactor = reactor
         self._deliver = deliver
@@ -79,6 +82,7 @@ class Writer:
         self._file_guard = file_guard
         self._log_writer = log_writer
         self._cleanup = cleanup
+        self._indexer = indexer
         self._queue: SimpleQueue[list[Job]] = SimpleQueue()
         self._turn: list[Job] = []
         self._db: sqlite3.Connection | None = None
@@ -118,17 +122,25 @@ class Writer:
                 is_last = batch[-1] is self._last
                 if is_last:
                     self._disconnect()
+                if not self._failing:
+                    self._indexer.entries_stored(len(batch))
                 self._reactor.callFromThread(self._deliver, batch, outcome)
                 if is_last:
                     return
-            if self._cleanup.has_work() and not self._failing:
-                self._do_cleanup()
+            if not self._failing and self._indexer.is_due():
+                self._index()
+            if not self._failing and self._cleanup.has_work():
+                self._do_between(self._cleanup.do_slice)
 
     def _take(self) -> list[Job]:
-        """Return all jobs in the queue; wait for one unless there is something to clean up."""
-        if self._queue.empty() and self._cleanup.has_work() and not self._failing:
+        """Return all jobs in the queue; wait for one until there is something else to do."""
+        wait = None
+        if not self._failing:
+            wait = 0.0 if self._cleanup.has_work() else self._indexer.wait()
+        try:
+            batch = self._queue.get(timeout=wait)
+        except Empty:
             return []
-        batch = self._queue.get()
         while len(batch) < MAX_BATCH and not self._queue.empty():
             batch += self._queue.get_nowait()
         return batch
@@ -158,8 +170,8 @@ class Writer:
         return None
 
     def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:
-        self._file_guard.check()
         if self._db is None:
+            self._file_guard.check()
             self._db = self._open_connection()
         self._db.execute("BEGIN IMMEDIATE")
         strategy(self._db, batch, outcome)
@@ -204,16 +216,27 @@ class Writer:
         except sqlite3.Error:
             self._disconnect()
 
-    def _do_cleanup(self) -> None:
+    def _index(self) -> None:
+        """Index a slice. Its commit needs no sync of its own: what is lost is indexed again."""
         try:
-            self._transact(self._cleanup_slice, [], Outcome())
+            self._set_synchronous("NORMAL")
+            self._do_between(self._indexer.do_slice)
+            self._set_synchronous("FULL")
+        except sqlite3.Error:
+            self._disconnect()
+
+    def _set_synchronous(self, value: str) -> None:
+        if self._db is not None:
+            self._db.execute(f"PRAGMA synchronous = {value}")
+
+    def _do_between(self, do_slice: Callable[[sqlite3.Connection], None]) -> None:
+        """Do something that no request waits for, in a transaction of its own."""
+        try:
+            self._transact(lambda db, batch, outcome: do_slice(db), [], Outcome())
         except Exception as error:
             self._roll_back()
             self._failing = True
             self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
-
-    def _cleanup_slice(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
-        self._cleanup.do_slice(db)
 
     def _disconnect(self) -> None:
         if self._db is not None:

@@ -187,7 +187,7 @@ class FullScreenApp:
 
     def _tick(self) -> None:
         """Draw what changes with time: the countdown of a reconnect, and who is typing."""
-        if not self._connection.is_up or self._model.typing.get(self._model.current.name):
+        if not self._connection.is_up or self._model.typing_users():
             self._draw_soon()
 
 

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, insort
+from collections import deque
+from datetime import datetime
 from itertools import count
 from math import inf
 from typing import Any, Literal
 
 import attrs
 
+from gtchat.client.messages import Push
+
 #: Lines kept in a buffer; older ones are loaded from the server again.
 MAX_LINES = 1_000
+#: Changes of messages that are kept for messages whose page of history is on its way.
+MAX_CHANGES = 200
 #: State of an own message; `stored`: the recipient is offline and gets it at the next login.
 State = Literal["", "sending", "stored", "failed"]
 
@@ -40,6 +46,8 @@ class BufferLine:
         state: of an own message.
         error: why it failed.
         mention: whether it contains the user's name.
+        message: the message as it is now, with `seq` 0 while it is being sent; None for others.
+        quote: what it replies to; "" for no reply, and where that is not there.
         number: identifies the line while it changes.
     """
 
@@ -51,6 +59,8 @@ class BufferLine:
     state: State = ""
     error: str = ""
     mention: bool = False
+    message: Push | None = None
+    quote: str = ""
     number: int = attrs.field(factory=lambda: next(_numbers))
 
 
@@ -78,6 +88,10 @@ class Buffer:
         read_seq: the last entry that the user has read.
         scrolled_back: whether the user looks at older lines.
         show_from: number of the line that the view has to scroll to; 0: none.
+        selected: number of the line that the user has selected; 0: none.
+        direct_id: id of a direct conversation that can only be read; 0: none.
+        changes: the last changes of messages, oldest first.
+        typing: the time of the last typing notification of each user.
     """
 
     name: str
@@ -99,7 +113,46 @@ class Buffer:
     read_seq: int = 0
     scrolled_back: bool = False
     show_from: int = 0
+    selected: int = 0
+    direct_id: int = 0
+    changes: deque[Push] = attrs.field(factory=lambda: deque(maxlen=MAX_CHANGES))
+    typing: dict[str, datetime] = attrs.field(factory=dict)
     _seqs: set[float] = attrs.field(factory=set)
+
+    @property
+    def place(self) -> dict[str, str | int]:
+        """The fields of a request about it."""
+        if self.direct_id:
+            return {"direct": self.direct_id}
+        return {"room_name" if self.kind == "room" else "target_user": self.name}
+
+    def find(self, seq: int) -> BufferLine | None:
+        """Return the line of a message, the newest one with its number; None if it is not there."""
+        for line in reversed(self.lines):
+            if line.message is not None and line.message.seq == seq:
+                return line
+        return None
+
+    def replace(self, line: BufferLine) -> None:
+        """Put a line in the place of that with the same number."""
+        self.lines = [line if one.number == line.number else one for one in self.lines]
+        self.version += 1
+
+    @property
+    def messages(self) -> list[BufferLine]:
+        """The lines of messages that commands can be about."""
+        stored = (line for line in self.lines if line.message is not None and line.message.seq)
+        return [line for line in stored if line.message and line.message.deleted is None]
+
+    def select(self, step: int) -> None:
+        """Select a message: the newest at first, then the one before (-1) or after (1)."""
+        numbers = [line.number for line in self.messages]
+        if self.selected in numbers:
+            at = numbers.index(self.selected) + step
+            self.selected = numbers[max(0, at)] if at < len(numbers) else 0
+        else:
+            self.selected = numbers[-1] if numbers and step < 0 else 0
+        self.show_from = self.selected
 
     @property
     def first_seq(self) -> int:
@@ -148,6 +201,7 @@ class Buffer:
         """Remove all lines, because the room was reset; keep messages that are being sent."""
         self.lines = [line for line in self.lines if line.seq == inf]
         self._seqs.clear()
+        self.changes.clear()
         self.loaded = self.complete = self.loading = False
         self.new_from = self.last_seq = self.read_seq = 0
         self.version += 1
@@ -182,13 +236,26 @@ class Buffer:
             self.new_from = messages[-min(self.unread, len(messages))].number
             self.version += 1
 
+    def set_unread(self, read_seq: int, me: str) -> None:
+        """Count what is behind an entry as unread, which the user has seen.
+
+        Args:
+            read_seq: the last entry that counts as read.
+            me: name of the user.
+        """
+        self.read_seq = self.last_seq
+        new = [line for line in self.messages if line.usr != me]
+        new = [line for line in new if line.message and line.message.seq > read_seq]
+        self.unread, self.mentioned = len(new), any(line.mention for line in new)
+        self.mark_unread(me)
+
     def mark_seen(self) -> None:
         """Reset the count of unread messages; the mark of new lines stays until `hide`."""
         self.unread, self.mentioned = 0, False
 
     def hide(self) -> None:
         """Remove the mark of new lines: another buffer is shown, or the user sent a message."""
-        self.new_from, self.scrolled_back = 0, False
+        self.new_from, self.scrolled_back, self.selected = 0, False, 0
         self.version += 1
 
 

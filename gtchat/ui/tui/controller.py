@@ -22,11 +22,20 @@ from gtchat.client.messages import (
     ConnectionRestored,
     Event,
     Reply,
+    ReplyTo,
     RoomReset,
     Unanswered,
 )
-from gtchat.ui.commands import COMMANDS, TABLE, CommandArgument, InputError, ParsedCommand
+from gtchat.ui.commands import (
+    COMMANDS,
+    TABLE,
+    CommandArgument,
+    InputError,
+    Newest,
+    ParsedCommand,
+)
 from gtchat.ui.interpreter import Interpreter, is_command
+from gtchat.ui.message_commands import NO_MESSAGE, is_of
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
 from gtchat.ui.stored_logins import StoredLogins
@@ -153,16 +162,30 @@ class Controller(Interpreter):
 
     # Messages.
 
-    async def _send_message(self, text: str) -> None:
-        buffer = self._model.current
-        if buffer.kind == "start":
-            raise InputError(f"you are not logged in. {WELCOME[0]}")
-        await self._send_to(buffer, text)
+    async def _send_message(self, text: str, **notes: Any) -> None:
+        self._require_login()
+        await self._send_to(self._model.current, text, **notes)
 
-    async def _send_to(self, buffer: Buffer, text: str) -> None:
-        """Show a message as being sent, then send it after those before it."""
+    def _require_login(self) -> None:
+        if self._model.current.kind == "start":
+            raise InputError(f"you are not logged in. {WELCOME[0]}")
+
+    async def _send_to(self, buffer: Buffer, text: str, reply: int = 0, style: str = "") -> None:
+        """Show a message as being sent, then send it after those before it.
+
+        Args:
+            buffer: where it is sent.
+            text: of the message.
+            reply: number of the message that it replies to; 0 for none.
+            style: "action" for what the user does.
+        """
         self.loader.message_entered()
-        line, logins = self._model.add_own_message(buffer, text), self._logins
+        replied = None
+        if reply:
+            original = buffer.find(reply)
+            replied = ReplyTo(seq=reply, usr=original.usr if original is not None else "")
+        line = self._model.add_own_message(buffer, text, style, replied)
+        logins = self._logins
         await self._message_lock.acquire()
         try:
             if logins == self._logins:
@@ -177,11 +200,19 @@ class Controller(Interpreter):
         return await super()._call(cmd, **fields)
 
     async def _send_line(self, buffer: Buffer, line: BufferLine) -> None:
+        message = line.message
+        notes: dict[str, Any] = {}
+        if message is not None and message.style:
+            notes["style"] = message.style
+        if message is not None and message.reply is not None:
+            notes["reply"] = message.reply.seq
         try:
-            if buffer.kind == "direct":
+            if buffer.kind == "direct" and not notes:
                 reply = await self._call("whisper", target_user=buffer.name, msg=line.text)
             else:
-                reply = await self._call("speak", room_name=buffer.name, msg=line.text)
+                place = "room_name" if buffer.kind == "room" else "target_user"
+                fields = {place: buffer.name, "msg": line.text, **notes}
+                reply = await self._call("speak", **fields)
         except CommandFailed as error:
             reason = self._renderer.error_line(error).removeprefix("error: ")
             self._model.message_failed(buffer, line, reason)
@@ -190,6 +221,44 @@ class Controller(Interpreter):
         else:
             self._model.message_sent(buffer, line, reply)
             self.loader.mark_read_soon(buffer)
+
+    # The message that a command is about.
+
+    def _message(self, whose: Newest) -> BufferLine | None:
+        """Return the line of the selected message, or of the newest one."""
+        buffer, me = self._model.current, self._model.me
+        lines = buffer.messages
+        found = [line for line in lines if line.number == buffer.selected]
+        found = found or [line for line in lines if is_of(whose, line.usr == me)]
+        return found[-1] if found else None
+
+    async def _newest_message(self, whose: Newest) -> int:
+        self._require_login()
+        if whose == "own":  # the newest one may still be on its way
+            await self._message_lock.acquire()
+            self._message_lock.release()
+        line = self._message(whose)
+        return line.message.seq if line is not None and line.message is not None else 0
+
+    def command_about(self, name: str) -> str:
+        """Return the beginning of a command about the selected or newest message.
+
+        Args:
+            name: of the command.
+
+        Returns:
+            What is to be typed on; "" if there is no message, which is shown.
+        """
+        newest = COMMANDS[name].newest
+        line = self._message(newest)
+        if line is None or line.message is None:
+            self.show_error(NO_MESSAGE[newest])
+            return ""
+        return f"/{name} #{line.message.seq} {line.text if name == 'edit' else ''}"
+
+    def _show_numbers(self, on: bool) -> None:
+        super()._show_numbers(on)
+        self._model.numbers = on
 
     # Showing.
 
@@ -213,7 +282,10 @@ class Controller(Interpreter):
         """Show a buffer; what is typed is sent there."""
         if buffer is not self._model.current:
             self.loader.mark_read(self._model.current)
-        self._update_context(room=buffer.name if buffer.kind == "room" else "")
+        self._update_context(
+            room=buffer.name if buffer.kind == "room" else "",
+            direct=buffer.name if buffer.kind == "direct" else "",
+        )
         self._model.show(buffer)
         self.loader.buffer_shown(buffer)
 
@@ -237,8 +309,8 @@ class Controller(Interpreter):
     def _left_room(self, room_name: str) -> None:
         """Do nothing: the model closes the buffer, and `_show_event` follows it."""
 
-    def _keep_unread(self, room_name: str) -> None:
-        buffer = self._model.find_room(room_name)
+    def _keep_unread(self, place: dict[str, str]) -> None:
+        buffer = self._model.buffer_at(place)
         if buffer is not None:
             buffer.read_seq = buffer.last_seq
 
@@ -262,6 +334,8 @@ class Controller(Interpreter):
             await self._send_to(buffer, str(parsed.fields["msg"]))
         else:
             await super()._send_command(parsed)
+            if parsed.command.newest:
+                self._model.current.selected = 0
 
     def _handle_reply(self, parsed: ParsedCommand, reply: Reply) -> None:
         self._update_model({"cmd": parsed.command.cmd, **parsed.fields}, reply)
@@ -284,9 +358,9 @@ class Controller(Interpreter):
             model.reset()
             self.switch_to(model.current)
         elif reply.last_cmd == "mark_unread":
-            model.marked_unread(str(request.get("room_name", "")), reply.read_seq)
+            model.marked_unread(model.buffer_at(request), reply.read_seq)
         elif reply.last_cmd == "set_notify":
-            model.set_notify(str(request.get("room_name", "")), str(request.get("level", "")))
+            model.set_notify(model.buffer_at(request), str(request.get("level", "")))
         elif effect is Effect.ROOMS_LISTED:
             model.known_rooms.update(room.room_name for room in reply.rooms)
         elif effect is Effect.ROOM_LEFT:

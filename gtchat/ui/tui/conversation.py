@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import attrs
 import urwid
 
-from gtchat.ui.rendering import format_user
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 from gtchat.ui.tui.markup import (
     Markup,
     StyledLine,
+    author_text,
     buffer_title,
     format_day,
     local_day,
@@ -55,7 +55,7 @@ def view_items(buffer: Buffer, zone: tzinfo | None = None) -> list[ViewItem]:
         buffer: the buffer.
         zone: time zone that days begin in; None for that of this machine.
     """
-    items = [ViewItem("top", ("faint", _top_text(buffer)))] if buffer.kind == "room" else []
+    items = [ViewItem("top", ("faint", _top_text(buffer)))] if buffer.kind != "start" else []
     last: date | None = None
     for line in buffer.lines:
         day = local_day(line.at, zone)
@@ -180,7 +180,7 @@ class ConversationView(urwid.Widget):
         state = (buffer, buffer.version, buffer.new_from, loaded)
         if state != self._cached_items[0]:
             self._cached_items = state, view_items(buffer, self._zone)
-            names = {format_user(line.usr) for line in buffer.lines if line.kind == "message"}
+            names = {author_text(line) for line in buffer.lines if line.kind == "message"}
             widest = max((urwid.calc_width(name, 0, len(name)) for name in names), default=0)
             self._name_columns = max(MIN_NAME_COLUMNS, min(MAX_NAME_COLUMNS, widest))
         return self._cached_items[1]
@@ -218,7 +218,7 @@ class ConversationView(urwid.Widget):
             canvases.insert(0, canvas)
             rows += canvas.rows()
             at -= 1
-        if at < 0 and self._anchor is None and self._buffer.kind == "room":
+        if at < 0 and self._anchor is None and self._buffer.kind != "start":
             self._load_older(self._buffer)
         if not canvases:
             return urwid.SolidCanvas(" ", width, height)
@@ -238,32 +238,42 @@ class ConversationView(urwid.Widget):
     def _canvas(self, item: ViewItem, width: int) -> Any:
         """Return an item drawn at a width; it is drawn again only when it has changed."""
         content = item.line if item.line is not None else item.rule
-        layout = width, self._name_columns
+        selected = bool(self._buffer.selected) and item.key == self._buffer.selected
+        layout = width, self._name_columns, selected, self._model.numbers
         cached = self._canvases.get(item.key)
         if cached is not None and cached[0] is content and cached[1] == layout:
             return cached[2]
-        widget = self._widget(item, width)
+        widget = self._widget(item, width, selected)
         canvas = urwid.CompositeCanvas(widget.render((width,)))
         if len(self._canvases) > MAX_CANVASES:
             self._canvases.clear()
         self._canvases[item.key] = content, layout, canvas
         return canvas
 
-    def _widget(self, item: ViewItem, width: int) -> Any:
+    def _widget(self, item: ViewItem, width: int, selected: bool) -> Any:
         if item.line is None:
             return _rule(*item.rule, width)
         if item.line.kind == "help":
             return _help_row(item.line, width)
-        line = style_line(item.line, self._model.me, self._zone)
-        return _narrow(line) if width < NARROW else _wide(line, self._name_columns)
+        line = style_line(item.line, self._model.me, self._zone, self._model.numbers)
+        time = "current" if selected else "faint"
+        if width < NARROW:
+            return _narrow(line, time)
+        return _wide(line, self._name_columns, time)
 
 
-def _wide(line: StyledLine, name_columns: int) -> Any:
-    """Return a line with its name in a column, which no text of another line can enter."""
+def _wide(line: StyledLine, name_columns: int, time: str) -> Any:
+    """Return a line with its name in a column, which no text of another line can enter.
+
+    Args:
+        line: the line.
+        name_columns: width of the column.
+        time: attribute of the time.
+    """
     attribute, who = line.who
     return urwid.Columns(
         [
-            (5, urwid.Text(("faint", line.time), wrap="clip")),
+            (5, urwid.Text((time, line.time), wrap="clip")),
             (name_columns, urwid.Text((attribute, who), align="right", wrap="ellipsis")),
             urwid.Text(_urwid_markup(line.text)),
         ],
@@ -271,12 +281,12 @@ def _wide(line: StyledLine, name_columns: int) -> Any:
     )
 
 
-def _narrow(line: StyledLine) -> Any:
-    """Return a line with its name before the text."""
+def _narrow(line: StyledLine, time: str) -> Any:
+    """Return a line with its name before the text. time: attribute of the time."""
     attribute, who = line.who
     text: Markup = [(attribute, who), (None, "  " if len(who) == 1 else ": "), *line.text]
     return urwid.Columns(
-        [(5, urwid.Text(("faint", line.time), wrap="clip")), urwid.Text(_urwid_markup(text))],
+        [(5, urwid.Text((time, line.time), wrap="clip")), urwid.Text(_urwid_markup(text))],
         dividechars=1,
     )
 

@@ -68,10 +68,7 @@ class Loader:
         """Load members and history of a room, if it is still shown and they are missing."""
         if buffer is not self._model.current or buffer.kind == "start":
             return
-        if buffer.kind == "direct":
-            self.mark_read_soon(buffer)
-            return
-        if not buffer.members_requested:
+        if buffer.kind == "room" and not buffer.members_requested:
             buffer.members_requested = True
             self._run_in_background(self._load_members(buffer))
         if not buffer.loaded:
@@ -92,8 +89,7 @@ class Loader:
         """Tell the server that the user has read all entries of a buffer."""
         if _has_unmarked(buffer) and self._connection.is_up:
             buffer.read_seq = buffer.last_seq
-            target = "room_name" if buffer.kind == "room" else "target_user"
-            fields = {target: buffer.name, "seq": buffer.last_seq}
+            fields = {**buffer.place, "seq": buffer.last_seq}
             self._run_in_background(self._try_call("mark_read", **fields))
 
     async def _load_members(self, buffer: Buffer) -> None:
@@ -108,28 +104,31 @@ class Loader:
             self._model.set_members(buffer, members)
 
     async def load_history(self, buffer: Buffer) -> None:
-        """Load a page of a room's history: the newest, or the one before what is loaded."""
+        """Load a page of a history: the newest, or the one before what is loaded."""
         if buffer.loading or (buffer.loaded and buffer.complete):
             return
         buffer.loading = True
         before = {"before": buffer.first_seq} if buffer.loaded and buffer.first_seq else {}
         try:
-            reply = await self._call("history", room_name=buffer.name, limit=PAGE_SIZE, **before)
-        except (CommandFailed, Unanswered, ConnectionClosed):
-            return  # it is loaded when the user looks at it again
+            reply = await self._call("history", **buffer.place, limit=PAGE_SIZE, **before)
+        except (CommandFailed, Unanswered, ConnectionClosed) as error:
+            # It is loaded when the user looks at it again, if the other user exists.
+            if buffer.kind == "direct" and isinstance(error, CommandFailed):
+                buffer.loaded = buffer.complete = True
         else:
             self._model.add_history(buffer, reply)
+            self.mark_read_soon(buffer)
         finally:
             buffer.loading = False
             self._model.changed()
 
     def typing(self) -> None:
-        """Send a typing notification for the current room, unless one was sent recently."""
+        """Send a typing notification for the current place, unless one was sent recently."""
         buffer, now = self._model.current, self._clock.seconds()
         due = now - self._typing_at >= TYPING_INTERVAL
-        if buffer.kind == "room" and self._connection.is_up and due:
+        if buffer.kind != "start" and self._connection.is_up and due:
             self._typing_at = now
-            self._run_in_background(self._try_call("typing", room_name=buffer.name))
+            self._run_in_background(self._try_call("typing", **buffer.place))
 
     async def _try_call(self, cmd: str, **fields: Any) -> Reply | None:
         """Send a command and return its reply, or None if it failed."""

@@ -10,7 +10,9 @@ from zlib import crc32
 
 import attrs
 
-from gtchat.ui.rendering import format_room, format_user, local_time
+from gtchat.client.messages import Push, ReplyTo
+from gtchat.ui.formatting import format_room, format_user, local_time
+from gtchat.ui.notes import deletion_text, reaction_text
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine, name_pattern
 from gtchat.ui.tui.message_markup import STYLES, parse_message
@@ -53,6 +55,7 @@ PALETTE: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("status", "default,standout", "default", "standout", "default,standout", "default"),
     ("lost", "white,bold", "dark red", "standout,bold", "h231,bold", "h124"),
     ("current", "default,standout", "default", "standout", "default,standout", "default"),
+    ("topic", "default,underline", "default", "underline", "default,underline", "default"),
     ("unread", "default,bold", "default", "bold", "default,bold", "default"),
     ("mention", "black,bold", "brown", "bold,underline", "h16,bold", "h220"),
     ("new", "dark red,bold", "default", "bold", "h161,bold", "default"),
@@ -91,19 +94,31 @@ def name_color(user: str) -> str:
     return f"name{crc32(user.casefold().encode()) % len(NAME_COLORS)}"
 
 
-def style_line(line: BufferLine, me: str, zone: tzinfo | None = None) -> StyledLine:
+def author_text(line: BufferLine) -> str:
+    """Return the author of a message as it is shown: behind `*` for what the author does."""
+    is_action = line.message is not None and line.message.style == "action"
+    return f"* {format_user(line.usr)}" if is_action else format_user(line.usr)
+
+
+def style_line(
+    line: BufferLine, me: str, zone: tzinfo | None = None, numbers: bool = False
+) -> StyledLine:
     """Return a line as it is drawn.
 
     Args:
         line: of a buffer.
         me: name of the user, which is marked in messages.
         zone: time zone of the times shown; None for that of this machine.
+        numbers: whether the numbers of messages are shown.
     """
     at = local_time(line.at, zone)
     time = at.strftime("%H:%M") if at else "     "
     if line.kind in ("message", "broadcast"):
-        sender = (name_color(line.usr), format_user(line.usr))
-        return StyledLine(time, sender, _style_message(line, me))
+        sender = (name_color(line.usr), author_text(line))
+        number: Markup = []
+        if numbers and line.message is not None and line.message.seq:
+            number = [("faint", f"#{line.message.seq} ")]
+        return StyledLine(time, sender, [*number, *_style_message(line, me)])
     text = _escape_lines(line.text)
     if line.kind == "error":
         return StyledLine(time, ("error", "!"), [("error", text)])
@@ -113,19 +128,40 @@ def style_line(line: BufferLine, me: str, zone: tzinfo | None = None) -> StyledL
 
 
 def _style_message(line: BufferLine, me: str) -> Markup:
-    """Return a message with its markup drawn, the user's name marked, and its state."""
+    """Return a message with its markup drawn, the user's name marked, its notes and its state."""
+    message = line.message
+    if message is not None and message.deleted is not None:
+        return [("faint", deletion_text(message))]
     text: Markup = [("bold", "to all users: ")] if line.kind == "broadcast" else []
+    if message is not None and message.reply is not None:
+        text.append(("faint", f"{_escape_lines(_reply_head(line, message.reply))}\n"))
     spans = [span for span in parse_message(line.text) if span.shown]
     body = [(span.style or None, _escape_lines(span.shown)) for span in spans]
     if line.state == "sending":
         return [*text, *(("faint", shown) for _, shown in body), ("faint", "  (sending …)")]
     for attribute, shown in body:
         text += _mark_name(attribute, shown, me) if line.mention else [(attribute, shown)]
+    text += _notes(message) if message is not None else []
     if line.state == "stored":
         text.append(("faint", "  (offline; delivered at the next login)"))
     elif line.state == "failed":
         text.append(("error", f"  (not sent: {escape_controls(line.error)})"))
     return text
+
+
+def _reply_head(line: BufferLine, reply: ReplyTo) -> str:
+    """Return what stands above the text of a reply."""
+    return f"\u21aa {format_user(reply.usr)}: {line.quote}" if line.quote else f"\u21aa {reply.usr}"
+
+
+def _notes(message: Push) -> Markup:
+    """Return what stands behind the text of a message, the user's own reactions in bold."""
+    words = [word for word, on in (("edited", message.edited), ("pinned", message.pinned)) if on]
+    notes: Markup = [("faint", "".join(f"  ({word})" for word in words))] if words else []
+    for number, reaction in enumerate(message.reactions):
+        notes.append((None, "  " if number else "\n"))
+        notes.append(("bold" if reaction.me else "faint", reaction_text(reaction)))
+    return notes
 
 
 def _mark_name(attribute: str | None, text: str, me: str) -> Markup:

@@ -5,16 +5,21 @@ Replies and events change it. It sends nothing (see `controller`) and draws noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 
-from gtchat.client.messages import Event, Push, Reply, Room, RoomReset
+from gtchat.client.messages import Direct, Event, Push, Reply, ReplyTo, Room, RoomReset
+from gtchat.client.typed_events import is_change
 from gtchat.ui.commands import LOBBY
-from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push, format_room
-from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
+from gtchat.ui.formatting import format_room
+from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push
+from gtchat.ui.tui import entries
+from gtchat.ui.tui.buffer import Buffer, BufferLine
 
 #: Seconds for which a user counts as typing after a notification.
 TYPING_TIMEOUT = 5.0
+#: Direct conversations that are in the list after a login: the newest ones, and what is unread.
+MAX_DIRECTS = 20
 #: Types of events after which a user is no longer a member.
 LEAVING = frozenset({"leave_room", "kicked", "removed"})
 
@@ -36,7 +41,7 @@ class Model:
         directs: buffers of direct messages, by the other user's name.
         known_rooms: names of all rooms heard of, for completion.
         online: names of users who are logged in.
-        typing: by room, the time of the last notification of each user.
+        numbers: whether the numbers of messages are shown.
         changed: called after each change.
     """
 
@@ -52,8 +57,8 @@ class Model:
         self.directs: dict[str, Buffer] = {}
         self.known_rooms: set[str] = set()
         self.online: set[str] = set()
-        self.typing: dict[str, dict[str, datetime]] = {}
         self.current = Buffer("GTChat", "start")
+        self.numbers = False
 
     @property
     def buffers(self) -> list[Buffer]:
@@ -79,8 +84,21 @@ class Model:
         folded = user.casefold()
         found = next((b for name, b in self.directs.items() if name.casefold() == folded), None)
         if found is None:
-            found = self.directs[user] = Buffer(user, "direct", complete=True, loaded=True)
+            found = self.directs[user] = Buffer(user, "direct")
         return found
+
+    def _buffer_of(self, push: Push) -> Buffer | None:
+        """Return the buffer that an event is about, None if there is none."""
+        if push.target_user:
+            folded = push.target_user.casefold()
+            return next((b for name, b in self.directs.items() if name.casefold() == folded), None)
+        return self.rooms.get(push.room_name)
+
+    def buffer_at(self, place: Mapping[str, object]) -> Buffer | None:
+        """Return the buffer that a request was about. place: its fields."""
+        if "target_user" in place:
+            return self._buffer_of(Push(cmd="", target_user=str(place["target_user"])))
+        return self.find_room(str(place.get("room_name", "")))
 
     def find_room(self, name: str) -> Buffer | None:
         """Return the buffer of a joined room, or None. name: in any case."""
@@ -105,7 +123,14 @@ class Model:
             self.known_rooms.add(room.room_name)
             if room.joined or room.room_name == LOBBY:
                 self.joined(room).notify = room.notify
+        for direct in reply.directs[:MAX_DIRECTS]:
+            self._list_direct(direct)
         self.show(self.rooms.setdefault(LOBBY, Buffer(LOBBY)))
+
+    def _list_direct(self, direct: Direct) -> None:
+        """Add a direct conversation to the list. What is unread in it comes as events."""
+        buffer = self.direct_with(direct.usr)
+        buffer.notify, buffer.direct_id = direct.notify, direct.id if direct.ended else 0
 
     def joined(self, room: Room) -> Buffer:
         """Return the buffer of a joined room, updated from a reply."""
@@ -138,14 +163,13 @@ class Model:
         self.changed()
 
     def add_history(self, buffer: Buffer, reply: Reply) -> None:
-        """Insert a page of a room's history.
+        """Insert a page of a history.
 
         Args:
-            buffer: of the room.
+            buffer: of the room or direct conversation.
             reply: to `history`, with the newest entries or those before the ones loaded.
         """
-        for entry in reply.entries:
-            buffer.add_entry(self._entry_line(entry))
+        entries.add_entries(buffer, reply.entries, self.me)
         buffer.complete = not reply.more
         if not buffer.loaded:
             buffer.loaded = True
@@ -154,43 +178,42 @@ class Model:
                 buffer.mark_seen()
         self.changed()
 
-    def marked_unread(self, room_name: str, read_seq: int) -> None:
-        """Show that a room was marked as unread.
+    def marked_unread(self, buffer: Buffer | None, read_seq: int) -> None:
+        """Show that a room or direct conversation was marked as unread.
 
-        This client sends no mark for what it has shown so far, or the room would be read at once.
+        This client sends no mark for what it has shown so far, or it would be read at once.
 
         Args:
-            room_name: the room.
+            buffer: of the room or direct conversation; None if it has none.
             read_seq: the last entry that counts as read.
         """
-        buffer = self.find_room(room_name)
-        if buffer is None:
-            return
-        buffer.read_seq = buffer.last_seq
-        new = [line for line in buffer.lines if line.kind == "message" and line.seq > read_seq]
-        new = [line for line in new if line.usr != self.me]
-        buffer.unread, buffer.mentioned = len(new), any(line.mention for line in new)
-        buffer.mark_unread(self.me)
-        self.changed()
+        if buffer is not None:
+            buffer.set_unread(read_seq, self.me)
+            self.changed()
 
-    def set_notify(self, room_name: str, level: str) -> None:
-        """Take note of which messages of a room the user is notified."""
-        buffer = self.find_room(room_name)
+    def set_notify(self, buffer: Buffer | None, level: str) -> None:
+        """Take note of which messages of a buffer the user is notified. buffer: None for none."""
         if buffer is not None:
             buffer.notify = level
             self.changed()
 
     # Own messages and notices.
 
-    def add_own_message(self, buffer: Buffer, text: str) -> BufferLine:
+    def add_own_message(
+        self, buffer: Buffer, text: str, style: str = "", replied: ReplyTo | None = None
+    ) -> BufferLine:
         """Add a message that is being sent, and return its line.
 
         Args:
             buffer: where it is sent.
             text: of the message.
+            style: "action" for what the user does.
+            replied: what it replies to.
         """
-        line = BufferLine("message", text, self._timestamp(), self.me, state="sending")
-        line = buffer.append(line)
+        at = self._timestamp()
+        message = Push(cmd="", usr=self.me, msg=text, at=at, style=style, reply=replied)
+        line = BufferLine("message", text, at, self.me, state="sending", message=message)
+        line = entries.quoting(buffer, buffer.append(line))
         buffer.hide()
         self.changed()
         return line
@@ -203,16 +226,7 @@ class Model:
             line: its line.
             reply: to `speak` or `whisper`.
         """
-        # The numbers of direct messages begin again with another account of the same name.
-        is_direct = buffer.kind == "direct"
-        buffer.finish_sending(
-            line,
-            0 if is_direct else reply.seq,
-            at=reply.at or line.at,
-            state="stored" if reply.delivered == "stored" else "",
-        )
-        if is_direct:
-            buffer.last_seq = buffer.read_seq = reply.seq
+        entries.finish_sending(buffer, line, reply)
         self.changed()
 
     def message_failed(self, buffer: Buffer, line: BufferLine, error: str) -> None:
@@ -268,12 +282,11 @@ class Model:
 
     def _handle_push(self, push: Push) -> None:
         if push.cmd == "c_speak":
-            self._handle_message(push)
+            buffer = self.rooms.setdefault(push.room_name, Buffer(push.room_name))
+            self._handle_message(buffer, push)
         elif push.cmd == "c_whisper":
-            buffer = self.direct_with(push.to if push.usr == self.me and push.to else push.usr)
-            line = buffer.append(BufferLine("message", push.msg, push.at, push.usr))
-            buffer.last_seq = push.seq or buffer.last_seq
-            self._count_unread(buffer, line)
+            own = push.usr == self.me and push.to
+            self._handle_message(self.direct_with(push.to if own else push.usr), push)
         elif push.cmd == "c_broadcast":
             self.current.append(BufferLine("broadcast", push.msg, push.at, push.usr))
         elif push.cmd != "c_event":
@@ -282,6 +295,10 @@ class Model:
             self._handle_presence(push)
         elif push.type in HIDDEN_EVENTS:
             self._handle_hidden(push)
+        elif is_change(push):
+            changed = self._buffer_of(push)
+            if changed is not None:
+                entries.change_message(changed, push, self.me)
         elif push.seq and push.room_name:
             self._handle_room_entry(push)
         elif push.type == "room_gone":
@@ -290,12 +307,11 @@ class Model:
         else:
             self.add_notice(describe_push(push))
 
-    def _handle_message(self, push: Push) -> None:
-        buffer = self.rooms.setdefault(push.room_name, Buffer(push.room_name))
-        line = self._entry_line(push)
-        if buffer.add_entry(line):
+    def _handle_message(self, buffer: Buffer, push: Push) -> None:
+        line = entries.add_message(buffer, push, self.me)
+        if line is not None:
             self._count_unread(buffer, line)
-        self.typing.get(buffer.name, {}).pop(push.usr, None)
+        buffer.typing.pop(push.usr, None)
 
     def _count_unread(self, buffer: Buffer, line: BufferLine) -> None:
         """Count a message as unread, unless it is an own one or its buffer is shown."""
@@ -312,19 +328,20 @@ class Model:
 
     def _handle_hidden(self, push: Push) -> None:
         """Apply a typing notification, or what another session of the user has set."""
-        if push.target_user:
-            return  # of direct messages nothing else is shown
+        buffer = self._buffer_of(push)
+        if buffer is None:
+            return
         if push.type == "typing":
-            self.typing.setdefault(push.room_name, {})[push.usr] = self._now()
-        elif push.type == "marked_read" and (buffer := self.rooms.get(push.room_name)):
+            buffer.typing[push.usr] = self._now()
+        elif push.type == "marked_read":
             if push.seq < buffer.read_seq:
-                self.marked_unread(push.room_name, push.seq)
+                self.marked_unread(buffer, push.seq)
                 return
             buffer.read_seq = push.seq
             if buffer.read_seq >= buffer.last_seq:
                 buffer.mark_seen()
         elif push.type == "notify":
-            self.set_notify(push.room_name, push.level)
+            self.set_notify(buffer, push.level)
 
     def _handle_room_entry(self, push: Push) -> None:
         """Apply an entry that is no message: it may change the members or the topic."""
@@ -339,7 +356,7 @@ class Model:
             if not (own and push.type in ("join_room", "room_created")):
                 return
             buffer = self.rooms[name] = Buffer(name)
-        buffer.add_entry(self._entry_line(push))
+        buffer.add_entry(entries.entry_line(push, self.me))
         if push.type == "room_changed":
             buffer.topic = push.topic
         elif push.type == "join_room" and push.usr not in buffer.members:
@@ -357,19 +374,6 @@ class Model:
             if push.type != "leave_room":
                 self.add_notice(describe_push(push))
 
-    def _entry_line(self, push: Push) -> BufferLine:
-        """Return the line of an entry of a room's log."""
-        if push.cmd != "c_speak" or push.blocked:
-            return BufferLine("event", describe_push(push), push.at, seq=push.seq)
-        mention = self._is_mention(push)
-        return BufferLine("message", push.msg, push.at, push.usr, push.seq, mention=mention)
-
-    def _is_mention(self, push: Push) -> bool:
-        """Return whether an entry is a message of another user with the user's name."""
-        if push.cmd != "c_speak" or push.blocked or push.usr == self.me:
-            return False
-        return mentions(push.msg, self.me)
-
     def _timestamp(self) -> str:
         return self._now().isoformat()
 
@@ -386,9 +390,7 @@ class Model:
         return {buffer.name, self.me} if buffer.kind == "direct" else set()
 
     def typing_users(self) -> list[str]:
-        """Return who is typing in the current room, sorted."""
-        if self.current.kind != "room":
-            return []
+        """Return who is typing in the current room or direct conversation, sorted."""
         now = self._now()
-        typing = self.typing.get(self.current.name, {})
-        return sorted(n for n, at in typing.items() if (now - at).total_seconds() < TYPING_TIMEOUT)
+        typing = self.current.typing.items()
+        return sorted(n for n, at in typing if (now - at).total_seconds() < TYPING_TIMEOUT)

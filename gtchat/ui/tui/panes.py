@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import urwid
 
-from gtchat.ui.rendering import format_user
-from gtchat.ui.terminal import escape_controls
+from gtchat.ui.formatting import format_user
 from gtchat.ui.tui.buffer import Buffer
 from gtchat.ui.tui.markup import buffer_title, name_color
 from gtchat.ui.tui.model import Model
 
 ONLINE, OFFLINE = "●", "○"
+#: What can be done with a selected message.
+SELECTED = "Alt-R reply, Alt-T react, Alt-E edit, Alt-D delete, Esc"
 
 
 def text_width(text: str) -> int:
@@ -220,6 +221,8 @@ class StatusBar(urwid.Widget):
             parts.append(buffer_title(buffer))
         if self.scrolled_back:
             parts.append("↓ newer: Esc")
+        if buffer.selected:
+            parts.append(SELECTED)
         if typing := model.typing_users():
             verb = "is" if len(typing) == 1 else "are"
             parts.append(f"{', '.join(map(format_user, typing[:3]))} {verb} typing")
@@ -229,6 +232,4 @@ class StatusBar(urwid.Widget):
                 for other in model.buffers
                 if other.is_new and other is not buffer
             ]
-        if buffer.topic:
-            parts.append(escape_controls(buffer.topic))
         return parts

@@ -7,17 +7,20 @@ from typing import Any, ClassVar
 
 import urwid
 
+from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.controller import Controller
 from gtchat.ui.tui.conversation import ConversationView
 from gtchat.ui.tui.editing import Completion, InputHistory
 from gtchat.ui.tui.model import Model
-from gtchat.ui.tui.panes import BufferList, MemberList, StatusBar
+from gtchat.ui.tui.panes import BufferList, MemberList, StatusBar, fit
 from gtchat.ui.tui.prompt import Prompt
 
 #: Width of the screen from which the buffers and the members are shown.
 BUFFERS_FROM, MEMBERS_FROM = 60, 100
 #: Columns of the two lists.
 BUFFER_COLUMNS, MEMBER_COLUMNS = 20, 20
+#: Height from which the topic of a room is shown.
+MIN_TOPIC_HEIGHT = 6
 #: Maximum height of the prompt; rows for one step of the mouse wheel.
 MAX_PROMPT_ROWS, WHEEL_ROWS = 6, 3
 #: Erases the rest of the row (ECMA-48, EL).
@@ -82,6 +85,14 @@ class Window(urwid.Widget):
             "meta up": lambda: self._switch_by(-1),
             "meta a": self._switch_to_unread,
             "ctrl x": self._controller.close_direct,
+            "shift up": lambda: self._model.current.select(-1),
+            "meta k": lambda: self._model.current.select(-1),
+            "shift down": lambda: self._model.current.select(1),
+            "meta j": lambda: self._model.current.select(1),
+            "meta r": lambda: self._begin("reply"),
+            "meta e": lambda: self._begin("edit"),
+            "meta d": lambda: self._begin("delete"),
+            "meta t": lambda: self._begin("react"),
             "ctrl l": redraw,
             "ctrl a": self.prompt.move_to_start,
             "ctrl e": self.prompt.move_to_end,
@@ -115,11 +126,20 @@ class Window(urwid.Widget):
         if left:
             columns.append((self._buffers.render((left, height)), None, False, left))
         columns.append((_edge(left, height, "│" if left else " ", True), None, False, edge))
-        columns.append((self.conversation.render((middle, height)), None, True, middle))
+        columns.append((self._render_middle(middle, height), None, True, middle))
         if right:
             columns.append((_edge(width - right - 1, height, "│", False), None, False, 1))
             columns.append((self._members.render((right, height)), None, False, right))
         return urwid.CanvasJoin(columns)
+
+    def _render_middle(self, width: int, height: int) -> Any:
+        """Draw the conversation, in a room with a topic below a line with that."""
+        buffer = self._model.current
+        if buffer.kind != "room" or not buffer.topic or height < MIN_TOPIC_HEIGHT:
+            return self.conversation.render((width, height))
+        topic = urwid.Text(("topic", fit(escape_controls(buffer.topic), width)), wrap="clip")
+        below = self.conversation.render((width, height - 1))
+        return urwid.CanvasCombine([(topic.render((width,)), None, False), (below, None, True)])
 
     def _render_prompt(self, width: int, max_rows: int) -> Any:
         canvas = urwid.CompositeCanvas(self.prompt.render((width,), focus=True))
@@ -201,7 +221,19 @@ class Window(urwid.Widget):
         if self._secret_prompt:
             self._controller.cancel_secret()
         else:
+            self._model.current.selected = 0
             self.conversation.scroll_to_end()
+
+    def _begin(self, name: str) -> None:
+        """Begin a command about the selected or newest message; a draft is its text, or kept."""
+        if self._secret_prompt or not (begun := self._controller.command_about(name)):
+            return
+        draft = self.prompt.edit_text
+        if name == "reply" and not draft.startswith("/"):
+            begun += draft
+        elif draft.strip():
+            self._history.add(draft)
+        self.prompt.replace(begun)
 
     def _complete(self, step: int) -> None:
         if self._secret_prompt:

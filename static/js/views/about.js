@@ -25,19 +25,19 @@
   };
 
   const About = ({ shell, room }) => {
-    const { state, notifications } = shell;
+    const { state, actions } = shell;
     const isLobby = room.name === "lobby";
-    const levels = GTChat.Notifications.LEVELS.map((level) => [level, text(`level_${level}`)]);
+    const levels = GTChat.LEVELS.map((level) => [level, text(`level_${level}`)]);
     const owner = room.owner && html` · ${GTChat.textParts("owned_by", { usr: html`<bdi>${room.owner}</bdi>` })}`;
     return html`
       <${GTChat.PanelFrame} shell=${shell} title=${text("about_room")} kind="about">
         <div class="scroll">
           <section><${GTChat.panelHeading(shell)} class="title"><${Icon} name=${room.public ? "hash" : "lock"} size="l" /><bdi>${room.name}</bdi><//>
-            ${room.topic && html`<p class="second" dir="auto">${room.topic}</p>`}
+            ${room.topic && html`<p class="second" dir="auto"><${GTChat.Topic} topic=${room.topic} /></p>`}
             <p class="small third">${text(room.public ? "public" : "private")}${owner}${room.max > 0 && html` · ${text("at_most", { count: room.max })}`}</p></section>
-          <div class="field"><span class="label" id="about-level">${text("notify_about")}</span>
-            <${Segments} name="level" labelledby="about-level" value=${notifications.level(room)} options=${levels}
-              onChange=${(level) => notifications.setLevel(room, level)} /></div>
+          ${actions.can("notify") && html`<div class="field"><span class="label" id="about-level">${text("notify_about")}</span>
+            <${Segments} name="level" labelledby="about-level" value=${room.level} options=${levels}
+              onChange=${(level) => shell.attempt(() => actions.setLevel(room, level))} /></div>`}
           <div class="card">
             <${Line} icon="users" label=${text("members")} end=${GTChat.memberCount(state, room)} onClick=${() => shell.showPanel("members")} />
             <${Line} icon="pin" label=${text("pinned_messages")} onClick=${() => shell.showPanel("pinned")} />

@@ -74,6 +74,11 @@
       box.current.style.height = `${Math.min(MAX_HEIGHT, box.current.scrollHeight + 2)}px`;
     };
     useEffect(fitHeight, [written]);
+    // A window that becomes narrower or wider breaks the lines anew, in letters of another size.
+    useEffect(() => {
+      addEventListener("resize", fitHeight);
+      return () => removeEventListener("resize", fitHeight);
+    }, []);
     // On a phone the keyboard would cover the messages.
     useEffect(() => { if (!shell.narrow) box.current.focus(); }, []);
     // A reply or an edit begins or ends.

@@ -22,7 +22,7 @@
   };
 
   // Returns a day as a text, with the year if it is another one: "3 November".
-  const day = (at) => new Date(at).toLocaleDateString(GTChat.language(), { day: "numeric", month: "long",
+  const day = (at) => new Date(at).toLocaleDateString(GTChat.locale(), { day: "numeric", month: "long",
     year: new Date(at).getFullYear() === new Date().getFullYear() ? undefined : "numeric" });
 
   const nameOf = ({ name, protocol }) => name || PROTOCOLS[protocol] || text("no_device");

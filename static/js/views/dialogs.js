@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { html, useState } = globalThis.htmPreact;
+  const { html, useEffect, useState } = globalThis.htmPreact;
   const { Avatar, Badge, Icon, Problem } = GTChat.parts;
   const { Form, Find, Switch } = GTChat.forms;
   const { Dialog, DIALOGS } = GTChat;
@@ -11,6 +11,9 @@
   // Results of the quick switcher, and users listed for an invitation.
   const MAX_RESULTS = 10;
   const MAX_USERS = 50;
+  // What can be the name of a user, and milliseconds without a key after which one is looked for.
+  const USER_NAME = /^[\p{L}\p{M}\p{N}_.-]{1,32}$/u;
+  const TYPING_PAUSE = 300;
 
   DIALOGS.create = ({ shell, close }) => html`
     <${Dialog} title=${text("new_room")} onClose=${close}>
@@ -21,15 +24,16 @@
           access: { label: "who_can_join", value: "public", choices: [
             { value: "public", icon: "globe", label: "public", hint: "public_hint" },
             { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
+          preview: { type: "switch", value: true, hint: "preview_hint" },
           member_limit: { type: "number", value: 0, min: 0, hint: "member_limit_hint" } }}
         onSubmit=${(values) => shell.actions.createRoom({ room_name: values.room_name.trim(), topic: values.topic,
-          public: values.access === "public", max: Number(values.member_limit) })} />
+          public: values.access === "public", preview: values.access === "public" && values.preview, max: Number(values.member_limit) })} />
     <//>`;
 
   // Users to choose from, and the one whose name is typed.
   const candidates = ({ state }, room, query) => {
     const typed = query.trim();
-    const names = [...state.online.values()].filter((name) => !room.members.has(name) && name.toLowerCase().includes(typed.toLowerCase()));
+    const names = state.people.filter((name) => !room.members.has(name) && name.toLowerCase().includes(typed.toLowerCase()));
     names.sort(GTChat.inOrder);
     const known = names.some((name) => name.toLowerCase() === typed.toLowerCase());
     return [...(typed && !known ? [typed] : []), ...names].slice(0, MAX_USERS);
@@ -87,17 +91,31 @@
       <//>`;
   };
 
-  // Returns the results of the quick switcher: conversations, unread ones first; then users online;
-  // then rooms to join.
-  const searchTargets = (shell, wanted) => {
+  // Returns the name that is typed if the server knows a user of that name, "" otherwise. It is asked when the typing
+  // pauses, unless the page has met the user.
+  const useFoundUser = (shell, typed) => {
+    const [found, setFound] = useState("");
+    useEffect(() => {
+      const wanted = typed.toLowerCase();
+      if (!USER_NAME.test(typed) || shell.state.people.some((name) => name.toLowerCase() === wanted)) return undefined;
+      const timer = setTimeout(async () => { if (await shell.actions.findUser(typed)) setFound(typed); }, TYPING_PAUSE);
+      return () => clearTimeout(timer);
+    }, [typed]);
+    return found === typed ? found : "";
+  };
+
+  // Returns the results of the quick switcher: conversations, unread ones first; then users, those who are online
+  // first; then rooms to join. found: a further user.
+  const searchTargets = (shell, wanted, found) => {
     const { state, actions } = shell;
     const listed = new Set([...state.directs.filter(({ ended }) => !ended).map(({ name }) => name.toLowerCase()), state.me.toLowerCase()]);
     const closed = state.directs.filter((direct) => direct.closed);
     const conversations = [...state.conversations.sort((a, b) => b.unread - a.unread), ...closed];
     return [
       ...conversations.map((conversation) => ({ key: conversation.key, name: conversation.name, isUser: conversation.kind === "direct",
-        isPublic: conversation.public, unread: conversation.unread, wanted: conversation.mentioned, open: () => shell.open(conversation) })),
-      ...[...state.online.values()].filter((name) => !listed.has(name.toLowerCase())).sort()
+        isPublic: conversation.public, unread: conversation.unread, wanted: conversation.mentions > 0 || conversation.kind === "direct", open: () => shell.open(conversation) })),
+      ...[...state.people, ...(found ? [found] : [])].filter((name) => !listed.has(name.toLowerCase()))
+        .sort((a, b) => state.isOnline(b) - state.isOnline(a) || GTChat.inOrder(a, b))
         .map((name) => ({ key: `user ${name}`, name, isUser: true, hint: text("direct_message"), open: () => shell.open(state.direct(name)) })),
       ...state.joinableRooms.map(({ key, name }) => ({ key, name, isPublic: true, hint: text("join"),
         open: () => shell.attempt(async () => shell.open(await actions.joinRoom(name))) })),
@@ -114,8 +132,9 @@
   const Target = ({ shell, target, part, index, chosen, open }) => html`
     <li id=${`target-${index}`} class="menu-item" role="option" aria-selected=${chosen ? "true" : "false"} onClick=${open}>
       ${target.isUser ? html`<${Avatar} name=${target.name} online=${shell.state.isOnline(target.name)} size="xs" />`
-        : html`<${Icon} name=${target.isPublic ? "hash" : "lock"} />`}
-      <span class="cut grow"><${Found} name=${target.name} part=${part} /></span>
+        : html`<${Icon} name=${target.isSearch ? "search" : target.isPublic ? "hash" : "lock"} />`}
+      <span class="cut grow"><${Found} name=${target.name} part=${target.isSearch ? "" : part} /></span>
+      ${target.isSearch && html`<kbd>Ctrl Enter</kbd>`}
       ${target.unread > 0 && html`<${Badge} count=${target.unread} wanted=${target.wanted} label=${text("unread")} />`}
       ${target.hint && html`<span class="end small third">${target.hint}</span>`}</li>`;
 
@@ -123,7 +142,9 @@
     const [query, setQuery] = useState("");
     const [chosen, setChosen] = useState(0);
     const part = query.trim().toLowerCase();
-    const found = searchTargets(shell, part);
+    const search = part && shell.actions.can("search") && { key: "search", name: text("search_for", { query: query.trim() }), isSearch: true,
+      open: () => shell.openSearch(null, query.trim()) };
+    const found = [...searchTargets(shell, part, useFoundUser(shell, query.trim())), ...(search ? [search] : [])];
     const open = (target) => {
       close();
       target.open();
@@ -132,6 +153,7 @@
       if (GTChat.isComposing(event)) return;
       if (event.key === "ArrowDown") setChosen((chosen + 1) % Math.max(1, found.length));
       else if (event.key === "ArrowUp") setChosen((chosen + found.length - 1) % Math.max(1, found.length));
+      else if (event.key === "Enter" && search && (event.ctrlKey || event.metaKey)) open(search);
       else if (event.key === "Enter" && found[chosen]) open(found[chosen]);
       else return;
       event.preventDefault();
@@ -152,10 +174,11 @@
 
   // Groups of [keys, text key], by the key of their title.
   const SHORTCUTS = {
-    keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"], ["Esc", "shortcut_focus"]],
+    keys_go: [["Ctrl K", "switcher"], ["Alt ↑ ↓", "shortcut_step"], ["Alt Shift ↑ ↓", "shortcut_unread"],
+      ["Ctrl F", "search_here_direct"], ["Esc", "shortcut_focus"]],
     keys_write: [["Enter", "send"], ["Shift Enter", "shortcut_line"], ["↑", "shortcut_recall"], ["Tab", "shortcut_accept"],
       ["Ctrl B", "shortcut_bold"], ["Ctrl I", "shortcut_italic"]],
-    keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["Enter", "more"]],
+    keys_message: [["↑ ↓", "shortcut_message"], ["+", "react"], ["R", "reply"], ["E", "edit"], ["U", "mark_unread"], ["Enter", "more"]],
     keys_read: [["Home", "shortcut_first"], ["End", "shortcut_latest"], ["Ctrl /", "shortcuts"]],
   };
 

@@ -81,10 +81,14 @@
     const isWaiting = () => !conversation.loaded || conversation.loading === "around";
     const isResized = () => (
       box.current.clientWidth !== position.current.width || box.current.clientHeight !== position.current.height);
+    const showsEnd = () => {
+      const { scrollTop, scrollHeight, clientHeight } = box.current;
+      return scrollHeight - scrollTop - clientHeight < BOTTOM_MARGIN && conversation.atEnd;
+    };
     // Takes over the position to which the user has scrolled. Returns whether the end came into view or went out of it.
     const takePosition = () => {
-      const { scrollTop, scrollHeight, clientHeight } = box.current;
-      const atBottom = scrollHeight - scrollTop - clientHeight < BOTTOM_MARGIN && conversation.atEnd;
+      const { scrollTop } = box.current;
+      const atBottom = showsEnd();
       const changed = atBottom !== position.current.atBottom;
       if (changed) setAtBottom(atBottom);
       position.current.scrolled = scrollTop;
@@ -134,6 +138,8 @@
       }
       if (position.current.atBottom) conversation.trim();
       restorePosition();
+      // A jump to what is in view beside the end causes no scroll event.
+      if (!position.current.atBottom && !isWaiting() && showsEnd()) setAtBottom(true);
       noteDivider();
     });
     // A log shorter than its box causes no scroll event: it is filled here.

@@ -114,7 +114,7 @@
     const { state, actions } = shell;
     const { usr, at, reply } = entry;
     const isAction = entry.style === "action";
-    const mention = usr !== state.me && GTChat.mentions(entry.msg, state.me);
+    const mention = GTChat.mentionsUser(state, conversation, entry);
     const head = !continued && !isAction;
     const rights = toolbar || entry.reactions ? actions.rights(conversation, entry) : {};
     return html`

@@ -14,7 +14,7 @@
   // Milliseconds after a touch within which its click comes.
   const CLICK_DELAY = 100;
   // What a key does on a message, by the attribute data-act of the button that does the same.
-  const KEYS = { "+": "react", r: "reply", e: "edit", Enter: "menu", ContextMenu: "menu", Delete: "delete" };
+  const KEYS = { "+": "react", r: "reply", e: "edit", u: "unread", Enter: "menu", ContextMenu: "menu", Delete: "delete" };
   const STEPS = { ArrowUp: -1, ArrowDown: 1 };
 
   const copied = async (shell, content) => {
@@ -31,12 +31,13 @@
     copy: (shell, _conversation, entry) => copied(shell, entry.msg),
     link: (shell, conversation, entry) => copied(shell, GTChat.address.urlOf(conversation, entry.seq)),
     pin: (shell, conversation, entry) => shell.attempt(() => shell.actions.pin(conversation, entry)),
+    unread: (shell, conversation, entry) => shell.attempt(() => shell.actions.markUnread(conversation, entry.seq)),
     delete: (shell, conversation, entry) => shell.showDialog({ name: "delete_message", room: conversation, entry }),
     menu: (shell, conversation, entry, anchor, touched = false) => (
       shell.showPopover({ name: "message_menu", anchor, conversation, entry, seq: entry.seq, touched })),
   };
   // The right that an act needs; the others need none.
-  const RIGHTS = new Set(["react", "reply", "edit", "delete", "pin"]);
+  const RIGHTS = new Set(["react", "reply", "edit", "delete", "pin", "unread"]);
 
   const ignore = (event) => {
     event.preventDefault();

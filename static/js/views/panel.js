@@ -31,7 +31,7 @@
     const { panel, state } = shell;
     const Shown = GTChat.PANELS[panel];
     // Panels about a room need one.
-    if (!Shown || (Shown.needsRoom && state.current?.kind !== "room") || shell.view !== "conversation") return null;
+    if (!Shown || (Shown.needsRoom && (state.current?.kind !== "room" || shell.view !== "conversation"))) return null;
     return html`<${Shown} key=${panel} shell=${shell} room=${state.current} />`;
   };
 })();

@@ -46,14 +46,14 @@
     <div class=${`note ${kind}`} role=${role}><${Icon} name=${icon} size="s" /><span class="grow">${children}</span></div>`;
 
   // Times. at: milliseconds, or RFC 3339.
-  const clockTime = (at) => new Date(at).toLocaleTimeString(GTChat.language(), { hour: "2-digit", minute: "2-digit" });
-  const fullTime = (at) => new Date(at).toLocaleString(GTChat.language(), { dateStyle: "full", timeStyle: "medium" });
+  const clockTime = (at) => new Date(at).toLocaleTimeString(GTChat.locale(), { timeStyle: "short" });
+  const fullTime = (at) => new Date(at).toLocaleString(GTChat.locale(), { dateStyle: "full", timeStyle: "medium" });
   const dayOf = (at) => new Date(at).toDateString();
 
   const dayName = (at, now = Date.now()) => {
     if (dayOf(at) === dayOf(now)) return text("today");
     if (dayOf(at) === dayOf(now - 86_400_000)) return text("yesterday");
-    return new Date(at).toLocaleDateString(GTChat.language(), { dateStyle: "full" });
+    return new Date(at).toLocaleDateString(GTChat.locale(), { dateStyle: "full" });
   };
 
   const Time = ({ at, kind }) => html`<time class=${kind} dateTime=${at} title=${fullTime(at)}>${clockTime(at)}</time>`;

@@ -3,25 +3,8 @@
 (() => {
   const GTChat = globalThis.GTChat;
   const { html, useEffect, useState } = globalThis.htmPreact;
-  const { Avatar, Empty, dayOf, clockTime } = GTChat.parts;
+  const { Empty } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
-
-  // Returns when something was said, in few letters.
-  const shortTime = (at) => (dayOf(at) === dayOf(Date.now()) ? clockTime(at)
-    : new Date(at).toLocaleDateString(GTChat.language(), { day: "numeric", month: "short" }));
-
-  // One message of a list; a click shows it in its place.
-  const Hit = ({ shell, room, entry }) => {
-    const show = () => {
-      shell.open(room);
-      shell.actions.show(room, entry.seq);
-    };
-    return html`
-      <li><button type="button" class="hit" onClick=${show}>
-        <span class="source"><${Avatar} name=${entry.usr} room=${room} size="xs" /><b class="cut"><bdi>${entry.usr}</bdi></b>
-          <time class="end" dateTime=${entry.at}>${shortTime(entry.at)}</time></span>
-        <span class="words" dir="auto">${GTChat.plainText(entry.msg)}</span></button></li>`;
-  };
 
   const Pinned = ({ shell, room }) => {
     const { pins } = room;
@@ -39,7 +22,8 @@
             : !entries ? html`<p class="hint" role="status">${text("loading")}</p>`
               : entries.length === 0 ? html`<${Empty} icon="pin" title=${text("nothing_pinned")} heading=${GTChat.panelHeading(shell)}>${text("nothing_pinned_hint")}<//>`
                 : html`<ul class="hits" aria-label=${text("pinned_messages")}>${entries.map((entry) => html`
-                  <${Hit} key=${entry.seq} shell=${shell} room=${room} entry=${entry} />`)}</ul>`}
+                  <${GTChat.Hit} key=${entry.seq} room=${room} entry=${entry} onOpen=${() => shell.openMessage(room, entry.seq)}>
+                    ${GTChat.plainText(entry.msg)}<//>`)}</ul>`}
         </div>
       <//>`;
   };

@@ -17,7 +17,7 @@
   const within = (value, size, room) => Math.max(EDGE, Math.min(value, room - size - EDGE));
 
   // Places a popover. side: "below" (or above, if there is no room), "above", or "beside" (before the
-  // anchor in the direction of the text).
+  // anchor, or the panel that it is in, in the direction of the text).
   const place = (element, anchor, side) => {
     const at = anchor.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = element;
@@ -25,7 +25,8 @@
     const mirrored = getComputedStyle(document.documentElement).direction === "rtl";
     let [left, top] = [mirrored ? at.right - width : at.left, at.bottom + GAP];
     if (side === "beside") {
-      left = mirrored ? at.right + GAP : at.left - width - GAP;
+      const from = anchor.closest(".panel")?.getBoundingClientRect() ?? at;
+      left = mirrored ? from.right + GAP : from.left - width - GAP;
       top = at.top - GAP;
       if (left < EDGE || left + width > innerWidth - EDGE) left = mirrored ? at.left - width - GAP : at.right + GAP;
     } else if (side === "above" || (top + height > innerHeight - EDGE && at.top > innerHeight - at.bottom)) {

@@ -16,9 +16,10 @@
           access: { label: "who_can_join", value: room.public ? "public" : "private", choices: [
             { value: "public", icon: "globe", label: "public", hint: "public_hint" },
             { value: "private", icon: "lock", label: "private", hint: "private_hint" }] },
+          preview: { type: "switch", value: room.preview, hint: "preview_hint" },
           member_limit: { type: "number", value: room.max, min: 0, hint: "member_limit_hint" } }}
         onSubmit=${(values) => shell.actions.request("set_room", { room_name: room.name, topic: values.topic,
-          public: values.access === "public", max: Number(values.member_limit) })} />
+          public: values.access === "public", preview: values.preview, max: Number(values.member_limit) })} />
     <//>`;
 
   DIALOGS.transfer = ({ shell, close, dialog: { room } }) => {

@@ -7,18 +7,19 @@
   const { drafts } = GTChat.storage;
   const text = (...details) => GTChat.text(...details);
 
-  const UnreadBadge = ({ conversation }) => {
-    const { unread, mentioned, kind } = conversation;
-    return html`<${Badge} count=${unread} wanted=${mentioned || kind === "direct"}
-      label=${text(mentioned && kind === "room" ? "mentioned" : "unread")} />`;
+  // What is unread: in a room the mentions, if there are any.
+  const UnreadBadge = ({ conversation: { unread, mentions, kind } }) => {
+    const isMention = kind === "room" && mentions > 0;
+    return html`<${Badge} count=${isMention ? mentions : unread} wanted=${isMention || kind === "direct"}
+      label=${text(isMention ? (mentions === 1 ? "one_mention" : "mentions_count") : "unread")} />`;
   };
 
   // icon: the element before the name. A muted room shows no count.
   const Place = ({ shell, conversation, icon }) => {
     const { state } = shell;
-    const { name, unread } = conversation;
+    const { name, unread, level } = conversation;
     const current = state.current === conversation && shell.view === "conversation";
-    const muted = shell.notifications.level(conversation) === "nothing";
+    const muted = level === "none";
     const draft = !current && drafts.get(state.me, conversation);
     return html`
       <li><button type="button" class=${`place ${unread && !muted ? "unread" : ""} ${muted ? "muted" : ""}`}
@@ -93,7 +94,9 @@
   const Tabs = ({ shell }) => html`
     <div class="tabs" role="group" aria-label=${text("sections")}>
       <button type="button" aria-current="page"><${Icon} name="chat" size="l" />${text("chats")}</button>
-      <button type="button" onClick=${() => shell.showDialog({ name: "switcher" })}><${Icon} name="search" size="l" />${text("search")}</button>
+      <${GTChat.MentionsTab} shell=${shell} />
+      <button type="button" onClick=${() => (shell.actions.can("search") ? shell.openSearch(null) : shell.showDialog({ name: "switcher" }))}>
+        <${Icon} name="search" size="l" />${text("search")}</button>
       <button type="button" onClick=${() => shell.showDialog({ name: "settings" })}><${Icon} name="user" size="l" />${text("own_tab")}</button>
     </div>`;
 
@@ -107,6 +110,7 @@
         <button type="button" class="switcher-button" onClick=${() => shell.showDialog({ name: "switcher" })}>
           <${Icon} name="search" size="s" /><span>${text("switcher")}</span><kbd>Ctrl K</kbd></button>
         <div class="scroll">
+          <${GTChat.MentionsPlace} shell=${shell} />
           <button type="button" class="place" aria-current=${shell.view === "browse" ? "page" : undefined} onClick=${() => shell.browse()}>
             <${Icon} name="compass" /><span class="grow cut">${text("browse")}</span></button>
           <${GTChat.Questions} shell=${shell} />

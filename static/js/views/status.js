@@ -8,7 +8,7 @@
 
   // Milliseconds that a notice is shown. Some kinds stay until the user closes them.
   const NOTICE_SHOWN = 8000;
-  const PERSISTENT = new Set(["broadcast", "address_granted", "unsent"]);
+  const PERSISTENT = new Set(["broadcast", "address_granted", "unsent", "new_version"]);
   // Milliseconds between two draws of the seconds until the next attempt.
   const COUNTDOWN_INTERVAL = 250;
 
@@ -24,7 +24,8 @@
       return () => clearInterval(timer);
     }, [waiting]);
     if (!connection || connection.state === "open" || connection.state === "closed") {
-      return html`<div class="connection" role="status"></div>`;
+      if (navigator.onLine !== false || connection?.state === "open") return html`<div class="connection" role="status"></div>`;
+      return html`<div class=${`connection lost ${kind}`} role="status"><${Icon} name="no_cloud" size="s" /><span>${text("offline_device")}</span></div>`;
     }
     if (!waiting) {
       return html`<div class=${`connection ${kind}`} role="status"><span class="spinner"></span><span>${text("connecting")}</span></div>`;

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { h, html, Component, useEffect, useState } = globalThis.htmPreact;
+  const { h, html, Component, useEffect, useMemo, useState } = globalThis.htmPreact;
   const { Icon } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
@@ -79,10 +79,8 @@
     }
   };
 
-  // Returns a text without markup, in one line, as a quote or in a list.
-  const flatten = (nodes) => nodes.map((node) => (typeof node === "string" ? node : flatten(node.children)
-    + (["p", "li", "pre", "blockquote"].includes(node.tag) ? " " : ""))).join("");
-  GTChat.plainText = (msg) => flatten(GTChat.markup(msg)).replace(/\s+/g, " ").trim();
+  // The topic of a room, with its links.
+  GTChat.Topic = ({ topic }) => useMemo(() => elements(GTChat.links(topic), () => ""), [topic]);
 
   GTChat.copy = copy;
 })();

@@ -153,6 +153,31 @@ class MessageCenterClients(DialbackTestCase):
         self.assertEqual(self.answer_calls(), [(6067, framed("[eve]: short"))])
         self.assertIn("[eve]: too long for it\n", self.kept())
 
+    def test_a_direct_message_that_is_not_read_brings_no_later_one_again(self) -> None:  # F26
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        self.web.call("whisper", target_user="ann", msg="too long for it")
+        call = self.accept(reads=False)
+        self.server.run_pending()
+        call.lose(ConnectionLost())
+        self.server.run_pending()
+        self.web.call("whisper", target_user="ann", msg="short")
+        self.assertEqual(self.answer_calls(), [(6067, framed("[eve]: short"))])
+        kept = self.kept()
+        self.assertIn("[eve]: too long for it", kept)
+        self.assertNotIn("short", kept)
+
+    def test_the_line_that_shows_an_edit_is_not_kept(self) -> None:
+        self.log_in("ann", 6067)
+        self.answer_calls()
+        seq = self.web.call("speak", room_name="lobby", msg="a")["seq"]
+        self.answer_calls()
+        with patch.object(self.chat.whispers, "keep") as keep:
+            self.web.call("edit", room_name="lobby", seq=seq, msg="b")
+            self.accept(reads=False).lose(ConnectionLost())
+            self.server.run_pending()
+        keep.assert_not_called()
+
     def test_what_waits_for_a_port_that_is_never_named_is_kept_once_it_is_read(self) -> None:
         held: Deferred[None] = Deferred()
 

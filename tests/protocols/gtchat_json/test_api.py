@@ -280,6 +280,7 @@ class Lists(SynchronousTestCase):
             "joined": False,
             "unread": 0,
             "read_seq": 0,
+            "preview": True,
         }
         steps: list[tuple[FakeClient, str, dict[str, object], dict[str, object]]] = [
             (ann, "create_room", {}, {}),

@@ -27,6 +27,10 @@ ADDED: dict[str, set[str]] = {
     "whisper": {"seq"},
     "login": {"directs"},
     "resume": {"directs"},
+    "room": {"preview"},
+    "rooms": {"preview"},
+    "room_changed": {"preview"},
+    "room_created": {"preview"},
 }
 
 

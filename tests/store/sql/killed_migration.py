@@ -23,6 +23,7 @@ from alembic import command, config  # noqa: F401  (imported once, before the pr
 from gtchat.store.sql import backup, opening
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.sqlite import connect
+from tests.store.sql.old_databases import dump
 
 #: Instructions of SQLite in a step.
 INSTRUCTIONS = 20_000
@@ -70,11 +71,7 @@ def migrate_until(path: Path, step: int) -> bool:
 
 def digest(path: Path) -> str:
     """Return a hash of the SQL that makes a database, with all its rows."""
-    found = hashlib.sha256()
-    with closing(sqlite3.connect(path)) as db:
-        for line in db.iterdump():
-            found.update(line.encode())
-    return found.hexdigest()
+    return hashlib.sha256(dump(path).encode()).hexdigest()
 
 
 def main(template: Path, folder: Path, stride: int) -> int:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import SQLStore, StoreError, backup
+from tests.databases import create_empty
 from tests.store.contract import message
 
 
@@ -24,6 +25,7 @@ class BackupTests(TestCase):
         self.path = self.folder / "gtchat.sqlite"
         self.target = self.folder / "copy" / "gtchat.sqlite"
         self.target.parent.mkdir()
+        create_empty(self.path)
         self.store = self.open(self.path)
         state = self.store.load()
         self.lobby, self.epoch = state.rooms[0].id, state.epoch

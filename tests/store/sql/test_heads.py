@@ -15,10 +15,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.events import Entry
-from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.events import Entry, WhisperSent
+from gtchat.chat.interfaces import PendingEntry, PendingWhisper, WhisperLimits
 from gtchat.store import SQLStore
-from gtchat.store.sql.opening import prepare
+from gtchat.store.sql import log_writer
+from tests.databases import create_empty
 from tests.store.contract import joined, left, message, room_created
 from tests.store.sql.flaky import Disk
 
@@ -36,6 +37,7 @@ JOBS = st.one_of(
     st.tuples(st.just("leave"), _rooms, st.just(ANN)),
     st.tuples(st.just("create"), st.sampled_from(["Garden", "Meadow", "Hall", BAD]), st.just(0)),
     st.tuples(st.just("delete"), _rooms, st.just(0)),
+    st.tuples(st.just("whisper"), st.sampled_from([ANN, 2, MISSING]), _texts),
     st.tuples(st.just("register"), st.sampled_from(["Bob", "Cid", "Dan", BAD]), st.just(0)),
 )
 #: Statements that fail while a batch is written; most batches have none of these.
@@ -94,7 +96,7 @@ class HeadTests(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.template = self.folder / "template.sqlite"
-        prepare(self.template)
+        create_empty(self.template)
         new = self.new_store("first.sqlite")
         registered = new.store.register("Ann", "ann", "hash", None, 1)
         new.write()
@@ -106,7 +108,9 @@ class HeadTests(SynchronousTestCase):
         path = self.folder / name
         path.unlink(missing_ok=True)
         shutil.copy(self.template, path)
-        return DiskStore(path)
+        store = DiskStore(path)
+        self.addCleanup(store.close)
+        return store
 
     def check_heads(self, store: DiskStore) -> None:
         """Check that heads are what the logs say, and that no seq is missing."""
@@ -122,6 +126,7 @@ class HeadTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=100)
     @given(BATCHES)
     def test_heads_equal_the_logs_after_random_batches_with_failures(self, batches: Any) -> None:
+        self.patch(log_writer, "MAX_POSITIONS", 2)
         store = self.new_store()
         rooms = [LOBBY, 777]
         try:
@@ -155,6 +160,10 @@ class HeadTests(SynchronousTestCase):
         if kind == "register":
             key = "bad" if which == BAD else which.lower()
             return store.store.register(which, key, None, None, 1)
+        if kind == "whisper":
+            entry = WhisperSent(usr="Ann", subject_id=ANN, msg=what, id="i", at=1)
+            pending = PendingWhisper(entry=entry, sender_id=ANN, target_id=which)
+            return store.store.whisper(pending, WhisperLimits())
         room = rooms[which % len(rooms)]
         if kind == "delete":
             return store.store.delete_room(room if room != LOBBY else 777, 1)
@@ -211,6 +220,16 @@ class HeadTests(SynchronousTestCase):
         store.store.set_read({(ANN, LOBBY): 2})
         store.write()
         self.assertFalse([sql for sql in traced if "heads" in sql])
+        store.close()
+
+    def test_the_ends_of_few_logs_are_remembered(self) -> None:
+        self.patch(log_writer, "MAX_POSITIONS", 5)
+        store = self.new_store()
+        for name in ("Garden", "Meadow", "Hall", "Attic", "Yard", "Roof", "Loft"):
+            store.append(0, room_created(name), ANN, name.lower())
+            store.write()
+            self.assertLessEqual(len(store.store._log_writer._positions), 5)
+        self.check_heads(store)
         store.close()
 
     def test_a_deleted_room_has_no_head(self) -> None:

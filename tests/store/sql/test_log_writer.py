@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,14 @@ ENTRIES = st.one_of([entries_of(entry_type) for entry_type in WRITTEN_TYPES])
 
 def new_database() -> sqlite3.Connection:
     """Return a connection to a database in memory with all tables, room 1 and account 5."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    _template().backup(db)
+    return db
+
+
+@functools.cache
+def _template() -> sqlite3.Connection:
+    """Create the database that is copied; its tables take longer than most tests."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     schema.metadata.create_all(
         create_engine("sqlite://", creator=lambda: db, poolclass=StaticPool), checkfirst=False

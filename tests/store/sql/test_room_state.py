@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -17,9 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.interfaces import PendingEntry
 from gtchat.store.jobs import Job
-from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.store import SQLStore
 from tests.chat.room_world import RoomRequests, World, spoil
+from tests.databases import create_empty
 from tests.store.sql.flaky import Disk
 
 
@@ -82,14 +81,14 @@ class Requests(SynchronousTestCase):
     def test_memory_log_and_disk_agree_whatever_fails(self) -> None:  # H38
         folder = Path(self.mktemp())
         folder.mkdir()
-        prepare(folder / "empty")
         numbers = count(1)
 
         def new_world() -> World:
             path = folder / f"{next(numbers)}.sqlite"
-            shutil.copy(folder / "empty", path)
+            create_empty(path)
             clock, disk = Clock(), Disk(path)
             store = HeldSQLStore.open(path, Calls(clock), connect=disk.connect)
+            self.addCleanup(store.close)  # also of an example that fails
             assert isinstance(store, HeldSQLStore)
             store.disk = disk
             return World(store, clock)

@@ -21,6 +21,12 @@ from gtchat.store.sql.schema import REVISIONS, metadata
 from gtchat.store.sql.sqlite import StoreError
 from tests.store.sql.old_databases import create_old_database, definitions
 
+
+def is_of_index(name: str | None) -> bool:
+    """Return whether a table is the index of messages, which Core does not know, or part of it."""
+    return name is not None and name.startswith("message_index")
+
+
 #: Rows for revision 0002: three accounts that have read none, one and both of a room's messages.
 ROWS_0002 = """
 INSERT INTO accounts (id, name, key, registered, created_at, lobby_seen)
@@ -102,6 +108,28 @@ INSERT INTO sessions (token_hash, account_id, began_at, lost_at, expires_from, m
 """
 
 
+#: Rows for revision 0010: rooms that were always public, that became public twice, that became
+#: public and stayed so, that are private, and one whose first entries were deleted.
+ROWS_0010 = """
+INSERT INTO rooms (id, key, name, public, topic, max, owner)
+    VALUES (3, 'a', 'a', 1, '', 0, ''), (4, 'b', 'b', 1, '', 0, ''), (5, 'c', 'c', 1, '', 0, ''),
+    (6, 'd', 'd', 0, '', 0, ''), (7, 'e', 'e', 1, '', 0, '');
+INSERT INTO entries (room_id, seq, message_count, kind, at, usr, extra)
+    VALUES (3, 1, 0, 'room_created', 0, 'a', '{"public":true}'),
+    (3, 2, 1, 'speak', 0, 'a', NULL),
+    (4, 9, 0, 'room_changed', 0, 'a', '{"public":true}'),
+    (4, 1, 0, 'room_created', 0, 'a', '{"public":false}'),
+    (4, 4, 0, 'room_changed', 0, 'a', '{"public":true}'),
+    (4, 7, 0, 'room_changed', 0, 'a', '{"public":false}'),
+    (5, 1, 0, 'room_created', 0, 'a', '{"public":false}'),
+    (5, 2, 0, 'room_changed', 0, 'a', '{"public":true,"topic":"x"}'),
+    (5, 3, 0, 'room_changed', 0, 'a', '{"public":true,"topic":"y"}'),
+    (6, 1, 0, 'room_created', 0, 'a', '{"public":true}'),
+    (6, 2, 0, 'room_changed', 0, 'a', '{"public":false}'),
+    (7, 8, 1, 'speak', 0, 'a', NULL);
+"""
+
+
 class SchemaTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
@@ -119,7 +147,8 @@ class SchemaTests(SynchronousTestCase):
         engine = create_engine(f"sqlite:///{self.path}")
         self.addCleanup(engine.dispose)
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection)
+            options = {"include_name": lambda name, kind, parents: not is_of_index(name)}
+            context = MigrationContext.configure(connection, opts=options)
             self.assertEqual(compare_metadata(context, metadata), [])
 
     def test_migrations_create_tables_with_the_same_sql(self) -> None:
@@ -127,7 +156,10 @@ class SchemaTests(SynchronousTestCase):
         engine = create_engine(f"sqlite:///{other}")
         metadata.create_all(engine)
         engine.dispose()
-        self.assertEqual(definitions(self.path), definitions(other))
+        created = definitions(self.path)
+        self.assertIn("message_index", created)
+        tables = {name: sql for name, sql in created.items() if not is_of_index(name)}
+        self.assertEqual(tables, definitions(other))
 
     def test_every_old_revision_is_migrated_to_the_same_tables(self) -> None:
         for revision in REVISIONS[:-1]:
@@ -169,6 +201,14 @@ class SchemaTests(SynchronousTestCase):
         ):
             with closing(sqlite3.connect(old)) as db:
                 self.assertEqual(db.execute(f"SELECT {columns} ORDER BY 1").fetchall(), rows)
+
+    def test_0012_finds_since_when_a_room_is_public(self) -> None:
+        old = self.old_database("0010", ROWS_0010)
+        prepare(old)
+        with closing(sqlite3.connect(old)) as db:
+            rows = db.execute("SELECT id, preview, public_since FROM rooms ORDER BY 1").fetchall()
+        expected = [(3, 0, 0), (4, 0, 9), (5, 0, 2), (6, 0, 0), (7, 0, 0)]
+        self.assertEqual([row for row in rows if row[0] > 2], expected)
 
     def test_old_database_is_copied_before_it_is_migrated(self) -> None:
         old = self.old_database("0003", ROWS_0003)

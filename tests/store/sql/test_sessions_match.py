@@ -20,8 +20,8 @@ from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.sessions import SessionTable
 from gtchat.store.sql import accounts, devices, rooms, session_ends, sessions
 from gtchat.store.sql.log_writer import LogWriter
-from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.sqlite import connect
+from tests.databases import create_empty
 
 _names = st.integers(0, 5).map(lambda number: bytes([number]) * 4)
 #: The token that was given in a step.
@@ -114,7 +114,7 @@ class SessionsMatch(SynchronousTestCase):
     def setUp(self) -> None:
         path = Path(self.mktemp())
         path.mkdir()
-        prepare(path / "gtchat.sqlite")
+        create_empty(path / "gtchat.sqlite")
         self.db = connect(path / "gtchat.sqlite", "rw")
         self.addCleanup(self.db.close)
 

@@ -7,17 +7,18 @@ import inspect
 import pkgutil
 import re
 import sqlite3
+from contextlib import closing
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, Table
+from sqlalchemy import Column, Integer, MetaData, Table, Text, select
 from sqlalchemy.dialects import postgresql
 from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat.store.sql
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.store.sql import history
-from gtchat.store.sql.statements import BulkInsert, Statement, insert
+from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 
 #: Words that PostgreSQL does not know, or where the two databases differ.
 SQLITE_ONLY = re.compile(r"\b(rowid|INDEXED BY|sqlite_\w+|LIMIT -1|json_\w+|OR (IGNORE|REPLACE))\b")
@@ -32,13 +33,13 @@ def modules() -> list[Any]:
     ]
 
 
-def statements() -> list[Statement | BulkInsert]:
+def statements() -> list[Statement | BulkInsert | Lookup]:
     """Return all statements of the store, wherever its modules keep them."""
     modules()
     for kinds in ({"speak"}, {"kicked", "removed"}, {"speak", "kicked"}, set(ENTRY_TYPES)):
         for backwards in (False, True):
             history._entries_statement(frozenset(kinds), backwards)
-    return [each for each in gc.get_objects() if type(each) in (Statement, BulkInsert)]
+    return [each for each in gc.get_objects() if type(each) in (Statement, BulkInsert, Lookup)]
 
 
 class PortableTests(SynchronousTestCase):
@@ -114,3 +115,16 @@ class BulkInsertTests(SynchronousTestCase):
         for count in (3, 200):
             upsert(self.db, [value for n in range(count) for value in (n, n + count)])
             self.assertEqual(self.rows(), [(n, n + count) for n in range(count)])
+
+
+class LookupTests(SynchronousTestCase):
+    def test_any_number_of_values_is_looked_up(self) -> None:
+        table = Table("names", MetaData(), Column("name", Text), Column("n", Integer))
+        lookup = Lookup(select(table.c.n), table.c.name)
+        with closing(sqlite3.connect(":memory:")) as db:
+            db.execute("CREATE TABLE names (name PRIMARY KEY, n)")
+            db.executemany("INSERT INTO names VALUES (?, ?)", [(f"n{n}", n) for n in range(200)])
+            for count in (0, 1, 2, 4, 5, 64, 65, 150):
+                found = lookup(db, [f"n{n}" for n in range(count)])
+                self.assertEqual(sorted(n for (n,) in found), list(range(count)))
+            self.assertEqual(list(lookup(db, ["none", "n7"])), [(7,)])

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -14,8 +15,20 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
 from gtchat.store import SQLStore
-from gtchat.store.sql import devices, history, read_state, rooms, session_ends, sessions
+from gtchat.store.sql import (
+    devices,
+    direct,
+    history,
+    mention_pages,
+    mentions,
+    read_state,
+    rooms,
+    session_ends,
+    sessions,
+    undelivered,
+)
 from gtchat.store.sql.statements import Statement
+from tests.databases import create_empty
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -35,7 +48,14 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
+from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
+from tests.store.search_contract import (
+    SearchChangesContract,
+    SearchContract,
+    SearchPagesContract,
+    SearchRightsContract,
+)
 from tests.store.session_contract import EpochContract, GuestContract, SessionEndContract
 
 
@@ -44,7 +64,11 @@ class OnDisk:
         folder = Path(self.mktemp())  # type: ignore[attr-defined]
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
+        create_empty(self.path)
         return SQLStore.open(self.path, reactor)
+
+    async def index(self) -> None:
+        await self.store.index_now()  # type: ignore[attr-defined]
 
     def delete_entries(self, room_id: int, count: int) -> None:
         """Delete the oldest entries of a log."""
@@ -69,6 +93,10 @@ class KeptTests(OnDisk, KeptContract, TestCase):
     """See `KeptContract`."""
 
 
+class PreviewTests(OnDisk, PreviewContract, TestCase):
+    """See `PreviewContract`."""
+
+
 class TxnTests(OnDisk, TxnContract, TestCase):
     pass
 
@@ -87,6 +115,22 @@ class ChangedHistoryTests(OnDisk, ChangedHistoryContract, TestCase):
 
 class VersionsTests(OnDisk, VersionsContract, TestCase):
     """See `VersionsContract`."""
+
+
+class SearchTests(OnDisk, SearchContract, TestCase):
+    """See `SearchContract`."""
+
+
+class SearchRightsTests(OnDisk, SearchRightsContract, TestCase):
+    """See `SearchRightsContract`."""
+
+
+class SearchPagesTests(OnDisk, SearchPagesContract, TestCase):
+    """See `SearchPagesContract`."""
+
+
+class SearchChangesTests(OnDisk, SearchChangesContract, TestCase):
+    """See `SearchChangesContract`."""
 
 
 class AccountTests(OnDisk, AccountContract, TestCase):
@@ -293,16 +337,35 @@ class PlanTests(OnDisk, StoreCase, TestCase):
         )
         self.assertNotIn("SEARCH entries USING INDEX sqlite_autoindex", plan)
 
-    def test_sessions_and_devices_are_found_by_an_index(self) -> None:
-        found = 0
-        for module in (devices, session_ends, sessions):
+    def plans(self, *modules: Any) -> dict[str, str]:
+        """Return the plans of the statements of modules, by their names."""
+        plans = {}
+        for module in modules:
             for name, part in vars(module).items():
                 if not isinstance(part, Statement):
                     continue
                 with closing(sqlite3.connect(self.path)) as db:
                     values = dict.fromkeys(re.findall(r":(\w+)", part.sql), 1) | part.constants
                     rows = db.execute(f"EXPLAIN QUERY PLAN {part.sql}", values).fetchall()
-                plan = "; ".join(row[3] for row in rows)
-                self.assertNotIn("SCAN", plan.replace("SCAN CONSTANT ROW", ""), name)
-                found += 1
-        self.assertGreater(found, 20)
+                plans[name] = "; ".join(row[3] for row in rows)
+        return plans
+
+    def test_sessions_and_devices_are_found_by_an_index(self) -> None:
+        plans = self.plans(devices, session_ends, sessions)
+        self.assertGreater(len(plans), 20)
+        for name, plan in plans.items():
+            self.assertNotIn("SCAN", plan.replace("SCAN CONSTANT ROW", ""), name)
+
+    def test_no_statement_reads_all_conversations_of_an_account(self) -> None:
+        plans = self.plans(direct, mention_pages, mentions, read_state, undelivered)
+        self.assertIn("directs USING INDEX", "".join(plans.values()))
+        found = {
+            name
+            for name, plan in plans.items()
+            if "directs USING PRIMARY KEY (account_id=?)" in plan
+        }
+        self.assertEqual(found, {"_ONLY_OWN"})  # when the account ends
+        self.assertIn(
+            "entries USING INDEX sqlite_autoindex_entries_1 (room_id=? AND seq>? AND seq<?)",
+            plans["_AFTER_MARK"],
+        )

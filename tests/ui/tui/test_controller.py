@@ -49,7 +49,9 @@ class ControllerTestCase(ConnectedTestCase):
         answers["speak"] = {"seq": 3, "id": "lobby-3", "at": AT}
 
     def history(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return a page of a room's history, five entries."""
+        """Return a page of a room's history, five entries; of direct messages there are none."""
+        if "target_user" in request:
+            return {"entries": [], "more": False}
         last = {"lobby": 2, "garden": 30}[request["room_name"]]
         end = request.get("before", last + 1)
         seqs = range(max(1, end - 5), end)
@@ -258,7 +260,9 @@ class LoggedInTests(ControllerTestCase):
         self.assertEqual(self.server.asked("mark_unread")[1]["seq"], 30)
 
     def test_without_a_message_of_another_user_there_is_nothing_to_mark(self) -> None:
-        self.server.answers["history"] = {"entries": [spoken(1, "ann")], "more": False}
+        own = [spoken(30, "ann", room="garden")]
+        self.server.answers["history"] = {"entries": own, "more": False}
+        self.switch_to("garden")
         self.type("/unread")
         self.assertEqual(self.server.asked("mark_unread"), [])
         self.assertIn("no new message", self.controller.last_error)
@@ -356,6 +360,7 @@ class LoggedInTests(ControllerTestCase):
     def test_direct_messages_that_are_shown_are_marked_as_read(self) -> None:
         self.push(**whisper(1), seq=4)
         self.controller.switch_to(self.model.directs["bob"])
+        self.settle()
         self.clock.advance(READ_INTERVAL)
         self.server.pump()
         marked = self.server.asked("mark_read")[-1]
@@ -371,11 +376,13 @@ class LoggedInTests(ControllerTestCase):
         self.type("/whisper zoe good night")
         self.assertEqual(self.model.current.name, "zoe")
         self.assertEqual(self.states(), [("good night", "stored")])
+        self.server.answers["speak"] = {"id": "w10", "seq": 2, "at": AT, "delivered": "stored"}
         self.type("/me yawns")
-        self.assertEqual(self.states()[-1], ("*yawns*", "stored"))
-        for line in ("/leave", "/search tea"):
-            self.type(line)
-            self.assertIn("there is no current room", self.shown()[-1])
+        self.assertEqual(self.states()[-1], ("yawns", "stored"))
+        request = self.server.asked("speak")[0]
+        self.assertEqual((request["target_user"], request["style"]), ("zoe", "action"))
+        self.type("/leave")
+        self.assertIn("there is no current room", self.shown()[-1])
         self.controller.close_direct()
         self.assertEqual((self.model.current.name, self.model.directs), ("lobby", {}))
 

@@ -103,11 +103,11 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("directs_newest", "directs", ["account_id", "newest"])
-    op.create_index("directs_room", "directs", ["room_id", "account_id"])
+    op.create_index("directs_room", "directs", ["room_id", "account_id"], unique=True)
     op.create_index(
         "directs_pending",
         "directs",
-        ["account_id"],
+        ["account_id", "pending", "wrote"],
         sqlite_where=sa.text("pending > 0"),
         postgresql_where=sa.text("pending > 0"),
     )

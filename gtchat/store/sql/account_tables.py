@@ -1,0 +1,113 @@
+"""The tables of accounts, devices and sessions.
+
+`schema` names all tables; it is what other modules import.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    false,
+)
+
+from gtchat.store.sql.columns import ID
+from gtchat.store.sql.columns import account as _account
+
+metadata = MetaData()
+
+#: `skeleton`: what the name looks like (UTS 39, section 4); names that look alike share it.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("registered", Boolean, nullable=False),
+    Column("password_hash", Text),
+    Column("uuid_hash", LargeBinary, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("lobby_read_seq", BigInteger, nullable=False),
+    Column("skeleton", Text),
+    Index("accounts_skeleton", "skeleton"),
+    sqlite_autoincrement=True,
+)
+
+#: Networks that an account registered or logged in from, and when it last did.
+account_networks = Table(
+    "account_networks",
+    metadata,
+    _account("account_id"),
+    Column("network", Text, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "network"),
+    sqlite_with_rowid=False,
+)
+
+#: Starts of the server. `entries_mark`: the highest row of `entries` at that moment.
+starts = Table(
+    "starts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("entries_mark", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: `created_at`: when the session began. `began_at`: when it was connected last, by its login or by
+#: a resume. `lost_at`: when the connection was lost, NULL while that is not known. `expires_from`:
+#: the start of the time after which the session expires, NULL while it is connected; it differs
+#: from `lost_at` after a restart. `marks_read`: whether the session has sent a read marker.
+#: `start_id`: the start of the server (`starts`) in which the session was last connected.
+#: `device`: its row in `devices`, NULL for a session without one. `protocol`, `address`: of its
+#: client.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _account("account_id"),
+    Column("began_at", BigInteger, nullable=False),
+    Column("lost_at", BigInteger),
+    Column("expires_from", BigInteger),
+    Column("marks_read", Boolean, nullable=False, server_default=false()),
+    Column("start_id", ID),
+    Column("device", Text),
+    Column("protocol", Text, nullable=False, server_default="gtchat"),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("created_at", BigInteger, nullable=False, server_default="0"),
+    Index("sessions_account", "account_id"),
+    Index("sessions_expires_from", "expires_from"),
+    sqlite_with_rowid=False,
+)
+
+#: Devices of accounts. One without a token is deleted when it has no session any more.
+#: `token_hash`: of the secret that begins sessions on it, NULL for none. `last_seen`: when one of
+#: its sessions began or was lost last; a device with a connected session is seen now.
+devices = Table(
+    "devices",
+    metadata,
+    _account("account_id"),
+    Column("device", Text, nullable=False),
+    Column("token_hash", LargeBinary, unique=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "device"),
+    Index("devices_last_seen", "last_seen"),
+    sqlite_with_rowid=False,
+)
+
+#: Finds devices to delete without reading those that are remembered.
+Index(
+    "devices_without_token",
+    devices.c.last_seen,
+    sqlite_where=devices.c.token_hash.is_(None),
+    postgresql_where=devices.c.token_hash.is_(None),
+)

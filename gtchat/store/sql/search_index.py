@@ -1,0 +1,345 @@
+"""The index of messages for searches: SQLite's FTS5, written in the idle time of the writer.
+
+`message_index` has no texts (`content=''`), only words: what was written for a message has to be
+given again to take it out. Both columns come from Python, which alone decides what is a word:
+`text` is the search form of the message, `tags` has its room, its author and whether it has a
+link. `index_state` says up to which row of `entries` messages are in the index; it is written in
+the transaction that indexes them. Later messages are read from `entries` when it is their turn, so
+a change of them touches no index.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from sqlite3 import Connection
+
+import attrs
+from sqlalchemy import bindparam, func, select, update
+
+from gtchat.chat.events import MessageSent
+from gtchat.chat.normalization import SEARCH_FORM, search_form
+from gtchat.chat.search_query import author_key, has_link
+from gtchat.store.sql import schema
+from gtchat.store.sql.statements import Statement, insert
+
+#: Rows of `entries` that are read in one transaction. With 8,000 the cost of a message was higher.
+SLICE = 1000
+#: Seconds without further messages after which those that wait are indexed together.
+DELAY_S = 0.2
+#: How long, and how many, they wait while further ones come. A search has those indexed first.
+MAX_DELAY_S, MAX_WAITING = 30.0, 100_000
+#: Seconds after which a deleted text leaves the files of the index, with all that were deleted.
+MERGE_DELAY_S = 1800.0
+#: Pages that are merged in one transaction.
+MERGE_PAGES = 64
+
+_log = schema.entries
+_state = schema.index_state
+_new_state = insert(_state)
+_STATE = Statement(select(_state.c.row, _state.c.version, _state.c.erased))
+_SET_STATE = Statement(
+    _new_state.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"row": _new_state.excluded.row, "version": _new_state.excluded.version},
+    ),
+    columns=("id", "row", "version", "erased"),
+)
+_ADD_ERASED = Statement(update(_state).values(erased=_state.c.erased + bindparam("count")))
+_NEXT = Statement(
+    select(_log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg, _log.c.kind)
+    .where(_log.c.row > bindparam("after"))
+    .order_by(_log.c.row)
+    .limit(bindparam("limit"))
+)
+_FIND = Statement(
+    select(_log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg).where(
+        _log.c.room_id == bindparam("room"), _log.c.seq == bindparam("number")
+    )
+)
+_OLDEST = Statement(
+    select(_log.c.seq, _log.c.kind, _log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg)
+    .where(_log.c.room_id == bindparam("room"))
+    .order_by(_log.c.seq)
+    .limit(bindparam("limit"))
+)
+_LAST = Statement(select(func.coalesce(func.max(_log.c.row), 0)))
+
+# Not in Core: only SQLite has FTS5.
+# What a statement fills, and the values of one row.
+_INSERT = ("INSERT INTO message_index (rowid, text, tags)", "(?, ?, ?)")
+_DELETE = (
+    "INSERT INTO message_index (message_index, rowid, text, tags)",
+    "('delete', ?, ?, ?)",
+)
+_DELETE_ALL = "INSERT INTO message_index (message_index) VALUES ('delete-all')"
+_MERGE = "INSERT INTO message_index (message_index, rank) VALUES ('merge', ?)"
+
+#: Of a message: its row in `entries`, its room, the name of its author, its text.
+IndexedMessage = tuple[int, int, str, str]
+
+
+@attrs.frozen
+class IndexState:
+    """How far the index is.
+
+    Attributes:
+        row: the last row of `entries` that was read.
+        version: what made it; see `normalization.SEARCH_FORM`.
+        erased: number of texts that were taken out and are still in its files.
+    """
+
+    row: int = 0
+    version: str = SEARCH_FORM
+    erased: int = 0
+
+
+def read_state(db: Connection) -> IndexState:
+    """Return how far the index is."""
+    row = _STATE(db).fetchone()
+    return IndexState() if row is None else IndexState(*row)
+
+
+def tags(room_id: int, usr: str, msg: str) -> str:
+    """Return the column `tags` of a message."""
+    room_and_author = f"{room_tag(room_id)} {_author_tag_of(usr)}"
+    return f"{room_and_author} link" if "://" in msg and has_link(msg) else room_and_author
+
+
+def room_tag(room_id: int) -> str:
+    """Return the word for a room."""
+    return f"r{room_id}"
+
+
+def author_tag(key: str) -> str:
+    """Return the word for the name of an author: letters and digits, whatever the name has.
+
+    Most names are such a word; a shorter one costs the index less.
+    """
+    if key.isascii() and key.isalnum():
+        return f"u{key}"
+    return f"x{key.encode('utf-8', 'surrogatepass').hex()}"
+
+
+@lru_cache(maxsize=4096)
+def _author_tag_of(usr: str) -> str:
+    """Return the word for an author, given the name as it is shown."""
+    return author_tag(author_key(usr))
+
+
+def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
+    """Put the text that a message is about to get in the place of its present one.
+
+    Args:
+        db: the writer's connection, in the transaction that changes the message.
+        room_id, seq: the message, as it still is in `entries`.
+        msg: its new text, "" if it is deleted.
+    """
+    state = read_state(db)
+    row, room, usr, old = _FIND(db, room=room_id, number=seq).fetchone()
+    if row > state.row or state.version != SEARCH_FORM:  # of another version: it is made again
+        return
+    take_out(db, [(row, room, usr, old)])
+    _execute(db, _INSERT, [(row, room, usr, msg)])
+
+
+def delete_oldest(db: Connection, room_id: int, limit: int) -> None:
+    """Take the oldest messages of a room that is deleted out of the index.
+
+    Args:
+        db: the writer's connection, in the transaction that deletes them.
+        room_id: the room.
+        limit: the messages with the lowest `seq` that is there, up to so many numbers.
+    """
+    last = read_state(db).row
+    found = _OLDEST(db, room=room_id, limit=limit).fetchall()
+    messages: list[IndexedMessage] = [
+        (row, room, usr, msg)
+        for seq, kind, row, room, usr, msg in found
+        if seq < found[0][0] + limit and kind == MessageSent.kind and row <= last
+    ]
+    take_out(db, messages)
+
+
+def take_out(db: Connection, messages: Iterable[IndexedMessage]) -> None:
+    """Take messages out of the index."""
+    count = _execute(db, _DELETE, messages)
+    if count:
+        _ADD_ERASED(db, count=count)
+
+
+def begin_again(db: Connection) -> None:
+    """Empty the index."""
+    erased = read_state(db).erased
+    db.execute(_DELETE_ALL)
+    _SET_STATE(db, id=1, row=0, version=SEARCH_FORM, erased=0)
+    _ADD_ERASED(db, count=-erased)
+
+
+def add_slice(db: Connection) -> bool:
+    """Index the messages of the next `SLICE` rows; return whether there may be more.
+
+    Args:
+        db: the writer's connection, in a transaction of its own.
+    """
+    state = read_state(db)
+    if state.version != SEARCH_FORM:
+        begin_again(db)
+        state = IndexState()
+    found = _NEXT(db, after=state.row, limit=SLICE).fetchall()
+    if found:
+        messages = (row for row in found if row[4] == MessageSent.kind)
+        _execute(db, _INSERT, (row[:4] for row in messages))
+        _SET_STATE(db, id=1, row=found[-1][0], version=SEARCH_FORM, erased=0)
+    return len(found) == SLICE
+
+
+def last_row(db: Connection) -> int:
+    """Return the newest row of `entries`, 0 if there is none."""
+    row: int = _LAST.scalar(db)
+    return row
+
+
+def _execute(db: Connection, what: tuple[str, str], messages: Iterable[IndexedMessage]) -> int:
+    """Write rows to the index for messages with a text.
+
+    They are one statement: before one that writes several rows FTS5 writes the words that it has
+    in memory as a segment of its own, which has to be merged with the others later. With statements
+    of up to 128 rows the index took a quarter more time.
+
+    Args:
+        db: the writer's connection.
+        what: `_INSERT` or `_DELETE`.
+        messages: the messages, at most `SLICE`.
+
+    Returns:
+        How many messages have a text.
+    """
+    rows = [(one[0], search_form(one[3]), tags(*one[1:])) for one in messages if one[3]]
+    if rows:
+        size = 1 << (len(rows) - 1).bit_length()
+        values: list[int | str | None] = [value for row in rows for value in row]
+        values += [None] * (3 * size - len(values))
+        db.execute(_statement(what, size), values)
+    return len(rows)
+
+
+@cache
+def _statement(what: tuple[str, str], size: int) -> str:
+    """Return the statement for so many rows, of which those that are NULL are left out.
+
+    Args:
+        what: as in `_execute`.
+        size: a power of two, so that there are few statements in the driver's cache.
+    """
+    target, row = what
+    if size == 1:  # makes FTS5 write nothing before it: edits in one transaction share a segment
+        return f"{target} VALUES {row}"
+    return f"{target} SELECT * FROM (VALUES {', '.join([row] * size)}) WHERE column2 IS NOT NULL"
+
+
+@attrs.define(eq=False)
+class Indexer:
+    """Indexes messages between the transactions of the writer, and merges the index.
+
+    All methods but `begin` and `has_waiting` are called in the writer's thread.
+
+    Args:
+        seconds: returns monotonic seconds.
+    """
+
+    _seconds: Callable[[], float] = time.monotonic
+    #: When to index the next slice, None while there is nothing to index.
+    _index_at: float | None = None
+    #: How many jobs of the writer wait for that, and since when.
+    _waiting: int = 0
+    _since: float = 0.0
+    #: When to begin to merge, None while nothing was erased.
+    _merge_at: float | None = None
+    #: While it merges: how many texts were erased when that began.
+    _merged: int | None = None
+    #: Seconds to wait before that: none for what the last run of the server has left.
+    _merge_delay: float = 0.0
+
+    def begin(self) -> None:
+        """Index what the last run has left, behind the next batch of the writer.
+
+        Called in the reactor thread, before there is a batch.
+        """
+        self._index_at = self._seconds()
+
+    def has_waiting(self) -> bool:
+        """Return whether messages may wait that were stored before. Called in any thread."""
+        return self._index_at is not None
+
+    def entries_stored(self, count: int) -> None:
+        """Take note that there may be so many new entries.
+
+        While more come than the writer has time for, they wait: a burst is stored first.
+        """
+        now = self._seconds()
+        if self._index_at is None:
+            self._waiting, self._since = 0, now
+        elif self._index_at <= now:
+            return  # it is being indexed
+        self._waiting += count
+        is_full = self._waiting >= MAX_WAITING
+        self._index_at = now if is_full else min(now + DELAY_S, self._since + MAX_DELAY_S)
+
+    def wait(self) -> float | None:
+        """Return the seconds until there is something to do, None if there is nothing."""
+        times = [at for at in (self._index_at, self._merge_at) if at is not None]
+        return max(0.0, min(times) - self._seconds()) if times else None
+
+    def is_due(self) -> bool:
+        """Return whether there is something to do now."""
+        return self.wait() == 0.0
+
+    def do_slice(self, db: Connection) -> None:
+        """Do a part of it, in a transaction of its own."""
+        now = self._seconds()
+        if self._index_at is not None and self._index_at <= now:
+            self.add_waiting(db)
+            if self._merge_at is None and read_state(db).erased:
+                self._merge_at = now + self._merge_delay
+            self._merge_delay = MERGE_DELAY_S
+        elif self._merge_at is not None and self._merge_at <= now:
+            self._merge_slice(db)
+
+    def add_waiting(self, db: Connection) -> bool:
+        """Index a slice of what waits, also as a job of a search; return whether more waits."""
+        has_more = add_slice(db)
+        self._index_at = self._seconds() if has_more else None
+        return has_more
+
+    def _merge_slice(self, db: Connection) -> None:
+        """Merge a part of the index into one segment: what was taken out is not copied.
+
+        Source: SQLite's documentation of FTS5, "The 'merge' Command".
+        """
+        before = db.total_changes
+        if self._merged is None:
+            self._merged = read_state(db).erased
+            db.execute(_MERGE, (-MERGE_PAGES,))
+        else:
+            db.execute(_MERGE, (MERGE_PAGES,))
+            if db.total_changes - before < 2:
+                _ADD_ERASED(db, count=-self._merged)
+                self._merged = self._merge_at = None
+                self._index_at = self._seconds()  # looks whether more was erased meanwhile
+
+    def catch_up(self, db: Connection, *, merge: bool = False) -> None:
+        """Index everything now, for a job of the writer that no other waits for.
+
+        Args:
+            db: the writer's connection, within a transaction.
+            merge: whether to merge, too.
+        """
+        while add_slice(db):
+            pass
+        self._index_at = None
+        if merge:
+            self._merge_at = self._seconds()
+            while self._merge_at is not None:
+                self._merge_slice(db)

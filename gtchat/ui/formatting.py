@@ -1,0 +1,72 @@
+"""Parts of lines for a terminal: names, times and texts with marks; they are safe to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+
+from gtchat.client.messages import Push
+from gtchat.ui.terminal import escape_controls
+
+#: Returns a text in a style, see TerminalOutput.paint.
+Paint = Callable[[str, str], str]
+
+#: Names of a list that are shown; the rest is counted.
+MAX_NAMES = 20
+
+
+def format_user(name: str) -> str:
+    """Return a user's name, escaped; in quotes if it contains spaces."""
+    escaped = escape_controls(name)
+    return f'"{escaped}"' if " " in escaped else escaped
+
+
+def format_room(name: str) -> str:
+    """Return `#` and a room's name, escaped; in quotes unless it is a plain word.
+
+    Names of rooms may contain spaces and punctuation: the quotes keep them apart from other parts
+    of a line.
+    """
+    escaped = escape_controls(name)
+    plain = all(character.isalnum() or character in "_-." for character in escaped)
+    return f"#{escaped}" if plain else '#"' + escaped.replace('"', '\\"') + '"'
+
+
+def format_users(names: tuple[str, ...], total: int = 0) -> str:
+    """Return a list of users in one line.
+
+    Args:
+        names: the first of them.
+        total: their number, if there are more.
+    """
+    listed = ", ".join(map(format_user, names[:MAX_NAMES]))
+    rest = max(total, len(names)) - min(len(names), MAX_NAMES)
+    return f"{listed} and {rest} more" if rest else listed or "none"
+
+
+def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
+    """Return a time in a zone, or None for an invalid one.
+
+    Args:
+        at: RFC 3339.
+        zone: time zone; None for that of this machine.
+    """
+    try:
+        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def marked_lines(push: Push, paint: Paint) -> list[str]:
+    """Return the lines of a message that was found, with what was looked for in bold."""
+    lines = [""]
+    position = 0
+    for start, end in (*push.marks, (len(push.msg), len(push.msg))):
+        for text, style in ((push.msg[position:start], ""), (push.msg[start:end], "bold")):
+            for number, part in enumerate(text.split("\n")):
+                if number:
+                    lines.append("")
+                shown = escape_controls(part)
+                lines[-1] += paint(shown, style) if shown and style else shown
+        position = end
+    return lines

@@ -1,0 +1,145 @@
+"""Messages in a buffer: their lines, their changes, what they reply to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+from msgspec import structs
+
+from gtchat.client.messages import Push, Reply
+from gtchat.client.typed_events import apply_change
+from gtchat.ui.rendering import describe_push
+from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
+
+#: Characters of a message that are quoted above a reply to it.
+QUOTE_CHARS = 60
+
+
+def entry_line(entry: Push, me: str) -> BufferLine:
+    """Return the line of an entry of a log. me: name of the user."""
+    if entry.cmd not in ("c_speak", "c_whisper") or entry.blocked:
+        return BufferLine("event", describe_push(entry), entry.at, seq=entry.seq)
+    line = BufferLine("message", "", entry.at, entry.usr, entry.seq)
+    return _with_message(line, entry, me)
+
+
+def _with_message(line: BufferLine, message: Push, me: str) -> BufferLine:
+    """Return a line with a message, which may have changed."""
+    is_mention = bool(message.room_name) and message.usr != me and mentions(message.msg, me)
+    return attrs.evolve(line, text=message.msg, mention=is_mention, message=message)
+
+
+def finish_sending(buffer: Buffer, line: BufferLine, reply: Reply) -> None:
+    """Replace the line of an own message that is stored now.
+
+    Args:
+        buffer: where it was sent.
+        line: its line.
+        reply: to `speak` or `whisper`.
+    """
+    assert line.message is not None, "it was being sent"
+    is_direct = buffer.kind == "direct"
+    message = structs.replace(
+        line.message,
+        cmd="c_whisper" if is_direct else "c_speak",
+        room_name="" if is_direct else buffer.name,
+        to=buffer.name if is_direct else "",
+        id=reply.id,
+        seq=reply.seq,
+        at=reply.at or line.at,
+    )
+    message = _present(buffer, message, line.usr)
+    # The numbers of direct messages begin again with another account of the same name.
+    is_next = not is_direct or reply.seq > buffer.last_seq
+    buffer.finish_sending(
+        line,
+        reply.seq if is_next else 0,
+        text=message.msg,
+        at=message.at,
+        state="stored" if reply.delivered == "stored" else "",
+        message=message,
+    )
+    if is_direct:
+        buffer.last_seq = buffer.read_seq = reply.seq
+    quote(buffer)
+
+
+def add_entries(buffer: Buffer, entries: Iterable[Push], me: str) -> None:
+    """Insert entries of a page of history, with the changes that came before the page did."""
+    known = {line.message.id for line in buffer.lines if line.message is not None}
+    for entry in entries:
+        if not entry.id or entry.id not in known:
+            buffer.add_entry(entry_line(_present(buffer, entry, me), me))
+    quote(buffer)
+
+
+def add_message(buffer: Buffer, message: Push, me: str) -> BufferLine | None:
+    """Add a message that was pushed, and return its line, None if it is there already.
+
+    The numbers of direct messages begin again with another account of the same name: such a
+    message is placed at the end.
+    """
+    line = entry_line(message, me)
+    if buffer.kind == "direct" and message.seq <= buffer.last_seq:
+        ids = (kept.message.id for kept in buffer.lines if kept.message is not None)
+        if message.id and message.id in ids:
+            return None
+        line = buffer.append(line)
+        buffer.last_seq = message.seq or buffer.last_seq
+    elif not buffer.add_entry(line):
+        return None
+    if message.reply is not None:
+        quote(buffer)
+    return line
+
+
+def change_message(buffer: Buffer, change: Push, me: str) -> None:
+    """Change a message, if its line is there; else when a page of history has it."""
+    buffer.last_seq = max(buffer.last_seq, change.seq)
+    buffer.changes.append(change)
+    line = buffer.find(change.of)
+    if line is None or line.message is None:
+        return
+    message = apply_change(line.message, change, me)
+    was_unread = line.usr != me and line.seq > buffer.read_seq
+    if message.deleted is not None and line.message.deleted is None and was_unread:
+        buffer.unread = max(0, buffer.unread - 1)
+    buffer.replace(_with_message(line, message, me))
+    quote(buffer)
+
+
+def _present(buffer: Buffer, entry: Push, me: str) -> Push:
+    for change in buffer.changes:
+        entry = apply_change(entry, change, me)
+    return entry
+
+
+def quote(buffer: Buffer) -> None:
+    """Give each line of a reply what it replies to, as that is now."""
+    originals = {line.message.seq: line for line in buffer.lines if line.message is not None}
+    for line in list(buffer.lines):
+        if line.message is not None and line.message.reply is not None:
+            _set_quote(buffer, line, originals.get(line.message.reply.seq))
+
+
+def quoting(buffer: Buffer, line: BufferLine) -> BufferLine:
+    """Give a line what it replies to, if it is a reply; return the line as it is then."""
+    if line.message is None or line.message.reply is None:
+        return line
+    return _set_quote(buffer, line, buffer.find(line.message.reply.seq))
+
+
+def _set_quote(buffer: Buffer, line: BufferLine, original: BufferLine | None) -> BufferLine:
+    text = "" if original is None else _quoted(original)
+    if text != line.quote:
+        line = attrs.evolve(line, quote=text)
+        buffer.replace(line)
+    return line
+
+
+def _quoted(line: BufferLine) -> str:
+    if line.message is not None and line.message.deleted is not None:
+        return "(deleted)"
+    text = line.text.split("\n", 1)[0]
+    return text if len(text) <= QUOTE_CHARS else text[:QUOTE_CHARS] + "…"
