@@ -36,6 +36,10 @@ class DirectRow:
     """A direct conversation of an account; see `directs` of the SQL store.
 
     How far it is read stands in the log, as for a room.
+
+    Attributes:
+        waiting_count: how many messages `waiting` yields.
+        newest_seq: seq of the message with the number `newest`.
     """
 
     account_id: int
@@ -45,7 +49,14 @@ class DirectRow:
     other_guest: bool
     wrote: bool = False
     delivered_seq: int = 0
+    waiting_count: int = 0
     newest: int = 0
+    newest_seq: int = 0
+
+    def deliver(self, seq: int) -> None:
+        """Take note that the account has received the log up to an entry."""
+        self.delivered_seq = max(self.delivered_seq, seq)
+        self.waiting_count = sum(1 for _ in self.waiting())
 
     def waiting(self) -> Iterator[MessageSent]:
         """Yield the messages of the other account that were not delivered."""
@@ -107,10 +118,13 @@ class DirectTable:
         self._last_number += 1
         self._numbers[pending.room_id, seq] = self._last_number
         sent.newest = received.newest = self._last_number
+        sent.newest_seq = received.newest_seq = seq
         sent.wrote = True
         received.log.read[sender_id] = seq
-        if is_first and sender_id != target_id:
-            received.delivered_seq = seq - 1
+        if sender_id != target_id:
+            received.waiting_count += 1
+            if is_first:
+                received.delivered_seq = seq - 1
         return Ack(pending.entry.id, seq, pending.entry.at)
 
     def _check(self, target_id: int, received: DirectRow | None, limits: WhisperLimits) -> None:
@@ -128,7 +142,7 @@ class DirectTable:
     def _pending(self, row: DirectRow) -> int:
         """Return the number of messages of the other account that were not delivered."""
         missed = self._missed.get(row.account_id, {})
-        return sum(1 for _ in row.waiting()) + sum(1 for room, _ in missed if room == row.log.id)
+        return row.waiting_count + sum(1 for room, _ in missed if room == row.log.id)
 
     def _create(self, sender: AccountRow, target: AccountRow) -> DirectRow:
         """Create the conversation of two accounts; return that of the target."""
@@ -170,7 +184,7 @@ class DirectTable:
         missed = self._missed[account_id]
         for room_id, seq in arrived.told.items():
             if room_id in rows:
-                rows[room_id].delivered_seq = max(rows[room_id].delivered_seq, seq)
+                rows[room_id].deliver(seq)
             for key in [key for key in missed if key[0] == room_id and key[1] <= seq]:
                 del missed[key]
         for room_id, seqs in arrived.messages.items():
@@ -187,7 +201,7 @@ class DirectTable:
         ]
         for seq in left:
             self._missed[row.account_id][room_id, seq] = self._numbers[room_id, seq]
-        row.delivered_seq = max(row.delivered_seq, last)
+        row.deliver(last)
         if read:
             seq = left[0] - 1 if left else last
             self._accounts.set_read({(row.account_id, room_id): seq})
@@ -205,14 +219,15 @@ class DirectTable:
         self, account_id: int, room_id: int | None, other_id: int | None = None
     ) -> Direct | None:
         """Return a conversation; see `IMailStore.find_direct`."""
-        for row in self._rows.get(account_id, {}).values():
-            if row.log.id == room_id or room_id is None and row.other_id == other_id:
-                return self._record(row)
-        return None
+        rows = self._rows.get(account_id, {})
+        if room_id is None:
+            row = rows.get(other_id or 0)
+        else:
+            row = next((row for row in rows.values() if row.log.id == room_id), None)
+        return None if row is None else self._record(row)
 
     def _record(self, row: DirectRow) -> Direct:
         other = self._accounts.accounts.get(row.other_id)
-        newest = [key for key, number in self._numbers.items() if number == row.newest]
         return Direct(
             id=row.log.id,
             other_id=row.other_id,
@@ -224,7 +239,7 @@ class DirectTable:
             read_seq=row.log.read[row.account_id],
             delivered_seq=row.delivered_seq,
             pending=self._pending(row),
-            at=row.log.messages.entry(newest[0][1]).at if newest else 0,
+            at=row.log.messages.entry(row.newest_seq).at if row.newest else 0,
             position=row.newest,
             notify=self._accounts.accounts[row.account_id].notify.get(row.log.id, "all"),
         )
