@@ -12,7 +12,7 @@ import string
 import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 import attrs
@@ -120,10 +120,13 @@ def may_mention_room(owner_id: int | None, author_id: int | None, author: str) -
 
 
 def possible_names(text: str) -> set[str]:
-    """Return the names that a text can mention, as they are compared, up to `MAX_LOOKUPS`."""
+    """Return the first `MAX_LOOKUPS` names that a text can mention, as they are compared."""
+    names: Iterable[str]
     if text.isascii() and not _SPECIAL.search(text):
-        return set(_ASCII_MENTION.findall(text.lower())[:MAX_LOOKUPS])
-    return set(islice(chain.from_iterable(mentioned_names(text)), MAX_LOOKUPS))
+        names = _ASCII_MENTION.findall(text.lower())
+    else:
+        names = chain.from_iterable(mentioned_names(text))
+    return set(islice(dict.fromkeys(names), MAX_LOOKUPS))
 
 
 def mentioned_names(text: str) -> Iterator[list[str]]:

@@ -120,6 +120,10 @@ class Names(SynchronousTestCase):
             expected = {name for names in mentioned_names(text) for name in names}
             self.assertEqual(possible_names(text), expected, text)
 
+    def test_a_name_that_is_repeated_is_one_of_them(self) -> None:
+        for sign in ("", "."):
+            self.assertEqual(possible_names("@x " * MAX_LOOKUPS + sign + "@ann"), {"x", "ann"})
+
     @settings(max_examples=200, deadline=None)
     @given(st.text("`~\n> @ab", max_size=60))
     def test_every_name_is_outside_of_code(self, text: str) -> None:
