@@ -1,6 +1,7 @@
 """The JSON Schema of all requests, replies and pushes, made from their types: docs/schema.json.
 
-`python -m gtchat.protocols.gtchat_json.schema` writes it to standard output.
+`python -m gtchat.protocols.gtchat_json.schema` writes it to standard output. `typescript` makes
+declarations for TypeScript from it.
 
 Sources: JSON Schema 2020-12, https://json-schema.org/draft/2020-12
 """
@@ -8,13 +9,14 @@ Sources: JSON Schema 2020-12, https://json-schema.org/draft/2020-12
 from __future__ import annotations
 
 import copy
+import inspect
 import json
-from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import UnsetType
 
+from gtchat.chat.annotations import Deletion, Reaction, ReplyTo
 from gtchat.chat.events import Edited, Entry, Reacted
 from gtchat.protocols.gtchat_json import pushes, responses
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
@@ -30,14 +32,28 @@ _PUSHES: dict[type[msgspec.Struct], tuple[str, ...]] = {
     pushes.CBroadcast: ("c_broadcast",),
     pushes.CInvited: ("c_invited", "c_invite_reply"),
 }
+#: Objects in replies and pushes, which have definitions of their own.
+OBJECTS: tuple[type, ...] = (
+    responses.RoomInfo,
+    responses.RoomDetails,
+    responses.DirectInfo,
+    responses.Invitation,
+    responses.SessionInfo,
+    responses.Resumption,
+    responses.Version,
+    Deletion,
+    Reaction,
+    ReplyTo,
+)
 
 
 def schema() -> Schema:
     """Return the schema.
 
     `$defs` has `request.COMMAND`, `reply.COMMAND`, `reply.error`, `push.CMD` and
-    `push.c_event.TYPE`, which `request`, `reply` and `push` list. A program of another language
-    can be made from it; clients ignore what it does not name.
+    `push.c_event.TYPE`, which `request`, `reply` and `push` list, the names of `OBJECTS`, and
+    `entry`. A program of another language can be made from it; clients ignore what it does not
+    name.
     """
     definitions = {
         **{f"request.{cmd}": _struct(kind) for cmd, kind in BY_CMD.items()},
@@ -45,7 +61,7 @@ def schema() -> Schema:
         "reply.error": _reply(responses.ErrorReply, {"status": {"const": "error"}}),
         **{f"push.{cmd}": _push(kind, cmd) for kind, cmds in _PUSHES.items() for cmd in cmds},
         **_events(),
-        "RoomInfo": _struct(responses.RoomInfo),
+        **{kind.__name__: _sent(kind) for kind in OBJECTS},
         "entry": _entries(),
     }
     groups = {
@@ -69,26 +85,17 @@ def _ref(name: str) -> Schema:
     return {"$ref": _REF.format(name=name)}
 
 
-def _struct(kind: type[msgspec.Struct]) -> Schema:
-    """Return the schema of a Struct, those that it refers to written out."""
-    (found,), parts = msgspec.json.schema_components([kind], ref_template=_REF)
-    inlined: Schema = _inlined(found, parts)
-    return inlined
+def _struct(kind: type) -> Schema:
+    """Return the schema of a Struct, or of a class of attrs; it refers to `OBJECTS` by name."""
+    _, parts = msgspec.json.schema_components([kind], ref_template=_REF)
+    found: Schema = parts[kind.__name__]
+    del found["title"]
+    found["description"] = inspect.cleandoc(found["description"])
+    return found
 
 
-def _inlined(value: Any, parts: Mapping[str, Any]) -> Any:
-    if isinstance(value, dict):
-        name = value.get("$ref", "").removeprefix(_REF.format(name=""))
-        if name in parts:
-            return _inlined(parts[name], parts)
-        return {key: _inlined(part, parts) for key, part in value.items() if key != "title"}
-    if isinstance(value, list):
-        return [_inlined(part, parts) for part in value]
-    return value
-
-
-def _sent(kind: type[msgspec.Struct]) -> Schema:
-    """Return the schema of a Struct that the server sends.
+def _sent(kind: type) -> Schema:
+    """Return the schema of a Struct, or of a class of attrs, that the server sends.
 
     Nothing is left out of it but what is unset, so all other fields are required.
     """
