@@ -128,8 +128,7 @@ export type Push =
   | TypingEvent
   | MarkedReadEvent
   | NotifyEvent
-  | InvitationEndedEvent
-  | LaggedEvent;
+  | InvitationEndedEvent;
 
 /** Create an account. */
 export interface RegisterRequest {
@@ -1470,14 +1469,6 @@ export interface InvitationEndedEvent {
   at: string;
   room_name: string;
   usr: string;
-}
-
-/** The receiving session reads too slowly; what was not sent yet is dropped. */
-export interface LaggedEvent {
-  cmd: "c_event";
-  tracker: string;
-  type: "lagged";
-  at: string;
 }
 
 /** A room in a list. `mentions`: how many unread messages mention the user. */

@@ -363,11 +363,6 @@ class SessionReplaced(Event):
 
 
 @attrs.frozen(kw_only=True)
-class ConnectionLagged(Event):
-    """The receiving session reads too slowly; what was not sent yet is dropped."""
-
-
-@attrs.frozen(kw_only=True)
 class AddressRequested(Event):
     """`usr` asks for the peer address of the receiver."""
 

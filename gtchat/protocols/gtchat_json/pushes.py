@@ -227,7 +227,6 @@ EVENT_TYPES: dict[type[Event], str] = {
     events.ReadMarked: "marked_read",
     events.NotifySet: "notify",
     events.InvitationEnded: "invitation_ended",
-    events.ConnectionLagged: "lagged",
 }
 
 #: Events with a Struct of their own, and the function that makes it.
