@@ -23,12 +23,7 @@ from twisted.python.failure import Failure
 
 from gtchat.client.actions import MessageActions
 from gtchat.client.backoff import Backoff
-from gtchat.client.close_codes import (
-    FATAL_CLOSE_CODES,
-    LOGIN_TIMEOUT_CODE,
-    TOO_FAST_CODE,
-    wait_of,
-)
+from gtchat.client.close_codes import LOGIN_TIMEOUT_CODE, is_final, meaning_of, wait_of
 from gtchat.client.commands import Effect, Repeat, effect_of, repeat_of, waits
 from gtchat.client.dialer import Dialer
 from gtchat.client.event_stream import EventStream
@@ -347,8 +342,8 @@ class Connection(MessageActions):
             return
         if self._closing is not None:
             self._finish(None)
-        elif code in FATAL_CLOSE_CODES:
-            self._finish(ConnectionClosed(code, FATAL_CLOSE_CODES[code]))
+        elif code is not None and is_final(code):
+            self._finish(ConnectionClosed(code, meaning_of(reason)))
         else:
             self._reconnect(code, reason)
 
@@ -359,10 +354,10 @@ class Connection(MessageActions):
             return
         if code == LOGIN_TIMEOUT_CODE and not self._session.is_open and not len(self._requests):
             return  # the next request connects
-        delay = self._dialer.retry(wait_of(reason) if code == TOO_FAST_CODE else 0.0)
+        delay = self._dialer.retry(wait_of(code, reason))
         if not self._loss_reported:
             self._loss_reported = True
-            self._stream.add(ConnectionLost(reason, delay))
+            self._stream.add(ConnectionLost(meaning_of(reason), delay))
 
     def _finish(self, error: Exception | None) -> None:
         """End everything. error: the reason; None: `close` was called."""

@@ -25,6 +25,7 @@ from twisted.logger import ILogObserver, Logger
 from gtchat.chat.audit import audit
 from gtchat.chat.chat import Chat
 from gtchat.protocols.base.callback_rules import CallbackRules, parse_networks
+from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.http_access import Origins, Proxies
 from gtchat.protocols.websocket import ChatFactory
@@ -46,8 +47,6 @@ from gtchat.server.storage import FreeSpace, Storage, database_file, open_storag
 from gtchat.store import StoreError
 from gtchat.web.site import build_site, static_directory
 
-#: WebSocket close code of a server that restarts (IANA registry of RFC 6455 section 11.7).
-CLOSE_RESTART = 1012
 #: Bytes of randomness of session ids and device tokens.
 TOKEN_BYTES = 32
 #: Characters of a broadcast key below which there is a warning.
@@ -295,7 +294,9 @@ class ChatService(Service):
                 await stopped
         self._free_space.stop()
         await self.chat.stop()
-        await self._websocket.close_all(CLOSE_RESTART, "server restarting", CLOSE_TIMEOUT_S)
+        await self._websocket.close_all(
+            *CloseReason.RESTART("the server restarts"), CLOSE_TIMEOUT_S
+        )
         self._websocket.stop()
         self.chat.users.stop()
         self._passwords.stop()

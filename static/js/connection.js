@@ -6,7 +6,7 @@
 //
 // Events: "state" (it has changed), "push" (an object of the server), "login" (reply, fields of the
 // request), "resumed" (the reply to `resume`, before the pushes that follow it), "over" (the session
-// cannot be resumed: {code, reason}).
+// cannot be resumed: {code, reason}, and of a close the first word of the reason as `word`).
 //
 // Requests wait in one queue (queue.js) until there is a connection and the server takes them. Messages
 // (requests with a txn) are sent again after any refusal that passes (requests.js), and until then nothing
@@ -28,6 +28,7 @@
   const PING_INTERVAL = 20_000;
   const RESPONSE_TIMEOUT = 10_000;
 
+  const firstWord = (reason) => /^\w*/.exec(reason)[0];
   const toldSeconds = (reason) => Number(/\d+(?:\.\d+)?/.exec(reason)?.[0] ?? 0);
 
   const browser = () => ({
@@ -57,7 +58,7 @@
       this.session = session; // {session_id, epoch, usr}
       this.state = "closed"; // closed, connecting, open, or waiting to reconnect
       this.retryAt = 0; // when it reconnects, on the clock of `now`
-      this.end = null; // why it does not reconnect: {code, reason}
+      this.end = null; // why it does not reconnect: {code, reason, word}
       this.hello = {}; // the reply to `hello`
       this.#environment = { ...browser(), ...environment };
       this.#queue = new GTChat.SendQueue((request) => this.#send(request), this.#environment);
@@ -263,7 +264,7 @@
       }
       for (const request of this.#requests.values()) this.#queue.add(request);
       if (final) {
-        this.end = { code, reason };
+        this.end = { code, reason, word: firstWord(reason) };
         this.session = null;
         this.#setState("closed");
         this.emit("over", this.end);

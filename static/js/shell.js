@@ -9,14 +9,12 @@
   // Whether the system prefers the dark theme.
   const DARK = matchMedia("(prefers-color-scheme: dark)");
 
-  // Why the server has ended a session, by the reason of close code 4001: text keys.
-  const ENDED_BY = {
-    "logged in elsewhere": "over_replaced", "the password was changed": "over_password", "the session was ended": "over_ended",
-  };
+  // Why the server has ended a session, by the first word of the close reason: text keys.
+  const ENDED_BY = { replaced: "over_replaced", password_changed: "over_password", session_ended: "over_ended" };
 
   // Returns the text for the end of a session. code: a close code, or one of an error.
-  const whyEnded = (code, reason) => {
-    const key = code === 4001 ? ENDED_BY[reason] ?? "over_4001" : `over_${code}`;
+  const whyEnded = ({ code, reason, word }) => {
+    const key = ENDED_BY[word] ?? `over_${code}`;
     return GTChat.TEXTS[key] ? GTChat.text(key) : GTChat.text("over_other", { reason: reason || code });
   };
 
@@ -256,22 +254,22 @@
       tab.set("gtchat", { url, session, mode: this.mode, state: this.state.snapshot() });
     }
 
-    #endSession(actions, { code, reason }) {
+    #endSession(actions, end) {
       if (this.actions !== actions) return;
-      const loggedOut = code === "logout";
+      const loggedOut = end.code === "logout";
       if (loggedOut) GTChat.address.clear();
       else this.#keepUnsent(actions.state);
       // Another tab may have changed the password and got the next token. A session that was ended may have been
       // ended by another tab: the token is tried again.
-      if (ENDED_BY[reason] === "over_password") this.device.forget(this.#token);
+      if (end.word === "password_changed") this.device.forget(this.#token);
       this.#token = this.actions = null;
       this.resetViews();
-      this.ended = loggedOut ? null : whyEnded(code, reason);
+      this.ended = loggedOut ? null : whyEnded(end);
       this.tabLock.release();
       // A tab that was logged out stays so when it is reloaded.
       tab.set("gtchat", loggedOut ? { out: true } : null);
       actions.connection.close();
-      if (code === "bad_session" && this.mode === "member") this.enter();
+      if (end.code === "bad_session" && this.mode === "member") this.enter();
       this.change();
     }
 

@@ -250,7 +250,8 @@ class Limited(DeviceTestCase):
         phone = [self.login("phone", remember=True)]
         phone += [self.login_device("phone")[0] for _ in range(2)]
         self.assertEqual(
-            [client.closed for client in phone], [(4001, "logged in elsewhere"), *[None] * 2]
+            [client.closed for client in phone],
+            [(4001, "replaced: logged in elsewhere"), *[None] * 2],
         )
         laptop = self.login("laptop", remember=True)
         tablet = self.login("tablet")
@@ -330,7 +331,7 @@ class Ends(DeviceTestCase):
         self.assertEqual(reply["status"], "ok")
         [line] = [one for one in logs if one.get("log_namespace", "").endswith("audit")]
         self.assertEqual((line["name"], line["address"]), ("ann", "192.0.2.1"))
-        self.assertEqual(self.phone.closed, (4001, "the session was ended"))
+        self.assertEqual(self.phone.closed, (4001, "session_ended: by another session of the user"))
         self.assertEqual((self.code("phone"), self.code("laptop")), ("bad_credentials", ""))
         self.assertIsNone(self.ann.closed)
 
@@ -362,7 +363,7 @@ class Ends(DeviceTestCase):
 
     def test_all_others_are_ended(self) -> None:
         self.assertEqual(self.laptop.call("end_other_sessions")["status"], "ok")
-        ended = (4001, "the session was ended")
+        ended = (4001, "session_ended: by another session of the user")
         self.assertEqual(
             (self.phone.closed, self.ann.closed, self.laptop.closed), (ended, ended, None)
         )
@@ -386,7 +387,7 @@ class Ends(DeviceTestCase):
     def test_a_changed_password_revokes_all_tokens(self) -> None:
         reply = self.phone.call("update_pwd", **CHANGE)
         self.assertEqual(reply["status"], "ok")
-        changed = (4001, "the password was changed")
+        changed = (4001, "password_changed: log in with the new password")
         self.assertEqual(
             (self.phone.closed, self.laptop.closed, self.ann.closed), (None, changed, changed)
         )

@@ -105,7 +105,7 @@ class Resume(RoomTestCase):
     def test_old_connection_is_closed(self) -> None:
         bob, reply = self.resume("bob", r=3)
         self.assertEqual(reply["status"], "ok")
-        self.assertEqual(self.bob.closed, (4001, "logged in elsewhere"))
+        self.assertEqual(self.bob.closed, (4001, "replaced: logged in elsewhere"))
         self.ann.call("speak", room_name="r", msg="x")
         self.assertEqual(len(bob.pushes()), 1)
 

@@ -75,7 +75,7 @@ class PasswordChanges(SynchronousTestCase):
         self.finish(0)
         self.assertEqual(self.ann.reply("update_pwd")["code"], "bad_credentials")
         self.assertEqual(self.other.reply("login")["status"], "ok")
-        self.assertEqual(self.ann.closed, (4001, "logged in elsewhere"))
+        self.assertEqual(self.ann.closed, (4001, "replaced: logged in elsewhere"))
         self.assertIsNone(self.other.closed)
         self.assertIsNone(lost.api.session)
 
@@ -91,7 +91,7 @@ class PasswordChanges(SynchronousTestCase):
         self.server.run_pending()
         self.assertEqual(ann.reply("1")["status"], "ok")
         self.assertEqual(third.reply("3")["code"], "bad_credentials")
-        self.assertEqual(second.closed, (4001, "the password was changed"))
+        self.assertEqual(second.closed, (4001, "password_changed: log in with the new password"))
 
     def test_session_that_is_resumed_elsewhere_during_the_change_goes_on(self) -> None:
         self.server.passwords.held = None

@@ -98,7 +98,7 @@ class Passwords(SynchronousTestCase):
         change = {"pwd": "password", "new_pwd": "new password", "new_pwd2": "new password"}
         self.assertEqual(self.client.call("update_pwd", **change)["code"], "bad_request")
         self.assertEqual(self.client.call("update_pwd", usr="ann", **change)["status"], "ok")
-        self.assertEqual(self.ann.closed, (4001, "the password was changed"))
+        self.assertEqual(self.ann.closed, (4001, "password_changed: log in with the new password"))
 
 
 class SecondLogin(SynchronousTestCase):
@@ -109,7 +109,7 @@ class SecondLogin(SynchronousTestCase):
         self.assertEqual(second.login("ann", pwd="password")["status"], "ok")
         [event] = first.pushes("replaced")
         self.assertEqual(event["address"], "192.0.2.9")
-        self.assertEqual(first.closed, (4001, "logged in elsewhere"))
+        self.assertEqual(first.closed, (4001, "replaced: logged in elsewhere"))
 
     def test_login_elsewhere_can_be_refused(self) -> None:
         server = TestServer(sessions="refuse")
@@ -375,11 +375,11 @@ class Operator(SynchronousTestCase):
     def test_operator_can_disconnect_users(self) -> None:
         ann, bob = self.server.member("ann"), self.server.guest("bob")
         self.assertEqual(self.successResultOf(self.disconnect_user("BOB")), "bob")
-        self.assertEqual(bob.closed, (4002, "disconnected by the operator"))
+        self.assertEqual(bob.closed, (4002, "kicked: disconnected by the operator"))
         self.assertEqual([push["type"] for push in ann.received() if "type" in push][-1], "logout")
         self.assertEqual(self.server.connect().login("bob")["status"], "ok")
         self.successResultOf(self.disconnect_user("ann"))
-        self.assertEqual(ann.closed, (4002, "disconnected by the operator"))
+        self.assertEqual(ann.closed, (4002, "kicked: disconnected by the operator"))
         for name in ("ann", "unknown", "no name"):
             self.failureResultOf(self.disconnect_user(name), NoSuchUser)
 

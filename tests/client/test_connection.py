@@ -7,7 +7,8 @@ import json
 from twisted.internet.defer import Deferred
 
 from gtchat.client import CannotConnect, CommandFailed, ConnectionClosed, Push, Unanswered
-from gtchat.client.connection import FATAL_CLOSE_CODES, MAX_WAITING_EVENTS
+from gtchat.client.close_codes import COME_BACK, MEANINGS, ComeBack
+from gtchat.client.connection import MAX_WAITING_EVENTS
 from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome
 
 RECONNECT_CODES = (1000, 1001, 1011, 1012, 1013, 4003, 4008, 4009, 4999)
@@ -220,12 +221,14 @@ class LossTests(ConnectedTestCase):
         self.failureResultOf(opened, CannotConnect)
 
     def test_fatal_close_codes_end_the_connection(self) -> None:
-        for code, text in FATAL_CLOSE_CODES.items():
+        for code, come_back in COME_BACK.items():
+            if come_back is not ComeBack.NO:
+                continue
             self.setUp()
             self.open()
-            self.server.close(code)
+            self.server.close(code, "replaced: elsewhere")
             error = self.failureResultOf(self.reading, ConnectionClosed).value
-            self.assertEqual((error.code, error.text), (code, text))
+            self.assertEqual((error.code, error.text), (code, MEANINGS["replaced"]))
             self.clock.advance(1000)
             self.assertEqual(self.server.attempts, 1, code)
             self.failureResultOf(self.call("ping"), ConnectionClosed)

@@ -121,12 +121,18 @@ class Calls(ConnectedTestCase):
         self.assertEqual(self.sent(), texts)
 
     def test_too_fast_is_come_back_after_the_seconds_told(self) -> None:
-        self.server.close(4009, "too fast; come back in 12.5 s")
+        self.server.close(4009, "flood: wait 12.5 s")
         self.assertAlmostEqual(self.connection.retry_in, 12.5)
 
     def test_seconds_in_the_reason_of_a_close(self) -> None:
-        for reason, seconds in (("come back in 3 s", 3.0), ("wait 0.25 s", 0.25), ("", 0.0)):
-            self.assertEqual(wait_of(reason), seconds)
+        for code, reason, seconds in (
+            (4009, "flood: wait 3 s", 3.0),
+            (4009, "flood: wait 0.25 s", 0.25),
+            (4009, "flood", 0.0),
+            (1012, "restart: wait 3 s", 0.0),
+            (None, "", 0.0),
+        ):
+            self.assertEqual(wait_of(code, reason), seconds)
 
 
 class Rooms(ConnectedTestCase):

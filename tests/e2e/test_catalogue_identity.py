@@ -189,7 +189,7 @@ class Sessions(SynchronousTestCase):
         self.assertEqual(reply["resumed"][0]["state"], "resumed")
         [event] = old.pushes()
         self.assertEqual((event["type"], event["address"]), ("replaced", "203.0.113.9"))
-        self.assertEqual(old.closed, (4001, "logged in elsewhere"))
+        self.assertEqual(old.closed, (4001, "replaced: logged in elsewhere"))
 
     def test_reused_guest_name_inherits_nothing(self) -> None:  # D17
         server = TestServer()

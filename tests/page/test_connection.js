@@ -202,7 +202,7 @@
 
   test("a client that was too fast comes back after the time in the close reason", async () => {
     const { server, connection } = connected({ session });
-    await server.drop(4009, "too many requests; come back in 12.5 s");
+    await server.drop(4009, "flood: wait 12.5 s");
     equal([connection.state, connection.retryAt - server.time], ["waiting", 12_500]);
     await server.advance(12_500);
     equal([connection.state, connection.session === session, connection.end], ["connecting", true, null]);

@@ -155,10 +155,10 @@
   }
 
   for (const [reason, key, token] of [
-    ["logged in elsewhere", "over_replaced", "t"],
-    ["the password was changed", "over_password", undefined],
-    ["the session was ended", "over_ended", "t"],
-    ["another reason", "over_4001", "t"],
+    ["replaced: logged in elsewhere", "over_replaced", "t"],
+    ["password_changed", "over_password", undefined],
+    ["session_ended: by another session", "over_ended", "t"],
+    ["another: reason", "over_4001", "t"],
   ]) {
     stay(`the page says why its session has ended: ${reason}`, async () => {
       const { shell, server } = await openTab({ stored: kept() });
@@ -176,7 +176,7 @@
     await server.reply("update_pwd", { device_token: "next" });
     await changed;
     equal(shell.device.kept.token, "next");
-    await server.drop(4001, "the password was changed");
+    await server.drop(4001, "password_changed");
     equal(shell.device.kept, null);
   });
 
@@ -184,7 +184,7 @@
     const { shell, server } = await openTab({ stored: kept() });
     await reply(server);
     local.set("gtchat devices", { [URL]: { ...kept(), token: "next" } });
-    await server.drop(4001, "the password was changed");
+    await server.drop(4001, "password_changed");
     equal(shell.device.kept.token, "next");
   });
 })();

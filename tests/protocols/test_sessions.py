@@ -10,7 +10,7 @@ class Center(CenterTestCase):
         first = self.log_in_web("ann")
         self.log_in_all("ann")
         second = self.log_in_web("ann")
-        self.assertEqual(first.closed, (4001, "logged in elsewhere"))
+        self.assertEqual(first.closed, (4001, "replaced: logged in elsewhere"))
         self.assertEqual(self.pushed(), [])
         self.assertEqual(self.online(), ["ann"])
         listed = second.call("get_sessions")["sessions"]

@@ -25,7 +25,7 @@ from gtchat.server.config import USUAL_PORTS, load
 from gtchat.server.factories import STREAM_PROTOCOLS
 from gtchat.server.logs import LogTarget, text_line
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
-from gtchat.server.service import CLOSE_RESTART, CLOSE_TIMEOUT_S, ChatService
+from gtchat.server.service import CLOSE_TIMEOUT_S, ChatService
 from gtchat.server.storage import LOCK
 from gtchat.store import MemoryStore, StoreError
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
@@ -363,7 +363,7 @@ class Stopping(ServiceCase):
         stopped = made.stopService()
         self.reactor.advance(0)
         self.assertIn(b"\x88", transport.value())
-        self.assertIn(CLOSE_RESTART.to_bytes(2, "big") + b"server restarting", transport.value())
+        self.assertIn((1012).to_bytes(2, "big") + b"restart: ", transport.value())
         self.assertNoResult(stopped)
         self.reactor.advance(CLOSE_TIMEOUT_S)
         self.assertTrue(transport.disconnecting)

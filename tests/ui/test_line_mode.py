@@ -197,7 +197,7 @@ class PipeTests(LineModeTestCase):
     def test_a_closed_connection_sets_the_exit_status(self) -> None:
         self.server.answers["ping"] = None
         self.type("/ping", "/ping")
-        self.server.close(4001)
+        self.server.close(4001, "replaced")
         self.server.pump()
         self.successResultOf(self.running)
         self.assertEqual(self.client.exit_status, EXIT_NO_CONNECTION)

@@ -22,6 +22,7 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotLoggedIn, NotYou
 from gtchat.chat.interfaces import Ack
 from gtchat.chat.users import Session
+from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.base.text import rfc3339
@@ -35,8 +36,6 @@ from gtchat.protocols.gtchat_json.responses import ErrorReply, Reply, SpeakReply
 
 #: A connection is closed at more than so many malformed requests in so many seconds.
 MALFORMED_LIMIT, MALFORMED_WINDOW_S = 20, 10.0
-#: Close codes: policy violation (RFC 6455 section 7.4.1); the client sends too fast.
-POLICY, TOO_FAST = 1008, 4009
 
 _decode = msgspec.json.Decoder(Union[tuple(COMMANDS)]).decode  # noqa: UP007 (of a tuple)
 _encode = msgspec.json.Encoder().encode
@@ -162,7 +161,7 @@ class API_Chatroom(Context):
 
     def disconnect_flood(self) -> None:
         """Disconnect a client that sends many times more than it may."""
-        self.transport.close(TOO_FAST, f"too fast; wait {self.queue.recovery_seconds} s")
+        self.transport.close(*CloseReason.flood(self.queue.recovery_seconds))
 
     # Messages to a room.
 
@@ -322,7 +321,7 @@ class API_Chatroom(Context):
             self._malformed = deque(maxlen=MALFORMED_LIMIT)
         recent = self._malformed
         if len(recent) == MALFORMED_LIMIT and now - recent[0] < MALFORMED_WINDOW_S:
-            self.transport.close(POLICY, "too many malformed requests")
+            self.transport.close(*CloseReason.MALFORMED("too many malformed requests"))
             return
         recent.append(now)
         self.queue.submit(MalformedRequest(payload, self.queue.charge()))

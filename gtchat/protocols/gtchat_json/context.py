@@ -13,16 +13,17 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.events import Event
 from gtchat.chat.interfaces import DeliveryProof, IConnection
 from gtchat.chat.users import Session
+from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 
-#: Why a session ended -> the code and the reason that its connection is closed with.
-CLOSE_CODES: dict[str, tuple[int, str]] = {
-    "replaced": (4001, "logged in elsewhere"),
-    "password": (4001, "the password was changed"),
-    "kicked": (4002, "disconnected by the operator"),
-    "ended": (4001, "the session was ended"),
+#: Why a session ended -> how its connection is closed.
+CLOSE_REASONS: dict[str, tuple[int, str]] = {
+    "replaced": CloseReason.REPLACED("logged in elsewhere"),
+    "password": CloseReason.PASSWORD_CHANGED("log in with the new password"),
+    "kicked": CloseReason.KICKED("disconnected by the operator"),
+    "ended": CloseReason.SESSION_ENDED("by another session of the user"),
 }
 
 
@@ -93,9 +94,9 @@ class Context:
 
         Args:
             event: is sent first, if there is one.
-            reason: a key of `CLOSE_CODES`.
+            reason: a key of `CLOSE_REASONS`.
         """
         self.session = None
         if event is not None:
             self.encoder.encode([event]).send((self,))
-        self.transport.close(*CLOSE_CODES[reason])
+        self.transport.close(*CLOSE_REASONS[reason])

@@ -27,14 +27,15 @@ from gtchat.chat.membership import RoomSettings
 from gtchat.chat.messages import text as message_text
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login
+from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.outbox import MessageTransport
 from gtchat.protocols.randomchat.missed import MissedMessages
 from gtchat.protocols.randomchat.state import DeferredFrames, Object, RandomChatState
 
-#: Close codes: replaced by a `register` elsewhere, disconnected by the operator, too fast, a client
-#: that reads too slowly.
-REPLACED, DISCONNECTED, TOO_FAST, SLOW_READER = 4409, 4002, 4009, 4008
+#: How a connection is closed that a `register` elsewhere replaces: the original's reason, and its
+#: code 409 as one that RFC 6455 section 7.4.2 allows.
+REPLACED = 4409, "You opened another session."
 
 #: Error texts that the seed names, where ours would differ.
 DETAILS: dict[tuple[str, type[ChatError]], str] = {
@@ -118,9 +119,9 @@ class RandomChatAPI:
         if reason == "kicked":
             if session is not None:
                 self._note_left(session)
-            self.transport.close(DISCONNECTED, "disconnected by the operator")
+            self.transport.close(*CloseReason.KICKED("disconnected by the operator"))
         else:
-            self.transport.close(REPLACED, "You opened another session.")
+            self.transport.close(*REPLACED)
 
     # What the transport asks of an API.
 
@@ -156,7 +157,7 @@ class RandomChatAPI:
     def check_deferred(self) -> None:
         """Disconnect a client that reads its `state` so slowly that too much waits behind it."""
         if self.deferred is not None and self.deferred.overflowed:
-            self.transport.close(SLOW_READER, "too slow")
+            self.transport.close(*CloseReason.SLOW_READER("the first messages were not read"))
 
     def _end_session(self, arrived: bool = False) -> None:
         session, self.session = self.session, None
@@ -187,7 +188,7 @@ class RandomChatAPI:
 
     def disconnect_flood(self) -> None:
         """Disconnect a client that sends many times more than it may."""
-        self.transport.close(TOO_FAST, f"too fast; wait {self.queue.recovery_seconds} s")
+        self.transport.close(*CloseReason.flood(self.queue.recovery_seconds))
 
     def run_command(self, request: Object | ChatError) -> Coroutine[Any, Any, None] | None:
         """Run a request, or refuse it in its turn; see `CommandClient.run_command`."""

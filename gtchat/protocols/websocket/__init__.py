@@ -12,7 +12,7 @@ connection, an unanswered ping (`deadlines.Keepalive`).
 
 Messages: text only, UTF-8 (section 8.1), at most `message_bytes` bytes and `max_fragments` frames,
 complete within 30 s (section 5.4). No extension is negotiated (section 9), binary messages are
-closed with 1003. Close codes: `context.CloseCode`; a close by the client with code 1000 or without
+closed with 1003. Close codes: `base.closing`; a close by the client with code 1000 or without
 a code ends its session, any other loss may be resumed.
 
 Modules: `opening` is a connection up to OPEN, `connection` from then on; `frames` is the quick

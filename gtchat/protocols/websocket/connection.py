@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from autobahn.util import encode_truncate
@@ -17,12 +18,12 @@ from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.logger import Logger
 
 from gtchat.chat.limits import TokenBucket
+from gtchat.protocols.base.closing import BY_LIBRARY, CloseReason
 from gtchat.protocols.base.outbox import Outbox
 from gtchat.protocols.websocket.context import (
     API,
     CLOSING_TIMEOUT_S,
     MESSAGE_TIMEOUT_S,
-    CloseCode,
     ConnectionState,
 )
 from gtchat.protocols.websocket.deadlines import NEVER, Deadlines, Keepalive
@@ -103,7 +104,7 @@ class ChatProtocol(OpeningProtocol):
             self.api = self.build_api(self)
         except Exception:
             _log.failure("building the API of a connection failed")
-            self.close(CloseCode.INTERNAL_ERROR, "internal error")
+            self.close(*CloseReason.INTERNAL("the server has failed"))
 
     # Reading.
 
@@ -208,7 +209,7 @@ class ChatProtocol(OpeningProtocol):
         super().onMessageFrameBegin(length)
         self._fragments += 1
         if self._fragments > self.max_fragments:
-            self.close(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+            self.close(*CloseReason.TOO_BIG("the message has too many fragments"))
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Deliver a message that came through Autobahn.
@@ -218,7 +219,7 @@ class ChatProtocol(OpeningProtocol):
             isBinary: whether its opcode is 2, which the server does not accept (section 7.4.1).
         """
         if isBinary and not self.accepts_binary:
-            self.close(CloseCode.UNSUPPORTED_DATA, "binary messages are not supported")
+            self.close(*CloseReason.BINARY("only text messages are accepted"))
         else:
             self.deliver(payload)
 
@@ -231,7 +232,7 @@ class ChatProtocol(OpeningProtocol):
             api.message(payload)
         except Exception:
             _log.failure("handling a message failed")
-            self.close(CloseCode.INTERNAL_ERROR, "internal error")
+            self.close(*CloseReason.INTERNAL("the server has failed"))
 
     def onPing(self, payload: bytes) -> None:
         """Answer a ping with its own payload (section 5.5.3)."""
@@ -251,8 +252,9 @@ class ChatProtocol(OpeningProtocol):
         """Count a ping or an unsolicited pong, and close beyond the rate."""
         if self._control_frames is None:
             self._control_frames = TokenBucket(CONTROL_FRAMES_PER_SECOND, CONTROL_FRAMES_BURST)
-        if self._control_frames.take(self.context.clock.seconds()):
-            self.close(CloseCode.RATE_EXCEEDED, "too many pings")
+        now = self.context.clock.seconds()
+        if self._control_frames.take(now):
+            self.close(*CloseReason.flood(self._control_frames.wait(now, inf)))
 
     # Deadlines.
 
@@ -267,9 +269,9 @@ class ChatProtocol(OpeningProtocol):
         """Close if a deadline of an OPEN connection has passed; send a ping if one is due."""
         limits, deadlines = self.context.limits, self._deadlines
         if deadlines.login_passed(now) and self.api is not None and not self.api.logged_in:
-            self.close(CloseCode.LOGIN_TIMEOUT, "no login in time")
+            self.close(*CloseReason.LOGIN_TIMEOUT("no login in time"))
         elif self.inside_message and now >= self._message_began + MESSAGE_TIMEOUT_S:
-            self.close(CloseCode.POLICY_VIOLATION, "the message takes too long")
+            self.close(*CloseReason.SLOW_SENDER("a message was not complete in time"))
         elif deadlines.peer_lost(now, limits.ping_timeout, self._reading):
             self.dropConnection(abort=True)
         else:
@@ -331,17 +333,19 @@ class ChatProtocol(OpeningProtocol):
             isReply: whether the peer sent its close frame first.
         """
         if self.state == ConnectionState.OPEN:
+            if not isReply:
+                reasonUtf8 = _with_word(code, reasonUtf8 or b"")
             super().sendCloseFrame(code, reasonUtf8, isReply)
             _log.debug("closing {address}: {code}", address=self.address, code=code)
             self.outbox.close()
             self.context.timers.put(self, CLOSING_TIMEOUT_S)
             # Nothing more can be delivered here: events from now on count as missed.
-            code = self.remoteCloseCode if isReply else CloseCode.INTERNAL_ERROR
+            code = self.remoteCloseCode if isReply else CloseReason.INTERNAL.code
             self._detach_api(clean=code in (1000, None), arrived=code in (1000, 1001, None))
 
     def _outbox_overflow(self) -> None:
         self.outbox.close()
-        self.close(CloseCode.SLOW_READER, "too slow: resume to get what you missed")
+        self.close(*CloseReason.SLOW_READER("resume to get what you missed"))
 
     def unregisterProducer(self) -> None:
         """Do nothing (called by Autobahn): the producer is the outbox, which unregisters itself."""
@@ -366,3 +370,17 @@ class ChatProtocol(OpeningProtocol):
         api, self.api = self.api, None
         if api is not None:
             api.connection_lost(clean, arrived)
+
+
+def _with_word(code: int | None, reason: bytes) -> bytes:
+    """Return a close reason with the word of its code before a text of Autobahn's.
+
+    Args:
+        code: close code, None for a frame without payload.
+        reason: UTF-8; ours begins with its word already.
+    """
+    found = BY_LIBRARY.get(code or 0)
+    if found is None or reason.startswith(found.word.encode()):
+        return reason
+    shortened: bytes = encode_truncate(found(reason.decode("utf-8", "replace"))[1], REASON_BYTES)
+    return shortened

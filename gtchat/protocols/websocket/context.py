@@ -1,6 +1,6 @@
 """What lies below both the connection and its factory.
 
-The states of a connection, its close codes and timeouts, the interface of an API, and
+The states of a connection, its timeouts, the interface of an API, and
 `ServerContext`, the objects that all connections of one factory share. No byte is read here.
 """
 
@@ -44,21 +44,6 @@ class ConnectionState(IntEnum):
     CLOSING = WebSocketProtocol.STATE_CLOSING
     #: Nothing is read any more: TCP is closed or being closed (RFC 6455 section 7.1.4).
     CLOSED = WebSocketProtocol.STATE_CLOSED
-
-
-class CloseCode(IntEnum):
-    """Close codes that the server sends (RFC 6455 sections 7.4.1 and 7.4.2: 4000 to 4999).
-
-    Autobahn sends 1002 (protocol error), 1007 (invalid UTF-8) and 1009 by itself.
-    """
-
-    UNSUPPORTED_DATA = 1003
-    POLICY_VIOLATION = 1008
-    MESSAGE_TOO_BIG = 1009
-    INTERNAL_ERROR = 1011
-    LOGIN_TIMEOUT = 4003
-    SLOW_READER = 4008
-    RATE_EXCEEDED = 4009
 
 
 class API(Protocol):

@@ -233,11 +233,30 @@ class Rates(SynchronousTestCase):
         world.clock.advance(10)
         self.assertEqual(line.call("history", room_name="lobby")["last"], 0)
 
-    def test_a_flood_is_put_out(self) -> None:
-        line = TestServer(Limits(commands_burst=2, commands_per_second=1)).connect()
-        for _ in range(30):
-            line.send("ping")
-        self.assertEqual(line.closed, (4009, "too fast; wait 2 s"))
+    def test_a_flood_is_closed_with_a_code_to_come_back_from(self) -> None:
+        for cmd, fields, as_guest in (
+            ("ping", {}, False),
+            ("ping", {}, True),
+            ("login", {"type": "reg", "usr": "bob", "pwd": "wrong password"}, False),
+            ("resume", {"session_id": "x", "epoch": "y"}, True),
+            ("speak", {"room_name": "lobby", "msg": "x"}, False),  # not logged in
+            ("speak", {"room_name": "lobby", "msg": "x"}, True),
+            ("history", {"room_name": "nowhere"}, True),
+            ("kick", {"room_name": "lobby", "user": "bob"}, True),
+        ):
+            server = TestServer(Limits(commands_burst=2, commands_per_second=1))
+            client = server.guest("ann") if as_guest else server.connect()
+            for _ in range(40):
+                client.send(cmd, **fields)
+                server.run_pending()
+            self.assertEqual((cmd, client.closed), (cmd, (4009, "flood: wait 2 s")))
+
+    def test_malformed_requests_are_closed_with_a_code_to_stay_away_from(self) -> None:
+        for payload in ("nonsense", '{"cmd":"ping","cmd":"ping"}', '{"cmd":"login","usr":5}'):
+            client = TestServer().connect()
+            for _ in range(21):
+                client.raw(payload)
+            self.assertEqual(client.closed, (1008, "malformed: too many malformed requests"))
 
     def test_old_nonsense_is_forgiven(self) -> None:
         world = TestServer()

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import REPLY_BYTES, Limits
-from gtchat.protocols.websocket.context import CloseCode
+from gtchat.protocols.base.closing import CloseReason
 from tests import test_cost
 from tests.protocols.websocket import fakes
 from tests.protocols.websocket.fakes import CLOSE, FakeSocket, FakeTransport, frame, handshake
@@ -95,7 +95,7 @@ class SlowReader(SynchronousTestCase):
             self.assertLessEqual(reader.transport.buffered, REPLY_BYTES + 1000)
             held = fixture.batcher.limits._total
             self.assertLessEqual(held, Limits().outbox_bytes + REPLY_BYTES)
-            self.assertEqual(reader.close_code(), CloseCode.SLOW_READER)
+            self.assertEqual(reader.close_code(), CloseReason.SLOW_READER.code)
             reader.lose()
             self.assertEqual(fixture.batcher.limits._total, 0)
 

@@ -104,7 +104,7 @@ class Registering(RandomTestCase):
         self.assertTrue(client.api.logged_in)
         Deferred.fromCoroutine(self.chat.sessions.disconnect_user("Ana"))
         self.server.run_pending()
-        self.assertEqual(client.transport.closed, (4002, "disconnected by the operator"))
+        self.assertEqual(client.transport.closed, (4002, "kicked: disconnected by the operator"))
         self.assertFalse(client.api.logged_in)
 
     def test_a_connection_lost_while_it_registers_leaves_no_session(self) -> None:

@@ -200,7 +200,9 @@ class State(RandomTestCase):
         self.assertLess(len(bob.api.deferred.frames), 20)
         self.server.clock.advance(PAUSE_S)
         self.server.run_pending()
-        self.assertEqual(bob.transport.closed, (4008, "too slow"))
+        self.assertEqual(
+            bob.transport.closed, (4008, "slow_reader: the first messages were not read")
+        )
         bob.received()
         [texts] = self.missed_from(self.client())
         self.assertEqual(len(texts), 50)
@@ -362,7 +364,7 @@ class Rate(RandomTestCase):
         ana = self.client("Ana", "111")
         for _ in range(self.limits.commands_burst * (FLOOD_FACTOR + 1) + 1):
             ana.api.message(b"{}")
-        self.assertEqual(ana.transport.closed, (4009, "too fast; wait 2 s"))
+        self.assertEqual(ana.transport.closed, (4009, "flood: wait 2 s"))
 
 
 class Negotiation(RandomTestCase):

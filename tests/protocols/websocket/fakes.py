@@ -200,6 +200,14 @@ class FakeSocket:
                 return int(struct.unpack("!H", payload[:2])[0]) if payload else 1005
         return None
 
+    def close_reason(self) -> str:
+        """Return the reason of the close frame that was written."""
+        return next(payload[2:] for opcode, payload in self.frames() if opcode == CLOSE).decode()
+
+    def close_word(self) -> str:
+        """Return the first word of that reason."""
+        return self.close_reason().partition(":")[0]
+
 
 def handshake(**headers: str) -> bytes:
     """Return an opening handshake.

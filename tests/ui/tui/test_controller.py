@@ -496,7 +496,7 @@ class LoggedInTests(ControllerTestCase):
         self.assertEqual((self.server.codes, self.controller.exit_status), ([1000], EXIT_OK))
 
     def test_a_closed_connection_ends_the_client(self) -> None:
-        self.server.close(4001)
+        self.server.close(4001, "replaced")
         self.server.pump()
         self.successResultOf(self.running)
         self.assertEqual(self.controller.exit_status, EXIT_NO_CONNECTION)
