@@ -9,8 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.audit import AUDIT
 from gtchat.chat.errors import CODES
+from gtchat.protocols.base.closing import CloseReason
+from gtchat.protocols.gtchat_json import contract
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.pushes import EVENT_TYPES
+from gtchat.protocols.gtchat_json.sessions import FEATURES
 from gtchat.ui.commands import TABLE
 from gtchat.ui.tui.keys import KEYS
 
@@ -27,6 +30,23 @@ def table(page: str, heading: str) -> set[str]:
     section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {word for row in rows for word in re.findall(r"`([a-z_]+)`", row)}
+
+
+def cells(page: str, heading: str) -> list[dict[str, str]]:
+    """Return the rows of the first table of a section, each by the heads of its columns."""
+    section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    head, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
+    names = [name.strip() for name in head.strip("|").split("|")]
+    return [
+        dict(zip(names, map(str.strip, row.strip("|").split("|")), strict=True)) for row in rows
+    ]
+
+
+def column(page: str, heading: str, name: str) -> dict[str, str]:
+    """Return what a column of a table says of each word in code style in the first column."""
+    rows = cells(page, heading)
+    first = next(iter(rows[0]))
+    return {word: row[name] for row in rows for word in re.findall(r"`([a-z_]+)`", row[first])}
 
 
 class Terminal(SynchronousTestCase):
@@ -67,6 +87,36 @@ class Protocol(SynchronousTestCase):
 
     def test_protocol_page_has_every_code_and_no_other(self) -> None:
         self.assertEqual(table(self.page, "Codes"), set(CODES))
+
+    def test_protocol_page_says_which_commands_may_be_repeated(self) -> None:
+        expected = {cmd: one.value for cmd, one in contract.REPEATABLE.items()}
+        self.assertEqual(column(self.page, "Commands", "repeatable"), expected)
+
+    def test_protocol_page_says_which_codes_are_temporary(self) -> None:
+        expected = {code: "yes" if one else "no" for code, one in contract.TEMPORARY.items()}
+        self.assertEqual(column(self.page, "Codes", "temporary"), expected)
+
+    def test_protocol_page_says_from_which_close_codes_a_client_comes_back(self) -> None:
+        rows = {row["code"]: row["come back"] for row in cells(self.page, "Close codes")}
+        expected = {str(code): one.value for code, one in contract.COME_BACK.items()}
+        self.assertEqual(rows, {**expected, "others": contract.COME_BACK_FROM_OTHERS.value})
+
+    def test_the_web_page_comes_back_from_the_same_close_codes(self) -> None:
+        script = (DOCS.parent / "static/js/connection.js").read_text(encoding="utf-8")
+        [found] = re.findall(r"FINAL_CODES = new Set\(\[(.*)\]\)", script)
+        final = {code for code, one in contract.COME_BACK.items() if one is contract.ComeBack.NO}
+        self.assertEqual(set(map(int, found.split(", "))), final)
+
+    def test_protocol_page_has_the_words_of_close_reasons(self) -> None:
+        found = {
+            (int(row["code"]), word)
+            for row in cells(self.page, "Close codes")
+            for word in re.findall(r"`(\w+)`", row["reason"])
+        }
+        self.assertEqual(found, {(reason.code, reason.word) for reason in CloseReason})
+
+    def test_protocol_page_has_the_features_of_hello(self) -> None:
+        self.assertEqual(column(self.page, "Features", "meaning"), FEATURES)
 
     def test_protocol_page_has_every_event_and_no_other(self) -> None:
         self.assertEqual(table(self.page, "Pushes"), set(EVENT_TYPES.values()))

@@ -25,8 +25,8 @@ from gtchat.client.messages import (
 )
 from gtchat.client.requests import PendingRequest
 
-#: Error codes of a resume or login that go away with time.
-TEMPORARY_ERRORS = frozenset({"rate_limited", "locked_out", "not_stored", "internal"})
+#: Error codes that go away with time (docs/protocol.md, "Codes").
+TEMPORARY_ERRORS = frozenset({"rate_limited", "over_quota", "locked_out", "not_stored", "internal"})
 #: Entries of a room's history in one request.
 PAGE_SIZE = 200
 

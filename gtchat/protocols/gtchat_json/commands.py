@@ -26,6 +26,8 @@ class Command:
         message: `msg` of its reply, for people.
         before_login: whether it may be sent before login.
         usr_is_subject: whether `usr` is the user that it is about, not the one who is logged in.
+        repeatable: whether sending it again after a lost reply does no harm by its nature; commands
+            with a `txn` are repeatable by that (see `contract.REPEATABLE`).
         after: what is done once the reply is written.
     """
 
@@ -33,6 +35,7 @@ class Command:
     message: str
     before_login: bool = False
     usr_is_subject: bool = False
+    repeatable: bool = False
     after: Callable[[Context], None] | None = None
 
 
@@ -48,17 +51,25 @@ COMMANDS: dict[type[Request], Command] = {
         after=sessions.deliver_pending,
     ),
     requests.Resume: Command(
-        sessions.resume, "Session resumed.", before_login=True, after=sessions.deliver_pending
+        sessions.resume,
+        "Session resumed.",
+        before_login=True,
+        after=sessions.deliver_pending,
+        repeatable=True,
     ),
-    requests.Hello: Command(sessions.hello, "Hello.", before_login=True),
+    requests.Hello: Command(sessions.hello, "Hello.", before_login=True, repeatable=True),
     requests.Logout: Command(sessions.logout, "Logged out."),
-    requests.GetSessions: Command(sessions.get_sessions, "Sessions."),
-    requests.EndSession: Command(sessions.end_session, "Session ended."),
-    requests.EndOtherSessions: Command(sessions.end_other_sessions, "Other sessions ended."),
+    requests.GetSessions: Command(sessions.get_sessions, "Sessions.", repeatable=True),
+    requests.EndSession: Command(sessions.end_session, "Session ended.", repeatable=True),
+    requests.EndOtherSessions: Command(
+        sessions.end_other_sessions, "Other sessions ended.", repeatable=True
+    ),
     requests.UpdatePwd: Command(sessions.update_pwd, "Password changed.", before_login=True),
-    requests.GetRoomList: Command(rooms.get_room_list, "Rooms."),
-    requests.GetUserList: Command(rooms.get_user_list, "Users online."),
-    requests.GetRoomUserList: Command(rooms.get_room_user_list, "Members of the room."),
+    requests.GetRoomList: Command(rooms.get_room_list, "Rooms.", repeatable=True),
+    requests.GetUserList: Command(rooms.get_user_list, "Users online.", repeatable=True),
+    requests.GetRoomUserList: Command(
+        rooms.get_room_user_list, "Members of the room.", repeatable=True
+    ),
     requests.CreateRoom: Command(rooms.create_room, "Room created."),
     requests.SetRoom: Command(rooms.set_room, "Room changed."),
     requests.DeleteRoom: Command(rooms.delete_room, "Room deleted."),
@@ -75,24 +86,28 @@ COMMANDS: dict[type[Request], Command] = {
     requests.React: Command(changes.react, "Reaction stored."),
     requests.Pin: Command(changes.pin, "Message pinned."),
     requests.Unpin: Command(changes.unpin, "Message unpinned."),
-    requests.Versions: Command(changes.versions, "Versions of the message."),
-    requests.History: Command(messages.history, "History."),
-    requests.Search: Command(search.search, "Messages found.", usr_is_subject=True),
-    requests.Typing: Command(messages.typing, "Typing notification sent."),
-    requests.MarkRead: Command(messages.mark_read, "Read position stored."),
-    requests.MarkUnread: Command(messages.mark_unread, "Marked as unread."),
-    requests.SetNotify: Command(messages.set_notify, "Notifications set."),
-    requests.GetMentions: Command(messages.get_mentions, "Mentions."),
+    requests.Versions: Command(changes.versions, "Versions of the message.", repeatable=True),
+    requests.History: Command(messages.history, "History.", repeatable=True),
+    requests.Search: Command(
+        search.search, "Messages found.", usr_is_subject=True, repeatable=True
+    ),
+    requests.Typing: Command(messages.typing, "Typing notification sent.", repeatable=True),
+    requests.MarkRead: Command(messages.mark_read, "Read position stored.", repeatable=True),
+    requests.MarkUnread: Command(messages.mark_unread, "Marked as unread.", repeatable=True),
+    requests.SetNotify: Command(messages.set_notify, "Notifications set.", repeatable=True),
+    requests.GetMentions: Command(messages.get_mentions, "Mentions.", repeatable=True),
     requests.Whisper: Command(messages.whisper, "Direct message stored."),
-    requests.GetDirectList: Command(messages.get_direct_list, "Direct conversations."),
+    requests.GetDirectList: Command(
+        messages.get_direct_list, "Direct conversations.", repeatable=True
+    ),
     requests.Broadcast: Command(messages.broadcast, "Broadcast sent."),
-    requests.Block: Command(messages.block, "User blocked."),
-    requests.Unblock: Command(messages.unblock, "User unblocked."),
-    requests.SetAddress: Command(messages.set_address, "Address stored."),
+    requests.Block: Command(messages.block, "User blocked.", repeatable=True),
+    requests.Unblock: Command(messages.unblock, "User unblocked.", repeatable=True),
+    requests.SetAddress: Command(messages.set_address, "Address stored.", repeatable=True),
     requests.GetAddress: Command(messages.get_address, "Address requested."),
     requests.Allow: Command(messages.allow, "Address request allowed."),
     requests.Deny: Command(messages.deny, "Address request denied."),
-    requests.Ping: Command(sessions.ping, "Pong.", before_login=True),
+    requests.Ping: Command(sessions.ping, "Pong.", before_login=True, repeatable=True),
 }
 
 #: Command -> its Struct, and the other way.

@@ -33,36 +33,38 @@ from gtchat.protocols.gtchat_json.reply_size import (
 from gtchat.protocols.gtchat_json.responses import Reply
 from gtchat.protocols.gtchat_json.rooms import LIST, room_page
 
-FEATURES = [
-    "history",
-    "resume",
-    "txn",
-    "whisper",
-    "invite",
-    "block",
-    "address",
-    "broadcast",
-    "typing",
-    "read",
-    "marks_read",
-    "sessions",
-    "edit",
-    "delete",
-    "react",
-    "reply",
-    "action",
-    "pin",
-    "search",
-    "direct",
-    "mentions",
-    "mark_unread",
-    "notify",
-    "preview",
-]
-#: The feature of a server whose accounts can be logged in on several devices.
-DEVICES = "devices"
-#: The feature of a server that keeps earlier texts of messages.
-VERSIONS = "versions"
+#: The features of servers whose accounts can be logged in on several devices, and of servers that
+#: keep earlier texts of messages.
+DEVICES, VERSIONS = "devices", "versions"
+#: What a client can rely on when `hello` lists it, in one line each.
+FEATURES: dict[str, str] = {
+    "history": "`history` reads the log of a room",
+    "resume": "`resume` continues a session after a lost connection",
+    "txn": "a request with a `txn` that is sent twice is done once",
+    "whisper": "`whisper` sends direct messages, also to users who are offline",
+    "invite": "`invite` and `invite_reply`",
+    "block": "`block` and `unblock`",
+    "address": "`set_address`, `get_address`, `allow` and `deny`",
+    "broadcast": "`broadcast`, with the key of the operator",
+    "typing": "`typing`",
+    "read": "`mark_read`, and `unread` and `read_seq` in lists of rooms",
+    "marks_read": "a client with `marks_read` says itself what was read",
+    "sessions": "`get_sessions`, `end_session` and `end_other_sessions`",
+    "edit": "`edit`",
+    "delete": "`delete`",
+    "react": "`react`",
+    "reply": "`reply` in `speak`",
+    "action": "`style` in `speak`",
+    "pin": "`pin` and `unpin`",
+    "search": "`search`",
+    "direct": "direct conversations have a log, as rooms do",
+    "mentions": "the server finds mentions; `get_mentions`",
+    "mark_unread": "`mark_unread`",
+    "notify": "`set_notify`",
+    "preview": "`history` with `preview` reads public rooms without joining",
+    DEVICES: "accounts can be logged in on several devices (setting `sessions`)",
+    VERSIONS: "earlier texts of messages are kept; `versions`",
+}
 #: The rooms in a reply to `login` and to `resume`.
 _FIRST_PAGE = requests.GetRoomList(limit=LIST)
 
@@ -223,14 +225,16 @@ def _state(missed: Backlog) -> str:
 def hello(context: Context, request: requests.Hello) -> responses.HelloReply:
     """Return version, limits and features of the server."""
     limits = context.chat.limits
-    devices = [DEVICES] if context.chat.session_rules.uses_devices else []
-    versions = [VERSIONS] if context.chat.changes.keep_versions else []
+    uses = {
+        DEVICES: context.chat.session_rules.uses_devices,
+        VERSIONS: context.chat.changes.keep_versions,
+    }
     return responses.HelloReply(
         server="GTChat",
         version=__version__,
         epoch=context.chat.epoch,
         limits=attrs.asdict(limits),
-        features=[*FEATURES, *devices, *versions],
+        features=[name for name in FEATURES if uses.get(name, True)],
         ping_interval=limits.ping_interval,
     )
 
