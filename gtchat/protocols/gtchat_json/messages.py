@@ -23,6 +23,9 @@ from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
 from gtchat.protocols.gtchat_json.reply_size import fitting_directs, fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 
+#: In `kinds`: all entries, also of kinds that the client does not know.
+ALL_KINDS = "all"
+
 _CURSOR = re.compile("[0-9a-f]{1,13}")
 
 
@@ -128,10 +131,13 @@ def _position(entries: Sequence[Entry], query: HistoryQuery) -> int:
 
 
 def _kinds(raw: Sequence[str]) -> frozenset[str]:
-    """Return the kinds of entries that a client names: a `cmd`, or a type of `c_event`."""
+    """Return the kinds of entries that a client names: a `cmd`, a type of `c_event`, or `all`."""
     kinds = frozenset("speak" if kind in ("c_speak", "c_whisper") else kind for kind in raw)
+    if ALL_KINDS in kinds:
+        return frozenset(ENTRY_TYPES)
     if not kinds <= ENTRY_TYPES.keys():
-        raise BadRequest(f"kinds: must be of {', '.join(ENTRY_TYPES)}.")
+        names = ("c_speak" if kind == "speak" else kind for kind in ENTRY_TYPES)
+        raise BadRequest(f"kinds: must be of {ALL_KINDS}, {', '.join(names)}.")
     return kinds
 
 
