@@ -277,13 +277,13 @@ class ReadMarked(Event):
         target_user: of a direct conversation: the other user, in place of `room_name`.
         direct: the id of a conversation in place of both, if the other account has ended: its name
             may be that of another account now.
-        seq: the entry.
+        read_seq: the entry.
     """
 
     room_name: str = ""
     target_user: str = ""
     direct: int = 0
-    seq: int
+    read_seq: int
 
 
 @attrs.frozen(kw_only=True)

@@ -104,7 +104,7 @@ class ReadState:
 
     def _send_mark(self, session: Session, room: Room | Conversation, read_seq: int) -> None:
         """Tell the user's other sessions up to which entry a room is read."""
-        event = ReadMarked(**_place(room), seq=read_seq, at=self._users.now())
+        event = ReadMarked(**_place(room), read_seq=read_seq, at=self._users.now())
         session.user.send(event, exclude=session)
 
     async def mark_unread(self, session: Session, target: Target, seq: int) -> int:

@@ -176,7 +176,7 @@ class EventStream:
         """Return whether a push is no duplicate; an entry advances its room."""
         if push.type == "room_gone":
             self.seen.pop(push.room_name, None)
-        elif push.type == "marked_read":  # not an entry: its seq is the user's read position
+        elif push.type == "marked_read":  # not an entry, though it has a seq until the next release
             return True
         elif push.seq and push.room_name:
             return self._is_new_entry(push)

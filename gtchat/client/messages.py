@@ -93,8 +93,9 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         direct: id of a direct conversation: of a message that a search has found, or of a
             `marked_read` or `notify` where the other account has ended.
         msg: the text; in a `c_invite_reply` Y, N or L.
-        seq: its number in its log; 0: it is not an entry. In a `marked_read`, the last
-            entry that the user has read; it can be less than before.
+        seq: its number in its log; 0: it is not an entry. A `marked_read` is none.
+        read_seq: in a `marked_read`, the last entry that the user has read; it can be less than
+            before.
         at: time in UTC, RFC 3339.
         by: the user who kicked or removed `usr`, or deleted a message of `usr`.
         blocked: in a history, whether the user blocks the sender.
@@ -120,6 +121,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     msg: str = ""
     id: str = ""
     seq: int = 0
+    read_seq: int = 0
     at: str = ""
     by: str = ""
     blocked: bool = False
@@ -278,8 +280,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     entries: tuple[Push, ...] = ()
     log_first: int = 0
     log_last: int = 0
-    first: int = 0
-    last: int = 0
     more: bool = False
     next: str = ""
     incomplete: bool = False

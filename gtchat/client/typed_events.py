@@ -77,12 +77,7 @@ class InvitationAnswer(_TypedPush, frozen=True, kw_only=True, repr_omit_defaults
 
 
 class ReadUpTo(_TypedPush, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """Another session of ours has marked a room as read up to an entry, and no further."""
-
-    @property
-    def read_seq(self) -> int:
-        """The last entry that is read; it can be less than before."""
-        return self.seq
+    """Another session of ours has marked a room as read up to `read_seq`, and no further."""
 
 
 #: The kind of a push, its `type` or `cmd` -> its class.

@@ -159,7 +159,7 @@
   // The user has read a conversation in another session, or marked it as unread.
   const markedRead = (state, event) => {
     const room = state.conversation(event);
-    return room ? readMarks.markedElsewhere(state, room, event.seq) : [];
+    return room ? readMarks.markedElsewhere(state, room, event.read_seq) : [];
   };
 
   const setLevel = only((state, event) => {
@@ -195,7 +195,8 @@
     c_event: (state, event) => row(EVENTS, event.type)?.(state, event) ?? [],
   };
 
-  // A push with a seq is an entry of a log, also of a kind that is unknown here.
+  // A push with a seq is an entry of a log, also of a kind that is unknown here. `marked_read` has one until the
+  // next release.
   const takerOf = ({ cmd, type, seq, room_name: room, target_user: usr }) => {
     if (!seq || type === "marked_read" || !(room || usr)) return row(PUSHES, cmd);
     return room ? takeEntry : pushedDirect;

@@ -260,7 +260,7 @@ class Lists(DirectCase):
         self.bob.call("mark_read", target_user="ann", seq=1)
         [push] = other.pushes()
         self.assertEqual(
-            (push["type"], push["target_user"], push["seq"]), ("marked_read", "ann", 1)
+            (push["type"], push["target_user"], push["read_seq"]), ("marked_read", "ann", 1)
         )
         [direct] = self.directs(self.bob)
         self.assertEqual((direct["unread"], direct["read_seq"]), (1, 1))

@@ -295,15 +295,15 @@ class OtherSessions(UnreadTestCase):
         other, _ = self.log_in("bob", marks_read=True)
         self.bob.received(), self.ann.received()
         for cmd, fields, expected in (
-            ("mark_read", {"seq": 5}, {"type": "marked_read", "seq": 5}),
-            ("mark_unread", {"seq": 5}, {"type": "marked_read", "seq": 4}),
+            ("mark_read", {"seq": 5}, {"type": "marked_read", "read_seq": 5}),
+            ("mark_unread", {"seq": 5}, {"type": "marked_read", "read_seq": 4}),
             ("mark_unread", {"seq": 5}, None),
             ("set_notify", {"level": "none"}, {"type": "notify", "level": "none"}),
             ("set_notify", {"level": "none"}, None),
         ):
             self.bob.call(cmd, room_name="r", **fields)
             pushes = [
-                {key: push[key] for key in push if key in ("type", "seq", "level")}
+                {key: push[key] for key in push if key in ("type", "read_seq", "level")}
                 for push in other.pushes()
             ]
             self.assertEqual(pushes, [expected] if expected else [], cmd)

@@ -344,7 +344,7 @@ class History(RoomTestCase):
         [push] = self.bob.pushes()
         page = self.bob.call("history", room_name="r", limit=1)
         self.assertEqual(page["entries"], [push])
-        self.assertEqual((page["first"], page["last"], page["more"]), (1, 24, True))
+        self.assertEqual((page["log_first"], page["log_last"], page["more"]), (1, 24, True))
 
     def test_invalid_queries_are_refused(self) -> None:  # C21
         for fields, code in (

@@ -313,7 +313,8 @@ class SeenTests(ConnectedTestCase):
 
     def test_read_marks_of_another_session_are_not_entries(self) -> None:
         for seq in (2, 9):
-            self.server.push(cmd="c_event", type="marked_read", room_name="lobby", seq=seq)
+            read = {"read_seq": seq, "seq": seq}
+            self.server.push(cmd="c_event", type="marked_read", room_name="lobby", **read)
         self.server.pump()
         self.assertEqual(self.kinds(), ["ReadUpTo", "ReadUpTo"])
         self.assertEqual(self.seen(), {"lobby": 3, "garden": 1})

@@ -81,7 +81,7 @@ class Events(ConnectedTestCase):
         answer = self.event(cmd="c_invite_reply", room_name="den", usr="bob", msg="N", at=AT)
         self.assertIs(type(answer), InvitationAnswer)
         self.assertEqual((answer.room, answer.user, answer.answer), ("den", "bob", "N"))
-        read = self.event(cmd="c_event", type="marked_read", room_name="lobby", seq=2, at=AT)
+        read = self.event(cmd="c_event", type="marked_read", room_name="lobby", read_seq=2, at=AT)
         self.assertIs(type(read), ReadUpTo)
         self.assertEqual((read.room, read.read_seq), ("lobby", 2))
 

@@ -125,7 +125,7 @@
   test("read marks and typing of another session and user name the other user", () => {
     const state = withDirects(directInfo(7, "bob", { last_seq: 3, read_seq: 0, unread: 3 }));
     const [direct] = state.directs;
-    push(state, event("marked_read", { target_user: "Bob", seq: 2 }));
+    push(state, event("marked_read", { target_user: "Bob", read_seq: 2, seq: 2 }));
     equal([direct.unread, direct.markedSeq], [1, 2]);
     equal(push(state, event("typing", { target_user: "bob", usr: "bob" })), ["expireTyping bob"]);
     push(state, whisper(4, "bob", "x"));

@@ -4,7 +4,7 @@
   const { sync, transitions, readMarks } = GTChat;
   const short = (effects) => effects.map(({ effect, room, conversation }) => [effect, room?.name ?? conversation?.name].filter(Boolean).join(" "));
   const push = (state, message) => short(sync.push(state, message));
-  const marked = (state, seq, place = { room_name: "den" }) => push(state, event("marked_read", { ...place, seq }));
+  const marked = (state, seq, place = { room_name: "den" }) => push(state, event("marked_read", { ...place, read_seq: seq, seq }));
   const change = (type, seq, of, usr, fields = {}) => event(type, { room_name: "den", seq, of, usr, ...fields });
   const shown = ({ readSeq, unread, mentions, held, dividerSeq }) => [readSeq, unread, mentions, held, dividerSeq];
   // The user ann with the room den, which has four messages of bob, the second one with a mention, all read.

@@ -329,9 +329,9 @@
     const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den")]);
     const den = state.rooms.get("den");
     for (const seq of [1, 2, 3]) push(state, speak("den", seq, "bob", "@ann?"));
-    equal(push(state, event("marked_read", { room_name: "den", seq: 2 })), ["recount den"]);
+    equal(push(state, event("marked_read", { room_name: "den", read_seq: 2, seq: 2 })), ["recount den"]);
     equal([den.unread, den.mentions, den.lastSeq], [1, 1, 3]);
-    push(state, event("marked_read", { room_name: "den", seq: 3 }));
+    push(state, event("marked_read", { room_name: "den", read_seq: 3 }));
     equal([den.unread, den.mentions], [0, 0]);
   });
 

@@ -60,7 +60,7 @@ class ProxyCase(SynchronousTestCase):
         while more:
             page = client.call("history", room_name="lobby", after=after, limit=200)
             found += [(entry["usr"], entry["msg"]) for entry in page["entries"]]
-            after, more = page["last"], page["more"]
+            after, more = page["log_last"], page["more"]
             if page["entries"]:
                 after = page["entries"][-1]["seq"]
         return found

@@ -120,6 +120,7 @@ class CEvent(msgspec.Struct, kw_only=True):
     target_user: str | UnsetType = UNSET
     direct: int | UnsetType = UNSET
     seq: int | UnsetType = UNSET
+    read_seq: int | UnsetType = UNSET
     by: str | UnsetType = UNSET
     public: bool | UnsetType = UNSET
     topic: str | UnsetType = UNSET
@@ -252,6 +253,8 @@ def push(event: Event) -> msgspec.Struct:
         fields = {name: value for name, value in fields.items() if value or name not in PLACES}
     for name in TRUE_ONLY & fields.keys():
         fields[name] = fields[name] or UNSET
+    for former, name in FORMER_NAMES.get(kind, {}).items():
+        fields[former] = fields[name]
     return CEvent(type=EVENT_TYPES[kind], at=rfc3339(event.at), **fields)
 
 
@@ -260,6 +263,8 @@ def push(event: Event) -> msgspec.Struct:
 _OTHER_FIELDS = frozenset({"at", "members", "subject_id", "guest", "log_id"})
 #: Fields that are told where they are true.
 TRUE_ONLY = frozenset({"preview"})
+#: Former names of fields, which are sent too until the next release, and their present names.
+FORMER_NAMES: dict[type[Event], dict[str, str]] = {events.ReadMarked: {"seq": "read_seq"}}
 #: Where there is `target_user` among the fields of an event, it has one of these.
 PLACES = frozenset({"room_name", "target_user", "direct"})
 #: The fields of each `c_event` besides `cmd`, `tracker`, `type` and `at`.

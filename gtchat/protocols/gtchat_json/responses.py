@@ -12,6 +12,8 @@ from gtchat.chat.read_state import LEVELS
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.text import rfc3339
 
+#: A field that is sent until the next release, under its former name.
+Former = Annotated[int, msgspec.Meta(extra_json_schema={"deprecated": True})]
 #: A `RoomInfo` and an entry of a log that are encoded already.
 RawRoom = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/$defs/RoomInfo"})]
 RawEntry = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/$defs/entry"})]
@@ -246,8 +248,8 @@ class HistoryReply(Reply, kw_only=True):
     entries: list[RawEntry]
     log_first: int
     log_last: int
-    first: int
-    last: int
+    first: Former
+    last: Former
     more: bool
 
 

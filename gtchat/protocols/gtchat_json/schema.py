@@ -103,7 +103,11 @@ def _sent(kind: type) -> Schema:
     hints = get_type_hints(kind)
     for properties in found["properties"].values():
         properties.pop("default", None)
-    found["required"] = [name for name in hints if UnsetType not in get_args(hints[name])]
+    found["required"] = [
+        name
+        for name in hints
+        if UnsetType not in get_args(hints[name]) and "deprecated" not in found["properties"][name]
+    ]
     return found
 
 
@@ -135,14 +139,16 @@ def _events() -> dict[str, Schema]:
     found: dict[str, Schema] = {}
     for kind, name in pushes.EVENT_TYPES.items():
         fields = pushes.EVENT_FIELDS[kind]
-        names = [*base["required"], *fields]
+        former = pushes.FORMER_NAMES.get(kind, {})
+        names = [*base["required"], *fields, *former]
         properties = {field: copy.deepcopy(base["properties"][field]) for field in names}
         properties |= {"cmd": {"const": "c_event"}, "type": {"const": name}}
+        properties |= {field: {**properties[field], "deprecated": True} for field in former}
         if issubclass(kind, Edited | Reacted):
             properties["blocked"] = {"const": True}
         properties |= {field: {"const": True} for field in pushes.TRUE_ONLY & properties.keys()}
         needed = [name for name in names if name not in pushes.PLACES or "target_user" not in names]
-        needed = [name for name in needed if name not in pushes.TRUE_ONLY]
+        needed = [name for name in needed if name not in {*pushes.TRUE_ONLY, *former}]
         description = (kind.__doc__ or "").partition("\n")[0]
         previous = found.setdefault(
             f"push.c_event.{name}",

@@ -334,10 +334,10 @@ class Model:
         if push.type == "typing":
             buffer.typing[push.usr] = self._now()
         elif push.type == "marked_read":
-            if push.seq < buffer.read_seq:
-                self.marked_unread(buffer, push.seq)
+            if push.read_seq < buffer.read_seq:
+                self.marked_unread(buffer, push.read_seq)
                 return
-            buffer.read_seq = push.seq
+            buffer.read_seq = push.read_seq
             if buffer.read_seq >= buffer.last_seq:
                 buffer.mark_seen()
         elif push.type == "notify":

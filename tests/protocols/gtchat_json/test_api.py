@@ -231,7 +231,7 @@ class Rates(SynchronousTestCase):
         self.assertEqual(reply["code"], "rate_limited")
         self.assertGreater(reply["retry_after"], 0)
         world.clock.advance(10)
-        self.assertEqual(line.call("history", room_name="lobby")["last"], 0)
+        self.assertEqual(line.call("history", room_name="lobby")["log_last"], 0)
 
     def test_a_flood_is_closed_with_a_code_to_come_back_from(self) -> None:
         for cmd, fields, as_guest in (

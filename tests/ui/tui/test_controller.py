@@ -242,7 +242,7 @@ class LoggedInTests(ControllerTestCase):
         self.server.say(31, room="garden")
         self.server.pump()
         self.assertEqual(self.model.rooms["garden"].unread, 1)
-        self.event("marked_read", room_name="garden", seq=31)
+        self.event("marked_read", room_name="garden", read_seq=31)
         self.assertEqual(self.model.rooms["garden"].unread, 0)
 
     def test_a_room_is_marked_as_unread_and_stays_so(self) -> None:
@@ -273,12 +273,12 @@ class LoggedInTests(ControllerTestCase):
         garden = self.model.rooms["garden"]
         self.assertEqual(garden.read_seq, 30)
         self.server.requests.clear()
-        self.event("marked_read", room_name="garden", seq=28)
+        self.event("marked_read", room_name="garden", read_seq=28)
         self.clock.advance(5)
         self.switch_to("lobby")
         self.assertEqual((garden.unread, self.server.asked("mark_read")), (2, []))
-        self.event("marked_read", room_name="garden", seq=30)
-        self.event("marked_read", room_name="nowhere", seq=1)
+        self.event("marked_read", room_name="garden", read_seq=30)
+        self.event("marked_read", room_name="nowhere", read_seq=1)
         self.assertEqual(garden.unread, 0)
 
     def test_a_level_is_set_here_or_by_another_session(self) -> None:

@@ -266,7 +266,7 @@ class DirectTests(MessagesTestCase):
         self.push(**{**whisper(1), "seq": 1})
         bob = self.model.directs["bob"]
         self.assertEqual(bob.unread, 1)
-        self.event("marked_read", target_user="bob", seq=1)
+        self.event("marked_read", target_user="bob", read_seq=1)
         self.event("notify", target_user="bob", level="mentions")
         self.assertEqual((bob.unread, bob.notify), (0, "mentions"))
         self.answer(self.entry(1))
