@@ -945,8 +945,8 @@ export interface HistoryReply {
   entries: Entry[];
   log_first: number;
   log_last: number;
-  first: number;
-  last: number;
+  /** @deprecated */ first?: number;
+  /** @deprecated */ last?: number;
   more: boolean;
 }
 
@@ -1446,7 +1446,8 @@ export interface MarkedReadEvent {
   room_name?: string;
   target_user?: string;
   direct?: number;
-  seq: number;
+  read_seq: number;
+  /** @deprecated */ seq?: number;
 }
 
 /** The receiver wants to be notified of these messages; set on another session. */

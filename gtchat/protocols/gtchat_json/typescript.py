@@ -100,10 +100,16 @@ def _type(found: Schema, indent: str = "") -> str:
     if "properties" not in found:
         return f"Record<string, {_type(found['additionalProperties'], indent)}>"
     fields = "".join(
-        f"\n{indent}  {field}{'' if field in found['required'] else '?'}: {_type(one, indent)};"
-        for field, one in found["properties"].items()
+        f"\n{indent}  {_field(name, one, name in found['required'], indent)}"
+        for name, one in found["properties"].items()
     )
     return f"{{{fields}\n{indent}}}"
+
+
+def _field(name: str, found: Schema, required: bool, indent: str) -> str:
+    """Return the line of a field of an interface."""
+    comment = "/** @deprecated */ " if found.get("deprecated") else ""
+    return f"{comment}{name}{'' if required else '?'}: {_type(found, f'{indent}  ')};"
 
 
 def _array(found: Schema, indent: str) -> str:
