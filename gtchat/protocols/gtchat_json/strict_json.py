@@ -21,6 +21,13 @@ _KEYS = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:')
 #: A string; one without an end reaches to the end of the message, so that each is read once.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
+#: A bracket; or a string, and the simple value behind it if the string is a key.
+_PART = re.compile(
+    rb'[\[\]{}]|("(?:[^"\\]|\\.)*"?)'
+    rb'(?:[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*"?|[^ \t\r\n"\[\]{},]+(?=[ \t\r\n"\[\]{},])))?',
+    re.DOTALL,
+)
+_INTEGER = re.compile(rb"-?[0-9]{1,20}")
 
 Parsed = dict[str, object]
 
@@ -65,6 +72,42 @@ def parse(payload: bytes) -> Parsed:
     except UnicodeEncodeError as error:
         raise BadRequest("A lone surrogate is not a character.") from error
     return value
+
+
+def read(payload: bytes, *names: str) -> list[str | int | None]:
+    """Return values of a message as far as they can be read, also of one that is refused.
+
+    Args:
+        payload: the message.
+        names: keys of its object, as they are written without escapes.
+
+    Returns:
+        For each name its value, if that is a string or an integer, else None. A key that occurs
+        twice, with different values, has none.
+    """
+    found: dict[bytes, set[bytes]] = {b'"%s"' % name.encode(): set() for name in names}
+    depth = 0
+    for part in _PART.finditer(payload):
+        key, value = part.groups()
+        if key is None:
+            depth += 1 if part[0] in b"[{" else -1
+        elif depth == 1 and key in found:
+            found[key].add(value or b"")
+    return [_value(values.pop()) if len(values) == 1 else None for values in found.values()]
+
+
+def _value(raw: bytes) -> str | int | None:
+    """Return the string or integer that this JSON is, None if it is neither."""
+    if _INTEGER.fullmatch(raw):
+        return int(raw)
+    if not raw.startswith(b'"'):
+        return None
+    try:
+        text: str = json.loads(raw)
+        text.encode()
+    except ValueError:  # not JSON, not UTF-8, or a lone surrogate
+        return None
+    return text
 
 
 def _check_depth(payload: bytes) -> None:

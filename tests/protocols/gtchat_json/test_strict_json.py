@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import BadRequest
+from gtchat.chat.limits import Limits
 from gtchat.protocols.gtchat_json import api, strict_json
 from gtchat.protocols.gtchat_json.requests import Speak
 from tests.fakes import TestServer
@@ -66,6 +67,80 @@ class Glance(SynchronousTestCase):
             line.raw(written([*whole, pair, pair]).decode())
             [reply] = line.received()
             self.assertEqual((reply["status"], reply["code"]), ("error", "bad_request"), pair)
+
+
+SURROGATE = b'"\\ud83d"'
+DEEP = b"[" * 33 + b"]" * 33
+
+
+class Envelope(SynchronousTestCase):
+    """The command and the tracker of requests that are refused early."""
+
+    def test_a_request_that_is_refused_early_is_answered_with_its_tracker(self) -> None:
+        for payload, expected in (
+            (b'{"cmd":"ping","cmd":"ping","tracker":"q"}', ("ping", "q")),
+            (b'{"cmd":"ping","cmd":"hello","tracker":"q"}', ("", "q")),
+            (b'{"tracker":"q","cmd":"speak","msg":%s}' % SURROGATE, ("speak", "q")),
+            (b'{"cmd":"ping","tracker":7.5}', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":1e3}', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":true}', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":["q"]}', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":%s}' % SURROGATE, ("ping", "0")),
+            (b'{"cmd":"ping","tracker":"a","tracker":"b"}', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":"a","tracker":{}}', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":"a","tracker":"a"}', ("ping", "a")),
+            (b'{"cmd":"ping","tracker":-12,"x":NaN}', ("ping", "-12")),
+            (b'{"cmd":"ping","tracker":%d}' % 2**60, ("ping", str(2**60))),
+            (b'{"cmd":"ping","tracker":%d}' % 10**30, ("ping", "0")),
+            (b'{"cmd":"ping","x":%s,"tracker":"q"}' % DEEP, ("ping", "q")),
+            (b'{"cmd":"ping","x":{"tracker":"in"},"tracker":"q",}', ("ping", "q")),
+            (b'{"cmd":"ping","x":"\\"tracker\\":\\"in\\"","tracker":"q",}', ("ping", "q")),
+            (b'{"cmd":"\\u0070ing","tracker":"\\u0071",}', ("ping", "q")),
+            (b'{"cmd":"ping","tracker":"q"', ("ping", "q")),
+            (b'{"cmd":"ping","tracker":"q', ("ping", "0")),
+            (b'{"cmd":"ping","tracker":12', ("ping", "0")),
+            (b'{"cmd":"nope\\u0000","tracker":5}', ("nope\0", "5")),
+            (b'{"cmd":5,"tracker":5}', ("", "5")),
+            (b'[{"cmd":"ping","tracker":5}]', ("", "0")),
+            (b'nonsense "tracker": 5 ', ("", "0")),
+            (b"", ("", "0")),
+        ):
+            client = TestServer().connect()
+            client.raw(payload)
+            [reply] = client.received()
+            self.assertEqual((payload, reply["status"]), (payload, "error"))
+            self.assertEqual((payload, (reply["last_cmd"], reply["tracker"])), (payload, expected))
+
+    def test_each_reply_to_a_burst_of_refused_requests_has_its_tracker(self) -> None:
+        client = TestServer(Limits(commands_burst=2, commands_per_second=1)).connect()
+        for number in range(6):
+            client.raw(b'{"cmd":"ping","cmd":"ping","tracker":%d}' % number)
+        found = [(reply["code"], reply["tracker"]) for reply in client.received()]
+        codes = ["bad_request"] * 2 + ["rate_limited"] * 4
+        self.assertEqual(found, [(code, str(number)) for number, code in enumerate(codes)])
+
+    @given(_PAIRS)
+    def test_what_is_read_of_a_message_is_what_it_says(
+        self, pairs: list[tuple[str, object]]
+    ) -> None:
+        payload = written(pairs)
+        [found] = strict_json.read(payload, "tracker")
+        values = [value for key, value in pairs if key == "tracker"]
+        plain = [one for one in values if type(one) in (str, int)]
+        same = len(set(map(repr, values))) == 1 and len(plain) == len(values)
+        self.assertEqual(found, values[0] if same else None)
+
+    @given(_PAIRS, st.integers(0, 200))
+    def test_what_is_read_of_a_part_of_a_message_is_what_it_says(
+        self, pairs: list[tuple[str, object]], size: int
+    ) -> None:
+        pairs = [pair for pair in pairs if pair[0] != "tracker"]
+        payload = written([*pairs, ("tracker", 123), ("msg", "x")])
+        self.assertIn(strict_json.read(payload[:size], "tracker"), ([None], [123]))
+
+    @given(st.binary(max_size=100))
+    def test_any_bytes_can_be_read(self, payload: bytes) -> None:
+        strict_json.read(payload, "tracker")
 
 
 class Careful(SynchronousTestCase):
