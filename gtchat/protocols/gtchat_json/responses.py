@@ -95,7 +95,10 @@ class DirectInfo(msgspec.Struct):
 
 
 class LoginReply(Reply, kw_only=True):
-    """The user is logged in. `device_token`: the new secret of the device."""
+    """The user is logged in. `device_token`: the new secret of the device.
+
+    `logged_out`: the user who was logged in on the connection before.
+    """
 
     session_id: str
     epoch: str
@@ -109,6 +112,7 @@ class LoginReply(Reply, kw_only=True):
     invitations: list[Invitation] | UnsetType = UNSET
     directs: list[DirectInfo] | UnsetType = UNSET
     device_token: str | UnsetType = UNSET
+    logged_out: str | UnsetType = UNSET
 
 
 class PasswordReply(Reply, kw_only=True):

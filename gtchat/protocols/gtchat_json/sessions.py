@@ -76,11 +76,14 @@ async def register(context: Context, request: requests.Register) -> Reply:
 
 
 async def login(context: Context, request: requests.Login) -> responses.LoginReply:
-    """Log a user in."""
+    """Log a user in; the user of the connection before is logged out."""
+    previous = context.session
     begun = await _begin(context, request)
     steps.keep_session(context, begun.session)
     reply = responses.LoginReply(**_account_state(context, begun.session_id))
     reply.device_token = begun.device_token or msgspec.UNSET
+    if previous is not None:
+        reply.logged_out = previous.user.name
     _list_rooms(context, reply, reply_bytes(request) - encoded_bytes(reply))
     return reply
 

@@ -157,6 +157,50 @@ class Envelope(SynchronousTestCase):
         self.assertEqual(found, [("1", None), ("2", "internal"), ("3", None)])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_a_second_login_says_who_was_logged_out(self) -> None:
+        server = TestServer()
+        client, ben = server.member("Ann"), server.guest("ben")
+        client.call("register", usr="eve", pwd="password")
+        self.assertEqual(client.login("zoe")["logged_out"], "Ann")
+        self.assertEqual(client.login("eve", pwd="password")["logged_out"], "zoe")
+        self.assertEqual([push["usr"] for push in ben.pushes("logout")], ["Ann", "zoe"])
+        client.call("logout")
+        self.assertNotIn("logged_out", client.login("zoe"))
+
+    def test_a_login_or_resume_that_is_refused_changes_nothing(self) -> None:
+        server = TestServer()
+        server.member("eve").call("logout")
+        bob, ben = server.connect(), server.guest("ben")
+        bob.call("register", usr="bob", pwd="password")
+        session = bob.login("bob", pwd="password")
+        keys = {key: session[key] for key in ("session_id", "epoch")}
+        device = {"device": "phone", "device_token": "x"}
+        for name, client in (("ann", server.guest("ann")), ("carl", server.member("carl"))):
+            client.received(), ben.received()
+            for cmd, fields, code in (
+                ("login", {"type": "tmp", "usr": "ben"}, "name_taken"),
+                ("login", {"type": "tmp", "usr": "eve"}, "name_taken"),
+                ("login", {"type": "tmp", "usr": "no name"}, "bad_name"),
+                ("login", {"type": "tmp"}, "bad_request"),
+                ("login", {"type": "tmp", "usr": 5}, "bad_request"),
+                ("login", {"type": "tmp", "usr": name}, "already_logged_in"),
+                ("login", {"type": "reg", "usr": name, "pwd": "password"}, "already_logged_in"),
+                ("login", {"type": "reg", "usr": "nil", "pwd": "password"}, "bad_credentials"),
+                ("login", {"type": "reg", "usr": "eve", "pwd": "password2"}, "bad_credentials"),
+                ("login", {"type": "reg", "usr": "eve"}, "bad_request"),
+                ("login", {"type": "reg", "uuid": "x"}, "bad_request"),
+                ("login", {"type": "device", **device}, "bad_credentials"),
+                ("login", {"type": "device", "device": "phone"}, "bad_request"),
+                ("resume", keys, "already_logged_in"),
+                ("resume", {"session_id": "x", "epoch": "y"}, "already_logged_in"),
+            ):
+                reply = client.call(cmd, **fields)
+                self.assertEqual((fields, reply["code"]), (fields, code))
+                sent = client.call("speak", room_name="lobby", msg="still here", usr=name)
+                self.assertEqual((fields, sent["status"]), (fields, "ok"))
+            self.assertEqual(ben.pushes("login", "logout"), [])
+            self.assertIsNone(bob.closed)
+
     def test_a_second_login_that_fails_changes_nothing(self) -> None:
         server = TestServer()
         client, ben = server.guest("ann"), server.guest("ben")
