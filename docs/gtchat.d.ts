@@ -619,6 +619,7 @@ export interface LoginReply {
   invitations?: Invitation[];
   directs?: DirectInfo[];
   device_token?: string;
+  logged_out?: string;
 }
 
 /** The session is resumed. */
@@ -640,6 +641,7 @@ export interface ResumeReply {
   invitations?: Invitation[];
   directs?: DirectInfo[];
   device_token?: string;
+  logged_out?: string;
   resumed: Resumption[];
 }
 
