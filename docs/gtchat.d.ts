@@ -640,8 +640,6 @@ export interface ResumeReply {
   blocked: string[];
   invitations?: Invitation[];
   directs?: DirectInfo[];
-  device_token?: string;
-  logged_out?: string;
   resumed: Resumption[];
 }
 

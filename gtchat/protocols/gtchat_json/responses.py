@@ -94,11 +94,8 @@ class DirectInfo(msgspec.Struct):
     ended: bool | UnsetType = UNSET
 
 
-class LoginReply(Reply, kw_only=True):
-    """The user is logged in. `device_token`: the new secret of the device.
-
-    `logged_out`: the user who was logged in on the connection before.
-    """
+class SessionReply(Reply, kw_only=True):
+    """A session has begun, or goes on."""
 
     session_id: str
     epoch: str
@@ -111,6 +108,14 @@ class LoginReply(Reply, kw_only=True):
     blocked: list[str]
     invitations: list[Invitation] | UnsetType = UNSET
     directs: list[DirectInfo] | UnsetType = UNSET
+
+
+class LoginReply(SessionReply, kw_only=True):
+    """The user is logged in. `device_token`: the new secret of the device.
+
+    `logged_out`: the user who was logged in on the connection before.
+    """
+
     device_token: str | UnsetType = UNSET
     logged_out: str | UnsetType = UNSET
 
@@ -154,7 +159,7 @@ class Resumption(msgspec.Struct, kw_only=True):
     entries: list[RawEntry]
 
 
-class ResumeReply(LoginReply, kw_only=True):
+class ResumeReply(SessionReply, kw_only=True):
     """The session is resumed."""
 
     resumed: list[Resumption]

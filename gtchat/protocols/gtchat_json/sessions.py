@@ -135,7 +135,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
     }
 
 
-def _list_rooms(context: Context, reply: responses.LoginReply, max_bytes: int) -> None:
+def _list_rooms(context: Context, reply: responses.SessionReply, max_bytes: int) -> None:
     """Add the first page of rooms to a reply."""
     page = room_page(context, _FIRST_PAGE, max_bytes, cached=True)
     reply.rooms, reply.rooms_next = page.rooms, page.next
