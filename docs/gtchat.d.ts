@@ -169,6 +169,7 @@ export interface ResumeRequest {
 /** Ask for version, limits and features of the server. */
 export interface HelloRequest {
   cmd: "hello";
+  strict?: boolean | null;
   tracker?: string | number | null;
   usr?: string | null;
 }

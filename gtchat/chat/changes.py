@@ -156,7 +156,7 @@ class Changes:
         if isinstance(room, Conversation):  # also of a user who is blocked: it says nothing
             room.require_present()
             room.require_begun()
-        reason = text(reason, REASON_CHARS) if reason else ""
+        reason = text(reason, REASON_CHARS, "reason") if reason else ""
         entry = self._entry(Deleted, session, room, seq, by=user.name, reason=reason)
         ack = await self._append(session, room, entry, txn)
         if ack.seq and not ack.dup and entry.subject_id != user.id:

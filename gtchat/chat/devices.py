@@ -66,7 +66,7 @@ def device(raw: str | None, name: str | None, remember: bool = False) -> Device 
 
 def _device_name(raw: str) -> str:
     """Return the name of a device in NFC. Raises BadRequest, TooLong."""
-    name = nfc(raw, NAME_CHARS)
+    name = nfc(raw, NAME_CHARS, "device_name")
     if not name.isprintable():
         raise BadRequest("device_name: must be one line of printable characters.")
     return name

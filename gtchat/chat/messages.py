@@ -23,7 +23,6 @@ from gtchat.chat.errors import (
     NotAllowed,
     PrivateRoom,
     RateLimited,
-    TooLong,
 )
 from gtchat.chat.events import BroadcastSent, GuestMessage, MessageSent
 from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
@@ -31,7 +30,7 @@ from gtchat.chat.limits import BucketTable, network_key
 from gtchat.chat.lockout import Lockout
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.names import HOST
-from gtchat.chat.normalization import MAX_COMPOSED, nfc
+from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
 from gtchat.chat.quota import utf8_size
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
@@ -61,12 +60,13 @@ _INVISIBLE = frozenset(
 _VISIBLE = re.compile(f"[^{''.join(map(re.escape, sorted(_INVISIBLE)))}]")
 
 
-def text(raw: str, max_chars: int) -> str:
+def text(raw: str, max_chars: int, field: str = "msg") -> str:
     """Return the text of a message: in NFC, with LF at the ends of its lines (RFC 5198, section 2).
 
     Args:
         raw: the text as received.
         max_chars: maximum length in characters, 0 for no limit.
+        field: what errors call it.
 
     Raises:
         BadRequest: it is empty or invisible, or has a C0 control other than newline and tab, or
@@ -76,21 +76,17 @@ def text(raw: str, max_chars: int) -> str:
     if not (raw.isascii() and raw.isprintable()):
         # A length that no step below can make good comes before their cost.
         if max_chars and len(raw) > max_chars * MAX_COMPOSED:
-            raise _too_long(max_chars)
+            raise too_long(max_chars, field)
         if "\r" in raw:
             raw = raw.replace("\r\n", "\n").replace("\r", "\n")
-        raw = nfc(raw, 0)
+        raw = nfc(raw, 0, field)
         if _FORBIDDEN_CONTROLS.search(raw):
-            raise BadRequest("msg: control characters other than newline and tab are not allowed.")
+            raise BadRequest(f"{field}: of control characters only newline and tab are allowed.")
     if max_chars and len(raw) > max_chars:
-        raise _too_long(max_chars)
+        raise too_long(max_chars, field)
     if not raw or raw[0] in _INVISIBLE and not _VISIBLE.search(raw):
-        raise BadRequest("msg: the text is empty.")
+        raise BadRequest(f"{field}: the text is empty.")
     return raw
-
-
-def _too_long(max_chars: int) -> TooLong:
-    return TooLong(f"msg: a text can have at most {max_chars:,} characters.")
 
 
 def check_txn(raw: str | None) -> None:

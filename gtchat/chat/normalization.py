@@ -24,12 +24,13 @@ _MARKS_OF_CLASS_0 = frozenset("\u0f73\u0f75\u0f81")
 _FEWEST_MARKS = 14
 
 
-def nfc(raw: str, max_chars: int) -> str:
+def nfc(raw: str, max_chars: int, field: str = "msg") -> str:
     """Return a text in NFC.
 
     Args:
         raw: the text as received.
         max_chars: maximum length of the result in characters, 0 for no limit.
+        field: what errors call it.
 
     Raises:
         TooLong: it has more than `max_chars` characters.
@@ -39,12 +40,12 @@ def nfc(raw: str, max_chars: int) -> str:
         normal = raw
     else:
         if max_chars and len(raw) > MAX_COMPOSED * max_chars:
-            raise _too_long(max_chars)
+            raise too_long(max_chars, field)
         if _has_long_run(raw):
-            raise BadRequest(f"More than {MAX_MARKS} combining marks in a row are not allowed.")
+            raise BadRequest(f"{field}: at most {MAX_MARKS} combining marks in a row are allowed.")
         normal = unicodedata.normalize("NFC", raw)
     if max_chars and len(normal) > max_chars:
-        raise _too_long(max_chars)
+        raise too_long(max_chars, field)
     return normal
 
 
@@ -58,8 +59,9 @@ def nfd(text: str) -> str:
     return unicodedata.normalize("NFD", text)
 
 
-def _too_long(max_chars: int) -> TooLong:
-    return TooLong(f"A text can have at most {max_chars:,} characters.")
+def too_long(max_chars: int, field: str) -> TooLong:
+    """Return the error of a text with more characters than allowed; see `nfc`."""
+    return TooLong(f"{field}: at most {max_chars:,} characters are allowed.")
 
 
 def _has_long_run(text: str) -> bool:

@@ -27,7 +27,7 @@ def check_topic(raw: str) -> str:
         BadRequest: it is more than one line.
         TooLong: it has more than 500 characters.
     """
-    topic = text(raw, TOPIC_CHARS) if raw else ""
+    topic = text(raw, TOPIC_CHARS, "topic") if raw else ""
     if "\t" in topic or len(topic.splitlines()) > 1:
         raise BadRequest("topic: must be one line.")
     return topic

@@ -161,7 +161,7 @@ def parse(raw: str, author: str | None = None) -> SearchQuery:
         BadRequest: it is malformed, or asks for nothing.
         TooLong: it has more than `QUERY_CHARS` characters.
     """
-    parts = list(_PART.finditer(nfc(raw, QUERY_CHARS)))
+    parts = list(_PART.finditer(nfc(raw, QUERY_CHARS, "q")))
     if len(parts) > QUERY_PARTS:
         raise BadRequest(f"q: at most {QUERY_PARTS} words and filters are allowed.")
     terms: list[SearchTerm] = []

@@ -312,7 +312,7 @@ class Sessions:
         password(new)
         if session is None:
             if name is None:
-                raise BadRequest("usr is required.")
+                raise BadRequest("usr: this field is missing.")
             return await self._change_password(None, name, old, new, address)
         account_id, changes = session.user.id, self._accounts.password_changes
         await changes.finished(account_id)

@@ -29,9 +29,9 @@ from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import strict_json
 from gtchat.protocols.gtchat_json.commands import CMD, COMMANDS
 from gtchat.protocols.gtchat_json.context import Context
-from gtchat.protocols.gtchat_json.diagnostics import explain
+from gtchat.protocols.gtchat_json.diagnostics import check_fields, explain
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
-from gtchat.protocols.gtchat_json.requests import Request, Speak
+from gtchat.protocols.gtchat_json.requests import Hello, Request, Speak
 from gtchat.protocols.gtchat_json.responses import ErrorReply, Reply, SpeakReply
 
 #: A connection is closed at more than so many malformed requests in so many seconds.
@@ -60,10 +60,12 @@ class MalformedRequest:
 
     Attributes:
         payload: the request as it came.
+        strict: whether it must not have unknown fields.
         rejection: why it is refused besides, if it is one too many.
     """
 
     payload: bytes
+    strict: bool
     rejection: ChatError | None
 
 
@@ -96,6 +98,8 @@ class API_Chatroom(Context):
                 speaks and payload.count(b'"') == _count_quotes(request) and b"\\" not in payload
             ):
                 strict_json.check(payload)
+                if self.strict:
+                    check_fields(payload, type(request))
                 to_room = to_room and _is_to_room(request)
         except (msgspec.MsgspecError, ChatError, RecursionError, UnicodeDecodeError):
             self._reject_malformed(payload)
@@ -105,6 +109,8 @@ class API_Chatroom(Context):
         if rejection is not None:
             queue.submit(RejectedRequest(rejection, CMD[type(request)], _tracker(request)))
         elif not to_room:
+            if type(request) is Hello and request.strict is not None:
+                self.strict = request.strict  # now: it holds for the requests that come behind it
             queue.submit(request)
         elif queue.idle:
             self._speak(request)
@@ -143,7 +149,7 @@ class API_Chatroom(Context):
         if isinstance(request, RejectedRequest):
             self._reply_error(request.error, request.last_cmd, request.tracker)
         elif isinstance(request, MalformedRequest):
-            error, last_cmd, tracker = explain(request.payload, self.logged_in)
+            error, last_cmd, tracker = explain(request.payload, self.logged_in, request.strict)
             self._refuse(request.rejection or error, last_cmd, tracker)
         elif type(request) is Speak and _is_to_room(request):
             self._speak(request)
@@ -324,7 +330,7 @@ class API_Chatroom(Context):
             self.transport.close(*CloseReason.MALFORMED("too many malformed requests"))
             return
         recent.append(now)
-        self.queue.submit(MalformedRequest(payload, self.queue.charge()))
+        self.queue.submit(MalformedRequest(payload, self.strict, self.queue.charge()))
 
 
 def _tracker(request: Request) -> str:

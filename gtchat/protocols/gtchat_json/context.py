@@ -41,9 +41,10 @@ class Context:
         queue: the commands of the connection; set by the API.
         session: the session of the user who is logged in, None before login.
         closed: whether the connection is lost.
+        strict: whether a request with an unknown field is refused.
     """
 
-    __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "transport")
+    __slots__ = ("chat", "closed", "encoder", "outbox", "queue", "session", "strict", "transport")
 
     resumable = True
     protocol = "gtchat"
@@ -55,7 +56,7 @@ class Context:
         self.transport = transport
         self.outbox = transport.outbox
         self.session: Session | None = None
-        self.closed = False
+        self.closed = self.strict = False
 
     @property
     def logged_in(self) -> bool:

@@ -13,13 +13,13 @@ from gtchat.chat.chat import HISTORY_LIMIT
 from gtchat.chat.conversations import DirectTarget, Target
 from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import BadRequest
-from gtchat.chat.events import ENTRY_TYPES, Entry
+from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import HistoryQuery
 from gtchat.chat.read_state import MENTIONS_LIMIT
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import cursors, requests, responses
 from gtchat.protocols.gtchat_json.context import Context
-from gtchat.protocols.gtchat_json.pushes import encode, encode_blocked
+from gtchat.protocols.gtchat_json.pushes import ENTRY_KINDS, encode, encode_blocked
 from gtchat.protocols.gtchat_json.reply_size import fitting_directs, fitting_entries, reply_bytes
 from gtchat.protocols.gtchat_json.responses import Reply
 
@@ -132,13 +132,11 @@ def _position(entries: Sequence[Entry], query: HistoryQuery) -> int:
 
 def _kinds(raw: Sequence[str]) -> frozenset[str]:
     """Return the kinds of entries that a client names: a `cmd`, a type of `c_event`, or `all`."""
-    kinds = frozenset("speak" if kind in ("c_speak", "c_whisper") else kind for kind in raw)
-    if ALL_KINDS in kinds:
-        return frozenset(ENTRY_TYPES)
-    if not kinds <= ENTRY_TYPES.keys():
-        names = ("c_speak" if kind == "speak" else kind for kind in ENTRY_TYPES)
-        raise BadRequest(f"kinds: must be of {ALL_KINDS}, {', '.join(names)}.")
-    return kinds
+    if ALL_KINDS in raw:
+        return frozenset(ENTRY_KINDS.values())
+    if not ENTRY_KINDS.keys() >= set(raw):
+        raise BadRequest(f"kinds: must be of {ALL_KINDS}, {', '.join(ENTRY_KINDS)}.")
+    return frozenset(ENTRY_KINDS[kind] for kind in raw)
 
 
 async def typing(context: Context, request: requests.Typing) -> Reply:

@@ -274,6 +274,15 @@ EVENT_FIELDS: dict[type[Event], tuple[str, ...]] = {
 }
 
 
+#: Names of kinds of entries in requests -> kinds in the log: what a push of them has as `cmd`, or
+#: as `type` of a `c_event`.
+ENTRY_KINDS: dict[str, str] = {
+    "c_speak": events.MessageSent.kind,
+    "c_whisper": events.MessageSent.kind,
+    **{EVENT_TYPES[kind]: name for name, kind in events.ENTRY_TYPES.items() if kind in EVENT_TYPES},
+}
+
+
 def encode(event: Event) -> bytes:
     """Return the JSON object of an event, UTF-8."""
     return _encode(push(event))

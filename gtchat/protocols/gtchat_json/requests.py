@@ -60,7 +60,12 @@ class Resume(Request, tag="resume"):
 
 
 class Hello(Request, tag="hello"):
-    """Ask for version, limits and features of the server."""
+    """Ask for version, limits and features of the server.
+
+    `strict`: whether later requests of the connection must not have unknown fields.
+    """
+
+    strict: bool | None = None
 
 
 class Logout(Request, tag="logout"):

@@ -61,6 +61,7 @@ FEATURES: dict[str, str] = {
     "mentions": "the server finds mentions; `get_mentions`",
     "mark_unread": "`mark_unread`",
     "notify": "`set_notify`",
+    "strict": "`hello` with `strict` refuses unknown fields",
     "preview": "`history` with `preview` reads public rooms without joining",
     DEVICES: "accounts can be logged in on several devices (setting `sessions`)",
     VERSIONS: "earlier texts of messages are kept; `versions`",

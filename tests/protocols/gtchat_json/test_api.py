@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 
 import attrs
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +18,7 @@ from gtchat.chat.errors import NameTaken
 from gtchat.chat.events import ENTRY_TYPES
 from gtchat.chat.limits import Limits
 from gtchat.protocols.base.text import rfc3339
-from gtchat.protocols.gtchat_json.pushes import encode
+from gtchat.protocols.gtchat_json.pushes import EVENT_TYPES, encode
 from tests.fakes import FailingStore, FakeClient, TestServer
 
 
@@ -213,6 +215,133 @@ class Envelope(SynchronousTestCase):
         self.assertEqual(ben.call("get_user_list")["users"], ["ann", "ben"])
         self.assertEqual(client.call("speak", room_name="lobby", msg="hi")["status"], "ok")
         self.assertEqual([push["msg"] for push in ben.pushes("c_speak")], ["hi"])
+
+
+class Strict(SynchronousTestCase):
+    """Requests of a connection that has asked to be told of unknown fields."""
+
+    def setUp(self) -> None:
+        self.server = TestServer()
+        self.client = self.server.guest("ann")
+        self.client.call("hello", strict=True)
+
+    def raw(self, payload: str) -> tuple[str | None, str, str]:
+        self.client.raw(payload)
+        [reply] = self.client.received()
+        return reply.get("code"), reply["msg"].partition(":")[0], reply["tracker"]
+
+    def test_an_unknown_field_is_named(self) -> None:
+        speak = '{"cmd":"speak","room_name":"lobby","msg":"hi","tracker":7'
+        for payload, field in (
+            (speak + ',"mgs":"x"}', "mgs"),
+            (speak + ',"x":1}', "x"),
+            (speak + ',"a\\u0062c":null}', "abc"),
+            ('{"cmd":"history","room_name":"lobby","befor":5,"tracker":7}', "befor"),
+            ('{"cmd":"ping","tracker":7,"%s":1}' % ("x" * 100), "x" * 64),
+            ('{"cmd":"hello","tracker":7,"stirct":false}', "stirct"),
+        ):
+            self.assertEqual(self.raw(payload), ("bad_request", field, "7"))
+
+    def test_requests_without_one_are_answered_as_before(self) -> None:
+        for payload, code in (
+            ('{"cmd":"speak","room_name":"lobby","msg":"hi","usr":null,"tracker":"x"}', None),
+            ('{"cmd":"speak","room_name":"lobby","msg":"a \\"b\\"","tracker":"x"}', None),
+            ('{"cmd":"speak","room_name":"lobby","msg":5,"mgs":1,"tracker":"x"}', "bad_request"),
+            ('{"cmd":"unknown","mgs":1,"tracker":"x"}', "unknown_cmd"),
+        ):
+            self.assertEqual(self.raw(payload)[::2], (code, "x"), payload)
+
+    def test_it_holds_from_the_request_behind_hello_on_until_it_is_taken_back(self) -> None:
+        client = TestServer().connect()
+        client.send("register", usr="bob", pwd="password")  # is answered later: hello waits
+        for tracker, (cmd, fields) in enumerate(
+            (
+                ("ping", {"x": 1}),
+                ("hello", {"x": 1, "strict": True}),
+                ("ping", {"x": 1}),
+                ("hello", {}),
+                ("ping", {"x": 1}),
+                ("hello", {"strict": False}),
+                ("ping", {"x": 1}),
+            )
+        ):
+            client.send(cmd, tracker=tracker, **fields)
+        client.ping()
+        codes = [reply.get("code") for reply in client.received()][1:]
+        bad = "bad_request"
+        self.assertEqual(codes, [None, None, bad, None, bad, None, None])
+
+    def test_it_is_of_one_connection(self) -> None:
+        server = TestServer()
+        first, second = server.connect(), server.connect()
+        first.call("hello", strict=True)
+        self.assertEqual(second.call("ping", x=1)["status"], "ok")
+
+    @given(st.sets(st.sampled_from(["x", "msgs", "Txn", ""])), st.booleans())
+    def test_a_message_with_an_unknown_field_is_never_sent(
+        self, unknown: set[str], txn: bool
+    ) -> None:
+        self.server.clock.advance(10)  # malformed requests of earlier examples are forgiven
+        known = {"room_name": "lobby", "msg": "hi", **({"txn": "t"} if txn else {})}
+        reply = self.client.call("speak", **known, **dict.fromkeys(unknown, 1))
+        self.assertEqual(reply.get("code"), "bad_request" if unknown else None)
+
+
+class FieldNames(SynchronousTestCase):
+    def test_an_error_names_the_field_as_the_page_does(self) -> None:
+        server = TestServer()
+        client = server.member("ann")
+        client.call("create_room", room_name="r")
+        client.call("speak", room_name="r", msg="hi")
+        marks, place = "e" + "\u0300" * 31, {"room_name": "r"}
+        for cmd, fields, name in (
+            ("speak", {**place, "msg": ""}, "msg"),
+            ("speak", {**place, "msg": marks}, "msg"),
+            ("speak", {**place, "msg": "x" * 4_001}, "msg"),
+            ("speak", {**place, "msg": "\0"}, "msg"),
+            ("speak", {**place, "msg": "x", "txn": ""}, "txn"),
+            ("speak", {"msg": "x"}, "room_name"),
+            ("edit", {**place, "seq": 2, "msg": marks}, "msg"),
+            ("delete", {**place, "seq": 2, "reason": marks}, "reason"),
+            ("delete", {**place, "seq": 2, "reason": "x" * 501}, "reason"),
+            ("react", {**place, "seq": 2, "emoji": "x"}, "emoji"),
+            ("set_room", {**place, "topic": marks}, "topic"),
+            ("set_room", {**place, "topic": "x" * 501}, "topic"),
+            ("set_room", {**place, "topic": "\0"}, "topic"),
+            ("set_room", {**place, "max": -1}, "max"),
+            ("search", {"q": "x" * 501}, "q"),
+            ("search", {"q": marks}, "q"),
+            ("history", {**place, "limit": 0}, "limit"),
+            ("history", {**place, "kinds": ["speak"]}, "kinds"),
+            ("history", {**place, "kinds": "c_speak"}, "kinds"),
+            ("history", {**place, "kinds": [5]}, "kinds"),
+            ("mark_read", {**place, "seq": 9}, "seq"),
+            ("mark_read", {**place, "seq": 2**53 + 1}, "seq"),
+            ("set_notify", {**place, "level": "x"}, "level"),
+            ("set_address", {"port": 1}, "port"),
+            ("get_mentions", {"before": "x"}, "before"),
+            ("get_direct_list", {"before": "x"}, "before"),
+            ("get_room_list", {"limit": 0}, "limit"),
+            ("resume", {"session_id": "", "epoch": "", "seen": {"r": "x"}}, "seen"),
+            ("resume", {"session_id": "", "epoch": "", "seen_directs": {"x": 1}}, "seen_directs"),
+            ("login", {"type": "other"}, "type"),
+            ("login", {"type": "tmp"}, "usr"),
+            ("login", {"type": "reg", "uuid": "x"}, "uuid"),
+            ("whisper", {"target_user": "bob"}, "msg"),
+        ):
+            reply = client.call(cmd, **fields)
+            self.assertIn(reply["code"], ("bad_request", "too_long"), (cmd, fields))
+            self.assertEqual((cmd, fields, reply["msg"].partition(":")[0]), (cmd, fields, name))
+
+    def test_the_kinds_of_entries_are_those_that_entries_have(self) -> None:
+        client = TestServer().guest("ann")
+        reply = client.call("history", room_name="lobby", kinds=["speak"])
+        kinds = reply["msg"].removeprefix("kinds: must be of ").removesuffix(".").split(", ")
+        names = {EVENT_TYPES[kind] for kind in ENTRY_TYPES.values() if kind in EVENT_TYPES}
+        self.assertEqual(set(kinds), {"all", "c_speak", "c_whisper", *names})
+        for kind in kinds:
+            reply = client.call("history", room_name="lobby", kinds=[kind])
+            self.assertEqual(reply["status"], "ok", kind)
 
 
 class Belongings(SynchronousTestCase):
