@@ -31,7 +31,7 @@ WORDS = (
     "is put out",
     "comes again",
 )
-SUFFIXES = {".c", ".css", ".html", ".js", ".md", ".py", ".service", ".sh", ".toml", ""}
+SUFFIXES = {".c", ".css", ".html", ".js", ".md", ".mjs", ".py", ".service", ".sh", ".toml", ""}
 #: Files with the words of others, and this one.
 EXCEPT = {"LICENSE", "tests/test_language.py"}
 EXCEPT_FOLDERS = ("static/vendor/", "tests/e2e/vendor/")
