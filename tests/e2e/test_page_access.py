@@ -1,16 +1,19 @@
 """How the page is reached, and by which users.
 
 Axe finds no violation in any view, in the dark and the light theme. Behind a proxy the page works
-under a path, and a second visit makes one request.
+under a path, and a second visit makes one request. A page of another host can connect where the
+operator allows its Origin.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.server
 import re
 import socket
 import socketserver
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import SECONDS, Client, Server
 
 AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Returns the violations. Where axe cannot tell the contrast (it does not know that a dialog is
 #: above everything else, and skips signs that are no letters), it is computed here: the text and
 #: all backgrounds up to the first opaque one must be plain colours, and nothing may be translucent.
@@ -173,6 +177,63 @@ class Proxied(TestCase):
         page.wait_until(lambda: self.proxy.paths)
         self.assertEqual(self.proxy.paths, ["/chat/service-worker.js"])
         self.assertEqual(page.console_errors(), [])
+
+
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and logs nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Do nothing."""
+
+
+class OtherHost(TestCase):
+    """The page in `examples/web`, served from another port than the server's."""
+
+    skip = MISSING or None
+
+    def setUp(self) -> None:
+        site = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(QuietFiles, directory=str(EXAMPLES))
+        )
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(site.server_close)
+        self.addCleanup(site.shutdown)
+        self.port = site.server_address[1]
+        allowed = ("--allowed-origins", f"http://127.0.0.1:{self.port}")
+        self.server = Server("--store", "memory", *allowed).start()
+        self.addCleanup(self.server.kill)
+
+    def connect(self, page: Browser, host: str) -> None:
+        """Open the page by a name of its host, and connect to the server."""
+        page.driver.get(f"http://{host}:{self.port}/web/")
+        page.find("#name").send_keys("ann")
+        address = page.find("#url")
+        address.clear()
+        address.send_keys(f"ws://127.0.0.1:{self.server.ws_port}/")
+        page.click("#connect")
+
+    def test_the_origin_that_is_allowed_can_connect_and_no_other(self) -> None:
+        page = Browser("about:blank")
+        self.addCleanup(page.close)
+        self.connect(page, "127.0.0.1")
+        page.find("#state", "up")
+        bob = Client(self.server.ws_port)
+        self.addCleanup(bob.close)
+        bob.call("login", type="tmp", usr="bob")
+        bob.call("speak", room_name="lobby", msg="hello, ann")
+        page.find("#log p", "hello, ann")
+        page.find("#text").send_keys("hello, bob", Keys.ENTER)
+        spoken = next(one for one in iter(bob.message, None) if one["cmd"] == "c_speak")
+        self.assertEqual(spoken["msg"], "hello, bob")
+
+        page.driver.get_log("browser")
+        self.connect(page, "localhost")  # the same page, another origin
+        page.wait_until(lambda: "403" in str(page.driver.get_log("browser")))
+        page.find("#state", "closed")
+        refused = rf"refused 127\.0\.0\.1: 403, .* origin '?http://localhost:{self.port}"
+        page.wait_until(lambda: re.search(refused, "".join(self.server.lines)))
 
 
 class AccessTest(TestCase):
