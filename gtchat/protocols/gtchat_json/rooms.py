@@ -19,8 +19,6 @@ from gtchat.protocols.gtchat_json.responses import Reply
 
 #: Names or rooms in a reply, and how many may be asked for.
 LIST, LIST_LIMIT = 200, 1_000
-#: Rooms of the user in the reply to a login, as far as they fit: about what `REPLY_BYTES` hold.
-OWN_LIST_LIMIT = 2_000
 #: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
 LIST_CACHE_LIMIT = 1_000
 _NOT_CACHED = (-1, msgspec.Raw())
@@ -41,31 +39,18 @@ class RoomPage:
     next: str | msgspec.UnsetType
 
 
-def first_room_page(context: Context, max_bytes: int) -> RoomPage:
-    """Return the rooms for the reply to a login: all of the user's, and others up to `LIST`.
-
-    Args:
-        context: the connection.
-        max_bytes: the most bytes that the rooms have.
-    """
-    own = 1 + len(context.require_session.user.rooms)
-    limit = min(max(LIST, own), OWN_LIST_LIMIT)
-    return _room_page(context, requests.GetRoomList(), limit, max_bytes, cached=True)
-
-
-def _room_page(
-    context: Context, request: requests.GetRoomList, limit: int, max_bytes: int, cached: bool
+def room_page(
+    context: Context, request: requests.GetRoomList, max_bytes: int, cached: bool
 ) -> RoomPage:
     """Return a page of the rooms that the user of a connection may see, at least one room.
 
     Args:
         context: the connection.
         request: which page.
-        limit: the most rooms.
         max_bytes: the most bytes that the rooms have.
         cached: whether to cache the entries of rooms that the user is not a member of.
     """
-    user, registry = context.require_session.user, context.chat.rooms
+    user, registry, limit = context.require_session.user, context.chat.rooms, _limit(request)
     room_list = RoomList(registry, user)
     rooms = room_list.page(request.after, limit + 1, request.joined)
     own = {registry.lobby, *user.rooms}
@@ -131,12 +116,12 @@ def _limit(request: requests.Paged) -> int:
 
 async def get_room_list(context: Context, request: requests.GetRoomList) -> responses.RoomListReply:
     """Return a page of the rooms that the user may see."""
-    limit = _limit(request)
+    _limit(request)
     session = context.require_session
     await context.chat.read_state.refresh_unread(session.user)
     if context.session is not session:
         raise NotLoggedIn()
-    page = _room_page(context, request, limit, reply_bytes(request), cached=False)
+    page = room_page(context, request, reply_bytes(request), cached=False)
     total = RoomList(context.chat.rooms, session.user).count(request.joined)
     return responses.RoomListReply(rooms=page.rooms, rooms_total=total, rooms_next=page.next)
 

@@ -119,29 +119,6 @@ class Rooms(ReplyCase):
         self.assertEqual(len(first["rooms"]), rooms.LIST)
         self.assertIn("rooms_next", first)
 
-    def test_a_login_lists_all_rooms_of_the_user(self) -> None:
-        owners = [self.server.guest(f"o{number}") for number in range(3)]
-        names = self.create_rooms(250, *owners)
-        bob = self.server.member("bob")
-        for name in names[:230]:
-            self.call(bob, "join_room", room_name=name)
-        again = self.server.connect()
-        reply = self.call(again, "login", type="reg", usr="bob", pwd="password")
-        self.assertEqual(names_of(reply), ["lobby", *names[:230]])
-        rest = self.call(again, "get_room_list", after=reply["rooms_next"])
-        self.assertEqual(names_of(rest), names[230:])
-        rest = self.call(again, "get_room_list", after=reply["rooms_next"], joined=True)
-        self.assertEqual((rest["rooms"], rest.get("rooms_next")), ([], None))
-
-        self.patch(rooms, "OWN_LIST_LIMIT", 210)
-        reply = self.call(self.server.connect(), "login", type="reg", usr="bob", pwd="password")
-        self.assertEqual(names_of(reply), ["lobby", *names[:209]])
-        last = self.server.connect()
-        self.call(last, "login", type="reg", usr="bob", pwd="password")
-        rest = self.call(last, "get_room_list", after=reply["rooms_next"], joined=True)
-        self.assertEqual(names_of(rest), names[209:230])
-        self.assertNotIn("rooms_next", rest)
-
     def test_a_list_that_is_complete_has_no_next(self) -> None:
         self.assertNotIn("rooms_next", self.call(self.ann, "get_room_list"))
         self.assertNotIn(
