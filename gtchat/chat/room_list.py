@@ -62,6 +62,10 @@ class RoomList:
         private = sum(not room.public for room in self._user.rooms)
         return 1 + len(self._registry.public) + private + len(self._left_by_owner())
 
+    def own_count(self) -> int:
+        """Return how many rooms come first: the lobby, the user's, and private ones of the user."""
+        return 1 + len(self._user.rooms) + len(self._left_by_owner())
+
     def _position(self, own: Sequence[str], after: str | None) -> tuple[bool, str | None]:
         """Return whether a page begins among the user's own rooms, and behind which key."""
         if after is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 import attrs
@@ -19,6 +20,8 @@ from gtchat.protocols.gtchat_json.responses import Reply
 
 #: Names or rooms in a reply, and how many may be asked for.
 LIST, LIST_LIMIT = 200, 1_000
+#: Fewest bytes of a list entry of a room, so that no more are encoded than may fit.
+ROOM_BYTES = 110
 #: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
 LIST_CACHE_LIMIT = 1_000
 _NOT_CACHED = (-1, msgspec.Raw())
@@ -39,23 +42,37 @@ class RoomPage:
     next: str | msgspec.UnsetType
 
 
-def room_page(
-    context: Context, request: requests.GetRoomList, max_bytes: int, cached: bool
+def first_rooms(context: Context, max_bytes: int) -> RoomPage:
+    """Return the first page of rooms for a user who has logged in.
+
+    It has all rooms of the user that fit, also if they are more than 200.
+
+    Args:
+        context: the connection.
+        max_bytes: the most bytes that the rooms have.
+    """
+    room_list = RoomList(context.chat.rooms, context.require_session.user)
+    limit = max(LIST, room_list.own_count())
+    return _room_page(context, room_list.page(None, limit + 1), limit, max_bytes, cached=True)
+
+
+def _room_page(
+    context: Context, rooms: Sequence[Room], limit: int, max_bytes: int, cached: bool
 ) -> RoomPage:
     """Return a page of the rooms that the user of a connection may see, at least one room.
 
     Args:
         context: the connection.
-        request: which page.
+        rooms: the rooms of the page, and one more if there are more.
+        limit: maximum number of rooms.
         max_bytes: the most bytes that the rooms have.
         cached: whether to cache the entries of rooms that the user is not a member of.
     """
-    user, registry, limit = context.require_session.user, context.chat.rooms, _limit(request)
-    room_list = RoomList(registry, user)
-    rooms = room_list.page(request.after, limit + 1, request.joined)
+    user, registry = context.require_session.user, context.chat.rooms
     own = {registry.lobby, *user.rooms}
     cache = context.encoder.list_cache if cached else None
     get = context.encoder.list_cache.get  # looked up once: a login lists 200 rooms
+    limit = min(limit, max(1, max_bytes // ROOM_BYTES))
     entries = [
         msgspec.Raw(_encode(_own_info(context, room, user)))
         if room in own
@@ -69,7 +86,7 @@ def room_page(
         del entries[max(1, sum(size <= max_bytes for size in sizes)) :]
     if len(entries) == len(rooms):
         return RoomPage(entries, msgspec.UNSET)
-    return RoomPage(entries, room_list.cursor(rooms[len(entries) - 1]))
+    return RoomPage(entries, RoomList(registry, user).cursor(rooms[len(entries) - 1]))
 
 
 def _outside_entry(room: Room, cache: dict[int, tuple[int, msgspec.Raw]] | None) -> msgspec.Raw:
@@ -116,14 +133,17 @@ def _limit(request: requests.Paged) -> int:
 
 async def get_room_list(context: Context, request: requests.GetRoomList) -> responses.RoomListReply:
     """Return a page of the rooms that the user may see."""
-    _limit(request)
+    limit = _limit(request)
     session = context.require_session
     await context.chat.read_state.refresh_unread(session.user)
     if context.session is not session:
         raise NotLoggedIn()
-    page = room_page(context, request, reply_bytes(request), cached=False)
-    total = RoomList(context.chat.rooms, session.user).count(request.joined)
-    return responses.RoomListReply(rooms=page.rooms, rooms_total=total, rooms_next=page.next)
+    room_list = RoomList(context.chat.rooms, session.user)
+    rooms = room_list.page(request.after, limit + 1, request.joined)
+    page = _room_page(context, rooms, limit, reply_bytes(request), cached=False)
+    return responses.RoomListReply(
+        rooms=page.rooms, rooms_total=room_list.count(request.joined), rooms_next=page.next
+    )
 
 
 def get_user_list(context: Context, request: requests.GetUserList) -> responses.UserListReply:

@@ -31,7 +31,7 @@ from gtchat.protocols.gtchat_json.reply_size import (
     reply_bytes,
 )
 from gtchat.protocols.gtchat_json.responses import Reply
-from gtchat.protocols.gtchat_json.rooms import LIST, room_page
+from gtchat.protocols.gtchat_json.rooms import LIST, first_rooms
 
 #: The features of servers whose accounts can be logged in on several devices, and of servers that
 #: keep earlier texts of messages.
@@ -66,8 +66,6 @@ FEATURES: dict[str, str] = {
     DEVICES: "accounts can be logged in on several devices (setting `sessions`)",
     VERSIONS: "earlier texts of messages are kept; `versions`",
 }
-#: The rooms in a reply to `login` and to `resume`.
-_FIRST_PAGE = requests.GetRoomList(limit=LIST)
 
 
 async def register(context: Context, request: requests.Register) -> Reply:
@@ -138,7 +136,7 @@ def _account_state(context: Context, token: str) -> dict[str, Any]:
 
 def _list_rooms(context: Context, reply: responses.SessionReply, max_bytes: int) -> None:
     """Add the first page of rooms to a reply."""
-    page = room_page(context, _FIRST_PAGE, max_bytes, cached=True)
+    page = first_rooms(context, max_bytes)
     reply.rooms, reply.rooms_next = page.rooms, page.next
 
 

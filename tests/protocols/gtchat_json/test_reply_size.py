@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import blocks, resume
-from gtchat.chat.limits import REPLY_BYTES
-from gtchat.protocols.gtchat_json import reply_size, rooms, sessions
+from gtchat.chat.limits import REPLY_BYTES, Limits
+from gtchat.chat.rooms import Room
+from gtchat.protocols.gtchat_json import reply_size, responses, rooms, sessions
 from gtchat.protocols.gtchat_json.reply_size import fitting_entries, fitting_names
 from tests.fakes import FakeClient, TestServer
 
@@ -76,12 +78,14 @@ class ReplyCase(SynchronousTestCase):
         self.assertEqual(reply["status"], "ok", reply)
         return reply
 
-    def create_rooms(self, number: int, *owners: FakeClient, topic: str = "") -> list[str]:
+    def create_rooms(
+        self, number: int, *owners: FakeClient, prefix: str = "r", **fields: object
+    ) -> list[str]:
         """Create rooms, and return their names in order."""
-        names = [f"r{index:04}" for index in range(number)]
+        names = [f"{prefix}{index:04}" for index in range(number)]
         for index, name in enumerate(names):
             owner = owners[index % len(owners)]
-            self.call(owner, "create_room", room_name=name, topic=topic)
+            self.call(owner, "create_room", room_name=name, **fields)
         return names
 
 
@@ -160,6 +164,37 @@ class Rooms(ReplyCase):
         reply = self.call(bob, "get_room_list", joined=True, after=reply["rooms_next"])
         self.assertEqual(names_of(reply), ["r0003"])
         self.assertNotIn("rooms_next", reply)
+
+    def test_a_login_lists_all_rooms_of_the_user_that_fit_and_pages_have_the_rest(self) -> None:
+        self.server = TestServer(Limits(commands_per_second=0, rooms_per_user=0))
+        ann, bob = self.server.member("ann"), self.server.guest("bob")
+        own = ["lobby", *self.create_rooms(1_500, ann), *self.create_rooms(1, ann, prefix="s")]
+        self.call(ann, "set_room", room_name=own[-1], public=False)
+        self.call(ann, "leave_room", room_name=own[-1])  # as its owner ann sees it still
+        self.create_rooms(3, bob, prefix="other")
+        self.call(ann, "logout")
+        login = self.call(ann, "login", type="reg", usr="ann", pwd="password")
+        self.assertEqual((names_of(login), login["rooms_total"]), (own, len(own) + 3))
+        more = self.create_rooms(500, ann, prefix="t")
+        ann.drop()
+        keys = {key: login[key] for key in ("session_id", "epoch")}
+        credentials = {"type": "reg", "usr": "ann", "pwd": "password"}
+        for cmd, fields, fewest in (("resume", keys, 800), ("login", credentials, 1_600)):
+            client = self.server.connect()
+            reply = self.call(client, cmd, **fields)
+            found = names_of(reply)
+            self.assertEqual(found, sorted(found))
+            self.assertGreater(len(found), fewest)
+            while "rooms_next" in reply:
+                page = {"joined": True, "after": reply["rooms_next"], "limit": 1000}
+                reply = self.call(client, "get_room_list", **page)
+                found += names_of(reply)
+            self.assertEqual([name for name in found if name != own[-1]], own[:-1] + more, cmd)
+
+    def test_a_list_entry_has_at_least_the_bytes_that_are_counted(self) -> None:
+        room = Room(id=1, name="r", key="r", owner_id=None, owner="")
+        entry = msgspec.json.encode(responses.outside_info(room))
+        self.assertGreaterEqual(len(entry), rooms.ROOM_BYTES)
 
     def test_a_long_tracker_counts(self) -> None:
         owners = [self.server.guest(f"o{number}") for number in range(3)]
