@@ -9,10 +9,14 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.limits import Limits
+from gtchat.protocols.gtchat_json import contract
 from gtchat.protocols.gtchat_json.commands import BY_CMD
 from gtchat.protocols.gtchat_json.schema import OBJECTS, schema
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs/protocol.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = (DOCS / "protocol.md").read_text(encoding="utf-8")
+CLIENT_PAGE = (DOCS / "writing-a-client.md").read_text(encoding="utf-8")
 DEFINITIONS: dict[str, Any] = schema()["$defs"]
 #: What all replies that are no errors, all requests and all pushes have.
 ENVELOPE = frozenset({"cmd", "status", "last_cmd", "tracker", "msg"})
@@ -215,3 +219,31 @@ class Pushes(SynchronousTestCase):
                 self.assertEqual({notes[name][0]}, types, name)
             elif rows[name][0]:
                 self.assertEqual({rows[name][0]}, types, name)
+
+
+class OtherTables(SynchronousTestCase):
+    def test_limits_that_a_client_needs_are_limits_of_the_server(self) -> None:
+        listed = set(described(tables(section("## Limits"))[0]))
+        self.assertEqual(listed - {field.name for field in attrs.fields(Limits)}, set())
+
+    def test_names_of_a_person_are_fields(self) -> None:
+        listed = set(described(tables(section("## Names of a person"))[0]))
+        known = types_of([one for one in DEFINITIONS.values() if "properties" in one])
+        self.assertEqual(listed - known.keys(), set())
+
+    def test_the_page_for_clients_comes_back_from_the_same_close_codes(self) -> None:
+        below = CLIENT_PAGE.split("\n## Coming back\n", 1)[1].split("\n## ", 1)[0]
+        found = {
+            int(code): action
+            for ending, action in tables(below)[0].rows
+            if "handshake" not in ending
+            for code in re.findall(r"\b\d{4}\b", ending)
+        }
+        self.assertEqual(set(found), set(contract.COME_BACK))
+        beginnings = {
+            contract.ComeBack.YES: "comes back after its own wait",
+            contract.ComeBack.AFTER_WAIT: "comes back after the seconds that the reason tells",
+            contract.ComeBack.NO: "stays away",
+        }
+        for code, action in found.items():
+            self.assertTrue(action.startswith(beginnings[contract.COME_BACK[code]]), code)
