@@ -121,12 +121,6 @@ class Protocol(SynchronousTestCase):
         expected = {str(code): one.value for code, one in contract.COME_BACK.items()}
         self.assertEqual(rows, {**expected, "others": contract.COME_BACK_FROM_OTHERS.value})
 
-    def test_the_web_page_comes_back_from_the_same_close_codes(self) -> None:
-        script = (DOCS.parent / "static/js/connection.js").read_text(encoding="utf-8")
-        [found] = re.findall(r"FINAL_CODES = new Set\(\[(.*)\]\)", script)
-        final = {code for code, one in contract.COME_BACK.items() if one is contract.ComeBack.NO}
-        self.assertEqual(set(map(int, found.split(", "))), final)
-
     def test_protocol_page_has_the_words_of_close_reasons(self) -> None:
         found = {
             (int(row["code"]), word)

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from enum import Enum
 
+from gtchat.chat.direct_records import LISTED_DIRECTS
 from gtchat.chat.errors import CODES
+from gtchat.chat.messages import HISTORY_LIMIT
+from gtchat.chat.read_state import MENTIONS_LIMIT
+from gtchat.chat.search import SEARCH_LIMIT
 from gtchat.protocols.gtchat_json.commands import BY_CMD, COMMANDS
 from gtchat.protocols.gtchat_json.requests import Request
+from gtchat.protocols.gtchat_json.rooms import LIST_LIMIT
 
 
 class Repeatable(Enum):
@@ -41,6 +46,18 @@ def _repeatable(request: type[Request]) -> Repeatable:
 
 #: Command -> whether it may be repeated.
 REPEATABLE: dict[str, Repeatable] = {cmd: _repeatable(request) for cmd, request in BY_CMD.items()}
+
+#: Command -> the most items of a page. A greater `limit` counts as this one, and one below 1 is
+#: refused; the default is that of the request.
+PAGE_LIMITS: dict[str, int] = {
+    "get_room_list": LIST_LIMIT,
+    "get_user_list": LIST_LIMIT,
+    "get_room_user_list": LIST_LIMIT,
+    "history": HISTORY_LIMIT,
+    "search": SEARCH_LIMIT,
+    "get_mentions": MENTIONS_LIMIT,
+    "get_direct_list": LISTED_DIRECTS,
+}
 
 #: Error codes with which the same request may succeed later: after `retry_after`, or after a while.
 _TEMPORARY = frozenset({"internal", "locked_out", "not_stored", "over_quota", "rate_limited"})
