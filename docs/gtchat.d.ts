@@ -253,6 +253,7 @@ export interface CreateRoomRequest {
   preview?: boolean | null;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Change a room. `master`: the new owner. */
@@ -266,6 +267,7 @@ export interface SetRoomRequest {
   preview?: boolean | null;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Delete a room. */
@@ -274,6 +276,7 @@ export interface DeleteRoomRequest {
   room_name: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Invite a user into a room. */
@@ -283,6 +286,7 @@ export interface InviteRequest {
   invitee: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Answer an invitation: Y, N or L (later). */
@@ -293,6 +297,7 @@ export interface InviteReplyRequest {
   reply: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Add a user to a room. */
@@ -302,6 +307,7 @@ export interface AddMemberRequest {
   user: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Remove a user from a room. */
@@ -311,6 +317,7 @@ export interface RemoveMemberRequest {
   user: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Join a room. */
@@ -319,6 +326,7 @@ export interface JoinRoomRequest {
   room_name: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Leave a room. */
@@ -327,6 +335,7 @@ export interface LeaveRoomRequest {
   room_name: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Kick a user from a room. */
@@ -336,6 +345,7 @@ export interface KickRequest {
   user: string;
   tracker?: string | number | null;
   usr?: string | null;
+  txn?: string | null;
 }
 
 /** Send a message to a room or a user; with a broadcast key and neither, to all users. */
@@ -742,107 +752,126 @@ export interface GetRoomUserListReply {
   online: string[];
 }
 
-/** A room. */
+/** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
 export interface CreateRoomReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "create_room";
   tracker: string;
   msg: string;
-  room: RoomDetails;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+  room?: RoomDetails;
 }
 
-/** A room. */
+/** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
 export interface SetRoomReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "set_room";
   tracker: string;
   msg: string;
-  room: RoomDetails;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+  room?: RoomDetails;
 }
 
-/** The reply to one request. Which other fields it has depends on the command. */
+/** What was asked for is done. `dup`: it was done before, when the same `txn` came first. */
 export interface DeleteRoomReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "delete_room";
   tracker: string;
   msg: string;
+  dup?: boolean;
 }
 
-/** The reply to one request. Which other fields it has depends on the command. */
+/** What was asked for is done. `dup`: it was done before, when the same `txn` came first. */
 export interface InviteReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "invite";
   tracker: string;
   msg: string;
+  dup?: boolean;
 }
 
-export type InviteReplyReply =
-  | {
-    cmd: "c_response";
-    status: "ok";
-    last_cmd: "invite_reply";
-    tracker: string;
-    msg: string;
-  }
-  | {
-    cmd: "c_response";
-    status: "ok";
-    last_cmd: "invite_reply";
-    tracker: string;
-    msg: string;
-    room: RoomDetails;
-  };
+/** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
+export interface InviteReplyReply {
+  cmd: "c_response";
+  status: "ok";
+  last_cmd: "invite_reply";
+  tracker: string;
+  msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+  room?: RoomDetails;
+}
 
-/** A room. */
+/** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
 export interface AddMemberReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "add_member";
   tracker: string;
   msg: string;
-  room: RoomDetails;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+  room?: RoomDetails;
 }
 
-/** A room. */
+/** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
 export interface RemoveMemberReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "remove_member";
   tracker: string;
   msg: string;
-  room: RoomDetails;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+  room?: RoomDetails;
 }
 
-/** A room. */
+/** A room as it is after a change; absent if the user, with a repeated request, sees it no more. */
 export interface JoinRoomReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "join_room";
   tracker: string;
   msg: string;
-  room: RoomDetails;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
+  room?: RoomDetails;
 }
 
-/** The reply to one request. Which other fields it has depends on the command. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface LeaveRoomReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "leave_room";
   tracker: string;
   msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
 }
 
-/** The reply to one request. Which other fields it has depends on the command. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface KickReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "kick";
   tracker: string;
   msg: string;
+  dup?: boolean;
+  seq?: number;
+  at?: string;
 }
 
 export type SpeakReply =
@@ -866,64 +895,64 @@ export type SpeakReply =
     recipients: number;
   };
 
-/** A change of a message is stored; without `seq` and `at` there was nothing to change. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface EditReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "edit";
   tracker: string;
   msg: string;
+  dup?: boolean;
   seq?: number;
   at?: string;
-  dup?: boolean;
 }
 
-/** A change of a message is stored; without `seq` and `at` there was nothing to change. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface DeleteReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "delete";
   tracker: string;
   msg: string;
+  dup?: boolean;
   seq?: number;
   at?: string;
-  dup?: boolean;
 }
 
-/** A change of a message is stored; without `seq` and `at` there was nothing to change. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface ReactReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "react";
   tracker: string;
   msg: string;
+  dup?: boolean;
   seq?: number;
   at?: string;
-  dup?: boolean;
 }
 
-/** A change of a message is stored; without `seq` and `at` there was nothing to change. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface PinReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "pin";
   tracker: string;
   msg: string;
+  dup?: boolean;
   seq?: number;
   at?: string;
-  dup?: boolean;
 }
 
-/** A change of a message is stored; without `seq` and `at` there was nothing to change. */
+/** A change is stored as an entry; without `seq` and `at` there was nothing to change. */
 export interface UnpinReply {
   cmd: "c_response";
   status: "ok";
   last_cmd: "unpin";
   tracker: string;
   msg: string;
+  dup?: boolean;
   seq?: number;
   at?: string;
-  dup?: boolean;
 }
 
 /** The texts of a message, oldest first. */
@@ -1463,7 +1492,7 @@ export interface NotifyEvent {
   level: string;
 }
 
-/** The receiver has answered the invitation of `usr` to a room, on another session. */
+/** The invitation of `usr` to a room is not pending any more. */
 export interface InvitationEndedEvent {
   cmd: "c_event";
   tracker: string;
@@ -1544,6 +1573,7 @@ export interface Resumption {
   direct?: number;
   target_user?: string;
   state: string;
+  reason?: string;
   last_seq: number;
   entries: Entry[];
 }

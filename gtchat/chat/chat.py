@@ -30,6 +30,7 @@ from gtchat.chat.messages import HISTORY_LIMIT, Messages
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
+from gtchat.chat.repeats import Repeats
 from gtchat.chat.resume import RESUME_WINDOW_S
 from gtchat.chat.rooms import Room
 from gtchat.chat.search import Searches
@@ -71,8 +72,8 @@ class Chat:
         rooms: all rooms.
         users: the users who are known here.
         directory: finds accounts by name, logged in or not.
-        accounts, logins, sessions, membership, invitations, messages, changes, conversations,
-            whispers, blocks, peer_address, read_state, searches: the parts.
+        accounts, logins, sessions, membership, invitations, repeats, messages, changes,
+            conversations, whispers, blocks, peer_address, read_state, searches: the parts.
         session_rules: how many places an account can be logged in at.
         speak, history, preview, broadcast: the methods of `messages`.
         rates: the token bucket of each account by its id, for all of its connections.
@@ -113,6 +114,7 @@ class Chat:
         self._ownership = Ownership(state, delivery)
         self.membership = Membership(state, delivery, self._ownership)
         self.invitations = Invitations(state, self.membership)
+        self.repeats = Repeats(state)
         self.conversations = Conversations(state)
         self.messages = Messages(state, self.conversations, broadcast_key, self.accounts.lockout)
         self.changes = Changes(state, delivery, self.conversations, keep_versions)

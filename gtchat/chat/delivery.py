@@ -5,20 +5,24 @@ change is folded into the room when it is queued, and taken back if it was not s
 one batch to one room are sent together: encoded once for each protocol, one append for each
 subscriber. The sender of a message gets the ack in its place, so that every session sees the
 entries of a room in the order of `seq`.
+
+The session that asked for something is not sent the event: its reply tells it, before anything that
+is sent later. All other sessions of its user are sent it. Changes of messages alone go to all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import attrs
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.errors import ChatError, NoSuchUser
+from gtchat.chat.errors import NoSuchUser
 from gtchat.chat.events import (
     Deleted,
     Edited,
     Entry,
+    Event,
+    InvitationEnded,
     Joined,
     Kicked,
     Left,
@@ -28,69 +32,22 @@ from gtchat.chat.events import (
     Removed,
     RoomChanged,
     RoomCreated,
+    RoomDeleted,
     RoomListed,
 )
-from gtchat.chat.fold import Undo
 from gtchat.chat.interfaces import (
     Ack,
     ChangeLimits,
+    EndedInvitations,
     IConnection,
     IEncodedBatch,
     PendingEntry,
-    PendingMessageChange,
+    RepeatableRequest,
 )
+from gtchat.chat.queued import PendingChange, PendingMessage, QueuedMessageChange
 from gtchat.chat.rooms import Place, QueuedChange, Room, connections_of
 from gtchat.chat.state import State
-from gtchat.chat.users import Session, User
-
-
-@attrs.define(eq=False, kw_only=True)
-class PendingMessage(PendingEntry):
-    """A message that is queued in the store.
-
-    Attributes:
-        entry: the message.
-        room: the room.
-        session: the sender's session.
-        done: called with the ack or the error, in the order of the room.
-    """
-
-    entry: MessageSent
-    room: Room
-    session: Session
-    done: Callable[[Ack | ChatError], None]
-
-
-@attrs.define(eq=False, kw_only=True)
-class PendingChange(PendingEntry):
-    """A change of a room that is queued in the store.
-
-    Attributes:
-        room: the room.
-        actor: the session that asked for it, None if no session did.
-        done: fires with the stored entry.
-        undo: takes the change back, None once it is stored or taken back.
-    """
-
-    room: Room
-    actor: Session | None
-    done: Deferred[Entry] = attrs.field(factory=Deferred)
-    undo: Undo | None = None
-
-
-@attrs.define(eq=False, kw_only=True)
-class QueuedMessageChange(PendingMessageChange):
-    """A change of a message that is queued in the store.
-
-    Attributes:
-        room: the room, or the direct conversation.
-        session: the session that asked for it.
-        done: fires with the ack.
-    """
-
-    room: Place
-    session: Session
-    done: Deferred[Ack] = attrs.field(factory=Deferred)
+from gtchat.chat.users import Session
 
 
 class Delivery:
@@ -114,20 +71,21 @@ class Delivery:
         entry: Entry,
         actor: Session | None,
         needs_invitation: bool = False,
-    ) -> Deferred[Entry]:
+        request: RepeatableRequest | None = None,
+    ) -> Deferred[Ack]:
         """Queue a change of a room, and make it in memory.
 
         Args:
             room: the room; for `RoomCreated` one that is not in the registry yet.
             entry: the change.
-            actor: the session that asked for it, None if no session did. It gets its reply before
-                the event.
+            actor: the session that asked for it, None if no session did.
             needs_invitation: whether it is stored only if the subject is invited to the room.
+            request: what asked for it, if that may be repeated.
 
         Returns:
-            Fires with the entry once it is stored, before it is sent to the room. Fails, when the
+            Fires with the ack once it is stored, before it is sent to the room. Fails, when the
             change is taken back, with NotStored, with NoSuchUser if the subject does not exist any
-            more, and with PrivateRoom if the invitation is missing.
+            more, with PrivateRoom if the invitation is missing, and with TxnConflict.
 
         Raises:
             NoSuchUser: the change would make an account that is ending a member or an owner.
@@ -142,6 +100,9 @@ class Delivery:
             room_id=room.id,
             room_key=room.key,
             entry=entry,
+            txn=request.txn if request is not None else None,
+            sender_id=request.account_id if request is not None else None,
+            content=request.content if request is not None else "",
             needs_invitation=needs_invitation,
             room=room,
             actor=actor,
@@ -231,10 +192,10 @@ class Delivery:
                 self._finish_message_change(entry)
             else:
                 assert isinstance(entry, PendingChange)
-                if entry.error is None:
+                if entry.entry.seq:
                     self._finish_change(entry)
                 else:
-                    self._refuse_change(entry, entry.error, entries)
+                    self._take_back(entry, entries)
         self._publish_messages(batches)
 
     def _publish_messages(self, batches: dict[Room, list[PendingMessage]]) -> None:
@@ -286,8 +247,9 @@ class Delivery:
                 room.subscribers.add(session)
         elif subject is not None and ends_membership:
             subject.remove_room(room)
-        change.done.callback(entry)
-        self._publish_change(room, entry, change.actor, subject)
+        change.done.callback(change.ack)
+        self._publish_change(room, entry, change.actor)
+        self._publish_ended(room, change.ended)
         if subject is not None and ends_membership:
             for session in subject.sessions:
                 room.subscribers.discard(session)
@@ -311,48 +273,86 @@ class Delivery:
         blockers = self._users.blockers(session.user) if hides else ()
         change.room.publish(entry, connections_of(blockers))
 
-    def _refuse_change(
-        self, change: PendingChange, error: ChatError, entries: Sequence[PendingEntry]
-    ) -> None:
-        """Take back a change that was not stored, and report the error.
+    def _take_back(self, change: PendingChange, entries: Sequence[PendingEntry]) -> None:
+        """Take back a change that was not stored, and report why.
 
         All changes of the batch that were not stored are taken back with the first of them: one
         after the other, each would have those after it taken back and made again.
 
         Args:
-            change: the change.
-            error: why it was not stored.
+            change: the change, which has an error or was made before.
             entries: the batch.
         """
         if change.undo is not None:
             failed: dict[Room, set[QueuedChange]] = {}
             for one in entries:
-                if isinstance(one, PendingChange) and one.error is not None:
+                if isinstance(one, PendingChange) and not one.entry.seq:
                     failed.setdefault(one.room, set()).add(one)
             for room, changes in failed.items():
                 self._rooms.take_back(room, changes)
         if change.actor is not None:
             self._quota.give_back(change.actor, _text_of(change.entry))
-        change.done.errback(error)
+        if change.earlier is not None:
+            change.done.callback(change.earlier)
+        else:
+            change.done.errback(change.error)
 
-    def _publish_change(
-        self, room: Room, entry: Entry, actor: Session | None, subject: User | None
+    # What is not sent to the session that asked for it.
+
+    def _publish_change(self, room: Room, entry: Entry, actor: Session | None) -> None:
+        """Send a change to the room; a new public room is announced to all other users."""
+        self._publish(room, entry, actor)
+        if isinstance(entry, RoomCreated) and room.public:
+            listed = RoomListed(
+                room_name=room.name,
+                usr=entry.usr,
+                seq=entry.seq,
+                preview=entry.preview,
+                at=entry.at,
+            )
+            self._announce(room, listed, actor)
+
+    def publish_deletion(
+        self, room: Room, by: str, actor: Session | None, ended: EndedInvitations
     ) -> None:
-        """Send a change to the room; a new public room is announced to every user."""
-        if isinstance(entry, RoomCreated):
-            if room.public:
-                listed = RoomListed(
-                    room_name=room.name,
-                    usr=entry.usr,
-                    seq=entry.seq,
-                    preview=entry.preview,
-                    at=entry.at,
-                )
-                self._users.broadcast(listed, exclude=actor)
-            return
-        # The reply tells the actor about a change of the actor's own membership.
-        own = actor is not None and actor.user is subject and not isinstance(entry, RoomChanged)
-        room.subscribers.publish([entry], connections_of([actor]) if own and actor else ())
+        """Announce a deletion to the members and, if the room was public, to all other users.
+
+        Args:
+            room: the room, which is deleted.
+            by: name of the user who deleted it.
+            actor: the session that asked for it, None if no session did.
+            ended: the invitations to it.
+        """
+        members = tuple(room.members.values())
+        event = RoomDeleted(room_name=room.name, usr=by, members=members, at=self._users.now())
+        self._publish(room, event, actor)
+        if room.public:
+            self._announce(room, event, actor)
+        elif actor is not None:  # an owner who is not a member
+            for session in actor.user.sessions:
+                if session is not actor and session not in room.subscribers:
+                    session.send(event)
+        self._publish_ended(room, ended)
+
+    def _publish(self, room: Room, event: Event, actor: Session | None) -> None:
+        """Send an event to the sessions in a room but the one that asked for it."""
+        room.subscribers.publish([event], connections_of([actor]) if actor else ())
+
+    def _announce(self, room: Room, event: Event, actor: Session | None) -> None:
+        """Send an event to all sessions that are not in the room but the one that asked for it."""
+        told = [one for _, connections in room.subscribers for one in connections]
+        if actor is not None:
+            told.append(actor.connection)
+        self._users.subscribers.publish([event], told)
+
+    def _publish_ended(self, room: Room, ended: EndedInvitations) -> None:
+        """Tell users who are online of invitations to a room that have ended."""
+        for user in self._users.known(ended):
+            for inviter in ended[user.id]:
+                if inviter.id not in user.blocked:
+                    user.send(
+                        InvitationEnded(room_name=room.name, usr=inviter.name, at=self._users.now())
+                    )
 
 
 def _text_of(entry: Entry) -> str:

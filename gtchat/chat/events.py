@@ -348,7 +348,10 @@ class InviteAnswered(Event):
 
 @attrs.frozen(kw_only=True)
 class InvitationEnded(Event):
-    """The receiver has answered the invitation of `usr` to a room, on another session."""
+    """The invitation of `usr` to a room is not pending any more.
+
+    The receiver has answered it on another session, or it has ended without an answer.
+    """
 
     room_name: str
     usr: str

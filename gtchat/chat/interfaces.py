@@ -30,12 +30,16 @@ from gtchat.chat.records import (
     AccountState,
     Ack,
     Backlog,
+    EndedInvitations,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
+    Inviter,
     MembershipRecord,
     PendingEntry,
+    PendingRoomChange,
     PhoneAccount,
+    RepeatableRequest,
     ResumeResult,
     RoomRecord,
     StoredGuest,
@@ -63,6 +67,7 @@ __all__ = [
     "DeliveryProof",
     "Direct",
     "DirectPage",
+    "EndedInvitations",
     "EndedSession",
     "HistoryPage",
     "HistoryQuery",
@@ -72,6 +77,7 @@ __all__ = [
     "IPasswords",
     "IStore",
     "InvitationLimits",
+    "Inviter",
     "MembershipRecord",
     "MentionLimits",
     "MentionsPage",
@@ -82,8 +88,10 @@ __all__ = [
     "NewSession",
     "PendingEntry",
     "PendingMessageChange",
+    "PendingRoomChange",
     "PendingWhisper",
     "PhoneAccount",
+    "RepeatableRequest",
     "Replaces",
     "ResumeResult",
     "RoomRecord",
@@ -132,6 +140,16 @@ class IStore(IMailStore, ISessionStore, IMentionStore):
         The accounts that a text with an `@` mentions are found and kept in the same transaction
         (`mentions.find_mentions`); an edit or a deletion changes them. The names are those of the
         members, in the lobby those of registered accounts.
+        """
+
+    def find_ack(request: RepeatableRequest) -> Deferred[Ack | None]:
+        """Return the ack of the request that used a txn before, None if there was none (read).
+
+        Args:
+            request: the request that uses it now.
+
+        Raises:
+            TxnConflict: the txn was used for other content.
         """
 
     def find_account(
@@ -214,12 +232,21 @@ class IStore(IMailStore, ISessionStore, IMentionStore):
                 that it has left, and who owns the room now.
         """
 
-    def delete_room(room_id: int, at: int) -> Deferred[None]:
+    def delete_room(
+        room_id: int, at: int, request: RepeatableRequest | None = None
+    ) -> Deferred[EndedInvitations]:
         """Delete a room with its log, memberships and invitations; its name is free then.
 
         Args:
             room_id: the room.
             at: now.
+            request: what asked for it, if that may be repeated; what was done is not done again.
+
+        Returns:
+            The invitations to the room, which end with it.
+
+        Raises:
+            TxnConflict: as `find_ack`.
         """
 
     def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:

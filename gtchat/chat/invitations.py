@@ -1,15 +1,17 @@
 """Invitations: a member invites a user to a room, who answers yes, no or later.
 
 An invitation is pending until it is answered, the user joins, its sender is no longer a member, or
-the room is deleted. A user who is not logged in gets it at the next login.
+the room is deleted (`Delivery` tells the user). A user who is not logged in gets it at the next
+login.
 """
 
 from __future__ import annotations
 
 from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited
-from gtchat.chat.interfaces import InvitationLimits
+from gtchat.chat.interfaces import Ack, InvitationLimits, RepeatableRequest
 from gtchat.chat.membership import Membership
+from gtchat.chat.repeats import RoomAck
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import ResolvedUser, Session
@@ -34,16 +36,20 @@ class Invitations:
         self._rooms = state.rooms
         self._membership = membership
 
-    async def invite(self, session: Session, raw: str, invitee: str) -> None:
+    async def invite(
+        self, session: Session, raw: str, invitee: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Invite a user to a room. If the same invitation is pending, nothing is sent.
 
         Args:
             session: a session of a member.
             raw: the name of the room as it was typed.
             invitee: the name of the user as it was typed.
+            request: what asked for it, if that may be repeated; see `Repeats`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, NotStored.
+            NoSuchRoom, NotInRoom, NoSuchUser, SelfTarget, AlreadyInRoom, Blocked, TxnConflict,
+                NotStored.
             NotAllowed: too many invitations are pending.
         """
         inviter = session.user
@@ -60,9 +66,12 @@ class Invitations:
             Invited(room_name=room.name, usr=inviter.name, msg="", at=self._users.now())
         )
         self._quota.check_space()
-        is_new = await self._store.invite(room.id, target.id, inviter.id, event, online, LIMITS)
+        is_new = await self._store.invite(
+            room.id, target.id, inviter.id, event, online, LIMITS, request
+        )
         if is_new:
             self._push(target.id, event, online)
+        return RoomAck(None, Ack("", 0, event.at))
 
     def _push(self, account_id: int, event: Invited, online: bool) -> None:
         """Send a stored invitation to its user.
@@ -79,7 +88,14 @@ class Invitations:
             if online or session.marks_read:
                 session.send(event)
 
-    async def answer(self, session: Session, inviter: str, raw: str, reply: str) -> Room | None:
+    async def answer(
+        self,
+        session: Session,
+        inviter: str,
+        raw: str,
+        reply: str,
+        request: RepeatableRequest | None = None,
+    ) -> RoomAck:
         """Answer an invitation.
 
         The inviter is told, unless the inviter blocks the user; a second "later" is not told.
@@ -90,12 +106,13 @@ class Invitations:
             raw: the name of the room as it was typed.
             reply: Y to join the room, N to decline, L to get the invitation again at the next
                 login.
+            request: as in `invite`.
 
         Returns:
-            The room if the user joined it, else None.
+            The ack, with the room if the user joined it.
 
         Raises:
-            BadRequest, NoSuchRoom, NoSuchUser, AlreadyInRoom, RoomFull, NotStored.
+            BadRequest, NoSuchRoom, NoSuchUser, AlreadyInRoom, RoomFull, TxnConflict, NotStored.
             NotAllowed: there is no such invitation.
             PrivateRoom: it has ended meanwhile.
         """
@@ -106,19 +123,19 @@ class Invitations:
         sender = await self._directory.resolve(inviter)
         if not await self._store.is_invited(room.id, user.id, sender.name):
             raise NotAllowed("There is no such invitation.")
+        changed, answered = True, RoomAck(None, Ack("", 0, self._users.now()))
         if reply == "Y":
-            await self._membership.enter(room, user, session, needs_invitation=True)
-            changed = True
+            answered = await self._membership.enter(room, user, session, True, request)
         else:
             changed = await self._store.answer_invitation(
-                room.id, user.id, sender.name, reply == "L"
+                room.id, user.id, sender.name, reply == "L", request
             )
         if changed:
             self._push_answer(sender, room, session, reply)
         if reply == "N":  # the other sessions see that the user has joined
             ended = InvitationEnded(room_name=room.name, usr=sender.name, at=self._users.now())
             user.send(ended, exclude=session)
-        return room if reply == "Y" else None
+        return answered
 
     def _push_answer(self, sender: ResolvedUser, room: Room, session: Session, reply: str) -> None:
         """Tell the inviter the answer, unless the inviter blocks the user."""

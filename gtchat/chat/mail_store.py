@@ -13,7 +13,7 @@ from zope.interface import Interface
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.events import Invited
 from gtchat.chat.message_records import PendingWhisper
-from gtchat.chat.records import Ack, InvitationLimits
+from gtchat.chat.records import Ack, InvitationLimits, RepeatableRequest
 
 
 class IMailStore(Interface):
@@ -86,6 +86,7 @@ class IMailStore(Interface):
         event: Invited,
         delivered: bool,
         limits: InvitationLimits,
+        request: RepeatableRequest | None = None,
     ) -> Deferred[bool]:
         """Store an invitation. Return False if an equal one is pending, which stays as it is.
 
@@ -96,14 +97,20 @@ class IMailStore(Interface):
             event: the invitation.
             delivered: whether the invited user was online and gets it.
             limits: how many invitations can be pending.
+            request: what asked for it, if that may be repeated: False if it was done before.
 
         Raises:
+            TxnConflict: as `IStore.find_ack`.
             NoSuchRoom, NoSuchUser: the room or the invited account does not exist any more.
             NotAllowed: a limit is reached.
         """
 
     def answer_invitation(
-        room_id: int, account_id: int, inviter: str, later: bool
+        room_id: int,
+        account_id: int,
+        inviter: str,
+        later: bool,
+        request: RepeatableRequest | None = None,
     ) -> Deferred[bool]:
         """Delete an invitation, or keep it for later. Return whether that is a change.
 
@@ -111,6 +118,10 @@ class IMailStore(Interface):
             room_id, account_id: as in `invite`.
             inviter: name of the user who invites.
             later: True to keep it, and deliver it again at the next login.
+            request: as in `invite`.
+
+        Raises:
+            TxnConflict: as `IStore.find_ack`.
         """
 
     def is_invited(room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:

@@ -8,7 +8,6 @@ the rare case that it can't be stored: so the rules see a room with all earlier 
 
 from __future__ import annotations
 
-import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.audit import audit
@@ -27,31 +26,14 @@ from gtchat.chat.errors import (
     RoomFull,
     SelfTarget,
 )
-from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomCreated
-from gtchat.chat.fold import CurrentSettings
+from gtchat.chat.events import Joined, Kicked, Left, Removed
+from gtchat.chat.interfaces import Ack, RepeatableRequest
 from gtchat.chat.names import room_name
-from gtchat.chat.ownership import Ownership, check_topic
+from gtchat.chat.ownership import Ownership, RoomSettings
+from gtchat.chat.repeats import RoomAck
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import ResolvedUser, Session, User
-
-
-@attrs.frozen(kw_only=True)
-class RoomSettings:
-    """Settings that a user asks for; None leaves a setting as it is, or at its default.
-
-    Attributes:
-        public: whether users who are not members can see and join the room.
-        topic: one line of at most 500 characters, "" for none.
-        max: maximum number of members, 0 for no limit of the room's own.
-        preview: whether users who are not members can read the newest messages while the room is
-            public. The default is what `public` is.
-    """
-
-    public: bool | None = None
-    topic: str | None = None
-    max: int | None = None
-    preview: bool | None = None
 
 
 class Membership:
@@ -71,16 +53,23 @@ class Membership:
         self._delivery = delivery
         self._ownership = ownership
 
-    async def create(self, session: Session, raw: str, wanted: RoomSettings) -> Room:
+    async def create(
+        self,
+        session: Session,
+        raw: str,
+        wanted: RoomSettings,
+        request: RepeatableRequest | None = None,
+    ) -> RoomAck:
         """Create a room. The user of the session is its owner and first member.
 
         Args:
             session: a session of the creator.
             raw: the name as it was typed.
             wanted: the settings.
+            request: what asked for it, if that may be repeated; see `Repeats`.
 
         Raises:
-            BadName, BadRequest, TooLong, RoomExists, NotStored.
+            BadName, BadRequest, TooLong, RoomExists, TxnConflict, NotStored.
             NotAllowed: the user created, or is a member of, as many rooms as the limit allows.
         """
         user = session.user
@@ -89,33 +78,26 @@ class Membership:
             raise RoomExists()
         self._ownership.check_limit(user)
         room = Room(id=0, name=name.display, key=name.key)
-        public = wanted.public is not False
-        entry = RoomCreated(
-            room_name=room.name,
-            usr=user.name,
-            subject_id=user.id,
-            guest=not user.registered,
-            public=public,
-            topic=check_topic(wanted.topic or ""),
-            max=self._ownership.max_members(wanted.max or 0),
-            owner=user.name,
-            preview=public if wanted.preview is None else wanted.preview,
-            at=self._users.now(),
-        )
+        entry = self._ownership.first_entry(room, user, wanted)
         self._rooms.reserved.add(room.key)
         self._ownership.count(user.id, 1)
         try:
-            await self._delivery.append_change(room, entry, session)
+            ack = await self._delivery.append_change(room, entry, session, request=request)
         except ChatError:
             self._ownership.count(user.id, -1)
             raise
         finally:
             self._rooms.reserved.discard(room.key)
-        return room
+        return RoomAck(room, ack)
 
     async def change(
-        self, session: Session, raw: str, wanted: RoomSettings, master: str | None
-    ) -> Room:
+        self,
+        session: Session,
+        raw: str,
+        wanted: RoomSettings,
+        master: str | None,
+        request: RepeatableRequest | None = None,
+    ) -> RoomAck:
         """Change the settings of a room, or make another member its owner.
 
         Args:
@@ -123,14 +105,15 @@ class Membership:
             raw: the name of the room as it was typed.
             wanted: the settings to change.
             master: name of the new owner, None to keep the owner.
+            request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotOwner, NoSuchUser, BadRequest, TooLong, NotStored.
+            NoSuchRoom, NotOwner, NoSuchUser, BadRequest, TooLong, TxnConflict, NotStored.
             NotInRoom: the new owner is not a member.
             NotAllowed: the new owner has received as many rooms as the limit allows.
         """
         room = self._owned_room(session.user, raw)
-        owner_id, owner = room.owner_id, room.owner
+        next_owner = None
         if master is not None:
             next_owner = await self._directory.resolve(master)
             room = self._owned_room(session.user, raw)
@@ -138,25 +121,18 @@ class Membership:
                 raise NotInRoom("The new owner must be a member of the room.")
             if not self._ownership.may_receive(room, next_owner.id):
                 raise NotAllowed("This user has received too many rooms.")
-            owner_id, owner = next_owner.id, next_owner.name
-        settings = CurrentSettings(
-            public=room.public if wanted.public is None else wanted.public,
-            topic=room.topic if wanted.topic is None else check_topic(wanted.topic),
-            max=room.max if wanted.max is None else self._ownership.max_members(wanted.max),
-            owner_id=owner_id,
-            owner=owner,
-            preview=room.preview if wanted.preview is None else wanted.preview,
-        )
-        await self._ownership.change(room, settings, session.user.name, session)
+        settings = self._ownership.settings(room, wanted, next_owner)
+        by = session.user.name
+        ack = await self._ownership.change(room, settings, by, session, request)
         audit(
             "room_set",
-            by=session.user.name,
+            by=by,
             room=room.name,
             public=room.public,
             max=room.max,
             owner=room.owner,
         )
-        return room
+        return RoomAck(room, ack)
 
     def _owned_room(self, user: User, raw: str) -> Room:
         """Return the room with a name. Raises NoSuchRoom, NotOwner."""
@@ -165,29 +141,36 @@ class Membership:
             raise NotOwner()
         return room
 
-    async def delete(self, session: Session, raw: str) -> None:
+    async def delete(
+        self, session: Session, raw: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Delete a room and its log.
 
         Args:
             session: a session of the owner.
             raw: the name of the room as it was typed.
+            request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotOwner, NotStored.
+            NoSuchRoom, NotOwner, TxnConflict, NotStored.
         """
         room = self._owned_room(session.user, raw)
-        await self._ownership.delete(room, session.user.name)
+        await self._ownership.delete(room, session.user.name, session, request)
         audit("room_deleted", by=session.user.name, room=room.name)
+        return RoomAck(None, Ack("", 0, self._users.now()))
 
-    async def join(self, session: Session, raw: str) -> Room:
+    async def join(
+        self, session: Session, raw: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Join a room, which must be public unless the user owns it or is invited.
 
         Args:
             session: a session of the user.
             raw: the name of the room as it was typed.
+            request: as in `create`.
 
         Raises:
-            NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotAllowed, NotStored.
+            NoSuchRoom, AlreadyInRoom, PrivateRoom, RoomFull, NotAllowed, TxnConflict, NotStored.
         """
         user = session.user
         room = self._rooms.find(raw)
@@ -197,8 +180,7 @@ class Membership:
         # Users who are not invited must not be members while this is being stored.
         if needs_invitation and not await self._store.is_invited(room.id, user.id, None):
             raise PrivateRoom()
-        await self.enter(room, user, session, needs_invitation)
-        return room
+        return await self.enter(room, user, session, needs_invitation, request)
 
     async def enter(
         self,
@@ -206,7 +188,8 @@ class Membership:
         target: User | ResolvedUser,
         actor: Session,
         needs_invitation: bool = False,
-    ) -> None:
+        request: RepeatableRequest | None = None,
+    ) -> RoomAck:
         """Make a user a member, without asking whether the user may join.
 
         Args:
@@ -215,13 +198,14 @@ class Membership:
             actor: the session that asked for it.
             needs_invitation: whether the invitation that the user had must still exist when the
                 membership is stored.
+            request: as in `create`.
 
         Raises:
             NoSuchRoom: the room was deleted meanwhile.
             PrivateRoom: the invitation ended meanwhile.
             NoSuchUser: the account is ending.
             NotAllowed: the user is a member of as many rooms as the limit allows.
-            AlreadyInRoom, RoomFull, NotStored.
+            AlreadyInRoom, RoomFull, TxnConflict, NotStored.
         """
         if room.deleted:
             raise NoSuchRoom()
@@ -238,28 +222,34 @@ class Membership:
             at=self._users.now(),
         )
         try:
-            await self._delivery.append_change(room, entry, actor, needs_invitation)
+            ack = await self._delivery.append_change(room, entry, actor, needs_invitation, request)
         except ChatError:
             if room.deleted:
                 raise NoSuchRoom() from None
             raise
+        return RoomAck(room, ack)
 
-    async def leave(self, session: Session, raw: str) -> None:
+    async def leave(
+        self, session: Session, raw: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Leave a room.
 
         Args:
             session: a session of the member.
             raw: the name of the room as it was typed.
+            request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotStored.
+            NoSuchRoom, NotInRoom, TxnConflict, NotStored.
             NotAllowed: it is the lobby.
         """
         room = self._rooms.require_member(raw, session.user)
         if room.is_lobby:
             raise NotAllowed("You can't leave the lobby.")
-        await self._end_membership(room, self._left(room, session.user), session)
+        left = self._left(room, session.user)
+        ack = await self._end_membership(room, left, session, request)
         self._reassign_later(room)
+        return RoomAck(room, ack)
 
     def _reassign_later(self, room: Room) -> None:
         """See in the background whether a room needs another owner, or ends."""
@@ -290,44 +280,55 @@ class Membership:
         return Left(room_name=room.name, usr=user.name, subject_id=user.id, at=self._users.now())
 
     async def _end_membership(
-        self, room: Room, entry: Left | Kicked | Removed, actor: Session | None
-    ) -> None:
-        """End the membership of the subject of an entry, which says how. Raises NotStored."""
+        self,
+        room: Room,
+        entry: Left | Kicked | Removed,
+        actor: Session | None,
+        request: RepeatableRequest | None = None,
+    ) -> Ack:
+        """End the membership of the subject of an entry. Raises TxnConflict, NotStored."""
         try:
-            await self._delivery.append_change(room, entry, actor)
+            return await self._delivery.append_change(room, entry, actor, request=request)
         except ChatError:
             if self._rooms.get(room.id) is room:
                 raise
             # The room was deleted meanwhile, and the membership with it.
+            return Ack("", 0, entry.at)
 
-    async def kick(self, session: Session, raw: str, target: str) -> None:
+    async def kick(
+        self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Kick a member out of a room.
 
         Args:
             session: a session of the owner.
             raw: the name of the room as it was typed.
             target: the name of the member as it was typed.
+            request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotOwner, SelfTarget, NoSuchUser, NotInRoom, NotStored.
+            NoSuchRoom, NotOwner, SelfTarget, NoSuchUser, NotInRoom, TxnConflict, NotStored.
         """
         room = self._owned_room(session.user, raw)
         member = await self._directory.resolve(target)
         room = self._owned_room(session.user, raw)
         if member.id == session.user.id:
             raise SelfTarget()
-        await self._kick_or_remove(Kicked, room, member, session)
+        return await self._kick_or_remove(Kicked, room, member, session, request)
 
-    async def remove(self, session: Session, raw: str, target: str) -> Room:
+    async def remove(
+        self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Remove a member from a room, logged in or not.
 
         Args:
             session: a session of the owner, or of the member who is removed.
             raw: the name of the room as it was typed.
             target: the name of the member as it was typed.
+            request: as in `create`.
 
         Raises:
-            NoSuchRoom, NotInRoom, NotOwner, NoSuchUser, NotStored.
+            NoSuchRoom, NotInRoom, NotOwner, NoSuchUser, TxnConflict, NotStored.
             NotAllowed: it is the lobby.
         """
         room = self._rooms.require_member(raw, session.user)
@@ -337,12 +338,16 @@ class Membership:
         room = self._rooms.require_member(raw, session.user)
         if session.user.id not in (member.id, room.owner_id):
             raise NotOwner()
-        await self._kick_or_remove(Removed, room, member, session)
-        return room
+        return await self._kick_or_remove(Removed, room, member, session, request)
 
     async def _kick_or_remove(
-        self, kind: type[Kicked | Removed], room: Room, member: ResolvedUser, actor: Session
-    ) -> None:
+        self,
+        kind: type[Kicked | Removed],
+        room: Room,
+        member: ResolvedUser,
+        actor: Session,
+        request: RepeatableRequest | None,
+    ) -> RoomAck:
         if member.id not in room.members:
             raise NotInRoom("This user is not a member of the room.")
         entry = kind(
@@ -352,22 +357,26 @@ class Membership:
             by=actor.user.name,
             at=self._users.now(),
         )
-        await self._end_membership(room, entry, actor)
+        ack = await self._end_membership(room, entry, actor, request)
         code = "kicked" if kind is Kicked else "removed"
         audit(code, by=actor.user.name, name=member.name, room=room.name)
         self._reassign_later(room)
+        return RoomAck(room, ack)
 
-    async def add(self, session: Session, raw: str, target: str) -> Room:
+    async def add(
+        self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
+    ) -> RoomAck:
         """Add a user to a room.
 
         Args:
             session: a session of a member.
             raw: the name of the room as it was typed.
             target: the name of the user as it was typed.
+            request: as in `create`.
 
         Raises:
             NoSuchRoom, NotInRoom, NoSuchUser, AlreadyInRoom, Blocked, RoomFull, NotAllowed,
-            NotStored.
+            TxnConflict, NotStored.
         """
         room = self._rooms.require_member(raw, session.user)
         user = await self._directory.resolve(target, session.user)
@@ -376,5 +385,4 @@ class Membership:
             raise AlreadyInRoom()
         if user.blocks_asker:
             raise Blocked()
-        await self.enter(room, user, session)
-        return room
+        return await self.enter(room, user, session, request=request)

@@ -15,7 +15,6 @@ import attrs
 from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.audit import audit
 from gtchat.chat.conversations import Conversation, Conversations, Target
-from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.errors import (
     BadKey,
     BadRequest,
@@ -31,6 +30,7 @@ from gtchat.chat.lockout import Lockout
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
+from gtchat.chat.queued import PendingMessage
 from gtchat.chat.quota import utf8_size
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State

@@ -9,8 +9,9 @@ import attrs
 
 from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
-from gtchat.chat.events import RoomChanged, RoomDeleted
+from gtchat.chat.events import RoomChanged, RoomCreated
 from gtchat.chat.fold import CurrentSettings
+from gtchat.chat.interfaces import Ack, RepeatableRequest
 from gtchat.chat.messages import text
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
@@ -31,6 +32,24 @@ def check_topic(raw: str) -> str:
     if "\t" in topic or len(topic.splitlines()) > 1:
         raise BadRequest("topic: must be one line.")
     return topic
+
+
+@attrs.frozen(kw_only=True)
+class RoomSettings:
+    """Settings that a user asks for; None leaves a setting as it is, or at its default.
+
+    Attributes:
+        public: whether users who are not members can see and join the room.
+        topic: one line of at most 500 characters, "" for none.
+        max: maximum number of members, 0 for no limit of the room's own.
+        preview: whether users who are not members can read the newest messages while the room is
+            public. The default is what `public` is.
+    """
+
+    public: bool | None = None
+    topic: str | None = None
+    max: int | None = None
+    preview: bool | None = None
 
 
 class Ownership:
@@ -113,20 +132,67 @@ class Ownership:
         limit = self._limits.members_per_room
         return min(wanted or limit, limit) if limit else wanted
 
+    def first_entry(self, room: Room, user: User, wanted: RoomSettings) -> RoomCreated:
+        """Return the entry with which a user creates a room.
+
+        Raises:
+            BadRequest, TooLong.
+        """
+        public = wanted.public is not False
+        return RoomCreated(
+            room_name=room.name,
+            usr=user.name,
+            subject_id=user.id,
+            guest=not user.registered,
+            public=public,
+            topic=check_topic(wanted.topic or ""),
+            max=self.max_members(wanted.max or 0),
+            owner=user.name,
+            preview=public if wanted.preview is None else wanted.preview,
+            at=self._users.now(),
+        )
+
+    def settings(
+        self, room: Room, wanted: RoomSettings, owner: ResolvedUser | None
+    ) -> CurrentSettings:
+        """Return the settings of a room with those that a user asks for.
+
+        Args:
+            room: the room.
+            wanted: the settings to change.
+            owner: the new owner, None to keep the owner.
+
+        Raises:
+            BadRequest, TooLong.
+        """
+        return CurrentSettings(
+            public=room.public if wanted.public is None else wanted.public,
+            topic=room.topic if wanted.topic is None else check_topic(wanted.topic),
+            max=room.max if wanted.max is None else self.max_members(wanted.max),
+            owner_id=room.owner_id if owner is None else owner.id,
+            owner=room.owner if owner is None else owner.name,
+            preview=room.preview if wanted.preview is None else wanted.preview,
+        )
+
     async def change(
-        self, room: Room, settings: CurrentSettings, by: str, actor: Session | None
-    ) -> None:
-        """Change the settings of a room.
+        self,
+        room: Room,
+        settings: CurrentSettings,
+        by: str,
+        actor: Session | None,
+        request: RepeatableRequest | None = None,
+    ) -> Ack:
+        """Change the settings of a room. Return the ack.
 
         Args:
             room: the room.
             settings: the new settings.
             by: name of the user who changes them.
-            actor: the session that asked for it, None if no session did.
+            actor, request: as in `Delivery.append_change`.
 
         Raises:
             NoSuchUser: the new owner is ending.
-            OverQuota, NotStored.
+            OverQuota, TxnConflict, NotStored.
         """
         entry = RoomChanged(
             room_name=room.name,
@@ -139,21 +205,28 @@ class Ownership:
             subject_id=settings.owner_id,
             at=self._users.now(),
         )
-        await self._delivery.append_change(room, entry, actor)
+        return await self._delivery.append_change(room, entry, actor, request=request)
 
-    async def delete(self, room: Room, by: str) -> None:
+    async def delete(
+        self,
+        room: Room,
+        by: str,
+        actor: Session | None = None,
+        request: RepeatableRequest | None = None,
+    ) -> None:
         """Delete a room with its log.
 
         Args:
             room: the room.
             by: name of the user who deletes it.
+            actor, request: as in `Delivery.append_change`.
 
         Raises:
-            NotStored: the room is as before.
+            TxnConflict, NotStored: the room is as before.
         """
         room.deleted = True
         try:
-            await self._store.delete_room(room.id, self._users.now())
+            ended = await self._store.delete_room(room.id, self._users.now(), request)
         except ChatError:
             room.deleted = False
             raise
@@ -162,17 +235,7 @@ class Ownership:
         for member in room.members:
             if (user := self._users.get_by_id(member)) is not None:
                 user.remove_room(room)
-        # The actor's reply comes before the event.
-        self._users.call_soon(self._publish_deleted, room, by)
-
-    def _publish_deleted(self, room: Room, by: str) -> None:
-        """Announce a deletion to the members and, if the room was public, to all other users."""
-        members = tuple(room.members.values())
-        event = RoomDeleted(room_name=room.name, usr=by, members=members, at=self._users.now())
-        room.subscribers.publish([event])
-        if room.public:
-            told = [one for _, connections in room.subscribers for one in connections]
-            self._users.subscribers.publish([event], exclude=told)
+        self._delivery.publish_deletion(room, by, actor, ended)
 
     async def reassign_or_delete(self, room: Room) -> None:
         """Find an owner for a room whose temporary owner is not a member any more.

@@ -6,13 +6,16 @@ Secrets are hashed before they are here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import attrs
 
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
+
+ResetReason = Literal["", "epoch", "recreated", "unknown", "left"]
 
 #: How many of the newest entries of a room those are of which a preview has the messages.
 PREVIEW_ENTRIES = 50
@@ -26,7 +29,7 @@ class Ack:
     """The ack that the sender of a message gets.
 
     Attributes:
-        id: the message id.
+        id: the message id; of the ack of a change of a room: the room id.
         seq: number in the log.
         at: when it was sent.
         dup: whether an earlier request with the same txn stored it.
@@ -36,6 +39,23 @@ class Ack:
     seq: int
     at: int
     dup: bool = False
+
+
+@attrs.frozen
+class RepeatableRequest:
+    """A request that its client may send again when it has got no reply: it is done once.
+
+    Attributes:
+        account_id: the account that asks.
+        txn: its idempotency key. One txn is for one content.
+        content: what it asks for: the command with its fields.
+        at: now.
+    """
+
+    account_id: int
+    txn: str
+    content: str
+    at: int
 
 
 @attrs.define(eq=False)
@@ -50,10 +70,8 @@ class PendingEntry:
     Attributes:
         room_id: the room; 0 for `room_created`, where the store fills in the new id.
         entry: the entry with `seq` 0; the store fills in its `seq`.
-        room_key: name of the room as it is compared; used for `room_created` only.
         txn: the sender's idempotency key, None if there is none.
         sender_id: account id of the sender whose `txn` it is; None without a `txn`.
-        needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
         error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
             `NoSuchUser`, `PrivateRoom`, `RoomExists`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
@@ -61,10 +79,8 @@ class PendingEntry:
 
     room_id: int
     entry: Entry
-    room_key: str = ""
     txn: str | None = None
     sender_id: int | None = None
-    needs_invitation: bool = False
     error: ChatError | None = None
     earlier: Ack | None = None
 
@@ -72,6 +88,45 @@ class PendingEntry:
     def subject_id(self) -> int | None:
         """The account that the entry is about; see `Entry`."""
         return self.entry.subject_id
+
+    @property
+    def ack(self) -> Ack:
+        """The ack that its sender gets, once it is stored."""
+        return Ack(getattr(self.entry, "id", ""), self.entry.seq, self.entry.at)
+
+
+@attrs.frozen
+class Inviter:
+    """The account that has sent an invitation, None in old ones, with the name that it had then."""
+
+    id: int | None
+    name: str
+
+
+#: Invitations that have ended without an answer: invited account -> who has sent them.
+EndedInvitations = Mapping[int, Sequence[Inviter]]
+
+
+@attrs.define(eq=False)
+class PendingRoomChange(PendingEntry):
+    """A change of a room that is queued for its log.
+
+    Attributes:
+        room_key: name of the room as it is compared; used for `room_created` only.
+        content: what its request asks for, as in `RepeatableRequest`; used with a `txn` only.
+        needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
+        ended: filled in: the invitations that the subject had sent and that end with it.
+    """
+
+    room_key: str = ""
+    content: str = ""
+    needs_invitation: bool = False
+    ended: EndedInvitations = attrs.field(factory=dict)
+
+    @property
+    def ack(self) -> Ack:
+        """The ack of its request: the id is that of the room."""
+        return Ack(str(self.room_id), self.entry.seq, self.entry.at)
 
 
 @attrs.frozen
@@ -163,13 +218,15 @@ class Backlog:
     Attributes:
         entries: all of them in order; empty if `behind` or `reset`.
         behind: whether there are more than the limit.
-        reset: whether the client's last entry is not of this log: the room was created again, or
-            the log has no such entry.
+        reset: why the client's last entry is not of this log, "" if it is: `epoch` if the log is
+            that of an older copy of the database, `recreated` if the room was created again,
+            `unknown` if the log has no such entry, or there is no such log, `left` if the user is
+            not in the room.
     """
 
     entries: tuple[Entry, ...] = ()
     behind: bool = False
-    reset: bool = False
+    reset: ResetReason = ""
 
 
 @attrs.frozen

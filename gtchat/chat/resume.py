@@ -70,7 +70,7 @@ def known_ids(registry: RoomRegistry, seen_directs: Mapping[int, int] | None) ->
 
 
 def missed_directs(
-    user: User, ids: Iterable[int], resumed: ResumeResult
+    user: User, ids: Iterable[int], resumed: ResumeResult, is_epoch: bool
 ) -> dict[int, tuple[Direct | None, Backlog]]:
     """Return what a client missed in the direct conversations that it named.
 
@@ -80,6 +80,7 @@ def missed_directs(
         user: the user of the session.
         ids: the ids that the client gave.
         resumed: what the store found.
+        is_epoch: whether the client named the epoch of then; if not, the store was not asked.
     """
     own = {direct.id: direct for direct in resumed.directs}
     hidden = hides(user)
@@ -90,13 +91,18 @@ def missed_directs(
             visible = [entry for entry in found.entries if not hidden(entry)]
             found = attrs.evolve(found, entries=as_seen_by(visible, user, direct.other))
         else:
-            found = Backlog(reset=True)
+            reason = found.reset if found is not None else ""
+            found = Backlog(reset=reason or ("unknown" if is_epoch else "epoch"))
         missed[id_] = (direct, found)
     return missed
 
 
 def missed_by_name(
-    user: User, lobby: Room, rooms: Mapping[str, Room | None], backlogs: Mapping[int, Backlog]
+    user: User,
+    lobby: Room,
+    rooms: Mapping[str, Room | None],
+    backlogs: Mapping[int, Backlog],
+    is_epoch: bool,
 ) -> dict[str, tuple[Room | None, Backlog]]:
     """Return what a client missed in the rooms that it named and in the user's other rooms.
 
@@ -107,6 +113,7 @@ def missed_by_name(
         lobby: the room that every user is in.
         rooms: the rooms by the names that the client gave.
         backlogs: room id -> what the store found.
+        is_epoch: as in `missed_directs`.
     """
     own = {*user.rooms, lobby}
     hidden = hides(user)
@@ -116,7 +123,10 @@ def missed_by_name(
         if found is not None and user.blocked:
             visible = tuple(entry for entry in found.entries if not hidden(entry))
             found = attrs.evolve(found, entries=visible)
-        missed[name] = (room if room in own else None, found or Backlog(reset=True))
+        if room in own:
+            missed[name] = (room, found or Backlog(reset="epoch"))
+        else:
+            missed[name] = (None, Backlog(reset="unknown" if room is None else "left"))
     for room in own.difference(room for room in rooms.values() if room is not None):
-        missed[room.name] = (room, Backlog(reset=True))
+        missed[room.name] = (room, Backlog(reset="unknown" if is_epoch else "epoch"))
     return missed

@@ -119,7 +119,8 @@ class Sessions:
         """
         rooms, directs = find_rooms(self._rooms, seen), known_ids(self._rooms, seen_directs)
         seen_by_id: dict[int, int] = {}
-        if hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode()):
+        is_epoch = hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode())
+        if is_epoch:
             seen_by_id = {room.id: seen[name] for name, room in rooms.items() if room is not None}
             seen_by_id |= directs
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
@@ -150,8 +151,8 @@ class Sessions:
             resumed.account_state, unread, encoder, connection, token, marks_read
         )
         user = session.user
-        missed = missed_by_name(user, self._rooms.lobby, rooms, resumed.missed)
-        return ResumedSession(session, missed, missed_directs(user, directs, resumed))
+        missed = missed_by_name(user, self._rooms.lobby, rooms, resumed.missed, is_epoch)
+        return ResumedSession(session, missed, missed_directs(user, directs, resumed, is_epoch))
 
     async def listed(self, session: Session) -> list[ListedSession]:
         """Return where the user of a session is logged in, oldest first.

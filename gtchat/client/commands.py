@@ -23,6 +23,8 @@ class Effect(enum.Enum):
     MESSAGE_STORED = enum.auto()
     #: The user is in the room of the reply, if it has one.
     ROOM_ENTERED = enum.auto()
+    #: The room of the request has another entry.
+    ROOM_CHANGED = enum.auto()
     #: The user is no longer in the room of the request.
     ROOM_LEFT = enum.auto()
     ROOMS_LISTED = enum.auto()
@@ -67,11 +69,16 @@ COMMANDS: dict[str, ClientCommand] = {
     "get_room_list": ClientCommand(Effect.ROOMS_LISTED, Repeat.ALWAYS),
     "get_user_list": ClientCommand(repeat=Repeat.ALWAYS),
     "get_room_user_list": ClientCommand(repeat=Repeat.ALWAYS),
-    "create_room": ClientCommand(Effect.ROOM_ENTERED),
-    "join_room": ClientCommand(Effect.ROOM_ENTERED),
-    "invite_reply": ClientCommand(Effect.ROOM_ENTERED),
-    "leave_room": ClientCommand(Effect.ROOM_LEFT),
-    "delete_room": ClientCommand(Effect.ROOM_LEFT),
+    "create_room": ClientCommand(Effect.ROOM_ENTERED, Repeat.WITH_TXN),
+    "join_room": ClientCommand(Effect.ROOM_ENTERED, Repeat.WITH_TXN),
+    "invite_reply": ClientCommand(Effect.ROOM_ENTERED, Repeat.WITH_TXN),
+    "set_room": ClientCommand(Effect.ROOM_CHANGED, Repeat.WITH_TXN),
+    "add_member": ClientCommand(Effect.ROOM_CHANGED, Repeat.WITH_TXN),
+    "remove_member": ClientCommand(Effect.ROOM_CHANGED, Repeat.WITH_TXN),
+    "kick": ClientCommand(Effect.ROOM_CHANGED, Repeat.WITH_TXN),
+    "invite": ClientCommand(repeat=Repeat.WITH_TXN),
+    "leave_room": ClientCommand(Effect.ROOM_LEFT, Repeat.WITH_TXN),
+    "delete_room": ClientCommand(Effect.ROOM_LEFT, Repeat.WITH_TXN),
     "speak": ClientCommand(Effect.MESSAGE_STORED, Repeat.WITH_TXN),
     "edit": ClientCommand(repeat=Repeat.WITH_TXN),
     "delete": ClientCommand(repeat=Repeat.WITH_TXN),

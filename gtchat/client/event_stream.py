@@ -21,12 +21,11 @@ MAX_REMEMBERED_IDS = 20_000
 
 
 @attrs.frozen
-class _OwnMessage:
-    """The user's own message got this place in its room."""
+class _OwnEntry:
+    """A message or change of the user's own got this place in its room."""
 
     room_name: str
     seq: int
-    id: str
 
 
 @attrs.frozen
@@ -45,7 +44,7 @@ class _LeftRoom:
 
 
 #: What passes through the stream in order: events, and notes that only advance `seen`.
-_Item = Event | _OwnMessage | _JoinedRoom | _LeftRoom
+_Item = Event | _OwnEntry | _JoinedRoom | _LeftRoom
 
 
 class EventStream:
@@ -89,7 +88,11 @@ class EventStream:
             id: its id.
         """
         self._is_first(id)
-        self._put(_OwnMessage(room_name, seq, id))
+        self.own_entry(room_name, seq)
+
+    def own_entry(self, room_name: str, seq: int) -> None:
+        """Record an own change of a room, which the server does not push; arguments as above."""
+        self._put(_OwnEntry(room_name, seq))
 
     def joined(self, room_name: str, seq: int) -> None:
         """Record that the user is in a room.
@@ -146,14 +149,14 @@ class EventStream:
         held, self._held = self._held or [], None
         for item in held:
             is_entry = isinstance(item, Push) and item.seq and item.room_name
-            if not is_entry and not isinstance(item, _OwnMessage):
+            if not is_entry and not isinstance(item, _OwnEntry):
                 self._deliver(item)
 
     # Output.
 
     def _deliver(self, item: _Item) -> None:
         """Append an event, unless it is a duplicate; apply a note."""
-        if isinstance(item, _OwnMessage):
+        if isinstance(item, _OwnEntry):
             self._advance(item)
         elif isinstance(item, _JoinedRoom):
             self.seen[item.room_name] = item.seq
@@ -163,14 +166,14 @@ class EventStream:
             self._queue.append(typed(item) if isinstance(item, Push) else item)
             self._wake()
 
-    def _advance(self, message: _OwnMessage) -> None:
-        """Advance a room past an own message; the request may spell its name in another case."""
-        name = message.room_name
+    def _advance(self, entry: _OwnEntry) -> None:
+        """Advance a room past an own entry; the request may spell its name in another case."""
+        name = entry.room_name
         if name not in self.seen:
             folded = name.casefold()
             name = next((room for room in self.seen if room.casefold() == folded), name)
         if name in self.seen:
-            self.seen[name] = max(self.seen[name], message.seq)
+            self.seen[name] = max(self.seen[name], entry.seq)
 
     def _is_new(self, push: Push) -> bool:
         """Return whether a push is no duplicate; an entry advances its room."""

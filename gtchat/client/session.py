@@ -130,6 +130,10 @@ class Session:
         if reply.room is not None:
             self._stream.joined(reply.room.room_name, reply.room.last_seq)
 
+    def _room_changed(self, request: PendingRequest, reply: Reply) -> None:
+        if reply.seq:
+            self._stream.own_entry(_room_name(request), reply.seq)
+
     def _room_left(self, request: PendingRequest, reply: Reply) -> None:
         self._stream.left(_room_name(request))
 
@@ -360,5 +364,6 @@ _EFFECTS: dict[Effect, Callable[[Session, PendingRequest, Reply], None]] = {
     Effect.PASSWORD_CHANGED: Session._password_changed,
     Effect.MESSAGE_STORED: Session._message_stored,
     Effect.ROOM_ENTERED: Session._room_entered,
+    Effect.ROOM_CHANGED: Session._room_changed,
     Effect.ROOM_LEFT: Session._room_left,
 }

@@ -256,8 +256,10 @@ def backlogs(
         log = log_info(room_id)
         if log and is_same(log.deleted_at) and seq > 0 and was_lost(room_id, seq, log.last):
             raise LogsShortened()
-        if log is None or not 0 <= seq <= log.last or not is_same(log.deleted_at):
-            found[room_id] = Backlog(reset=True)
+        if log is not None and not is_same(log.deleted_at):
+            found[room_id] = Backlog(reset="recreated")
+        elif log is None or not 0 <= seq <= log.last:
+            found[room_id] = Backlog(reset="unknown")
         elif seq < log.first - 1:
             found[room_id] = Backlog(behind=True)
         else:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable
 
 from gtchat.chat.errors import NotAllowed
 from gtchat.chat.events import AnnotatedMessage, Deleted, MessageChange, Reacted
-from gtchat.chat.interfaces import InvitationLimits, PendingEntry, PendingWhisper, WhisperLimits
+from gtchat.chat.interfaces import (
+    InvitationLimits,
+    PendingEntry,
+    PendingRoomChange,
+    PendingWhisper,
+    WhisperLimits,
+)
 
 #: Invitations in a list: the newest of an account.
 LISTED_INVITATIONS = 200
@@ -27,6 +33,8 @@ def request_content(pending: PendingEntry) -> tuple[str, str]:
 
     Old txns are compared with it too: it must stay the same for a plain message.
     """
+    if isinstance(pending, PendingRoomChange):
+        return pending.content, ""
     entry = pending.entry
     target = f"room {pending.room_id} {entry.kind}"
     if isinstance(pending, PendingWhisper):

@@ -109,6 +109,21 @@
     return [...(room.id === null ? [loadDirects()] : []), ...readMarks.readTo(state, room, seq), ...read(state, room)];
   };
 
+  // The session that asks for a change of a room is not pushed its entry: it is put together from the reply.
+  // details(state, reply, fields): what the entry has besides.
+  const changed = (type, details) => (state, reply, fields) => {
+    const { seq, at, room } = reply;
+    const entry = seq ? { cmd: "c_event", type, room_name: fields.room_name, seq, at, ...details(state, reply, fields) } : null;
+    return [...(entry ? takeEntry(state, entry) : []), ...updateRoom(state, room)];
+  };
+
+  // The name of a user may have been typed.
+  const memberNamed = ({ users }, typed) => users.find((name) => name.toLowerCase() === typed.toLowerCase()) ?? typed;
+
+  const settingsOf = ({ topic, public: isPublic, owner, max, preview }) => ({ topic, public: isPublic, owner, max, preview });
+
+  const expelled = (state, _reply, { user }) => ({ usr: user, by: state.me });
+
   const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
     const invitation = { usr: inviter, room_name };
     if (answer === "L") invitations.postpone(state, invitation);
@@ -182,9 +197,10 @@
     join_room: (state, reply) => enterRoom(state, reply.room),
     leave_room: (state, _reply, fields) => exitRoom(state, fields.room_name),
     delete_room: (state, _reply, fields) => deleteRoom(state, fields.room_name),
-    set_room: (state, reply) => updateRoom(state, reply.room),
-    add_member: (state, reply) => updateRoom(state, reply.room),
-    remove_member: (state, reply) => updateRoom(state, reply.room),
+    set_room: changed("room_changed", (state, { room }) => ({ usr: state.me, ...settingsOf(room) })),
+    add_member: changed("join_room", (_state, { room }, { user }) => ({ usr: memberNamed(room, user) })),
+    remove_member: changed("removed", expelled),
+    kick: changed("kicked", expelled),
     invite_reply: invitationAnswered,
     speak: spoken,
     mark_read: marked,

@@ -40,10 +40,16 @@
 
   const settings = only((_state, room, entry) => room.update(entry));
 
-  // Its owner is the only member of a new room. Public rooms are announced to users who are not members.
-  const roomCreated = only((_state, room, entry) => {
+  // Its owner is the only member of a new room. Public rooms are announced to users who are not members. A room of the
+  // user's own was created in another session.
+  const roomCreated = only((_state, room, entry, own) => {
     room.update({ public: true, ...entry });
-    if (!room.joined) room.memberCount = 1;
+    if (room.joined) return;
+    room.memberCount = 1;
+    if (!own) return;
+    room.reset(entry.seq);
+    room.joined = true;
+    readMarks.readAll(room);
   });
 
   const memberJoined = (state, room, entry, own) => {

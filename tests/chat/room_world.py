@@ -24,7 +24,7 @@ from gtchat.chat.events import Entry
 from gtchat.chat.fold import RoomState
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.chat.limits import Limits
-from gtchat.chat.membership import RoomSettings
+from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.chat.users import Session
 from gtchat.store.jobs import Job, deliver_results

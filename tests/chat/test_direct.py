@@ -412,7 +412,10 @@ class Resume(DirectCase):
             [(one["cmd"], one.get("to", one.get("target_user"))) for one in mine["entries"]],
             [("c_whisper", "bob"), ("c_event", "ann")],
         )
-        self.assertEqual((found[9_999]["state"], found[9_999]["entries"]), ("reset", []))
+        unknown = found[9_999]
+        self.assertEqual(
+            (unknown["state"], unknown["reason"], unknown["entries"]), ("reset", "unknown", [])
+        )
         self.assertEqual(reply["directs"][0]["last_seq"], 3)
 
     def test_a_client_that_names_none_is_told_of_none(self) -> None:

@@ -107,6 +107,41 @@ class Ends(InvitationTestCase):
             self.doCleanups()
             self.ann.call("add_member", room_name="den", user="bob")
 
+    def test_a_user_who_is_online_is_told_that_an_invitation_has_ended(self) -> None:
+        desk = self.server.connect()
+        desk.login("eve", pwd="password", device="desk", marks_read=True)
+        for cmd, client, fields, inviters in (
+            ("kick", self.ann, {"user": "bob"}, ["bob"]),
+            ("remove_member", self.ann, {"user": "bob"}, ["bob"]),
+            ("leave_room", self.bob, {}, ["bob"]),
+            ("delete_room", self.ann, {}, ["ann", "bob"]),
+        ):
+            for inviter in (self.ann, self.bob):
+                self.assertIsNone(self.invite(inviter))
+            for invited in (self.eve, desk):
+                invited.received()
+            client.call(cmd, room_name="den", **fields)
+            for invited in (self.eve, desk):
+                pushes = invited.pushes()
+                self.assertEqual({push["type"] for push in pushes}, {"invitation_ended"}, cmd)
+                told = sorted((push["room_name"], push["usr"]) for push in pushes)
+                self.assertEqual(told, [("den", inviter) for inviter in inviters], cmd)
+            self.ann.call("add_member", room_name="den", user="bob")
+
+    def test_the_end_of_an_invitation_of_a_blocked_user_is_not_told(self) -> None:
+        self.invite(self.bob)
+        self.eve.call("block", user="bob")
+        self.eve.received()
+        self.bob.call("leave_room", room_name="den")
+        self.assertEqual(self.eve.pushes(), [])
+
+    def test_the_end_of_an_invitation_of_a_user_who_is_offline_is_told_at_the_login(self) -> None:
+        self.invite(self.bob)
+        self.eve.drop()
+        self.bob.call("leave_room", room_name="den")
+        reply = self.server.connect().login("eve", pwd="password", marks_read=True)
+        self.assertNotIn("invitations", reply)
+
 
 class Listed(InvitationTestCase):
     def test_an_invitation_is_in_every_login_and_resume_until_it_is_answered(self) -> None:

@@ -378,7 +378,7 @@ class StoreErrors(RoomTestCase):
     def test_deletion_that_is_not_stored_leaves_the_room(self) -> None:
         delete_room = self.server.store.delete_room
 
-        def refuse(room_id: int, at: int) -> Deferred[None]:
+        def refuse(*args: object) -> Deferred[Any]:
             return fail(NotStored())
 
         self.server.store.delete_room = refuse  # type: ignore[method-assign]

@@ -80,8 +80,45 @@ class Resume(RoomTestCase):
         login = self.logins["bob"]
         self.bob.drop()
         client = self.server.connect()
-        reply = client.call("resume", session_id=login["session_id"], epoch="old", seen={"r": 3})
+        seen = {"r": 3, "nowhere": 1}
+        direct = {1_000: 4}
+        reply = client.call(
+            "resume",
+            session_id=login["session_id"],
+            epoch="old",
+            seen=seen,
+            seen_directs=direct,
+        )
         self.assertEqual({r["state"] for r in reply["resumed"]}, {"reset"})
+        reasons = {r.get("room_name", r.get("direct")): r["reason"] for r in reply["resumed"]}
+        self.assertEqual(
+            reasons, {"r": "epoch", "lobby": "epoch", "nowhere": "unknown", 1_000: "epoch"}
+        )
+
+    def test_a_reset_says_why(self) -> None:
+        for name in ("left", "again"):
+            self.ann.call("create_room", room_name=name)
+            self.bob.call("join_room", room_name=name)
+        self.bob.drop()
+        self.ann.call("kick", room_name="left", user="bob")
+        self.ann.call("delete_room", room_name="again")
+        self.ann.call("create_room", room_name="again")
+        self.ann.call("add_member", room_name="again", user="bob")
+        self.ann.call("create_room", room_name="new")
+        self.ann.call("add_member", room_name="new", user="bob")
+        _, reply = self.resume("bob", r=3, left=2, again=2, nowhere=1, lobby=9)
+        found = {r["room_name"]: (r["state"], r.get("reason")) for r in reply["resumed"]}
+        expected = {"r": ("resumed", None), "left": ("reset", "left")}
+        expected |= {"again": ("reset", "recreated"), "nowhere": ("reset", "unknown")}
+        expected |= {"lobby": ("reset", "unknown"), "new": ("reset", "unknown")}
+        self.assertEqual(found, expected)
+
+    def test_a_client_that_knows_more_than_was_kept_is_told_that_the_epoch_changed(self) -> None:
+        self.server.start()
+        _, reply = self.resume("bob", r=99)
+        found = {r["room_name"]: r["reason"] for r in reply["resumed"]}
+        self.assertEqual(found["r"], "epoch")
+        self.assertNotEqual(reply["epoch"], self.logins["bob"]["epoch"])
 
     def test_room_that_was_created_again_is_reset(self) -> None:
         self.bob.drop()

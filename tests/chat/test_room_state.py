@@ -23,7 +23,7 @@ from gtchat.chat.events import (
     RoomCreated,
 )
 from gtchat.chat.fold import RoomState, Undo
-from gtchat.chat.membership import RoomSettings
+from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import Room, RoomRegistry
 from tests.chat.room_world import HeldMemoryStore, World, folded, snapshot
 

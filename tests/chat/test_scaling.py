@@ -31,7 +31,7 @@ from gtchat.chat.interfaces import (
     WhisperLimits,
 )
 from gtchat.chat.limits import Limits
-from gtchat.chat.membership import RoomSettings
+from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.users import Session
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import FakeClient, RecordingConnection, TestServer

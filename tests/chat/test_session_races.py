@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.errors import NoSuchUser, NotStored
 from gtchat.chat.interfaces import AccountState
-from gtchat.chat.membership import RoomSettings
+from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.users import Session
 from tests.chat.test_edge_cases import UUID, DelayedMethod
 from tests.chat.test_messages import RoomTestCase

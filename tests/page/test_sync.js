@@ -442,6 +442,31 @@
     }
   });
 
+  test("the log has own changes of a room, which are not pushed", () => {
+    const details = (users) => ({ room: roomDetails("den", { topic: "new", users, users_total: users.length }) });
+    for (const [cmd, fields, answer, expected, members] of [
+      ["set_room", { topic: "new" }, details(["ann", "bob"]), ["room_changed", "ann", undefined, "new"], ["ann", "bob"]],
+      ["add_member", { user: "CAROL" }, details(["ann", "bob", "carol"]), ["join_room", "carol", undefined, undefined], ["ann", "bob", "carol"]],
+      ["remove_member", { user: "bob" }, details(["ann"]), ["removed", "bob", "ann", undefined], ["ann"]],
+      ["kick", { user: "bob" }, {}, ["kicked", "bob", "ann", undefined], ["ann"]],
+    ]) {
+      const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { members: 2 })]);
+      const den = state.rooms.get("den");
+      ["ann", "bob"].forEach((name) => den.members.add(name));
+      den.addPage("latest", { entries: [] });
+      reply(state, cmd, { ...answer, seq: 1, at: AT }, { room_name: "den", ...fields });
+      const [{ type, usr, by, topic }] = den.entries;
+      equal([[type, usr, by, topic], [...den.members], den.memberCount, den.lastSeq], [expected, members, members.length, 1]);
+    }
+  });
+
+  test("a room that another session has created is a room of the user's own", () => {
+    const state = stateAfterLogin();
+    push(state, event("room_created", { room_name: "den", usr: "ann", seq: 1, public: false, topic: "", max: 0, owner: "ann" }));
+    const { joined, public: isPublic, lastSeq, memberCount, unread } = state.rooms.get("den");
+    equal([joined, isPublic, lastSeq, memberCount, unread], [true, false, 1, 1, 0]);
+  });
+
   test("pages of lists add rooms, users and members", () => {
     const state = stateAfterLogin();
     reply(state, "get_room_list", { rooms: [roomInfo("den", { last_seq: 4, unread: 1 })] });

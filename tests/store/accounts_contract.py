@@ -365,13 +365,13 @@ class ResumeContract(StoreCase):
     async def test_a_seq_that_the_log_does_not_have_is_a_reset(self) -> None:
         for wrong in (6, 10**30, -1):
             missed = await self.missed({self.lobby: wrong + 5 * (wrong == 6)})
-            self.assertEqual(missed, {self.lobby: Backlog(reset=True)})
+            self.assertEqual(missed, {self.lobby: Backlog(reset="unknown")})
             self.lobby = await self.room(None, f"Garden {wrong}")
 
     async def test_a_deleted_room_is_a_reset(self) -> None:
         room = await self.room(None)
         await self.store.delete_room(room, 500)
-        self.assertEqual(await self.missed({room: 1}), {room: Backlog(reset=True)})
+        self.assertEqual(await self.missed({room: 1}), {room: Backlog(reset="unknown")})
 
     async def recreated_room(self, deleted_at: int) -> int:
         """Create a room after an earlier one of its name was deleted. Return its id."""
@@ -382,7 +382,7 @@ class ResumeContract(StoreCase):
         await self.missed({})
         await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 1500)
         room = await self.recreated_room(10000)
-        self.assertTrue((await self.missed({room: 1}))[room].reset)
+        self.assertEqual((await self.missed({room: 1}))[room].reset, "recreated")
 
     async def test_a_session_that_began_after_the_deletion_is_of_the_new_log(self) -> None:
         room = await self.recreated_room(999)
@@ -398,18 +398,18 @@ class ResumeContract(StoreCase):
         await self.missed({}, at=1000)
         room = await self.recreated_room(2000)
         await self.store.session_lost(EndedSession(self.ann, TOKEN, {}), 2049)
-        self.assertTrue((await self.missed({room: 1}))[room].reset)
+        self.assertEqual((await self.missed({room: 1}))[room].reset, "recreated")
 
     async def test_a_session_lost_at_an_unknown_time_is_a_reset(self) -> None:
         await self.missed({}, at=1000)
         room = await self.recreated_room(2000)
-        self.assertTrue((await self.missed({room: 1}))[room].reset)
+        self.assertEqual((await self.missed({room: 1}))[room].reset, "recreated")
 
     async def test_a_deletion_is_remembered_as_long_as_a_session_needs_it(self) -> None:
         await self.missed({}, at=1000)
         room = await self.recreated_room(2000)
         await self.store.prune(9000, 0, 0)
-        self.assertTrue((await self.missed({room: 1}))[room].reset)
+        self.assertEqual((await self.missed({room: 1}))[room].reset, "recreated")
 
     async def test_a_resumed_session_counts_as_connected_again(self) -> None:
         await self.missed({}, at=1000)

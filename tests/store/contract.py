@@ -9,8 +9,17 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import Entry, Joined, Left, MessageSent, RoomChanged, RoomCreated
-from gtchat.chat.interfaces import EndedSession, IStore, NewSession, PendingEntry
+from gtchat.chat.events import (
+    Entry,
+    Joined,
+    Kicked,
+    Left,
+    MessageSent,
+    Removed,
+    RoomChanged,
+    RoomCreated,
+)
+from gtchat.chat.interfaces import EndedSession, IStore, NewSession, PendingEntry, PendingRoomChange
 
 
 def message(
@@ -57,6 +66,17 @@ class ChatEntry(PendingEntry):
     """An entry of a class of the chat's own, as the chat queues them."""
 
 
+class ChatChange(PendingRoomChange):
+    """The same for a change of a room."""
+
+
+def pending_entry(room_id: int, entry: Entry, **options: Any) -> PendingEntry:
+    """Return an entry as the chat queues it; options of changes of rooms are for those only."""
+    if isinstance(entry, RoomCreated | RoomChanged | Joined | Left | Kicked | Removed):
+        return ChatChange(room_id, entry, **options)
+    return ChatEntry(room_id, entry, **options)
+
+
 class StoreCase:
     """Helpers for tests of a store; for a TestCase that has `open_store`.
 
@@ -86,18 +106,14 @@ class StoreCase:
         subject: int | None = None,
         txn: str | None = None,
         key: str = "",
-        needs_invitation: bool = False,
+        **options: Any,
     ) -> PendingEntry:
         """Queue an entry about an account, which is the sender if it has a txn, and return it."""
         entry.subject_id = subject
-        pending = ChatEntry(
-            room_id,
-            entry,
-            txn=txn,
-            sender_id=None if txn is None else subject,
-            room_key=key,
-            needs_invitation=needs_invitation,
-        )
+        if key:
+            options["room_key"] = key
+        sender_id = None if txn is None else subject
+        pending = pending_entry(room_id, entry, txn=txn, sender_id=sender_id, **options)
         self.store.append(pending)
         return pending
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import attrs
 
 from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
-from gtchat.chat.events import PAGE_KINDS, Kicked, Removed, RoomChanged
-from gtchat.chat.interfaces import Ack, HistoryPage, HistoryQuery
+from gtchat.chat.events import PAGE_KINDS, Invited, Kicked, Removed, RoomChanged
+from gtchat.chat.interfaces import (
+    Ack,
+    HistoryPage,
+    HistoryQuery,
+    InvitationLimits,
+    RepeatableRequest,
+)
 from tests.store.contract import StoreCase, joined, left, message, room_created
 
 
@@ -216,6 +222,57 @@ class TxnContract(StoreCase):
         self.assertIsInstance(failed.error, NotStored)
         again = await self.stored(self.lobby, message("y"), ann, txn="t")
         self.assertEqual(again.entry.seq, 1)
+
+    async def test_a_repeated_change_of_a_room_gets_the_first_ack_with_the_room(self) -> None:
+        ann = await self.account("Ann")
+        first = self.append(0, room_created(), ann, "t", "garden", content="create")
+        again = self.append(0, room_created(), ann, "t", "garden", content="create")
+        other = self.append(0, room_created("Other"), ann, "t", "other", content="create other")
+        await self.store.flush()
+        self.assertEqual((first.error, first.entry.seq), (None, 1))
+        self.assertEqual(again.earlier, Ack(str(first.room_id), 1, first.entry.at, dup=True))
+        self.assertIsInstance(other.error, TxnConflict)
+        self.assertEqual(len(self.store.load().rooms), 2)
+        request = RepeatableRequest(ann, "t", "create", 5)
+        self.assertEqual(await self.store.find_ack(request), again.earlier)
+        await self.assertFails(
+            self.store.find_ack(attrs.evolve(request, content="leave")), TxnConflict
+        )
+        self.assertIsNone(await self.store.find_ack(attrs.evolve(request, txn="u")))
+        self.assertIsNone(await self.store.find_ack(attrs.evolve(request, account_id=99)))
+
+    async def test_a_change_of_a_room_that_fails_does_not_use_its_txn(self) -> None:
+        ann = await self.account("Ann")
+        request = RepeatableRequest(ann, "t", "join", 5)
+        failed = self.append(999, joined("Ann"), ann, "t", content="join")
+        await self.store.flush()
+        self.assertIsInstance(failed.error, NotStored)
+        self.assertIsNone(await self.store.find_ack(request))
+        room = await self.room(None)
+        await self.stored(room, joined("Ann"), ann, "t", content="join")
+        self.assertEqual(await self.store.find_ack(request), Ack(str(room), 2, 950, dup=True))
+
+    async def test_a_request_without_an_entry_is_done_once(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        room = await self.room(ann)
+        event = Invited(room_name="Garden", usr="Ann", msg="", at=5)
+        invite = RepeatableRequest(ann, "i", "invite", 5)
+        args = (room, bob, ann, event, True, InvitationLimits())
+        self.assertIs(await self.store.invite(*args, invite), True)
+        answer = RepeatableRequest(bob, "a", "answer", 5)
+        self.assertIs(await self.store.answer_invitation(room, bob, "Ann", False, answer), True)
+        self.assertIs(await self.store.invite(*args, invite), False)
+        self.assertFalse(await self.store.is_invited(room, bob, None))
+        await self.store.invite(*args)
+        self.assertIs(await self.store.answer_invitation(room, bob, "Ann", False, answer), False)
+        self.assertTrue(await self.store.is_invited(room, bob, None))
+        delete = RepeatableRequest(ann, "d", "delete", 5)
+        self.assertEqual(list(await self.store.delete_room(room, 6, delete)), [bob])
+        self.assertEqual(dict(await self.store.delete_room(room, 6, delete)), {})
+        self.assertEqual(await self.store.find_ack(delete), Ack("", 0, 5, dup=True))
+        for request in (invite, delete):
+            conflict = attrs.evolve(request, content="other")
+            await self.assertFails(self.store.delete_room(room, 6, conflict), TxnConflict)
 
     async def test_old_txns_are_deleted(self) -> None:
         ann = await self.account("Ann")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from gtchat.chat.errors import NoSuchRoom, NoSuchUser, NotAllowed, PrivateRoom
-from gtchat.chat.events import Invited, Kicked, Removed
-from gtchat.chat.interfaces import InvitationLimits
+from gtchat.chat.events import Invited, Kicked, Left, Removed
+from gtchat.chat.interfaces import InvitationLimits, Inviter
 from tests.store.contract import NETWORK, StoreCase, joined, left, message, new_session
+
+
+def removal(kind: type[Kicked | Removed]) -> Kicked | Removed:
+    return kind(room_name="Garden", usr="Zoe", by="Ann", at=970)
 
 
 class InvitationContract(StoreCase):
@@ -67,6 +71,30 @@ class InvitationContract(StoreCase):
         self.assertIs(await self.invite(room, bob, at=6), False)
         self.assertEqual([invited.at for invited in await self.pending(bob)], [5])
         self.assertEqual(list(await self.store.invitations(bob)), [])
+
+    async def test_the_end_of_a_membership_tells_which_invitations_end_with_it(self) -> None:
+        room, bob = await self.room_and_account()
+        ann, zoe = self.ids["Ann"], self.ids["Zoe"]
+        eve = await self.account("Eve")
+        other = await self.room(zoe, "Other")
+        for kind in (left("Zoe"), Kicked, Removed):
+            for account_id, inviter in ((bob, "Zoe"), (eve, "Zoe"), (bob, "Ann")):
+                await self.invite(room, account_id, inviter)
+            await self.invite(other, bob, "Zoe")
+            entry = kind if isinstance(kind, Left) else removal(kind)
+            ended = (await self.stored(room, entry, zoe)).ended
+            expected = {bob: [Inviter(zoe, "Zoe")], eve: [Inviter(zoe, "Zoe")]}
+            self.assertEqual({key: list(ended[key]) for key in ended}, expected)
+            for account_id, inviter in ((bob, "Ann"), (bob, "Zoe")):
+                self.assertEqual(
+                    await self.store.is_invited(room, account_id, inviter), inviter == "Ann"
+                )
+            self.assertTrue(await self.store.is_invited(other, bob, "Zoe"))
+            rejoined = await self.stored(room, joined("Zoe"), zoe)
+            self.assertEqual(dict(rejoined.ended), {})
+        ended = await self.store.delete_room(room, 9)
+        self.assertEqual({key: list(ended[key]) for key in ended}, {bob: [Inviter(ann, "Ann")]})
+        self.assertEqual(dict(await self.store.delete_room(room, 9)), {})
 
     async def test_invitations_come_in_the_order_of_time(self) -> None:
         room, bob = await self.room_and_account()

@@ -184,7 +184,7 @@ class EpochContract(StoreCase):
         for text in ("f", "g"):
             await self.stored(self.lobby, message(text))
         missed = await self.missed({self.lobby: 6, room: 1})
-        self.assertEqual(missed, {self.lobby: Backlog(reset=True), room: Backlog(reset=True)})
+        self.assertEqual(missed, {self.lobby: Backlog(reset="epoch"), room: Backlog(reset="epoch")})
         new = self.resumed.epoch
         self.assertNotIn(new, (None, epoch))
         self.assertEqual(self.store.load().epoch, new)
@@ -204,7 +204,7 @@ class EpochContract(StoreCase):
             epochs = [self.store.load().epoch]
             for hashed in (TOKEN, token):
                 resumed = await self.store.resume(hashed, 9000, 0, {self.lobby: 10**15}, 50, 1, "n")
-                self.assertEqual(resumed.missed, {self.lobby: Backlog(reset=True)})
+                self.assertEqual(resumed.missed, {self.lobby: Backlog(reset="epoch")})
                 epochs.append(resumed.epoch)
             self.assertNotIn(epochs[1], (None, epochs[0]))
             self.assertIsNone(epochs[2])
@@ -214,7 +214,7 @@ class EpochContract(StoreCase):
         await self.store.login_guest("Gus", "gus", new_session(OTHER, 1000))
         epoch = self.store.load().epoch
         resumed = await self.store.resume(OTHER, 9000, 0, {self.lobby: 10**15}, 50, 1, NETWORK)
-        self.assertEqual(resumed.missed, {self.lobby: Backlog(reset=True)})
+        self.assertEqual(resumed.missed, {self.lobby: Backlog(reset="epoch")})
         self.assertIsNone(resumed.epoch)
         await self.missed({self.lobby: 10**15})
         self.assertNotIn(self.resumed.epoch, (None, epoch))

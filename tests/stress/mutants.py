@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gtchat.chat.delivery import PendingMessage
 from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.queued import PendingMessage
 from gtchat.store.jobs import Job
 from gtchat.store.sql import store
 from gtchat.store.sql.store import SQLStore

@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -60,6 +61,51 @@ class Kills(SynchronousTestCase):
         found = re.search(r"^30 kills .*, (\d+) of them too late", done.stdout, re.MULTILINE)
         assert found is not None, done.stdout
         self.assertLess(int(found[1]), 25)
+
+
+class RepeatedRequests(SynchronousTestCase):
+    """A join and a create are sent, the server is killed, and they are sent again."""
+
+    def test_a_join_and_a_create_are_done_once(self) -> None:
+        server = Server("--commands-per-second", "0").start()
+        self.addCleanup(server.kill)
+        bob = Client(server.ws_port)
+        for name in ("ann", "bob"):
+            bob.call("register", usr=name, pwd="long enough")
+        bob.call("login", type="reg", usr="bob", pwd="long enough")
+        for number in range(3):
+            bob.call("create_room", room_name=f"room {number}")
+        bob.close()
+        ann = Client(server.ws_port)
+        login = ann.call("login", type="reg", usr="ann", pwd="long enough")
+        session = {key: login[key] for key in ("session_id", "epoch")}
+        for number in range(3):
+            requests: list[tuple[str, dict[str, Any]]] = [
+                ("join_room", {"room_name": f"room {number}", "txn": f"join {number}"}),
+                ("create_room", {"room_name": f"new {number}", "txn": f"create {number}"}),
+            ]
+            trackers = [ann.send(cmd, **fields) for cmd, fields in requests]
+            answered: dict[str, dict[str, Any]] = {}
+            # Replies that are waited for: none, the first one, both.
+            while len(answered) < number:
+                message = ann.message()
+                answered[message["tracker"]] = message
+            server.kill()
+            ann.close()
+            server.start()
+            ann = Client(server.ws_port)
+            self.assertEqual(ann.call("resume", **session)["status"], "ok")
+            for tracker, (cmd, fields) in zip(trackers, requests, strict=True):
+                reply = ann.call(cmd, **fields)
+                self.assertEqual(reply["status"], "ok", reply)
+                if tracker in answered:
+                    self.assertIs(reply["dup"], True)
+                    self.assertEqual(reply["seq"], answered[tracker]["seq"])
+                place = {"room_name": fields["room_name"]}
+                entries = ann.call("history", **place)["entries"]
+                own = [entry["seq"] for entry in entries if entry["usr"] == "ann"]
+                self.assertEqual(own, [reply["seq"]], cmd)
+        ann.close()
 
 
 class SharedSessions(SynchronousTestCase):

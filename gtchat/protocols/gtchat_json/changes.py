@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
-
-from gtchat.chat.interfaces import Ack
 from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.messages import target_of
-from gtchat.protocols.gtchat_json.responses import ChangeReply, VersionsReply
+from gtchat.protocols.gtchat_json.responses import ChangeReply, VersionsReply, change_reply
 
 
 async def edit(context: Context, request: requests.Edit) -> ChangeReply:
     """Give a message another text."""
     changes, session = context.chat.changes, context.require_session
-    return _reply(
+    return change_reply(
         await changes.edit(session, target_of(request), request.seq, request.msg, request.txn)
     )
 
@@ -23,7 +20,7 @@ async def edit(context: Context, request: requests.Edit) -> ChangeReply:
 async def delete(context: Context, request: requests.Delete) -> ChangeReply:
     """Delete a message."""
     changes, session = context.chat.changes, context.require_session
-    return _reply(
+    return change_reply(
         await changes.delete(session, target_of(request), request.seq, request.reason, request.txn)
     )
 
@@ -38,7 +35,7 @@ async def react(context: Context, request: requests.React) -> ChangeReply:
         request.on,
         request.txn,
     )
-    return _reply(ack)
+    return change_reply(ack)
 
 
 async def pin(context: Context, request: requests.Pin) -> ChangeReply:
@@ -53,14 +50,9 @@ async def unpin(context: Context, request: requests.Unpin) -> ChangeReply:
 
 async def _pin(context: Context, request: requests.MessageChangeRequest, on: bool) -> ChangeReply:
     changes, session = context.chat.changes, context.require_session
-    return _reply(await changes.pin(session, target_of(request), request.seq, on, request.txn))
-
-
-def _reply(ack: Ack) -> ChangeReply:
-    """Return the reply to a change."""
-    if not ack.seq:
-        return ChangeReply(dup=ack.dup or UNSET)
-    return ChangeReply(seq=ack.seq, at=rfc3339(ack.at), dup=ack.dup or UNSET)
+    return change_reply(
+        await changes.pin(session, target_of(request), request.seq, on, request.txn)
+    )
 
 
 async def versions(context: Context, request: requests.Versions) -> VersionsReply:

@@ -10,7 +10,7 @@ import msgspec
 Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
 
-class Request(msgspec.Struct, tag_field="cmd", kw_only=True):
+class Request(msgspec.Struct, tag_field="cmd", kw_only=True, omit_defaults=True):
     """What every command may have.
 
     `usr` has to be the user who is logged in, except in commands that say who logs in or registers.
@@ -18,6 +18,21 @@ class Request(msgspec.Struct, tag_field="cmd", kw_only=True):
 
     tracker: str | Whole | None = None
     usr: str | None = None
+
+
+class TxnRequest(Request, kw_only=True):
+    """What every command may have that is done once for each `txn`, however often it comes."""
+
+    txn: str | None = None
+
+
+def request_content(request: TxnRequest) -> str:
+    """Return what a request asks for: the same for each repetition of it.
+
+    Fields that have their defaults are left out, so that a later version can have further ones.
+    """
+    bare = msgspec.structs.replace(request, tracker=None, usr=None, txn=None)
+    return msgspec.json.encode(bare).decode()
 
 
 class Register(Request, tag="register"):
@@ -122,7 +137,7 @@ class GetRoomUserList(Paged, tag="get_room_user_list", kw_only=True):
     room_name: str
 
 
-class CreateRoom(Request, tag="create_room"):
+class CreateRoom(TxnRequest, tag="create_room"):
     """Create a room. `max`: member limit, 0 for none. `preview`: unset for what `public` is."""
 
     room_name: str
@@ -132,7 +147,7 @@ class CreateRoom(Request, tag="create_room"):
     preview: bool | None = None
 
 
-class SetRoom(Request, tag="set_room"):
+class SetRoom(TxnRequest, tag="set_room"):
     """Change a room. `master`: the new owner."""
 
     room_name: str
@@ -143,20 +158,20 @@ class SetRoom(Request, tag="set_room"):
     preview: bool | None = None
 
 
-class DeleteRoom(Request, tag="delete_room"):
+class DeleteRoom(TxnRequest, tag="delete_room"):
     """Delete a room."""
 
     room_name: str
 
 
-class Invite(Request, tag="invite"):
+class Invite(TxnRequest, tag="invite"):
     """Invite a user into a room."""
 
     room_name: str
     invitee: str
 
 
-class InviteReply(Request, tag="invite_reply"):
+class InviteReply(TxnRequest, tag="invite_reply"):
     """Answer an invitation: Y, N or L (later)."""
 
     inviter: str
@@ -164,33 +179,33 @@ class InviteReply(Request, tag="invite_reply"):
     reply: str
 
 
-class AddMember(Request, tag="add_member"):
+class AddMember(TxnRequest, tag="add_member"):
     """Add a user to a room."""
 
     room_name: str
     user: str
 
 
-class RemoveMember(Request, tag="remove_member"):
+class RemoveMember(TxnRequest, tag="remove_member"):
     """Remove a user from a room."""
 
     room_name: str
     user: str
 
 
-class JoinRoom(Request, tag="join_room"):
+class JoinRoom(TxnRequest, tag="join_room"):
     """Join a room."""
 
     room_name: str
 
 
-class LeaveRoom(Request, tag="leave_room"):
+class LeaveRoom(TxnRequest, tag="leave_room"):
     """Leave a room."""
 
     room_name: str
 
 
-class Kick(Request, tag="kick"):
+class Kick(TxnRequest, tag="kick"):
     """Kick a user from a room."""
 
     room_name: str

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gtchat.chat.interfaces import Direct
+from gtchat.chat.interfaces import Ack, Direct
 from gtchat.chat.read_state import LEVELS
 from gtchat.chat.rooms import Room
 from gtchat.protocols.base.text import rfc3339
@@ -149,12 +149,16 @@ class SessionsReply(Reply, kw_only=True):
 
 
 class Resumption(msgspec.Struct, kw_only=True):
-    """What happened to a room or a direct conversation since the connection was lost."""
+    """What happened to a room or a direct conversation since the connection was lost.
+
+    `reason`: why it is `reset`.
+    """
 
     room_name: str | UnsetType = UNSET
     direct: int | UnsetType = UNSET
     target_user: str | UnsetType = UNSET
     state: str
+    reason: str | UnsetType = UNSET
     last_seq: int
     entries: list[RawEntry]
 
@@ -197,10 +201,10 @@ class RoomUserListReply(UserListReply, kw_only=True):
     online: list[str]
 
 
-class RoomReply(Reply, kw_only=True):
-    """A room."""
+class DoneReply(Reply, kw_only=True):
+    """What was asked for is done. `dup`: it was done before, when the same `txn` came first."""
 
-    room: RoomDetails
+    dup: bool | UnsetType = UNSET
 
 
 class SpeakReply(Reply, kw_only=True):
@@ -212,12 +216,20 @@ class SpeakReply(Reply, kw_only=True):
     dup: bool | UnsetType = UNSET
 
 
-class ChangeReply(Reply, kw_only=True):
-    """A change of a message is stored; without `seq` and `at` there was nothing to change."""
+class ChangeReply(DoneReply, kw_only=True):
+    """A change is stored as an entry; without `seq` and `at` there was nothing to change."""
 
     seq: int | UnsetType = UNSET
     at: str | UnsetType = UNSET
-    dup: bool | UnsetType = UNSET
+
+
+class RoomReply(ChangeReply, kw_only=True):
+    """A room as it is after a change; absent if the user, with a repeated request, sees it no more.
+
+    The answer to an invitation has it if the user has joined.
+    """
+
+    room: RoomDetails | UnsetType = UNSET
 
 
 class Version(msgspec.Struct):
@@ -301,6 +313,13 @@ class PingReply(Reply, kw_only=True):
     """The time of the server."""
 
     at: str
+
+
+def change_reply(ack: Ack) -> ChangeReply:
+    """Return the reply to a change."""
+    if not ack.seq:
+        return ChangeReply(dup=ack.dup or UNSET)
+    return ChangeReply(seq=ack.seq, at=rfc3339(ack.at), dup=ack.dup or UNSET)
 
 
 def direct_info(direct: Direct) -> DirectInfo:

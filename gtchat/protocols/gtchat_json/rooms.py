@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import accumulate
 
 import attrs
 import msgspec
 
 from gtchat.chat.errors import BadRequest, NotInRoom, NotLoggedIn
-from gtchat.chat.membership import RoomSettings
+from gtchat.chat.interfaces import RepeatableRequest
+from gtchat.chat.ownership import RoomSettings
+from gtchat.chat.repeats import RoomAck
 from gtchat.chat.room_list import RoomList
 from gtchat.chat.rooms import Room
 from gtchat.chat.users import User
+from gtchat.protocols.base.text import rfc3339
 from gtchat.protocols.gtchat_json import requests, responses
 from gtchat.protocols.gtchat_json.context import Context
 from gtchat.protocols.gtchat_json.reply_size import NAMES_BYTES, fitting_names, reply_bytes
-from gtchat.protocols.gtchat_json.responses import Reply
+from gtchat.protocols.gtchat_json.requests import request_content
 
 #: Names or rooms in a reply, and how many may be asked for.
 LIST, LIST_LIMIT = 200, 1_000
@@ -180,75 +184,97 @@ def _wanted(request: requests.CreateRoom | requests.SetRoom) -> RoomSettings:
     )
 
 
+async def _once(
+    context: Context,
+    request: requests.TxnRequest,
+    do: Callable[[RepeatableRequest | None], Awaitable[RoomAck]],
+) -> RoomAck:
+    """Do what a request asks for, unless it is a repeated one."""
+    content = request_content(request) if request.txn is not None else ""
+    return await context.chat.repeats.once(context.require_session, request.txn, content, do)
+
+
+def _done_reply(done: RoomAck) -> responses.DoneReply:
+    return responses.DoneReply(dup=done.ack.dup or msgspec.UNSET)
+
+
+def _room_reply(context: Context, done: RoomAck) -> responses.RoomReply:
+    ack, unset = done.ack, msgspec.UNSET
+    return responses.RoomReply(
+        room=unset if done.room is None else _details(context, done.room),
+        seq=ack.seq or unset,
+        at=rfc3339(ack.at) if ack.seq else unset,
+        dup=ack.dup or unset,
+    )
+
+
 async def create_room(context: Context, request: requests.CreateRoom) -> responses.RoomReply:
     """Create a room."""
-    room = await context.chat.membership.create(
-        context.require_session, request.room_name, _wanted(request)
-    )
-    return responses.RoomReply(room=_details(context, room))
+    create = context.chat.membership.create
+    args = (context.require_session, request.room_name, _wanted(request))
+    return _room_reply(context, await _once(context, request, partial(create, *args)))
 
 
 async def set_room(context: Context, request: requests.SetRoom) -> responses.RoomReply:
     """Change a room."""
-    room = await context.chat.membership.change(
-        context.require_session, request.room_name, _wanted(request), request.master
-    )
-    return responses.RoomReply(room=_details(context, room))
+    change = context.chat.membership.change
+    args = (context.require_session, request.room_name, _wanted(request), request.master)
+    return _room_reply(context, await _once(context, request, partial(change, *args)))
 
 
-async def delete_room(context: Context, request: requests.DeleteRoom) -> Reply:
+async def delete_room(context: Context, request: requests.DeleteRoom) -> responses.DoneReply:
     """Delete a room."""
-    await context.chat.membership.delete(context.require_session, request.room_name)
-    return Reply()
+    delete = context.chat.membership.delete
+    args = (context.require_session, request.room_name)
+    return _done_reply(await _once(context, request, partial(delete, *args)))
 
 
-async def invite(context: Context, request: requests.Invite) -> Reply:
+async def invite(context: Context, request: requests.Invite) -> responses.DoneReply:
     """Invite a user."""
-    await context.chat.invitations.invite(
-        context.require_session, request.room_name, request.invitee
-    )
-    return Reply()
+    send = context.chat.invitations.invite
+    args = (context.require_session, request.room_name, request.invitee)
+    return _done_reply(await _once(context, request, partial(send, *args)))
 
 
-async def invite_reply(
-    context: Context, request: requests.InviteReply
-) -> Reply | responses.RoomReply:
+async def invite_reply(context: Context, request: requests.InviteReply) -> responses.RoomReply:
     """Answer an invitation."""
-    room = await context.chat.invitations.answer(
-        context.require_session, request.inviter, request.room_name, request.reply
-    )
-    return Reply() if room is None else responses.RoomReply(room=_details(context, room))
+    answer = context.chat.invitations.answer
+    args = (context.require_session, request.inviter, request.room_name, request.reply)
+    return _room_reply(context, await _once(context, request, partial(answer, *args)))
 
 
 async def add_member(context: Context, request: requests.AddMember) -> responses.RoomReply:
     """Add a user."""
-    room = await context.chat.membership.add(
-        context.require_session, request.room_name, request.user
-    )
-    return responses.RoomReply(room=_details(context, room))
+    add = context.chat.membership.add
+    args = (context.require_session, request.room_name, request.user)
+    return _room_reply(context, await _once(context, request, partial(add, *args)))
 
 
 async def remove_member(context: Context, request: requests.RemoveMember) -> responses.RoomReply:
     """Remove a user."""
-    room = await context.chat.membership.remove(
-        context.require_session, request.room_name, request.user
-    )
-    return responses.RoomReply(room=_details(context, room))
+    remove = context.chat.membership.remove
+    args = (context.require_session, request.room_name, request.user)
+    return _room_reply(context, await _once(context, request, partial(remove, *args)))
 
 
 async def join_room(context: Context, request: requests.JoinRoom) -> responses.RoomReply:
     """Join a room."""
-    room = await context.chat.membership.join(context.require_session, request.room_name)
-    return responses.RoomReply(room=_details(context, room))
+    join = context.chat.membership.join
+    args = (context.require_session, request.room_name)
+    return _room_reply(context, await _once(context, request, partial(join, *args)))
 
 
-async def leave_room(context: Context, request: requests.LeaveRoom) -> Reply:
+async def leave_room(context: Context, request: requests.LeaveRoom) -> responses.ChangeReply:
     """Leave a room."""
-    await context.chat.membership.leave(context.require_session, request.room_name)
-    return Reply()
+    leave = context.chat.membership.leave
+    args = (context.require_session, request.room_name)
+    done = await _once(context, request, partial(leave, *args))
+    return responses.change_reply(done.ack)
 
 
-async def kick(context: Context, request: requests.Kick) -> Reply:
+async def kick(context: Context, request: requests.Kick) -> responses.ChangeReply:
     """Kick a user."""
-    await context.chat.membership.kick(context.require_session, request.room_name, request.user)
-    return Reply()
+    kick = context.chat.membership.kick
+    args = (context.require_session, request.room_name, request.user)
+    done = await _once(context, request, partial(kick, *args))
+    return responses.change_reply(done.ack)

@@ -23,8 +23,9 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import Event, MessageSent
 from gtchat.chat.interfaces import Ack, DeliveryProof, IConnection
-from gtchat.chat.membership import RoomSettings
 from gtchat.chat.messages import text as message_text
+from gtchat.chat.ownership import RoomSettings
+from gtchat.chat.rooms import Room
 from gtchat.chat.users import Session
 from gtchat.protocols.base import login
 from gtchat.protocols.base.closing import CloseReason
@@ -259,9 +260,14 @@ class RandomChatAPI:
         """Create a private room; the creator is its first member."""
         session = self.require_session
         wanted = RoomSettings(public=False)
-        room = await self.state.chat.membership.create(session, name, wanted)
-        creator = self.state.user(session.user.name)
-        self._write({"type": "new_member", "chat": self.state.chat_of(room), "user": creator})
+        created = await self.state.chat.membership.create(session, name, wanted)
+        self._tell_new_member(created.room, session.user.name)
+
+    def _tell_new_member(self, room: Room | None, name: str) -> None:
+        """Tell the client of a new member; the chat does not tell the session that asked for it."""
+        if room is not None:
+            chat, user = self.state.chat_of(room), self.state.user(name)
+            self._write({"type": "new_member", "chat": chat, "user": user})
 
     async def send_message(self, name: str, text: str) -> None:
         """Send a message to a room; the sender gets it too."""
@@ -286,19 +292,23 @@ class RandomChatAPI:
 
     async def add_member(self, name: str, number: str) -> None:
         """Add the user with a number to a room."""
-        membership = self.state.chat.membership
-        await membership.add(self.require_session, name, self.state.require_name(number))
+        membership, user = self.state.chat.membership, self.state.require_name(number)
+        added = await membership.add(self.require_session, name, user)
+        self._tell_new_member(added.room, user)
 
     async def remove_member(self, name: str, number: str) -> None:
         """Remove the user with a number from a room."""
         session, removed = self.require_session, self.state.require_name(number)
-        room = await self.state.chat.membership.remove(session, name, removed)
-        if removed == session.user.name:  # the room does not tell the session that asked for it
+        room = (await self.state.chat.membership.remove(session, name, removed)).room
+        if room is not None:
             self._write(self.state.removal(room, removed))
 
     async def delete_chat(self, name: str) -> None:
         """Delete a room of the user's own."""
-        await self.state.chat.membership.delete(self.require_session, name)
+        session, chat = self.require_session, self.state.chat
+        room = chat.rooms.find(name)
+        await chat.membership.delete(session, name)
+        self._write(self.state.deletion(room, session.user.name))
 
 
 def decode_object(payload: bytes) -> Object:

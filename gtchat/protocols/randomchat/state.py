@@ -159,8 +159,7 @@ class RandomChatState:
             body = {"from": sender, "date": rfc3339(event.at), "message": event.msg}
             return {"type": "message", "chat": chat, **body}
         if isinstance(event, events.RoomDeleted):
-            deleted = self._chat(event.room_name, event.members, event.usr)
-            return {"type": "chat_deleted", "chat": deleted}
+            return self._deletion(event.room_name, event.members, event.usr)
         kind = ENTRY_OBJECTS.get(type(event))
         if kind is None or not isinstance(event, events.Entry):
             return None
@@ -174,6 +173,13 @@ class RandomChatState:
         if isinstance(event, events.MessageSent):
             return {"type": kind, "chat": chat, **self.brief_message(event)}
         return {"type": kind, "chat": chat, "user": self.user(event.usr)}
+
+    def deletion(self, room: Room, by: str) -> Object:
+        """Return that a room was deleted. by: the user who did."""
+        return self._deletion(room.name, room.members.values(), by)
+
+    def _deletion(self, name: str, members: Iterable[str], by: str) -> Object:
+        return {"type": "chat_deleted", "chat": self._chat(name, members, by)}
 
     def removal(self, room: Room, name: str) -> Object:
         """Return that a user is no member any more; as in the original, the chat still has them."""

@@ -22,10 +22,12 @@ from gtchat.chat.events import (
     RoomSettingsEntry,
 )
 from gtchat.chat.interfaces import (
-    Ack,
+    EndedInvitations,
     InvitationLimits,
+    Inviter,
     PendingEntry,
     PendingMessageChange,
+    PendingRoomChange,
 )
 from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.store.memory.accounts import AccountTable
@@ -75,7 +77,7 @@ class Mailbox:
         self._invitations = defaultdict(dict)
         #: Account id of an inviter -> room id -> (account id, inviter) of what it has sent.
         self._sent: defaultdict[int, dict[int, set[tuple[int, str]]]] = defaultdict(dict)
-        self._folds: dict[str, Callable[[RoomLog, PendingEntry], None]] = {
+        self._folds: dict[str, Callable[[RoomLog, PendingRoomChange], None]] = {
             RoomCreated.kind: self._create_room,
             RoomChanged.kind: self._change_room,
             Joined.kind: self._add_member,
@@ -95,12 +97,12 @@ class Mailbox:
             pending.error = error
             return
         if pending.txn is not None and pending.earlier is None:
-            ack = Ack(getattr(pending.entry, "id", ""), pending.entry.seq, pending.entry.at)
-            self._rooms.txns.save_ack(pending.sender_id or 0, pending.txn, content, ack)
+            self._rooms.txns.save_ack(pending.sender_id or 0, pending.txn, content, pending.ack)
 
     def _store(self, pending: PendingEntry) -> None:
         """Append an entry to its log, and make the changes that it means."""
         if isinstance(pending.entry, RoomCreated):
+            assert isinstance(pending, PendingRoomChange)
             if pending.subject_id is not None:
                 self._accounts.require_account(pending.subject_id)
             room = self._rooms.create(pending.room_key, pending.entry.room_name)
@@ -109,28 +111,28 @@ class Mailbox:
             room = self._rooms.rooms[pending.room_id]
         else:
             raise NotStored("The room was deleted.")
-        subject_id = pending.subject_id or 0
-        if pending.needs_invitation and not self.is_invited(room.id, subject_id, None):
-            raise PrivateRoom()
         if isinstance(pending, PendingMessageChange):
             message = check(pending, room.messages)
             if message is not None:
                 room.append(pending.entry)
                 apply(pending, message, room.messages)
             return
-        prepare_reply(pending.entry, room.messages)
-        fold = self._folds.get(pending.entry.kind)
-        if fold is not None:
-            fold(room, pending)
+        if isinstance(pending, PendingRoomChange):
+            subject_id = pending.subject_id or 0
+            if pending.needs_invitation and not self.is_invited(room.id, subject_id, None):
+                raise PrivateRoom()
+            self._folds[pending.entry.kind](room, pending)
+        else:
+            prepare_reply(pending.entry, room.messages)
         room.append(pending.entry)
 
-    def _create_room(self, room: RoomLog, pending: PendingEntry) -> None:
+    def _create_room(self, room: RoomLog, pending: PendingRoomChange) -> None:
         room.creator_id = pending.subject_id
         self._change_room(room, pending)
         if pending.subject_id is not None:
             self._add_member(room, pending)
 
-    def _change_room(self, room: RoomLog, pending: PendingEntry) -> None:
+    def _change_room(self, room: RoomLog, pending: PendingRoomChange) -> None:
         entry = pending.entry
         assert isinstance(entry, RoomSettingsEntry)
         if pending.subject_id is not None:
@@ -141,34 +143,42 @@ class Mailbox:
         room.owner_id, room.owner = pending.subject_id, entry.owner
         room.preview = entry.preview
 
-    def _add_member(self, room: RoomLog, pending: PendingEntry) -> None:
+    def _add_member(self, room: RoomLog, pending: PendingRoomChange) -> None:
         account = self._accounts.require_account(pending.subject_id)
         account.rooms.add(room.id)
         room.read.setdefault(account.id, room.last + 1)
         room.joined.setdefault(account.id, room.last + 1)
         self._delete_invitations(room.id, account.id)
 
-    def _remove_member(self, room: RoomLog, pending: PendingEntry) -> None:
+    def _remove_member(self, room: RoomLog, pending: PendingRoomChange) -> None:
         account = self._accounts.accounts.get(pending.subject_id or 0)
         if account is not None:
             account.rooms.discard(room.id)
             room.read.pop(account.id, None)
             room.joined.pop(account.id, None)
             account.notify.pop(room.id, None)
+            ended: defaultdict[int, list[Inviter]] = defaultdict(list)
             for invited_id, inviter in list(self._sent[account.id].get(room.id, ())):
                 self._discard_invitation(invited_id, (room.id, inviter))
+                ended[invited_id].append(Inviter(account.id, inviter))
+            pending.ended = ended
 
-    def delete_room(self, room_id: int, at: int) -> None:
+    def delete_room(self, room_id: int, at: int) -> EndedInvitations:
         """Delete a room with its log, memberships and invitations; see `IStore.delete_room`."""
         room = self._rooms.rooms.get(room_id)
         if room is None:
-            return
+            return {}
+        ended: defaultdict[int, list[Inviter]] = defaultdict(list)
         for account_id in room.read:
             self._accounts.accounts[account_id].rooms.discard(room_id)
             self._accounts.accounts[account_id].notify.pop(room_id, None)
-        for account_id in list(self._invitations):
+        for account_id, stored in list(self._invitations.items()):
+            for (invited_to, inviter), invitation in stored.items():
+                if invited_to == room_id:
+                    ended[account_id].append(Inviter(invitation.inviter_id, inviter))
             self._delete_invitations(room_id, account_id)
         self._rooms.delete(room_id, at)
+        return ended
 
     def end_guest(self, account_id: int) -> None:
         """Delete a temporary account and all that belongs to it."""

@@ -12,7 +12,7 @@ from itertools import count
 
 import attrs
 
-from gtchat.chat.errors import NoSuchMessage, RoomExists, TxnConflict
+from gtchat.chat.errors import NoSuchMessage, RoomExists
 from gtchat.chat.events import PAGE_KINDS, AnnotatedMessage, Entry, MessageSent
 from gtchat.chat.interfaces import (
     Ack,
@@ -26,6 +26,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.rooms import LOBBY
+from gtchat.store.memory.idempotency import TxnTable
 from gtchat.store.memory.message_rows import MemoryMessages
 from gtchat.store.paging import (
     MAX_SEQ,
@@ -134,48 +135,6 @@ class RoomLog:
             self.message_count += 1
             if "@" in entry.msg:
                 self.set_mentions(entry, entry.msg)
-
-
-class TxnTable:
-    """The txns (idempotency keys) of all accounts, with the acks that they got."""
-
-    def __init__(self) -> None:
-        self._acks: defaultdict[int, dict[str, tuple[object, Ack]]] = defaultdict(dict)
-
-    def find_ack(self, account_id: int, txn: str, content: object) -> Ack | None:
-        """Return the ack of the request that used this txn before, None if there was none.
-
-        Args:
-            account_id: the account that sends.
-            txn: its idempotency key.
-            content: what it sends.
-
-        Raises:
-            TxnConflict: the txn was used for other content.
-        """
-        found = self._acks[account_id].get(txn)
-        if found is None:
-            return None
-        if found[0] != content:
-            raise TxnConflict()
-        return attrs.evolve(found[1], dup=True)
-
-    def save_ack(self, account_id: int, txn: str, content: object, ack: Ack) -> None:
-        """Keep the ack that an account gets for a txn; the arguments are those of `find_ack`."""
-        self._acks[account_id][txn] = (content, ack)
-
-    def delete_account(self, account_id: int) -> None:
-        """Delete the txns of an account."""
-        self._acks.pop(account_id, None)
-
-    def prune(self, before: int) -> None:
-        """Delete txns stored before a time, in milliseconds since 1970, UTC."""
-        for account_id, acks in list(self._acks.items()):
-            young = {txn: acks[txn] for txn in acks if acks[txn][1].at >= before}
-            if young:
-                self._acks[account_id] = young
-            else:
-                del self._acks[account_id]
 
 
 @attrs.define(eq=False)

@@ -173,7 +173,7 @@ class SessionTable:
                 lambda room_id, seq, _: self._rooms.was_lost(session.start, room_id, seq),
             )
         except LogsShortened:
-            missed = dict.fromkeys(seen, Backlog(reset=True))
+            missed = dict.fromkeys(seen, Backlog(reset="epoch"))
             start = len(self._rooms.starts)
             if row.registered and self._epoch_start < start:
                 epoch, self._epoch_start = new_epoch, start

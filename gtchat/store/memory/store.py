@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -20,6 +21,8 @@ from gtchat.chat.events import GuestMessage, Invited, MessageSent
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
+    Ack,
+    EndedInvitations,
     EndedSession,
     HistoryPage,
     HistoryQuery,
@@ -30,6 +33,7 @@ from gtchat.chat.interfaces import (
     NewSession,
     PendingEntry,
     PhoneAccount,
+    RepeatableRequest,
     ResumeResult,
     SearchPage,
     SessionRecord,
@@ -91,6 +95,10 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
             self._reactor.callLater(0, self.committed, [entry])
         else:
             self._enqueue(entry)
+
+    def find_ack(self, request: RepeatableRequest) -> Deferred[Ack | None]:
+        """See `IStore.find_ack`."""
+        return self._read(self._rooms.txns.find_request, request)
 
     def find_account(
         self, key: str, asker: int | None, network: str | None = None
@@ -238,14 +246,16 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
 
         return self._write(end_guest)
 
-    def delete_room(self, room_id: int, at: int) -> Deferred[None]:
+    def delete_room(
+        self, room_id: int, at: int, request: RepeatableRequest | None = None
+    ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
-        def delete_room() -> None:
-            self._mailbox.delete_room(room_id, at)
+        def delete_room() -> EndedInvitations:
             self._mentions.delete_room(room_id)
+            return self._mailbox.delete_room(room_id, at)
 
-        return self._write(delete_room)
+        return self._write(self._rooms.txns.do_once, request, {}, delete_room)
 
     def invite(
         self,
@@ -255,17 +265,24 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
         event: Invited,
         delivered: bool,
         limits: InvitationLimits,
+        request: RepeatableRequest | None = None,
     ) -> Deferred[bool]:
         """See `IStore.invite`."""
-        return self._write(
-            self._mailbox.invite, room_id, account_id, inviter_id, event, delivered, limits
-        )
+        args = (room_id, account_id, inviter_id, event, delivered, limits)
+        invite = partial(self._mailbox.invite, *args)
+        return self._write(self._rooms.txns.do_once, request, False, invite)
 
     def answer_invitation(
-        self, room_id: int, account_id: int, inviter: str, later: bool
+        self,
+        room_id: int,
+        account_id: int,
+        inviter: str,
+        later: bool,
+        request: RepeatableRequest | None = None,
     ) -> Deferred[bool]:
         """See `IStore.answer_invitation`."""
-        return self._write(self._mailbox.answer_invitation, room_id, account_id, inviter, later)
+        answer = partial(self._mailbox.answer_invitation, room_id, account_id, inviter, later)
+        return self._write(self._rooms.txns.do_once, request, False, answer)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
         """See `IStore.is_invited`."""

@@ -6,16 +6,20 @@ the ack; with other content it is a conflict.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from sqlite3 import Connection
+from typing import TypeVar
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
 from gtchat.chat.errors import TxnConflict
-from gtchat.chat.interfaces import Ack, PendingEntry
+from gtchat.chat.interfaces import Ack, PendingEntry, RepeatableRequest
 from gtchat.store.pending import request_content
 from gtchat.store.sql import schema
 from gtchat.store.sql.statements import Statement
+
+T = TypeVar("T")
 
 _txns = schema.txns
 _columns = ("account_id", "txn", "content", "id", "seq", "at")
@@ -80,6 +84,34 @@ def save_ack(db: Connection, account_id: int | None, txn: str, content: bytes, a
         seq=ack.seq,
         at=ack.at,
     )
+
+
+def find_request(db: Connection, request: RepeatableRequest) -> Ack | None:
+    """Return the ack of the request that used a txn before; see `IStore.find_ack`."""
+    content = fingerprint_hash(request.content, "")
+    return find_ack(db, request.account_id, request.txn, content)
+
+
+def do_once(db: Connection, request: RepeatableRequest | None, done: T, do: Callable[[], T]) -> T:
+    """Do what a request that appends no entry asks for, unless it was done before.
+
+    Args:
+        db: the writer's connection.
+        request: the request, None if it may not be repeated.
+        done: is returned if it was done before.
+        do: does it, and raises a ChatError before it has written anything.
+
+    Raises:
+        TxnConflict: its txn was used for other content.
+    """
+    if request is None:
+        return do()
+    if find_request(db, request) is not None:
+        return done
+    result = do()
+    content = fingerprint_hash(request.content, "")
+    save_ack(db, request.account_id, request.txn, content, Ack("", 0, request.at))
+    return result
 
 
 def prune_slice(db: Connection, before: int, limit: int) -> bool:

@@ -20,12 +20,11 @@ from gtchat.chat.errors import (
     ChatError,
     NoSuchUser,
     NotStored,
-    PrivateRoom,
     RoomExists,
     TxnConflict,
 )
 from gtchat.chat.events import AnnotatedMessage, GuestMessage, MessageSent, RoomCreated
-from gtchat.chat.interfaces import Ack, PendingEntry, PendingMessageChange
+from gtchat.chat.interfaces import PendingEntry, PendingMessageChange, PendingRoomChange
 from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.chat.rooms import LOBBY
@@ -33,7 +32,7 @@ from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.entry_rows import WRITTEN, WRITTEN_OF_MESSAGE, row_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
 from gtchat.store.sql.message_changes import SQLMessages
-from gtchat.store.sql.room_changes import CHANGES, create_room, is_invited, subject_is_missing
+from gtchat.store.sql.room_changes import CHANGES, check_invited, create_room, subject_is_missing
 from gtchat.store.sql.statements import BulkInsert, Statement, insert
 
 _log = schema.entries
@@ -215,6 +214,7 @@ class LogWriter:
         Returns None, and fills in the error, if there is no such room, or one that looks like it.
         """
         if isinstance(pending.entry, RoomCreated):
+            assert isinstance(pending, PendingRoomChange)
             try:
                 pending.room_id = create_room(db, pending.room_key, pending.entry)
             except RoomExists as error:
@@ -239,8 +239,8 @@ class LogWriter:
         """
         entry = pending.entry
         try:
-            if pending.needs_invitation and not is_invited(db, pending):
-                raise PrivateRoom()
+            if isinstance(pending, PendingRoomChange):
+                check_invited(db, pending)
             rows = SQLMessages(db, pending.room_id, entry.room_name, self.mention_limits)
             message = None
             if isinstance(pending, PendingMessageChange):
@@ -256,7 +256,7 @@ class LogWriter:
         position.seq = entry.seq = position.seq + 1
         if isinstance(pending, PendingMessageChange) and message is not None:
             apply(pending, message, rows)
-        elif entry.kind in CHANGES:
+        elif isinstance(pending, PendingRoomChange):
             CHANGES[entry.kind](db, pending)
         elif isinstance(entry, AnnotatedMessage) and "@" in entry.msg:
             mentions.add(db, [(pending.room_id, entry)], self.mention_limits)
@@ -273,7 +273,5 @@ def _was_used(db: Connection, pending: PendingEntry, content: bytes) -> bool:
 
 
 def _save_ack(db: Connection, pending: PendingEntry, content: bytes) -> None:
-    entry = pending.entry
     assert pending.txn is not None
-    ack = Ack(getattr(entry, "id", ""), entry.seq, entry.at)
-    save_ack(db, pending.sender_id, pending.txn, content, ack)
+    save_ack(db, pending.sender_id, pending.txn, content, pending.ack)

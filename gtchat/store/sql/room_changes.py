@@ -5,14 +5,15 @@ The changes are made in the transaction that appends the entry, by `log_writer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from sqlite3 import Connection
 
 from sqlalchemy import bindparam, case, delete, select, update
 
-from gtchat.chat.errors import RoomExists
+from gtchat.chat.errors import PrivateRoom, RoomExists
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
-from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.interfaces import EndedInvitations, Inviter, PendingEntry, PendingRoomChange
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.store.sql import mentions, schema
 from gtchat.store.sql.statements import Statement, insert
@@ -70,11 +71,18 @@ _is_invited_to = (
 )
 _DELETE_INVITATIONS = Statement(delete(_invitations).where(*_is_invited_to))
 _IS_INVITED = Statement(select(_invitations.c.room_id).where(*_is_invited_to).limit(1))
+#: What `_ended` groups.
+_ENDED = (_invitations.c.account_id, _invitations.c.inviter_id, _invitations.c.inviter)
 _DELETE_SENT_INVITATIONS = Statement(
-    delete(_invitations).where(
+    delete(_invitations)
+    .where(
         _invitations.c.room_id == bindparam("room_id"),
         _invitations.c.inviter_id == bindparam("account_id"),
     )
+    .returning(*_ENDED)
+)
+_DELETE_ALL_INVITATIONS = Statement(
+    delete(_invitations).where(_invitations.c.room_id == bindparam("room_id")).returning(*_ENDED)
 )
 
 
@@ -121,35 +129,54 @@ def subject_is_missing(db: Connection, pending: PendingEntry) -> bool:
     )
 
 
-def _add_member(db: Connection, pending: PendingEntry) -> None:
+def _add_member(db: Connection, pending: PendingRoomChange) -> None:
     """Make the subject a member who has read everything up to this entry."""
     member = {"room_id": pending.room_id, "account_id": pending.subject_id}
     _ADD_MEMBER(db, **member, joined_seq=pending.entry.seq, read_seq=pending.entry.seq)
     _DELETE_INVITATIONS(db, **member)
 
 
-def _add_creator(db: Connection, pending: PendingEntry) -> None:
+def _add_creator(db: Connection, pending: PendingRoomChange) -> None:
     """Make the creator of a room its first member, if the room has a creator."""
     if pending.subject_id is not None:
         _add_member(db, pending)
 
 
-def is_invited(db: Connection, pending: PendingEntry) -> bool:
-    """Return whether the subject of an entry is invited to the room."""
-    found = _IS_INVITED(db, room_id=pending.room_id, account_id=pending.subject_id)
-    return found.fetchone() is not None
+def check_invited(db: Connection, pending: PendingRoomChange) -> None:
+    """Check that the subject of a change is invited to the room, if that is needed.
+
+    Raises:
+        PrivateRoom.
+    """
+    if pending.needs_invitation:
+        found = _IS_INVITED(db, room_id=pending.room_id, account_id=pending.subject_id)
+        if found.fetchone() is None:
+            raise PrivateRoom()
 
 
-def _remove_member(db: Connection, pending: PendingEntry) -> None:
+def _ended(rows: Iterable[tuple[int, int | None, str]]) -> EndedInvitations:
+    """Return invitations by the account that was invited. rows: the columns of `_ENDED`."""
+    ended: defaultdict[int, list[Inviter]] = defaultdict(list)
+    for account_id, inviter_id, inviter in rows:
+        ended[account_id].append(Inviter(inviter_id, inviter))
+    return ended
+
+
+def delete_invitations(db: Connection, room_id: int) -> EndedInvitations:
+    """Delete the invitations to a room; return them."""
+    return _ended(_DELETE_ALL_INVITATIONS(db, room_id=room_id))
+
+
+def _remove_member(db: Connection, pending: PendingRoomChange) -> None:
     """End the membership of the subject, and the invitations that the subject sent."""
     member = {"room_id": pending.room_id, "account_id": pending.subject_id}
     if pending.subject_id is not None:
         mentions.set_level(db, pending.subject_id, pending.room_id, "all")
     _REMOVE_MEMBER(db, **member)
-    _DELETE_SENT_INVITATIONS(db, **member)
+    pending.ended = _ended(_DELETE_SENT_INVITATIONS(db, **member))
 
 
-def _change_room(db: Connection, pending: PendingEntry) -> None:
+def _change_room(db: Connection, pending: PendingRoomChange) -> None:
     """Set the room's settings and owner."""
     entry = pending.entry
     assert isinstance(entry, RoomChanged)
@@ -167,7 +194,7 @@ def _change_room(db: Connection, pending: PendingEntry) -> None:
 
 
 #: Kind of entry -> makes the change that it means for the room and its members.
-CHANGES: dict[str, Callable[[Connection, PendingEntry], None]] = {
+CHANGES: dict[str, Callable[[Connection, PendingRoomChange], None]] = {
     RoomCreated.kind: _add_creator,
     RoomChanged.kind: _change_room,
     Joined.kind: _add_member,

@@ -17,12 +17,13 @@ from sqlalchemy import (
     update,
 )
 
-from gtchat.chat.interfaces import RoomRecord, StoredState
+from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, devices, schema
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
+from gtchat.store.sql.room_changes import delete_invitations
 from gtchat.store.sql.search_index import delete_oldest
 from gtchat.store.sql.statements import Statement, insert
 
@@ -211,17 +212,21 @@ def _record(row: Any, members: list[tuple[int, str, bool]]) -> RoomRecord:
     )
 
 
-def delete_room(db: Connection, room_id: int, at: int) -> list[int]:
-    """Delete a room; return its log, which `Cleanup` deletes later.
+def delete_room(db: Connection, room_id: int, at: int) -> EndedInvitations:
+    """Delete a room; `Cleanup` deletes its entries later.
 
     Args:
         db: the writer's connection.
         room_id: the room.
         at: now, in milliseconds since 1970, UTC.
+
+    Returns:
+        The invitations to it.
     """
+    ended = delete_invitations(db, room_id)
     _ADD_TOMBSTONE(db, room=room_id, at=at)
     delete_log(db, room_id)
-    return [room_id]
+    return ended
 
 
 def delete_log(db: Connection, room_id: int) -> None:

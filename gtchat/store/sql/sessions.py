@@ -295,7 +295,7 @@ def resume(
             was_lost,
         )
     except LogsShortened:
-        missed = dict.fromkeys(seen, Backlog(reset=True))
+        missed = dict.fromkeys(seen, Backlog(reset="epoch"))
         account = accounts.get(db, account_id)
         if account is not None and account.registered and begin_epoch(db, new_epoch):
             epoch = new_epoch

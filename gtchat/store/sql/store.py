@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -19,41 +19,35 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
     Ack,
-    Arrived,
-    Direct,
-    DirectPage,
+    EndedInvitations,
     HistoryPage,
     HistoryQuery,
-    InvitationLimits,
     IStore,
     MessageSearch,
     MessageVersions,
     PendingEntry,
-    PendingWhisper,
     PhoneAccount,
+    RepeatableRequest,
     SearchPage,
     StoredState,
-    StoredWhisper,
     UnreadRecord,
-    WhisperLimits,
 )
 from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
 from gtchat.store.sql import (
     accounts,
     direct,
     history,
-    invitations,
     read_state,
     rooms,
     search,
-    undelivered,
 )
 from gtchat.store.sql.health import StoreHealth
+from gtchat.store.sql.idempotency import do_once, find_request
 from gtchat.store.sql.log_writer import LogWriter
+from gtchat.store.sql.mail_calls import MailCalls
 from gtchat.store.sql.mention_calls import MentionCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
@@ -74,7 +68,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore(SessionCalls, MentionCalls):
+class SQLStore(SessionCalls, MentionCalls, MailCalls):
     """A store in an SQLite file; `SQLStore.open` returns one."""
 
     _log = Logger()
@@ -165,6 +159,10 @@ class SQLStore(SessionCalls, MentionCalls):
         else:
             self._writer.put(entry)
 
+    def find_ack(self, request: RepeatableRequest) -> Deferred[Ack | None]:
+        """See `IStore.find_ack`."""
+        return self._reads.run(lambda db: find_request(db, request))
+
     def find_account(
         self, key: str, asker: int | None, network: str | None = None
     ) -> Deferred[Account | None]:
@@ -211,75 +209,26 @@ class SQLStore(SessionCalls, MentionCalls):
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
-        return self._write(self._delete_logs, direct.end_guest, account_id)
+        return self._write(lambda db: self._logs_deleted(direct.end_guest(db, account_id)))
 
-    def delete_room(self, room_id: int, at: int) -> Deferred[None]:
+    def delete_room(
+        self, room_id: int, at: int, request: RepeatableRequest | None = None
+    ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
-        return self._write(self._delete_logs, rooms.delete_room, room_id, at)
 
-    def _delete_logs(
-        self, db: sqlite3.Connection, delete: Callable[..., Collection[int]], *args: int
-    ) -> None:
-        """Call a function that deletes logs, of which the rows are deleted later."""
-        for room_id in delete(db, *args):
+        def delete(db: sqlite3.Connection) -> EndedInvitations:
+            nothing: EndedInvitations = {}
+            ended = do_once(db, request, nothing, lambda: rooms.delete_room(db, room_id, at))
+            self._logs_deleted([room_id])
+            return ended
+
+        return self._write(delete)
+
+    def _logs_deleted(self, room_ids: Iterable[int]) -> None:
+        """Take note of logs that are deleted, of which the rows are deleted later."""
+        for room_id in room_ids:
             self._log_writer.invalidate(room_id)
             self._cleanup.pending_deletes = True
-
-    def whisper(self, pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
-        """See `IStore.whisper`."""
-        return self._write(direct.whisper, self._log_writer, pending, limits)
-
-    def whispers(
-        self, account_id: int, after: int, limit: int
-    ) -> Deferred[Sequence[StoredWhisper]]:
-        """See `IStore.whispers`."""
-        return self._reads.run(lambda db: undelivered.whispers(db, account_id, after, limit))
-
-    def set_delivered(self, arrived: Arrived) -> Deferred[None]:
-        """See `IStore.set_delivered`."""
-        return self._write(undelivered.set_delivered, arrived)
-
-    def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
-        """See `IStore.add_missed`."""
-        return self._write(undelivered.add_missed, account_id, room_id, seq, limit)
-
-    def find_direct(
-        self, account_id: int, room_id: int | None, other_id: int | None
-    ) -> Deferred[Direct | None]:
-        """See `IStore.find_direct`."""
-        return self._reads.run(lambda db: direct.find(db, account_id, room_id, other_id))
-
-    def directs(self, account_id: int, before: int | None, limit: int) -> Deferred[DirectPage]:
-        """See `IStore.directs`."""
-        return self._reads.run(lambda db: direct.page(db, account_id, before, limit))
-
-    def invite(
-        self,
-        room_id: int,
-        account_id: int,
-        inviter_id: int,
-        event: Invited,
-        delivered: bool,
-        limits: InvitationLimits,
-    ) -> Deferred[bool]:
-        """See `IStore.invite`."""
-        return self._write(
-            invitations.invite, room_id, account_id, inviter_id, event, delivered, limits
-        )
-
-    def answer_invitation(
-        self, room_id: int, account_id: int, inviter: str, later: bool
-    ) -> Deferred[bool]:
-        """See `IStore.answer_invitation`."""
-        return self._write(invitations.answer, room_id, account_id, inviter, later)
-
-    def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """See `IStore.is_invited`."""
-        return self._reads.run(lambda db: invitations.is_invited(db, room_id, account_id, inviter))
-
-    def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
-        """See `IStore.invitations`."""
-        return self._write(invitations.take_undelivered, account_id)
 
     def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
         """See `IStore.block`."""

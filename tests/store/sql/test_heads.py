@@ -20,7 +20,7 @@ from gtchat.chat.interfaces import PendingEntry, PendingWhisper, WhisperLimits
 from gtchat.store import SQLStore
 from gtchat.store.sql import log_writer
 from tests.databases import create_empty
-from tests.store.contract import joined, left, message, room_created
+from tests.store.contract import joined, left, message, pending_entry, room_created
 from tests.store.sql.flaky import Disk
 
 LOBBY = 1
@@ -75,7 +75,8 @@ class DiskStore:
 
     def append(self, room_id: int, entry: Entry, subject: int | None, key: str = "") -> Any:
         entry.subject_id = subject
-        pending = PendingEntry(room_id, entry, room_key=key)
+        options = {"room_key": key} if key else {}
+        pending = pending_entry(room_id, entry, **options)
         self.store.append(pending)
         return pending
 

@@ -18,10 +18,11 @@ from sqlalchemy.pool import StaticPool
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.events import ENTRY_TYPES, Edited, Entry, Joined, MessageSent, RoomCreated
-from gtchat.chat.interfaces import HistoryQuery, PendingEntry
+from gtchat.chat.interfaces import HistoryQuery
 from gtchat.store.sql import schema
 from gtchat.store.sql.history import history
 from gtchat.store.sql.log_writer import LogWriter
+from tests.store.contract import pending_entry
 
 #: Any text that SQLite can store.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
@@ -92,9 +93,9 @@ class RowTests(SynchronousTestCase):
             Room id -> its entries, with their seqs.
         """
         run = [
-            PendingEntry(
-                0 if entry.kind == RoomCreated.kind else 1, entry, room_key=f"key {number}"
-            )
+            pending_entry(0, entry, room_key=f"key {number}")
+            if entry.kind == RoomCreated.kind
+            else pending_entry(1, entry)
             for number, entry in enumerate(entries)
         ]
         logs: defaultdict[int, list[Entry]] = defaultdict(list)

@@ -1,0 +1,64 @@
+"""Entries that the chat has queued in the store, with what it needs to deliver them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.errors import ChatError
+from gtchat.chat.events import MessageSent
+from gtchat.chat.fold import Undo
+from gtchat.chat.interfaces import Ack, PendingEntry, PendingMessageChange, PendingRoomChange
+from gtchat.chat.rooms import Place, Room
+from gtchat.chat.users import Session
+
+
+@attrs.define(eq=False, kw_only=True)
+class PendingMessage(PendingEntry):
+    """A message that is queued in the store.
+
+    Attributes:
+        entry: the message.
+        room: the room.
+        session: the sender's session.
+        done: called with the ack or the error, in the order of the room.
+    """
+
+    entry: MessageSent
+    room: Room
+    session: Session
+    done: Callable[[Ack | ChatError], None]
+
+
+@attrs.define(eq=False, kw_only=True)
+class PendingChange(PendingRoomChange):
+    """A change of a room that is queued in the store.
+
+    Attributes:
+        room: the room.
+        actor: the session that asked for it, None if no session did.
+        done: fires with the ack.
+        undo: takes the change back, None once it is stored or taken back.
+    """
+
+    room: Room
+    actor: Session | None
+    done: Deferred[Ack] = attrs.field(factory=Deferred)
+    undo: Undo | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class QueuedMessageChange(PendingMessageChange):
+    """A change of a message that is queued in the store.
+
+    Attributes:
+        room: the room, or the direct conversation.
+        session: the session that asked for it.
+        done: fires with the ack.
+    """
+
+    room: Place
+    session: Session
+    done: Deferred[Ack] = attrs.field(factory=Deferred)
