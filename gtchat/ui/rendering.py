@@ -50,7 +50,7 @@ EVENTS: dict[str, str] = {
     "address_request": "{usr} asks for the address of your client: /allow {usr} or /deny {usr}",
     "address_granted": "{usr} can be reached at {host} port {port}",
     "address_denied": "{usr} did not send an address",
-    "invitation_ended": "the invitation of {usr} to {room} was answered",
+    "invitation_ended": "the invitation of {usr} to {room} has ended",
 }
 #: Types of events that lines do not show.
 HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify"})

@@ -137,7 +137,7 @@ class InvitationTests(LineModeTestCase):
         for room in ("den", "tower", "attic", "cellar"):
             self.invite(room, "bob")
         self.event("invitation_ended", room_name="cellar", usr="bob")
-        self.assertIn("the invitation of bob to #cellar was answered", self.shown()[-1])
+        self.assertIn("the invitation of bob to #cellar has ended", self.shown()[-1])
         self.event("join_room", room_name="attic", usr="ann", seq=4)
         for room in ("tower", "den"):
             self.type("/decline")
