@@ -331,9 +331,10 @@ export class GTChat {
       }
       const page = await this.#ask("history", { room_name: room, after: position.seq, limit: PAGE, kinds: ["all"] });
       if (this.#positions.get(room) !== position) return; // it was left or reset meanwhile
+      if (page.log_last < position.seq) return this.#reset(room, "recreated", page.log_last);
       for (const entry of page.entries) if (!entry.blocked) this.#take(entry, "page");
+      // A page may be older than a push that came before it: then there is another one to read.
       position.seq = Math.max(position.seq, page.more ? page.entries.at(-1).seq : page.log_last);
-      if (!page.more && position.seq < this.#behind.get(room)) this.#reset(room, "recreated", page.log_last);
     }
     this.#behind.delete(room);
   }

@@ -27,9 +27,10 @@ const read = async (name, client, gate) => {
       const observation = translate(event);
       if (observation) tell(name, observation);
     }
-    tell(name, { saw: "closed", code: 1000, reason: "closed" });
+    tell(name, { saw: "closed", code: 1000 });
   } catch (error) {
-    tell(name, { saw: "closed", code: error.code, reason: error.word });
+    const reason = [4001, 4002].includes(error.code) ? error.word : undefined; // the other codes say all
+    tell(name, { saw: "closed", code: error.code, reason });
   }
 };
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import traceback
 from collections import deque
 from pathlib import Path
@@ -151,9 +152,12 @@ class Scenario:
     def do_hears(self, first: int, last: int) -> None:
         self.hear(self.room, first, last)
 
-    def do_heard(self, first: int, last: int) -> None:
-        found = [self.peer.next_text(self.me) for _ in range(first, last + 1)]
-        self.test.assertEqual(found, [str(number) for number in range(first, last + 1)])
+    def do_heard(self, first: int, last: int, sort: bool = False) -> None:
+        found = [int(self.peer.next_text(self.me)) for _ in range(first, last + 1)]
+        self.test.assertEqual(sorted(found) if sort else found, [*range(first, last + 1)])
+
+    def do_heard_in_any_order(self, first: int, last: int) -> None:
+        self.do_heard(first, last, sort=True)
 
     def do_peer(self, cmd: str, fields: dict[str, Any]) -> None:
         self.peer.call(cmd, **fields)
@@ -248,6 +252,9 @@ class ScenariosTest(SynchronousTestCase):
                 server.start()
                 peer.log_in(PEER, PASSWORD)
         self.assertEqual(failed, [], "\n".join(failed))
+
+    def test_client_in_python(self) -> None:
+        self.run_all([sys.executable, str(FOLDER / "scenario_driver.py")])
 
     def test_client_in_javascript(self) -> None:
         words, missing = node()
