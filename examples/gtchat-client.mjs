@@ -3,7 +3,6 @@
 //   const chat = new GTChat("ws://127.0.0.1:9000/", { login: { type: "tmp", usr: "echo" } });
 //   await chat.connect();
 //   for await (const event of chat.events()) …
-//
 // events() gives the entries of each room in the order of `seq`, each once, also over lost connections, restarts of the
 // server and gaps of any size. Calls are sent within the limits of the server, and again after a loss if that is safe.
 
