@@ -13,7 +13,7 @@ const translate = (event) => {
   switch (event.cmd) {
     case "c_speak": return { saw: "message", room, seq, epoch, user, text };
     case "c_whisper": return { saw: "whisper", user, text };
-    case "lost": return { saw: "lost", code: event.code };
+    case "lost": return { saw: "lost", code: event.code, retry_in: event.retryIn };
     case "restored": return { saw: "restored" };
     case "reset": return { saw: "reset", room, reason: event.reason };
     default: return undefined;

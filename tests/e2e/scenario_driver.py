@@ -45,7 +45,7 @@ WORDS = {
 REPORTED: dict[type[Event], tuple[str, tuple[str, ...]]] = {
     Message: ("message", ("room", "seq", "epoch", "user", "text")),
     Whisper: ("whisper", ("user", "text")),
-    ConnectionLost: ("lost", ()),
+    ConnectionLost: ("lost", ("retry_in",)),
     ConnectionRestored: ("restored", ()),
     RoomReset: ("reset", ("room", "reason")),
 }

@@ -168,7 +168,8 @@ class Driver:
         rooms: the value is how many the client knows
 
     and what is seen: `message` (room, seq, epoch, user, text), `whisper` (user, text),
-    `lost` (code), `restored`, `reset` (room, reason), `closed` (code, reason: its first word).
+    `lost` (code, retry_in: seconds), `restored`, `reset` (room, reason), `closed` (code, and with
+    4001 and 4002 reason: its first word).
 
     Args:
         words: the command line.

@@ -20,6 +20,7 @@ step the peer, another user, has created the public room `{room}`. Steps:
     state NAMES               next, the client reports these: "lost CODE", "restored",
                               "reset REASON", "closed CODE", or "closed CODE WORD" for 4001
                               and 4002, with the first word of the reason; CODE can be "*"
+    lost CODE, SECONDS        as "lost CODE", and the client waits at least so long
     rooms N                   the client knows this number of rooms
     create N                  the peer creates N rooms with long topics and adds the client
     say in last, hears in last   as `say 1 1` and `hears 1 1`, in the last of them by name
@@ -243,9 +244,10 @@ SCENARIOS: dict[str, Steps] = {
     ),
     "flood_that_is_told_to_wait": (
         *START,
-        ("frame", 4009, "flood: wait 0.2 s"),
+        ("frame", 4009, "flood: wait 0.3 s"),
         ("say", 1, 2),
-        ("state", "lost 4009", "restored"),
+        ("lost", 4009, 0.3),
+        ("state", "restored"),
         ("hears", 1, 2),
     ),
     "many_rooms": (
