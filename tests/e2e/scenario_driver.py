@@ -107,7 +107,21 @@ class Client:
                 saw="closed", code=error.code, **({"reason": WORDS[error.reason]} if known else {})
             )
 
-    async def do_open(self, url: str, login: dict[str, Any], timeout: float, **_: Any) -> Any:
+    async def follow(self, room: str, after: str) -> None:
+        """Report what happened in a room since a position, and what happens."""
+        assert self.connection is not None
+        async for event in self.connection.follow(room, after=after):
+            if observation := translate(event):
+                self.tell(**observation)
+
+    async def do_open(
+        self,
+        url: str,
+        login: dict[str, Any],
+        timeout: float,
+        after: dict[str, dict[str, Any]] | None = None,
+        **_: Any,
+    ) -> Any:
         user = Guest(login["usr"]) if login["type"] == "tmp" else None
         self.connection = await connect(
             url,
@@ -115,7 +129,10 @@ class Client:
             device=login.get("device"),
             call_timeout=timeout,
         )
-        Deferred.fromCoroutine(self.read())
+        for room, position in (after or {}).items():
+            Deferred.fromCoroutine(self.follow(room, "{epoch}:{seq}".format(**position)))
+        if not after:
+            Deferred.fromCoroutine(self.read())
         return {"user": self.connection.user}
 
     async def do_call(self, cmd: str, fields: dict[str, Any]) -> Any:

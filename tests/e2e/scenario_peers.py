@@ -162,7 +162,8 @@ class Driver:
     result: `ok` with a value, or `error`: a code of the protocol, `unanswered` or `closed`. Lines
     with `saw` are what a client got. The commands:
 
-        open: url, login, after, timeout (seconds), events (how many wait); `ok` has `user`
+        open: url, login, timeout (seconds), events (how many wait), after (the positions of an
+            earlier client: {room: {epoch, seq}}); `ok` has `user`
         call: cmd, fields; `ok` is the reply
         close, end (close at once), hold (read no events), release
         rooms: the value is how many the client knows

@@ -4,6 +4,7 @@ A scenario is a list of steps. `{me}` and `{room}` in strings are names of its o
 step the peer, another user, has created the public room `{room}`. Steps:
 
     open FIELDS, OPTIONS      the client connects through the proxy and logs in with these fields
+                              (`after`: the positions of what was heard are given to it)
     refused FIELDS, CODE      the same with an error: a code, or "closed"
     call CMD, FIELDS, REPLY   the client calls; REPLY are fields of the reply, or an error code
     begin CMD, FIELDS         the same without waiting; `end REPLY` waits for the oldest one
@@ -179,6 +180,17 @@ SCENARIOS: dict[str, Steps] = {
         ("again",),
         ("say", 4, 5),
         ("hears", 4, 5),
+    ),
+    "stored_positions": (
+        *START_ACCOUNT,
+        ("say", 1, 2),
+        ("hears", 1, 2),
+        ("close",),
+        ("state", "closed 1000"),
+        ("say", 3, 250),
+        ("open", ACCOUNT, {"after": "what was heard"}),
+        ("say", 251, 252),
+        ("hears", 3, 252),
     ),
     "session_that_is_over": (
         *START_ACCOUNT,

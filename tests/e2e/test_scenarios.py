@@ -73,6 +73,7 @@ class Scenario:
         self.other: Peer | None = None
         self.begun: deque[str] = deque()
         self.said: dict[int, int] = {}
+        self.heard: dict[str, dict[str, Any]] = {}
 
     def run(self, steps: Steps) -> str:
         """Run the steps; return what went wrong, or nothing."""
@@ -109,6 +110,8 @@ class Scenario:
     def tell_open(self, login: dict[str, Any], options: dict[str, Any]) -> str:
         url = f"ws://127.0.0.1:{self.proxy.port}/"
         fields = {"timeout": 30, "events": 5000, **options}
+        if "after" in options:
+            fields["after"] = self.heard
         return self.driver.tell(self.me, "open", url=url, login=login, **fields)
 
     def do_open(self, login: dict[str, Any], options: dict[str, Any] | None = None) -> None:
@@ -145,6 +148,7 @@ class Scenario:
             while found["user"] == self.me:  # read from the log
                 found = self.driver.next(self.me, f"room {room}")
             self.test.assertEqual((found["text"], found["seq"]), (str(number), self.said[number]))
+            self.heard[room] = {"epoch": found["epoch"], "seq": found["seq"]}
 
     def do_say(self, first: int, last: int) -> None:
         self.say(self.room, first, last)
