@@ -3,25 +3,22 @@
 //   const chat = new GTChat("ws://127.0.0.1:9000/", { login: { type: "tmp", usr: "echo" } });
 //   await chat.connect();
 //   for await (const event of chat.events()) …
-//
 // events() gives the entries of each room in the order of `seq`, each once, also over lost connections, restarts of the
 // server and gaps of any size. Calls are sent within the limits of the server, and again after a loss if that is safe.
 
 const words = (text) => new Set(text.split(" "));
-// Commands that have a `txn`: sent again with the same one, they are done once.
 const WITH_TXN = words("speak whisper edit delete react pin unpin broadcast create_room join_room leave_room " +
-  "set_room delete_room kick invite invite_reply add_member remove_member");
-// Commands that may always be sent again.
+  "set_room delete_room kick invite invite_reply add_member remove_member"); // done once, also if sent again
 const REPEATABLE = words("hello ping get_sessions end_session end_other_sessions get_room_list get_user_list " +
   "get_room_user_list versions history search typing mark_read mark_unread set_notify get_mentions get_direct_list " +
-  "block unblock set_address");
+  "block unblock set_address"); // may always be sent again
 const OWN_RATE = words("typing search react"); // their `rate_limited` is for the caller, and holds up nothing else
-const TEMPORARY = words("rate_limited locked_out over_quota not_stored internal"); // error codes that pass
+const TEMPORARY = words("rate_limited locked_out over_quota not_stored internal already_logged_in"); // codes that pass
 const MEMBERSHIP_ENDS = words("leave_room kicked removed"); // events after which `usr` is no member
 const STAY_AWAY = new Set([1002, 1003, 1007, 1008, 1009, 4001, 4002]); // close codes; it comes back after all others
 const COMING_BACK = 4000; // the close code of this client when it drops a link: after 1000 a guest is logged out
 const SEEN_BYTES = 48 * 1024; // of the names in `seen`; rooms that do not fit are read page by page
-const PAGE = 200, MAX_CALLS = 1000, MAX_IDS = 2000;
+const PAGE = 200, MAX_CALLS = 1000, MAX_IDS = 2000, OPEN_SECONDS = 10;
 
 // The server refused `cmd`: `code` of the protocol, `retryAfter` in seconds or undefined.
 export class CommandFailed extends Error {}
@@ -67,17 +64,13 @@ export class GTChat {
   get rooms() { return [...this.#positions.keys()]; } // names of the user's rooms
 
   /** Sends a command; resolves with the reply. Rejects with CommandFailed, Unanswered or ConnectionClosed. */
-  call(cmd, fields = {}) {
-    if (this.#waiting.length >= MAX_CALLS) return Promise.reject(new Error("too many calls wait"));
-    return this.#call(this.#waiting, cmd, fields);
-  }
+  call(cmd, fields = {}) { return this.#call(this.#waiting, cmd, fields); }
 
   /**
-   * Yields what happens, for one reader: pushes as the server sends them, entries with `epoch`, and
-   * {cmd: "lost", code, reason, retryIn}, {cmd: "restored"} and
-   * {cmd: "reset", room_name, reason, epoch, last_seq}: what is known of the room is outdated.
-   * Own messages come only where they are read from the log. Store `epoch` and `seq` of what was handled, for
-   * `after`. Ends after close(); throws ConnectionClosed if the connection ended for another reason.
+   * Yields what happens, for one reader: pushes as the server sends them, entries with `epoch` (store it and `seq`,
+   * for `after`), and {cmd: "lost", code, reason, retryIn}, {cmd: "restored"}, {cmd: "reset", room_name, reason, epoch,
+   * last_seq}: what is known of the room is outdated. Own messages come only where they are read from the log.
+   * Ends after close(); throws ConnectionClosed if the connection ended for another reason.
    */
   async *events() {
     while (this.#events.length || !this.#end) {
@@ -94,6 +87,7 @@ export class GTChat {
   #open() {
     const socket = this.#socket = new WebSocket(this.#options.url, ["gtchat.v1"]);
     const on = (type, handle) => socket.addEventListener(type, (event) => socket === this.#socket && handle(event));
+    this.#timers.open = setTimeout(() => socket.readyState || this.#lost(1006, "no connection"), OPEN_SECONDS * 1000);
     on("open", () => this.#begin());
     on("message", ({ data }) => this.#receive(JSON.parse(data)));
     on("close", ({ code, reason }) => this.#lost(code, reason));
@@ -108,7 +102,7 @@ export class GTChat {
       // than its limits, however late and bunched calls arrive. A limit of 0 is none.
       this.#burst = Math.max(1, Math.floor((this.server.limits.commands_burst || 1e6) / 2));
       this.#rate = this.server.limits.commands_per_second || 1e6;
-      const reply = await this.#resume() ?? await this.#ask("login", this.#options.login);
+      const reply = await this.#resume() ?? await this.#login();
       if (this.#session) this.#emit({ cmd: "restored" });
       this.#session = { session_id: reply.session_id, epoch: reply.epoch };
       this.user = reply.usr;
@@ -121,9 +115,9 @@ export class GTChat {
       }
       this.#compare(rooms.filter((room) => room.joined));
       this.state = "up";
-      this.#timers.calm = setTimeout(() => { this.#attempts = 0; }, 5000);
+      this.#attempts = 0;
       const listen = () => (this.#heard ? this.#heard = false : this.#ask("ping").catch(() => {}));
-      this.#timers.listen = setInterval(listen, 1000 * this.server.ping_interval); // scripts see no WebSocket pings
+      this.#timers.listen = setInterval(listen, 1000 * (this.server.ping_interval || 20)); // scripts see no pings
       this.#first = this.#first?.resolve(reply);
       this.#catchUp();
       this.#pump();
@@ -139,14 +133,20 @@ export class GTChat {
     if (!this.#session) return null;
     let bytes = SEEN_BYTES;
     const fits = ([room]) => (bytes -= 3 * room.length + 20) > 0;
-    const seen = [...this.#positions].filter(fits).map(([room, { seq }]) => [room, seq]);
-    const fields = { ...this.#session, marks_read: this.#options.login.marks_read, seen: Object.fromEntries(seen) };
+    const seen = Object.fromEntries([...this.#positions].filter(fits).map(([room, { seq }]) => [room, seq]));
+    const fields = { ...this.#session, marks_read: this.#options.login.marks_read, seen };
     return this.#ask("resume", fields).catch((error) => { if (error.code !== "bad_session") throw error; });
+  }
+
+  /** Logs in. A guest is another account then: what it may have done before the loss is not sent again. */
+  #login() {
+    const isGone = (call) => call.sent && this.#options.login.type === "tmp";
+    this.#waiting = this.#waiting.filter((call) => !isGone(call) || call.reject(unanswered(call.cmd)));
+    return this.#ask("login", this.#options.login);
   }
 
   /** Takes an element of `resumed`. What is `behind` stays so, as does what was left out of `seen`. */
   #resumed({ room_name: room, state, last_seq, entries, reason }) {
-    if (room === undefined) return; // a direct conversation
     if (state === "resumed") {
       this.#behind.delete(room);
       for (const entry of entries) this.#take(entry, "resumed");
@@ -190,14 +190,13 @@ export class GTChat {
     this.state = "closed";
     this.#end = error;
     for (const open of [...this.#unlink(1000), ...this.#waiting.splice(0), this.#first]) open?.reject(error);
-    this.#wake?.();
-    this.#hasRoom?.();
+    for (const wake of [this.#wake, this.#hasRoom]) wake?.();
   }
 
   /** Closes the link; returns the calls that have no answer. */
   #unlink(code) {
     const socket = this.#socket;
-    this.#socket = null; // before close(): its events are of no interest
+    this.#socket = null; // before close(), which may dispatch events at once
     socket?.close(code);
     const calls = [...this.#urgent.splice(0), ...this.#sent.values()];
     this.#sent.clear();
@@ -208,11 +207,12 @@ export class GTChat {
   /** Sends a command of the client's own before those that wait; it ends with the link. */
   #ask(cmd, fields = {}) { return this.#call(this.#urgent, cmd, fields); }
   #call(queue, cmd, fields) {
-    if (this.#end) return Promise.reject(this.#end);
     const urgent = queue === this.#urgent;
-    if (urgent && this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(unanswered(cmd));
-    const txn = WITH_TXN.has(cmd) ? randomText() : undefined;
     return new Promise((resolve, reject) => {
+      if (this.#end) throw this.#end;
+      if (urgent && this.#socket?.readyState !== WebSocket.OPEN) throw unanswered(cmd);
+      if (queue.length >= MAX_CALLS) throw new Error("too many calls wait");
+      const txn = WITH_TXN.has(cmd) ? randomText() : undefined;
       queue.push({ order: this.#order += 1, cmd, fields: { txn, ...fields }, urgent, resolve, reject });
       this.#pump();
     });
@@ -228,7 +228,7 @@ export class GTChat {
       const wait = Math.max(this.#notBefore - now(), (1 - this.#tokens) / this.#rate);
       if (!queue.length) return;
       if (wait > 0) return void (this.#timers.pump = setTimeout(() => this.#pump(), Math.ceil(wait * 1000)));
-      const call = queue.shift();
+      const call = Object.assign(queue.shift(), { sent: true });
       this.#tokens -= 1;
       this.#sent.set(String(call.order), call);
       call.timer = setTimeout(() => this.#lost(1006, `no answer to ${call.cmd}`), this.#options.callTimeout * 1000);
@@ -237,8 +237,7 @@ export class GTChat {
   }
 
   #answered(reply) {
-    // "0": the server could not read the tracker. Replies come in order: it is the oldest one.
-    const tracker = reply.tracker === "0" ? this.#sent.keys().next().value : reply.tracker;
+    const tracker = reply.tracker === "0" ? this.#sent.keys().next().value : reply.tracker; // "0": of the oldest one
     const call = this.#sent.get(tracker);
     if (!call) return;
     const { code, msg, retry_after: retryAfter } = reply;
@@ -258,13 +257,13 @@ export class GTChat {
   }
 
   /** Changes positions by a reply: own entries are not pushed to the connection that made them. */
-  #learn({ cmd, fields }, { room, seq }) {
+  #learn({ cmd, fields }, { room, seq, dup }) {
     const name = room?.room_name ?? fields.room_name;
     if (cmd === "leave_room" || cmd === "delete_room" || (cmd === "remove_member" && fields.user === this.user)) {
       this.#forget(name);
     } else if (room && !this.#positions.has(name) && ["join_room", "create_room", "invite_reply"].includes(cmd)) {
       this.#positions.set(name, { epoch: this.#session.epoch, seq: room.last_seq });
-    } else if (seq !== undefined) this.#reached(name, seq);
+    } else if (seq !== undefined && !dup) this.#reached(name, seq);
   }
 
   #receive(message) {
@@ -331,9 +330,10 @@ export class GTChat {
       }
       const page = await this.#ask("history", { room_name: room, after: position.seq, limit: PAGE, kinds: ["all"] });
       if (this.#positions.get(room) !== position) return; // it was left or reset meanwhile
+      if (page.log_last < position.seq) return this.#reset(room, "recreated", page.log_last);
       for (const entry of page.entries) if (!entry.blocked) this.#take(entry, "page");
+      // A page may be older than a push that came before it: then there is another one to read.
       position.seq = Math.max(position.seq, page.more ? page.entries.at(-1).seq : page.log_last);
-      if (!page.more && position.seq < this.#behind.get(room)) this.#reset(room, "recreated", page.log_last);
     }
     this.#behind.delete(room);
   }

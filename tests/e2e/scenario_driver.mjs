@@ -13,7 +13,7 @@ const translate = (event) => {
   switch (event.cmd) {
     case "c_speak": return { saw: "message", room, seq, epoch, user, text };
     case "c_whisper": return { saw: "whisper", user, text };
-    case "lost": return { saw: "lost", code: event.code };
+    case "lost": return { saw: "lost", code: event.code, retry_in: event.retryIn };
     case "restored": return { saw: "restored" };
     case "reset": return { saw: "reset", room, reason: event.reason };
     default: return undefined;
@@ -27,9 +27,10 @@ const read = async (name, client, gate) => {
       const observation = translate(event);
       if (observation) tell(name, observation);
     }
-    tell(name, { saw: "closed", code: 1000, reason: "closed" });
+    tell(name, { saw: "closed", code: 1000 });
   } catch (error) {
-    tell(name, { saw: "closed", code: error.code, reason: error.word });
+    const reason = [4001, 4002].includes(error.code) ? error.word : undefined; // the other codes say all
+    tell(name, { saw: "closed", code: error.code, reason });
   }
 };
 

@@ -162,13 +162,15 @@ class Driver:
     result: `ok` with a value, or `error`: a code of the protocol, `unanswered` or `closed`. Lines
     with `saw` are what a client got. The commands:
 
-        open: url, login, after, timeout (seconds), events (how many wait); `ok` has `user`
+        open: url, login, timeout (seconds), events (how many wait), after (the positions of an
+            earlier client: {room: {epoch, seq}}); `ok` has `user`
         call: cmd, fields; `ok` is the reply
         close, end (close at once), hold (read no events), release
         rooms: the value is how many the client knows
 
     and what is seen: `message` (room, seq, epoch, user, text), `whisper` (user, text),
-    `lost` (code), `restored`, `reset` (room, reason), `closed` (code, reason: its first word).
+    `lost` (code, retry_in: seconds), `restored`, `reset` (room, reason), `closed` (code, and with
+    4001 and 4002 reason: its first word).
 
     Args:
         words: the command line.
@@ -180,7 +182,9 @@ class Driver:
             words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._ids = 0
-        self._streams: dict[tuple[str, str], queue.Queue[dict[str, Any]]] = defaultdict(queue.Queue)
+        self._streams: dict[tuple[str, str], queue.Queue[dict[str, Any]]]
+        self._streams = defaultdict(queue.Queue)
+        self._lock = threading.Lock()
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -196,7 +200,11 @@ class Driver:
                 stream = f"room {found['room']}"
             else:
                 stream = "whispers" if found["saw"] == "whisper" else "states"
-            self._streams[found["client"], stream].put(found)
+            self._stream(found["client"], stream).put(found)
+
+    def _stream(self, client: str, stream: str) -> queue.Queue[dict[str, Any]]:
+        with self._lock:  # both threads may be the first to ask for it
+            return self._streams[client, stream]
 
     def tell(self, client: str, do: str, **fields: Any) -> str:
         """Send a command; return the stream of its result."""
@@ -214,7 +222,7 @@ class Driver:
             AssertionError: there is none in time.
         """
         try:
-            return self._streams[client, stream].get(timeout=seconds)
+            return self._stream(client, stream).get(timeout=seconds)
         except queue.Empty:
             raise AssertionError(f"no {stream} after {''.join(self._lines[-10:])}") from None
 
