@@ -22,7 +22,7 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import HistoryQuery, PendingEntry
+from gtchat.chat.interfaces import HistoryQuery, PendingEntry, PendingRoomChange
 from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import LOBBY, Room
@@ -40,7 +40,9 @@ GRACE_S = 121
 def spoil(entry: PendingEntry, failing: list[bool]) -> None:
     """Make an entry fail if it is its turn: no room has such an id, another has the name."""
     if failing and failing.pop(0):
-        entry.room_id, entry.room_key = -1, LOBBY
+        entry.room_id = -1
+        if isinstance(entry, PendingRoomChange):
+            entry.room_key = LOBBY
 
 
 class HeldMemoryStore(MemoryStore):
