@@ -611,7 +611,7 @@ export interface RegisterReply {
   msg: string;
 }
 
-/** The user is logged in. `device_token`: the new secret of the device. */
+/** The user is logged in. `device_token`: secret of the device. `logged_out`: who was before. */
 export interface LoginReply {
   cmd: "c_response";
   status: "ok";

@@ -1,9 +1,9 @@
 """Requests that a client sends again when it has got no reply: each is done once.
 
 A client names such a request by a txn (idempotency key). The store keeps the txn in the transaction
-that does what is asked for. A repeated request is found there before the rules look at it:
-they would refuse to join a room twice. Messages and their changes need no such look, since the
-store alone decides on them.
+that does what is asked for. A repetition is found there before the rules look at it: they would
+refuse to join a room twice. Messages and their changes need no such look, since the store alone
+decides on them.
 """
 
 from __future__ import annotations

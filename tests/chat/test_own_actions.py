@@ -70,8 +70,8 @@ OTHERS: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
 class OwnActionTests(SynchronousTestCase):
     """Ann has two sessions, bob one. In the room `r` are ann, its owner, bob and cat.
 
-    `theirs` is a public room of bob, `den` a private one, to which ann is invited; `own` and `left`
-    are private rooms of ann, who is no member of `left`. Cat and dan are offline.
+    `theirs` is bob's public room, `den` a private one of bob's, which ann is invited to; `own` and
+    `left` are private rooms of ann, who is no member of `left`. Cat and dan are offline.
     """
 
     def begin(self) -> tuple[FakeClient, FakeClient, FakeClient]:

@@ -111,10 +111,7 @@ class SessionReply(Reply, kw_only=True):
 
 
 class LoginReply(SessionReply, kw_only=True):
-    """The user is logged in. `device_token`: the new secret of the device.
-
-    `logged_out`: the user who was logged in on the connection before.
-    """
+    """The user is logged in. `device_token`: secret of the device. `logged_out`: who was before."""
 
     device_token: str | UnsetType = UNSET
     logged_out: str | UnsetType = UNSET
