@@ -19,6 +19,7 @@ from gtchat.client import (
     event_stream,
     follow,
     reconnecting,
+    requests,
 )
 from gtchat.client.requests import MAX_TIMEOUTS
 from tests.client.fakes import AT, WHEN, ConnectedTestCase, resumed, spoken, welcome, whisper
