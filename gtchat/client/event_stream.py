@@ -260,7 +260,7 @@ class EventStream:
         self.handlers.dispatch(event)
 
     def is_entry_of_room(self, event: Event) -> bool:
-        """Return whether an event comes again if it is lost: it is an entry of a room."""
+        """Return whether an event is an entry of a room, which a resume repeats if it is lost."""
         return isinstance(self._place(event), str)
 
     def _ends_membership(self, event: Event) -> bool:
