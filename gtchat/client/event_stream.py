@@ -146,8 +146,10 @@ class EventStream:
 
     def joined(self, room: str, seq: int) -> None:
         """Record that the user is in a room. seq: the last entry that is not pushed."""
-        self.behind.pop(room, None)
-        self.seen[room] = seq
+        if room in self.behind:  # the reply to a request that was sent again
+            self.behind[room] = max(seq, self.behind[room])
+        else:
+            self.seen[room] = max(seq, self.seen.get(room, 0))
         for follower in self._followers_of(room):
             follower.jump(seq)
 
