@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 import re
 
+from gtchat.client.errors import CloseReason, ConnectionClosed
+
 
 class ComeBack(enum.Enum):
     """Whether a client reconnects."""
@@ -85,3 +87,24 @@ def wait_of(code: int | None, reason: str) -> float:
         return 0.0
     found = re.search(r"(\d+(?:\.\d+)?) s", reason)
     return float(found[1]) if found else 0.0
+
+
+#: First word of a close reason -> why the connection is closed for good.
+_REASONS: dict[str, CloseReason] = {
+    "replaced": CloseReason.REPLACED,
+    "password_changed": CloseReason.PASSWORD_CHANGED,
+    "session_ended": CloseReason.SESSION_OVER,
+    "kicked": CloseReason.KICKED,
+    "banned": CloseReason.BANNED,
+}
+#: Close code -> the word that a reason without a known one stands for.
+_DEFAULT_WORDS = {4001: "replaced", 4002: "kicked"}
+
+
+def closed_for_good(code: int, reason: str) -> ConnectionClosed:
+    """Return the error of a connection that must not be opened again."""
+    word = reason.partition(":")[0]
+    if word not in _REASONS:
+        word = _DEFAULT_WORDS.get(code, word)
+    text = MEANINGS.get(word, reason) or f"the server closed it with code {code}"
+    return ConnectionClosed(code, _REASONS.get(word, CloseReason.REFUSED), text)

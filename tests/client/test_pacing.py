@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.client import CommandFailed, Invitation
 from gtchat.client.close_codes import wait_of
-from gtchat.client.messages import CommandFailed
-from gtchat.client.pacing import RESERVE, SHARE, Pacer
+from gtchat.client.pacing import BURST_SHARE, RATE_SHARE, Pacer
 from tests.client.fakes import ConnectedTestCase, resumed, welcome, whisper
 
 LIMITS = {"commands_burst": 20, "commands_per_second": 10}
@@ -27,10 +27,10 @@ class Tokens(SynchronousTestCase):
 
     def test_burst_then_rate(self) -> None:
         self.pacer.configure(LIMITS)
-        taken = [self.pacer.take() for _ in range(20 - RESERVE)]
+        taken = [self.pacer.take() for _ in range(int(20 * BURST_SHARE))]
         self.assertEqual(set(taken), {0.0})
-        self.assertAlmostEqual(self.pacer.take(), 1 / (10 * SHARE))
-        self.clock.advance(1 / (10 * SHARE) + 1e-9)
+        self.assertAlmostEqual(self.pacer.take(), 1 / (10 * RATE_SHARE))
+        self.clock.advance(1 / (10 * RATE_SHARE) + 1e-9)
         self.assertEqual(self.pacer.take(), 0.0)
         self.assertGreater(self.pacer.take(), 0.0)
 
@@ -86,6 +86,40 @@ class Calls(ConnectedTestCase):
             self.assertGreaterEqual(second - first, (20 - LIMITS["commands_burst"]) / 10)
         self.assertLessEqual(len([at for at in times if at < 1.0]), 20 + 10)
 
+    def test_no_more_than_half_of_the_burst_is_unanswered(self) -> None:
+        self.server.answers["speak"] = None
+        for number in range(30):
+            self.call("speak", room_name="lobby", msg=str(number))
+        for _ in range(100):
+            self.clock.advance(0.1)
+            self.server.pump()
+        self.assertEqual(len(self.sent()), 10)
+        self.server.reply(self.server.requests[-10], seq=1)
+        self.server.pump()
+        self.assertEqual(self.sent()[10:], ["10"])
+
+    def test_calls_that_arrive_bunched_are_not_refused_and_stay_in_order(self) -> None:
+        """The way to the server takes a second now and then; its bucket fills meanwhile."""
+        tokens, at, texts = 20.0, 0.0, [str(number) for number in range(100)]
+
+        def answer(request: dict[str, Any]) -> dict[str, Any]:
+            nonlocal tokens, at
+            now = self.clock.seconds()
+            tokens, at = min(20.0, tokens + (now - at) * 10), now
+            if tokens < 1:
+                return {"code": "rate_limited", "retry_after": 0.1}
+            tokens -= 1
+            return {"seq": 1}
+
+        self.server.answers["speak"] = answer
+        for text in texts:
+            self.call("speak", room_name="lobby", msg=text)
+        for step in range(600):
+            self.clock.advance(0.05)
+            if step % 20 == 0:
+                self.server.pump()
+        self.assertEqual(self.sent(), texts)
+
     def test_refused_call_is_sent_again_before_the_later_ones(self) -> None:
         self.server.answers["speak"] = {"code": "rate_limited", "retry_after": 2}
         first = self.call("speak", room_name="lobby", msg="first")
@@ -129,8 +163,8 @@ class Calls(ConnectedTestCase):
             (4009, "flood: wait 3 s", 3.0),
             (4009, "flood: wait 0.25 s", 0.25),
             (4009, "flood", 0.0),
-            (1012, "restart: wait 3 s", 0.0),
-            (None, "", 0.0),
+            (1013, "busy: wait 3 s", 0.0),
+            (None, "no answer in 30 s", 0.0),
         ):
             self.assertEqual(wait_of(code, reason), seconds)
 
@@ -154,7 +188,7 @@ class Rooms(ConnectedTestCase):
             "rooms_next": "1",
         }
         reply = self.result("login", type="tmp", usr="ann")
-        self.assertEqual([room.room_name for room in reply.rooms], ["r0", "r1", "r2", "r3"])
+        self.assertEqual([room.name for room in reply.rooms], ["r0", "r1", "r2", "r3"])
         self.server.drop()
         self.reconnect()
         [request] = self.server.asked("resume")
@@ -162,7 +196,7 @@ class Rooms(ConnectedTestCase):
 
     def test_rooms_that_cannot_be_read_leave_the_login_as_it_is(self) -> None:
         self.open()
-        self.server.answers["get_room_list"] = {"code": "internal"}
+        self.server.answers["get_room_list"] = {"code": "bad_request"}
         self.server.answers["login"] = {"usr": "ann", "session_id": "s", "rooms_next": "x"}
         self.assertEqual(self.result("login", type="tmp", usr="ann").rooms_next, "x")
 
@@ -182,7 +216,8 @@ class Rooms(ConnectedTestCase):
             "invitations": [{"room_name": "den", "usr": "bob", "at": "2030-05-06T07:08:09.000Z"}],
         }
         self.result("login", type="tmp", usr="ann")
-        self.assertEqual(self.texts(), ["bob invites you to den."])
+        [event] = self.received
+        self.assertEqual((type(event), event.room, event.user), (Invitation, "den", "bob"))
 
     def test_what_waited_on_the_server_follows_the_reply_to_the_login(self) -> None:
         self.open()
