@@ -21,7 +21,6 @@ from gtchat.chat.search_query import parse
 from gtchat.store import SQLStore, reindex
 from gtchat.store.sql import search, search_index
 from gtchat.store.sql.health import StoreHealth
-from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.search_index import (
     DELAY_S,
     MERGE_DELAY_S,
@@ -31,6 +30,7 @@ from gtchat.store.sql.search_index import (
     read_state,
 )
 from gtchat.store.sql.sqlite import configure_writer, connect
+from tests.databases import create_empty
 from tests.store.changes_contract import deleted, edited
 from tests.store.contract import message
 from tests.store.search_contract import SearchCase
@@ -60,7 +60,7 @@ class IndexCase(SynchronousTestCase):
         folder = Path(self.mktemp())
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
-        prepare(self.path)
+        create_empty(self.path)
         self.db = connect(self.path, "rw")
         self.addCleanup(self.db.close)
         configure_writer(self.db)
