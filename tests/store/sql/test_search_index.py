@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -31,6 +30,7 @@ from gtchat.store.sql.search_index import (
 )
 from gtchat.store.sql.sqlite import configure_writer, connect
 from tests.databases import create_empty
+from tests.e2e import fork_server
 from tests.store.changes_contract import deleted, edited
 from tests.store.contract import message
 from tests.store.search_contract import SearchCase
@@ -452,11 +452,8 @@ class KillTests(SynchronousTestCase):
         path = folder / "gtchat.sqlite"
         behind = 0
         for number in range(6):
-            process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(path)],
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            )
+            env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            process = fork_server.start([PROGRAM, str(path)], env, os.getcwd())
             assert process.stdout is not None
             for _ in range(3 + 2 * number):
                 process.stdout.readline()
