@@ -7,7 +7,8 @@ import os
 import selectors
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +18,6 @@ from twisted.python.usage import UsageError
 from gtchat import __version__
 from gtchat.server.config import SettingsError
 from gtchat.server.process import EXIT_CONFIG, StartError
-from gtchat.store.sql.sqlite import StoreError
 
 #: Exit status of a program that SIGPIPE ended, as shells show it.
 EXIT_BROKEN_PIPE = 128 + 13
@@ -102,6 +102,20 @@ def _database(options: argparse.Namespace) -> Path:
     return database
 
 
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """Raise CommandError for an error of a store.
+
+    It is imported here, as SQLAlchemy takes half the time of a start: clients do not need it.
+    """
+    from gtchat.store import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        raise CommandError(str(error)) from error
+
+
 def _backup(words: Sequence[str]) -> int:
     from gtchat.store import backup
 
@@ -109,7 +123,8 @@ def _backup(words: Sequence[str]) -> int:
     parser.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist")
     options = parser.parse_args(words)
     source = _database(options)
-    backup(source, options.file, _progress() if sys.stderr.isatty() else None)
+    with _store_errors():
+        backup(source, options.file, _progress() if sys.stderr.isatty() else None)
     sys.stdout.write(f"copied {source} to {options.file}\n")
     return 0
 
@@ -121,7 +136,7 @@ def _reindex(words: Sequence[str]) -> int:
     database = _database(_database_parser("reindex").parse_args(words))
     if not database.exists():
         raise CommandError(f"{database} does not exist: name the server's data directory")
-    with lock_directory(database.parent):
+    with lock_directory(database.parent), _store_errors():
         reindex(database, _progress() if sys.stderr.isatty() else None)
     sys.stdout.write(f"indexed the messages of {database}\n")
     return 0
@@ -144,7 +159,8 @@ def _import_credentials(words: Sequence[str]) -> int:
     parser.add_argument("file", metavar="FILE", type=Path, help="lines of a name and a password")
     options = parser.parse_args(words)
     try:
-        return import_credentials(options.file, _database(options))
+        with _store_errors():
+            return import_credentials(options.file, _database(options))
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"cannot import {options.file}: {error}") from error
 
@@ -265,7 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, StartError) as error:
         sys.stderr.write(f"gtchat: {error}\n")
         return EXIT_CONFIG
-    except (CommandError, UsageError, StoreError) as error:
+    except (CommandError, UsageError) as error:
         sys.stderr.write(f"gtchat: {error}\n")
         return 2
 

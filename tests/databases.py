@@ -12,12 +12,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gtchat.store.sql.opening import prepare
-
 
 @functools.cache
 def _template() -> Path:
-    """Create the database that is copied; it is deleted when the process ends."""
+    """Create the database that is copied; it is deleted when the process ends.
+
+    SQLAlchemy is imported here: clients in processes of their own import this module too.
+    """
+    from gtchat.store.sql.opening import prepare
+
     folder = tempfile.mkdtemp(prefix="gtchat-template-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder, "gtchat.sqlite")

@@ -15,14 +15,21 @@ import sys, gtchat.client
 print([name for name in sys.modules if name == "twisted.internet.reactor" or (
     name.startswith("gtchat.") and not name.startswith("gtchat.client"))])
 """
+#: Prints the modules of the store and of SQLAlchemy that a terminal client has loaded.
+LOADED_BY_TERMINAL = """
+import sys
+from gtchat.cli import main
+assert main(["client", "http://x"]) == 2
+print([name for name in sys.modules if name.startswith(("gtchat.store", "sqlalchemy"))])
+"""
 
 
 class PackageTests(SynchronousTestCase):
     def test_importing_it_installs_no_reactor_and_loads_nothing_of_the_server(self) -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
-        )
-        self.assertEqual(done.stdout.strip(), "[]")
+        for program in (LOADED, LOADED_BY_TERMINAL):
+            words = [sys.executable, "-c", program]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            self.assertEqual(done.stdout.strip(), "[]")
 
     def test_everything_that_is_public_is_there(self) -> None:
         names = gtchat.client.__all__

@@ -20,6 +20,8 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,19 +48,32 @@ class ForkedProcess:
         env: its environment variables.
         cwd: its working directory.
         stdin: a file descriptor, or subprocess.DEVNULL.
+        stderr: a file descriptor for standard error, by default that of standard output.
 
     Attributes:
         pid: its process id.
-        stdout: its standard output and error, as text.
+        stdout: its standard output, and error if that has no descriptor of its own, as text.
         returncode: the exit status, the negative signal number, or None while it runs.
     """
 
-    def __init__(self, words: list[str], env: dict[str, str], cwd: str, stdin: int) -> None:
+    def __init__(
+        self,
+        words: list[str],
+        env: dict[str, str],
+        cwd: str,
+        stdin: int,
+        stderr: int | None = None,
+    ) -> None:
         request = json.dumps({"words": words, "env": env, "cwd": cwd}).encode()
         reading, writing = os.pipe()
         null = os.open(os.devnull, os.O_RDWR)
         self._status, theirs = socket.socketpair()
-        descriptors = [null if stdin == subprocess.DEVNULL else stdin, writing, theirs.fileno()]
+        descriptors = [
+            null if stdin == subprocess.DEVNULL else stdin,
+            writing,
+            writing if stderr is None else stderr,
+            theirs.fileno(),
+        ]
         socket.send_fds(_control(), [request], descriptors)
         os.close(null)
         os.close(writing)
@@ -108,6 +123,58 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
+def run(
+    words: list[str], env: dict[str, str], cwd: str, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, by fork if that is enabled; as subprocess.run with captured output.
+
+    Args:
+        words, env, cwd: as for `ForkedProcess`.
+        timeout: in seconds.
+
+    Raises:
+        subprocess.TimeoutExpired: it has not ended.
+    """
+    if not ENABLED:
+        return subprocess.run(
+            [sys.executable, "-c", *words],
+            env=env,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        process = ForkedProcess(words, env, cwd, subprocess.DEVNULL, errors.fileno())
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        with process.stdout:
+            output = process.stdout.read()
+        status = process.wait(timeout)
+        late.cancel()
+        errors.seek(0)
+        return subprocess.CompletedProcess(words, status, output, errors.read())
+
+
+def start(
+    words: list[str], env: dict[str, str], cwd: str, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[str] | ForkedProcess:
+    """Start a program, by fork if that is enabled; see `ForkedProcess`."""
+    if ENABLED:
+        return ForkedProcess(words, env, cwd, stdin)
+    return subprocess.Popen(
+        [sys.executable, "-c", *words],
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=default_signals,
+    )
+
+
 @functools.cache
 def _control() -> socket.socket:
     """Start the fork server of this process; return the socket for requests."""
@@ -126,7 +193,7 @@ def _serve(control: socket.socket) -> dict[str, Any]:
     """Fork for each request; return the request in the new process only."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+        data, descriptors, _, _ = socket.recv_fds(control, REQUEST_BYTES, 4)
         # Not by ignoring SIGCHLD: the time of the servers would not be counted as that of children.
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -140,18 +207,20 @@ def _serve(control: socket.socket) -> dict[str, Any]:
             os.close(descriptor)
 
 
-def _fork_and_wait(request: dict[str, Any], stdin: int, stdout: int, status: int) -> dict[str, Any]:
+def _fork_and_wait(
+    request: dict[str, Any], stdin: int, stdout: int, stderr: int, status: int
+) -> dict[str, Any]:
     """Fork once more: report the pid and the end of the child, which alone returns."""
     child = os.fork()
     if child == 0:
-        for target, source in ((0, stdin), (1, stdout), (2, stdout)):
+        for target, source in ((0, stdin), (1, stdout), (2, stderr)):
             os.dup2(source, target)
-        for descriptor in (stdin, stdout, status):
+        for descriptor in (stdin, stdout, stderr, status):
             os.close(descriptor)
         return request
     # A test that fails may leave the server running. This process must not hold the output of the
     # one that ran the test: trial waits until that is closed.
-    for descriptor in (stdin, stdout, 1, 2):
+    for descriptor in (stdin, stdout, stderr, 1, 2):
         os.close(descriptor)
     with suppress(OSError):  # the test has ended
         os.write(status, struct.pack("i", child))
@@ -166,6 +235,11 @@ def _become(request: dict[str, Any]) -> str:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    # The objects that are there were made for the files of the fork server.
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
     program, *arguments = request["words"]
     sys.argv = ["-c", *arguments]
     return str(program)
@@ -179,6 +253,8 @@ if __name__ == "__main__":
     import twisted.scripts.twistd  # noqa: F401
     import twisted.words.iwords  # noqa: F401
 
+    import gtchat.cli
+    import gtchat.server.import_accounts
     import gtchat.server.service
     import gtchat.tap  # noqa: F401
     import twisted.plugins.gtchat_plugin  # noqa: F401

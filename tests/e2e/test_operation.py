@@ -8,12 +8,12 @@ import resource
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.e2e import fork_server
 from tests.e2e.certificate import make_certificate, trusting_all
 from tests.e2e.fork_server import ENABLED
 from tests.e2e.server import SECONDS, TOP, Client, Server
@@ -29,14 +29,9 @@ def gtchat(*words: str, data: Path | None = None) -> subprocess.CompletedProcess
         data: the data folder, None for no option.
     """
     where = ["--data", str(data)] if data else []
-    return subprocess.run(
-        [sys.executable, "-m", "gtchat.cli", *words, *where],
-        env={**os.environ, "PYTHONPATH": str(TOP)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    program = "import sys; from gtchat.cli import main; sys.exit(main())"
+    env = {**os.environ, "PYTHONPATH": str(TOP)}
+    return fork_server.run([program, *words, *where], env, os.getcwd(), SECONDS)
 
 
 class OperationCase(SynchronousTestCase):
@@ -45,13 +40,22 @@ class OperationCase(SynchronousTestCase):
     by_fork = ENABLED
 
     def server(self, *options: str, data: str | None = None) -> Server:
-        """Return a server, not started, that is killed at the end of the test."""
-        server = Server(*options, data=data or self.mktemp())
+        """Return a server, not started, that is killed at the end of the test.
+
+        Args:
+            options: see `Server`.
+            data: the data folder, by default one with an empty database.
+        """
+        server = Server(*options, data=data)
         server.by_fork = self.by_fork
-        server.folder.mkdir(parents=True, exist_ok=True)
-        server.folder = server.folder.resolve()
         self.addCleanup(server.kill)
         return server
+
+    def folder(self) -> str:
+        """Create an empty folder."""
+        folder = Path(self.mktemp()).resolve()
+        folder.mkdir()
+        return str(folder)
 
     def client(self, server: Server, name: str) -> Client:
         """Return a client that is logged in as a guest."""
@@ -105,7 +109,7 @@ class Starting(OperationCase):
         self.client(first, "ann")
 
     def test_foreign_databases_are_not_changed(self) -> None:  # H11
-        server = self.server()
+        server = self.server(data=self.folder())
         file = server.folder / "gtchat.sqlite"
 
         def foreign() -> None:
@@ -227,7 +231,7 @@ class Commands(OperationCase):
         ann = self.client(server, "ann")
         for number in range(20):
             ann.call("speak", room_name="lobby", msg=str(number))
-        copy = self.server()
+        copy = self.server(data=self.folder())
         done = gtchat("backup", str(copy.folder / "gtchat.sqlite"), data=server.folder)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(ann.call("ping")["status"], "ok")

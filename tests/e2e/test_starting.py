@@ -6,20 +6,23 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 from cryptography import x509
 from OpenSSL import SSL
 
+from tests.e2e import fork_server
 from tests.e2e.certificate import make_certificate, make_chain, trusting_all
 from tests.e2e.server import SECONDS, TOP, Client
 from tests.e2e.test_operation import OperationCase
 
+TWISTD = "from twisted.scripts.twistd import run; run()"
+
 
 class Daemon(OperationCase):
     """`twistd gtchat`, which forks."""
+
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).resolve()
@@ -27,18 +30,8 @@ class Daemon(OperationCase):
 
     def start(self, *options: str) -> tuple[int, str]:
         """Start a daemon; return the exit status and the output of the first process."""
-        done = subprocess.run(
-            [
-                *(sys.executable, "-c", "from twisted.scripts.twistd import run; run()"),
-                *("gtchat", "--data", str(self.folder / "data"), *options),
-            ],
-            env={**os.environ, "PYTHONPATH": str(TOP)},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        words = [TWISTD, "gtchat", "--data", str(self.folder / "data"), *options]
+        done = fork_server.run(words, self.environment, str(self.folder), SECONDS)
         return done.returncode, done.stdout + done.stderr
 
     def free(self) -> list[str]:
@@ -78,26 +71,14 @@ class Daemon(OperationCase):
         self.assertFalse(pid_file.exists())
 
     def test_pid_file_in_a_folder_that_cannot_be_written(self) -> None:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-c", "from twisted.scripts.twistd import run; run()"),
-                *("-n", "--pidfile=/proc/twistd.pid", "gtchat", "--store", "memory"),
-            ],
-            env={**os.environ, "PYTHONPATH": str(TOP)},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        words = [TWISTD, "-n", "--pidfile=/proc/twistd.pid", "gtchat", "--store", "memory"]
+        done = fork_server.run(words, self.environment, str(self.folder), SECONDS)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"^gtchat: cannot write /proc/twistd.pid: [^\n]+\n$")
 
 
 class Certificates(OperationCase):
     """Keys and certificates of `ssl:` endpoints."""
-
-    by_fork = False
 
     def certificates(self, port: int) -> list[x509.Certificate]:
         """Return the certificates that a server sends, its own first."""

@@ -61,8 +61,6 @@ class Stopping(OperationCase):
 class Hangups(OperationCase):  # H05
     """SIGHUP: the terminal has closed, or the log file was renamed."""
 
-    by_fork = False
-
     def on_terminal(self, server: Server) -> None:
         """Start a server whose standard input is a terminal."""
         ours, theirs = os.openpty()

@@ -17,6 +17,9 @@ from tests.e2e.server import SECONDS, TOP
 #: Why tests that need tmux are skipped; "" if it is installed.
 MISSING = "" if shutil.which("tmux") else "tmux is not installed"
 
+#: Seconds between the first two looks at the rows, the factor by which they grow, and the longest
+#: ones: each look is a process.
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.05, 1.5, 0.3
 #: Environment of the terminal, independent of the one that the tests are started in.
 ENVIRON = {
     **{n: v for n, v in os.environ.items() if n not in ("TMUX", "NO_COLOR", "COLORTERM")},
@@ -119,10 +122,12 @@ class Terminal:
             what: names it in the error message.
         """
         end = time.monotonic() + SECONDS
+        pause = FIRST_PAUSE
         while not true(rows := self.rows()):
             if time.monotonic() > end:
                 raise AssertionError(f"{what or 'it'} was not seen:\n" + "\n".join(rows))
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
         return rows
 
     def settled(self) -> list[str]:

@@ -1,8 +1,13 @@
-"""Databases of earlier revisions."""
+"""Databases of earlier revisions.
+
+Each process makes an empty one of each revision once, out of the one before.
+"""
 
 from __future__ import annotations
 
+import functools
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +15,26 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from gtchat.store.sql.schema import APPLICATION_ID
+from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
+
+
+@functools.cache
+def _empty(revision: str) -> bytes:
+    """Return the file of an empty database of a revision."""
+    number = REVISIONS.index(revision)
+    config = Config()
+    config.set_main_option("script_location", "gtchat.store.sql:migrations")
+    with tempfile.TemporaryDirectory(prefix="gtchat-old-") as folder:
+        path = Path(folder, "gtchat.sqlite")
+        if number:
+            path.write_bytes(_empty(REVISIONS[number - 1]))
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+        engine.dispose()
+        return path.read_bytes()
 
 
 def create_old_database(path: Path, revision: str, rows: str = "") -> None:
@@ -21,15 +45,9 @@ def create_old_database(path: Path, revision: str, rows: str = "") -> None:
         revision: the revision.
         rows: SQL that fills it.
     """
-    config = Config()
-    config.set_main_option("script_location", "gtchat.store.sql:migrations")
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+    path.write_bytes(_empty(revision))
     with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; {rows}")
+        db.executescript(rows)
 
 
 def definitions(path: Path) -> dict[str, str]:

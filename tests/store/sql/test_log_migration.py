@@ -285,5 +285,7 @@ class KilledTests(LogMigrationCase):
                 check=False,
             )
             self.assertEqual((done.returncode, done.stderr[-2000:]), (0, ""))
-            self.assertGreater(int(done.stdout), 40)
+            steps, states = map(int, done.stdout.split())
+            self.assertGreater(steps, 40)
+            self.assertGreater(states, 6)
             self.path.unlink()

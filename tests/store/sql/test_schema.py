@@ -19,6 +19,7 @@ from gtchat.store.sql import opening
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import REVISIONS, metadata
 from gtchat.store.sql.sqlite import StoreError
+from tests.databases import create_empty
 from tests.store.sql.old_databases import create_old_database, definitions
 
 
@@ -135,7 +136,7 @@ class SchemaTests(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.path = self.folder / "gtchat.sqlite"
-        prepare(self.path)
+        create_empty(self.path)
 
     def old_database(self, revision: str, rows: str = "") -> Path:
         """Create a database of an old revision with some rows."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -21,7 +20,6 @@ from gtchat.chat.search_query import parse
 from gtchat.store import SQLStore, reindex
 from gtchat.store.sql import search, search_index
 from gtchat.store.sql.health import StoreHealth
-from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.search_index import (
     DELAY_S,
     MERGE_DELAY_S,
@@ -31,6 +29,8 @@ from gtchat.store.sql.search_index import (
     read_state,
 )
 from gtchat.store.sql.sqlite import configure_writer, connect
+from tests.databases import create_empty
+from tests.e2e import fork_server
 from tests.store.changes_contract import deleted, edited
 from tests.store.contract import message
 from tests.store.search_contract import SearchCase
@@ -60,7 +60,7 @@ class IndexCase(SynchronousTestCase):
         folder = Path(self.mktemp())
         folder.mkdir()
         self.path = folder / "gtchat.sqlite"
-        prepare(self.path)
+        create_empty(self.path)
         self.db = connect(self.path, "rw")
         self.addCleanup(self.db.close)
         configure_writer(self.db)
@@ -452,11 +452,8 @@ class KillTests(SynchronousTestCase):
         path = folder / "gtchat.sqlite"
         behind = 0
         for number in range(6):
-            process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(path)],
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            )
+            env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            process = fork_server.start([PROGRAM, str(path)], env, os.getcwd())
             assert process.stdout is not None
             for _ in range(3 + 2 * number):
                 process.stdout.readline()

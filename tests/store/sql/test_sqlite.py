@@ -23,6 +23,7 @@ from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
 from gtchat.store.sql.sqlite import connect
 from gtchat.store.sql.store import SQLStore
+from tests.databases import create_empty
 
 
 class OpeningCase(SynchronousTestCase):
@@ -63,13 +64,13 @@ class NewTests(OpeningCase):
         self.assertEqual(mark, APPLICATION_ID)
 
     def test_the_second_start_changes_nothing(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         before = self.files()
         prepare(self.path)
         self.assertEqual(self.files(), before)
 
     def test_the_second_start_does_not_use_alembic(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         with mock.patch.object(opening, "_migrate") as migrate:
             prepare(self.path)
         migrate.assert_not_called()
@@ -102,7 +103,7 @@ class NewTests(OpeningCase):
         self.assertEqual(list(self.files()), ["gtchat.sqlite"])
 
     def test_a_killed_change_is_rolled_back_before_the_revision_is_read(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         with closing(connect(self.path, "rw")) as db:
             db.execute("PRAGMA cache_size = 2")  # so that uncommitted pages are written to the file
             db.execute("BEGIN")
@@ -122,7 +123,7 @@ class NewTests(OpeningCase):
         # The pages in the database are inconsistent; the journal or log beside it is needed.
         for journal in ("-journal", "-wal"):
             path = self.path.with_name(f"of{journal}.sqlite")
-            prepare(path)
+            create_empty(path)
             killed = path.with_name(f"killed{journal}.sqlite")
             with closing(connect(path, "rw")) as db:
                 if journal == "-wal":
@@ -182,30 +183,30 @@ class RefusedTests(OpeningCase):
         self.assertRefused("belongs to another program")
 
     def test_a_database_of_a_newer_version(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         self.execute("UPDATE alembic_version SET version_num = '9999'")
         self.assertRefused("newer version", "9999", "install")
 
     def test_a_truncated_database(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         os.truncate(self.path, self.path.stat().st_size // 2)
         self.assertRefused("is damaged", "restore a backup")
 
     def test_a_database_with_garbage_in_its_middle(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         with self.path.open("r+b") as file:
             file.seek(4096 * 3)
             file.write(b"\xa5" * 4096)
         self.assertRefused("is damaged", "restore a backup")
 
     def test_a_database_with_garbage_in_its_header(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         with self.path.open("r+b") as file:
             file.write(b"\xa5" * 100)
         self.assertRefused("not a database")
 
     def test_a_database_that_another_program_has_locked(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         with closing(sqlite3.connect(self.path)) as other:
             other.execute("PRAGMA journal_mode = WAL")
             other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -216,7 +217,7 @@ class RefusedTests(OpeningCase):
         self.assertIn("stop the program that uses it", str(error))
 
     def test_a_database_without_a_revision(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         self.execute("DELETE FROM alembic_version")
         self.assertRefused("is damaged")
 
@@ -234,7 +235,7 @@ class RefusedTests(OpeningCase):
         self.assertRefused("does not exist", "create it")
 
     def test_a_file_without_write_permission(self) -> None:
-        prepare(self.path)
+        create_empty(self.path)
         with mock.patch("os.access", lambda path, mode: path != self.path):
             self.assertRefused("can't be read and written", "permissions")
 
