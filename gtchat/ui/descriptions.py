@@ -43,7 +43,7 @@ EVENTS: dict[str, str] = {
     "address_granted": "{user} can be reached at {host} port {port}",
     "address_denied": "{user} did not send an address",
     "lagged": "this client reads too slowly",
-    "invitation_ended": "the invitation of {user} to {room} was answered",
+    "invitation_ended": "the invitation of {user} to {room} has ended",
 }
 #: Text of a `c_invite_reply`.
 INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
