@@ -16,7 +16,8 @@ from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gtchat.client import Connection, Event, Push, Reply
+from gtchat.client import Connection, Event, Reply
+from gtchat.client.options import Options
 
 AT = "2030-05-06T07:08:09.000Z"
 
@@ -185,9 +186,14 @@ class ConnectedTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.server = FakeServer(self.clock)
-        self.connection = Connection("ws://fake:9000/", self.server, self.clock, Random(1))
+        self.connection = self.make()
         self.received: list[Event] = []
         self.reading: Deferred[None] | None = None
+
+    def make(self, **options: Any) -> Connection:
+        """Return a connection to the server. options: see `Options`."""
+        given = Options(random=Random(1), **options)
+        return Connection("ws://fake:9000/", self.server, self.clock, given)
 
     def open(self) -> None:
         """Connect, and read events."""
@@ -222,7 +228,8 @@ class ConnectedTestCase(SynchronousTestCase):
 
     def texts(self) -> list[str]:
         """Return the texts of the messages received."""
-        return [event.msg for event in self.received if isinstance(event, Push) and event.msg]
+        texts = [getattr(event, "text", None) for event in self.received]
+        return [text for text in texts if text]
 
     def kinds(self) -> list[str]:
         """Return the class names of the events received."""

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client.close_codes import wait_of
-from gtchat.client.messages import CommandFailed
+from gtchat.client import CommandFailed
 from gtchat.client.pacing import RESERVE, SHARE, Pacer
 from tests.client.fakes import ConnectedTestCase, resumed, welcome, whisper
 

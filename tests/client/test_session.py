@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.client import ConnectionClosed, Push, RoomReset, Unanswered
+from gtchat.client import ConnectionClosed, RoomReset, Unanswered
 from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
 
 
@@ -407,11 +407,11 @@ class LoginAgainTests(ConnectedTestCase):
         self.server.answers["resume"] = {"code": "not_stored", "msg": "Disk full."}
         self.server.drop()
         self.reconnect()
-        self.assertFalse(self.connection.is_up)
+        self.assertFalse(self.connection.state == "up")
         self.server.answers["resume"] = resumed()
         self.clock.advance(2)
         self.server.pump()
-        self.assertTrue(self.connection.is_up)
+        self.assertTrue(self.connection.state == "up")
 
     def test_a_guest_who_logged_in_again_does_not_repeat_messages(self) -> None:
         self.log_in()
