@@ -1,6 +1,5 @@
-"""Close codes: whether a client comes back after one, and when.
+"""Close codes of the server: whether a client comes back, and what it tells the user if not.
 
-A close code without a row, and the end of a connection without one (1006), mean: come back.
 Source: docs/protocol.md, "Close codes".
 """
 
@@ -13,15 +12,16 @@ from gtchat.client.errors import CloseReason, ConnectionClosed
 
 
 class ComeBack(enum.Enum):
-    """Whether a client connects again after a close code."""
+    """Whether a client reconnects."""
 
-    YES = enum.auto()
-    #: After the time that the reason tells.
-    AFTER_WAIT = enum.auto()
-    NO = enum.auto()
+    YES = "yes"
+    #: After the seconds that the close reason tells.
+    AFTER_WAIT = "after the time told"
+    NO = "no"
 
 
-CLOSE_CODES: dict[int, ComeBack] = {
+#: Close code -> whether a client reconnects. It does after any other code, and without one.
+COME_BACK: dict[int, ComeBack] = {
     1000: ComeBack.YES,
     1001: ComeBack.YES,
     1002: ComeBack.NO,
@@ -39,38 +39,72 @@ CLOSE_CODES: dict[int, ComeBack] = {
     4008: ComeBack.YES,
     4009: ComeBack.AFTER_WAIT,
 }
+#: First word of a close reason -> what it means for the user.
+MEANINGS: dict[str, str] = {
+    "replaced": "the user logged in elsewhere",
+    "password_changed": "the password was changed",
+    "session_ended": "the user ended this session on another device",
+    "kicked": "an operator disconnected this user",
+    "protocol_error": "the server does not understand this client",
+    "binary": "the server does not understand this client",
+    "invalid_utf8": "the server does not understand this client",
+    "malformed": "the server rejected too many requests of this client",
+    "too_big": "a message was too long for the server",
+    "restart": "the server restarts",
+    "busy": "the server is busy",
+    "internal": "the server has failed",
+    "login_timeout": "there was no login in time",
+    "slow_reader": "this client reads too slowly",
+    "slow_sender": "this client sends too slowly",
+    "flood": "this client sent too fast",
+}
 #: Close code of a connection on which no user logged in in time.
 LOGIN_TIMEOUT_CODE = 4003
-#: First word of the reason of a close code 4001 or 4002 -> what it means, for users too.
-_WORDS: dict[str, tuple[CloseReason, str]] = {
-    "replaced": (CloseReason.REPLACED, "the user logged in elsewhere"),
-    "password_changed": (CloseReason.PASSWORD_CHANGED, "the password was changed"),
-    "session_ended": (CloseReason.SESSION_OVER, "another session of the user ended this one"),
-    "kicked": (CloseReason.KICKED, "an operator disconnected this user"),
-    "banned": (CloseReason.BANNED, "an operator banned this user"),
-}
-#: Close code -> the word that stands for a reason that is not known.
-_DEFAULTS = {4001: "replaced", 4002: "kicked"}
-_REFUSED = "the server does not accept what this client sends"
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
 
 
 def is_final(code: int | None) -> bool:
-    """Return whether a client must not connect again. code: None for none."""
-    return code is not None and CLOSE_CODES.get(code) is ComeBack.NO
+    """Return whether a client must not reconnect. code: None: the server sent none."""
+    return COME_BACK.get(code or 0) is ComeBack.NO
+
+
+def meaning_of(reason: str) -> str:
+    """Return what the end of a connection means for the user, one clause.
+
+    Args:
+        reason: the close reason, whose first word is for programs; or why the connection was lost.
+    """
+    return MEANINGS.get(reason.partition(":")[0], reason)
 
 
 def wait_of(code: int | None, reason: str) -> float:
-    """Return the seconds to wait before connecting again that a close tells, 0 if it tells none."""
-    found = _SECONDS.search(reason)
-    waits = code is not None and CLOSE_CODES.get(code) is ComeBack.AFTER_WAIT
-    return float(found[1]) if waits and found else 0.0
+    """Return the seconds to wait before the next attempt that a close tells, 0 if it tells none.
+
+    Args:
+        code: the close code, None: the server sent none.
+        reason: the close reason.
+    """
+    if COME_BACK.get(code or 0) is not ComeBack.AFTER_WAIT:
+        return 0.0
+    found = re.search(r"(\d+(?:\.\d+)?) s", reason)
+    return float(found[1]) if found else 0.0
+
+
+#: First word of a close reason -> why the connection is closed for good.
+_REASONS: dict[str, CloseReason] = {
+    "replaced": CloseReason.REPLACED,
+    "password_changed": CloseReason.PASSWORD_CHANGED,
+    "session_ended": CloseReason.SESSION_OVER,
+    "kicked": CloseReason.KICKED,
+    "banned": CloseReason.BANNED,
+}
+#: Close code -> the word that a reason without a known one stands for.
+_DEFAULT_WORDS = {4001: "replaced", 4002: "kicked"}
 
 
 def closed_for_good(code: int, reason: str) -> ConnectionClosed:
     """Return the error of a connection that must not be opened again."""
-    word = re.split(r"\W", reason, maxsplit=1)[0]
-    found = _WORDS.get(word) or _WORDS.get(_DEFAULTS.get(code, ""))
-    if found is None:
-        return ConnectionClosed(code, CloseReason.REFUSED, f"{_REFUSED}: {reason or code}")
-    return ConnectionClosed(code, *found)
+    word = reason.partition(":")[0]
+    if word not in _REASONS:
+        word = _DEFAULT_WORDS.get(code, word)
+    text = MEANINGS.get(word, reason) or f"the server closed it with code {code}"
+    return ConnectionClosed(code, _REASONS.get(word, CloseReason.REFUSED), text)

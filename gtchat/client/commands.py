@@ -33,10 +33,10 @@ class Repeat(enum.Enum):
     """Whether a command may be sent again when the connection was lost before its reply."""
 
     #: It is unknown whether the server has executed it.
-    NO = "no"
+    NEVER = "no"
     ALWAYS = "always"
     #: The server detects the duplicate by its `txn`.
-    TXN = "txn"
+    WITH_TXN = "txn"
 
 
 @attrs.frozen
@@ -49,19 +49,19 @@ class ClientCommand:
             that the user decides whether to wait.
     """
 
-    repeat: Repeat = Repeat.NO
+    repeat: Repeat = Repeat.NEVER
     effect: Effect = Effect.NONE
     own_rate: bool = False
 
 
-_NO, _ALWAYS, _TXN = Repeat.NO, Repeat.ALWAYS, Repeat.TXN
+_NO, _ALWAYS, _TXN = Repeat.NEVER, Repeat.ALWAYS, Repeat.WITH_TXN
 
 COMMANDS: dict[str, ClientCommand] = {
     "hello": ClientCommand(_ALWAYS),
     "ping": ClientCommand(_ALWAYS),
     "register": ClientCommand(_NO, own_rate=True),
     "login": ClientCommand(_NO, Effect.LOGGED_IN, own_rate=True),
-    "resume": ClientCommand(_NO, Effect.RESUMED, own_rate=True),
+    "resume": ClientCommand(_ALWAYS, Effect.RESUMED, own_rate=True),
     "logout": ClientCommand(_NO, Effect.LOGGED_OUT),
     "update_pwd": ClientCommand(_NO, Effect.PASSWORD_CHANGED, own_rate=True),
     "get_sessions": ClientCommand(_ALWAYS),
@@ -105,8 +105,8 @@ COMMANDS: dict[str, ClientCommand] = {
     "allow": ClientCommand(_NO),
     "deny": ClientCommand(_NO),
 }
-#: Error codes of a request that can succeed later without being changed.
-TEMPORARY_ERRORS = frozenset({"rate_limited", "locked_out", "not_stored", "internal"})
+#: Error codes that go away with time (docs/protocol.md, "Codes").
+TEMPORARY_ERRORS = frozenset({"rate_limited", "over_quota", "locked_out", "not_stored", "internal"})
 _UNKNOWN = ClientCommand()
 
 

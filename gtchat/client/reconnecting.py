@@ -18,7 +18,13 @@ from twisted.python.failure import Failure
 
 from gtchat.client.backoff import Backoff
 from gtchat.client.catch_up import CatchUp
-from gtchat.client.close_codes import LOGIN_TIMEOUT_CODE, closed_for_good, is_final, wait_of
+from gtchat.client.close_codes import (
+    LOGIN_TIMEOUT_CODE,
+    closed_for_good,
+    is_final,
+    meaning_of,
+    wait_of,
+)
 from gtchat.client.commands import Effect, effect_of, waits
 from gtchat.client.dialer import Dialer
 from gtchat.client.errors import (
@@ -362,7 +368,7 @@ class ReconnectingClient:
         self._set_state()
         if not self._loss_reported:
             self._loss_reported = True
-            self.stream.add(ConnectionLost(code=code, reason=reason, retry_in=delay))
+            self.stream.add(ConnectionLost(code=code, reason=meaning_of(reason), retry_in=delay))
 
     def _finish(self, error: Exception | None) -> None:
         """End everything. error: the reason; None: `close` was called."""

@@ -67,7 +67,7 @@ class PendingRequest:
         if self.internal or self.timeouts >= MAX_TIMEOUTS:
             return False
         repeat = repeat_of(self.cmd)
-        return repeat is Repeat.ALWAYS or (repeat is Repeat.TXN and "txn" in self.fields)
+        return repeat is Repeat.ALWAYS or (repeat is Repeat.WITH_TXN and "txn" in self.fields)
 
     def start_timer(
         self, clock: IReactorTime, seconds: float, expired: Callable[[PendingRequest], None]
@@ -234,7 +234,7 @@ class RequestQueue:
                 self.give_up(request)
                 continue
             again = request.is_repeatable and (
-                same_user or repeat_of(request.cmd) is not Repeat.TXN
+                same_user or repeat_of(request.cmd) is not Repeat.WITH_TXN
             )
             if again or not request.sent_count:
                 continue

@@ -270,8 +270,8 @@ class Session:
             reply = await self._log_in_again()
         self._missed = [*self._missed_directs(reply)]
         self._catch_up.begin(self._missed)
-        for name, seq in self._stream.seen.items():
-            self._stream.fall_behind(name, seq)
+        for name in self._stream.seen:
+            self._stream.fall_behind(name, 0)
         self._named = seen
         return await self._all_rooms(reply)
 

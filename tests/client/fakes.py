@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime, timezone
 from random import Random
 from typing import Any
 
@@ -17,9 +19,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gtchat.client import Connection, Event, Reply
+from gtchat.client.event_decoder import EventDecoder
 from gtchat.client.options import Options
 
-AT = "2030-05-06T07:08:09.000Z"
+#: The time of all events, as text and as a value.
+AT, WHEN = "2030-05-06T07:08:09.000Z", datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 
 
 class _Peer(WebSocketServerProtocol):
@@ -152,6 +156,11 @@ def spoken(seq: int, usr: str = "bob", room: str = "lobby", msg: str = "") -> di
     }
 
 
+def event(**raw: Any) -> Any:
+    """Return a push as an event; what each push has is added."""
+    return EventDecoder().event({"usr": "ann", "at": AT, "msg": "", **raw})
+
+
 def whisper(number: int, usr: str = "bob") -> dict[str, Any]:
     """Return a direct message."""
     return {"cmd": "c_whisper", "usr": usr, "msg": f"psst {number}", "id": f"w{number}", "at": AT}
@@ -178,6 +187,18 @@ def resumed(*entries: dict[str, Any], room: str = "lobby", **more: Any) -> dict[
     last = entries[-1]["seq"] if entries else 0
     state = {"room_name": room, "state": "resumed", "last_seq": last, "entries": entries, **more}
     return {**welcome(**{room: state["last_seq"]}), "resumed": [state]}
+
+
+def history_of(log: list[dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the answers to `history` about a log, which may grow. log: entries in order."""
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        found = [entry for entry in log if entry["seq"] > request.get("after", 0)]
+        page = found[: request["limit"]]
+        last = log[-1]["seq"] if log else 0
+        return {"entries": page, "more": len(found) > len(page), "log_first": 1, "log_last": last}
+
+    return answer
 
 
 class ConnectedTestCase(SynchronousTestCase):
@@ -211,13 +232,13 @@ class ConnectedTestCase(SynchronousTestCase):
         self.server.answers["login"] = welcome(**rooms)
         self.result("login", type="tmp", usr="ann")
 
-    def call(self, cmd: str, **fields: Any) -> Deferred[Reply]:
+    def call(self, cmd: str, /, **fields: Any) -> Deferred[Reply]:
         """Call a command."""
         calling = Deferred.fromCoroutine(self.connection.call(cmd, **fields))
         self.server.pump()
         return calling
 
-    def result(self, cmd: str, **fields: Any) -> Reply:
+    def result(self, cmd: str, /, **fields: Any) -> Reply:
         """Call a command and return its reply."""
         return self.successResultOf(self.call(cmd, **fields))
 

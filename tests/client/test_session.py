@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.client import ConnectionClosed, RoomReset, Unanswered
-from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
+from gtchat.client import (
+    ConnectionClosed,
+    ConnectionRestored,
+    Invitation,
+    RoomReset,
+    Unanswered,
+)
+from tests.client.fakes import (
+    AT,
+    ConnectedTestCase,
+    history_of,
+    resumed,
+    spoken,
+    welcome,
+    whisper,
+)
 
 
 class ResumeTests(ConnectedTestCase):
@@ -39,7 +53,7 @@ class ResumeTests(ConnectedTestCase):
         self.server.answers["resume"] = resumed(spoken(4))
         self.server.drop()
         self.reconnect()
-        self.assertEqual(self.kinds(), ["ConnectionLost", "ConnectionRestored", "Push"])
+        self.assertEqual(self.kinds(), ["ConnectionLost", "ConnectionRestored", "Message"])
 
     def test_missed_direct_messages_are_delivered_once(self) -> None:
         self.server.push(**whisper(1))
@@ -111,15 +125,15 @@ class ResumeTests(ConnectedTestCase):
         self.assertEqual(self.texts(), ["psst 1"])
 
     def test_invitations_are_delivered_once(self) -> None:
-        invitation = {"room_name": "x", "usr": "bob", "at": "t"}
+        invitation = {"room_name": "x", "usr": "bob", "at": AT}
         self.server.push(cmd="c_invited", msg="come", **invitation)
         self.server.pump()
         other = {**invitation, "room_name": "y"}
         self.server.answers["resume"] = {**resumed(), "invitations": [invitation, other]}
         self.server.drop()
         self.reconnect()
-        found = [(e.room_name, e.usr, e.at) for e in self.received if isinstance(e, Push)]
-        self.assertEqual(found, [("x", "bob", "t"), ("y", "bob", "t")])
+        found = [(e.room, e.user) for e in self.received if isinstance(e, Invitation)]
+        self.assertEqual(found, [("x", "bob"), ("y", "bob")])
 
     def test_a_large_gap_is_read_from_the_history(self) -> None:
         log = [spoken(seq) for seq in range(1, 701)]
@@ -144,9 +158,13 @@ class ResumeTests(ConnectedTestCase):
         self.server.pump()
         self.assertEqual(self.texts(), [])
         (request,) = self.server.asked("history")
-        self.server.reply(request, entries=[spoken(4), spoken(5)], more=False)
+        log = [spoken(seq) for seq in (4, 5, 6)]
+        self.server.answers["history"] = history_of(log)
+        self.server.reply(request, entries=log[:2], more=False, log_last=5)
         self.server.pump()
-        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6"])
+        self.server.say(7)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6", "text 7"])
 
     def test_a_loss_during_the_catch_up_loses_no_message(self) -> None:
         self.server.answers["resume"] = resumed(state="behind", last_seq=5)
@@ -188,10 +206,8 @@ class ResumeTests(ConnectedTestCase):
         (_, request) = self.server.asked("history")
         page = log[3:203]
         self.server.reply(request, entries=page, more=True)
-        self.server.answers["history"] = lambda ask: {
-            "entries": log[ask["after"] :][: ask["limit"]],
-            "more": ask["after"] + ask["limit"] < 900,
-        }
+        log.append(spoken(901))
+        self.server.answers["history"] = history_of(log)
         self.server.say(901)
         self.server.pump()
         self.assertEqual(self.texts(), [f"text {seq}" for seq in range(4, 902)])
@@ -217,7 +233,8 @@ class ResumeTests(ConnectedTestCase):
         self.reconnect()
         self.server.say(3)
         self.server.pump()
-        self.assertEqual(self.received[2], RoomReset("lobby", 2, gone=False))
+        reset = RoomReset(room="lobby", reason="unknown", epoch="e1", last_seq=2)
+        self.assertEqual(self.received[2], reset)
         self.assertEqual(self.texts(), ["text 3"])
 
     def test_a_deleted_room_is_reported_and_not_resumed_again(self) -> None:
@@ -228,7 +245,8 @@ class ResumeTests(ConnectedTestCase):
         }
         self.server.drop()
         self.reconnect()
-        self.assertEqual(self.received[2], RoomReset("garden", 0, gone=True))
+        reset = RoomReset(room="garden", reason="left", epoch="e1")
+        self.assertEqual(self.received[2], reset)
         self.server.drop()
         self.clock.advance(2)
         self.server.pump()
@@ -280,6 +298,8 @@ class PendingTests(ConnectedTestCase):
         self.server.say(5)
         self.server.pump()
         self.assertEqual(self.texts(), [])
+        log = [spoken(4), spoken(5), spoken(6, "ann", msg="mine"), spoken(7)]
+        self.server.answers["history"] = history_of(log)
         self.server.reply(self.server.asked("speak")[1], id="lobby-6", seq=6)
         self.server.say(7)
         self.server.pump()
@@ -347,7 +367,7 @@ class SeenTests(ConnectedTestCase):
         self.server.drop()
         self.reconnect()
         self.assertEqual(self.server.asked("resume"), [])
-        self.assertEqual(self.connection.user, "")
+        self.assertIsNone(self.connection.user)
 
 
 class LoginAgainTests(ConnectedTestCase):
@@ -360,13 +380,19 @@ class LoginAgainTests(ConnectedTestCase):
 
     def test_it_logs_in_again_and_resets_all_rooms(self) -> None:
         self.log_in(lobby=3, garden=1)
-        self.server.answers["login"] = welcome(lobby=2)
-        self.server.drop()
-        self.reconnect()
-        self.assertEqual(self.server.requests[-1]["usr"], "ann")
-        self.assertEqual(
-            self.received[2:], [RoomReset("lobby", 2, False), RoomReset("garden", 0, True)]
-        )
+        for epoch, reason in (("e2", "epoch"), ("e2", "unknown")):
+            self.server.answers["login"] = {**welcome(lobby=2), "epoch": epoch}
+            self.received.clear()
+            self.server.drop()
+            self.reconnect()
+            self.assertEqual(self.server.asked("login")[-1]["usr"], "ann")
+            [lost, restored, *resets] = self.received
+            self.assertEqual(restored, ConnectionRestored(resumed=False))
+            reset = RoomReset(room="lobby", reason=reason, epoch=epoch, last_seq=2)
+            self.assertEqual(resets[0], reset)
+            left = [RoomReset(room="garden", reason="left", epoch=epoch)]
+            self.assertEqual(resets[1:], left if reason == "epoch" else [])
+            self.clock.advance(60)
 
     def test_it_logs_in_with_the_changed_password(self) -> None:
         self.server.answers["login"] = welcome()
@@ -407,11 +433,11 @@ class LoginAgainTests(ConnectedTestCase):
         self.server.answers["resume"] = {"code": "not_stored", "msg": "Disk full."}
         self.server.drop()
         self.reconnect()
-        self.assertFalse(self.connection.state == "up")
+        self.assertEqual(self.connection.state, "lost")
         self.server.answers["resume"] = resumed()
         self.clock.advance(2)
         self.server.pump()
-        self.assertTrue(self.connection.state == "up")
+        self.assertEqual(self.connection.state, "up")
 
     def test_a_guest_who_logged_in_again_does_not_repeat_messages(self) -> None:
         self.log_in()

@@ -8,14 +8,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from gtchat.client.messages import Push
 from gtchat.ui.interpreter import EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.rendering import Renderer
 from gtchat.ui.tui.buffer import MAX_LINES, Buffer, BufferLine
 from gtchat.ui.tui.controller import Controller
 from gtchat.ui.tui.loader import READ_INTERVAL
 from gtchat.ui.tui.model import Model
-from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
+from tests.client.fakes import AT, ConnectedTestCase, event, resumed, spoken, welcome, whisper
 
 EPOCH = datetime(2030, 5, 6, 7, 0, tzinfo=timezone.utc)
 
@@ -234,7 +233,7 @@ class LoggedInTests(ControllerTestCase):
 
     def test_the_current_buffer_keeps_a_limited_number_of_lines(self) -> None:
         for seq in range(3, 2 * MAX_LINES):
-            self.model.handle_event(Push(cmd="c_speak", room_name="lobby", usr="bob", seq=seq))
+            self.model.handle_event(event(**spoken(seq)))
         self.assertTrue(len(self.lines()) <= MAX_LINES * 3 // 2)
         self.assertEqual(self.lines()[-1].seq, 2 * MAX_LINES - 1)
 
