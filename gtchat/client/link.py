@@ -97,6 +97,11 @@ class WebSocketLink(WebSocketClientProtocol):
         else:
             self.factory.owner.link_received(self, payload)
 
+    @property
+    def can_send(self) -> bool:
+        """Whether messages can be sent: neither side has begun to close it."""
+        return bool(self.state == self.STATE_OPEN)
+
     def send(self, payload: bytes) -> None:
         """Send a text message. payload: UTF-8."""
         self.sendMessage(payload)  # type: ignore[no-untyped-call]
@@ -127,7 +132,7 @@ class WebSocketLink(WebSocketClientProtocol):
 
     def finish(self) -> None:
         """Close with code 1000; drop the link if the server does not answer in CLOSE_TIMEOUT."""
-        if self.state == self.STATE_OPEN:
+        if self.can_send:
             self.sendClose(1000)
             self._drop_later(CLOSE_TIMEOUT, "the server did not answer the close")
         else:
