@@ -37,7 +37,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 #: The title of a part of a docstring, and an item of such a part.
 _PART = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):$")
 _ITEM = re.compile(r"^ {4}(\*{0,2}[\w., ]+): ")
-_INHERITED = re.compile(r"^(Struct|object|Exception|ABC|Enum|Generic|Protocol)$")
 
 
 def page() -> str:
@@ -86,10 +85,11 @@ def described(name: str, value: Any) -> str:
 
 
 def bases(value: type) -> str:
-    """Return the line with the public classes that a class is derived from."""
-    names = [base.__name__ for base in value.__bases__ if base.__name__ in client.__all__]
-    linked = ", ".join(f"[{name}](#{name.lower()})" for name in names)
-    return f"A kind of {linked}.\n\n" if names else ""
+    """Return the line with the public class that a class is derived from."""
+    for cls in value.__mro__[1:]:
+        if cls.__name__ in client.__all__:
+            return f"A kind of [{cls.__name__}](#{cls.__name__.lower()}).\n\n"
+    return ""
 
 
 def block(lines: Iterable[str]) -> str:
@@ -106,15 +106,30 @@ def fields(value: type) -> str:
             (one.name, shown(one.default, one.default_factory))
             for one in msgspec.structs.fields(value)
         ]
+    elif issubclass(value, tuple):
+        found = [(name, "") for name in value._fields]  # type: ignore[attr-defined]
     elif attrs.has(value):
         found = [(one.name, shown(one.default)) for one in attrs.fields(value)]
     else:
         return ""
     types: dict[str, str] = {}
-    for cls in reversed(value.__mro__):
-        types.update(inspect.get_annotations(cls))
-    public = [row for row in found if not row[0].startswith("_")]
-    return block(f"{name}: {types.get(name, '')}{default}" for name, default in public)
+    for cls in reversed(own_classes(value)):
+        types.update(
+            {k: getattr(v, "__forward_arg__", v) for k, v in inspect.get_annotations(cls).items()}
+        )
+    own = [(name, default) for name, default in found if name in types]
+    return block(f"{name}: {types[name]}{default}" for name, default in own) if own else ""
+
+
+def own_classes(value: type) -> list[type]:
+    """Return a class and its bases, up to one that has a section or is not ours."""
+    found = []
+    for cls in value.__mro__:
+        is_public = cls is not value and cls.__name__ in client.__all__
+        if is_public or not cls.__module__.startswith("gtchat."):
+            break
+        found.append(cls)
+    return found
 
 
 def shown(default: Any, factory: Any = msgspec.NODEFAULT) -> str:
@@ -122,53 +137,66 @@ def shown(default: Any, factory: Any = msgspec.NODEFAULT) -> str:
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
         factory = default.factory
     elif default not in (msgspec.NODEFAULT, attrs.NOTHING):
-        return f" = {default!r}"
-    return "" if factory is msgspec.NODEFAULT else f" = {factory.__name__}()"
+        return f' = "{default}"' if isinstance(default, str) else f" = {default!r}"
+    return "" if factory is msgspec.NODEFAULT else f" = {factory()!r}"
 
 
 def members(name: str, value: type) -> str:
-    """Return the sections of the public methods and properties of a class."""
-    return "".join(member(name, one, found) for one, found in public_members(value))
+    """Return the public properties of a class as a list, and sections of its methods."""
+    if name in SECTIONS["Connecting"]:
+        return ""  # they are given to `connect` as they are
+    found = list(public_members(value))
+    rows = [
+        f"* `{own}: {annotation(one.fget)}`: {' '.join(docstring(one).split())}\n"
+        for own, one in found
+        if isinstance(one, property)
+    ]
+    methods = [
+        f"#### {name}.{own}\n\n{block([signature(own, one)])}{docstring(one)}"
+        for own, one in found
+        if not isinstance(one, property)
+    ]
+    return "".join([*rows, "\n", *methods])
 
 
 def public_members(value: type) -> Iterator[tuple[str, Any]]:
-    """Yield the methods and properties of a class and of its bases that are not public."""
-    seen: set[str] = set()
-    for cls in value.__mro__:
-        is_shown = cls is not value and cls.__name__ in client.__all__
-        if is_shown or not cls.__module__.startswith("gtchat."):
-            continue
+    """Yield the methods and properties that a class has besides those of its public bases."""
+    classes = own_classes(value)
+    seen = {name for cls in value.__mro__[len(classes) :] for name in vars(cls)}
+    for cls in classes:
         for name, found in vars(cls).items():
-            is_member = isinstance(found, (property, staticmethod)) or inspect.isroutine(found)
+            is_member = isinstance(found, property) or inspect.isroutine(found)
             if is_member and not name.startswith("_") and name not in seen:
                 seen.add(name)
                 yield name, found
 
 
-def member(name: str, own: str, value: Any) -> str:
-    """Return the section of a method or a property."""
-    title = f"#### {name}.{own}\n\n"
-    if isinstance(value, property):
-        result = inspect.get_annotations(value.fget).get("return", "")  # type: ignore[arg-type]
-        return title + block([f"{own}: {result}"]) + docstring(value)
-    return title + block([signature(own, value)]) + docstring(value)
+def annotation(function: Any) -> str:
+    """Return the type of what a function returns."""
+    return str(inspect.get_annotations(function).get("return", ""))
 
 
 def signature(name: str, function: Any) -> str:
-    """Return the head of a function, over several lines if it is long."""
+    """Return the head of a function; if it is long, with a line for each parameter."""
     found = inspect.signature(function)
     given = [one for one in found.parameters.values() if one.name != "self"]
     word = "await " if inspect.iscoroutinefunction(function) else ""
-    result = found.return_annotation
-    arrow = "" if result in (inspect.Signature.empty, "None") else f" -> {result}"
-    whole = str(found.replace(parameters=given, return_annotation=inspect.Signature.empty))
-    line = f"{word}{name}{unquoted(whole)}{arrow}"
-    return line if len(line) <= 100 else line.replace("(", "(\n    ", 1)
+    result = annotation(function)
+    arrow = "" if result in ("", "None") else f" -> {result}"
+    whole = found.replace(parameters=given, return_annotation=inspect.Signature.empty)
+    line = f"{word}{name}{unquoted(str(whole))}{arrow}"
+    if len(line) <= 100:
+        return line
+    lines = [f"    {unquoted(str(one))}," for one in given]
+    kinds = [one.kind for one in given]
+    if inspect.Parameter.KEYWORD_ONLY in kinds:
+        lines.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "    *,")
+    return "\n".join([f"{word}{name}(", *lines, f"){arrow}"])
 
 
 def unquoted(text: str) -> str:
     """Return a signature without the quotation marks of annotations that are text."""
-    return re.sub(r": '([^']*)'", r": \1", text)
+    return re.sub(r": '([^']*)'|: \"([^\"]*)\"", lambda found: f": {found[1] or found[2]}", text)
 
 
 def docstring(value: Any) -> str:
@@ -176,17 +204,20 @@ def docstring(value: Any) -> str:
     lines = (inspect.getdoc(value) or "").splitlines()
     assert lines, f"{value} has no docstring"
     found: list[str] = []
-    in_part = in_code = False
+    in_part = in_code = listed = False
     for line in lines:
         if part := _PART.match(line):
-            in_part = True
+            in_part, listed = True, part[1] not in ("Returns", "Yields")
             found += [f"**{part[1]}**", ""]
         elif in_part and line:
-            item = _ITEM.match(line)
-            found.append(f"* `{item[1]}`: {line[item.end() :]}" if item else f"  {line.strip()}")
+            item = _ITEM.match(line) if listed else None
+            more = f"  {line.strip()}" if listed else line.strip()
+            found.append(f"* `{item[1]}`: {line[item.end() :]}" if item else more)
         elif not in_part and line.startswith("    ") != in_code and line:
             in_code = not in_code
-            found += ["```" if in_code else "```\n", line[4:] if in_code else line]
+            while not found[-1]:
+                found.pop()
+            found += ["", "```", line[4:]] if in_code else ["```", "", line]
         else:
             in_part = in_part and bool(line)
             found.append(line.removeprefix("    ") if in_code else line)

@@ -288,5 +288,5 @@ def _raw(event: Event) -> dict[str, Any]:
     named = {"target_user": place["usr"]} if isinstance(place, dict) else {"room_name": place}
     if isinstance(event, Whisper) or place is None:
         named = {}
-    said = {k: v for k, v in values.items() if k.strip() == k and k and v not in (None, False, [])}
+    said = {k: v for k, v in values.items() if k.strip() == k and k and v not in (None, False, ())}
     return {**cmd, **named, **said}
