@@ -88,7 +88,7 @@ COMMANDS: dict[str, ClientCommand] = {
     "react": ClientCommand(_TXN, own_rate=True),
     "pin": ClientCommand(_TXN),
     "unpin": ClientCommand(_TXN),
-    "broadcast": ClientCommand(_TXN, own_rate=True),
+    "broadcast": ClientCommand(_NO, own_rate=True),
     "versions": ClientCommand(_ALWAYS),
     "history": ClientCommand(_ALWAYS),
     "search": ClientCommand(_ALWAYS, own_rate=True),

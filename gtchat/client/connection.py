@@ -122,7 +122,7 @@ class Connection(LogReaders):
             TypeError: a field can't be encoded as JSON, or is `cmd` or `tracker`.
             ValueError: a text is not Unicode: it has a lone surrogate.
         """
-        if repeat_of(cmd) is Repeat.WITH_TXN:
+        if repeat_of(cmd) is Repeat.WITH_TXN and "broadcast_key" not in fields:
             fields.setdefault("txn", f"{self._options.random.getrandbits(96):024x}")
         request = self._client.requests.make(cmd, fields)
         return (await self._client.submit(request)).reply.checked()

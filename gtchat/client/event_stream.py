@@ -146,8 +146,10 @@ class EventStream:
 
     def joined(self, room: str, seq: int) -> None:
         """Record that the user is in a room. seq: the last entry that is not pushed."""
-        self.behind.pop(room, None)
-        self.seen[room] = seq
+        if room in self.behind:  # the reply to a request that was sent again
+            self.behind[room] = max(seq, self.behind[room])
+        else:
+            self.seen[room] = max(seq, self.seen.get(room, 0))
         for follower in self._followers_of(room):
             follower.jump(seq)
 
@@ -260,7 +262,7 @@ class EventStream:
         self.handlers.dispatch(event)
 
     def is_entry_of_room(self, event: Event) -> bool:
-        """Return whether an event comes again if it is lost: it is an entry of a room."""
+        """Return whether an event is an entry of a room, which a resume repeats if it is lost."""
         return isinstance(self._place(event), str)
 
     def _ends_membership(self, event: Event) -> bool:

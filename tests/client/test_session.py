@@ -447,3 +447,56 @@ class LoginAgainTests(ConnectedTestCase):
         self.reconnect()
         self.failureResultOf(calling, Unanswered)
         self.assertEqual(len(self.server.asked("speak")), 1)
+
+
+class OwnEntriesTests(ConnectedTestCase):
+    """Replies have the `seq` of an own entry, which is not pushed to this connection."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+        self.log_in(lobby=0, den=3)
+
+    def seen(self) -> dict[str, int]:
+        return dict(self.connection._stream.seen)
+
+    def test_an_own_change_of_a_room_counts_as_seen(self) -> None:
+        for seq, cmd in enumerate(("set_room", "kick", "add_member", "remove_member", "speak"), 4):
+            self.server.answers[cmd] = {"seq": seq, "at": AT}
+            self.result(cmd, room_name="Den", user="bob")
+            self.assertEqual(self.seen()["den"], seq, cmd)
+
+    def test_a_change_of_a_message_is_pushed_and_does_not(self) -> None:
+        for cmd in ("edit", "delete", "react", "pin", "unpin"):
+            self.server.answers[cmd] = {"seq": 9, "at": AT}
+            self.result(cmd, room_name="den", seq=1)
+            self.assertEqual(self.seen()["den"], 3, cmd)
+
+    def test_what_follows_an_own_join_is_delivered(self) -> None:
+        room = {"room_name": "tower", "last_seq": 9}
+        self.server.answers["join_room"] = {"room": room, "seq": 7, "at": AT}
+        self.result("join_room", room_name="tower")
+        for seq in (7, 8, 9):
+            self.server.say(seq, room="tower")
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 8", "text 9"])
+
+    def test_a_join_that_is_answered_again_goes_back_to_nothing(self) -> None:
+        self.server.answers["join_room"] = None
+        calling = self.call("join_room", room_name="tower")
+        self.server.answers["join_room"] = {
+            "room": {"room_name": "tower", "last_seq": 9},
+            "seq": 7,
+            "dup": True,
+        }
+        self.server.answers["resume"] = welcome(lobby=0, den=3, tower=9)
+        self.server.drop()
+        self.reconnect()
+        self.assertTrue(self.successResultOf(calling).dup)
+        self.assertEqual(self.seen(), {"lobby": 0, "den": 3, "tower": 9})
+
+    def test_a_broadcast_has_no_txn(self) -> None:
+        for cmd, has_txn in (("broadcast", False), ("speak", False), ("kick", True)):
+            key = {} if has_txn else {"broadcast_key": "k"}
+            self.result(cmd, msg="hi", **key)
+            self.assertEqual("txn" in self.server.requests[-1], has_txn, cmd)

@@ -41,6 +41,7 @@ from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 from gtchat.ui.tui.editing import CompletionWords
+from gtchat.ui.tui.entries import own_change
 from gtchat.ui.tui.keys import INPUT_HELP, KEYS, WELCOME
 from gtchat.ui.tui.loader import Loader
 from gtchat.ui.tui.model import Model
@@ -351,6 +352,8 @@ class Controller(Interpreter):
     def _update_model(self, request: Mapping[str, Any], reply: Reply) -> None:
         """Apply a reply with status `ok` to the model."""
         model, effect = self._model, effect_of(reply.last_cmd)
+        if (change := own_change(request, reply, model.me)) is not None:
+            model.handle_event(change)
         if effect is Effect.LOGGED_IN:
             model.logged_in(reply)
             self.switch_to(model.current)

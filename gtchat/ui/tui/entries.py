@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 from msgspec import structs
@@ -16,6 +17,7 @@ from gtchat.client import (
     Message,
     Reply,
     ReplyTo,
+    RoomEvent,
     Whisper,
     apply_change,
 )
@@ -169,3 +171,35 @@ def _quoted(line: BufferLine) -> str:
         return "(deleted)"
     text = line.text.split("\n", 1)[0]
     return text if len(text) <= QUOTE_CHARS else text[:QUOTE_CHARS] + "…"
+
+
+#: Command that changes a room, but not that the user is in it -> kind of the entry.
+OWN_CHANGES = {
+    "set_room": "room_changed",
+    "add_member": "join_room",
+    "remove_member": "removed",
+    "kick": "kicked",
+}
+
+
+def own_change(request: Mapping[str, Any], reply: Reply, me: str) -> RoomEvent | None:
+    """Return the entry of a change of a room, which the server does not push to who asked for it.
+
+    Args:
+        request: the fields of the request.
+        reply: its reply, with status `ok`.
+        me: name of the user.
+
+    Returns:
+        The entry; None for another command, or if no entry was made.
+    """
+    kind = OWN_CHANGES.get(reply.last_cmd)
+    if kind is None or not reply.seq:
+        return None
+    entry = RoomEvent(kind=kind, room=str(request.get("room_name", "")), seq=reply.seq, at=reply.at)
+    if kind == "room_changed" and reply.room is not None:
+        room = reply.room
+        settings = {name: getattr(room, name) for name in ("public", "topic", "max", "owner")}
+        return structs.replace(entry, user=me, **settings)
+    by = None if kind == "join_room" else me
+    return structs.replace(entry, user=str(request.get("user", "")), by=by)

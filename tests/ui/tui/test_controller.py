@@ -402,7 +402,16 @@ class LoggedInTests(ControllerTestCase):
         self.assertEqual((tower.members, tower.topic), ({"ann", "eve", "bob"}, "stones"))
         self.event("kicked", usr="eve", by="bob", room_name="tower", seq=7)
         self.assertEqual((tower.members, tower.members_total), ({"ann", "bob"}, 2))
-        self.event("kicked", usr="ann", by="bob", room_name="tower", seq=8)
+        self.server.answers["kick"] = {"seq": 8, "at": AT}
+        self.type("/kick bob")
+        self.assertEqual((tower.members, tower.members_total), ({"ann"}, 1))
+        self.assertIn("ann kicked bob from #tower", self.shown())
+        room = {**joined("tower", 9, "ann")["room"], "topic": "bricks"}
+        self.server.answers["set_room"] = {"seq": 9, "at": AT, "room": room}
+        self.type("/topic bricks")
+        self.assertEqual(tower.topic, "bricks")
+        self.assertIn("ann changed the settings of #tower", "".join(self.shown()))
+        self.event("kicked", usr="ann", by="bob", room_name="tower", seq=10)
         self.assertEqual(self.model.current.name, "lobby")
         self.assertNotIn("tower", self.model.rooms)
         self.assertIn("bob kicked ann from #tower", self.shown()[-1])
