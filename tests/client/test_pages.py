@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
 from pathlib import Path
@@ -105,8 +106,15 @@ class BotsPage(SynchronousTestCase):
         self.assertEqual((result.testsRun, result.failures, result.errors), (1, [], []))
 
     def test_program_on_asyncio(self) -> None:
-        """It runs against a server in tests.test_packaging, as the examples do."""
-        self.assertIn("main", example("asyncio.run("))
+        names = example("asyncio.run(")
+
+        async def connect(url: str, user: Any) -> FakeConnection:
+            return FakeConnection(user.name)
+
+        printed: list[Any] = []
+        names.update(connect=connect, print=lambda *words: printed.append(words[0]))
+        asyncio.run(names["main"]("ws://127.0.0.1:9000/"))
+        self.assertEqual(printed, [1])
 
     def test_error_that_the_page_tells_of(self) -> None:
         self.conn.answer("kick", CommandFailed("not_owner", "No."))

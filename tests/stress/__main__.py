@@ -104,6 +104,13 @@ def network(options: argparse.Namespace) -> int:
     return status
 
 
+def pythons(options: argparse.Namespace) -> int:
+    """Run the examples in fresh environments of several versions of Python; needs pip's index."""
+    from tests.stress.pythons import run
+
+    return _report(run(options.python))
+
+
 def memory(options: argparse.Namespace) -> int:
     """Open and close very many connections, and measure the server's memory."""
     from tests.stress.memory import OPTIONS, run
@@ -161,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--kills", type=int, default=1_000, help="kills of the server (1,000)")
     added.add_argument("--rooms", type=int, default=300, help="rooms (300)")
     command(network)
+    added = command(pythons)
+    added.add_argument(
+        "--python",
+        nargs="+",
+        default=["python3.10", "python3.11", "python3.12", "python3.13"],
+        help="names on the path (python3.10 to python3.13)",
+    )
     added = command(memory)
     added.add_argument("--thousands", type=int, default=20, help="connections, in thousands (20)")
     added = command(fuzz)
