@@ -100,12 +100,15 @@ class AsyncioTests(SynchronousTestCase):
         self.assertEqual(done.stdout.splitlines(), ["ann hi", "ann hi", "False 1"])
 
     def test_a_connection_is_closed_with_its_loop(self) -> None:
+        conns: list[Connection] = []
+
         async def leave() -> None:
-            await connect(self.url, user=Guest("lea"))
+            conns.append(await connect(self.url, user=Guest("lea")))
 
         async def watch() -> None:
             async with await connect(self.url, user=Guest("eve")) as eve:
                 await asyncio.to_thread(asyncio.run, leave())
+                self.assertEqual(conns[0].state, "closed")
                 await self.watched(eve, "lea")  # a guest whose connection is lost stays
 
         self.run_task(watch())
