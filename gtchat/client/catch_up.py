@@ -70,9 +70,13 @@ class CatchUp:
         Raises:
             Unanswered: the connection was lost.
         """
-        for room in rooms:
+        # What has to be read waits until there is space: it must not hold up the other rooms.
+        for room in sorted(rooms, key=self._has_to_be_read):
             await self._deliver(room)
             self.stream.caught_up(room.place)
+
+    def _has_to_be_read(self, room: Missed) -> bool:
+        return room.entries is None and self.stream.missing(room.place) > 0
 
     def begin(self, rooms: Sequence[Missed]) -> None:
         """Note that some rooms are behind."""

@@ -31,8 +31,9 @@ from gtchat.client.handlers import Handlers, Spawn
 #: Ids of whispers, invitations and own messages that are kept to detect duplicates.
 MAX_REMEMBERED_IDS = 20_000
 #: Events that wait, beyond which nothing is read but to find the reply to a call; beyond the
-#: second number nothing at all is read. With `follow.MAX_HELD` they are 5,000 events.
-FULL, BRIMFUL = 3_000, 4_000
+#: second number nothing at all is read. With a page of a history that is on its way then, and with
+#: `follow.MAX_HELD`, they are 5,000 events.
+FULL, BRIMFUL = 2_800, 3_800
 
 #: A room by its name, or a direct conversation by its user.
 Place = str | Direct

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from gtchat.client import (
     ConnectionClosed,
     ConnectionRestored,
@@ -11,6 +13,8 @@ from gtchat.client import (
     RoomReset,
     Unanswered,
 )
+from gtchat.client.catch_up import PAGE_SIZE
+from gtchat.client.event_stream import FULL
 from tests.client.fakes import (
     AT,
     ConnectedTestCase,
@@ -251,6 +255,68 @@ class ResumeTests(ConnectedTestCase):
         self.clock.advance(2)
         self.server.pump()
         self.assertEqual(self.server.asked("resume")[1]["seen"], {"lobby": 3})
+
+
+class BoundedTests(ConnectedTestCase):
+    """Catching up with more than there is space for; no reader takes events at first."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        opened = Deferred.fromCoroutine(self.connection.open())
+        self.server.pump()
+        self.successResultOf(opened)
+        self.log_in(lobby=0, den=0)
+        self.stream = self.connection.events()
+        self.log = [spoken(seq) for seq in range(1, 4_001)]
+        self.server.answers["history"] = history_of(self.log)
+        behind = {"room_name": "lobby", "state": "behind", "last_seq": 4_000}
+        answer = {**welcome(lobby=4_000, den=0), "resumed": [behind]}
+        self.server.answers["resume"] = answer
+        self.server.drop()
+
+    def test_a_page_is_asked_for_when_there_is_space_for_it(self) -> None:
+        self.server.answers["ping"] = None
+        self.call("ping")  # which changes nothing
+        self.reconnect()
+        self.assertLessEqual(self.stream.waiting, FULL)
+        self.assertGreater(self.stream.waiting, FULL - 2 * PAGE_SIZE)
+        pages = len(self.server.asked("history"))
+        self.clock.advance(5)
+        self.server.pump()
+        self.assertEqual(len(self.server.asked("history")), pages)
+
+    def test_what_is_pushed_meanwhile_takes_no_space_and_is_not_lost(self) -> None:
+        self.reconnect()
+        waiting = self.stream.waiting
+        for _ in range(50):
+            self.log.append(spoken(len(self.log) + 1))
+            self.server.push(**self.log[-1])
+        self.server.pump()
+        self.assertEqual(self.stream.waiting, waiting)
+        self.reading = Deferred.fromCoroutine(self._read_events())
+        self.server.pump()
+        self.assertEqual(self.texts(), [f"text {seq}" for seq in range(1, 4_051)])
+        self.server.say(4_051)
+        self.server.pump()
+        self.assertEqual(self.texts()[-1], "text 4051")
+
+    def test_another_room_goes_on_meanwhile(self) -> None:
+        self.reconnect()
+        waiting = self.stream.waiting
+        self.server.say(1, room="den")
+        self.server.pump()
+        self.assertEqual(self.stream.waiting, waiting + 1)
+
+    def test_a_loss_meanwhile_begins_where_it_was(self) -> None:
+        self.reconnect()
+        self.server.drop()
+        self.clock.advance(2)
+        self.server.pump()
+        seen = self.server.asked("resume")[-1]["seen"]["lobby"]
+        self.assertEqual(seen, len(self.server.asked("history")) * PAGE_SIZE)
+        self.reading = Deferred.fromCoroutine(self._read_events())
+        self.server.pump()
+        self.assertEqual(self.texts(), [f"text {seq}" for seq in range(1, 4_001)])
 
 
 class PendingTests(ConnectedTestCase):
