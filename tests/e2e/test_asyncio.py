@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+import io
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat.client
 from gtchat.client import CannotConnect, ConnectionLost
-from gtchat.client.aio import Connection, Guest, Message, Presence, Whisper, connect
+from gtchat.client.aio import Connection, Guest, Message, Presence, Whisper, connect, run
 from tests.e2e.certificate import make_certificate
 from tests.e2e.server import SECONDS, TOP, Server
 
@@ -188,17 +190,16 @@ class AsyncioTests(SynchronousTestCase):
         async def work() -> None:
             async with await connect(self.url, user=Guest("eve")) as eve:
                 for turns in range(40):  # until the login, and in the midst of it
-                    connecting = asyncio.create_task(connect(self.url, user=Guest("cid")))
+                    user = Guest(f"guest{turns}")
+                    connecting = asyncio.create_task(connect(self.url, user=user))
                     for _ in range(turns):
                         await asyncio.sleep(0)
                     connecting.cancel()
                     await asyncio.wait([connecting])
                     if not connecting.cancelled():
                         await connecting.result().close()
-                conn = await connect(self.url, user=Guest("cid"))
-                self.assertEqual(conn.state, "up")
-                await conn.close()
-                await self.watched(eve, "cid")
+                while [name async for name in eve.users() if name.startswith("guest")]:
+                    await asyncio.sleep(0.05)
 
         self.run_task(work())
 
@@ -224,6 +225,28 @@ class AsyncioTests(SynchronousTestCase):
         self.run_task(first())
         self.run_task(second())
         self.assertEqual(conns[0].state, "closed")
+
+    def test_run_ends_the_program_with_a_status_and_a_line_if_it_failed(self) -> None:
+        printed = io.StringIO()
+        self.patch(sys, "stderr", printed)
+        statuses: list[Any] = []
+
+        async def bot(conn: Connection) -> None:
+            await conn.call("ping")
+
+        def program(url: str) -> None:
+            try:
+                run(bot, url, user=Guest("run"))
+            except SystemExit as end:
+                statuses.append(end.code)
+
+        for url in (self.url, "ws://127.0.0.1:1/"):
+            # In a thread, or it would change the signal handlers of trial.
+            thread = threading.Thread(target=program, args=[url])
+            thread.start()
+            thread.join(SECONDS)
+        self.assertEqual(statuses, [0, 1])
+        self.assertEqual(printed.getvalue(), "ws://127.0.0.1:1/: Connection refused\n")
 
     def test_a_lost_connection_comes_back(self) -> None:
         server = Server().start()
