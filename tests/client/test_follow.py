@@ -81,6 +81,16 @@ class Merging(SynchronousTestCase):
         world.take()
         self.assertEqual(world.seqs, [4])
 
+    def test_what_waits_is_read_before_the_end_of_the_membership_alone(self) -> None:
+        for reason, before in (("left", [3]), ("epoch", []), ("recreated", [])):
+            follower = Follower(2, FollowBudget())
+            follower.add(event(**spoken(3)))
+            reset = RoomReset(room="lobby", reason=reason)
+            follower.reset(reset)
+            read = [follower.take() for _ in range(len(before) + 1)]
+            self.assertEqual([item.seq for item in read if isinstance(item, Entry)], before)
+            self.assertIs(read[-1], reset)
+
 
 class World:
     """A log and one follower of it.
