@@ -63,7 +63,13 @@ run(echo, sys.argv[2], user=Guest("echo"))
 async def program(*words: str | Path) -> AsyncIterator[Process]:
     """Run Python with arguments, and kill it at the end if it runs still."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *map(str, words), stdin=PIPE, stdout=PIPE, stderr=STDOUT
+        sys.executable,
+        *map(str, words),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+        # In the background of a shell, it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield process
