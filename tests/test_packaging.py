@@ -1,16 +1,19 @@
-"""What `pip install .` installs: the package, the twistd plugin, the page, the migrations."""
+"""What `pip install .` installs, and that the examples run with it as they are printed."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from zipfile import ZipFile
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from tests.examples.environments import borrowing, build_wheel, run_examples
 
 TOP = Path(__file__).resolve().parents[1]
 
@@ -33,17 +36,17 @@ def run(*words: str, cwd: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-class Build(SynchronousTestCase):
-    def test_build_contains_package_plugin_page_and_migrations(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder, "source")
-            hidden = ignore_patterns(".*", "build", "_trial_temp*", "*.egg-info", "data")
-            copytree(TOP, source, ignore=hidden)
-            build = ("setup.py", "-q", "build", "--build-lib", "built")
-            done = run("-W", "ignore", *build, cwd=str(source))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            built = source / "built"
-            names = {str(file.relative_to(built)) for file in built.rglob("*") if file.is_file()}
+class Wheel(SynchronousTestCase):
+    """The wheel, and an environment in which it is installed."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="gtchat-wheel-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.wheel = build_wheel(self.folder)
+
+    def test_wheel_has_package_plugin_page_and_migrations_and_runs_the_examples(self) -> None:
+        with ZipFile(self.wheel) as archive:
+            names = set(archive.namelist())
         wanted = {"twisted/plugins/gtchat_plugin.py", "gtchat/py.typed"}
         for file in (TOP / "gtchat").rglob("*.py"):
             wanted.add(str(file.relative_to(TOP)))
@@ -52,6 +55,10 @@ class Build(SynchronousTestCase):
                 wanted.add(f"gtchat/{file.relative_to(TOP)}")
         self.assertEqual(wanted - names, set())
         self.assertEqual([name for name in names if re.match("tests|bench|twisted/__", name)], [])
+        lines = run_examples(borrowing(self.wheel, self.folder), self.folder)
+        self.assertEqual({line.partition(": ")[2] for line in lines}, {"ok"}, lines)
+        examples = {path.name for path in (TOP / "examples").glob("*.py")}
+        self.assertEqual(examples - {line.split(":")[0] for line in lines}, set())
 
 
 class Checkout(SynchronousTestCase):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from gtchat.client.commands import Repeat, repeat_of
@@ -234,5 +234,9 @@ async def connect(
         from twisted.internet import reactor  # importing it installs one
     options = Options(user, device, pace, call_timeout, on_state)
     connection = Connection(url, endpoint_for(url, reactor, ca_file), reactor, options)
-    await connection.open()
+    try:
+        await connection.open()
+    except CancelledError:
+        Deferred.fromCoroutine(connection.close(timeout=0))
+        raise
     return connection

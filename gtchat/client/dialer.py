@@ -48,11 +48,12 @@ class Dialer:
         self._failed = failed
         self._attempt: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
+        self._handshake = False
 
     @property
     def is_idle(self) -> bool:
-        """Whether no attempt is running or scheduled."""
-        return self._attempt is None and self._timer is None
+        """Whether no attempt is running or scheduled, nor the handshake after one."""
+        return self._attempt is None and self._timer is None and not self._handshake
 
     @property
     def retry_in(self) -> float:
@@ -77,6 +78,10 @@ class Dialer:
         self._timer = self._clock.callLater(delay, self.dial)
         return delay
 
+    def handshake_ended(self) -> None:
+        """Note that the WebSocket of the last attempt has opened, or was lost."""
+        self._handshake = False
+
     def connected(self) -> None:
         """Note that the connection is in use, so that later delays can start over."""
         self._backoff.connected()
@@ -91,6 +96,7 @@ class Dialer:
 
     def _succeed(self, _: Any) -> None:
         self._attempt = None
+        self._handshake = True
 
     def _fail(self, failure: Failure) -> None:
         self._attempt = None

@@ -79,7 +79,7 @@ class Follower:
         self._entries: deque[Entry] = deque()
         self.was_asked = False
         #: The newest seq that the log is known to have.
-        self._known = position
+        self._known = self._known_when_asked = position
         self._reset: RoomReset | None = None
         self._waiter: Deferred[None] | None = None
 
@@ -110,6 +110,11 @@ class Follower:
         self.error = error
         self._wake()
 
+    def ask(self) -> int:
+        """Note that a page is asked for; return the position that it begins behind."""
+        self._known_when_asked = self._known
+        return self.position
+
     def add_page(self, entries: Iterable[Entry], more: bool, log_last: int) -> None:
         """Take a page of the history after the position.
 
@@ -125,7 +130,10 @@ class Follower:
         if new:
             self._known = max(self._known, log_last, new[-1].seq or 0)
         else:  # what is behind the position is of no kind that is known
-            self.position = self._known = max(self.position, log_last)
+            self.position = max(self.position, log_last)
+            # But not what was pushed before the reply: the page can be older than it.
+            if self._known == self._known_when_asked:
+                self._known = self.position
 
     def _hold(self, entries: list[Entry]) -> None:
         self._entries.extend(entries)

@@ -10,14 +10,24 @@ import os
 from collections import deque
 from typing import Any, Protocol
 
+import attrs
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.websocket.util import parse_url
 from OpenSSL import SSL
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
 
 SUBPROTOCOL = "gtchat.v1"
 #: Maximum size in bytes of a message from the server.
@@ -87,6 +97,11 @@ class WebSocketLink(WebSocketClientProtocol):
         else:
             self.factory.owner.link_received(self, payload)
 
+    @property
+    def can_send(self) -> bool:
+        """Whether messages can be sent: neither side has begun to close it."""
+        return bool(self.state == self.STATE_OPEN)
+
     def send(self, payload: bytes) -> None:
         """Send a text message. payload: UTF-8."""
         self.sendMessage(payload)  # type: ignore[no-untyped-call]
@@ -117,7 +132,7 @@ class WebSocketLink(WebSocketClientProtocol):
 
     def finish(self) -> None:
         """Close with code 1000; drop the link if the server does not answer in CLOSE_TIMEOUT."""
-        if self.state == self.STATE_OPEN:
+        if self.can_send:
             self.sendClose(1000)
             self._drop_later(CLOSE_TIMEOUT, "the server did not answer the close")
         else:
@@ -195,6 +210,29 @@ class WebSocketLinkFactory(WebSocketClientFactory):
         )
 
 
+class IEndpointSource(Interface):
+    """A reactor that has endpoints of its own, since Twisted's would use the installed reactor."""
+
+    def endpoint(host: str, port: int) -> IStreamClientEndpoint:
+        """Return the endpoint of a TCP port. host: a name or an address."""
+
+
+@implementer(IStreamClientEndpoint)
+@attrs.frozen
+class _TLSEndpoint:
+    """Connects with TLS; the delayed writes of `wrapClientTLS` run on the installed reactor."""
+
+    _tcp: IStreamClientEndpoint
+    _options: Any
+    _clock: IReactorTime
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect. factory: makes the protocol within TLS."""
+        wrapped = TLSMemoryBIOFactory(self._options, True, factory, self._clock)
+        connected: Deferred[Any] = self._tcp.connect(wrapped)
+        return connected.addCallback(lambda protocol: protocol.wrappedProtocol)
+
+
 def endpoint_for(url: str, reactor: Any, ca_file: str | None = None) -> IStreamClientEndpoint:
     """Return the endpoint that a URL names.
 
@@ -208,11 +246,15 @@ def endpoint_for(url: str, reactor: Any, ca_file: str | None = None) -> IStreamC
         OSError: the file can't be read.
     """
     secure, host, port, *_ = parse_url(url)
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port)
+    endpoint: IStreamClientEndpoint
+    if IEndpointSource.providedBy(reactor):
+        endpoint = reactor.endpoint(host, port)
+    else:
+        endpoint = HostnameEndpoint(reactor, host, port)
     if not secure:
         return endpoint
     trust = trustRootFromCertificates(_load_certificates(ca_file)) if ca_file else None
-    return wrapClientTLS(optionsForClientTLS(host, trustRoot=trust), endpoint)
+    return _TLSEndpoint(endpoint, optionsForClientTLS(host, trustRoot=trust), reactor)
 
 
 def _load_certificates(path: str) -> list[Certificate]:

@@ -127,7 +127,7 @@ class LogReaders(MessageActions):
         await self._page_slots.acquire()
         size = follower.budget.reserve_page()
         try:
-            after, resets = follower.position, self._resets(room)
+            after, resets = follower.ask(), self._resets(room)
             page = await self.call(
                 "history", room_name=room, after=after, limit=size, kinds=ENTRY_KINDS
             )

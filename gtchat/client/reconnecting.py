@@ -163,7 +163,7 @@ class ReconnectingClient:
         return request.reply
 
     def _send(self, request: PendingRequest) -> None:
-        if self._link is not None and not request.reply.called:
+        if self._link is not None and self._link.can_send and not request.reply.called:
             request.sent_count += 1
             request.start_timer(self._clock, self._options.call_timeout, self._timed_out)
             self._link.send(request.payload)
@@ -176,7 +176,7 @@ class ReconnectingClient:
 
     async def _send_internal(self, cmd: str, /, **fields: Any) -> Reply:
         """Send a request of the connection's own. Raises CommandFailed, Unanswered."""
-        if self._link is None:
+        if self._link is None or not self._link.can_send:
             raise Unanswered(cmd, "the connection was lost")
         request = self.requests.make(cmd, fields, internal=True)
         self.requests.add_sent(request)
@@ -200,6 +200,7 @@ class ReconnectingClient:
 
     def link_opened(self, link: WebSocketLink) -> None:
         """Resume the session on a link that opened."""
+        self.dialer.handshake_ended()
         self._link = link
         if self._closing is not None:
             link.finish()
@@ -334,6 +335,7 @@ class ReconnectingClient:
     def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
         """Reconnect after a lost link, unless its close code forbids it (see LinkOwner)."""
         self._link, self._ready = None, False
+        self.dialer.handshake_ended()
         self._sender.stop()
         for payload in link.unread():
             self._take_unread(payload)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -55,13 +56,20 @@ async def run_bot(reactor: Any, bot: Bot, url: str, **options: Any) -> None:
     Raises:
         SystemExit: the connection could not be made or kept; the reason was printed.
     """
-    try:
+    with exit_on_failure(url):
         async with await connect(url, reactor=reactor, **options) as connection:
             trigger = reactor.addSystemEventTrigger(
                 "before", "shutdown", lambda: Deferred.fromCoroutine(connection.close())
             )
             await bot(connection)
             reactor.removeSystemEventTrigger(trigger)
+
+
+@contextmanager
+def exit_on_failure(url: str) -> Iterator[None]:
+    """Print a line and raise SystemExit if the connection can't be made or kept."""
+    try:
+        yield
     except (CannotConnect, CommandFailed, ConnectionClosed) as error:
         if isinstance(error, ConnectionClosed) and error.reason is CloseReason.CLOSED_BY_US:
             return  # the program is being stopped

@@ -485,6 +485,26 @@ class LossTests(ConnectedTestCase):
         self.successResultOf(calling)
         self.assertEqual(self.server.attempts, 2)
 
+    def test_a_request_during_the_handshake_begins_no_other_one(self) -> None:
+        self.open()
+        self.server.close(4003)
+        calling = Deferred.fromCoroutine(self.connection.call("ping"))
+        again = Deferred.fromCoroutine(self.connection.call("ping"))
+        self.server.pump()
+        self.successResultOf(calling)
+        self.successResultOf(again)
+        self.assertEqual(self.server.attempts, 2)
+
+    def test_a_request_while_the_server_closes_is_sent_on_the_next_link(self) -> None:
+        self.open()
+        self.server.peer.sendCloseFrame(code=1012, reasonUtf8=b"restart")
+        self.server.pipe.pump()  # one way: the client knows, and has not answered
+        registering = Deferred.fromCoroutine(self.connection.call("register", usr="a", pwd="b"))
+        self.server.pump()
+        self.reconnect()
+        self.successResultOf(registering)
+        self.assertEqual(len(self.server.asked("register")), 1)
+
     def test_a_server_that_stops_answering_is_dropped(self) -> None:
         self.open()
         self.clock.advance(20)

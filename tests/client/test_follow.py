@@ -49,6 +49,8 @@ steps = st.lists(
         st.just("lost"),
         st.just("take"),
         st.just("read"),
+        st.just("ask"),
+        st.just("answer"),
     ),
     max_size=60,
 )
@@ -69,6 +71,15 @@ class Merging(SynchronousTestCase):
             self.assertEqual(world.budget.held, 0)
 
         check()
+
+    def test_an_entry_is_not_lost_that_is_pushed_before_the_reply_to_an_older_page(self) -> None:
+        world = World(3, 3)
+        world.ask()
+        world.push()
+        world.answer()
+        world.read()
+        world.take()
+        self.assertEqual(world.seqs, [4])
 
     def test_what_waits_is_read_before_the_end_of_the_membership_alone(self) -> None:
         for reason, before in (("left", [3]), ("epoch", []), ("recreated", [])):
@@ -94,6 +105,7 @@ class World:
         self.budget = FollowBudget()
         self.follower = Follower(position, self.budget)
         self.seqs: list[int] = []
+        self.page: tuple[list[Entry], bool, int] | None = None
 
     def push(self) -> None:
         self.last += 1
@@ -118,20 +130,34 @@ class World:
         self.follower.jump(self.last)
 
     def take(self) -> None:
+        if self.page is not None:  # the reader waits for it
+            return
         item = self.follower.take()
         if isinstance(item, Entry):
             self.seqs.append(item.seq or 0)
 
     def read(self) -> None:
         """Read a page of two entries, if one is needed."""
-        if self.follower.needs_page:
-            after = self.follower.position
+        self.ask()
+        self.answer()
+
+    def ask(self) -> None:
+        """Ask for a page: it is as the log is now."""
+        if self.follower.needs_page and self.page is None:
+            after = self.follower.ask()
             page = [event(**spoken(seq)) for seq in range(after + 1, self.last + 1)]
-            self.follower.add_page(page[:2], len(page) > 2, self.last)
+            self.page = page[:2], len(page) > 2, self.last
+
+    def answer(self) -> None:
+        """Get the page, before or after what is pushed meanwhile."""
+        page, self.page = self.page, None
+        if page is not None:
+            self.follower.add_page(*page)
 
     def finish(self) -> None:
         """Read to the end, of which the follower is told."""
         self.follower.jump(self.last)
+        self.answer()
         for _ in range(2 * self.last + 9):
             self.take()
             self.read()

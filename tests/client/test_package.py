@@ -11,7 +11,7 @@ import gtchat.client
 
 #: Prints the modules that an import of the library must not load, of those that it loaded.
 LOADED = """
-import sys, gtchat.client
+import sys, gtchat.client, gtchat.client.aio, gtchat.client.testing
 print([name for name in sys.modules if name == "twisted.internet.reactor" or (
     name.startswith("gtchat.") and not name.startswith("gtchat.client"))])
 """

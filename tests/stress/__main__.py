@@ -80,6 +80,17 @@ def order(options: argparse.Namespace) -> int:
     return _report(asyncio.run(run.run(_progress(options.messages))))
 
 
+def follow(options: argparse.Namespace) -> int:
+    """Copy 300 rooms with the client library, and kill the server 1,000 times meanwhile."""
+    from tests.stress.follow import OPTIONS, Follow
+
+    async def run() -> Any:
+        run = Follow(Server(*OPTIONS), options.messages, options.kills, options.rooms, options.seed)
+        return await run.run(_progress(options.messages))
+
+    return _report(asyncio.run(run()))
+
+
 def network(options: argparse.Namespace) -> int:
     """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
     from tests.stress.network import SCENARIOS, run
@@ -91,6 +102,13 @@ def network(options: argparse.Namespace) -> int:
         print(f"\n{scenario.title}:", end="")
         status |= _report(result)
     return status
+
+
+def pythons(options: argparse.Namespace) -> int:
+    """Run the examples in fresh environments of several versions of Python; needs pip's index."""
+    from tests.stress.pythons import run
+
+    return _report(run(options.python))
 
 
 def memory(options: argparse.Namespace) -> int:
@@ -145,7 +163,18 @@ def _parser() -> argparse.ArgumentParser:
     added = command(order)
     added.add_argument("--messages", type=int, default=100_000, help="messages in all (100,000)")
     added.add_argument("--kills", type=int, default=20, help="kills of the server (20)")
+    added = command(follow)
+    added.add_argument("--messages", type=int, default=100_000, help="messages in all (100,000)")
+    added.add_argument("--kills", type=int, default=1_000, help="kills of the server (1,000)")
+    added.add_argument("--rooms", type=int, default=300, help="rooms (300)")
     command(network)
+    added = command(pythons)
+    added.add_argument(
+        "--python",
+        nargs="+",
+        default=["python3.10", "python3.11", "python3.12", "python3.13"],
+        help="names on the path (python3.10 to python3.13)",
+    )
     added = command(memory)
     added.add_argument("--thousands", type=int, default=20, help="connections, in thousands (20)")
     added = command(fuzz)

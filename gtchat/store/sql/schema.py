@@ -134,7 +134,6 @@ heads = Table(
     Column("seq", BigInteger, nullable=False),
     Column("messages", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
-    postgresql_with={"fillfactor": 50},
 )
 
 #: Which accounts react to which messages, and with what. Without foreign keys: the reactions of a
