@@ -91,7 +91,7 @@ export class GTChat {
     on("open", () => this.#begin());
     on("message", ({ data }) => this.#receive(JSON.parse(data)));
     on("close", ({ code, reason }) => this.#lost(code, reason));
-    on("error", () => this.#lost(1006, "")); // Node 20 has no close event where the connection was refused
+    on("error", () => this.#lost(1006, "no connection")); // Node 20 has no close event where the connection was refused
   }
 
   /** Says hello, resumes or logs in, learns of all rooms; only then go the calls that wait. */

@@ -150,9 +150,11 @@ class Peer:
     def next_text(self, user: str) -> str:
         """Return the text of the next message of a user, in any room."""
         while True:
-            message = self.client.taken.pop(0) if self.client.taken else self.client.message()
-            if message["cmd"] == "c_speak" and message["usr"] == user:
-                return str(message["msg"])
+            taken = self.client.taken
+            for number, message in enumerate(taken):
+                if message["cmd"] == "c_speak" and message["usr"] == user:
+                    return str(taken.pop(number)["msg"])
+            taken.append(self.client.message())
 
 
 class Driver:
