@@ -50,7 +50,7 @@ export class GTChat {
   #behind = new Map(); // room -> highest seq known to be in its log; its pushes are left to #catchUp
   #catchingUp = false; #ids = new Set(); // of direct messages
   #order = 0; #urgent = []; #waiting = []; #sent = new Map(); // tracker -> call, in the order of sending
-  #burst = 1; #rate = 1; #tokens = 0; #filled = 0; #notBefore = 0; // calls, calls a second, times in seconds
+  #burst = 10; #rate = 10; #tokens = 10; #filled = 0; #notBefore = 0; // calls, calls a second, times in seconds
   #events = []; #wake = null; #hasRoom = null;
 
   constructor(url, { login, after = {}, callTimeout = 30, maxEvents = 5000, backoff = [0.5, 30] }) {
