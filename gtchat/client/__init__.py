@@ -1,94 +1,110 @@
 """The client library for bots and for our own clients.
 
 Public is what `__all__` names. Importing it installs no reactor and imports nothing of the server.
-The names of the first development versions still work, with a DeprecationWarning.
 """
 
-from __future__ import annotations
-
-import warnings
-from typing import TYPE_CHECKING, Any
-
-from gtchat.client import messages
 from gtchat.client.actions import Ack, Found
+from gtchat.client.changes import apply_change
 from gtchat.client.connection import Connection, connect
-from gtchat.client.messages import (
+from gtchat.client.credentials import Guest, Key, Registered, Token
+from gtchat.client.errors import (
     CannotConnect,
+    CloseReason,
     CommandFailed,
     ConnectionClosed,
+    GTChatError,
+    HistoryChanged,
+    NotLoggedIn,
+    RateLimited,
+    Refused,
+    TooManyCalls,
+    Unanswered,
+)
+from gtchat.client.events import (
+    Broadcast,
+    Change,
+    ChatMessage,
     ConnectionLost,
     ConnectionRestored,
+    Cursor,
+    Deleted,
     Deletion,
     Direct,
-    Event,
-    Push,
-    Reaction,
-    Reply,
-    ReplyTo,
-    Room,
-    RoomReset,
-    SessionInfo,
-    Unanswered,
-    Version,
-)
-from gtchat.client.typed_events import (
-    Deleted,
     Edited,
+    Entry,
+    Event,
     Invitation,
     InvitationAnswer,
+    Message,
+    Other,
     Pinned,
+    Presence,
     Reacted,
+    Reaction,
     ReadUpTo,
+    ReplyTo,
+    RoomEvent,
+    RoomReset,
+    Typing,
     Unpinned,
+    Whisper,
 )
+from gtchat.client.reconnecting import ServerInfo
+from gtchat.client.replies import Reply, Room, SessionInfo, Version
+from gtchat.client.run import run
 
 __all__ = [
     "Ack",
+    "Broadcast",
     "CannotConnect",
+    "Change",
+    "ChatMessage",
+    "CloseReason",
     "CommandFailed",
     "Connection",
     "ConnectionClosed",
     "ConnectionLost",
     "ConnectionRestored",
+    "Cursor",
     "Deleted",
     "Deletion",
     "Direct",
     "Edited",
+    "Entry",
     "Event",
     "Found",
+    "GTChatError",
+    "Guest",
+    "HistoryChanged",
     "Invitation",
     "InvitationAnswer",
+    "Key",
+    "Message",
+    "NotLoggedIn",
+    "Other",
     "Pinned",
-    "Push",
+    "Presence",
+    "RateLimited",
     "Reacted",
     "Reaction",
     "ReadUpTo",
+    "Refused",
+    "Registered",
     "Reply",
     "ReplyTo",
     "Room",
+    "RoomEvent",
     "RoomReset",
+    "ServerInfo",
     "SessionInfo",
+    "Token",
+    "TooManyCalls",
+    "Typing",
     "Unanswered",
     "Unpinned",
     "Version",
+    "Whisper",
+    "apply_change",
     "connect",
+    "run",
 ]
-
-#: Old name -> new name.
-_RENAMED = {
-    "Happening": "Event",
-    "Back": "ConnectionRestored",
-    "Lost": "ConnectionLost",
-    "Reset": "RoomReset",
-    "Ended": "ConnectionClosed",
-}
-
-if not TYPE_CHECKING:  # or type checkers would accept any name
-
-    def __getattr__(name: str) -> Any:
-        """Return what has an old name now."""
-        new = _RENAMED.get(name)
-        if new is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        warnings.warn(f"gtchat.client.{name} is renamed to {new}", DeprecationWarning, stacklevel=2)
-        return getattr(messages, new)

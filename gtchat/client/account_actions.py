@@ -1,11 +1,15 @@
-"""Sessions and invitations as methods, for `Connection`: thin over `call`."""
+"""Rooms, users, sessions and invitations as methods, for `Connection`: thin over `call`."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 
-from gtchat.client.messages import Reply, Room, SessionInfo
+from gtchat.client.replies import Reply, Room, SessionInfo
+
+#: Items of a list in one request.
+LIST_SIZE = 1_000
 
 
 class Caller:
@@ -17,10 +21,88 @@ class Caller:
 
 
 class AccountActions(Caller):
-    """What a user does with the own sessions and with invitations.
+    """What a user does with rooms, users, the own sessions and invitations.
 
+    `txn` is the idempotency key: a command that is sent again with the same one is done once.
+    Without it each call has one of its own.
     Each method raises what `call` raises, and CommandFailed with the codes of docs/protocol.md.
     """
+
+    async def join(self, room: str, *, txn: str | None = None) -> Room | None:
+        """Join a room; return it."""
+        return (await self._command("join_room", room_name=room, txn=txn)).room
+
+    async def leave(self, room: str, *, txn: str | None = None) -> None:
+        """Leave a room."""
+        await self._command("leave_room", room_name=room, txn=txn)
+
+    async def create_room(
+        self,
+        room: str,
+        *,
+        public: bool | None = None,
+        topic: str | None = None,
+        max: int | None = None,
+        preview: bool | None = None,
+        txn: str | None = None,
+    ) -> Room | None:
+        """Create a room, whose owner the user becomes; return it.
+
+        Args:
+            room: its name.
+            public: whether all users can join it; default: yes.
+            topic: its topic.
+            max: maximum number of members; 0: no limit.
+            preview: whether users who are not members can read its newest messages.
+            txn: the idempotency key.
+        """
+        settings = {"public": public, "topic": topic, "max": max, "preview": preview}
+        return (await self._command("create_room", room_name=room, txn=txn, **settings)).room
+
+    async def kick(self, room: str, user: str, *, txn: str | None = None) -> None:
+        """Remove a member from a room of the user's own."""
+        await self._command("kick", room_name=room, user=user, txn=txn)
+
+    async def rooms(self, *, joined: bool = False) -> AsyncIterator[Room]:
+        """Yield the lobby, the rooms of the user and the other public rooms, page by page.
+
+        Args:
+            joined: yield only rooms of the user.
+        """
+        position: dict[str, Any] = {"joined": True} if joined else {}
+        while True:
+            page = await self.call("get_room_list", limit=LIST_SIZE, **position)
+            for room in page.rooms:
+                yield room
+            if not page.rooms_next or not page.rooms:
+                return
+            position["after"] = page.rooms_next
+
+    async def users(self) -> AsyncIterator[str]:
+        """Yield the names of the users who are online, page by page."""
+        async for name in self._names("get_user_list"):
+            yield name
+
+    async def members(self, room: str) -> AsyncIterator[str]:
+        """Yield the names of the members of a room, page by page."""
+        async for name in self._names("get_room_user_list", room_name=room):
+            yield name
+
+    async def _names(self, cmd: str, **fields: Any) -> AsyncIterator[str]:
+        """Yield the names of a list."""
+        count = 0
+        while True:
+            page = await self.call(cmd, limit=LIST_SIZE, **fields)
+            for name in page.users:
+                yield name
+            count += len(page.users)
+            if not page.users or count >= page.users_total:
+                return
+            fields["after"] = page.users[-1]
+
+    async def _command(self, cmd: str, **fields: Any) -> Reply:
+        """Send a command without the fields that are None, and return its reply."""
+        return await self.call(cmd, **{k: v for k, v in fields.items() if v is not None})
 
     async def sessions(self) -> tuple[SessionInfo, ...]:
         """Return where the user is logged in, oldest first."""

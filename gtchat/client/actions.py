@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 
 from gtchat.client.account_actions import AccountActions
-from gtchat.client.messages import Direct, Push, Version
+from gtchat.client.events import ChatMessage, Direct, Event
+from gtchat.client.replies import Version
 
 
 @attrs.frozen
@@ -43,7 +44,7 @@ class Found:
             goes on from there.
     """
 
-    entries: tuple[Push, ...]
+    entries: tuple[ChatMessage, ...]
     next: str | None
     incomplete: bool
 
@@ -51,7 +52,7 @@ class Found:
 class MessageActions(AccountActions):
     """What a user does with messages, and what `AccountActions` has.
 
-    `room` is the name of a room, or a direct conversation, such as `Direct(usr="bob")`; `seq` is
+    `room` is the name of a room, or a direct conversation, such as `Direct(user="bob")`; `seq` is
     the number of a message in its log. Each method raises what `call` raises, and CommandFailed
     with the codes of docs/protocol.md.
     """
@@ -86,7 +87,7 @@ class MessageActions(AccountActions):
         txn: str | None = None,
     ) -> Ack:
         """Send a direct message; the arguments are those of `speak`."""
-        return await self.speak(Direct(usr=user), text, reply=reply, style=style, txn=txn)
+        return await self.speak(Direct(user=user), text, reply=reply, style=style, txn=txn)
 
     async def directs(self) -> AsyncIterator[Direct]:
         """Yield the direct conversations of the user, newest first, page by page."""
@@ -125,14 +126,14 @@ class MessageActions(AccountActions):
 
     async def versions(self, room: str | Direct, seq: int) -> tuple[Version, ...]:
         """Return the texts that a message had, oldest first, and the one that it has."""
-        return (await self.call("versions", **_target(room), seq=seq)).versions
+        return (await self.call("versions", **target(room), seq=seq)).versions
 
     async def search(
         self,
         q: str,
         *,
         room: str | Direct | None = None,
-        usr: str | None = None,
+        user: str | None = None,
         before: str | None = None,
         limit: int | None = None,
     ) -> Found:
@@ -141,34 +142,33 @@ class MessageActions(AccountActions):
         Args:
             q: the query, see docs/protocol.md.
             room: search this room or direct conversation only.
-            usr: find messages of this user only.
+            user: find messages of this user only.
             before: `next` of an earlier page.
             limit: maximum number of messages, up to 50.
         """
-        fields = {"usr": usr, "before": before, "limit": limit}
-        given = {name: value for name, value in fields.items() if value is not None}
-        place = {} if room is None else _target(room)
-        reply = await self.call("search", q=q, **place, **given)
-        return Found(reply.entries, reply.next or None, reply.incomplete)
+        fields = {"usr": user, "before": before, "limit": limit}
+        place = {} if room is None else target(room)
+        reply = await self._command("search", q=q, **place, **fields)
+        return Found(_messages(reply.entries), reply.next or None, reply.incomplete)
 
     async def mark_read(self, room: str | Direct, seq: int) -> None:
         """Mark a room or a direct conversation as read up to an entry."""
-        await self.call("mark_read", **_target(room), seq=seq)
+        await self.call("mark_read", **target(room), seq=seq)
 
     async def mark_unread(self, room: str | Direct, seq: int) -> int:
         """Mark a room as unread from an entry on; return the last entry that counts as read."""
-        return (await self.call("mark_unread", **_target(room), seq=seq)).read_seq
+        return (await self.call("mark_unread", **target(room), seq=seq)).read_seq
 
     async def set_notify(self, room: str | Direct, level: str) -> None:
         """Set of which messages of a room the user is notified: all, mentions or none."""
-        await self.call("set_notify", **_target(room), level=level)
+        await self.call("set_notify", **target(room), level=level)
 
-    async def mentions(self) -> AsyncIterator[Push]:
+    async def mentions(self) -> AsyncIterator[ChatMessage]:
         """Yield the messages that mention the user, newest first; pages are read as needed."""
         position: dict[str, str] = {}
         while True:
             page = await self.call("get_mentions", **position)
-            for entry in page.entries:
+            for entry in _messages(page.entries):
                 yield entry
             if not page.next:
                 return
@@ -176,12 +176,15 @@ class MessageActions(AccountActions):
 
     async def _ack(self, cmd: str, room: str | Direct, **fields: Any) -> Ack:
         """Send a command without the fields that are None; return its ack."""
-        given = {name: value for name, value in fields.items() if value is not None}
-        reply = await self.call(cmd, **_target(room), **given)
-        at = datetime.fromisoformat(reply.at.replace("Z", "+00:00")) if reply.at else None
-        return Ack(reply.id or None, reply.seq or None, at, reply.dup)
+        reply = await self._command(cmd, **target(room), **fields)
+        return Ack(reply.id, reply.seq, reply.at, reply.dup)
 
 
-def _target(room: str | Direct) -> dict[str, Any]:
+def _messages(entries: tuple[Event, ...]) -> tuple[ChatMessage, ...]:
+    """Return the messages among some entries."""
+    return tuple(entry for entry in entries if isinstance(entry, ChatMessage))
+
+
+def target(room: str | Direct) -> dict[str, Any]:
     """Return the fields of a request that say what it is about."""
     return {"room_name": room} if isinstance(room, str) else dict(room.target)

@@ -20,7 +20,8 @@ class Effect(enum.Enum):
     RESUMED = enum.auto()
     LOGGED_OUT = enum.auto()
     PASSWORD_CHANGED = enum.auto()
-    MESSAGE_STORED = enum.auto()
+    #: The `seq` of the reply is an entry of the room that is not pushed to this connection.
+    ENTRY_STORED = enum.auto()
     #: The user is in the room of the reply, if it has one.
     ROOM_ENTERED = enum.auto()
     #: The user is no longer in the room of the request.
@@ -32,10 +33,10 @@ class Repeat(enum.Enum):
     """Whether a command may be sent again when the connection was lost before its reply."""
 
     #: It is unknown whether the server has executed it.
-    NEVER = enum.auto()
-    ALWAYS = enum.auto()
+    NEVER = "no"
+    ALWAYS = "always"
     #: The server detects the duplicate by its `txn`.
-    WITH_TXN = enum.auto()
+    WITH_TXN = "txn"
 
 
 @attrs.frozen
@@ -43,56 +44,69 @@ class ClientCommand:
     """A row of the table.
 
     Attributes:
-        effect, repeat: see there.
+        repeat, effect: see there.
         own_rate: whether `rate_limited` may come from a limit other than that of all commands, so
             that the user decides whether to wait.
     """
 
-    effect: Effect = Effect.NONE
     repeat: Repeat = Repeat.NEVER
+    effect: Effect = Effect.NONE
     own_rate: bool = False
 
 
+_NO, _ALWAYS, _TXN = Repeat.NEVER, Repeat.ALWAYS, Repeat.WITH_TXN
+
 COMMANDS: dict[str, ClientCommand] = {
-    "hello": ClientCommand(repeat=Repeat.ALWAYS),
-    "ping": ClientCommand(repeat=Repeat.ALWAYS),
-    "register": ClientCommand(own_rate=True),
-    "login": ClientCommand(Effect.LOGGED_IN, Repeat.ALWAYS, own_rate=True),
-    "resume": ClientCommand(Effect.RESUMED, own_rate=True),
-    "logout": ClientCommand(Effect.LOGGED_OUT),
-    "update_pwd": ClientCommand(Effect.PASSWORD_CHANGED, own_rate=True),
-    "get_sessions": ClientCommand(repeat=Repeat.ALWAYS),
-    "end_session": ClientCommand(repeat=Repeat.ALWAYS),
-    "end_other_sessions": ClientCommand(repeat=Repeat.ALWAYS),
-    "get_room_list": ClientCommand(Effect.ROOMS_LISTED, Repeat.ALWAYS),
-    "get_user_list": ClientCommand(repeat=Repeat.ALWAYS),
-    "get_room_user_list": ClientCommand(repeat=Repeat.ALWAYS),
-    "create_room": ClientCommand(Effect.ROOM_ENTERED),
-    "join_room": ClientCommand(Effect.ROOM_ENTERED),
-    "invite_reply": ClientCommand(Effect.ROOM_ENTERED),
-    "leave_room": ClientCommand(Effect.ROOM_LEFT),
-    "delete_room": ClientCommand(Effect.ROOM_LEFT),
-    "speak": ClientCommand(Effect.MESSAGE_STORED, Repeat.WITH_TXN),
-    "edit": ClientCommand(repeat=Repeat.WITH_TXN),
-    "delete": ClientCommand(repeat=Repeat.WITH_TXN),
-    "react": ClientCommand(repeat=Repeat.WITH_TXN, own_rate=True),
-    "pin": ClientCommand(repeat=Repeat.WITH_TXN),
-    "unpin": ClientCommand(repeat=Repeat.WITH_TXN),
-    "versions": ClientCommand(repeat=Repeat.ALWAYS),
-    "mark_read": ClientCommand(repeat=Repeat.ALWAYS),
-    "mark_unread": ClientCommand(repeat=Repeat.ALWAYS),
-    "set_notify": ClientCommand(repeat=Repeat.ALWAYS),
-    "get_mentions": ClientCommand(repeat=Repeat.ALWAYS),
-    "whisper": ClientCommand(Effect.MESSAGE_STORED, Repeat.WITH_TXN),
-    "get_direct_list": ClientCommand(repeat=Repeat.ALWAYS),
-    "broadcast": ClientCommand(own_rate=True),
-    "typing": ClientCommand(own_rate=True),
-    "history": ClientCommand(repeat=Repeat.ALWAYS),
-    "search": ClientCommand(repeat=Repeat.ALWAYS, own_rate=True),
-    "block": ClientCommand(repeat=Repeat.ALWAYS),
-    "unblock": ClientCommand(repeat=Repeat.ALWAYS),
-    "set_address": ClientCommand(repeat=Repeat.ALWAYS),
+    "hello": ClientCommand(_ALWAYS),
+    "ping": ClientCommand(_ALWAYS),
+    "register": ClientCommand(_NO, own_rate=True),
+    "login": ClientCommand(_NO, Effect.LOGGED_IN, own_rate=True),
+    "resume": ClientCommand(_ALWAYS, Effect.RESUMED, own_rate=True),
+    "logout": ClientCommand(_NO, Effect.LOGGED_OUT),
+    "update_pwd": ClientCommand(_NO, Effect.PASSWORD_CHANGED, own_rate=True),
+    "get_sessions": ClientCommand(_ALWAYS),
+    "end_session": ClientCommand(_ALWAYS),
+    "end_other_sessions": ClientCommand(_ALWAYS),
+    "get_room_list": ClientCommand(_ALWAYS, Effect.ROOMS_LISTED),
+    "get_user_list": ClientCommand(_ALWAYS),
+    "get_room_user_list": ClientCommand(_ALWAYS),
+    "create_room": ClientCommand(_TXN, Effect.ROOM_ENTERED),
+    "join_room": ClientCommand(_TXN, Effect.ROOM_ENTERED),
+    "invite_reply": ClientCommand(_TXN, Effect.ROOM_ENTERED),
+    "leave_room": ClientCommand(_TXN, Effect.ROOM_LEFT),
+    "delete_room": ClientCommand(_TXN, Effect.ROOM_LEFT),
+    "set_room": ClientCommand(_TXN, Effect.ENTRY_STORED),
+    "kick": ClientCommand(_TXN, Effect.ENTRY_STORED),
+    "add_member": ClientCommand(_TXN, Effect.ENTRY_STORED),
+    "remove_member": ClientCommand(_TXN, Effect.ENTRY_STORED),
+    "invite": ClientCommand(_TXN),
+    "speak": ClientCommand(_TXN, Effect.ENTRY_STORED),
+    "whisper": ClientCommand(_TXN, Effect.ENTRY_STORED),
+    # Changes of messages are pushed to the connection that asked, too: no effect.
+    "edit": ClientCommand(_TXN),
+    "delete": ClientCommand(_TXN),
+    "react": ClientCommand(_TXN, own_rate=True),
+    "pin": ClientCommand(_TXN),
+    "unpin": ClientCommand(_TXN),
+    "broadcast": ClientCommand(_NO, own_rate=True),
+    "versions": ClientCommand(_ALWAYS),
+    "history": ClientCommand(_ALWAYS),
+    "search": ClientCommand(_ALWAYS, own_rate=True),
+    "get_mentions": ClientCommand(_ALWAYS),
+    "get_direct_list": ClientCommand(_ALWAYS),
+    "mark_read": ClientCommand(_ALWAYS),
+    "mark_unread": ClientCommand(_ALWAYS),
+    "set_notify": ClientCommand(_ALWAYS),
+    "typing": ClientCommand(_ALWAYS, own_rate=True),
+    "block": ClientCommand(_ALWAYS),
+    "unblock": ClientCommand(_ALWAYS),
+    "set_address": ClientCommand(_ALWAYS),
+    "get_address": ClientCommand(_NO),
+    "allow": ClientCommand(_NO),
+    "deny": ClientCommand(_NO),
 }
+#: Error codes that go away with time (docs/protocol.md, "Codes").
+TEMPORARY_ERRORS = frozenset({"rate_limited", "over_quota", "locked_out", "not_stored", "internal"})
 _UNKNOWN = ClientCommand()
 
 

@@ -1,74 +1,44 @@
 """A connection to a GTChat server that reconnects by itself.
 
-    connection = await connect("ws://127.0.0.1:9000/", reactor)
-    await connection.call("login", type="tmp", usr="ann")
+    connection = await connect("ws://127.0.0.1:9000/", user=Guest("ann"))
     async for event in connection.events(): ...
 
 After a loss it reconnects with backoff and resumes its session: the caller gets each event once and
-misses none. The WebSocket is in `link`, connection attempts in `dialer`, the order of events in
-`event_stream`, the login in `session`.
+misses none. How it does so is in `reconnecting`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine
-from random import Random, SystemRandom
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
 
-import msgspec
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from gtchat.client.actions import MessageActions
-from gtchat.client.backoff import Backoff
-from gtchat.client.close_codes import (
-    FATAL_CLOSE_CODES,
-    LOGIN_TIMEOUT_CODE,
-    TOO_FAST_CODE,
-    wait_of,
-)
-from gtchat.client.commands import Effect, Repeat, effect_of, repeat_of, waits
-from gtchat.client.dialer import Dialer
+from gtchat.client.commands import Repeat, repeat_of
+from gtchat.client.credentials import User
 from gtchat.client.event_stream import EventStream
-from gtchat.client.link import WebSocketLink, WebSocketLinkFactory, endpoint_for
-from gtchat.client.messages import (
-    CannotConnect,
-    CommandFailed,
-    ConnectionClosed,
-    ConnectionLost,
-    ConnectionRestored,
-    Event,
-    Push,
-    Reply,
-    Unanswered,
-    parse,
-)
-from gtchat.client.pacing import PacedSender
-from gtchat.client.pauses import Pauses
-from gtchat.client.requests import PendingRequest, ReceivedReply, RequestQueue
-from gtchat.client.session import CannotResume, Session
+from gtchat.client.events import Direct, Event
+from gtchat.client.handlers import Handler
+from gtchat.client.link import endpoint_for
+from gtchat.client.options import Options, State
+from gtchat.client.readers import LogReaders
+from gtchat.client.reconnecting import ReconnectingClient, ServerInfo
+from gtchat.client.replies import Reply
 
-#: Events that wait for the reader, beyond which nothing more is read from the server.
-MAX_WAITING_EVENTS = 5_000
-#: Maximum size of a request, for a server that does not state one.
-DEFAULT_MESSAGE_BYTES = 65_536
-
-_log = Logger()
+_Event = TypeVar("_Event", bound=Event)
 
 
-class Connection(MessageActions):
-    """A connection that reconnects. Made by `connect`. `MessageActions` has more methods.
+class Connection(LogReaders):
+    """A connection that reconnects. Made by `connect`. `LogReaders` and its bases have methods.
 
     Args:
         url: `ws://…` or `wss://…`.
         endpoint: the address to connect to.
         clock: tells the time and schedules calls.
-        random: source of the jitter and of transaction ids; default: the system's.
+        options: what `connect` was told.
 
-    Attributes:
-        server: the server's reply to `hello`: version, limits, features.
     """
 
     def __init__(
@@ -76,52 +46,59 @@ class Connection(MessageActions):
         url: str,
         endpoint: IStreamClientEndpoint,
         clock: IReactorTime,
-        random: Random | None = None,
+        options: Options | None = None,
     ) -> None:
-        self.server = Reply(status="ok")
-        self._random = random or SystemRandom()
-        self._requests = RequestQueue()
-        self._stream = EventStream(self._regulate)
-        self._pauses = Pauses(clock)
-        self._session = Session(self._stream, self._send_internal, self._pauses.sleep)
-        factory = WebSocketLinkFactory(url, self, clock)
-        backoff = Backoff(clock, self._random)
-        self._dialer = Dialer(endpoint, factory, clock, backoff, self._dial_failed)
-        self._sender = PacedSender(self._requests, clock, self._send)
-        self._link: WebSocketLink | None = None
-        self._ready = False
-        self._paused = False
-        self._loss_reported = False
-        self._opening: Deferred[None] | None = None
-        self._closing: Deferred[None] | None = None
-        self._closed: Exception | None = None
-
-    # Public interface.
+        self._options = options or Options()
+        self._client = ReconnectingClient(url, endpoint, clock, self._options)
+        super().__init__(self._client.stream)
 
     @property
-    def user(self) -> str:
-        """The user who is logged in; "" when none is."""
-        return self._stream.user
+    def server(self) -> ServerInfo:
+        """What the server says of itself."""
+        return self._client.server
 
     @property
-    def is_up(self) -> bool:
-        """Whether requests are sent at once."""
-        return self._ready
+    def limits(self) -> Mapping[str, float]:
+        """The server's limits by name, as in the reply to `hello`."""
+        return self._client.limits
+
+    @property
+    def user(self) -> str | None:
+        """The user who is logged in; None when none is."""
+        return self._client.decoder.user
+
+    @property
+    def epoch(self) -> str | None:
+        """What identifies the database of the server; None before the login."""
+        return self._client.decoder.epoch
+
+    @property
+    def state(self) -> State:
+        """Whether commands are sent at once, or when it is up again, or not any more."""
+        return self._client.state
 
     @property
     def retry_in(self) -> float:
         """Seconds until the next connection attempt; 0 when none is scheduled."""
-        return self._dialer.retry_in
+        return self._client.dialer.retry_in
+
+    @property
+    def on_error(self) -> Callable[[Exception, Event], None]:
+        """What is called with the exception of a handler and its event; default: log it."""
+        return self._stream.handlers.on_error
+
+    @on_error.setter
+    def on_error(self, value: Callable[[Exception, Event], None]) -> None:
+        self._stream.handlers.on_error = value
 
     async def open(self) -> None:
-        """Connect for the first time.
+        """Connect for the first time, and log in the user that was given.
 
         Raises:
             CannotConnect: the attempt failed; it is not repeated.
+            CommandFailed: the login was refused.
         """
-        opening = self._opening = Deferred()
-        self._dialer.dial()
-        await opening
+        await self._client.open()
 
     async def call(self, cmd: str, /, **fields: Any) -> Reply:
         """Send a command and return its reply.
@@ -129,7 +106,8 @@ class Connection(MessageActions):
         A command that can have a `txn` gets one: sent again after a lost connection, it is done
         once. A command that is called while the connection is down is sent when it is up.
         Commands are sent in the order of the calls, no faster than the server allows; one that it
-        refuses with `rate_limited` is sent again, except those with a rate of their own.
+        refuses with `rate_limited` is sent again, except those with a rate of their own. If there
+        is no answer in time, the connection is given up for lost.
 
         Args:
             cmd: a command of docs/protocol.md.
@@ -137,13 +115,17 @@ class Connection(MessageActions):
 
         Raises:
             CommandFailed: the server replied with an error.
-            Unanswered: the connection was lost, and the command can't be sent twice.
+            Unanswered: the connection was lost, and the command can't be sent twice; or it was
+                sent several times and never answered in time.
+            TooManyCalls: 1,000 calls wait already.
             ConnectionClosed: the connection is closed.
-            TypeError: a field can't be encoded as JSON.
+            TypeError: a field can't be encoded as JSON, or is `cmd` or `tracker`.
+            ValueError: a text is not Unicode: it has a lone surrogate.
         """
         if repeat_of(cmd) is Repeat.WITH_TXN and "broadcast_key" not in fields:
-            fields.setdefault("txn", f"{self._random.getrandbits(96):024x}")
-        return (await self._submit(self._requests.make(cmd, fields))).checked()
+            fields.setdefault("txn", f"{self._options.random.getrandbits(96):024x}")
+        request = self._client.requests.make(cmd, fields)
+        return (await self._client.submit(request)).reply.checked()
 
     async def send(self, line: str) -> str:
         """Send a request as it is written and return its reply as it was received.
@@ -155,246 +137,102 @@ class Connection(MessageActions):
             The JSON of the reply, whether its status is `ok` or `error`.
 
         Raises:
-            CommandFailed: it is too long.
-            Unanswered: the connection was lost, and the request can't be sent twice.
-            ConnectionClosed: the connection is closed.
+            CommandFailed, Unanswered, TooManyCalls, ConnectionClosed: as `call`.
         """
-        return (await self._submit(self._requests.make_raw(line))).payload.decode()
+        request = self._client.requests.make_raw(line)
+        return (await self._client.submit(request)).payload.decode()
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> EventStream:
         """Return the iterator over all events; it has one reader at a time.
 
-        It stops after `close` and raises ConnectionClosed when the connection closes for another
-        reason. A second reader gets a RuntimeError.
+        Leaving a loop over it keeps what waits. It stops after `close` and raises
+        ConnectionClosed when the connection closes for another reason. A second reader gets a
+        RuntimeError. Events are kept from the first connection on, unless the program has called
+        `on` or `follow` before it calls `events`: then from that call on.
         """
-        return self._stream
+        return self._stream.read()
 
-    async def close(self) -> None:
-        """Close the connection with code 1000 and do not reconnect."""
-        if self._closed is not None:
-            return
-        if self._closing is None:
-            self._closing = Deferred()
-            if self._link is not None:
-                self._link.finish()
-            else:
-                self._finish(None)
-        closing = self._closing
-        if not closing.called:
-            waiter: Deferred[None] = Deferred()
-            closing.addCallback(waiter.callback)
-            await waiter
+    def on(
+        self, cls: type[_Event], room: str | Direct | None = None
+    ) -> Callable[[Handler[_Event]], Handler[_Event]]:
+        """Return a decorator for a function that handles events.
 
-    # Sending.
+        The function takes the event. It may be a coroutine function: the next event of the same
+        room waits until it is done. Its exceptions go to `on_error`.
 
-    def _submit(self, request: PendingRequest) -> Deferred[ReceivedReply]:
-        """Send a request now, or as soon as the connection is up."""
-        if self._closed is not None or self._closing is not None:
-            closed = self._closed or ConnectionClosed(1000, "the connection is closed")
-            request.reply.errback(closed)
-            return request.reply
-        limit = self.server.limits.get("message_bytes", DEFAULT_MESSAGE_BYTES)
-        if limit and len(request.payload) > limit:
-            request.reply.errback(CommandFailed("too_long", f"more than {limit:.0f} bytes"))
-            return request.reply
-        self._requests.add(request)
-        if self._ready:
-            self._sender.send_waiting()
-        elif self._link is None and self._dialer.is_idle:
-            self._dialer.dial()
-        self._regulate()
-        return request.reply
+        Args:
+            cls: of the events.
+            room: where they happen; None for anywhere.
+        """
 
-    def _send(self, request: PendingRequest) -> None:
-        if self._link is not None and not request.reply.called:
-            request.sent_count += 1
-            self._link.send(request.payload)
+        def register(handler: Handler[_Event]) -> Handler[_Event]:
+            self._stream.read_otherwise()
+            self._stream.handlers.add(cls, room, handler)
+            return handler
 
-    async def _send_internal(self, cmd: str, **fields: Any) -> Reply:
-        """Send a request of the connection's own. Raises CommandFailed, Unanswered."""
-        if self._link is None:
-            raise Unanswered("the connection was lost")
-        request = self._requests.make(cmd, fields, internal=True)
-        self._requests.add_sent(request)
-        self._sender.pacer.spend()
-        self._send(request)
-        return (await request.reply).checked()
+        return register
 
-    # Connecting.
+    async def close(self, timeout: float = 2.0) -> None:
+        """Close the connection with code 1000 and do not reconnect.
 
-    def _dial_failed(self, reason: str) -> None:
-        if self._closed is None:
-            self._reconnect(None, reason)
+        What was called already is sent, if the connection is up, and its answers are waited for.
 
-    def link_opened(self, link: WebSocketLink) -> None:
-        """Resume the session on a link that opened."""
-        self._link = link
-        self._paused = False
-        if self._closing is not None:
-            link.finish()
-            return
-        self._run(self._begin(link), link)
+        Args:
+            timeout: seconds to wait for the answers.
+        """
+        await self._client.close(timeout)
 
-    def _run(self, work: Coroutine[Any, Any, None], link: WebSocketLink) -> None:
-        """Run the first steps on a link; if they fail, drop it, so that another one is opened."""
+    async def __aenter__(self) -> Connection:
+        return self
 
-        def failed(failure: Failure) -> None:
-            if failure.check(CannotResume):
-                self._finish(ConnectionClosed(0, str(failure.value)))
-                link.finish()
-            elif not failure.check(Unanswered, ConnectionClosed):
-                if not failure.check(CommandFailed):
-                    _log.failure("The first steps on a connection failed", failure)
-                link.drop(str(failure.value))
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
 
-        Deferred.fromCoroutine(work).addErrback(failed)
-
-    async def _begin(self, link: WebSocketLink) -> None:
-        """Ask for the server's limits, resume the session, send the requests that wait."""
-        self.server = await self._send_internal("hello")
-        self._sender.pacer.configure(self.server.limits)
-        resumed = None
-        if self._session.is_open:
-            self._stream.hold()
-            resumed = await self._session.resume()
-            if resumed.last_cmd == "login" and self._session.is_guest:
-                self._requests.connection_lost(same_user=False)
-        if self._loss_reported:
-            self._loss_reported = False
-            self._stream.add_first([ConnectionRestored()])
-        self._ready = True
-        self._dialer.connected()
-        resent = self._send_pending()
-        if self._opening is not None:
-            opening, self._opening = self._opening, None
-            opening.callback(None)
-        if resumed is not None:
-            # A reply to a message that is sent again says that it is our own, so that it is not
-            # delivered to us as a missed one.
-            await gatherResults([request.when_settled() for request in resent])
-            if self._link is link:
-                await self._session.catch_up(resumed)
-
-    def _send_pending(self) -> list[PendingRequest]:
-        """Send all requests that wait; return those that were sent before and are still open."""
-        resent = [request for request in self._requests.pending() if request.sent_count]
-        self._sender.start()
-        return [request for request in resent if not request.reply.called]
-
-    # Receiving.
-
-    def link_received(self, link: WebSocketLink, payload: bytes) -> None:
-        """Handle a message of the server; one that is invalid drops the link (see LinkOwner)."""
-        try:
-            message = parse(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            _log.warn("The server sent an invalid message: {error}", error=error)
-            link.drop("the server sent an invalid message")
-            return
-        if isinstance(message, Push):
-            self._stream.add(message)
-            self._regulate()
-        else:
-            self._reply_received(ReceivedReply(message, payload))
-
-    def _reply_received(self, received: ReceivedReply) -> None:
-        reply = received.reply
-        request = self._requests.find(reply)
-        if request is None:
-            return
-        if reply.code == "rate_limited" and not request.internal and waits(request.cmd):
-            self._sender.refused(request, reply.retry_after or 1.0)
-            return
-        self._requests.discard(request)
-        if reply.status == "ok" and not request.internal:
-            self._session.update_from(request, reply)
-            if effect_of(request.cmd) in (Effect.LOGGED_IN, Effect.RESUMED):
-                Deferred.fromCoroutine(self._finish_login(request, received))
-                return
-        request.finish(received)
-        self._regulate()
-
-    async def _finish_login(self, request: PendingRequest, received: ReceivedReply) -> None:
-        """Answer a login when all rooms of the user are known; what waited follows the reply."""
-        reply = await self._session.all_rooms(received.reply)
-        request.finish(ReceivedReply(reply, received.payload))
-        await self._session.deliver_after_login(reply)
-        self._regulate()
-
-    def _regulate(self) -> None:
-        """Stop reading while too many events wait and no request is open; read again later."""
-        if self._link is None:
-            return
-        full = len(self._stream) > MAX_WAITING_EVENTS and not len(self._requests)
-        if full and not self._paused:
-            self._paused = True
-            self._link.pause()
-        elif self._paused and (len(self._requests) or len(self._stream) < MAX_WAITING_EVENTS // 2):
-            self._paused = False
-            self._link.resume()
-
-    # Losing the connection.
-
-    def link_lost(self, link: WebSocketLink, code: int | None, reason: str) -> None:
-        """Reconnect after a lost link, unless its close code forbids it (see LinkOwner)."""
-        self._link, self._ready = None, False
-        self._sender.stop()
-        self._stream.connection_lost()
-        self._requests.connection_lost()
-        # What catches up on this link must not go on beside its successor on the next one.
-        self._pauses.end(Unanswered("the connection was lost"))
-        if self._closed is not None:
-            return
-        if self._closing is not None:
-            self._finish(None)
-        elif code in FATAL_CLOSE_CODES:
-            self._finish(ConnectionClosed(code, FATAL_CLOSE_CODES[code]))
-        else:
-            self._reconnect(code, reason)
-
-    def _reconnect(self, code: int | None, reason: str) -> None:
-        """Schedule the next attempt; the first connection is not retried."""
-        if self._opening is not None:
-            self._finish(CannotConnect(reason))
-            return
-        if code == LOGIN_TIMEOUT_CODE and not self._session.is_open and not len(self._requests):
-            return  # the next request connects
-        delay = self._dialer.retry(wait_of(reason) if code == TOO_FAST_CODE else 0.0)
-        if not self._loss_reported:
-            self._loss_reported = True
-            self._stream.add(ConnectionLost(reason, delay))
-
-    def _finish(self, error: Exception | None) -> None:
-        """End everything. error: the reason; None: `close` was called."""
-        self._closed = error or ConnectionClosed(1000, "the connection is closed")
-        self._session.end()
-        self._sender.stop()
-        self._dialer.stop()
-        self._requests.fail_all(self._closed)
-        self._stream.end(error)
-        if self._opening is not None:
-            opening, self._opening = self._opening, None
-            opening.errback(CannotConnect(str(self._closed)))
-        if self._closing is not None and not self._closing.called:
-            self._closing.callback(None)
+    def _sleep(self, seconds: float) -> Deferred[None]:
+        return self._client.sleep(seconds)
 
 
 async def connect(
-    url: str, reactor: Any, *, ca_file: str | None = None, random: Random | None = None
+    url: str,
+    *,
+    user: User | None = None,
+    device: str | None = None,
+    ca_file: str | None = None,
+    reactor: Any = None,
+    pace: bool = True,
+    call_timeout: float = 30.0,
+    on_state: Callable[[State], None] | None = None,
 ) -> Connection:
-    """Connect to a server.
+    """Connect to a server, and log in; all rooms of the user are known then.
+
+    The login is kept in memory: the library logs in with it again when the session has ended.
 
     Args:
         url: `ws://host:port/`, or `wss://host:port/`, whose certificate is verified.
-        reactor: Twisted's reactor.
+        user: who logs in: `Guest`, `Registered`, `Key` or `Token`; None: the program calls `login`.
+        device: names what the program runs on, so that several programs of one account do not end
+            each other's sessions.
         ca_file: PEM file of the certificate authorities to trust; None for the platform's.
-        random: source of the jitter and of transaction ids; default: the system's.
+        reactor: Twisted's reactor; None for the one that is installed.
+        pace: whether to send no faster than the server allows.
+        call_timeout: seconds after which a connection on which a command is not answered is
+            given up.
+        on_state: called with each new state: `up`, `lost`, `closed`.
 
     Raises:
         CannotConnect: the attempt failed. Later losses are handled by the connection itself.
+        CommandFailed: the login was refused.
         ValueError: the URL is invalid, or the file has no usable certificate.
         OSError: the file can't be read.
     """
-    connection = Connection(url, endpoint_for(url, reactor, ca_file), reactor, random)
+    if reactor is None:
+        from twisted.internet import reactor  # importing it installs one
+    options = Options(user, device, pace, call_timeout, on_state)
+    connection = Connection(url, endpoint_for(url, reactor, ca_file), reactor, options)
     await connection.open()
     return connection

@@ -7,6 +7,7 @@ timers run on the clock that is passed in. Source: RFC 6455.
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -60,6 +61,11 @@ class WebSocketLink(WebSocketClientProtocol):
     transport: Any
     _timer: IDelayedCall | None = None
     _received_data = True
+    _paused = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unread: deque[bytes] = deque()
 
     def connectionMade(self) -> None:
         self._drop_later(OPEN_TIMEOUT, "no WebSocket handshake in time")
@@ -76,6 +82,8 @@ class WebSocketLink(WebSocketClientProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if isBinary:
             self.drop("the server sent a binary message")
+        elif self._paused or self._unread:
+            self._unread.append(payload)
         else:
             self.factory.owner.link_received(self, payload)
 
@@ -85,14 +93,27 @@ class WebSocketLink(WebSocketClientProtocol):
 
     def pause(self) -> None:
         """Stop reading until `resume` is called; pings stop too."""
-        self._cancel_timer()
-        self.transport.pauseProducing()
+        if not self._paused:
+            self._paused = True
+            self._cancel_timer()
+            self.transport.pauseProducing()
 
     def resume(self) -> None:
-        """Read again."""
-        self.transport.resumeProducing()
-        self._received_data = True
-        self._check_liveness()
+        """Read again, first what was received with the message that made the owner pause."""
+        if not self._paused:
+            return
+        self._paused = False
+        while self._unread and not self._paused:
+            self.factory.owner.link_received(self, self._unread.popleft())
+        if not self._paused:
+            self.transport.resumeProducing()
+            self._received_data = True
+            self._timer = self.factory.clock.callLater(PING_INTERVAL, self._check_liveness)
+
+    def unread(self) -> list[bytes]:
+        """Return the messages that were received and not passed on, and forget them."""
+        unread, self._unread = list(self._unread), deque()
+        return unread
 
     def finish(self) -> None:
         """Close with code 1000; drop the link if the server does not answer in CLOSE_TIMEOUT."""

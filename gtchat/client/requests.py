@@ -6,15 +6,23 @@ Sending them is up to `connection`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.client.commands import Repeat, repeat_of
-from gtchat.client.messages import CommandFailed, Reply, Unanswered
+from gtchat.client.errors import TooManyCalls, Unanswered
+from gtchat.client.replies import Reply
+
+#: Requests without a reply, beyond which a call raises TooManyCalls.
+MAX_WAITING = 1_000
+#: How often a request is sent for whose reply the connection has waited in vain.
+MAX_TIMEOUTS = 3
+_RESERVED = frozenset({"cmd", "tracker"})
 
 
 @attrs.frozen
@@ -23,13 +31,6 @@ class ReceivedReply:
 
     reply: Reply
     payload: bytes
-
-    def checked(self) -> Reply:
-        """Return the reply if its status is `ok`; raise CommandFailed otherwise."""
-        reply = self.reply
-        if reply.status != "ok":
-            raise CommandFailed(reply.code, reply.msg, reply.retry_after)
-        return reply
 
 
 @attrs.define(eq=False)
@@ -44,6 +45,7 @@ class PendingRequest:
         reply: fires with the reply.
         internal: whether it is the connection's own; such a request ends with the link.
         sent_count: how often it was sent.
+        timeouts: how often its reply did not come in time.
         number: its place in the order of the calls.
     """
 
@@ -54,16 +56,31 @@ class PendingRequest:
     reply: Deferred[ReceivedReply] = attrs.field(factory=Deferred)
     internal: bool = False
     sent_count: int = 0
+    timeouts: int = 0
     number: int = 0
+    _timer: IDelayedCall | None = None
     _waiters: list[Deferred[None]] = attrs.field(factory=list)
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether sending it twice does no harm."""
-        if self.internal:
+        """Whether sending it twice does no harm, and may help."""
+        if self.internal or self.timeouts >= MAX_TIMEOUTS:
             return False
         repeat = repeat_of(self.cmd)
         return repeat is Repeat.ALWAYS or (repeat is Repeat.WITH_TXN and "txn" in self.fields)
+
+    def start_timer(
+        self, clock: IReactorTime, seconds: float, expired: Callable[[PendingRequest], None]
+    ) -> None:
+        """Call `expired` if there is no reply after some seconds."""
+        self.stop_timer()
+        self._timer = clock.callLater(seconds, expired, self)
+
+    def stop_timer(self) -> None:
+        """Wait for the reply no more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
 
     def when_settled(self) -> Deferred[None]:
         """Return a Deferred that fires when the request is answered or given up."""
@@ -73,6 +90,7 @@ class PendingRequest:
 
     def settle(self) -> None:
         """Tell all that wait for it that it is answered or given up."""
+        self.stop_timer()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)
@@ -91,10 +109,10 @@ class RequestQueue:
     """Requests without a reply, in the order of the calls."""
 
     def __init__(self) -> None:
-        self._requests: list[PendingRequest] = []
+        self._requests: dict[int, PendingRequest] = {}
         #: Number and request of those that have to be sent, or sent again: a heap.
         self._unsent: list[tuple[int, PendingRequest]] = []
-        self._number = 0
+        self._made = 0
         self._added = 0
 
     def __len__(self) -> int:
@@ -111,11 +129,17 @@ class RequestQueue:
             internal: whether it is the connection's own.
 
         Raises:
-            TypeError: a field can't be encoded as JSON.
+            TypeError: a field can't be encoded as JSON, or is one that the library sets.
+            ValueError: a text is not Unicode: it has a lone surrogate.
         """
-        self._number += 1
-        tracker = f"c{self._number}"
-        payload = msgspec.json.encode({"cmd": cmd, "tracker": tracker, **fields})
+        if reserved := sorted(_RESERVED & fields.keys()):
+            raise TypeError(f"{reserved[0]!r} can't be a field: the library sets it")
+        self._made += 1
+        tracker = f"c{self._made}"
+        try:
+            payload = msgspec.json.encode({"cmd": cmd, "tracker": tracker, **fields})
+        except UnicodeEncodeError as error:
+            raise ValueError("a text has a lone surrogate, which is not Unicode") from error
         return PendingRequest(cmd, fields, payload, tracker, internal=internal)
 
     def make_raw(self, text: str) -> PendingRequest:
@@ -131,7 +155,13 @@ class RequestQueue:
         return PendingRequest(str(fields.get("cmd", "")), fields, payload, expected)
 
     def add(self, request: PendingRequest) -> None:
-        """Append a request that `next_unsent` returns in its turn."""
+        """Append a request that `next_unsent` returns in its turn.
+
+        Raises:
+            TooManyCalls: as many wait as are allowed.
+        """
+        if len(self._requests) >= MAX_WAITING:
+            raise TooManyCalls(f"{MAX_WAITING} calls wait")
         self._append(request)
         self.send_again(request)
 
@@ -143,7 +173,7 @@ class RequestQueue:
         self._added += 1
         request.number = self._added
         request.reply = Deferred(lambda _: self._cancelled(request))
-        self._requests.append(request)
+        self._requests[request.number] = request
 
     def _cancelled(self, request: PendingRequest) -> None:
         """Forget a request that was not sent; a reply to one that was is dropped."""
@@ -157,11 +187,12 @@ class RequestQueue:
 
     def send_again(self, request: PendingRequest) -> None:
         """Let a request be sent in its turn: before all that were called later."""
+        request.stop_timer()
         heapq.heappush(self._unsent, (request.number, request))
 
     def send_all_again(self) -> None:
         """Let all requests be sent, in the order of the calls: the connection is new."""
-        self._unsent = [(request.number, request) for request in self._requests]
+        self._unsent = list(self._requests.items())
 
     def next_unsent(self) -> PendingRequest | None:
         """Return the next request to send, which `sent` removes; None if there is none."""
@@ -175,19 +206,20 @@ class RequestQueue:
 
     def discard(self, request: PendingRequest) -> None:
         """Remove a request, if it is there."""
-        if request in self._requests:
-            self._requests.remove(request)
+        self._requests.pop(request.number, None)
 
     def find(self, reply: Reply) -> PendingRequest | None:
-        """Return the request that a reply answers: the first that was sent with its tracker."""
-        for request in self._requests:
-            if request.sent_count and request.tracker == reply.tracker:
-                return request
-        return None
+        """Return the request that a reply answers: the first that was sent with its tracker.
+
+        A reply without a tracker answers the oldest request: replies come in order.
+        """
+        sent = [request for request in self._requests.values() if request.sent_count]
+        found = (request for request in sent if request.tracker == reply.tracker)
+        return next(found, sent[0] if sent and reply.tracker == "0" else None)
 
     def pending(self) -> list[PendingRequest]:
         """Return all requests, in order."""
-        return list(self._requests)
+        return list(self._requests.values())
 
     def connection_lost(self, same_user: bool = True) -> None:
         """Fail the requests that were sent and can't be sent again with Unanswered.
@@ -197,6 +229,7 @@ class RequestQueue:
                 `txn` does not detect duplicates.
         """
         for request in self.pending():
+            request.stop_timer()
             if request.reply.called:  # cancelled after it was sent
                 self.give_up(request)
                 continue
@@ -206,10 +239,10 @@ class RequestQueue:
             if again or not request.sent_count:
                 continue
             self.discard(request)
-            request.finish(Unanswered("the connection was lost before the reply"))
+            request.finish(Unanswered(request.cmd, "the connection was lost"))
 
     def fail_all(self, error: Exception) -> None:
         """Fail all requests with an error."""
-        requests, self._requests = self._requests, []
+        requests, self._requests = self.pending(), {}
         for request in requests:
             request.finish(error)

@@ -1,43 +1,28 @@
-"""The login of a connection: what a resume needs, and catching up on what was missed.
+"""The login of a connection: what a resume needs, and what a resume and a login say was missed.
 
-How requests are sent and when a connection is made is decided in `connection`.
+How requests are sent and when a connection is made is decided in `connection`, reading what was
+missed in `catch_up`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Set
+from itertools import islice
+from typing import Any, cast, get_args
 
 import msgspec
-from twisted.internet.defer import Deferred
 
-from gtchat.client.commands import Effect, effect_of
-from gtchat.client.event_stream import EventStream
-from gtchat.client.messages import (
-    CommandFailed,
-    Direct,
-    PendingInvitation,
-    Push,
-    Reply,
-    Resumption,
-    Unanswered,
-)
+from gtchat.client.catch_up import CatchUp, Missed
+from gtchat.client.commands import TEMPORARY_ERRORS, Effect, effect_of
+from gtchat.client.credentials import Registered, User
+from gtchat.client.errors import CommandFailed
+from gtchat.client.event_stream import Place
+from gtchat.client.events import Direct, Invitation, ResetReason
+from gtchat.client.replies import PendingInvitation, Reply
 from gtchat.client.requests import PendingRequest
 
-#: Error codes of a resume or login that go away with time.
-TEMPORARY_ERRORS = frozenset({"rate_limited", "locked_out", "not_stored", "internal"})
-#: Entries of a room's history in one request.
-PAGE_SIZE = 200
-
-
-class SendRequest(Protocol):
-    """Sends a request and returns its reply.
-
-    Raises CommandFailed, or Unanswered when the connection is lost.
-    """
-
-    async def __call__(self, cmd: str, **fields: Any) -> Reply: ...
+#: Rooms that a resume can name; the server says of others only where their logs end.
+SEEN_LIMIT = 1_000
 
 
 class CannotResume(Exception):
@@ -48,24 +33,21 @@ class Session:
     """The login of a connection.
 
     Args:
-        stream: gets the events that were missed.
-        send: sends a request.
-        sleep: waits for a number of seconds.
+        catch_up: reads what was missed; has the stream and the decoder of events.
     """
 
-    def __init__(
-        self,
-        stream: EventStream,
-        send: SendRequest,
-        sleep: Callable[[float], Deferred[None]],
-    ) -> None:
-        self._stream = stream
-        self._send = send
-        self._sleep = sleep
+    def __init__(self, catch_up: CatchUp) -> None:
+        self._catch_up = catch_up
+        self._stream = catch_up.stream
+        self._decoder = catch_up.decoder
+        self._send = catch_up.send
         self._reply: Reply | None = None
         self._login_fields: dict[str, Any] = {}
         #: Name of the other user -> the direct conversation with the account that has it.
         self._directs: dict[str, Direct] = {}
+        self._missed: list[Missed] = []
+        #: The rooms that the last resume named.
+        self._named: dict[str, int] = {}
 
     @property
     def is_open(self) -> bool:
@@ -82,6 +64,72 @@ class Session:
         self._reply = None
         self._login_fields = {}
 
+    # Logging in.
+
+    async def log_in(self, user: User, device: str | None) -> Reply:
+        """Log a user in, and return the reply; all rooms of the user are known then.
+
+        Args:
+            user: who, and the proof of it.
+            device: names the device of the session; None for none.
+
+        Raises:
+            CommandFailed: the server refused it.
+            Unanswered: the connection was lost.
+        """
+        fields = {**({} if device is None else {"device": device}), **user.login()}
+        try:
+            reply = await self._send("login", **fields)
+        except CommandFailed as error:
+            may_create = isinstance(user, Registered) and user.create
+            if not may_create or error.code != "bad_credentials":
+                raise
+            await self._register(cast(Registered, user), error)
+            reply = await self._send("login", **fields)
+        self._begin(fields, reply)
+        return await self.finish_login(reply)
+
+    async def _register(self, user: Registered, error: CommandFailed) -> None:
+        """Create an account. error: why the login was refused, raised if the account exists."""
+        try:
+            await self._send("register", **user.register())
+        except CommandFailed as refused:
+            raise (error if refused.code == "name_taken" else refused) from None
+
+    async def finish_login(self, reply: Reply) -> Reply:
+        """Learn of all rooms of the user.
+
+        Args:
+            reply: to a login or resume that was recorded.
+
+        Returns:
+            The reply with all rooms.
+
+        Raises:
+            CommandFailed, Unanswered: the rooms could not be read.
+        """
+        complete = await self._all_rooms(reply)
+        for room in complete.rooms[len(reply.rooms) :]:
+            self._stream.joined(room.name, room.last_seq)
+        return complete
+
+    async def _all_rooms(self, reply: Reply) -> Reply:
+        """Return a reply with all rooms of the user."""
+        rooms = {room.name: room for room in reply.rooms}
+        after = reply.rooms_next
+        while after:
+            try:
+                page = await self._send("get_room_list", joined=True, after=after, limit=1000)
+            except CommandFailed as error:
+                if error.code not in TEMPORARY_ERRORS:
+                    raise
+                await self._catch_up.sleep(error.retry_after or 1.0)
+                continue
+            for room in page.rooms:
+                rooms.setdefault(room.name, room)
+            after = page.rooms_next if page.rooms else ""
+        return msgspec.structs.replace(reply, rooms=tuple(rooms.values()), rooms_next="")
+
     # Replies.
 
     def update_from(self, request: PendingRequest, reply: Reply) -> None:
@@ -96,25 +144,44 @@ class Session:
             handler(self, request, reply)
 
     def _logged_in(self, request: PendingRequest, reply: Reply) -> None:
-        fields = request.fields.items()
-        self._login_fields = {k: v for k, v in fields if k not in ("cmd", "tracker")}
+        fields = {k: v for k, v in request.fields.items() if k not in ("cmd", "tracker")}
+        self._begin(fields, reply)
+
+    def _begin(self, fields: dict[str, Any], reply: Reply) -> None:
+        """Record a login. fields: those of its request."""
+        self._login_fields = fields
         if reply.device_token:
             # Another login with the password would replace the token, which the user may have kept.
             names = ("device", "marks_read")
-            known = {k: v for k, v in self._login_fields.items() if k in names}
+            known = {k: v for k, v in fields.items() if k in names}
             self._login_fields = {"type": "device", "device_token": reply.device_token, **known}
-        self._resumed(request, reply)
+        self._record(reply)
 
     def _resumed(self, request: PendingRequest, reply: Reply) -> None:
-        self._forget_rooms(reply.usr)
-        self._reply = reply
+        self._record(reply)
+
+    def _record(self, reply: Reply) -> None:
+        self._forget_rooms()
+        self._know(reply)
         for room in reply.rooms:
             if room.joined:
-                self._stream.joined(room.room_name, room.last_seq)
+                self._stream.joined(room.name, room.last_seq)
+        self._missed = [*self._missed_directs(reply)]
+        self._catch_up.begin(self._missed)
+
+    def _know(self, reply: Reply) -> None:
+        """Record a session. reply: to a login or resume."""
+        self._reply = reply
+        self._decoder.user, self._decoder.epoch = reply.usr or None, reply.epoch
 
     def _logged_out(self, request: PendingRequest, reply: Reply) -> None:
         self.end()
-        self._forget_rooms("")
+        self._forget_rooms()
+        self._decoder.user = None
+
+    def _forget_rooms(self) -> None:
+        self._stream.forget_all()
+        self._directs.clear()
 
     def _password_changed(self, request: PendingRequest, reply: Reply) -> None:
         own = request.fields.get("usr") in (None, self._login_fields.get("usr"))
@@ -123,90 +190,64 @@ class Session:
         if reply.device_token:
             self._login_fields["device_token"] = reply.device_token
 
-    def _message_stored(self, request: PendingRequest, reply: Reply) -> None:
-        self._stream.own_message(_room_name(request), reply.seq, reply.id)
+    def _entry_stored(self, request: PendingRequest, reply: Reply) -> None:
+        if reply.seq is not None:
+            self._stream.own_entry(_room_name(request), reply.seq, reply.id)
 
     def _room_entered(self, request: PendingRequest, reply: Reply) -> None:
         if reply.room is not None:
-            self._stream.joined(reply.room.room_name, reply.room.last_seq)
+            self._stream.joined(reply.room.name, reply.seq or reply.room.last_seq)
 
     def _room_left(self, request: PendingRequest, reply: Reply) -> None:
         self._stream.left(_room_name(request))
 
-    def _forget_rooms(self, user: str) -> None:
-        """Forget the rooms of the user before. user: the one who is logged in now, or ""."""
-        for room_name in tuple(self._stream.seen):
-            self._stream.left(room_name)
-        self._stream.user = user
-        self._stream.seen_directs.clear()
-        self._directs.clear()
-
-    def deliver_waiting(self, reply: Reply) -> None:
-        """Deliver the direct messages and invitations that waited on the server.
-
-        Args:
-            reply: to a login or resume.
-        """
-        for push in reply.whispers:
-            self._stream.add(push)
-        for invitation in reply.invitations:
-            self._stream.add(_as_push(invitation))
+    # What waited on the server.
 
     @property
     def _shows_directs(self) -> bool:
         """Whether the server sends no stored direct messages, since the client marks as read."""
         return bool(self._login_fields.get("marks_read"))
 
-    async def deliver_after_login(self, reply: Reply) -> None:
-        """Deliver what waited on the server. reply: to a login that the user has asked for."""
-        self.deliver_waiting(reply)
-        with suppress(Unanswered):  # then a resume delivers them
-            await self.deliver_directs(reply)
+    def deliver_waiting(self, reply: Reply) -> None:
+        """Deliver the direct messages and invitations that waited. reply: to a login or resume."""
+        for whisper in reply.whispers:
+            self._stream.add(whisper)
+        for invitation in reply.invitations:
+            self._stream.add(_as_event(invitation))
 
-    async def deliver_directs(self, reply: Reply) -> None:
-        """Deliver the direct messages that the user has not read, or that the client missed.
-
-        Args:
-            reply: to a login or resume.
+    async def deliver_missed(self) -> None:
+        """Deliver what was missed, room by room, and direct messages that are unread.
 
         Raises:
             Unanswered: the connection was lost.
         """
+        missed, self._missed = self._missed, []
+        await self._catch_up.deliver(missed)
+
+    def _missed_directs(self, reply: Reply) -> Iterator[Missed]:
         if not self._shows_directs:
             return
-        answered = {one.direct: one for one in reply.resumed if one.direct}
+        answered = {one.direct: one for one in reply.resumed if one.direct is not None}
         for direct in reversed(reply.directs):
-            known = self._directs.get(direct.usr)
+            known = self._directs.get(direct.user)
             is_same = known is not None and known.id == direct.id
-            seen = self._stream.seen_directs if is_same else {}
-            after = seen.get(direct.usr, direct.read_seq)
-            self._directs[direct.usr] = direct
-            missed = answered.get(direct.id)
-            if missed is not None and missed.state == "resumed":
-                self._stream.add_first(missed.entries)
-            elif is_same or direct.unread:
-                await self._read_direct(direct, after)
-            self._stream.seen_directs[direct.usr] = max(after, direct.last_seq)
-
-    async def _read_direct(self, direct: Direct, after: int) -> None:
-        """Deliver the entries of a direct conversation after a seq, page by page."""
-        while after < direct.last_seq:
-            try:
-                page = await self._send("history", direct=direct.id, after=after, limit=PAGE_SIZE)
-            except CommandFailed as error:
-                if error.code not in TEMPORARY_ERRORS:
-                    return
-                await self._sleep(error.retry_after or 1.0)
-                continue
-            self._stream.add_first(one for one in page.entries if not one.blocked)
-            if not page.more or not page.entries:
-                return
-            after = page.entries[-1].seq
+            self._directs[direct.user] = direct
+            if not is_same:
+                self._stream.seen_directs[direct.user] = direct.read_seq
+            found = answered.get(direct.id or 0)
+            entries = found.entries if found is not None and found.state == "resumed" else None
+            place = Direct(user=direct.user)
+            if is_same or direct.unread:
+                yield Missed(place, {"direct": direct.id}, direct.last_seq, entries)
+            else:
+                self._stream.skip_to(place, direct.last_seq)
 
     # Resuming.
 
     async def resume(self) -> Reply:
-        """Resume the session, or log in again; return the reply of either.
+        """Resume the session, or log in again; return the reply of either, with all rooms.
+
+        What is pushed from now on of the rooms that are known waits for `report`.
 
         Raises:
             CommandFailed: it is not possible now, but may be later.
@@ -214,22 +255,47 @@ class Session:
             Unanswered: the connection was lost again.
         """
         assert self._reply is not None, "there is a session to resume"
+        seen = dict(islice(self._stream.seen.items(), SEEN_LIMIT))
         try:
             reply = await self._send(
                 "resume",
                 session_id=self._reply.session_id,
-                epoch=self._reply.epoch,
-                seen=dict(self._stream.seen),
+                epoch=self._reply.epoch or "",
+                seen=seen,
                 **self._resume_fields(),
             )
         except CommandFailed as error:
             if error.code in TEMPORARY_ERRORS:
                 raise
             reply = await self._log_in_again()
-        self._reply = reply = await self._all_rooms(reply)
-        self._stream.user = reply.usr
+        self._missed = [*self._missed_directs(reply)]
+        self._catch_up.begin(self._missed)
+        for name in self._stream.seen:
+            self._stream.fall_behind(name, 0)
+        self._named = seen
+        return await self._all_rooms(reply)
+
+    def report(self, reply: Reply) -> None:
+        """Report what waited, and the rooms that were reset; the rest is for `deliver_missed`.
+
+        Args:
+            reply: of `resume`.
+        """
+        is_same_epoch = self._reply is not None and self._reply.epoch == reply.epoch
+        self._know(reply)
         self.deliver_waiting(reply)
-        return reply
+        rooms = [*self._missed_rooms(reply, is_same_epoch)]
+        self._catch_up.begin(rooms)
+        self._missed += rooms
+        self._missed += self._pushed_meanwhile({one.place for one in self._missed})
+
+    def _pushed_meanwhile(self, known: Set[Place]) -> Iterator[Missed]:
+        """Yield the rooms of which something was pushed before it was clear that nothing misses."""
+        for place in [place for place in self._stream.behind if place not in known]:
+            if last_seq := self._stream.missing(place):
+                yield Missed(place, {"room_name": place}, last_seq)
+            else:
+                self._stream.caught_up(place)
 
     def _resume_fields(self) -> dict[str, Any]:
         """Return what a client sends besides that marks itself what was read."""
@@ -239,35 +305,6 @@ class Session:
         ids = {one.id: seen[name] for name, one in self._directs.items() if name in seen}
         return {"marks_read": True, "seen_directs": {str(id_): seq for id_, seq in ids.items()}}
 
-    async def all_rooms(self, reply: Reply) -> Reply:
-        """Learn of the rooms of the user that the reply to a login had no space for.
-
-        Args:
-            reply: with `rooms_next` if there are more rooms.
-
-        Returns:
-            The reply with all rooms of the user, or as it is where they can't be read.
-        """
-        if not reply.rooms_next:
-            return reply
-        try:
-            complete = await self._all_rooms(reply)
-        except (CommandFailed, Unanswered):
-            return reply
-        for room in complete.rooms[len(reply.rooms) :]:
-            self._stream.joined(room.room_name, room.last_seq)
-        return complete
-
-    async def _all_rooms(self, reply: Reply) -> Reply:
-        """Return a reply with all rooms of the user."""
-        rooms, after = list(reply.rooms), reply.rooms_next
-        while after:
-            page = await self._send("get_room_list", joined=True, after=after, limit=1000)
-            known = {room.room_name for room in rooms}
-            rooms += [room for room in page.rooms if room.room_name not in known]
-            after = page.rooms_next if page.rooms else ""
-        return msgspec.structs.replace(reply, rooms=tuple(rooms), rooms_next="")
-
     async def _log_in_again(self) -> Reply:
         try:
             return await self._send("login", **self._login_fields)
@@ -276,76 +313,43 @@ class Session:
                 raise
             raise CannotResume(f"the session could not be resumed: {error.text}") from error
 
-    async def catch_up(self, reply: Reply) -> None:
-        """Deliver what was missed, room by room, then what arrived since.
+    def _missed_rooms(self, reply: Reply, is_same_epoch: bool) -> Iterator[Missed]:
+        """Yield what each room missed; report the rooms that were reset, and those left.
 
         Args:
-            reply: of the resume or login.
-
-        Raises:
-            Unanswered: the connection was lost again.
+            reply: to a resume or login, with all rooms.
+            is_same_epoch: whether seqs mean the same as before.
         """
-        joined = {room.room_name: room.last_seq for room in reply.rooms if room.joined}
-        rooms = self._resumptions(reply, joined)
-        for room in rooms:
-            if room.state == "reset":
-                gone = not room.last_seq and room.room_name not in joined
-                self._stream.reset_room(room.room_name, room.last_seq, gone)
-            elif room.state == "behind":
-                await self._read_history(room.room_name, room.last_seq)
+        joined = {room.name: room.last_seq for room in reply.rooms if room.joined}
+        found = {one.room: one for one in reply.resumed if one.room is not None}
+        may_go_on = is_same_epoch and reply.last_cmd == "resume"
+        seen = dict(self._stream.seen)
+        for name in {**seen, **joined, **found}:
+            one, last_seq = found.get(name), joined.get(name, 0)
+            if one is not None and one.state != "reset":
+                entries = one.entries if one.state == "resumed" else None
+                yield Missed(name, {"room_name": name}, one.last_seq, entries)
+            elif name not in joined:
+                self._stream.reset_room(name, "left", last_seq)
+            elif may_go_on and name not in found.keys() & self._named.keys() and name in seen:
+                # There was no space for it in the reply, or in the request.
+                yield Missed(name, {"room_name": name}, last_seq)
             else:
-                self._stream.add_first(room.entries)
-        await self.deliver_directs(reply)
-        self._stream.release()
-
-    def _resumptions(self, reply: Reply, joined: dict[str, int]) -> tuple[Resumption, ...]:
-        """Return what each room missed. joined: last seq of the rooms that the user is in."""
-        if reply.last_cmd != "resume":
-            return self._reset_all(joined)
-        # The server answers for as many rooms as fit into one reply.
-        answered = {room.room_name for room in reply.resumed if not room.direct}
-        others = [name for name in joined if name in self._stream.seen and name not in answered]
-        return *(one for one in reply.resumed if not one.direct), *(
-            Resumption(room_name=name, state="behind", last_seq=joined[name]) for name in others
-        )
-
-    def _reset_all(self, joined: dict[str, int]) -> tuple[Resumption, ...]:
-        """Return a reset of each room, which a new login means. joined: last seq by room."""
-        return tuple(
-            Resumption(room_name=name, state="reset", last_seq=joined.get(name, 0))
-            for name in {**self._stream.seen, **joined}
-        )
-
-    async def _read_history(self, room_name: str, last_seq: int) -> None:
-        """Deliver the entries of a room up to `last_seq`, page by page."""
-        more = True
-        while more and (after := self._stream.seen.get(room_name, 0)) < last_seq:
-            more = await self._read_page(room_name, after, last_seq)
-
-    async def _read_page(self, room_name: str, after: int, last_seq: int) -> bool:
-        """Deliver one page of a room's history; return whether there are more."""
-        try:
-            reply = await self._send("history", room_name=room_name, after=after, limit=PAGE_SIZE)
-        except CommandFailed as error:
-            if error.code in TEMPORARY_ERRORS:
-                await self._sleep(error.retry_after or 1.0)
-                return True
-            self._stream.reset_room(room_name, last_seq, gone=True)
-            return False
-        self._stream.add_first(reply.entries)
-        return reply.more
+                reason = one.reason if one is not None else None
+                self._stream.reset_room(name, _reason(reason, is_same_epoch), last_seq)
 
 
-def _as_push(invitation: PendingInvitation) -> Push:
-    """Return an invitation of the reply to a login as the push of one."""
-    text = f"{invitation.usr} invites you to {invitation.room_name}."
-    return Push(
-        cmd="c_invited",
-        room_name=invitation.room_name,
-        usr=invitation.usr,
-        msg=text,
-        at=invitation.at,
-    )
+def _reason(given: str | None, is_same_epoch: bool) -> ResetReason:
+    """Return why a room was reset. given: what the server says, None if it does not."""
+    if given in get_args(ResetReason):
+        return cast(ResetReason, given)
+    return "unknown" if is_same_epoch else "epoch"
+
+
+def _as_event(invitation: PendingInvitation) -> Invitation:
+    """Return an invitation of the reply to a login as the event of one."""
+    fields = {"cmd": "c_invited", "room_name": invitation.room, "usr": invitation.user}
+    return Invitation(room=invitation.room, user=invitation.user, at=invitation.at, raw=fields)
 
 
 def _room_name(request: PendingRequest) -> str:
@@ -358,7 +362,7 @@ _EFFECTS: dict[Effect, Callable[[Session, PendingRequest, Reply], None]] = {
     Effect.RESUMED: Session._resumed,
     Effect.LOGGED_OUT: Session._logged_out,
     Effect.PASSWORD_CHANGED: Session._password_changed,
-    Effect.MESSAGE_STORED: Session._message_stored,
+    Effect.ENTRY_STORED: Session._entry_stored,
     Effect.ROOM_ENTERED: Session._room_entered,
     Effect.ROOM_LEFT: Session._room_left,
 }

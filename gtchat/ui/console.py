@@ -18,8 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import react
 
-from gtchat.client.connection import Connection, connect
-from gtchat.client.messages import CannotConnect
+from gtchat.client import CannotConnect, Connection, connect
 from gtchat.ui.interpreter import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CONNECTION, Interpreter
 from gtchat.ui.line_mode import LineClient
 from gtchat.ui.options import parser, startup_lines
@@ -60,7 +59,7 @@ class _ConsoleProgram:
         self._reactor = reactor
         url = self._options.url
         try:
-            connection = await connect(url, reactor, ca_file=self._options.ca)
+            connection = await connect(url, reactor=reactor, ca_file=self._options.ca)
         except CannotConnect as error:
             self._refuse(f"can't connect to {url}: {error}: is the server running?")
         except (ValueError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 
-from gtchat.client.messages import Push
+from gtchat.client import ChatMessage
 from gtchat.ui.terminal import escape_controls
 
 #: Returns a text in a style, see TerminalOutput.paint.
@@ -44,25 +44,25 @@ def format_users(names: tuple[str, ...], total: int = 0) -> str:
     return f"{listed} and {rest} more" if rest else listed or "none"
 
 
-def local_time(at: str, zone: tzinfo | None = None) -> datetime | None:
-    """Return a time in a zone, or None for an invalid one.
+def local_time(at: datetime | None, zone: tzinfo | None = None) -> datetime | None:
+    """Return a time in a zone, or None for none, or one that the zone can't have.
 
     Args:
-        at: RFC 3339.
+        at: aware.
         zone: time zone; None for that of this machine.
     """
     try:
-        return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone)
+        return None if at is None else at.astimezone(zone)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def marked_lines(push: Push, paint: Paint) -> list[str]:
+def marked_lines(message: ChatMessage, paint: Paint) -> list[str]:
     """Return the lines of a message that was found, with what was looked for in bold."""
     lines = [""]
     position = 0
-    for start, end in (*push.marks, (len(push.msg), len(push.msg))):
-        for text, style in ((push.msg[position:start], ""), (push.msg[start:end], "bold")):
+    for start, end in (*message.marks, (len(message.text), len(message.text))):
+        for text, style in ((message.text[position:start], ""), (message.text[start:end], "bold")):
             for number, part in enumerate(text.split("\n")):
                 if number:
                     lines.append("")

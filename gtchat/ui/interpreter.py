@@ -14,18 +14,23 @@ import attrs
 import msgspec
 from twisted.internet.defer import Deferred
 
-from gtchat.client.commands import Effect, effect_of
-from gtchat.client.connection import Connection
-from gtchat.client.messages import (
+from gtchat.client import (
     CommandFailed,
+    Connection,
     ConnectionClosed,
     ConnectionRestored,
     Event,
-    Push,
+    GTChatError,
+    Other,
     Reply,
+    RoomEvent,
     RoomReset,
+    TooManyCalls,
     Unanswered,
 )
+from gtchat.client.commands import Effect, effect_of
+from gtchat.client.event_decoder import EventDecoder
+from gtchat.client.replies import decode_reply
 from gtchat.ui.commands import (
     LOBBY,
     MARKS,
@@ -154,15 +159,16 @@ class Interpreter(MessageCommands):
 
     def _follow_event(self, event: Event) -> None:
         """Update the current room, the pending invitations and the addresses of peers."""
-        if isinstance(event, Push):
-            self._invitations.follow(event, self._connection.user)
-            self._follow_invitations()
+        self._invitations.follow(event, self._connection.user)
+        self._follow_invitations()
         if self._ends_membership(event):
-            self._left_room(event.room_name)
+            self._left_room(event.room)
         if isinstance(event, ConnectionRestored):
             Deferred.fromCoroutine(self._announce_port())
-        if self._peers and isinstance(event, Push) and event.type == "address_granted":
-            self._peers.add_address(event.usr, event.host, event.port)
+        if self._peers and isinstance(event, Other) and event.kind == "address_granted":
+            host, port = event.raw.get("host"), event.raw.get("port")
+            if event.user and isinstance(host, str) and isinstance(port, int):
+                self._peers.add_address(event.user, host, port)
 
     async def _announce_port(self) -> None:
         """Tell the server our port for peer messages; it forgets it with each connection."""
@@ -170,7 +176,7 @@ class Interpreter(MessageCommands):
             return
         try:
             await self._call("set_address", port=self._peers.port)
-        except (CommandFailed, Unanswered, ConnectionClosed) as error:
+        except GTChatError as error:
             self.show_error(f"other clients can't reach this one: {escape_controls(str(error))}")
 
     def show_peer_message(self, host: str, text: str) -> None:
@@ -182,15 +188,15 @@ class Interpreter(MessageCommands):
         """
         self.show(f"* peer message from {host}: {escape_controls(text)}")
 
-    def _ends_membership(self, event: Event) -> TypeGuard[Push | RoomReset]:
+    def _ends_membership(self, event: Event) -> TypeGuard[RoomEvent | RoomReset]:
         """Return whether the user is no longer in a room because of an event."""
         if isinstance(event, RoomReset):
-            return event.gone
-        if not isinstance(event, Push):
+            return event.reason == "left"
+        if not isinstance(event, RoomEvent):
             return False
-        own = event.usr == self._connection.user
-        return event.type == "room_gone" or (
-            own and event.type in ("kicked", "removed", "leave_room")
+        own = event.user == self._connection.user
+        return event.kind == "room_gone" or (
+            own and event.kind in ("kicked", "removed", "leave_room")
         )
 
     def _left_room(self, room_name: str) -> None:
@@ -225,6 +231,8 @@ class Interpreter(MessageCommands):
             self._fail(self._renderer.error_line(error))
         except Unanswered as error:
             self._fail(f"error: {error}: check whether it was executed before you repeat it")
+        except TooManyCalls as error:
+            self._fail(f"error: {error}")
         except ConnectionClosed:
             self.quit()  # _read_events shows the reason
 
@@ -241,7 +249,7 @@ class Interpreter(MessageCommands):
         """Send a JSON request as it was typed and show its reply as it was received."""
         self.has_sent = True
         answer = await self._connection.send(line)
-        reply = msgspec.json.decode(answer, type=Reply)
+        reply = decode_reply(msgspec.json.decode(answer), EventDecoder())
         self._handle_raw_reply(line, answer, reply)
         if reply.status != "ok":
             self.exit_status = self.exit_status or EXIT_FAILED
@@ -286,7 +294,7 @@ class Interpreter(MessageCommands):
         if self._peers is None:
             raise InputError("this client can't send peer messages")
         try:
-            await self._peers.send(self._connection.user, user, msg)
+            await self._peers.send(self._connection.user or "", user, msg)
         except PeerError as error:
             raise InputError(str(error)) from None
 
@@ -343,7 +351,7 @@ class Interpreter(MessageCommands):
             self._invitations.answered(parsed.fields["room_name"], parsed.fields["inviter"])
             self._follow_invitations()
         if effect is Effect.ROOM_ENTERED and reply.room is not None:
-            self._switch_room(reply.room.room_name)
+            self._switch_room(reply.room.name)
         elif effect is Effect.ROOM_LEFT:
             self._left_room(parsed.fields["room_name"])
         elif effect is Effect.LOGGED_OUT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gtchat.client.messages import Push
+from gtchat.client import Event, Invitation, Other, RoomEvent
 
 
 class PendingInvitations:
@@ -17,19 +17,21 @@ class PendingInvitations:
         """Room and user of the newest one, ("", "") if there is none."""
         return next(reversed(self._pending), ("", ""))
 
-    def follow(self, push: Push, me: str) -> None:
+    def follow(self, event: Event, me: str | None) -> None:
         """Take note of an event. me: name of the user."""
-        if push.cmd == "c_invited":
-            self.answered(push.room_name, push.usr)
-            self._pending[push.room_name, push.usr] = None
-        elif push.type == "invitation_ended":
-            self.answered(push.room_name, push.usr)
-        elif push.type == "room_gone" or (push.type == "join_room" and push.usr == me):
-            self.entered(push.room_name)
+        if isinstance(event, Invitation):
+            self.answered(event.room, event.user)
+            self._pending[event.room, event.user] = None
+        elif isinstance(event, Other) and event.kind == "invitation_ended":
+            self.answered(str(event.room), event.user or "")
+        elif isinstance(event, RoomEvent):
+            own_join = event.kind == "join_room" and event.user == me
+            if own_join or event.kind == "room_gone":
+                self.entered(event.room)
 
-    def answered(self, room_name: str, usr: str) -> None:
-        """Forget an invitation. usr: who has sent it."""
-        self._pending.pop((room_name, usr), None)
+    def answered(self, room_name: str, user: str) -> None:
+        """Forget an invitation. user: who has sent it."""
+        self._pending.pop((room_name, user), None)
 
     def entered(self, room_name: str) -> None:
         """Forget all invitations to a room: the user is in it, or it is gone."""

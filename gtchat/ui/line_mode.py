@@ -13,8 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from gtchat.client.connection import Connection
-from gtchat.client.messages import Direct, Event, Push
+from gtchat.client import ChatMessage, Connection, Direct, Event
 from gtchat.ui.commands import CommandArgument, InputError
 from gtchat.ui.formatting import format_room
 from gtchat.ui.interpreter import Interpreter
@@ -66,7 +65,7 @@ class LineClient(Interpreter):
 
     def line_typed(self, raw: bytes) -> None:
         """Queue a line; /quit takes effect at once while the connection is down."""
-        if raw.strip() == b"/quit" and self._is_interactive and not self._connection.is_up:
+        if raw.strip() == b"/quit" and self._is_interactive and self._connection.state != "up":
             self.quit()
         else:
             self._lines.put(raw)
@@ -78,7 +77,7 @@ class LineClient(Interpreter):
 
     async def _close(self) -> None:
         await self._marks.finish()
-        await self._connection.close()
+        await self._connection.close(timeout=0)
 
     def show(self, line: str) -> None:
         """Show a line without control characters."""
@@ -107,15 +106,15 @@ class LineClient(Interpreter):
     def _show_event(self, event: Event) -> None:
         for line in self._renderer.event_lines(event):
             self.show(line)
-        if isinstance(event, Push) and event.cmd in ("c_speak", "c_whisper"):
-            self._mark_shown(event)
+        if isinstance(event, ChatMessage) and event.seq is not None:
+            self._mark_shown(event, event.seq)
 
-    def _mark_shown(self, message: Push) -> None:
-        if message.cmd == "c_whisper":
-            if message.seq and message.usr != self._connection.user:
-                self._marks.shown(Direct(usr=message.usr), message.seq)
-        elif message.room_name.casefold() == self._context.room.casefold():
-            self._marks.shown(message.room_name, message.seq)
+    def _mark_shown(self, message: ChatMessage, seq: int) -> None:
+        if isinstance(message.room, Direct):
+            if message.user != self._connection.user:
+                self._marks.shown(message.room, seq)
+        elif str(message.room).casefold() == self._context.room.casefold():
+            self._marks.shown(str(message.room), seq)
 
     def _keep_unread(self, place: dict[str, str]) -> None:
         self._marks.forget(place["room_name"])

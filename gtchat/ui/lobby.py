@@ -15,20 +15,27 @@ from typing import Any, Protocol
 from msgspec import structs
 from twisted.internet.defer import Deferred
 
-from gtchat.client.connection import Connection, connect
-from gtchat.client.messages import (
+from gtchat.client import (
+    Broadcast,
     CannotConnect,
+    Change,
+    ChatMessage,
     CommandFailed,
+    Connection,
     ConnectionClosed,
     ConnectionLost,
     ConnectionRestored,
     Direct,
     Event,
-    Push,
-    Unanswered,
+    GTChatError,
+    Message,
+    Presence,
+    Whisper,
+    apply_change,
+    connect,
 )
-from gtchat.client.typed_events import apply_change, is_change
 from gtchat.ui.commands import LOBBY
+from gtchat.ui.formatting import local_time
 from gtchat.ui.notes import after_text, before_text, deletion_text
 from gtchat.ui.read_marks import ReadMarks
 from gtchat.ui.stored_logins import StoredLogins, device_name
@@ -81,7 +88,7 @@ class LobbyChat:
         self._marks: ReadMarks | None = None
         self._online: set[str] = set()
         #: Other user, "" for the lobby, and seq -> number of the line, and the message.
-        self._messages: OrderedDict[tuple[str, int], tuple[int, Push]] = OrderedDict()
+        self._messages: OrderedDict[tuple[str, int], tuple[int, ChatMessage]] = OrderedDict()
         self._lines = 0
 
     async def open(self, host: str, port: str, name: str) -> bool:
@@ -103,7 +110,7 @@ class LobbyChat:
         address = f"[{host}]" if ":" in host else host
         url = f"ws://{address}:{port}/"
         try:
-            connection = await connect(url, self._reactor)
+            connection = await connect(url, reactor=self._reactor)
         except (CannotConnect, ValueError, OSError) as error:
             view.set_status(f"Server offline: {escape_controls(str(error))}", error=True)
             return False
@@ -114,10 +121,10 @@ class LobbyChat:
         own = {"marks_read": True, "device": device, "device_name": device_name()}
         try:
             reply = await connection.call("login", type="tmp", usr=name, **own)
-        except (CommandFailed, Unanswered, ConnectionClosed) as error:
+        except GTChatError as error:
             taken = isinstance(error, CommandFailed) and error.code == "name_taken"
             text = "Username exists. Please choose another." if taken else str(error)
-            await connection.close()
+            await connection.close(timeout=0)
             # The caller enables the button right after this text, without another await.
             view.set_status(escape_controls(text), error=True)
             return False
@@ -137,7 +144,7 @@ class LobbyChat:
         if connection is not None:
             if self._marks is not None:
                 await self._marks.finish()
-            await connection.close()
+            await connection.close(timeout=0)
             self._disconnected("Disconnected.", error=False)
 
     async def speak(self, text: str) -> None:
@@ -145,14 +152,14 @@ class LobbyChat:
         connection = self._connection
         if connection is None or not text.strip():
             return
-        message = Push(cmd="c_speak", room_name=LOBBY, usr=connection.user, msg=text)
+        message = Message(room=LOBBY, user=connection.user or "", text=text)
         number = self._add_line(message)
         try:
-            reply = await connection.call("speak", room_name=LOBBY, msg=text)
-        except (CommandFailed, Unanswered, ConnectionClosed) as error:
+            ack = await connection.speak(LOBBY, text)
+        except GTChatError as error:
             self._view.set_status(f"Not sent: {escape_controls(str(error))}", error=True)
         else:
-            self._keep("", number, structs.replace(message, seq=reply.seq, at=reply.at))
+            self._keep("", number, structs.replace(message, seq=ack.seq, at=ack.at))
 
     async def _read_events(self, connection: Connection) -> None:
         try:
@@ -175,71 +182,70 @@ class LobbyChat:
         elif isinstance(event, ConnectionRestored):
             self._view.set_status("Reconnected.")
             Deferred.fromCoroutine(self._load_users())
-        elif isinstance(event, Push):
-            self._show_push(event)
+        else:
+            self._show_pushed(event)
 
-    def _show_push(self, push: Push) -> None:
-        time, me = _format_time(push.at), self._connection.user if self._connection else ""
-        if push.cmd == "c_speak" and push.room_name == LOBBY:
-            self._show_message("", push)
-            self._mark_shown(LOBBY, push.seq)
-        elif push.cmd == "c_whisper":
-            other = push.to if push.usr == me and push.to else push.usr
-            self._show_message(other, push)
-            self._mark_shown(Direct(usr=other), push.seq)
-        elif is_change(push):
-            self._change(push, me)
-        elif push.cmd == "c_broadcast":
-            user, text = escape_controls(push.usr), escape_controls(push.msg)
-            self._view.add_line(f"{time} {user} (to all users) > {text}")
-        elif push.type in ("login", "logout", "presence"):
-            self._show_presence(push, time)
+    def _show_pushed(self, event: Event) -> None:
+        """Show what the server sent."""
+        if isinstance(event, Message) and event.room == LOBBY:
+            self._show_message("", event)
+            self._mark_shown(LOBBY, event.seq)
+        elif isinstance(event, Whisper):
+            self._show_message(event.room.user, event)
+            self._mark_shown(event.room, event.seq)
+        elif isinstance(event, Change):
+            self._change(event)
+        elif isinstance(event, Broadcast):
+            user, text = escape_controls(event.user), escape_controls(event.text)
+            self._view.add_line(f"{_format_time(event.at)} {user} (to all users) > {text}")
+        elif isinstance(event, Presence):
+            self._show_presence(event)
 
-    def _mark_shown(self, room: str | Direct, seq: int) -> None:
+    def _mark_shown(self, room: str | Direct, seq: int | None) -> None:
         if self._marks is not None and seq:
             self._marks.shown(room, seq)
 
-    def _show_message(self, other: str, message: Push) -> None:
+    def _show_message(self, other: str, message: ChatMessage) -> None:
         """Show a message. other: of a direct one, the other user; "" in the lobby."""
         self._keep(other, self._add_line(message), message)
 
-    def _add_line(self, message: Push) -> int:
+    def _add_line(self, message: ChatMessage) -> int:
         """Add the line of a message; return its number."""
         self._lines += 1
         self._view.add_line(format_message(message), self._lines)
         return self._lines
 
-    def _keep(self, other: str, number: int, message: Push) -> None:
+    def _keep(self, other: str, number: int, message: ChatMessage) -> None:
         """Keep a message for its changes. number: of its line."""
-        self._messages[other, message.seq] = number, message
+        self._messages[other, message.seq or 0] = number, message
         if len(self._messages) > MAX_MESSAGES:
             self._messages.popitem(last=False)
 
-    def _change(self, change: Push, me: str) -> None:
+    def _change(self, change: Change) -> None:
         """Change a message of the lobby or a direct one, if its line is there."""
-        if not change.target_user and change.room_name != LOBBY:
+        if isinstance(change.room, str) and change.room != LOBBY:
             return
-        key = change.target_user, change.of
+        key = change.room.user if isinstance(change.room, Direct) else "", change.of
         if key in self._messages:
             number, message = self._messages[key]
+            me = self._connection.user if self._connection is not None else None
             message = apply_change(message, change, me)
             self._messages[key] = number, message
             self._view.replace_line(number, format_message(message))
 
-    def _show_presence(self, push: Push, time: str) -> None:
-        entered = [push.usr] if push.type == "login" else list(push.logins)
-        exited = [push.usr] if push.type == "logout" else list(push.logouts)
-        for name in exited:
+    def _show_presence(self, presence: Presence) -> None:
+        time = _format_time(presence.at)
+        for name in presence.went:
             self._view.add_line(f"{time} [*] {escape_controls(name)} exited.")
-        for name in entered:
+        for name in presence.came:
             self._view.add_line(f"{time} [*] {escape_controls(name)} entered.")
-        self._online = (self._online - set(exited)) | set(entered)
+        self._online = (self._online - set(presence.went)) | set(presence.came)
         self._show_users()
 
     async def _load_users(self) -> None:
         """Load who is online: it may have changed while the connection was down."""
         if self._connection is not None:
-            with suppress(CommandFailed, Unanswered, ConnectionClosed):
+            with suppress(GTChatError):
                 self._online = set((await self._connection.call("get_user_list")).users)
                 self._show_users()
 
@@ -247,24 +253,20 @@ class LobbyChat:
         self._view.show_users(sorted(self._online, key=str.casefold))
 
 
-def format_message(message: Push) -> str:
+def format_message(message: ChatMessage) -> str:
     """Return the line of a message as it is now."""
     head = f"{_format_time(message.at)} "
-    user = escape_controls(message.usr)
-    if message.cmd == "c_whisper":
+    user = escape_controls(message.user)
+    if isinstance(message, Whisper):
         to = f" to {escape_controls(message.to)}" if message.to else ""
         user += f" (direct message{to})"
     if message.deleted is not None:
         return f"{head}{user} > ({deletion_text(message)})"
-    text = f"{before_text(message)}{escape_controls(message.msg)}{after_text(message)}"
+    text = f"{before_text(message)}{escape_controls(message.text)}{after_text(message)}"
     is_action = message.style == "action"
     return f"{head}* {user} {text}" if is_action else f"{head}{user} > {text}"
 
 
-def _format_time(at: str = "") -> str:
-    """Return a time of day in the zone of this machine. at: RFC 3339; "" or invalid: now."""
-    try:
-        time = datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone()
-    except ValueError:
-        time = datetime.now()
-    return time.strftime("[%H:%M:%S]")
+def _format_time(at: datetime | None) -> str:
+    """Return a time of day in the zone of this machine. at: aware; None: now."""
+    return (local_time(at) or datetime.now()).strftime("[%H:%M:%S]")

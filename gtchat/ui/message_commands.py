@@ -10,8 +10,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.client.connection import Connection
-from gtchat.client.messages import Reply
+from gtchat.client import ChatMessage, Connection, Reply
 from gtchat.ui.commands import COMMANDS, CommandContext, InputError, Newest, ParsedCommand
 from gtchat.ui.tui.emoji import EMOJI
 
@@ -51,7 +50,11 @@ class MessageCommands(ABC):
         found = (
             one.seq
             for one in reversed(page.entries)
-            if not one.blocked and one.deleted is None and is_of(whose, one.usr == me)
+            if isinstance(one, ChatMessage)
+            and one.seq is not None
+            and not one.blocked
+            and one.deleted is None
+            and is_of(whose, one.user == me)
         )
         return next(found, 0)
 

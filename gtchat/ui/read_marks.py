@@ -7,8 +7,7 @@ from contextlib import suppress
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from gtchat.client.connection import Connection
-from gtchat.client.messages import CommandFailed, ConnectionClosed, Direct, Unanswered
+from gtchat.client import Connection, Direct, GTChatError
 
 #: Seconds between two marks; seconds that the end of the client waits for the last ones.
 INTERVAL, LAST_TIMEOUT = 2.0, 3.0
@@ -28,7 +27,7 @@ class ReadMarks:
         #: By room or user, the last entry that was shown and is not marked.
         self._shown: dict[str | Direct, int] = {}
         #: The user who saw it.
-        self._user = ""
+        self._user: str | None = None
         self._timer: IDelayedCall | None = None
 
     def shown(self, room: str | Direct, seq: int) -> None:
@@ -61,7 +60,7 @@ class ReadMarks:
     def _due(self) -> None:
         self._timer = None
         self._forget_other_user()
-        if self._shown and self._connection.is_up:
+        if self._shown and self._connection.state == "up":
             Deferred.fromCoroutine(self._mark_next())
         self._schedule()
 
@@ -71,7 +70,7 @@ class ReadMarks:
             self._timer.cancel()
             self._timer = None
         self._forget_other_user()
-        if self._connection.is_up:
+        if self._connection.state == "up":
             sending = Deferred.fromCoroutine(self._mark_all())
             sending.addTimeout(LAST_TIMEOUT, self._clock)
             with suppress(TimeoutError):
@@ -85,5 +84,5 @@ class ReadMarks:
         """Send the mark of the room that waits longest; one that fails is not repeated."""
         room = next(iter(self._shown))
         seq = self._shown.pop(room)
-        with suppress(CommandFailed, Unanswered, ConnectionClosed):
+        with suppress(GTChatError):
             await self._connection.mark_read(room, seq)

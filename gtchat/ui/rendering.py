@@ -6,19 +6,23 @@ Requests are sent in `interpreter`; this module does no input or output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
-from gtchat.client.messages import (
+from gtchat.client import (
+    Broadcast,
+    ChatMessage,
     CommandFailed,
     ConnectionLost,
     ConnectionRestored,
     Event,
-    Push,
     Reply,
     Room,
+    RoomReset,
     SessionInfo,
+    Whisper,
 )
 from gtchat.ui.commands import LOBBY, ParsedCommand
+from gtchat.ui.descriptions import describe_event, format_place, is_hidden
 from gtchat.ui.formatting import (
     Paint,
     format_room,
@@ -27,38 +31,11 @@ from gtchat.ui.formatting import (
     local_time,
     marked_lines,
 )
-from gtchat.ui.notes import after_text, before_text, deletion_text
+from gtchat.ui.notes import after_text, before_text
 from gtchat.ui.terminal import escape_controls
 
-#: Type of a `c_event` -> text, a format string over fields of the push.
-EVENTS: dict[str, str] = {
-    "login": "{usr} logged in",
-    "logout": "{usr} logged out",
-    "room_created": "{usr} created the room {room}",
-    "room_changed": "{usr} changed the settings of {room}: {access}, {owner}{topic}",
-    "room_gone": "{room} was deleted",
-    "join_room": "{usr} joined {room}",
-    "leave_room": "{usr} left {room}",
-    "kicked": "{by} kicked {usr} from {room}",
-    "removed": "{by} removed {usr} from {room}",
-    "edited": "{usr} edited a message in {room}: {msg}",
-    "deleted": "{by} deleted a message of {usr} in {room}",
-    "reacted": "{usr} {reacted} {emoji} in {room}",
-    "pinned": "{usr} pinned a message in {room}",
-    "unpinned": "{usr} unpinned a message in {room}",
-    "replaced": "you logged in from {address}",
-    "address_request": "{usr} asks for the address of your client: /allow {usr} or /deny {usr}",
-    "address_granted": "{usr} can be reached at {host} port {port}",
-    "address_denied": "{usr} did not send an address",
-    "lagged": "this client reads too slowly",
-    "invitation_ended": "the invitation of {usr} to {room} was answered",
-}
-#: Types of events that lines do not show.
-HIDDEN_EVENTS = frozenset({"typing", "marked_read", "notify"})
 #: Commands whose effect is an event that is shown: their replies have no lines.
 QUIET_COMMANDS = frozenset({"edit", "delete", "react", "pin", "unpin"})
-#: Text of a `c_invite_reply`.
-INVITATION_REPLIES = {"Y": "accepted", "N": "declined", "L": "postponed"}
 
 #: Error code -> what the user can do.
 ADVICE: dict[str, str] = {
@@ -75,50 +52,6 @@ ADVICE: dict[str, str] = {
     "already_logged_in": "/logout first",
     "bad_session": "/login again",
 }
-
-
-def describe_push(push: Push) -> str:
-    """Return the text for a push that is not a message of a user."""
-    user, room = format_user(push.usr), _place(push)
-    if push.blocked:
-        return f"a message of {user} is hidden: you block this user"
-    if push.cmd == "c_event":
-        return _describe_event(push)
-    if push.deleted is not None:
-        return f"a message of {user} in {room} was {deletion_text(push)}"
-    if push.cmd == "c_invited":
-        return f"{user} invites you to {room}: /accept or /decline"
-    if push.cmd == "c_invite_reply":
-        return f"{user} {INVITATION_REPLIES.get(push.msg, 'answered')} your invitation to {room}"
-    return f"unknown message from the server: {escape_controls(push.cmd)}"
-
-
-def _place(push: Push) -> str:
-    """Return the room that a push is about, or whose direct messages."""
-    if push.target_user:
-        return f"the direct messages with {format_user(push.target_user)}"
-    return format_room(push.room_name)
-
-
-def _describe_event(push: Push) -> str:
-    if push.type == "presence":
-        changes = ((push.logins, "logged in"), (push.logouts, "logged out"))
-        return "; ".join(f"{format_users(users)} {verb}" for users, verb in changes if users)
-    return EVENTS.get(push.type, "unknown event: {type}").format(
-        type=escape_controls(push.type),
-        usr=format_user(push.usr),
-        room=_place(push),
-        by=format_user(push.by),
-        access="public" if push.public else "private",
-        owner=f"owner {format_user(push.owner)}" if push.owner else "no owner",
-        topic=f', topic "{escape_controls(push.topic)}"' if push.topic else "",
-        msg=escape_controls(" ".join(push.msg.split())),
-        reacted="reacted with" if push.on else "took back the reaction",
-        emoji=escape_controls(push.emoji),
-        address=escape_controls(push.address),
-        host=escape_controls(push.host),
-        port=push.port,
-    )
 
 
 class Renderer:
@@ -139,50 +72,61 @@ class Renderer:
 
     def event_lines(self, event: Event) -> list[str]:
         """Return the lines of an event."""
-        if isinstance(event, Push):
-            return self._push_lines(event)
         if isinstance(event, ConnectionLost):
             reason = escape_controls(event.reason)
             return [self._notice(f"connection lost ({reason}); reconnecting")]
         if isinstance(event, ConnectionRestored):
             return [self._notice("reconnected")]
-        room = format_room(event.room_name)
-        if event.gone:
-            return [self._notice(f"you are no longer in {room}")]
-        return [self._notice(f"{room} was reset; /history shows its messages")]
+        if isinstance(event, RoomReset):
+            room = format_room(event.room)
+            if event.reason == "left":
+                return [self._notice(f"you are no longer in {room}")]
+            return [self._notice(f"{room} was reset; /history shows its messages")]
+        return self._pushed_lines(event)
 
-    def _push_lines(self, push: Push) -> list[str]:
-        is_action = push.style == "action"
-        sender = f"* {format_user(push.usr)}" if is_action else f"<{format_user(push.usr)}>"
-        is_shown = not push.blocked and push.deleted is None
-        if push.cmd == "c_speak" and is_shown:
-            room = self._paint(format_room(push.room_name), "room")
-            return self._message_lines(push, f"{room} {self._paint(sender, 'bold')}")
-        if push.cmd == "c_whisper" and is_shown:
-            to = f" to {format_user(push.to)}" if push.to else ""
-            head = self._paint(f"{sender} direct message{to}:", "direct")
-            return self._message_lines(push, head)
-        if push.cmd == "c_broadcast":
-            return self._message_lines(push, self._paint(f"{sender} to all users:", "bold"))
-        if push.cmd == "c_event" and push.type in HIDDEN_EVENTS:
+    def _pushed_lines(self, event: Event) -> list[str]:
+        """Return the lines of an event that the server sent."""
+        if isinstance(event, ChatMessage) and not event.blocked and event.deleted is None:
+            is_action = event.style == "action"
+            sender = f"* {format_user(event.user)}" if is_action else f"<{format_user(event.user)}>"
+            return self._message_lines(event, self._head(event, sender))
+        if isinstance(event, Broadcast):
+            head = self._paint(f"<{format_user(event.user)}> to all users:", "bold")
+            return self._text_lines(event.text, event.at, head)
+        if is_hidden(event):
             return []
-        return [f"{self._time(push.at)} {self._notice(describe_push(push))}"]
+        at = getattr(event, "at", None)
+        return [f"{self._time(at)} {self._notice(describe_event(event))}"]
 
-    def _message_lines(self, push: Push, head: str, form: str = "%H:%M") -> list[str]:
-        """Return the lines of a message; the second and later ones begin with a bar.
+    def _head(self, message: ChatMessage, sender: str) -> str:
+        """Return what stands before a message: where it is, and of which user."""
+        if isinstance(message, Whisper):
+            to = f" to {format_user(message.to)}" if message.to else ""
+            return self._paint(f"{sender} direct message{to}:", "direct")
+        room = self._paint(format_place(message.room), "room")
+        return f"{room} {self._paint(sender, 'bold')}"
+
+    def _message_lines(self, message: ChatMessage, head: str, form: str = "%H:%M") -> list[str]:
+        """Return the lines of a message."""
+        number = f"{message.seq} " if self.numbers and message.seq else ""
+        text = f"{before_text(message)}{message.text}"
+        lines = self._text_lines(text, message.at, f"{number}{head}", form)
+        return [*lines[:-1], lines[-1] + after_text(message)]
+
+    def _text_lines(
+        self, text: str, at: datetime | None, head: str, form: str = "%H:%M"
+    ) -> list[str]:
+        """Return the lines of a text; the second and later ones begin with a bar.
 
         The bar keeps a line of a text from looking like the message of another user.
         """
-        first, *more = map(escape_controls, push.msg.split("\n"))
-        lines = [f"{before_text(push)}{first}", *(f"      | {line}" for line in more)]
-        number = f"{push.seq} " if self.numbers and push.seq else ""
-        lines[0] = f"{self._time(push.at, form)} {number}{head} {lines[0]}"
-        return [*lines[:-1], lines[-1] + after_text(push)]
+        first, *more = map(escape_controls, text.split("\n"))
+        return [f"{self._time(at, form)} {head} {first}", *(f"      | {line}" for line in more)]
 
     def _notice(self, text: str) -> str:
         return self._paint(f"* {text}", "dim")
 
-    def _time(self, at: str, form: str = "%H:%M") -> str:
+    def _time(self, at: datetime | None, form: str = "%H:%M") -> str:
         time = local_time(at, self._zone)
         return self._paint(time.strftime(form) if time else "--:--", "dim")
 
@@ -212,7 +156,7 @@ class Renderer:
 
     def _login(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         rooms = ", ".join(
-            format_room(room.room_name) + (f" ({_unread(room)})" if room.unread else "")
+            format_room(room.name) + (f" ({_unread(room)})" if room.unread else "")
             for room in reply.rooms
             if room.joined
         )
@@ -254,9 +198,10 @@ class Renderer:
         return [self._notice(_room_line(reply.room)), self._notice(f"members: {members}")]
 
     def _history(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
-        lines = [line for entry in reply.entries for line in self._push_lines(entry)]
+        lines = [line for entry in reply.entries for line in self._pushed_lines(entry)]
         if reply.more and reply.entries:
-            lines.insert(0, self._notice(f"older messages: /history 50 {reply.entries[0].seq}"))
+            first = getattr(reply.entries[0], "seq", None)
+            lines.insert(0, self._notice(f"older messages: /history 50 {first}"))
         return lines or [self._notice("no messages")]
 
     def _search(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
@@ -267,31 +212,39 @@ class Renderer:
             wanted += "; there are older ones, use before:DAY"
         count = len(reply.entries)
         lines = [self._notice(f"{count} {wanted}" if count else f"no {wanted}")]
-        for push in reversed(reply.entries):
-            head = self._found_head(push)
-            first, *more = [""] if push.blocked else marked_lines(push, self._paint)
-            lines.append(f"{self._time(push.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip())
-            lines += [f"      | {line}" for line in more]
+        for found in reversed(reply.entries):
+            if isinstance(found, ChatMessage):
+                lines += self._found_lines(found)
         return lines
 
-    def _found_head(self, push: Push) -> str:
+    def _found_lines(self, message: ChatMessage) -> list[str]:
+        """Return the lines of a message that was found."""
+        head = self._found_head(message)
+        first, *more = [""] if message.blocked else marked_lines(message, self._paint)
+        line = f"{self._time(message.at, '%Y-%m-%d %H:%M')} {head} {first}".rstrip()
+        return [line, *(f"      | {one}" for one in more)]
+
+    def _found_head(self, message: ChatMessage) -> str:
         """Return where a message was found, and of which user it is."""
-        if push.blocked:
-            place = format_room(push.room_name) if push.room_name else "direct message"
-            return f"{self._paint(place, 'room')} {self._notice('hidden: you block this user')}"
-        sender = f"<{format_user(push.usr)}>"
-        if not push.room_name:
-            return self._paint(f"{sender} direct message to {format_user(push.to)}:", "direct")
-        return f"{self._paint(format_room(push.room_name), 'room')} {self._paint(sender, 'bold')}"
+        room = format_room(message.room) if isinstance(message.room, str) else "direct message"
+        if message.blocked:
+            return f"{self._paint(room, 'room')} {self._notice('hidden: you block this user')}"
+        sender = f"<{format_user(message.user)}>"
+        if isinstance(message, Whisper):
+            to = format_user(message.to or "")
+            return self._paint(f"{sender} direct message to {to}:", "direct")
+        return f"{self._paint(room, 'room')} {self._paint(sender, 'bold')}"
 
     def _mentions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         lines = []
-        for push in reply.entries:
-            sender = self._paint(f"<{format_user(push.usr)}>", "bold")
-            head = f"{format_room(push.room_name)} {sender}"
-            if not push.room_name:
-                head = f"{sender} direct message:"
-            lines += self._message_lines(push, head, "%Y-%m-%d %H:%M")
+        for message in reply.entries:
+            if not isinstance(message, ChatMessage):
+                continue
+            sender = self._paint(f"<{format_user(message.user)}>", "bold")
+            head = f"{sender} direct message:"
+            if isinstance(message.room, str):
+                head = f"{format_room(message.room)} {sender}"
+            lines += self._message_lines(message, head, "%Y-%m-%d %H:%M")
         if reply.next:
             lines.append(self._notice(f"older ones: /mentions {escape_controls(reply.next)}"))
         return lines or [self._notice("no messages mention you")]
@@ -305,7 +258,7 @@ class Renderer:
     def _versions(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         lines = []
         for one in reply.versions:
-            text = escape_controls(" ".join(one.msg.split()))
+            text = escape_controls(" ".join(one.text.split()))
             lines.append(f"{self._paint(self._date(one.at), 'dim')} {text}")
         return lines
 
@@ -335,16 +288,20 @@ class Renderer:
             details.append("stays logged in")
         if session.current:
             details.append("this session")
-        name = escape_controls(session.device_name) or "no device"
+        name = escape_controls(session.device_name or "") or "no device"
         where = f" ({escape_controls(client)})" if client else ""
         return f"{escape_controls(session.id)}: {name}{where}, {', '.join(details)}"
 
-    def _date(self, at: str) -> str:
+    def _date(self, at: datetime | None) -> str:
         time = local_time(at, self._zone)
         return time.strftime("%Y-%m-%d %H:%M") if time else "?"
 
     def _ping(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
-        return [self._notice(f"the server answered; its time is {escape_controls(reply.at)}")]
+        return [
+            self._notice(
+                f"the server answered; its time is {escape_controls(str(reply.raw.get('at')))}"
+            )
+        ]
 
     def _broadcast(self, parsed: ParsedCommand, reply: Reply) -> list[str]:
         return [self._notice(f"sent to {reply.recipients} users")]
@@ -369,7 +326,7 @@ def _room_line(room: Room) -> str:
     if room.notify != "all":
         details.append(f"notifications: {escape_controls(room.notify)}")
     topic = f': "{escape_controls(room.topic)}"' if room.topic else ""
-    return f"{format_room(room.room_name)} ({', '.join(details)}){topic}"
+    return f"{format_room(room.name)} ({', '.join(details)}){topic}"
 
 
 #: Command -> formatter of its reply; for others the server's own text is shown.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime, timezone
 from random import Random
 from typing import Any
 
@@ -16,9 +18,12 @@ from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gtchat.client import Connection, Event, Push, Reply
+from gtchat.client import Connection, Event, Reply
+from gtchat.client.event_decoder import EventDecoder
+from gtchat.client.options import Options
 
-AT = "2030-05-06T07:08:09.000Z"
+#: The time of all events, as text and as a value.
+AT, WHEN = "2030-05-06T07:08:09.000Z", datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 
 
 class _Peer(WebSocketServerProtocol):
@@ -151,6 +156,11 @@ def spoken(seq: int, usr: str = "bob", room: str = "lobby", msg: str = "") -> di
     }
 
 
+def event(**raw: Any) -> Any:
+    """Return a push as an event; what each push has is added."""
+    return EventDecoder().event({"usr": "ann", "at": AT, "msg": "", **raw})
+
+
 def whisper(number: int, usr: str = "bob") -> dict[str, Any]:
     """Return a direct message."""
     return {"cmd": "c_whisper", "usr": usr, "msg": f"psst {number}", "id": f"w{number}", "at": AT}
@@ -179,15 +189,32 @@ def resumed(*entries: dict[str, Any], room: str = "lobby", **more: Any) -> dict[
     return {**welcome(**{room: state["last_seq"]}), "resumed": [state]}
 
 
+def history_of(log: list[dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the answers to `history` about a log, which may grow. log: entries in order."""
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        found = [entry for entry in log if entry["seq"] > request.get("after", 0)]
+        page = found[: request["limit"]]
+        last = log[-1]["seq"] if log else 0
+        return {"entries": page, "more": len(found) > len(page), "log_first": 1, "log_last": last}
+
+    return answer
+
+
 class ConnectedTestCase(SynchronousTestCase):
     """A connection to a server in memory; `received` has its events."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.server = FakeServer(self.clock)
-        self.connection = Connection("ws://fake:9000/", self.server, self.clock, Random(1))
+        self.connection = self.make()
         self.received: list[Event] = []
         self.reading: Deferred[None] | None = None
+
+    def make(self, **options: Any) -> Connection:
+        """Return a connection to the server. options: see `Options`."""
+        given = Options(random=Random(1), **options)
+        return Connection("ws://fake:9000/", self.server, self.clock, given)
 
     def open(self) -> None:
         """Connect, and read events."""
@@ -205,13 +232,13 @@ class ConnectedTestCase(SynchronousTestCase):
         self.server.answers["login"] = welcome(**rooms)
         self.result("login", type="tmp", usr="ann")
 
-    def call(self, cmd: str, **fields: Any) -> Deferred[Reply]:
+    def call(self, cmd: str, /, **fields: Any) -> Deferred[Reply]:
         """Call a command."""
         calling = Deferred.fromCoroutine(self.connection.call(cmd, **fields))
         self.server.pump()
         return calling
 
-    def result(self, cmd: str, **fields: Any) -> Reply:
+    def result(self, cmd: str, /, **fields: Any) -> Reply:
         """Call a command and return its reply."""
         return self.successResultOf(self.call(cmd, **fields))
 
@@ -222,7 +249,8 @@ class ConnectedTestCase(SynchronousTestCase):
 
     def texts(self) -> list[str]:
         """Return the texts of the messages received."""
-        return [event.msg for event in self.received if isinstance(event, Push) and event.msg]
+        texts = [getattr(event, "text", None) for event in self.received]
+        return [text for text in texts if text]
 
     def kinds(self) -> list[str]:
         """Return the class names of the events received."""

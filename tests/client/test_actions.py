@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from datetime import datetime, timezone
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,16 +13,16 @@ from gtchat.client import (
     Deletion,
     Direct,
     Found,
-    Push,
+    Message,
+    Reacted,
     Reaction,
     ReplyTo,
     Room,
     SessionInfo,
     Version,
 )
-from tests.client.fakes import AT, ConnectedTestCase, spoken
-
-WHEN = datetime(2030, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+from gtchat.client.commands import Repeat, repeat_of
+from tests.client.fakes import AT, WHEN, ConnectedTestCase, event, spoken
 
 
 class Actions(ConnectedTestCase):
@@ -67,10 +66,10 @@ class Actions(ConnectedTestCase):
         by_name, by_id = {"target_user": "bob"}, {"direct": 5}
         for action, cmd, expected in (
             (c.whisper("bob", "hi", reply=2), "speak", {**by_name, "msg": "hi", "reply": 2}),
-            (c.speak(Direct(id=5, usr="bob"), "hi"), "speak", {**by_id, "msg": "hi"}),
-            (c.edit(Direct(usr="bob"), 7, "new"), "edit", {**by_name, "seq": 7, "msg": "new"}),
+            (c.speak(Direct(id=5, user="bob"), "hi"), "speak", {**by_id, "msg": "hi"}),
+            (c.edit(Direct(user="bob"), 7, "new"), "edit", {**by_name, "seq": 7, "msg": "new"}),
             (c.delete(Direct(id=5), 7), "delete", {**by_id, "seq": 7}),
-            (c.mark_read(Direct(usr="bob"), 7), "mark_read", {**by_name, "seq": 7}),
+            (c.mark_read(Direct(user="bob"), 7), "mark_read", {**by_name, "seq": 7}),
             (c.mark_unread(Direct(id=5), 7), "mark_unread", {**by_id, "seq": 7}),
             (c.set_notify(Direct(id=5), "none"), "set_notify", {**by_id, "level": "none"}),
         ):
@@ -92,7 +91,7 @@ class Actions(ConnectedTestCase):
 
         self.assertEqual(
             self.done(listed()),
-            [Direct(id=5, usr="bob", unread=2), Direct(id=6, usr="cid", ended=True)],
+            [Direct(id=5, user="bob", unread=2), Direct(id=6, user="cid", ended=True)],
         )
 
     def test_read_state_has_methods(self) -> None:
@@ -108,27 +107,65 @@ class Actions(ConnectedTestCase):
             del request["tracker"]
             self.assertEqual(request, {"room_name": "r", **expected})
 
-    def test_sessions_and_invitations_have_methods(self) -> None:
+    def test_rooms_sessions_and_invitations_have_methods(self) -> None:
         c = self.connection
-        room = {"room": {"room_name": "den"}}
-        for action, expected, answer, result in (
-            (c.sessions(), {"cmd": "get_sessions"}, {"sessions": [{"id": "7"}]},
-             (SessionInfo(id="7"),)),
-            (c.end_session("7"), {"cmd": "end_session", "id": "7"}, {}, None),
-            (c.end_other_sessions(), {"cmd": "end_other_sessions"}, {}, None),
-            (c.invite("den", "bob"), {"cmd": "invite", "room_name": "den", "invitee": "bob"}, {},
-             None),
-            (c.answer_invitation("den", "bob", "Y"),
-             {"cmd": "invite_reply", "room_name": "den", "inviter": "bob", "reply": "Y"}, room,
-             Room(room_name="den")),
-            (c.answer_invitation("den", "bob", "N"),
-             {"cmd": "invite_reply", "room_name": "den", "inviter": "bob", "reply": "N"}, {}, None),
-        ):  # fmt: skip
+        answer = {"room": {"room_name": "den"}}
+        den = Room(name="den")
+        settings: dict[str, Any] = {"public": False, "topic": "t", "max": 3, "preview": False}
+        asked = {"room_name": "den", "inviter": "bob"}
+        for action, expected, result in (
+            (c.join("den"), {"cmd": "join_room", "room_name": "den"}, den),
+            (c.leave("den"), {"cmd": "leave_room", "room_name": "den"}, None),
+            (c.create_room("den"), {"cmd": "create_room", "room_name": "den"}, den),
+            (
+                c.create_room("den", **settings),
+                {"cmd": "create_room", "room_name": "den", **settings},
+                den,
+            ),
+            (c.kick("den", "bob"), {"cmd": "kick", "room_name": "den", "user": "bob"}, None),
+            (c.end_session("7"), {"cmd": "end_session", "id": "7"}, None),
+            (c.end_other_sessions(), {"cmd": "end_other_sessions"}, None),
+            (c.invite("den", "bob"), {"cmd": "invite", "room_name": "den", "invitee": "bob"}, None),
+            (
+                c.answer_invitation("den", "bob", "Y"),
+                {"cmd": "invite_reply", "reply": "Y", **asked},
+                den,
+            ),
+        ):
             self.server.answers[str(expected["cmd"])] = answer
             self.assertEqual(self.done(action), result)
             request = self.server.requests.pop()
             del request["tracker"]
+            self.assertEqual("txn" in request, repeat_of(request["cmd"]) is Repeat.WITH_TXN)
+            request.pop("txn", None)
             self.assertEqual(request, expected)
+        self.server.answers["get_sessions"] = {"sessions": [{"id": "7"}]}
+        self.assertEqual(self.done(c.sessions()), (SessionInfo(id="7"),))
+
+    def test_lists_are_read_page_by_page(self) -> None:
+        rooms: dict[Any, Any] = {
+            None: {"rooms": [{"room_name": "a"}], "rooms_next": "x"},
+            "x": {"rooms": [{"room_name": "b"}]},
+        }
+        users: dict[Any, Any] = {None: ["a", "b"], "b": ["c"]}
+        self.server.answers["get_room_list"] = lambda ask: rooms[ask.get("after")]
+        for cmd in ("get_user_list", "get_room_user_list"):
+            self.server.answers[cmd] = lambda ask: {
+                "users": users[ask.get("after")],
+                "users_total": 3,
+            }
+        c = self.connection
+
+        async def listed(items: AsyncIterator[Any]) -> list[Any]:
+            return [one async for one in items]
+
+        self.assertEqual(self.done(listed(c.rooms())), [Room(name="a"), Room(name="b")])
+        self.assertNotIn("joined", self.server.requests[-1])
+        self.done(listed(c.rooms(joined=True)))
+        self.assertEqual([one["joined"] for one in self.server.requests[-2:]], [True, True])
+        self.assertEqual(self.done(listed(c.users())), ["a", "b", "c"])
+        self.assertEqual(self.done(listed(c.members("den"))), ["a", "b", "c"])
+        self.assertEqual(self.server.requests[-1]["room_name"], "den")
 
     def test_mentions_are_read_page_by_page(self) -> None:
         def page(request: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +174,7 @@ class Actions(ConnectedTestCase):
             return {"entries": [spoken(3), spoken(2)], "more": True, "next": "AAA"}
 
         async def seqs() -> list[int]:
-            return [push.seq async for push in self.connection.mentions()]
+            return [one.seq async for one in self.connection.mentions()]
 
         self.server.answers["get_mentions"] = page
         result = Deferred.fromCoroutine(seqs())
@@ -163,7 +200,7 @@ class Actions(ConnectedTestCase):
     def test_versions_are_listed(self) -> None:
         self.server.answers["versions"] = {"versions": [{"seq": 7, "at": AT, "msg": "old"}]}
         found = self.done(self.connection.versions("r", 7))
-        self.assertEqual(found, (Version(seq=7, at=AT, msg="old"),))
+        self.assertEqual(found, (Version(seq=7, at=WHEN, text="old"),))
 
     def test_a_search_has_pages(self) -> None:
         entry = {"cmd": "c_speak", "room_name": "r", "usr": "ann", "seq": 3, "msg": "green tea"}
@@ -174,33 +211,37 @@ class Actions(ConnectedTestCase):
             "incomplete": True,
         }
         found = self.done(self.connection.search("tea"))
-        push = Push(**entry, marks=((6, 9),))
-        self.assertEqual(found, Found((push,), "m5", True))
+        message = event(**entry, at=None, marks=[[6, 9]])
+        self.assertEqual(found, Found((message,), "m5", True))
         self.server.answers["search"] = {"entries": [], "more": False}
-        fields = {"room": "r", "usr": "bob", "before": "m5", "limit": 7}
+        fields = {"room": "r", "user": "bob", "before": "m5", "limit": 7}
         self.assertEqual(self.done(self.connection.search("tea", **fields)), Found((), None, False))
         sent = [
             {name: value for name, value in request.items() if name != "tracker"}
             for request in self.server.asked("search")
         ]
-        self.done(self.connection.search("tea", room=Direct(usr="bob")))
+        self.done(self.connection.search("tea", room=Direct(user="bob")))
         self.assertEqual(self.server.asked("search")[-1]["target_user"], "bob")
         full = {"room_name": "r", "usr": "bob", "before": "m5", "limit": 7}
         self.assertEqual(sent, [{"cmd": "search", "q": "tea"} | more for more in ({}, full)])
 
     def test_what_there_is_to_say_of_a_message_is_read(self) -> None:
-        plain: dict[str, Any] = {"cmd": "c_speak", "room_name": "r", "usr": "ann", "seq": 3}
+        author = {"cmd": "c_speak", "room_name": "r", "usr": "ann", "msg": ""}
+        plain: dict[str, Any] = {**author, "seq": 3}
         said = {"changed": 9, "edited": True, "style": "action", "pinned": True, "guest": True}
         parts = {
             "reply": {"seq": 2, "usr": "bob"},
             "reactions": [{"emoji": "+", "count": 1, "users": ["bob"], "me": False}],
         }
-        deleted = {"cmd": "c_speak", "seq": 4, "deleted": {"by": "ann", "reason": "why"}}
+        deleted = {**author, "seq": 4, "deleted": {"by": "ann", "reason": "why"}}
         self.server.answers["history"] = {"entries": [{**plain, **said, **parts}, deleted]}
         first, second = self.result("history", room_name="r").entries
         reactions = (Reaction(emoji="+", count=1, users=("bob",)),)
-        reply = ReplyTo(seq=2, usr="bob")
-        self.assertEqual(first, Push(**plain, **said, reply=reply, reactions=reactions))
+        reply = ReplyTo(seq=2, user="bob")
+        given = {**said, "reply": reply, "reactions": reactions, "text": ""}
+        expected = Message(room="r", user="ann", seq=3, **given)
+        self.assertEqual(first, expected)
+        assert isinstance(second, Message)
         self.assertEqual(second.deleted, Deletion(by="ann", reason="why"))
 
     def test_own_changes_are_events(self) -> None:
@@ -208,4 +249,4 @@ class Actions(ConnectedTestCase):
         change = {"cmd": "c_event", "type": "reacted", "room_name": "lobby", "usr": "ann"}
         self.server.push(**change, seq=1, of=1, emoji="+", on=False, at=AT)
         self.server.pump()
-        self.assertEqual(getattr(self.received[-1], "type", None), "reacted")
+        self.assertIsInstance(self.received[-1], Reacted)

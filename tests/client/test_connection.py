@@ -5,11 +5,28 @@ from __future__ import annotations
 import json
 
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.client import CannotConnect, CommandFailed, ConnectionClosed, Push, Unanswered
-from gtchat.client.connection import FATAL_CLOSE_CODES, MAX_WAITING_EVENTS
-from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome
+from gtchat.client import (
+    Broadcast,
+    CannotConnect,
+    CloseReason,
+    CommandFailed,
+    ConnectionClosed,
+    Other,
+    TooManyCalls,
+    Unanswered,
+    catch_up,
+    event_stream,
+    follow,
+    reconnecting,
+    requests,
+)
+from gtchat.client.requests import MAX_TIMEOUTS
+from tests.client.fakes import AT, WHEN, ConnectedTestCase, resumed, spoken, welcome, whisper
 
+#: Limits for tests, a hundredth of the real ones.
+FULL, BRIMFUL = event_stream.FULL // 100, event_stream.BRIMFUL // 100
 RECONNECT_CODES = (1000, 1001, 1011, 1012, 1013, 4003, 4008, 4009, 4999)
 
 
@@ -20,7 +37,7 @@ class CallTests(ConnectedTestCase):
 
     def test_a_command_gets_its_reply(self) -> None:
         self.server.answers["ping"] = {"at": AT}
-        self.assertEqual(self.result("ping").at, AT)
+        self.assertEqual(self.result("ping").at, WHEN)
 
     def test_an_error_is_raised_with_its_code(self) -> None:
         self.server.answers["login"] = {"code": "locked_out", "msg": "Wait.", "retry_after": 60}
@@ -33,7 +50,7 @@ class CallTests(ConnectedTestCase):
         self.server.reply(self.server.requests[1], users=["ann"])
         self.server.reply(self.server.requests[0], at=AT)
         self.server.pump()
-        self.assertEqual(self.successResultOf(ping).at, AT)
+        self.assertEqual(self.successResultOf(ping).at, WHEN)
         self.assertEqual(self.successResultOf(users).users, ("ann",))
 
     def test_a_raw_line_is_sent_unchanged_and_its_reply_returned_unchanged(self) -> None:
@@ -80,10 +97,10 @@ class CallTests(ConnectedTestCase):
         calling.cancel()
         self.server.reply(self.server.requests[0])
         self.server.pump()
-        self.assertTrue(self.connection.is_up)
+        self.assertEqual(self.connection.state, "up")
 
     def test_a_cancelled_call_leaves_nothing_behind(self) -> None:
-        open_requests = self.connection._requests
+        open_requests = self.connection._client.requests
         for sent_first in (True, False):
             self.server.answers["get_user_list"] = None
             if not sent_first:
@@ -134,6 +151,90 @@ class CallTests(ConnectedTestCase):
         self.assertEqual(self.successResultOf(calling).status, "ok")
 
 
+class TimeoutTests(ConnectedTestCase):
+    """Calls always end."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.connection = self.make(call_timeout=7)
+        self.open()
+        self.log_in()
+        self.server.answers["resume"] = welcome()
+
+    def wait(self, seconds: float) -> None:
+        self.server.pump()
+        self.clock.advance(seconds)
+        self.server.pump()
+
+    def test_a_command_that_is_not_answered_drops_the_link(self) -> None:
+        self.server.answers["register"] = None
+        calling = self.call("register", usr="bob", pwd="password1")
+        self.wait(6.9)
+        self.assertNoResult(calling)
+        self.wait(0.1)
+        self.assertEqual(self.failureResultOf(calling, Unanswered).value.cmd, "register")
+        self.assertEqual(self.received[-1].reason, "no answer to register in 7 s")
+        self.wait(1)
+        self.assertEqual(self.connection.state, "up")
+
+    def test_a_command_that_may_be_repeated_is_sent_again_a_few_times(self) -> None:
+        self.server.answers["ping"] = None
+        calling = self.call("ping")
+        for _ in range(MAX_TIMEOUTS):
+            self.assertNoResult(calling)
+            self.wait(7)
+            self.wait(1)
+        self.failureResultOf(calling, Unanswered)
+        self.assertEqual(len(self.server.asked("ping")), MAX_TIMEOUTS)
+
+    def test_what_waits_for_its_turn_or_for_the_connection_is_not_late(self) -> None:
+        self.server.refuses = True
+        self.server.drop()
+        calling = self.call("register", usr="bob", pwd="password1")
+        self.wait(60)
+        self.assertNoResult(calling)
+        self.server.refuses = False
+        self.wait(30)
+        self.successResultOf(calling)
+
+    def test_an_answer_in_time_leaves_no_timer(self) -> None:
+        before = len(self.clock.getDelayedCalls())
+        for cmd in ("ping", "login", "speak"):
+            self.result(cmd)
+        self.assertEqual(len(self.clock.getDelayedCalls()), before)
+
+    def test_reserved_fields_and_lone_surrogates_are_refused_before_sending(self) -> None:
+        sent = len(self.server.requests)
+        for fields, error in (
+            ({"cmd": "ping"}, TypeError),
+            ({"tracker": 5.5}, TypeError),
+            ({"msg": object()}, TypeError),
+            ({"msg": "half \ud83d"}, ValueError),
+        ):
+            self.failureResultOf(self.call("speak", **fields), error)
+        self.assertEqual(len(self.server.requests), sent)
+
+    def test_a_reply_without_a_tracker_answers_the_oldest_request(self) -> None:
+        self.server.answers.update(ping=None)
+        first, second = self.call("ping"), self.call("ping")
+        self.server.reply({"cmd": "ping"}, code="bad_request")
+        self.server.pump()
+        self.failureResultOf(first, CommandFailed)
+        self.assertNoResult(second)
+
+    def test_no_more_than_1000_calls_wait(self) -> None:
+        self.assertEqual(requests.MAX_WAITING, 1_000)
+        self.patch(requests, "MAX_WAITING", 5)
+        self.server.answers["ping"] = None
+        calls = [self.call("ping") for _ in range(5)]
+        error = self.failureResultOf(self.call("ping"), TooManyCalls).value
+        self.assertEqual(error.reason, "5 calls wait")
+        self.server.reply(self.server.requests[-5])
+        self.server.pump()
+        self.successResultOf(calls[0])
+        self.assertNoResult(self.call("ping"))
+
+
 class PushTests(ConnectedTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -149,25 +250,34 @@ class PushTests(ConnectedTestCase):
     def test_an_unknown_push_is_delivered(self) -> None:
         self.server.push(cmd="c_reaction", color="red", usr="bob")
         self.server.pump()
-        self.assertEqual(self.received, [Push(cmd="c_reaction", usr="bob")])
+        [event] = self.received
+        self.assertEqual((type(event), event.kind, event.user), (Other, "c_reaction", "bob"))
+        self.assertEqual(event.raw["color"], "red")
 
     def test_an_invalid_message_drops_the_link_and_reconnects(self) -> None:
         for text in (b"{", b'{"cmd": 1}', b"[]", b'{"cmd":"c_speak","seq":"1"}'):
             self.server.peer.sendMessage(text)
             self.server.pump()
-            self.assertFalse(self.connection.is_up, text)
+            self.assertEqual(self.connection.state, "lost", text)
             self.clock.advance(30)
             self.server.pump()
-            self.assertTrue(self.connection.is_up, text)
+            self.assertEqual(self.connection.state, "up", text)
 
     def test_a_binary_message_drops_the_link(self) -> None:
         self.server.peer.sendMessage(b"{}", isBinary=True)
         self.server.pump()
-        self.assertFalse(self.connection.is_up)
+        self.assertEqual(self.connection.state, "lost")
 
     def test_a_second_reader_is_refused(self) -> None:
         second = Deferred.fromCoroutine(self.connection.events().__anext__())
         self.failureResultOf(second, RuntimeError)
+
+
+class LimitTests(SynchronousTestCase):
+    def test_at_most_5000_events_wait_1000_of_them_beside_a_call(self) -> None:
+        self.assertEqual(event_stream.FULL + 1_000, event_stream.BRIMFUL)
+        waiting = event_stream.BRIMFUL + catch_up.PAGE_SIZE + follow.MAX_HELD
+        self.assertEqual(waiting, 5_000)
 
 
 class FloodTests(ConnectedTestCase):
@@ -178,23 +288,72 @@ class FloodTests(ConnectedTestCase):
         opened = Deferred.fromCoroutine(self.connection.open())
         self.server.pump()
         self.successResultOf(opened)
+        for module in (event_stream, reconnecting):
+            self.patch(module, "FULL", FULL)
+            self.patch(module, "BRIMFUL", BRIMFUL)
         self.paused: list[bool] = []
         self.server.transport.pauseProducing = lambda: self.paused.append(True)
         self.server.transport.resumeProducing = lambda: self.paused.append(False)
-        for number in range(MAX_WAITING_EVENTS + 1):
+
+    def push(self, count: int) -> None:
+        for number in range(count):
             self.server.push(cmd="c_broadcast", usr="root", msg=str(number), at=AT)
         self.server.pump()
 
-    def test_reading_stops_at_the_limit_and_resumes_at_half_of_it(self) -> None:
-        self.assertEqual(self.paused, [True])
-        for _ in range(MAX_WAITING_EVENTS // 2 + 2):
-            self.successResultOf(Deferred.fromCoroutine(self.connection.events().__anext__()))
-        self.assertEqual(self.paused, [True, False])
+    def take(self, count: int) -> list[str]:
+        events = self.connection.events()
+        taken = [Deferred.fromCoroutine(events.__anext__()) for _ in range(count)]
+        return [self.successResultOf(one).text for one in taken]
 
-    def test_an_open_request_resumes_reading(self) -> None:
-        self.server.answers["ping"] = None
-        self.call("ping")
+    @property
+    def waiting(self) -> int:
+        return self.connection._client.stream.waiting
+
+    def test_reading_stops_at_the_limit_and_resumes_at_half_of_it(self) -> None:
+        self.push(FULL + 5)
+        self.assertEqual((self.paused, self.waiting), ([True], FULL))
+        self.take(FULL // 2)
         self.assertEqual(self.paused, [True, False])
+        self.assertEqual(self.waiting, FULL // 2 + 5, "what was received is not lost")
+        texts = [*map(str, range(FULL // 2, FULL + 5))]
+        self.assertEqual(self.take(FULL // 2 + 5), texts)
+
+    def test_a_reply_is_looked_for_in_a_reserve_only(self) -> None:
+        self.server.answers["ping"] = None
+        self.push(FULL)
+        call = self.call("ping")
+        self.assertEqual(self.paused, [True, False])
+        self.push(3 * BRIMFUL)
+        self.assertEqual((self.paused[-1], self.waiting), (True, BRIMFUL))
+        self.assertNoResult(call)
+
+    def test_a_reply_in_the_reserve_is_found(self) -> None:
+        self.server.answers["ping"] = None
+        self.push(FULL)
+        call = self.call("ping")
+        self.push(1)
+        self.server.reply(self.server.requests[-1])
+        self.push(1)
+        self.successResultOf(call)
+        self.assertEqual((self.paused[-1], self.waiting), (True, FULL + 1))
+
+    def test_what_was_received_and_not_read_is_not_lost_with_the_connection(self) -> None:
+        self.log_in()
+        self.server.answers["resume"] = welcome()
+        self.push(FULL)
+        self.server.say(1)
+        self.server.push(**whisper(1))
+        self.server.pump()
+        self.assertEqual(self.waiting, FULL)
+        self.server.drop()
+        self.assertEqual(self.take(FULL + 1)[-1], "psst 1")
+
+    def test_events_that_only_handlers_take_are_not_kept(self) -> None:
+        self.push(10)
+        seen: list[str] = []
+        self.connection.on(Broadcast)(lambda event: seen.append(event.text))
+        self.push(2 * FULL)
+        self.assertEqual((self.waiting, len(seen), self.paused), (0, 2 * FULL, []))
 
 
 class LossTests(ConnectedTestCase):
@@ -219,13 +378,24 @@ class LossTests(ConnectedTestCase):
         self.server.pump()
         self.failureResultOf(opened, CannotConnect)
 
-    def test_fatal_close_codes_end_the_connection(self) -> None:
-        for code, text in FATAL_CLOSE_CODES.items():
+    def test_final_close_codes_end_the_connection(self) -> None:
+        for code, reason, expected in (
+            (4001, "replaced", CloseReason.REPLACED),
+            (4001, "password_changed: log in again", CloseReason.PASSWORD_CHANGED),
+            (4001, "session_ended", CloseReason.SESSION_OVER),
+            (4001, "a later word", CloseReason.REPLACED),
+            (4002, "kicked: spam", CloseReason.KICKED),
+            (4002, "banned", CloseReason.BANNED),
+            (4002, "", CloseReason.KICKED),
+            *((code, "", CloseReason.REFUSED) for code in (1002, 1003, 1007, 1008, 1009)),
+        ):
             self.setUp()
             self.open()
-            self.server.close(code)
+            self.server.close(code, reason)
             error = self.failureResultOf(self.reading, ConnectionClosed).value
-            self.assertEqual((error.code, error.text), (code, text))
+            self.assertEqual((error.code, error.reason), (code, expected), reason)
+            self.assertTrue(error.text)
+            self.assertEqual(self.connection.state, "closed")
             self.clock.advance(1000)
             self.assertEqual(self.server.attempts, 1, code)
             self.failureResultOf(self.call("ping"), ConnectionClosed)
@@ -287,12 +457,13 @@ class LossTests(ConnectedTestCase):
 
     def test_a_command_that_may_have_been_executed_is_not_repeated(self) -> None:
         self.open()
-        self.server.answers["join_room"] = None
-        calling = self.call("join_room", room_name="garden")
+        self.server.answers["register"] = None
+        calling = self.call("register", usr="bob", pwd="password1")
         self.server.drop()
-        self.failureResultOf(calling, Unanswered)
+        error = self.failureResultOf(calling, Unanswered).value
+        self.assertEqual(error.cmd, "register")
         self.reconnect()
-        self.assertEqual(len(self.server.asked("join_room")), 1)
+        self.assertEqual(len(self.server.asked("register")), 1)
 
     def test_a_read_only_command_is_repeated(self) -> None:
         self.open()
@@ -353,14 +524,48 @@ class CloseTests(ConnectedTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.connection.close()))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_close_fails_open_and_later_commands(self) -> None:
+    def test_close_sends_what_was_called_and_waits_for_the_answers(self) -> None:
+        self.server.answers["hello"] = {"limits": {"commands_burst": 3, "commands_per_second": 10}}
         self.open()
-        self.server.answers["ping"] = None
-        calling = self.call("ping")
-        Deferred.fromCoroutine(self.connection.close())
-        self.server.pump()
-        self.failureResultOf(calling, ConnectionClosed)
+        calls = [self.call("ping") for _ in range(5)]
+        closing = Deferred.fromCoroutine(self.connection.close())
         self.failureResultOf(self.call("ping"), ConnectionClosed)
+        for _ in range(10):
+            self.clock.advance(0.1)
+            self.server.pump()
+        self.successResultOf(closing)
+        for call in calls:
+            self.successResultOf(call)
+        self.assertEqual(self.server.codes, [1000])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_close_fails_what_is_not_answered_in_time(self) -> None:
+        for timeout in (0, 5):
+            self.setUp()
+            self.open()
+            self.server.answers["ping"] = None
+            calling = self.call("ping")
+            closing = Deferred.fromCoroutine(self.connection.close(timeout))
+            self.server.pump()
+            self.assertEqual(calling.called, not timeout)
+            self.clock.advance(timeout)
+            self.server.pump()
+            error = self.failureResultOf(calling, ConnectionClosed).value
+            self.assertEqual((error.code, error.reason), (1000, CloseReason.CLOSED_BY_US))
+            self.successResultOf(closing)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_async_context_closes_it(self) -> None:
+        self.open()
+
+        async def use() -> None:
+            async with self.connection as same:
+                self.assertIs(same, self.connection)
+
+        using = Deferred.fromCoroutine(use())
+        self.server.pump()
+        self.successResultOf(using)
+        self.assertEqual(self.connection.state, "closed")
 
     def test_closing_twice_is_allowed(self) -> None:
         self.open()

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.client import CommandFailed, Invitation
 from gtchat.client.close_codes import wait_of
-from gtchat.client.messages import CommandFailed
 from gtchat.client.pacing import RESERVE, SHARE, Pacer
 from tests.client.fakes import ConnectedTestCase, resumed, welcome, whisper
 
@@ -121,12 +121,18 @@ class Calls(ConnectedTestCase):
         self.assertEqual(self.sent(), texts)
 
     def test_too_fast_is_come_back_after_the_seconds_told(self) -> None:
-        self.server.close(4009, "too fast; come back in 12.5 s")
+        self.server.close(4009, "flood: wait 12.5 s")
         self.assertAlmostEqual(self.connection.retry_in, 12.5)
 
     def test_seconds_in_the_reason_of_a_close(self) -> None:
-        for reason, seconds in (("come back in 3 s", 3.0), ("wait 0.25 s", 0.25), ("", 0.0)):
-            self.assertEqual(wait_of(reason), seconds)
+        for code, reason, seconds in (
+            (4009, "flood: wait 3 s", 3.0),
+            (4009, "flood: wait 0.25 s", 0.25),
+            (4009, "flood", 0.0),
+            (1013, "busy: wait 3 s", 0.0),
+            (None, "no answer in 30 s", 0.0),
+        ):
+            self.assertEqual(wait_of(code, reason), seconds)
 
 
 class Rooms(ConnectedTestCase):
@@ -148,7 +154,7 @@ class Rooms(ConnectedTestCase):
             "rooms_next": "1",
         }
         reply = self.result("login", type="tmp", usr="ann")
-        self.assertEqual([room.room_name for room in reply.rooms], ["r0", "r1", "r2", "r3"])
+        self.assertEqual([room.name for room in reply.rooms], ["r0", "r1", "r2", "r3"])
         self.server.drop()
         self.reconnect()
         [request] = self.server.asked("resume")
@@ -156,7 +162,7 @@ class Rooms(ConnectedTestCase):
 
     def test_rooms_that_cannot_be_read_leave_the_login_as_it_is(self) -> None:
         self.open()
-        self.server.answers["get_room_list"] = {"code": "internal"}
+        self.server.answers["get_room_list"] = {"code": "bad_request"}
         self.server.answers["login"] = {"usr": "ann", "session_id": "s", "rooms_next": "x"}
         self.assertEqual(self.result("login", type="tmp", usr="ann").rooms_next, "x")
 
@@ -176,7 +182,8 @@ class Rooms(ConnectedTestCase):
             "invitations": [{"room_name": "den", "usr": "bob", "at": "2030-05-06T07:08:09.000Z"}],
         }
         self.result("login", type="tmp", usr="ann")
-        self.assertEqual(self.texts(), ["bob invites you to den."])
+        [event] = self.received
+        self.assertEqual((type(event), event.room, event.user), (Invitation, "den", "bob"))
 
     def test_what_waited_on_the_server_follows_the_reply_to_the_login(self) -> None:
         self.open()

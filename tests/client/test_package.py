@@ -1,10 +1,9 @@
-"""The package as bots import it: what it loads, and its old names."""
+"""The package as bots import it: what it loads, and its names."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,18 +24,15 @@ class PackageTests(SynchronousTestCase):
         )
         self.assertEqual(done.stdout.strip(), "[]")
 
-    def test_old_names_of_events_still_work_with_a_warning(self) -> None:
-        for old, new in (
-            ("Back", gtchat.client.ConnectionRestored),
-            ("Lost", gtchat.client.ConnectionLost),
-            ("Reset", gtchat.client.RoomReset),
-            ("Ended", gtchat.client.ConnectionClosed),
-            ("Happening", gtchat.client.Event),
-        ):
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                self.assertEqual(getattr(gtchat.client, old), new)
-            self.assertEqual([item.category for item in caught], [DeprecationWarning], old)
+    def test_everything_that_is_public_is_there(self) -> None:
+        names = gtchat.client.__all__
+        self.assertEqual(names, sorted(names))
+        for name in names:
+            self.assertTrue(hasattr(gtchat.client, name), name)
 
-    def test_other_names_do_not_exist(self) -> None:
-        self.assertFalse(hasattr(gtchat.client, "nothing"))
+    def test_every_error_is_one_of_the_library(self) -> None:
+        public = (getattr(gtchat.client, name) for name in gtchat.client.__all__)
+        errors = [one for one in public if isinstance(one, type) and issubclass(one, Exception)]
+        self.assertEqual(len(errors), 10)
+        for error in errors:
+            self.assertTrue(issubclass(error, gtchat.client.GTChatError), error)

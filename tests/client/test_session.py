@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.client import ConnectionClosed, Push, RoomReset, Unanswered
-from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
+from twisted.internet.defer import Deferred
+
+from gtchat.client import (
+    ConnectionClosed,
+    ConnectionRestored,
+    Invitation,
+    RoomReset,
+    Unanswered,
+)
+from gtchat.client.catch_up import PAGE_SIZE
+from gtchat.client.event_stream import FULL
+from tests.client.fakes import (
+    AT,
+    ConnectedTestCase,
+    history_of,
+    resumed,
+    spoken,
+    welcome,
+    whisper,
+)
 
 
 class ResumeTests(ConnectedTestCase):
@@ -39,7 +57,7 @@ class ResumeTests(ConnectedTestCase):
         self.server.answers["resume"] = resumed(spoken(4))
         self.server.drop()
         self.reconnect()
-        self.assertEqual(self.kinds(), ["ConnectionLost", "ConnectionRestored", "Push"])
+        self.assertEqual(self.kinds(), ["ConnectionLost", "ConnectionRestored", "Message"])
 
     def test_missed_direct_messages_are_delivered_once(self) -> None:
         self.server.push(**whisper(1))
@@ -111,15 +129,15 @@ class ResumeTests(ConnectedTestCase):
         self.assertEqual(self.texts(), ["psst 1"])
 
     def test_invitations_are_delivered_once(self) -> None:
-        invitation = {"room_name": "x", "usr": "bob", "at": "t"}
+        invitation = {"room_name": "x", "usr": "bob", "at": AT}
         self.server.push(cmd="c_invited", msg="come", **invitation)
         self.server.pump()
         other = {**invitation, "room_name": "y"}
         self.server.answers["resume"] = {**resumed(), "invitations": [invitation, other]}
         self.server.drop()
         self.reconnect()
-        found = [(e.room_name, e.usr, e.at) for e in self.received if isinstance(e, Push)]
-        self.assertEqual(found, [("x", "bob", "t"), ("y", "bob", "t")])
+        found = [(e.room, e.user) for e in self.received if isinstance(e, Invitation)]
+        self.assertEqual(found, [("x", "bob"), ("y", "bob")])
 
     def test_a_large_gap_is_read_from_the_history(self) -> None:
         log = [spoken(seq) for seq in range(1, 701)]
@@ -144,9 +162,13 @@ class ResumeTests(ConnectedTestCase):
         self.server.pump()
         self.assertEqual(self.texts(), [])
         (request,) = self.server.asked("history")
-        self.server.reply(request, entries=[spoken(4), spoken(5)], more=False)
+        log = [spoken(seq) for seq in (4, 5, 6)]
+        self.server.answers["history"] = history_of(log)
+        self.server.reply(request, entries=log[:2], more=False, log_last=5)
         self.server.pump()
-        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6"])
+        self.server.say(7)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6", "text 7"])
 
     def test_a_loss_during_the_catch_up_loses_no_message(self) -> None:
         self.server.answers["resume"] = resumed(state="behind", last_seq=5)
@@ -188,10 +210,8 @@ class ResumeTests(ConnectedTestCase):
         (_, request) = self.server.asked("history")
         page = log[3:203]
         self.server.reply(request, entries=page, more=True)
-        self.server.answers["history"] = lambda ask: {
-            "entries": log[ask["after"] :][: ask["limit"]],
-            "more": ask["after"] + ask["limit"] < 900,
-        }
+        log.append(spoken(901))
+        self.server.answers["history"] = history_of(log)
         self.server.say(901)
         self.server.pump()
         self.assertEqual(self.texts(), [f"text {seq}" for seq in range(4, 902)])
@@ -217,7 +237,8 @@ class ResumeTests(ConnectedTestCase):
         self.reconnect()
         self.server.say(3)
         self.server.pump()
-        self.assertEqual(self.received[2], RoomReset("lobby", 2, gone=False))
+        reset = RoomReset(room="lobby", reason="unknown", epoch="e1", last_seq=2)
+        self.assertEqual(self.received[2], reset)
         self.assertEqual(self.texts(), ["text 3"])
 
     def test_a_deleted_room_is_reported_and_not_resumed_again(self) -> None:
@@ -228,11 +249,74 @@ class ResumeTests(ConnectedTestCase):
         }
         self.server.drop()
         self.reconnect()
-        self.assertEqual(self.received[2], RoomReset("garden", 0, gone=True))
+        reset = RoomReset(room="garden", reason="left", epoch="e1")
+        self.assertEqual(self.received[2], reset)
         self.server.drop()
         self.clock.advance(2)
         self.server.pump()
         self.assertEqual(self.server.asked("resume")[1]["seen"], {"lobby": 3})
+
+
+class BoundedTests(ConnectedTestCase):
+    """Catching up with more than there is space for; no reader takes events at first."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        opened = Deferred.fromCoroutine(self.connection.open())
+        self.server.pump()
+        self.successResultOf(opened)
+        self.log_in(lobby=0, den=0)
+        self.stream = self.connection.events()
+        self.log = [spoken(seq) for seq in range(1, 4_001)]
+        self.server.answers["history"] = history_of(self.log)
+        behind = {"room_name": "lobby", "state": "behind", "last_seq": 4_000}
+        answer = {**welcome(lobby=4_000, den=0), "resumed": [behind]}
+        self.server.answers["resume"] = answer
+        self.server.drop()
+
+    def test_a_page_is_asked_for_when_there_is_space_for_it(self) -> None:
+        self.server.answers["ping"] = None
+        self.call("ping")  # which changes nothing
+        self.reconnect()
+        self.assertLessEqual(self.stream.waiting, FULL)
+        self.assertGreater(self.stream.waiting, FULL - 2 * PAGE_SIZE)
+        pages = len(self.server.asked("history"))
+        self.clock.advance(5)
+        self.server.pump()
+        self.assertEqual(len(self.server.asked("history")), pages)
+
+    def test_what_is_pushed_meanwhile_takes_no_space_and_is_not_lost(self) -> None:
+        self.reconnect()
+        waiting = self.stream.waiting
+        for _ in range(50):
+            self.log.append(spoken(len(self.log) + 1))
+            self.server.push(**self.log[-1])
+        self.server.pump()
+        self.assertEqual(self.stream.waiting, waiting)
+        self.reading = Deferred.fromCoroutine(self._read_events())
+        self.server.pump()
+        self.assertEqual(self.texts(), [f"text {seq}" for seq in range(1, 4_051)])
+        self.server.say(4_051)
+        self.server.pump()
+        self.assertEqual(self.texts()[-1], "text 4051")
+
+    def test_another_room_goes_on_meanwhile(self) -> None:
+        self.reconnect()
+        waiting = self.stream.waiting
+        self.server.say(1, room="den")
+        self.server.pump()
+        self.assertEqual(self.stream.waiting, waiting + 1)
+
+    def test_a_loss_meanwhile_begins_where_it_was(self) -> None:
+        self.reconnect()
+        self.server.drop()
+        self.clock.advance(2)
+        self.server.pump()
+        seen = self.server.asked("resume")[-1]["seen"]["lobby"]
+        self.assertEqual(seen, len(self.server.asked("history")) * PAGE_SIZE)
+        self.reading = Deferred.fromCoroutine(self._read_events())
+        self.server.pump()
+        self.assertEqual(self.texts(), [f"text {seq}" for seq in range(1, 4_001)])
 
 
 class PendingTests(ConnectedTestCase):
@@ -280,6 +364,8 @@ class PendingTests(ConnectedTestCase):
         self.server.say(5)
         self.server.pump()
         self.assertEqual(self.texts(), [])
+        log = [spoken(4), spoken(5), spoken(6, "ann", msg="mine"), spoken(7)]
+        self.server.answers["history"] = history_of(log)
         self.server.reply(self.server.asked("speak")[1], id="lobby-6", seq=6)
         self.server.say(7)
         self.server.pump()
@@ -347,7 +433,7 @@ class SeenTests(ConnectedTestCase):
         self.server.drop()
         self.reconnect()
         self.assertEqual(self.server.asked("resume"), [])
-        self.assertEqual(self.connection.user, "")
+        self.assertIsNone(self.connection.user)
 
 
 class LoginAgainTests(ConnectedTestCase):
@@ -360,13 +446,19 @@ class LoginAgainTests(ConnectedTestCase):
 
     def test_it_logs_in_again_and_resets_all_rooms(self) -> None:
         self.log_in(lobby=3, garden=1)
-        self.server.answers["login"] = welcome(lobby=2)
-        self.server.drop()
-        self.reconnect()
-        self.assertEqual(self.server.requests[-1]["usr"], "ann")
-        self.assertEqual(
-            self.received[2:], [RoomReset("lobby", 2, False), RoomReset("garden", 0, True)]
-        )
+        for epoch, reason in (("e2", "epoch"), ("e2", "unknown")):
+            self.server.answers["login"] = {**welcome(lobby=2), "epoch": epoch}
+            self.received.clear()
+            self.server.drop()
+            self.reconnect()
+            self.assertEqual(self.server.asked("login")[-1]["usr"], "ann")
+            [lost, restored, *resets] = self.received
+            self.assertEqual(restored, ConnectionRestored(resumed=False))
+            reset = RoomReset(room="lobby", reason=reason, epoch=epoch, last_seq=2)
+            self.assertEqual(resets[0], reset)
+            left = [RoomReset(room="garden", reason="left", epoch=epoch)]
+            self.assertEqual(resets[1:], left if reason == "epoch" else [])
+            self.clock.advance(60)
 
     def test_it_logs_in_with_the_changed_password(self) -> None:
         self.server.answers["login"] = welcome()
@@ -407,11 +499,11 @@ class LoginAgainTests(ConnectedTestCase):
         self.server.answers["resume"] = {"code": "not_stored", "msg": "Disk full."}
         self.server.drop()
         self.reconnect()
-        self.assertFalse(self.connection.is_up)
+        self.assertEqual(self.connection.state, "lost")
         self.server.answers["resume"] = resumed()
         self.clock.advance(2)
         self.server.pump()
-        self.assertTrue(self.connection.is_up)
+        self.assertEqual(self.connection.state, "up")
 
     def test_a_guest_who_logged_in_again_does_not_repeat_messages(self) -> None:
         self.log_in()
@@ -421,3 +513,56 @@ class LoginAgainTests(ConnectedTestCase):
         self.reconnect()
         self.failureResultOf(calling, Unanswered)
         self.assertEqual(len(self.server.asked("speak")), 1)
+
+
+class OwnEntriesTests(ConnectedTestCase):
+    """Replies have the `seq` of an own entry, which is not pushed to this connection."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.open()
+        self.log_in(lobby=0, den=3)
+
+    def seen(self) -> dict[str, int]:
+        return dict(self.connection._stream.seen)
+
+    def test_an_own_change_of_a_room_counts_as_seen(self) -> None:
+        for seq, cmd in enumerate(("set_room", "kick", "add_member", "remove_member", "speak"), 4):
+            self.server.answers[cmd] = {"seq": seq, "at": AT}
+            self.result(cmd, room_name="Den", user="bob")
+            self.assertEqual(self.seen()["den"], seq, cmd)
+
+    def test_a_change_of_a_message_is_pushed_and_does_not(self) -> None:
+        for cmd in ("edit", "delete", "react", "pin", "unpin"):
+            self.server.answers[cmd] = {"seq": 9, "at": AT}
+            self.result(cmd, room_name="den", seq=1)
+            self.assertEqual(self.seen()["den"], 3, cmd)
+
+    def test_what_follows_an_own_join_is_delivered(self) -> None:
+        room = {"room_name": "tower", "last_seq": 9}
+        self.server.answers["join_room"] = {"room": room, "seq": 7, "at": AT}
+        self.result("join_room", room_name="tower")
+        for seq in (7, 8, 9):
+            self.server.say(seq, room="tower")
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 8", "text 9"])
+
+    def test_a_join_that_is_answered_again_goes_back_to_nothing(self) -> None:
+        self.server.answers["join_room"] = None
+        calling = self.call("join_room", room_name="tower")
+        self.server.answers["join_room"] = {
+            "room": {"room_name": "tower", "last_seq": 9},
+            "seq": 7,
+            "dup": True,
+        }
+        self.server.answers["resume"] = welcome(lobby=0, den=3, tower=9)
+        self.server.drop()
+        self.reconnect()
+        self.assertTrue(self.successResultOf(calling).dup)
+        self.assertEqual(self.seen(), {"lobby": 0, "den": 3, "tower": 9})
+
+    def test_a_broadcast_has_no_txn(self) -> None:
+        for cmd, has_txn in (("broadcast", False), ("speak", False), ("kick", True)):
+            key = {} if has_txn else {"broadcast_key": "k"}
+            self.result(cmd, msg="hi", **key)
+            self.assertEqual("txn" in self.server.requests[-1], has_txn, cmd)

@@ -204,8 +204,8 @@ class PipeTests(LineModeTestCase):
         self.assertIn("logged in elsewhere", self.error_lines()[-1])
 
     def test_a_lost_reply_is_reported(self) -> None:
-        self.server.answers["create_room"] = None
-        self.type("/create garden")
+        self.server.answers["register"] = None
+        self.type("/register bob", "password1", "password1")
         self.server.drop()
         self.assertIn("check whether it was executed", self.error_lines()[0])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from gtchat.client import Deletion, Push, Reaction, ReplyTo
+from gtchat.client import Deletion, Message, Reaction, ReplyTo
 from gtchat.ui import lobby
 from gtchat.ui.lobby import LobbyChat, format_message
 from gtchat.ui.read_marks import INTERVAL
@@ -56,7 +56,7 @@ class LobbyTests(ConnectedTestCase):
         opened = Deferred.fromCoroutine(self.connection.open())
         self.server.pump()
         self.successResultOf(opened)
-        self.patch(lobby, "connect", lambda url, reactor: succeed(self.connection))
+        self.patch(lobby, "connect", lambda url, *, reactor: succeed(self.connection))
         self.view = RecordingView()
         logins: Any = FakeLogins()
         self.chat = LobbyChat(self.clock, self.view, lambda url: logins)
@@ -159,11 +159,12 @@ class LobbyTests(ConnectedTestCase):
         )
         for fields, line in (
             ({"style": "action"}, "* bob hi"),
-            ({"reply": ReplyTo(seq=1, usr="cid")}, "bob > (to cid) hi"),
+            ({"reply": ReplyTo(seq=1, user="cid")}, "bob > (to cid) hi"),
             ({"edited": True, "pinned": True}, "bob > hi (edited) (pinned)"),
             ({"reactions": reactions}, "bob > hi [+ cid, dan  - 9]"),
             ({"deleted": Deletion(by="cid", reason="a\nb")}, "bob > (deleted by cid: a b)"),
-            ({"msg": "\x1b[2J", "usr": "\x07"}, "\\x07 > \\x1b[2J"),
+            ({"text": "\x1b[2J", "user": "\x07"}, "\\x07 > \\x1b[2J"),
         ):
-            message = Push(**{**spoken(1, msg="hi"), **fields})
+            said: dict[str, Any] = {"user": "bob", "text": "hi", **fields}
+            message = Message(room="lobby", seq=1, **said)
             self.assertEqual(format_message(message).partition("] ")[2], line)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.client import Deletion, Push, Reaction, ReplyTo
+from gtchat.client import Deletion, Message, Reaction, ReplyTo, Whisper
 from gtchat.ui.invitations import PendingInvitations
-from tests.client.fakes import AT, spoken
+from tests.client.fakes import AT, WHEN, event, spoken
 from tests.ui.test_line_mode import LineModeTestCase
 
 THUMB = "\U0001f44d"
@@ -102,19 +102,20 @@ class MessageCommandTests(LineModeTestCase):
     def test_what_there_is_to_say_of_a_message_is_shown(self) -> None:
         reactions = (Reaction(emoji=THUMB, count=1, users=("cid",)),)
         for fields, line in (
-            ({"style": "action", "msg": "waves"}, "#lobby * bob waves"),
+            ({"style": "action", "text": "waves"}, "#lobby * bob waves"),
             ({"edited": True, "reactions": reactions}, f"#lobby <bob> hi (edited) [{THUMB} cid]"),
-            ({"reply": ReplyTo(seq=1, usr="cid")}, "#lobby <bob> (to cid) hi"),
-            ({"msg": "a\nb", "edited": True}, "#lobby <bob> a|      | b (edited)"),
+            ({"reply": ReplyTo(seq=1, user="cid")}, "#lobby <bob> (to cid) hi"),
+            ({"text": "a\nb", "edited": True}, "#lobby <bob> a|      | b (edited)"),
             (
                 {"deleted": Deletion(by="cid", reason="spam")},
                 "* a message of bob in #lobby was deleted by cid: spam",
             ),
         ):
-            push = Push(**{**spoken(1, msg="hi"), **fields})
-            lines = self.client._renderer.event_lines(push)
+            said: dict[str, Any] = {"user": "bob", "text": "hi", **fields}
+            message = Message(room="lobby", at=WHEN, **said)
+            lines = self.client._renderer.event_lines(message)
             self.assertEqual("|".join(lines), f"07:08 {line}")
-        whisper = Push(cmd="c_whisper", usr="bob", msg="waves", style="action", at=AT)
+        whisper = Whisper(user="bob", text="waves", style="action", at=WHEN)
         self.assertEqual(
             self.client._renderer.event_lines(whisper), ["07:08 * bob direct message: waves"]
         )
@@ -158,10 +159,10 @@ class InvitationTests(LineModeTestCase):
     def test_a_room_that_is_gone_invites_no_more(self) -> None:
         pending = PendingInvitations()
         for room in ("den", "tower"):
-            pending.follow(Push(cmd="c_invited", room_name=room, usr="bob"), "ann")
-        pending.follow(Push(cmd="c_event", type="join_room", room_name="tower", usr="cid"), "ann")
+            pending.follow(event(cmd="c_invited", room_name=room, usr="bob"), "ann")
+        pending.follow(event(cmd="c_event", type="join_room", room_name="tower", usr="cid"), "ann")
         self.assertEqual(pending.newest, ("tower", "bob"))
-        pending.follow(Push(cmd="c_event", type="room_gone", room_name="tower"), "ann")
+        pending.follow(event(cmd="c_event", type="room_gone", room_name="tower"), "ann")
         self.assertEqual(pending.newest, ("den", "bob"))
         pending.clear()
         self.assertEqual(pending.newest, ("", ""))

@@ -19,7 +19,7 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
-from gtchat.client.connection import Connection
+from gtchat.client import Connection
 from gtchat.ui.interpreter import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.peer import PeerMessenger
 from gtchat.ui.rendering import Renderer
@@ -187,7 +187,7 @@ class FullScreenApp:
 
     def _tick(self) -> None:
         """Draw what changes with time: the countdown of a reconnect, and who is typing."""
-        if not self._connection.is_up or self._model.typing_users():
+        if self._connection.state != "up" or self._model.typing_users():
             self._draw_soon()
 
 

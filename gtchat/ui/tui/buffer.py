@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import attrs
 
-from gtchat.client.messages import Push
+from gtchat.client import Change, ChatMessage
 
 #: Lines kept in a buffer; older ones are loaded from the server again.
 MAX_LINES = 1_000
@@ -40,26 +40,26 @@ class BufferLine:
         kind: a message, a broadcast, an event, a notice or an error of this client, or a row of
             the help, whose `usr` is what to type.
         text: may contain newlines.
-        at: time, RFC 3339; "" for none.
+        at: time, aware; None for none.
         usr: the sender.
         seq: number of an entry; for other lines the position among the entries.
         state: of an own message.
         error: why it failed.
         mention: whether it contains the user's name.
-        message: the message as it is now, with `seq` 0 while it is being sent; None for others.
+        message: the message as it is now, without `seq` while it is being sent; None for others.
         quote: what it replies to; "" for no reply, and where that is not there.
         number: identifies the line while it changes.
     """
 
     kind: Literal["message", "broadcast", "event", "notice", "error", "help"]
     text: str
-    at: str = ""
+    at: datetime | None = None
     usr: str = ""
     seq: float = 0
     state: State = ""
     error: str = ""
     mention: bool = False
-    message: Push | None = None
+    message: ChatMessage | None = None
     quote: str = ""
     number: int = attrs.field(factory=lambda: next(_numbers))
 
@@ -115,7 +115,7 @@ class Buffer:
     show_from: int = 0
     selected: int = 0
     direct_id: int = 0
-    changes: deque[Push] = attrs.field(factory=lambda: deque(maxlen=MAX_CHANGES))
+    changes: deque[Change] = attrs.field(factory=lambda: deque(maxlen=MAX_CHANGES))
     typing: dict[str, datetime] = attrs.field(factory=dict)
     _seqs: set[float] = attrs.field(factory=set)
 
@@ -245,7 +245,7 @@ class Buffer:
         """
         self.read_seq = self.last_seq
         new = [line for line in self.messages if line.usr != me]
-        new = [line for line in new if line.message and line.message.seq > read_seq]
+        new = [line for line in new if line.message and (line.message.seq or 0) > read_seq]
         self.unread, self.mentioned = len(new), any(line.mention for line in new)
         self.mark_unread(me)
 

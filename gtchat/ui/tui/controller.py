@@ -14,18 +14,17 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from gtchat.client.commands import Effect, effect_of
-from gtchat.client.connection import Connection
-from gtchat.client.messages import (
+from gtchat.client import (
     CommandFailed,
-    ConnectionClosed,
+    Connection,
     ConnectionRestored,
     Event,
+    GTChatError,
     Reply,
     ReplyTo,
     RoomReset,
-    Unanswered,
 )
+from gtchat.client.commands import Effect, effect_of
 from gtchat.ui.commands import (
     COMMANDS,
     TABLE,
@@ -42,6 +41,7 @@ from gtchat.ui.stored_logins import StoredLogins
 from gtchat.ui.terminal import escape_controls
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 from gtchat.ui.tui.editing import CompletionWords
+from gtchat.ui.tui.entries import own_change
 from gtchat.ui.tui.keys import INPUT_HELP, KEYS, WELCOME
 from gtchat.ui.tui.loader import Loader
 from gtchat.ui.tui.model import Model
@@ -99,7 +99,7 @@ class Controller(Interpreter):
         for line in startup:
             self.run_in_background(self._execute_in_turn(line))
         await self.done
-        await self._connection.close()
+        await self._connection.close(timeout=0)
         await reading
 
     def run_in_background(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -183,7 +183,7 @@ class Controller(Interpreter):
         replied = None
         if reply:
             original = buffer.find(reply)
-            replied = ReplyTo(seq=reply, usr=original.usr if original is not None else "")
+            replied = ReplyTo(seq=reply, user=original.usr if original is not None else "")
         line = self._model.add_own_message(buffer, text, style, replied)
         logins = self._logins
         await self._message_lock.acquire()
@@ -216,7 +216,7 @@ class Controller(Interpreter):
         except CommandFailed as error:
             reason = self._renderer.error_line(error).removeprefix("error: ")
             self._model.message_failed(buffer, line, reason)
-        except (Unanswered, ConnectionClosed) as error:
+        except GTChatError as error:
             self._model.message_failed(buffer, line, str(error))
         else:
             self._model.message_sent(buffer, line, reply)
@@ -238,7 +238,8 @@ class Controller(Interpreter):
             await self._message_lock.acquire()
             self._message_lock.release()
         line = self._message(whose)
-        return line.message.seq if line is not None and line.message is not None else 0
+        message = line.message if line is not None else None
+        return (message.seq or 0) if message is not None else 0
 
     def command_about(self, name: str) -> str:
         """Return the beginning of a command about the selected or newest message.
@@ -351,6 +352,8 @@ class Controller(Interpreter):
     def _update_model(self, request: Mapping[str, Any], reply: Reply) -> None:
         """Apply a reply with status `ok` to the model."""
         model, effect = self._model, effect_of(reply.last_cmd)
+        if (change := own_change(request, reply, model.me)) is not None:
+            model.handle_event(change)
         if effect is Effect.LOGGED_IN:
             model.logged_in(reply)
             self.switch_to(model.current)
@@ -362,7 +365,7 @@ class Controller(Interpreter):
         elif reply.last_cmd == "set_notify":
             model.set_notify(model.buffer_at(request), str(request.get("level", "")))
         elif effect is Effect.ROOMS_LISTED:
-            model.known_rooms.update(room.room_name for room in reply.rooms)
+            model.known_rooms.update(room.name for room in reply.rooms)
         elif effect is Effect.ROOM_LEFT:
             buffer = model.find_room(str(request.get("room_name", "")))
             if buffer is not None:

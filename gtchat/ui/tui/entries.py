@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 from msgspec import structs
 
-from gtchat.client.messages import Push, Reply
-from gtchat.client.typed_events import apply_change
-from gtchat.ui.rendering import describe_push
+from gtchat.client import (
+    Change,
+    ChatMessage,
+    Direct,
+    Entry,
+    Event,
+    Message,
+    Reply,
+    ReplyTo,
+    RoomEvent,
+    Whisper,
+    apply_change,
+)
+from gtchat.ui.descriptions import describe_event
 from gtchat.ui.tui.buffer import Buffer, BufferLine, mentions
 
 #: Characters of a message that are quoted above a reply to it.
 QUOTE_CHARS = 60
 
 
-def entry_line(entry: Push, me: str) -> BufferLine:
+def own_message(
+    buffer: Buffer, me: str, text: str, style: str, replied: ReplyTo | None
+) -> ChatMessage:
+    """Return a message that is being sent.
+
+    Args:
+        buffer: where it is sent.
+        me: name of the user.
+        text: of the message.
+        style: "action" for what the user does.
+        replied: what it replies to.
+    """
+    if buffer.kind == "room":
+        return Message(room=buffer.name, user=me, text=text, style=style or None, reply=replied)
+    room = Direct(user=buffer.name)
+    message = Whisper(room=room, to=buffer.name, user=me, text=text, style=style or None)
+    return structs.replace(message, reply=replied)
+
+
+def entry_line(entry: Entry, me: str) -> BufferLine:
     """Return the line of an entry of a log. me: name of the user."""
-    if entry.cmd not in ("c_speak", "c_whisper") or entry.blocked:
-        return BufferLine("event", describe_push(entry), entry.at, seq=entry.seq)
-    line = BufferLine("message", "", entry.at, entry.usr, entry.seq)
+    if not isinstance(entry, ChatMessage) or entry.blocked:
+        return BufferLine("event", describe_event(entry), entry.at, seq=entry.seq or 0)
+    line = BufferLine("message", "", entry.at, entry.user, entry.seq or 0)
     return _with_message(line, entry, me)
 
 
-def _with_message(line: BufferLine, message: Push, me: str) -> BufferLine:
+def _with_message(line: BufferLine, message: ChatMessage, me: str) -> BufferLine:
     """Return a line with a message, which may have changed."""
-    is_mention = bool(message.room_name) and message.usr != me and mentions(message.msg, me)
-    return attrs.evolve(line, text=message.msg, mention=is_mention, message=message)
+    may_mention = isinstance(message, Message) and message.user != me
+    is_mention = may_mention and mentions(message.text, me)
+    return attrs.evolve(line, text=message.text, mention=is_mention, message=message)
 
 
 def finish_sending(buffer: Buffer, line: BufferLine, reply: Reply) -> None:
@@ -39,49 +71,45 @@ def finish_sending(buffer: Buffer, line: BufferLine, reply: Reply) -> None:
         reply: to `speak` or `whisper`.
     """
     assert line.message is not None, "it was being sent"
+    seq = reply.seq or 0
     is_direct = buffer.kind == "direct"
-    message = structs.replace(
-        line.message,
-        cmd="c_whisper" if is_direct else "c_speak",
-        room_name="" if is_direct else buffer.name,
-        to=buffer.name if is_direct else "",
-        id=reply.id,
-        seq=reply.seq,
-        at=reply.at or line.at,
-    )
+    message = structs.replace(line.message, id=reply.id, seq=reply.seq, at=reply.at or line.at)
     message = _present(buffer, message, line.usr)
     # The numbers of direct messages begin again with another account of the same name.
-    is_next = not is_direct or reply.seq > buffer.last_seq
+    is_next = not is_direct or seq > buffer.last_seq
     buffer.finish_sending(
         line,
-        reply.seq if is_next else 0,
-        text=message.msg,
+        seq if is_next else 0,
+        text=message.text,
         at=message.at,
         state="stored" if reply.delivered == "stored" else "",
         message=message,
     )
     if is_direct:
-        buffer.last_seq = buffer.read_seq = reply.seq
+        buffer.last_seq = buffer.read_seq = seq
     quote(buffer)
 
 
-def add_entries(buffer: Buffer, entries: Iterable[Push], me: str) -> None:
+def add_entries(buffer: Buffer, entries: Iterable[Event], me: str) -> None:
     """Insert entries of a page of history, with the changes that came before the page did."""
     known = {line.message.id for line in buffer.lines if line.message is not None}
     for entry in entries:
-        if not entry.id or entry.id not in known:
-            buffer.add_entry(entry_line(_present(buffer, entry, me), me))
+        if isinstance(entry, ChatMessage):
+            if not entry.id or entry.id not in known:
+                buffer.add_entry(entry_line(_present(buffer, entry, me), me))
+        elif isinstance(entry, Entry):
+            buffer.add_entry(entry_line(entry, me))
     quote(buffer)
 
 
-def add_message(buffer: Buffer, message: Push, me: str) -> BufferLine | None:
+def add_message(buffer: Buffer, message: ChatMessage, me: str) -> BufferLine | None:
     """Add a message that was pushed, and return its line, None if it is there already.
 
     The numbers of direct messages begin again with another account of the same name: such a
     message is placed at the end.
     """
     line = entry_line(message, me)
-    if buffer.kind == "direct" and message.seq <= buffer.last_seq:
+    if buffer.kind == "direct" and (message.seq or 0) <= buffer.last_seq:
         ids = (kept.message.id for kept in buffer.lines if kept.message is not None)
         if message.id and message.id in ids:
             return None
@@ -94,9 +122,9 @@ def add_message(buffer: Buffer, message: Push, me: str) -> BufferLine | None:
     return line
 
 
-def change_message(buffer: Buffer, change: Push, me: str) -> None:
+def change_message(buffer: Buffer, change: Change, me: str) -> None:
     """Change a message, if its line is there; else when a page of history has it."""
-    buffer.last_seq = max(buffer.last_seq, change.seq)
+    buffer.last_seq = max(buffer.last_seq, change.seq or 0)
     buffer.changes.append(change)
     line = buffer.find(change.of)
     if line is None or line.message is None:
@@ -109,10 +137,10 @@ def change_message(buffer: Buffer, change: Push, me: str) -> None:
     quote(buffer)
 
 
-def _present(buffer: Buffer, entry: Push, me: str) -> Push:
+def _present(buffer: Buffer, message: ChatMessage, me: str) -> ChatMessage:
     for change in buffer.changes:
-        entry = apply_change(entry, change, me)
-    return entry
+        message = apply_change(message, change, me)
+    return message
 
 
 def quote(buffer: Buffer) -> None:
@@ -143,3 +171,35 @@ def _quoted(line: BufferLine) -> str:
         return "(deleted)"
     text = line.text.split("\n", 1)[0]
     return text if len(text) <= QUOTE_CHARS else text[:QUOTE_CHARS] + "…"
+
+
+#: Command that changes a room, but not that the user is in it -> kind of the entry.
+OWN_CHANGES = {
+    "set_room": "room_changed",
+    "add_member": "join_room",
+    "remove_member": "removed",
+    "kick": "kicked",
+}
+
+
+def own_change(request: Mapping[str, Any], reply: Reply, me: str) -> RoomEvent | None:
+    """Return the entry of a change of a room, which the server does not push to who asked for it.
+
+    Args:
+        request: the fields of the request.
+        reply: its reply, with status `ok`.
+        me: name of the user.
+
+    Returns:
+        The entry; None for another command, or if no entry was made.
+    """
+    kind = OWN_CHANGES.get(reply.last_cmd)
+    if kind is None or not reply.seq:
+        return None
+    entry = RoomEvent(kind=kind, room=str(request.get("room_name", "")), seq=reply.seq, at=reply.at)
+    if kind == "room_changed" and reply.room is not None:
+        room = reply.room
+        settings = {name: getattr(room, name) for name in ("public", "topic", "max", "owner")}
+        return structs.replace(entry, user=me, **settings)
+    by = None if kind == "join_room" else me
+    return structs.replace(entry, user=str(request.get("user", "")), by=by)

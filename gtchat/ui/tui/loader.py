@@ -10,8 +10,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from gtchat.client.connection import Connection
-from gtchat.client.messages import CommandFailed, ConnectionClosed, Reply, Unanswered
+from gtchat.client import CommandFailed, Connection, GTChatError, Reply
 from gtchat.ui.commands import LOBBY
 from gtchat.ui.tui.buffer import Buffer
 from gtchat.ui.tui.model import Model
@@ -87,7 +86,7 @@ class Loader:
 
     def mark_read(self, buffer: Buffer) -> None:
         """Tell the server that the user has read all entries of a buffer."""
-        if _has_unmarked(buffer) and self._connection.is_up:
+        if _has_unmarked(buffer) and self._connection.state == "up":
             buffer.read_seq = buffer.last_seq
             fields = {**buffer.place, "seq": buffer.last_seq}
             self._run_in_background(self._try_call("mark_read", **fields))
@@ -111,7 +110,7 @@ class Loader:
         before = {"before": buffer.first_seq} if buffer.loaded and buffer.first_seq else {}
         try:
             reply = await self._call("history", **buffer.place, limit=PAGE_SIZE, **before)
-        except (CommandFailed, Unanswered, ConnectionClosed) as error:
+        except GTChatError as error:
             # It is loaded when the user looks at it again, if the other user exists.
             if buffer.kind == "direct" and isinstance(error, CommandFailed):
                 buffer.loaded = buffer.complete = True
@@ -126,7 +125,7 @@ class Loader:
         """Send a typing notification for the current place, unless one was sent recently."""
         buffer, now = self._model.current, self._clock.seconds()
         due = now - self._typing_at >= TYPING_INTERVAL
-        if buffer.kind != "start" and self._connection.is_up and due:
+        if buffer.kind != "start" and self._connection.state == "up" and due:
             self._typing_at = now
             self._run_in_background(self._try_call("typing", **buffer.place))
 
@@ -134,7 +133,7 @@ class Loader:
         """Send a command and return its reply, or None if it failed."""
         try:
             return await self._connection.call(cmd, **fields)
-        except (CommandFailed, Unanswered, ConnectionClosed):
+        except GTChatError:
             return None
 
 

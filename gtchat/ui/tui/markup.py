@@ -5,12 +5,12 @@ Text of other users reaches urwid only through this module and `rendering`, whic
 
 from __future__ import annotations
 
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from zlib import crc32
 
 import attrs
 
-from gtchat.client.messages import Push, ReplyTo
+from gtchat.client import ChatMessage, ReplyTo
 from gtchat.ui.formatting import format_room, format_user, local_time
 from gtchat.ui.notes import deletion_text, reaction_text
 from gtchat.ui.terminal import escape_controls
@@ -151,10 +151,12 @@ def _style_message(line: BufferLine, me: str) -> Markup:
 
 def _reply_head(line: BufferLine, reply: ReplyTo) -> str:
     """Return what stands above the text of a reply."""
-    return f"\u21aa {format_user(reply.usr)}: {line.quote}" if line.quote else f"\u21aa {reply.usr}"
+    return (
+        f"\u21aa {format_user(reply.user)}: {line.quote}" if line.quote else f"\u21aa {reply.user}"
+    )
 
 
-def _notes(message: Push) -> Markup:
+def _notes(message: ChatMessage) -> Markup:
     """Return what stands behind the text of a message, the user's own reactions in bold."""
     words = [word for word, on in (("edited", message.edited), ("pinned", message.pinned)) if on]
     notes: Markup = [("faint", "".join(f"  ({word})" for word in words))] if words else []
@@ -179,11 +181,11 @@ def _escape_lines(text: str) -> str:
     return "\n".join(escape_controls(line) for line in text.split("\n"))
 
 
-def local_day(at: str, zone: tzinfo | None = None) -> date | None:
-    """Return the day of a time, or None for an invalid one.
+def local_day(at: datetime | None, zone: tzinfo | None = None) -> date | None:
+    """Return the day of a time, or None for none.
 
     Args:
-        at: RFC 3339.
+        at: aware.
         zone: time zone; None for that of this machine.
     """
     time = local_time(at, zone)

@@ -8,11 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 
-from gtchat.client.messages import Direct, Event, Push, Reply, ReplyTo, Room, RoomReset
-from gtchat.client.typed_events import is_change
+from gtchat.client import (
+    Broadcast,
+    Change,
+    ChatMessage,
+    Direct,
+    Entry,
+    Event,
+    Invitation,
+    InvitationAnswer,
+    Message,
+    Other,
+    Presence,
+    ReadUpTo,
+    Reply,
+    ReplyTo,
+    Room,
+    RoomEvent,
+    RoomReset,
+    Typing,
+    Whisper,
+)
 from gtchat.ui.commands import LOBBY
+from gtchat.ui.descriptions import describe_event
 from gtchat.ui.formatting import format_room
-from gtchat.ui.rendering import HIDDEN_EVENTS, describe_push
 from gtchat.ui.tui import entries
 from gtchat.ui.tui.buffer import Buffer, BufferLine
 
@@ -87,17 +106,17 @@ class Model:
             found = self.directs[user] = Buffer(user, "direct")
         return found
 
-    def _buffer_of(self, push: Push) -> Buffer | None:
-        """Return the buffer that an event is about, None if there is none."""
-        if push.target_user:
-            folded = push.target_user.casefold()
+    def _buffer_of(self, room: str | Direct | None) -> Buffer | None:
+        """Return the buffer of what an event is about, None if there is none."""
+        if isinstance(room, Direct):
+            folded = room.user.casefold()
             return next((b for name, b in self.directs.items() if name.casefold() == folded), None)
-        return self.rooms.get(push.room_name)
+        return self.rooms.get(room or "")
 
     def buffer_at(self, place: Mapping[str, object]) -> Buffer | None:
         """Return the buffer that a request was about. place: its fields."""
         if "target_user" in place:
-            return self._buffer_of(Push(cmd="", target_user=str(place["target_user"])))
+            return self._buffer_of(Direct(user=str(place["target_user"])))
         return self.find_room(str(place.get("room_name", "")))
 
     def find_room(self, name: str) -> Buffer | None:
@@ -120,8 +139,8 @@ class Model:
         self.me = reply.usr
         self.online = {*reply.users, reply.usr}
         for room in reply.rooms:
-            self.known_rooms.add(room.room_name)
-            if room.joined or room.room_name == LOBBY:
+            self.known_rooms.add(room.name)
+            if room.joined or room.name == LOBBY:
                 self.joined(room).notify = room.notify
         for direct in reply.directs[:MAX_DIRECTS]:
             self._list_direct(direct)
@@ -129,13 +148,13 @@ class Model:
 
     def _list_direct(self, direct: Direct) -> None:
         """Add a direct conversation to the list. What is unread in it comes as events."""
-        buffer = self.direct_with(direct.usr)
-        buffer.notify, buffer.direct_id = direct.notify, direct.id if direct.ended else 0
+        buffer = self.direct_with(direct.user)
+        buffer.notify, buffer.direct_id = direct.notify, (direct.id or 0) if direct.ended else 0
 
     def joined(self, room: Room) -> Buffer:
         """Return the buffer of a joined room, updated from a reply."""
-        self.known_rooms.add(room.room_name)
-        buffer = self.rooms.setdefault(room.room_name, Buffer(room.room_name))
+        self.known_rooms.add(room.name)
+        buffer = self.rooms.setdefault(room.name, Buffer(room.name))
         buffer.topic = room.topic
         buffer.last_seq = max(buffer.last_seq, room.last_seq)
         buffer.read_seq = max(buffer.read_seq, room.read_seq)
@@ -210,9 +229,8 @@ class Model:
             style: "action" for what the user does.
             replied: what it replies to.
         """
-        at = self._timestamp()
-        message = Push(cmd="", usr=self.me, msg=text, at=at, style=style, reply=replied)
-        line = BufferLine("message", text, at, self.me, state="sending", message=message)
+        message = entries.own_message(buffer, self.me, text, style, replied)
+        line = BufferLine("message", text, self._now(), self.me, state="sending", message=message)
         line = entries.quoting(buffer, buffer.append(line))
         buffer.hide()
         self.changed()
@@ -247,7 +265,7 @@ class Model:
             text: one line.
             error: whether it is an error message.
         """
-        self.current.append(BufferLine("error" if error else "notice", text, self._timestamp()))
+        self.current.append(BufferLine("error" if error else "notice", text, self._now()))
         self.changed()
 
     def add_help(self, rows: Iterable[tuple[str, str]]) -> None:
@@ -264,118 +282,104 @@ class Model:
 
     def handle_event(self, event: Event) -> None:
         """Apply an event."""
-        if isinstance(event, Push):
-            self._handle_push(event)
-        elif isinstance(event, RoomReset):
+        if isinstance(event, RoomReset):
             self._handle_reset(event)
+        elif isinstance(event, Entry):
+            self._handle_entry(event)
+        elif isinstance(event, Broadcast):
+            self.current.append(BufferLine("broadcast", event.text, event.at, event.user))
+        elif isinstance(event, Presence):
+            self.online = (self.online - set(event.went)) | set(event.came) | {self.me}
+        elif isinstance(event, Typing):
+            buffer = self._buffer_of(event.room)
+            if buffer is not None:
+                buffer.typing[event.user] = self._now()
+        elif isinstance(event, ReadUpTo):
+            self._handle_mark(event)
+        elif isinstance(event, Invitation | InvitationAnswer):
+            self.add_notice(describe_event(event))
         self.changed()
 
     def _handle_reset(self, reset: RoomReset) -> None:
-        buffer = self.rooms.get(reset.room_name)
-        if not reset.gone:
-            buffer = buffer or self.rooms.setdefault(reset.room_name, Buffer(reset.room_name))
+        buffer = self.rooms.get(reset.room)
+        if reset.reason != "left":
+            buffer = buffer or self.rooms.setdefault(reset.room, Buffer(reset.room))
             buffer.clear()
             buffer.last_seq = reset.last_seq
         elif buffer is not None:
             self.close(buffer)
-            self.add_notice(f"you are no longer in {format_room(reset.room_name)}")
+            self.add_notice(f"you are no longer in {format_room(reset.room)}")
 
-    def _handle_push(self, push: Push) -> None:
-        if push.cmd == "c_speak":
-            buffer = self.rooms.setdefault(push.room_name, Buffer(push.room_name))
-            self._handle_message(buffer, push)
-        elif push.cmd == "c_whisper":
-            own = push.usr == self.me and push.to
-            self._handle_message(self.direct_with(push.to if own else push.usr), push)
-        elif push.cmd == "c_broadcast":
-            self.current.append(BufferLine("broadcast", push.msg, push.at, push.usr))
-        elif push.cmd != "c_event":
-            self.add_notice(describe_push(push))
-        elif push.type in ("login", "logout", "presence"):
-            self._handle_presence(push)
-        elif push.type in HIDDEN_EVENTS:
-            self._handle_hidden(push)
-        elif is_change(push):
-            changed = self._buffer_of(push)
+    def _handle_entry(self, entry: Entry) -> None:
+        if isinstance(entry, Message):
+            buffer = self.rooms.setdefault(entry.room, Buffer(entry.room))
+            self._handle_message(buffer, entry)
+        elif isinstance(entry, Whisper):
+            self._handle_message(self.direct_with(entry.room.user), entry)
+        elif isinstance(entry, Change):
+            changed = self._buffer_of(entry.room)
             if changed is not None:
-                entries.change_message(changed, push, self.me)
-        elif push.seq and push.room_name:
-            self._handle_room_entry(push)
-        elif push.type == "room_gone":
-            self.known_rooms.discard(push.room_name)
-            self._left(push)
+                entries.change_message(changed, entry, self.me)
+        elif isinstance(entry, RoomEvent):
+            self._handle_room_event(entry)
+        elif isinstance(entry, Other) and entry.kind == "notify":
+            self.set_notify(self._buffer_of(entry.room), str(entry.raw.get("level", "")))
         else:
-            self.add_notice(describe_push(push))
+            self.add_notice(describe_event(entry))
 
-    def _handle_message(self, buffer: Buffer, push: Push) -> None:
-        line = entries.add_message(buffer, push, self.me)
-        if line is not None:
-            self._count_unread(buffer, line)
-        buffer.typing.pop(push.usr, None)
+    def _handle_message(self, buffer: Buffer, message: ChatMessage) -> None:
+        """Add a message; it is unread, unless it is an own one or its buffer is shown."""
+        line = entries.add_message(buffer, message, self.me)
+        buffer.typing.pop(message.user, None)
+        if line is not None and line.usr != self.me:
+            if buffer is not self.current:
+                buffer.count_unread(line)
+            buffer.trim()
 
-    def _count_unread(self, buffer: Buffer, line: BufferLine) -> None:
-        """Count a message as unread, unless it is an own one or its buffer is shown."""
-        if line.usr == self.me:
-            return
-        if buffer is not self.current:
-            buffer.count_unread(line)
-        buffer.trim()
-
-    def _handle_presence(self, push: Push) -> None:
-        logins = {push.usr} if push.type == "login" else set(push.logins)
-        logouts = {push.usr} if push.type == "logout" else set(push.logouts)
-        self.online = (self.online - logouts) | logins | {self.me}
-
-    def _handle_hidden(self, push: Push) -> None:
-        """Apply a typing notification, or what another session of the user has set."""
-        buffer = self._buffer_of(push)
+    def _handle_mark(self, mark: ReadUpTo) -> None:
+        """Apply what another session of the user has marked as read."""
+        buffer = self._buffer_of(mark.room)
         if buffer is None:
             return
-        if push.type == "typing":
-            buffer.typing[push.usr] = self._now()
-        elif push.type == "marked_read":
-            if push.seq < buffer.read_seq:
-                self.marked_unread(buffer, push.seq)
-                return
-            buffer.read_seq = push.seq
-            if buffer.read_seq >= buffer.last_seq:
-                buffer.mark_seen()
-        elif push.type == "notify":
-            self.set_notify(buffer, push.level)
-
-    def _handle_room_entry(self, push: Push) -> None:
-        """Apply an entry that is no message: it may change the members or the topic."""
-        name, own = push.room_name, push.usr == self.me
-        if push.type == "room_created":
-            self.known_rooms.add(name)
-        if own and push.type in LEAVING:
-            self._left(push)
+        if mark.read_seq < buffer.read_seq:
+            self.marked_unread(buffer, mark.read_seq)
             return
-        buffer = self.rooms.get(name)
+        buffer.read_seq = mark.read_seq
+        if buffer.read_seq >= buffer.last_seq:
+            buffer.mark_seen()
+
+    def _handle_room_event(self, event: RoomEvent) -> None:
+        """Apply an event that may change the members or the topic of a room."""
+        own = event.user == self.me
+        if event.kind == "room_gone":
+            self.known_rooms.discard(event.room)
+        elif event.kind == "room_created":
+            self.known_rooms.add(event.room)
+        if event.kind == "room_gone" or (own and event.kind in LEAVING):
+            self._left(event)
+            return
+        buffer = self.rooms.get(event.room)
         if buffer is None:
-            if not (own and push.type in ("join_room", "room_created")):
+            if not (own and event.kind in ("join_room", "room_created")):
                 return
-            buffer = self.rooms[name] = Buffer(name)
-        buffer.add_entry(entries.entry_line(push, self.me))
-        if push.type == "room_changed":
-            buffer.topic = push.topic
-        elif push.type == "join_room" and push.usr not in buffer.members:
-            buffer.members.add(push.usr)
+            buffer = self.rooms[event.room] = Buffer(event.room)
+        buffer.add_entry(entries.entry_line(event, self.me))
+        if event.kind == "room_changed":
+            buffer.topic = event.topic or ""
+        elif event.kind == "join_room" and event.user not in buffer.members:
+            buffer.members.add(event.user or "")
             buffer.members_total += 1
-        elif push.type in LEAVING and push.usr in buffer.members:
-            buffer.members.discard(push.usr)
+        elif event.kind in LEAVING and event.user in buffer.members:
+            buffer.members.discard(event.user)
             buffer.members_total -= 1
 
-    def _left(self, push: Push) -> None:
+    def _left(self, event: RoomEvent) -> None:
         """Close the buffer of a room that the user is no longer in; say why."""
-        buffer = self.rooms.get(push.room_name)
+        buffer = self.rooms.get(event.room)
         if buffer is not None:
             self.close(buffer)
-            if push.type != "leave_room":
-                self.add_notice(describe_push(push))
-
-    def _timestamp(self) -> str:
-        return self._now().isoformat()
+            if event.kind != "leave_room":
+                self.add_notice(describe_event(event))
 
     # Queries.
 

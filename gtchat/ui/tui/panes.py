@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import urwid
 
+from gtchat.client import Connection
 from gtchat.ui.formatting import format_user
 from gtchat.ui.tui.buffer import Buffer
 from gtchat.ui.tui.markup import buffer_title, name_color
@@ -182,7 +183,7 @@ class StatusBar(urwid.Widget):
     _selectable = False
     no_cache: ClassVar[list[str]] = ["render", "rows"]
 
-    def __init__(self, model: Model, connection: Any) -> None:
+    def __init__(self, model: Model, connection: Connection) -> None:
         super().__init__()
         self._model = model
         self._connection = connection
@@ -206,7 +207,7 @@ class StatusBar(urwid.Widget):
         return urwid.Text(text, wrap="clip").render(size)
 
     def _state(self) -> tuple[str, str]:
-        if self._connection.is_up:
+        if self._connection.state == "up":
             return "connected", "status"
         seconds = ceil(self._connection.retry_in)
         when = f"in {seconds} s" if seconds else "now"

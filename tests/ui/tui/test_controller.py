@@ -8,14 +8,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from gtchat.client.messages import Push
 from gtchat.ui.interpreter import EXIT_NO_CONNECTION, EXIT_OK
 from gtchat.ui.rendering import Renderer
 from gtchat.ui.tui.buffer import MAX_LINES, Buffer, BufferLine
 from gtchat.ui.tui.controller import Controller
 from gtchat.ui.tui.loader import READ_INTERVAL
 from gtchat.ui.tui.model import Model
-from tests.client.fakes import AT, ConnectedTestCase, resumed, spoken, welcome, whisper
+from tests.client.fakes import AT, ConnectedTestCase, event, resumed, spoken, welcome, whisper
 
 EPOCH = datetime(2030, 5, 6, 7, 0, tzinfo=timezone.utc)
 
@@ -234,7 +233,7 @@ class LoggedInTests(ControllerTestCase):
 
     def test_the_current_buffer_keeps_a_limited_number_of_lines(self) -> None:
         for seq in range(3, 2 * MAX_LINES):
-            self.model.handle_event(Push(cmd="c_speak", room_name="lobby", usr="bob", seq=seq))
+            self.model.handle_event(event(**spoken(seq)))
         self.assertTrue(len(self.lines()) <= MAX_LINES * 3 // 2)
         self.assertEqual(self.lines()[-1].seq, 2 * MAX_LINES - 1)
 
@@ -403,7 +402,16 @@ class LoggedInTests(ControllerTestCase):
         self.assertEqual((tower.members, tower.topic), ({"ann", "eve", "bob"}, "stones"))
         self.event("kicked", usr="eve", by="bob", room_name="tower", seq=7)
         self.assertEqual((tower.members, tower.members_total), ({"ann", "bob"}, 2))
-        self.event("kicked", usr="ann", by="bob", room_name="tower", seq=8)
+        self.server.answers["kick"] = {"seq": 8, "at": AT}
+        self.type("/kick bob")
+        self.assertEqual((tower.members, tower.members_total), ({"ann"}, 1))
+        self.assertIn("ann kicked bob from #tower", self.shown())
+        room = {**joined("tower", 9, "ann")["room"], "topic": "bricks"}
+        self.server.answers["set_room"] = {"seq": 9, "at": AT, "room": room}
+        self.type("/topic bricks")
+        self.assertEqual(tower.topic, "bricks")
+        self.assertIn("ann changed the settings of #tower", "".join(self.shown()))
+        self.event("kicked", usr="ann", by="bob", room_name="tower", seq=10)
         self.assertEqual(self.model.current.name, "lobby")
         self.assertNotIn("tower", self.model.rooms)
         self.assertIn("bob kicked ann from #tower", self.shown()[-1])

@@ -1,0 +1,69 @@
+"""Running a bot as a program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from gtchat.client.connection import Connection, connect
+from gtchat.client.credentials import User
+from gtchat.client.errors import CannotConnect, CloseReason, CommandFailed, ConnectionClosed
+
+#: A program that uses a connection.
+Bot = Callable[[Connection], Coroutine[Any, Any, None]]
+
+
+def run(
+    bot: Bot,
+    url: str,
+    *,
+    user: User | None = None,
+    device: str | None = None,
+    ca_file: str | None = None,
+    reactor: Any = None,
+) -> None:
+    """Connect, run a bot, and close the connection when it is done, at SIGINT and at SIGTERM.
+
+    Args:
+        bot: a coroutine function that takes the connection.
+        url, user, device, ca_file: see `connect`.
+        reactor: Twisted's reactor, which is run; None for the one that is installed.
+
+    Raises:
+        SystemExit: always: with status 0 if the bot is done, 1 if the server can't be reached or
+            refuses the login, if it has closed the connection for good, or if the bot failed.
+    """
+
+    async def main(reactor: Any) -> None:
+        await run_bot(reactor, bot, url, user=user, device=device, ca_file=ca_file)
+
+    react(main, _reactor=reactor)
+
+
+async def run_bot(reactor: Any, bot: Bot, url: str, **options: Any) -> None:
+    """Connect, run a bot and close the connection.
+
+    Args:
+        reactor: Twisted's reactor; when it stops, the connection is closed first.
+        bot, url: see `run`.
+        options: of `connect`.
+
+    Raises:
+        SystemExit: the connection could not be made or kept; the reason was printed.
+    """
+    try:
+        async with await connect(url, reactor=reactor, **options) as connection:
+            trigger = reactor.addSystemEventTrigger(
+                "before", "shutdown", lambda: Deferred.fromCoroutine(connection.close())
+            )
+            await bot(connection)
+            reactor.removeSystemEventTrigger(trigger)
+    except (CannotConnect, CommandFailed, ConnectionClosed) as error:
+        if isinstance(error, ConnectionClosed) and error.reason is CloseReason.CLOSED_BY_US:
+            return  # the program is being stopped
+        sys.stderr.write(f"{url}: {error}\n")
+        raise SystemExit(1) from None
