@@ -74,8 +74,10 @@ SCENARIOS: dict[str, Steps] = {
     ),
     "loss": (
         *START,
+        ("peer", "create_room", {"room_name": "{room} of others"}),
         ("say", 1, 3),
         ("hears", 1, 3),
+        ("rooms", 2),
         ("link", "cut"),
         ("say", 4, 30),
         *BACK,
@@ -121,7 +123,6 @@ SCENARIOS: dict[str, Steps] = {
         JOIN,
         ("hold",),
         ("say", 1, 1200),
-        SPEAK,
         ("release",),
         ("hears", 1, 1200),
         ("say", 1201, 1202),
