@@ -173,6 +173,10 @@ class EventStream:
         self.seen_directs.clear()
         self.behind.clear()
 
+    def forget_ids(self) -> None:
+        """Forget the ids that are known: another database may use them again."""
+        self._known_ids.clear()
+
     # Catching up.
 
     def fall_behind(self, place: Place, seq: int) -> None:

@@ -338,9 +338,9 @@ class RoomReset(Event, frozen=True, kw_only=True, eq=False):
 
     Attributes:
         room: the room.
-        reason: `epoch`: a backup was put back, or the server does not know what was seen;
-            `recreated`: it is another room of the same name; `unknown`: there is no such room, or
-            the user had not been in it; `left`: the user is no longer in it.
+        reason: `epoch`: an older copy of the database was put back; `recreated`: it is another room
+            of the same name; `unknown`: the server does not know what was seen of it, as of a room
+            that another session has joined; `left`: the user is no longer in it, or it is gone.
         epoch: identifies the database now.
         last_seq: number of the newest entry of its log.
     """

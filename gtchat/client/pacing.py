@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gtchat.client.requests import PendingRequest, RequestQueue
 
-#: What is left of the server's limits for requests of other connections of the account.
-RESERVE, SHARE = 2, 0.9
+#: How much of the server's burst is sent at once, and how much may be without a reply; the rate.
+#: However requests are bunched on their way, what arrives in a time is at most both parts of the
+#: burst and what the rate allows in it: so the server refuses none, and the order is kept.
+BURST_SHARE, RATE_SHARE = 0.5, 0.9
 
 
 class Pacer:
@@ -17,9 +20,13 @@ class Pacer:
 
     Args:
         clock: tells the time.
+
+    Attributes:
+        max_unanswered: requests that may be without a reply.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
+        self.max_unanswered = inf
         self._clock = clock
         self._burst = 1.0
         self._rate = 0.0
@@ -36,9 +43,11 @@ class Pacer:
         burst, rate = limits.get("commands_burst", 0), limits.get("commands_per_second", 0)
         if not burst or not rate:
             self._rate = 0.0
+            self.max_unanswered = inf
             return
         new = not self._rate
-        self._burst, self._rate = max(burst - RESERVE, 1.0), rate * SHARE
+        self._burst, self._rate = max(burst * BURST_SHARE, 1.0), rate * RATE_SHARE
+        self.max_unanswered = self._burst
         self._fill()
         self._tokens = self._burst if new else min(self._tokens, self._burst)
 
@@ -117,6 +126,8 @@ class PacedSender:
         if self._timer is not None:
             return
         while self._running and (request := self._requests.next_unsent()) is not None:
+            if self._requests.unanswered >= self.pacer.max_unanswered:
+                return  # a reply goes on
             if wait := self.pacer.take():
                 self._timer = self._clock.callLater(wait, self._go_on)
                 return

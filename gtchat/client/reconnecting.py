@@ -298,6 +298,7 @@ class ReconnectingClient:
             self._sender.refused(request, reply.retry_after or 1.0)
             return
         self.requests.discard(request)
+        self._sender.send_waiting()
         if reply.status == "ok" and not request.internal:
             self._session.update_from(request, reply)
             if effect_of(request.cmd) in (Effect.LOGGED_IN, Effect.RESUMED):

@@ -118,6 +118,11 @@ class RequestQueue:
     def __len__(self) -> int:
         return len(self._requests)
 
+    @property
+    def unanswered(self) -> int:
+        """How many were sent and wait for their replies, at least."""
+        return len(self._requests) - len(self._unsent)
+
     def make(
         self, cmd: str, fields: Mapping[str, Any], *, internal: bool = False
     ) -> PendingRequest:

@@ -282,6 +282,8 @@ class Session:
             reply: of `resume`.
         """
         is_same_epoch = self._reply is not None and self._reply.epoch == reply.epoch
+        if not is_same_epoch:
+            self._stream.forget_ids()
         self._know(reply)
         self.deliver_waiting(reply)
         rooms = [*self._missed_rooms(reply, is_same_epoch)]
@@ -322,7 +324,6 @@ class Session:
         """
         joined = {room.name: room.last_seq for room in reply.rooms if room.joined}
         found = {one.room: one for one in reply.resumed if one.room is not None}
-        may_go_on = is_same_epoch and reply.last_cmd == "resume"
         seen = dict(self._stream.seen)
         for name in {**seen, **joined, **found}:
             one, last_seq = found.get(name), joined.get(name, 0)
@@ -331,9 +332,12 @@ class Session:
                 yield Missed(name, {"room_name": name}, one.last_seq, entries)
             elif name not in joined:
                 self._stream.reset_room(name, "left", last_seq)
-            elif may_go_on and name not in found.keys() & self._named.keys() and name in seen:
-                # There was no space for it in the reply, or in the request.
-                yield Missed(name, {"room_name": name}, last_seq)
+            elif is_same_epoch and name in seen and name not in found.keys() & self._named.keys():
+                # There was no space for it in the reply or in the request, or it is a new login.
+                if last_seq >= seen[name]:
+                    yield Missed(name, {"room_name": name}, last_seq)
+                else:
+                    self._stream.reset_room(name, "recreated", last_seq)
             else:
                 reason = one.reason if one is not None else None
                 self._stream.reset_room(name, _reason(reason, is_same_epoch), last_seq)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client import CommandFailed, Invitation
 from gtchat.client.close_codes import wait_of
-from gtchat.client.pacing import RESERVE, SHARE, Pacer
+from gtchat.client.pacing import BURST_SHARE, RATE_SHARE, Pacer
 from tests.client.fakes import ConnectedTestCase, resumed, welcome, whisper
 
 LIMITS = {"commands_burst": 20, "commands_per_second": 10}
@@ -27,10 +27,10 @@ class Tokens(SynchronousTestCase):
 
     def test_burst_then_rate(self) -> None:
         self.pacer.configure(LIMITS)
-        taken = [self.pacer.take() for _ in range(20 - RESERVE)]
+        taken = [self.pacer.take() for _ in range(int(20 * BURST_SHARE))]
         self.assertEqual(set(taken), {0.0})
-        self.assertAlmostEqual(self.pacer.take(), 1 / (10 * SHARE))
-        self.clock.advance(1 / (10 * SHARE) + 1e-9)
+        self.assertAlmostEqual(self.pacer.take(), 1 / (10 * RATE_SHARE))
+        self.clock.advance(1 / (10 * RATE_SHARE) + 1e-9)
         self.assertEqual(self.pacer.take(), 0.0)
         self.assertGreater(self.pacer.take(), 0.0)
 
@@ -85,6 +85,40 @@ class Calls(ConnectedTestCase):
         for first, second in zip(times, times[20:], strict=False):
             self.assertGreaterEqual(second - first, (20 - LIMITS["commands_burst"]) / 10)
         self.assertLessEqual(len([at for at in times if at < 1.0]), 20 + 10)
+
+    def test_no_more_than_half_of_the_burst_is_unanswered(self) -> None:
+        self.server.answers["speak"] = None
+        for number in range(30):
+            self.call("speak", room_name="lobby", msg=str(number))
+        for _ in range(100):
+            self.clock.advance(0.1)
+            self.server.pump()
+        self.assertEqual(len(self.sent()), 10)
+        self.server.reply(self.server.requests[-10], seq=1)
+        self.server.pump()
+        self.assertEqual(self.sent()[10:], ["10"])
+
+    def test_calls_that_arrive_bunched_are_not_refused_and_stay_in_order(self) -> None:
+        """The way to the server takes a second now and then; its bucket fills meanwhile."""
+        tokens, at, texts = 20.0, 0.0, [str(number) for number in range(100)]
+
+        def answer(request: dict[str, Any]) -> dict[str, Any]:
+            nonlocal tokens, at
+            now = self.clock.seconds()
+            tokens, at = min(20.0, tokens + (now - at) * 10), now
+            if tokens < 1:
+                return {"code": "rate_limited", "retry_after": 0.1}
+            tokens -= 1
+            return {"seq": 1}
+
+        self.server.answers["speak"] = answer
+        for text in texts:
+            self.call("speak", room_name="lobby", msg=text)
+        for step in range(600):
+            self.clock.advance(0.05)
+            if step % 20 == 0:
+                self.server.pump()
+        self.assertEqual(self.sent(), texts)
 
     def test_refused_call_is_sent_again_before_the_later_ones(self) -> None:
         self.server.answers["speak"] = {"code": "rate_limited", "retry_after": 2}

@@ -231,6 +231,21 @@ class ResumeTests(ConnectedTestCase):
         self.assertEqual(self.texts(), ["text 4", "text 2", "text 3"])
         self.assertEqual(self.server.asked("history")[0]["room_name"], "garden")
 
+    def test_what_is_pushed_before_all_rooms_are_known_waits_its_turn(
+        self,
+    ) -> None:
+        log = [spoken(seq) for seq in range(1, 7)]
+        missed = {**resumed(*log[3:5]), "rooms_next": "x"}
+        self.server.answers.update(resume=missed, get_room_list=None, history=history_of(log))
+        self.server.drop()
+        self.reconnect()
+        self.server.push(**log[5])
+        self.server.pump()
+        self.assertEqual(self.texts(), [])
+        self.server.reply(self.server.asked("get_room_list")[0], rooms=[])
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 4", "text 5", "text 6"])
+
     def test_a_reset_room_is_reported(self) -> None:
         self.server.answers["resume"] = resumed(state="reset", last_seq=2)
         self.server.drop()
@@ -444,21 +459,37 @@ class LoginAgainTests(ConnectedTestCase):
         self.open()
         self.server.answers["resume"] = {"code": "bad_session"}
 
-    def test_it_logs_in_again_and_resets_all_rooms(self) -> None:
-        self.log_in(lobby=3, garden=1)
-        for epoch, reason in (("e2", "epoch"), ("e2", "unknown")):
-            self.server.answers["login"] = {**welcome(lobby=2), "epoch": epoch}
-            self.received.clear()
-            self.server.drop()
-            self.reconnect()
-            self.assertEqual(self.server.asked("login")[-1]["usr"], "ann")
-            [lost, restored, *resets] = self.received
-            self.assertEqual(restored, ConnectionRestored(resumed=False))
-            reset = RoomReset(room="lobby", reason=reason, epoch=epoch, last_seq=2)
-            self.assertEqual(resets[0], reset)
-            left = [RoomReset(room="garden", reason="left", epoch=epoch)]
-            self.assertEqual(resets[1:], left if reason == "epoch" else [])
-            self.clock.advance(60)
+    def test_after_a_new_login_rooms_go_on_where_they_were(self) -> None:
+        self.log_in(lobby=3, garden=9, den=1)
+        log = [spoken(seq) for seq in range(1, 6)]
+        self.server.answers.update(history=history_of(log), login=welcome(lobby=5, garden=2))
+        self.server.drop()
+        self.reconnect()
+        self.assertEqual(self.server.asked("login")[-1]["usr"], "ann")
+        [_, restored, *rest] = self.received
+        self.assertEqual(restored, ConnectionRestored(resumed=False))
+        resets = [one for one in rest if isinstance(one, RoomReset)]
+        self.assertEqual(
+            resets,
+            [
+                RoomReset(room="garden", reason="recreated", epoch="e1", last_seq=2),
+                RoomReset(room="den", reason="left", epoch="e1"),
+            ],
+        )
+        self.assertEqual(self.texts(), ["text 4", "text 5"])
+
+    def test_another_epoch_resets_all_rooms_and_forgets_ids(self) -> None:
+        self.log_in(lobby=3)
+        self.server.answers["speak"] = {"seq": 4, "id": "lobby-2"}
+        self.result("speak", room_name="lobby", msg="hi")
+        self.server.answers["login"] = {**welcome(lobby=1), "epoch": "e2"}
+        self.server.drop()
+        self.reconnect()
+        reset = RoomReset(room="lobby", reason="epoch", epoch="e2", last_seq=1)
+        self.assertEqual(self.received[-1], reset)
+        self.server.say(2)
+        self.server.pump()
+        self.assertEqual(self.texts(), ["text 2"])
 
     def test_it_logs_in_with_the_changed_password(self) -> None:
         self.server.answers["login"] = welcome()
