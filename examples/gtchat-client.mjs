@@ -14,7 +14,7 @@ const REPEATABLE = words("hello ping get_sessions end_session end_other_sessions
   "block unblock set_address"); // may always be sent again
 const OWN_RATE = words("typing search react"); // their `rate_limited` is for the caller, and holds up nothing else
 const TEMPORARY = words("rate_limited locked_out over_quota not_stored internal already_logged_in"); // codes that pass
-const MEMBERSHIP_ENDS = words("leave_room kicked removed"); // events after which `usr` is no member
+const BEGINS = words("join_room room_created"), ENDS = words("leave_room kicked removed"); // of the membership of `usr`
 const STAY_AWAY = new Set([1002, 1003, 1007, 1008, 1009, 4001, 4002]); // close codes; it comes back after all others
 const COMING_BACK = 4000; // the close code of this client when it drops a link: after 1000 a guest is logged out
 const SEEN_BYTES = 48 * 1024; // of the names in `seen`; rooms that do not fit are read page by page
@@ -50,7 +50,7 @@ export class GTChat {
   #behind = new Map(); // room -> highest seq known to be in its log; its pushes are left to #catchUp
   #catchingUp = false; #ids = new Set(); // of direct messages
   #order = 0; #urgent = []; #waiting = []; #sent = new Map(); // tracker -> call, in the order of sending
-  #burst = 1; #rate = 1; #tokens = 0; #filled = 0; #notBefore = 0; // calls, calls a second, times in seconds
+  #burst = 10; #rate = 10; #tokens = 10; #filled = 0; #notBefore = 0; // calls, calls a second, times in seconds
   #events = []; #wake = null; #hasRoom = null;
 
   constructor(url, { login, after = {}, callTimeout = 30, maxEvents = 5000, backoff = [0.5, 30] }) {
@@ -60,7 +60,6 @@ export class GTChat {
 
   /** Connects and logs in. Rejects with ConnectionClosed or CommandFailed if this attempt fails. */
   connect() { return new Promise((resolve, reject) => { this.#first = { resolve, reject }; this.#open(); }); }
-
   get rooms() { return [...this.#positions.keys()]; } // names of the user's rooms
 
   /** Sends a command; resolves with the reply. Rejects with CommandFailed, Unanswered or ConnectionClosed. */
@@ -91,7 +90,7 @@ export class GTChat {
     on("open", () => this.#begin());
     on("message", ({ data }) => this.#receive(JSON.parse(data)));
     on("close", ({ code, reason }) => this.#lost(code, reason));
-    on("error", () => this.#lost(1006, "")); // Node 20 has no close event where the connection was refused
+    on("error", () => this.#lost(1006, "no connection")); // Node 20 has no close event where the connection was refused
   }
 
   /** Says hello, resumes or logs in, learns of all rooms; only then go the calls that wait. */
@@ -279,11 +278,13 @@ export class GTChat {
 
   /** Takes an entry of a room, `from` a "push", what was "resumed", or a "page" of history. */
   #take(entry, from) {
-    const { room_name: room, seq } = entry;
-    const gone = from === "push" && MEMBERSHIP_ENDS.has(entry.type) && entry.usr === this.user;
+    const { room_name: room, seq, type } = entry;
+    const gone = from === "push" && ENDS.has(type) && entry.usr === this.user;
     const wait = this.#behind.has(room) || this.#events.length >= this.#options.maxEvents;
-    if (!this.#positions.has(room)) this.#positions.set(room, { epoch: this.#session.epoch, seq: seq - 1 });
+    const begins = BEGINS.has(type) && entry.usr === this.user;
+    if (begins && !this.#positions.has(room)) this.#positions.set(room, { epoch: this.#session.epoch, seq: seq - 1 });
     const position = this.#positions.get(room);
+    if (!position) return this.#emit(entry); // new public rooms are told to all; or it is not listed yet
     if (from !== "page" && !gone && wait) {
       this.#behind.set(room, Math.max(seq, this.#behind.get(room) ?? 0));
       this.#catchUp();
@@ -325,9 +326,8 @@ export class GTChat {
   async #readGap(room) {
     while (this.#behind.get(room) > this.#positions.get(room)?.seq) {
       const position = this.#positions.get(room);
-      while (this.#events.length > this.#options.maxEvents - PAGE && !this.#end) {
-        await new Promise((resolve) => { this.#hasRoom = resolve; });
-      }
+      const isFull = () => this.#events.length > this.#options.maxEvents - PAGE && !this.#end;
+      while (isFull()) await new Promise((resolve) => { this.#hasRoom = resolve; });
       const page = await this.#ask("history", { room_name: room, after: position.seq, limit: PAGE, kinds: ["all"] });
       if (this.#positions.get(room) !== position) return; // it was left or reset meanwhile
       if (page.log_last < position.seq) return this.#reset(room, "recreated", page.log_last);

@@ -6,7 +6,7 @@ Commands and observations are lines of JSON; `Driver` in scenario_peers.py descr
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import stdio
@@ -32,6 +32,7 @@ from gtchat.client import (
     backoff,
     connect,
     event_stream,
+    reconnecting,
 )
 
 #: The first word of the server's close reason.
@@ -79,17 +80,18 @@ class Client:
 
     Args:
         name: of the client in the test.
+        write: sends a line to the test. (Standard output does not block: `print` would lose some.)
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, write: Callable[[bytes], None]) -> None:
         self.name = name
+        self._write = write
         self.connection: Connection | None = None
         self._gate: Deferred[None] | None = None
 
     def tell(self, **observation: Any) -> None:
         """Report an observation."""
-        sys.stdout.write(json.dumps({"client": self.name, **observation}) + "\n")
-        sys.stdout.flush()
+        self._write(json.dumps({"client": self.name, **observation}).encode())
 
     async def read(self) -> None:
         """Report the events."""
@@ -173,7 +175,7 @@ class Commands(LineOnlyReceiver):
         """Run a command, and report its result."""
         command = json.loads(line)
         do, name, number = (command.pop(key) for key in ("do", "client", "id"))
-        client = self._clients.setdefault(name, Client(name))
+        client = self._clients.setdefault(name, Client(name, self.sendLine))
         result = maybeDeferred(getattr(client, f"do_{do}"), **command)
         result.addCallbacks(
             lambda value: client.tell(id=number, ok=value),
@@ -189,7 +191,7 @@ def main(reactor: object) -> Deferred[None]:
     """Run commands until standard input ends."""
     # Short delays, and few events that wait, so that the scenarios need little time.
     backoff.FIRST_DELAY, backoff.MAX_DELAY = 0.05, 0.2
-    event_stream.FULL, event_stream.BRIMFUL = 300, 400
+    event_stream.FULL, event_stream.BRIMFUL = reconnecting.FULL, reconnecting.BRIMFUL = 300, 400
     commands = Commands()
     stdio.StandardIO(commands)
     return commands.done

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import threading
 from collections import defaultdict, deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -149,10 +150,27 @@ class Peer:
 
     def next_text(self, user: str) -> str:
         """Return the text of the next message of a user, in any room."""
+        found = self._next(lambda push: push["cmd"] == "c_speak" and push["usr"] == user)
+        return str(found["msg"])
+
+    def wait_offline(self, user: str) -> None:
+        """Wait for the push that says that a user went offline."""
+        self._next(
+            lambda push: (
+                (push.get("type") == "logout" and push["usr"] == user)
+                or user in push.get("logouts", ())
+            )
+        )
+
+    def _next(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Remove the first push of a kind and return it, when it is there."""
+        number = 0
         while True:
-            message = self.client.taken.pop(0) if self.client.taken else self.client.message()
-            if message["cmd"] == "c_speak" and message["usr"] == user:
-                return str(message["msg"])
+            while number < len(self.client.taken):
+                if wanted(self.client.taken[number]):
+                    return self.client.taken.pop(number)
+                number += 1
+            self.client.taken.append(self.client.message())
 
 
 class Driver:
