@@ -236,6 +236,8 @@ class Scenario:
 
     def do_server(self, what: str) -> None:
         database, copy = (self.server.folder / name for name in ("gtchat.sqlite", "copy"))
+        if what == "stop":
+            self.peer.client.close()  # a server that stops would wait for its answer
         if what == "copy":
             shutil.copy(database, copy)
         elif what == "restore":
