@@ -28,6 +28,8 @@ try {
   for await (const event of chat.events()) await answer(event);
 } catch (error) {
   if (!(error instanceof ConnectionClosed || error instanceof CommandFailed)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+  if (error.code !== 1000) { // 1000: a signal has closed it, perhaps during an answer
+    console.error(error.message);
+    process.exitCode = 1;
+  }
 }

@@ -7,7 +7,7 @@
 // server and gaps of any size. Calls are sent within the limits of the server, and again after a loss if that is safe.
 
 const words = (text) => new Set(text.split(" "));
-const WITH_TXN = words("speak whisper edit delete react pin unpin broadcast create_room join_room leave_room " +
+const WITH_TXN = words("speak whisper edit delete react pin unpin create_room join_room leave_room " +
   "set_room delete_room kick invite invite_reply add_member remove_member"); // done once, also if sent again
 const REPEATABLE = words("hello ping get_sessions end_session end_other_sessions get_room_list get_user_list " +
   "get_room_user_list versions history search typing mark_read mark_unread set_notify get_mentions get_direct_list " +
@@ -25,12 +25,12 @@ export class CommandFailed extends Error {}
 export class Unanswered extends Error {} // the link was lost before the answer to `cmd`, which may have been done
 export class ConnectionClosed extends Error {} // for good: `code`, `reason`, and its first word, `word`
 
-const failure = (Type, text, fields) => Object.assign(new Type(text), fields);
-const unanswered = (cmd) => failure(Unanswered, `no answer to ${cmd}`, { cmd });
-const closed = (code, reason, ours = false) =>
-  failure(ConnectionClosed, `${code} ${reason}`, { code, reason, word: reason.split(":")[0], ours });
-const byOrder = (one, other) => one.order - other.order;
-const now = () => performance.now() / 1000;
+const fail = (Type, text, fields) => Object.assign(new Type(text), fields);
+const unanswered = (cmd) => fail(Unanswered, `no answer to ${cmd}`, { cmd });
+const wordOf = (reason) => /\w*/.exec(reason)[0];
+const closed = (code, reason) => fail(ConnectionClosed, `${code} ${reason}`, { code, reason, word: wordOf(reason) });
+const mayRepeat = ({ cmd, fields }) => !fields.broadcast_key && (WITH_TXN.has(cmd) || REPEATABLE.has(cmd));
+const byOrder = (one, other) => one.order - other.order, now = () => performance.now() / 1000;
 /** Returns a random `txn`. (Pages that were not loaded over https have no crypto.randomUUID.) */
 const randomText = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(36)).join("");
 
@@ -77,11 +77,11 @@ export class GTChat {
       this.#hasRoom?.();
       if (this.#events.length) yield this.#events.shift();
     }
-    if (!this.#end.ours) throw this.#end;
+    if (this.#end.code !== 1000) throw this.#end;
   }
 
   /** Closes with 1000, which logs a guest out. Calls without an answer are rejected. */
-  close() { this.#finish(closed(1000, "closed", true)); }
+  close() { this.#finish(closed(1000, "closed")); }
 
   #open() {
     const socket = this.#socket = new WebSocket(this.#options.url, ["gtchat.v1"]);
@@ -172,7 +172,7 @@ export class GTChat {
   /** Ends the link and comes back, or not. `wait`: seconds, if the server has said. */
   #lost(code, reason, wait = Number(/wait ([\d.]+)/.exec(reason)?.[1] ?? 0)) {
     for (const call of this.#unlink(COMING_BACK)) {
-      if (!call.urgent && (WITH_TXN.has(call.cmd) || REPEATABLE.has(call.cmd))) this.#waiting.push(call);
+      if (!call.urgent && mayRepeat(call)) this.#waiting.push(call);
       else call.reject(unanswered(call.cmd));
     }
     this.#waiting.sort(byOrder);
@@ -250,7 +250,7 @@ export class GTChat {
       (call.urgent ? this.#urgent : this.#waiting).push(call);
       (call.urgent ? this.#urgent : this.#waiting).sort(byOrder);
     } else {
-      call.reject(failure(CommandFailed, `${call.cmd}: ${code}: ${msg}`, { cmd: call.cmd, code, retryAfter, reply }));
+      call.reject(fail(CommandFailed, `${call.cmd}: ${code}: ${msg}`, { cmd: call.cmd, code, retryAfter, reply }));
     }
     this.#pump();
   }

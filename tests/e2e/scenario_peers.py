@@ -74,7 +74,8 @@ class Proxy:
         """End all links, after sending a frame to the clients."""
         links, self._links = self._links, []
         for client, server in links:
-            self._silent.add(server)
+            # The server must not see the client's answer to the frame: it would be a logout.
+            self._silent |= {client, server}
             with suppress(OSError):
                 client.sendall(frame)
             with suppress(OSError):

@@ -277,9 +277,9 @@ SCENARIOS: dict[str, Steps] = {
     ),
     "many_rooms": (
         ("account",),
-        ("create", 150),
+        ("create", 130),
         ("open", ACCOUNT),
-        ("rooms", 151),
+        ("rooms", 131),
         ("link", "cut"),
         ("say in last",),
         *BACK,

@@ -7,17 +7,20 @@ process that is driven with the same commands and reports the same observations.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import traceback
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.protocols.gtchat_json import contract
 from tests.e2e.scenario_peers import Driver, Peer, Proxy, close_frame
 from tests.e2e.scenarios import PASSWORD, SCENARIOS, Steps
 from tests.e2e.server import SECONDS, Server
@@ -233,6 +236,8 @@ class Scenario:
 
     def do_server(self, what: str) -> None:
         database, copy = (self.server.folder / name for name in ("gtchat.sqlite", "copy"))
+        if what == "stop":
+            self.peer.client.close()  # a server that stops would wait for its answer
         if what == "copy":
             shutil.copy(database, copy)
         elif what == "restore":
@@ -244,7 +249,25 @@ class Scenario:
 
 
 class ExamplesTest(SynchronousTestCase):
-    """The bot in JavaScript, run as its first lines say."""
+    """The files in JavaScript."""
+
+    def test_the_tables_of_the_client_are_those_of_the_contract(self) -> None:
+        text = (TOP / "examples" / "gtchat-client.mjs").read_text()
+
+        def words(name: str) -> set[str]:
+            found = re.search(rf"const {name} = (?:words|new Set)\(([^)]*)\)", text)
+            assert found is not None, name
+            return set(re.findall(r"\w+", found[1]))
+
+        def keys(table: Mapping[Any, object], *values: object) -> set[str]:
+            return {str(key) for key, value in table.items() if value in values}
+
+        self.assertEqual(words("WITH_TXN"), keys(contract.REPEATABLE, contract.Repeatable.TXN))
+        always = keys(contract.REPEATABLE, contract.Repeatable.ALWAYS)
+        self.assertEqual(words("REPEATABLE"), always - {"resume"})  # the client does so by itself
+        temporary = keys(contract.TEMPORARY, True)
+        self.assertEqual(words("TEMPORARY"), temporary | {"already_logged_in"})  # of the dead link
+        self.assertEqual(words("STAY_AWAY"), keys(contract.COME_BACK, contract.ComeBack.NO))
 
     def test_the_bot_answers_and_ends(self) -> None:
         words, missing = node()
