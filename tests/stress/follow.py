@@ -201,7 +201,7 @@ class Follow:
 
     async def _kill_again_and_again(self) -> None:
         """Kill the server, at random moments but evenly over the messages."""
-        while self.result.kills < self.kills:
+        while self.result.kills < self.kills and not self._written:
             left = self.messages - self.result.messages
             step = self.random.uniform(0, 2 * left / (self.kills - self.result.kills + 1))
             self._next_kill = self.result.messages + max(1.0, step)
