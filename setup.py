@@ -16,11 +16,11 @@ CLIENTS = [
     "autobahn>=24.4.2,<25; python_version < '3.11'",  # 24.4.2 is the last one for Python 3.10
     "service-identity>=24",
     "attrs>=24",
+    "msgspec>=0.21",
     "urwid>=4.2",
 ]
 SERVER = [
     *CLIENTS,
-    "msgspec>=0.21",
     "SQLAlchemy>=2.0.40",
     "alembic>=1.16",
     "argon2-cffi>=25.1",
