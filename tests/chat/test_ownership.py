@@ -162,6 +162,12 @@ class RoomsPerUser(SynchronousTestCase):
         self.assertEqual(self.leave(), "gone")
         self.assertIsNone(code(self.eve, "create_room", room_name="g"))
 
+    def test_a_private_room_of_a_guest_is_deleted_without_members(self) -> None:
+        guest = self.server.guest("guest")
+        self.assertIsNone(code(guest, "create_room", room_name="cell", public=False))
+        guest.drop(clean=True)
+        self.assertIsNone(code(self.ann, "create_room", room_name="cell"))
+
     def test_it_stays_without_an_owner_as_long_as_guests_are_in_it(self) -> None:
         other = self.server.guest("other")
         self.assertEqual(self.leave("other"), "")
