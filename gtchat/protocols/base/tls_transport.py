@@ -29,6 +29,7 @@ that need either are Twisted's own.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,6 +48,8 @@ from gtchat.protocols.base.unsent import PIECE_BYTES
 READ_BYTES = 16_384 + 256 + 5
 #: Bytes of records without data that a connection may send in a row. A key update has 27.
 EMPTY_BYTES = 65_536
+#: Socket option that acknowledges now what was received (tcp(7)); Linux only.
+_TCP_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class Handshakes(Protocol):
@@ -240,6 +243,11 @@ class TLSServer(EagerServer):
         self.server.handshakes.discard(self)
         self._flush_outgoing()
         self._write_early()
+        if _TCP_QUICKACK is not None:
+            # With TLS 1.3 the server has nothing to send now, so TCP would acknowledge 40 ms later.
+            # A client with Nagle's delay waits for that before it sends its request.
+            with suppress(OSError):
+                self.socket.setsockopt(socket.IPPROTO_TCP, _TCP_QUICKACK, 1)
         if self._writeDisconnecting:
             self.startWriting()  # type: ignore[no-untyped-call]
         return True

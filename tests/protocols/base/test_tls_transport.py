@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from typing import Any
 
@@ -141,6 +142,14 @@ class Opening(Case):
             self.assertEqual(pair.protocol.received, b"")
             self.assertEqual(pair.receive()[:1], answer, sent)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_its_end_is_acknowledged_at_once(self) -> None:
+        pair = self.pair()
+        before = list(pair.transport.socket.options)
+        pair.open()
+        expected = getattr(socket, "TCP_QUICKACK", None)
+        found = pair.transport.socket.options[len(before) :]
+        self.assertEqual(found, [] if expected is None else [expected])
 
     def test_it_has_to_end_in_time(self) -> None:
         first = self.pair()

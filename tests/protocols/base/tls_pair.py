@@ -110,12 +110,22 @@ class SteppedReactor(Clock):
 
 
 class UnixSocket(socket.socket):
-    """A Unix socket, whose bytes arrive at once, that accepts the options of TCP."""
+    """A Unix socket, whose bytes arrive at once, that accepts the options of TCP.
+
+    Attributes:
+        options: those of TCP that were set.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.options: list[int] = []
 
     def setsockopt(self, level: int, *args: Any) -> None:
-        """Set an option, except one of TCP."""
+        """Set an option, or record it if it is one of TCP."""
         if level != socket.IPPROTO_TCP:
             super().setsockopt(level, *args)
+        else:
+            self.options.append(args[0])
 
 
 class Pair:
