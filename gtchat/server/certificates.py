@@ -8,22 +8,16 @@ The words of the endpoint are the same: `ssl:PORT:privateKey=FILE:certKey=FILE`,
 from __future__ import annotations
 
 import re
+import ssl
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import attrs
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificates
-from OpenSSL import SSL
-from OpenSSL.crypto import X509, PKey
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions, DiffieHellmanParameters
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 from twisted.logger import Logger
-from twisted.python.filepath import FilePath
-from zope.interface import implementer
-
-if TYPE_CHECKING:
-    from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 #: Kind of an endpoint with TLS.
 TLS_KIND = "ssl"
@@ -41,7 +35,6 @@ class CertificateError(ValueError):
     """A key or a certificate cannot be used; the text is one line for the operator."""
 
 
-@implementer(IOpenSSLServerConnectionCreator)
 @attrs.define(eq=False)
 class Credentials:
     """Private key and certificates of an endpoint.
@@ -53,6 +46,9 @@ class Credentials:
         chain: file of further certificates of the chain; None for none.
         dh_parameters: file of Diffie-Hellman parameters; None for none.
 
+    Attributes:
+        context: TLS 1.2 and 1.3 with these, for connections from now on.
+
     Raises:
         CertificateError: they cannot be used.
     """
@@ -61,41 +57,78 @@ class Credentials:
     certificate: Path
     chain: Path | None = None
     dh_parameters: Path | None = None
-    _options: CertificateOptions = attrs.field(init=False)
+    context: ssl.SSLContext = attrs.field(init=False)
+    _protocols: list[str] = attrs.field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self._options = self._load()
+        self.context = self._load()
 
-    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """Return a connection with the present key (IOpenSSLServerConnectionCreator)."""
-        return self._options.serverConnectionForTLS(protocol)
+    def offer(self, protocols: list[str]) -> None:
+        """Let clients choose an application protocol (ALPN, RFC 7301), now and after `reload`.
+
+        Args:
+            protocols: their names, the preferred one first.
+        """
+        self._protocols = protocols
+        self.context.set_alpn_protocols(protocols)
 
     def reload(self) -> None:
         """Read the files again, for connections from now on; keep what there is if that fails."""
         try:
-            self._options = self._load()
+            self.context = self._load()
         except CertificateError as error:
             _log.error("the old certificate stays in use: {error}", error=error)
         else:
             _log.info("certificate loaded from {file}", file=str(self.certificate))
 
-    def _load(self) -> CertificateOptions:
+    def _load(self) -> ssl.SSLContext:
         found = _certificates(self.certificate)
         rest = _certificates(self.chain) if self.chain is not None else []
-        parameters = _parameters(self.dh_parameters) if self.dh_parameters is not None else None
-        options = CertificateOptions(
-            privateKey=_private_key(self.key),
-            certificate=found[0],
-            extraCertChain=[*found[1:], *rest],
-            dhParameters=parameters,
-        )
-        try:
-            options.getContext()
-        except SSL.Error as error:
+        if _public_key(self.key) != found[0].public_key():
             raise CertificateError(
                 f"the key in {self.key} does not belong to the certificate in {self.certificate}"
-            ) from error
-        return options
+            )
+        context = _empty_context()
+        if self._protocols:
+            context.set_alpn_protocols(self._protocols)
+        try:
+            if rest:
+                # The standard library reads certificates from one file only.
+                with tempfile.NamedTemporaryFile() as file:
+                    file.write(_pem([*found, *rest]))
+                    file.flush()
+                    context.load_cert_chain(file.name, self.key, _no_password)
+            else:
+                context.load_cert_chain(self.certificate, self.key, _no_password)
+        except OSError as error:
+            raise self._unusable(error) from error
+        if self.dh_parameters is not None:
+            _load_parameters(context, self.dh_parameters)
+        return context
+
+    def _unusable(self, error: OSError) -> CertificateError:
+        """Return why OpenSSL does not accept key and certificates."""
+        reason = str(getattr(error, "reason", None) or error.strerror)
+        return CertificateError(
+            f"the key in {self.key} or the certificate in {self.certificate} cannot be used: "
+            + reason.lower().replace("_", " ")
+        )
+
+
+def _empty_context() -> ssl.SSLContext:
+    """Return TLS of a server, without a key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # No renegotiation, which costs the server more than the client. No tickets, since nothing would
+    # ever change the key of a process that encrypts them: it would decrypt all earlier sessions.
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    return context
+
+
+def _no_password() -> str:
+    """Return the password of a private key. Without it, OpenSSL would ask at the terminal."""
+    return ""
 
 
 def _read(file: Path) -> bytes:
@@ -105,36 +138,38 @@ def _read(file: Path) -> bytes:
         raise CertificateError(f"cannot read {file}: {error.strerror}") from error
 
 
-def _certificates(file: Path) -> list[X509]:
+def _certificates(file: Path) -> list[Certificate]:
     """Return the certificates of a file, at least one, in order."""
     try:
-        return [X509.from_cryptography(found) for found in load_pem_x509_certificates(_read(file))]
+        return load_pem_x509_certificates(_read(file))
     except CertificateError:
         raise
     except ValueError as error:
         raise CertificateError(f"{file} has no certificate in PEM") from error
 
 
-def _private_key(file: Path) -> PKey:
+def _pem(certificates: Sequence[Certificate]) -> bytes:
+    return b"".join(found.public_bytes(Encoding.PEM) for found in certificates)
+
+
+def _public_key(file: Path) -> PublicKeyTypes:
+    """Return the public part of a private key."""
     content = _read(file)
     try:
-        key: Any = load_pem_private_key(content, password=None)
-        return PKey.from_cryptography_key(key)
+        return load_pem_private_key(content, password=None).public_key()
     except (ValueError, TypeError) as error:  # TypeError: it is encrypted
         raise CertificateError(f"{file} has no private key in PEM without a password") from error
 
 
-def _parameters(file: Path) -> DiffieHellmanParameters:
-    """Return the Diffie-Hellman parameters of a file, which OpenSSL reads."""
+def _load_parameters(context: ssl.SSLContext, file: Path) -> None:
+    """Use the Diffie-Hellman parameters of a file."""
     _read(file)  # says why a file cannot be read
     try:
-        SSL.Context(SSL.TLS_METHOD).load_tmp_dh(str(file))
-    except SSL.Error as error:
+        context.load_dh_params(str(file))
+    except ssl.SSLError as error:
         raise CertificateError(
             f"{file} has no Diffie-Hellman parameters in PEM, or they are too weak"
         ) from error
-    parameters: DiffieHellmanParameters = DiffieHellmanParameters.fromFile(FilePath(str(file)))
-    return parameters
 
 
 def words_of(description: str) -> tuple[list[str], dict[str, str]]:

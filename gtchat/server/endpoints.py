@@ -8,12 +8,13 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, VerifyError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
 from gtchat.protocols.base.http_access import Proxies
+from gtchat.protocols.base.tls_port import TLSEndpoint
 from gtchat.protocols.base.transport import EagerReactor
 from gtchat.server.certificates import TLS_KIND, TLS_WORDS, Credentials, words_of
 from gtchat.server.process import EXIT_CONFIG, StartError
@@ -24,7 +25,7 @@ PROXY_PREFIX = "haproxy:"
 #: Kinds of endpoints that name a TCP port first.
 _TCP_KINDS = frozenset({"tcp", "tcp6", TLS_KIND})
 #: Kinds of endpoints whose connections may write directly to the kernel. Other kinds may change
-#: what is written on its way, as Twisted's own `tls:` does.
+#: what is written on its way, as Twisted's own `tls:` does; `ssl:` has connections that encrypt.
 _PLAIN_KINDS = frozenset({"tcp", "tcp6"})
 #: What Twisted raises for an endpoint string that it cannot use, depending on its kind.
 _INVALID = (ValueError, TypeError, LookupError, AttributeError, OSError, SSL.Error, VerifyError)
@@ -125,7 +126,7 @@ class Listeners:
         reactor = EagerReactor(self._reactor) if kind in _PLAIN_KINDS else self._reactor
         return serverFromString(reactor, description)
 
-    def _tls_endpoint(self, port: int, words: dict[str, str]) -> SSL4ServerEndpoint:
+    def _tls_endpoint(self, port: int, words: dict[str, str]) -> TLSEndpoint:
         """Return an `ssl:` endpoint whose certificate can be reloaded.
 
         Args:
@@ -141,9 +142,7 @@ class Listeners:
         )
         self._credentials.append(credentials)
         backlog = max(int(words.get("backlog", 0)), socket.SOMAXCONN)
-        return SSL4ServerEndpoint(
-            self._reactor, port, credentials, backlog, words.get("interface", "")
-        )
+        return TLSEndpoint(self._reactor, port, credentials, backlog, words.get("interface", ""))
 
 
 def port_number(port: IListeningPort) -> int | None:

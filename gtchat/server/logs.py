@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
+from string import Formatter
 from typing import Any
 
 import attrs
@@ -40,7 +42,7 @@ def json_line(event: LogEvent) -> str:
         "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": event["log_level"].name if "log_level" in event else "info",
         "source": event.get("log_namespace", ""),
-        "message": formatEvent(event),
+        "message": event_text(event),
     }
     for name, value in event.items():
         if not name.startswith("log_") and name not in _LEGACY_KEYS and name not in line:
@@ -51,8 +53,41 @@ def json_line(event: LogEvent) -> str:
 
 
 def text_line(event: LogEvent) -> str | None:
-    """Return an event as one line of text, as Twisted writes it."""
-    return formatEventAsClassicLogText(event, _format_time)
+    """Return an event as one line of text, as Twisted writes it.
+
+    Its own way takes five times as long, and every login has a line.
+    """
+    if "log_failure" in event or "log_system" in event or "log_level" not in event:
+        return formatEventAsClassicLogText(event, _format_time)
+    text = event_text(event)
+    if not text:
+        return None
+    source = f"{event.get('log_namespace', '-')}#{event['log_level'].name}"
+    line = f"{_format_time(event.get('log_time'))} [{source}] {text}"
+    return line.replace("\n", "\n\t") + "\n"
+
+
+def event_text(event: LogEvent) -> str:
+    """Return the message of an event: its format with its fields.
+
+    Args:
+        event: an event of twisted.logger, whose formatter also looks into the fields and calls
+            them. It is used only for formats that ask for that.
+    """
+    text = event.get("log_format")
+    if isinstance(text, str) and "log_flattened" not in event and _is_plain(text):
+        with suppress(Exception):  # Twisted says what cannot be formatted
+            return text.format_map(event)
+    return formatEvent(event)
+
+
+@lru_cache(maxsize=512)
+def _is_plain(text: str) -> bool:
+    """Return whether a format names nothing but fields."""
+    try:
+        return all(name is None or name.isidentifier() for _, name, *_ in Formatter().parse(text))
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=2)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+from base64 import b64encode
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -16,6 +19,22 @@ from gtchat.chat.interfaces import IPasswords
 
 #: Hashes and verifications that may wait; beyond it requests fail with RateLimited.
 QUEUE_LIMIT = 256
+
+
+def decoy_hash(hasher: PasswordHasher) -> str:
+    """Return an encoded hash that no password has, and that takes as long to verify as any other.
+
+    It is random, not computed: that would take the memory of a hash, 64 MiB, at each start.
+
+    Args:
+        hasher: computes the hashes of users, whose cost the returned one has.
+    """
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, tag = (
+        b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (hasher.salt_len, hasher.hash_len)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${tag}"
 
 
 @implementer(IPasswords)
@@ -31,13 +50,12 @@ class Passwords:
         self._reactor = reactor
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="passwords")
         self._hasher = PasswordHasher()
-        self._decoy: str | None = None
+        self._decoy = decoy_hash(self._hasher)
         self._waiting = 0
 
     def start(self) -> None:
         """Start the threads."""
         self._pool.start()
-        self._pool.callInThread(self._prepare)
 
     def stop(self) -> None:
         """End the threads when they have finished their current work."""
@@ -61,17 +79,9 @@ class Passwords:
 
     def _verify(self, hash: str | None, password: str) -> bool:
         if hash is None:
-            self._matches(self._decoy or self._prepare(), password)
+            self._matches(self._decoy, password)
             return False
         return self._matches(hash, password)
-
-    def _prepare(self) -> str:
-        """Return the hash that is verified for unknown names.
-
-        It is made at the start, since the first unknown name would take longer than known ones.
-        """
-        self._decoy = self._hasher.hash("decoy")
-        return self._decoy
 
     def _matches(self, hash: str, password: str) -> bool:
         try:

@@ -40,6 +40,23 @@ class StoreCall:
                 self.error = error
 
 
+@attrs.define(eq=False)
+class BulkCall(StoreCall):
+    """A write that can be done together with others of its kind.
+
+    Attributes:
+        together: does calls that follow each other, and sets `result` or `error` of each.
+        arguments: what `together` needs of this one.
+    """
+
+    together: Callable[[Any, Sequence[BulkCall]], None] = attrs.field(kw_only=True)
+    arguments: tuple[Any, ...] = attrs.field(kw_only=True)
+
+    def run(self, *args: object) -> None:
+        """Do this call alone."""
+        self.together(args[0], [self])
+
+
 Job = PendingEntry | StoreCall
 
 
@@ -56,6 +73,23 @@ def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCal
         yield job
     if run:
         yield run
+
+
+def group_writes(
+    jobs: Iterable[Job],
+) -> Iterator[list[PendingEntry] | tuple[BulkCall, ...] | StoreCall]:
+    """Yield jobs in order as `group_appends`, with calls that can be done together in one tuple."""
+    calls: list[BulkCall] = []
+    for part in group_appends(jobs):
+        if calls and not (isinstance(part, BulkCall) and part.together == calls[0].together):
+            yield tuple(calls)
+            calls = []
+        if isinstance(part, BulkCall):
+            calls.append(part)
+        else:
+            yield part
+    if calls:
+        yield tuple(calls)
 
 
 def ignore_entries(entries: Sequence[PendingEntry]) -> None:

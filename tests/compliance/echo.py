@@ -1,19 +1,21 @@
 """An echo server for the Autobahn test suite: the server's WebSocket protocol with its limits.
 
-python -m tests.compliance.echo PORT [message_bytes]
+python -m tests.compliance.echo PORT [message_bytes [PEM]]
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.endpoints import serverFromString
 
 from gtchat.chat.limits import Limits
+from gtchat.protocols.base.http_access import Proxies
 from gtchat.protocols.base.outbox import WriteBatcher
-from gtchat.protocols.base.transport import EagerReactor
 from gtchat.protocols.websocket import ChatProtocol, build_factory
+from gtchat.server.endpoints import Listeners
+from tests.e2e.certificate import make_certificate
 
 
 class Echo(ChatProtocol):
@@ -49,23 +51,27 @@ class NoAPI:
         """Do nothing."""
 
 
-def main(port: int, message_bytes: int) -> None:
+def main(port: int, message_bytes: int, pem: str = "") -> None:
     """Serve until a signal.
 
     Args:
         port: TCP port on 127.0.0.1.
         message_bytes: maximum size of a message in bytes. Above the default, messages may also
             have as many fragments.
+        pem: a file that a key and a certificate are written to, for TLS; "" for none.
     """
     if message_bytes > 65_536:
         Echo.max_fragments = message_bytes
     limits = Limits(message_bytes=message_bytes)
     batcher = WriteBatcher(reactor, limits.outbox_bytes, limits.unsent_bytes_total)  # type: ignore[arg-type]
     factory = build_factory(reactor, batcher, limits, lambda _: NoAPI(), protocol=Echo)  # type: ignore[arg-type]
-    endpoint = serverFromString(EagerReactor(reactor), f"tcp:{port}:interface=127.0.0.1")
-    endpoint.listen(factory)
+    words = "interface=127.0.0.1"
+    if pem:
+        make_certificate(Path(pem))
+        words += f":privateKey={pem}"
+    Listeners(reactor, Proxies()).listen(f"{'ssl' if pem else 'tcp'}:{port}:{words}", factory)
     reactor.run()  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 65_536)
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 65_536, *sys.argv[3:])

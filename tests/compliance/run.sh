@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Test the WebSocket protocol with the Autobahn test suite: an echo server with the real factory.
-#   tests/compliance/run.sh FOLDER_OF_SETUP [all]
+#   tests/compliance/run.sh FOLDER_OF_SETUP [all] [tls]
 # 247 cases in some seconds; with `all` also the 270 of large messages and compression, in minutes.
+# With `tls` over TLS.
 set -eu
 suite=$(cd "${1:?the folder given to setup.sh}" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -10,11 +11,15 @@ work=$(mktemp -d)
 port=${PORT:-9501}
 exclude='["9.*", "12.*", "13.*"]'
 bytes=65536
-if [ "${2:-}" = all ]; then
-    exclude='[]'
-    bytes=16777216
-fi
-"$python" -m tests.compliance.echo "$port" "$bytes" > "$work/server.log" 2>&1 &
+scheme=ws
+pem=
+for word in "${@:2}"; do
+    case $word in
+        all) exclude='[]' bytes=16777216 ;;
+        tls) scheme=wss pem=$work/pem ;;
+    esac
+done
+"$python" -m tests.compliance.echo "$port" "$bytes" $pem > "$work/server.log" 2>&1 &
 server=$!
 trap 'kill $server; rm -rf "$work"' EXIT
 "$python" - "$port" <<'PYTHON'
@@ -28,7 +33,7 @@ for _ in range(100):
 PYTHON
 cat > "$work/spec.json" <<JSON
 {"options": {"failByDrop": false}, "outdir": "$work",
- "servers": [{"agent": "gtchat", "url": "ws://127.0.0.1:$port"}],
+ "servers": [{"agent": "gtchat", "url": "$scheme://127.0.0.1:$port"}],
  "cases": ["*"], "exclude-cases": $exclude, "exclude-agent-cases": {}}
 JSON
 (cd "$work" && "$suite/bin/wstest" -m fuzzingclient -s spec.json > suite.log 2>&1) || {

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import suppress
 
 from tests.e2e.server import SECONDS
 
 
-def exchange(port: int, *pieces: bytes, close: bool = False) -> bytes:
+def exchange(
+    port: int, *pieces: bytes, close: bool = False, context: ssl.SSLContext | None = None
+) -> bytes:
     """Send bytes on a new connection; return all that the server answers until it closes.
 
     Args:
         port: of the server.
         pieces: the bytes, one write each.
         close: whether to shut down the sending side afterwards.
+        context: for TLS.
     """
-    with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as plain:
+        line = context.wrap_socket(plain) if context else plain
         answer = b""
         try:
             for piece in pieces:

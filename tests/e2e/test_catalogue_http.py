@@ -196,7 +196,8 @@ class TLS(SynchronousTestCase):
         pem = Path(self.mktemp()).resolve()
         make_certificate(pem)
         tls = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
-        self.server = Server("--store", "memory", "--web", tls).start()
+        names = ("--allowed-hosts", "chat.example")
+        self.server = Server("--store", "memory", "--web", tls, *names).start()
         self.addCleanup(self.server.kill)
 
     def accepts(self, version: ssl.TLSVersion) -> bool:
@@ -210,6 +211,21 @@ class TLS(SynchronousTestCase):
             except (ssl.SSLError, ConnectionResetError):
                 return False
         return True
+
+    def test_requests_are_refused_as_without_it_while_handshakes_are_slow(self) -> None:  # A13 A22
+        port, context = self.server.web_port, trusting_all()
+        with Bystanders(self.server):
+            for number in range(100):
+                line = socket.create_connection(("127.0.0.1", port), SECONDS)
+                self.addCleanup(line.close)
+                line.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[: number % 10])
+            for request, status in REQUESTS:
+                answer = exchange(port, request, context=context)
+                self.assertEqual(codes(answer), [status], request[:80])
+            pages = [b"GET /client.html HTTP/1.1\r\n" + HOST + b"\r\n"] * 50
+            last = GET + b"Connection: close\r\n\r\n"
+            answer = exchange(port, b"".join(pages) + last, context=context)
+            self.assertEqual(codes(answer), [200] * 51)
 
     def test_old_versions_and_renegotiation_are_refused(self) -> None:  # A26
         with Bystanders(self.server):

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from twisted.logger import FileLogObserver, Logger, LogLevel, formatEventAsClassicLogText
+from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -28,6 +29,13 @@ def event(**fields: Any) -> dict[str, Any]:
     }
 
 
+class Unprintable:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
 class Lines(SynchronousTestCase):
     def test_text_lines_equal_those_of_twisted(self) -> None:
         for one in (
@@ -37,6 +45,16 @@ class Lines(SynchronousTestCase):
             event(log_format="{nothing}"),
             {"log_format": "no time"},
             event(log_format=""),
+            event(log_format=None),
+            event(log_format=b"bytes {name}", name="ann"),
+            event(log_format="{{{name!r:>9}}} {number:.1f} {x:{number}}", name="a", number=3, x=1),
+            event(log_format="{name.upper()} {call()} {list[0]}", name="a", call=dict, list=[1]),
+            event(log_format="{unbalanced"),
+            event(log_format="{}"),
+            event(log_format="{broken}", broken=Unprintable()),
+            event(log_format="a", log_system="system"),
+            event(log_format="a", log_failure=Failure(ValueError("x"))),
+            event(log_format="a", log_namespace=None),
         ):
             self.assertEqual(text_line(dict(one)), formatEventAsClassicLogText(dict(one)))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from threading import Event
 from typing import Any
 
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.errors import RateLimited
-from gtchat.server.passwords import QUEUE_LIMIT, Passwords
+from gtchat.server.passwords import QUEUE_LIMIT, Passwords, decoy_hash
 
 
 class Hasher:
@@ -59,6 +60,27 @@ class PasswordsTest(TestCase):
         self.hasher.may.set()
         self.assertEqual(set(await gatherResults(waiting)), {False})
         self.assertFalse(await self.passwords.verify(None, "x"))
+
+
+class DecoyTest(TestCase):
+    """The hash that stands for the password of an unknown name."""
+
+    def test_verifying_it_does_the_work_of_verifying_a_real_one(self) -> None:  # D01
+        for cost in ({}, {"time_cost": 1, "memory_cost": 64, "parallelism": 2}, {"hash_len": 24}):
+            hasher = PasswordHasher(**cost)
+            decoy, real = decoy_hash(hasher), hasher.hash("right")
+            # What Argon2 does depends on these alone, and on the length of the password.
+            self.assertEqual(extract_parameters(decoy), extract_parameters(real))
+            self.assertEqual(len(decoy), len(real))
+            # A hash that is not well-formed would be rejected before any work is done.
+            self.assertRaises(VerifyMismatchError, hasher.verify, decoy, "right")
+
+    def test_it_is_not_computed_and_another_one_in_each_server(self) -> None:
+        self.patch(PasswordHasher, "hash", lambda *args, **kwargs: self.fail("computed"))
+        self.assertNotEqual(decoy_hash(PasswordHasher()), decoy_hash(PasswordHasher()))
+        passwords = Passwords(reactor, 1)
+        passwords.start()
+        self.addCleanup(passwords.stop)
 
 
 class CostTest(TestCase):

@@ -38,6 +38,55 @@ class GuestContract(StoreCase):
         [guest] = self.store.load().guests
         self.assertEqual((guest.network, guest.resumable), ("2001:db8::/64", True))
 
+    async def test_logins_that_wait_together_have_the_results_of_logins_one_by_one(self) -> None:
+        await self.account("Ann")
+        old = await self.store.login_guest("Old", "old", new_session(OTHER))
+        ended = [EndedSession(old, OTHER, {})]
+        names = ["Bob", "Carl", "Ann", "\u0421arl", "Dora", "Bob", "b0b", "B\u043eb", "Eve", "Fred"]
+        results: list[Any] = []
+        for number, name in enumerate(names):
+            session = new_session(bytes([number]) * 32, 5, ended if name == "Dora" else ())
+            results.append(self.store.login_guest(name, name.lower(), session))
+            if name == "Eve":
+                self.append(self.lobby, message("between"))
+        taken = {"Ann", "\u0421arl", "B\u043eb"}
+        expected = ["Bob", "Carl", "Dora", "b0b", "Eve", "Fred"]
+        ids = {}
+        for number, (name, result) in enumerate(zip(names, results, strict=True)):
+            if name in taken or number == 5:
+                await self.assertFails(result, NameTaken)
+            else:
+                ids[name] = await result
+                resumed = await self.store.resume(bytes([number]) * 32, 6, 0, {}, 0, 1, NETWORK)
+                self.assertEqual(resumed.account_state.account.id, ids[name])
+        guests = [one for one in self.store.load().guests if one.account.id != old]
+        self.assertEqual([one.account.name for one in guests], expected)
+        self.assertEqual([one.account.id for one in guests], [ids[name] for name in expected])
+        self.assertTrue(all(one.resumable and one.network == NETWORK for one in guests))
+        await self.assertFails(self.store.resume(OTHER, 7, 0, {}, 0, 1, NETWORK), BadSession)
+        with_entry = await self.store.login_guest("Gus", "gus", new_session(b"g" * 32))
+        self.assertGreater(with_entry, max(ids.values()))
+
+    async def test_of_names_that_look_alike_and_wait_together_the_first_one_is_free(self) -> None:
+        first = self.store.login_guest("Carl", "carl", new_session(TOKEN))
+        second = self.store.login_guest("\u0421arl", "\u0441arl", new_session(OTHER))
+        await first
+        await self.assertFails(second, NameTaken)
+        self.assertEqual(len(self.store.load().guests), 1)
+
+    async def test_hundreds_of_logins_that_wait_together_have_an_account_each(self) -> None:
+        results = [
+            self.store.login_guest(f"G{number}", f"g{number}", new_session(b"%32d" % number))
+            for number in range(300)
+        ]
+        ids = [await result for result in results]
+        self.assertEqual(len(set(ids)), 300)
+        guests = self.store.load().guests
+        self.assertEqual(
+            {one.account.name: one.account.id for one in guests},
+            dict(zip((f"G{number}" for number in range(300)), ids, strict=True)),
+        )
+
     async def test_a_guest_without_a_stored_session_cannot_come_back(self) -> None:
         await self.store.login_guest("Bob", "bob", new_session(None))
         carl = await self.store.login_guest("Carl", "carl", new_session(TOKEN))

@@ -161,7 +161,7 @@ class Outbox:
         send: the function that takes data now: the socket's `send`, the transport's `write`, or
             one that holds or discards it. It returns the number of bytes taken, or None for all;
             a transport that is full then has paused the outbox, which changes `send`.
-        send_now: the socket's `send`, None for a transport that has none.
+        send_now: the socket's `send` or one that encrypts, None for a transport that has none.
         closed: whether frames are discarded from now on.
     """
 
@@ -186,7 +186,7 @@ class Outbox:
         self._batcher = batcher
         self._transport: Transport | None = transport
         self._on_overflow: Callable[[], None] | None = on_overflow
-        self.send_now: Callable[[bytes], int] | None = getattr(transport, "send_now", None)
+        self.send_now: Callable[[bytes], int | None] | None = getattr(transport, "send_now", None)
         self._held: deque[bytes] | None = None
         self._registered = True
         self.closed = False

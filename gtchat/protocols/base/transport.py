@@ -60,13 +60,13 @@ class EagerServer(tcp.Server):
         self.setTcpNoDelay(True)
 
     @property
-    def send_now(self) -> Callable[[bytes], int]:
+    def send_now(self) -> Callable[[bytes], int | None]:
         """The socket's own `send`: a Python function around it would double its cost.
 
         It returns the number of bytes that the kernel took, and raises OSError if it took none or
         the connection is lost. The rest is for `write_later`.
         """
-        send: Callable[[bytes], int] = self.socket.send
+        send: Callable[[bytes], int | None] = self.socket.send
         return send
 
     def write_later(self, data: bytes) -> None:
@@ -117,7 +117,8 @@ class EagerReactor:
     """A reactor whose `listenTCP` makes an `EagerPort`. All else is the reactor's own.
 
     It is meant for endpoints without TLS: where TLS is a layer above such a connection, what is
-    written directly to the kernel would not be encrypted.
+    written directly to the kernel would not be encrypted. `tls_transport` has connections that
+    encrypt.
 
     Args:
         reactor: the reactor.

@@ -1,19 +1,22 @@
 """A WebSocket connection until it is OPEN: the opening handshake (RFC 6455 section 4.2).
 
 `find_request` checks the size of the request, and that no two HTTP parsers could read it
-differently. Autobahn then checks section 4.2.1 (method, version, Upgrade, Connection,
-Sec-WebSocket-Key) and writes the response. `check_request` checks path, host and origin before
-that. `connection` is what follows the handshake.
+differently. Section 4.2.1 (method, version, Upgrade, Connection, Sec-WebSocket-Key) is checked, and
+the response written, by `request` for requests of the common forms and by Autobahn for others. Both
+call `admit` before that, which decides who may connect: path, host, origin and the client's
+address. `connection` is what follows the handshake.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import txaio
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.logger import Logger
 
 from gtchat.protocols.base.http_access import (
     HEADER_END,
@@ -32,6 +35,7 @@ from gtchat.protocols.websocket.context import (
     ConnectionState,
     ServerContext,
 )
+from gtchat.protocols.websocket.request import OpeningRequest, parse_request
 
 #: Paths that may be asked for.
 PATHS = ("/", "/ws")
@@ -44,6 +48,8 @@ _REASONS = {
     431: "the request is too long",
     503: "too many connections from this address",
 }
+
+_log = Logger()
 
 
 def find_request(received: bytes, searched: int) -> tuple[int, int]:
@@ -66,23 +72,24 @@ def find_request(received: bytes, searched: int) -> tuple[int, int]:
     return size, 0
 
 
-def check_request(request: ConnectionRequest, hosts: Hosts, origins: Origins) -> None:
+def check_request(path: str, headers: Mapping[str, str], hosts: Hosts, origins: Origins) -> None:
     """Check that a valid opening handshake is for this server, and from an allowed page.
 
     Args:
-        request: the request as Autobahn has parsed it.
+        path: of the request.
+        headers: its header fields, by their names in lower case.
         hosts: names of this server.
         origins: web pages that may connect.
 
     Raises:
         ConnectionDeny: with the HTTP status code of the response.
     """
-    host = request.headers.get("host", "")
-    if request.path not in PATHS:
+    host = headers.get("host", "")
+    if path not in PATHS:
         raise ConnectionDeny(404, "no such path")
     if not hosts.known(host):
         raise ConnectionDeny(421, "the host is not in allowed_hosts")
-    origin = request.headers.get("origin")
+    origin = headers.get("origin")
     if origin is not None and "," in origin:  # several headers, which twisted.web joins
         raise ConnectionDeny(400, "more than one origin")
     if not origins.allow(origin, host):  # section 10.2
@@ -124,7 +131,7 @@ class OpeningProtocol(WebSocketServerProtocol):
             self._refuse(503, _REASONS[503])
 
     def _receive_handshake(self, data: bytes) -> bytes:
-        """Give Autobahn the request when it is complete, or refuse it.
+        """Accept or refuse the request when it is complete, or let Autobahn do so.
 
         Returns:
             Bytes behind the request: the client's first frames.
@@ -135,17 +142,51 @@ class OpeningProtocol(WebSocketServerProtocol):
         if status:
             self._refuse(status, _REASONS[status])
         elif size:
-            self._dataReceived(received[searched:size])
+            request = parse_request(received[:size])
+            if request is not None:
+                self.data = b""
+                self._open(request)
+            else:
+                self._dataReceived(received[searched:size])
             return received[size:]
         else:
             self.data = received
         return b""
 
+    def _open(self, request: OpeningRequest) -> None:
+        """Accept or refuse a request of a common form, as Autobahn would."""
+        self.http_headers = request.headers
+        try:
+            protocol = self.admit(request.path, request.headers, request.protocols)
+        except ConnectionDeny as denied:
+            self.failHandshake(str(denied.reason), denied.code)
+        except Exception:
+            _log.failure("checking a request failed")
+            self.failHandshake("internal error", 500)
+        else:
+            self.sendData(request.response(protocol))
+            self.state = ConnectionState.OPEN.value
+            self._onOpen()
+
     def onConnect(self, request: ConnectionRequest) -> str | None:
+        """Accept or refuse a valid request that Autobahn has parsed (called by Autobahn).
+
+        Args:
+            request: the request.
+
+        Returns, raises: as `admit`.
+        """
+        # No extension is negotiated (section 9.1); Autobahn would parse the offers again.
+        self.websocket_extensions: list[Any] = []
+        return self.admit(request.path, request.headers, request.protocols)
+
+    def admit(self, path: str, headers: Mapping[str, str], protocols: Sequence[str]) -> str | None:
         """Accept or refuse a valid request (section 4.2.2, items 4 and 5).
 
         Args:
-            request: the request as Autobahn has parsed it.
+            path: of the request.
+            headers: its header fields, by their names in lower case.
+            protocols: the subprotocols that the client offers.
 
         Returns:
             The subprotocol in use (section 1.9), None without one.
@@ -153,16 +194,14 @@ class OpeningProtocol(WebSocketServerProtocol):
         Raises:
             ConnectionDeny: with the HTTP status code of the response.
         """
-        # No extension is negotiated (section 9.1); Autobahn would parse the offers again.
-        self.websocket_extensions: list[Any] = []
-        context, headers = self.context, request.headers
+        context = self.context
         self.address = context.request_log.client_address(
             self.address, headers.get("x-forwarded-for"), headers.get("forwarded")
         )
-        check_request(request, context.hosts, context.origins)
+        check_request(path, headers, context.hosts, context.origins)
         if not self.counted and not context.count(self):
             raise ConnectionDeny(503, _REASONS[503])
-        return SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
+        return SUBPROTOCOL if SUBPROTOCOL in protocols else None
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         """Refuse a request (called by Autobahn).

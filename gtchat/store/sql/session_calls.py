@@ -18,7 +18,8 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     SessionRecord,
 )
-from gtchat.store.sql import devices, session_ends, sessions
+from gtchat.store.jobs import BulkCall, StoreCall
+from gtchat.store.sql import devices, guest_logins, session_ends, sessions
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
 
@@ -40,6 +41,10 @@ class SessionCalls(ABC):
     def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
 
+    @abstractmethod
+    def _put(self, call: StoreCall) -> Deferred[Any]:
+        """Queue a call; return its result."""
+
     def login(
         self, account_id: int, proved: str | None, session: NewSession
     ) -> Deferred[AccountState]:
@@ -48,7 +53,11 @@ class SessionCalls(ABC):
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""
-        return self._write(sessions.login_guest, self._log_writer, name, key, session)
+        call = BulkCall(None, together=self._login_guests, arguments=(name, key, session))
+        return self._put(call)
+
+    def _login_guests(self, db: sqlite3.Connection, calls: Sequence[BulkCall]) -> None:
+        guest_logins.login_guests(db, self._log_writer, calls)
 
     def find_device(
         self, token_hash: bytes, tokens_after: int

@@ -185,17 +185,6 @@ def login(
     return attrs.evolve(state, ended=ended)
 
 
-def login_guest(
-    db: Connection, log_writer: LogWriter, name: str, key: str, session: NewSession
-) -> int:
-    """Create a temporary account with a session; see `ISessionStore.login_guest`."""
-    account_id = accounts.create(db, log_writer, name, key, session.at, False)
-    session_ends.end(db, session.ended, session.at)
-    _begin(db, account_id, session)
-    _set_network(db, account_id, session.network, session.at)
-    return account_id
-
-
 def _begin(db: Connection, account_id: int, session: NewSession) -> None:
     if session.token_hash is not None:
         _BEGIN(

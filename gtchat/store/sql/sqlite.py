@@ -59,8 +59,9 @@ def configure_writer(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     # What is deleted is overwritten, in the row and in its indexes, when the log is checkpointed.
     db.execute("PRAGMA secure_delete = ON")
-    # 40 MB of log instead of 4: a page that many commits change is copied to the database once.
-    db.execute("PRAGMA wal_autocheckpoint = 10000")
+    # SQLite's own default, 4 MB of log. A commit that copies the log to the database delays those
+    # behind it: with 40 MB, p99 at 20,000 messages a second was longer by a third.
+    db.execute("PRAGMA wal_autocheckpoint = 1000")
     db.execute("PRAGMA journal_size_limit = 67108864")
     db.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
 

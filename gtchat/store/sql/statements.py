@@ -74,7 +74,7 @@ class BulkInsert:
     with a busy reactor thread this wait is the most expensive part of a small insert.
 
     Args:
-        clause: the INSERT, without values.
+        clause: the INSERT, without values; it may return columns.
         columns: the columns that every row fills.
 
     Attributes:
@@ -85,7 +85,7 @@ class BulkInsert:
     #: Rows in one statement; each size is one statement in the driver's cache.
     SIZES = (128, 64, 32, 16, 8, 4, 2, 1)
 
-    def __init__(self, clause: Insert, columns: Sequence[str]) -> None:
+    def __init__(self, clause: ClauseElement, columns: Sequence[str]) -> None:
         self.clause = clause
         self.columns = columns
         self.width = len(columns)
@@ -105,12 +105,21 @@ class BulkInsert:
         Raises:
             ValueError: a row is incomplete; nothing is inserted.
         """
+        for sql, part in self._parts(values):
+            db.execute(sql, part)
+
+    def fetch(self, db: Connection, values: list[Any]) -> list[Any]:
+        """Insert rows as a call does; return what the INSERT returns of them, in any order."""
+        return [row for sql, part in self._parts(values) for row in db.execute(sql, part)]
+
+    def _parts(self, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        """Yield statements, and their values."""
         start, end = 0, len(values)
         if end % self.width:
             raise ValueError(f"{end} values are not whole rows of {self.width} columns")
         for length, sql in self._steps:
             while end - start >= length:
-                db.execute(sql, values[start : start + length])
+                yield sql, values[start : start + length]
                 start += length
 
 

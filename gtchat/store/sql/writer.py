@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import PendingEntry
-from gtchat.store.jobs import Job, StoreCall, group_appends, reset
+from gtchat.store.jobs import BulkCall, Job, StoreCall, group_writes, reset
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.search_index import Indexer
@@ -153,7 +153,7 @@ class Writer:
             outcome.error = self._try(self._write_each, batch, outcome)
         if outcome.error is not None:
             for job in batch:
-                if isinstance(job, PendingEntry) or job.function is not None:
+                if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
                     job.error = NotStored()
         return outcome
 
@@ -180,9 +180,11 @@ class Writer:
 
     def _write_batch(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
         """Do all jobs; the first one that cannot be stored raises its error."""
-        for part in group_appends(batch):
+        for part in group_writes(batch):
             if isinstance(part, list):
                 self._log_writer.write(db, part)
+            elif isinstance(part, tuple):
+                part[0].together(db, part)
             else:
                 part.run(db)
         self._log_writer.write_heads(db)

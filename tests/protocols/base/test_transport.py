@@ -198,6 +198,35 @@ class PrivateNames(ConnectedTestCase):
         transport.loseConnection()
         self.assertTrue(transport.disconnecting)
 
+    async def test_postloseconnection_is_called_when_all_is_sent(self) -> None:
+        transport, peer = await self.connect()
+        calls: list[bytes] = []
+        self.patch(transport, "_postLoseConnection", lambda: calls.append(peer.recv(10)))
+        transport.write(b"rest")
+        transport.loseConnection()
+        transport.doWrite()
+        self.assertEqual(calls, [b"rest"])  # what it returned, None, kept the connection open
+        self.assertTrue(transport.connected)
+
+    async def test_closewriteconnection_is_called_when_all_is_sent(self) -> None:
+        transport, peer = await self.connect()
+        calls: list[bool] = []
+        self.patch(
+            transport,
+            "_closeWriteConnection",
+            lambda: calls.append(transport._writeDisconnecting and transport._writeDisconnected),
+        )
+        transport.write(b"rest")
+        transport.loseWriteConnection()
+        transport.doWrite()
+        self.assertEqual((calls, await self.read(peer, 4)), ([True], b"rest"))
+        transport._writeDisconnected = False  # from which on it writes again
+        transport.write(b"more")
+        self.assertEqual(await self.read(peer, 4), b"more")
+
+    async def test_type_is_what_a_port_is_called(self) -> None:
+        self.assertEqual(tcp.Port._type, "TCP")
+
     async def test_producer_and_streamingproducer_are_what_is_registered(self) -> None:
         transport, _ = await self.connect()
         producer = Producer()

@@ -19,7 +19,7 @@ from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import StoreError
 from tests.databases import create_empty
-from tests.store.contract import StoreCase, message, room_created
+from tests.store.contract import StoreCase, message, new_session, room_created
 from tests.store.sql.flaky import Disk
 
 
@@ -54,6 +54,38 @@ class DiskCase(StoreCase):
 
 
 class GroupCommitTests(DiskCase, TestCase):
+    async def test_guests_who_log_in_together_are_a_few_statements(self) -> None:
+        logins = [
+            self.store.login_guest(f"G{number}", f"g{number}", new_session(b"%32d" % number))
+            for number in range(128)
+        ]
+        for login in logins:
+            await login
+        self.assertEqual(self.disk.executed.count("INSERT"), 3)
+
+    async def test_a_guest_who_cannot_be_stored_fails_alone(self) -> None:
+        tokens = [b"a" * 32, b"b" * 32, b"a" * 32, b"c" * 32]
+        logins = [
+            self.store.login_guest(f"G{number}", f"g{number}", new_session(token))
+            for number, token in enumerate(tokens)
+        ]
+        await self.assertFails(logins.pop(2), NotStored)
+        ids = [await login for login in logins]
+        self.assertEqual([one.account.id for one in self.store.load().guests], ids)
+
+    async def test_guests_are_told_that_the_disk_failed(self) -> None:
+        self.disk.fail("INSERT INTO sessions", "disk I/O error")
+        logins = [
+            self.store.login_guest(f"G{number}", f"g{number}", new_session(b"%32d" % number))
+            for number in range(3)
+        ]
+        for login in logins:
+            await self.assertFails(login, NotStored)
+        self.disk.faults.clear()
+        await self.store.login_guest("G0", "g0", new_session(b"%32d" % 0))
+        self.assertEqual(len(self.store.load().guests), 1)
+        self.flushLoggedErrors()
+
     async def test_waiting_jobs_are_committed_together(self) -> None:
         release = self.disk.hold("BEGIN")
         self.append(self.lobby, message("first"))

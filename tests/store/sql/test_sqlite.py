@@ -21,7 +21,7 @@ from gtchat.store import StoreError
 from gtchat.store.sql import opening
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
-from gtchat.store.sql.sqlite import connect
+from gtchat.store.sql.sqlite import configure_writer, connect
 from gtchat.store.sql.store import SQLStore
 from tests.databases import create_empty
 
@@ -163,6 +163,42 @@ class NewTests(OpeningCase):
     def test_a_database_without_its_main_file_is_not_created_again(self) -> None:
         (self.folder / "gtchat.sqlite-wal").write_bytes(b"the last messages")
         self.assertRefused("is missing", "put it back")
+
+
+class WriteAheadLogTests(OpeningCase):
+    """How large the write-ahead log becomes."""
+
+    #: Bytes of a page, and the pages of a log that is copied to the database.
+    PAGE, PAGES = 4096, 1000
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path.touch()
+        self.writer, self.reader = connect(self.path, "rw"), connect(self.path, "rw")
+        self.addCleanup(self.writer.close)
+        self.addCleanup(self.reader.close)
+        configure_writer(self.writer)
+        self.writer.execute("CREATE TABLE pages (page BLOB)")
+
+    def fill(self, pages: int) -> int:
+        """Commit rows of one page each; return the size of the log in pages."""
+        for _ in range(pages // 50):
+            self.writer.execute("BEGIN")
+            for _ in range(50):
+                self.writer.execute("INSERT INTO pages VALUES (zeroblob(?))", (self.PAGE - 100,))
+            self.writer.execute("COMMIT")
+        return self.path.with_name("gtchat.sqlite-wal").stat().st_size // self.PAGE
+
+    def test_it_is_copied_to_the_database_after_a_thousand_pages(self) -> None:
+        self.assertLess(self.fill(3 * self.PAGES), 1.2 * self.PAGES)
+
+    def test_it_grows_no_further_after_the_end_of_a_reader_that_held_it(self) -> None:
+        self.reader.execute("BEGIN")
+        self.reader.execute("SELECT count(*) FROM pages").fetchone()
+        held = self.fill(3 * self.PAGES)
+        self.assertGreater(held, 3 * self.PAGES)
+        self.reader.execute("COMMIT")
+        self.assertLess(self.fill(3 * self.PAGES), held + self.PAGES)
 
 
 class RefusedTests(OpeningCase):
