@@ -48,6 +48,8 @@ class JSONUser:
         #: Room -> seq -> entry, since `_from`; and the seq from which on all have to come.
         self._entries: dict[str, dict[int, Entry]] = {}
         self._from: dict[str, int] = {}
+        #: Room, in folded case, and seq of the entries that replies have told of.
+        self._own: set[tuple[str, int]] = set()
         self._problems: list[str] = []
         self._registered = False
 
@@ -170,8 +172,14 @@ class JSONUser:
             self._follow(request, message)
 
     def _follow(self, request: dict[str, Any], reply: dict[str, Any]) -> None:
-        """Note from where on the entries of a room are pushed, or that they are not any more."""
+        """Note from where on the entries of a room are pushed, or that they are not any more.
+
+        The entry of a reply is not pushed to the connection that asked for it.
+        """
         cmd = request["cmd"]
+        if reply.get("seq"):
+            changed = reply.get("room", request).get("room_name", "")
+            self._own.add((changed.casefold(), reply["seq"]))
         if cmd in ("join_room", "create_room", "invite_reply") and "room" in reply:
             name = reply["room"]["room_name"]
             self._entries.pop(name, None)
@@ -252,11 +260,13 @@ class JSONUser:
             if pushed is not None and pushed != entry:
                 problems.append(f"{self.name} received {pushed} of {room}, which is {entry}")
             own = self.name in (entry["usr"], entry.get("by"))
+            own = own or (room.casefold(), entry["seq"]) in self._own
             if pushed is None and not own and entry["usr"] not in self.ever_blocked:
                 problems.append(f"{self.name} did not receive {entry} of {room}")
         # What was checked need not be kept.
         self._from[room] = len(log)
         self._entries.pop(room, None)
+        self._own = {one for one in self._own if one[0] != room.casefold()}
         return problems
 
 
