@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from gtchat.chat.interfaces import (
     SessionRecord,
 )
 from gtchat.store.sql import devices, session_ends, sessions
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
 
@@ -93,7 +93,7 @@ class SessionCalls(ABC):
     ) -> Deferred[Sequence[SessionRecord]]:
         """See `ISessionStore.sessions`."""
 
-        def read(db: sqlite3.Connection) -> Sequence[SessionRecord]:
+        def read(db: Connection) -> Sequence[SessionRecord]:
             return sessions.listed(db, account_id, oldest, tokens_after)
 
         return self._reads.run(read)
