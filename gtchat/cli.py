@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 from twisted.python.usage import UsageError
@@ -18,6 +18,10 @@ from twisted.python.usage import UsageError
 from gtchat import __version__
 from gtchat.server.config import SettingsError
 from gtchat.server.process import EXIT_CONFIG, StartError
+
+if TYPE_CHECKING:
+    from gtchat.server.config import ServerSettings
+    from gtchat.store.sql.postgres import PostgresDatabase
 
 #: Exit status of a program that SIGPIPE ended, as shells show it.
 EXIT_BROKEN_PIPE = 128 + 13
@@ -83,22 +87,34 @@ def _database_parser(name: str) -> _Parser:
     return parser
 
 
-def _database(options: argparse.Namespace) -> Path:
-    """Return the database that options, environment and settings file name.
+def _server_settings(options: argparse.Namespace) -> ServerSettings:
+    """Return the settings of options, environment and settings file; the store has a database.
 
     Raises:
         CommandError: the store is in memory.
-        SettingsError, StartError: a setting is invalid.
+        SettingsError: a setting is invalid.
     """
     from gtchat.server.config import load
-    from gtchat.server.storage import database_file
 
     given = {
         key: getattr(options, key) for key in ("data", "store") if getattr(options, key) is not None
     }
-    database = database_file(load(given, os.environ, options.config).server)
-    if database is None:
+    server = load(given, os.environ, options.config).server
+    if server.store == "memory":
         raise CommandError("a store in memory has no database")
+    return server
+
+
+def _database(options: argparse.Namespace) -> Path | PostgresDatabase:
+    """Return the database that `_server_settings` name: a file of SQLite, or one of PostgreSQL.
+
+    Raises:
+        CommandError, SettingsError, StartError: see `_server_settings`.
+    """
+    from gtchat.server.storage import database_of
+
+    database = database_of(_server_settings(options))
+    assert database is not None
     return database
 
 
@@ -123,6 +139,11 @@ def _backup(words: Sequence[str]) -> int:
     parser.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist")
     options = parser.parse_args(words)
     source = _database(options)
+    if not isinstance(source, Path):
+        raise CommandError(
+            "a PostgreSQL database is copied by its own program: "
+            f"pg_dump --format=custom --file={options.file} DATABASE"
+        )
     with _store_errors():
         backup(source, options.file, _progress() if sys.stderr.isatty() else None)
     sys.stdout.write(f"copied {source} to {options.file}\n")
@@ -130,13 +151,14 @@ def _backup(words: Sequence[str]) -> int:
 
 
 def _reindex(words: Sequence[str]) -> int:
-    from gtchat.server.storage import lock_directory
+    from gtchat.server.storage import data_directory, lock_directory
     from gtchat.store import reindex
 
-    database = _database(_database_parser("reindex").parse_args(words))
-    if not database.exists():
+    options = _database_parser("reindex").parse_args(words)
+    database = _database(options)
+    if isinstance(database, Path) and not database.exists():
         raise CommandError(f"{database} does not exist: name the server's data directory")
-    with lock_directory(database.parent), _store_errors():
+    with lock_directory(data_directory(_server_settings(options))), _store_errors():
         reindex(database, _progress() if sys.stderr.isatty() else None)
     sys.stdout.write(f"indexed the messages of {database}\n")
     return 0
@@ -167,8 +189,9 @@ def _import_credentials(words: Sequence[str]) -> int:
 
 def _console(words: Sequence[str]) -> int:
     from gtchat.server.admin_console import SCREEN_LINE, SOCKET
+    from gtchat.server.storage import data_directory
 
-    path = _database(_database_parser("console").parse_args(words)).parent / SOCKET
+    path = data_directory(_server_settings(_database_parser("console").parse_args(words))) / SOCKET
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(str(path))

@@ -30,6 +30,12 @@ _OF_SERVICES = tuple(
     )
 )
 
+#: Parameters of an address of PostgreSQL that are secret (PostgreSQL's documentation, section
+#: "Parameter Key Words").
+_SECRET_PARAMETER = re.compile(
+    r"([?&](?:password|sslpassword|scram_client_key|scram_server_key|oauth_client_secret)=)[^&]*"
+)
+
 
 def is_of_service(name: str, value: str) -> bool:
     """Return whether a variable of the environment says where a service of a cluster is.
@@ -77,3 +83,14 @@ def check_host(value: str) -> str | None:
     if all(_LABEL.fullmatch(label) for label in value.lower().split(".")):
         return None
     return f"{value!r} is no host name without scheme and port, such as chat.example"
+
+
+def hide_password(address: str) -> str:
+    """Return an address of a database without its passwords, also if it is not a valid one."""
+    if address.startswith("sqlite:"):
+        return address
+    start, mark, rest = address.partition("://")
+    user, at, place = rest.rpartition("@")  # a password may have any character in it
+    name, colon, _ = user.partition(":")
+    shown = f"{start}{mark}{name}{':…' if colon else ''}{at}{place}"
+    return _SECRET_PARAMETER.sub(r"\1…", shown)

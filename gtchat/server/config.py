@@ -20,7 +20,7 @@ import msgspec
 
 from gtchat.chat.devices import SESSION_MODES
 from gtchat.chat.limits import Limits
-from gtchat.server.checks import check_host, check_origin, check_proxy, is_of_service
+from gtchat.server.checks import check_host, check_origin, check_proxy, hide_password, is_of_service
 
 LOOPBACK = {"ws": "tcp:9000:interface=127.0.0.1", "web": "tcp:8080:interface=127.0.0.1"}
 #: Ports that `public` opens on all interfaces.
@@ -58,7 +58,8 @@ def _setting(default: Any, help_text: str, **metadata: Any) -> Any:
     Args:
         default: its default, or a function that returns it.
         help_text: what it means, for the operator.
-        metadata: `secret` for a value that is never shown; `choices`; `check` for a function of
+        metadata: `secret` for a value that is never shown; `shown` for a function that returns a
+            value without its secrets; `choices`; `check` for a function of
             `checks` that each value must pass; `usual_port` for a protocol that `all_protocols`
             turns on; `documented` for a default that depends on the machine.
     """
@@ -79,7 +80,12 @@ class ServerSettings:
         (LOOPBACK["web"],), "endpoint for the page and /ws; may be given several times"
     )
     data: str = _setting(default_data, "directory of all data", documented="~/.local/share/gtchat")
-    store: str = _setting("sqlite", "sqlite, memory (nothing is kept), or sqlite:///FILE")
+    store: str = _setting(
+        "sqlite",
+        "sqlite, memory (nothing is kept), sqlite:///FILE, or a PostgreSQL database as "
+        "postgresql://USER@HOST/DATABASE; logs, lock and admin console are in the data directory",
+        shown=hide_password,
+    )
     sessions: str = _setting(
         "devices",
         "what a second login of the same account does: with devices, clients that name their "
@@ -167,7 +173,12 @@ class Settings:
         value = getattr(getattr(self, table), key)
         if field.metadata.get("secret"):
             return "set" if value else "not set"
-        return ascii(value)
+        return ascii(without_secrets(field, value))
+
+
+def without_secrets(field: attrs.Attribute[Any], value: Any) -> Any:
+    """Return the value of a setting as it may be shown; see `_setting`."""
+    return field.metadata["shown"](value) if "shown" in field.metadata else value
 
 
 TABLES: dict[str, type] = {"server": ServerSettings, "limits": Limits}

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
 
 from gtchat.chat.errors import BadName, NameTaken, WeakPassword
 from gtchat.chat.names import typed_password, user_name
 from gtchat.store.sql.accounts import find, register
+from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.log_writer import LogWriter
-from gtchat.store.sql.opening import prepare
-from gtchat.store.sql.sqlite import configure_writer, connect
+from gtchat.store.sql.reindex import open_offline
+
+if TYPE_CHECKING:
+    from gtchat.store.sql.postgres import PostgresDatabase
 
 
-def import_credentials(source: Path, database: Path) -> int:
-    """Create accounts from the lines of a file. The server may be running.
+def import_credentials(source: Path, place: Path | PostgresDatabase) -> int:
+    """Create accounts from the lines of a file. A server that uses SQLite may be running.
 
     Passwords may be shorter than new ones must be, and have up to 4,096 characters. Names that are
     taken or invalid are skipped, and lines without a password.
 
     Args:
         source: the file, in UTF-8; empty lines and lines that begin with # are ignored.
-        database: the database of the server; it is created if it does not exist.
+        place: the database of the server, see `open_offline`; it is created if there is none.
 
     Returns:
         0, or 1 if lines were skipped.
@@ -37,26 +40,29 @@ def import_credentials(source: Path, database: Path) -> int:
         StoreError: the database cannot be used.
     """
     pairs, skipped = _read(source)
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    prepare(database)
+    if isinstance(place, Path):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = open_offline(place)
     hasher = PasswordHasher()
     show_progress = sys.stderr.isatty()
     created = 0
-    with closing(connect(database, "rw")) as db:
-        configure_writer(db)
-        for number, (name, password) in enumerate(pairs, 1):
-            if show_progress:
-                sys.stderr.write(f"\r{number} of {len(pairs)} ")
-            try:
-                _create(db, name, hasher.hash(_normalized(password)))
-                created += 1
-            except (BadName, NameTaken, WeakPassword) as error:
-                skipped.append(f"{name}: {error}")
+    try:
+        with closing(database.open_writer()) as db:
+            for number, (name, password) in enumerate(pairs, 1):
+                if show_progress:
+                    sys.stderr.write(f"\r{number} of {len(pairs)} ")
+                try:
+                    _create(database, db, name, hasher.hash(_normalized(password)))
+                    created += 1
+                except (BadName, NameTaken, WeakPassword) as error:
+                    skipped.append(f"{name}: {error}")
+    except database.errors as error:
+        raise database.refused(error) from error
     if show_progress:
         sys.stderr.write("\r")
     for line in skipped:
         sys.stderr.write(f"skipped {line}\n")
-    sys.stdout.write(f"{created} accounts created in {database}, {len(skipped)} skipped\n")
+    sys.stdout.write(f"{created} accounts created in {place}, {len(skipped)} skipped\n")
     return 1 if skipped else 0
 
 
@@ -88,16 +94,17 @@ def _normalized(raw: str) -> str:
     return normal
 
 
-def _create(db: sqlite3.Connection, raw_name: str, password_hash: str) -> None:
+def _create(database: Database, db: Connection, raw_name: str, password_hash: str) -> None:
     """Create an account in a transaction of its own. Raises BadName, NameTaken."""
     name = user_name(raw_name)
-    db.execute("BEGIN IMMEDIATE")
+    database.begin(db)
     try:
         if find(db, name.key, None) is not None:
             raise NameTaken()
         now = int(time.time() * 1000)
         register(db, LogWriter(), name.display, name.key, password_hash, None, now)
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
+        database.commit(db)
+    except BaseException as error:
+        if not database.is_lost(db, error):
+            db.execute("ROLLBACK")
         raise

@@ -43,7 +43,7 @@ from gtchat.server.process import (
     raise_descriptor_limit,
     tune_garbage_collector,
 )
-from gtchat.server.storage import FreeSpace, Storage, database_file, open_storage
+from gtchat.server.storage import FreeSpace, Storage, cannot_start, database_of, open_storage
 from gtchat.store import StoreError
 from gtchat.web.site import build_site, static_directory
 
@@ -139,7 +139,7 @@ class ChatService(Service):
         for name in ("web", "ws", *STREAM_PROTOCOLS):
             for description in getattr(server, name):
                 listeners.check(description)
-        database_file(server)
+        database_of(server)
 
     def start(self) -> None:
         """Open the store, build the chat and its protocols, and listen.
@@ -183,7 +183,7 @@ class ChatService(Service):
         try:
             self.chat.start()
         except StoreError as error:
-            raise StartError(str(error), EXIT_CONFIG) from error
+            raise cannot_start(error) from error
         self._free_space = FreeSpace(
             self._reactor,
             self._written_folders(),

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.server.config import TABLES, Settings
+from gtchat.server.config import TABLES, Settings, without_secrets
 
 _COMMENT_WIDTH = 96
 _FILE_HEADER = """\
@@ -36,7 +36,8 @@ def format_settings(settings: Settings) -> str:
             if field.metadata.get("secret"):
                 lines.append(f"# {field.name} is {'set' if value else 'not set'}  # {source}")
             else:
-                lines.append(f"{field.name} = {_toml(value)}  # {source}")
+                shown = without_secrets(field, value)
+                lines.append(f"{field.name} = {_toml(shown)}  # {source}")
         lines.append("")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall
@@ -15,11 +15,17 @@ from twisted.logger import Logger
 
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.quota import Quota
+from gtchat.server.checks import hide_password
 from gtchat.server.config import ServerSettings
-from gtchat.server.process import EXIT_CONFIG, StartError
-from gtchat.store import MemoryStore, SQLStore, StoreError
+from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
+from gtchat.store import MemoryStore, SQLStore, StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from gtchat.store.sql.postgres import PostgresDatabase
 
 DATABASE = "gtchat.sqlite"
+#: How the setting `store` begins that names a database.
+SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
 LOCK = "gtchat.lock"
 #: Seconds between two looks at the free disk space.
 SPACE_INTERVAL_S = 5.0
@@ -117,26 +123,52 @@ class FreeSpace:
         self._quota.disk_full = full
 
 
-def database_file(server: ServerSettings) -> Path | None:
-    """Return the database that the settings name, None for a store in memory.
+def database_of(server: ServerSettings) -> Path | PostgresDatabase | None:
+    """Return the database that the settings name: a file of SQLite, or one of PostgreSQL.
+
+    Returns None for a store in memory.
 
     Raises:
-        StartError: the setting `store` is invalid.
+        StartError: the setting `store` is invalid, or its driver is not installed.
     """
     if server.store == "memory":
         return None
     if server.store == "sqlite":
         return Path(server.data).expanduser() / DATABASE
-    if server.store.startswith("sqlite:///"):
-        return Path(server.store.removeprefix("sqlite:///")).expanduser()
+    if server.store.startswith(SQLITE):
+        return Path(server.store.removeprefix(SQLITE)).expanduser()
+    if server.store.startswith(POSTGRES):
+        return _postgres(server.store)
     raise StartError(
-        f"store: {server.store!r} is not supported; use sqlite, memory or sqlite:///FILE",
+        f"store: {hide_password(server.store)!r} is not supported;"
+        " use sqlite, memory, sqlite:///FILE or postgresql://USER@HOST/DATABASE",
         EXIT_CONFIG,
     )
 
 
+def _postgres(url: str) -> PostgresDatabase:
+    try:
+        from gtchat.store.sql.postgres import PostgresDatabase
+    except ImportError as error:
+        raise StartError(
+            "store: the driver of PostgreSQL is missing: pip install 'gtchat[postgres]'",
+            EXIT_CONFIG,
+        ) from error
+    try:
+        return PostgresDatabase(url)
+    except StoreError as error:
+        raise StartError(str(error), EXIT_CONFIG) from error
+
+
+def data_directory(server: ServerSettings) -> Path:
+    """Return the directory of the lock and the admin console."""
+    if server.store.startswith(SQLITE):
+        return Path(server.store.removeprefix(SQLITE)).expanduser().parent
+    return Path(server.data).expanduser()
+
+
 def open_storage(server: ServerSettings, reactor: Any) -> Storage:
-    """Open the store in a directory that no other server uses.
+    """Open the store, and a directory that no other server uses.
 
     Args:
         server: the settings `store` and `data`.
@@ -145,15 +177,26 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
     Raises:
         StartError: the directory or the database cannot be used.
     """
-    file = database_file(server)
-    if file is None:
+    database = database_of(server)
+    if database is None:
         return Storage(MemoryStore(reactor))
-    lock = lock_directory(file.parent)
+    directory = data_directory(server)
+    lock = lock_directory(directory)
     try:
-        return Storage(SQLStore.open(file, reactor), file.parent, lock)
+        if isinstance(database, Path):
+            return Storage(SQLStore.open(database, reactor), directory, lock)
+        database.prepare()
+        _log.info("store: {database}", database=database)
+        return Storage(SQLStore(database, reactor), directory, lock)
     except StoreError as error:
         lock.close()
-        raise StartError(str(error), EXIT_CONFIG) from error
+        raise cannot_start(error) from error
+
+
+def cannot_start(error: StoreError) -> StartError:
+    """Return why a server does not start; with another status where a later start may succeed."""
+    passing = isinstance(error, StoreUnavailable)
+    return StartError(str(error), EXIT_UNAVAILABLE if passing else EXIT_CONFIG)
 
 
 def lock_directory(directory: Path) -> IO[str]:

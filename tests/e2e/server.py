@@ -22,13 +22,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests import frames
+from tests import frames, postgres
 from tests.databases import create_empty
 from tests.e2e.fork_server import ENABLED, TOP, ForkedProcess, default_signals
 from tests.e2e.frame_check import REPORT
 
 #: Timeout of everything that tests wait for, in seconds; long, so that they pass on a busy machine.
 SECONDS = 60
+#: Whether servers use a PostgreSQL database each, where a test does not say which store.
+ON_POSTGRES = bool(os.environ.get("TESTS_POSTGRES"))
 #: Options that allow any amount of text, for tests that send much.
 NO_QUOTA = (
     *("--daily-bytes-account", "0"),
@@ -62,6 +64,8 @@ class Server:
         if data is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
             create_empty(self.folder / "gtchat.sqlite")
+        if data is None and ON_POSTGRES and "--store" not in options:
+            options = ("--store", postgres.create_empty(), *options)
         self.options = options
         self.ws_port = self.web_port = 0
         self.process: subprocess.Popen[str] | ForkedProcess | None = None

@@ -96,7 +96,7 @@ class Starting(OperationCase):
             (["--text-chars", "many"], 78, "text_chars"),
             (["--pign-interval", "1"], 78, "--help lists the options"),
             (["--config", str(a_file / "x")], 78, str(a_file)),
-            (["--store", "mysql://x"], 78, "sqlite, memory or"),
+            (["--store", "mysql://x"], 78, "sqlite, memory,"),
         ):
             code, line = self.refused(self.server(*options))
             self.assertEqual((code, words in line), (status, True), line)

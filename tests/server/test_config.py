@@ -167,6 +167,24 @@ class Loading(SynchronousTestCase):
         self.assertNotIn("sesame", text)
         self.assertIn("broadcast_key is set", text)
 
+    def test_an_address_of_a_database_is_shown_without_its_password(self) -> None:
+        for given, shown in (
+            ("sqlite:///a:b@c", "sqlite:///a:b@c"),
+            ("postgresql://ann@db/chat", "postgresql://ann@db/chat"),
+            ("postgresql://db:5432/chat?host=/run/pg", "postgresql://db:5432/chat?host=/run/pg"),
+            ("postgresql://ann:sesame@db:5432/chat", "postgresql://ann:…@db:5432/chat"),
+            ("postgresql://ann:s/e@s?a:m#e@db/chat", "postgresql://ann:…@db/chat"),
+            (
+                "postgres://db/chat?user=ann&password=se&x=1",
+                "postgres://db/chat?user=ann&password=…&x=1",
+            ),
+            ("postgresql:///chat?sslpassword=sesame", "postgresql:///chat?sslpassword=…"),
+            ("mysql://ann:sesame@db/chat", "mysql://ann:…@db/chat"),
+        ):
+            settings = load({"store": given}, {})
+            self.assertIn(f'store = "{shown}"  #', format_settings(settings))
+            self.assertEqual(settings.chosen(), f"store {ascii(shown)}")
+
     def test_chosen_settings_are_listed_without_secrets(self) -> None:
         self.assertEqual(load({}, {}).chosen(), "default settings")
         settings = load({"broadcast_key": "sesame", "text_chars": "7", "data": "a\x9bb"}, {})

@@ -108,7 +108,7 @@ class Import(SynchronousTestCase):
 
         self.run_import("")
         self.patch(import_accounts, "register", full)
-        self.assertRaises(sqlite3.OperationalError, self.run_import, "ann x\n")
+        self.assertRaises(StoreError, self.run_import, "ann x\n")
         self.assertEqual(self.accounts(), {})
 
     def test_file_and_database_have_to_be_readable(self) -> None:

@@ -311,7 +311,7 @@ class Failing(ServiceCase):
         self.assertFails(EXIT_CONFIG, "callback_allow: 'here'", callback_allow="here")
 
     def test_unsupported_store(self) -> None:
-        self.assertFails(EXIT_CONFIG, "use sqlite, memory or sqlite:///FILE", store="mysql://x")
+        self.assertFails(EXIT_CONFIG, "use sqlite, memory, sqlite:///FILE", store="mysql://x")
 
     def test_data_directory_that_is_a_file(self) -> None:
         file = Path(self.mktemp()).resolve()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
 from gtchat.chat.quota import Quota
 from gtchat.server import endpoints, service, storage
-from gtchat.server.config import load
+from gtchat.server.config import ServerSettings, load
 from gtchat.server.logs import LogTarget
+from gtchat.server.process import EXIT_CONFIG, StartError
 from gtchat.server.service import ChatService
-from gtchat.server.storage import SPACE_INTERVAL_S, FreeSpace
+from gtchat.server.storage import SPACE_INTERVAL_S, FreeSpace, data_directory, database_of
 from gtchat.store import MemoryStore
+from tests import postgres
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
 
 DATA, LOGS = Path("/data"), Path("/logs")
@@ -148,3 +152,34 @@ class Folders(SpaceCase):
     def test_data_in_memory_needs_no_space(self) -> None:
         self.start(None)
         self.assertEqual(self.looks, [])
+
+
+class Database(SynchronousTestCase):
+    """The setting `store`."""
+
+    def refused(self, store: str) -> str:
+        """Return why no server starts with a value; the password is not in it."""
+        error = self.assertRaises(StartError, database_of, ServerSettings(store=store, data="d"))
+        self.assertEqual((error.status, "\n" in error.text), (EXIT_CONFIG, False))
+        self.assertNotIn("sesame", error.text)
+        return error.text
+
+    def test_an_address_that_is_none(self) -> None:
+        self.assertIn("'mysql://ann:…@db' is not supported", self.refused("mysql://ann:sesame@db"))
+        if postgres.MISSING is None:
+            text = self.refused("postgresql://ann:sesame@db/chat?nonsense=sesame")
+            self.assertIn("use postgresql://USER@HOST/DATABASE", text)
+
+    def test_a_driver_that_is_missing(self) -> None:
+        with mock.patch.dict(sys.modules, {"gtchat.store.sql.postgres": None}):
+            text = self.refused("postgresql://ann:sesame@db/chat")
+        self.assertIn("pip install 'gtchat[postgres]'", text)
+
+    def test_where_lock_and_console_are(self) -> None:
+        for store, directory in (
+            ("sqlite", "d"),
+            ("sqlite:///e/f.sqlite", "e"),
+            ("postgresql://db/chat", "d"),
+        ):
+            settings = ServerSettings(store=store, data="d")
+            self.assertEqual(data_directory(settings), Path(directory))

@@ -5,7 +5,6 @@ Sessions are in `sessions`.
 
 from __future__ import annotations
 
-from sqlite3 import Connection
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
@@ -16,6 +15,7 @@ from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
 from gtchat.store.sql import schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Statement, insert
 

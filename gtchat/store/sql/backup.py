@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.rooms import DELETE_EPOCH
 from gtchat.store.sql.schema import APPLICATION_ID
-from gtchat.store.sql.sqlite import StoreError, connect, sync_folder
+from gtchat.store.sql.sqlite import connect, sync_folder
 
 #: Pages that are copied between two reports of progress.
 _PAGES = 2048

@@ -5,8 +5,6 @@ A device is connected while one of its sessions is; its token does not expire me
 
 from __future__ import annotations
 
-from sqlite3 import Connection
-
 from sqlalchemy import (
     and_,
     bindparam,
@@ -23,6 +21,7 @@ from sqlalchemy import (
 from gtchat.chat.errors import BadCredentials
 from gtchat.chat.interfaces import Account, NewDevice, SessionLimits, SessionRecord
 from gtchat.store.sql import accounts, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
 
 _accounts = schema.accounts

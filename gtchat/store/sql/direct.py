@@ -7,7 +7,6 @@ the two accounts. Its messages are written by `log_writer` as those of rooms are
 from __future__ import annotations
 
 from collections.abc import Collection
-from sqlite3 import Connection
 from typing import Any
 
 import attrs
@@ -36,6 +35,7 @@ from gtchat.chat.interfaces import (
 from gtchat.store.paging import MAX_SEQ
 from gtchat.store.pending import check_whispers
 from gtchat.store.sql import accounts, read_state, rooms, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.idempotency import find_ack, fingerprint
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import Statement, insert

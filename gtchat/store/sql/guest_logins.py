@@ -6,7 +6,6 @@ When many guests log in at once, the statements of each would be most of the wri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,6 +16,7 @@ from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.store.jobs import BulkCall
 from gtchat.store.sql import schema, session_ends
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 

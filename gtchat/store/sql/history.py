@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from functools import lru_cache, partial
-from sqlite3 import Connection
 
 import attrs
 from sqlalchemy import bindparam, func, literal_column, select, union_all
@@ -14,6 +13,7 @@ from gtchat.chat.events import ENTRY_TYPES, PAGE_KINDS, Entry, MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery, MessageVersions
 from gtchat.store.paging import ReadBudget, find_page, shown_part
 from gtchat.store.sql import schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.message_changes import SQLMessages, seen_by
 from gtchat.store.sql.statements import Statement

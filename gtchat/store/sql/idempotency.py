@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from sqlite3 import Connection
 from typing import TypeVar
 
 from sqlalchemy import bindparam, delete, select, tuple_
@@ -17,6 +16,7 @@ from gtchat.chat.errors import TxnConflict
 from gtchat.chat.interfaces import Ack, PendingEntry, RepeatableRequest
 from gtchat.store.pending import request_content
 from gtchat.store.sql import schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement
 
 T = TypeVar("T")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from sqlite3 import Connection
-
-from sqlalchemy import bindparam, delete, exists, or_, select, update
+from sqlalchemy import Text, bindparam, delete, exists, or_, select, update
 
 from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import InvitationLimits
 from gtchat.store.pending import LISTED_INVITATIONS, check_invitations
 from gtchat.store.sql import accounts, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
 
 _invitations = schema.invitations
@@ -35,7 +34,7 @@ _SET_UNDELIVERED = Statement(update(_invitations).where(*_is_invitation).values(
 _FIND = Statement(
     select(_invitations.c.room_id).where(
         *_is_for,
-        or_(bindparam("by").is_(None), _invitations.c.inviter == bindparam("by")),
+        or_(bindparam("by", type_=Text).is_(None), _invitations.c.inviter == bindparam("by")),
     )
 )
 _nth = select(_invitations.c.room_id).limit(1).offset(bindparam("index"))

@@ -10,7 +10,6 @@ transaction asks `LogWriter.position`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection
 from typing import Any
 
 import attrs
@@ -29,6 +28,7 @@ from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import apply, check, prepare_reply
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import mentions, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import WRITTEN, WRITTEN_OF_MESSAGE, row_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
 from gtchat.store.sql.message_changes import SQLMessages

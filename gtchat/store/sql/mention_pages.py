@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from sqlite3 import Connection
 
 import attrs
 from sqlalchemy import bindparam, literal_column, select, union_all
@@ -13,6 +12,7 @@ from gtchat.chat.mentions import MentionsPage
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import MAX_SEQ, READ_ROWS, event_bytes, window
 from gtchat.store.sql import schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.message_changes import SQLMessages, seen_by
 from gtchat.store.sql.statements import Statement
 

@@ -7,7 +7,6 @@ for texts with an `@`. What is read of mentions is in `mention_pages` and `read_
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from sqlite3 import Connection
 
 from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
@@ -21,6 +20,7 @@ from gtchat.chat.mentions import (
 )
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import BulkInsert, Lookup, Statement, insert
 
 _mentions = schema.mentions

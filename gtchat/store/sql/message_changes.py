@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from sqlite3 import Connection
 
 import attrs
 from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_, update
@@ -16,6 +15,7 @@ from gtchat.chat.mentions import MentionLimits
 from gtchat.chat.message_rules import OwnReaction, annotated, as_seen_by
 from gtchat.store.paging import VERSIONS_LIMIT, version_bytes, window
 from gtchat.store.sql import mentions, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of, message_values
 from gtchat.store.sql.search_index import replace_text
 from gtchat.store.sql.statements import Statement, insert

@@ -16,8 +16,9 @@ import attrs
 from twisted.logger import Logger
 
 from gtchat.store.sql.backup import backup
+from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
-from gtchat.store.sql.sqlite import StoreError, advice, connect, sync_folder
+from gtchat.store.sql.sqlite import advice, connect, sync_folder
 
 #: Size of a database, in bytes, up to which every page is checked at start.
 _CHECKED_WHOLE = 8 * 1024 * 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -12,12 +12,16 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from gtchat.chat.errors import NotStored
-from gtchat.store.sql.sqlite import FileGuard, FileReplaced
+from gtchat.store.sql.database import Connection, Database
 
 T = TypeVar("T")
 
 #: Threads, and so the number of reads that run at the same time.
 THREADS = 3
+
+
+class ConnectionLost(Exception):
+    """A connection has ended by itself."""
 
 
 def unreadable() -> NotStored:
@@ -30,22 +34,19 @@ class ReadPool:
 
     Args:
         reactor: an IReactorFromThreads.
-        open_connection: opens a connection to read with.
-        file_guard: tells whether the file is still the same.
+        database: what to read.
         threads: number of queries that run at the same time.
     """
 
     def __init__(
         self,
         reactor: Any,
-        open_connection: Callable[[], sqlite3.Connection],
-        file_guard: FileGuard,
+        database: Database,
         threads: int = THREADS,
     ) -> None:
         self._reactor = reactor
-        self._open_connection = open_connection
-        self._file_guard = file_guard
-        self._idle: deque[sqlite3.Connection] = deque()
+        self._database = database
+        self._idle: deque[Connection] = deque()
         self._threads = threads
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="gtchat readers")
         self._pool.start()
@@ -55,14 +56,12 @@ class ReadPool:
         """Open all connections, so that none has to be opened when descriptors have run out.
 
         Raises:
-            sqlite3.Error: the database cannot be read.
+            Exception: the database cannot be read: one of `Database.errors`.
         """
         while len(self._idle) < self._threads:
-            db = self._open_connection()
-            self._idle.append(db)
-            db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the files
+            self._idle.append(self._database.open_reader())
 
-    def run(self, query: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
+    def run(self, query: Callable[[Connection], T]) -> Deferred[T]:
         """Return the result of a query, which sees the database as of one moment.
 
         Raises:
@@ -72,35 +71,58 @@ class ReadPool:
             return fail(unreadable())
         return deferToThreadPool(self._reactor, self._pool, self._run, query)
 
-    def _run(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        db: Any = None
+    def _run(self, query: Callable[[Connection], T]) -> T:
         try:
-            self._file_guard.check()
-            db = self._take()
-            db.execute("BEGIN")
+            self._database.check()
+            try:
+                return self._read(query)
+            except ConnectionLost:
+                return self._read(query)  # on another connection
+        except self._database.errors as error:
+            raise unreadable() from error
+        except (ConnectionLost, ValueError, OverflowError) as error:
+            raise unreadable() from error
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        """Return the result of a query in a transaction of its own.
+
+        Raises:
+            ConnectionLost: the connection has ended by itself, and so have probably all of them.
+            Exception: an error of the database or of the query.
+        """
+        db = self._take()
+        try:
+            self._database.begin_read(db)
             result = query(db)
             db.execute("COMMIT")
-        except (sqlite3.Error, FileReplaced) as error:
-            if db is not None:
-                db.close()
-            raise unreadable() from error
-        except (ValueError, OverflowError) as error:
+        except self._database.errors as error:
+            lost = self._database.is_lost(db, error)
+            db.close()
+            if lost:
+                self._close_idle()
+                raise ConnectionLost() from error
+            raise
+        except (ValueError, OverflowError):
             db.execute("ROLLBACK")
             self._idle.append(db)
-            raise unreadable() from error
+            raise
         self._idle.append(db)
         return result
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> Connection:
         """Return an idle connection, a new one if there is none."""
         try:
             return self._idle.pop()
         except IndexError:
-            return self._open_connection()
+            return self._database.open_reader()
 
     def close(self) -> None:
         """Finish the queries that were asked for, then close the connections."""
         self._closed = True
         self._pool.stop()
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()

@@ -9,7 +9,6 @@ messages that do not count are looked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from sqlite3 import Connection
 from typing import Any
 
 from sqlalchemy import (
@@ -35,6 +34,7 @@ from gtchat.chat.interfaces import MembershipRecord, UnreadRecord
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.paging import MAX_SEQ, UNREAD_EXACT, UNREAD_WINDOW
 from gtchat.store.sql import mentions, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement
 
 _accounts = schema.accounts

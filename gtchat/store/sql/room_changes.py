@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from sqlite3 import Connection
 
 from sqlalchemy import bindparam, case, delete, select, update
 
@@ -16,6 +15,7 @@ from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomC
 from gtchat.chat.interfaces import EndedInvitations, Inviter, PendingEntry, PendingRoomChange
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.store.sql import mentions, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
 
 _rooms = schema.rooms

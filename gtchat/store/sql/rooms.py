@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from sqlite3 import Connection
 from typing import Any
 
 import attrs
@@ -21,6 +20,7 @@ from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
 from gtchat.store.sql import accounts, devices, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
 from gtchat.store.sql.room_changes import delete_invitations

@@ -1,27 +1,25 @@
-"""The index of messages for searches: SQLite's FTS5, written in the idle time of the writer.
+"""The index of messages for searches, written in the idle time of the writer.
 
-`message_index` has no texts (`content=''`), only words: what was written for a message has to be
-given again to take it out. Both columns come from Python, which alone decides what is a word:
-`text` is the search form of the message, `tags` has its room, its author and whether it has a
-link. `index_state` says up to which row of `entries` messages are in the index; it is written in
-the transaction that indexes them. Later messages are read from `entries` when it is their turn, so
-a change of them touches no index.
+The table is that of `fts5` or of `tsvector`. Both have the words of a message and its tags, which
+come from Python: it alone decides what is a word. `index_state` says up to which row of `entries`
+messages are in the index; it is written in the transaction that indexes them. Later messages are
+read from `entries` when it is their turn, so a change of them touches no index.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
-from sqlite3 import Connection
+from types import ModuleType
 
 import attrs
 from sqlalchemy import bindparam, func, select, update
 
 from gtchat.chat.events import MessageSent
 from gtchat.chat.normalization import SEARCH_FORM, search_form
-from gtchat.chat.search_query import author_key, has_link
-from gtchat.store.sql import schema
+from gtchat.store.sql import fts5, schema, tsvector
+from gtchat.store.sql.database import Connection, PostgresSQL
+from gtchat.store.sql.search_words import IndexedMessage, IndexedWords, tags
 from gtchat.store.sql.statements import Statement, insert
 
 #: Rows of `entries` that are read in one transaction. With 8,000 the cost of a message was higher.
@@ -32,8 +30,6 @@ DELAY_S = 0.2
 MAX_DELAY_S, MAX_WAITING = 30.0, 100_000
 #: Seconds after which a deleted text leaves the files of the index, with all that were deleted.
 MERGE_DELAY_S = 1800.0
-#: Pages that are merged in one transaction.
-MERGE_PAGES = 64
 
 _log = schema.entries
 _state = schema.index_state
@@ -66,18 +62,10 @@ _OLDEST = Statement(
 )
 _LAST = Statement(select(func.coalesce(func.max(_log.c.row), 0)))
 
-# Not in Core: only SQLite has FTS5.
-# What a statement fills, and the values of one row.
-_INSERT = ("INSERT INTO message_index (rowid, text, tags)", "(?, ?, ?)")
-_DELETE = (
-    "INSERT INTO message_index (message_index, rowid, text, tags)",
-    "('delete', ?, ?, ?)",
-)
-_DELETE_ALL = "INSERT INTO message_index (message_index) VALUES ('delete-all')"
-_MERGE = "INSERT INTO message_index (message_index, rank) VALUES ('merge', ?)"
 
-#: Of a message: its row in `entries`, its room, the name of its author, its text.
-IndexedMessage = tuple[int, int, str, str]
+def index_of(db: Connection) -> ModuleType:
+    """Return the module of the index that a database has: `fts5` or `tsvector`."""
+    return tsvector if isinstance(db, PostgresSQL) else fts5
 
 
 @attrs.frozen
@@ -101,33 +89,6 @@ def read_state(db: Connection) -> IndexState:
     return IndexState() if row is None else IndexState(*row)
 
 
-def tags(room_id: int, usr: str, msg: str) -> str:
-    """Return the column `tags` of a message."""
-    room_and_author = f"{room_tag(room_id)} {_author_tag_of(usr)}"
-    return f"{room_and_author} link" if "://" in msg and has_link(msg) else room_and_author
-
-
-def room_tag(room_id: int) -> str:
-    """Return the word for a room."""
-    return f"r{room_id}"
-
-
-def author_tag(key: str) -> str:
-    """Return the word for the name of an author: letters and digits, whatever the name has.
-
-    Most names are such a word; a shorter one costs the index less.
-    """
-    if key.isascii() and key.isalnum():
-        return f"u{key}"
-    return f"x{key.encode('utf-8', 'surrogatepass').hex()}"
-
-
-@lru_cache(maxsize=4096)
-def _author_tag_of(usr: str) -> str:
-    """Return the word for an author, given the name as it is shown."""
-    return author_tag(author_key(usr))
-
-
 def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
     """Put the text that a message is about to get in the place of its present one.
 
@@ -141,7 +102,7 @@ def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
     if row > state.row or state.version != SEARCH_FORM:  # of another version: it is made again
         return
     take_out(db, [(row, room, usr, old)])
-    _execute(db, _INSERT, [(row, room, usr, msg)])
+    index_of(db).insert(db, _words_of([(row, room, usr, msg)]))
 
 
 def delete_oldest(db: Connection, room_id: int, limit: int) -> None:
@@ -164,15 +125,16 @@ def delete_oldest(db: Connection, room_id: int, limit: int) -> None:
 
 def take_out(db: Connection, messages: Iterable[IndexedMessage]) -> None:
     """Take messages out of the index."""
-    count = _execute(db, _DELETE, messages)
-    if count:
-        _ADD_ERASED(db, count=count)
+    rows = _words_of(messages)
+    if rows:
+        index_of(db).delete(db, rows)
+        _ADD_ERASED(db, count=len(rows))
 
 
 def begin_again(db: Connection) -> None:
     """Empty the index."""
     erased = read_state(db).erased
-    db.execute(_DELETE_ALL)
+    index_of(db).clear(db)
     _SET_STATE(db, id=1, row=0, version=SEARCH_FORM, erased=0)
     _ADD_ERASED(db, count=-erased)
 
@@ -190,7 +152,7 @@ def add_slice(db: Connection) -> bool:
     found = _NEXT(db, after=state.row, limit=SLICE).fetchall()
     if found:
         messages = (row for row in found if row[4] == MessageSent.kind)
-        _execute(db, _INSERT, (row[:4] for row in messages))
+        index_of(db).insert(db, _words_of(row[:4] for row in messages))
         _SET_STATE(db, id=1, row=found[-1][0], version=SEARCH_FORM, erased=0)
     return len(found) == SLICE
 
@@ -201,42 +163,9 @@ def last_row(db: Connection) -> int:
     return row
 
 
-def _execute(db: Connection, what: tuple[str, str], messages: Iterable[IndexedMessage]) -> int:
-    """Write rows to the index for messages with a text.
-
-    They are one statement: before one that writes several rows FTS5 writes the words that it has
-    in memory as a segment of its own, which has to be merged with the others later. With statements
-    of up to 128 rows the index took a quarter more time.
-
-    Args:
-        db: the writer's connection.
-        what: `_INSERT` or `_DELETE`.
-        messages: the messages, at most `SLICE`.
-
-    Returns:
-        How many messages have a text.
-    """
-    rows = [(one[0], search_form(one[3]), tags(*one[1:])) for one in messages if one[3]]
-    if rows:
-        size = 1 << (len(rows) - 1).bit_length()
-        values: list[int | str | None] = [value for row in rows for value in row]
-        values += [None] * (3 * size - len(values))
-        db.execute(_statement(what, size), values)
-    return len(rows)
-
-
-@cache
-def _statement(what: tuple[str, str], size: int) -> str:
-    """Return the statement for so many rows, of which those that are NULL are left out.
-
-    Args:
-        what: as in `_execute`.
-        size: a power of two, so that there are few statements in the driver's cache.
-    """
-    target, row = what
-    if size == 1:  # makes FTS5 write nothing before it: edits in one transaction share a segment
-        return f"{target} VALUES {row}"
-    return f"{target} SELECT * FROM (VALUES {', '.join([row] * size)}) WHERE column2 IS NOT NULL"
+def _words_of(messages: Iterable[IndexedMessage]) -> list[IndexedWords]:
+    """Return the words of the messages that have a text."""
+    return [(one[0], search_form(one[3]), tags(*one[1:])) for one in messages if one[3]]
 
 
 @attrs.define(eq=False)
@@ -314,20 +243,14 @@ class Indexer:
         return has_more
 
     def _merge_slice(self, db: Connection) -> None:
-        """Merge a part of the index into one segment: what was taken out is not copied.
-
-        Source: SQLite's documentation of FTS5, "The 'merge' Command".
-        """
-        before = db.total_changes
+        """Merge a part of the index, which gets rid of what was taken out."""
+        begin = self._merged is None
         if self._merged is None:
             self._merged = read_state(db).erased
-            db.execute(_MERGE, (-MERGE_PAGES,))
-        else:
-            db.execute(_MERGE, (MERGE_PAGES,))
-            if db.total_changes - before < 2:
-                _ADD_ERASED(db, count=-self._merged)
-                self._merged = self._merge_at = None
-                self._index_at = self._seconds()  # looks whether more was erased meanwhile
+        if index_of(db).merge(db, begin):
+            _ADD_ERASED(db, count=-self._merged)
+            self._merged = self._merge_at = None
+            self._index_at = self._seconds()  # looks whether more was erased meanwhile
 
     def catch_up(self, db: Connection, *, merge: bool = False) -> None:
         """Index everything now, for a job of the writer that no other waits for.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.store.jobs import BulkCall, StoreCall
 from gtchat.store.sql import devices, guest_logins, session_ends, sessions
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
 
@@ -56,7 +56,7 @@ class SessionCalls(ABC):
         call = BulkCall(None, together=self._login_guests, arguments=(name, key, session))
         return self._put(call)
 
-    def _login_guests(self, db: sqlite3.Connection, calls: Sequence[BulkCall]) -> None:
+    def _login_guests(self, db: Connection, calls: Sequence[BulkCall]) -> None:
         guest_logins.login_guests(db, self._log_writer, calls)
 
     def find_device(
@@ -102,7 +102,7 @@ class SessionCalls(ABC):
     ) -> Deferred[Sequence[SessionRecord]]:
         """See `ISessionStore.sessions`."""
 
-        def read(db: sqlite3.Connection) -> Sequence[SessionRecord]:
+        def read(db: Connection) -> Sequence[SessionRecord]:
             return sessions.listed(db, account_id, oldest, tokens_after)
 
         return self._reads.run(read)

@@ -6,13 +6,13 @@ How they begin is in `sessions`, their devices are in `devices`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from sqlite3 import Connection, Cursor
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from gtchat.chat.errors import BadCredentials, NoSuchUser
 from gtchat.chat.interfaces import Account, EndedSession, NewSession, Replaces
 from gtchat.store.sql import accounts, devices, read_state, schema
+from gtchat.store.sql.database import Connection, Cursor
 from gtchat.store.sql.statements import Statement
 
 _sessions = schema.sessions

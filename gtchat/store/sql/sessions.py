@@ -9,7 +9,6 @@ of the log at the next start, `resume` sees whether the client was told more tha
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from sqlite3 import Connection
 
 import attrs
 from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, update
@@ -37,6 +36,7 @@ from gtchat.store.sql import (
     schema,
     session_ends,
 )
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.history import entries_after
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import begin_epoch

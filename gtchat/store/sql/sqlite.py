@@ -9,6 +9,9 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
+
+from gtchat.store.sql.database import Connection, Database, StoreError
 
 #: Opens a connection, as `connect` does.
 Connect = Callable[..., sqlite3.Connection]
@@ -17,10 +20,6 @@ Connect = Callable[..., sqlite3.Connection]
 BUSY_SECONDS = 5.0
 #: Page cache of the connection that writes, in KiB.
 PAGE_CACHE_KIB = 16_384
-
-
-class StoreError(Exception):
-    """A database cannot be opened or copied; the text is one line that says what to do."""
 
 
 class FileReplaced(Exception):
@@ -90,6 +89,87 @@ class FileGuard:
             raise FileReplaced(
                 "the database file was deleted or replaced: stop the server, put it back, start"
             )
+
+
+class SQLiteDatabase(Database):
+    """A file.
+
+    Args:
+        path: the file.
+        connect: opens connections.
+        busy: seconds to wait for the lock of another program.
+    """
+
+    errors = (sqlite3.Error, FileReplaced)
+
+    def __init__(self, path: Path, connect: Connect = connect, busy: float = BUSY_SECONDS) -> None:
+        self._path = path
+        self._connect = connect
+        self._busy = busy
+        self._guard = FileGuard(path)
+
+    def open_writer(self) -> sqlite3.Connection:
+        """See `Database.open_writer`."""
+        db = self._connect(self._path, "rw", busy=self._busy)
+        try:
+            configure_writer(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def open_reader(self) -> sqlite3.Connection:
+        """See `Database.open_reader`."""
+        db = self._connect(self._path, "ro", busy=self._busy)
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the files
+        return db
+
+    def check(self) -> None:
+        """See `Database.check`."""
+        self._guard.check()
+
+    def begin(self, db: Connection) -> None:
+        """See `Database.begin`."""
+        db.execute("BEGIN IMMEDIATE")
+
+    def begin_long(self, db: Connection) -> None:
+        """See `Database.begin_long`: no statement has a time limit."""
+        self.begin(db)
+
+    def begin_read(self, db: Connection) -> None:
+        """See `Database.begin_read`."""
+        db.execute("BEGIN")
+
+    def commit(self, db: Connection) -> None:
+        """See `Database.commit`: a commit of SQLite that fails is none."""
+        db.execute("COMMIT")
+
+    def was_committed(self) -> bool:
+        """See `Database.was_committed`: it is never asked."""
+        return False
+
+    def is_lost(self, db: Connection, error: BaseException) -> bool:
+        """See `Database.is_lost`: it ends with the program only."""
+        return False
+
+    def in_transaction(self, db: Connection) -> bool:
+        """See `Database.in_transaction`."""
+        return cast(sqlite3.Connection, db).in_transaction
+
+    def is_store_failure(self, error: Exception) -> bool:
+        """See `Database.is_store_failure`."""
+        if isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError, FileReplaced)):
+            return True
+        return type(error) is sqlite3.DatabaseError
+
+    def wait_for_disk(self, db: Connection, on: bool) -> None:
+        """See `Database.wait_for_disk`."""
+        db.execute(f"PRAGMA synchronous = {'FULL' if on else 'NORMAL'}")
+
+    def describe(self, error: Exception) -> str:
+        """See `Database.describe`."""
+        text = advice(error) if isinstance(error, sqlite3.Error) else str(error)
+        return f"{self._path} can't be used: {text}."
 
 
 def advice(error: sqlite3.Error) -> str:

@@ -1,20 +1,25 @@
 """SQLAlchemy Core statements, compiled once and executed on the driver's own connection.
 
 Compiling a statement and wrapping its results costs Core more time than SQLite takes for the work.
-So statements are written in Core, compiled when a module is imported, and only their SQL runs.
+So statements are written in Core, and only their SQL runs: for SQLite they are compiled when a
+module is imported, for PostgreSQL when they are executed first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from sqlite3 import Connection, Cursor
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Select, bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause
+
+from gtchat.store.sql.database import Connection, Cursor, PostgresSQL
 
 #: `insert` has ON CONFLICT, which is not in Core itself; the statements import it from here. It is
 #: that of PostgreSQL: what SQLite has is a part of it, which both compilers understand.
@@ -31,6 +36,22 @@ class _Compiler(SQLiteCompiler):
 _NAMED = sqlite.dialect(paramstyle="named")
 _NAMED.statement_compiler = _Compiler
 _POSITIONAL = sqlite.dialect(paramstyle="qmark")
+#: With PostgreSQL's driver, psycopg; parameters are `%(name)s` or `%s`.
+_POSTGRES_NAMED = PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+_POSTGRES_POSITIONAL = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+
+
+def _compile(
+    clause: ClauseElement, dialect: Dialect, columns: Sequence[str] | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the SQL of a statement, and those of its parameters that have values already."""
+    compiled = clause.compile(dialect=dialect, column_keys=columns)
+    constants = {
+        name: value
+        for name, value in compiled.params.items()
+        if not compiled.binds[name].required  # type: ignore[attr-defined]
+    }
+    return str(compiled), constants
 
 
 class Statement:
@@ -49,16 +70,18 @@ class Statement:
     def __init__(self, clause: ClauseElement, columns: Sequence[str] | None = None) -> None:
         self.clause = clause
         self.columns = columns
-        compiled = clause.compile(dialect=_NAMED, column_keys=columns)
-        self.sql = str(compiled)
-        self.constants = {
-            name: value
-            for name, value in compiled.params.items()
-            if not compiled.binds[name].required  # type: ignore[attr-defined]
-        }
+        self.sql, self.constants = _compile(clause, _NAMED, columns)
+
+    @cached_property
+    def _postgres(self) -> tuple[str, dict[str, Any]]:
+        """The statement as PostgreSQL understands it, and its constants."""
+        return _compile(self.clause, _POSTGRES_NAMED, self.columns)
 
     def __call__(self, db: Connection, **values: Any) -> Cursor:
         """Execute it with the values of its parameters."""
+        if isinstance(db, PostgresSQL):
+            sql, constants = self._postgres
+            return db.execute(sql, {**constants, **values})
         return db.execute(self.sql, {**self.constants, **values})
 
     def scalar(self, db: Connection, **values: Any) -> Any:
@@ -89,10 +112,20 @@ class BulkInsert:
         self.clause = clause
         self.columns = columns
         self.width = len(columns)
-        one = str(clause.compile(dialect=_POSITIONAL, column_keys=columns))
-        row = "(" + ", ".join("?" * self.width) + ")"
-        self._steps = tuple(
-            (size * self.width, one.replace(row, ", ".join([row] * size), 1)) for size in self.SIZES
+        self._steps = self._for_each_size(_POSITIONAL, "?")
+
+    @cached_property
+    def _postgres_steps(self) -> tuple[tuple[int, str], ...]:
+        return self._for_each_size(_POSTGRES_POSITIONAL, "%s")
+
+    def _for_each_size(self, dialect: Dialect, mark: str) -> tuple[tuple[int, str], ...]:
+        """Return number of values and SQL of the statement of each size."""
+        one = str(self.clause.compile(dialect=dialect, column_keys=self.columns))
+        head, _, tail = one.partition(" VALUES (")
+        head, tail = f"{head} VALUES ", tail[tail.index(")") + 1 :]
+        row = "(" + ", ".join([mark] * self.width) + ")"
+        return tuple(
+            (size * self.width, head + ", ".join([row] * size) + tail) for size in self.SIZES
         )
 
     def __call__(self, db: Connection, values: list[Any]) -> None:
@@ -105,19 +138,19 @@ class BulkInsert:
         Raises:
             ValueError: a row is incomplete; nothing is inserted.
         """
-        for sql, part in self._parts(values):
+        for sql, part in self._parts(db, values):
             db.execute(sql, part)
 
     def fetch(self, db: Connection, values: list[Any]) -> list[Any]:
         """Insert rows as a call does; return what the INSERT returns of them, in any order."""
-        return [row for sql, part in self._parts(values) for row in db.execute(sql, part)]
+        return [row for sql, part in self._parts(db, values) for row in db.execute(sql, part)]
 
-    def _parts(self, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-        """Yield statements, and their values."""
+    def _parts(self, db: Connection, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        """Yield the statements for a database, and their values."""
         start, end = 0, len(values)
         if end % self.width:
             raise ValueError(f"{end} values are not whole rows of {self.width} columns")
-        for length, sql in self._steps:
+        for length, sql in self._postgres_steps if isinstance(db, PostgresSQL) else self._steps:
             while end - start >= length:
                 yield sql, values[start : start + length]
                 start += length
@@ -141,15 +174,23 @@ class Lookup:
 
     def __init__(self, clause: Select[Any], column: ColumnElement[Any]) -> None:
         self.clause = clause.where(column.in_([bindparam("value")]))
-        one = str(self.clause.compile(dialect=_POSITIONAL))
-        self._steps = tuple(
-            (size, one.replace("(?)", f"({', '.join('?' * size)})", 1)) for size in self.SIZES
-        )
+        self._steps = self._for_each_size(_POSITIONAL, "?")
+
+    @cached_property
+    def _postgres_steps(self) -> tuple[tuple[int, str], ...]:
+        return self._for_each_size(_POSTGRES_POSITIONAL, "%s")
+
+    def _for_each_size(self, dialect: Dialect, mark: str) -> tuple[tuple[int, str], ...]:
+        """Return number of values and SQL of the statement of each size."""
+        head, _, tail = str(self.clause.compile(dialect=dialect)).partition(" IN (")
+        tail = tail[tail.index(")") :]
+        return tuple((size, f"{head} IN ({', '.join([mark] * size)}{tail}") for size in self.SIZES)
 
     def __call__(self, db: Connection, values: Sequence[Any]) -> Iterator[Any]:
         """Yield the rows that have one of some values, which are repeated to fill a statement."""
         largest = self.SIZES[-1]
         for start in range(0, len(values), largest):
             part = values[start : start + largest]
-            size, sql = next(step for step in self._steps if step[0] >= len(part))
+            steps = self._postgres_steps if isinstance(db, PostgresSQL) else self._steps
+            size, sql = next(step for step in steps if step[0] >= len(part))
             yield from db.execute(sql, [*part, *[part[0]] * (size - len(part))])

@@ -1,4 +1,4 @@
-"""The store on disk: an SQLite file behind `IStore`.
+"""The store on disk: a database behind `IStore`.
 
 This module sends writes to the writer's queue and reads to the read pool. The statements are in
 the modules beside it: each function there does one call of `IStore` with a connection.
@@ -6,11 +6,9 @@ the modules beside it: each function there does one call of `IStore` with a conn
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +42,7 @@ from gtchat.store.sql import (
     rooms,
     search,
 )
+from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.idempotency import do_once, find_request
 from gtchat.store.sql.log_writer import LogWriter
@@ -53,15 +52,7 @@ from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
 from gtchat.store.sql.session_calls import SessionCalls, new_epoch
-from gtchat.store.sql.sqlite import (
-    BUSY_SECONDS,
-    Connect,
-    FileGuard,
-    StoreError,
-    advice,
-    configure_writer,
-    connect,
-)
+from gtchat.store.sql.sqlite import BUSY_SECONDS, Connect, SQLiteDatabase, connect
 from gtchat.store.sql.writer import Outcome, Writer
 
 T = TypeVar("T")
@@ -69,38 +60,39 @@ T = TypeVar("T")
 
 @implementer(IStore)
 class SQLStore(SessionCalls, MentionCalls, MailCalls):
-    """A store in an SQLite file; `SQLStore.open` returns one."""
+    """A store in a database; `SQLStore.open` returns one in an SQLite file.
+
+    Args:
+        database: the database, of the newest revision.
+        reactor: an IReactorTime and IReactorFromThreads.
+        wall: returns the time in seconds since 1970, UTC.
+    """
 
     _log = Logger()
 
     def __init__(
         self,
-        path: Path,
+        database: Database,
         reactor: Any,
-        connect: Connect,
-        busy: float,
-        wall: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         #: Takes finished entries; set by the chat.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self._reactor = reactor
         self._wall = wall
-        self._path = path
-        self._connect = partial(connect, path, busy=busy)
+        self._database = database
         self._health = StoreHealth(reactor, self._log)
         self._closed = False
         self._log_writer = LogWriter()
         self._cleanup = rooms.Cleanup()
-        file_guard = FileGuard(path)
-        self._reads = ReadPool(reactor, lambda: self._connect("ro"), file_guard)
+        self._reads = ReadPool(reactor, database)
         # Searches take long: no other read waits for one.
-        self._searches = ReadPool(reactor, lambda: self._connect("ro"), file_guard, threads=1)
+        self._searches = ReadPool(reactor, database, threads=1)
         self._indexer = Indexer()
         self._writer = Writer(
             reactor,
             self._deliver,
-            self._open_connection,
-            file_guard,
+            database,
             self._log_writer,
             self._cleanup,
             self._indexer,
@@ -129,7 +121,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
             StoreError: the database cannot be used; the file is unchanged.
         """
         prepare(path)
-        return cls(path, reactor, connect, busy, wall)
+        return cls(SQLiteDatabase(path, connect, busy), reactor, wall)
 
     def load(self) -> StoredState:
         """See `IStore.load`.
@@ -139,14 +131,19 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
         """
         now = int(self._wall() * 1000)
         try:
-            with closing(self._open_connection()) as db:
-                db.execute("BEGIN IMMEDIATE")
+            db = self._database.open_writer()
+            try:
+                self._database.begin_long(db)
                 state = rooms.load(db, new_epoch(), now)
-                db.execute("COMMIT")
+                self._database.commit(db)
+            except BaseException:
+                db.close()
+                raise
+            self._writer.use(db)
             self._reads.open()
             self._searches.open()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path} can't be used: {advice(error)}.") from error
+        except self._database.errors as error:
+            raise self._database.refused(error) from error
         self._cleanup.pending_deletes = True
         self._indexer.begin()
         return state
@@ -216,7 +213,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
-        def delete(db: sqlite3.Connection) -> EndedInvitations:
+        def delete(db: Connection) -> EndedInvitations:
             nothing: EndedInvitations = {}
             ended = do_once(db, request, nothing, lambda: rooms.delete_room(db, room_id, at))
             self._logs_deleted([room_id])
@@ -298,16 +295,6 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
         self._reads.close()
         self._searches.close()
         return self._writer.close()
-
-    def _open_connection(self) -> sqlite3.Connection:
-        """Return a new connection to write with."""
-        db = self._connect("rw")
-        try:
-            configure_writer(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
 
     def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from sqlite3 import Connection
 from typing import Any
 
 from sqlalchemy import bindparam, delete, false, func, literal_column, select, union_all, update
@@ -20,6 +19,7 @@ from gtchat.chat.interfaces import Arrived, StoredWhisper
 from gtchat.chat.message_rules import whisper_of
 from gtchat.store.paging import event_bytes, window
 from gtchat.store.sql import accounts, schema
+from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import COLUMNS, entry_of
 from gtchat.store.sql.statements import Statement, insert
 

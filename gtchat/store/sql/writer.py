@@ -4,11 +4,15 @@ While one transaction is written to disk the next batch gathers; nothing waits f
 A batch is first written as a whole. If one of its jobs cannot be stored, the batch is rolled back
 and written again job by job, so that only this job fails. If the disk or the file fails, the whole
 batch fails, and the next batch tries again. Every result that is delivered is committed.
+
+The connection to a server of databases may be lost. If that happens before a commit, nothing is
+stored: the batch is done once more on another connection. If it happens during a commit, it is not
+known what is stored: no result is delivered until the database has said so, and later jobs wait.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -20,11 +24,13 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import PendingEntry
 from gtchat.store.jobs import BulkCall, Job, StoreCall, group_writes, reset
+from gtchat.store.sql.database import Connection, Database, UncertainCommit
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.search_index import Indexer
-from gtchat.store.sql.sqlite import FileGuard, FileReplaced
 
+#: Seconds between two questions whether a commit took place.
+RETRY_S = 0.2
 #: Jobs in a batch after which no more are added: the first one would wait longer without a gain.
 MAX_BATCH = 10_000
 
@@ -42,15 +48,8 @@ class Outcome:
     rejected: Exception | None = None
 
 
-def _is_store_failure(error: Exception) -> bool:
-    """Return whether an error means that the store failed, rather than one job."""
-    if isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError, FileReplaced)):
-        return True
-    return type(error) is sqlite3.DatabaseError
-
-
 #: Writes the jobs of a batch within a transaction.
-Strategy = Callable[[sqlite3.Connection, list[Job], Outcome], None]
+Strategy = Callable[[Connection, list[Job], Outcome], None]
 
 
 class Writer:
@@ -59,8 +58,7 @@ class Writer:
     Args:
         reactor: an IReactorTime and IReactorFromThreads.
         deliver: called in the reactor thread with each finished batch and its outcome.
-        open_connection: opens the connection to write with.
-        file_guard: tells whether the file is still the same.
+        database: where to write.
         log_writer: stores entries.
         cleanup: what to delete between batches.
         indexer: indexes messages between batches.
@@ -70,26 +68,33 @@ class Writer:
         self,
         reactor: Any,
         deliver: Callable[[list[Job], Outcome], None],
-        open_connection: Callable[[], sqlite3.Connection],
-        file_guard: FileGuard,
+        database: Database,
         log_writer: LogWriter,
         cleanup: Cleanup,
         indexer: Indexer,
     ) -> None:
         self._reactor = reactor
         self._deliver = deliver
-        self._open_connection = open_connection
-        self._file_guard = file_guard
+        self._database = database
         self._log_writer = log_writer
         self._cleanup = cleanup
         self._indexer = indexer
         self._queue: SimpleQueue[list[Job]] = SimpleQueue()
         self._turn: list[Job] = []
-        self._db: sqlite3.Connection | None = None
+        self._db: Connection | None = None
         self._failing = False
+        #: Whether the connection was lost in the last try, before the commit.
+        self._lost = False
         self._last: StoreCall | None = None
         self._thread = Thread(target=self._run, name="gtchat store", daemon=True)
         self._thread.start()
+
+    def use(self, db: Connection) -> None:
+        """Write with an open connection, unless there is one. Called before there is a job."""
+        if self._db is None:
+            self._db = db
+        else:
+            db.close()
 
     def put(self, job: Job) -> None:
         """Queue a job. Called in the reactor thread.
@@ -149,7 +154,10 @@ class Writer:
         """Do a batch in one transaction, and fill in the result of each job."""
         outcome = Outcome()
         outcome.error = self._try(self._write_batch, batch, outcome)
-        if outcome.error is not None and not _is_store_failure(outcome.error):
+        if self._lost:
+            self._indexer.begin()  # what it wrote last may not have been on disk
+            outcome.error = self._try(self._write_batch, batch, outcome)
+        if outcome.error is not None and not self._is_store_failure(outcome.error):
             outcome.error = self._try(self._write_each, batch, outcome)
         if outcome.error is not None:
             for job in batch:
@@ -159,26 +167,56 @@ class Writer:
 
     def _try(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
         """Do a batch with one strategy; return why it failed, None if it is committed."""
+        self._lost = False
         try:
             self._transact(strategy, batch, outcome)
+        except UncertainCommit as error:
+            self._disconnect()
+            if self._was_committed(error):
+                return None
+            self._forget(batch)
+            return error
         except Exception as error:
-            self._log_writer.invalidate()
-            for job in batch:
-                reset(job)
-            self._roll_back()
+            self._forget(batch)
+            self._roll_back(error)
             return error
         return None
 
+    def _forget(self, batch: list[Job]) -> None:
+        """Drop what is known of a batch that was not committed."""
+        self._log_writer.invalidate()
+        for job in batch:
+            reset(job)
+
+    def _was_committed(self, error: Exception) -> bool:
+        """Find out whether a commit took place, however long the database does not answer.
+
+        Until then there is no result: one that is wrong would make the chat differ from its log.
+        """
+        self._reactor.callFromThread(self._deliver, [], Outcome(error=error))
+        answer = None
+        while answer is None:
+            answer = self._ask()
+        return answer
+
+    def _ask(self) -> bool | None:
+        """Return whether the uncertain commit took place; wait and return None if not known."""
+        try:
+            return self._database.was_committed()
+        except self._database.errors:
+            time.sleep(RETRY_S)
+            return None
+
     def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:
         if self._db is None:
-            self._file_guard.check()
-            self._db = self._open_connection()
-        self._db.execute("BEGIN IMMEDIATE")
+            self._database.check()
+            self._db = self._database.open_writer()
+        self._database.begin(self._db)
         strategy(self._db, batch, outcome)
-        self._file_guard.check()
-        self._db.execute("COMMIT")
+        self._database.check()
+        self._database.commit(self._db)
 
-    def _write_batch(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
+    def _write_batch(self, db: Connection, batch: list[Job], outcome: Outcome) -> None:
         """Do all jobs; the first one that cannot be stored raises its error."""
         for part in group_writes(batch):
             if isinstance(part, list):
@@ -189,7 +227,7 @@ class Writer:
                 part.run(db)
         self._log_writer.write_heads(db)
 
-    def _write_each(self, db: sqlite3.Connection, batch: list[Job], outcome: Outcome) -> None:
+    def _write_each(self, db: Connection, batch: list[Job], outcome: Outcome) -> None:
         """Do all jobs one by one; those that cannot be stored fail alone."""
         for job in batch:
             db.execute("SAVEPOINT job")
@@ -200,7 +238,7 @@ class Writer:
                 else:
                     job.run(db)
             except Exception as error:
-                if _is_store_failure(error):
+                if self._is_store_failure(error):
                     raise
                 db.execute("ROLLBACK TO job")
                 self._log_writer.invalidate()
@@ -209,34 +247,44 @@ class Writer:
                 job.error = NotStored()
             db.execute("RELEASE job")
 
-    def _roll_back(self) -> None:
-        """End the transaction, unless SQLite has ended it; drop the connection if that fails."""
-        if self._db is None or not self._db.in_transaction:
+    def _roll_back(self, error: Exception) -> None:
+        """End the transaction, unless it has ended by itself; drop the connection if that fails."""
+        if self._db is None:
+            return
+        if self._database.is_lost(self._db, error):
+            self._lost = True
+            self._disconnect()
             return
         try:
-            self._db.execute("ROLLBACK")
-        except sqlite3.Error:
+            if self._database.in_transaction(self._db):
+                self._db.execute("ROLLBACK")
+        except self._database.errors:
             self._disconnect()
+
+    def _is_store_failure(self, error: Exception) -> bool:
+        return isinstance(error, UncertainCommit) or self._database.is_store_failure(error)
 
     def _index(self) -> None:
         """Index a slice. Its commit needs no sync of its own: what is lost is indexed again."""
         try:
-            self._set_synchronous("NORMAL")
+            self._wait_for_disk(False)
             self._do_between(self._indexer.do_slice)
-            self._set_synchronous("FULL")
-        except sqlite3.Error:
+            self._wait_for_disk(True)
+        except self._database.errors:
             self._disconnect()
 
-    def _set_synchronous(self, value: str) -> None:
+    def _wait_for_disk(self, on: bool) -> None:
         if self._db is not None:
-            self._db.execute(f"PRAGMA synchronous = {value}")
+            self._database.wait_for_disk(self._db, on)
 
-    def _do_between(self, do_slice: Callable[[sqlite3.Connection], None]) -> None:
+    def _do_between(self, do_slice: Callable[[Connection], None]) -> None:
         """Do something that no request waits for, in a transaction of its own."""
         try:
             self._transact(lambda db, batch, outcome: do_slice(db), [], Outcome())
         except Exception as error:
-            self._roll_back()
+            if isinstance(error, UncertainCommit):
+                self._disconnect()  # what is done between batches may be done again
+            self._roll_back(error)
             self._failing = True
             self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
 

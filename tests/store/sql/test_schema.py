@@ -16,9 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.look_alikes import skeleton
 from gtchat.store.sql import opening
+from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.schema import REVISIONS, metadata
-from gtchat.store.sql.sqlite import StoreError
 from tests.databases import create_empty
 from tests.store.sql.old_databases import create_old_database, definitions
 

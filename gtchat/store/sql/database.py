@@ -1,0 +1,134 @@
+"""What the store needs of a database, whichever it is: a seam between `SQLStore` and the drivers.
+
+`sqlite` and `postgres` implement it. A `Connection` is that of the driver: SQLite's own, or one
+with the same methods.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class StoreError(Exception):
+    """A database cannot be opened or copied; the text is one line that says what to do."""
+
+
+class StoreUnavailable(StoreError):
+    """A database does not answer now; that may change without a change of settings."""
+
+
+class UncertainCommit(Exception):
+    """The connection was lost while a commit was under way: `Database.was_committed` finds out."""
+
+
+class Cursor(Protocol):
+    """The result of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement changed."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, None if there is none."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
+
+    def close(self) -> object:
+        """End the statement; what it has not read yet is dropped."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """A connection on which only explicit statements begin and end transactions."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor:
+        """Execute a statement with its parameters."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class PostgresSQL:
+    """Marks connections that understand PostgreSQL's SQL; those without it understand SQLite's."""
+
+
+class Database(ABC):
+    """A database that the store uses.
+
+    Attributes:
+        errors: the exceptions of its driver.
+    """
+
+    errors: tuple[type[Exception], ...]
+
+    @abstractmethod
+    def open_writer(self) -> Connection:
+        """Return a new connection to write with: its commits wait for the disk.
+
+        Raises:
+            StoreError: the database does not support that.
+        """
+
+    @abstractmethod
+    def open_reader(self) -> Connection:
+        """Return a new connection to read with."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise an error of `errors` if this is no longer the database that was opened."""
+
+    @abstractmethod
+    def begin(self, db: Connection) -> None:
+        """Begin a transaction that writes."""
+
+    @abstractmethod
+    def begin_long(self, db: Connection) -> None:
+        """Begin a transaction that writes and may take long: nothing else waits for it."""
+
+    @abstractmethod
+    def begin_read(self, db: Connection) -> None:
+        """Begin a transaction that sees the database as of one moment."""
+
+    @abstractmethod
+    def commit(self, db: Connection) -> None:
+        """Commit a transaction that writes.
+
+        Raises:
+            UncertainCommit: it is not known whether it was.
+        """
+
+    @abstractmethod
+    def was_committed(self) -> bool:
+        """Return whether the commit that was uncertain took place.
+
+        Raises:
+            Exception: the database does not answer, an error of `errors`; ask again.
+        """
+
+    @abstractmethod
+    def is_lost(self, db: Connection, error: BaseException) -> bool:
+        """Return whether an error means that the connection has ended: another one may work."""
+
+    @abstractmethod
+    def in_transaction(self, db: Connection) -> bool:
+        """Return whether a transaction has begun and has not ended, also not by an error."""
+
+    @abstractmethod
+    def is_store_failure(self, error: Exception) -> bool:
+        """Return whether an error means that the database failed, rather than one statement."""
+
+    @abstractmethod
+    def wait_for_disk(self, db: Connection, on: bool) -> None:
+        """Let the commits that follow wait for the disk, or not: what is lost is made again."""
+
+    @abstractmethod
+    def describe(self, error: Exception) -> str:
+        """Return an error in one line, with what to do where that is known."""
+
+    def refused(self, error: Exception) -> StoreError:
+        """Return the reason why the database cannot be used, for an error of `errors`."""
+        return StoreError(self.describe(error))

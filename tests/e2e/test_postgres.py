@@ -1,0 +1,94 @@
+"""A server on PostgreSQL: start, talk, be killed, start again; what the commands say of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from unittest import mock
+from urllib.parse import quote
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.cli import main
+from tests import postgres
+from tests.e2e.server import Client, Server
+
+PASSWORD = "correct horse battery"
+#: Stands in the address; the server of the tests asks for none.
+SECRET = "not-to-be-shown"
+
+
+class Postgres(SynchronousTestCase):
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def setUp(self) -> None:
+        url = postgres.create_empty().replace("gtchat@", f"gtchat:{SECRET}@")
+        self.url = f"{url}&options={quote('-c lock_timeout=300ms')}"
+        self.server = Server("--store", self.url)
+        self.addCleanup(self.server.kill)
+
+    def gtchat(self, *words: str) -> tuple[int, str]:
+        """Run a command for the database of the server; return its status and what it wrote."""
+        output = io.StringIO()
+        self.patch(sys, "stdout", output)
+        self.patch(sys, "stderr", output)
+        with mock.patch.dict(os.environ, {"GTCHAT_STORE": self.url}):
+            status = main(words)
+        self.assertNotIn(SECRET, output.getvalue())
+        return status, output.getvalue()
+
+    def test_what_was_acknowledged_is_there_after_a_kill(self) -> None:
+        self.server.start()
+        ann = Client(self.server.ws_port)
+        ann.call("register", usr="ann", pwd=PASSWORD)
+        ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
+        ann.call("create_room", room_name="garden", txn="room")
+        first = ann.call("speak", room_name="garden", msg="green tea", txn="one")
+        self.assertEqual(first["status"], "ok", first)
+        ann.call("speak", room_name="garden", msg="red tea", txn="two")
+
+        data = str(self.server.folder)
+        status, text = self.gtchat("reindex", "--data", data)
+        self.assertEqual((status, "another server uses" in text), (78, True), text)
+        status, text = self.gtchat("reindex", "--data", self.mktemp())
+        self.assertEqual((status, "another server uses it: stop" in text), (2, True), text)
+
+        self.server.kill()
+        status, text = self.gtchat("reindex", "--data", data)
+        self.assertEqual((status, "indexed the messages of" in text), (0, True), text)
+
+        self.server.start()
+        ann = Client(self.server.ws_port)
+        ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
+        again = ann.call("speak", room_name="garden", msg="green tea", txn="one")
+        self.assertEqual((again["seq"], again["dup"]), (first["seq"], True))
+        page = ann.call("history", room_name="garden")
+        texts = [entry["msg"] for entry in page["entries"] if "msg" in entry]
+        self.assertEqual(texts, ["green tea", "red tea"])
+        found = ann.call("search", q="green")
+        self.assertEqual([one["msg"] for one in found["entries"]], ["green tea"])
+        self.assertEqual(self.server.stop(), 0)
+        self.assertNotIn(SECRET, "".join(self.server.lines))
+        self.assertIn("store: the PostgreSQL database", "".join(self.server.lines))
+
+    def test_what_the_commands_say(self) -> None:
+        status, text = self.gtchat("config")
+        self.assertEqual(status, 0)
+        self.assertIn('store = "postgresql://gtchat:…@/', text)
+        status, text = self.gtchat("backup", "copy")
+        self.assertEqual((status, text.count("\n"), "pg_dump" in text), (2, 1, True))
+        accounts = self.server.folder / "accounts"
+        accounts.write_text("ann secret\nbob secret\n")
+        status, text = self.gtchat("import-credentials", str(accounts))
+        self.assertEqual((status, text.startswith("2 accounts created")), (0, True), text)
+        self.url = f"postgresql://gtchat:{SECRET}@127.0.0.1:1/chat"
+        status, text = self.gtchat("reindex", "--data", self.mktemp())
+        self.assertEqual((status, text.count("\n")), (2, 1))
+        server = Server("--store", self.url, data=str(self.server.folder))
+        process = server.spawn()
+        assert process.stdout is not None
+        self.assertIn("can't be used", process.stdout.read())
+        self.assertEqual(process.wait(), 1)
+        process.stdout.close()
