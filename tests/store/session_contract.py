@@ -12,7 +12,13 @@ from gtchat.chat.errors import (
     NotStored,
 )
 from gtchat.chat.events import Invited
-from gtchat.chat.interfaces import Backlog, EndedSession, InvitationLimits, MembershipRecord
+from gtchat.chat.interfaces import (
+    Backlog,
+    EndedSession,
+    InvitationLimits,
+    MembershipRecord,
+    SessionRecord,
+)
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -66,6 +72,15 @@ class GuestContract(StoreCase):
         await self.assertFails(self.store.resume(OTHER, 7, 0, {}, 0, 1, NETWORK), BadSession)
         with_entry = await self.store.login_guest("Gus", "gus", new_session(b"g" * 32))
         self.assertGreater(with_entry, max(ids.values()))
+
+    async def test_the_session_of_a_guest_is_kept_as_it_began(self) -> None:
+        session = new_session(TOKEN, 7, protocol="randomchat", address="192.0.2.9")
+        guest = await self.store.login_guest("Bob", "bob", session)
+        [kept] = await self.store.sessions(guest, 0, 0)
+        self.assertEqual(kept, SessionRecord(TOKEN, "randomchat", "192.0.2.9", 7, None))
+        await self.stored(self.lobby, message("missed"))
+        resumed = await self.store.resume(TOKEN, 9, 0, {self.lobby: 0}, 50, 1, NETWORK)
+        self.assertEqual([entry.msg for entry in resumed.missed[self.lobby].entries], ["missed"])
 
     async def test_of_names_that_look_alike_and_wait_together_the_first_one_is_free(self) -> None:
         first = self.store.login_guest("Carl", "carl", new_session(TOKEN))

@@ -34,11 +34,11 @@ _BEGIN = BulkInsert(
         "token_hash",
         "account_id",
         "began_at",
-        "created_at",
         "marks_read",
         "start_id",
         "protocol",
         "address",
+        "created_at",
     ),
 )
 _ADD_NETWORKS = BulkInsert(insert(schema.account_networks), ("account_id", "network", "seen_at"))
@@ -112,11 +112,11 @@ def _begin(db: Connection, begun: Sequence[tuple[int, NewSession]]) -> None:
                 session.token_hash,
                 account_id,
                 session.at,
-                session.at,
                 session.marks_read,
                 start,
                 session.protocol,
                 session.address,
+                session.at,
             )
     _BEGIN(db, sessions)
     _ADD_NETWORKS(db, networks)

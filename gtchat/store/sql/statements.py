@@ -98,11 +98,14 @@ class BulkInsert:
 
     Args:
         clause: the INSERT, without values; it may return columns.
-        columns: the columns that every row fills.
+        columns: the columns that every row fills, in the order of the table.
 
     Attributes:
         clause, columns: as given.
         width: number of columns.
+
+    Raises:
+        ValueError: the columns are in another order.
     """
 
     #: Rows in one statement; each size is one statement in the driver's cache.
@@ -120,8 +123,11 @@ class BulkInsert:
 
     def _for_each_size(self, dialect: Dialect, mark: str) -> tuple[tuple[int, str], ...]:
         """Return number of values and SQL of the statement of each size."""
-        one = str(self.clause.compile(dialect=dialect, column_keys=self.columns))
-        head, _, tail = one.partition(" VALUES (")
+        compiled = self.clause.compile(dialect=dialect, column_keys=self.columns)
+        # Core has the columns in the order of the table, whatever the order of their names.
+        if tuple(compiled.positiontup or ()) != tuple(self.columns):  # type: ignore[attr-defined]
+            raise ValueError(f"columns: must be in the order of the table: {self.columns}")
+        head, _, tail = str(compiled).partition(" VALUES (")
         head, tail = f"{head} VALUES ", tail[tail.index(")") + 1 :]
         row = "(" + ", ".join([mark] * self.width) + ")"
         return tuple(
