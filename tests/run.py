@@ -262,6 +262,7 @@ async def main(names: list[str]) -> int:
     adopt_orphans()
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="gtchat-tests-"))
+    folder.chmod(0o711)  # PostgreSQL runs as another user if this one is root
     run = Run(folder)
     task = asyncio.ensure_future(run.tests(*names) if names else run.everything())
     received = _stop_at_signals(task)
