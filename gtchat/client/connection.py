@@ -148,7 +148,9 @@ class Connection(LogReaders):
         Leaving a loop over it keeps what waits. It stops after `close` and raises
         ConnectionClosed when the connection closes for another reason. A second reader gets a
         RuntimeError. Events are kept from the first connection on, unless the program has called
-        `on` or `follow` before it calls `events`: then from that call on.
+        `on` or `follow` before it calls `events`: then from that call on. Until `events` is called
+        the oldest ones are dropped where too many wait, so that a program that only sends
+        commands gets its replies.
         """
         return self._stream.read()
 

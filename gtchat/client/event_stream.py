@@ -262,6 +262,8 @@ class EventStream:
 
     def _append(self, event: Event) -> None:
         if self._kept:
+            if not self._was_read and self._queue and self.waiting >= BRIMFUL - 1:
+                self._queue.popleft()  # or a program that only calls would get no reply any more
             self._queue.append(event)
             self._wake()
         self.handlers.dispatch(event)

@@ -318,7 +318,18 @@ class FloodTests(ConnectedTestCase):
         texts = [*map(str, range(FULL // 2, FULL + 5))]
         self.assertEqual(self.take(FULL // 2 + 5), texts)
 
+    def test_a_program_that_reads_no_events_gets_its_replies(self) -> None:
+        self.server.answers["ping"] = None
+        for _ in range(3):
+            call = self.call("ping")
+            self.push(2 * BRIMFUL)
+            self.server.reply(self.server.requests[-1])
+            self.server.pump()
+            self.successResultOf(call)
+            self.assertLess(self.waiting, BRIMFUL)
+
     def test_a_reply_is_looked_for_in_a_reserve_only(self) -> None:
+        self.connection.events()
         self.server.answers["ping"] = None
         self.push(FULL)
         call = self.call("ping")
