@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from selenium import webdriver
 from selenium.common.exceptions import (
+    ElementClickInterceptedException,
     JavascriptException,
     StaleElementReferenceException,
     TimeoutException,
@@ -74,6 +75,10 @@ WAIT = """(...args) => new Promise((resolve) => {
 FIRST = """(css, text) => [...document.querySelectorAll(css)].find((element) => !text
   || (element.checkVisibility() && element.innerText.replace(/\\s+/g, ' ').includes(text))
   || (element.getAttribute('aria-label') || '').includes(text))"""
+#: Returns the text of that element, in a list.
+FOUND_TEXT = (
+    f"(...args) => {{ const found = ({FIRST})(...args); return found && [found.innerText]; }}"
+)
 #: Whether no element matches a selector.
 GONE = "(css) => !document.querySelector(css)"
 #: Whether a message with a text is shown.
@@ -159,17 +164,24 @@ class User(ABC):
         element: WebElement = self.wait_in_page(FIRST, css, text)
         return element
 
+    def text_of(self, css: str, text: str = "") -> str:
+        """Return the text of the element that `find` finds, which may be drawn anew meanwhile."""
+        found: list[str] = self.wait_in_page(FOUND_TEXT, css, text)
+        return found[0]
+
     def wait_gone(self, css: str) -> None:
         """Wait until no element matches a CSS selector."""
         self.wait_in_page(GONE, css)
 
     def click(self, css: str, text: str = "") -> None:
-        """Click the element that `find` returns."""
-        self.wait_until(lambda: self._clicked(css, text))
+        """Click the element that `find` returns, once nothing covers it."""
+        self.wait_until(lambda: self._clicked(css, text), f"a click on {css} {text}")
 
     def _clicked(self, css: str, text: str) -> bool:
-        self.find(css, text).click()
-        return True
+        with suppress(ElementClickInterceptedException):
+            self.find(css, text).click()
+            return True
+        return False
 
     def type(self, field: Any, text: str) -> None:
         """Type a text of one line at the end of a field."""
@@ -214,8 +226,12 @@ class User(ABC):
     def hover(self, text: str) -> None:
         """Move the pointer to a message, so that its toolbar is shown."""
         self.dismiss_notices()
-        ActionChains(self.driver).move_to_element(self.find(".log .entry", text)).perform()
+        self.wait_until(lambda: self._hovered(text))
         self.find(".log .entry:has(.toolbar)", text)
+
+    def _hovered(self, text: str) -> bool:
+        ActionChains(self.driver).move_to_element(self.find(".log .entry", text)).perform()
+        return True
 
     def open_card(self, name: str) -> None:
         """Open the card of a member of the open room."""

@@ -154,11 +154,11 @@ class PageDevicesTest(TestCase):
         self.new_tab()
         page.find(".account .name", "ann")
         page.open_settings("Devices")
-        own = page.find(".device", "This device").text
+        own = page.text_of(".device", "This device")
         self.assertIn("Chrome on Linux", own)
         self.assertIn("2 tabs open", own)
         self.assertNotIn("Log out", own)
-        self.assertIn("127.0.0.1", page.find(".device", "Firefox on Android").text)
+        self.assertIn("127.0.0.1", page.text_of(".device", "Firefox on Android"))
         self.check("settings: devices")
         page.click(".device button", "Log out Firefox on Android")
         page.find("dialog h2", "Log out Firefox on Android?")

@@ -155,8 +155,8 @@ class MarksTest(TestCase):
             [False, "long ago, @Ann"],
         ]
         page.wait_until(lambda: page.run(HITS) == listed)
-        self.assertEqual(page.find(".hit .user-mention.me").text, "@ann")
-        self.assertIn("in den", page.find(".hit", "lunch").text)
+        self.assertEqual(page.text_of(".hit .user-mention.me"), "@ann")
+        self.assertIn("in den", page.text_of(".hit", "lunch"))
 
         # Into a part of the log that is not loaded, and to one that is new.
         page.click(".hit", "long ago")

@@ -154,7 +154,9 @@ class MessagesTest(TestCase):
     def test_an_action_and_a_message_of_a_blocked_user(self) -> None:
         page = self.page
         page.send("/me waves")
-        self.assertEqual(page.find(".message.action", "waves").text.split(), ["AN", "ann", "waves"])
+        page.wait_until(
+            lambda: page.text_of(".message.action", "waves").split() == ["AN", "ann", "waves"]
+        )
         self.speak("hear me")
         page.open_card("bob")
         page.click(".person-card .menu-item", "Block")

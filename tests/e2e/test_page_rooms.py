@@ -159,7 +159,7 @@ class RoomsTest(TestCase):
             ann.wait_gone(".invitation")
         # A broadcast needs the key.
         ann.click(".account button", "Settings")
-        self.assertNotIn("Broadcast", ann.find("dialog").text)
+        self.assertNotIn("Broadcast", ann.text_of("dialog"))
         ann.close_dialog()
         self.open_settings(ann, "Broadcast")
         ann.fill("message", "dinner!")

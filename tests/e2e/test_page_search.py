@@ -29,6 +29,19 @@ JSON.parse = (text) => {
 };
 """
 STATUS = ".panel.search [role=status]"
+#: Counts the timers of two seconds, which end nothing from now on.
+KEEP_TIMERS = """
+window.timers = new Map();
+const { setTimeout, clearTimeout } = window;
+window.setTimeout = (call, time, ...args) => {
+  if (time !== 2000) return setTimeout(call, time, ...args);
+  const timer = `timer ${timers.size}`;
+  timers.set(timer, "set");
+  return timer;
+};
+window.clearTimeout = (timer) => (
+  timers.has(timer) ? timers.set(timer, "cleared") : clearTimeout(timer));
+"""
 
 
 class SearchTest(TestCase):
@@ -126,6 +139,12 @@ class SearchTest(TestCase):
         page.find(".bar h1", "bob")
         page.find(".log .lit", "teapot")
         page.find(".panel .hit.opened", "teapot")
+        # After a second jump to it, its own time begins.
+        page.run(KEEP_TIMERS)
+        for jumps in (1, 2):
+            page.click(".panel .hit", "teapot")
+            page.wait_until(lambda jumps=jumps: page.run("return window.timers.size") == jumps)
+        self.assertEqual(page.run("return [...timers.values()]"), ["cleared", "set"])
 
         self.call("delete", room_name="garden", seq=3, reason="", txn="d")
         page.find(STATUS, "2 messages")

@@ -63,7 +63,7 @@ class StepsTest(TestCase):
 
         def found() -> bool:
             field.send_keys(Keys.ENTER)
-            return page.find(".panel.search [role=status]").text.startswith("1 message")
+            return page.text_of(".panel.search [role=status]").startswith("1 message")
 
         page.wait_until(found, query)
 
@@ -152,7 +152,7 @@ class StepsTest(TestCase):
         self.rewrite(self.desk, "better at won", "better at one")
         for page in self.pages.values():
             page.find(".entry:has(.edited)", "better at one")
-            self.assertEqual(page.find(".edited").text, "(edited)")
+            self.assertEqual(page.text_of(".edited"), "(edited)")
 
     def rewrite(self, page: Browser, old: str, new: str) -> None:
         """Replace the text of a message whose edit has begun."""
@@ -244,7 +244,7 @@ class StepsTest(TestCase):
         self.tablet.open_conversation("den")
         self.tablet.click(".log .name", "bob")
         self.tablet.find(".person-card h2", "bob")
-        facts = self.tablet.find(".person-card .facts").text.split("\n")
+        facts = self.tablet.text_of(".person-card .facts").split("\n")
         self.assertEqual(facts, ["Online", "Member of den"])
         self.tablet.click(".person-card button", "Mention")
         box = self.tablet.find(".composer textarea")
@@ -322,7 +322,7 @@ class StepsTest(TestCase):
         self.tablet.find(".composer textarea").send_keys(Keys.CONTROL, "f")
         self.tablet.find(".panel.search .chip[aria-pressed=true]", "Only in den")
         self.search(self.tablet, "lak")
-        self.assertEqual(self.tablet.find(".panel .hit mark").text, "lake")
+        self.assertEqual(self.tablet.text_of(".panel .hit mark"), "lake")
         self.tablet.click(".panel .hit", "at the lake")
         self.tablet.find(".log .lit", "at the lake")
 

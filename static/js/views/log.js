@@ -39,7 +39,7 @@
     const position = useRef({
       atBottom: true, seq: 0, top: 0, scrolled: 0, width: 0, height: 0, isShort: false, dividerAbove: false, dividerSeen: null });
     const sentCount = useRef(conversation.sentCount);
-    const [lit, setLit] = useState(null); // the seq of an entry that was jumped to
+    const [lit, setLit] = useState(null); // {seq}: the entry of the last jump
     const [, redraw] = useState(0);
     const drawAgain = () => redraw((count) => count + 1);
 
@@ -162,7 +162,7 @@
       setAtBottom(false);
       Object.assign(position.current, { seq, top: JUMP_TOP });
       if (seq < conversation.firstLoaded || seq > conversation.lastLoaded) await actions.loadHistory(conversation, "around", seq);
-      if (light && conversation.entryAt(seq)) setLit(seq);
+      if (light && conversation.entryAt(seq)) setLit({ seq });
       else if (light) shell.notice(text("quote_gone"));
       drawAgain();
       box.current?.focus();
@@ -193,7 +193,7 @@
       jumpTo(target.seq);
     }, [target, conversation.loaded]);
 
-    const { lines: drawn, last } = GTChat.lines(shell, conversation, { active: tools.active, lit, revealed: tools.revealed });
+    const { lines: drawn, last } = GTChat.lines(shell, conversation, { active: tools.active, lit: lit?.seq, revealed: tools.revealed });
     const pending = conversation.pending(state.me);
     const { atBottom, isShort, dividerAbove, dividerSeen } = position.current;
     const { dividerSeq, dividerCount, unread } = conversation;
