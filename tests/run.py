@@ -62,8 +62,10 @@ class Run:
     def __init__(self, folder: Path, seconds: float = MAX_SECONDS) -> None:
         self.folder = folder
         self._end = time.monotonic() + seconds
+        # Without the cache of compiled modules each process that a test starts compiles all of them.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.environment = {
-            **os.environ,
+            **inherited,
             "TESTS_FORK_SERVERS": "1",
             "TMPDIR": str(folder),
             "COVERAGE_FILE": str(folder / "coverage"),
