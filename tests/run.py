@@ -62,7 +62,7 @@ class Run:
     def __init__(self, folder: Path, seconds: float = MAX_SECONDS) -> None:
         self.folder = folder
         self._end = time.monotonic() + seconds
-        # Without the cache of compiled modules each process that a test starts compiles all of them.
+        # Without the cache of compiled modules each child process compiles all of them.
         inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.environment = {
             **inherited,
