@@ -33,10 +33,15 @@ const deleteOthers = async () => {
   await Promise.all(old.map((name) => caches.delete(name)));
 };
 
-// Returns the kept answer to a request, else that of the server: a browser may delete what is kept.
-const answer = async (request, key) => {
+// Returns the kept answer to a request, else that of the server: a browser may delete what is kept, and some files are
+// loaded later than the page. keep: whether that answer is of this version, and kept.
+const answer = async (request, key, keep) => {
   const cache = await caches.open(CACHE);
-  return await cache.match(key) ?? fetch(request);
+  const kept = await cache.match(key);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (keep && response.ok) cache.put(key, response.clone()).catch(() => {}); // there may be no space
+  return response;
 };
 
 // Returns whether no page is open but the one with an id. A page that is left or reloaded is gone after a moment.
@@ -66,6 +71,6 @@ self.addEventListener("fetch", (event) => {
   const url = request.url.split(/[?#]/)[0];
   if (request.method !== "GET" || !url.startsWith(scope)) return;
   const name = url.slice(scope.length);
-  if (request.mode === "navigate" && PAGES.has(name)) event.respondWith(answer(request, "./"));
-  else if (FILES.includes(name)) event.respondWith(answer(request, name));
+  if (request.mode === "navigate" && PAGES.has(name)) event.respondWith(answer(request, "./", false));
+  else if (name.startsWith(`${VERSION}/`)) event.respondWith(answer(request, name, true));
 });

@@ -20,7 +20,8 @@ HASH_DIGITS = 16
 
 _SCRIPT = re.compile(r'<script src="([^"]*)"></script>')
 _STYLE = re.compile(r'<link rel="stylesheet" href="([^"]*)">')
-_REFERENCE = re.compile(r'\b(src|href)="([^"]*)"')
+#: `data-later` names a script that the page loads when it needs it.
+_REFERENCE = re.compile(r'\b(src|href|data-later)="([^"]*)"')
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -32,7 +33,7 @@ class Bundled:
         page: the HTML, which refers to `files`.
         files: path relative to the page -> content. All paths begin with the hash.
         version: the hash.
-        needed: the paths that the page refers to, in order.
+        needed: the paths that the page refers to and loads at once, in order.
     """
 
     page: bytes
@@ -45,7 +46,7 @@ def bundle(page: str, files: Mapping[str, bytes]) -> Bundled:
     """Bundle the scripts and the style sheets of a page, and put all files under a hash.
 
     Tags of the forms `<script src="…"></script>` and `<link rel="stylesheet" href="…">` that follow
-    each other become one. Other references to the files are kept.
+    each other become one. Other references to the files (`src`, `href`, `data-later`) are kept.
 
     Args:
         page: the HTML.
@@ -75,7 +76,9 @@ def bundle(page: str, files: Mapping[str, bytes]) -> Bundled:
     page = _replace_runs(_STYLE, bundle_styles, page)
     served = {**files, **made}
     prefix = _hash(served)
-    needed = [tag[2] for tag in _REFERENCE.finditer(page) if tag[2] in served]
+    needed = [
+        tag[2] for tag in _REFERENCE.finditer(page) if tag[2] in served and tag[1] != "data-later"
+    ]
     page = _REFERENCE.sub(
         lambda tag: f'{tag[1]}="{prefix}/{tag[2]}"' if tag[2] in served else tag[0], page
     )

@@ -48,8 +48,8 @@ PIPELINE_BYTES = 16_384
 #: Most digits of a Content-Length: 2^63 has as many.
 LENGTH_DIGITS = 19
 
-#: What the page may load and do (CSP Level 3). The policy of Trusted Types makes one address: that
-#: of the service worker (static/js/offline.js).
+#: What the page may load and do (CSP Level 3). The policy of Trusted Types makes the addresses of
+#: the workers (static/js/workers.js), and in one of them that of its library (js/code_worker.js).
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     b"connect-src 'self'%b; manifest-src 'self'; worker-src 'self'; frame-ancestors 'none'; "

@@ -7,14 +7,6 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const SCRIPT = "service-worker.js";
-
-  // Returns the address of the worker, as the policy of Trusted Types demands it: there is one, and it is constant.
-  const address = () => {
-    const rules = { createScriptURL: () => SCRIPT };
-    return globalThis.trustedTypes ? trustedTypes.createPolicy("gtchat-worker", rules).createScriptURL("") : SCRIPT;
-  };
-
   // Calls back when a worker is installed, and waits until it may take over.
   const whenInstalled = (worker, callback) => {
     const check = () => { if (worker.state === "installed") callback(); };
@@ -47,7 +39,7 @@
     if (isKept) workers.addEventListener("controllerchange", reload);
     let registration;
     try {
-      registration = await workers.register(address());
+      registration = await workers.register(GTChat.workerAddress("service"));
     } catch { // refused by the browser, or there is no connection
       return;
     }

@@ -441,13 +441,19 @@ class AccessTest(TestCase):
         page.find(".bar h1", "garden")
         bob.call("join_room", room_name="garden")
         bob.call("speak", room_name="garden", msg="@ann **look**: https://a.example `x` :tada:")
-        bob.call("speak", room_name="garden", msg="> quote\n\n- one\n- two\n\n```\ncode\n```")
+        bob.call(
+            "speak",
+            room_name="garden",
+            msg="> quote\n\n- one\n- two\n\n```py\nif x: 'a' + 1  # b\n```",
+        )
         bob.call("speak", room_name="garden", msg=":tada:")
         bob.call("speak", room_name="lobby", msg="@ann, are you there?")
         bob.call("whisper", target_user="ann", msg="psst")
         page.send("mine")
         page.wait_for_message("mine")
         self.check_notice(bob, ".conversation")
+        for kind in ("key", "str", "num", "rem"):
+            page.find(f".code-{kind}")
         bob.call("typing", room_name="garden")
         page.find(".typing", "bob is typing")
         self.check("a conversation")

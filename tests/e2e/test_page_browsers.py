@@ -73,6 +73,9 @@ class PageTests(Base):
         ann.wait_for_message("hi")
         self.assertEqual(ann.texts(), ["hello\nbob", "hi"])
         self.assertEqual(bob.texts(), ["hello\nbob", "hi"])
+        ann.send("```py\nreturn 1  # one\n```")
+        bob.find(".code-key", "return")
+        bob.find(".code-rem", "# one")
 
     def test_dialogs_give_the_focus_back(self) -> None:
         page = self.user()

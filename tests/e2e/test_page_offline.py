@@ -94,6 +94,11 @@ class OfflineTest(TestCase):
         server.start()
         page.wait_for_message("before")
         page.wait_until(lambda: not page.find_all(".connection.lost"))
+        # What colours code is kept when it is loaded.
+        page.send("```py\nreturn\n```")
+        page.find(".code-key", "return")
+        later = {f"{version}/{name}" for name in ("js/code_worker.js", "vendor/prism-1.30.0.js")}
+        page.wait_until(lambda: later < {*dict(self.ask(KEPT))[cache]})  # type: ignore[call-overload]
         self.assertEqual(page.run("return fetch('healthz').then(({ status }) => status)"), 200)
 
         # A new version is offered, and replaces the old one in all tabs.

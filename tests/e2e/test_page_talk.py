@@ -28,6 +28,46 @@ OscillatorNode.prototype.stop = () => {};
 document.hasFocus = () => false;
 dispatchEvent(new Event('blur'));
 """
+#: Records the workers that the page makes, the languages of what they are given, and their end.
+RECORD_WORKERS = """
+window.workers = [];
+window.Worker = class extends Worker {
+  constructor(address) { super(address); workers.push(String(address).split('/').at(-1)); }
+  postMessage(message) { super.postMessage(message); workers.push(message.language); }
+  terminate() { super.terminate(); workers.push('end'); }
+};
+"""
+#: Takes a tokenizer many seconds; the spaces keep it from being a word too long for markup.
+SLOW = '`" ' * 1300
+#: By language: code, and its parts that are keywords, strings, numbers and remarks.
+CODE = {
+    "bash": ("if x; then echo 'a'; fi # b", "if then fi", "'a'", "", "# b"),
+    "c": ("int f(char c) { return 1; } // c", "int char return", "", "1", "// c"),
+    "c++": ('auto f = "a"; // c', "auto", '"a"', "", "// c"),
+    "cs": ('var f = $"a{1}"; // c', "var", '$"a{ }"', "1", "// c"),
+    "css": ("a { top: 0; content: 'b' } /* c */", "top content", "'b'", "", "/* c */"),
+    "diff": ("@@ -1 +1 @@\n-a\n+b", "", "+b", "-a\n", "@@ -1 +1 @@"),
+    "go": ('func f() { return "a", 1 } // c', "func return", '"a"', "1", "// c"),
+    "java": ('final var f = "a"; // c', "final var", '"a"', "", "// c"),
+    "js": ("const f = [1, `a${x}`, null]; // c", "const null", "`a${x}`", "1", "// c"),
+    "json": ('{"a": "b", "c": [1, true]}', '"a" "c"', '"b"', "1 true", ""),
+    "kotlin": ('val f = "a" // c', "val", '"a"', "", "// c"),
+    "html": ("<b>x</b><!-- c -->", "<b> </b>", "", "", "<!-- c -->"),
+    "php": ("function f() { return 'a'; } // c", "function return", "'a'", "", "// c"),
+    "python": ("def f():\n    return f'a {b}', 12 # c", "def return", "f'a {b}'", "12", "# c"),
+    "rb": ("def f; 'a'; end # c", "def end", "'a'", "", "# c"),
+    "rust": ('fn f() { let a = "b"; 1 } // c', "fn let", '"b"', "1", "// c"),
+    "sql": ("SELECT a FROM b WHERE c = 'd' -- e", "SELECT FROM WHERE", "'d'", "", "-- e"),
+    "toml": ('a = "b" # c', "a", '"b"', "", "# c"),
+    "ts": ("const f: number = 1; // c", "const", "", "1", "// c"),
+    "yml": ('a: "b" # c', "a", '"b"', "", "# c"),
+}
+#: Returns, by block of code, its text and its parts of each kind.
+COLOURED = """
+return [...document.querySelectorAll('.code pre')].map((block) => [block.textContent,
+  ...['key', 'str', 'num', 'rem'].map((kind) => (
+    [...block.querySelectorAll(`.code-${kind}`)].map((part) => part.textContent).join(' ')))]);
+"""
 
 
 class TalkTest(TestCase):
@@ -72,11 +112,18 @@ class TalkTest(TestCase):
         self.assertEqual(page.text_of(".text code"), "code")
         self.assertEqual(page.text_of(".text .user-mention.me"), "@ann")
         self.assertEqual(page.find(".text a").get_attribute("rel"), "noopener noreferrer")
+        # Code in no known language; then some that is slow, which is given up meanwhile.
+        page.run(RECORD_WORKERS)
+        for block in ("```\nreturn 1\n```", "```klingon\nreturn 1\n```"):
+            bob.call("speak", room_name="lobby", msg=block)
         for text, direction in (("שלום, ann", "rtl"), ("hello", "ltr")):
             bob.call("speak", room_name="lobby", msg=text)
             page.wait_for_message(text)
             line = page.find_all(".text p")[-1]
             self.assertEqual(line.value_of_css_property("direction"), direction)
+        self.assertEqual(page.run("return workers"), [])
+        bob.call("speak", room_name="lobby", msg=f"```sh\n{SLOW}\n```")
+        page.wait_until(lambda: page.run("return workers[1]") == "bash")
         # Suggestions by the keyboard.
         box = page.find(".composer textarea")
         box.send_keys("party :tad")
@@ -92,6 +139,17 @@ class TalkTest(TestCase):
         box.send_keys(Keys.NULL, "now", Keys.ENTER)
         page.wait_for_message("party 🎉 @bob 🚀now")
         page.wait_until(lambda: page.find_all(".text strong")[-1].text == "now")
+        # The page was usable meanwhile; what comes later has colours.
+        code = [("sql", "1 a " * 600), *((tag, text) for tag, (text, *_) in CODE.items())]
+        blocks = "\n".join(f"```{tag}\n{text}\n```" for tag, text in code)
+        bob.call("speak", room_name="lobby", msg=blocks)
+        many, *found = page.wait_until(lambda: self.coloured(page, len(code)))
+        self.assertEqual(dict(zip(CODE, found, strict=True)), CODE)
+        self.assertEqual(many[3], " ".join("1" * 500))  # every other one of 1,000 pieces
+        plain = page.run(COLOURED)[: -len(code)]
+        self.assertEqual([kinds for _, *kinds in plain], [[""] * 4] * 3)
+        workers = ["code_worker.js", "bash", "end", "code_worker.js"]
+        self.assertEqual(page.run("return workers")[: len(workers)], workers)
         # A draft stays with its room, also after a reload.
         bob.call("create_room", room_name="den")
         bob.call("add_member", room_name="den", user="ann")
@@ -103,6 +161,11 @@ class TalkTest(TestCase):
         page.driver.refresh()
         page.open_conversation("lobby")
         self.assertEqual(page.find(".composer textarea").get_attribute("value"), "for the lobby")
+
+    def coloured(self, page: Browser, count: int) -> list[tuple[str, ...]]:
+        """Return text and parts of the last blocks of code; nothing until all have colours."""
+        found = [tuple(block) for block in page.run(COLOURED)[-count:]]
+        return found if all(any(kinds) for _, *kinds in found) else []
 
     def test_a_message_that_failed_is_sent_once(self) -> None:
         server = self.serve()

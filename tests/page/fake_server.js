@@ -54,7 +54,7 @@
         this.time = Math.max(this.time, due[1].at);
         due[1].callback();
         await settle();
-        const last = this.socket.sent.at(-1);
+        const last = this.socket?.sent.at(-1);
         if (this.answersPings && last?.cmd === "ping") await this.reply("ping", {}, last);
       }
       this.time = end;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import posixpath
 import re
 from pathlib import Path
 
@@ -28,6 +29,7 @@ HTML = """<link rel="icon" href="logo.svg">
 <script src="js/three.js"></script>
 <p>more</p>
 <script src="https://other.example/four.js"></script>
+<link data-later="js/later.js">
 """
 FILES = {
     "logo.svg": b"<svg/>",
@@ -36,6 +38,7 @@ FILES = {
     "js/one.js": b"// first\n'use strict';\none();",
     "js/two.js": b"two();\n",
     "js/three.js": b"three();",
+    "js/later.js": b"later();",
 }
 
 
@@ -70,7 +73,12 @@ class Bundling(SynchronousTestCase):
             "<p>text</p>\n"
             '<script src="HASH/scripts-2.js"></script>\n'
             "<p>more</p>\n"
-            '<script src="https://other.example/four.js"></script>\n',
+            '<script src="https://other.example/four.js"></script>\n'
+            '<link data-later="HASH/js/later.js">\n',
+        )
+        self.assertEqual(
+            [name.removeprefix(f"{prefix}/") for name in made.needed],
+            ["logo.svg", "css/styles.css", "scripts.js", "scripts-2.js"],
         )
         files = {name.partition("/")[2]: content for name, content in made.files.items()}
         self.assertEqual(files["css/styles.css"], FILES["css/a.css"] + b"\n" + FILES["css/b.css"])
@@ -147,7 +155,15 @@ class Bundling(SynchronousTestCase):
             self.assertTrue(name.startswith(f"{version}/"), name)
             self.assertIn(name, files)
         # It has one address only: its scope is the folder of the page.
-        self.assertEqual([name for name in files if "worker" in name], ["service-worker.js"])
+        named = [name for name in files if name.endswith("service-worker.js")]
+        self.assertEqual(named, ["service-worker.js"])
+
+    def test_the_page_names_the_worker_of_code_which_finds_its_library(self) -> None:
+        files = load_files(STATIC)
+        (name,) = re.findall(r'data-later="(.*)"', files[""].content.plain.body.decode())
+        script = files[name].content.plain.body.decode()
+        (library,) = re.findall(r'= "(.*/vendor/.*)"', script)
+        self.assertIn(posixpath.normpath(f"{name}/../{library}"), files)
 
     def test_the_manifest_names_files_beside_itself_and_the_page_above(self) -> None:
         files = load_files(STATIC)

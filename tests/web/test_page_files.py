@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 STATIC = Path(__file__).resolve().parents[2] / "static"
 PAGE = (STATIC / "client.html").read_text(encoding="utf-8")
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
+WORKER = STATIC / "js" / "code_worker.js"
 TEXTS = sorted((STATIC / "js" / "texts").glob("*.js"))
 STYLES = sorted((STATIC / "css").glob("*.css"))
 #: A declaration that does not turn with the direction of the text.
@@ -32,7 +34,7 @@ class PageFiles(SynchronousTestCase):
             self.assertLess(lines, 300, script.name)
 
     def test_page_includes_every_file_once(self) -> None:
-        named = re.findall(r'(?:src|href)="([^"]+)"', PAGE)
+        named = re.findall(r'(?:src|href|data-later)="([^"]+)"', PAGE)
         self.assertEqual(len(named), len(set(named)))
         for name in named:
             self.assertTrue((STATIC / name).is_file(), name)
@@ -41,10 +43,31 @@ class PageFiles(SynchronousTestCase):
             for path in STATIC.rglob("*")
             if path.suffix in (".js", ".css")
         ]
-        # The service worker is loaded by offline.js, under its own name.
+        # The service worker is loaded by offline.js, under its own name; Prism by code_worker.js.
+        (prism,) = re.findall(r'= "\.\./(vendor/.*)"', WORKER.read_text(encoding="utf-8"))
         others = {"logo.svg", "manifest.webmanifest"}
-        included = {*named, "service-worker.js"} - others
+        included = {*named, "service-worker.js", prism} - others
         self.assertEqual(sorted(here), sorted(included))
+
+    def test_libraries_are_those_that_their_readme_names(self) -> None:
+        readme = (STATIC / "vendor" / "README.md").read_text(encoding="utf-8")
+        listed = re.findall(r"^([0-9a-f]{64})  (\S+)$", readme, re.MULTILINE)
+        found = [
+            (hashlib.sha256(path.read_bytes()).hexdigest(), path.name)
+            for path in sorted((STATIC / "vendor").glob("*.js"))
+        ]
+        self.assertEqual(listed, found)
+        for _, name in found:
+            self.assertIn(f"| {name} |", readme)
+
+    def test_the_library_of_code_has_the_languages_of_the_page(self) -> None:
+        readme = (STATIC / "vendor" / "README.md").read_text(encoding="utf-8")
+        (parts,) = re.findall(r"^for part in core (.*); do$", readme, re.MULTILINE)
+        script = (STATIC / "js" / "code_colours.js").read_text(encoding="utf-8")
+        table = script.split("LANGUAGES = {\n", 1)[1].split("};", 1)[0]
+        languages = re.findall(r'(\w+): "', table)
+        # The others are made of clike.
+        self.assertEqual(sorted(languages), sorted({*parts.split()} - {"clike"}))
 
     def test_scripts_are_functions_and_declare_nothing_global(self) -> None:
         """They are served as one script, each within a function (gtchat/web/bundle.py)."""

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
-  const { h, html, Component, useEffect, useMemo, useState } = globalThis.htmPreact;
+  const { h, html, Component, useEffect, useMemo, useReducer, useState } = globalThis.htmPreact;
   const { Icon } = GTChat.parts;
   const text = (...details) => GTChat.text(...details);
 
@@ -26,7 +26,18 @@
     }
   };
 
+  const colours = new GTChat.CodeColours();
+
+  // Returns code as children of an element: as a text, and with its colours when they are known.
+  const useColours = (code, language) => {
+    const [draws, redraw] = useReducer((count) => count + 1, 0);
+    useEffect(() => colours.request(language, code, redraw), [language, code]);
+    return useMemo(() => colours.pieces(language, code)?.map(([kind, part]) => (
+      kind ? h("span", { class: `code-${kind}` }, part) : part)) ?? code, [language, code, draws]);
+  };
+
   const CodeBlock = ({ code, language }) => {
+    const shown = useColours(code, language);
     const [copied, setCopied] = useState(false);
     useEffect(() => {
       if (!copied) return undefined;
@@ -40,7 +51,7 @@
     return html`
       <figure class="code" dir="ltr"><figcaption><bdi>${language?.slice(0, MAX_LANGUAGE)}</bdi>
         <button type="button" class="icon-button labelled" onClick=${onClick}><${Icon} name=${copied ? "check" : "copy"} size="s" />
-          <span role="status">${text(copied ? "copied" : "copy")}</span></button></figcaption><pre tabindex="0">${code}</pre></figure>`;
+          <span role="status">${text(copied ? "copied" : "copy")}</span></button></figcaption><pre tabindex="0">${shown}</pre></figure>`;
   };
 
   // Attributes by tag. Each block has its own text direction; inline parts are isolated (conversation.css).
