@@ -2,8 +2,9 @@
 
 * A log has the seqs 1, 2, 3 … and nothing that was not sent.
 * What was acknowledged is in it once, under its seq; what was refused is not in it.
-* The messages of each sender are in the order in which they were sent, and an entry that a client
-  knew of before another was sent has the lower seq: the order is that of time.
+* The messages of each sender are in the order in which they were sent: of one that was sent again,
+  any sending counts if `repeated_at` has it. An entry that a client knew of before another was sent
+  has the lower seq: the order is that of time.
 * Each client received the log from the entry at which it joined, without a gap.
 * The rules of rooms hold after each entry: only members speak, there are no more members and no
   more rooms of a user than are allowed.
@@ -143,9 +144,10 @@ def _check_log(oracle: Oracle, room: str, log: Sequence[Stored]) -> Iterable[str
         if oracle.sent.get(one.text) != (one.usr, room):
             yield f"{one.usr} never sent {one.text!r} to {room}"
             continue
-        if oracle.sent_at[one.text] < newest.get(one.usr, -1):
+        sent_at = oracle.sent_at[one.text]
+        if oracle.repeated_at.get(one.text, sent_at) < newest.get(one.usr, -1):
             yield f"{one.text!r} is in {room} after what {one.usr} sent later"
-        newest[one.usr] = oracle.sent_at[one.text]
+        newest[one.usr] = max(sent_at, newest.get(one.usr, -1))
         if one.text in oracle.refused:
             yield f"{one.text!r} was refused and is in {room}"
     for text, seq in oracle.acknowledged.items():

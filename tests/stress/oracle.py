@@ -50,6 +50,8 @@ class Oracle:
     Attributes:
         sent: text -> (sender, room), in the order in which the messages were sent first.
         sent_at: text -> the moment of that.
+        repeated_at: text -> the moment at which it was sent last, of those that may be stored by a
+            repetition after what was sent later: its first sending failed without a reply.
         acknowledged: text -> its seq, or None where the protocol tells none.
         refused: texts of the messages of which the server said that they are not stored.
         changes: (room, seq) -> what was acknowledged as that entry and is no message.
@@ -67,6 +69,7 @@ class Oracle:
 
     sent: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     sent_at: dict[str, int] = attrs.field(factory=dict)
+    repeated_at: dict[str, int] = attrs.field(factory=dict)
     acknowledged: dict[str, int | None] = attrs.field(factory=dict)
     refused: set[str] = attrs.field(factory=set)
     changes: dict[tuple[str, int], Change] = attrs.field(factory=dict)
@@ -88,6 +91,10 @@ class Oracle:
         """Record that a user is about to send a message, possibly not for the first time."""
         self.sent.setdefault(text, (user, room))
         self.sent_at.setdefault(text, self.moment())
+
+    def record_repetition(self, text: str) -> None:
+        """Record that a message is sent again, to a server that may not have stored it before."""
+        self.repeated_at[text] = self.moment()
 
     def record_ack(self, text: str, seq: int | None = None) -> None:
         """Record an acknowledgement; a second one must have the same `seq`."""

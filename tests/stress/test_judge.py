@@ -192,9 +192,11 @@ class Kinds(SynchronousTestCase):
             self.world.step("speak", user)
         self.assertEqual(self.world.violations(), [])
 
+    def found(self, *log: Stored) -> list[str]:
+        return find_violations(self.oracle, {ROOM: log or self.world.log}, LIMITS)
+
     def assertFound(self, words: str, *log: Stored) -> None:
-        found = find_violations(self.oracle, {ROOM: log or self.world.log}, LIMITS)
-        self.assertIn(words, "; ".join(found))
+        self.assertIn(words, "; ".join(self.found(*log)))
 
     def log(self, *replaced: Stored) -> list[Stored]:
         """Return the log with other entries in the place of some, or after it."""
@@ -251,6 +253,16 @@ class Kinds(SynchronousTestCase):
         second = self.world.send("ann")
         log = self.log(Stored(7, "ann", second), Stored(8, "ben", first))
         self.assertFound("7 of room was sent when 8 was known", *log)
+
+    def test_of_the_order_of_a_sender_who_repeats(self) -> None:
+        """ann's 0 was sent again after 2, ann's 2 was sent again before 4."""
+        self.oracle.record_repetition("ann 2")
+        fourth = self.world.send("ann")
+        self.oracle.record_repetition("ann 0")
+        first, second = Stored(4, "ann", "ann 2"), Stored(6, "ann", "ann 0")
+        self.assertNotIn("sent later", "; ".join(self.found(*self.log(first, second))))
+        first, second = Stored(4, "ann", fourth), Stored(6, "ann", "ann 2")
+        self.assertFound("'ann 2' is in room after what ann sent later", *self.log(first, second))
 
     def test_of_a_refused_message_that_is_stored(self) -> None:
         text = self.world.send("ann")
