@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     def mutant(added: argparse.ArgumentParser) -> None:
         added.add_argument(
             "--mutant",
-            choices=("early-ack", "early-delivery", "no-dedup"),
+            choices=("early-ack", "early-delivery", "no-dedup", "lost-commit"),
             help="a server with a deliberate bug, to see that it is detected (see mutants.py)",
         )
 
