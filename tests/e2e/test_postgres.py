@@ -13,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.cli import main
 from tests import postgres
 from tests.e2e.server import Client, Server
+from tests.stress import truth
+from tests.stress.judge import find_contradictions
 
 PASSWORD = "correct horse battery"
 #: Stands in the address; the server of the tests asks for none.
@@ -69,6 +71,11 @@ class Postgres(SynchronousTestCase):
         self.assertEqual(texts, ["green tea", "red tea"])
         found = ann.call("search", q="green")
         self.assertEqual([one["msg"] for one in found["entries"]], ["green tea"])
+        tables = truth.read(self.url)
+        contents = [one.content for one in tables.logs["garden"]]
+        self.assertEqual(contents, ["room_created ann", "green tea", "red tea"])
+        self.assertEqual(tables.members["garden"], {"ann"})
+        self.assertEqual(find_contradictions(tables), [])
         self.assertEqual(self.server.stop(), 0)
         self.assertNotIn(SECRET, "".join(self.server.lines))
         self.assertIn("store: the PostgreSQL database", "".join(self.server.lines))

@@ -91,6 +91,18 @@ def follow(options: argparse.Namespace) -> int:
     return _report(asyncio.run(run()))
 
 
+def nodes(options: argparse.Namespace) -> int:
+    """Kill, stop and cut off nodes and their PostgreSQL while users talk on all nodes."""
+    from tests.stress.nodes import MOST_NODES, Nodes
+
+    if options.nodes > MOST_NODES:
+        print("This version of the server supports one node on a database: use --nodes 1.")
+        return 2
+    print(f"seed {options.seed}")
+    run = Nodes(options.nodes, options.kills, options.seed, mutant=options.mutant)
+    return _report(asyncio.run(run.run(_progress(options.kills))))
+
+
 def network(options: argparse.Namespace) -> int:
     """Let 4 clients write and 4 read over a network that loses packets; needs root, iptables."""
     from tests.stress.network import SCENARIOS, run
@@ -149,13 +161,16 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
+    def mutant(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--mutant",
+            choices=("early-ack", "early-delivery", "no-dedup", "lost-commit"),
+            help="a server with a deliberate bug, to see that it is detected (see mutants.py)",
+        )
+
     added = command(crash)
     added.add_argument("--runs", type=int, default=200, help="number of cycles (200)")
-    added.add_argument(
-        "--mutant",
-        choices=("early-ack", "early-delivery", "no-dedup"),
-        help="a server with a deliberate bug, to see that it is detected (see mutants.py)",
-    )
+    mutant(added)
     added = command(commands)
     added.add_argument("--seconds", type=int, default=600, help="seconds (600)")
     added = command(schema)
@@ -167,6 +182,10 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--messages", type=int, default=100_000, help="messages in all (100,000)")
     added.add_argument("--kills", type=int, default=1_000, help="kills of the server (1,000)")
     added.add_argument("--rooms", type=int, default=300, help="rooms (300)")
+    added = command(nodes)
+    added.add_argument("--nodes", type=int, default=1, help="number of nodes (1)")
+    added.add_argument("--kills", type=int, default=60, help="number of faults (60)")
+    mutant(added)
     command(network)
     added = command(pythons)
     added.add_argument(

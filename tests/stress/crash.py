@@ -2,7 +2,7 @@
 
 A cycle is: all users connect, all talk at once, the server is killed at a random moment, sometimes
 again while it recovers, and starts again. After the last cycle all logs are read and compared with
-what was acknowledged and received (`oracle.find_violations`).
+what was acknowledged and received (`judge.find_violations`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from tests.stress.clients import (
     RandomChatClient,
     SimulatedUser,
 )
+from tests.stress.judge import find_violations
 from tests.stress.legacy_clients import LiveChatClient, MessageCenterClient, PA1Client
-from tests.stress.oracle import Oracle, find_violations
+from tests.stress.oracle import Oracle
 from tests.stress.websocket import WebSocket
 
 ENDPOINT = "tcp:0:interface=127.0.0.1"
@@ -190,7 +191,8 @@ class Crash:
         await asyncio.sleep(self.random.uniform(*self.kill_after))
 
     def _entries_of_rob(self) -> int:
-        return len(self.oracle.numbered["rob", ROOM])
+        [membership] = self.oracle.numbered["rob", ROOM]
+        return len(membership.entries)
 
     def _kill_in_recovery(self) -> None:
         """Start the server, and kill it before any user connects."""

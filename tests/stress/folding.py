@@ -16,6 +16,23 @@ class RoomState:
     owner: str = ""
     topic: str = ""
     public: bool = True
+    max: int = 0
+
+    def follow(self, kind: str | None, usr: str, settings: Mapping[str, Any]) -> None:
+        """Change the state as an entry says.
+
+        Args:
+            kind: the `type` of the entry; anything else for a message.
+            usr: the user that it is about.
+            settings: of an entry with the settings of the room: they, by name.
+        """
+        if kind in ("room_created", "room_changed"):
+            self.owner, self.topic = settings.get("owner", ""), settings.get("topic", "")
+            self.public, self.max = settings.get("public", True), settings.get("max", 0)
+        if kind in ("room_created", "join_room"):
+            self.members.add(usr)
+        elif kind in ("leave_room", "kicked", "removed"):
+            self.members.discard(usr)
 
 
 def fold(log: Iterable[Mapping[str, Any]]) -> RoomState:
@@ -26,12 +43,5 @@ def fold(log: Iterable[Mapping[str, Any]]) -> RoomState:
     """
     state = RoomState()
     for entry in log:
-        kind = entry.get("type")
-        if kind in ("room_created", "room_changed"):
-            state.owner, state.topic = entry.get("owner", ""), entry.get("topic", "")
-            state.public = entry.get("public", True)
-        if kind in ("room_created", "join_room"):
-            state.members.add(entry["usr"])
-        elif kind in ("leave_room", "kicked", "removed"):
-            state.members.discard(entry["usr"])
+        state.follow(entry.get("type"), entry["usr"], entry)
     return state

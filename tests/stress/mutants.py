@@ -4,8 +4,9 @@
     early-delivery  delivers before the commit, acknowledges after it
     no-dedup        takes a message that is sent again for a new one; replies late, so that a kill
                     often comes between the commit and the reply
+    lost-commit     on PostgreSQL: takes a commit without an answer for one that did not take place
 
-`python -m tests.stress crash --mutant MUTANT` runs one.
+`python -m tests.stress crash --mutant MUTANT` runs one, and so does `nodes`.
 """
 
 from __future__ import annotations
@@ -109,6 +110,10 @@ def mutate(mutant: str) -> None:
 
         storage.SQLStore = NoDedupStore  # type: ignore[misc]
         store.Writer = LateReplyWriter  # type: ignore[misc]
+    elif mutant == "lost-commit":
+        from gtchat.store.sql.postgres import PostgresDatabase
+
+        PostgresDatabase.was_committed = lambda self: False  # type: ignore[method-assign]
     else:
         raise SystemExit(f"unknown mutant {mutant!r}")
 

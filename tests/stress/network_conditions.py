@@ -1,4 +1,7 @@
-"""A TCP proxy that simulates bad networks: delay, loss of the connection, stalls, flipped bits."""
+"""A proxy that simulates bad networks: delay, loss of the connection, stalls, flipped bits.
+
+It passes on TCP, or the connections to a Unix socket, such as those of a server to PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -43,23 +46,24 @@ PERFECT = NetworkConditions()
 
 
 class Proxy:
-    """Passes connections on to a port of the server.
+    """Passes connections on to a server.
 
     Args:
-        target: the port of the server.
+        target: the port of the server, or the path of its Unix socket.
         conditions: called for each connection.
         seed: of everything random.
         host: the address of the server.
 
     Attributes:
-        port: the port of the proxy on 127.0.0.1.
+        port: the port of the proxy on 127.0.0.1, 0 where it listens on a Unix socket.
+        delay: seconds that each piece takes more, each way; may be changed at any time.
         connections: the number of connections so far.
         passed: bytes passed on so far, both ways.
     """
 
     def __init__(
         self,
-        target: int,
+        target: int | str,
         conditions: Callable[[], NetworkConditions],
         seed: int = 0,
         host: str = "127.0.0.1",
@@ -73,11 +77,19 @@ class Proxy:
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.delay = 0.0
         self.connections = 0
         self.passed = 0
 
-    async def start(self) -> Proxy:
-        """Listen on a free port."""
+    async def start(self, path: str | None = None) -> Proxy:
+        """Listen on a free port, or on a Unix socket.
+
+        Args:
+            path: where the socket is made.
+        """
+        if path is not None:
+            self._server = await asyncio.start_unix_server(self._accept, path)
+            return self
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
@@ -87,10 +99,14 @@ class Proxy:
         if self._server is not None:
             self._server.close()
         self.heal()
-        for link in list(self._links):
-            link.close(reset=True)
+        self.cut()
         while self._links:
             await asyncio.sleep(0)
+
+    def cut(self) -> None:
+        """Reset all connections; new ones are passed on."""
+        for link in list(self._links):
+            link.close(reset=True)
 
     def partition(self) -> None:
         """Pass nothing on until `heal`, without closing a connection."""
@@ -100,12 +116,22 @@ class Proxy:
         """End the partition."""
         self._is_open.set()
 
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the server.
+
+        Raises:
+            OSError: it is down.
+        """
+        if isinstance(self.target, str):
+            return await asyncio.open_unix_connection(self.target)
+        return await asyncio.open_connection(self.host, self.target)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         link = _Link(self, self._conditions(), self._random, self._is_open, writer)
         self._links.add(link)
         try:
-            await link.run(reader, self.host, self.target)
+            await link.run(reader)
         except OSError:
             pass
         finally:
@@ -133,9 +159,9 @@ class _Link:
         self._from_client = 0
         self._closed = asyncio.Event()
 
-    async def run(self, reader: asyncio.StreamReader, host: str, target: int) -> None:
+    async def run(self, reader: asyncio.StreamReader) -> None:
         """Pass data on until both sides have ended, or the link is closed."""
-        server_reader, writer = await asyncio.open_connection(host, target)
+        server_reader, writer = await self._proxy.connect()
         self._sides.append(writer)
         pumps = [
             asyncio.create_task(self._pump(reader, writer, from_client=True)),
@@ -177,6 +203,8 @@ class _Link:
         conditions = self._conditions
         if conditions.delay[1]:
             await asyncio.sleep(self._random.uniform(*conditions.delay))
+        if self._proxy.delay:
+            await asyncio.sleep(self._proxy.delay)
         if conditions.rate:
             await asyncio.sleep(len(data) / conditions.rate)
         await self._is_open.wait()

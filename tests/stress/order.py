@@ -15,8 +15,9 @@ import attrs
 
 from tests.e2e.server import NO_QUOTA, SECONDS, Server
 from tests.stress.clients import ROOM, JSONClient
+from tests.stress.judge import find_violations
 from tests.stress.network_conditions import PERFECT, NetworkConditions, Proxy
-from tests.stress.oracle import Oracle, find_violations
+from tests.stress.oracle import Oracle
 
 OPTIONS = (
     *("--commands-per-second", "0"),
@@ -151,7 +152,7 @@ class Order:
             await proxy.stop()
             await perfect.stop()
             self.server.kill()
-        delivered = sum(map(len, self.oracle.numbered.values()))
+        delivered = self.oracle.entries_received()
         messages = len(self.oracle.acknowledged)
         return Result(messages, delivered, proxy.connections, kills, violations)
 

@@ -13,7 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.e2e.server import TOP, Client, Server
 from tests.stress.crash import OPTIONS, Crash
 from tests.stress.mutants import MutantServer
-from tests.stress.oracle import Oracle, Stored, find_violations
 
 
 class Kills(SynchronousTestCase):
@@ -135,71 +134,3 @@ class SharedSessions(SynchronousTestCase):
         bob.call("ping")
         logged_in = [one["usr"] for one in bob.taken if one.get("type") == "login"]
         self.assertEqual(logged_in, ["ann"])
-
-
-class Violations(SynchronousTestCase):
-    """The oracle detects each kind of violation."""
-
-    def setUp(self) -> None:
-        self.oracle = Oracle()
-        self.log = [Stored(1, "ann", "a"), Stored(2, "ben", "b"), Stored(3, "ann", "c")]
-        for one in self.log:
-            self.oracle.record_send(one.usr, "room", one.text)
-        self.oracle.record_ack("a", 1)
-        self.oracle.record_entry("rob", "room", 1, "a")
-        self.oracle.record_entry("rob", "room", 2, "b")
-        self.oracle.record_entry("rob", "room", 3, "c")
-        self.oracle.start_session("pia", "room")
-        for text in "ab":
-            self.oracle.record_unnumbered("pia", "room", text)
-
-    def violations(self, *log: Stored) -> str:
-        return "; ".join(find_violations(self.oracle, {"room": log or self.log}))
-
-    def test_correct_run_has_no_violations(self) -> None:
-        self.assertEqual(self.violations(), "")
-
-    def test_lost_message(self) -> None:
-        self.assertIn("'a' was acknowledged and is lost", self.violations(*self.log[1:]))
-
-    def test_renumbered_message(self) -> None:
-        moved = [Stored(one.seq + 1, one.usr, one.text) for one in self.log]
-        self.assertIn("'a' was acknowledged as 1 and is 2", self.violations(*moved))
-
-    def test_duplicate_message(self) -> None:
-        self.assertIn("more than once", self.violations(*self.log, Stored(4, "ann", "c")))
-
-    def test_reordered_messages(self) -> None:
-        swapped = [Stored(1, "ann", "c"), self.log[1], Stored(3, "ann", "a")]
-        self.assertIn("after what ann sent later", self.violations(*swapped))
-
-    def test_message_that_was_never_sent(self) -> None:
-        self.assertIn("never sent 'z'", self.violations(*self.log, Stored(4, "ann", "z")))
-
-    def test_gap_in_seqs(self) -> None:
-        self.oracle.record_entry("rob", "room", 5, "e")
-        self.assertIn("rob received 5 of room after 3", self.violations())
-
-    def test_delivered_message_that_is_not_stored(self) -> None:
-        self.assertIn("rob received 'c' as 3", self.violations(*self.log[:2]))
-        self.oracle.record_unnumbered("pia", "room", "z")
-        self.assertIn("pia received 'z', which is not stored", self.violations())
-
-    def test_missing_delivery(self) -> None:
-        self.oracle.record_unnumbered("pia", "room", "c")
-        self.oracle.start_session("pia", "room")
-        self.oracle.record_unnumbered("pia", "room", "a")
-        self.oracle.record_unnumbered("pia", "room", "c")
-        self.assertIn("pia received 'c' after 'a'", self.violations())
-        self.oracle.complete.add(("pia", "room"))
-        self.oracle.unnumbered["pia", "room"] = [["b"], ["c"]]
-        self.assertIn("pia never received 'a'", self.violations())
-
-    def test_lost_and_reordered_whispers(self) -> None:
-        self.oracle.whispers.update({"w1": "rob", "w2": "rob"})
-        self.oracle.received_whispers["rob"] = ["w2", "w2"]
-        self.assertIn("1 whispers to rob are lost", self.violations())
-        self.oracle.received_whispers["rob"] += ["w1"]
-        self.assertIn("another order", self.violations())
-        self.oracle.received_whispers["rob"] = ["w1", "w1", "w2", "w1"]
-        self.assertEqual(self.violations(), "")

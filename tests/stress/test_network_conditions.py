@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,6 +18,47 @@ from tests.stress.websocket import DISCONNECTED, Object, WebSocket
 
 #: The messages of a dialogue, after the login.
 TEXTS = [f"line {number}" for number in range(8)]
+
+
+class UnixSockets(SynchronousTestCase):
+    def test_connections_are_stalled_and_cut_on_a_unix_socket(self) -> None:
+        folder = tempfile.mkdtemp(prefix="gtchat-")  # the path of a socket has 107 bytes
+        self.addCleanup(shutil.rmtree, folder)
+
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(100):
+                writer.write(data)
+            writer.close()
+
+        async def main() -> None:
+            server = await asyncio.start_unix_server(echo, f"{folder}/server")
+            proxy = await Proxy(f"{folder}/server", lambda: PERFECT).start(f"{folder}/proxy")
+            reader, writer = await asyncio.open_unix_connection(f"{folder}/proxy")
+            for _ in range(2):
+                writer.write(b"a")
+                self.assertEqual(await reader.readexactly(1), b"a")
+                proxy.delay = 0.001
+            proxy.delay = 0.0
+            passed = proxy.passed
+            proxy.partition()
+            writer.write(b"b")
+            other, _ = await asyncio.open_unix_connection(f"{folder}/proxy")
+            for _ in range(20):  # turns of the loop: without a stall it takes three
+                await asyncio.sleep(0)
+            self.assertEqual(proxy.passed, passed)
+            proxy.heal()
+            self.assertEqual(await reader.readexactly(1), b"b")
+            proxy.cut()
+            for one in (reader, other):
+                with contextlib.suppress(ConnectionResetError):
+                    self.assertEqual(await one.read(), b"")
+            reader, writer = await asyncio.open_unix_connection(f"{folder}/proxy")
+            writer.write(b"c")
+            self.assertEqual(await reader.readexactly(1), b"c")
+            await proxy.stop()
+            server.close()
+
+        asyncio.run(asyncio.wait_for(main(), SECONDS))
 
 
 class ProxyCase(SynchronousTestCase):

@@ -1,0 +1,24 @@
+"""A short run of nodes.py, for the runs of the tests on PostgreSQL: it takes seconds of a core."""
+
+from __future__ import annotations
+
+import asyncio
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests import postgres
+from tests.e2e.server import ON_POSTGRES
+from tests.stress.nodes import Nodes
+
+
+class OneNode(SynchronousTestCase):
+    skip = postgres.MISSING or (None if ON_POSTGRES else "only with TESTS_POSTGRES=1")
+
+    def test_killed_processes_and_connections_lose_nothing(self) -> None:
+        only = ("both", "backend", "cut")
+        result = asyncio.run(Nodes(nodes=1, kills=3, seed=7, only=only).run())
+        self.assertEqual(result.violations, [])
+        self.assertEqual(
+            {name: kind.count for name, kind in result.faults.items()}, dict.fromkeys(only, 1)
+        )
+        self.assertGreater(result.acknowledged, 10)

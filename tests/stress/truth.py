@@ -1,0 +1,53 @@
+"""Reads the logs and what is derived from them from a database, past the server."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.stress.judge import Stored, Truth
+
+#: The lobby has no members; direct conversations are not compared.
+_ENTRIES = """
+    SELECT r.name, e.seq, e.usr, e.msg, e.kind, e.extra
+    FROM entries e JOIN rooms r ON r.id = e.room_id WHERE r.kind = 'room'
+    ORDER BY e.room_id, e.seq
+"""
+_MEMBERS = """
+    SELECT r.name, a.name FROM members m
+    JOIN rooms r ON r.id = m.room_id JOIN accounts a ON a.id = m.account_id WHERE r.kind = 'room'
+"""
+_HEADS = """
+    SELECT r.name, h.seq FROM heads h JOIN rooms r ON r.id = h.room_id WHERE r.kind = 'room'
+"""
+
+
+def read(database: Path | str) -> Truth:
+    """Return what is in a database; no server need run.
+
+    Args:
+        database: the file of SQLite, or an address of PostgreSQL.
+    """
+    if isinstance(database, Path):
+        with closing(sqlite3.connect(database)) as file:
+            return _read(file)
+    import psycopg
+
+    with psycopg.connect(database) as db:
+        db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return _read(db)
+
+
+def _read(db: Any) -> Truth:
+    logs: dict[str, list[Stored]] = defaultdict(list)
+    for room, seq, usr, msg, kind, extra in db.execute(_ENTRIES):
+        settings = json.loads(extra) if extra else {}
+        logs[room].append(Stored(seq, usr, msg or "", kind, settings))
+    members: dict[str, set[str]] = defaultdict(set)
+    for room, user in db.execute(_MEMBERS):
+        members[room].add(user)
+    return Truth(dict(logs), dict(members), dict(db.execute(_HEADS).fetchall()))
