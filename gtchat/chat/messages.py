@@ -93,10 +93,14 @@ def check_txn(raw: str | None) -> None:
     """Check the idempotency key of a request, if it has one.
 
     Raises:
-        BadRequest: it is empty or longer than 64 characters.
+        BadRequest: it is empty or longer than 64 characters, or has a NUL.
     """
-    if raw is not None and not 1 <= len(raw) <= TXN_CHARS:
+    if raw is None:
+        return
+    if not 1 <= len(raw) <= TXN_CHARS:
         raise BadRequest(f"txn: must have 1 to {TXN_CHARS} characters.")
+    if "\0" in raw:  # PostgreSQL can't store it
+        raise BadRequest("txn: the character NUL is not allowed.")
 
 
 def _check_limit(query: HistoryQuery) -> None:

@@ -89,8 +89,8 @@ def hide_password(address: str) -> str:
     """Return an address of a database without its passwords, also if it is not a valid one."""
     if address.startswith("sqlite:"):
         return address
-    start, mark, rest = address.partition("://")
+    # Parameters first: the place of an `@` in one must not be taken for that of the host.
+    start, mark, rest = _SECRET_PARAMETER.sub(r"\1…", address).partition("://")
     user, at, place = rest.rpartition("@")  # a password may have any character in it
     name, colon, _ = user.partition(":")
-    shown = f"{start}{mark}{name}{':…' if colon else ''}{at}{place}"
-    return _SECRET_PARAMETER.sub(r"\1…", shown)
+    return f"{start}{mark}{name}{':…' if colon else ''}{at}{place}"

@@ -66,6 +66,7 @@ class Speak(RoomTestCase):
             ({"room_name": "r", "msg": "x" * 4001}, "too_long"),
             ({"room_name": "r", "msg": "x", "txn": ""}, "bad_request"),
             ({"room_name": "r", "msg": "x", "txn": "x" * 65}, "bad_request"),
+            ({"room_name": "r", "msg": "x", "txn": "a\0b"}, "bad_request"),
             ({"msg": "x"}, "bad_request"),
         ):
             self.assertEqual(self.bob.call("speak", **fields).get("code"), code, fields)

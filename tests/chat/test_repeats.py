@@ -92,7 +92,7 @@ class RepeatTests(SynchronousTestCase):
     def test_a_txn_is_of_one_account_and_has_a_length(self) -> None:
         self.ann.call("create_room", room_name="new", txn="t")
         self.assertNotIn("dup", self.bob.call("join_room", room_name="new", txn="t"))
-        for txn in ("", "x" * 65):
+        for txn in ("", "x" * 65, "\0"):
             reply = self.ann.call("leave_room", room_name="new", txn=txn)
             self.assertEqual(reply["code"], "bad_request")
 

@@ -179,6 +179,7 @@ class Loading(SynchronousTestCase):
                 "postgres://db/chat?user=ann&password=…&x=1",
             ),
             ("postgresql:///chat?sslpassword=sesame", "postgresql:///chat?sslpassword=…"),
+            ("postgresql://db:5432/chat?password=s@same", "postgresql://db:5432/chat?password=…"),
             ("mysql://ann:sesame@db/chat", "mysql://ann:…@db/chat"),
         ):
             settings = load({"store": given}, {})

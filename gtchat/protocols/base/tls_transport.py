@@ -20,6 +20,7 @@ Names of Twisted that it does not document: see `transport`, and besides
 
     Connection._postLoseConnection, _closeWriteConnection    called when all is sent, before the
                             socket or its writing side is closed
+    FileDescriptor.stopWriting    called when all is sent, before the producer is resumed
     FileDescriptor._writeDisconnected, _writeDisconnecting    loseWriteConnection
     Port._type              what a port is called in the log and in its URL
 
@@ -48,6 +49,8 @@ from gtchat.protocols.base.unsent import PIECE_BYTES
 READ_BYTES = 16_384 + 256 + 5
 #: Bytes of records without data that a connection may send in a row. A key update has 27.
 EMPTY_BYTES = 65_536
+#: Bytes of answers to such records that may wait for a peer that does not read.
+ANSWER_BYTES = 65_536
 #: Socket option that acknowledges now what was received (tcp(7)); Linux only.
 _TCP_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -91,6 +94,8 @@ class TLSServer(EagerServer):
     _ended = False
     #: Bytes of records since the last data.
     _empty = 0
+    #: Bytes of what TLS has said itself that have waited since the buffers were empty.
+    _answers = 0
     #: What was written before TLS could encrypt it.
     _early: tuple[bytes, ...] = ()
 
@@ -199,7 +204,13 @@ class TLSServer(EagerServer):
             with suppress(OSError):
                 sent = self.socket.send(sealed)
         if sent != len(sealed):
+            self._answers += len(sealed) - sent
             self._keep(sealed[sent:])
+
+    def stopWriting(self) -> None:
+        """Wait no longer until the socket is writable: all is sent (called by `doWrite`)."""
+        self._answers = 0
+        super().stopWriting()  # type: ignore[no-untyped-call]
 
     def _write_early(self) -> None:
         """Write what had to wait for the peer."""
@@ -282,6 +293,8 @@ class TLSServer(EagerServer):
         if self._early:
             self._write_early()
         self._empty = 0 if pieces else self._empty + received
+        if self._answers > ANSWER_BYTES:
+            return main.CONNECTION_LOST  # no outbox counts them
         if self.disconnecting:
             return None  # what follows is not read, and what is buffered is sent
         if pieces:

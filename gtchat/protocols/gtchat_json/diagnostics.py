@@ -13,6 +13,8 @@ from gtchat.protocols.gtchat_json.requests import Request
 
 #: Characters of an unknown command, or of the name of a field, that are sent back.
 NAME_CHARS = 64
+#: Characters of a text of msgspec that are sent back: some quote the value.
+TEXT_CHARS = 200
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -83,4 +85,4 @@ def _check_types(payload: bytes, kind: type[Request]) -> None:
             text = f"{missing[1]}: this field is missing."
         elif wrong := re.fullmatch(r"(.*) - at .*`\$\.(\w+).*`", text):
             text = f"{wrong[2]}: {wrong[1]}."
-        raise BadRequest(text) from error
+        raise BadRequest(text[:TEXT_CHARS]) from error

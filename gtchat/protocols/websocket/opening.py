@@ -9,6 +9,7 @@ address. `connection` is what follows the handshake.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -44,10 +45,17 @@ HANDSHAKE_BYTES = 16_384
 
 #: Why requests are refused before Autobahn has read them, by HTTP status code.
 _REASONS = {
-    400: "control characters, or lines that do not end in CRLF",
+    400: "control characters, lines that do not end in CRLF, or that are no header field",
     431: "the request is too long",
     503: "too many connections from this address",
 }
+
+#: The end of a line before one that is no header field: without a name, or a folded one (RFC 9112
+#: sections 5.1 and 5.2). Autobahn reads some of them as a field, others not at all.
+_ODD_LINE = re.compile(rb"\r\n(?![!#$%&'*+.^_`|~0-9A-Za-z-]+:)")
+#: NEXT LINE in ISO 8859-1: of the bytes that are allowed within a field (RFC 9110 section 5.5), the
+#: only one that ends a line for Autobahn, so that a client could make its proxy send a field.
+_NEXT_LINE = b"\x85"
 
 _log = Logger()
 
@@ -142,12 +150,14 @@ class OpeningProtocol(WebSocketServerProtocol):
         if status:
             self._refuse(status, _REASONS[status])
         elif size:
+            self.data = b""
             request = parse_request(received[:size])
             if request is not None:
-                self.data = b""
                 self._open(request)
+            elif _ODD_LINE.search(received, 0, size - len(HEADER_END)):
+                self._refuse(400, _REASONS[400])
             else:
-                self._dataReceived(received[searched:size])
+                self._dataReceived(received[:size].replace(_NEXT_LINE, b"?"))
             return received[size:]
         else:
             self.data = received

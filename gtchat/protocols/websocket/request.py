@@ -71,8 +71,8 @@ def parse_request(request: bytes) -> OpeningRequest | None:
     path = _PATHS.get(first)
     headers: dict[str, str] = {}
     for line in lines:
-        name, _, value = line.partition(":")
-        if _NAME.fullmatch(name) is None:
+        name, colon, value = line.partition(":")
+        if not colon or _NAME.fullmatch(name) is None:
             return None
         headers[name.lower()] = value.strip()
     # With a repeated field there are fewer names than lines.

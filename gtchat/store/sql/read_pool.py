@@ -102,7 +102,7 @@ class ReadPool:
                 self._close_idle()
                 raise ConnectionLost() from error
             raise
-        except (ValueError, OverflowError):
+        except Exception:  # an answer such as NoSuchMessage: the connection is as good as before
             db.execute("ROLLBACK")
             self._idle.append(db)
             raise

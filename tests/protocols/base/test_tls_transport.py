@@ -15,7 +15,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gtchat.protocols.base import tls_port
+from gtchat.protocols.base import tls_port, tls_transport
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.tls_port import HANDSHAKE_SECONDS, TLSPort
 from gtchat.protocols.base.tls_transport import EMPTY_BYTES, READ_BYTES
@@ -419,6 +419,35 @@ class Hostile(Case):
         outbox.write(expected[MUCH // 2 :])
         outbox.flush()
         self.assertEqual(pair.exchange(), expected)
+
+    def test_answers_that_are_not_read_end_the_connection(self) -> None:
+        self.patch(tls_transport, "ANSWER_BYTES", 5_000)
+        client = self.raw()
+        pair = client.pair
+        pair.transport.write(content(MUCH))
+        pair.reactor.settle()  # now the kernel is full
+        waiting = pair.transport._waiting
+        for _ in range(3):
+            self.assertIsNone(pair.protocol.lost)
+            updates = b"".join(client.key_update(requested=True) for _ in range(90))
+            pair.peer.send(updates + client.record(b"."))
+            pair.reactor.step()
+        self.assertTrue(pair.protocol.lost.check(ConnectionLost))
+        self.assertLess(pair.transport._waiting - waiting, 5_000 + READ_BYTES)
+
+    def test_answers_that_are_read_do_not_count(self) -> None:
+        self.patch(tls_transport, "ANSWER_BYTES", 5_000)
+        client = self.raw()
+        pair = client.pair
+        for _ in range(2):
+            pair.transport.write(content(MUCH))
+            pair.reactor.settle()
+            updates = b"".join(client.key_update(requested=True) for _ in range(100))
+            pair.peer.send(updates + client.record(b"."))
+            pair.transport.doRead()
+            pair.exchange()
+        self.assertEqual((pair.protocol.received, pair.protocol.lost), (b"..", None))
+        self.assertEqual(pair.read, 2 * content(MUCH))
 
     def test_records_without_data_hold_the_server_up_for_one_read_at_a_time(self) -> None:
         client = self.raw()

@@ -301,6 +301,7 @@ class FieldNames(SynchronousTestCase):
             ("speak", {**place, "msg": "x" * 4_001}, "msg"),
             ("speak", {**place, "msg": "\0"}, "msg"),
             ("speak", {**place, "msg": "x", "txn": ""}, "txn"),
+            ("speak", {**place, "msg": "x", "style": "x" * 5_000}, "style"),
             ("speak", {"msg": "x"}, "room_name"),
             ("edit", {**place, "seq": 2, "msg": marks}, "msg"),
             ("delete", {**place, "seq": 2, "reason": marks}, "reason"),
@@ -333,6 +334,7 @@ class FieldNames(SynchronousTestCase):
             reply = client.call(cmd, **fields)
             self.assertIn(reply["code"], ("bad_request", "too_long"), (cmd, fields))
             self.assertEqual((cmd, fields, reply["msg"].partition(":")[0]), (cmd, fields, name))
+            self.assertLess(len(reply["msg"]), 300)
 
     def test_the_kinds_of_entries_are_those_that_entries_have(self) -> None:
         client = TestServer().guest("ann")

@@ -53,6 +53,14 @@ class Handshake(SynchronousTestCase):
         self.assertEqual(socket.status(), 400)
 
     def test_invalid_requests_get_an_http_error_and_a_close(self) -> None:  # A27
+        odd_lines = (
+            b"\r\nX: a\r\n Y: b",
+            b"\r\n\tY: b",
+            b"\r\nX : a",
+            b"\r\nX\xa0: a",
+            b"\r\nX",
+            b"\r\n:",
+        )
         for request, status in (
             (handshake(Sec_WebSocket_Key=""), 400),  # A08
             (handshake(Sec_WebSocket_Key="short"), 400),
@@ -62,6 +70,7 @@ class Handshake(SynchronousTestCase):
             (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 426),
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
             (handshake(X="a\0b"), 400),
+            *((handshake().replace(b"\r\nHost", line + b"\r\nHost"), 400) for line in odd_lines),
         ):
             socket = TestFactory().connect()
             socket.receive(request)
@@ -140,6 +149,17 @@ class Handshake(SynchronousTestCase):
         socket = TestFactory(proxies=proxies).connect("192.0.2.1")
         socket.receive(handshake(Forwarded='for="[2001:db8::9]:4711"'))
         self.assertEqual(socket.protocol.address, "2001:db8::9")
+
+    def test_no_byte_within_a_header_begins_another_one(self) -> None:
+        proxies = Proxies.named(["192.0.2.1"])
+        for end in map(chr, (*range(0x80, 0x100), 0x2028, 0x2029)):
+            injected = f"x{end}X-Forwarded-For: 198.51.100.9"
+            request = handshake(X_Forwarded_For="203.0.113.5", User_Agent=injected)
+            for sent in (request, request.replace(end.encode(), end.encode("latin-1", "replace"))):
+                socket = TestFactory(proxies=proxies).connect("192.0.2.1")
+                socket.receive(sent[:40])
+                socket.receive(sent[40:])
+                self.assertEqual((socket.status(), socket.protocol.address), (101, "203.0.113.5"))
 
     def test_a_proxy_that_is_not_trusted_is_named_in_the_log(self) -> None:  # N13
         factory = TestFactory()

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from gtchat.chat.errors import NotStored
+from gtchat.chat.errors import NoSuchMessage, NotStored
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import StoreError
 from tests.databases import create_empty
@@ -183,8 +183,10 @@ class FaultTests(DiskCase, TestCase):
             os.open(self.path, os.O_RDONLY)
         for _ in range(3):
             refused = self.store.find_account("\ud800", None)
+            missing = self.store.versions(self.lobby, 2)
             found = [self.store.history(self.lobby, HistoryQuery()) for _ in range(6)]
             await self.assertFails(refused, NotStored)
+            await self.assertFails(missing, NoSuchMessage)
             self.assertEqual([len((await page).entries) for page in found], [1] * 6)
         await self.stored(self.lobby, message("more"))
         self.assertEqual(await self.texts(self.lobby, HistoryQuery()), ["kept", "more"])
