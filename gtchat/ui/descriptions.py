@@ -42,7 +42,6 @@ EVENTS: dict[str, str] = {
     "address_request": "{user} asks for the address of your client: /allow {user} or /deny {user}",
     "address_granted": "{user} can be reached at {host} port {port}",
     "address_denied": "{user} did not send an address",
-    "lagged": "this client reads too slowly",
     "invitation_ended": "the invitation of {user} to {room} has ended",
 }
 #: Text of a `c_invite_reply`.
