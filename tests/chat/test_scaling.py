@@ -1,6 +1,6 @@
 """What a command costs does not grow with what others have: counted, not timed.
 
-Each test plants ten thousand of one thing and runs one command of each kind. Work in Python is
+Each test plants three thousand of one thing and runs one command of each kind. Work in Python is
 counted in bytecodes. Work in C, such as a copy of a list, shows in the memory that it takes. What
 the store does is not counted, since the one on disk works in threads.
 """
@@ -37,11 +37,11 @@ from gtchat.store.memory.store import MemoryStore
 from tests.fakes import FakeClient, RecordingConnection, TestServer
 
 #: FEW are more than a list in a reply has at most.
-FEW, MANY = 300, 10_000
+FEW, MANY = 300, 3_000
 #: A command may execute so many more bytecodes with many things than with few: caches, log n.
 MORE_BYTECODES = 400
-#: Bytes that a command may take more with many things than with few; a list of MANY has 80,000.
-MORE_BYTES = 40_000
+#: Bytes that a command may take more with many things than with few; a list of MANY has 24,000.
+MORE_BYTES = 8_000
 LIMITS = Limits(
     commands_per_second=0,
     registrations_per_minute=0,

@@ -20,51 +20,11 @@ from typing import Any
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
+from tests.e2e import axe
 from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import SECONDS, Client, Server
 
-AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
 EXAMPLES = Path(__file__).parents[2] / "examples"
-#: Returns the violations. Where axe cannot tell the contrast (it does not know that a dialog is
-#: above everything else, and skips signs that are no letters), it is computed here: the text and
-#: all backgrounds up to the first opaque one must be plain colours, and nothing may be translucent.
-FIND = """
-const [rules, done] = arguments;
-const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-const rgba = (colour) => {
-  pen.clearRect(0, 0, 1, 1);
-  pen.fillStyle = colour;
-  pen.fillRect(0, 0, 1, 1);
-  const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
-  return [r / 255, g / 255, b / 255, a / 255];
-};
-const over = ([r, g, b, a], below) => [r, g, b].map((part, i) => part * a + below[i] * (1 - a));
-const luminance = (colour) => {
-  const [r, g, b] = colour.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const contrast = (element) => {
-  const layers = [];
-  for (let part = element; part; part = part.parentElement) {
-    const { backgroundColor, backgroundImage, opacity } = getComputedStyle(part);
-    if (opacity !== '1' || backgroundImage !== 'none') return 0;
-    layers.push(rgba(backgroundColor));
-    if (layers.at(-1)[3] === 1) break;
-  }
-  const background = layers.reverse().reduce((below, layer) => over(layer, below), [1, 1, 1]);
-  const text = over(rgba(getComputedStyle(element).color), background);
-  const [high, low] = [luminance(text), luminance(background)].sort((one, other) => other - one);
-  return (high + 0.05) / (low + 0.05);
-};
-const kinds = { resultTypes: ['violations', 'incomplete'], preload: false, ...rules };
-axe.run(document, kinds).then(({ violations, incomplete }) => {
-  const undecided = incomplete.filter(({ id }) => id === 'color-contrast')
-    .map(({ id, nodes }) => ({ id: `undecided ${id}`, nodes: nodes.filter(({ target }) => (
-      contrast(document.querySelector(target.join(' '))) < 4.5)) }));
-  done([...violations, ...undecided].flatMap(({ id, nodes }) => nodes.map(({ html, any }) => (
-    `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`))));
-});
-"""
 #: Whether something lies over the message box, or over the last message.
 COVERED = """
 const covered = (css) => {
@@ -81,13 +41,6 @@ const [box, log] = ['.composer', '.log'].map((css) => (
   document.querySelector(css).getBoundingClientRect()));
 return [...document.querySelectorAll('.notice')].map((notice) => notice.getBoundingClientRect())
   .filter(({ top, bottom }) => top < log.bottom || bottom > box.top);
-"""
-THEME = "document.documentElement.dataset.theme = arguments[0]"
-#: Colours are measured while nothing is animated.
-NO_ANIMATION = """
-const sheet = new CSSStyleSheet();
-sheet.replaceSync('*, *::backdrop { animation: none !important; transition: none !important }');
-document.adoptedStyleSheets = [sheet];
 """
 
 
@@ -250,8 +203,7 @@ class AccessTest(TestCase):
         self.addCleanup(self.server.kill)
         self.page = Browser(f"http://127.0.0.1:{self.server.web_port}/")
         self.addCleanup(self.page.close)
-        self.page.driver.execute_script(AXE.read_text(encoding="utf-8"))
-        self.page.driver.execute_script(NO_ANIMATION)
+        axe.load(self.page)
 
     def check(self, view: str, *themes: str) -> None:
         """Run axe on the page, by default in both themes; violations are kept in `found`.
@@ -259,9 +211,7 @@ class AccessTest(TestCase):
         In the second theme only the contrast is checked: nothing else differs.
         """
         for number, theme in enumerate(themes or ("dark", "light")):
-            self.page.driver.execute_script(THEME, theme)
-            rules = {"runOnly": ["color-contrast"]} if number else {}
-            for found in self.page.driver.execute_async_script(FIND, rules):
+            for found in axe.violations(self.page, theme, only_contrast=number > 0):
                 self.found.append(f"{view}, {theme}: {found}")
 
     def test_no_view_in_chinese_has_a_violation(self) -> None:
@@ -340,12 +290,12 @@ class AccessTest(TestCase):
         page.open_panel("About")
         page.click(".about label:has([value=none])")
         page.open_conversation("lobby")
-        for number in range(60):
+        for number in range(40):
             bob.call("speak", room_name="garden", msg=f"new {number}")
         page.find(".place.muted", "garden")
         self.check("a muted room")
         page.open_conversation("garden")
-        page.find(".jump.up", "60 new since")
+        page.find(".jump.up", "40 new since")
         page.type(page.find(".composer textarea"), "x" * 4100)
         page.find(".too-long")
         page.find(".log").send_keys(Keys.PAGE_UP)

@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from tests.e2e import axe
 from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import Client, Closed, Server
-from tests.e2e.test_page_access import AXE, FIND, NO_ANIMATION, THEME
 
 PASSWORD = "long enough"
 #: The session of a tab, and the token that the browser keeps.
@@ -67,11 +67,9 @@ class PageDevicesTest(TestCase):
 
     def check(self, view: str) -> None:
         """Look for violations in the view that is shown, in both themes."""
-        driver = self.page.driver
-        driver.execute_script(AXE.read_text(encoding="utf-8") + NO_ANIMATION)
-        for theme, rules in (("dark", {}), ("light", {"runOnly": ["color-contrast"]})):
-            driver.execute_script(THEME, theme)
-            found = driver.execute_async_script(FIND, rules)
+        axe.load(self.page)
+        for theme in ("dark", "light"):
+            found = axe.violations(self.page, theme, only_contrast=theme == "light")
             self.assertEqual(found, [], f"{view}, {theme}")
 
     def test_a_browser_stays_logged_in_until_it_forgets_its_token(self) -> None:

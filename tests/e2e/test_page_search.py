@@ -7,9 +7,9 @@ from typing import Any
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import TestCase
 
+from tests.e2e import axe
 from tests.e2e.browser import MISSING, Browser
 from tests.e2e.server import Client, Server
-from tests.e2e.test_page_access import AXE, FIND, NO_ANIMATION, THEME
 
 PASSWORD = "long enough"
 #: Returns the messages that were found, as [author, origin, text, marked words].
@@ -96,21 +96,15 @@ class SearchTest(TestCase):
     def check(self, page: Browser, *themes: str) -> None:
         """Run axe on the page, by default in both themes."""
         for theme in themes or ("dark", "light"):
-            page.driver.execute_script(THEME, theme)
-            found = page.driver.execute_async_script(FIND, {})
+            found = axe.violations(page, theme)
             self.assertEqual(found, [], "\n".join(found))
-
-    def axe(self, page: Browser) -> None:
-        """Load what `check` needs."""
-        page.driver.execute_script(AXE.read_text(encoding="utf-8"))
-        page.driver.execute_script(NO_ANIMATION)
 
     def test_a_word_is_found_in_rooms_and_direct_messages(self) -> None:
         self.start("--searches-per-minute", "0")
         page = self.open()
         page.log_in("ann", PASSWORD, "register")
         self.converse()
-        self.axe(page)
+        axe.load(page)
         page.open_conversation("lobby")
         page.find("#say").send_keys(Keys.CONTROL, "f")
         page.find(".panel.search .chip[aria-pressed=true]", "Only in lobby")
@@ -189,7 +183,7 @@ class SearchTest(TestCase):
         page.find(".login footer select").send_keys("中")
         page.log_in("ann", PASSWORD, "register")
         self.converse()
-        self.axe(page)
+        axe.load(page)
         page.click(".conversation .bar button", "返回")
         page.click(".tabs button", "搜索")
         self.search(page, "tea")
