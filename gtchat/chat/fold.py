@@ -7,7 +7,7 @@ so that rules see every earlier request, and taken back in the rare case that it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from functools import partial
 from operator import indexOf
 
@@ -63,8 +63,8 @@ class RoomState:
         members: account id -> name, in the order of joining.
         guests: account ids of the members whose account is temporary.
         member_names: names of the members in order.
-        version: grows with each change of what a list of rooms shows, so that a protocol that
-            caches the list entry of a room sees that it is stale.
+        list_entry: what a protocol keeps here, the entry of the room in lists for users who are not
+            members as it sends it; None after each change of what such an entry shows.
     """
 
     public: bool = True
@@ -77,7 +77,7 @@ class RoomState:
     members: dict[int, str] = attrs.field(factory=dict)
     guests: set[int] = attrs.field(factory=set)
     member_names: SortedNames = attrs.field(factory=SortedNames)
-    version: int = 0
+    list_entry: Sized | None = None
 
     @property
     def settings(self) -> CurrentSettings:
@@ -101,7 +101,7 @@ class RoomState:
             name: its name as displayed.
             registered: False for a temporary account.
         """
-        self.version += 1
+        self.list_entry = None
         self.members[account_id] = name
         self.member_names.add(name)
         if not registered:
@@ -109,7 +109,7 @@ class RoomState:
 
     def _remove_member(self, account_id: int) -> None:
         """End the membership of an account."""
-        self.version += 1
+        self.list_entry = None
         self.member_names.discard(self.members.pop(account_id))
         self.guests.discard(account_id)
 
@@ -157,7 +157,7 @@ class RoomState:
         return partial(self._set, before)
 
     def _set(self, settings: CurrentSettings) -> None:
-        self.version += 1
+        self.list_entry = None
         self.public, self.topic, self.max = settings.public, settings.topic, settings.max
         self.owner_id, self.owner = settings.owner_id, settings.owner
         self.preview = settings.preview

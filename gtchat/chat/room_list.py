@@ -48,7 +48,7 @@ class RoomList:
             page, key = own[start : start + limit], None
         if not joined:
             page += self._public_page(key, limit - len(page))
-        return [self._registry.by_key(key) for key in page]
+        return self._registry.by_keys(page)
 
     def cursor(self, room: Room) -> str:
         """Return what `page` continues behind a room with, also when the room is deleted."""

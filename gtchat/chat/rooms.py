@@ -179,7 +179,7 @@ class Room(RoomState):
             seq: number of the last entry of the log now.
             messages: how many of the new entries are messages.
         """
-        self.version += 1
+        self.list_entry = None
         self.last_seq = seq
         self.message_count += messages
 
@@ -308,9 +308,9 @@ class RoomRegistry:
         """Return the room with an id, which there is."""
         return self._by_id[room_id]
 
-    def by_key(self, key: str) -> Room:
-        """Return the room with a key, which there is."""
-        return self._by_key[key]
+    def by_keys(self, keys: Iterable[str]) -> list[Room]:
+        """Return the rooms with keys, which there are."""
+        return list(map(self._by_key.__getitem__, keys))
 
     def find(self, raw: str) -> Room:
         """Return the room with a name as a user typed it.

@@ -27,6 +27,7 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.chat.users import Session
+from gtchat.protocols.gtchat_json.responses import outside_info
 from gtchat.store.jobs import Job, deliver_results
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import PlainPasswords, RecordingConnection, RecordingEncoder, Tokens
@@ -388,6 +389,13 @@ class RoomRequests(RuleBasedStateMachine):
     def settle(self) -> None:
         self.world.settle()
         self.world.check()
+
+    @invariant()
+    def what_a_list_entry_shows_is_as_it_was_when_the_entry_was_kept(self) -> None:
+        for room in self.world.chat.rooms:
+            shown = [outside_info(room)]
+            assert room.list_entry in (None, shown), room.name
+            room.list_entry = shown
 
     def teardown(self) -> None:
         self.settle()

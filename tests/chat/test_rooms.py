@@ -252,10 +252,10 @@ class OwnerActions(RoomsTestCase):
         self.assertIn("r", names)
 
 
-class Version(RoomsTestCase):
-    """Caches of list entries count on `Room.version`."""
+class ListEntry(RoomsTestCase):
+    """What a protocol keeps in `Room.list_entry`; tests/chat/room_world.py has the property."""
 
-    def test_visible_changes_of_a_room_change_its_version(self) -> None:
+    def test_visible_changes_of_a_room_remove_its_list_entry(self) -> None:
         room = self.server.chat.rooms.find("r")
         for client, cmd, fields in (
             (self.bob, "speak", {"msg": "x"}),
@@ -265,17 +265,19 @@ class Version(RoomsTestCase):
             (self.ann, "set_room", {"public": False}),
             (self.ann, "set_room", {"master": "bob"}),
         ):
-            before = room.version
+            room.list_entry = b"kept"
             self.assertIsNone(self.error_code(client, cmd, room_name="r", **fields))
-            self.assertGreater(room.version, before, cmd)
+            self.assertIsNone(room.list_entry, cmd)
 
-    def test_requests_that_change_nothing_visible_keep_the_version(self) -> None:
+    def test_requests_that_change_nothing_visible_leave_it(self) -> None:
+        self.server.guest("zoe")
         room = self.server.chat.rooms.find("r")
-        before = room.version
+        kept = room.list_entry
+        self.assertIsNotNone(kept)
         self.bob.call("typing", room_name="r")
         self.bob.call("mark_read", room_name="r", seq=1)
         self.eve.call("get_room_list")
-        self.assertEqual(room.version, before)
+        self.assertIs(room.list_entry, kept)
 
 
 class Lists(RoomsTestCase):

@@ -321,15 +321,10 @@ class JSONEncoder:
     Args:
         batcher: writes at the end of the reactor's turn.
         frame: returns the WebSocket frame of a message.
-
-    Attributes:
-        list_cache: room id -> version of the room, and its encoded list entry for users who are
-            not members.
     """
 
     batcher: WriteBatcher
     frame: Callable[[bytes], bytes]
-    list_cache: dict[int, tuple[int, msgspec.Raw]] = attrs.field(init=False, factory=dict)
 
     def encode(self, sent: Sequence[Event]) -> JSONBatch:
         """Encode events, each once."""

@@ -26,9 +26,6 @@ from gtchat.protocols.gtchat_json.requests import request_content
 LIST, LIST_LIMIT = 200, 1_000
 #: Fewest bytes of a list entry of a room, so that no more are encoded than may fit.
 ROOM_BYTES = 110
-#: Most list entries that are cached. Logins list the same 200 rooms, less the user's own.
-LIST_CACHE_LIMIT = 1_000
-_NOT_CACHED = (-1, msgspec.Raw())
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,11 +54,11 @@ def first_rooms(context: Context, max_bytes: int) -> RoomPage:
     """
     room_list = RoomList(context.chat.rooms, context.require_session.user)
     limit = max(LIST, room_list.own_count())
-    return _room_page(context, room_list.page(None, limit + 1), limit, max_bytes, cached=True)
+    return _room_page(context, room_list.page(None, limit + 1), limit, max_bytes, keep=True)
 
 
 def _room_page(
-    context: Context, rooms: Sequence[Room], limit: int, max_bytes: int, cached: bool
+    context: Context, rooms: Sequence[Room], limit: int, max_bytes: int, keep: bool
 ) -> RoomPage:
     """Return a page of the rooms that the user of a connection may see, at least one room.
 
@@ -70,41 +67,34 @@ def _room_page(
         rooms: the rooms of the page, and one more if there are more.
         limit: maximum number of rooms.
         max_bytes: the most bytes that the rooms have.
-        cached: whether to cache the entries of rooms that the user is not a member of.
+        keep: whether the rooms keep their entries for users who are not members. Logins list the
+            same 200 rooms, less the user's own; nothing else does.
     """
     user, registry = context.require_session.user, context.chat.rooms
-    own = {registry.lobby, *user.rooms}
-    cache = context.encoder.list_cache if cached else None
-    get = context.encoder.list_cache.get  # looked up once: a login lists 200 rooms
+    room_list, own = RoomList(registry, user), {registry.lobby, *user.rooms}
+    own_count = room_list.own_count()  # these come first
     limit = min(limit, max(1, max_bytes // ROOM_BYTES))
     entries = [
         msgspec.Raw(_encode(_own_info(context, room, user)))
         if room in own
-        else found[1]
-        if (found := get(room.id, _NOT_CACHED))[0] == room.version
-        else _outside_entry(room, cache)
-        for room in rooms[:limit]
+        else _outside_entry(room, keep)
+        for room in rooms[: min(limit, own_count)]
     ]
+    # A login lists 200 of these: a room whose entry is kept costs a look at an attribute.
+    entries += [room.list_entry or _outside_entry(room, keep) for room in rooms[own_count:limit]]  # type: ignore[misc] # kept by `_outside_entry`
     if sum(map(len, entries)) + len(entries) > max_bytes:
         sizes = accumulate(len(entry) + 1 for entry in entries)
         del entries[max(1, sum(size <= max_bytes for size in sizes)) :]
     if len(entries) == len(rooms):
         return RoomPage(entries, msgspec.UNSET)
-    return RoomPage(entries, RoomList(registry, user).cursor(rooms[len(entries) - 1]))
+    return RoomPage(entries, room_list.cursor(rooms[len(entries) - 1]))
 
 
-def _outside_entry(room: Room, cache: dict[int, tuple[int, msgspec.Raw]] | None) -> msgspec.Raw:
-    """Return the encoded list entry of a room for users who are not members.
-
-    Args:
-        room: the room.
-        cache: gets the entry; None to leave it as it is.
-    """
+def _outside_entry(room: Room, keep: bool) -> msgspec.Raw:
+    """Return the encoded list entry of a room for users who are not members. keep: see above."""
     entry = msgspec.Raw(_encode(responses.outside_info(room)))
-    if cache is not None:
-        if len(cache) >= LIST_CACHE_LIMIT:
-            cache.clear()  # it has entries of rooms that are deleted, or that no login lists
-        cache[room.id] = (room.version, entry)
+    if keep:
+        room.list_entry = entry
     return entry
 
 
@@ -144,7 +134,7 @@ async def get_room_list(context: Context, request: requests.GetRoomList) -> resp
         raise NotLoggedIn()
     room_list = RoomList(context.chat.rooms, session.user)
     rooms = room_list.page(request.after, limit + 1, request.joined)
-    page = _room_page(context, rooms, limit, reply_bytes(request), cached=False)
+    page = _room_page(context, rooms, limit, reply_bytes(request), keep=False)
     return responses.RoomListReply(
         rooms=page.rooms, rooms_total=room_list.count(request.joined), rooms_next=page.next
     )
