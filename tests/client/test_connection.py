@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client import (
@@ -597,6 +597,21 @@ class CloseTests(ConnectedTestCase):
         self.server.pump()
         self.successResultOf(using)
         self.assertEqual(self.connection.state, "closed")
+
+    def test_a_close_that_is_cancelled_closes_without_waiting(self) -> None:
+        self.open()
+        self.server.answers["ping"] = None
+        calling = self.call("ping")
+        waiting = self.connection.close().__await__()
+        next(waiting)
+        with self.assertRaises(CancelledError):
+            waiting.throw(CancelledError())  # as a task of asyncio does it
+        closing = Deferred.fromCoroutine(self.connection.close())
+        self.server.pump()
+        self.successResultOf(closing)
+        self.failureResultOf(calling, ConnectionClosed)
+        self.assertEqual(self.server.codes, [1000])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_closing_twice_is_allowed(self) -> None:
         self.open()
