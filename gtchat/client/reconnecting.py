@@ -194,7 +194,10 @@ class ReconnectingClient:
         if self.state != self._last_state:
             self._last_state = self.state
             if self._options.on_state is not None:
-                self._options.on_state(self.state)
+                try:
+                    self._options.on_state(self.state)
+                except Exception:
+                    log.failure("on_state failed")
 
     def _dial_failed(self, reason: str) -> None:
         if self._closed is None:

@@ -212,6 +212,24 @@ class StateTests(OpeningTestCase):
         self.server.pump()
         self.assertEqual(states, ["up", "lost", "up", "closed"])
 
+    def test_an_error_in_what_is_told_stops_nothing(self) -> None:
+        states: list[str] = []
+
+        def told(state: str) -> None:
+            states.append(state)
+            raise ValueError(state)
+
+        self.server.answers.update(login=welcome(), resume=welcome())
+        self.successResultOf(self.opening(user=Guest("ann"), on_state=told))
+        self.server.drop()
+        self.clock.advance(1)
+        self.server.pump()
+        closing = Deferred.fromCoroutine(self.connection.close())
+        self.server.pump()
+        self.successResultOf(closing)
+        self.assertEqual(states, ["up", "lost", "up", "closed"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 4)
+
     def test_restored_says_whether_the_session_goes_on(self) -> None:
         self.server.answers.update(login=welcome(), resume=welcome())
         self.successResultOf(self.opening(user=Guest("ann")))
