@@ -117,6 +117,19 @@ class CallTests(ConnectedTestCase):
             self.assertEqual(len(open_requests), 0)
         self.assertEqual(len(self.server.asked("get_user_list")), 1)
 
+    def test_cancelled_calls_do_not_pile_up_while_the_connection_is_down(self) -> None:
+        self.server.drop()
+        calls = [self.call("ping") for _ in range(5)]
+        for calling in calls[1:4]:
+            calling.addErrback(lambda _: None)
+            calling.cancel()
+        open_requests = self.connection._client.requests
+        self.assertEqual((len(open_requests), open_requests.unanswered), (2, 0))
+        self.reconnect()
+        for calling in calls[0], calls[4]:
+            self.successResultOf(calling)
+        self.assertEqual(len(self.server.asked("ping")), 2)
+
     def test_a_cancelled_call_does_not_hold_up_the_catch_up(self) -> None:
         self.server.answers["hello"] = {
             "limits": {"commands_burst": 4, "commands_per_second": 1},
