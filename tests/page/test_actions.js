@@ -109,6 +109,15 @@
     equal(server.requests("get_room_user_list").length, 3);
   });
 
+  test("a room that is entered by a request that was sent again can be gone", async () => {
+    const { server, state, actions } = await logIn();
+    for (const [cmd, entering] of [["create_room", actions.createRoom({ room_name: "a" })], ["join_room", actions.joinRoom("b")]]) {
+      const failed = entering.catch(({ code }) => code);
+      await server.reply(cmd, { dup: true, seq: 1 });
+      equal([await failed, state.rooms.size], ["no_such_room", 1]);
+    }
+  });
+
   test("members that could not be loaded are loaded the next time", async () => {
     const { server, state, actions } = await logIn();
     await server.replyError("get_room_user_list", "internal");
