@@ -24,11 +24,11 @@ from typing import Any, ParamSpec, cast
 
 from gtchat import client
 from gtchat.client import *  # noqa: F403
-from gtchat.client import Connection
+from gtchat.client import CannotConnect, CommandFailed, Connection, ConnectionClosed
 from gtchat.client.asyncio_bridge import drive, to_asyncio, to_twisted
 from gtchat.client.credentials import User
 from gtchat.client.loop_reactor import LoopReactor
-from gtchat.client.run import Bot, exit_on_failure
+from gtchat.client.run import Bot, exit_on
 
 __all__ = [*client.__all__]  # noqa: PLE0604
 
@@ -138,9 +138,12 @@ def run(  # type: ignore[no-redef]  # of the imported names it is the one that d
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError), exit_on_failure(url):
-            async with await connect(url, user=user, device=device, ca_file=ca_file) as connection:
-                await bot(connection)
+        with suppress(asyncio.CancelledError):
+            with exit_on(CannotConnect, CommandFailed, url=url):
+                connection = await connect(url, user=user, device=device, ca_file=ca_file)
+            with exit_on(ConnectionClosed, url=url):
+                async with connection:
+                    await bot(connection)
 
     asyncio.run(main())
     sys.exit(0)

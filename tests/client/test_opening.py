@@ -14,7 +14,6 @@ from gtchat.client import (
     CannotConnect,
     CommandFailed,
     Connection,
-    ConnectionClosed,
     ConnectionRestored,
     Guest,
     Key,
@@ -257,9 +256,6 @@ class StoppingClock(Clock):
         self.triggers.append(trigger)
         return trigger
 
-    def removeSystemEventTrigger(self, trigger: Any) -> None:
-        self.triggers.remove(trigger)
-
 
 class RunTests(OpeningTestCase):
     def setUp(self) -> None:
@@ -296,7 +292,7 @@ class RunTests(OpeningTestCase):
 
         self.successResultOf(self.run_bot(bot))
         self.assertEqual(self.server.codes, [1000])
-        self.assertEqual(self.reactor.triggers, [])
+        self.successResultOf(self.reactor.triggers[0]())  # the reactor stops
 
     def test_stopping_the_reactor_closes_the_connection(self) -> None:
         running = self.run_bot(self.read)
@@ -336,9 +332,12 @@ class RunTests(OpeningTestCase):
         self.assertEqual(self.failed(running), "ws://fake:9000/: the user logged in elsewhere\n")
 
     def test_other_errors_of_a_bot_are_not_hidden(self) -> None:
-        async def bot(connection: Connection) -> None:
-            raise ValueError("a bug")
+        for error in (ValueError("a bug"), CommandFailed("not_in_room", "No.")):
 
-        self.failureResultOf(self.run_bot(bot), ValueError)
-        self.assertEqual(self.server.codes, [1000])
-        self.assertFalse(issubclass(ValueError, ConnectionClosed))
+            async def bot(connection: Connection, error: Exception = error) -> None:
+                raise error
+
+            self.setUp()
+            self.failureResultOf(self.run_bot(bot), type(error))
+            self.assertEqual(self.server.codes, [1000])
+            self.assertEqual(sys.stderr.getvalue(), "")  # type: ignore[attr-defined]
