@@ -562,6 +562,14 @@ class CloseTests(ConnectedTestCase):
         self.server.pump()
         self.successResultOf(closing)
 
+    def test_close_during_the_handshake_drops_the_link(self) -> None:
+        opening = Deferred.fromCoroutine(self.connection.open())
+        self.successResultOf(Deferred.fromCoroutine(self.connection.close()))
+        self.failureResultOf(opening, CannotConnect)
+        self.server.pump()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertNotIn(1000, self.server.codes)  # the handshake was not waited for
+
     def test_close_while_a_retry_is_scheduled(self) -> None:
         self.open()
         self.server.drop()
