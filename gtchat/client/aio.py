@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -57,9 +58,22 @@ class _AsyncioConnection:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._connection, name)
-        if callable(value) and _running_loop() not in (self._loop, None):
+        if callable(value):
+            self._check_loop()
+        if not inspect.iscoroutinefunction(value):
+            return to_asyncio(value)
+
+        @functools.wraps(value)
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._check_loop()  # again: the coroutine may have been made where no loop runs
+            return await to_asyncio(value)(*args, **kwargs)
+
+        return call
+
+    def _check_loop(self) -> None:
+        """Raise RuntimeError if another loop than that of the connection runs."""
+        if _running_loop() not in (self._loop, None):
             raise RuntimeError("the connection belongs to another event loop")
-        return to_asyncio(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._connection, name, to_twisted(value))

@@ -224,6 +224,8 @@ class AsyncioTests(SynchronousTestCase):
 
         self.run_task(first())
         self.run_task(second())
+        with self.assertRaisesRegex(RuntimeError, "another event loop"):
+            self.run_task(conns[0].speak("lobby", "made where no loop runs"))
         self.assertEqual(conns[0].state, "closed")
 
     def test_run_ends_the_program_with_a_status_and_a_line_if_it_failed(self) -> None:
