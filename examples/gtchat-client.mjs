@@ -84,6 +84,7 @@ export class GTChat {
   close() { this.#finish(closed(1000, "closed")); }
 
   #open() {
+    if (this.#end) throw this.#end;
     const socket = this.#socket = new WebSocket(this.#options.url, ["gtchat.v1"]);
     const on = (type, handle) => socket.addEventListener(type, (event) => socket === this.#socket && handle(event));
     this.#timers.open = setTimeout(() => socket.readyState || this.#lost(1006, "no connection"), OPEN_SECONDS * 1000);

@@ -90,13 +90,12 @@ class AccountActions(Caller):
 
     async def _names(self, cmd: str, **fields: Any) -> AsyncIterator[str]:
         """Yield the names of a list."""
-        count = 0
         while True:
             page = await self.call(cmd, limit=LIST_SIZE, **fields)
             for name in page.users:
                 yield name
-            count += len(page.users)
-            if not page.users or count >= page.users_total:
+            # The total can get smaller meanwhile: it does not tell how many follow a later page.
+            if len(page.users) in (0, page.users_total):
                 return
             fields["after"] = page.users[-1]
 

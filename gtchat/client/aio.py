@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -24,11 +25,11 @@ from typing import Any, ParamSpec, cast
 
 from gtchat import client
 from gtchat.client import *  # noqa: F403
-from gtchat.client import Connection
+from gtchat.client import CannotConnect, CommandFailed, Connection, ConnectionClosed
 from gtchat.client.asyncio_bridge import drive, to_asyncio, to_twisted
 from gtchat.client.credentials import User
 from gtchat.client.loop_reactor import LoopReactor
-from gtchat.client.run import Bot, exit_on_failure
+from gtchat.client.run import Bot, exit_on
 
 __all__ = [*client.__all__]  # noqa: PLE0604
 
@@ -57,9 +58,22 @@ class _AsyncioConnection:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._connection, name)
-        if callable(value) and _running_loop() not in (self._loop, None):
+        if callable(value):
+            self._check_loop()
+        if not inspect.iscoroutinefunction(value):
+            return to_asyncio(value)
+
+        @functools.wraps(value)
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._check_loop()  # again: the coroutine may have been made where no loop runs
+            return await to_asyncio(value)(*args, **kwargs)
+
+        return call
+
+    def _check_loop(self) -> None:
+        """Raise RuntimeError if another loop than that of the connection runs."""
+        if _running_loop() not in (self._loop, None):
             raise RuntimeError("the connection belongs to another event loop")
-        return to_asyncio(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._connection, name, to_twisted(value))
@@ -138,9 +152,12 @@ def run(  # type: ignore[no-redef]  # of the imported names it is the one that d
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError), exit_on_failure(url):
-            async with await connect(url, user=user, device=device, ca_file=ca_file) as connection:
-                await bot(connection)
+        with suppress(asyncio.CancelledError):
+            with exit_on(CannotConnect, CommandFailed, url=url):
+                connection = await connect(url, user=user, device=device, ca_file=ca_file)
+            with exit_on(ConnectionClosed, url=url):
+                async with connection:
+                    await bot(connection)
 
     asyncio.run(main())
     sys.exit(0)

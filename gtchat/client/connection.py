@@ -224,7 +224,7 @@ async def connect(
         pace: whether to send no faster than the server allows.
         call_timeout: seconds after which a connection on which a command is not answered is
             given up.
-        on_state: called with each new state: `up`, `lost`, `closed`.
+        on_state: called with each new state: `up`, `lost`, `closed`; its exceptions are logged.
 
     Raises:
         CannotConnect: the attempt failed. Later losses are handled by the connection itself.

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 
 from gtchat.client.backoff import Backoff
-from gtchat.client.link import describe_failure
+from gtchat.client.link import WebSocketLink, describe_failure
 
 
 class Dialer:
@@ -48,12 +48,12 @@ class Dialer:
         self._failed = failed
         self._attempt: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
-        self._handshake = False
+        self._handshake: WebSocketLink | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether no attempt is running or scheduled, nor the handshake after one."""
-        return self._attempt is None and self._timer is None and not self._handshake
+        return self._attempt is None and self._timer is None and self._handshake is None
 
     @property
     def retry_in(self) -> float:
@@ -80,23 +80,25 @@ class Dialer:
 
     def handshake_ended(self) -> None:
         """Note that the WebSocket of the last attempt has opened, or was lost."""
-        self._handshake = False
+        self._handshake = None
 
     def connected(self) -> None:
         """Note that the connection is in use, so that later delays can start over."""
         self._backoff.connected()
 
     def stop(self) -> None:
-        """Cancel the attempt that is running or scheduled."""
+        """Cancel the attempt that is running or scheduled, or the handshake after one."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._attempt is not None:
             self._attempt.cancel()
+        if self._handshake is not None:
+            self._handshake.drop("closed")
 
-    def _succeed(self, _: Any) -> None:
+    def _succeed(self, link: WebSocketLink) -> None:
         self._attempt = None
-        self._handshake = True
+        self._handshake = link
 
     def _fail(self, failure: Failure) -> None:
         self._attempt = None

@@ -127,11 +127,13 @@ class ReconnectingClient:
             return
         if self._closing is None:
             self._closing = Deferred()
-            await self._answers(timeout)
-            if self._link is not None:
-                self._link.finish()
-            elif self._closed is None:
-                self._finish(None)
+            try:
+                await self._answers(timeout)
+            finally:  # also when the caller gives up the wait: further calls of `close` wait for it
+                if self._link is not None:
+                    self._link.finish()
+                elif self._closed is None:
+                    self._finish(None)
         closing = self._closing
         if not closing.called:
             waiter: Deferred[None] = Deferred()
@@ -192,7 +194,10 @@ class ReconnectingClient:
         if self.state != self._last_state:
             self._last_state = self.state
             if self._options.on_state is not None:
-                self._options.on_state(self.state)
+                try:
+                    self._options.on_state(self.state)
+                except Exception:
+                    log.failure("on_state failed")
 
     def _dial_failed(self, reason: str) -> None:
         if self._closed is None:

@@ -182,7 +182,10 @@ class RequestQueue:
 
     def _cancelled(self, request: PendingRequest) -> None:
         """Forget a request that was not sent; a reply to one that was is dropped."""
-        if any(unsent is request for _, unsent in self._unsent):
+        kept = [one for one in self._unsent if one[1] is not request]
+        if len(kept) < len(self._unsent):
+            heapq.heapify(kept)
+            self._unsent = kept
             self.give_up(request)
 
     def give_up(self, request: PendingRequest) -> None:

@@ -12,7 +12,13 @@ from twisted.internet.task import react
 
 from gtchat.client.connection import Connection, connect
 from gtchat.client.credentials import User
-from gtchat.client.errors import CannotConnect, CloseReason, CommandFailed, ConnectionClosed
+from gtchat.client.errors import (
+    CannotConnect,
+    CloseReason,
+    CommandFailed,
+    ConnectionClosed,
+    GTChatError,
+)
 
 #: A program that uses a connection.
 Bot = Callable[[Connection], Coroutine[Any, Any, None]]
@@ -56,21 +62,23 @@ async def run_bot(reactor: Any, bot: Bot, url: str, **options: Any) -> None:
     Raises:
         SystemExit: the connection could not be made or kept; the reason was printed.
     """
-    with exit_on_failure(url):
-        async with await connect(url, reactor=reactor, **options) as connection:
-            trigger = reactor.addSystemEventTrigger(
+    with exit_on(CannotConnect, CommandFailed, url=url):
+        connection = await connect(url, reactor=reactor, **options)
+    with exit_on(ConnectionClosed, url=url):
+        async with connection:
+            # It stays: to close a connection again does nothing.
+            reactor.addSystemEventTrigger(
                 "before", "shutdown", lambda: Deferred.fromCoroutine(connection.close())
             )
             await bot(connection)
-            reactor.removeSystemEventTrigger(trigger)
 
 
 @contextmanager
-def exit_on_failure(url: str) -> Iterator[None]:
-    """Print a line and raise SystemExit if the connection can't be made or kept."""
+def exit_on(*errors: type[GTChatError], url: str) -> Iterator[None]:
+    """Print a line and raise SystemExit at some errors; what a bot itself raises is not hidden."""
     try:
         yield
-    except (CannotConnect, CommandFailed, ConnectionClosed) as error:
+    except errors as error:
         if isinstance(error, ConnectionClosed) and error.reason is CloseReason.CLOSED_BY_US:
             return  # the program is being stopped
         sys.stderr.write(f"{url}: {error}\n")

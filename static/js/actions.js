@@ -101,14 +101,15 @@
 
     // Rooms. What opens one returns it.
 
-    async createRoom(fields) {
-      const { room } = await this.request("create_room", fields);
-      return this.state.room(room.room_name);
-    }
+    createRoom(fields) { return this.#enter("create_room", fields); }
 
-    async joinRoom(name) {
-      await this.request("join_room", { room_name: name });
-      return this.state.room(name);
+    joinRoom(name) { return this.#enter("join_room", { room_name: name }); }
+
+    // A request that was sent again may have been done in a room that is gone.
+    async #enter(cmd, fields) {
+      const { room } = await this.request(cmd, fields);
+      if (!room) throw Object.assign(new Error(), { code: "no_such_room" });
+      return this.state.room(room.room_name);
     }
 
     leaveRoom(name) { return this.request("leave_room", { room_name: name }); }

@@ -9,7 +9,7 @@
 // cannot be resumed: {code, reason}, and of a close the first word of the reason as `word`).
 //
 // Requests wait in one queue (queue.js) until there is a connection and the server takes them. Messages
-// (requests with a txn) are sent again after any refusal that passes (requests.js), and until then nothing
+// (requests that are made with a txn) are sent again after any refusal that passes (requests.js), and until then nothing
 // overtakes them in their conversation.
 "use strict";
 (() => {
@@ -103,7 +103,8 @@
         const number = ++this.#trackers;
         const lane = fields.txn ? `${cmd} ${fields.room_name ?? fields.direct ?? fields.target_user}` : null;
         const request = {
-          cmd, fields, number, lane, tracker: String(number), resolve, reject, onDelay, sends: 0, refusals: 0 };
+          cmd, fields, txn: requests.txnOf(cmd, fields), number, lane, tracker: String(number), resolve, reject, onDelay,
+          sends: 0, refusals: 0 };
         this.#requests.set(request.tracker, request);
         if (this.end) this.#fail(request);
         else this.#queue.add(request);
@@ -197,8 +198,8 @@
 
     #send(request) {
       request.sends += 1;
-      const { cmd, tracker, fields } = request;
-      this.#socket.send(JSON.stringify({ ...fields, cmd, tracker }));
+      const { cmd, tracker, fields, txn } = request;
+      this.#socket.send(JSON.stringify({ ...fields, cmd, txn, tracker }));
     }
 
     #onMessage(data) {

@@ -32,12 +32,12 @@
       if (room.membersLoaded) return;
       room.membersLoaded = true;
       try {
-        let [after, count] = [undefined, 0];
+        let after;
         for (;;) {
           const page = await this.#request("get_room_user_list", { room_name: room.name, limit: LIST_PAGE, after });
           after = page.users.at(-1);
-          count += page.users.length;
-          if (after === undefined || count >= page.users_total) break;
+          // The total can get smaller meanwhile: it does not tell how many follow a later page.
+          if ([0, page.users_total].includes(page.users.length)) break;
         }
       } catch {
         room.membersLoaded = false;

@@ -6,10 +6,6 @@
 (() => {
   const GTChat = globalThis.GTChat;
 
-  const randomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
-  const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const newTxn = () => hex(randomBytes(12));
-
   // Entries of changes in a page of those that pin messages, and pages of them that are read.
   const PINS_PAGE = 200;
   const MAX_PINS_PAGES = 5;
@@ -20,14 +16,6 @@
     const before = conversation.outgoing[conversation.outgoing.indexOf(item) - 1];
     item.place = before?.state === "sending" ? before.place : conversation.place;
     return item.place;
-  };
-
-  // Returns a random UUID (version 4, RFC 9562). crypto.randomUUID is missing in pages without TLS.
-  GTChat.randomKey = () => {
-    const bytes = randomBytes(16);
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   };
 
   GTChat.MessageActions = class extends GTChat.Emitter {
@@ -77,7 +65,7 @@
     // reply: {seq, usr} of the message that this one replies to; style: "action" for what the user does.
     send(conversation, text, { reply, style } = {}) {
       const item = {
-        txn: newTxn(), msg: text.normalize("NFC"), after: conversation.lastSeq,
+        txn: GTChat.randomKey(), msg: text.normalize("NFC"), after: conversation.lastSeq,
         at: new Date().toISOString(), state: "sending", resent: false, reply, style,
       };
       conversation.outgoing.push(item);
@@ -91,7 +79,7 @@
       const msg = text.normalize("NFC");
       const unconfirmed = room.edits.get(entry.seq);
       if (unconfirmed) this.connection.cancel(unconfirmed.txn);
-      const item = { of: entry.seq, txn: newTxn(), msg, state: "sending" };
+      const item = { of: entry.seq, txn: GTChat.randomKey(), msg, state: "sending" };
       room.edits.set(entry.seq, item);
       this.emit("change");
       return this.#transmit(room, item);
@@ -147,17 +135,17 @@
     }
 
     delete(room, entry, reason) {
-      return this.request("delete", { ...room.place, seq: entry.seq, reason, txn: newTxn() });
+      return this.request("delete", { ...room.place, seq: entry.seq, reason, txn: GTChat.randomKey() });
     }
 
     // Reacts with an emoji, or takes that back.
     react(room, entry, emoji) {
       const on = !entry.reactions?.some((reaction) => reaction.emoji === emoji && reaction.me);
-      return this.request("react", { ...room.place, seq: entry.seq, emoji, on, txn: newTxn() });
+      return this.request("react", { ...room.place, seq: entry.seq, emoji, on, txn: GTChat.randomKey() });
     }
 
     pin(room, entry) {
-      return this.request(entry.pinned ? "unpin" : "pin", { ...room.place, seq: entry.seq, txn: newTxn() });
+      return this.request(entry.pinned ? "unpin" : "pin", { ...room.place, seq: entry.seq, txn: GTChat.randomKey() });
     }
 
     // Loads a message that others reply to, unless it is known or on its way.

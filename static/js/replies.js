@@ -109,11 +109,12 @@
     return [...(room.id === null ? [loadDirects()] : []), ...readMarks.readTo(state, room, seq), ...read(state, room)];
   };
 
-  // The session that asks for a change of a room is not pushed its entry: it is put together from the reply.
+  // The session that asks for a change of a room is not pushed its entry: it is put together from the reply. That to a
+  // request that was done before has an entry that a resume has brought.
   // details(state, reply, fields): what the entry has besides.
   const changed = (type, details) => (state, reply, fields) => {
-    const { seq, at, room } = reply;
-    const entry = seq ? { cmd: "c_event", type, room_name: fields.room_name, seq, at, ...details(state, reply, fields) } : null;
+    const { seq, at, room, dup } = reply;
+    const entry = seq && !dup ? { cmd: "c_event", type, room_name: fields.room_name, seq, at, ...details(state, reply, fields) } : null;
     return [...(entry ? takeEntry(state, entry) : []), ...updateRoom(state, room)];
   };
 
@@ -124,11 +125,13 @@
 
   const expelled = (state, _reply, { user }) => ({ usr: user, by: state.me });
 
+  const entered = (state, { room }) => (room ? enterRoom(state, room) : []);
+
   const invitationAnswered = (state, reply, { inviter, room_name, reply: answer }) => {
     const invitation = { usr: inviter, room_name };
     if (answer === "L") invitations.postpone(state, invitation);
     else invitations.end(state, invitation);
-    return reply.room ? enterRoom(state, reply.room) : [];
+    return entered(state, reply);
   };
 
   const addressAnswered = only((state, _reply, { user }) => {
@@ -193,8 +196,8 @@
     get_direct_list: listed,
     get_user_list: only((state, reply) => reply.users.forEach((name) => state.setOnline(name))),
     get_room_user_list: takeMembers,
-    create_room: (state, reply) => enterRoom(state, reply.room),
-    join_room: (state, reply) => enterRoom(state, reply.room),
+    create_room: entered,
+    join_room: entered,
     leave_room: (state, _reply, fields) => exitRoom(state, fields.room_name),
     delete_room: (state, _reply, fields) => deleteRoom(state, fields.room_name),
     set_room: changed("room_changed", (state, { room }) => ({ usr: state.me, ...settingsOf(room) })),

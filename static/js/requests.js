@@ -1,5 +1,5 @@
-// Requests that get no reply or are refused: which of them a connection sends again, and the errors with
-// which the others fail.
+// Requests that get no reply or are refused: which of them a connection sends again, the keys by which the
+// server knows them again, and the errors with which the others fail.
 "use strict";
 (() => {
   const GTChat = globalThis.GTChat;
@@ -12,8 +12,22 @@
     "end_other_sessions", "end_session", "get_direct_list", "get_mentions", "get_room_list", "get_sessions", "get_user_list",
     "get_room_user_list", "hello", "history", "mark_read", "ping", "set_notify",
   ]);
+  // Commands that get a txn if they have none: they are sent again only when the reply was lost.
+  const ONCE = new Set([
+    "add_member", "create_room", "delete_room", "invite", "invite_reply", "join_room", "kick", "leave_room", "remove_member",
+    "set_room",
+  ]);
   // The longest wait before a refused request is sent again, in milliseconds, if the server tells none.
   const MAX_RETRY = 30_000;
+
+  // Returns a random UUID (version 4, RFC 9562). crypto.randomUUID is missing in pages without TLS.
+  GTChat.randomKey = () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  };
 
   // The server has replied with an error. code: see docs/protocol.md; retryAfter: seconds or undefined.
   GTChat.RequestError = class extends Error {
@@ -42,8 +56,11 @@
     return fields.txn ? PASSING_ERRORS.has(code) : code === "rate_limited" && IDEMPOTENT.has(cmd);
   };
 
-  // Returns whether a request without a reply may be sent after the connection was lost.
-  const isRepeatable = ({ cmd, fields, sends }) => !sends || fields.txn || IDEMPOTENT.has(cmd);
+  // Returns the key by which the server knows a request again, undefined for none.
+  const txnOf = (cmd, { txn }) => txn ?? (ONCE.has(cmd) ? GTChat.randomKey() : undefined);
 
-  GTChat.requests = { retryWait, isRetried, isRepeatable };
+  // Returns whether a request without a reply may be sent after the connection was lost.
+  const isRepeatable = ({ cmd, txn, sends }) => !sends || txn || IDEMPOTENT.has(cmd);
+
+  GTChat.requests = { retryWait, isRetried, txnOf, isRepeatable };
 })();

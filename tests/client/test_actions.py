@@ -147,12 +147,13 @@ class Actions(ConnectedTestCase):
             None: {"rooms": [{"room_name": "a"}], "rooms_next": "x"},
             "x": {"rooms": [{"room_name": "b"}]},
         }
-        users: dict[Any, Any] = {None: ["a", "b"], "b": ["c"]}
+        # a and b go when they are listed, and the total is smaller then.
+        users: dict[Any, Any] = {None: ["a", "b"], "b": ["c"], "c": ["d"], "d": []}
         self.server.answers["get_room_list"] = lambda ask: rooms[ask.get("after")]
         for cmd in ("get_user_list", "get_room_user_list"):
             self.server.answers[cmd] = lambda ask: {
                 "users": users[ask.get("after")],
-                "users_total": 3,
+                "users_total": 2 if ask.get("after") else 4,
             }
         c = self.connection
 
@@ -163,9 +164,13 @@ class Actions(ConnectedTestCase):
         self.assertNotIn("joined", self.server.requests[-1])
         self.done(listed(c.rooms(joined=True)))
         self.assertEqual([one["joined"] for one in self.server.requests[-2:]], [True, True])
-        self.assertEqual(self.done(listed(c.users())), ["a", "b", "c"])
-        self.assertEqual(self.done(listed(c.members("den"))), ["a", "b", "c"])
+        self.assertEqual(self.done(listed(c.users())), ["a", "b", "c", "d"])
+        self.assertEqual(self.done(listed(c.members("den"))), ["a", "b", "c", "d"])
         self.assertEqual(self.server.requests[-1]["room_name"], "den")
+        users[None] = ["a", "b", "c", "d"]
+        asked = len(self.server.requests)
+        self.assertEqual(self.done(listed(c.users())), ["a", "b", "c", "d"])
+        self.assertEqual(len(self.server.requests), asked + 1)
 
     def test_mentions_are_read_page_by_page(self) -> None:
         def page(request: dict[str, Any]) -> dict[str, Any]:

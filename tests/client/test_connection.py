@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client import (
@@ -116,6 +116,19 @@ class CallTests(ConnectedTestCase):
             self.server.pump()
             self.assertEqual(len(open_requests), 0)
         self.assertEqual(len(self.server.asked("get_user_list")), 1)
+
+    def test_cancelled_calls_do_not_pile_up_while_the_connection_is_down(self) -> None:
+        self.server.drop()
+        calls = [self.call("ping") for _ in range(5)]
+        for calling in calls[1:4]:
+            calling.addErrback(lambda _: None)
+            calling.cancel()
+        open_requests = self.connection._client.requests
+        self.assertEqual((len(open_requests), open_requests.unanswered), (2, 0))
+        self.reconnect()
+        for calling in calls[0], calls[4]:
+            self.successResultOf(calling)
+        self.assertEqual(len(self.server.asked("ping")), 2)
 
     def test_a_cancelled_call_does_not_hold_up_the_catch_up(self) -> None:
         self.server.answers["hello"] = {
@@ -549,6 +562,14 @@ class CloseTests(ConnectedTestCase):
         self.server.pump()
         self.successResultOf(closing)
 
+    def test_close_during_the_handshake_drops_the_link(self) -> None:
+        opening = Deferred.fromCoroutine(self.connection.open())
+        self.successResultOf(Deferred.fromCoroutine(self.connection.close()))
+        self.failureResultOf(opening, CannotConnect)
+        self.server.pump()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertNotIn(1000, self.server.codes)  # the handshake was not waited for
+
     def test_close_while_a_retry_is_scheduled(self) -> None:
         self.open()
         self.server.drop()
@@ -597,6 +618,21 @@ class CloseTests(ConnectedTestCase):
         self.server.pump()
         self.successResultOf(using)
         self.assertEqual(self.connection.state, "closed")
+
+    def test_a_close_that_is_cancelled_closes_without_waiting(self) -> None:
+        self.open()
+        self.server.answers["ping"] = None
+        calling = self.call("ping")
+        waiting = self.connection.close().__await__()
+        next(waiting)
+        with self.assertRaises(CancelledError):
+            waiting.throw(CancelledError())  # as a task of asyncio does it
+        closing = Deferred.fromCoroutine(self.connection.close())
+        self.server.pump()
+        self.successResultOf(closing)
+        self.failureResultOf(calling, ConnectionClosed)
+        self.assertEqual(self.server.codes, [1000])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_closing_twice_is_allowed(self) -> None:
         self.open()

@@ -14,7 +14,6 @@ from gtchat.client import (
     CannotConnect,
     CommandFailed,
     Connection,
-    ConnectionClosed,
     ConnectionRestored,
     Guest,
     Key,
@@ -212,6 +211,24 @@ class StateTests(OpeningTestCase):
         self.server.pump()
         self.assertEqual(states, ["up", "lost", "up", "closed"])
 
+    def test_an_error_in_what_is_told_stops_nothing(self) -> None:
+        states: list[str] = []
+
+        def told(state: str) -> None:
+            states.append(state)
+            raise ValueError(state)
+
+        self.server.answers.update(login=welcome(), resume=welcome())
+        self.successResultOf(self.opening(user=Guest("ann"), on_state=told))
+        self.server.drop()
+        self.clock.advance(1)
+        self.server.pump()
+        closing = Deferred.fromCoroutine(self.connection.close())
+        self.server.pump()
+        self.successResultOf(closing)
+        self.assertEqual(states, ["up", "lost", "up", "closed"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 4)
+
     def test_restored_says_whether_the_session_goes_on(self) -> None:
         self.server.answers.update(login=welcome(), resume=welcome())
         self.successResultOf(self.opening(user=Guest("ann")))
@@ -238,9 +255,6 @@ class StoppingClock(Clock):
     def addSystemEventTrigger(self, phase: str, kind: str, trigger: Any) -> Any:
         self.triggers.append(trigger)
         return trigger
-
-    def removeSystemEventTrigger(self, trigger: Any) -> None:
-        self.triggers.remove(trigger)
 
 
 class RunTests(OpeningTestCase):
@@ -278,7 +292,7 @@ class RunTests(OpeningTestCase):
 
         self.successResultOf(self.run_bot(bot))
         self.assertEqual(self.server.codes, [1000])
-        self.assertEqual(self.reactor.triggers, [])
+        self.successResultOf(self.reactor.triggers[0]())  # the reactor stops
 
     def test_stopping_the_reactor_closes_the_connection(self) -> None:
         running = self.run_bot(self.read)
@@ -318,9 +332,12 @@ class RunTests(OpeningTestCase):
         self.assertEqual(self.failed(running), "ws://fake:9000/: the user logged in elsewhere\n")
 
     def test_other_errors_of_a_bot_are_not_hidden(self) -> None:
-        async def bot(connection: Connection) -> None:
-            raise ValueError("a bug")
+        for error in (ValueError("a bug"), CommandFailed("not_in_room", "No.")):
 
-        self.failureResultOf(self.run_bot(bot), ValueError)
-        self.assertEqual(self.server.codes, [1000])
-        self.assertFalse(issubclass(ValueError, ConnectionClosed))
+            async def bot(connection: Connection, error: Exception = error) -> None:
+                raise error
+
+            self.setUp()
+            self.failureResultOf(self.run_bot(bot), type(error))
+            self.assertEqual(self.server.codes, [1000])
+            self.assertEqual(sys.stderr.getvalue(), "")  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat.client
-from gtchat.client import CannotConnect, ConnectionLost
+from gtchat.client import CannotConnect, CommandFailed, ConnectionLost
 from gtchat.client.aio import Connection, Guest, Message, Presence, Whisper, connect, run
 from tests.e2e.certificate import make_certificate
 from tests.e2e.server import SECONDS, TOP, Server
@@ -224,6 +224,8 @@ class AsyncioTests(SynchronousTestCase):
 
         self.run_task(first())
         self.run_task(second())
+        with self.assertRaisesRegex(RuntimeError, "another event loop"):
+            self.run_task(conns[0].speak("lobby", "made where no loop runs"))
         self.assertEqual(conns[0].state, "closed")
 
     def test_run_ends_the_program_with_a_status_and_a_line_if_it_failed(self) -> None:
@@ -234,18 +236,23 @@ class AsyncioTests(SynchronousTestCase):
         async def bot(conn: Connection) -> None:
             await conn.call("ping")
 
-        def program(url: str) -> None:
+        async def refused_bot(conn: Connection) -> None:
+            await conn.leave("no such room")
+
+        def program(bot: Any, url: str) -> None:
             try:
                 run(bot, url, user=Guest("run"))
             except SystemExit as end:
                 statuses.append(end.code)
+            except CommandFailed as error:  # its own error is not hidden
+                statuses.append(error.code)
 
-        for url in (self.url, "ws://127.0.0.1:1/"):
+        for args in ((bot, self.url), (refused_bot, self.url), (bot, "ws://127.0.0.1:1/")):
             # In a thread, or it would change the signal handlers of trial.
-            thread = threading.Thread(target=program, args=[url])
+            thread = threading.Thread(target=program, args=args)
             thread.start()
             thread.join(SECONDS)
-        self.assertEqual(statuses, [0, 1])
+        self.assertEqual(statuses, [0, "no_such_room", 1])
         self.assertEqual(printed.getvalue(), "ws://127.0.0.1:1/: Connection refused\n")
 
     def test_a_lost_connection_comes_back(self) -> None:

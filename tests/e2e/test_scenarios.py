@@ -295,6 +295,22 @@ class ExamplesTest(SynchronousTestCase):
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual((refused.returncode, refused.stderr), (1, "1006 no connection\n"))
 
+    def test_a_client_that_is_closed_does_not_connect(self) -> None:
+        words, missing = node()
+        if missing:
+            raise SkipTest(missing)
+        program = f"""
+            import {{ GTChat }} from "{(TOP / "examples" / "gtchat-client.mjs").as_uri()}";
+            const chat = new GTChat("ws://127.0.0.1:1/", {{ login: {{}} }});
+            chat.close();
+            const silent = new Promise((resolve) => setTimeout(resolve, 1000, "no answer"));
+            console.log(await Promise.race([chat.connect().catch(({{ code }}) => code), silent]));
+            process.exit();
+        """
+        command = [*words, "--input-type=module", "-e", program]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual((ran.stdout, ran.stderr.strip()), ("1000\n", ""))
+
 
 class ScenariosTest(SynchronousTestCase):
     """All scenarios with one client of each language, one after the other on one server."""

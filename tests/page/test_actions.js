@@ -101,11 +101,21 @@
     const names = Array.from({ length: 700 }, (_unused, index) => `user${index}`);
     await server.reply("get_room_user_list", { users: names, online: [], users_total: 702 });
     equal(server.requests("get_room_user_list").map(({ after }) => after), [null, "user699"]);
-    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 702 });
-    await server.reply("get_room_user_list", { users: [], online: [], users_total: 702 });
+    // Some of them have left meanwhile.
+    await server.reply("get_room_user_list", { users: ["zoe"], online: ["zoe"], users_total: 650 });
+    await server.reply("get_room_user_list", { users: [], online: [], users_total: 650 });
     equal([state.lobby.members.size, state.isOnline("zoe")], [701, true]);
     actions.open(state.lobby);
     equal(server.requests("get_room_user_list").length, 3);
+  });
+
+  test("a room that is entered by a request that was sent again can be gone", async () => {
+    const { server, state, actions } = await logIn();
+    for (const [cmd, entering] of [["create_room", actions.createRoom({ room_name: "a" })], ["join_room", actions.joinRoom("b")]]) {
+      const failed = entering.catch(({ code }) => code);
+      await server.reply(cmd, { dup: true, seq: 1 });
+      equal([await failed, state.rooms.size], ["no_such_room", 1]);
+    }
   });
 
   test("members that could not be loaded are loaded the next time", async () => {

@@ -72,9 +72,25 @@
     equal(server.requests("speak").map((request) => request.txn), ["t"]);
   });
 
+  test("a request about a room is sent again with a txn of its own, but not if it was refused", async () => {
+    const { server, connection } = connected();
+    const made = connection.request("create_room", { room_name: "x" });
+    const refused = connection.request("join_room", { room_name: "y" }).catch(({ code }) => code);
+    const txns = () => [server.requests("create_room")[0]?.txn, server.requests("join_room")[0]?.txn];
+    const first = txns();
+    await server.drop();
+    connection.start();
+    server.accept();
+    equal([txns(), new Set(first).size, first[0].length], [first, 2, 36]);
+    await server.reply("create_room", { seq: 1, dup: true });
+    equal((await made).dup, true);
+    await server.replyError("join_room", "over_quota");
+    equal([await refused, server.requests("join_room").length], ["over_quota", 1]);
+  });
+
   test("a request that is not idempotent and has no txn is not sent again", async () => {
     const { server, connection } = connected();
-    const lost = connection.request("create_room", { room_name: "x" }).catch((error) => error.code);
+    const lost = connection.request("register", { usr: "x" }).catch((error) => error.code);
     const kept = connection.request("history", { room_name: "lobby" });
     await server.drop();
     equal(await lost, "unanswered");

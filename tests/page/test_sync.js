@@ -460,6 +460,16 @@
     }
   });
 
+  test("the reply to a request that was done before brings no entry, and its room can be gone", () => {
+    const state = stateAfterLogin([roomInfo("lobby"), roomInfo("den", { members: 2 })]);
+    const den = state.rooms.get("den");
+    den.addPage("latest", { entries: [] });
+    for (const cmd of ["set_room", "add_member", "remove_member", "kick", "create_room", "join_room", "invite_reply"]) {
+      reply(state, cmd, { dup: true, seq: 1, at: AT }, { room_name: "den", user: "bob", inviter: "bob", reply: "Y" });
+    }
+    equal([den.entries, den.lastSeq, [...state.rooms.keys()]], [[], 0, ["lobby", "den"]]);
+  });
+
   test("a room that another session has created is a room of the user's own", () => {
     const state = stateAfterLogin();
     push(state, event("room_created", { room_name: "den", usr: "ann", seq: 1, public: false, topic: "", max: 0, owner: "ann" }));

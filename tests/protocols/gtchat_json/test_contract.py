@@ -90,6 +90,11 @@ class WebPage(SynchronousTestCase):
         for cmd in self.words("requests.js", "IDEMPOTENT"):
             self.assertIs(contract.REPEATABLE[cmd], contract.Repeatable.ALWAYS, cmd)
 
+    def test_it_gives_a_txn_to_all_that_take_one(self) -> None:
+        messages = {"speak", "whisper", "edit", "delete", "react", "pin", "unpin"}
+        taking = {k for k, v in contract.REPEATABLE.items() if v is contract.Repeatable.TXN}
+        self.assertEqual(self.words("requests.js", "ONCE"), taking - messages)
+
     def test_it_tries_again_after_temporary_errors_only(self) -> None:
         for script, name in (
             ("requests.js", "PASSING_ERRORS"),
