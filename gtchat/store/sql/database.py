@@ -122,6 +122,13 @@ class Database(ABC):
         """Return whether an error means that the database failed, rather than one statement."""
 
     @abstractmethod
+    def is_conflict(self, error: Exception) -> bool:
+        """Return whether a transaction met another one, and may succeed when it is done again.
+
+        Its connection is usable after a rollback.
+        """
+
+    @abstractmethod
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """Let the commits that follow wait for the disk, or not: what is lost is made again."""
 

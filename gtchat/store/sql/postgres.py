@@ -54,6 +54,13 @@ _PREPARED = 400
 #: The lock of the server that writes, with the schema that the tables are in: one of a database's
 #: users may have several chats in as many schemas. Any number that is always the same.
 _WRITER_LOCK = 0x47544369
+#: Errors of a transaction that met another one.
+#: Source: PostgreSQL's documentation, "PostgreSQL Error Codes": 40P01, 40001, 55P03.
+_CONFLICTS = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+)
 #: Severities of errors after which the server closes the connection.
 _FATAL = ("FATAL", "PANIC")
 #: Commits that a start has room for.
@@ -263,6 +270,10 @@ class PostgresDatabase(Database):
         """See `Database.is_store_failure`."""
         failures = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
         return isinstance(error, (*failures, WrittenByAnother))
+
+    def is_conflict(self, error: Exception) -> bool:
+        """See `Database.is_conflict`; a statement that took too long would do so again."""
+        return isinstance(error, _CONFLICTS)
 
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """See `Database.wait_for_disk`."""

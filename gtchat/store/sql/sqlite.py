@@ -162,6 +162,10 @@ class SQLiteDatabase(Database):
             return True
         return type(error) is sqlite3.DatabaseError
 
+    def is_conflict(self, error: Exception) -> bool:
+        """See `Database.is_conflict`: a lock is waited for when a transaction begins."""
+        return False
+
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """See `Database.wait_for_disk`."""
         db.execute(f"PRAGMA synchronous = {'FULL' if on else 'NORMAL'}")
