@@ -257,6 +257,9 @@ if MISSING is None:
 
         # Tests load the state of a store again while it is open.
 
+        def _end_predecessor(self, db: PostgresConnection) -> None:
+            """End no connection."""
+
         def _lock(self, db: PostgresConnection) -> None:
             """Take no lock."""
 

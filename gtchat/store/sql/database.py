@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 
 class StoreError(Exception):
     """A database cannot be opened or copied; the text is one line that says what to do."""
@@ -135,6 +137,14 @@ class Database(ABC):
     @abstractmethod
     def describe(self, error: Exception) -> str:
         """Return an error in one line, with what to do where that is known."""
+
+    @abstractmethod
+    def start_watching(self, clock: IReactorTime) -> None:
+        """Let calls fail that get no answer from now on. Called in the reactor thread."""
+
+    @abstractmethod
+    def stop_watching(self) -> None:
+        """Watch no more."""
 
     def refused(self, error: Exception) -> StoreError:
         """Return the reason why the database cannot be used, for an error of `errors`."""

@@ -16,17 +16,18 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
+from twisted.internet.interfaces import IReactorTime
 
 from gtchat.store.sql import nodes, postgres_schema
 from gtchat.store.sql.database import (
     Connection,
     Database,
-    PostgresSQL,
     StoreError,
     StoreUnavailable,
     UncertainCommit,
 )
 from gtchat.store.sql.nodes import Node, WrittenByAnother
+from gtchat.store.sql.watchdog import PostgresConnection, Watchdog
 
 #: Parameters of each connection that the address may set otherwise.
 _PARAMETERS = {"application_name": "gtchat", "connect_timeout": "5", "tcp_user_timeout": "3000"}
@@ -65,10 +66,6 @@ _FATAL = ("FATAL", "PANIC")
 _END_MS = 5_000
 
 
-class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
-    """A connection on which only explicit statements begin and end transactions."""
-
-
 class PostgresDatabase(Database):
     """A database of a PostgreSQL server.
 
@@ -94,6 +91,7 @@ class PostgresDatabase(Database):
         parameters: dict[str, Any] = {**_PARAMETERS, **given}
         self._conninfo = make_conninfo(**parameters)
         self._node = Node()
+        self._watchdog = Watchdog()
         self._waits_for_disk = True
         #: Number of the process of PostgreSQL that writes for this server.
         self._backend: int | None = None
@@ -129,7 +127,11 @@ class PostgresDatabase(Database):
         db = PostgresConnection.connect(
             self._conninfo, autocommit=True, options=self._session(settings)
         )
-        self._prepare(db)
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _session(self, settings: dict[str, str]) -> str:
@@ -141,6 +143,16 @@ class PostgresDatabase(Database):
         # One type for all numbers: a statement is prepared once, not for each size of a number.
         db.adapters.register_dumper(int, Int8Dumper)
         db.prepared_max = _PREPARED
+        self._watchdog.add(db)
+        db.keep_socket()
+
+    def start_watching(self, clock: IReactorTime) -> None:
+        """See `Database.start_watching`."""
+        self._watchdog.start(clock)
+
+    def stop_watching(self) -> None:
+        """See `Database.stop_watching`."""
+        self._watchdog.stop()
 
     def open_writer(self) -> Connection:
         """See `Database.open_writer`: no other server writes until this connection ends."""
@@ -186,19 +198,22 @@ class PostgresDatabase(Database):
 
     def begin(self, db: Connection) -> None:
         """See `Database.begin`."""
-        self._begin(db, "BEGIN")
+        self._begin(db)
 
     def begin_long(self, db: Connection) -> None:
         """See `Database.begin_long`."""
-        self._begin(db, f"BEGIN; {postgres_schema.WITHOUT_TIME_LIMIT}")
+        self._begin(db, is_long=True)
 
-    def _begin(self, db: Connection, sql: str) -> None:
+    def _begin(self, db: Connection, is_long: bool = False) -> None:
         """Begin a transaction, and count it: both in one message.
 
         Raises:
             WrittenByAnother: the server's row is gone, or has another number.
         """
-        cursor = cast(PostgresConnection, db).execute(f"{sql}; {self._count()}", prepare=False)
+        connection = cast(PostgresConnection, db)
+        connection.limit_answers(not is_long)
+        limits = f"{postgres_schema.WITHOUT_TIME_LIMIT}; " if is_long else ""
+        cursor = connection.execute(f"BEGIN; {limits}{self._count()}", prepare=False)
         while cursor.nextset():
             pass
         if cursor.rowcount != 1:
