@@ -54,8 +54,15 @@ class Connection(Protocol):
         """Close the connection."""
 
 
-class PostgresSQL:
-    """Marks connections that understand PostgreSQL's SQL; those without it understand SQLite's."""
+class PostgresSQL(ABC):
+    """A connection that understands PostgreSQL's SQL; others understand SQLite's."""
+
+    @abstractmethod
+    def send(self, sql: str, parameters: Any) -> None:
+        """Execute a statement whose result is not read, at the latest before the next `execute`.
+
+        So it costs no wait for an answer of its own. A ROLLBACK drops it.
+        """
 
 
 class Database(ABC):

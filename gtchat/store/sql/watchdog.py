@@ -43,6 +43,11 @@ class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
     patience: float | None = _USUAL_LIMIT_S + GRACE_S
     _socket: socket.socket | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: Statements that wait for the next one, with their parameters.
+        self._unsent: list[tuple[str, Any]] = []
+
     def keep_socket(self) -> None:
         """Prepare for `shut_down`, and read the time limit of statements.
 
@@ -60,13 +65,33 @@ class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
         """Have the time limit of statements observed from now on, or not."""
         self.patience = self.limit + GRACE_S if limited and self.limit is not None else None
 
+    def send(self, sql: str, parameters: Any) -> None:
+        """See `PostgresSQL.send`."""
+        self._unsent.append((sql, parameters))
+
     def execute(self, *args: Any, **options: Any) -> psycopg.Cursor[Any]:
-        """Execute a statement; see `psycopg.Connection.execute`."""
+        """Execute a statement; see `psycopg.Connection.execute`.
+
+        What `send` got comes before it, in the same message; its errors are raised here.
+        """
+        if self._unsent and args[0].startswith("ROLLBACK"):
+            self._unsent.clear()
         self.calls += 1
         try:
-            return super().execute(*args, **options)
+            return (
+                self._execute_all(args, options)
+                if self._unsent
+                else super().execute(*args, **options)
+            )
         finally:
             self.calls += 1
+
+    def _execute_all(self, args: tuple[Any, ...], options: dict[str, Any]) -> psycopg.Cursor[Any]:
+        unsent, self._unsent = self._unsent, []
+        with self.pipeline():
+            for statement in unsent:
+                super().execute(*statement)
+            return super().execute(*args, **options)
 
     def shut_down(self) -> None:
         """Let the statement fail that waits for an answer. Called in another thread."""

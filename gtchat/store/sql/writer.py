@@ -253,15 +253,16 @@ class Writer:
                     self._log_writer.write_heads(db)
                 else:
                     job.run(db)
+                db.execute("RELEASE job")
             except Exception as error:
                 if self._is_store_failure(error):
                     raise
                 db.execute("ROLLBACK TO job")
+                db.execute("RELEASE job")
                 self._log_writer.invalidate()
                 reset(job)
                 outcome.rejected = error
                 job.error = NotStored()
-            db.execute("RELEASE job")
 
     def _roll_back(self, error: Exception) -> None:
         """End the transaction, unless it has ended by itself; drop the connection if that fails."""
