@@ -146,6 +146,10 @@ class Database(ABC):
         """Return an error in one line, with what to do where that is known."""
 
     @abstractmethod
+    def leave(self, db: Connection) -> None:
+        """Take note that the server stops, with the connection on which it has written last."""
+
+    @abstractmethod
     def start_watching(self, clock: IReactorTime) -> None:
         """Let calls fail that get no answer from now on. Called in the reactor thread."""
 

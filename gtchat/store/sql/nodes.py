@@ -85,6 +85,10 @@ class Node:
         self._commits = number
         return number
 
+    def leave(self, db: Connection) -> None:
+        """Delete the server's row: it commits nothing any more."""
+        db.execute("DELETE FROM nodes WHERE id = %s", (self.id,))
+
     @property
     def next_number(self) -> int:
         """The number of the next commit."""

@@ -146,6 +146,10 @@ class PostgresDatabase(Database):
         self._watchdog.add(db)
         db.keep_socket()
 
+    def leave(self, db: Connection) -> None:
+        """See `Database.leave`."""
+        self._node.leave(db)
+
     def start_watching(self, clock: IReactorTime) -> None:
         """See `Database.start_watching`."""
         self._watchdog.start(clock)

@@ -168,6 +168,9 @@ class SQLiteDatabase(Database):
         """See `Database.is_conflict`: a lock is waited for when a transaction begins."""
         return False
 
+    def leave(self, db: Connection) -> None:
+        """See `Database.leave`: the file does not know which program uses it."""
+
     def start_watching(self, clock: IReactorTime) -> None:
         """See `Database.start_watching`: a database within the program always answers."""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -132,7 +133,7 @@ class Writer:
                 self._failing = outcome.error is not None
                 is_last = batch[-1] is self._last
                 if is_last:
-                    self._disconnect()
+                    self._leave()
                 if not self._failing:
                     self._indexer.entries_stored(len(batch))
                 self._reactor.callFromThread(self._deliver, batch, outcome)
@@ -306,6 +307,13 @@ class Writer:
                 return  # there is no hurry: it is done after the next batch
             self._failing = True
             self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
+
+    def _leave(self) -> None:
+        """Take leave of the database, unless there is no connection to it."""
+        if self._db is not None:
+            with suppress(*self._database.errors):
+                self._database.leave(self._db)
+        self._disconnect()
 
     def _disconnect(self) -> None:
         if self._db is not None:

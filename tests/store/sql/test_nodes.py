@@ -79,6 +79,11 @@ class CommitTests(SynchronousTestCase):
         other.execute("ROLLBACK")
         self.assertEqual(self.numbers()[0][1], 1)
 
+    def test_a_server_that_leaves_has_no_row_and_commits_nothing(self) -> None:
+        self.database.leave(self.first)
+        self.assertEqual(self.numbers(), [])
+        self.assertRaises(WrittenByAnother, self.database.begin, self.first)
+
     def test_the_server_that_writes_is_the_only_one(self) -> None:
         self.first.close()
         PostgresDatabase(self.database._conninfo).open_writer().close()

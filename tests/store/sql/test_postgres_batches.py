@@ -80,6 +80,13 @@ class BatchTests(StoreCase, TestCase):
         self.assertEqual([pending.entry.seq for pending in sent], list(range(2, 257)))
         self.assertEqual(self.store._writer._db.calls - before, 2 * 2)
 
+    async def test_a_store_that_is_closed_has_left(self) -> None:
+        with psycopg.connect(postgres.shared()) as db:
+            nodes = "SELECT count(*) FROM nodes"
+            self.assertEqual(db.execute(nodes).fetchone(), (1,))
+            await self.store.close()
+            self.assertEqual(db.execute(nodes).fetchone(), (0,))
+
     async def test_a_guest_who_cannot_be_stored_fails_alone(self) -> None:
         tokens = [b"a" * 32, b"b" * 32, b"a" * 32, b"c" * 32]
         logins = [
