@@ -29,6 +29,8 @@ class Proxy:
         self._target = str(folder / NAME)
         #: Those from which nothing is forwarded, and what is called when there is something.
         self._stalled: dict[socket.socket, Callable[[], object]] = {}
+        #: Those from which something was not forwarded.
+        self._swallowed: set[socket.socket] = set()
         self._clients: list[tuple[socket.socket, socket.socket]] = []
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(self.folder / NAME))
@@ -48,11 +50,15 @@ class Proxy:
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if source in self._stalled:
-                    self._stalled[source]()
-                else:
+                if source in self._swallowed:
+                    continue
+                swallowed = self._stalled.get(source)
+                if swallowed is None:
                     target.sendall(data)
-        if source not in self._stalled:
+                else:
+                    self._swallowed.add(source)
+                    swallowed()
+        if source not in self._swallowed:
             with suppress(OSError):
                 target.shutdown(socket.SHUT_RDWR)
 
@@ -67,7 +73,7 @@ class Proxy:
             self._stalled[server if answers else client] = swallowed
 
     def resume(self) -> None:
-        """Forward again what comes from now on, for connections of which nothing was swallowed."""
+        """Forward again, except what follows something that was swallowed: a stream has no gaps."""
         self._stalled.clear()
 
     def close(self) -> None:
