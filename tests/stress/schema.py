@@ -23,7 +23,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from gtchat.store.sql.opening import prepare
-from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
+from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS, SQLITE_REVISIONS
 
 
 @attrs.define
@@ -127,7 +127,7 @@ def _kill_and_check(path: Path, start: Path | None, seconds: float, result: Resu
         with closing(sqlite3.connect(path)) as db:
             assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-            assert revision == REVISIONS[-1], revision
+            assert revision == SQLITE_REVISIONS[-1], revision
             names = [row[0] for row in db.execute("SELECT name FROM accounts")]
             assert names == ([] if start is None else ["Ann"]), names
     except Exception as error:

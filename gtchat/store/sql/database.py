@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 
 class StoreError(Exception):
     """A database cannot be opened or copied; the text is one line that says what to do."""
@@ -52,8 +54,15 @@ class Connection(Protocol):
         """Close the connection."""
 
 
-class PostgresSQL:
-    """Marks connections that understand PostgreSQL's SQL; those without it understand SQLite's."""
+class PostgresSQL(ABC):
+    """A connection that understands PostgreSQL's SQL; others understand SQLite's."""
+
+    @abstractmethod
+    def send(self, sql: str, parameters: Any) -> None:
+        """Execute a statement whose result is not read, at the latest before the next `execute`.
+
+        So it costs no wait for an answer of its own. A ROLLBACK drops it.
+        """
 
 
 class Database(ABC):
@@ -122,12 +131,31 @@ class Database(ABC):
         """Return whether an error means that the database failed, rather than one statement."""
 
     @abstractmethod
+    def is_conflict(self, error: Exception) -> bool:
+        """Return whether a transaction met another one, and may succeed when it is done again.
+
+        Its connection is usable after a rollback.
+        """
+
+    @abstractmethod
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """Let the commits that follow wait for the disk, or not: what is lost is made again."""
 
     @abstractmethod
     def describe(self, error: Exception) -> str:
         """Return an error in one line, with what to do where that is known."""
+
+    @abstractmethod
+    def leave(self, db: Connection) -> None:
+        """Take note that the server stops, with the connection on which it has written last."""
+
+    @abstractmethod
+    def start_watching(self, clock: IReactorTime) -> None:
+        """Let calls fail that get no answer from now on. Called in the reactor thread."""
+
+    @abstractmethod
+    def stop_watching(self) -> None:
+        """Watch no more."""
 
     def refused(self, error: Exception) -> StoreError:
         """Return the reason why the database cannot be used, for an error of `errors`."""

@@ -17,7 +17,8 @@ from twisted.logger import Logger
 
 from gtchat.store.sql.backup import backup
 from gtchat.store.sql.database import StoreError
-from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
+from gtchat.store.sql.schema import APPLICATION_ID
+from gtchat.store.sql.schema import SQLITE_REVISIONS as REVISIONS
 from gtchat.store.sql.sqlite import advice, connect, sync_folder
 
 #: Size of a database, in bytes, up to which every page is checked at start.
@@ -250,6 +251,6 @@ def _migrate(path: Path) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             config.attributes["progress"] = Progress(_log, "migrating: {done} of {total} entries")
-            command.upgrade(config, "head")
+            command.upgrade(config, REVISIONS[-1])
     except DBAPIError as error:
         raise error.orig or error from error

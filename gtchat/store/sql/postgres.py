@@ -3,29 +3,31 @@
 The driver is psycopg 3, used as SQLite's is: it blocks in the threads that write and read. How the
 schema is created is in `postgres_schema`.
 
-The table `commits` has one number, which each commit of a server changes: the number of its start
-times 2³² plus that of the commit. By it a server finds out whether a commit took place whose answer
-was lost, and whether another server has written since.
+By the number of its last commit (`nodes`) a server finds out whether a commit took place whose
+answer was lost, and whether another server has written since.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any, cast
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
+from twisted.internet.interfaces import IReactorTime
 
-from gtchat.store.sql import postgres_schema
+from gtchat.store.sql import nodes, postgres_schema
 from gtchat.store.sql.database import (
     Connection,
     Database,
-    PostgresSQL,
     StoreError,
     StoreUnavailable,
     UncertainCommit,
 )
+from gtchat.store.sql.nodes import Node, WrittenByAnother
+from gtchat.store.sql.watchdog import PostgresConnection, Watchdog
 
 #: Parameters of each connection that the address may set otherwise.
 _PARAMETERS = {"application_name": "gtchat", "connect_timeout": "5", "tcp_user_timeout": "3000"}
@@ -51,23 +53,17 @@ _READER = {
 }
 #: Statements that a connection keeps prepared; each size of a bulk insert is one.
 _PREPARED = 400
-#: The lock of the server that writes, with the schema that the tables are in: one of a database's
-#: users may have several chats in as many schemas. Any number that is always the same.
-_WRITER_LOCK = 0x47544369
+#: Errors of a transaction that met another one.
+#: Source: PostgreSQL's documentation, "PostgreSQL Error Codes": 40P01, 40001, 55P03.
+_CONFLICTS = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+)
 #: Severities of errors after which the server closes the connection.
 _FATAL = ("FATAL", "PANIC")
-#: Commits that a start has room for.
-_COMMITS = 1 << 32
 #: Milliseconds to wait for the end of the connection that was lost.
 _END_MS = 5_000
-
-
-class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
-    """A connection on which only explicit statements begin and end transactions."""
-
-
-class WrittenByAnother(Exception):
-    """The database is not as this server has left it."""
 
 
 class PostgresDatabase(Database):
@@ -94,9 +90,8 @@ class PostgresDatabase(Database):
         self._options = str(given.pop("options", None) or "")
         parameters: dict[str, Any] = {**_PARAMETERS, **given}
         self._conninfo = make_conninfo(**parameters)
-        #: The last commit, and the last one that waited for the disk; None before the first.
-        self._commits: int | None = None
-        self._durable = 0
+        self._node = Node()
+        self._watchdog = Watchdog()
         self._waits_for_disk = True
         #: Number of the process of PostgreSQL that writes for this server.
         self._backend: int | None = None
@@ -112,20 +107,14 @@ class PostgresDatabase(Database):
         return f"the {self.name}"
 
     def prepare(self) -> None:
-        """Create the schema if there is none.
+        """Create the schema if there is none, and migrate it if it is of an older revision.
 
         Raises:
             StoreError: the database cannot be used.
         """
         try:
-            db = self._connect(_WRITER)
-            try:
-                self.begin_long(db)
-                postgres_schema.prepare(db, self.name)
-                db.execute("COMMIT")
-            finally:
-                db.close()
-        except psycopg.Error as error:
+            postgres_schema.prepare(lambda: self._connect(_WRITER), self.name)
+        except self.errors as error:
             raise self.refused(error) from error
 
     def refused(self, error: Exception) -> StoreError:
@@ -138,7 +127,11 @@ class PostgresDatabase(Database):
         db = PostgresConnection.connect(
             self._conninfo, autocommit=True, options=self._session(settings)
         )
-        self._prepare(db)
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _session(self, settings: dict[str, str]) -> str:
@@ -150,25 +143,40 @@ class PostgresDatabase(Database):
         # One type for all numbers: a statement is prepared once, not for each size of a number.
         db.adapters.register_dumper(int, Int8Dumper)
         db.prepared_max = _PREPARED
+        self._watchdog.add(db)
+        db.keep_socket()
+
+    def leave(self, db: Connection) -> None:
+        """See `Database.leave`."""
+        self._node.leave(db)
+
+    def start_watching(self, clock: IReactorTime) -> None:
+        """See `Database.start_watching`."""
+        self._watchdog.start(clock)
+
+    def stop_watching(self) -> None:
+        """See `Database.stop_watching`."""
+        self._watchdog.stop()
 
     def open_writer(self) -> Connection:
         """See `Database.open_writer`: no other server writes until this connection ends."""
         db = self._connect(_WRITER)
         try:
             self.wait_for_disk(db, True)
+            self._end_predecessor(db)
             self._lock(db)
-            self._number_commits(db)
+            if self._node.id is None:
+                self._node.enter(db)
+            else:
+                self._node.find_commits(db)
         except BaseException:
             db.close()
             raise
         self._backend = db.info.backend_pid
         return db
 
-    def _lock(self, db: PostgresConnection) -> None:
-        """Take the lock of the server that writes; it is released when the connection ends.
-
-        The process of a connection that was lost may not have noticed, and have the lock.
-        """
+    def _end_predecessor(self, db: PostgresConnection) -> None:
+        """End the process of the connection that was lost, which may not have noticed."""
         db.execute(
             "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE pid = %s"
             " AND pid <> pg_backend_pid() AND usename = current_user"
@@ -176,33 +184,14 @@ class PostgresDatabase(Database):
             " AND application_name = current_setting('application_name')",
             (_END_MS, self._backend),
         )
+
+    def _lock(self, db: PostgresConnection) -> None:
+        """Let no other server write until the connection ends. Only this method says so."""
         try:
-            db.execute(f"SELECT pg_advisory_lock({_WRITER_LOCK}, hashtext(current_schema()))")
+            db.execute(f"SELECT pg_advisory_lock({nodes.WRITER_LOCK})")
         except psycopg.errors.LockNotAvailable as error:
             raise WrittenByAnother("another server uses it: stop that one") from error
-
-    def _number_commits(self, db: PostgresConnection) -> None:
-        """Read the number of the last commit; at the start begin with the next number of a start.
-
-        Raises:
-            WrittenByAnother: it is not that of this server, or is one from before.
-        """
-        if self._commits is None:
-            # The transaction of its own is on disk before this server writes anything.
-            number = _value(
-                db,
-                f"UPDATE commits SET n = (n / {_COMMITS} + 1) * {_COMMITS} RETURNING n",
-            )
-            self._durable = number
-        else:
-            number = _value(db, "SELECT n FROM commits")
-            if number // _COMMITS != self._commits // _COMMITS:
-                raise WrittenByAnother("another server has used it meanwhile: start this one again")
-            if number < self._durable:
-                raise WrittenByAnother(
-                    "it has lost what was committed, as after a failover: start the server again"
-                )
-        self._commits = number
+        nodes.delete_others(db, self._node)
 
     def open_reader(self) -> Connection:
         """See `Database.open_reader`."""
@@ -213,13 +202,30 @@ class PostgresDatabase(Database):
 
     def begin(self, db: Connection) -> None:
         """See `Database.begin`."""
-        db.execute("BEGIN")
+        self._begin(db)
 
     def begin_long(self, db: Connection) -> None:
         """See `Database.begin_long`."""
-        db.execute("BEGIN")
-        db.execute("SET LOCAL statement_timeout = 0")
-        db.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self._begin(db, is_long=True)
+
+    def _begin(self, db: Connection, is_long: bool = False) -> None:
+        """Begin a transaction, and count it: both in one message.
+
+        Raises:
+            WrittenByAnother: the server's row is gone, or has another number.
+        """
+        connection = cast(PostgresConnection, db)
+        connection.limit_answers(not is_long)
+        limits = f"{postgres_schema.WITHOUT_TIME_LIMIT}; " if is_long else ""
+        cursor = connection.execute(f"BEGIN; {limits}{self._count()}", prepare=False)
+        while cursor.nextset():
+            pass
+        if cursor.rowcount != 1:
+            raise WrittenByAnother("it is not as this server has left it: start the server again")
+
+    def _count(self) -> str:
+        """Return the first statement of a transaction."""
+        return self._node.count()
 
     def begin_read(self, db: Connection) -> None:
         """See `Database.begin_read`."""
@@ -227,27 +233,24 @@ class PostgresDatabase(Database):
 
     def commit(self, db: Connection) -> None:
         """See `Database.commit`."""
-        assert self._commits is not None
-        number = self._commits + 1
         try:
-            # Both in one message. A server that ends the connection gives no answer, or one that
-            # says so: either may come after the commit.
-            sql = f"UPDATE commits SET n = {number}; COMMIT"
-            cast(PostgresConnection, db).execute(sql, prepare=False)
+            cursor = cast(PostgresConnection, db).execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             if error.diag.severity_nonlocalized == "ERROR":
                 raise
+            # A server that ends the connection gives no answer, or one that says so: either may
+            # come after the commit.
             raise UncertainCommit(self.describe(error)) from error
-        self._commits = number
-        if self._waits_for_disk:
-            self._durable = number
+        if cursor.statusmessage != "COMMIT":
+            # PostgreSQL's documentation of COMMIT: "ROLLBACK", and no error, after a failure.
+            raise psycopg.errors.InFailedSqlTransaction("a statement has failed: nothing is stored")
+        self._node.committed(self._waits_for_disk)
 
     def was_committed(self) -> bool:
         """See `Database.was_committed`."""
-        assert self._commits is not None
-        expected = self._commits + 1
-        self.open_writer().close()
-        return self._commits == expected
+        expected = self._node.next_number
+        with closing(self.open_writer()) as db:
+            return self._node.find_commits(db) == expected
 
     def is_lost(self, db: Connection, error: BaseException) -> bool:
         """See `Database.is_lost`: after a fatal error the driver may not have noticed the end."""
@@ -264,6 +267,10 @@ class PostgresDatabase(Database):
         failures = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
         return isinstance(error, (*failures, WrittenByAnother))
 
+    def is_conflict(self, error: Exception) -> bool:
+        """See `Database.is_conflict`; a statement that took too long would do so again."""
+        return isinstance(error, _CONFLICTS)
+
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """See `Database.wait_for_disk`."""
         db.execute(f"SET synchronous_commit = {'on' if on else 'off'}")
@@ -276,9 +283,3 @@ class PostgresDatabase(Database):
         if password:
             text = text.replace(str(password), "…")
         return f"The {self.name} can't be used: {text.rstrip('.')}."
-
-
-def _value(db: PostgresConnection, sql: str) -> Any:
-    """Return the first column of the only row of a query."""
-    row: Any = db.execute(sql).fetchone()
-    return row[0]

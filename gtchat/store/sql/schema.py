@@ -39,7 +39,15 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
+#: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
+#: copied for nothing, and the program before can still use it.
+POSTGRES_ONLY = frozenset({"0013"})
+SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
+#: Those that only add: programs of the revision before go on using the schema meanwhile.
+ONLY_ADDING: frozenset[str] = frozenset()
+#: The oldest program that can use the newest schema, named by the newest revision that it knows.
+MIN_PROGRAM = [each for each in REVISIONS if each not in ONLY_ADDING][-1]
 
 meta = Table(
     "meta",
@@ -134,6 +142,7 @@ heads = Table(
     Column("seq", BigInteger, nullable=False),
     Column("messages", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": 50},
 )
 
 #: Which accounts react to which messages, and with what. Without foreign keys: the reactions of a

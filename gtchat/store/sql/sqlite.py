@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from twisted.internet.interfaces import IReactorTime
+
 from gtchat.store.sql.database import Connection, Database, StoreError
 
 #: Opens a connection, as `connect` does.
@@ -161,6 +163,19 @@ class SQLiteDatabase(Database):
         if isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError, FileReplaced)):
             return True
         return type(error) is sqlite3.DatabaseError
+
+    def is_conflict(self, error: Exception) -> bool:
+        """See `Database.is_conflict`: a lock is waited for when a transaction begins."""
+        return False
+
+    def leave(self, db: Connection) -> None:
+        """See `Database.leave`: the file does not know which program uses it."""
+
+    def start_watching(self, clock: IReactorTime) -> None:
+        """See `Database.start_watching`: a database within the program always answers."""
+
+    def stop_watching(self) -> None:
+        """See `Database.stop_watching`."""
 
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """See `Database.wait_for_disk`."""

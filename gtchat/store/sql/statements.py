@@ -144,8 +144,9 @@ class BulkInsert:
         Raises:
             ValueError: a row is incomplete; nothing is inserted.
         """
+        run = db.send if isinstance(db, PostgresSQL) else db.execute
         for sql, part in self._parts(db, values):
-            db.execute(sql, part)
+            run(sql, part)
 
     def fetch(self, db: Connection, values: list[Any]) -> list[Any]:
         """Insert rows as a call does; return what the INSERT returns of them, in any order."""

@@ -97,6 +97,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
             self._cleanup,
             self._indexer,
         )
+        database.start_watching(reactor)
 
     @classmethod
     def open(
@@ -294,7 +295,11 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
         # The writer closes last: it copies the write-ahead log, which the others may not do.
         self._reads.close()
         self._searches.close()
-        return self._writer.close()
+        return self._writer.close().addBoth(self._stop_watching)
+
+    def _stop_watching(self, result: T) -> T:
+        self._database.stop_watching()
+        return result
 
     def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""

@@ -8,12 +8,15 @@ batch fails, and the next batch tries again. Every result that is delivered is c
 The connection to a server of databases may be lost. If that happens before a commit, nothing is
 stored: the batch is done once more on another connection. If it happens during a commit, it is not
 known what is stored: no result is delivered until the database has said so, and later jobs wait.
+A batch that met another transaction (a deadlock, a lock that is held too long) is done again, too.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -31,6 +34,10 @@ from gtchat.store.sql.search_index import Indexer
 
 #: Seconds between two questions whether a commit took place.
 RETRY_S = 0.2
+#: How often a batch is done again that met another transaction, and the longest pause before that
+#: in seconds: a random one, so that two writers do not meet again.
+MAX_REPEATS = 5
+REPEAT_S = 0.05
 #: Jobs in a batch after which no more are added: the first one would wait longer without a gain.
 MAX_BATCH = 10_000
 
@@ -126,7 +133,7 @@ class Writer:
                 self._failing = outcome.error is not None
                 is_last = batch[-1] is self._last
                 if is_last:
-                    self._disconnect()
+                    self._leave()
                 if not self._failing:
                     self._indexer.entries_stored(len(batch))
                 self._reactor.callFromThread(self._deliver, batch, outcome)
@@ -153,17 +160,27 @@ class Writer:
     def _commit(self, batch: list[Job]) -> Outcome:
         """Do a batch in one transaction, and fill in the result of each job."""
         outcome = Outcome()
-        outcome.error = self._try(self._write_batch, batch, outcome)
+        outcome.error = self._repeat(self._write_batch, batch, outcome)
         if self._lost:
             self._indexer.begin()  # what it wrote last may not have been on disk
-            outcome.error = self._try(self._write_batch, batch, outcome)
+            outcome.error = self._repeat(self._write_batch, batch, outcome)
         if outcome.error is not None and not self._is_store_failure(outcome.error):
-            outcome.error = self._try(self._write_each, batch, outcome)
+            outcome.error = self._repeat(self._write_each, batch, outcome)
         if outcome.error is not None:
             for job in batch:
                 if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
                     job.error = NotStored()
         return outcome
+
+    def _repeat(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
+        """Do a batch as `_try`, again as long as it meets another transaction."""
+        for _ in range(MAX_REPEATS):
+            outcome.rejected = None
+            error = self._try(strategy, batch, outcome)
+            if error is None or not self._database.is_conflict(error):
+                return error
+            time.sleep(random.uniform(0, REPEAT_S))
+        return self._try(strategy, batch, outcome)
 
     def _try(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
         """Do a batch with one strategy; return why it failed, None if it is committed."""
@@ -237,15 +254,16 @@ class Writer:
                     self._log_writer.write_heads(db)
                 else:
                     job.run(db)
+                db.execute("RELEASE job")
             except Exception as error:
                 if self._is_store_failure(error):
                     raise
                 db.execute("ROLLBACK TO job")
+                db.execute("RELEASE job")
                 self._log_writer.invalidate()
                 reset(job)
                 outcome.rejected = error
                 job.error = NotStored()
-            db.execute("RELEASE job")
 
     def _roll_back(self, error: Exception) -> None:
         """End the transaction, unless it has ended by itself; drop the connection if that fails."""
@@ -285,8 +303,17 @@ class Writer:
             if isinstance(error, UncertainCommit):
                 self._disconnect()  # what is done between batches may be done again
             self._roll_back(error)
+            if self._database.is_conflict(error):
+                return  # there is no hurry: it is done after the next batch
             self._failing = True
             self._reactor.callFromThread(self._deliver, [], Outcome(rejected=error))
+
+    def _leave(self) -> None:
+        """Take leave of the database, unless there is no connection to it."""
+        if self._db is not None:
+            with suppress(*self._database.errors):
+                self._database.leave(self._db)
+        self._disconnect()
 
     def _disconnect(self) -> None:
         if self._db is not None:

@@ -155,10 +155,6 @@ class SchemaTests(SynchronousTestCase):
         assert columns is not None
         self.assertGreater(columns[0], 20)
 
-    def test_a_database_of_another_version(self) -> None:
-        text = self.refused("UPDATE alembic_version SET version_num = '9999'")
-        self.assertIn("another version (revision 9999)", text)
-
     def test_an_encoding_that_has_not_all_letters(self) -> None:
         text = self.refused("", "ENCODING 'SQL_ASCII' TEMPLATE template0")
         self.assertIn("create one with UTF8", text)

@@ -18,7 +18,7 @@ from gtchat.chat.look_alikes import skeleton
 from gtchat.store.sql import opening
 from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.opening import prepare
-from gtchat.store.sql.schema import REVISIONS, metadata
+from gtchat.store.sql.schema import REVISIONS, SQLITE_REVISIONS, metadata
 from tests.databases import create_empty
 from tests.store.sql.old_databases import create_old_database, definitions
 
@@ -167,6 +167,16 @@ class SchemaTests(SynchronousTestCase):
             old = self.old_database(revision)
             prepare(old)
             self.assertEqual(definitions(old), definitions(self.path))
+
+    def test_a_revision_of_postgresql_alone_changes_no_file(self) -> None:
+        for revision in set(REVISIONS) - set(SQLITE_REVISIONS):
+            passed = self.old_database(revision)
+            self.assertEqual(definitions(passed), definitions(self.path))
+        newest = self.old_database(SQLITE_REVISIONS[-1])
+        before = newest.read_bytes()
+        prepare(newest)
+        self.assertEqual(newest.read_bytes(), before)
+        self.assertEqual(list(self.folder.glob("*.revision-*")), [])
 
     def test_0003_turns_a_number_of_read_messages_into_the_seq_of_an_entry(self) -> None:
         old = self.old_database("0002", ROWS_0002)

@@ -20,7 +20,7 @@ import gtchat
 from gtchat.store import StoreError
 from gtchat.store.sql import opening
 from gtchat.store.sql.opening import prepare
-from gtchat.store.sql.schema import APPLICATION_ID, REVISIONS
+from gtchat.store.sql.schema import APPLICATION_ID, SQLITE_REVISIONS
 from gtchat.store.sql.sqlite import configure_writer, connect
 from gtchat.store.sql.store import SQLStore
 from tests.databases import create_empty
@@ -117,7 +117,7 @@ class NewTests(OpeningCase):
         prepare(killed)
         with closing(connect(killed, "ro")) as db:
             revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-            self.assertEqual(revision, REVISIONS[-1])
+            self.assertEqual(revision, SQLITE_REVISIONS[-1])
 
     def test_a_database_with_a_journal_is_recovered_before_it_is_read(self) -> None:
         # The pages in the database are inconsistent; the journal or log beside it is needed.

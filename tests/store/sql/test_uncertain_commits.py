@@ -19,7 +19,6 @@ from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.sql import writer
 from gtchat.store.sql.database import Connection, UncertainCommit
-from gtchat.store.sql.search_index import Indexer
 from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
 from tests.databases import create_empty
@@ -154,11 +153,11 @@ if postgres.MISSING is None:
                 cut, self.cut = self.cut, ""
             if cut == "before":
                 terminate(db)
-            before = self._commits
+            before = self._node._commits
             super().commit(db)
             if cut == "after":
                 terminate(db)
-                self._commits = before
+                self._node._commits = before
                 raise UncertainCommit("no answer")
 
 
@@ -225,16 +224,20 @@ class LossTests(LossCase, TestCase):
         self.assertEqual(await self.texts(), [])
 
     async def test_a_database_that_has_lost_commits_is_not_written_to(self) -> None:
-        # Nothing is committed meanwhile, which would undo the loss: no message waits to be indexed,
-        # and what the start has deleted is done when the second account is stored.
-        self.patch(Indexer, "is_due", lambda _: False)
         ann = await self.account("Ann")
-        await self.account("Bob")
-        name = self.url.partition("@/")[2].partition("?")[0]
-        postgres.server().execute("UPDATE commits SET n = n - 10", name)
-        terminate(self.connection())
-        self.assertIsInstance((await self.failing("one", ann)).error, NotStored)
+        # More commits than those that did not wait for the disk, which may be lost.
+        for loss in ("UPDATE commits SET n = n - 10", "DELETE FROM nodes"):
+            self.change(loss)
+            self.assertIsInstance((await self.failing("one", ann)).error, NotStored)
+            if self.connection() is not None:
+                terminate(self.connection())
+            self.assertIsInstance((await self.failing("one", ann)).error, NotStored)
+            self.assertFalse(self.store.healthy())
         self.assertEqual(await self.texts(), [])
+
+    def change(self, sql: str) -> None:
+        """Change the database behind the back of the store."""
+        postgres.server().execute(sql, self.url.partition("@/")[2].partition("?")[0])
 
     async def failing(self, text: str, account: int) -> PendingEntry:
         """Send a message that is not stored."""
