@@ -102,11 +102,12 @@ export class GTChat {
       // than its limits, however late and bunched calls arrive. A limit of 0 is none.
       this.#burst = Math.max(1, Math.floor((this.server.limits.commands_burst || 1e6) / 2));
       this.#rate = this.server.limits.commands_per_second || 1e6;
+      // Before the reply: Node gives us a push that comes with it before we go on here.
+      for (const room of this.#positions.keys()) this.#behind.set(room, 0); // until it is settled
       const reply = await this.#resume() ?? await this.#login();
       if (this.#session) this.#emit({ cmd: "restored" });
       this.#session = { session_id: reply.session_id, epoch: reply.epoch };
       this.user = reply.usr;
-      for (const [room, { seq }] of this.#positions) this.#behind.set(room, seq); // until it is settled
       reply.resumed?.forEach((element) => this.#resumed(element));
       const rooms = [...reply.rooms];
       for (let page = reply; page.rooms_next !== undefined && page.rooms.at(-1)?.joined;) {
@@ -148,12 +149,21 @@ export class GTChat {
   /** Takes an element of `resumed`. What is `behind` stays so, as does what was left out of `seen`. */
   #resumed({ room_name: room, state, last_seq, entries, reason }) {
     if (state === "resumed") {
-      this.#behind.delete(room);
-      for (const entry of entries) this.#take(entry, "resumed");
-      this.#reached(room, last_seq);
+      this.#settle(room, () => {
+        for (const entry of entries) this.#take(entry, "resumed");
+        this.#reached(room, last_seq);
+      });
     } else if (state === "reset" && !(reason === "unknown" && this.#positions.has(room))) {
-      this.#reset(room, reason, last_seq);
+      this.#settle(room, () => this.#reset(room, reason, last_seq));
     }
+  }
+
+  /** Brings a room up to the reply by a change. What was pushed before that is read from the log. */
+  #settle(room, change) {
+    const pushed = this.#behind.get(room);
+    this.#behind.delete(room);
+    change();
+    if (pushed > this.#positions.get(room)?.seq) this.#behind.set(room, pushed);
   }
 
   /** Compares the user's rooms, as the server has listed them all, with the positions that are not settled. */
@@ -162,8 +172,8 @@ export class GTChat {
       const { epoch, seq } = this.#positions.get(room) ?? {};
       if (seq === undefined) this.#positions.set(room, { epoch: this.#session.epoch, seq: last_seq });
       else if (!this.#behind.has(room)) continue;
-      else if (epoch !== this.#session.epoch) this.#reset(room, "epoch", last_seq);
-      else if (seq > last_seq) this.#reset(room, "recreated", last_seq);
+      else if (epoch !== this.#session.epoch) this.#settle(room, () => this.#reset(room, "epoch", last_seq));
+      else if (seq > last_seq) this.#settle(room, () => this.#reset(room, "recreated", last_seq));
       else this.#reached(room, last_seq);
     }
     const names = new Set(rooms.map((room) => room.room_name));

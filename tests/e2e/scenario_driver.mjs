@@ -4,6 +4,24 @@
 import { createInterface } from "node:readline";
 import { ConnectionClosed, CommandFailed, GTChat, Unanswered } from "../../examples/gtchat-client.mjs";
 
+// Gives the reply to a resume together with the message after it, as Node does with what it reads at once: between the
+// two no promise goes on.
+const HELD_MS = 100; // where no message comes
+globalThis.WebSocket = class extends WebSocket {
+  addEventListener(type, handle) {
+    let release = () => {};
+    super.addEventListener(type, (event) => {
+      release();
+      if (!event.data?.includes?.('"resumed":')) return handle(event);
+      const timer = setTimeout(() => release(), HELD_MS);
+      release = () => {
+        release = () => clearTimeout(timer);
+        handle(event);
+      };
+    });
+  }
+};
+
 const clients = new Map();
 const tell = (client, observation) => console.log(JSON.stringify({ client, ...observation }));
 
