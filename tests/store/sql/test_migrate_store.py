@@ -35,6 +35,7 @@ from gtchat.store.sql.consistency import find_contradictions
 from tests import postgres
 from tests.databases import create_empty
 from tests.store.contract import NETWORK, StoreCase, joined, message, new_session, room_changed
+from tests.store.sql.test_postgres_migration import old_chat
 
 if postgres.MISSING is None:
     import psycopg
@@ -294,6 +295,14 @@ class RefusedTests(MigrateCase, TestCase):
             self.assertIn(text, self.refused())
             self.assertNothingCopied()
             self.change_target("DROP FUNCTION spoil CASCADE")
+
+    async def test_a_chat_of_an_older_version_is_not_migrated(self) -> None:
+        await self.store.close()
+        self.url = old_chat()
+        self.assertIn("has a chat already", self.refused())
+        with psycopg.connect(self.url) as db:
+            revision = db.execute("SELECT version_num FROM alembic_version").fetchone()
+        self.assertEqual(revision, ("0012",))
 
     async def test_databases_that_are_not_fit(self) -> None:
         await self.store.close()
