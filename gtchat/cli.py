@@ -16,6 +16,7 @@ import attrs
 from twisted.python.usage import UsageError
 
 from gtchat import __version__
+from gtchat.server.checks import hide_password
 from gtchat.server.config import SettingsError
 from gtchat.server.process import EXIT_CONFIG, StartError
 
@@ -70,12 +71,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise CommandError (ArgumentParser.error)."""
-        raise CommandError(f"{self.prog}: {message} (--help shows how to use it)")
+        shown = " ".join(map(hide_password, message.split(" ")))
+        raise CommandError(f"{self.prog}: {shown} (--help shows how to use it)")
 
 
 def _parser(name: str) -> _Parser:
     """Return the parser of a subcommand without arguments yet."""
-    return _Parser(prog=f"gtchat {name}", description=f"{SUBCOMMANDS[name].help.capitalize()}.")
+    text = SUBCOMMANDS[name].help
+    return _Parser(prog=f"gtchat {name}", description=f"{text[0].upper()}{text[1:]}.")
 
 
 def _database_parser(name: str) -> _Parser:
@@ -150,17 +153,72 @@ def _backup(words: Sequence[str]) -> int:
     return 0
 
 
-def _reindex(words: Sequence[str]) -> int:
-    from gtchat.server.storage import data_directory, lock_directory
-    from gtchat.store import reindex
+@contextmanager
+def _stopped_database(name: str, words: Sequence[str]) -> Iterator[Path | PostgresDatabase]:
+    """Keep servers from using the database of a subcommand, as the data directory is locked.
 
-    options = _database_parser("reindex").parse_args(words)
+    Args:
+        name: the subcommand.
+        words: its arguments.
+
+    Raises:
+        CommandError: there is no such database, or it cannot be used.
+        SettingsError, StartError: see `_server_settings` and `lock_directory`.
+    """
+    from gtchat.server.storage import data_directory, lock_directory
+
+    options = _database_parser(name).parse_args(words)
     database = _database(options)
     if isinstance(database, Path) and not database.exists():
         raise CommandError(f"{database} does not exist: name the server's data directory")
     with lock_directory(data_directory(_server_settings(options))), _store_errors():
+        yield database
+
+
+def _reindex(words: Sequence[str]) -> int:
+    from gtchat.store import reindex
+
+    with _stopped_database("reindex", words) as database:
         reindex(database, _progress() if sys.stderr.isatty() else None)
     sys.stdout.write(f"indexed the messages of {database}\n")
+    return 0
+
+
+def _restore_mark(words: Sequence[str]) -> int:
+    from gtchat.store import begin_epoch
+
+    with _stopped_database("restore-mark", words) as database:
+        begin_epoch(database)
+    sys.stdout.write(f"clients load their rooms again after the next start on {database}\n")
+    return 0
+
+
+def _migrate_store(words: Sequence[str]) -> int:
+    from gtchat.server.storage import POSTGRES, lock_directory, postgres_database, sqlite_file
+
+    parser = _parser("migrate-store")
+    parser.add_argument("source", metavar="sqlite:PATH", help="data directory or database file")
+    parser.add_argument(
+        "target", metavar="postgresql://USER@HOST/DATABASE", help="an empty database"
+    )
+    options = parser.parse_args(words)
+    source = sqlite_file(options.source)
+    if source is None:
+        raise CommandError("name the source as sqlite:DIRECTORY or sqlite:FILE")
+    if not options.target.startswith(POSTGRES):
+        raise CommandError("name the target as postgresql://USER@HOST/DATABASE")
+    target = postgres_database(options.target)
+    if not source.exists():
+        raise CommandError(f"{source} does not exist: name the server's data directory")
+    with lock_directory(source.parent), _store_errors():
+        from gtchat.store.sql.migrate_store import migrate_store
+
+        done = migrate_store(source, target, _progress() if sys.stderr.isatty() else None)
+    for line in done.contradictions:
+        sys.stderr.write(f"{line}, in {source} too\n")
+    if done.replaced:
+        sys.stderr.write(f"U+FFFD stands for NUL in {done.replaced:,} texts of the copy\n")
+    sys.stdout.write(f"copied {done.rows:,} rows from {source} to {target}\n")
     return 0
 
 
@@ -256,6 +314,16 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         _reindex,
         "[--config FILE]",
         "make the index for searches again, while the server is stopped",
+    ),
+    "migrate-store": Subcommand(
+        _migrate_store,
+        "sqlite:PATH postgresql://...",
+        "copy a chat from SQLite into an empty PostgreSQL database, while the server is stopped",
+    ),
+    "restore-mark": Subcommand(
+        _restore_mark,
+        "[--config FILE]",
+        "have clients load their rooms again after a restore, while the server is stopped",
     ),
     "console": Subcommand(
         _console, "[--config FILE]", "open the admin console of a server on this machine"

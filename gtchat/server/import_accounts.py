@@ -16,7 +16,7 @@ from gtchat.chat.names import typed_password, user_name
 from gtchat.store.sql.accounts import find, register
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.log_writer import LogWriter
-from gtchat.store.sql.reindex import open_offline
+from gtchat.store.sql.offline import open_offline
 
 if TYPE_CHECKING:
     from gtchat.store.sql.postgres import PostgresDatabase

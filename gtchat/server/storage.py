@@ -138,7 +138,7 @@ def database_of(server: ServerSettings) -> Path | PostgresDatabase | None:
     if server.store.startswith(SQLITE):
         return Path(server.store.removeprefix(SQLITE)).expanduser()
     if server.store.startswith(POSTGRES):
-        return _postgres(server.store)
+        return postgres_database(server.store)
     raise StartError(
         f"store: {hide_password(server.store)!r} is not supported;"
         " use sqlite, memory, sqlite:///FILE or postgresql://USER@HOST/DATABASE",
@@ -146,7 +146,12 @@ def database_of(server: ServerSettings) -> Path | PostgresDatabase | None:
     )
 
 
-def _postgres(url: str) -> PostgresDatabase:
+def postgres_database(url: str) -> PostgresDatabase:
+    """Return the database that an address names.
+
+    Raises:
+        StartError: the address is invalid, or the driver is not installed.
+    """
     try:
         from gtchat.store.sql.postgres import PostgresDatabase
     except ImportError as error:
@@ -158,6 +163,18 @@ def _postgres(url: str) -> PostgresDatabase:
         return PostgresDatabase(url)
     except StoreError as error:
         raise StartError(str(error), EXIT_CONFIG) from error
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file that `sqlite:FILE` names, or that of the data directory `sqlite:DIRECTORY`.
+
+    `sqlite:///FILE` is the same file as in the setting. Returns None for any other address.
+    """
+    prefix = next((one for one in (SQLITE, "sqlite:") if address.startswith(one)), address)
+    path = Path(address.removeprefix(prefix)).expanduser()
+    if address == prefix:
+        return None
+    return path / DATABASE if path.is_dir() else path
 
 
 def data_directory(server: ServerSettings) -> Path:

@@ -45,7 +45,7 @@ class Postgres(SynchronousTestCase):
         self.server.start()
         ann = Client(self.server.ws_port)
         ann.call("register", usr="ann", pwd=PASSWORD)
-        ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
+        login = ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
         ann.call("create_room", room_name="garden", txn="room")
         first = ann.call("speak", room_name="garden", msg="green tea", txn="one")
         self.assertEqual(first["status"], "ok", first)
@@ -60,10 +60,16 @@ class Postgres(SynchronousTestCase):
         self.server.kill()
         status, text = self.gtchat("reindex", "--data", data)
         self.assertEqual((status, "indexed the messages of" in text), (0, True), text)
+        status, text = self.gtchat("restore-mark", "--data", data)
+        self.assertEqual((status, "load their rooms again" in text), (0, True), text)
 
         self.server.start()
         ann = Client(self.server.ws_port)
-        ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
+        resumed = ann.call(
+            "resume", session_id=login["session_id"], epoch=login["epoch"], seen={"garden": 3}
+        )
+        self.assertNotEqual(resumed["epoch"], login["epoch"])
+        self.assertEqual({one["reason"] for one in resumed["resumed"]}, {"epoch"})
         again = ann.call("speak", room_name="garden", msg="green tea", txn="one")
         self.assertEqual((again["seq"], again["dup"]), (first["seq"], True))
         page = ann.call("history", room_name="garden")
@@ -79,6 +85,47 @@ class Postgres(SynchronousTestCase):
         self.assertEqual(self.server.stop(), 0)
         self.assertNotIn(SECRET, "".join(self.server.lines))
         self.assertIn("store: the PostgreSQL database", "".join(self.server.lines))
+
+    def test_a_chat_of_sqlite_goes_on(self) -> None:
+        old = Server("--store", "sqlite")
+        self.addCleanup(old.kill)
+        words = ("migrate-store", f"sqlite:{old.folder}", self.url)
+        ann = Client(old.start().ws_port)
+        ann.call("register", usr="ann", pwd=PASSWORD)
+        login = ann.call("login", type="reg", usr="ann", pwd=PASSWORD)
+        ann.call("create_room", room_name="garden")
+        seen = ann.call("speak", room_name="garden", msg="green tea", txn="one")["seq"]
+        ann.call("speak", room_name="garden", msg="red tea")
+        status, text = self.gtchat(*words)
+        self.assertEqual((status, "another server uses" in text), (78, True), text)
+        self.assertEqual(old.stop(), 0)
+        status, text = self.gtchat(*words)
+        self.assertRegex(
+            text, rf"^copied \d+ rows from {old.folder}/gtchat.sqlite to the Post.*\n$"
+        )
+        self.assertEqual(status, 0)
+
+        self.server = Server("--store", self.url, data=str(old.folder))
+        ann = Client(self.server.start().ws_port)
+        resumed = ann.call(
+            "resume",
+            session_id=login["session_id"],
+            epoch=login["epoch"],
+            seen={"lobby": 0, "garden": seen},
+        )
+        self.assertEqual((resumed["status"], resumed["epoch"]), ("ok", login["epoch"]))
+        garden = next(one for one in resumed["resumed"] if one["room_name"] == "garden")
+        self.assertEqual([one["msg"] for one in garden["entries"]], ["red tea"])
+        again = ann.call("speak", room_name="garden", msg="green tea", txn="one")
+        self.assertEqual((again["seq"], again["dup"]), (seen, True))
+        new = ann.call("speak", room_name="garden", msg="white tea")
+        self.assertEqual(new["seq"], seen + 2)
+        found = ann.call("search", q="tea")
+        self.assertEqual(len(found["entries"]), 3)
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(find_contradictions(truth.read(self.url)), [])
+        status, text = self.gtchat(*words)
+        self.assertEqual((status, "has a chat already" in text), (2, True), text)
 
     def test_what_the_commands_say(self) -> None:
         status, text = self.gtchat("config")

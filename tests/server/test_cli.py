@@ -18,6 +18,8 @@ from gtchat import __version__, cli
 from gtchat.cli import SUBCOMMANDS, Subcommand, main
 from gtchat.server.settings_file import default_file
 from gtchat.server.storage import lock_directory
+from tests import postgres
+from tests.databases import create_empty
 
 
 class Terminal(StringIO):
@@ -53,6 +55,7 @@ class CliCase(SynchronousTestCase):
         self.assertEqual((found, out), (status, ""), words)
         self.assertRegex(err, r"^gtchat: [^\n]+\n$")
         self.assertIn(text, err)
+        self.assertNotIn("secret", err)
 
 
 class General(CliCase):
@@ -144,7 +147,7 @@ class Database(CliCase):
             self.assertError(str(copy), name, str(copy), *config, "--data", str(copy))
 
     def test_help_of_a_subcommand_writes_no_file(self) -> None:
-        for name in ("backup", "console", "import-credentials", "reindex", "settings"):
+        for name in SUBCOMMANDS.keys() - {"client", "tk", "config"}:
             out = StringIO()
             self.patch(sys, "stdout", out)
             with self.assertRaises(SystemExit) as caught:
@@ -195,6 +198,21 @@ class Database(CliCase):
             words = ("reindex", "--data", str(self.directory))
             self.assertError("another server uses", *words, status=78)
 
+    def test_restore_mark_begins_a_new_epoch_with_the_next_start(self) -> None:
+        words = ("restore-mark", "--data", str(self.directory))
+        self.assertError("does not exist", *words)
+        self.import_accounts("--data", str(self.directory))
+        database = self.directory / "gtchat.sqlite"
+        with closing(sqlite3.connect(database)) as db, db:
+            db.execute("INSERT INTO meta VALUES ('epoch', 'old'), ('other', 'kept')")
+        with lock_directory(self.directory):
+            self.assertError("another server uses", *words, status=78)
+        status, out, err = self.run_command(*words)
+        done = f"clients load their rooms again after the next start on {database}\n"
+        self.assertEqual((status, out, err), (0, done, ""))
+        with closing(sqlite3.connect(database)) as db:
+            self.assertEqual(db.execute("SELECT key FROM meta").fetchall(), [("other",)])
+
     def test_misuse_is_one_line(self) -> None:
         none = str(self.directory / "none")
         self.assertError("are required: FILE", "backup", "--data", none)
@@ -206,6 +224,36 @@ class Database(CliCase):
         self.assertError(none, "backup", "x", "--config", none, status=78)
         self.assertError(none, "backup", "copy", "--data", none)
         self.assertError("cannot import", "import-credentials", none, "--data", str(self.directory))
+
+
+class MigrateStore(CliCase):
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def test_migrate_store_names_a_source_and_a_target(self) -> None:
+        target = "postgresql://ann:secret@127.0.0.1:1/chat"
+        good, file = f"sqlite:{self.directory}", self.directory / "gtchat.sqlite"
+        create_empty(file)
+        for words, text, status in (
+            ((), "are required: sqlite:PATH, postgresql://", 2),
+            ((good, target, "x"), "unrecognized arguments: x", 2),
+            (
+                (good, target, target),
+                "unrecognized arguments: postgresql://ann:\u2026@127.0.0.1",
+                2,
+            ),
+            ((target, good), "name the source as sqlite:DIRECTORY", 2),
+            (("sqlite:", target), "name the source as sqlite:DIRECTORY", 2),
+            ((str(file), target), "name the source as sqlite:DIRECTORY", 2),
+            (("sqlite:///none", target), "none does not exist", 2),
+            ((good, good), "name the target as postgresql://", 2),
+            ((good, "postgresql://ann:secret@[/x"), "is no address of PostgreSQL", 78),
+            ((good, target), "can't be used", 2),
+            ((f"sqlite:{file}", target), "can't be used", 2),
+        ):
+            self.assertError(text, "migrate-store", *words, status=status)
+        with lock_directory(self.directory):
+            self.assertError("another server uses", "migrate-store", good, target, status=78)
 
 
 class PipeSocket:

@@ -9,7 +9,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -69,13 +70,35 @@ def prepare(path: Path) -> None:
     Raises:
         StoreError: the database cannot be used; the file is unchanged.
     """
-    try:
+    with _one_line(path):
         _check_folder(path)
         if not path.exists():
             _create(path)
         revision = _check(path)
         if revision != REVISIONS[-1]:
             _copy_and_migrate(path, revision)
+
+
+def require_newest(path: Path) -> None:
+    """Check a database that is only read.
+
+    Raises:
+        StoreError: it cannot be used, or is of an older revision.
+    """
+    with _one_line(path):
+        revision = _check(path)
+    if revision != REVISIONS[-1]:
+        raise StoreError(
+            f"{path} is of an older version (revision {revision}): start the server with it once,"
+            " which migrates it."
+        )
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """Raise StoreError for an error of SQLite or of the system."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path} can't be opened: {advice(error)}.") from error
     except sqlite3.DatabaseError as error:

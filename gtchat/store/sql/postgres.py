@@ -84,7 +84,7 @@ class PostgresDatabase(Database):
         except psycopg.Error:
             # The driver's text may have the password in it.
             raise StoreError(
-                "The setting store is no address of PostgreSQL:"
+                "The store is no address of PostgreSQL:"
                 " use postgresql://USER@HOST/DATABASE, with % and two digits for other characters."
             ) from None
         self._options = str(given.pop("options", None) or "")

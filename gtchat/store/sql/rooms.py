@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -161,16 +162,18 @@ def load(db: Connection, new_epoch: str, at: int) -> StoredState:
     devices.connected_seen(db, at)
     _MARK_DISCONNECTED(db, at=at)
     _BEGIN_START(db, now=at)
+    return StoredState(epoch=epoch, rooms=tuple(records(db)), guests=accounts.guests(db))
+
+
+def records(db: Connection) -> Iterator[RoomRecord]:
+    """Yield all rooms, in the order of their ids."""
     members: defaultdict[int, list[tuple[int, str, bool]]] = defaultdict(list)
     known: dict[int, tuple[int, str, bool]] = {}  # one object for all rooms of an account
     for room_id, account_id, name, registered in _MEMBERS(db):
         member = known.setdefault(account_id, (account_id, name, bool(registered)))
         members[room_id].append(member)
-    return StoredState(
-        epoch=epoch,
-        rooms=tuple(_record(row, members[row[0]]) for row in _ROOMS(db)),
-        guests=accounts.guests(db),
-    )
+    for row in _ROOMS(db):
+        yield _record(row, members[row[0]])
 
 
 def begin_epoch(db: Connection, epoch: str) -> bool:

@@ -1,19 +1,22 @@
-"""Making the index of messages again, while no server uses the database."""
+"""What is done to a database while no server uses it: index it again, begin a new epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.opening import prepare
+from gtchat.store.sql.rooms import DELETE_EPOCH
 from gtchat.store.sql.search_index import add_slice, begin_again, last_row, read_state
 from gtchat.store.sql.sqlite import SQLiteDatabase
 
 if TYPE_CHECKING:
     from gtchat.store.sql.postgres import PostgresDatabase
+
+T = TypeVar("T")
 
 
 def open_offline(place: Path | PostgresDatabase) -> Database:
@@ -47,25 +50,50 @@ def reindex(
         StoreError: the database cannot be used.
     """
     database = open_offline(place)
+    with _writer(database) as db:
+        database.wait_for_disk(db, False)  # what is lost is indexed again
+        _transact(database, db, begin_again)
+        total = last_row(db)
+        more = True
+        while more:
+            more = _transact(database, db, add_slice)
+            if progress is not None:
+                progress(read_state(db).row, total)
+
+
+def begin_epoch(place: Path | PostgresDatabase) -> None:
+    """Have the next start begin a new epoch, so that clients load their rooms again.
+
+    That is for a database that was restored: clients may have been told more than it has.
+
+    Args:
+        place: see `open_offline`.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    database = open_offline(place)
+    with _writer(database) as db:
+        _transact(database, db, DELETE_EPOCH)
+
+
+@contextmanager
+def _writer(database: Database) -> Iterator[Connection]:
+    """Open a connection to write with, and close it.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
     try:
         with closing(database.open_writer()) as db:
-            database.wait_for_disk(db, False)  # what is lost is indexed again
-            _transact(database, db, begin_again)
-            total = last_row(db)
-            more = True
-            while more:
-                more = _transact(database, db, add_slice)
-                if progress is not None:
-                    progress(read_state(db).row, total)
+            yield db
     except database.errors as error:
         raise database.refused(error) from error
 
 
-def _transact(
-    database: Database, db: Connection, function: Callable[[Connection], bool | None]
-) -> bool:
+def _transact(database: Database, db: Connection, function: Callable[[Connection], T]) -> T:
     """Call a function in a transaction; return what it returns."""
     database.begin_long(db)
     result = function(db)
     database.commit(db)
-    return bool(result)
+    return result

@@ -1,0 +1,120 @@
+"""Whether the rooms that are stored are what their logs say.
+
+The end of a log is in `heads`, settings and members are in `rooms` and `members`: all of it follows
+from `entries`. A copy of a database that says the same is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import bindparam, func, literal_column, select, tuple_
+
+from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
+from gtchat.chat.fold import RoomState
+from gtchat.chat.interfaces import RoomRecord
+from gtchat.chat.rooms import LOBBY, Room
+from gtchat.store.sql import rooms, schema
+from gtchat.store.sql.database import Connection
+from gtchat.store.sql.entry_rows import COLUMNS, entry_of
+from gtchat.store.sql.statements import Statement
+
+#: Entries that are read at a time.
+_PAGE = 5000
+
+_OF_ROOMS = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+_rooms = schema.rooms
+_heads = schema.heads
+_log = schema.entries
+_ends = (
+    select(
+        _log.c.room_id,
+        func.min(_log.c.seq).label("low"),
+        func.max(_log.c.seq).label("high"),
+        func.count().label("number"),
+        func.max(_log.c.message_count).label("messages"),
+    )
+    .group_by(_log.c.room_id)
+    .subquery()
+)
+_HEADS = Statement(
+    select(
+        _rooms.c.id,
+        _rooms.c.name,
+        func.coalesce(_heads.c.first, 1),
+        func.coalesce(_heads.c.seq, 0),
+        func.coalesce(_heads.c.messages, 0),
+        _ends.c.low,
+        _ends.c.high,
+        func.coalesce(_ends.c.number, 0),
+        _ends.c.messages,
+    )
+    .outerjoin_from(_rooms, _heads, _heads.c.room_id == _rooms.c.id)
+    .outerjoin(_ends, _ends.c.room_id == _rooms.c.id)
+    .order_by(_rooms.c.id)
+)
+#: Entries that change a room, of all rooms one after the other.
+_CHANGES = Statement(
+    select(_log.c.room_id, _log.c.seq, *COLUMNS)
+    .where(
+        _log.c.kind.in_([literal_column(f"'{one.kind}'") for one in _OF_ROOMS]),
+        tuple_(_log.c.room_id, _log.c.seq) > tuple_(bindparam("room"), bindparam("after")),
+    )
+    .order_by(_log.c.room_id, _log.c.seq)
+    .limit(bindparam("limit"))
+)
+
+
+def find_contradictions(db: Connection) -> list[str]:
+    """Return one line for each room that is not what its log says.
+
+    Args:
+        db: a connection within a transaction.
+    """
+    found = []
+    shortened = set()
+    for room_id, name, first, seq, *rest in _HEADS(db):
+        messages, low, high, number, counted = rest
+        kept = seq - first + 1
+        if number != kept or (kept and (low, high, counted) != (first, seq, messages)):
+            found.append(f"the log of the room {name!r} ({room_id}) has other entries than it says")
+        if first > 1:
+            shortened.add(room_id)
+    return found + [
+        f"the room {record.name!r} ({record.id}) has not the members and settings of its log"
+        for record, state in _states(db)
+        if record.id not in shortened and _facts(Room.from_record(record)) != _facts(state)
+    ]
+
+
+def _states(db: Connection) -> Iterator[tuple[RoomRecord, RoomState]]:
+    """Yield all rooms but the lobby, each with the state that its log gives."""
+    records = {one.id: one for one in rooms.records(db) if one.key != LOBBY}
+    for room_id, rows in groupby(_changes(db), key=itemgetter(0)):
+        record = records.pop(room_id, None)
+        if record is not None:
+            state = RoomState()
+            for row in rows:
+                state.fold(entry_of(row[2:], record.name))
+            yield record, state
+    for record in records.values():
+        yield record, RoomState()
+
+
+def _changes(db: Connection) -> Iterator[Any]:
+    """Yield the rows of `_CHANGES`."""
+    room = after = 0
+    while True:
+        rows = _CHANGES(db, room=room, after=after, limit=_PAGE).fetchall()
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        room, after = rows[-1][:2]
+
+
+def _facts(state: RoomState) -> tuple[object, ...]:
+    """Return what a log says of a room, with the order of its members."""
+    return state.settings, state.creator_id, list(state.members.items()), state.guests
