@@ -562,6 +562,25 @@ class CloseTests(ConnectedTestCase):
         self.server.pump()
         self.successResultOf(closing)
 
+    def test_a_pause_changes_nothing_of_the_time_for_a_close(self) -> None:
+        for paused_first in (True, False):
+            self.setUp()
+            self.open()
+            link = self.connection._client._link
+            assert link is not None
+            if paused_first:
+                link.pause()
+            closing = Deferred.fromCoroutine(self.connection.close())
+            if paused_first:
+                link.resume()
+            else:
+                link.pause()
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.clock.advance(2)
+            self.server.pump()
+            self.successResultOf(closing)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_close_during_the_handshake_drops_the_link(self) -> None:
         opening = Deferred.fromCoroutine(self.connection.open())
         self.successResultOf(Deferred.fromCoroutine(self.connection.close()))
