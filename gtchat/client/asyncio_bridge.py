@@ -121,10 +121,7 @@ def _give_up(deferred: Deferred[Any]) -> None:
 
 @attrs.frozen(eq=False)
 class AsyncioIterator(AsyncIterator[Any]):
-    """An asynchronous iterator of the library on asyncio.
-
-    Cancelling the wait for an element ends the iteration only where the library's iterator ends.
-    """
+    """An asynchronous iterator of the library on asyncio."""
 
     _source: Any
 

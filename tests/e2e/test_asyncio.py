@@ -157,13 +157,17 @@ class AsyncioTests(SynchronousTestCase):
                 await connect(self.url, user=Guest("tim")) as tim,
                 await connect(self.url, user=Guest("tom")) as tom,
             ):
-                events = tim.events()
-                with self.assertRaises(asyncio.TimeoutError):
-                    while True:
-                        await asyncio.wait_for(anext(events), 0)
+                events, entries = tim.events(), tim.follow("lobby", after=None)
+                for iterator, seconds in ((events, 0), (entries, 0.05)):
+                    with self.assertRaises(asyncio.TimeoutError):
+                        while True:
+                            await asyncio.wait_for(anext(iterator), seconds)
                 await tom.speak("lobby", "hi")
                 said = [event async for event in self.until_message(tim)]
                 self.assertEqual([event.text for event in said], ["hi"])
+                while not isinstance(entry := await anext(entries), Message):
+                    pass
+                self.assertEqual(entry.text, "hi")
 
         self.run_task(work())
 
