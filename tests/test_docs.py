@@ -116,6 +116,11 @@ class Protocol(SynchronousTestCase):
         expected = {code: "yes" if one else "no" for code, one in contract.TEMPORARY.items()}
         self.assertEqual(column(self.page, "Codes", "temporary"), expected)
 
+    def test_protocol_page_says_after_which_errors_a_login_is_tried_again(self) -> None:
+        [section] = re.findall(r"(?ms)^## Resuming a session$(.*?)^## ", self.page)
+        for code in contract.LOGIN_AGAIN:
+            self.assertTrue(contract.TEMPORARY[code] or f"`{code}`" in section, code)
+
     def test_protocol_page_says_from_which_close_codes_a_client_comes_back(self) -> None:
         rows = {row["code"]: row["come back"] for row in cells(self.page, "Close codes")}
         expected = {str(code): one.value for code, one in contract.COME_BACK.items()}

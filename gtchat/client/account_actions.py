@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from gtchat.client.replies import Reply, Room, SessionInfo
+from gtchat.client.resumable import resumable
 
 #: Items of a list in one request.
 LIST_SIZE = 1_000
@@ -63,6 +64,7 @@ class AccountActions(Caller):
         """Remove a member from a room of the user's own."""
         await self._command("kick", room_name=room, user=user, txn=txn)
 
+    @resumable
     async def rooms(self, *, joined: bool = False) -> AsyncIterator[Room]:
         """Yield the lobby, the rooms of the user and the other public rooms, page by page.
 
@@ -78,11 +80,13 @@ class AccountActions(Caller):
                 return
             position["after"] = page.rooms_next
 
+    @resumable
     async def users(self) -> AsyncIterator[str]:
         """Yield the names of the users who are online, page by page."""
         async for name in self._names("get_user_list"):
             yield name
 
+    @resumable
     async def members(self, room: str) -> AsyncIterator[str]:
         """Yield the names of the members of a room, page by page."""
         async for name in self._names("get_room_user_list", room_name=room):

@@ -14,6 +14,7 @@ import attrs
 from gtchat.client.account_actions import AccountActions
 from gtchat.client.events import ChatMessage, Direct, Event
 from gtchat.client.replies import Version
+from gtchat.client.resumable import resumable
 
 
 @attrs.frozen
@@ -89,6 +90,7 @@ class MessageActions(AccountActions):
         """Send a direct message; the arguments are those of `speak`."""
         return await self.speak(Direct(user=user), text, reply=reply, style=style, txn=txn)
 
+    @resumable
     async def directs(self) -> AsyncIterator[Direct]:
         """Yield the direct conversations of the user, newest first, page by page."""
         before: dict[str, str] = {}
@@ -163,6 +165,7 @@ class MessageActions(AccountActions):
         """Set of which messages of a room the user is notified: all, mentions or none."""
         await self.call("set_notify", **target(room), level=level)
 
+    @resumable
     async def mentions(self) -> AsyncIterator[ChatMessage]:
         """Yield the messages that mention the user, newest first; pages are read as needed."""
         position: dict[str, str] = {}

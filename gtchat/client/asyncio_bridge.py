@@ -121,10 +121,7 @@ def _give_up(deferred: Deferred[Any]) -> None:
 
 @attrs.frozen(eq=False)
 class AsyncioIterator(AsyncIterator[Any]):
-    """An asynchronous iterator of the library on asyncio.
-
-    Cancelling the wait for an element ends the iteration only where the library's iterator ends.
-    """
+    """An asynchronous iterator of the library on asyncio."""
 
     _source: Any
 
@@ -170,7 +167,12 @@ def _function_to_twisted(function: Callable[..., Any]) -> Callable[..., Any]:
     else:
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            result = function(*map(to_asyncio, args), **kwargs)
+            try:
+                result = function(*map(to_asyncio, args), **kwargs)
+            except (SystemExit, KeyboardInterrupt) as error:
+                # Here it would end up in a Deferred. The loop ends with it, as it does for a task.
+                asyncio.get_running_loop().call_soon(_raise, error)
+                return None
             return as_deferred(result) if inspect.isawaitable(result) else to_twisted(result)
 
         wrapped = call
@@ -183,10 +185,16 @@ def _function_to_twisted(function: Callable[..., Any]) -> Callable[..., Any]:
 def as_deferred(awaitable: Awaitable[Any]) -> Deferred[Any]:
     """Return a Deferred with the result of an awaitable of asyncio, which runs as a task."""
     deferred = Deferred.fromFuture(asyncio.ensure_future(awaitable))
-    return deferred.addErrback(_translate_cancelled)
+    return deferred.addErrback(_translate)
 
 
-def _translate_cancelled(failure: Failure) -> Failure:
+def _translate(failure: Failure) -> Failure | None:
     if failure.check(asyncio.CancelledError):
         return Failure(CancelledError())
+    if failure.check(SystemExit, KeyboardInterrupt):
+        return None  # the loop has raised it already
     return failure
+
+
+def _raise(error: BaseException) -> None:
+    raise error

@@ -107,6 +107,8 @@ COMMANDS: dict[str, ClientCommand] = {
 }
 #: Error codes that go away with time (docs/protocol.md, "Codes").
 TEMPORARY_ERRORS = frozenset({"rate_limited", "over_quota", "locked_out", "not_stored", "internal"})
+#: Error codes of the login in place of a resume that go away with time, too ("Resuming a session").
+LOGIN_AGAIN_ERRORS = TEMPORARY_ERRORS | {"already_logged_in"}
 _UNKNOWN = ClientCommand()
 
 

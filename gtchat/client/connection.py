@@ -160,7 +160,9 @@ class Connection(LogReaders):
         """Return a decorator for a function that handles events.
 
         The function takes the event. It may be a coroutine function: the next event of the same
-        room waits until it is done. Its exceptions go to `on_error`.
+        room waits until it is done. Its exceptions go to `on_error`; but SystemExit and
+        KeyboardInterrupt end the program on asyncio, and under `run`. On a reactor of the
+        program's own they are logged.
 
         Args:
             cls: of the events.

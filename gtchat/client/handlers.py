@@ -43,11 +43,14 @@ class Handlers:
 
     Attributes:
         on_error: called with the exception of a handler and its event.
+        on_exit: called with what a handler has raised to end the program, such as SystemExit. On a
+            reactor that would end nothing but the handler.
         waiting: how many events wait for their handlers.
     """
 
     def __init__(self, spawn: Spawn, drained: Callable[[], None]) -> None:
         self.on_error: Callable[[Exception, Event], None] = _log_error
+        self.on_exit: Callable[[BaseException], None] = _log_exit
         self.waiting = 0
         self._spawn = spawn
         self._drained = drained
@@ -89,6 +92,14 @@ class Handlers:
 
     async def _handle(self, handler: Handler[Any], event: Event) -> None:
         try:
+            await self._call(handler, event)
+        except GeneratorExit:  # this coroutine is closed
+            raise
+        except BaseException as error:
+            self.on_exit(error)
+
+    async def _call(self, handler: Handler[Any], event: Event) -> None:
+        try:
             result = handler(event)
             if isawaitable(result):
                 await result
@@ -106,6 +117,11 @@ def _key(room: str | Direct | None) -> str:
 
 def _room_of(event: Event) -> str:
     return _key(getattr(event, "room", None))
+
+
+def _log_exit(error: BaseException) -> None:
+    """Log what was to end the program, as Twisted does."""
+    log.failure("A handler has raised {error}", Failure(error), error=type(error).__name__)
 
 
 def _log_error(error: Exception, event: Event) -> None:

@@ -110,7 +110,8 @@ class WebSocketLink(WebSocketClientProtocol):
         """Stop reading until `resume` is called; pings stop too."""
         if not self._paused:
             self._paused = True
-            self._cancel_timer()
+            if self.can_send:  # else the closing has to end in time, read or not
+                self._cancel_timer()
             self.transport.pauseProducing()
 
     def resume(self) -> None:
@@ -123,7 +124,8 @@ class WebSocketLink(WebSocketClientProtocol):
         if not self._paused:
             self.transport.resumeProducing()
             self._received_data = True
-            self._timer = self.factory.clock.callLater(PING_INTERVAL, self._check_liveness)
+            if self._timer is None:  # else it is closing
+                self._timer = self.factory.clock.callLater(PING_INTERVAL, self._check_liveness)
 
     def unread(self) -> list[bytes]:
         """Return the messages that were received and not passed on, and forget them."""

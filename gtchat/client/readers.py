@@ -15,6 +15,7 @@ from gtchat.client.event_decoder import ENTRY_KINDS
 from gtchat.client.event_stream import EventStream
 from gtchat.client.events import Cursor, Direct, Entry, RoomReset
 from gtchat.client.follow import MAX_PAGE, Follower, fold, parse_cursor
+from gtchat.client.resumable import resumable
 
 #: Pages that all followers read at the same time.
 PARALLEL_PAGES = 4
@@ -40,6 +41,7 @@ class LogReaders(MessageActions):
     def _sleep(self, seconds: float) -> Deferred[None]:
         """Wait for some seconds."""
 
+    @resumable
     async def history(
         self,
         room: str | Direct,
@@ -101,6 +103,7 @@ class LogReaders(MessageActions):
         self._stream.read_otherwise()
         return self._follow(room, *position)
 
+    @resumable
     async def _follow(
         self, room: str, epoch: str | None, seq: int
     ) -> AsyncIterator[Entry | RoomReset]:

@@ -6,7 +6,7 @@ Sending them is up to `connection`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -221,9 +221,12 @@ class RequestQueue:
 
         A reply without a tracker answers the oldest request: replies come in order.
         """
-        sent = [request for request in self._requests.values() if request.sent_count]
-        found = (request for request in sent if request.tracker == reply.tracker)
-        return next(found, sent[0] if sent and reply.tracker == "0" else None)
+        # Replies come in order, so it is one of the first that are looked at.
+        found = (one for one in self._sent() if one.tracker == reply.tracker)
+        return next(found, next(self._sent(), None) if reply.tracker == "0" else None)
+
+    def _sent(self) -> Iterator[PendingRequest]:
+        return (request for request in self._requests.values() if request.sent_count)
 
     def pending(self) -> list[PendingRequest]:
         """Return all requests, in order."""

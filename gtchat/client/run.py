@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import react
 
 from gtchat.client.connection import Connection, connect
@@ -42,7 +42,8 @@ def run(
 
     Raises:
         SystemExit: always: with status 0 if the bot is done, 1 if the server can't be reached or
-            refuses the login, if it has closed the connection for good, or if the bot failed.
+            refuses the login, if it has closed the connection for good, or if the bot failed; or
+            with the status of the SystemExit that the bot or one of its handlers has raised.
     """
 
     async def main(reactor: Any) -> None:
@@ -60,7 +61,8 @@ async def run_bot(reactor: Any, bot: Bot, url: str, **options: Any) -> None:
         options: of `connect`.
 
     Raises:
-        SystemExit: the connection could not be made or kept; the reason was printed.
+        SystemExit: the connection could not be made or kept; the reason was printed. Or the bot or
+            a handler has raised it.
     """
     with exit_on(CannotConnect, CommandFailed, url=url):
         connection = await connect(url, reactor=reactor, **options)
@@ -70,7 +72,23 @@ async def run_bot(reactor: Any, bot: Bot, url: str, **options: Any) -> None:
             reactor.addSystemEventTrigger(
                 "before", "shutdown", lambda: Deferred.fromCoroutine(connection.close())
             )
-            await bot(connection)
+            await _until_exit(connection, ensureDeferred(bot(connection)))
+
+
+async def _until_exit(connection: Connection, running: Deferred[None]) -> None:
+    """Wait for a bot; cancel it when a handler ends the program, and raise what that has raised."""
+    exits: list[BaseException] = []
+
+    def end(error: BaseException) -> None:
+        exits.append(error)
+        running.cancel()
+
+    connection._stream.handlers.on_exit = end
+    try:
+        await running
+    finally:
+        if exits:
+            raise exits[0]
 
 
 @contextmanager

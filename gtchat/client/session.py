@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from gtchat.client.catch_up import CatchUp, Missed
-from gtchat.client.commands import TEMPORARY_ERRORS, Effect, effect_of
+from gtchat.client.commands import LOGIN_AGAIN_ERRORS, TEMPORARY_ERRORS, Effect, effect_of
 from gtchat.client.credentials import Registered, User
 from gtchat.client.errors import CommandFailed
 from gtchat.client.event_stream import Place
@@ -311,7 +311,7 @@ class Session:
         try:
             return await self._send("login", **self._login_fields)
         except CommandFailed as error:
-            if error.code in TEMPORARY_ERRORS:
+            if error.code in LOGIN_AGAIN_ERRORS:
                 raise
             raise CannotResume(f"the session could not be resumed: {error.text}") from error
 

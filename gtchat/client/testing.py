@@ -81,6 +81,7 @@ class FakeConnection(Connection):
         self._work: list[Coroutine[Any, Any, None]] = []
         self._handlers = Handlers(self._work.append, lambda: None)  # type: ignore[arg-type]
         self._handlers.on_error = lambda error, _: self.errors.append(error)
+        self._handlers.on_exit = _raise
 
     # What the test says.
 
@@ -277,6 +278,10 @@ class _Heard(AsyncIterator[Event]):
         if not self._heard:
             raise StopAsyncIteration
         return await self._take()
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _raw(event: Event) -> dict[str, Any]:

@@ -6,11 +6,14 @@
 
   // Errors after which a message is sent again.
   const PASSING_ERRORS = new Set(["rate_limited", "over_quota", "not_stored"]);
-  // Commands that may be sent again without a txn when the reply was lost: they change nothing, or
-  // nothing more the second time.
+  // Commands that may be sent again without a txn when the reply was lost, since they change nothing, or
+  // nothing more the second time, and when they were refused by the limit of all commands. Those with
+  // a limit of their own are not among them: a search is repeated by what shows it, and nothing
+  // repeats `typing`, which is out of date then.
   const IDEMPOTENT = new Set([
-    "end_other_sessions", "end_session", "get_direct_list", "get_mentions", "get_room_list", "get_sessions", "get_user_list",
-    "get_room_user_list", "hello", "history", "mark_read", "ping", "set_notify",
+    "block", "end_other_sessions", "end_session", "get_direct_list", "get_mentions", "get_room_list", "get_sessions",
+    "get_user_list", "get_room_user_list", "hello", "history", "mark_read", "mark_unread", "ping", "set_address", "set_notify",
+    "unblock", "versions",
   ]);
   // Commands that get a txn if they have none: they are sent again only when the reply was lost.
   const ONCE = new Set([

@@ -281,6 +281,27 @@ class OnTwisted(SynchronousTestCase):
         self.failureResultOf(self.run_handler(handler, cancel=True), CancelledError)
         self.assertEqual(notes, ["cancelled"])
 
+    def test_what_ends_a_program_is_raised_by_the_loop(self) -> None:
+        for error in (SystemExit(3), KeyboardInterrupt()):
+
+            def plain(error: BaseException = error) -> None:
+                raise error
+
+            async def handler(error: BaseException = error) -> None:
+                raise error
+
+            async def work(function: Callable[[], Any]) -> None:
+                if (running := to_twisted(function)()) is not None:
+                    Deferred.fromCoroutine(running)
+                await steps()
+
+            for function in (plain, handler):
+                with self.assertRaises(type(error)) as caught:
+                    asyncio.run(work(function), debug=True)
+                self.assertIs(caught.exception, error)
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_plain_functions_and_classes_stay_what_they_are(self) -> None:
         self.assertEqual(to_twisted(lambda text: text + "!")("a"), "a!")
         self.assertIs(to_twisted(ValueError), ValueError)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client.close_codes import COME_BACK, MEANINGS, is_final
-from gtchat.client.commands import COMMANDS, Effect, Repeat, effect_of, repeat_of
-from gtchat.client.session import TEMPORARY_ERRORS
+from gtchat.client.commands import (
+    COMMANDS,
+    LOGIN_AGAIN_ERRORS,
+    TEMPORARY_ERRORS,
+    Effect,
+    Repeat,
+    effect_of,
+    repeat_of,
+)
 from gtchat.protocols.base.closing import CloseReason
 from gtchat.protocols.gtchat_json import contract
 from gtchat.protocols.gtchat_json.commands import BY_CMD
@@ -25,6 +32,7 @@ class Table(SynchronousTestCase):
     def test_temporary_errors_are_those_of_the_protocol(self) -> None:
         expected = {code for code, temporary in contract.TEMPORARY.items() if temporary}
         self.assertEqual(TEMPORARY_ERRORS, expected)
+        self.assertEqual(LOGIN_AGAIN_ERRORS, contract.LOGIN_AGAIN)
 
     def test_the_client_comes_back_from_the_close_codes_of_the_protocol(self) -> None:
         expected = {code: one.value for code, one in contract.COME_BACK.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +15,7 @@ from gtchat.client import (
     CommandFailed,
     ConnectionClosed,
     Other,
+    Reply,
     TooManyCalls,
     Unanswered,
     catch_up,
@@ -284,6 +286,28 @@ class PushTests(ConnectedTestCase):
     def test_a_second_reader_is_refused(self) -> None:
         second = Deferred.fromCoroutine(self.connection.events().__anext__())
         self.failureResultOf(second, RuntimeError)
+
+
+class QueueTests(SynchronousTestCase):
+    def test_a_reply_in_order_is_found_without_a_look_at_the_requests_behind_it(self) -> None:
+        queue = requests.RequestQueue()
+        sent = [queue.make("ping", {}) for _ in range(3)]
+        for request in sent:
+            queue.add_sent(request)
+            request.sent_count = 1
+        looked_at = []
+
+        class Watched(dict[int, requests.PendingRequest]):
+            def values(self) -> Any:
+                for request in super().values():
+                    looked_at.append(request)
+                    yield request
+
+        queue._requests = Watched(queue._requests)
+        for number, request in enumerate(sent):
+            looked_at.clear()
+            self.assertIs(queue.find(Reply(tracker=request.tracker)), request)
+            self.assertEqual(looked_at, sent[: number + 1])
 
 
 class LimitTests(SynchronousTestCase):
@@ -561,6 +585,25 @@ class CloseTests(ConnectedTestCase):
         self.clock.advance(2)
         self.server.pump()
         self.successResultOf(closing)
+
+    def test_a_pause_changes_nothing_of_the_time_for_a_close(self) -> None:
+        for paused_first in (True, False):
+            self.setUp()
+            self.open()
+            link = self.connection._client._link
+            assert link is not None
+            if paused_first:
+                link.pause()
+            closing = Deferred.fromCoroutine(self.connection.close())
+            if paused_first:
+                link.resume()
+            else:
+                link.pause()
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.clock.advance(2)
+            self.server.pump()
+            self.successResultOf(closing)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_close_during_the_handshake_drops_the_link(self) -> None:
         opening = Deferred.fromCoroutine(self.connection.open())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.client import (
@@ -21,6 +21,7 @@ from gtchat.client import (
 )
 from gtchat.client import follow as module
 from gtchat.client.follow import FollowBudget, Follower, fold, parse_cursor
+from gtchat.client.readers import PARALLEL_PAGES
 from tests.client.fakes import AT, ConnectedTestCase, event, history_of, resumed, spoken, welcome
 
 
@@ -335,6 +336,51 @@ class FollowTests(ConnectedTestCase):
         held = self.connection._stream._budget.held
         limit = module.MAX_HELD + len(readers) * module.MIN_PAGE
         self.assertTrue(module.MAX_HELD / 2 < held <= limit, held)
+
+    def answer_pages(self) -> None:
+        """Reply to all requests of pages."""
+        for request in self.server.asked("history"):
+            self.server.reply(request, **history_of(self.log)(request))
+        self.server.pump()
+
+    def interrupt(self, reader: AsyncIterator[Any], before: Callable[[], None]) -> None:
+        """Cancel the wait for an element as a task of asyncio does, which can be late.
+
+        Args:
+            reader: the iterator.
+            before: what happens before it is cancelled, and before it goes on.
+        """
+        steps = reader.__anext__().__await__()
+        waited_for: Deferred[None] = next(steps)
+        self.server.pump()
+        before()
+        waited_for.addErrback(lambda _: None)
+        waited_for.cancel()
+        with self.assertRaises(CancelledError):
+            steps.throw(CancelledError())
+
+    def test_an_interrupted_wait_ends_no_iteration(self) -> None:
+        for name, options in (("follow", {"after": None}), ("history", {})):
+            for in_time in (True, False):
+                self.server.answers["history"] = None
+                self.server.requests.clear()
+                reader = getattr(self.connection, name)("lobby", **options)
+                self.interrupt(reader, (lambda: None) if in_time else self.answer_pages)
+                if in_time:
+                    self.answer_pages()
+                first = Deferred.fromCoroutine(reader.__anext__())
+                self.assertEqual(self.successResultOf(first).seq, 1)
+                self.assertEqual(len(self.server.asked("history")), 1)
+
+    def test_an_interrupted_follower_keeps_no_turn_for_its_page(self) -> None:
+        self.server.answers["history"] = None
+        readers = [self.connection.follow("lobby", after=None) for _ in range(PARALLEL_PAGES + 1)]
+        first = [Deferred.fromCoroutine(reader.__anext__()) for reader in readers[:-1]]
+        self.interrupt(readers[-1], self.answer_pages)
+        self.server.answers["history"] = history_of(self.log)
+        self.answer_pages()
+        self.assertEqual([self.successResultOf(one).seq for one in first], [1] * PARALLEL_PAGES)
+        self.assertEqual(self.connection._page_slots.tokens, PARALLEL_PAGES)
 
     def test_events_are_not_kept_for_a_program_that_only_follows(self) -> None:
         connection = self.connection = self.make()

@@ -97,6 +97,31 @@ class HandlerTests(ConnectedTestCase):
         self.assertEqual(self.handled, ["text 1", "text 2"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
+    def test_what_ends_a_program_holds_up_no_later_event(self) -> None:
+        for error in (SystemExit(3), KeyboardInterrupt()):
+            self.setUp()
+            exits: list[BaseException] = []
+            self.connection._stream.handlers.on_exit = exits.append
+
+            @self.connection.on(Message)
+            def leave(message: Message, error: BaseException = error) -> None:
+                self.note(message)
+                raise error
+
+            self.push(spoken(1), spoken(2))
+            self.assertEqual((self.handled, exits), (["text 1", "text 2"], [error, error]))
+            self.assertEqual(self.connection._stream.waiting, 0)
+
+    def test_an_exit_is_logged_where_nothing_can_end_the_program(self) -> None:
+        @self.connection.on(Message)
+        def leave(message: Message) -> None:
+            raise SystemExit(3)
+
+        with self.assertLogs("gtchat.client") as logged:
+            self.push(spoken(1))
+        self.assertIn("A handler has raised SystemExit", logged.output[0])
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+
     def test_events_and_handlers_both_get_what_happens(self) -> None:
         self.connection.on(Broadcast)(self.note)
         events = self.connection.events()

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gtchat.client import (
+    Broadcast,
     CannotConnect,
     CommandFailed,
     Connection,
@@ -25,7 +26,7 @@ from gtchat.client import (
     Whisper,
 )
 from gtchat.client.run import run_bot
-from tests.client.fakes import ConnectedTestCase, welcome, whisper
+from tests.client.fakes import AT, ConnectedTestCase, welcome, whisper
 
 
 class OpeningTestCase(ConnectedTestCase):
@@ -330,6 +331,18 @@ class RunTests(OpeningTestCase):
         running = self.run_bot(self.read)
         self.server.close(4001, "replaced")
         self.assertEqual(self.failed(running), "ws://fake:9000/: the user logged in elsewhere\n")
+
+    def test_a_handler_ends_the_program_with_its_status(self) -> None:
+        async def bot(connection: Connection) -> None:
+            connection.on(Broadcast)(lambda event: sys.exit(3))
+            await Deferred()
+
+        running = self.run_bot(bot)
+        self.server.push(cmd="c_broadcast", usr="op", msg="stop", at=AT)
+        self.server.pump()
+        self.assertEqual(self.failureResultOf(running, SystemExit).value.code, 3)
+        self.assertEqual(self.server.codes, [1000])
+        self.assertEqual(sys.stderr.getvalue(), "")  # type: ignore[attr-defined]
 
     def test_other_errors_of_a_bot_are_not_hidden(self) -> None:
         for error in (ValueError("a bug"), CommandFailed("not_in_room", "No.")):

@@ -527,15 +527,21 @@ class LoginAgainTests(ConnectedTestCase):
         self.assertEqual(self.server.attempts, 2)
 
     def test_temporary_errors_are_retried(self) -> None:
-        self.log_in()
-        self.server.answers["resume"] = {"code": "not_stored", "msg": "Disk full."}
-        self.server.drop()
-        self.reconnect()
-        self.assertEqual(self.connection.state, "lost")
-        self.server.answers["resume"] = resumed()
-        self.clock.advance(2)
-        self.server.pump()
-        self.assertEqual(self.connection.state, "up")
+        for cmd, code in (
+            ("resume", "not_stored"),
+            ("login", "locked_out"),
+            ("login", "already_logged_in"),
+        ):
+            self.setUp()
+            self.log_in()
+            self.server.answers[cmd] = {"code": code, "msg": "Not now."}
+            self.server.drop()
+            self.reconnect()
+            self.assertEqual(self.connection.state, "lost", code)
+            self.server.answers[cmd] = resumed()
+            self.clock.advance(2)
+            self.server.pump()
+            self.assertEqual(self.connection.state, "up", code)
 
     def test_a_guest_who_logged_in_again_does_not_repeat_messages(self) -> None:
         self.log_in()

@@ -157,13 +157,17 @@ class AsyncioTests(SynchronousTestCase):
                 await connect(self.url, user=Guest("tim")) as tim,
                 await connect(self.url, user=Guest("tom")) as tom,
             ):
-                events = tim.events()
-                with self.assertRaises(asyncio.TimeoutError):
-                    while True:
-                        await asyncio.wait_for(anext(events), 0)
+                events, entries = tim.events(), tim.follow("lobby", after=None)
+                for iterator, seconds in ((events, 0), (entries, 0.05)):
+                    with self.assertRaises(asyncio.TimeoutError):
+                        while True:
+                            await asyncio.wait_for(anext(iterator), seconds)
                 await tom.speak("lobby", "hi")
                 said = [event async for event in self.until_message(tim)]
                 self.assertEqual([event.text for event in said], ["hi"])
+                while not isinstance(entry := await anext(entries), Message):
+                    pass
+                self.assertEqual(entry.text, "hi")
 
         self.run_task(work())
 
@@ -236,6 +240,12 @@ class AsyncioTests(SynchronousTestCase):
         async def bot(conn: Connection) -> None:
             await conn.call("ping")
 
+        async def exiting_bot(conn: Connection) -> None:
+            conn.on(Whisper)(lambda event: sys.exit(3))
+            async with await connect(self.url, user=Guest("exi")) as other:
+                await other.whisper("run", "stop")
+                await asyncio.sleep(SECONDS)
+
         async def refused_bot(conn: Connection) -> None:
             await conn.leave("no such room")
 
@@ -247,12 +257,17 @@ class AsyncioTests(SynchronousTestCase):
             except CommandFailed as error:  # its own error is not hidden
                 statuses.append(error.code)
 
-        for args in ((bot, self.url), (refused_bot, self.url), (bot, "ws://127.0.0.1:1/")):
+        for args in (
+            (bot, self.url),
+            (exiting_bot, self.url),
+            (refused_bot, self.url),
+            (bot, "ws://127.0.0.1:1/"),
+        ):
             # In a thread, or it would change the signal handlers of trial.
             thread = threading.Thread(target=program, args=args)
             thread.start()
             thread.join(SECONDS)
-        self.assertEqual(statuses, [0, "no_such_room", 1])
+        self.assertEqual(statuses, [0, 3, "no_such_room", 1])
         self.assertEqual(printed.getvalue(), "ws://127.0.0.1:1/: Connection refused\n")
 
     def test_a_lost_connection_comes_back(self) -> None:

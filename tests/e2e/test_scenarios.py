@@ -265,8 +265,7 @@ class ExamplesTest(SynchronousTestCase):
         self.assertEqual(words("WITH_TXN"), keys(contract.REPEATABLE, contract.Repeatable.TXN))
         always = keys(contract.REPEATABLE, contract.Repeatable.ALWAYS)
         self.assertEqual(words("REPEATABLE"), always - {"resume"})  # the client does so by itself
-        temporary = keys(contract.TEMPORARY, True)
-        self.assertEqual(words("TEMPORARY"), temporary | {"already_logged_in"})  # of the dead link
+        self.assertEqual(words("TEMPORARY"), contract.LOGIN_AGAIN)
         self.assertEqual(words("STAY_AWAY"), keys(contract.COME_BACK, contract.ComeBack.NO))
 
     def test_the_bot_answers_and_ends(self) -> None:

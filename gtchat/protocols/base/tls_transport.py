@@ -10,7 +10,9 @@ buffers in memory:
 
 OpenSSL never reads from the socket itself, although that would save a copy: in one call it handles
 as many records without data as there are, and 8 MB of key updates (RFC 8446 section 4.6.3), which
-a client sends in a second, stopped the server for nine. Here a call handles `READ_BYTES`.
+a client sends in a second, stopped the server for nine. Here a call handles `READ_BYTES`, and a
+connection ends that sends many more records without data than its data pays for: 16 KiB of key
+updates take 19 ms. TLS libraries send one after some millions of records, if at all.
 
 What the kernel does not take waits encrypted in Twisted's buffer, ahead of all that follows. What
 is written before the handshake ends waits as it is. `tls_port` has what the connections of a port
@@ -47,8 +49,9 @@ from gtchat.protocols.base.unsent import PIECE_BYTES
 
 #: Bytes that are read at once: the largest record (RFC 8446 section 5.2) and its header.
 READ_BYTES = 16_384 + 256 + 5
-#: Bytes of records without data that a connection may send in a row. A key update has 27.
-EMPTY_BYTES = 65_536
+#: Records without data that a connection may send in advance, 64 KiB of key updates; and bytes of
+#: data that pay for one of them.
+EMPTY_RECORDS, EMPTY_PRICE = 2_400, 1_024
 #: Bytes of answers to such records that may wait for a peer that does not read.
 ANSWER_BYTES = 65_536
 #: Socket option that acknowledges now what was received (tcp(7)); Linux only.
@@ -80,6 +83,25 @@ class TLSListener(Protocol):
         """Return the TLS of a connection, between `incoming` and `outgoing`."""
 
 
+class RecordCounter:
+    """Counts the records in a stream of bytes by their headers (RFC 8446 section 5.1)."""
+
+    __slots__ = ("_before", "_header")
+
+    def __init__(self) -> None:
+        #: What has come of a header that is not complete, and bytes before the next one.
+        self._header, self._before = b"", 0
+
+    def add(self, sealed: bytes) -> int:
+        """Return how many records have begun since the call before. sealed: what has arrived."""
+        data, at, count = self._header + sealed, self._before, 0
+        while at + 5 <= len(data):
+            at += 5 + int.from_bytes(data[at + 3 : at + 5], "big")
+            count += 1
+        self._header, self._before = data[at:], max(0, at - len(data))
+        return count
+
+
 @implementer(ISSLTransport)
 class TLSServer(EagerServer):
     """An accepted connection whose bytes are encrypted.
@@ -92,8 +114,6 @@ class TLSServer(EagerServer):
     _handshaking = True
     #: Whether close_notify (RFC 8446 section 6.1) was sent.
     _ended = False
-    #: Bytes of records since the last data.
-    _empty = 0
     #: Bytes of what TLS has said itself that have waited since the buffers were empty.
     _answers = 0
     #: What was written before TLS could encrypt it.
@@ -104,6 +124,9 @@ class TLSServer(EagerServer):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = self.server.outgoing
         self._tls = self.server.wrap(self._incoming)
+        self._records = RecordCounter()
+        #: Bytes of data that are not used up for records without data.
+        self._credit = EMPTY_RECORDS * EMPTY_PRICE
         self.server.handshakes.add(self)
 
     def getPeerCertificate(self) -> None:
@@ -231,9 +254,12 @@ class TLSServer(EagerServer):
         if not sealed:
             return main.CONNECTION_LOST  # without close_notify: something may be missing
         self._incoming.write(sealed)
-        if self._handshaking and not self._shake_hands():
-            return None if self._handshaking else main.CONNECTION_LOST
-        return self._receive(len(sealed))
+        records = self._records.add(sealed)
+        if self._handshaking:
+            if not self._shake_hands():
+                return None if self._handshaking else main.CONNECTION_LOST
+            records = 0  # those of the handshake cost nothing
+        return self._receive(records)
 
     def _shake_hands(self) -> bool:
         """Go on with the handshake; return whether it is complete.
@@ -263,11 +289,11 @@ class TLSServer(EagerServer):
             self.startWriting()  # type: ignore[no-untyped-call]
         return True
 
-    def _receive(self, received: int) -> Any:
+    def _receive(self, records: int) -> Any:
         """Decrypt all that has arrived, and give it to the protocol.
 
         Args:
-            received: number of bytes that have arrived.
+            records: number of records that have begun in it.
 
         Returns:
             What `doRead` returns.
@@ -292,14 +318,17 @@ class TLSServer(EagerServer):
         self._flush_outgoing()
         if self._early:
             self._write_early()
-        self._empty = 0 if pieces else self._empty + received
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # A piece is a record: OpenSSL reads no further. One that began earlier is paid back.
+        change = len(data) - EMPTY_PRICE * (records - len(pieces))
+        self._credit = min(EMPTY_RECORDS * EMPTY_PRICE, self._credit + change)
         if self._answers > ANSWER_BYTES:
             return main.CONNECTION_LOST  # no outbox counts them
         if self.disconnecting:
             return None  # what follows is not read, and what is buffered is sent
-        if pieces:
-            self.protocol.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        elif self._empty > EMPTY_BYTES:
+        if data:
+            self.protocol.dataReceived(data)
+        if self._credit < 0:
             end = main.CONNECTION_LOST
         return None if self.disconnecting else end
 

@@ -63,6 +63,9 @@ PAGE_LIMITS: dict[str, int] = {
 _TEMPORARY = frozenset({"internal", "locked_out", "not_stored", "over_quota", "rate_limited"})
 #: Error code -> whether it is temporary.
 TEMPORARY: dict[str, bool] = {code: code in _TEMPORARY for code in CODES}
+#: Error codes of the login that follows `bad_session` after which it is tried again: with
+#: `sessions = refuse`, the server may not have noticed yet that a connection of the user is lost.
+LOGIN_AGAIN: frozenset[str] = _TEMPORARY | {"already_logged_in"}
 
 #: Close code -> whether a client comes back. 1000 and 1001 may be those of a proxy; 1006 is never
 #: sent, libraries report it for a connection that was lost without a close code.

@@ -18,7 +18,7 @@ from zope.interface import implementer
 from gtchat.protocols.base import tls_port, tls_transport
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.tls_port import HANDSHAKE_SECONDS, TLSPort
-from gtchat.protocols.base.tls_transport import EMPTY_BYTES, READ_BYTES
+from gtchat.protocols.base.tls_transport import EMPTY_PRICE, READ_BYTES, RecordCounter
 from tests.e2e.certificate import trusting_all
 from tests.protocols.base.tls_pair import (
     ALERT,
@@ -450,29 +450,48 @@ class Hostile(Case):
         self.assertEqual(pair.read, 2 * content(MUCH))
 
     def test_records_without_data_hold_the_server_up_for_one_read_at_a_time(self) -> None:
+        self.patch(tls_transport, "EMPTY_RECORDS", 1_000)
         client = self.raw()
         pair = client.pair
-        sizes: list[int] = []
+        counts: list[int] = []
         receive = pair.transport._receive
-        self.patch(pair.transport, "_receive", lambda size: sizes.append(size) or receive(size))
-        flood = b"".join(client.key_update() for _ in range(EMPTY_BYTES // 27 + 10))
+        self.patch(pair.transport, "_receive", lambda count: counts.append(count) or receive(count))
+        flood = b"".join(client.key_update() for _ in range(2 * READ_BYTES // 27))
         while flood and pair.protocol.lost is None:
             with contextlib.suppress(BlockingIOError):
                 flood = flood[pair.peer.send(flood) :]
             pair.reactor.step()
         pair.reactor.settle()
-        self.assertLess(max(sizes), 17_000)
+        self.assertLessEqual(max(counts), READ_BYTES // 27 + 1)
         self.assertTrue(pair.protocol.lost.check(ConnectionLost))
-        self.assertLess(sum(sizes), EMPTY_BYTES + READ_BYTES + 1)
+        self.assertLessEqual(sum(counts), 1_000 + READ_BYTES // 27 + 1)
 
     def test_data_between_key_updates_makes_them_acceptable(self) -> None:
+        """As many bytes as they cost; a byte in each read does not pay for them."""
+        self.patch(tls_transport, "EMPTY_RECORDS", 100)
+        for size, expected in ((10 * EMPTY_PRICE, None), (1, ConnectionLost)):
+            client = self.raw()
+            pair = client.pair
+            for _ in range(15):
+                updates = b"".join(client.key_update() for _ in range(10))
+                pair.peer.send(updates + client.record(bytes(size)))
+                pair.reactor.settle()
+                if pair.protocol.lost is not None:
+                    break
+            self.assertEqual(pair.protocol.lost and pair.protocol.lost.type, expected)
+            self.assertEqual(len(pair.protocol.received), size * (15 if expected is None else 11))
+
+    def test_records_with_data_cost_nothing(self) -> None:
+        self.patch(tls_transport, "EMPTY_RECORDS", 3)
         client = self.raw()
         pair = client.pair
-        for _ in range(EMPTY_BYTES // 2_700 + 2):
-            updates = b"".join(client.key_update() for _ in range(100))
-            pair.peer.send(updates + client.record(b"."))
-            pair.reactor.settle()
-        self.assertEqual(len(pair.protocol.received), EMPTY_BYTES // 2_700 + 2)
+        for size in (13, 1_000):  # at first neither headers nor records arrive as a whole
+            sealed = b"".join(client.record(b"x", padding=number) for number in range(40))
+            for start in range(0, len(sealed), size):
+                pair.peer.send(sealed[start : start + size])
+                pair.reactor.settle()
+        self.assertEqual((pair.protocol.received, pair.protocol.lost), (b"x" * 80, None))
+        self.assertEqual(pair.transport._credit, 3 * EMPTY_PRICE)
 
     def test_padding_and_empty_records_are_accepted(self) -> None:
         client = self.raw()
@@ -530,6 +549,28 @@ class Hostile(Case):
         pair.transport.resumeProducing()
         pair.reactor.settle()
         self.assertEqual(pair.protocol.received, b"later")
+
+
+class Records(SynchronousTestCase):
+    def test_each_record_counts_once_however_it_arrives(self) -> None:
+        @settings(max_examples=60, deadline=None, derandomize=True)
+        @given(
+            st.lists(st.integers(0, 300), max_size=20),
+            st.lists(st.integers(1, 40), min_size=1, max_size=9),
+        )
+        def check(sizes: list[int], parts: list[int]) -> None:
+            stream = b"".join(
+                b"\x17\x03\x03" + size.to_bytes(2, "big") + b"\xff" * size for size in sizes
+            )
+            counter, count, parts = RecordCounter(), 0, [*parts]
+            while stream:
+                size = parts.pop(0)
+                parts.append(size)
+                count += counter.add(stream[:size])
+                stream = stream[size:]
+            self.assertEqual(count, len(sizes))
+
+        check()
 
 
 SIZES = st.one_of(st.integers(1, 300), st.integers(1, 70_000))
