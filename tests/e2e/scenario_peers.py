@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -143,6 +144,7 @@ class Peer:
                 continue
             number = sent.pop(message["tracker"])
             if message.get("code") == "rate_limited":
+                time.sleep(message["retry_after"])  # sooner would be a flood
                 waiting.appendleft((number, requests[number]))
                 continue
             assert message["status"] == "ok", message

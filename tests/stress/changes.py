@@ -24,6 +24,8 @@ EMOJI = ("\u2764\ufe0f", "\U0001f44d", "\U0001f600")
 REQUESTS = 40
 #: Seconds from the requests until the kill, at most.
 KILL_AFTER = 0.25
+#: Cycles at most, for each one that is wanted.
+MOST = 5
 CHANGES = ("edited", "deleted", "reacted", "pinned", "unpinned")
 PASSWORD = "long enough"
 
@@ -54,13 +56,23 @@ class Changes:
     violations: list[str] = attrs.field(factory=list)
 
     def run(self, cycles: int) -> None:
-        """Run the cycles, then compare the log with the replies."""
+        """Run the cycles, and further ones until a reply was lost; compare log and replies.
+
+        A kill may come when all requests are answered, or none is done.
+        """
         self.server.start()
         self._register()
-        for _ in range(cycles):
+        for number in range(MOST * cycles):
+            if number >= cycles and self.repeated():
+                break
             self._cycle(killed=True)
         self._cycle(killed=False)
         self._check()
+
+    def repeated(self) -> list[Request]:
+        """Return the requests that were done when they were sent again."""
+        every = (one for user in self.requests.values() for one in user)
+        return [one for one in every if one.reply is not None and one.reply.get("dup")]
 
     def _register(self) -> None:
         for user in USERS:
