@@ -184,7 +184,9 @@ class JSONUser:
             name = reply["room"]["room_name"]
             self._entries.pop(name, None)
             self._from[name] = reply["room"]["last_seq"]
-        elif cmd == "leave_room" or (cmd == "remove_member" and request["user"] == self.name):
+        elif cmd in ("leave_room", "delete_room") or (
+            cmd == "remove_member" and request["user"] == self.name
+        ):
             self._forget(request["room_name"])
 
     def _forget(self, room: str) -> None:
