@@ -111,9 +111,9 @@ class Follow:
         self.kills = kills
         self.random = random.Random(seed)
         self.folder = Path(tempfile.mkdtemp(prefix="gtchat-follow-"))
-        #: By room: the number that was sent last, and the last text that is in its file.
+        #: By room: the number that was sent last, and the highest one that is in its file.
         self.sent = dict.fromkeys((f"room{number}" for number in range(rooms)), 0)
-        self.copied = dict.fromkeys(self.sent, "0")
+        self.copied = dict.fromkeys(self.sent, 0)
         self.result = Result(rooms=rooms)
         self._writers: list[Connection] = []
         self._idle = list(self.sent)
@@ -249,7 +249,8 @@ class Follow:
             def append(self, entry: Entry) -> None:
                 super().append(entry)
                 if isinstance(entry, Message):
-                    copied[room] = entry.text
+                    # A room that is read again begins with what the file has already.
+                    copied[room] = max(copied[room], int(entry.text))
 
         return Archive(self.folder / room)
 
@@ -268,8 +269,7 @@ class Follow:
     async def _until_copied(self) -> None:
         """Wait until the files have the messages that were sent last."""
         deadline = time.monotonic() + SECONDS
-        wanted = {room: str(number) for room, number in self.sent.items()}
-        while self.copied != wanted and time.monotonic() < deadline:
+        while self.copied != self.sent and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
 
     # Backups.
