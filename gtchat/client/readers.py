@@ -135,7 +135,9 @@ class LogReaders(MessageActions):
                 "history", room_name=room, after=after, limit=size, kinds=ENTRY_KINDS
             )
         except ConnectionClosed:
-            return  # which the follower knows
+            if follower.error is None:  # `close` waits for answers, and the stream ends after that
+                follower.end(StopAsyncIteration())
+            return
         except CommandFailed as error:
             if error.code in TEMPORARY_ERRORS:
                 with suppress(Unanswered):  # the connection was lost

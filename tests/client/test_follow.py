@@ -326,6 +326,17 @@ class FollowTests(ConnectedTestCase):
         self.failureResultOf(self.following, ConnectionClosed)
         self.failureResultOf(self.reading, ConnectionClosed)
 
+    def test_a_page_that_is_needed_while_close_waits_for_answers_ends_it(self) -> None:
+        self.follow()
+        self.server.answers["speak"] = None
+        self.call("speak", room_name="lobby", msg="hi").addErrback(lambda _: None)
+        Deferred.fromCoroutine(self.connection.close())
+        self.say(1, pushed=False)
+        self.say()
+        self.server.pump()
+        self.successResultOf(self.following)
+        self.assertEqual(self.seqs(), [1, 2, 3])
+
     def test_many_followers_hold_a_bounded_number_of_entries(self) -> None:
         self.log += [spoken(seq) for seq in range(4, 601)]
         readers = [self.connection.follow("lobby", after=None) for _ in range(30)]
