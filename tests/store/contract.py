@@ -148,6 +148,21 @@ class StoreCase:
         return await self.assertFailure(deferred, error)
 
 
+class GuestsTogether(StoreCase):
+    """Guests who log in within one transaction of a database."""
+
+    async def test_a_guest_who_cannot_be_stored_fails_alone(self) -> None:
+        tokens = [b"a" * 32, b"b" * 32, b"a" * 32, b"c" * 32]
+        logins = [
+            self.store.login_guest(f"G{number}", f"g{number}", new_session(token))
+            for number, token in enumerate(tokens)
+        ]
+        await self.assertFails(logins.pop(2), NotStored)
+        ids = [await login for login in logins]
+        self.assertEqual([one.account.id for one in self.store.load().guests], ids)
+        self.flushLoggedErrors()
+
+
 class QueueContract(StoreCase):
     """The order of writes and their results."""
 

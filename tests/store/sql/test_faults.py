@@ -19,7 +19,7 @@ from gtchat.chat.errors import NoSuchMessage, NotStored
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import StoreError
 from tests.databases import create_empty
-from tests.store.contract import StoreCase, message, new_session, room_created
+from tests.store.contract import GuestsTogether, StoreCase, message, new_session, room_created
 from tests.store.sql.flaky import Disk
 
 
@@ -53,7 +53,7 @@ class DiskCase(StoreCase):
         self.assertEqual((await self.texts(self.lobby, HistoryQuery(limit=1))), ["again"])
 
 
-class GroupCommitTests(DiskCase, TestCase):
+class GroupCommitTests(DiskCase, GuestsTogether, TestCase):
     async def test_guests_who_log_in_together_are_a_few_statements(self) -> None:
         logins = [
             self.store.login_guest(f"G{number}", f"g{number}", new_session(b"%32d" % number))
@@ -62,16 +62,6 @@ class GroupCommitTests(DiskCase, TestCase):
         for login in logins:
             await login
         self.assertEqual(self.disk.executed.count("INSERT"), 3)
-
-    async def test_a_guest_who_cannot_be_stored_fails_alone(self) -> None:
-        tokens = [b"a" * 32, b"b" * 32, b"a" * 32, b"c" * 32]
-        logins = [
-            self.store.login_guest(f"G{number}", f"g{number}", new_session(token))
-            for number, token in enumerate(tokens)
-        ]
-        await self.assertFails(logins.pop(2), NotStored)
-        ids = [await login for login in logins]
-        self.assertEqual([one.account.id for one in self.store.load().guests], ids)
 
     async def test_guests_are_told_that_the_disk_failed(self) -> None:
         self.disk.fail("INSERT INTO sessions", "disk I/O error")

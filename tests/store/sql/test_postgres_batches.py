@@ -7,11 +7,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from gtchat.chat.errors import NotStored
 from gtchat.store import SQLStore
 from gtchat.store.sql.search_index import Indexer
 from tests import postgres
-from tests.store.contract import StoreCase, message, new_session
+from tests.store.contract import GuestsTogether, message
 
 if postgres.MISSING is None:
     import psycopg
@@ -62,7 +61,7 @@ class SendTests(SynchronousTestCase):
         self.assertEqual(self.keys(), [])
 
 
-class BatchTests(StoreCase, TestCase):
+class BatchTests(GuestsTogether, TestCase):
     if postgres.MISSING:
         skip = postgres.MISSING
 
@@ -86,14 +85,3 @@ class BatchTests(StoreCase, TestCase):
             self.assertEqual(db.execute(nodes).fetchone(), (1,))
             await self.store.close()
             self.assertEqual(db.execute(nodes).fetchone(), (0,))
-
-    async def test_a_guest_who_cannot_be_stored_fails_alone(self) -> None:
-        tokens = [b"a" * 32, b"b" * 32, b"a" * 32, b"c" * 32]
-        logins = [
-            self.store.login_guest(f"G{number}", f"g{number}", new_session(token))
-            for number, token in enumerate(tokens)
-        ]
-        await self.assertFails(logins.pop(2), NotStored)
-        ids = [await login for login in logins]
-        self.assertEqual([one.account.id for one in self.store.load().guests], ids)
-        self.flushLoggedErrors()
