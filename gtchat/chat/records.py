@@ -14,6 +14,7 @@ import attrs
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
+from gtchat.chat.told import Told
 
 ResetReason = Literal["", "epoch", "recreated", "unknown", "left"]
 
@@ -75,6 +76,8 @@ class PendingEntry:
         error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
             `NoSuchUser`, `PrivateRoom`, `RoomExists`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
+        checked: `Room.foreign` of the state that the rules saw: it fails with `Stale`, or a message
+            with NotInRoom, if another node has changed that by then. None for nothing to check.
     """
 
     room_id: int
@@ -83,6 +86,7 @@ class PendingEntry:
     sender_id: int | None = None
     error: ChatError | None = None
     earlier: Ack | None = None
+    checked: int | None = None
 
     @property
     def subject_id(self) -> int | None:
@@ -107,6 +111,19 @@ class Inviter:
 EndedInvitations = Mapping[int, Sequence[Inviter]]
 
 
+@attrs.frozen
+class RoomLimits:
+    """How many rooms an account can have; 0 for no limit.
+
+    Attributes:
+        rooms: rooms that it has created; and rooms that it has received from other users.
+        memberships: rooms that it is a member of.
+    """
+
+    rooms: int = 0
+    memberships: int = 0
+
+
 @attrs.define(eq=False)
 class PendingRoomChange(PendingEntry):
     """A change of a room that is queued for its log.
@@ -116,12 +133,16 @@ class PendingRoomChange(PendingEntry):
         content: what its request asks for, as in `RepeatableRequest`; used with a `txn` only.
         needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
         ended: filled in: the invitations that the subject had sent and that end with it.
+        tells: what other nodes are told with it: the answer to the invitation that it accepts.
+        limits: how many rooms its subject can have with it.
     """
 
     room_key: str = ""
     content: str = ""
     needs_invitation: bool = False
     ended: EndedInvitations = attrs.field(factory=dict)
+    tells: tuple[Told, ...] = ()
+    limits: RoomLimits = RoomLimits()
 
     @property
     def ack(self) -> Ack:
@@ -381,8 +402,10 @@ class StoredState:
         epoch: names all logs together; it changes when a backup is restored.
         rooms: all rooms.
         guests: the temporary accounts that the last run left.
+        online: (account id, name, ids of the other nodes where it is online) of accounts.
     """
 
     epoch: str
     rooms: tuple[RoomRecord, ...]
     guests: tuple[StoredGuest, ...]
+    online: tuple[tuple[int, str, frozenset[int]], ...] = ()
