@@ -6,7 +6,7 @@ stored. The system log has what concerns nodes and is in the log of no room. Dat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -174,6 +174,8 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "epoch": EpochBegun,
     "node_gone": NodeGone,
 }
+#: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
+ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]
 #: Entries that change the state of a room: rules that were checked before them are stale.
 ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 
