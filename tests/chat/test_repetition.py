@@ -54,4 +54,5 @@ class RepetitionTests(SynchronousTestCase):
         self.assertIs(CODES[Stale.code], NotStored)
 
     def test_a_method_keeps_its_name_and_its_description(self) -> None:
-        self.assertEqual((Rules.run.__name__, Rules.run.__doc__), ("run", "Return a name so many times."))
+        self.assertEqual(Rules.run.__name__, "run")
+        self.assertEqual(Rules.run.__doc__, "Return a name so many times.")

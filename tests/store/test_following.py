@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gtchat.chat.events import Entry, Joined, Kicked, MessageSent, RoomChanged, RoomCreated
+from gtchat.chat.events import Entry, Joined, Kicked, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import PendingEntry, RoomRecord
 from gtchat.chat.node_records import Foreign, RoomAdded, RoomDeleted
 from gtchat.store.following import Known
