@@ -256,9 +256,9 @@ class ResumeResult:
         account_state: the state of its account.
         missed: room id -> what the client missed.
         directs: those direct conversations of the account in which its client had seen entries.
-        moved: whether another node had the connection of the session, which it is told to close.
         epoch: the epoch that begins now, because the logs are shorter than what the client was
             told; None if they are not.
+        moved: whether another node had the connection of the session, which it is told to close.
     """
 
     account_state: AccountState
