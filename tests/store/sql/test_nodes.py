@@ -129,7 +129,7 @@ class CommitTests(NodeCase):
 
 
 class EntryTests(NodeCase):
-    """Who enters beside whom, and in whose place."""
+    """Which servers write side by side, and which take the place of another."""
 
     def test_nodes_write_side_by_side(self) -> None:
         for name in ("one", "two"):
