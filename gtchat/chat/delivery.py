@@ -213,7 +213,7 @@ class Delivery:
                 session = message.session
                 without = [session]
                 if session.user.blocked_by:
-                    without += self._users.blockers(session.user)
+                    without += self._users.blockers_of(session.user.id)
                 for session in without:
                     if session in left_out:
                         left_out[session].append(index)
@@ -270,7 +270,7 @@ class Delivery:
         change.room.advance(entry.seq)
         change.done.callback(Ack("", entry.seq, entry.at))
         hides = isinstance(entry, Edited | Reacted) and session.user.blocked_by
-        blockers = self._users.blockers(session.user) if hides else ()
+        blockers = self._users.blockers_of(session.user.id) if hides else ()
         change.room.publish(entry, connections_of(blockers))
 
     def _take_back(self, change: PendingChange, entries: Sequence[PendingEntry]) -> None:

@@ -182,6 +182,7 @@ class Guests:
             self._wait(user, GUEST_GRACE_S)
         else:
             self._users.discard(user)
+            self._users.forget_account(user.id)
             self._forget_blocks(user)
         finally:
             self._ending.end(user)

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import attrs
 
 from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom
-from gtchat.chat.events import Entry, Event
+from gtchat.chat.events import Entry, Event, Joined, Kicked, Left, Removed
 from gtchat.chat.fold import RoomState, Undo
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
 from gtchat.chat.names import SortedNames, room_key
@@ -64,6 +64,10 @@ class Subscribers:
             connections.pop(session.connection, None)
             if not connections:
                 del self._by_encoder[session.encoder]
+
+    def clear(self) -> None:
+        """Unsubscribe all sessions."""
+        self._by_encoder.clear()
 
     def publish(
         self, events: Sequence[Event], exclude: Collection[IConnection] = ()
@@ -127,6 +131,7 @@ class Room(RoomState):
         subscribers: the sessions that receive its events.
         deleted: whether its deletion has begun.
         queued: the changes that are in its state and not stored yet, oldest first.
+        foreign: how many changes of its state that other nodes have stored are in it.
     """
 
     id: int
@@ -137,6 +142,7 @@ class Room(RoomState):
     subscribers: Subscribers = attrs.field(factory=Subscribers)
     deleted: bool = False
     queued: list[QueuedChange] = attrs.field(factory=list)
+    foreign: int = 0
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:
@@ -167,6 +173,20 @@ class Room(RoomState):
     def has_member(self, user: Member) -> bool:
         """Return whether a logged-in user is a member, or this is the lobby."""
         return user.id in self.members or self.key == LOBBY
+
+    def has_stored_member(self, account_id: int) -> bool:
+        """Return whether an account is a member by what is stored, or this is the lobby.
+
+        The changes that are queued are left out: the first one of the membership of the account
+        tells what it was before.
+        """
+        for change in self.queued:
+            if change.entry.subject_id == account_id:
+                if isinstance(change.entry, Joined):
+                    return False
+                if isinstance(change.entry, Left | Kicked | Removed):
+                    return True
+        return account_id in self.members or self.key == LOBBY
 
     def visible_to(self, user: Member) -> bool:
         """Return whether lists show the room to a user: a public room, or one of the user's."""
@@ -225,12 +245,23 @@ class RoomRegistry:
             self.public.add(room.key)
 
     def discard(self, room: Room) -> None:
-        """Remove a room that is deleted. What is queued for it will not be stored."""
+        """Remove a room that is deleted. What is queued for it will not be stored.
+
+        A new room may have its name already: what other nodes create comes before what they delete.
+        """
         self._take_back_all(room)
-        del self._by_key[room.key], self._by_name[room.name]
+        if self._by_key.get(room.key) is room:
+            del self._by_key[room.key]
+        if self._by_name.get(room.name) is room:
+            del self._by_name[room.name]
         del self._by_id[room.id]
         self._disown(room, room.owner_id)
         self.public.discard(room.key)
+
+    def clear(self) -> None:
+        """Forget all rooms. What is queued for them will not be stored."""
+        self._by_key, self._by_name, self._by_id, self._owned = {}, {}, {}, {}
+        self.public = SortedNames()
 
     def _disown(self, room: Room, owner_id: int | None) -> None:
         """Remove a room from those of an owner."""
