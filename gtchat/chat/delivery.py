@@ -90,10 +90,11 @@ class Delivery:
         Raises:
             NoSuchUser: the change would make an account that is ending a member or an owner.
             OverQuota: the actor can't store the topic that is in the entry.
-            NotStored: the disk is full.
+            NotStored: the disk is full, or the room is not there any more.
         """
         if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, entry):
             raise NoSuchUser()
+        self._rooms.require_stored(room)
         if actor is not None and not isinstance(entry, Left | Kicked | Removed):
             self._quota.charge(actor, _text_of(entry))
         change = PendingChange(
@@ -136,8 +137,10 @@ class Delivery:
 
         Raises:
             OverQuota: the user can't store the text of the change.
-            NotStored: the disk is full.
+            NotStored: the disk is full, or the room is not there any more.
         """
+        if isinstance(room, Room):
+            self._rooms.require_stored(room)
         self._quota.charge(session, _text_of(entry))
         change = QueuedMessageChange(
             room_id=room.id,
@@ -242,17 +245,14 @@ class Delivery:
         subject = self._users.get_by_id(entry.subject_id)
         ends_membership = isinstance(entry, Left | Kicked | Removed)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
-            subject.rooms[room] = entry.seq
-            for session in subject.sessions:
-                room.subscribers.add(session)
+            subject.add_room(room, entry.seq)
         elif subject is not None and ends_membership:
             subject.remove_room(room)
         change.done.callback(change.ack)
-        self._publish_change(room, entry, change.actor)
+        self.publish_change(room, entry, change.actor)
         self._publish_ended(room, change.ended)
         if subject is not None and ends_membership:
-            for session in subject.sessions:
-                room.subscribers.discard(session)
+            subject.unsubscribe(room)
 
     def _finish_message_change(self, change: QueuedMessageChange) -> None:
         """Report a change of a message, then send it to the subscribers of the room.
@@ -299,7 +299,7 @@ class Delivery:
 
     # What is not sent to the session that asked for it.
 
-    def _publish_change(self, room: Room, entry: Entry, actor: Session | None) -> None:
+    def publish_change(self, room: Room, entry: Entry, actor: Session | None) -> None:
         """Send a change to the room; a new public room is announced to all other users."""
         self._publish(room, entry, actor)
         if isinstance(entry, RoomCreated) and room.public:
@@ -326,10 +326,11 @@ class Delivery:
         members = tuple(room.members.values())
         event = RoomDeleted(room_name=room.name, usr=by, members=members, at=self._users.now())
         self._publish(room, event, actor)
+        owner = self._users.get_by_id(room.owner_id)
         if room.public:
             self._announce(room, event, actor)
-        elif actor is not None:  # an owner who is not a member
-            for session in actor.user.sessions:
+        elif owner is not None and owner.registered:  # it may have left the room
+            for session in owner.sessions:
                 if session is not actor and session not in room.subscribers:
                     session.send(event)
         self._publish_ended(room, ended)

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom
+from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom, NotStored
 from gtchat.chat.events import Entry, Event, Joined, Kicked, Left, Removed
 from gtchat.chat.fold import RoomState, Undo
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
@@ -338,6 +338,15 @@ class RoomRegistry:
     def by_id(self, room_id: int) -> Room:
         """Return the room with an id, which there is."""
         return self._by_id[room_id]
+
+    def require_stored(self, room: Room) -> None:
+        """Check that a room, once it is stored, is one of these: entries may be queued for it.
+
+        Raises:
+            NotStored: it was deleted, or all rooms were loaded anew.
+        """
+        if room.id and self._by_id.get(room.id) is not room:
+            raise NotStored()
 
     def by_keys(self, keys: Iterable[str]) -> list[Room]:
         """Return the rooms with keys, which there are."""

@@ -112,6 +112,17 @@ class User:
         """The number of rooms that the user is a member of, without the lobby."""
         return len(self.rooms)
 
+    def add_room(self, room: Room, seq: int) -> None:
+        """Become a member of a room with an entry, and subscribe all sessions to it."""
+        self.rooms[room] = seq
+        for session in self.sessions:
+            room.subscribers.add(session)
+
+    def unsubscribe(self, room: Room) -> None:
+        """Unsubscribe all sessions from a room that the user is not a member of any more."""
+        for session in self.sessions:
+            room.subscribers.discard(session)
+
     def remove_room(self, room: Room) -> None:
         """Forget a room that the user is not a member of any more."""
         self.rooms.pop(room, None)
@@ -354,11 +365,15 @@ class UserDirectory:
             asker_id = asker.id if asker is not None else None
             account = await self._store.find_account(key, asker_id)
             user = self._users.get_by_id(account.id) if account is not None else None
-            if account is not None and account.registered and user is None:
+            if account is not None and user is None:  # a temporary one is at another node
                 return ResolvedUser(
-                    account.id, account.name, True, None, account.blocks_asker, account.memberships
+                    account.id,
+                    account.name,
+                    account.registered,
+                    None,
+                    account.blocks_asker,
+                    account.memberships,
                 )
-        # A temporary account that is not known here has ended since the store was asked.
         if user is None or user.ending:
             raise NoSuchUser()
         blocks = asker is not None and asker.id in user.blocked
