@@ -6,7 +6,8 @@ the parts of the chat that know sessions, guests, direct messages, blocks and in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import ParamSpec
 
 import attrs
 from twisted.logger import Logger
@@ -40,6 +41,8 @@ from gtchat.chat.ownership import Ownership
 from gtchat.chat.rooms import Room, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
+
+P = ParamSpec("P")
 
 _log = Logger()
 
@@ -96,15 +99,9 @@ class ForeignDelivery:
         for added in foreign.added:
             self._add(added)
         for room_id, entries in foreign.entries.items():
-            try:
-                self._deliver_entries(room_id, entries)
-            except Exception:
-                _log.failure("Entries of the room {room_id} failed.", room_id=room_id)
+            _attempt(self._deliver_entries, room_id, entries)
         for node_id, entry in foreign.system:
-            try:
-                self._handle(node_id, entry, foreign)
-            except Exception:
-                _log.failure("A system entry failed: {kind}", kind=type(entry).__name__)
+            _attempt(self._handle, node_id, entry, foreign)
 
     # Rooms.
 
@@ -213,6 +210,14 @@ class ForeignDelivery:
     def _end_node(self, node_id: int, entry: NodeGone) -> None:
         """Take note that nothing is online at a node. It may be another than has noticed that."""
         self._users.presence.node_gone(entry.node_id)
+
+
+def _attempt(deliver: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Deliver something; log the failure."""
+    try:
+        deliver(*args, **kwargs)
+    except Exception:
+        _log.failure("The chat failed on what another node has stored.")
 
 
 def _send_others(

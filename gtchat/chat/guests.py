@@ -23,6 +23,7 @@ from gtchat.chat.interfaces import NewSession, StoredGuest
 from gtchat.chat.limits import network_key
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import Name
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import User
@@ -69,6 +70,10 @@ class Guests:
         self._max_waiting = state.limits.connections_per_address
         #: `network_key` -> the guests of that network who are waited for, lost first.
         self._waiting: dict[str, dict[User, None]] = {}
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     def restore(self, guests: Iterable[StoredGuest]) -> None:
         """Take over the guests of the last run of the server, with their rooms.
@@ -181,17 +186,7 @@ class Guests:
             user.ending = False
             self._wait(user, GUEST_GRACE_S)
         else:
-            self._users.discard(user)
             self._users.forget_account(user.id)
-            self._forget_blocks(user)
+            self._users.discard(user)
         finally:
             self._ending.end(user)
-
-    def _forget_blocks(self, user: User) -> None:
-        """Forget the blocks by and of an account that is deleted, as the store does."""
-        for blocker in map(self._users.get_by_id, user.blocked_by):
-            if blocker is not None:
-                blocker.blocked.pop(user.id, None)
-        for blocked in map(self._users.get_by_id, user.blocked):
-            if blocked is not None:
-                blocked.blocked_by -= {user.id}

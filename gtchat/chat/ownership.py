@@ -232,9 +232,7 @@ class Ownership:
             raise
         self.discard(room, by, actor, ended)
 
-    def discard(
-        self, room: Room, by: str, actor: Session | None, ended: EndedInvitations
-    ) -> None:
+    def discard(self, room: Room, by: str, actor: Session | None, ended: EndedInvitations) -> None:
         """Forget a room that is deleted, and announce it; see `Delivery.publish_deletion`."""
         self._rooms.discard(room)
         self.count(room.creator_id, -1)

@@ -239,9 +239,12 @@ class UserRegistry:
             del self._by_key[user.key]
 
     def forget_account(self, account_id: int) -> None:
-        """Forget who blocks an account that is deleted."""
-        for user in self._blocking.pop(account_id, ()):
-            user.blocked.pop(account_id, None)
+        """Forget the blocks by and of an account that is deleted, as the store does."""
+        for blocker in self._blocking.pop(account_id, ()):
+            blocker.blocked.pop(account_id, None)
+        user = self._by_id.get(account_id)
+        for blocked in self.known(user.blocked) if user is not None else ():
+            blocked.blocked_by -= {account_id}
 
     def add_session(self, session: Session, rooms: list[Room]) -> None:
         """Begin a session: subscribe it, and announce the user if it is the only session.

@@ -18,7 +18,11 @@ class LostNode(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.server = server = TestServer(store=FailingStore)
-        self.ann, self.bob, self.gus = server.member("ann"), server.member("bob"), server.guest("gus")
+        self.ann, self.bob, self.gus = (
+            server.member("ann"),
+            server.member("bob"),
+            server.guest("gus"),
+        )
         self.ann.call("create_room", room_name="r")
         for client in (self.bob, self.gus):
             client.call("join_room", room_name="r")
