@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from twisted.internet.defer import Deferred, succeed
 
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
-from gtchat.store import session_tells
 from gtchat.store.jobs import ignore_foreign, ignore_lost, ignore_restored
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.calls import MemoryCalls

@@ -16,6 +16,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
+import gtchat.store.mail_tells as mail_tells
+import gtchat.store.room_tells as room_tells
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import (
     Account,
@@ -33,7 +36,6 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
-from gtchat.store import mail_tells, room_tells, session_tells
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
 from gtchat.store.sql import (
     accounts,
@@ -288,7 +290,13 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
 
         For tests: the server does so by itself.
         """
-        return self._write(lambda db: self._indexer.catch_up(db, merge=merge))
+        return Deferred.fromCoroutine(self._index_now(merge))
+
+    async def _index_now(self, merge: bool) -> None:
+        while await self._write(self._indexer.add_waiting):
+            pass
+        if merge:
+            await self._write(self._indexer.merge)
 
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""
