@@ -34,7 +34,7 @@ from gtchat.chat.node_records import (
     NodeGone,
     Online,
     RoomAdded,
-    RoomDeleted,
+    RoomGone,
     SystemEntry,
 )
 from gtchat.chat.ownership import Ownership
@@ -82,7 +82,7 @@ class ForeignDelivery:
         self._ownership = ownership
         self.handlers: list[ForeignHandlers] = [
             {
-                RoomDeleted: self._delete,
+                RoomGone: self._delete,
                 InvitationsEnded: self._end_invitations,
                 Online: self._set_online,
                 NodeGone: self._end_node,
@@ -93,8 +93,8 @@ class ForeignDelivery:
     def deliver(self, foreign: Foreign) -> None:
         """Make what other nodes have stored, in the order of its attributes; see `INodeStore`.
 
-        A failure with one room or one system entry is logged, and the others are delivered: none of
-        them comes again.
+        A failure with one room or one system entry is logged, and the others are delivered: each
+        is told once.
         """
         for added in foreign.added:
             self._add(added)
@@ -137,7 +137,7 @@ class ForeignDelivery:
         self._send_messages(room, messages)
 
     def _send_messages(self, room: Room, messages: Sequence[MessageSent]) -> None:
-        """Send messages that follow each other, without those of users whom a receiver blocks."""
+        """Send messages that follow each other, without those of authors that a receiver blocks."""
         if not messages:
             return
         left_out: dict[Session, list[int]] = {}
@@ -151,7 +151,7 @@ class ForeignDelivery:
                 _send_others(encoded[session.encoder], session, indexes, len(messages))
 
     def _change_message(self, room: Room, entry: MessageChange) -> None:
-        """Send a change of a message; see `Delivery` for whom it is hidden from."""
+        """Send a change of a message; those who block the user do not get what is said."""
         room.advance(entry.seq)
         hides = isinstance(entry, Edited | Reacted)
         blockers = self._users.blockers_of(entry.subject_id) if hides else ()
@@ -174,7 +174,7 @@ class ForeignDelivery:
         if subject is not None and ends_membership:
             subject.unsubscribe(room)
 
-    def _delete(self, node_id: int, deleted: RoomDeleted) -> None:
+    def _delete(self, node_id: int, deleted: RoomGone) -> None:
         """Forget a room that another node has deleted, and tell its members."""
         room = self._rooms.get(deleted.room_id)
         if room is not None:

@@ -33,7 +33,7 @@ from gtchat.chat.node_records import (
     NodeGone,
     Online,
     RoomAdded,
-    RoomDeleted,
+    RoomGone,
     SystemEntry,
 )
 from gtchat.chat.rooms import Room
@@ -322,7 +322,7 @@ class Rooms(ForeignTestCase):
         rooms = self.ann.call("get_room_list")
         self.assertEqual(rooms["rooms_total"], 2)
         self.assertEqual(self.ann.call("join_room", room_name="n")["code"], "private_room")
-        self.system(RoomDeleted(99, "dan", {}))
+        self.system(RoomGone(99, "dan", {}))
         self.assertEqual(self.pushes(), {})
         self.assertEqual(self.ann.call("join_room", room_name="n")["code"], "no_such_room")
 
@@ -335,13 +335,13 @@ class Rooms(ForeignTestCase):
         for number in (1, 2):
             self.add("ann", key=f"n{number}", id=90 + number)
         self.assertEqual(self.ann.call("create_room", room_name="x")["code"], "not_allowed")
-        self.system(RoomDeleted(91, "ann", {}))
+        self.system(RoomGone(91, "ann", {}))
         self.assertEqual(self.ann.call("create_room", room_name="x")["status"], "ok")
 
     def test_a_deleted_room_is_gone_for_its_members(self) -> None:
         self.deliver(Joined(**self.fields("dan")))
         self.clear()
-        self.system(RoomDeleted(self.room.id, "ann", {}), RoomDeleted(self.room.id, "ann", {}))
+        self.system(RoomGone(self.room.id, "ann", {}), RoomGone(self.room.id, "ann", {}))
         self.assertEqual(self.pushes(), {"ann": ["room_gone"], "bob": ["room_gone"]})
         self.assertEqual([*self.user("bob").rooms], [])
         self.assertEqual(self.bob.call("leave_room", room_name="r")["code"], "no_such_room")
@@ -350,20 +350,20 @@ class Rooms(ForeignTestCase):
     def test_all_users_hear_of_a_public_room_that_is_deleted(self) -> None:
         self.deliver(RoomChanged(**self.settings(public=True)))
         self.clear()
-        self.system(RoomDeleted(self.room.id, "ann", {}))
+        self.system(RoomGone(self.room.id, "ann", {}))
         self.assertEqual(self.pushes(), {name: ["room_gone"] for name in ("ann", "bob", "eve")})
 
     def test_an_owner_who_has_left_hears_of_it(self) -> None:
         self.ann.call("leave_room", room_name="r")
         self.clear()
-        self.system(RoomDeleted(self.room.id, "ann", {}))
+        self.system(RoomGone(self.room.id, "ann", {}))
         self.assertEqual(self.pushes(), {"ann": ["room_gone"], "bob": ["room_gone"]})
 
     def test_what_is_queued_for_a_deleted_room_fails(self) -> None:
         self.store.failing = 2
         self.ann.send("set_room", room_name="r", topic="t", tracker="1")
         self.ann.send("kick", room_name="r", user="bob", tracker="2")
-        self.system(RoomDeleted(self.room.id, "ann", {}))
+        self.system(RoomGone(self.room.id, "ann", {}))
         self.server.run_pending()
         for tracker in ("1", "2"):
             self.assertIn(self.ann.reply(tracker)["code"], ("not_stored", "no_such_room"))
@@ -375,11 +375,11 @@ class Rooms(ForeignTestCase):
         old = self.add("dan")
         new = attrs.evolve(RoomAdded(98, "n", "N"))
         created = RoomCreated(**{**self.settings("fay", public=True), "room_name": "N"}, seq=1)
-        deleted = RoomDeleted(old.id, "dan", {})
+        deleted = RoomGone(old.id, "dan", {})
         self.system(deleted, added=(new,), entries={98: (created,)})
         self.assertEqual(self.find("n").id, 98)
         self.assertEqual(self.server.chat.rooms.public.page(None, 9), ["n"])
-        self.system(RoomDeleted(98, "fay", {}))
+        self.system(RoomGone(98, "fay", {}))
         self.assertIsNone(self.server.chat.rooms.find_displayed("N"))
         self.assertEqual(len(self.server.chat.rooms.public), 0)
 
@@ -387,7 +387,7 @@ class Rooms(ForeignTestCase):
         ended = {self.ids["eve"]: (Inviter(self.ids["bob"], "bob"),)}
         self.system(InvitationsEnded(self.room.id, ended), InvitationsEnded(999, ended))
         self.assertEqual(self.pushes(), {"eve": ["invitation_ended"]})
-        self.system(RoomDeleted(self.room.id, "ann", ended))
+        self.system(RoomGone(self.room.id, "ann", ended))
         self.assertEqual(self.pushes()["eve"], ["invitation_ended"])
 
 
