@@ -138,10 +138,8 @@ class Delivery:
 
         Raises:
             OverQuota: the user can't store the text of the change.
-            NotStored: the disk is full, or the room is not there any more.
+            NotStored: the disk is full.
         """
-        if isinstance(room, Room):
-            self._rooms.require_stored(room)
         self._quota.charge(session, _text_of(entry))
         change = QueuedMessageChange(
             room_id=room.id,

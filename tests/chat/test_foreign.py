@@ -200,8 +200,11 @@ class Changes(ForeignTestCase):
         self.ann.send("add_member", room_name="r", user="eve")
         self.assertIn(self.ids["eve"], self.room.members)
         self.assertFalse(self.room.has_stored_member(self.ids["eve"]))
-        self.ann.send("set_room", room_name="r", master="bob")
-        self.assertTrue(self.room.has_stored_member(self.ids["bob"]))
+        self.server.run_pending()
+        self.ann.send("set_room", room_name="r", topic="t")
+        self.assertEqual([one.entry.subject_id for one in self.room.queued], [self.ids["ann"]])
+        for name in ("ann", "eve"):
+            self.assertTrue(self.room.has_stored_member(self.ids[name]))
         self.assertTrue(self.find("lobby").has_stored_member(self.ids["eve"]))
 
     def test_the_new_owner_is_owner_here(self) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.errors import NotStored
 from gtchat.chat.guests import GUEST_GRACE_S
 from gtchat.chat.interfaces import StoredState
 from tests.fakes import FailingStore, TestServer
@@ -88,6 +90,15 @@ class LostNode(SynchronousTestCase):
         self.assertIsNone(chat.rooms.find_displayed("new"))
         self.assertNotIn("new", chat.rooms)
         self.assertEqual(chat.repeats._running._waiting, {})
+
+    def test_nothing_is_queued_for_a_room_of_before(self) -> None:
+        chat = self.server.chat
+        before = chat.rooms.find("r")
+        self.lose()
+        self.restore()
+        change = chat._ownership.change(before, before.settings, "ann", None)
+        self.failureResultOf(Deferred.fromCoroutine(change), NotStored)
+        self.assertEqual(before.queued, [])
 
     def test_it_serves_again(self) -> None:
         self.lose()
