@@ -11,6 +11,7 @@ from collections.abc import Callable
 from gtchat.chat.audit import audit
 from gtchat.chat.errors import NotAllowed
 from gtchat.chat.events import Edited, Entry, MessageSent, Reacted
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -47,6 +48,10 @@ class Blocks:
         self._store = state.store
         self._users = state.users
         self._directory = state.directory
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     async def set_block(self, session: Session, target: str, on: bool) -> list[str]:
         """Block or unblock a user.

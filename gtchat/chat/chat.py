@@ -19,6 +19,7 @@ from gtchat.chat.delivery import Delivery
 from gtchat.chat.devices import SessionRules
 from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
+from gtchat.chat.foreign import ForeignDelivery
 from gtchat.chat.guests import Guests
 from gtchat.chat.interfaces import IPasswords, IStore, MentionLimits
 from gtchat.chat.invitations import Invitations
@@ -30,6 +31,7 @@ from gtchat.chat.messages import HISTORY_LIMIT, Messages
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
+from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.repeats import Repeats
 from gtchat.chat.resume import RESUME_WINDOW_S
 from gtchat.chat.rooms import Room
@@ -64,6 +66,7 @@ class Chat:
             jump, and is used for time stamps only.
         keep_versions: whether the earlier texts of edited messages are kept.
         legacy_edits: whether protocols that have no edits show them as messages.
+        relay: tells other nodes what is not stored; None for no other nodes.
 
     Attributes:
         legacy_edits: as given.
@@ -93,9 +96,12 @@ class Chat:
         wall: Callable[[], float] | None = None,
         keep_versions: bool = False,
         legacy_edits: bool = True,
+        relay: IRelay | None = None,
     ) -> None:
         self.legacy_edits = legacy_edits
-        self._state = state = State(store, clock, limits, token, wall or clock.seconds)
+        self._state = state = State(
+            store, clock, limits, token, wall or clock.seconds, relay or NoRelay()
+        )
         store.mention_limits = MentionLimits(
             message=limits.mentions_per_message, kept=limits.mentions_per_account
         )
@@ -128,6 +134,15 @@ class Chat:
         live = LiveSessions(state, self.whispers)
         self.logins = Logins(state, self.accounts, self._guests, live, rules)
         self.sessions = Sessions(state, self.accounts, self._guests, live, rules)
+        self._foreign = ForeignDelivery(state, delivery, self._ownership)
+        self._foreign.handlers += [
+            self.sessions.foreign_handlers(),
+            self._guests.foreign_handlers(),
+            self.whispers.foreign_handlers(),
+            self.invitations.foreign_handlers(),
+            self.blocks.foreign_handlers(),
+            self.read_state.foreign_handlers(),
+        ]
         self.speak = self.messages.speak
         self.history = self.messages.history
         self.preview = self.messages.preview

@@ -102,6 +102,7 @@ class Delivery:
             entry=entry,
             txn=request.txn if request is not None else None,
             sender_id=request.account_id if request is not None else None,
+            checked=None if isinstance(entry, RoomCreated) else room.foreign,
             content=request.content if request is not None else "",
             needs_invitation=needs_invitation,
             room=room,
@@ -144,6 +145,7 @@ class Delivery:
             entry=entry,
             txn=txn,
             sender_id=session.user.id,
+            checked=room.foreign if isinstance(room, Room) else None,
             is_moderator=is_moderator,
             limits=limits,
             room=room,
@@ -249,7 +251,7 @@ class Delivery:
             subject.remove_room(room)
         change.done.callback(change.ack)
         self._publish_change(room, entry, change.actor)
-        self._publish_ended(room, change.ended)
+        self.publish_ended(room, change.ended)
         if subject is not None and ends_membership:
             for session in subject.sessions:
                 room.subscribers.discard(session)
@@ -310,7 +312,7 @@ class Delivery:
                 preview=entry.preview,
                 at=entry.at,
             )
-            self._announce(room, listed, actor)
+            self.announce(room, listed, actor)
 
     def publish_deletion(
         self, room: Room, by: str, actor: Session | None, ended: EndedInvitations
@@ -327,25 +329,25 @@ class Delivery:
         event = RoomDeleted(room_name=room.name, usr=by, members=members, at=self._users.now())
         self._publish(room, event, actor)
         if room.public:
-            self._announce(room, event, actor)
+            self.announce(room, event, actor)
         elif actor is not None:  # an owner who is not a member
             for session in actor.user.sessions:
                 if session is not actor and session not in room.subscribers:
                     session.send(event)
-        self._publish_ended(room, ended)
+        self.publish_ended(room, ended)
 
     def _publish(self, room: Room, event: Event, actor: Session | None) -> None:
         """Send an event to the sessions in a room but the one that asked for it."""
         room.subscribers.publish([event], connections_of([actor]) if actor else ())
 
-    def _announce(self, room: Room, event: Event, actor: Session | None) -> None:
+    def announce(self, room: Room, event: Event, actor: Session | None) -> None:
         """Send an event to all sessions that are not in the room but the one that asked for it."""
         told = [one for _, connections in room.subscribers for one in connections]
         if actor is not None:
             told.append(actor.connection)
         self._users.subscribers.publish([event], told)
 
-    def _publish_ended(self, room: Room, ended: EndedInvitations) -> None:
+    def publish_ended(self, room: Room, ended: EndedInvitations) -> None:
         """Tell users who are online of invitations to a room that have ended."""
         for user in self._users.known(ended):
             for inviter in ended[user.id]:

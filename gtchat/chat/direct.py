@@ -35,6 +35,7 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.limits import REPLY_BYTES
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.names import HOST
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -92,6 +93,10 @@ class Whispers:
         self._unproved: deque[tuple[float, Session, str]] = deque()
         self._timer: IDelayedCall | None = None
         self._stopped = False
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     async def send(
         self,

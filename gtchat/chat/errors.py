@@ -245,6 +245,10 @@ class NotStored(ChatError):
     default = "The server can't save this now. Nothing was sent; try again later."
 
 
+class Stale(NotStored):
+    """Another node has changed what the rules saw: they have to run again (`repetition`)."""
+
+
 class BadSession(ChatError):
     """The session can't be resumed."""
 
@@ -285,5 +289,7 @@ def _tree(root: type[ChatError]) -> list[type[ChatError]]:
     return [root] + [leaf for child in root.__subclasses__() for leaf in _tree(child)]
 
 
-#: Code -> class of the error.
-CODES: dict[str, type[ChatError]] = {error.code: error for error in _tree(ChatError)}
+#: Code -> class of the error, without those that have the code of another.
+CODES: dict[str, type[ChatError]] = {
+    error.code: error for error in _tree(ChatError) if "code" in vars(error)
+}

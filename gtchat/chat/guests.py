@@ -23,6 +23,7 @@ from gtchat.chat.interfaces import NewSession, StoredGuest
 from gtchat.chat.limits import network_key
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import Name
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import User
@@ -69,6 +70,10 @@ class Guests:
         self._max_waiting = state.limits.connections_per_address
         #: `network_key` -> the guests of that network who are waited for, lost first.
         self._waiting: dict[str, dict[User, None]] = {}
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     def restore(self, guests: Iterable[StoredGuest]) -> None:
         """Take over the guests of the last run of the server, with their rooms.

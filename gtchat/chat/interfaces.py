@@ -15,6 +15,7 @@ from zope.interface import Attribute
 
 from gtchat.chat.connections import DeliveryProof, IConnection, IEncodedBatch, IEncoder, IPasswords
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
+from gtchat.chat.history_records import HistoryPage, HistoryQuery
 from gtchat.chat.mail_store import IMailStore
 from gtchat.chat.mention_store import IMentionStore
 from gtchat.chat.mentions import MentionLimits, MentionsPage
@@ -25,14 +26,14 @@ from gtchat.chat.message_records import (
     PendingMessageChange,
     PendingWhisper,
 )
+from gtchat.chat.node_records import Foreign
+from gtchat.chat.node_store import INodeStore
 from gtchat.chat.records import (
     Account,
     AccountState,
     Ack,
     Backlog,
     EndedInvitations,
-    HistoryPage,
-    HistoryQuery,
     InvitationLimits,
     Inviter,
     MembershipRecord,
@@ -41,6 +42,7 @@ from gtchat.chat.records import (
     PhoneAccount,
     RepeatableRequest,
     ResumeResult,
+    RoomLimits,
     RoomRecord,
     StoredGuest,
     StoredState,
@@ -56,6 +58,7 @@ from gtchat.chat.session_records import (
     SessionRecord,
 )
 from gtchat.chat.session_store import ISessionStore
+from gtchat.chat.told import Told
 
 __all__ = [
     "Account",
@@ -69,6 +72,7 @@ __all__ = [
     "DirectPage",
     "EndedInvitations",
     "EndedSession",
+    "Foreign",
     "HistoryPage",
     "HistoryQuery",
     "IConnection",
@@ -94,6 +98,7 @@ __all__ = [
     "RepeatableRequest",
     "Replaces",
     "ResumeResult",
+    "RoomLimits",
     "RoomRecord",
     "SearchPage",
     "SessionLimits",
@@ -101,16 +106,18 @@ __all__ = [
     "StoredGuest",
     "StoredState",
     "StoredWhisper",
+    "Told",
     "UnreadRecord",
     "WhisperLimits",
 ]
 
 
-class IStore(IMailStore, ISessionStore, IMentionStore):
+class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
     """Keeps accounts, rooms and messages.
 
     What waits for users is in `IMailStore`, sessions and devices are in `ISessionStore`, what users
-    are told of in `IMentionStore`.
+    are told of in `IMentionStore`, other nodes in `INodeStore`. `tells` are events for sessions at
+    other nodes, which they are sent if the call has changed something.
 
     Every Deferred can fail with `NotStored`, and with the ChatErrors that are named. Times (`at`
     and others) are milliseconds since 1970, UTC. `key` is a name as it is compared, `name` as it
@@ -233,7 +240,11 @@ class IStore(IMailStore, ISessionStore, IMentionStore):
         """
 
     def delete_room(
-        room_id: int, at: int, request: RepeatableRequest | None = None
+        room_id: int,
+        at: int,
+        request: RepeatableRequest | None = None,
+        checked: int | None = None,
+        by: str = "",
     ) -> Deferred[EndedInvitations]:
         """Delete a room with its log, memberships and invitations; its name is free then.
 
@@ -241,24 +252,31 @@ class IStore(IMailStore, ISessionStore, IMentionStore):
             room_id: the room.
             at: now.
             request: what asked for it, if that may be repeated; what was done is not done again.
+            checked: as in `PendingEntry`.
+            by: name of the user who deletes it, "" if no user does.
 
         Returns:
             The invitations to the room, which end with it.
 
         Raises:
             TxnConflict: as `find_ack`.
+            Stale: as of `PendingEntry.checked`.
         """
 
-    def block(account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
+    def block(
+        account_id: int, blocked_id: int, on: bool, limit: int = 0, name: str = ""
+    ) -> Deferred[None]:
         """Block an account, or unblock it.
 
         Args:
             account_id: the account that blocks.
-            blocked_id: the account that is blocked.
+            blocked_id, name: the account that is blocked.
             on: True to block, False to unblock.
+            limit: the largest number of accounts that it can block, 0 for no limit.
 
         Raises:
             NoSuchUser: one of the accounts to block with does not exist any more.
+            NotAllowed: the limit is reached.
         """
 
     def register_phone(

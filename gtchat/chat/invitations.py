@@ -11,6 +11,7 @@ from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited
 from gtchat.chat.interfaces import Ack, InvitationLimits, RepeatableRequest
 from gtchat.chat.membership import Membership
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
@@ -35,6 +36,10 @@ class Invitations:
         self._directory = state.directory
         self._rooms = state.rooms
         self._membership = membership
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     async def invite(
         self, session: Session, raw: str, invitee: str, request: RepeatableRequest | None = None

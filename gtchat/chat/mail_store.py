@@ -14,6 +14,7 @@ from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhispe
 from gtchat.chat.events import Invited
 from gtchat.chat.message_records import PendingWhisper
 from gtchat.chat.records import Ack, InvitationLimits, RepeatableRequest
+from gtchat.chat.told import Told
 
 
 class IMailStore(Interface):
@@ -87,6 +88,7 @@ class IMailStore(Interface):
         delivered: bool,
         limits: InvitationLimits,
         request: RepeatableRequest | None = None,
+        tells: Sequence[Told] = (),
     ) -> Deferred[bool]:
         """Store an invitation. Return False if an equal one is pending, which stays as it is.
 
@@ -98,6 +100,7 @@ class IMailStore(Interface):
             delivered: whether the invited user was online and gets it.
             limits: how many invitations can be pending.
             request: what asked for it, if that may be repeated: False if it was done before.
+            tells: see `IStore`.
 
         Raises:
             TxnConflict: as `IStore.find_ack`.
@@ -111,6 +114,7 @@ class IMailStore(Interface):
         inviter: str,
         later: bool,
         request: RepeatableRequest | None = None,
+        tells: Sequence[Told] = (),
     ) -> Deferred[bool]:
         """Delete an invitation, or keep it for later. Return whether that is a change.
 
@@ -118,7 +122,7 @@ class IMailStore(Interface):
             room_id, account_id: as in `invite`.
             inviter: name of the user who invites.
             later: True to keep it, and deliver it again at the next login.
-            request: as in `invite`.
+            request, tells: as in `invite`.
 
         Raises:
             TxnConflict: as `IStore.find_ack`.

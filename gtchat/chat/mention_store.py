@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from gtchat.chat.mentions import MentionLimits, MentionsPage
+from gtchat.chat.told import Told
 
 
 class IMentionStore(Interface):
@@ -26,13 +29,16 @@ class IMentionStore(Interface):
             NotInRoom: the account is not a member any more.
         """
 
-    def set_notify(account_id: int, room_id: int, level: str) -> Deferred[None]:
+    def set_notify(
+        account_id: int, room_id: int, level: str, tells: Sequence[Told] = ()
+    ) -> Deferred[None]:
         """Store of which messages of a room a user wants to be notified.
 
         Args:
             account_id: the account.
             room_id: the room.
             level: see `MembershipRecord.notify`. It ends with the membership.
+            tells: see `IStore`.
 
         Raises:
             NotInRoom: the account is not a member any more.

@@ -7,6 +7,10 @@ import attrs
 from gtchat.chat.events import MessageChange, WhisperSent
 from gtchat.chat.records import PendingEntry
 
+#: (account id, name) of the two users of a direct conversation: the one who acts, then the other;
+#: twice the same for notes to self.
+Pair = tuple[tuple[int, str], tuple[int, str]]
+
 
 @attrs.frozen(kw_only=True)
 class ChangeLimits:
@@ -40,12 +44,14 @@ class PendingMessageChange(PendingEntry):
         sender_id: account id of its sender, with a `txn` or without.
         is_moderator: whether its sender may change the messages of others.
         limits: the limits.
+        users: of a message of a direct conversation: who changes it, and the other user.
     """
 
     entry: MessageChange
     sender_id: int
     is_moderator: bool
     limits: ChangeLimits
+    users: Pair | None = None
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -56,12 +62,14 @@ class PendingWhisper(PendingEntry):
         room_id: filled in: the log of the two accounts, which may begin now.
         entry: the message.
         sender_id, target_id: the accounts, which are the same for notes to self.
+        users: the sender and the target; None tells other nodes nothing.
     """
 
     room_id: int = 0
     entry: WhisperSent
     sender_id: int
     target_id: int
+    users: Pair | None = None
 
 
 @attrs.frozen

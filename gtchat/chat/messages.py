@@ -207,6 +207,7 @@ class Messages:
                 entry=entry,
                 txn=txn,
                 sender_id=None if txn is None else user.id,
+                checked=room.foreign,
                 room=room,
                 session=session,
                 done=done,

@@ -17,6 +17,7 @@ from gtchat.chat.errors import BadRequest, NotStored, RateLimited
 from gtchat.chat.events import MessageSent, NotifySet, ReadMarked, UserTyping
 from gtchat.chat.interfaces import AccountState, Direct, MentionsPage, UnreadRecord
 from gtchat.chat.message_rules import whisper_of
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -43,6 +44,10 @@ class ReadState:
         self._limits = state.limits
         self._users = state.users
         self._rooms = state.rooms
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     async def typing(self, session: Session, target: Target) -> None:
         """Notify the others in a room that a user is typing, except those who block them.

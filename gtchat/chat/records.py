@@ -14,11 +14,10 @@ import attrs
 from gtchat.chat.direct_records import Direct
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Invited
+from gtchat.chat.told import Told
 
 ResetReason = Literal["", "epoch", "recreated", "unknown", "left"]
 
-#: How many of the newest entries of a room those are of which a preview has the messages.
-PREVIEW_ENTRIES = 50
 #: Networks that are kept of an account, and milliseconds after which a login from one of them is
 #: stored again.
 NETWORKS_PER_ACCOUNT, NETWORK_REFRESH_MS = 20, 24 * 3600 * 1000
@@ -75,6 +74,8 @@ class PendingEntry:
         error: filled in: why it was not stored, None if it was: `NotStored`, `TxnConflict`,
             `NoSuchUser`, `PrivateRoom`, `RoomExists`.
         earlier: filled in: the ack of an earlier entry with the same txn and content.
+        checked: `Room.foreign` of the state that the rules saw: it fails with `Stale`, or a message
+            with NotInRoom, if another node has changed that by then. None for nothing to check.
     """
 
     room_id: int
@@ -83,6 +84,7 @@ class PendingEntry:
     sender_id: int | None = None
     error: ChatError | None = None
     earlier: Ack | None = None
+    checked: int | None = None
 
     @property
     def subject_id(self) -> int | None:
@@ -107,6 +109,19 @@ class Inviter:
 EndedInvitations = Mapping[int, Sequence[Inviter]]
 
 
+@attrs.frozen
+class RoomLimits:
+    """How many rooms an account can have; 0 for no limit.
+
+    Attributes:
+        rooms: rooms that it has created; and rooms that it has received from other users.
+        memberships: rooms that it is a member of.
+    """
+
+    rooms: int = 0
+    memberships: int = 0
+
+
 @attrs.define(eq=False)
 class PendingRoomChange(PendingEntry):
     """A change of a room that is queued for its log.
@@ -116,12 +131,16 @@ class PendingRoomChange(PendingEntry):
         content: what its request asks for, as in `RepeatableRequest`; used with a `txn` only.
         needs_invitation: of a `join_room`: whether it is stored only if the subject is invited.
         ended: filled in: the invitations that the subject had sent and that end with it.
+        tells: what other nodes are told with it: the answer to the invitation that it accepts.
+        limits: how many rooms its subject can have with it.
     """
 
     room_key: str = ""
     content: str = ""
     needs_invitation: bool = False
     ended: EndedInvitations = attrs.field(factory=dict)
+    tells: tuple[Told, ...] = ()
+    limits: RoomLimits = RoomLimits()
 
     @property
     def ack(self) -> Ack:
@@ -263,50 +282,6 @@ class InvitationLimits:
 
 
 @attrs.frozen
-class HistoryPage:
-    """Some entries of a log.
-
-    Attributes:
-        entries: the entries, oldest first.
-        first: the lowest `seq` of the log that is kept, `last` + 1 if none is; 0 if the log has
-            not begun.
-        last: `seq` of the newest entry of the log, 0 if it has not begun.
-        more: whether there are more entries in the direction asked for.
-    """
-
-    entries: tuple[Entry, ...]
-    first: int
-    last: int
-    more: bool
-
-
-@attrs.frozen
-class HistoryQuery:
-    """Which entries of a log to read; the newest if none of the three positions is given.
-
-    Attributes:
-        before: the newest entries before this `seq`.
-        after: the oldest entries after this `seq`.
-        around: the entries on both sides of this `seq`.
-        limit: maximum number of entries, 1 to 200.
-        kinds: only these kinds of entries; empty for those that a page shows (`PAGE_KINDS`).
-        viewer: the account that reads: its reactions are marked, and those of accounts that it
-            blocks are left out; None for no account.
-        preview: whether to read what users who are not members see: the messages among the newest
-            `PREVIEW_ENTRIES` entries since the room became public, whatever the positions and
-            `kinds` are; none if the room is private or has no preview.
-    """
-
-    before: int | None = None
-    after: int | None = None
-    around: int | None = None
-    limit: int = 50
-    kinds: frozenset[str] = frozenset()
-    viewer: int | None = None
-    preview: bool = False
-
-
-@attrs.frozen
 class RoomRecord:
     """A stored room.
 
@@ -381,8 +356,10 @@ class StoredState:
         epoch: names all logs together; it changes when a backup is restored.
         rooms: all rooms.
         guests: the temporary accounts that the last run left.
+        online: (account id, name, ids of the other nodes where it is online) of accounts.
     """
 
     epoch: str
     rooms: tuple[RoomRecord, ...]
     guests: tuple[StoredGuest, ...]
+    online: tuple[tuple[int, str, frozenset[int]], ...] = ()

@@ -127,6 +127,7 @@ class Room(RoomState):
         subscribers: the sessions that receive its events.
         deleted: whether its deletion has begun.
         queued: the changes that are in its state and not stored yet, oldest first.
+        foreign: how many changes of its state that other nodes have stored are in it.
     """
 
     id: int
@@ -137,6 +138,7 @@ class Room(RoomState):
     subscribers: Subscribers = attrs.field(factory=Subscribers)
     deleted: bool = False
     queued: list[QueuedChange] = attrs.field(factory=list)
+    foreign: int = 0
 
     @classmethod
     def from_record(cls, record: RoomRecord) -> Room:

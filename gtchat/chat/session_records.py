@@ -91,6 +91,8 @@ class NewSession:
         device: its device, None for none.
         replaces: which other sessions of the account end.
         limits: how many sessions the account can have.
+        refuses: whether it does not begin (AlreadyLoggedIn) while another session of the account
+            is connected, at any node.
     """
 
     token_hash: bytes | None
@@ -104,6 +106,7 @@ class NewSession:
     device: NewDevice | None = None
     replaces: Replaces = Replaces.NOTHING
     limits: SessionLimits = SessionLimits()
+    refuses: bool = False
 
 
 @attrs.frozen

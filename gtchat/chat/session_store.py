@@ -111,13 +111,16 @@ class ISessionStore(Interface):
             tokens_after: as in `SessionLimits`.
         """
 
-    def end_session(session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+    def end_session(
+        session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
+    ) -> Deferred[None]:
         """End a session for good.
 
         Args:
             session: the session. What it was sent counts as read, unless it marks it itself.
             at: now.
             forget: whether the token of its device is revoked, if it has a device.
+            reason: as of `IConnection.close`, for the connection that it has at another node.
         """
 
     def end_other_sessions(

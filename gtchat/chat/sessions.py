@@ -29,6 +29,7 @@ from gtchat.chat.interfaces import EndedSession, IConnection, IEncoder, SessionR
 from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import password
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
@@ -93,6 +94,10 @@ class Sessions:
         self._live = live
         self._rules = rules
         self.epoch = ""
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {}
 
     async def resume(
         self,

@@ -14,6 +14,7 @@ from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
 from gtchat.chat.quota import Quota
+from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.rooms import RoomRegistry
 from gtchat.chat.sender_marks import SenderMarks
 from gtchat.chat.users import UserDirectory, UserRegistry
@@ -29,6 +30,7 @@ class State:
         limits: the limits that the operator set.
         token: makes an unguessable string.
         wall: returns the time of day in seconds since 1970; used for time stamps only.
+        relay: tells other nodes what is not stored.
 
     Attributes:
         rooms: all rooms.
@@ -44,6 +46,7 @@ class State:
     limits: Limits
     token: Callable[[], str]
     wall: Callable[[], float]
+    relay: IRelay = attrs.field(factory=NoRelay)
     rooms: RoomRegistry = attrs.field(init=False, factory=RoomRegistry)
     users: UserRegistry = attrs.field(init=False)
     directory: UserDirectory = attrs.field(init=False)

@@ -1,4 +1,8 @@
-"""The jobs in a store's queue, and how their results are delivered. Both stores use it."""
+"""The jobs in a store's queue, and how their results are delivered. Both stores use it.
+
+What a job means for other nodes is here too: what it needs locked (`locks_of`), and what they are
+told of it (`told_by`).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,79 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from gtchat.chat.errors import ChatError
-from gtchat.chat.events import RoomCreated
-from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
+from gtchat.chat.interfaces import (
+    PendingEntry,
+    PendingMessageChange,
+    PendingRoomChange,
+    StoredState,
+)
+from gtchat.chat.node_records import (
+    DirectEntry,
+    Foreign,
+    InvitationsEnded,
+    RoomAdded,
+    SystemEntry,
+)
+
+
+@attrs.frozen
+class Locks:
+    """What a job needs to have locked, or up to date, before the batch with it runs.
+
+    Only a store that several nodes use has to lock anything.
+
+    Attributes:
+        names: names as displayed that it may create; of rooms with "room " before them.
+        accounts: account ids.
+        tokens: token hashes of sessions whose accounts are locked.
+        directs: pairs of accounts whose conversation is locked, if there is one.
+        rooms: room ids.
+        begins: whether a session of `accounts` or `tokens` begins or goes on: their rooms are
+            brought up to date.
+        system: whether it may write a system entry.
+    """
+
+    names: tuple[str, ...] = ()
+    accounts: tuple[int, ...] = ()
+    tokens: tuple[bytes, ...] = ()
+    directs: tuple[tuple[int, int], ...] = ()
+    rooms: tuple[int, ...] = ()
+    begins: bool = False
+    system: bool = False
+
+
+NO_LOCKS = Locks()
+
+
+def _nothing(result: object) -> Iterable[SystemEntry]:
+    """Tell the other nodes nothing."""
+    return ()
+
+
+@attrs.frozen
+class Plan:
+    """What a call of a store means for several nodes.
+
+    Attributes:
+        locks: what it needs.
+        tells: returns what the other nodes are told, given the result of the call; asked once it
+            is done without an error. What is told needs `locks.system`.
+        checked: (room id, `Room.foreign` of the state that the rules saw): the call fails with
+            `Stale` if another node has changed that by then. None for nothing to check.
+        txn: (account id, txn) of its request: a stale call whose txn was used before is done all
+            the same, for its ack.
+        begun: token hashes of the sessions that begin, or go on, at this node.
+    """
+
+    locks: Locks = NO_LOCKS
+    tells: Callable[[Any], Iterable[SystemEntry]] = _nothing
+    checked: tuple[int, int] | None = None
+    txn: tuple[int, str] | None = None
+    begun: tuple[bytes, ...] = ()
+
+
+NO_PLAN = Plan()
 
 
 @attrs.define(eq=False)
@@ -24,12 +99,14 @@ class StoreCall:
         deferred: fires with the result.
         result: what the function returned.
         error: why the call failed, None if it did not.
+        plan: what it means for other nodes.
     """
 
     function: Callable[..., Any] | None
     deferred: Deferred[Any] = attrs.field(factory=Deferred)
     result: object = None
     error: Exception | None = None
+    plan: Plan = attrs.field(default=NO_PLAN, kw_only=True)
 
     def run(self, *args: object) -> None:
         """Call the function, and keep its result or the ChatError that it raises."""
@@ -57,7 +134,65 @@ class BulkCall(StoreCall):
         self.together(args[0], [self])
 
 
+@attrs.define(eq=False)
+class CatchUp:
+    """Waits in the queue like a job: read what other nodes wrote, and deliver it here.
+
+    Attributes:
+        heads: room id -> seq that its log has at least; empty: look at all rooms.
+        deferred: fires when it is done, None if no call waits for it.
+        taken: whether it is being done: it takes no more heads.
+    """
+
+    heads: dict[int, int]
+    deferred: Deferred[None] | None = None
+    taken: bool = False
+
+
 Job = PendingEntry | StoreCall
+#: What is in a queue: a batch of jobs is what is left when those that catch up are taken out.
+Queued = Job | CatchUp
+
+
+def locks_of(job: Job) -> Locks:
+    """Return what a job needs to have locked; of an entry it follows from the entry."""
+    if isinstance(job, StoreCall):
+        return job.plan.locks
+    entry, rooms = job.entry, (job.room_id,)
+    if isinstance(entry, RoomCreated):
+        return Locks(names=(f"room {entry.room_name}",), accounts=_subject(job), system=True)
+    if isinstance(entry, Joined | RoomChanged):
+        told = isinstance(job, PendingRoomChange) and bool(job.tells)
+        return Locks(rooms=rooms, accounts=_subject(job), system=told)
+    ends = isinstance(entry, Left | Kicked | Removed)
+    is_direct = isinstance(job, PendingMessageChange) and job.users is not None
+    return Locks(rooms=rooms, system=ends or is_direct)
+
+
+def _subject(job: PendingEntry) -> tuple[int, ...]:
+    """Return the account that an entry is about, if there is one."""
+    return () if job.subject_id is None else (job.subject_id,)
+
+
+def told_by(job: Job) -> Iterable[SystemEntry]:
+    """Return what a job that is done tells the other nodes: nothing if it has changed nothing."""
+    if job.error is not None:
+        return ()
+    if isinstance(job, StoreCall):
+        return job.plan.tells(job.result)
+    return _told_by_entry(job) if job.entry.seq else ()
+
+
+def _told_by_entry(job: PendingEntry) -> Iterator[SystemEntry]:
+    """Yield what a stored entry tells the other nodes, which follow the log of its room."""
+    if isinstance(job.entry, RoomCreated) and isinstance(job, PendingRoomChange):
+        yield RoomAdded(job.room_id, job.room_key, job.entry.room_name)
+    if isinstance(job, PendingRoomChange):
+        if job.ended:
+            yield InvitationsEnded(job.room_id, job.ended)
+        yield from job.tells
+    elif isinstance(job, PendingMessageChange) and job.users is not None:
+        yield DirectEntry(job.room_id, job.entry.seq, job.users)
 
 
 def group_appends(jobs: Iterable[Job]) -> Iterator[list[PendingEntry] | StoreCall]:
@@ -94,6 +229,18 @@ def group_writes(
 
 def ignore_entries(entries: Sequence[PendingEntry]) -> None:
     """Drop finished entries, until the chat sets `committed`."""
+
+
+def ignore_foreign(foreign: Foreign) -> None:
+    """Drop what other nodes have stored, until the chat sets `foreign`."""
+
+
+def ignore_lost() -> None:
+    """Do nothing when the node is lost, until the chat sets `lost`."""
+
+
+def ignore_restored(state: StoredState) -> None:
+    """Drop the state of a new node, until the chat sets `restored`."""
 
 
 def deliver_results(

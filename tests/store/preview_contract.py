@@ -7,7 +7,7 @@ from random import Random
 
 from gtchat.chat.events import Entry, MessageSent, RoomChanged, RoomCreated, RoomSettingsEntry
 from gtchat.chat.interfaces import HistoryQuery
-from gtchat.chat.records import PREVIEW_ENTRIES
+from gtchat.chat.history_records import PREVIEW_ENTRIES
 from tests.store.contract import StoreCase, joined, left, message
 
 EVERYTHING = HistoryQuery(after=0, limit=10_000)

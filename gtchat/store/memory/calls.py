@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from gtchat.store.jobs import NO_PLAN, Plan
+
 T = TypeVar("T")
 
 
@@ -15,7 +17,7 @@ class MemoryCalls(ABC):
     """Writes to the queue, reads past it."""
 
     @abstractmethod
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function; return its result."""
 
     @abstractmethod

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.mentions import MentionLimits, MentionsPage
+from gtchat.chat.told import Told
+from gtchat.store import mail_tells
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.mentions import MentionTable
 
@@ -27,11 +31,17 @@ class MemoryMentionCalls(MemoryCalls):
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> Deferred[int]:
         """See `IMentionStore.mark_unread`."""
-        return self._write(self._mentions.mark_unread, account_id, token_hash, room_id, seq)
+        plan = mail_tells.mark_unread(account_id, room_id)
+        return self._write(
+            self._mentions.mark_unread, account_id, token_hash, room_id, seq, plan=plan
+        )
 
-    def set_notify(self, account_id: int, room_id: int, level: str) -> Deferred[None]:
+    def set_notify(
+        self, account_id: int, room_id: int, level: str, tells: Sequence[Told] = ()
+    ) -> Deferred[None]:
         """See `IMentionStore.set_notify`."""
-        return self._write(self._mentions.set_notify, account_id, room_id, level)
+        plan = mail_tells.set_notify(account_id, room_id, tells)
+        return self._write(self._mentions.set_notify, account_id, room_id, level, plan=plan)
 
     def mentions(self, account_id: int, before: int | None, limit: int) -> Deferred[MentionsPage]:
         """See `IMentionStore.mentions`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -17,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.events import GuestMessage, Invited, MessageSent
+from gtchat.chat.events import GuestMessage, MessageSent
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
@@ -26,7 +25,6 @@ from gtchat.chat.interfaces import (
     EndedSession,
     HistoryPage,
     HistoryQuery,
-    InvitationLimits,
     IStore,
     MessageSearch,
     MessageVersions,
@@ -40,13 +38,15 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
-from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
+from gtchat.store import mail_tells, room_tells, session_tells
+from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
 from gtchat.store.memory.mentions import MentionTable
+from gtchat.store.memory.node_calls import MemoryNodeCalls
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.sessions import SessionTable
 
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
+class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
     """A store in memory.
 
     Args:
@@ -64,6 +64,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
     _log = Logger()
 
     def __init__(self, reactor: IReactorTime) -> None:
+        super().__init__()
         #: Takes finished entries; set by the chat.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self._reactor = reactor
@@ -124,19 +125,20 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
         network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(
-            self._accounts.register, name, key, password_hash, uuid_hash, at, network
-        )
+        args = (name, key, password_hash, uuid_hash, at, network)
+        return self._write(self._accounts.register, *args, plan=room_tells.register(name))
 
     def login(
         self, account_id: int, proved: str | None, session: NewSession
     ) -> Deferred[AccountState]:
         """See `ISessionStore.login`."""
-        return self._write(self._sessions.login, account_id, proved, session)
+        plan = session_tells.login(account_id, session)
+        return self._write(self._sessions.login, account_id, proved, session, plan=plan)
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""
-        return self._write(self._sessions.login_guest, name, key, session)
+        plan = session_tells.login_guest(name, session)
+        return self._write(self._sessions.login_guest, name, key, session, plan=plan)
 
     def find_device(
         self, token_hash: bytes, tokens_after: int
@@ -174,11 +176,12 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
             self._epoch = result.epoch or self._epoch
             return result
 
-        return self._write(resume)
+        return self._write(resume, plan=session_tells.resume(token_hash, seen, address))
 
     def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `ISessionStore.session_lost`."""
-        return self._write(self._sessions.session_lost, session, at)
+        plan = session_tells.session_lost(session)
+        return self._write(self._sessions.session_lost, session, at, plan=plan)
 
     def sessions(
         self, account_id: int, oldest: int, tokens_after: int
@@ -186,15 +189,20 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
         """See `ISessionStore.sessions`."""
         return self._read(self._sessions.sessions, account_id, oldest, tokens_after)
 
-    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+    def end_session(
+        self, session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
+    ) -> Deferred[None]:
         """See `ISessionStore.end_session`."""
-        return self._write(self._sessions.end_session, session, at, forget)
+        plan = session_tells.end_session(session, reason)
+        return self._write(self._sessions.end_session, session, at, forget, plan=plan)
 
     def end_other_sessions(
         self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        return self._write(self._sessions.end_other_sessions, account_id, keep, tuple(connected))
+        args = (account_id, keep, tuple(connected))
+        plan = session_tells.end_other_sessions(account_id, keep)
+        return self._write(self._sessions.end_other_sessions, *args, plan=plan)
 
     def forget_device(self, account_id: int, device: str) -> Deferred[None]:
         """See `ISessionStore.forget_device`."""
@@ -218,17 +226,20 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
             keep,
             tuple(ended),
             new_token,
+            plan=session_tells.set_password(account_id, keep),
         )
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> Deferred[int]:
         """See `IStore.mark_read`."""
-        return self._write(self._accounts.mark_read, account_id, token_hash, room_id, seq)
+        plan = mail_tells.mark_read(account_id, room_id)
+        args = (account_id, token_hash, room_id, seq)
+        return self._write(self._accounts.mark_read, *args, plan=plan)
 
     def set_read(self, marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
         """See `IStore.set_read`."""
-        return self._write(self._accounts.set_read, marks)
+        return self._write(self._accounts.set_read, marks, plan=mail_tells.set_read(marks))
 
     def unread(
         self, account_id: int | None, token_hash: bytes | None
@@ -244,10 +255,15 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
             if account_id not in self._accounts.accounts:
                 self._mentions.delete_account(account_id)
 
-        return self._write(end_guest)
+        return self._write(end_guest, plan=session_tells.end_guest(account_id))
 
     def delete_room(
-        self, room_id: int, at: int, request: RepeatableRequest | None = None
+        self,
+        room_id: int,
+        at: int,
+        request: RepeatableRequest | None = None,
+        checked: int | None = None,
+        by: str = "",
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
@@ -255,52 +271,23 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
             self._mentions.delete_room(room_id)
             return self._mailbox.delete_room(room_id, at)
 
-        return self._write(self._rooms.txns.do_once, request, {}, delete_room)
+        plan = room_tells.delete_room(room_id, request, checked, by)
+        return self._write(self._rooms.txns.do_once, request, {}, delete_room, plan=plan)
 
-    def invite(
-        self,
-        room_id: int,
-        account_id: int,
-        inviter_id: int,
-        event: Invited,
-        delivered: bool,
-        limits: InvitationLimits,
-        request: RepeatableRequest | None = None,
-    ) -> Deferred[bool]:
-        """See `IStore.invite`."""
-        args = (room_id, account_id, inviter_id, event, delivered, limits)
-        invite = partial(self._mailbox.invite, *args)
-        return self._write(self._rooms.txns.do_once, request, False, invite)
-
-    def answer_invitation(
-        self,
-        room_id: int,
-        account_id: int,
-        inviter: str,
-        later: bool,
-        request: RepeatableRequest | None = None,
-    ) -> Deferred[bool]:
-        """See `IStore.answer_invitation`."""
-        answer = partial(self._mailbox.answer_invitation, room_id, account_id, inviter, later)
-        return self._write(self._rooms.txns.do_once, request, False, answer)
-
-    def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
-        """See `IStore.is_invited`."""
-        return self._read(self._mailbox.is_invited, room_id, account_id, inviter)
-
-    def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
-        """See `IStore.invitations`."""
-        return self._write(self._mailbox.take_undelivered, account_id)
-
-    def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
+    def block(
+        self, account_id: int, blocked_id: int, on: bool, limit: int = 0, name: str = ""
+    ) -> Deferred[None]:
         """See `IStore.block`."""
-        return self._write(self._accounts.block, account_id, blocked_id, on)
+        plan = mail_tells.block(account_id, blocked_id, on, name)
+        return self._write(self._accounts.block, account_id, blocked_id, on, plan=plan)
 
     def register_phone(
         self, name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        return self._write(self._accounts.register_phone, name, key, number, credential, at)
+        plan = room_tells.register_phone(name)
+        args = (name, key, number, credential, at)
+        return self._write(self._accounts.register_phone, *args, plan=plan)
 
     def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
@@ -352,9 +339,9 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls):
         self._closed = True
         return done
 
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function; return its result."""
-        return self._put(StoreCall(lambda: function(*args)))
+        return self._put(StoreCall(lambda: function(*args), plan=plan))
 
     def _put(self, call: StoreCall) -> Deferred[Any]:
         if self._closed:

@@ -18,8 +18,11 @@ from gtchat.chat.interfaces import (
     PendingWhisper,
     RepeatableRequest,
     StoredWhisper,
+    Told,
     WhisperLimits,
 )
+from gtchat.store import mail_tells
+from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import direct, invitations, undelivered
 from gtchat.store.sql.idempotency import do_once
 from gtchat.store.sql.log_writer import LogWriter
@@ -35,18 +38,25 @@ class MailCalls(ABC):
     _log_writer: LogWriter
 
     @abstractmethod
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
 
     def _write_once(
-        self, request: RepeatableRequest | None, function: Callable[..., bool], *args: Any
+        self,
+        request: RepeatableRequest | None,
+        plan: Plan,
+        function: Callable[..., bool],
+        *args: Any,
     ) -> Deferred[bool]:
         """Queue a call of a function for a request; return False if that was done before."""
-        return self._write(lambda db: do_once(db, request, False, lambda: function(db, *args)))
+        return self._write(
+            lambda db: do_once(db, request, False, lambda: function(db, *args)), plan=plan
+        )
 
     def whisper(self, pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
         """See `IMailStore.whisper`."""
-        return self._write(direct.whisper, self._log_writer, pending, limits)
+        plan = mail_tells.whisper(pending)
+        return self._write(direct.whisper, self._log_writer, pending, limits, plan=plan)
 
     def whispers(
         self, account_id: int, after: int, limit: int
@@ -56,11 +66,13 @@ class MailCalls(ABC):
 
     def set_delivered(self, arrived: Arrived) -> Deferred[None]:
         """See `IMailStore.set_delivered`."""
-        return self._write(undelivered.set_delivered, arrived)
+        plan = mail_tells.set_delivered(arrived)
+        return self._write(undelivered.set_delivered, arrived, plan=plan)
 
     def add_missed(self, account_id: int, room_id: int, seq: int, limit: int) -> Deferred[None]:
         """See `IMailStore.add_missed`."""
-        return self._write(undelivered.add_missed, account_id, room_id, seq, limit)
+        plan = mail_tells.add_missed(account_id, room_id)
+        return self._write(undelivered.add_missed, account_id, room_id, seq, limit, plan=plan)
 
     def find_direct(
         self, account_id: int, room_id: int | None, other_id: int | None
@@ -81,10 +93,12 @@ class MailCalls(ABC):
         delivered: bool,
         limits: InvitationLimits,
         request: RepeatableRequest | None = None,
+        tells: Sequence[Told] = (),
     ) -> Deferred[bool]:
         """See `IMailStore.invite`."""
+        plan = mail_tells.invite(room_id, account_id, inviter_id, tells)
         args = (room_id, account_id, inviter_id, event, delivered, limits)
-        return self._write_once(request, invitations.invite, *args)
+        return self._write_once(request, plan, invitations.invite, *args)
 
     def answer_invitation(
         self,
@@ -93,9 +107,12 @@ class MailCalls(ABC):
         inviter: str,
         later: bool,
         request: RepeatableRequest | None = None,
+        tells: Sequence[Told] = (),
     ) -> Deferred[bool]:
         """See `IMailStore.answer_invitation`."""
-        return self._write_once(request, invitations.answer, room_id, account_id, inviter, later)
+        plan = mail_tells.answer_invitation(room_id, account_id, tells)
+        args = (room_id, account_id, inviter, later)
+        return self._write_once(request, plan, invitations.answer, *args)
 
     def is_invited(self, room_id: int, account_id: int, inviter: str | None) -> Deferred[bool]:
         """See `IMailStore.is_invited`."""

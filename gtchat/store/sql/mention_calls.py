@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.mentions import MentionLimits, MentionsPage
+from gtchat.chat.told import Told
+from gtchat.store import mail_tells
+from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import mention_pages, read_state
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
@@ -23,7 +26,7 @@ class MentionCalls(ABC):
     _log_writer: LogWriter
 
     @abstractmethod
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
 
     @property
@@ -39,11 +42,15 @@ class MentionCalls(ABC):
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> Deferred[int]:
         """See `IMentionStore.mark_unread`."""
-        return self._write(read_state.mark_unread, account_id, token_hash, room_id, seq)
+        plan = mail_tells.mark_unread(account_id, room_id)
+        return self._write(read_state.mark_unread, account_id, token_hash, room_id, seq, plan=plan)
 
-    def set_notify(self, account_id: int, room_id: int, level: str) -> Deferred[None]:
+    def set_notify(
+        self, account_id: int, room_id: int, level: str, tells: Sequence[Told] = ()
+    ) -> Deferred[None]:
         """See `IMentionStore.set_notify`."""
-        return self._write(read_state.set_notify, account_id, room_id, level)
+        plan = mail_tells.set_notify(account_id, room_id, tells)
+        return self._write(read_state.set_notify, account_id, room_id, level, plan=plan)
 
     def mentions(self, account_id: int, before: int | None, limit: int) -> Deferred[MentionsPage]:
         """See `IMentionStore.mentions`."""

@@ -17,7 +17,8 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     SessionRecord,
 )
-from gtchat.store.jobs import BulkCall, StoreCall
+from gtchat.store import session_tells
+from gtchat.store.jobs import NO_PLAN, BulkCall, Plan, StoreCall
 from gtchat.store.sql import devices, guest_logins, session_ends, sessions
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
@@ -38,7 +39,7 @@ class SessionCalls(ABC):
     _log_writer: LogWriter
 
     @abstractmethod
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
 
     @abstractmethod
@@ -49,12 +50,18 @@ class SessionCalls(ABC):
         self, account_id: int, proved: str | None, session: NewSession
     ) -> Deferred[AccountState]:
         """See `ISessionStore.login`."""
-        return self._write(sessions.login, self._log_writer, account_id, proved, session)
+        plan = session_tells.login(account_id, session)
+        return self._write(
+            sessions.login, self._log_writer, account_id, proved, session, plan=plan
+        )
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""
-        call = BulkCall(None, together=self._login_guests, arguments=(name, key, session))
-        return self._put(call)
+        plan = session_tells.login_guest(name, session)
+        arguments = (name, key, session)
+        return self._put(
+            BulkCall(None, together=self._login_guests, arguments=arguments, plan=plan)
+        )
 
     def _login_guests(self, db: Connection, calls: Sequence[BulkCall]) -> None:
         guest_logins.login_guests(db, self._log_writer, calls)
@@ -91,11 +98,13 @@ class SessionCalls(ABC):
             marks_read,
             address,
             new_epoch(),
+            plan=session_tells.resume(token_hash, seen, address),
         )
 
     def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `ISessionStore.session_lost`."""
-        return self._write(session_ends.session_lost, session, at)
+        plan = session_tells.session_lost(session)
+        return self._write(session_ends.session_lost, session, at, plan=plan)
 
     def sessions(
         self, account_id: int, oldest: int, tokens_after: int
@@ -107,15 +116,20 @@ class SessionCalls(ABC):
 
         return self._reads.run(read)
 
-    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
+    def end_session(
+        self, session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
+    ) -> Deferred[None]:
         """See `ISessionStore.end_session`."""
-        return self._write(session_ends.end_session, session, at, forget)
+        plan = session_tells.end_session(session, reason)
+        return self._write(session_ends.end_session, session, at, forget, plan=plan)
 
     def end_other_sessions(
         self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        return self._write(session_ends.end_other_sessions, account_id, keep, tuple(connected))
+        plan = session_tells.end_other_sessions(account_id, keep)
+        args = (account_id, keep, tuple(connected))
+        return self._write(session_ends.end_other_sessions, *args, plan=plan)
 
     def forget_device(self, account_id: int, device: str) -> Deferred[None]:
         """See `ISessionStore.forget_device`."""
@@ -139,4 +153,5 @@ class SessionCalls(ABC):
             keep,
             tuple(ended),
             new_token,
+            plan=session_tells.set_password(account_id, keep),
         )

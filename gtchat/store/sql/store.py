@@ -33,7 +33,8 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
-from gtchat.store.jobs import Job, StoreCall, deliver_results, ignore_entries
+from gtchat.store import mail_tells, room_tells, session_tells
+from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
 from gtchat.store.sql import (
     accounts,
     direct,
@@ -48,6 +49,7 @@ from gtchat.store.sql.idempotency import do_once, find_request
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.mail_calls import MailCalls
 from gtchat.store.sql.mention_calls import MentionCalls
+from gtchat.store.sql.node_calls import NodeCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
@@ -59,7 +61,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-class SQLStore(SessionCalls, MentionCalls, MailCalls):
+class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     """A store in a database; `SQLStore.open` returns one in an SQLite file.
 
     Args:
@@ -76,6 +78,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
         reactor: Any,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         #: Takes finished entries; set by the chat.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
         self._reactor = reactor
@@ -185,19 +188,20 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
         network: str | None = None,
     ) -> Deferred[int]:
         """See `IStore.register`."""
-        return self._write(
-            accounts.register, self._log_writer, name, key, password_hash, uuid_hash, at, network
-        )
+        args = (name, key, password_hash, uuid_hash, at, network)
+        plan = room_tells.register(name)
+        return self._write(accounts.register, self._log_writer, *args, plan=plan)
 
     def mark_read(
         self, account_id: int, token_hash: bytes, room_id: int, seq: int
     ) -> Deferred[int]:
         """See `IStore.mark_read`."""
-        return self._write(read_state.mark_read, account_id, token_hash, room_id, seq)
+        plan = mail_tells.mark_read(account_id, room_id)
+        return self._write(read_state.mark_read, account_id, token_hash, room_id, seq, plan=plan)
 
     def set_read(self, marks: Mapping[tuple[int, int], int]) -> Deferred[None]:
         """See `IStore.set_read`."""
-        return self._write(read_state.set_read, marks)
+        return self._write(read_state.set_read, marks, plan=mail_tells.set_read(marks))
 
     def unread(
         self, account_id: int | None, token_hash: bytes | None
@@ -207,10 +211,18 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
 
     def end_guest(self, account_id: int) -> Deferred[None]:
         """See `IStore.end_guest`."""
-        return self._write(lambda db: self._logs_deleted(direct.end_guest(db, account_id)))
+        return self._write(
+            lambda db: self._logs_deleted(direct.end_guest(db, account_id)),
+            plan=session_tells.end_guest(account_id),
+        )
 
     def delete_room(
-        self, room_id: int, at: int, request: RepeatableRequest | None = None
+        self,
+        room_id: int,
+        at: int,
+        request: RepeatableRequest | None = None,
+        checked: int | None = None,
+        by: str = "",
     ) -> Deferred[EndedInvitations]:
         """See `IStore.delete_room`."""
 
@@ -220,7 +232,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
             self._logs_deleted([room_id])
             return ended
 
-        return self._write(delete)
+        return self._write(delete, plan=room_tells.delete_room(room_id, request, checked, by))
 
     def _logs_deleted(self, room_ids: Iterable[int]) -> None:
         """Take note of logs that are deleted, of which the rows are deleted later."""
@@ -228,17 +240,20 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
             self._log_writer.invalidate(room_id)
             self._cleanup.pending_deletes = True
 
-    def block(self, account_id: int, blocked_id: int, on: bool) -> Deferred[None]:
+    def block(
+        self, account_id: int, blocked_id: int, on: bool, limit: int = 0, name: str = ""
+    ) -> Deferred[None]:
         """See `IStore.block`."""
-        return self._write(accounts.block, account_id, blocked_id, on)
+        plan = mail_tells.block(account_id, blocked_id, on, name)
+        return self._write(accounts.block, account_id, blocked_id, on, plan=plan)
 
     def register_phone(
         self, name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        return self._write(
-            accounts.register_phone, self._log_writer, name, key, number, credential, at
-        )
+        args = (name, key, number, credential, at)
+        plan = room_tells.register_phone(name)
+        return self._write(accounts.register_phone, self._log_writer, *args, plan=plan)
 
     def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
@@ -301,9 +316,9 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls):
         self._database.stop_watching()
         return result
 
-    def _write(self, function: Callable[..., T], *args: Any) -> Deferred[T]:
+    def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
-        return self._put(StoreCall(lambda db: function(db, *args)))
+        return self._put(StoreCall(lambda db: function(db, *args), plan=plan))
 
     def _put(self, call: StoreCall) -> Deferred[Any]:
         if self._closed:

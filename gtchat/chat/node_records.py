@@ -1,0 +1,197 @@
+"""What a node hears of the others: foreign entries, and the entries of the system log.
+
+A node is a process of the server; several can use one database. "Foreign" is what another node has
+stored. The system log has what concerns nodes and is in the log of no room. Data only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from gtchat.chat.events import (
+    Entry,
+    Joined,
+    Kicked,
+    Left,
+    Removed,
+    RoomChanged,
+    RoomCreated,
+)
+from gtchat.chat.records import EndedInvitations, StoredGuest
+from gtchat.chat.told import Told
+
+#: The id of the system log among those of rooms: the highest, so that it is locked last.
+SYSTEM_ID = 2**63 - 1
+
+
+@attrs.frozen
+class RoomAdded:
+    """A room was created; its state is the fold of its log, from the first entry on."""
+
+    room_id: int
+    key: str
+    name: str
+
+
+@attrs.frozen
+class RoomDeleted:
+    """A room was deleted.
+
+    Attributes:
+        room_id: the room.
+        by: name of the user who deleted it.
+        ended: the invitations to it.
+    """
+
+    room_id: int
+    by: str
+    ended: EndedInvitations
+
+
+@attrs.frozen
+class InvitationsEnded:
+    """Invitations to a room have ended with the membership of the user who sent them."""
+
+    room_id: int
+    ended: EndedInvitations
+
+
+@attrs.frozen
+class SessionsEnded:
+    """Sessions of an account have ended, or gone on at another node, and are closed here.
+
+    Attributes:
+        account_id: the account.
+        tokens: token hashes of the sessions, 32 bytes each; None for all sessions of the account.
+        reason: as of `IConnection.close`: `replaced`, `ended`, `password` or `kicked`.
+        address: IP address of the client that has replaced them, "" otherwise.
+    """
+
+    account_id: int
+    tokens: frozenset[bytes] | None
+    reason: str
+    address: str = ""
+
+
+@attrs.frozen
+class Online:
+    """Accounts have come online at a node, or are not online there any more.
+
+    Attributes:
+        came: account id -> name as displayed.
+        went: account ids.
+    """
+
+    came: Mapping[int, str]
+    went: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class Blocked:
+    """An account blocks another one, or does so no more.
+
+    Attributes:
+        account_id: the account that blocks.
+        blocked_id, name: the account that is blocked.
+        on: whether it is blocked from now on.
+    """
+
+    account_id: int
+    blocked_id: int
+    name: str
+    on: bool
+
+
+@attrs.frozen
+class DirectEntry:
+    """An entry of a direct conversation; a node where one of its two users is online sends it.
+
+    Attributes:
+        room_id, seq: the entry.
+        users: (account id, name) of its author, then of the other user; twice the same for notes.
+    """
+
+    room_id: int
+    seq: int
+    users: tuple[tuple[int, str], tuple[int, str]]
+
+
+@attrs.frozen
+class AccountEnded:
+    """A temporary account was deleted."""
+
+    account_id: int
+
+
+@attrs.frozen
+class EpochBegun:
+    """A new epoch of all logs has begun."""
+
+    epoch: str
+
+
+@attrs.frozen
+class NodeGone:
+    """A node has ended.
+
+    Attributes:
+        node_id: the node.
+        guests: the guests that this node takes over from it; () at all other nodes.
+    """
+
+    node_id: int
+    guests: tuple[StoredGuest, ...] = ()
+
+
+SystemEntry = (
+    RoomAdded
+    | RoomDeleted
+    | InvitationsEnded
+    | SessionsEnded
+    | Online
+    | Blocked
+    | DirectEntry
+    | Told
+    | AccountEnded
+    | EpochBegun
+    | NodeGone
+)
+#: Kind of a system entry in the store -> its class.
+SYSTEM_TYPES: dict[str, type[Any]] = {
+    "room_added": RoomAdded,
+    "room_deleted": RoomDeleted,
+    "invitations_ended": InvitationsEnded,
+    "sessions_ended": SessionsEnded,
+    "online": Online,
+    "blocked": Blocked,
+    "direct": DirectEntry,
+    "told": Told,
+    "account_ended": AccountEnded,
+    "epoch": EpochBegun,
+    "node_gone": NodeGone,
+}
+#: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
+ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]
+#: Entries that change the state of a room: rules that were checked before them are stale.
+ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
+
+
+@attrs.frozen
+class Foreign:
+    """What other nodes have stored since the last time; delivered in the order of the attributes.
+
+    Attributes:
+        added: rooms.
+        entries: room id -> entries in order; the first follows on the last one that was delivered.
+        system: (node id, system entry) in order, without those of `added`.
+        directs: (room id, seq) -> the entry, for each `DirectEntry` whose entry is still there.
+    """
+
+    added: tuple[RoomAdded, ...] = ()
+    entries: Mapping[int, tuple[Entry, ...]] = MappingProxyType({})
+    system: tuple[tuple[int, SystemEntry], ...] = ()
+    directs: Mapping[tuple[int, int], Entry] = MappingProxyType({})

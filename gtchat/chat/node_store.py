@@ -1,0 +1,71 @@
+"""What a store tells of other nodes that use the same database, and what it tells them.
+
+It is part of `interfaces.IStore`, whose conventions hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from gtchat.chat.node_records import Foreign
+from gtchat.chat.records import StoredGuest, StoredState
+
+
+class INodeStore(Interface):
+    """Keeps the nodes of one database in step.
+
+    A store that no other node can use never calls `foreign`, `lost` and `restored`.
+    """
+
+    foreign: Callable[[Foreign], None] = Attribute(
+        "Set by the chat: called with what other nodes have stored, before all results that come "
+        "after it in the queue. Entries of a room come in the order of `seq`, without gaps."
+    )
+    lost: Callable[[], None] = Attribute(
+        "Set by the chat: called when this node can't go on: other nodes have given it up, or it "
+        "could not reach the database for 3 s. Nothing that is queued has a result that clients "
+        "may be told: its Deferreds fail with NotStored after this call, once the connections are "
+        "closed."
+    )
+    restored: Callable[[StoredState], None] = Attribute(
+        "Set by the chat: called after `lost` with the state as it is now: the store works again, "
+        "as a new node."
+    )
+
+    def catch_up() -> Deferred[None]:
+        """Fire when all that was committed before the call, by whatever node, is delivered.
+
+        A store that no other node can use fires at once, without a place in the queue.
+        """
+
+    def announce(came: Mapping[int, str], went: Collection[int]) -> None:
+        """Tell other nodes who has come online here, and who is not online here any more.
+
+        Args:
+            came: account id -> name as displayed.
+            went: account ids.
+        """
+
+    def begin_ending(account_id: int) -> Deferred[tuple[int, ...] | None]:
+        """End the sessions of a temporary account, so that none can be resumed.
+
+        Args:
+            account_id: the account.
+
+        Returns:
+            The rooms that it is a member of; None if it is connected at a node, or does not
+            exist: then nothing has changed.
+        """
+
+    def find_guest(key: str) -> Deferred[StoredGuest | None]:
+        """Return the temporary account with a name that is connected nowhere, if any (read).
+
+        Args:
+            key: the name.
+
+        Returns:
+            None if there is no such account. Its `network` is that of its last login or resume.
+        """

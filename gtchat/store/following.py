@@ -1,0 +1,116 @@
+"""Up to where a node has delivered the logs that all nodes write. Both stores use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from gtchat.chat.events import RoomCreated
+from gtchat.chat.interfaces import PendingEntry, RoomRecord
+from gtchat.chat.node_records import ROOM_CHANGES, Foreign, RoomDeleted
+
+
+@attrs.define
+class Followed:
+    """A room that is followed.
+
+    Attributes:
+        name: its name as displayed.
+        seq: the last entry that was delivered.
+        foreign: how many changes of its state that other nodes have stored were delivered.
+    """
+
+    name: str
+    seq: int
+    foreign: int = 0
+
+
+class Known:
+    """Up to where a node has delivered all logs. Not thread-safe: of the queue's thread.
+
+    Attributes:
+        rooms: room id -> what is known of it. Direct conversations are not among them.
+        system: seq of the last entry of the system log that was read.
+    """
+
+    def __init__(self) -> None:
+        self.rooms: dict[int, Followed] = {}
+        self.system = 0
+
+    def begin(self, rooms: Iterable[RoomRecord], system: int) -> None:
+        """Begin with a loaded state.
+
+        Args:
+            rooms: all rooms.
+            system: seq of the last entry of the system log.
+        """
+        self.rooms = {room.id: Followed(room.name, room.last_seq) for room in rooms}
+        self.system = system
+
+    def behind(self, heads: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+        """Return which of the followed rooms are behind.
+
+        Args:
+            heads: room id -> seq of the newest entry of its log.
+
+        Returns:
+            Room id -> (known seq, seq of the newest entry).
+        """
+        found: dict[int, tuple[int, int]] = {}
+        for room_id, head in heads.items():
+            followed = self.rooms.get(room_id)
+            if followed is not None and followed.seq < head:
+                found[room_id] = (followed.seq, head)
+        return found
+
+    def took(self, foreign: Foreign, system: int | None = None) -> None:
+        """Take note that something foreign is, or will certainly be, delivered.
+
+        Args:
+            foreign: what is delivered.
+            system: seq of the last entry of the system log that was read for it, also one of this
+                node; None if none was read.
+        """
+        for added in foreign.added:
+            self.rooms.setdefault(added.room_id, Followed(added.name, 0))
+        for room_id, entries in foreign.entries.items():
+            followed = self.rooms[room_id]
+            followed.seq = entries[-1].seq
+            followed.foreign += sum(isinstance(entry, ROOM_CHANGES) for entry in entries)
+        for _, entry in foreign.system:
+            if isinstance(entry, RoomDeleted):
+                self.forget(entry.room_id)
+        if system is not None:
+            self.system = system
+
+    def wrote(self, job: PendingEntry) -> None:
+        """Take note of an entry of this node that is committed; one that was not stored is none.
+
+        A room is followed from its `RoomCreated` on.
+        """
+        entry = job.entry
+        if not entry.seq:
+            return
+        if isinstance(entry, RoomCreated):
+            self.rooms[job.room_id] = Followed(entry.room_name, entry.seq)
+            return
+        followed = self.rooms.get(job.room_id)
+        if followed is not None:
+            followed.seq = entry.seq
+
+    def forget(self, room_id: int) -> None:
+        """Follow a room no more, because it is deleted."""
+        self.rooms.pop(room_id, None)
+
+    def is_stale(self, room_id: int, checked: int | None) -> bool:
+        """Return whether rules have seen another state of a room than the queue has come to.
+
+        Args:
+            room_id: the room; one that is deleted has no state.
+            checked: `Room.foreign` that the rules saw, None if there is nothing to check.
+        """
+        if checked is None:
+            return False
+        followed = self.rooms.get(room_id)
+        return followed is None or followed.foreign != checked
