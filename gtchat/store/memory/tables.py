@@ -141,10 +141,17 @@ class MemoryTables:
         for account_id in went:
             self.online[node_id].pop(account_id, None)
 
-    def find_guest(self, key: str) -> StoredGuest | None:
-        """Return a temporary account that is connected nowhere; see `INodeStore.find_guest`."""
+    def find_guest(self, key: str, of_several: bool) -> StoredGuest | None:
+        """Return a temporary account that is connected nowhere; see `INodeStore.find_guest`.
+
+        Args:
+            key: the name.
+            of_several: whether a node of several asks; one that is alone knows who is connected.
+        """
         found = self.accounts.find(key, None)
-        if found is None or found.registered or self._is_connected(found.id, None):
+        if found is None or found.registered:
+            return None
+        if of_several and self._is_connected(found.id, None):
             return None
         return self._guest(self.accounts.accounts[found.id])
 
