@@ -1,7 +1,7 @@
 """Records that the chat and its store exchange: data only, with the units of each field.
 
-Those of sessions and devices are in `session_records`. Times are milliseconds since 1970, UTC.
-Secrets are hashed before they are here.
+Those of sessions and devices are in `session_records`, those of logs in `history_records`.
+Times are milliseconds since 1970, UTC. Secrets are hashed before they are here.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,10 +32,8 @@ def repeated(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corouti
     @wraps(method)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         for _ in range(TRIES):
-            try:
+            with suppress(Stale):
                 return await method(*args, **kwargs)
-            except Stale:
-                pass
         raise NotStored()
 
     return run

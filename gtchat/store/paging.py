@@ -9,9 +9,9 @@ from typing import TypeVar
 import attrs
 
 from gtchat.chat.events import AnnotatedMessage, Entry, Event, MessageSent
+from gtchat.chat.history_records import PREVIEW_ENTRIES
 from gtchat.chat.interfaces import Backlog, HistoryQuery, MessageVersion
 from gtchat.chat.limits import REPLY_BYTES
-from gtchat.chat.history_records import PREVIEW_ENTRIES
 
 T = TypeVar("T")
 

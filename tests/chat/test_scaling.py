@@ -33,6 +33,7 @@ from gtchat.chat.interfaces import (
 from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.users import Session
+from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.memory.store import MemoryStore
 from tests.fakes import FakeClient, RecordingConnection, TestServer
 
@@ -129,8 +130,10 @@ METER = Meter()
 class UncountedStore(MemoryStore):
     """A store whose work is not counted."""
 
-    def _write(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        return super()._write(METER.pause(function), *args)
+    def _write(
+        self, function: Callable[..., Any], *args: Any, plan: Plan = NO_PLAN
+    ) -> Deferred[Any]:
+        return super()._write(METER.pause(function), *args, plan=plan)
 
     def _read(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
         return super()._read(METER.pause(function), *args)

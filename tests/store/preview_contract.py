@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from random import Random
 
 from gtchat.chat.events import Entry, MessageSent, RoomChanged, RoomCreated, RoomSettingsEntry
-from gtchat.chat.interfaces import HistoryQuery
 from gtchat.chat.history_records import PREVIEW_ENTRIES
+from gtchat.chat.interfaces import HistoryQuery
 from tests.store.contract import StoreCase, joined, left, message
 
 EVERYTHING = HistoryQuery(after=0, limit=10_000)

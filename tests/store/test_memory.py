@@ -27,6 +27,7 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
+from tests.store.nodes_contract import NodesContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -55,6 +56,10 @@ class QueueTests(InMemory, QueueContract, TestCase):
 
 class LogTests(InMemory, LogContract, TestCase):
     pass
+
+
+class NodesTests(InMemory, NodesContract, TestCase):
+    """See `NodesContract`."""
 
 
 class KeptTests(InMemory, KeptContract, TestCase):

@@ -28,9 +28,7 @@ class MemoryDirectCalls(MemoryCalls):
 
     def whisper(self, pending: PendingWhisper, limits: WhisperLimits) -> Deferred[Ack]:
         """See `IMailStore.whisper`."""
-        return self._write(
-            self._directs.whisper, pending, limits, plan=mail_tells.whisper(pending)
-        )
+        return self._write(self._directs.whisper, pending, limits, plan=mail_tells.whisper(pending))
 
     def whispers(
         self, account_id: int, after: int, limit: int

@@ -13,7 +13,9 @@ _sessions = schema.sessions
 _networks = schema.account_networks
 _END_SESSIONS = Statement(delete(_sessions).where(_sessions.c.account_id == bindparam("account")))
 _SESSIONS = Statement(
-    select(func.count()).select_from(_sessions).where(_sessions.c.account_id == bindparam("account"))
+    select(func.count())
+    .select_from(_sessions)
+    .where(_sessions.c.account_id == bindparam("account"))
 )
 _NETWORK = Statement(
     select(func.max(_networks.c.network)).where(_networks.c.account_id == bindparam("account"))

@@ -38,6 +38,7 @@ class NodeCalls(ABC):
 
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         """See `INodeStore.announce`."""
+        return None
 
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""

@@ -51,9 +51,7 @@ class SessionCalls(ABC):
     ) -> Deferred[AccountState]:
         """See `ISessionStore.login`."""
         plan = session_tells.login(account_id, session)
-        return self._write(
-            sessions.login, self._log_writer, account_id, proved, session, plan=plan
-        )
+        return self._write(sessions.login, self._log_writer, account_id, proved, session, plan=plan)
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""

@@ -42,7 +42,7 @@ def connect(path: Path, mode: str, busy: float = BUSY_SECONDS) -> sqlite3.Connec
         timeout=busy,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=256,
+        cached_statements=512,
     )
 
 

@@ -93,8 +93,10 @@ class Statement:
 class BulkInsert:
     """An INSERT of many rows in few statements.
 
-    The driver releases the interpreter's lock for each statement and has to wait for it afterwards;
-    with a busy reactor thread this wait is the most expensive part of a small insert.
+    SQLite's driver releases the interpreter's lock for each statement and has to wait for it
+    afterwards; with a busy reactor thread this wait is the most expensive part of a small insert.
+    So up to `EXACT` rows are one statement. PostgreSQL's driver sends statements without waiting
+    for them, and its server keeps what it has prepared: there fewer statements cost less.
 
     Args:
         clause: the INSERT, without values; it may return columns.
@@ -110,19 +112,22 @@ class BulkInsert:
 
     #: Rows in one statement; each size is one statement in the driver's cache.
     SIZES = (128, 64, 32, 16, 8, 4, 2, 1)
+    #: The most rows for which SQLite has a statement of each size.
+    EXACT = 32
 
     def __init__(self, clause: ClauseElement, columns: Sequence[str]) -> None:
         self.clause = clause
         self.columns = columns
         self.width = len(columns)
-        self._steps = self._for_each_size(_POSITIONAL, "?")
+        large = [size for size in self.SIZES if size > self.EXACT]
+        self._sizes = self._for_each_size(_POSITIONAL, "?", (*large, *range(self.EXACT, 0, -1)))
 
     @cached_property
-    def _postgres_steps(self) -> tuple[tuple[int, str], ...]:
-        return self._for_each_size(_POSTGRES_POSITIONAL, "%s")
+    def _postgres_sizes(self) -> dict[int, str]:
+        return self._for_each_size(_POSTGRES_POSITIONAL, "%s", self.SIZES)
 
-    def _for_each_size(self, dialect: Dialect, mark: str) -> tuple[tuple[int, str], ...]:
-        """Return number of values and SQL of the statement of each size."""
+    def _for_each_size(self, dialect: Dialect, mark: str, sizes: Sequence[int]) -> dict[int, str]:
+        """Return number of rows -> SQL of the statement, the largest first."""
         compiled = self.clause.compile(dialect=dialect, column_keys=self.columns)
         # Core has the columns in the order of the table, whatever the order of their names.
         if tuple(compiled.positiontup or ()) != tuple(self.columns):  # type: ignore[attr-defined]
@@ -130,9 +135,7 @@ class BulkInsert:
         head, _, tail = str(compiled).partition(" VALUES (")
         head, tail = f"{head} VALUES ", tail[tail.index(")") + 1 :]
         row = "(" + ", ".join([mark] * self.width) + ")"
-        return tuple(
-            (size * self.width, head + ", ".join([row] * size) + tail) for size in self.SIZES
-        )
+        return {size: head + ", ".join([row] * size) + tail for size in sizes}
 
     def __call__(self, db: Connection, values: list[Any]) -> None:
         """Insert rows.
@@ -154,13 +157,16 @@ class BulkInsert:
 
     def _parts(self, db: Connection, values: list[Any]) -> Iterator[tuple[str, list[Any]]]:
         """Yield the statements for a database, and their values."""
-        start, end = 0, len(values)
-        if end % self.width:
-            raise ValueError(f"{end} values are not whole rows of {self.width} columns")
-        for length, sql in self._postgres_steps if isinstance(db, PostgresSQL) else self._steps:
-            while end - start >= length:
-                yield sql, values[start : start + length]
-                start += length
+        rows, rest = divmod(len(values), self.width)
+        if rest:
+            raise ValueError(f"{len(values)} values are not whole rows of {self.width} columns")
+        sizes = self._postgres_sizes if isinstance(db, PostgresSQL) else self._sizes
+        start = 0
+        while rows:
+            size = rows if rows in sizes else next(size for size in sizes if size < rows)
+            end = start + size * self.width
+            yield sizes[size], values[start:end]
+            start, rows = end, rows - size
 
 
 class Lookup:

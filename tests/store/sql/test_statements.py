@@ -98,6 +98,17 @@ class BulkInsertTests(SynchronousTestCase):
             self.insert(self.db, list(range(2 * count)))
             self.assertEqual(self.rows(), [(2 * n, 2 * n + 1) for n in range(count)])
 
+    def test_few_rows_are_one_statement(self) -> None:
+        executed: list[str] = []
+        for rows, statements in ((1, 1), (11, 1), (31, 1), (32, 1), (33, 2), (95, 2), (300, 4)):
+            self.db.execute("DELETE FROM pairs")
+            self.db.set_trace_callback(executed.append)
+            self.insert(self.db, list(range(2 * rows)))
+            self.db.set_trace_callback(None)
+            inserts = [sql for sql in executed if sql.startswith("INSERT")]
+            self.assertEqual((rows, len(inserts)), (rows, statements))
+            executed.clear()
+
     def test_columns_that_are_not_named_are_empty(self) -> None:
         self.insert(self.db, [1, 2])
         self.assertEqual(self.db.execute("SELECT n, a, b FROM pairs").fetchall(), [(None, 1, 2)])

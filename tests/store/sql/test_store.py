@@ -48,6 +48,7 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
+from tests.store.nodes_contract import NodesContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -87,6 +88,10 @@ class QueueTests(OnDisk, QueueContract, TestCase):
 
 class LogTests(OnDisk, LogContract, TestCase):
     pass
+
+
+class NodesTests(OnDisk, NodesContract, TestCase):
+    """See `NodesContract`."""
 
 
 class KeptTests(OnDisk, KeptContract, TestCase):

@@ -1,0 +1,176 @@
+"""What a node knows of logs that all nodes write: the arithmetic of both stores."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.events import Entry, Joined, Kicked, RoomChanged, RoomCreated
+from gtchat.chat.interfaces import PendingEntry, RoomRecord
+from gtchat.chat.node_records import Foreign, RoomAdded, RoomDeleted
+from gtchat.store.following import Known
+from tests.store.contract import joined, message, room_changed, room_created
+
+CHANGES = (RoomCreated, RoomChanged, Joined, Kicked)
+
+
+def record(room_id: int, last_seq: int) -> RoomRecord:
+    return RoomRecord(
+        id=room_id,
+        name=f"Room {room_id}",
+        key=f"room {room_id}",
+        public=True,
+        topic="",
+        max=0,
+        owner_id=None,
+        owner="",
+        creator_id=None,
+        last_seq=last_seq,
+        message_count=0,
+        members=(),
+    )
+
+
+def kicked(room: str = "Garden") -> Kicked:
+    return Kicked(room_name=room, usr="Ann", at=970, by="Bob")
+
+
+class World:
+    """Rooms whose logs two nodes write, and what one of them knows.
+
+    Attributes:
+        logs: room id -> its entries, of whichever node.
+        delivered: room id -> how many of them this node has delivered.
+        foreign: room id -> how many changes among those were the other node's.
+    """
+
+    def __init__(self) -> None:
+        self.known = Known()
+        self.known.begin([record(1, 2)], 0)
+        self.logs: dict[int, list[Entry]] = {1: [joined("Ann"), message()]}
+        self.delivered = {1: 2}
+        self.foreign = {1: 0}
+        self.added: list[RoomAdded] = []
+        self.deleted: list[RoomDeleted] = []
+        self.last_id = 1
+
+    def _write(self, room_id: int, entry: Entry) -> Entry:
+        self.logs[room_id].append(entry)
+        entry.seq = len(self.logs[room_id])
+        return entry
+
+    def own(self, room_id: int, entry: Entry) -> None:
+        """Write an entry, as a batch does once it has read what is missing."""
+        self.catch_up()
+        if room_id in self.logs:
+            self.known.wrote(PendingEntry(room_id, self._write(room_id, entry)))
+            self.delivered[room_id] += 1
+
+    def own_room(self) -> None:
+        """Create a room."""
+        self.last_id += 1
+        self.logs[self.last_id] = []
+        self.known.wrote(PendingEntry(self.last_id, self._write(self.last_id, room_created())))
+        self.delivered[self.last_id], self.foreign[self.last_id] = 1, 0
+
+    def theirs(self, room_id: int, entry: Entry) -> None:
+        """Let the other node write an entry."""
+        if room_id in self.logs:
+            self._write(room_id, entry)
+
+    def their_room(self) -> None:
+        """Let the other node create a room."""
+        self.last_id += 1
+        self.logs[self.last_id] = []
+        self._write(self.last_id, room_created())
+        self.added.append(RoomAdded(self.last_id, "garden", "Garden"))
+
+    def delete(self, room_id: int) -> None:
+        """Let the other node delete a room."""
+        if self.logs.pop(room_id, None):
+            self.deleted.append(RoomDeleted(room_id, "Bob", {}))
+
+    def catch_up(self) -> None:
+        """Deliver what is missing."""
+        heads = self.heads() | {one.room_id: 0 for one in self.added}
+        entries = {}
+        for room_id in heads:
+            missing = self.logs.get(room_id, [])[self.delivered.get(room_id, 0) :]
+            if missing:
+                entries[room_id] = tuple(missing)
+                self.delivered[room_id] = len(self.logs[room_id])
+                changes = sum(isinstance(entry, CHANGES) for entry in missing)
+                self.foreign[room_id] = self.foreign.get(room_id, 0) + changes
+        system = tuple((2, one) for one in self.deleted)
+        for one in self.deleted:
+            self.delivered.pop(one.room_id, None)
+        self.known.took(Foreign(tuple(self.added), entries, system))
+        self.added, self.deleted = [], []
+
+    def heads(self) -> dict[int, int]:
+        return {room_id: len(log) for room_id, log in self.logs.items()}
+
+
+#: What happens, with the number of a room.
+STEPS = {
+    "own message": lambda world, room_id: world.own(room_id, message()),
+    "own change": lambda world, room_id: world.own(room_id, joined("Ann")),
+    "own room": lambda world, room_id: world.own_room(),
+    "their message": lambda world, room_id: world.theirs(room_id, message()),
+    "their change": lambda world, room_id: world.theirs(room_id, room_changed(owner="Bob")),
+    "their kick": lambda world, room_id: world.theirs(room_id, kicked()),
+    "their room": lambda world, room_id: world.their_room(),
+    "deleted": lambda world, room_id: world.delete(room_id),
+    "caught up": lambda world, room_id: world.catch_up(),
+}
+
+
+class FollowingTests(SynchronousTestCase):
+    @given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(1, 4)), max_size=30))
+    def test_what_is_behind_follows_from_the_heads(self, steps: list[tuple[str, int]]) -> None:
+        world = World()
+        for step, room_id in steps:
+            STEPS[step](world, room_id)
+            heads, delivered = world.heads(), world.delivered
+            self.assertEqual(
+                world.known.behind(heads),
+                {
+                    room_id: (delivered[room_id], head)
+                    for room_id, head in heads.items()
+                    if room_id in delivered and delivered[room_id] < head
+                },
+            )
+            for room_id in delivered:
+                self.assertFalse(world.known.is_stale(room_id, world.foreign[room_id]))
+                self.assertTrue(world.known.is_stale(room_id, world.foreign[room_id] + 1))
+        world.catch_up()
+        self.assertEqual(world.known.behind(world.heads()), {})
+        self.assertEqual(world.known.rooms.keys(), world.logs.keys())
+
+    def test_rules_that_checked_nothing_are_never_stale(self) -> None:
+        known = World().known
+        self.assertFalse(known.is_stale(1, None))
+        self.assertFalse(known.is_stale(99, None))
+
+    def test_rules_about_a_deleted_room_are_stale(self) -> None:
+        known = World().known
+        known.forget(1)
+        known.forget(1)
+        self.assertTrue(known.is_stale(1, 0))
+
+    def test_entries_that_were_not_stored_and_conversations_change_nothing(self) -> None:
+        known = World().known
+        known.wrote(PendingEntry(1, message()))
+        entry = message()
+        entry.seq = 9
+        known.wrote(PendingEntry(5, entry))
+        self.assertEqual((known.rooms.keys(), known.rooms[1].seq), ({1}, 2))
+
+    def test_an_own_room_that_comes_as_a_system_entry_too_is_followed_on(self) -> None:
+        world = World()
+        world.own_room()
+        world.known.took(Foreign((RoomAdded(2, "garden", "Garden"),)), system=4)
+        self.assertEqual((world.known.rooms[2].seq, world.known.system), (1, 4))
+        world.known.took(Foreign())
+        self.assertEqual(world.known.system, 4)

@@ -1,0 +1,123 @@
+"""What the jobs of a queue need locked, and what they tell the other nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.errors import NotStored
+from gtchat.chat.events import Edited, Entry, InviteAnswered, Kicked, Removed
+from gtchat.chat.interfaces import (
+    ChangeLimits,
+    Inviter,
+    PendingEntry,
+    PendingMessageChange,
+    PendingRoomChange,
+    Told,
+)
+from gtchat.chat.node_records import (
+    DirectEntry,
+    InvitationsEnded,
+    Online,
+    RoomAdded,
+    SystemEntry,
+)
+from gtchat.store.jobs import NO_LOCKS, Locks, Plan, StoreCall, locks_of, told_by
+from tests.store.contract import joined, left, message, room_changed, room_created
+
+USERS = ((1, "Ann"), (2, "Bob"))
+TOLD = Told(3, InviteAnswered(room_name="Garden", usr="Ann", reply="Y", at=4), 1)
+
+
+def change(entry: Entry, subject: int | None = 1, **more: Any) -> PendingRoomChange:
+    entry.subject_id = subject
+    return PendingRoomChange(7, entry, **more)
+
+
+def edit(users: Any) -> PendingMessageChange:
+    entry = Edited(room_name="Garden", usr="Ann", at=5, of=1, msg="new")
+    return PendingMessageChange(
+        room_id=7,
+        entry=entry,
+        sender_id=1,
+        is_moderator=False,
+        limits=ChangeLimits(),
+        users=users,
+    )
+
+
+def kicked(kind: type[Kicked | Removed]) -> Entry:
+    return kind(room_name="Garden", usr="Ann", at=6, by="Bob")
+
+
+class LocksTests(SynchronousTestCase):
+    def test_the_locks_of_an_entry_follow_from_it(self) -> None:
+        created = Locks(names=("room Garden",), accounts=(1,), system=True)
+        ends = Locks(rooms=(7,), system=True)
+        for job, locks in (
+            (PendingEntry(7, message()), Locks(rooms=(7,))),
+            (change(room_created()), created),
+            (change(room_created(), None), Locks(names=("room Garden",), system=True)),
+            (change(joined("Ann")), Locks(rooms=(7,), accounts=(1,))),
+            (change(joined("Ann"), tells=(TOLD,)), Locks(rooms=(7,), accounts=(1,), system=True)),
+            (change(room_changed(owner="Ann")), Locks(rooms=(7,), accounts=(1,))),
+            (change(room_changed(owner=""), None), Locks(rooms=(7,))),
+            (change(left("Ann")), ends),
+            (change(kicked(Kicked)), ends),
+            (change(kicked(Removed)), ends),
+            (edit(None), Locks(rooms=(7,))),
+            (edit(USERS), Locks(rooms=(7,), system=True)),
+        ):
+            with self.subTest(job.entry, subject=job.subject_id):
+                self.assertEqual(locks_of(job), locks)
+
+    def test_the_locks_of_a_call_are_those_of_its_plan(self) -> None:
+        self.assertEqual(locks_of(StoreCall(None)), NO_LOCKS)
+        locks = Locks(accounts=(1, 2))
+        self.assertEqual(locks_of(StoreCall(None, plan=Plan(locks))), locks)
+
+
+class TellsTests(SynchronousTestCase):
+    def told(self, job: Any, seq: int = 3) -> list[SystemEntry]:
+        """Return what a job that is stored tells; it has locked the log that it tells it in."""
+        job.entry.seq = seq
+        told = list(told_by(job))
+        if told:
+            self.assertTrue(locks_of(job).system)
+        return told
+
+    def test_entries_tell_what_is_not_in_the_log_that_all_nodes_follow(self) -> None:
+        ended = {4: [Inviter(1, "Ann")]}
+        for job, told in (
+            (PendingEntry(7, message()), []),
+            (change(room_created(), room_key="garden"), [RoomAdded(7, "garden", "Garden")]),
+            (change(joined("Ann")), []),
+            (change(joined("Ann"), tells=(TOLD,)), [TOLD]),
+            (change(left("Ann")), []),
+            (change(left("Ann"), ended=ended), [InvitationsEnded(7, ended)]),
+            (edit(None), []),
+            (edit(USERS), [DirectEntry(7, 3, USERS)]),
+        ):
+            with self.subTest(job.entry):
+                self.assertEqual(self.told(job), told)
+
+    def test_an_entry_that_is_not_stored_tells_nothing(self) -> None:
+        self.assertEqual(self.told(edit(USERS), seq=0), [])
+        failed = edit(USERS)
+        failed.error = NotStored()
+        self.assertEqual(self.told(failed), [])
+
+    def test_a_call_tells_what_follows_from_its_result(self) -> None:
+        call = StoreCall(lambda: "Ann", plan=Plan(tells=lambda name: [Online({1: name})]))
+        call.run()
+        self.assertEqual(list(told_by(call)), [Online({1: "Ann"})])
+        self.assertEqual(list(told_by(StoreCall(None))), [])
+
+    def test_a_call_that_failed_tells_nothing(self) -> None:
+        def fail() -> None:
+            raise NotStored()
+
+        call = StoreCall(fail, plan=Plan(tells=lambda name: [Online({1: name})]))
+        call.run()
+        self.assertEqual(list(told_by(call)), [])
