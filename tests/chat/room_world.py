@@ -31,6 +31,7 @@ from gtchat.chat.users import Session, User
 from gtchat.protocols.gtchat_json.responses import outside_info
 from gtchat.store.jobs import Job, deliver_results
 from gtchat.store.memory.store import MemoryStore
+from gtchat.store.memory.tables import MemoryTables
 from tests.fakes import PlainPasswords, RecordingConnection, RecordingEncoder, Tokens
 
 MEMBERS, GUESTS = ("ann", "bob", "eve"), ("gus", "hal")
@@ -55,8 +56,8 @@ class HeldMemoryStore(MemoryStore):
         failing: for each of the next entries, whether it fails.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: Clock, tables: MemoryTables | None = None) -> None:
+        super().__init__(clock, tables)
         self.failing: list[bool] = []
 
     @property

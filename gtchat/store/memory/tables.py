@@ -169,8 +169,13 @@ class MemoryTables:
         return tuple(sorted(row.rooms))
 
     def _is_connected(self, account_id: int, me: int | None) -> bool:
-        """Return whether an account has a connected session, or is online at another node."""
+        """Return whether an account has a connected session or is online, at another node than me.
+
+        Args:
+            account_id: the account.
+            me: the node that does not count; None to count all.
+        """
         row = self.accounts.accounts[account_id]
         sessions = map(self.accounts.sessions.__getitem__, row.sessions)
-        connected = any(one.expires_from is None for one in sessions)
-        return connected or self.is_online(account_id, me)
+        connected = (one.node_id for one in sessions if one.expires_from is None)
+        return any(node_id != me for node_id in connected) or self.is_online(account_id, me)
