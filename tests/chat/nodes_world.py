@@ -41,8 +41,10 @@ from tests.chat.room_world import (
     check_registry,
     check_rooms,
     check_users,
+    folded,
     names,
     rooms,
+    snapshot,
     speak,
 )
 from tests.fakes import PlainPasswords, Tokens
@@ -96,8 +98,15 @@ class Node:
             rooms_per_user=ROOMS_PER_USER,
         )
         self.chat = Chat(self.store, self.clock, limits, PlainPasswords(), world.tokens)
+        self.chat.on_lost = self._lose
         self.chat.start()
         self.clock.advance(0)
+
+    def _lose(self) -> None:
+        """Close all connections, because the node can't go on."""
+        for client in self.world.clients:
+            if client.node is self:
+                client.give_up()
 
     def do_batch(self, size: int, failing: bool = False) -> None:
         """Let the store do the first jobs that it holds, in one batch."""
@@ -200,6 +209,11 @@ class NodesWorld:
     def alive(self) -> list[Node]:
         """The nodes that run."""
         return [node for node in self.nodes if node.is_alive]
+
+    @property
+    def chats(self) -> list[Chat]:
+        """The chats of the nodes that run."""
+        return [node.chat for node in self.alive]
 
     @property
     def chat(self) -> Chat:
@@ -433,6 +447,8 @@ class NodesWorld:
             if client.connection is connection:
                 client.begin(begun.session, begun.session_id, node.chat.epoch)
                 self.clients.append(client)
+            else:
+                node.chat.sessions.connection_lost(begun.session, clean=False)
 
         self.start(node, "login", log_in())
 
@@ -446,6 +462,7 @@ class NodesWorld:
     def resume(self, client: Client, number: int) -> None:
         """Begin to resume the session of a client at a node."""
         node = self.node(number)
+        old_node, old_session = client.node, client.session
         connection = client.connect(node)
         seen = {name: seen.seq for name, seen in client.rooms.items()}
         directs = {seen.id: seen.seq for seen in client.directs.values()}
@@ -459,9 +476,13 @@ class NodesWorld:
                 if client.connection is connection:
                     client.give_up()
                     client.ended = error.code == "bad_session"
+                if old_session is not None:  # its node finds out in the end
+                    old_node.chat.sessions.connection_lost(old_session, clean=False)
                 raise
             assert node.chat.epoch == client.epoch
-            if client.connection is connection:
+            if client.connection is not connection:
+                node.chat.sessions.connection_lost(resumed.session, clean=False)
+            else:
                 client.resume(resumed)
                 for txn, (what, _, args) in list(client.unanswered.items()):
                     if what != "speak":
@@ -618,6 +639,12 @@ class NodeRequests(RoomRequests):
             self.world.bury()
             self.world.start_node()
 
+    @rule(number=numbers)
+    def expire(self, number: int) -> None:
+        alive = self.world.alive
+        if len(alive) > 1:
+            self.world.node(number + 1).store.expire(self.world.node(number).store)
+
     @rule()
     def bury(self) -> None:
         self.world.bury()
@@ -643,8 +670,14 @@ class NodeRequests(RoomRequests):
         self.world.check()
 
     @invariant()
-    def what_a_list_entry_shows_is_as_it_was_when_the_entry_was_kept(self) -> None:
-        pass
+    def rooms_are_the_fold_of_what_was_delivered_and_what_is_queued(self) -> None:
+        for chat in self.world.chats:
+            for room in chat.rooms:
+                if not room.is_lobby:
+                    seqs = range(1, room.last_seq + 1)
+                    log = [self.world.entries[room.id, seq] for seq in seqs]
+                    log += [change.entry for change in room.queued]
+                    assert snapshot(room) == snapshot(folded(log)), room.name
 
     @invariant()
     def nothing_failed_and_limits_hold(self) -> None:

@@ -142,6 +142,11 @@ class World:
             self.log_in(name)
             self.settle()
 
+    @property
+    def chats(self) -> list[Chat]:
+        """All chats that there are."""
+        return [self.chat]
+
     def start(self, what: str, request: Coroutine[Any, Any, object] | Deferred[Any]) -> None:
         """Begin a request; its outcome is counted when it comes."""
         if not isinstance(request, Deferred):
@@ -408,10 +413,11 @@ class RoomRequests(RuleBasedStateMachine):
 
     @invariant()
     def what_a_list_entry_shows_is_as_it_was_when_the_entry_was_kept(self) -> None:
-        for room in self.world.chat.rooms:
-            shown = [outside_info(room)]
-            assert room.list_entry in (None, shown), room.name
-            room.list_entry = shown
+        for chat in self.world.chats:
+            for room in chat.rooms:
+                shown = [outside_info(room)]
+                assert room.list_entry in (None, shown), room.name
+                room.list_entry = shown
 
     def teardown(self) -> None:
         self.settle()
