@@ -241,7 +241,11 @@ class NodesWorld:
         """Let a node end those that do not run any more."""
         for node in self.nodes:
             if not node.is_alive and node.store.node_id in self.tables.nodes:
-                self.alive[0].store.expire(node.store)
+                # One that was expired itself and has not noticed: any other may take over.
+                by = self.alive[0].store.node_id
+                self.tables.end_node(
+                    node.store.node_id, by if by in self.tables.nodes else None, int(self.time * 1000)
+                )
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -641,9 +645,9 @@ class NodeRequests(RoomRequests):
 
     @rule(number=numbers)
     def expire(self, number: int) -> None:
-        alive = self.world.alive
-        if len(alive) > 1:
-            self.world.node(number + 1).store.expire(self.world.node(number).store)
+        by, gone = self.world.node(number + 1).store, self.world.node(number).store
+        if by is not gone and {by.node_id, gone.node_id} <= self.world.tables.nodes.keys():
+            by.expire(gone)
 
     @rule()
     def bury(self) -> None:
