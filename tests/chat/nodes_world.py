@@ -133,7 +133,9 @@ class Problems:
         globalLogPublisher.addObserver(self)
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level") in (LogLevel.error, LogLevel.critical):
+        # A Deferred whose error no one has taken is logged when it is collected as garbage: later.
+        unhandled = event.get("log_namespace") == "twisted.internet.defer"
+        if event.get("log_level") in (LogLevel.error, LogLevel.critical) and not unhandled:
             self.found.append(event)
 
     def stop(self) -> None:
