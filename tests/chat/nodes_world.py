@@ -8,7 +8,7 @@ which node goes on, and when it hears of the others. `NodeRequests` is the machi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from itertools import count
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -31,6 +31,7 @@ from gtchat.chat.interfaces import Ack
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
+from gtchat.store.jobs import Job
 from gtchat.store.memory.tables import MemoryTables
 from tests.chat.nodes_client import CheckedEncoder, Client
 from tests.chat.room_world import (
@@ -56,10 +57,28 @@ ROUNDS = 100
 
 
 class HeldNode(HeldMemoryStore):
-    """A store of one of several nodes; it holds its jobs, and looks only when it is told to."""
+    """A store of one of several nodes; it holds its jobs, and looks only when it is told to.
+
+    Attributes:
+        certain: the jobs that do not fail.
+    """
+
+    def __init__(self, clock: Clock, tables: MemoryTables) -> None:
+        super().__init__(clock, tables)
+        self.certain: list[Job] = []
 
     def wake(self) -> None:
         pass
+
+    def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
+        super().announce(came, went)
+        self.certain.append(self._queue[-1])
+
+    def do_batch(self, batch: list[Job], failing: bool) -> None:
+        # That no one is told who is online can only be when the node is lost.
+        failing = failing and not any(job in self.certain for job in batch)
+        self.certain = [job for job in self.certain if job not in batch]
+        super().do_batch(batch, failing)
 
     def has_work(self) -> bool:
         """Return whether it holds jobs, or has not delivered all that was written."""

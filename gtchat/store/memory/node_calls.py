@@ -123,7 +123,8 @@ class MemoryNodeCalls(MemoryCalls):
         """See `INodeStore.announce`."""
         if self._is_node:
             plan = room_tells.announce(came, went)
-            self._write(self._set_online, dict(came), tuple(went), plan=plan)
+            told = self._write(self._set_online, dict(came), tuple(went), plan=plan)
+            told.addErrback(lambda failure: failure.trap(NotStored))
 
     def _set_online(self, came: dict[int, str], went: tuple[int, ...]) -> None:
         assert self.node_id is not None
