@@ -78,7 +78,10 @@ class HeldNode(HeldMemoryStore):
         # That no one is told who is online can only be when the node is lost.
         failing = failing and not any(job in self.certain for job in batch)
         self.certain = [job for job in self.certain if job not in batch]
-        super().do_batch(batch, failing)
+        if self._is_lost():
+            self._fail(batch)
+        else:
+            super().do_batch(batch, failing)
 
     def has_work(self) -> bool:
         """Return whether it holds jobs, or has not delivered all that was written."""
