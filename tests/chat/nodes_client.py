@@ -238,6 +238,8 @@ class Client:
         """
         if what == "delete":
             self.rooms.pop(name, None)
+        elif name not in self.rooms and what in ("set", "kick", "hand over"):
+            pass  # of an owner who is not a member
         elif ack.seq and not ack.dup:
             self.took(name, ack.seq, None, begins=what in ("create", "join"))
             if what == "leave" or (what == "remove" and self.name in args):
