@@ -12,6 +12,7 @@ from gtchat.chat.events import AnnotatedMessage, MessageSent
 from gtchat.chat.interfaces import MessageSearch, SearchPage
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.search_query import SearchQuery, parse
+from tests import examples
 from tests.store.changes_contract import ChangeCase, deleted, edited, reacted
 from tests.store.contract import joined, left, message, new_session, room_created
 from tests.store.direct_contract import DirectCase
@@ -152,7 +153,7 @@ class SearchContract(SearchCase):
         stored: list[str] = []
 
         @given(st.lists(TEXTS.filter(str.strip), max_size=6), TEXTS, st.booleans())
-        @settings(max_examples=60, deadline=None, database=None)
+        @settings(max_examples=examples(60), deadline=None, database=None)
         def collect(texts: list[str], raw: str, quoted: bool) -> None:
             raw = raw.replace('"', "")
             queries.append((len(stored) + len(texts), f'"{raw}"' if quoted else raw))

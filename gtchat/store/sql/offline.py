@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.rooms import DELETE_EPOCH
-from gtchat.store.sql.search_index import add_slice, begin_again, last_row, read_state
+from gtchat.store.sql.search_horizon import Horizon, Rest
+from gtchat.store.sql.search_index import DELAY_S, add_slice, begin_again, last_row, read_state
 from gtchat.store.sql.sqlite import SQLiteDatabase
 
 if TYPE_CHECKING:
@@ -50,13 +52,15 @@ def reindex(
         StoreError: the database cannot be used.
     """
     database = open_offline(place)
+    horizon, rest = Horizon(), Rest.MORE
     with _writer(database) as db:
         database.wait_for_disk(db, False)  # what is lost is indexed again
         _transact(database, db, begin_again)
         total = last_row(db)
-        more = True
-        while more:
-            more = _transact(database, db, add_slice)
+        while rest is not Rest.NOTHING:
+            if rest is Rest.LATER:
+                time.sleep(DELAY_S)
+            rest = _transact(database, db, lambda db: add_slice(db, horizon))
             if progress is not None:
                 progress(read_state(db).row, total)
 

@@ -4,6 +4,10 @@ The table is that of `fts5` or of `tsvector`. Both have the words of a message a
 come from Python: it alone decides what is a word. `index_state` says up to which row of `entries`
 messages are in the index; it is written in the transaction that indexes them. Later messages are
 read from `entries` when it is their turn, so a change of them touches no index.
+
+Of several nodes one indexes at a time: it has the row of `index_state` locked. A transaction that
+changes messages has a share of that lock, so that none of them is indexed while it decides whether
+it is in the index. SQLite has one writer, and no such locks.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from types import ModuleType
+from typing import Any
 
 import attrs
 from sqlalchemy import bindparam, func, select, update
@@ -19,6 +24,7 @@ from gtchat.chat.events import MessageSent
 from gtchat.chat.normalization import SEARCH_FORM, search_form
 from gtchat.store.sql import fts5, schema, tsvector
 from gtchat.store.sql.database import Connection, PostgresSQL
+from gtchat.store.sql.search_horizon import Horizon, Rest
 from gtchat.store.sql.search_words import IndexedMessage, IndexedWords, tags
 from gtchat.store.sql.statements import Statement, insert
 
@@ -30,11 +36,19 @@ DELAY_S = 0.2
 MAX_DELAY_S, MAX_WAITING = 30.0, 100_000
 #: Seconds after which a deleted text leaves the files of the index, with all that were deleted.
 MERGE_DELAY_S = 1800.0
+#: How often to look in vain for what other nodes are about to end, before a pause of `DELAY_S`.
+LOOKS = 3
 
 _log = schema.entries
 _state = schema.index_state
 _new_state = insert(_state)
-_STATE = Statement(select(_state.c.row, _state.c.version, _state.c.erased))
+_read_state = select(_state.c.row, _state.c.version, _state.c.erased)
+_STATE = Statement(_read_state)
+_SHARED_STATE = Statement(_read_state.with_for_update(read=True))
+_LOCKED_STATE = Statement(_read_state.with_for_update(skip_locked=True))
+_CREATE_STATE = Statement(
+    _new_state.on_conflict_do_nothing(), columns=("id", "row", "version", "erased")
+)
 _SET_STATE = Statement(
     _new_state.on_conflict_do_update(
         index_elements=["id"],
@@ -45,7 +59,7 @@ _SET_STATE = Statement(
 _ADD_ERASED = Statement(update(_state).values(erased=_state.c.erased + bindparam("count")))
 _NEXT = Statement(
     select(_log.c.row, _log.c.room_id, _log.c.usr, _log.c.msg, _log.c.kind)
-    .where(_log.c.row > bindparam("after"))
+    .where(_log.c.row > bindparam("after"), _log.c.row <= bindparam("last"))
     .order_by(_log.c.row)
     .limit(bindparam("limit"))
 )
@@ -85,7 +99,24 @@ class IndexState:
 
 def read_state(db: Connection) -> IndexState:
     """Return how far the index is."""
-    row = _STATE(db).fetchone()
+    return _state_of(_STATE(db).fetchone())
+
+
+def share_state(db: Connection) -> IndexState:
+    """Return how far the index is, and keep it there until the transaction ends."""
+    return _state_of(_SHARED_STATE(db).fetchone())
+
+
+def _lock_state(db: Connection) -> IndexState | None:
+    """Return how far the index is, for this transaction to change; None if another one does."""
+    row = _LOCKED_STATE(db).fetchone()
+    if row is not None:
+        return _state_of(row)
+    is_new = _CREATE_STATE(db, id=1, row=0, version=SEARCH_FORM, erased=0).rowcount == 1
+    return IndexState() if is_new else None
+
+
+def _state_of(row: Any) -> IndexState:
     return IndexState() if row is None else IndexState(*row)
 
 
@@ -97,7 +128,7 @@ def replace_text(db: Connection, room_id: int, seq: int, msg: str) -> None:
         room_id, seq: the message, as it still is in `entries`.
         msg: its new text, "" if it is deleted.
     """
-    state = read_state(db)
+    state = share_state(db)
     row, room, usr, old = _FIND(db, room=room_id, number=seq).fetchone()
     if row > state.row or state.version != SEARCH_FORM:  # of another version: it is made again
         return
@@ -113,7 +144,7 @@ def delete_oldest(db: Connection, room_id: int, limit: int) -> None:
         room_id: the room.
         limit: the messages with the lowest `seq` that is there, up to so many numbers.
     """
-    last = read_state(db).row
+    last = share_state(db).row
     found = _OLDEST(db, room=room_id, limit=limit).fetchall()
     messages: list[IndexedMessage] = [
         (row, room, usr, msg)
@@ -128,33 +159,37 @@ def take_out(db: Connection, messages: Iterable[IndexedMessage]) -> None:
     rows = _words_of(messages)
     if rows:
         index_of(db).delete(db, rows)
-        _ADD_ERASED(db, count=len(rows))
+        if not isinstance(db, PostgresSQL):  # it needs no merge, and others share the lock
+            _ADD_ERASED(db, count=len(rows))
 
 
 def begin_again(db: Connection) -> None:
     """Empty the index."""
-    erased = read_state(db).erased
+    _SET_STATE(db, id=1, row=0, version=SEARCH_FORM, erased=0)  # locks it
     index_of(db).clear(db)
-    _SET_STATE(db, id=1, row=0, version=SEARCH_FORM, erased=0)
-    _ADD_ERASED(db, count=-erased)
+    _ADD_ERASED(db, count=-read_state(db).erased)
 
 
-def add_slice(db: Connection) -> bool:
-    """Index the messages of the next `SLICE` rows; return whether there may be more.
+def add_slice(db: Connection, horizon: Horizon) -> Rest:
+    """Index the messages of the next `SLICE` rows; return what is left.
 
     Args:
         db: the writer's connection, in a transaction of its own.
+        horizon: up to where to index; it moves on.
     """
-    state = read_state(db)
+    state = _lock_state(db)
+    if state is None:
+        return Rest.LATER
     if state.version != SEARCH_FORM:
         begin_again(db)
         state = IndexState()
-    found = _NEXT(db, after=state.row, limit=SLICE).fetchall()
+    rest = horizon.look(db)
+    found = _NEXT(db, after=state.row, last=horizon.row, limit=SLICE).fetchall()
     if found:
         messages = (row for row in found if row[4] == MessageSent.kind)
         index_of(db).insert(db, _words_of(row[:4] for row in messages))
         _SET_STATE(db, id=1, row=found[-1][0], version=SEARCH_FORM, erased=0)
-    return len(found) == SLICE
+    return Rest.MORE if len(found) == SLICE else rest
 
 
 def last_row(db: Connection) -> int:
@@ -190,6 +225,9 @@ class Indexer:
     _merged: int | None = None
     #: Seconds to wait before that: none for what the last run of the server has left.
     _merge_delay: float = 0.0
+    _horizon: Horizon = attrs.field(factory=Horizon)
+    #: How often in a row it has looked in vain.
+    _looks: int = 0
 
     def begin(self) -> None:
         """Index what the last run has left, behind the next batch of the writer.
@@ -197,6 +235,7 @@ class Indexer:
         Called in the reactor thread, before there is a batch.
         """
         self._index_at = self._seconds()
+        self._horizon = Horizon()
 
     def has_waiting(self) -> bool:
         """Return whether messages may wait that were stored before. Called in any thread."""
@@ -237,10 +276,19 @@ class Indexer:
             self._merge_slice(db)
 
     def add_waiting(self, db: Connection) -> bool:
-        """Index a slice of what waits, also as a job of a search; return whether more waits."""
-        has_more = add_slice(db)
-        self._index_at = self._seconds() if has_more else None
-        return has_more
+        """Index a slice of what waits, also as a job of a search.
+
+        Returns:
+            Whether there may be more to index now.
+        """
+        rest = add_slice(db, self._horizon)
+        self._looks = self._looks + 1 if rest is Rest.LATER else 0
+        is_vain = self._looks >= LOOKS
+        if is_vain:
+            self._looks = 0
+        now = self._seconds()
+        self._index_at = None if rest is Rest.NOTHING else now + DELAY_S if is_vain else now
+        return rest is not Rest.NOTHING and not is_vain
 
     def _merge_slice(self, db: Connection) -> None:
         """Merge a part of the index, which gets rid of what was taken out."""
@@ -252,17 +300,8 @@ class Indexer:
             self._merged = self._merge_at = None
             self._index_at = self._seconds()  # looks whether more was erased meanwhile
 
-    def catch_up(self, db: Connection, *, merge: bool = False) -> None:
-        """Index everything now, for a job of the writer that no other waits for.
-
-        Args:
-            db: the writer's connection, within a transaction.
-            merge: whether to merge, too.
-        """
-        while add_slice(db):
-            pass
-        self._index_at = None
-        if merge:
-            self._merge_at = self._seconds()
-            while self._merge_at is not None:
-                self._merge_slice(db)
+    def merge(self, db: Connection) -> None:
+        """Merge the whole index now, for a job of the writer that no other waits for."""
+        self._merge_at = self._seconds()
+        while self._merge_at is not None:
+            self._merge_slice(db)

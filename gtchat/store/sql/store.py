@@ -288,7 +288,13 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
 
         For tests: the server does so by itself.
         """
-        return self._write(lambda db: self._indexer.catch_up(db, merge=merge))
+        return Deferred.fromCoroutine(self._index_now(merge))
+
+    async def _index_now(self, merge: bool) -> None:
+        while await self._write(self._indexer.add_waiting):
+            pass
+        if merge:
+            await self._write(self._indexer.merge)
 
     def prune(self, sessions_before: int, txns_before: int, tokens_before: int) -> Deferred[None]:
         """See `IStore.prune`."""

@@ -20,6 +20,7 @@ from gtchat.chat.search_query import parse
 from gtchat.store import SQLStore, reindex
 from gtchat.store.sql import search, search_index
 from gtchat.store.sql.health import StoreHealth
+from gtchat.store.sql.search_horizon import Horizon, Rest
 from gtchat.store.sql.search_index import (
     DELAY_S,
     MERGE_DELAY_S,
@@ -224,7 +225,7 @@ class IndexerTests(IndexCase):
     def test_a_merge_of_an_index_without_messages_ends(self) -> None:
         indexer = self.indexer()
         self.db.execute("BEGIN IMMEDIATE")
-        indexer.catch_up(self.db, merge=True)
+        indexer.merge(self.db)
         self.db.execute("COMMIT")
         self.assertEqual(read_state(self.db).erased, 0)
 
@@ -247,7 +248,7 @@ class WindowTests(IndexCase):
         self.add_room(1, "lobby")
         self.say(*(f"{'tea' if number % 10 == 0 else 'no'} {number}" for number in range(100)))
         self.db.execute("UPDATE entries SET id = 'i'")
-        add_slice(self.db)
+        add_slice(self.db, Horizon())
 
     def test_windows_find_everything_once_in_order(self) -> None:
         self.prepare_rows()
@@ -290,7 +291,7 @@ class WindowTests(IndexCase):
         self.add_room(2, "r")
         for number in range(3000):
             self.db.execute(INSERT, (2, 1 + number, "speak", "tea"))
-        while add_slice(self.db):
+        while add_slice(self.db, Horizon()) is Rest.MORE:
             pass
         found = []
         for at_once, looks in ((0, 1), (0, 10), (0, 10**6), (3, 10**6)):
@@ -467,7 +468,7 @@ class KillTests(SynchronousTestCase):
                 behind += state.row < last
         self.assertTrue(behind, "no kill came between a message and its index")
         with closing(connect(path, "rw")) as db:
-            while add_slice(db):
+            while add_slice(db, Horizon()) is Rest.MORE:
                 pass
             found = [row for (row,) in db.execute("SELECT rowid FROM message_index('tea')")]
             self.assertEqual(found, list(range(1, last + 1)))
