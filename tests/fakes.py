@@ -116,7 +116,8 @@ class Tokens:
         self._numbers = count(1)
 
     def __call__(self) -> str:
-        return f"{next(self._numbers):032x}"
+        # Reversed: ids of messages have only the first characters of a token.
+        return f"{next(self._numbers):032x}"[::-1]
 
 
 class RecordingOutbox:

@@ -38,7 +38,7 @@ class RoomAdded:
 
 
 @attrs.frozen
-class RoomDeleted:
+class RoomGone:
     """A room was deleted.
 
     Attributes:
@@ -91,7 +91,7 @@ class Online:
 
 
 @attrs.frozen
-class Blocked:
+class BlockChanged:
     """An account blocks another one, or does so no more.
 
     Attributes:
@@ -149,11 +149,11 @@ class NodeGone:
 
 SystemEntry = (
     RoomAdded
-    | RoomDeleted
+    | RoomGone
     | InvitationsEnded
     | SessionsEnded
     | Online
-    | Blocked
+    | BlockChanged
     | DirectEntry
     | Told
     | AccountEnded
@@ -163,11 +163,11 @@ SystemEntry = (
 #: Kind of a system entry in the store -> its class.
 SYSTEM_TYPES: dict[str, type[Any]] = {
     "room_added": RoomAdded,
-    "room_deleted": RoomDeleted,
+    "room_deleted": RoomGone,
     "invitations_ended": InvitationsEnded,
     "sessions_ended": SessionsEnded,
     "online": Online,
-    "blocked": Blocked,
+    "blocked": BlockChanged,
     "direct": DirectEntry,
     "told": Told,
     "account_ended": AccountEnded,

@@ -258,12 +258,14 @@ class ResumeResult:
         directs: those direct conversations of the account in which its client had seen entries.
         epoch: the epoch that begins now, because the logs are shorter than what the client was
             told; None if they are not.
+        moved: whether another node had the connection of the session, which it is told to close.
     """
 
     account_state: AccountState
     missed: Mapping[int, Backlog]
     epoch: str | None = None
     directs: tuple[Direct, ...] = ()
+    moved: bool = False
 
 
 @attrs.frozen

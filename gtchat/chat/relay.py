@@ -59,13 +59,13 @@ class ReadMoved:
 
 
 @attrs.frozen
-class Broadcast:
+class BroadcastMade:
     """A message to every user."""
 
     event: BroadcastSent
 
 
-Relayed = RoomTyping | DirectTyping | ReadMoved | Broadcast
+Relayed = RoomTyping | DirectTyping | ReadMoved | BroadcastMade
 
 
 class IRelay(Interface):

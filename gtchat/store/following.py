@@ -8,7 +8,7 @@ import attrs
 
 from gtchat.chat.events import RoomCreated
 from gtchat.chat.interfaces import PendingEntry, RoomRecord
-from gtchat.chat.node_records import ROOM_CHANGES, Foreign, RoomDeleted
+from gtchat.chat.node_records import ROOM_CHANGES, Foreign, RoomGone
 
 
 @attrs.define
@@ -79,7 +79,7 @@ class Known:
             followed.seq = entries[-1].seq
             followed.foreign += sum(isinstance(entry, ROOM_CHANGES) for entry in entries)
         for _, entry in foreign.system:
-            if isinstance(entry, RoomDeleted):
+            if isinstance(entry, RoomGone):
                 self.forget(entry.room_id)
         if system is not None:
             self.system = system

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.events import Entry, Joined, Kicked, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import PendingEntry, RoomRecord
-from gtchat.chat.node_records import Foreign, RoomAdded, RoomDeleted
+from gtchat.chat.node_records import Foreign, RoomAdded, RoomGone
 from gtchat.store.following import Known
 from tests.store.contract import joined, message, room_changed, room_created
 
@@ -52,7 +52,7 @@ class World:
         self.delivered = {1: 2}
         self.foreign = {1: 0}
         self.added: list[RoomAdded] = []
-        self.deleted: list[RoomDeleted] = []
+        self.deleted: list[RoomGone] = []
         self.last_id = 1
 
     def _write(self, room_id: int, entry: Entry) -> Entry:
@@ -89,7 +89,7 @@ class World:
     def delete(self, room_id: int) -> None:
         """Let the other node delete a room."""
         if self.logs.pop(room_id, None):
-            self.deleted.append(RoomDeleted(room_id, "Bob", {}))
+            self.deleted.append(RoomGone(room_id, "Bob", {}))
 
     def catch_up(self) -> None:
         """Deliver what is missing."""

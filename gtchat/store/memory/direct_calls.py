@@ -7,12 +7,12 @@ from functools import partial
 
 from twisted.internet.defer import Deferred
 
+import gtchat.store.mail_tells as mail_tells
 from gtchat.chat.direct_records import Arrived, Direct, DirectPage, StoredWhisper, WhisperLimits
 from gtchat.chat.events import Invited
 from gtchat.chat.message_records import PendingWhisper
 from gtchat.chat.records import Ack, InvitationLimits, RepeatableRequest
 from gtchat.chat.told import Told
-from gtchat.store import mail_tells
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.direct import DirectTable
 from gtchat.store.memory.mailbox import Mailbox

@@ -18,7 +18,7 @@ from gtchat.chat.node_records import (
     Foreign,
     NodeGone,
     RoomAdded,
-    RoomDeleted,
+    RoomGone,
     SystemEntry,
 )
 from gtchat.store.following import Known
@@ -139,7 +139,7 @@ class MemoryFollower:
             assert locks_of(job).system, job
             self._tables.system.append((self._node_id, entry))
             self.known.system = len(self._tables.system)
-            if isinstance(entry, RoomDeleted):
+            if isinstance(entry, RoomGone):
                 self.known.forget(entry.room_id)
             self.wrote = True
         if isinstance(job, PendingEntry):

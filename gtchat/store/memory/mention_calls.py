@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
+import gtchat.store.mail_tells as mail_tells
 from gtchat.chat.mentions import MentionLimits, MentionsPage
 from gtchat.chat.told import Told
-from gtchat.store import mail_tells
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.mentions import MentionTable
 

@@ -8,9 +8,10 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+import gtchat.store.room_tells as room_tells
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, PendingEntry, StoredGuest, StoredState
-from gtchat.store import room_tells, session_tells
 from gtchat.store.jobs import (
     Job,
     StoreCall,

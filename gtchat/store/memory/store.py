@@ -14,6 +14,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+import gtchat.store.mail_tells as mail_tells
+import gtchat.store.room_tells as room_tells
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.events import GuestMessage, MessageSent
 from gtchat.chat.interfaces import (
@@ -36,7 +39,6 @@ from gtchat.chat.interfaces import (
     SessionRecord,
     UnreadRecord,
 )
-from gtchat.store import mail_tells, room_tells, session_tells
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
 from gtchat.store.memory.mention_calls import MemoryMentionCalls

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+import gtchat.store.mail_tells as mail_tells
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Ack,
@@ -21,7 +22,6 @@ from gtchat.chat.interfaces import (
     Told,
     WhisperLimits,
 )
-from gtchat.store import mail_tells
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import direct, invitations, undelivered
 from gtchat.store.sql.idempotency import do_once

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+import gtchat.store.mail_tells as mail_tells
 from gtchat.chat.mentions import MentionLimits, MentionsPage
 from gtchat.chat.told import Told
-from gtchat.store import mail_tells
 from gtchat.store.jobs import NO_PLAN, Plan
 from gtchat.store.sql import mention_pages, read_state
 from gtchat.store.sql.log_writer import LogWriter

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
-from gtchat.store import session_tells
 from gtchat.store.jobs import NO_PLAN, Plan, ignore_foreign, ignore_lost, ignore_restored
 from gtchat.store.sql import guest_ends
 from gtchat.store.sql.read_pool import ReadPool

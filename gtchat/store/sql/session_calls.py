@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.interfaces import (
     Account,
     AccountState,
@@ -17,7 +18,6 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     SessionRecord,
 )
-from gtchat.store import session_tells
 from gtchat.store.jobs import NO_PLAN, BulkCall, Plan, StoreCall
 from gtchat.store.sql import devices, guest_logins, session_ends, sessions
 from gtchat.store.sql.database import Connection

@@ -16,6 +16,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
+import gtchat.store.mail_tells as mail_tells
+import gtchat.store.room_tells as room_tells
+import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import (
     Account,
@@ -33,7 +36,6 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
-from gtchat.store import mail_tells, room_tells, session_tells
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
 from gtchat.store.sql import (
     accounts,
