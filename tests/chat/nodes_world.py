@@ -27,7 +27,6 @@ from gtchat.chat.devices import Device
 from gtchat.chat.errors import ChatError
 from gtchat.chat.events import Entry, Joined, Kicked, Left, MessageSent, Removed
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import Ack
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
@@ -268,7 +267,9 @@ class NodesWorld:
                 # One that was expired itself and has not noticed: any other may take over.
                 by = self.alive[0].store.node_id
                 self.tables.end_node(
-                    node.store.node_id, by if by in self.tables.nodes else None, int(self.time * 1000)
+                    node.store.node_id,
+                    by if by in self.tables.nodes else None,
+                    int(self.time * 1000),
                 )
 
     def wait(self, seconds: float) -> None:
@@ -686,7 +687,9 @@ class NodeRequests(RoomRequests):
         self.world.node(number).store.failing = plan
 
     @rule(
-        number=numbers, count=st.integers(1, 6), failing=st.sampled_from((False, False, False, True))
+        number=numbers,
+        count=st.integers(1, 6),
+        failing=st.sampled_from((False, False, False, True)),
     )
     def do_batch(self, number: int, count: int, failing: bool) -> None:
         self.world.node(number).do_batch(count, failing)

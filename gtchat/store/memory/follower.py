@@ -100,9 +100,7 @@ class MemoryFollower:
             elif node_id != self._node_id:
                 yield node_id, entry
 
-    def _read_directs(
-        self, told: Iterable[SystemEntry]
-    ) -> Iterable[tuple[tuple[int, int], Entry]]:
+    def _read_directs(self, told: Iterable[SystemEntry]) -> Iterable[tuple[tuple[int, int], Entry]]:
         """Yield the entries of direct conversations that system entries name."""
         logs = self._tables.rooms.rooms
         for one in told:
