@@ -99,7 +99,7 @@ class Client:
         node: where it is connected.
         connection, session: None while it is not connected.
         token, epoch: as of its login.
-        hidden: names of the users whom its user has blocked at some time.
+        hidden: names of the users that its user has blocked at some time.
         rooms: name of a room that it is in -> what it has seen.
         directs: name of the other user -> the same of a direct conversation.
         unanswered: txn -> (what, method, arguments) of its requests that have no reply yet.
@@ -178,7 +178,7 @@ class Client:
         seen.seq = seq
 
     def _is_hidden(self, log_id: int, seq: int) -> bool:
-        """Return whether an entry may be kept from it: of a user whom its user blocks."""
+        """Return whether an entry may be kept from it: of a user that its user blocks."""
         entry = self.find_missed(log_id, seq)
         may_be = entry is None or isinstance(entry, MessageSent | Edited | Reacted)
         return bool(self.hidden) and may_be and (entry is None or entry.usr in self.hidden)

@@ -156,7 +156,7 @@ class Side:
         return [entry for entry in told if isinstance(entry, kinds)]
 
 
-class SeveralNodesContract:
+class NodesCase:
     """Two nodes on one database; for a TestCase that has `open_nodes` and `expire`.
 
     `open_nodes()` returns two stores that are not loaded yet, `expire(by, gone)` ends a node.
@@ -170,6 +170,10 @@ class SeveralNodesContract:
             self.addCleanup(store.close)
         self.first, self.second = map(Side, stores)
         self.lobby = self.first.state.rooms[0].id
+
+
+class SeveralNodesContract(NodesCase):
+    """The logs of rooms at two nodes, and what both can do only once."""
 
     async def test_entries_come_to_the_other_node_in_order_and_once(self) -> None:
         ann = await self.first.account("Ann")
@@ -297,6 +301,10 @@ class SeveralNodesContract:
             self.assertEqual(found, seqs)
         resumed = await self.first.store.resume(TOKEN, 2, 0, {garden: 1}, 0, 9, NETWORK)
         self.assertEqual([one.seq for one in resumed.missed[garden].entries], [2])
+
+
+class MovingContract(NodesCase):
+    """Who is connected to which node, and what happens when a node ends."""
 
     async def test_who_is_online_is_told_and_loaded(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")

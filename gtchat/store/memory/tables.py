@@ -16,7 +16,7 @@ from gtchat.store.memory.rows import AccountRow, SessionRow
 from gtchat.store.memory.sessions import SessionTable
 
 
-class Node(Protocol):
+class WokenNode(Protocol):
     """What nodes use of each other: a `MemoryStore`."""
 
     def wake(self) -> None:
@@ -48,7 +48,7 @@ class MemoryTables:
         self.sessions = SessionTable(self.accounts, self.devices, self.rooms)
         self.mailbox = Mailbox(self.rooms, self.accounts)
         self.mentions = MentionTable(self.rooms, self.accounts, self.mailbox.directs)
-        self.nodes: dict[int, Node] = {}
+        self.nodes: dict[int, WokenNode] = {}
         self.online: dict[int, dict[int, str]] = {}
         self.system: list[tuple[int, SystemEntry]] = []
         self.wakes = True
@@ -72,7 +72,7 @@ class MemoryTables:
             online=tuple((one, name, frozenset(ids)) for one, (name, ids) in online.items()),
         )
 
-    def enter(self, node: Node, at: int) -> int:
+    def enter(self, node: WokenNode, at: int) -> int:
         """Begin a node, which takes over what belongs to no other. Return its id.
 
         Args:
