@@ -71,9 +71,14 @@ class CheckedConnection(RecordingConnection):
         super().__init__()
         self._client = client
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the client has another connection by now, or none."""
+        return self._client.connection is not self
+
     def receive(self, event: Event) -> None:
         assert self.close_reason is None, (self._client.name, event)
-        if self._client.connection is self:
+        if not self.is_given_up:
             self._client.receive(event)
 
     def close(self, event: Event | None, reason: str) -> None:

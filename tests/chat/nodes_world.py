@@ -32,7 +32,7 @@ from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
 from gtchat.store.jobs import Job
 from gtchat.store.memory.tables import MemoryTables
-from tests.chat.nodes_client import CheckedEncoder, Client
+from tests.chat.nodes_client import CheckedConnection, CheckedEncoder, Client
 from tests.chat.room_world import (
     GUESTS,
     MEMBERS,
@@ -278,6 +278,18 @@ class NodesWorld:
         for node in self.alive:
             node.clock.advance(seconds)
 
+    def find_dead_connections(self) -> bool:
+        """Let nodes find out which connections clients have given up. Return whether any was."""
+        found = False
+        for node in self.alive:
+            for session in [session for user in node.chat.users for session in user.sessions]:
+                connection = session.connection
+                assert isinstance(connection, CheckedConnection)
+                if connection.is_given_up:
+                    node.chat.sessions.connection_lost(session, clean=False)
+                    found = True
+        return found
+
     def settle(self) -> None:
         """Let all nodes do and deliver all, until there is no more."""
         for _ in range(ROUNDS):
@@ -285,7 +297,8 @@ class NodesWorld:
                 node.do_batch(len(node.store.held))
                 node.look()
             if not any(node.store.has_work() for node in self.alive):
-                return
+                if not self.find_dead_connections():
+                    return
         raise AssertionError("The nodes do not come to an end.")
 
     def note_entries(self) -> None:
@@ -476,8 +489,6 @@ class NodesWorld:
             if client.connection is connection:
                 client.begin(begun.session, begun.session_id, node.chat.epoch)
                 self.clients.append(client)
-            else:
-                node.chat.sessions.connection_lost(begun.session, clean=False)
 
         self.start(node, "login", log_in())
 
@@ -491,7 +502,6 @@ class NodesWorld:
     def resume(self, client: Client, number: int) -> None:
         """Begin to resume the session of a client at a node."""
         node = self.node(number)
-        old_node, old_session = client.node, client.session
         connection = client.connect(node)
         seen = {name: seen.seq for name, seen in client.rooms.items()}
         directs = {seen.id: seen.seq for seen in client.directs.values()}
@@ -505,13 +515,9 @@ class NodesWorld:
                 if client.connection is connection:
                     client.give_up()
                     client.ended = error.code == "bad_session"
-                if old_session is not None:  # its node finds out in the end
-                    old_node.chat.sessions.connection_lost(old_session, clean=False)
                 raise
             assert node.chat.epoch == client.epoch
-            if client.connection is not connection:
-                node.chat.sessions.connection_lost(resumed.session, clean=False)
-            else:
+            if client.connection is connection:
                 client.resume(resumed)
                 for txn, (what, _, args) in list(client.unanswered.items()):
                     if what != "speak":
@@ -646,6 +652,10 @@ class NodeRequests(RoomRequests):
     def log_in(self, name: str, number: int, on_device: bool) -> None:
         if len([one for one in self.world.clients if one.name == name and one.session]) < 2:
             self.world.log_in(name, number, on_device)
+
+    @rule()
+    def find_dead_connections(self) -> None:
+        self.world.find_dead_connections()
 
     @rule(index=st.integers(0, 9), number=numbers)
     def resume(self, index: int, number: int) -> None:
