@@ -296,9 +296,9 @@ class NodesWorld:
             for node in self.alive:
                 node.do_batch(len(node.store.held))
                 node.look()
-            if not any(node.store.has_work() for node in self.alive):
-                if not self.find_dead_connections():
-                    return
+            is_done = not any(node.store.has_work() for node in self.alive)
+            if is_done and not self.find_dead_connections():
+                return
         raise AssertionError("The nodes do not come to an end.")
 
     def note_entries(self) -> None:
