@@ -92,7 +92,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._cleanup = rooms.Cleanup()
         self._reads = ReadPool(reactor, database)
         # Searches take long: no other read waits for one.
-        self._searches = ReadPool(reactor, database, threads=1)
+        self._searches = ReadPool(reactor, database, threads=1, connect=database.open_searcher)
         self._indexer = Indexer()
         self._writer = Writer(
             reactor,
