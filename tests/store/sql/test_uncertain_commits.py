@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import HistoryQuery, PendingEntry
 from gtchat.store import SQLStore, StoreUnavailable
-from gtchat.store.sql import writer
+from gtchat.store.sql import batch_writer
 from gtchat.store.sql.database import Connection, UncertainCommit
 from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
@@ -83,7 +83,7 @@ class UncertainTests(LossCase, TestCase):
     """The rules of the writer, with a database that loses answers."""
 
     def open_store(self) -> SQLStore:
-        self.patch(writer, "RETRY_S", 0)
+        self.patch(batch_writer, "RETRY_S", 0)
         path = Path(self.mktemp())
         create_empty(path)
         self.database = Uncertain(path)
