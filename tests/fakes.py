@@ -7,7 +7,7 @@ classes stand for a protocol where a test needs the events themselves.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from typing import Any
 
@@ -27,9 +27,11 @@ from gtchat.chat.interfaces import (
     PendingEntry,
 )
 from gtchat.chat.limits import Limits
+from gtchat.chat.relay import IRelay, Relayed, ignore_relayed
 from gtchat.protocols.gtchat_json.api import API_Chatroom
 from gtchat.protocols.gtchat_json.pushes import JSONEncoder
 from gtchat.store.memory.store import MemoryStore
+from gtchat.store.memory.tables import MemoryTables
 from tests import frames
 
 
@@ -114,7 +116,8 @@ class Tokens:
         self._numbers = count(1)
 
     def __call__(self) -> str:
-        return f"{next(self._numbers):032x}"
+        # Reversed: ids of messages have only the first characters of a token.
+        return f"{next(self._numbers):032x}"[::-1]
 
 
 class RecordingOutbox:
@@ -268,6 +271,29 @@ class FailingStore(MemoryStore):
         super().append(append)
 
 
+@implementer(IRelay)
+class FakeRelay:
+    """Tells the other nodes in the next turn, while `MemoryTables.wakes`.
+
+    Args:
+        clock: the clock of all nodes.
+        tables: what they share.
+        relays: those of all nodes; this one is added.
+    """
+
+    def __init__(self, clock: Clock, tables: MemoryTables, relays: list[FakeRelay]) -> None:
+        self.received: Callable[[Relayed], None] = ignore_relayed
+        self._clock = clock
+        self._tables = tables
+        self._relays = relays
+        relays.append(self)
+
+    def send(self, relayed: Relayed) -> None:
+        for relay in self._relays if self._tables.wakes else ():
+            if relay is not self:
+                self._clock.callLater(0, relay.received, relayed)
+
+
 class TestServer:
     """A chat server with its clock and store.
 
@@ -275,6 +301,7 @@ class TestServer:
         limits: the limits, None for the defaults without a rate of commands.
         clock: the clock, None for a new one.
         store: class of the store.
+        tables: what it shares with other nodes, None for a server that is alone; see `nodes`.
         options: more arguments of `Chat`.
     """
 
@@ -283,16 +310,18 @@ class TestServer:
         limits: Limits | None = None,
         clock: Clock | None = None,
         store: type[MemoryStore] = MemoryStore,
+        tables: MemoryTables | None = None,
         **options: Any,
     ) -> None:
         self.clock = clock or Clock()
-        self.clock.advance(1_800_000_000)
-        self.store = store(self.clock)
+        if tables is None or not tables.nodes:
+            self.clock.advance(1_800_000_000)
+        self.store = store(self.clock) if tables is None else store(self.clock, tables)
         self.passwords = PlainPasswords()
         self.limits = limits or Limits(commands_per_second=0)
+        self.tokens = options.pop("token", None) or Tokens()
         self.options = options
         self.encoder = JSONEncoder(RecordingBatcher(), lambda payload: payload + b"\n")  # type: ignore[arg-type]
-        self.tokens = Tokens()
         self.start()
 
     def start(self) -> None:
@@ -330,3 +359,29 @@ class TestServer:
         reply = client.login(name, pwd=pwd)
         assert reply["status"] == "ok", reply
         return client
+
+
+def nodes(count: int = 2, limits: Limits | None = None, **options: Any) -> list[TestServer]:
+    """Return servers that are the nodes of one chat, with one clock: `run_pending` of any runs all.
+
+    `store.expire(other.store)` ends a node. Without `store._tables.wakes` nodes hear of each other
+    only where they have to, or in `store.look()`.
+
+    Args:
+        count: how many.
+        limits: as in `TestServer`.
+        options: more arguments of `TestServer`.
+    """
+    clock, tables, token = Clock(), MemoryTables(), Tokens()
+    relays: list[FakeRelay] = []
+    return [
+        TestServer(
+            limits,
+            clock,
+            tables=tables,
+            relay=FakeRelay(clock, tables, relays),
+            token=token,
+            **options,
+        )
+        for _ in range(count)
+    ]

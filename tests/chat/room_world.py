@@ -8,7 +8,8 @@ disk runs it in tests/store/sql.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import attrs
@@ -22,14 +23,15 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import HistoryQuery, PendingEntry, PendingRoomChange
+from gtchat.chat.interfaces import Ack, HistoryQuery, PendingEntry, PendingRoomChange, RoomRecord
 from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import LOBBY, Room
-from gtchat.chat.users import Session
+from gtchat.chat.users import Session, User
 from gtchat.protocols.gtchat_json.responses import outside_info
 from gtchat.store.jobs import Job, deliver_results
 from gtchat.store.memory.store import MemoryStore
+from gtchat.store.memory.tables import MemoryTables
 from tests.fakes import PlainPasswords, RecordingConnection, RecordingEncoder, Tokens
 
 MEMBERS, GUESTS = ("ann", "bob", "eve"), ("gus", "hal")
@@ -54,8 +56,8 @@ class HeldMemoryStore(MemoryStore):
         failing: for each of the next entries, whether it fails.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: Clock, tables: MemoryTables | None = None) -> None:
+        super().__init__(clock, tables)
         self.failing: list[bool] = []
 
     @property
@@ -140,6 +142,11 @@ class World:
             self.log_in(name)
             self.settle()
 
+    @property
+    def chats(self) -> list[Chat]:
+        """All chats that there are."""
+        return [self.chat]
+
     def start(self, what: str, request: Coroutine[Any, Any, object] | Deferred[Any]) -> None:
         """Begin a request; its outcome is counted when it comes."""
         if not isinstance(request, Deferred):
@@ -201,41 +208,61 @@ class World:
     def check(self) -> None:
         """Check that memory, logs and store agree, while nothing is queued."""
         assert not self.errors, self.errors
-        records = {record.id: record for record in self.store.load().rooms}
-        assert records.keys() == {room.id for room in self.chat.rooms}
-        for room in self.chat.rooms:
-            assert not room.queued
-            record, log = records[room.id], self.read_log(room)
-            assert snapshot(room) == snapshot(Room.from_record(record)), room.name
-            assert (room.last_seq, room.message_count) == (record.last_seq, record.message_count)
-            assert [entry.seq for entry in log] == list(range(1, room.last_seq + 1))
-            assert room.message_count == sum(entry.kind == "speak" for entry in log)
-            if not room.is_lobby:
-                assert snapshot(room) == snapshot(folded(log)), room.name
-        self._check_registry()
-        self._check_users()
+        check_rooms(self.chat, self.store.load().rooms, self.read_log)
+        check_registry(self.chat)
+        check_users(self.chat, self.chat.users)
 
-    def _check_registry(self) -> None:
-        rooms = [room for room in self.chat.rooms if not room.is_lobby]
-        public = sorted(room.key for room in rooms if room.public)
-        assert self.chat.rooms.public.page(None, len(public) + 1) == public
-        owned: defaultdict[int | None, set[Room]] = defaultdict(set)
-        for room in self.chat.rooms:
-            owned[room.owner_id].add(room)
-        assert {owner: set(found) for owner, found in self.chat.rooms._owned.items()} == owned
-        created = Counter(room.creator_id for room in rooms)
-        assert self.chat._ownership._created == created
 
-    def _check_users(self) -> None:
-        live = {s.connection for user in self.chat.users for s in user.sessions}
-        for room in self.chat.rooms:
-            assert {one for _, found in room.subscribers for one in found} <= live, room.name
-        for user in self.chat.users:
-            member_of = {room for room in self.chat.rooms if user.id in room.members}
-            assert user.rooms.keys() == member_of, user.name
-            for session in user.sessions:
-                subscribed = {room for room in self.chat.rooms if session in room.subscribers}
-                assert subscribed == {*member_of, self.chat.rooms.lobby}, user.name
+def check_rooms(
+    chat: Chat, records: Iterable[RoomRecord], read_log: Callable[[Room], Sequence[Entry]]
+) -> None:
+    """Check that the rooms of a chat, their records and their logs agree."""
+    by_id = {record.id: record for record in records}
+    assert by_id.keys() == {room.id for room in chat.rooms}
+    for room in chat.rooms:
+        assert not room.queued
+        record, log = by_id[room.id], read_log(room)
+        assert snapshot(room) == snapshot(Room.from_record(record)), room.name
+        assert (room.last_seq, room.message_count) == (record.last_seq, record.message_count)
+        assert [entry.seq for entry in log] == list(range(1, room.last_seq + 1))
+        assert room.message_count == sum(entry.kind == "speak" for entry in log)
+        if not room.is_lobby:
+            assert snapshot(room) == snapshot(folded(log)), room.name
+
+
+def check_registry(chat: Chat) -> None:
+    """Check the lists of rooms that a chat keeps."""
+    rooms = [room for room in chat.rooms if not room.is_lobby]
+    public = sorted(room.key for room in rooms if room.public)
+    assert chat.rooms.public.page(None, len(public) + 1) == public
+    owned: defaultdict[int | None, set[Room]] = defaultdict(set)
+    for room in chat.rooms:
+        owned[room.owner_id].add(room)
+    assert {owner: set(found) for owner, found in chat.rooms._owned.items()} == owned
+    assert chat._ownership._created == Counter(room.creator_id for room in rooms)
+
+
+def check_users(chat: Chat, users: Iterable[User]) -> None:
+    """Check in which rooms users are, and what their sessions are subscribed to."""
+    live = {s.connection for user in chat.users for s in user.sessions}
+    for room in chat.rooms:
+        assert {one for _, found in room.subscribers for one in found} <= live, room.name
+    for user in users:
+        member_of = {room for room in chat.rooms if user.id in room.members}
+        assert user.rooms.keys() == member_of, user.name
+        for session in user.sessions:
+            subscribed = {room for room in chat.rooms if session in room.subscribers}
+            assert subscribed == {*member_of, chat.rooms.lobby}, user.name
+
+
+async def speak(chat: Chat, session: Session, room: str, msg: str, txn: str | None) -> Ack:
+    """Send a message to a room and return its ack."""
+    done: Deferred[Ack | ChatError] = Deferred()
+    chat.speak(session, room, msg, txn, done.callback)
+    result = await done
+    if isinstance(result, ChatError):
+        raise result
+    return result
 
 
 names = st.sampled_from((*MEMBERS, *GUESTS))
@@ -259,16 +286,15 @@ class RoomRequests(RuleBasedStateMachine):
         super().__init__()
         self.world = type(self).new_world()
         self.world.outcomes = self.outcomes
-        self.membership = self.world.chat.membership
         for room, creator in zip(ROOMS, ("ann", "gus"), strict=True):
-            self.request("create", creator, self.membership.create, room, RoomSettings())
+            self.request("create", creator, "membership.create", room, RoomSettings())
             self.world.settle()
 
-    def request(self, what: str, name: str, method: Callable[..., Any], *args: Any) -> None:
-        """Begin a request of a user who is here."""
+    def request(self, what: str, name: str, method: str, *args: Any) -> None:
+        """Begin a request of a user who is here; `method` names a method below the chat."""
         session = self.world.session(name)
         if session is not None:
-            self.world.start(what, method(session, *args))
+            self.world.start(what, attrgetter(method)(self.world.chat)(session, *args))
 
     def room(self, key: str) -> Room | None:
         """Return a room, None if there is none."""
@@ -288,32 +314,32 @@ class RoomRequests(RuleBasedStateMachine):
     @rule(name=names, key=rooms, public=st.booleans(), most=st.integers(0, 3))
     def create(self, name: str, key: str, public: bool, most: int) -> None:
         wanted = RoomSettings(public=public, max=most)
-        self.request("create", name, self.membership.create, key, wanted)
+        self.request("create", name, "membership.create", key, wanted)
 
     @rule(name=names, key=rooms)
     def join(self, name: str, key: str) -> None:
-        self.request("join", name, self.membership.join, key)
+        self.request("join", name, "membership.join", key)
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), member=mostly)
     def leave(self, name: str, key: str, index: int, member: bool) -> None:
         name = self.member(key, index, name) if member else name
-        self.request("leave", name, self.membership.leave, key)
+        self.request("leave", name, "membership.leave", key)
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
     def kick(self, name: str, key: str, index: int, owner: bool) -> None:
         user = self.member(key, index, name)
         name = self.owner(key, name) if owner else name
-        self.request("kick", name, self.membership.kick, key, user)
+        self.request("kick", name, "membership.kick", key, user)
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
     def remove(self, name: str, key: str, index: int, owner: bool) -> None:
         user = self.member(key, index, name)
         name = self.owner(key, name) if owner else user
-        self.request("remove", name, self.membership.remove, key, user)
+        self.request("remove", name, "membership.remove", key, user)
 
     @rule(key=rooms, index=st.integers(0, 4), user=names)
     def add(self, key: str, index: int, user: str) -> None:
-        self.request("add", self.member(key, index, user), self.membership.add, key, user)
+        self.request("add", self.member(key, index, user), "membership.add", key, user)
 
     @rule(
         name=names,
@@ -334,33 +360,28 @@ class RoomRequests(RuleBasedStateMachine):
     ) -> None:
         name = self.owner(key, name) if owner else name
         wanted = RoomSettings(topic=topic, public=public, preview=preview)
-        self.request("set", name, self.membership.change, key, wanted, None)
+        self.request("set", name, "membership.change", key, wanted, None)
 
     @rule(key=rooms, index=st.integers(0, 4))
     def hand_over(self, key: str, index: int) -> None:
         name = self.owner(key, "ann")
         next_owner = self.member(key, index, name)
-        self.request("hand over", name, self.membership.change, key, RoomSettings(), next_owner)
+        self.request("hand over", name, "membership.change", key, RoomSettings(), next_owner)
 
     @rule(name=names, key=rooms, owner=mostly)
     def delete(self, name: str, key: str, owner: bool) -> None:
         name = self.owner(key, name) if owner else name
-        self.request("delete", name, self.membership.delete, key)
+        self.request("delete", name, "membership.delete", key)
 
     @rule(key=rooms, index=st.integers(0, 4))
     def speak(self, key: str, index: int) -> None:
-        async def speak(session: Session) -> None:
-            done: Deferred[object] = Deferred()
-            self.world.chat.speak(session, key, "x", None, done.callback)
-            result = await done
-            if isinstance(result, ChatError):
-                raise result
-
-        self.request("speak", self.member(key, index, "ann"), speak)
+        session = self.world.session(self.member(key, index, "ann"))
+        if session is not None:
+            self.world.start("speak", speak(self.world.chat, session, key, "x", None))
 
     @rule(name=st.sampled_from(GUESTS))
     def end_guest(self, name: str) -> None:
-        self.request("log out", name, self.world.chat.sessions.logout)
+        self.request("log out", name, "sessions.logout")
 
     @rule(name=names)
     def lose_connection(self, name: str) -> None:
@@ -392,10 +413,11 @@ class RoomRequests(RuleBasedStateMachine):
 
     @invariant()
     def what_a_list_entry_shows_is_as_it_was_when_the_entry_was_kept(self) -> None:
-        for room in self.world.chat.rooms:
-            shown = [outside_info(room)]
-            assert room.list_entry in (None, shown), room.name
-            room.list_entry = shown
+        for chat in self.world.chats:
+            for room in chat.rooms:
+                shown = [outside_info(room)]
+                assert room.list_entry in (None, shown), room.name
+                room.list_entry = shown
 
     def teardown(self) -> None:
         self.settle()

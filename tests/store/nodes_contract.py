@@ -1,10 +1,33 @@
-"""What every store does for several nodes; here with one, which is alone."""
+"""What every store does for several nodes: with one that is alone, and with two."""
 
 from __future__ import annotations
 
-from gtchat.chat.errors import BadSession
-from gtchat.chat.interfaces import EndedSession, Foreign, StoredState
-from tests.store.contract import NETWORK, StoreCase, joined, message, new_session
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from gtchat.chat.errors import BadSession, NameTaken, NotInRoom, NotStored, Stale, TxnConflict
+from gtchat.chat.events import Entry, WhisperSent
+from gtchat.chat.interfaces import (
+    EndedSession,
+    Foreign,
+    PendingEntry,
+    PendingWhisper,
+    StoredState,
+    WhisperLimits,
+)
+from gtchat.chat.node_records import NodeGone, Online, RoomAdded
+from tests.store.contract import (
+    NETWORK,
+    StoreCase,
+    joined,
+    left,
+    message,
+    new_session,
+    pending_entry,
+    room_changed,
+    room_created,
+)
 
 TOKEN = b"t" * 32
 OTHER = b"o" * 32
@@ -66,3 +89,280 @@ class NodesContract(StoreCase):
         self.assertFalse((await self.store.find_guest("bob")).resumable)
         self.assertIsNone(await self.store.find_guest("ann"))
         self.assertIsNone(await self.store.find_guest("cat"))
+
+
+class Side:
+    """One of several nodes, and what it delivers.
+
+    Args:
+        store: its store; it is loaded.
+
+    Attributes:
+        delivered: in order: what is foreign, and the entries of this node that have a result.
+        lost: how often the node was lost.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.delivered: list[Foreign | PendingEntry] = []
+        self.lost = 0
+        store.foreign = self.delivered.append
+        store.committed = self.delivered.extend
+        store.lost = self._lose
+        self.state: StoredState = store.load()
+
+    def _lose(self) -> None:
+        self.lost += 1
+
+    def append(
+        self, room_id: int, entry: Entry, subject: int | None = None, **options: Any
+    ) -> PendingEntry:
+        """Queue an entry about an account, which is the sender if there is a txn."""
+        entry.subject_id = subject
+        if options.get("txn"):
+            options["sender_id"] = subject
+        pending = pending_entry(room_id, entry, **options)
+        self.store.append(pending)
+        return pending
+
+    async def stored(self, *args: Any, **options: Any) -> PendingEntry:
+        """Store an entry, with the arguments of `append`."""
+        pending = self.append(*args, **options)
+        await self.store.flush()
+        assert pending.error is None, pending.error
+        return pending
+
+    async def account(self, name: str) -> int:
+        """Register an account and return its id."""
+        return await self.store.register(name, name.lower(), "hash", None, 100)
+
+    async def room(self, owner: int, name: str = "Garden") -> int:
+        """Create a room and return its id."""
+        pending = await self.stored(0, room_created(name), owner, room_key=name.lower())
+        return pending.room_id
+
+    async def heard(self) -> list[Foreign]:
+        """Return what was foreign so far, after catching up."""
+        await self.store.catch_up()
+        return [one for one in self.delivered if isinstance(one, Foreign)]
+
+    async def heard_of(self, room_id: int) -> list[Entry]:
+        """Return the foreign entries of a room so far, after catching up."""
+        return [entry for one in await self.heard() for entry in one.entries.get(room_id, ())]
+
+    async def told(self, *kinds: type[Any]) -> list[Any]:
+        """Return the system entries of some kinds so far, after catching up."""
+        told = [entry for one in await self.heard() for _, entry in one.system]
+        return [entry for entry in told if isinstance(entry, kinds)]
+
+
+class NodesCase:
+    """Two nodes on one database; for a TestCase that has `open_nodes` and `expire`.
+
+    `open_nodes()` returns two stores that are not loaded yet, `expire(by, gone)` ends a node.
+    """
+
+    timeout = 20
+
+    def setUp(self) -> None:
+        stores = self.open_nodes()
+        for store in stores:
+            self.addCleanup(store.close)
+        self.first, self.second = map(Side, stores)
+        self.lobby = self.first.state.rooms[0].id
+
+
+class SeveralNodesContract(NodesCase):
+    """The logs of rooms at two nodes, and what both can do only once."""
+
+    async def test_entries_come_to_the_other_node_in_order_and_once(self) -> None:
+        ann = await self.first.account("Ann")
+        for number in range(5):
+            self.first.append(self.lobby, message(str(number)), ann)
+            await self.first.store.flush()
+            if number % 2:
+                await self.second.store.catch_up()
+        heard = await self.second.heard_of(self.lobby)
+        self.assertEqual([(one.seq, one.msg) for one in heard], [(n + 1, str(n)) for n in range(5)])
+        self.assertEqual([one.subject_id for one in heard], [ann] * 5)
+        self.assertEqual(await self.first.heard(), [])
+
+    async def test_foreign_entries_come_before_own_results(self) -> None:
+        ann = await self.first.account("Ann")
+        await self.first.stored(self.lobby, message("first"), ann)
+        own = await self.second.stored(self.lobby, message("second"), ann)
+        foreign, result = self.second.delivered
+        self.assertEqual([one.msg for one in foreign.entries[self.lobby]], ["first"])
+        self.assertIs(result, own)
+        self.assertEqual(own.entry.seq, 2)
+
+    async def test_a_room_comes_with_its_log_from_the_first_entry_on(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.first.stored(garden, joined("Bob"), bob)
+        heard = await self.second.heard()
+        added = [one for foreign in heard for one in foreign.added]
+        self.assertEqual(added, [RoomAdded(garden, "garden", "Garden")])
+        created, entered = await self.second.heard_of(garden)
+        self.assertEqual((created.kind, created.owner, created.seq), ("room_created", "Ann", 1))
+        self.assertEqual((entered.kind, entered.subject_id), ("join_room", bob))
+        # It is followed from now on.
+        await self.first.stored(garden, message(), bob)
+        self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [1, 2, 3])
+
+    async def test_a_change_on_a_state_that_has_changed_is_stale(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.second.store.catch_up()
+        await self.first.stored(garden, joined("Bob"), bob, checked=0)
+        stale = self.second.append(garden, joined("Bob"), bob, checked=1)
+        changed = self.second.append(garden, room_changed(owner="Bob"), bob, checked=None)
+        await self.second.store.flush()
+        self.assertIsInstance(stale.error, Stale)
+        self.assertEqual((stale.entry.seq, changed.entry.seq), (0, 3))
+        again = await self.second.stored(garden, left("Bob"), bob, checked=2)
+        self.assertEqual(again.entry.seq, 4)
+
+    async def test_messages_make_nothing_stale(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.second.store.catch_up()
+        await self.first.stored(garden, message(), ann)
+        entered = await self.second.stored(garden, joined("Bob"), bob, checked=1)
+        self.assertEqual(entered.entry.seq, 3)
+
+    async def test_a_message_of_a_former_member_is_refused(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.first.stored(garden, joined("Bob"), bob)
+        await self.second.store.catch_up()
+        await self.first.stored(garden, left("Bob"), bob)
+        refused = self.second.append(garden, message("1"), bob, checked=2)
+        kept = self.second.append(garden, message("2"), ann, checked=2)
+        in_lobby = self.second.append(self.lobby, message("3"), bob, checked=0)
+        await self.second.store.flush()
+        self.assertIsInstance(refused.error, NotInRoom)
+        self.assertEqual((kept.error, in_lobby.error), (None, None))
+        self.assertEqual((kept.entry.seq, in_lobby.entry.seq), (4, 1))
+
+    async def test_the_same_txn_at_two_nodes_is_done_once(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.second.store.catch_up()
+        options = {"txn": "t", "checked": 0, "content": "join"}
+        done = self.first.append(garden, joined("Bob"), bob, **options)
+        again = self.second.append(garden, joined("Bob"), bob, **{**options, "checked": 1})
+        other = {**options, "checked": 1, "content": "other"}
+        refused = self.second.append(garden, joined("Bob"), bob, **other)
+        await self.first.store.flush()
+        await self.second.store.flush()
+        results = sorted([done.entry.seq, again.entry.seq])
+        self.assertEqual(results, [0, 2])
+        self.assertTrue((done.earlier or again.earlier).dup)
+        self.assertIsInstance(refused.error, TxnConflict)
+
+    async def test_two_first_messages_begin_one_conversation(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        one, two = (
+            PendingWhisper(
+                entry=WhisperSent(usr="x", at=1, msg="x", id=f"id {sender}", subject_id=sender),
+                sender_id=sender,
+                target_id=target,
+                users=((sender, "x"), (target, "y")),
+            )
+            for sender, target in ((ann, bob), (bob, ann))
+        )
+        acks = [
+            self.first.store.whisper(one, WhisperLimits()),
+            self.second.store.whisper(two, WhisperLimits()),
+        ]
+        self.assertEqual(sorted([(await ack).seq for ack in acks]), [1, 2])
+        self.assertEqual(one.room_id, two.room_id)
+
+    async def test_names_that_look_alike_are_given_once(self) -> None:
+        found = [
+            await one.store.register(name, name.lower(), "hash", None, 1).addErrback(
+                lambda failure: failure.trap(NameTaken)
+            )
+            for one, name in ((self.first, "cop"), (self.second, "\u0441\u043e\u0440"))
+        ]
+        self.assertEqual(found[1], NameTaken)
+
+    async def test_a_login_has_what_was_stored_before_it(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.first.stored(garden, joined("Bob"), bob)
+        await self.first.stored(self.lobby, message("x"), ann)
+        state = await self.second.store.login(bob, "hash", new_session(TOKEN))
+        self.assertIn(garden, [one.room_id for one in state.memberships])
+        heard = [one.entries for one in self.second.delivered]
+        for room_id, seqs in ((garden, [1, 2]), (self.lobby, [1])):
+            found = [entry.seq for entries in heard for entry in entries.get(room_id, ())]
+            self.assertEqual(found, seqs)
+        resumed = await self.first.store.resume(TOKEN, 2, 0, {garden: 1}, 0, 9, NETWORK)
+        self.assertEqual([one.seq for one in resumed.missed[garden].entries], [2])
+
+
+class MovingContract(NodesCase):
+    """Who is connected to which node, and what happens when a node ends."""
+
+    async def test_who_is_online_is_told_and_loaded(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        self.first.store.announce({ann: "Ann", bob: "Bob"}, [])
+        self.first.store.announce({}, [bob])
+        await self.first.store.flush()
+        came = [(one.came, tuple(one.went)) for one in await self.second.told(Online)]
+        online: dict[int, str] = {}
+        for names, went in came:
+            online |= names
+            for account_id in went:
+                online.pop(account_id, None)
+        self.assertEqual(online, {ann: "Ann"})
+        self.assertEqual(await self.first.told(Online), [])
+
+    async def test_a_session_is_at_the_node_where_it_went_on_last(self) -> None:
+        ann = await self.first.account("Ann")
+        await self.first.store.login(ann, "hash", new_session(TOKEN))
+        await self.second.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
+        await self.first.store.session_lost(EndedSession(ann, TOKEN, {}), 3)
+        (listed,) = await self.second.store.sessions(ann, 0, 0)
+        self.assertIsNone(listed.seen_at)
+        await self.second.store.session_lost(EndedSession(ann, TOKEN, {}), 4)
+        (listed,) = await self.second.store.sessions(ann, 0, 0)
+        self.assertEqual(listed.seen_at, 4)
+
+    async def test_a_guest_is_ended_by_a_node_only_if_connected_at_no_other(self) -> None:
+        gus = await self.first.store.login_guest("Gus", "gus", new_session(TOKEN))
+        self.first.store.announce({gus: "Gus"}, [])
+        await self.first.store.flush()
+        self.assertIsNone(await self.second.store.begin_ending(gus))
+        self.assertIsNone(await self.second.store.find_guest("gus"))
+        self.first.store.announce({}, [gus])
+        await self.first.store.session_lost(EndedSession(gus, TOKEN, {}), 3)
+        self.assertEqual((await self.second.store.find_guest("gus")).account.id, gus)
+        self.assertEqual(await self.second.store.begin_ending(gus), ())
+        self.assertEqual(await self.first.store.begin_ending(gus), ())
+
+    async def test_a_node_that_has_ended_is_lost_and_its_sessions_can_be_resumed(self) -> None:
+        ann = await self.first.account("Ann")
+        await self.first.store.login(ann, "hash", new_session(TOKEN))
+        gus = await self.first.store.login_guest("Gus", "gus", new_session(OTHER))
+        self.first.store.announce({ann: "Ann", gus: "Gus"}, [])
+        await self.first.store.flush()
+        await self.second.store.catch_up()
+        restored: Deferred[StoredState] = Deferred()
+        self.first.store.restored = restored.callback
+        await self.expire(self.second.store, self.first.store)
+        (gone,) = await self.second.told(NodeGone)
+        self.assertEqual([one.account.id for one in gone.guests], [gus])
+        (listed,) = await self.second.store.sessions(ann, 0, 0)
+        self.assertIsNotNone(listed.seen_at)
+        pending = self.first.append(self.lobby, message(), ann)
+        state = await restored
+        self.assertIsInstance(pending.error, NotStored)
+        self.assertEqual((self.first.lost, state.guests), (1, ()))
+        await self.second.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
+        # It works again, as another node.
+        await self.second.stored(self.lobby, message("x"), ann)
+        own = await self.first.stored(self.lobby, message("y"), ann)
+        self.assertEqual(own.entry.seq, 2)

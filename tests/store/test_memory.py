@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.interfaces import PendingEntry
 from gtchat.store import MemoryStore
+from gtchat.store.memory.tables import MemoryTables
 from tests.store.accounts_contract import (
     AccountContract,
     PhoneContract,
@@ -27,7 +28,7 @@ from tests.store.log_contract import HistoryContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
-from tests.store.nodes_contract import NodesContract
+from tests.store.nodes_contract import NodesContract, SeveralNodesContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -60,6 +61,17 @@ class LogTests(InMemory, LogContract, TestCase):
 
 class NodesTests(InMemory, NodesContract, TestCase):
     """See `NodesContract`."""
+
+
+class SeveralNodesTests(SeveralNodesContract, TestCase):
+    """See `SeveralNodesContract`."""
+
+    def open_nodes(self) -> tuple[MemoryStore, MemoryStore]:
+        tables = MemoryTables()
+        return (MemoryStore(reactor, tables), MemoryStore(reactor, tables))  # type: ignore[arg-type]
+
+    async def expire(self, by: MemoryStore, gone: MemoryStore) -> None:
+        by.expire(gone)
 
 
 class KeptTests(InMemory, KeptContract, TestCase):

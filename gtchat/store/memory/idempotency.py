@@ -42,6 +42,10 @@ class TxnTable:
         """Keep the ack that an account gets for a txn; the arguments are those of `find_ack`."""
         self._acks[account_id][txn] = (content, ack)
 
+    def has(self, account_id: int, txn: str) -> bool:
+        """Return whether an account has used a txn, for whatever."""
+        return txn in self._acks.get(account_id, ())
+
     def find_request(self, request: RepeatableRequest) -> Ack | None:
         """Return the ack of the request that used a txn before; see `IStore.find_ack`."""
         return self.find_ack(request.account_id, request.txn, (request.content, ""))

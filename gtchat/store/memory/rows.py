@@ -109,6 +109,8 @@ class SessionRow:
         device: the device that it is on, None for none.
         protocol, address: of its client.
         created_at: when it began.
+        node_id: the node that has its connection, or waits for its user; None if only one node
+            uses the tables.
     """
 
     account_id: int
@@ -121,6 +123,7 @@ class SessionRow:
     protocol: str = ""
     address: str = ""
     created_at: int = 0
+    node_id: int | None = None
 
 
 class AccountDirects(Protocol):

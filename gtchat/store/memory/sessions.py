@@ -44,6 +44,8 @@ class SessionTable:
         self._rooms = rooms
         #: Number of starts at the last new epoch.
         self._epoch_start = 0
+        #: The node whose batch is being done; None while only one uses the tables.
+        self.writing: int | None = None
 
     def mark_disconnected(self, at: int) -> None:
         """Let the sessions that are connected expire from a time, in milliseconds since 1970."""

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from zope.interface import implementer
 
 import gtchat.store.mail_tells as mail_tells
@@ -38,19 +37,13 @@ from gtchat.chat.interfaces import (
     ResumeResult,
     SearchPage,
     SessionRecord,
-    StoredState,
     UnreadRecord,
 )
-from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
-from gtchat.store.memory.accounts import AccountTable
-from gtchat.store.memory.devices import DeviceTable
+from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results
 from gtchat.store.memory.direct_calls import MemoryDirectCalls
-from gtchat.store.memory.mailbox import Mailbox
 from gtchat.store.memory.mention_calls import MemoryMentionCalls
-from gtchat.store.memory.mentions import MentionTable
 from gtchat.store.memory.node_calls import MemoryNodeCalls
-from gtchat.store.memory.rooms import RoomTable
-from gtchat.store.memory.sessions import SessionTable
+from gtchat.store.memory.tables import MemoryTables
 
 T = TypeVar("T")
 
@@ -61,35 +54,19 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
 
     Args:
         reactor: calls back with results; a `task.Clock` is enough.
+        tables: what it shares with other stores, which are the nodes of one chat with it; None
+            for a store that is alone.
     """
 
-    _log = Logger()
-
-    def __init__(self, reactor: IReactorTime) -> None:
-        super().__init__()
-        #: Takes finished entries; set by the chat.
-        self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
-        self._reactor = reactor
-        self._epoch = secrets.token_urlsafe(9)
-        self._queue: list[Job] = []
-        self._closed = False
-        self._rooms = RoomTable()
-        self._accounts = AccountTable(self._rooms)
-        self._devices = DeviceTable(self._accounts)
-        self._sessions = SessionTable(self._accounts, self._devices, self._rooms)
-        self._mailbox = Mailbox(self._rooms, self._accounts)
+    def __init__(self, reactor: IReactorTime, tables: MemoryTables | None = None) -> None:
+        super().__init__(reactor, tables)
+        self._rooms = self._tables.rooms
+        self._accounts = self._tables.accounts
+        self._devices = self._tables.devices
+        self._sessions = self._tables.sessions
+        self._mailbox = self._tables.mailbox
         self._directs = self._mailbox.directs
-        self._mentions = MentionTable(self._rooms, self._accounts, self._directs)
-
-    def load(self) -> StoredState:
-        """See `IStore.load`."""
-        self._sessions.mark_disconnected(int(self._reactor.seconds() * 1000))
-        self._rooms.begin_start()
-        return StoredState(
-            epoch=self._epoch,
-            rooms=tuple(map(self._accounts.room_record, self._rooms.keys.values())),
-            guests=self._accounts.guests(),
-        )
+        self._mentions = self._tables.mentions
 
     def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""
@@ -175,7 +152,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
                 address,
                 secrets.token_urlsafe(9),
             )
-            self._epoch = result.epoch or self._epoch
+            self._tables.epoch = result.epoch or self._tables.epoch
             return result
 
         return self._write(resume, plan=session_tells.resume(token_hash, seen, address))
@@ -281,7 +258,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
     ) -> Deferred[None]:
         """See `IStore.block`."""
         plan = mail_tells.block(account_id, blocked_id, on, name)
-        return self._write(self._accounts.block, account_id, blocked_id, on, plan=plan)
+        return self._write(self._accounts.block, account_id, blocked_id, on, limit, plan=plan)
 
     def register_phone(
         self, name: str, key: str, number: str, credential: bytes, at: int
@@ -339,7 +316,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
             return succeed(None)
         done = self.flush()
         self._closed = True
-        return done
+        return done.addCallback(self._leave) if self._is_node else done
 
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function; return its result."""
@@ -366,8 +343,13 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
     def _do_batch(self) -> None:
         """Do the jobs in the queue, then deliver their results."""
         batch, self._queue = self._queue, []
-        rooms = self._rooms.rooms
-        for job in batch:
+        follower, rooms, todo = self._follower, self._rooms.rooms, batch
+        if follower is not None:
+            if self._is_lost():
+                self._fail(batch)
+                return
+            foreign, todo = self._prepare(batch)
+        for job in todo:
             if isinstance(job, PendingEntry):
                 room = rooms.get(job.room_id)
                 is_plain = type(job.entry) is MessageSent or type(job.entry) is GuestMessage
@@ -377,4 +359,9 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
                     self._mailbox.append(job)
             else:
                 job.run()
-        deliver_results(batch, self.committed, self._log)
+            if follower is not None:
+                follower.finish(job)
+        if follower is None:
+            deliver_results(batch, self.committed, self._log)
+        else:
+            self._finish(foreign, batch)
