@@ -69,6 +69,9 @@ class HeldNode(HeldMemoryStore):
     def wake(self) -> None:
         pass
 
+    def _begin_soon(self) -> None:
+        pass
+
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         super().announce(came, went)
         self.certain.append(self._queue[-1])
@@ -88,7 +91,7 @@ class HeldNode(HeldMemoryStore):
         known, tables = self._follower.known, self._tables
         heads = {room.id: room.last for room in tables.rooms.keys.values()}
         behind = known.behind(heads) or known.system < len(tables.system)
-        return bool(self._queue or self._waiting or behind)
+        return bool(self._queue or self._waiting or self._closed or behind)
 
 
 @attrs.define(eq=False)
@@ -141,8 +144,12 @@ class Node:
         self.clock.advance(0)
 
     def look(self) -> None:
-        """Deliver what other nodes have written."""
-        self.store.look()
+        """Deliver what other nodes have written; a node that was lost begins again."""
+        self.clock.advance(0)
+        if self.chat.available:
+            self.store.look()
+        else:
+            self.store.begin_again()
         self.clock.advance(0)
 
 
