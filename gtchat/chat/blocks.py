@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gtchat.chat.audit import audit
-from gtchat.chat.errors import NotAllowed
 from gtchat.chat.events import Edited, Entry, MessageSent, Reacted
 from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.state import State
@@ -69,10 +68,7 @@ class Blocks:
             NotAllowed: the user blocks `BLOCK_LIMIT` others already.
         """
         found = await self._directory.resolve_other(target, session.user)
-        user = self._known(session)
-        if on and len(user.blocked) >= BLOCK_LIMIT and found.id not in user.blocked:
-            raise NotAllowed(f"You can block at most {BLOCK_LIMIT} users.")
-        await self._store.block(user.id, found.id, on)
+        await self._store.block(session.user.id, found.id, on, BLOCK_LIMIT, found.name)
         user = self._known(session)
         if on:
             user.blocked[found.id] = found.name

@@ -21,7 +21,7 @@ from gtchat.chat.direct import Whispers
 from gtchat.chat.errors import ChatError
 from gtchat.chat.foreign import ForeignDelivery
 from gtchat.chat.guests import Guests
-from gtchat.chat.interfaces import IPasswords, IStore, MentionLimits
+from gtchat.chat.interfaces import IPasswords, IStore, MentionLimits, StoredState
 from gtchat.chat.invitations import Invitations
 from gtchat.chat.limits import BucketTable, Limits
 from gtchat.chat.live_sessions import LiveSessions
@@ -69,6 +69,9 @@ class Chat:
         relay: tells other nodes what is not stored; None for no other nodes.
 
     Attributes:
+        available: whether clients can be served: False before the start, and while the store can't
+            go on as this node.
+        on_lost: closes all connections at once (1012), without replies; the server sets it.
         legacy_edits: as given.
         clock: schedules calls, and returns monotonic seconds.
         limits: the limits that the operator set.
@@ -105,6 +108,9 @@ class Chat:
         store.mention_limits = MentionLimits(
             message=limits.mentions_per_message, kept=limits.mentions_per_account
         )
+        store.lost, store.restored = self._lost, self._begin
+        self.available = False
+        self.on_lost: Callable[[], None] = lambda: None
         self._prune_timer: IDelayedCall | None = None
         self.clock = clock
         self.limits = limits
@@ -155,13 +161,33 @@ class Chat:
 
     def start(self) -> None:
         """Load what the store has. To be called once, before the first connection."""
-        stored = self._state.store.load()
+        self._begin(self._state.store.load())
+        self._clean_up()
+
+    def _begin(self, stored: StoredState) -> None:
+        """Begin with what the store has loaded."""
         self.sessions.epoch = stored.epoch
         for record in stored.rooms:
             self.rooms.add(Room.from_record(record))
         self._ownership.count_all()
+        self.users.presence.begin(stored.online)
         self._guests.restore(stored.guests)
-        self._clean_up()
+        self.available = True
+
+    def _lost(self) -> None:
+        """Close all connections and forget what is in memory: other nodes go on without this one.
+
+        Sessions end without a word to others. What is under way fails after this, and its clients
+        have no connection any more.
+        """
+        self.available = False
+        for user in self.users:
+            for session in user.sessions:
+                self.whispers.session_lost(session)
+                self.quota.settle(session)
+        self.users.clear()
+        self.rooms.clear()
+        self.on_lost()
 
     def _clean_up(self) -> None:
         """Delete what has expired from the store, now and every hour."""

@@ -90,10 +90,11 @@ class Delivery:
         Raises:
             NoSuchUser: the change would make an account that is ending a member or an owner.
             OverQuota: the actor can't store the topic that is in the entry.
-            NotStored: the disk is full.
+            NotStored: the disk is full, or the room is not there any more.
         """
         if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, entry):
             raise NoSuchUser()
+        self._rooms.require_stored(room)
         if actor is not None and not isinstance(entry, Left | Kicked | Removed):
             self._quota.charge(actor, _text_of(entry))
         change = PendingChange(
@@ -215,7 +216,7 @@ class Delivery:
                 session = message.session
                 without = [session]
                 if session.user.blocked_by:
-                    without += self._users.blockers(session.user)
+                    without += self._users.blockers_of(session.user.id)
                 for session in without:
                     if session in left_out:
                         left_out[session].append(index)
@@ -244,17 +245,14 @@ class Delivery:
         subject = self._users.get_by_id(entry.subject_id)
         ends_membership = isinstance(entry, Left | Kicked | Removed)
         if subject is not None and isinstance(entry, RoomCreated | Joined):
-            subject.rooms[room] = entry.seq
-            for session in subject.sessions:
-                room.subscribers.add(session)
+            subject.add_room(room, entry.seq)
         elif subject is not None and ends_membership:
             subject.remove_room(room)
         change.done.callback(change.ack)
-        self._publish_change(room, entry, change.actor)
+        self.publish_change(room, entry, change.actor)
         self.publish_ended(room, change.ended)
         if subject is not None and ends_membership:
-            for session in subject.sessions:
-                room.subscribers.discard(session)
+            subject.unsubscribe(room)
 
     def _finish_message_change(self, change: QueuedMessageChange) -> None:
         """Report a change of a message, then send it to the subscribers of the room.
@@ -272,7 +270,7 @@ class Delivery:
         change.room.advance(entry.seq)
         change.done.callback(Ack("", entry.seq, entry.at))
         hides = isinstance(entry, Edited | Reacted) and session.user.blocked_by
-        blockers = self._users.blockers(session.user) if hides else ()
+        blockers = self._users.blockers_of(session.user.id) if hides else ()
         change.room.publish(entry, connections_of(blockers))
 
     def _take_back(self, change: PendingChange, entries: Sequence[PendingEntry]) -> None:
@@ -301,7 +299,7 @@ class Delivery:
 
     # What is not sent to the session that asked for it.
 
-    def _publish_change(self, room: Room, entry: Entry, actor: Session | None) -> None:
+    def publish_change(self, room: Room, entry: Entry, actor: Session | None) -> None:
         """Send a change to the room; a new public room is announced to all other users."""
         self._publish(room, entry, actor)
         if isinstance(entry, RoomCreated) and room.public:
@@ -328,10 +326,11 @@ class Delivery:
         members = tuple(room.members.values())
         event = RoomDeleted(room_name=room.name, usr=by, members=members, at=self._users.now())
         self._publish(room, event, actor)
+        owner = self._users.get_by_id(room.owner_id)
         if room.public:
             self.announce(room, event, actor)
-        elif actor is not None:  # an owner who is not a member
-            for session in actor.user.sessions:
+        elif owner is not None and owner.registered:  # may be no member any more
+            for session in owner.sessions:
                 if session is not actor and session not in room.subscribers:
                     session.send(event)
         self.publish_ended(room, ended)

@@ -1,11 +1,65 @@
-"""What other nodes have stored: it is made here too, and sent to the sessions that are here."""
+"""What other nodes have stored: it is made here too, and sent to the sessions that are here.
+
+Rooms and presence are here. What is done with the other entries of the system log is registered by
+the parts of the chat that know sessions, guests, direct messages, blocks and invitations.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import ParamSpec
+
+import attrs
+from twisted.logger import Logger
+
 from gtchat.chat.delivery import Delivery
-from gtchat.chat.node_records import Foreign, ForeignHandlers
+from gtchat.chat.events import (
+    Edited,
+    Entry,
+    Joined,
+    Kicked,
+    Left,
+    MessageChange,
+    MessageSent,
+    Reacted,
+    Removed,
+    RoomCreated,
+)
+from gtchat.chat.interfaces import IEncodedBatch
+from gtchat.chat.node_records import (
+    DirectEntry,
+    Foreign,
+    ForeignHandlers,
+    InvitationsEnded,
+    NodeGone,
+    Online,
+    RoomAdded,
+    RoomGone,
+    SystemEntry,
+)
 from gtchat.chat.ownership import Ownership
+from gtchat.chat.rooms import Room, connections_of
 from gtchat.chat.state import State
+from gtchat.chat.users import Session
+
+P = ParamSpec("P")
+
+_log = Logger()
+
+
+@attrs.frozen
+class ForeignDirect:
+    """An entry of a direct conversation that another node has stored: a `DirectEntry` with it.
+
+    Attributes:
+        room_id: the conversation.
+        entry: the message, or the change of one.
+        users: (account id, name) of its author, then of the other user; twice the same for notes.
+    """
+
+    room_id: int
+    entry: Entry
+    users: tuple[tuple[int, str], tuple[int, str]]
 
 
 class ForeignDelivery:
@@ -17,15 +71,168 @@ class ForeignDelivery:
         ownership: counts the rooms that users have created.
 
     Attributes:
-        handlers: what each part of the chat does with system entries.
+        handlers: what each part of the chat does with system entries, in order. Of a `DirectEntry`
+            they get a `ForeignDirect`, under that class, if its entry is still there.
     """
 
     def __init__(self, state: State, delivery: Delivery, ownership: Ownership) -> None:
-        self._state = state
+        self._users = state.users
+        self._rooms = state.rooms
         self._delivery = delivery
         self._ownership = ownership
-        self.handlers: list[ForeignHandlers] = []
+        self.handlers: list[ForeignHandlers] = [
+            {
+                RoomGone: self._delete,
+                InvitationsEnded: self._end_invitations,
+                Online: self._set_online,
+                NodeGone: self._end_node,
+            }
+        ]
         state.store.foreign = self.deliver
 
     def deliver(self, foreign: Foreign) -> None:
-        """Make what other nodes have stored, in the order of its attributes; see `INodeStore`."""
+        """Make what other nodes have stored, in the order of its attributes; see `INodeStore`.
+
+        A failure with one room or one system entry is logged, and the others are delivered: each
+        is told once.
+        """
+        for added in foreign.added:
+            self._add(added)
+        for room_id, entries in foreign.entries.items():
+            _attempt(self._deliver_entries, room_id, entries)
+        for node_id, entry in foreign.system:
+            _attempt(self._handle, node_id, entry, foreign)
+
+    # Rooms.
+
+    def _add(self, added: RoomAdded) -> None:
+        """Add a room without entries. It is private until the first one says what it is."""
+        if self._rooms.get(added.room_id) is None:
+            room = Room(id=added.room_id, name=added.name, key=added.key, public=False)
+            self._rooms.add(room)
+
+    def _deliver_entries(self, room_id: int, entries: Iterable[Entry]) -> None:
+        """Make the entries of a room, and send them to its sessions here.
+
+        Args:
+            room_id: the room; nothing is done if it is not here.
+            entries: the entries in order.
+        """
+        room = self._rooms.get(room_id)
+        if room is None:
+            return
+        messages: list[MessageSent] = []
+        for entry in entries:
+            seq = room.last_seq + len(messages) + 1
+            assert entry.seq == seq, f"entry {entry.seq} of {room.name} comes in place of {seq}"
+            if isinstance(entry, MessageSent):
+                messages.append(entry)
+                continue
+            self._send_messages(room, messages)
+            messages = []
+            if isinstance(entry, MessageChange):
+                self._change_message(room, entry)
+            else:
+                self._change_room(room, entry)
+        self._send_messages(room, messages)
+
+    def _send_messages(self, room: Room, messages: Sequence[MessageSent]) -> None:
+        """Send messages that follow each other, without those of authors that a receiver blocks."""
+        if not messages:
+            return
+        left_out: dict[Session, list[int]] = {}
+        for index, message in enumerate(messages):
+            for session in self._users.blockers_of(message.subject_id):
+                left_out.setdefault(session, []).append(index)
+        room.advance(messages[-1].seq, len(messages))
+        encoded = room.subscribers.publish(messages, connections_of(left_out))
+        for session, indexes in left_out.items():
+            if session in room.subscribers:
+                _send_others(encoded[session.encoder], session, indexes, len(messages))
+
+    def _change_message(self, room: Room, entry: MessageChange) -> None:
+        """Send a change of a message; those who block the user do not get what is said."""
+        room.advance(entry.seq)
+        hides = isinstance(entry, Edited | Reacted)
+        blockers = self._users.blockers_of(entry.subject_id) if hides else ()
+        room.publish(entry, connections_of(blockers))
+
+    def _change_room(self, room: Room, entry: Entry) -> None:
+        """Make a change of a room, and send it; its subject may have sessions here."""
+        self._rooms.fold_stored(room, entry)
+        room.foreign += 1
+        room.advance(entry.seq)
+        if isinstance(entry, RoomCreated):
+            self._ownership.count(entry.subject_id, 1)
+        subject = self._users.get_by_id(entry.subject_id)
+        ends_membership = isinstance(entry, Left | Kicked | Removed)
+        if subject is not None and isinstance(entry, RoomCreated | Joined):
+            subject.add_room(room, entry.seq)
+        elif subject is not None and ends_membership:
+            subject.remove_room(room)
+        self._delivery.publish_change(room, entry, None)
+        if subject is not None and ends_membership:
+            subject.unsubscribe(room)
+
+    def _delete(self, node_id: int, deleted: RoomGone) -> None:
+        """Forget a room that another node has deleted, and tell its members."""
+        room = self._rooms.get(deleted.room_id)
+        if room is not None:
+            room.deleted = True
+            self._ownership.discard(room, deleted.by, None, deleted.ended)
+
+    # System entries.
+
+    def _handle(self, node_id: int, entry: SystemEntry, foreign: Foreign) -> None:
+        """Let all parts of the chat do what they do with a system entry."""
+        told: object = entry
+        if isinstance(entry, DirectEntry):
+            found = foreign.directs.get((entry.room_id, entry.seq))
+            if found is None:
+                return
+            told = ForeignDirect(entry.room_id, found, entry.users)
+        for handlers in self.handlers:
+            handler = handlers.get(type(told))
+            if handler is not None:
+                handler(node_id, told)
+
+    def _end_invitations(self, node_id: int, entry: InvitationsEnded) -> None:
+        """Tell users of invitations that have ended; those to a room that is gone are told."""
+        room = self._rooms.get(entry.room_id)
+        if room is not None:
+            self._delivery.publish_ended(room, entry.ended)
+
+    def _set_online(self, node_id: int, entry: Online) -> None:
+        """Take note of who has come online at another node, and who is not online there."""
+        self._users.presence.came_elsewhere(node_id, entry.came)
+        self._users.presence.went_elsewhere(node_id, entry.went)
+
+    def _end_node(self, node_id: int, entry: NodeGone) -> None:
+        """Take note that nothing is online at a node. It may be another than has noticed that."""
+        self._users.presence.node_gone(entry.node_id)
+
+
+def _attempt(deliver: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Deliver something; log the failure."""
+    try:
+        deliver(*args, **kwargs)
+    except Exception:
+        _log.failure("The chat failed on what another node has stored.")
+
+
+def _send_others(
+    batch: IEncodedBatch, session: Session, left_out: Iterable[int], count: int
+) -> None:
+    """Send a session the messages of a batch but some.
+
+    Args:
+        batch: the encoded messages.
+        session: the session.
+        left_out: indexes of the messages that it does not receive, in order.
+        count: how many messages the batch has.
+    """
+    start = 0
+    for index in (*left_out, count):
+        if index > start:
+            batch.send_part(session.connection, start, index)
+        start = index + 1

@@ -186,16 +186,7 @@ class Guests:
             user.ending = False
             self._wait(user, GUEST_GRACE_S)
         else:
+            self._users.forget_account(user.id)
             self._users.discard(user)
-            self._forget_blocks(user)
         finally:
             self._ending.end(user)
-
-    def _forget_blocks(self, user: User) -> None:
-        """Forget the blocks by and of an account that is deleted, as the store does."""
-        for blocker in map(self._users.get_by_id, user.blocked_by):
-            if blocker is not None:
-                blocker.blocked.pop(user.id, None)
-        for blocked in map(self._users.get_by_id, user.blocked):
-            if blocked is not None:
-                blocked.blocked_by -= {user.id}

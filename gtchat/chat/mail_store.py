@@ -32,6 +32,7 @@ class IMailStore(Interface):
         Raises:
             TxnConflict.
             NoSuchUser: the target does not exist any more.
+            Blocked: the target blocks the sender.
             NotAllowed: a limit is reached.
             NoSuchMessage, MessageDeleted: as of `IStore.append`, for a reply.
         """
@@ -105,6 +106,9 @@ class IMailStore(Interface):
         Raises:
             TxnConflict: as `IStore.find_ack`.
             NoSuchRoom, NoSuchUser: the room or the invited account does not exist any more.
+            NotInRoom: the account that invites is not a member any more.
+            AlreadyInRoom: the invited account is a member.
+            Blocked: the invited account blocks the one that invites.
             NotAllowed: a limit is reached.
         """
 

@@ -11,7 +11,7 @@ from gtchat.chat.delivery import Delivery
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
 from gtchat.chat.events import RoomChanged, RoomCreated
 from gtchat.chat.fold import CurrentSettings
-from gtchat.chat.interfaces import Ack, RepeatableRequest
+from gtchat.chat.interfaces import Ack, EndedInvitations, RepeatableRequest
 from gtchat.chat.messages import text
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
@@ -230,6 +230,10 @@ class Ownership:
         except ChatError:
             room.deleted = False
             raise
+        self.discard(room, by, actor, ended)
+
+    def discard(self, room: Room, by: str, actor: Session | None, ended: EndedInvitations) -> None:
+        """Forget a room that is deleted, and announce it; see `Delivery.publish_deletion`."""
         self._rooms.discard(room)
         self.count(room.creator_id, -1)
         for member in room.members:

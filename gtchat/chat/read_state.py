@@ -63,7 +63,7 @@ class ReadState:
         user = session.user
         room = await self._conversations.require(target, user)
         if isinstance(room, Room):
-            excluded = [*user.sessions, *self._users.blockers(user)]
+            excluded = [*user.sessions, *self._users.blockers_of(user.id)]
             self._charge(user, room.id)
             event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
             room.subscribers.publish([event], exclude=connections_of(excluded))

@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom
-from gtchat.chat.events import Entry, Event
+from gtchat.chat.errors import BadName, NoSuchRoom, NotInRoom, NotStored
+from gtchat.chat.events import Entry, Event, Joined, Kicked, Left, Removed
 from gtchat.chat.fold import RoomState, Undo
 from gtchat.chat.interfaces import IConnection, IEncodedBatch, IEncoder, RoomRecord
 from gtchat.chat.names import SortedNames, room_key
@@ -64,6 +64,10 @@ class Subscribers:
             connections.pop(session.connection, None)
             if not connections:
                 del self._by_encoder[session.encoder]
+
+    def clear(self) -> None:
+        """Unsubscribe all sessions."""
+        self._by_encoder.clear()
 
     def publish(
         self, events: Sequence[Event], exclude: Collection[IConnection] = ()
@@ -170,6 +174,20 @@ class Room(RoomState):
         """Return whether a logged-in user is a member, or this is the lobby."""
         return user.id in self.members or self.key == LOBBY
 
+    def has_stored_member(self, account_id: int) -> bool:
+        """Return whether an account is a member by what is stored, or this is the lobby.
+
+        The changes that are queued are left out: the first one of the membership of the account
+        tells what it was before.
+        """
+        for change in self.queued:
+            if change.entry.subject_id == account_id:
+                if isinstance(change.entry, Joined):
+                    return False
+                if isinstance(change.entry, Left | Kicked | Removed):
+                    return True
+        return account_id in self.members or self.key == LOBBY
+
     def visible_to(self, user: Member) -> bool:
         """Return whether lists show the room to a user: a public room, or one of the user's."""
         return self.public or user.id in self.members or user.id == self.owner_id
@@ -227,12 +245,23 @@ class RoomRegistry:
             self.public.add(room.key)
 
     def discard(self, room: Room) -> None:
-        """Remove a room that is deleted. What is queued for it will not be stored."""
+        """Remove a room that is deleted. What is queued for it will not be stored.
+
+        A new room may have its name already: what other nodes create comes before what they delete.
+        """
         self._take_back_all(room)
-        del self._by_key[room.key], self._by_name[room.name]
+        if self._by_key.get(room.key) is room:
+            del self._by_key[room.key]
+        if self._by_name.get(room.name) is room:
+            del self._by_name[room.name]
         del self._by_id[room.id]
         self._disown(room, room.owner_id)
         self.public.discard(room.key)
+
+    def clear(self) -> None:
+        """Forget all rooms. What is queued for them will not be stored."""
+        self._by_key, self._by_name, self._by_id, self._owned = {}, {}, {}, {}
+        self.public = SortedNames()
 
     def _disown(self, room: Room, owner_id: int | None) -> None:
         """Remove a room from those of an owner."""
@@ -309,6 +338,15 @@ class RoomRegistry:
     def by_id(self, room_id: int) -> Room:
         """Return the room with an id, which there is."""
         return self._by_id[room_id]
+
+    def require_stored(self, room: Room) -> None:
+        """Check that a room, once it is stored, is one of these: entries may be queued for it.
+
+        Raises:
+            NotStored: it was deleted, or all rooms were loaded anew.
+        """
+        if room.id and self._by_id.get(room.id) is not room:
+            raise NotStored()
 
     def by_keys(self, keys: Iterable[str]) -> list[Room]:
         """Return the rooms with keys, which there are."""

@@ -56,7 +56,7 @@ class State:
 
     @users.default
     def _make_users(self) -> UserRegistry:
-        return UserRegistry(self.clock, self.wall)
+        return UserRegistry(self.store, self.clock, self.wall)
 
     @directory.default
     def _make_directory(self) -> UserDirectory:

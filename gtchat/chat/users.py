@@ -17,7 +17,8 @@ from gtchat.chat.errors import BadName, NoSuchUser, SelfTarget
 from gtchat.chat.events import Event, Invited
 from gtchat.chat.interfaces import Direct, IConnection, IEncoder, IStore
 from gtchat.chat.names import SortedNames, user_key
-from gtchat.chat.presence import PresenceCoalescer
+from gtchat.chat.node_store import INodeStore
+from gtchat.chat.presence import Presence
 from gtchat.chat.rooms import Room, Subscribers, connections_of
 
 
@@ -111,6 +112,17 @@ class User:
         """The number of rooms that the user is a member of, without the lobby."""
         return len(self.rooms)
 
+    def add_room(self, room: Room, seq: int) -> None:
+        """Become a member of a room with an entry, and subscribe all sessions to it."""
+        self.rooms[room] = seq
+        for session in self.sessions:
+            room.subscribers.add(session)
+
+    def unsubscribe(self, room: Room) -> None:
+        """Unsubscribe all sessions from a room that the user is not a member of any more."""
+        for session in self.sessions:
+            room.subscribers.discard(session)
+
     def remove_room(self, room: Room) -> None:
         """Forget a room that the user is not a member of any more."""
         self.rooms.pop(room, None)
@@ -148,27 +160,32 @@ class UserRegistry:
     """The users who are known here: all who are logged in, and temporary users who may return.
 
     Args:
+        store: tells other nodes who is online here.
         clock: schedules calls.
         wall: returns the time of day in seconds since 1970.
 
     Attributes:
-        online: names of the users who are logged in.
+        presence: who is online in the whole chat.
         subscribers: all sessions, for events of the whole server.
     """
 
-    def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
+    def __init__(self, store: INodeStore, clock: IReactorTime, wall: Callable[[], float]) -> None:
         self._by_key: dict[str, User] = {}
         self._by_id: dict[int, User] = {}
         #: Account id -> the users who are logged in and block it.
-        self._blocking: dict[int, dict[User, None]] = {}
+        self._blocking: dict[int | None, dict[User, None]] = {}
         self._clock = clock
         self._wall = wall
-        self.online = SortedNames()
         self.subscribers = Subscribers()
-        self._presence = PresenceCoalescer(clock, self.now, self.subscribers)
+        self.presence = Presence(store, clock, self.now, self.subscribers)
 
     def __iter__(self) -> Iterator[User]:
-        return iter(self._by_key.values())
+        return iter(self._by_id.values())
+
+    @property
+    def online(self) -> SortedNames:
+        """The names of the users who are logged in, here or at another node."""
+        return self.presence.online
 
     def now(self) -> int:
         """Return the time of day in milliseconds since 1970, UTC."""
@@ -190,9 +207,14 @@ class UserRegistry:
         """Yield those of some accounts that are known here; costs what the fewer of both cost."""
         return map(self._by_id.__getitem__, self._by_id.keys() & accounts.keys())
 
-    def blockers(self, user: User) -> list[Session]:
-        """Return the sessions of the users who block a user."""
-        return [session for one in self._blocking.get(user.id, ()) for session in one.sessions]
+    def is_online(self, account_id: int) -> bool:
+        """Return whether an account is logged in, here or at another node."""
+        return self.presence.is_online(account_id)
+
+    def blockers_of(self, account_id: int | None) -> list[Session]:
+        """Return the sessions of the users who block an account; None blocks no account."""
+        blocking = self._blocking.get(account_id, ())
+        return [session for user in blocking for session in user.sessions]
 
     def set_block(self, user: User, account_id: int, on: bool) -> None:
         """Take note that a user who is logged in blocks an account, or does so no more."""
@@ -210,10 +232,19 @@ class UserRegistry:
 
     def discard(self, user: User) -> None:
         """Remove a user if it is there."""
-        if self._by_id.pop(user.id, None):
+        if self._by_id.get(user.id) is user:
+            del self._by_id[user.id]
+        # Another node may have given the name of a temporary user to another account.
+        if self._by_key.get(user.key) is user:
             del self._by_key[user.key]
-        if not user.registered:
-            self._blocking.pop(user.id, None)
+
+    def forget_account(self, account_id: int) -> None:
+        """Forget the blocks by and of an account that is deleted, as the store does."""
+        for blocker in self._blocking.pop(account_id, ()):
+            blocker.blocked.pop(account_id, None)
+        user = self._by_id.get(account_id)
+        for blocked in self.known(user.blocked) if user is not None else ():
+            blocked.blocked_by -= {account_id}
 
     def add_session(self, session: Session, rooms: list[Room]) -> None:
         """Begin a session: subscribe it, and announce the user if it is the only session.
@@ -231,8 +262,7 @@ class UserRegistry:
         if len(user.sessions) == 1:
             for account_id in user.blocked:
                 self.set_block(user, account_id, True)
-            self.online.add(user.name)
-            self._presence.logged_in(user.name, self.now())
+            self.presence.came(user.id, user.name)
         self.subscribers.add(session)
 
     def remove_session(self, session: Session, rooms: list[Room]) -> None:
@@ -250,8 +280,7 @@ class UserRegistry:
         if not user.sessions:
             for account_id in user.blocked:
                 self.set_block(user, account_id, False)
-            self.online.discard(user.name)
-            self._presence.logged_out(user.name, self.now())
+            self.presence.went(user.id, user.name)
             if user.registered:
                 self.discard(user)
 
@@ -263,15 +292,26 @@ class UserRegistry:
             exclude: a session that does not receive it.
 
         Returns:
-            The number of users who received it.
+            The number of users who received it, also at other nodes.
         """
         self.subscribers.publish([event], connections_of([exclude]) if exclude else ())
-        without = exclude is not None and len(exclude.user.sessions) == 1
+        user = exclude.user if exclude is not None else None
+        elsewhere = self.presence.elsewhere
+        without = user is not None and len(user.sessions) == 1 and user.id not in elsewhere
         return len(self.online) - without
 
+    def clear(self) -> None:
+        """Forget all users and their sessions, without an event."""
+        self.stop()
+        for user in self:
+            user.sessions.clear()
+        self._by_key, self._by_id, self._blocking = {}, {}, {}
+        self.presence.clear()
+        self.subscribers.clear()
+
     def stop(self) -> None:
-        """Cancel all timers."""
-        self._presence.stop()
+        """Cancel all timers. What other nodes and users would be told by them is dropped."""
+        self.presence.stop()
         for user in self:
             user.cancel_grace_timer()
 
@@ -328,11 +368,15 @@ class UserDirectory:
             asker_id = asker.id if asker is not None else None
             account = await self._store.find_account(key, asker_id)
             user = self._users.get_by_id(account.id) if account is not None else None
-            if account is not None and account.registered and user is None:
+            if account is not None and user is None:  # a temporary one is at another node
                 return ResolvedUser(
-                    account.id, account.name, True, None, account.blocks_asker, account.memberships
+                    account.id,
+                    account.name,
+                    account.registered,
+                    None,
+                    account.blocks_asker,
+                    account.memberships,
                 )
-        # A temporary account that is not known here has ended since the store was asked.
         if user is None or user.ending:
             raise NoSuchUser()
         blocks = asker is not None and asker.id in user.blocked

@@ -86,6 +86,17 @@ class ServerSettings:
         "postgresql://USER@HOST/DATABASE; logs, lock and admin console are in the data directory",
         shown=hide_password,
     )
+    node: str = _setting(
+        "",
+        "name of this server among those that use the same PostgreSQL database; by default the "
+        "name of the machine with the number of the process",
+    )
+    notify: str = _setting(
+        "postgres",
+        "how servers that use the same PostgreSQL database wake each other: postgres (LISTEN and "
+        "NOTIFY), or off, which delays what others wrote by up to a second",
+        choices=("postgres", "off"),
+    )
     sessions: str = _setting(
         "devices",
         "what a second login of the same account does: with devices, clients that name their "

@@ -138,7 +138,7 @@ def database_of(server: ServerSettings) -> Path | PostgresDatabase | None:
     if server.store.startswith(SQLITE):
         return Path(server.store.removeprefix(SQLITE)).expanduser()
     if server.store.startswith(POSTGRES):
-        return postgres_database(server.store)
+        return postgres_database(server.store, server.node)
     raise StartError(
         f"store: {hide_password(server.store)!r} is not supported;"
         " use sqlite, memory, sqlite:///FILE or postgresql://USER@HOST/DATABASE",
@@ -146,8 +146,8 @@ def database_of(server: ServerSettings) -> Path | PostgresDatabase | None:
     )
 
 
-def postgres_database(url: str) -> PostgresDatabase:
-    """Return the database that an address names.
+def postgres_database(url: str, node: str = "") -> PostgresDatabase:
+    """Return the database that an address names. node: see `ServerSettings.node`.
 
     Raises:
         StartError: the address is invalid, or the driver is not installed.
@@ -160,7 +160,7 @@ def postgres_database(url: str) -> PostgresDatabase:
             EXIT_CONFIG,
         ) from error
     try:
-        return PostgresDatabase(url)
+        return PostgresDatabase(url, node)
     except StoreError as error:
         raise StartError(str(error), EXIT_CONFIG) from error
 

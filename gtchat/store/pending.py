@@ -74,6 +74,19 @@ def check_invitations(
     )
 
 
+def check_blocks(limit: int, blocked: Reached) -> None:
+    """Check whether an account can block another one.
+
+    Args:
+        limit: most accounts that it can block, 0 for no limit.
+        blocked: whether it blocks so many others.
+
+    Raises:
+        NotAllowed.
+    """
+    _check(((limit, blocked, f"You can block at most {limit} users."),))
+
+
 def check_whispers(
     limits: WhisperLimits, is_stranger: bool, pair: Reached, strangers: Reached
 ) -> None:

@@ -241,6 +241,7 @@ def invitations(world: World, count: int) -> None:
     """Plant invitations of a third user: what ann and bob sent themselves ends when they leave."""
     room = world.chat.rooms.find("r")
     [inviter, *invited] = world.accounts(count + 1)
+    world.ann.call("add_member", room_name="r", user="A0")
     event, limits = Invited(room_name="r", usr="A0", msg="", at=1), InvitationLimits()
     invite = world.server.store.invite
     world.run([invite(room.id, one, inviter, event, True, limits) for one in invited])

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotStored
+from gtchat.chat.errors import BadSession, NameTaken, NoSuchUser, NotAllowed, NotStored
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
@@ -131,10 +131,10 @@ class AccountContract(StoreCase):
         ann = await self.account("Ann")
         bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN, 1))
         room = await self.room(ann)
-        await self.store.block(ann, bob, True)
-        await self.store.block(bob, ann, True)
         event = Invited(room_name="Garden", usr="Ann", msg="", at=1)
         await self.store.invite(room, bob, ann, event, False, InvitationLimits())
+        await self.store.block(ann, bob, True)
+        await self.store.block(bob, ann, True)
         await self.stored(room, joined("Bob"), bob)
         await self.stored(room, left("Bob"), bob)
         await self.store.end_guest(bob)
@@ -175,6 +175,18 @@ class AccountContract(StoreCase):
         )
         await self.store.block(ann, bob, False)
         self.assertFalse((await self.store.find_account("ann", bob)).blocks_asker)
+
+    async def test_blocks_of_an_account_are_limited(self) -> None:
+        ann, bob, eve = [await self.account(name) for name in ("Ann", "Bob", "Eve")]
+        both = [self.store.block(ann, one, True, 1) for one in (bob, eve)]
+        await both[0]
+        await self.assertFails(both[1], NotAllowed)
+        await self.store.block(ann, bob, True, 1)  # which is no more than there was
+        await self.store.block(bob, eve, True, 1)
+        await self.store.block(ann, bob, False, 1)
+        await self.store.block(ann, eve, True, 1)
+        found = (await self.store.login(ann, "hash", new_session(TOKEN, 1))).blocked
+        self.assertEqual(dict(found), {eve: "Eve"})
 
     async def test_blocking_an_unknown_account_fails(self) -> None:
         ann = await self.account("Ann")

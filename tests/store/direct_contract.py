@@ -7,6 +7,7 @@ from typing import Any
 
 from gtchat.chat.annotations import ReplyTo
 from gtchat.chat.errors import (
+    Blocked,
     MessageDeleted,
     NoSuchMessage,
     NoSuchRoom,
@@ -391,6 +392,18 @@ class WhisperContract(DirectCase):
             await self.whisper(ann, bob, limits=limits)
             self.assertIs(await self.refused(bob, ann, limits), False)
             await self.store.end_guest(bob)
+
+    async def test_a_block_that_comes_first_refuses(self) -> None:
+        ann, bob = await self.two_accounts()
+        sent = await self.whisper(ann, bob, "a", "one")
+        self.store.block(bob, ann, True)  # not waited for: what comes first in the queue holds
+        await self.assertFails(self.whisper(ann, bob, "b", "two"), Blocked)
+        self.assertEqual(await self.waiting(bob), ["a"])
+        again = await self.whisper(ann, bob, "a", "one")
+        self.assertEqual(again, Ack(sent.id, sent.seq, sent.at, dup=True))
+        self.assertEqual((await self.whisper(bob, ann, "c")).seq, 2)
+        self.store.block(bob, ann, False)
+        self.assertEqual((await self.whisper(ann, bob, "b", "two")).seq, 3)
 
     async def test_a_message_to_an_unknown_account_fails(self) -> None:
         ann = await self.account("Ann")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from gtchat.chat.errors import NoSuchRoom, NoSuchUser, NotAllowed, PrivateRoom
+from gtchat.chat.errors import (
+    AlreadyInRoom,
+    Blocked,
+    NoSuchRoom,
+    NoSuchUser,
+    NotAllowed,
+    NotInRoom,
+    PrivateRoom,
+)
 from gtchat.chat.events import Invited, Kicked, Left, Removed
 from gtchat.chat.interfaces import InvitationLimits, Inviter
 from tests.store.contract import NETWORK, StoreCase, joined, left, message, new_session
@@ -95,6 +103,23 @@ class InvitationContract(StoreCase):
         ended = await self.store.delete_room(room, 9)
         self.assertEqual({key: list(ended[key]) for key in ended}, {bob: [Inviter(ann, "Ann")]})
         self.assertEqual(dict(await self.store.delete_room(room, 9)), {})
+
+    async def test_who_invites_and_who_is_invited_is_as_stored(self) -> None:
+        room, bob = await self.room_and_account()
+        ann, zoe = self.ids["Ann"], self.ids["Zoe"]
+        await self.store.block(bob, ann, True)
+        await self.assertFails(self.invite(room, bob), Blocked)
+        await self.store.block(bob, ann, False)
+        await self.store.block(ann, bob, True)
+        self.assertIs(await self.invite(room, bob), True)
+        # In one batch: what comes first in the queue holds.
+        leaving = self.append(room, left("Zoe"), zoe)
+        refused = self.invite(room, bob, "Zoe")
+        entering = self.append(room, joined("Bob"), bob)
+        known = self.invite(room, bob)
+        await self.assertFails(refused, NotInRoom)
+        await self.assertFails(known, AlreadyInRoom)
+        self.assertEqual((leaving.error, entering.error), (None, None))
 
     async def test_invitations_come_in_the_order_of_time(self) -> None:
         room, bob = await self.room_and_account()
@@ -190,6 +215,7 @@ class InvitationContract(StoreCase):
     async def test_pending_invitations_are_limited(self) -> None:
         room, bob = await self.room_and_account()
         other, third = [await self.room(self.ids["Ann"], name) for name in ("Shed", "Pond")]
+        await self.stored(other, joined("Zoe", "Shed"), self.ids["Zoe"])
         cid = await self.account("Cid")
         await self.invite(room, bob)
         await self.invite(room, cid)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from gtchat.chat.direct_records import LISTED_DIRECTS
-from gtchat.chat.errors import NameTaken, NoSuchUser, NotInRoom, NotStored
+from gtchat.chat.errors import Blocked, NameTaken, NoSuchUser, NotInRoom, NotStored
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import (
     Account,
@@ -30,6 +30,7 @@ from gtchat.chat.names import RESERVED
 from gtchat.store.memory.rooms import RoomLog, RoomTable, SkeletonIndex
 from gtchat.store.memory.rows import AccountDirects, AccountRow, SessionRow
 from gtchat.store.memory.search import search
+from gtchat.store.pending import check_blocks
 
 
 class AccountTable:
@@ -242,14 +243,22 @@ class AccountTable:
         self.set_read({(account_id, room_id): seq})
         return row.lobby_read_seq if is_lobby else room.read[account_id]
 
-    def block(self, account_id: int, blocked_id: int, on: bool) -> None:
+    def block(self, account_id: int, blocked_id: int, on: bool, limit: int) -> None:
         """Block an account, or unblock it; see `IStore.block`."""
         if on:
-            self.require_account(account_id).blocks |= {self.require_account(blocked_id).id}
+            row, blocked = self.require_account(account_id), self.require_account(blocked_id)
+            others = len(row.blocks - {blocked.id})
+            check_blocks(limit, lambda limit: others >= limit)
+            row.blocks |= {blocked.id}
             self._blocked_by[blocked_id].add(account_id)
         elif account_id in self.accounts:
             self.accounts[account_id].blocks -= {blocked_id}
             self._blocked_by[blocked_id].discard(account_id)
+
+    def require_unblocked(self, account_id: int, by_id: int) -> None:
+        """Raise Blocked if an account is blocked by another one, which there is."""
+        if account_id in self.accounts[by_id].blocks:
+            raise Blocked()
 
     def remove_guest(self, account_id: int) -> bool:
         """Delete a temporary account with its sessions and blocks.

@@ -102,6 +102,7 @@ class DirectTable:
         accounts = self._accounts.accounts
         if target_id not in accounts or sender_id not in accounts:
             raise NoSuchUser()
+        self._accounts.require_unblocked(sender_id, target_id)
         received = self._rows.get(target_id, {}).get(sender_id)
         is_first = received is None or not self._pending(received)
         if sender_id != target_id:

@@ -93,4 +93,5 @@ class MemoryDirectCalls(MemoryCalls):
 
     def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
         """See `IMailStore.invitations`."""
-        return self._write(self._mailbox.take_undelivered, account_id)
+        plan = mail_tells.invitations(account_id)
+        return self._write(self._mailbox.take_undelivered, account_id, plan=plan)

@@ -10,7 +10,14 @@ from collections.abc import Callable
 
 import attrs
 
-from gtchat.chat.errors import ChatError, NoSuchRoom, NotStored, PrivateRoom
+from gtchat.chat.errors import (
+    AlreadyInRoom,
+    ChatError,
+    NoSuchRoom,
+    NotInRoom,
+    NotStored,
+    PrivateRoom,
+)
 from gtchat.chat.events import (
     Invited,
     Joined,
@@ -201,7 +208,13 @@ class Mailbox:
         """Store an invitation; see `IStore.invite`."""
         if room_id not in self._rooms.rooms:
             raise NoSuchRoom()
+        members = self._rooms.rooms[room_id].read
         self._accounts.require_account(account_id)
+        if inviter_id not in members:
+            raise NotInRoom()
+        if account_id in members:
+            raise AlreadyInRoom()
+        self._accounts.require_unblocked(inviter_id, account_id)
         if self.is_invited(room_id, account_id, event.usr):
             return False
         stored = self._invitations[account_id]

@@ -258,7 +258,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
     ) -> Deferred[None]:
         """See `IStore.block`."""
         plan = mail_tells.block(account_id, blocked_id, on, name)
-        return self._write(self._accounts.block, account_id, blocked_id, on, plan=plan)
+        return self._write(self._accounts.block, account_id, blocked_id, on, limit, plan=plan)
 
     def register_phone(
         self, name: str, key: str, number: str, credential: bytes, at: int

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
 
-from gtchat.chat.errors import NameTaken, NoSuchUser, NotStored
+from gtchat.chat.errors import Blocked, NameTaken, NoSuchUser, NotStored
 from gtchat.chat.interfaces import Account, PhoneAccount, StoredGuest
 from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.names import RESERVED
 from gtchat.chat.records import NETWORK_REFRESH_MS, NETWORKS_PER_ACCOUNT
+from gtchat.store.pending import check_blocks
 from gtchat.store.sql import schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.log_writer import LogWriter
@@ -104,6 +105,17 @@ _UNBLOCK = Statement(
     delete(_blocks).where(
         _blocks.c.account_id == bindparam("account_id"),
         _blocks.c.blocked_id == bindparam("blocked_id"),
+    )
+)
+_IS_BLOCKED = Statement(
+    select(_blocks.c.blocked_id).where(
+        _blocks.c.account_id == bindparam("by_id"), _blocks.c.blocked_id == bindparam("account_id")
+    )
+)
+_OTHER_BLOCKS = Statement(
+    select(func.count()).where(
+        _blocks.c.account_id == bindparam("account_id"),
+        _blocks.c.blocked_id != bindparam("blocked_id"),
     )
 )
 _new_network = insert(_networks)
@@ -290,12 +302,20 @@ def end_guest(db: Connection, account_id: int) -> None:
     _DELETE_TXNS(db, account_id=account_id)
 
 
-def block(db: Connection, account_id: int, blocked_id: int, on: bool) -> None:
+def block(db: Connection, account_id: int, blocked_id: int, on: bool, limit: int) -> None:
     """Block an account or unblock it; see `IStore.block`."""
+    accounts = {"account_id": account_id, "blocked_id": blocked_id}
     if on:
         require(db, account_id)
         require(db, blocked_id)
-    (_BLOCK if on else _UNBLOCK)(db, account_id=account_id, blocked_id=blocked_id)
+        check_blocks(limit, lambda limit: bool(_OTHER_BLOCKS.scalar(db, **accounts) >= limit))
+    (_BLOCK if on else _UNBLOCK)(db, **accounts)
+
+
+def require_unblocked(db: Connection, account_id: int, by_id: int) -> None:
+    """Raise Blocked if an account is blocked by another one."""
+    if _IS_BLOCKED(db, account_id=account_id, by_id=by_id).fetchone() is not None:
+        raise Blocked()
 
 
 def register_phone(

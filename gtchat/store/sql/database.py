@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.store.sql.living import Life, LivingStore
+
 
 class StoreError(Exception):
     """A database cannot be opened or copied; the text is one line that says what to do."""
@@ -74,6 +76,14 @@ class Database(ABC):
 
     errors: tuple[type[Exception], ...]
 
+    @property
+    def node_id(self) -> int | None:
+        """The number of this server among those that use the database; it may get another one.
+
+        None before it writes, and always where only one server can use the database.
+        """
+        return None
+
     @abstractmethod
     def open_writer(self) -> Connection:
         """Return a new connection to write with: its commits wait for the disk.
@@ -86,6 +96,10 @@ class Database(ABC):
     def open_reader(self) -> Connection:
         """Return a new connection to read with."""
 
+    def open_searcher(self) -> Connection:
+        """Return a new connection for searches, which end sooner than other reads."""
+        return self.open_reader()
+
     @abstractmethod
     def check(self) -> None:
         """Raise an error of `errors` if this is no longer the database that was opened."""
@@ -97,6 +111,13 @@ class Database(ABC):
     @abstractmethod
     def begin_long(self, db: Connection) -> None:
         """Begin a transaction that writes and may take long: nothing else waits for it."""
+
+    def begin_load(self, db: Connection) -> None:
+        """Begin a long transaction that loads the chat, and sees the database as of one moment.
+
+        No other node loads meanwhile.
+        """
+        self.begin_long(db)
 
     @abstractmethod
     def begin_read(self, db: Connection) -> None:
@@ -137,6 +158,10 @@ class Database(ABC):
         Its connection is usable after a rollback.
         """
 
+    def is_expired(self, error: Exception) -> bool:
+        """Return whether an error means that this server is no node of the database any more."""
+        return False
+
     @abstractmethod
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """Let the commits that follow wait for the disk, or not: what is lost is made again."""
@@ -148,6 +173,18 @@ class Database(ABC):
     @abstractmethod
     def leave(self, db: Connection) -> None:
         """Take note that the server stops, with the connection on which it has written last."""
+
+    def life(self, reactor: Any, store: LivingStore) -> Life | None:
+        """Return what keeps this server alive among those that use the database.
+
+        Args:
+            reactor: an IReactorTime and IReactorFromThreads.
+            store: the store of the server.
+
+        Returns:
+            None if only one server can use the database.
+        """
+        return None
 
     @abstractmethod
     def start_watching(self, clock: IReactorTime) -> None:

@@ -165,6 +165,7 @@ def whisper(
     sender, target = accounts.get(db, sender_id), accounts.get(db, target_id)
     if target is None or sender is None:
         raise NoSuchUser()
+    accounts.require_unblocked(db, sender_id, target_id)
     received = find(db, target_id, None, sender_id)
     if sender_id != target_id:
         _check(db, target_id, sender_id, received, limits)

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import lru_cache, partial
 
 import attrs
-from sqlalchemy import bindparam, func, literal_column, select, union_all
+from sqlalchemy import and_, bindparam, func, literal_column, select, union_all
 
 from gtchat.chat.events import ENTRY_TYPES, PAGE_KINDS, Entry, MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery, MessageVersions
@@ -30,7 +30,12 @@ _ROOM = Statement(
         schema.rooms.c.public & schema.rooms.c.preview,
         schema.rooms.c.public_since,
     )
-    .outerjoin_from(schema.rooms, schema.heads, schema.heads.c.room_id == schema.rooms.c.id)
+    .outerjoin_from(
+        schema.rooms,
+        schema.heads,
+        # A log without an entry may have its row, which has no first one either.
+        and_(schema.heads.c.room_id == schema.rooms.c.id, schema.heads.c.seq > 0),
+    )
     .where(schema.rooms.c.id == bindparam("room_id"))
 )
 

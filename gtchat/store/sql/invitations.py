@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Text, bindparam, delete, exists, or_, select, update
 
-from gtchat.chat.errors import NoSuchRoom
+from gtchat.chat.errors import AlreadyInRoom, NoSuchRoom, NotInRoom
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import InvitationLimits
 from gtchat.store.pending import LISTED_INVITATIONS, check_invitations
@@ -14,6 +14,7 @@ from gtchat.store.sql.statements import Statement, insert
 
 _invitations = schema.invitations
 _blocks = schema.blocks
+_members = schema.members
 _is_account = _invitations.c.account_id == bindparam("account")
 _is_inviter = _invitations.c.inviter_id == bindparam("inviter_account")
 _is_for = (_invitations.c.room_id == bindparam("room"), _is_account)
@@ -24,6 +25,11 @@ _INVITE = Statement(
     columns=("room_id", "account_id", "inviter_id", "inviter", "delivered", "at"),
 )
 _ROOM = Statement(select(schema.rooms.c.id).where(schema.rooms.c.id == bindparam("room")))
+_MEMBER = Statement(
+    select(_members.c.room_id).where(
+        _members.c.room_id == bindparam("room"), _members.c.account_id == bindparam("account")
+    )
+)
 _DELETE = Statement(delete(_invitations).where(*_is_invitation))
 _POSTPONE = Statement(
     update(_invitations)
@@ -76,6 +82,11 @@ def invite(
     if _ROOM(db, room=room_id).fetchone() is None:
         raise NoSuchRoom()
     accounts.require(db, account_id)
+    if not _is_member(db, room_id, inviter_id):
+        raise NotInRoom()
+    if _is_member(db, room_id, account_id):
+        raise AlreadyInRoom()
+    accounts.require_unblocked(db, inviter_id, account_id)
     if is_invited(db, room_id, account_id, event.usr):
         return False
 
@@ -99,6 +110,11 @@ def invite(
         at=event.at,
     )
     return True
+
+
+def _is_member(db: Connection, room_id: int, account_id: int) -> bool:
+    """Return whether an account is a member of a room."""
+    return _MEMBER(db, room=room_id, account=account_id).fetchone() is not None
 
 
 def answer(db: Connection, room_id: int, account_id: int, inviter: str, later: bool) -> bool:

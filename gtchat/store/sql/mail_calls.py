@@ -120,4 +120,5 @@ class MailCalls(ABC):
 
     def invitations(self, account_id: int) -> Deferred[Sequence[Invited]]:
         """See `IMailStore.invitations`."""
-        return self._write(invitations.take_undelivered, account_id)
+        plan = mail_tells.invitations(account_id)
+        return self._write(invitations.take_undelivered, account_id, plan=plan)

@@ -16,7 +16,8 @@ from typing import Any, cast
 import attrs
 from sqlalchemy import Table, Text
 
-from gtchat.store.sql import schema
+from gtchat.chat.node_records import SYSTEM_ID
+from gtchat.store.sql import nodes, schema
 from gtchat.store.sql.consistency import find_contradictions
 from gtchat.store.sql.database import Connection, StoreError
 from gtchat.store.sql.opening import require_newest
@@ -30,6 +31,11 @@ TABLES = tuple(one for one in schema.metadata.sorted_tables if one is not schema
 SLICE = 1000
 #: Tables of which each chat has rows, or each database to which accounts were imported.
 _OF_ANY_CHAT = (schema.accounts, schema.rooms, schema.starts)
+#: Leaves out PostgreSQL's own rows, which are written with its tables.
+_NOT_COPIED = {
+    "meta": " WHERE key <> 'min_program'",
+    "heads": f" WHERE room_id <> {SYSTEM_ID}",
+}
 #: Stands for NUL, which PostgreSQL cannot store (PostgreSQL's documentation, "Character Types").
 _REPLACEMENT = "\ufffd"
 
@@ -79,6 +85,7 @@ def _migrate(old: sqlite3.Connection, target: PostgresDatabase, progress: Progre
     try:
         with closing(target.open_reader()) as db:
             _require_empty(db, target.name)  # before its tables are migrated
+        target.alone = True
         target.prepare()
         with closing(target.open_writer()) as db:
             target.begin_long(db)
@@ -118,13 +125,13 @@ def _copy(old: sqlite3.Connection, db: PostgresConnection, progress: Progress) -
     contradictions = find_contradictions(db)
     if contradictions and contradictions != find_contradictions(old):
         raise StoreError(f"The copy differs: {contradictions[0]}; nothing was copied.")
+    db.execute(nodes.ADD_HEADS)
     return Migrated(sum(counts), copier.replaced, tuple(contradictions))
 
 
 def _from(table: Table) -> str:
     """Return the end of a SELECT of the rows of a table that are copied."""
-    # PostgreSQL's own, written with its tables.
-    return f"FROM {table.name}" + (" WHERE key <> 'min_program'" if table is schema.meta else "")
+    return f"FROM {table.name}{_NOT_COPIED.get(table.name, '')}"
 
 
 def _count(db: Connection, table: Table) -> int:

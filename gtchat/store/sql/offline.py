@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def open_offline(place: Path | PostgresDatabase) -> Database:
-    """Return a database, which is created or migrated if necessary.
+    """Return a database that no server uses, created or migrated if necessary.
 
     Args:
         place: a file of SQLite, or a database of PostgreSQL.
@@ -33,6 +33,7 @@ def open_offline(place: Path | PostgresDatabase) -> Database:
     if isinstance(place, Path):
         prepare(place)
         return SQLiteDatabase(place)
+    place.alone = True
     place.prepare()
     return place
 

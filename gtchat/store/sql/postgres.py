@@ -4,11 +4,13 @@ The driver is psycopg 3, used as SQLite's is: it blocks in the threads that writ
 schema is created is in `postgres_schema`.
 
 By the number of its last commit (`nodes`) a server finds out whether a commit took place whose
-answer was lost, and whether another server has written since.
+answer was lost, and whether other nodes have given it up since.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any, cast
 
@@ -26,7 +28,9 @@ from gtchat.store.sql.database import (
     StoreUnavailable,
     UncertainCommit,
 )
-from gtchat.store.sql.nodes import Node, WrittenByAnother
+from gtchat.store.sql.living import Life, LivingStore
+from gtchat.store.sql.node_life import NodeLife
+from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
 from gtchat.store.sql.watchdog import PostgresConnection, Watchdog
 
 #: Parameters of each connection that the address may set otherwise.
@@ -51,6 +55,11 @@ _READER = {
     "idle_in_transaction_session_timeout": "10s",
     "default_transaction_read_only": "on",
 }
+#: Its result is worth nothing to a user who has waited for longer.
+_SEARCHER = {**_READER, "statement_timeout": "2s"}
+_HEARTBEAT = {"statement_timeout": "1s"}
+#: Row of a node that writes alone: nothing has to wait for its end.
+_ALONE_S = 0.0
 #: Statements that a connection keeps prepared; each size of a bulk insert is one.
 _PREPARED = 400
 #: Errors of a transaction that met another one.
@@ -71,6 +80,11 @@ class PostgresDatabase(Database):
 
     Args:
         url: where it is, `postgresql://…`: any URI of libpq.
+        node: name of this node; "" for that of the machine with the number of the process.
+        wall: returns the time in seconds since 1970, UTC.
+
+    Attributes:
+        alone: whether no other server may use it meanwhile.
 
     Raises:
         StoreError: that is no such URI.
@@ -78,7 +92,7 @@ class PostgresDatabase(Database):
 
     errors = (psycopg.Error, WrittenByAnother, UncertainCommit)
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, node: str = "", wall: Callable[[], float] = time.time) -> None:
         try:
             given = conninfo_to_dict(url)
         except psycopg.Error:
@@ -90,11 +104,17 @@ class PostgresDatabase(Database):
         self._options = str(given.pop("options", None) or "")
         parameters: dict[str, Any] = {**_PARAMETERS, **given}
         self._conninfo = make_conninfo(**parameters)
-        self._node = Node()
+        self.alone = False
+        self._node = Node(node, wall)
         self._watchdog = Watchdog()
         self._waits_for_disk = True
         #: Number of the process of PostgreSQL that writes for this server.
         self._backend: int | None = None
+
+    @property
+    def node_id(self) -> int | None:
+        """See `Database.node_id`."""
+        return self._node.id
 
     @property
     def name(self) -> str:
@@ -150,6 +170,10 @@ class PostgresDatabase(Database):
         """See `Database.leave`."""
         self._node.leave(db)
 
+    def life(self, reactor: Any, store: LivingStore) -> Life | None:
+        """See `Database.life`."""
+        return NodeLife(reactor, self, store)
+
     def start_watching(self, clock: IReactorTime) -> None:
         """See `Database.start_watching`."""
         self._watchdog.start(clock)
@@ -158,17 +182,27 @@ class PostgresDatabase(Database):
         """See `Database.stop_watching`."""
         self._watchdog.stop()
 
+    def renew(self) -> None:
+        """Have the next connection that writes enter as a new node."""
+        self._node.renew()
+
+    def cut_off(self) -> None:
+        """Let all calls fail that wait for an answer. Called in any thread."""
+        self._watchdog.cut_off()
+
     def open_writer(self) -> Connection:
-        """See `Database.open_writer`: no other server writes until this connection ends."""
+        """See `Database.open_writer`: until this connection ends, none writes alone."""
         db = self._connect(_WRITER)
         try:
             self.wait_for_disk(db, True)
             self._end_predecessor(db)
             self._lock(db)
-            if self._node.id is None:
-                self._node.enter(db)
-            else:
+            if self._node.entered:
                 self._node.find_commits(db)
+            elif self.alone:
+                self._node.enter(db, _ALONE_S)
+            else:
+                self._node.enter(db)
         except BaseException:
             db.close()
             raise
@@ -186,16 +220,30 @@ class PostgresDatabase(Database):
         )
 
     def _lock(self, db: PostgresConnection) -> None:
-        """Let no other server write until the connection ends. Only this method says so."""
+        """Let no server write alone until the connection ends, or no other one write at all."""
+        shared = "" if self.alone else "_shared"
         try:
-            db.execute(f"SELECT pg_advisory_lock({nodes.WRITER_LOCK})")
+            db.execute(f"SELECT pg_advisory_lock{shared}({nodes.WRITER_LOCK})")
         except psycopg.errors.LockNotAvailable as error:
             raise WrittenByAnother("another server uses it: stop that one") from error
-        nodes.delete_others(db, self._node)
+        if self.alone:
+            nodes.delete_others(db, self._node)
 
     def open_reader(self) -> Connection:
         """See `Database.open_reader`."""
         return self._connect(_READER)
+
+    def open_searcher(self) -> Connection:
+        """See `Database.open_searcher`."""
+        return self._connect(_SEARCHER)
+
+    def open_heartbeat(self) -> Connection:
+        """Return a new connection that prolongs the row of the node."""
+        return self._connect(_HEARTBEAT)
+
+    def open_expiry(self) -> Connection:
+        """Return a new connection that ends another node."""
+        return self._connect(_WRITER)
 
     def check(self) -> None:
         """See `Database.check`: a connection that is open leads to the same database."""
@@ -206,22 +254,35 @@ class PostgresDatabase(Database):
 
     def begin_long(self, db: Connection) -> None:
         """See `Database.begin_long`."""
-        self._begin(db, is_long=True)
+        self._begin(db, f"BEGIN; {postgres_schema.WITHOUT_TIME_LIMIT}", is_long=True)
 
-    def _begin(self, db: Connection, is_long: bool = False) -> None:
+    def begin_load(self, db: Connection) -> None:
+        """See `Database.begin_load`.
+
+        What the transaction sees is settled by its first statement: the lock is taken before, and
+        handed over to the transaction, with which it ends.
+        """
+        db.execute(f"SELECT pg_advisory_lock({nodes.START_LOCK})")
+        begin = (
+            f"BEGIN ISOLATION LEVEL REPEATABLE READ; {postgres_schema.WITHOUT_TIME_LIMIT};"
+            f" SELECT pg_advisory_xact_lock({nodes.START_LOCK});"
+            f" SELECT pg_advisory_unlock({nodes.START_LOCK})"
+        )
+        self._begin(db, begin, is_long=True)
+
+    def _begin(self, db: Connection, begin: str = "BEGIN", is_long: bool = False) -> None:
         """Begin a transaction, and count it: both in one message.
 
         Raises:
-            WrittenByAnother: the server's row is gone, or has another number.
+            NodeExpired: the server's row is gone, or has another number.
         """
         connection = cast(PostgresConnection, db)
         connection.limit_answers(not is_long)
-        limits = f"{postgres_schema.WITHOUT_TIME_LIMIT}; " if is_long else ""
-        cursor = connection.execute(f"BEGIN; {limits}{self._count()}", prepare=False)
+        cursor = connection.execute(f"{begin}; {self._count()}", prepare=False)
         while cursor.nextset():
             pass
         if cursor.rowcount != 1:
-            raise WrittenByAnother("it is not as this server has left it: start the server again")
+            raise NodeExpired()
 
     def _count(self) -> str:
         """Return the first statement of a transaction."""
@@ -270,6 +331,10 @@ class PostgresDatabase(Database):
     def is_conflict(self, error: Exception) -> bool:
         """See `Database.is_conflict`; a statement that took too long would do so again."""
         return isinstance(error, _CONFLICTS)
+
+    def is_expired(self, error: Exception) -> bool:
+        """See `Database.is_expired`."""
+        return isinstance(error, NodeExpired)
 
     def wait_for_disk(self, db: Connection, on: bool) -> None:
         """See `Database.wait_for_disk`."""

@@ -36,6 +36,7 @@ class ReadPool:
         reactor: an IReactorFromThreads.
         database: what to read.
         threads: number of queries that run at the same time.
+        connect: opens a connection; None for `Database.open_reader`.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class ReadPool:
         reactor: Any,
         database: Database,
         threads: int = THREADS,
+        connect: Callable[[], Connection] | None = None,
     ) -> None:
         self._reactor = reactor
         self._database = database
+        self._connect = connect or database.open_reader
         self._idle: deque[Connection] = deque()
         self._threads = threads
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="gtchat readers")
@@ -59,7 +62,7 @@ class ReadPool:
             Exception: the database cannot be read: one of `Database.errors`.
         """
         while len(self._idle) < self._threads:
-            self._idle.append(self._database.open_reader())
+            self._idle.append(self._connect())
 
     def run(self, query: Callable[[Connection], T]) -> Deferred[T]:
         """Return the result of a query, which sees the database as of one moment.
@@ -114,7 +117,7 @@ class ReadPool:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._database.open_reader()
+            return self._connect()
 
     def close(self) -> None:
         """Finish the queries that were asked for, then close the connections."""

@@ -20,8 +20,8 @@ from sqlalchemy import (
 from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import accounts, devices, schema
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql import accounts, devices, joining, schema
+from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
 from gtchat.store.sql.room_changes import delete_invitations
@@ -55,6 +55,11 @@ _CREATE_LOBBY = Statement(
     insert(_rooms)
     .values(key=LOBBY, name=LOBBY, public=True, topic="", max=0, owner="", skeleton=skeleton(LOBBY))
     .on_conflict_do_nothing()
+)
+#: Only PostgreSQL has a row for a log that has no entries: nodes lock it.
+_ADD_LOBBY_HEAD = (
+    "INSERT INTO heads (room_id, seq, messages, first) SELECT id, 0, 0, 1 FROM rooms"
+    " WHERE key = %s ON CONFLICT DO NOTHING"
 )
 _BEGIN_START = Statement(
     insert(_starts).values(
@@ -143,26 +148,53 @@ _DELETE_TOMBSTONES = Statement(
         < func.coalesce(select(func.min(_sessions.c.began_at)).scalar_subquery(), 2**62),
     )
 )
+#: The lock of the node that deletes in slices.
+_TRY_CLEANUP = f"SELECT pg_try_advisory_xact_lock({0x4754436B}, hashtext(current_schema()))"
+#: The log of all nodes is kept for an hour. The oldest go first: what is left has no gaps, whatever
+#: the clocks of the nodes say.
+_PRUNE_SYSTEM_LOG = """
+DELETE FROM system_log WHERE seq IN (
+    SELECT seq FROM system_log WHERE seq <= (
+        SELECT max(seq) FROM system_log
+        WHERE at < extract(epoch FROM clock_timestamp()) * 1000 - 3600000)
+    ORDER BY seq LIMIT %s)
+"""
 
 
-def load(db: Connection, new_epoch: str, at: int) -> StoredState:
+def load(db: Connection, new_epoch: str, at: int, node: int | None = None) -> StoredState:
     """Return what the chat keeps in memory, and begin a start; create the lobby if it is missing.
+
+    No start begins while other nodes go on: clients may have been told more than was stored before
+    it, but not because of it.
 
     Args:
         db: a connection to write with, within a transaction.
         new_epoch: the epoch of the logs if they have none yet.
         at: now, in milliseconds since 1970, UTC; sessions that were connected when the server
             stopped expire from then on.
+        node: number of this server among those that use the database, None if only one can.
     """
     epoch = _META.scalar(db, key="epoch")
     if epoch is None:
         epoch = new_epoch
         _SET_META(db, key="epoch", value=epoch)
     _CREATE_LOBBY(db)
-    devices.connected_seen(db, at)
-    _MARK_DISCONNECTED(db, at=at)
-    _BEGIN_START(db, now=at)
-    return StoredState(epoch=epoch, rooms=tuple(records(db)), guests=accounts.guests(db))
+    if node is None:
+        devices.connected_seen(db, at)
+        _MARK_DISCONNECTED(db, at=at)
+        guests, alone = accounts.guests(db), True
+    else:
+        db.execute(_ADD_LOBBY_HEAD, (LOBBY,))
+        alone = joining.join(db, node, at)
+        guests = joining.guests(db, node, at, alone)
+    if alone:
+        _BEGIN_START(db, now=at)
+    return StoredState(
+        epoch=epoch,
+        rooms=tuple(records(db)),
+        guests=guests,
+        online=() if node is None else joining.online(db, node),
+    )
 
 
 def records(db: Connection) -> Iterator[RoomRecord]:
@@ -262,10 +294,12 @@ class Cleanup:
         pending_deletes: whether there may be logs of deleted rooms.
         txns_before: time before which txns are deleted, in milliseconds since 1970, UTC; None if
             there are none left.
+        system_log: whether there may be entries of the log of all nodes that are too old.
     """
 
     pending_deletes: bool = False
     txns_before: int | None = None
+    system_log: bool = False
 
     def prune(
         self, db: Connection, sessions_before: int, txns_before: int, tokens_before: int
@@ -273,6 +307,9 @@ class Cleanup:
         """Delete what has expired; see `IStore.prune`."""
         prune_sessions(db, sessions_before, tokens_before)
         self.prune_txns(db, txns_before)
+        if isinstance(db, PostgresSQL):
+            # What another node has left undone is looked for, too.
+            self.pending_deletes = self.system_log = True
 
     def prune_txns(self, db: Connection, before: int) -> None:
         """Delete the first slice of old txns now, and have the others deleted later.
@@ -285,13 +322,19 @@ class Cleanup:
 
     def has_work(self) -> bool:
         """Return whether there may be rows to delete."""
-        return self.pending_deletes or self.txns_before is not None
+        return self.pending_deletes or self.system_log or self.txns_before is not None
 
     def do_slice(self, db: Connection) -> None:
-        """Delete at most `SLICE` rows."""
-        if self.txns_before is not None:
+        """Delete at most `SLICE` rows, unless another node is at it."""
+        if isinstance(db, PostgresSQL) and not db.execute(_TRY_CLEANUP).fetchone()[0]:
+            # It does this work, too; what it overlooks is found by the next `prune`.
+            self.pending_deletes = self.system_log = False
+            self.txns_before = None
+        elif self.txns_before is not None:
             if not prune_slice(db, self.txns_before, SLICE):
                 self.txns_before = None
+        elif self.system_log:
+            self.system_log = db.execute(_PRUNE_SYSTEM_LOG, (SLICE,)).rowcount == SLICE
         elif self.pending_deletes:
             self._delete_log_slice(db)
 

@@ -39,10 +39,10 @@ from gtchat.store.sql.columns import room as _room
 APPLICATION_ID = 0x47544368
 
 #: Revisions of the schema, oldest first; a test compares them with `migrations`.
-REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
 #: Those that change nothing in SQLite. A file of SQLite is of the newest of the others: it is not
 #: copied for nothing, and the program before can still use it.
-POSTGRES_ONLY = frozenset({"0013"})
+POSTGRES_ONLY = frozenset({"0013", "0014"})
 SQLITE_REVISIONS = tuple(each for each in REVISIONS if each not in POSTGRES_ONLY)
 #: Those that only add: programs of the revision before go on using the schema meanwhile.
 ONLY_ADDING: frozenset[str] = frozenset()

@@ -92,7 +92,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._cleanup = rooms.Cleanup()
         self._reads = ReadPool(reactor, database)
         # Searches take long: no other read waits for one.
-        self._searches = ReadPool(reactor, database, threads=1)
+        self._searches = ReadPool(reactor, database, threads=1, connect=database.open_searcher)
         self._indexer = Indexer()
         self._writer = Writer(
             reactor,
@@ -247,7 +247,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     ) -> Deferred[None]:
         """See `IStore.block`."""
         plan = mail_tells.block(account_id, blocked_id, on, name)
-        return self._write(accounts.block, account_id, blocked_id, on, plan=plan)
+        return self._write(accounts.block, account_id, blocked_id, on, limit, plan=plan)
 
     def register_phone(
         self, name: str, key: str, number: str, credential: bytes, at: int

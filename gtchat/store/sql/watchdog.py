@@ -45,6 +45,7 @@ class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._guard = Lock()
         #: Statements that wait for the next one, with their parameters.
         self._unsent: list[tuple[str, Any]] = []
 
@@ -53,7 +54,6 @@ class PostgresConnection(psycopg.Connection[Any], PostgresSQL):
 
         A handle of its own: the number of the driver's may be that of another file meanwhile.
         """
-        self._guard = Lock()
         self._socket = socket.socket(fileno=os.dup(self.fileno()))
         row: Any = self.execute(
             "SELECT extract(epoch FROM current_setting('statement_timeout')::interval)::float8"
@@ -133,6 +133,11 @@ class Watchdog:
         """Look no more."""
         if self._looking is not None and self._looking.running:
             self._looking.stop()
+
+    def cut_off(self) -> None:
+        """Shut down all connections: what waits for an answer gets none."""
+        for db in tuple(self._connections):
+            db.shut_down()
 
     def _look(self) -> None:
         now = self._clock.seconds()

@@ -1,4 +1,4 @@
-"""The row of a server in PostgreSQL, and the number of its commits."""
+"""The row of a node in PostgreSQL, the number of its commits, and who may write beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tests import postgres
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql.nodes import WrittenByAnother
+    from gtchat.store.sql import nodes
+    from gtchat.store.sql.nodes import NodeExpired, WrittenByAnother
     from gtchat.store.sql.postgres import PostgresDatabase
 
     class TwoWriters(PostgresDatabase):
@@ -21,39 +22,70 @@ if postgres.MISSING is None:
             pass
 
         def _lock(self, db: Any) -> None:
+            super()._lock(db)
             db.execute("SET lock_timeout = '1ms'")
 
 
-class CommitTests(SynchronousTestCase):
+class NodeCase(SynchronousTestCase):
+    """An empty database, and nodes that use it."""
+
     if postgres.MISSING:
         skip = postgres.MISSING
 
     def setUp(self) -> None:
-        self.database = TwoWriters(postgres.empty())
-        self.first = self.open()
+        self.url = postgres.empty()
+        self.outside = psycopg.connect(self.url, autocommit=True)
+        self.addCleanup(self.outside.close)
 
-    def open(self) -> Any:
-        db = self.database.open_writer()
+    def node(self, name: str = "", kind: Any = None) -> Any:
+        """Return the database as a node with a name sees it, without patience for locks."""
+        return (kind or PostgresDatabase)(f"{self.url}&options=-c%20lock_timeout%3D50ms", name)
+
+    def open(self, database: Any) -> Any:
+        """Return a connection that writes."""
+        db = database.open_writer()
         self.addCleanup(db.close)
         return db
 
-    def numbers(self) -> list[tuple[Any, ...]]:
-        """Return name and number of commits of all servers."""
-        query = "SELECT name, n, isfinite(expires) FROM nodes JOIN commits ON node_id = id"
-        return self.first.execute(query).fetchall()
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self.outside.execute(sql, values).fetchall()
+
+    def names(self) -> list[str]:
+        """Return the names of the nodes."""
+        return [name for (name,) in self.rows("SELECT name FROM nodes ORDER BY name")]
+
+    def change(self, sql: str, *values: Any) -> None:
+        """Change the database behind the back of all nodes."""
+        self.outside.execute(sql, values)
+
+
+class CommitTests(NodeCase):
+    """Commits are counted, and none takes place twice, or at a server that is no node any more."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.database = self.node(kind=TwoWriters)
+        self.first = self.open(self.database)
+
+    def commits(self) -> list[int]:
+        """Return the numbers of commits of all nodes."""
+        return [n for (n,) in self.rows("SELECT n FROM nodes JOIN commits ON node_id = id")]
 
     def test_each_commit_of_a_server_is_counted_on_whatever_connection(self) -> None:
-        for db in (self.first, self.open()):
+        for db in (self.first, self.open(self.database)):
             self.database.begin(db)
             self.database.commit(db)
             self.database.begin_long(db)
             self.database.commit(db)
-        self.assertEqual(self.numbers(), [(self.database._node.name, 4, False)])
+            self.database.begin_load(db)
+            self.database.commit(db)
+        self.assertEqual(self.commits(), [6])
 
     def test_a_batch_that_is_rolled_back_is_not_counted(self) -> None:
         self.database.begin(self.first)
         self.first.execute("ROLLBACK")
-        self.assertEqual(self.numbers()[0][1], 0)
+        self.assertEqual(self.commits(), [0])
 
     def test_a_commit_after_a_failed_statement_is_none(self) -> None:
         self.database.begin(self.first)
@@ -62,29 +94,100 @@ class CommitTests(SynchronousTestCase):
         self.assertFalse(self.database.in_transaction(self.first))
         self.database.begin(self.first)
         self.database.commit(self.first)
-        self.assertEqual(self.numbers()[0][1], 1)
+        self.assertEqual(self.commits(), [1])
 
     def test_a_batch_of_a_lost_connection_is_waited_for(self) -> None:
-        other = self.open()
+        other = self.open(self.database)
         self.database.begin(self.first)
         self.assertRaises(psycopg.errors.LockNotAvailable, self.database._node.find_commits, other)
         self.first.execute("COMMIT")
         self.assertEqual(self.database._node.find_commits(other), 1)
 
     def test_a_batch_is_not_committed_twice(self) -> None:
-        other = self.open()
+        other = self.open(self.database)
         self.database.begin(self.first)
         self.first.execute("COMMIT")  # of which the server has had no answer
-        self.assertRaises(WrittenByAnother, self.database.begin, other)
+        self.assertRaises(NodeExpired, self.database.begin, other)
         other.execute("ROLLBACK")
-        self.assertEqual(self.numbers()[0][1], 1)
+        self.assertEqual(self.commits(), [1])
 
     def test_a_server_that_leaves_has_no_row_and_commits_nothing(self) -> None:
         self.database.leave(self.first)
-        self.assertEqual(self.numbers(), [])
-        self.assertRaises(WrittenByAnother, self.database.begin, self.first)
+        self.assertEqual(self.commits(), [])
+        error = self.assertRaises(NodeExpired, self.database.begin, self.first)
+        self.assertTrue(self.database.is_expired(error))
 
-    def test_the_server_that_writes_is_the_only_one(self) -> None:
-        self.first.close()
-        PostgresDatabase(self.database._conninfo).open_writer().close()
-        self.assertRaises(WrittenByAnother, self.open)
+    def test_a_server_is_no_node_any_more_where_its_commits_are_lost(self) -> None:
+        for _ in range(2):
+            self.database.begin(self.first)
+            self.database.commit(self.first)
+        for loss in ("UPDATE commits SET n = 1", "DELETE FROM nodes"):
+            self.change(loss)
+            error = self.assertRaises(NodeExpired, self.database.was_committed)
+            self.assertTrue(self.database.is_expired(error))
+            self.assertIsInstance(error, self.database.errors)
+
+
+class EntryTests(NodeCase):
+    """Which servers write side by side, and which take the place of another."""
+
+    def test_nodes_write_side_by_side(self) -> None:
+        for name in ("one", "two"):
+            database = self.node(name)
+            db = self.open(database)
+            database.begin(db)
+            database.commit(db)
+        self.assertEqual(self.names(), ["one", "two"])
+
+    def test_a_command_that_writes_alone_keeps_all_others_out(self) -> None:
+        first = self.open(self.node("one"))
+        command, other = self.node("command"), self.node("other")
+        command.alone = other.alone = True
+        self.assertRaises(WrittenByAnother, self.open, command)
+        first.close()
+        db = self.open(command)
+        self.assertEqual(self.names(), ["command"])
+        for late in (self.node("two"), other):
+            self.assertRaises(WrittenByAnother, self.open, late)
+        db.close()
+        self.open(self.node("two"))
+        self.assertEqual(self.names(), ["two"])  # its row had expired
+
+    def test_a_program_of_before_there_were_nodes_is_kept_out(self) -> None:
+        self.open(self.node("one"))
+        alone = f"SELECT pg_try_advisory_lock({nodes.WRITER_LOCK})"
+        self.assertEqual(self.rows(alone), [(False,)])
+
+    def test_a_start_takes_the_place_of_its_predecessor(self) -> None:
+        former, other = self.node("one"), self.node("two")
+        dead = self.open(former)
+        self.open(other)
+        self.open(self.node("one"))
+        self.assertEqual(self.names(), ["one", "two"])
+        self.assertRaises(NodeExpired, former.begin, dead)
+
+    def test_a_node_that_comes_back_takes_the_place_of_itself_only(self) -> None:
+        former = self.node("one")
+        first, before = self.open(former), former.node_id
+        self.open(self.node("one"))
+        former.renew()
+        first.close()
+        self.open(former)
+        self.assertNotEqual(former.node_id, before)
+        self.assertEqual(self.names(), ["one", "one"])
+
+    def test_the_name_of_a_server_on_another_machine_is_free_when_that_has_expired(self) -> None:
+        self.patch(nodes, "NAMESAKE_S", -1)
+        self.open(self.node("one"))
+        self.change("UPDATE nodes SET host = 'elsewhere'")
+        error = self.assertRaises(WrittenByAnother, self.open, self.node("one"))
+        self.assertIn("a server on elsewhere has the name one, too", str(error))
+        self.assertEqual(self.names(), ["one"])
+        self.change("UPDATE nodes SET expires = clock_timestamp()")
+        self.open(self.node("one"))
+        self.assertEqual(self.names(), ["one"])
+
+    def test_the_name_of_a_machine_and_a_process_is_usual(self) -> None:
+        self.open(self.node())
+        [name] = self.names()
+        self.assertRegex(name, r".+:\d+$")

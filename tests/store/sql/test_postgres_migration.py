@@ -106,6 +106,14 @@ class ResultTests(MigrationCase, TestCase):
         for one, other in zip(migrated, created, strict=True):
             self.assertEqual(one, other)
         self.assertGreater(len(created[0]), 100)
+        first = [
+            "SELECT room_id, seq, messages, first FROM heads WHERE room_id > 1000000",
+            "SELECT id, erased FROM index_state",
+        ]
+        self.assertEqual(rows(self.url, *first), rows(postgres.create_empty(), *first))
+        self.assertEqual(
+            rows(self.url, "SELECT id FROM rooms EXCEPT SELECT room_id FROM heads"), [[]]
+        )
         meta = "SELECT value FROM meta WHERE key = 'min_program'"
         self.assertEqual(rows(self.url, meta), [[(schema.MIN_PROGRAM,)]])
 
@@ -165,11 +173,17 @@ class UnderWayTests(MigrationCase, SynchronousTestCase):
 
     def test_a_server_that_writes_has_to_be_stopped_unless_tables_are_only_added(self) -> None:
         with closing(psycopg.connect(self.url, autocommit=True)) as db:
-            db.execute(f"SELECT pg_advisory_lock({nodes.WRITER_LOCK})")
-            error = self.assertRaises(StoreUnavailable, PostgresDatabase(self.url).prepare)
-            self.assertIn("another server uses it, and its tables change: stop", str(error))
-            self.assertEqual(self.revision(), "0012")
-            self.patch(schema, "ONLY_ADDING", {"0013"})
+            for lock in (
+                "lock",
+                "lock_shared",
+            ):  # of a server of before there were nodes, of a node
+                db.execute(f"SELECT pg_advisory_{lock}({nodes.WRITER_LOCK})")
+                error = self.assertRaises(StoreUnavailable, PostgresDatabase(self.url).prepare)
+                self.assertIn("another server uses it, and its tables change: stop", str(error))
+                self.assertEqual(self.revision(), "0012")
+                db.execute("SELECT pg_advisory_unlock_all()")
+            db.execute(f"SELECT pg_advisory_lock_shared({nodes.WRITER_LOCK})")
+            self.patch(schema, "ONLY_ADDING", {"0013", "0014"})
             PostgresDatabase(self.url).prepare()
         self.assertEqual(self.revision(), schema.REVISIONS[-1])
 

@@ -163,7 +163,7 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual(tables, definitions(other))
 
     def test_every_old_revision_is_migrated_to_the_same_tables(self) -> None:
-        for revision in REVISIONS[:-1]:
+        for revision in SQLITE_REVISIONS[:-1]:
             old = self.old_database(revision)
             prepare(old)
             self.assertEqual(definitions(old), definitions(self.path))

@@ -208,9 +208,10 @@ class LossTests(LossCase, TestCase):
         self.assertEqual(await self.texts(), ["one"])
         self.assertTrue(self.store.healthy())
 
-    async def test_one_server_writes(self) -> None:
+    async def test_a_program_that_writes_alone_has_to_wait_for_the_server(self) -> None:
         ann = await self.account("Ann")
         impatient = PostgresDatabase(f"{self.url}&options=-c%20lock_timeout%3D50ms")
+        impatient.alone = True
         other = SQLStore(impatient, reactor)
         self.addCleanup(other.close)
         with self.assertRaisesRegex(StoreUnavailable, "another server uses it"):

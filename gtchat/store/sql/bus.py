@@ -1,0 +1,405 @@
+"""What nodes on one database tell each other at once, by LISTEN and NOTIFY of PostgreSQL.
+
+A payload is the number of the bus that it comes from, in hexadecimal, a space, a letter and a body:
+
+    *                  any room may have been written
+    r{"room id": seq}  these rooms have been written
+    e["kind", {…}]     an event of `relay`
+    pN I OF TEXT       part I (from 1) of OF of such an "e…" that is too long, the Nth of this bus
+
+A payload that is not understood is dropped: it is of a newer program. Nothing here is written in
+the transaction that stores: a NOTIFY holds a lock of the whole server until its commit.
+Source: PostgreSQL's documentation of NOTIFY.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from itertools import count
+from threading import Condition, Event, Thread
+from typing import Any, cast
+
+import msgspec
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from gtchat.chat.relay import (
+    BroadcastMade,
+    DirectTyping,
+    IRelay,
+    ReadMoved,
+    Relayed,
+    RoomTyping,
+    ignore_relayed,
+)
+from gtchat.store.notifying import INotifier
+from gtchat.store.sql.database import Database
+from gtchat.store.sql.watchdog import PostgresConnection
+
+#: Largest payload in bytes; PostgreSQL allows 7,999.
+PAYLOAD_BYTES = 7_900
+#: Payloads with rooms that are sent at once; if there were more, all rooms are looked at.
+MAX_PAYLOADS = 4
+#: Rooms and events that wait to be sent; then all rooms are looked at, and events are dropped.
+MAX_ROOMS, MAX_EVENTS = 2_000, 1_000
+#: Seconds between two tries to connect.
+RETRY_S = 0.2
+#: Seconds after which a listener looks whether it has to stop.
+WAIT_S = 1.0
+#: Bytes of a payload before the text of a part: numbers, spaces and a letter.
+_PART_HEAD = 80
+
+_KINDS: dict[str, type[Any]] = {
+    "room_typing": RoomTyping,
+    "direct_typing": DirectTyping,
+    "read": ReadMoved,
+    "broadcast": BroadcastMade,
+}
+_KIND_OF = {kind: name for name, kind in _KINDS.items()}
+#: Of NOTIFY; one for each schema, as several chats may be in one database.
+_CHANNEL = "SELECT 'gtchat_' || oid FROM pg_namespace WHERE nspname = current_schema()"
+_NOTIFY = "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload"
+
+
+def rooms_payloads(heads: Mapping[int, int]) -> list[str]:
+    """Return payloads, without the number of the bus, that say which rooms were written.
+
+    Args:
+        heads: room id -> seq.
+    """
+    payloads, part = [], "r"
+    for room_id, seq in heads.items():
+        item = f'{"{" if part == "r" else ","}"{room_id}":{seq}'
+        if len(part) + len(item) > PAYLOAD_BYTES - _PART_HEAD:
+            payloads.append(part + "}")
+            part, item = "r", f'{{"{room_id}":{seq}'
+        part += item
+    if part != "r":
+        payloads.append(part + "}")
+    return payloads if len(payloads) <= MAX_PAYLOADS else ["*"]
+
+
+def event_payloads(relayed: Relayed, number: int) -> list[str]:
+    """Return payloads, without the number of the bus, with an event.
+
+    Args:
+        relayed: the event.
+        number: of this event among those of the bus.
+    """
+    text = "e" + msgspec.json.encode([_KIND_OF[type(relayed)], relayed]).decode()
+    parts = list(_cut(text, PAYLOAD_BYTES - _PART_HEAD))
+    if len(parts) == 1:
+        return parts
+    return [f"p{number} {at} {len(parts)} {part}" for at, part in enumerate(parts, 1)]
+
+
+def _cut(text: str, size: int) -> Iterator[str]:
+    """Yield a text in parts of at most so many bytes of UTF-8."""
+    content = text.encode()
+    while content:
+        part = content[:size].decode(errors="ignore")
+        yield part
+        content = content[len(part.encode()) :]
+
+
+def decoded(body: str) -> Mapping[int, int] | Relayed | None:
+    """Return what a payload says that is whole: the heads of rooms, or an event.
+
+    Args:
+        body: the payload without the number of the bus.
+
+    Returns:
+        None if any room may have been written.
+
+    Raises:
+        ValueError, KeyError, msgspec.MsgspecError: it is not understood.
+    """
+    letter, text = body[:1], body[1:]
+    if letter == "*":
+        return None
+    if letter == "r":
+        return msgspec.json.decode(text, type=dict[int, int])
+    if letter != "e":
+        raise ValueError(f"letter: {letter!r} is not known")
+    kind, fields = msgspec.json.decode(text, type=tuple[str, msgspec.Raw])
+    event: Relayed = msgspec.json.decode(fields, type=_KINDS[kind])
+    return event
+
+
+class Parts:
+    """Puts events together that came in parts; those of a bus come in order."""
+
+    def __init__(self) -> None:
+        #: Bus -> the event that it sends, and the parts of it that have come.
+        self._coming: dict[str, tuple[str, list[str]]] = {}
+
+    def add(self, bus: str, body: str) -> str | None:
+        """Take a part; return the event if it is the last one of its parts."""
+        number, at, of, text = body.split(" ", 3)
+        begun, parts = self._coming.pop(bus, ("", []))
+        if begun != number:
+            parts = []
+        parts.append(text)
+        if int(at) != len(parts):
+            return None  # one has not come: the event is lost
+        if len(parts) == int(of):
+            return "".join(parts)
+        self._coming[bus] = number, parts
+        return None
+
+
+@implementer(IRelay)
+class BusRelay:
+    """The relay of a bus.
+
+    Args:
+        send: takes payloads.
+    """
+
+    def __init__(self, send: Callable[[list[str]], None]) -> None:
+        self.received: Callable[[Relayed], None] = ignore_relayed
+        self._send = send
+        self._numbers = count(1)
+
+    def send(self, relayed: Relayed) -> None:
+        """See `IRelay.send`."""
+        self._send(event_payloads(relayed, next(self._numbers)))
+
+
+@implementer(INotifier)
+class PgBus:
+    """A bus with two connections, each with a thread: one listens, one sends.
+
+    Args:
+        reactor: an IReactorFromThreads.
+        database: a database of PostgreSQL.
+
+    Attributes:
+        relay: what the chat sends and receives events with.
+    """
+
+    def __init__(self, reactor: Any, database: Database) -> None:
+        self.received: Callable[[Mapping[int, int] | None], None] = _ignore_heads
+        self._id = secrets.token_hex(8)
+        self._sender = _Sender(database, reactor, self._id)
+        self._listener = _Listener(database, reactor, self._take, self._look)
+        self._reactor = reactor
+        self._parts = Parts()
+        self.relay = BusRelay(self._sender.put_events)
+        self._running = 0
+        self._stopped: Deferred[None] | None = None
+
+    def start(self) -> None:
+        """See `INotifier.start`."""
+        for worker, name in ((self._sender, "sender"), (self._listener, "listener")):
+            self._running += 1
+            name = f"gtchat bus {name}"
+            Thread(target=self._run, args=(worker,), name=name, daemon=True).start()
+
+    def _run(self, worker: _Worker) -> None:
+        try:
+            worker.run()
+        finally:
+            self._reactor.callFromThread(self._ended)
+
+    def notify(self, heads: Mapping[int, int]) -> None:
+        """See `INotifier.notify`."""
+        self._sender.put_heads(heads)
+
+    def stop(self) -> Deferred[None]:
+        """See `INotifier.stop`."""
+        self._sender.stop()
+        self._listener.stop()
+        if not self._running:
+            return succeed(None)
+        self._stopped = Deferred()
+        return self._stopped
+
+    def _ended(self) -> None:
+        self._running -= 1
+        if not self._running and self._stopped is not None:
+            self._stopped.callback(None)
+
+    def _look(self) -> None:
+        """Have all rooms looked at, as it is not known what was missed."""
+        self._parts = Parts()
+        self.received(None)
+
+    def _take(self, payload: str) -> None:
+        """Take a payload, in the reactor thread."""
+        bus, _, content = payload.partition(" ")
+        if bus == self._id:
+            return
+        try:
+            body = self._parts.add(bus, content[1:]) if content[:1] == "p" else content
+            if body is None:
+                return
+            received = decoded(body)
+        except (ValueError, KeyError, msgspec.MsgspecError):
+            return  # of a newer program
+        if isinstance(received, Relayed):
+            self.relay.received(received)
+        else:
+            self.received(received)
+
+
+def _ignore_heads(heads: Mapping[int, int] | None) -> None:
+    """Drop what was received, until the store sets `received`."""
+
+
+class _Worker:
+    """A thread with a connection of its own, which is opened again when it is lost.
+
+    Args:
+        database: what to connect to.
+        reactor: an IReactorFromThreads.
+    """
+
+    _log = Logger()
+
+    def __init__(self, database: Database, reactor: Any) -> None:
+        self._database = database
+        self._reactor = reactor
+        self._is_stopped = Event()
+        self._is_cut = False
+
+    def run(self) -> None:
+        """Work until `stop` is called."""
+        while not self._is_stopped.is_set():
+            self._try()
+
+    def _try(self) -> None:
+        """Connect and work until the connection is lost."""
+        try:
+            with closing(cast(PostgresConnection, self._database.open_reader())) as db:
+                channel = cast(Any, db.execute(_CHANNEL).fetchone())[0]
+                if self._is_cut:
+                    self._is_cut = False
+                    self._report("Nodes wake each other again.")
+                self.work(db, channel)
+        except self._database.errors as error:
+            if not self._is_cut and not self._is_stopped.is_set():
+                self._is_cut = True
+                self._report("Nodes don't wake each other: {reason}", error)
+            self._is_stopped.wait(RETRY_S)
+
+    def _report(self, text: str, error: Exception | None = None) -> None:
+        reason = "" if error is None else self._database.describe(error)
+        log = self._log.info if error is None else self._log.warn
+        self._reactor.callFromThread(log, text, reason=reason)
+
+    def work(self, db: PostgresConnection, channel: str) -> None:
+        """Work with an open connection, until `stop` is called."""
+        raise NotImplementedError()
+
+    def stop(self) -> None:
+        """End the thread. Called in another one."""
+        self._is_stopped.set()
+
+
+class _Sender(_Worker):
+    """Sends, one statement at a time; what is to be sent gathers meanwhile.
+
+    Args:
+        database: what to connect to.
+        reactor: an IReactorFromThreads.
+        bus: number of the bus.
+    """
+
+    def __init__(self, database: Database, reactor: Any, bus: str) -> None:
+        super().__init__(database, reactor)
+        self._bus = bus
+        self._changed = Condition()
+        #: Rooms that were written, None for any room.
+        self._heads: dict[int, int] | None = {}
+        self._events: list[str] = []
+
+    def put_heads(self, heads: Mapping[int, int]) -> None:
+        """Have heads sent."""
+        with self._changed:
+            if self._heads is not None:
+                self._heads.update(heads)
+                if len(self._heads) > MAX_ROOMS:
+                    self._heads = None
+            self._changed.notify()
+
+    def put_events(self, payloads: list[str]) -> None:
+        """Have an event sent."""
+        with self._changed:
+            if len(self._events) < MAX_EVENTS:
+                self._events += payloads
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """End the thread."""
+        super().stop()
+        with self._changed:
+            self._changed.notify()
+
+    def work(self, db: PostgresConnection, channel: str) -> None:
+        """Send until `stop` is called."""
+        db.execute("SET synchronous_commit = off")
+        while not self._is_stopped.is_set():
+            payloads = self._take()
+            try:
+                if payloads:
+                    db.execute(_NOTIFY, (channel, [f"{self._bus} {one}" for one in payloads]))
+            except self._database.errors:
+                with self._changed:
+                    self._heads = None  # what was to be sent is not known any more
+                raise
+
+    def _take(self) -> list[str]:
+        """Wait for something to send; return its payloads, none after `stop`."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._is_stopped.is_set() or self._heads != {} or self._events
+            )
+            heads, events = self._heads, self._events
+            self._heads, self._events = {}, []
+        return [*(["*"] if heads is None else rooms_payloads(heads)), *events]
+
+
+class _Listener(_Worker):
+    """Listens.
+
+    Args:
+        database: what to connect to.
+        reactor: an IReactorFromThreads.
+        take: called in the reactor thread with each payload.
+        look: called in the reactor thread when it has begun to listen.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: Any,
+        take: Callable[[str], None],
+        look: Callable[[], None],
+    ) -> None:
+        super().__init__(database, reactor)
+        self._take = take
+        self._look = look
+        self._db: PostgresConnection | None = None
+
+    def work(self, db: PostgresConnection, channel: str) -> None:
+        """Listen until `stop` is called."""
+        self._db = db
+        try:
+            db.execute(f"LISTEN {channel}")
+            self._reactor.callFromThread(self._look)
+            while not self._is_stopped.is_set():
+                for notification in db.notifies(timeout=WAIT_S):
+                    self._reactor.callFromThread(self._take, notification.payload)
+        finally:
+            self._db = None
+
+    def stop(self) -> None:
+        """End the thread, which waits for a notification."""
+        super().stop()
+        db = self._db
+        if db is not None:
+            db.shut_down()

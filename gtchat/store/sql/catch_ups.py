@@ -1,0 +1,113 @@
+"""When a node reads what others have written: a bus wakes it, a look each second finds the rest.
+
+The writer reads, between its batches, so that everything is delivered in one order. Here is only
+who asks it to, and when. All of it runs in the reactor thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gtchat.chat.errors import NotStored
+from gtchat.store.jobs import CatchUp
+from gtchat.store.notifying import INotifier
+
+#: Seconds between two looks at the heads of logs: the longest delay without a bus.
+LOOK_S = 1.0
+
+
+@attrs.define(eq=False)
+class CatchUps:
+    """Has the writer catch up.
+
+    Of what wakes this node one catch-up is in the queue of the writer; what comes meanwhile gathers
+    for the next one.
+
+    Args:
+        clock: tells when to look.
+        put: queues a catch-up, whose Deferred fails if it is not done.
+        look: returns the heads of rooms that are behind, from a read.
+        notifier: wakes this node and others, None if nothing does.
+    """
+
+    _clock: IReactorTime
+    _put: Callable[[CatchUp], None]
+    _look: Callable[[], Deferred[dict[int, int]]]
+    _notifier: INotifier | None = None
+    #: Rooms to catch up, and whether that is any room.
+    _heads: dict[int, int] = attrs.field(init=False, factory=dict)
+    _any_room: bool = attrs.field(init=False, default=False)
+    _is_under_way: bool = attrs.field(init=False, default=False)
+    _looking: LoopingCall = attrs.field(init=False)
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._looking = LoopingCall(self._look_once)
+        self._looking.clock = self._clock
+
+    def start(self) -> None:
+        """Begin to listen and to look, once the writer can catch up."""
+        self._looking.start(LOOK_S, now=False)
+        if self._notifier is not None:
+            self._notifier.received = self.received
+            self._notifier.start()
+
+    def stop(self) -> Deferred[None]:
+        """Listen and look no more."""
+        if self._looking.running:
+            self._looking.stop()
+        return succeed(None) if self._notifier is None else self._notifier.stop()
+
+    def notify(self, heads: Mapping[int, int]) -> None:
+        """Wake the other nodes; see `INotifier.notify`."""
+        if self._notifier is not None:
+            self._notifier.notify(heads)
+
+    def received(self, heads: Mapping[int, int] | None) -> None:
+        """Catch up in rooms that another node has written; see `INotifier.received`."""
+        if heads is None:
+            self._any_room = True
+        else:
+            self._heads.update(heads)
+        if not self._is_under_way:
+            self._catch_up()
+
+    def catch_up(self) -> Deferred[None]:
+        """Catch up in all rooms; see `INodeStore.catch_up`."""
+        done: Deferred[None] = Deferred()
+        self._put(CatchUp({}, done))
+        return done
+
+    def _catch_up(self) -> None:
+        heads = {} if self._any_room else self._heads
+        self._heads, self._any_room = {}, False
+        self._is_under_way = True
+        done: Deferred[None] = Deferred()
+        done.addBoth(self._done)
+        self._put(CatchUp(heads, done))
+
+    def _done(self, result: Failure | None) -> None:
+        self._is_under_way = False
+        if isinstance(result, Failure):
+            result.trap(NotStored)
+            self._heads, self._any_room = {}, False  # the next look finds them
+        elif self._heads or self._any_room:
+            self._catch_up()
+
+    def _look_once(self) -> Deferred[None]:
+        return self._look().addCallback(self._found).addErrback(self._failed)
+
+    def _found(self, heads: dict[int, int]) -> None:
+        if heads:
+            self.received(heads)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(NotStored):
+            self._log.failure("A look at what other nodes write failed.", failure)

@@ -1,0 +1,150 @@
+"""The heartbeat of a node: its row is prolonged, and nodes whose rows have expired are ended.
+
+A row lives for `LIFE_S` on the clock of PostgreSQL. A node that could not prolong it for that long
+counts as given up: another one may have ended it. So the heartbeat has a thread and a connection of
+its own, and the end of another node, which may wait for a batch, has others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from threading import Event, Thread
+from typing import Protocol
+
+import psycopg
+from twisted.logger import Logger
+
+from gtchat.store.sql import expiry
+from gtchat.store.sql.database import Connection
+
+#: Seconds between two beats, and after the last one that a node lives.
+BEAT_S = 1.0
+LIFE_S = 3.0
+#: Beats between two looks for guests that no node waits for.
+ORPHANS = 600
+
+_PROLONG = (
+    f"UPDATE nodes SET expires = clock_timestamp() + interval '{LIFE_S} s'"
+    " WHERE id = %s AND expires > clock_timestamp()"
+)
+_EXPIRED = "SELECT id FROM nodes WHERE expires < clock_timestamp() AND id <> %s ORDER BY id LIMIT 1"
+
+
+class HeartbeatDatabase(Protocol):
+    """Opens the connections of a heartbeat: `PostgresDatabase`."""
+
+    def open_heartbeat(self) -> Connection:
+        """Return a new connection whose statements end within a second."""
+
+    def open_expiry(self) -> Connection:
+        """Return a new connection that waits for locks as one that writes."""
+
+
+class Heartbeat:
+    """Keeps the row of a node that has loaded the chat.
+
+    Args:
+        database: opens connections.
+        node_id: the node.
+        lost: called in a thread of the heartbeat, once, when the row is gone.
+        told: called in a thread of the heartbeat with the seq of an entry of the system log, when
+            it has ended another node.
+        wall: returns the time in seconds since 1970, UTC.
+        seconds: returns monotonic seconds.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        database: HeartbeatDatabase,
+        node_id: int,
+        lost: Callable[[], None],
+        told: Callable[[int], None],
+        wall: Callable[[], float] = time.time,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._node_id = node_id
+        self._lost = lost
+        self._told = told
+        self._wall = wall
+        self._seconds = seconds
+        self._stopped = Event()
+        self._db: Connection | None = None
+        self._prolonged = seconds()
+        self._beats = 0
+        #: Ends another node, None while there is none to end.
+        self._ending: Thread | None = None
+
+    def start(self) -> None:
+        """Beat from now on."""
+        Thread(target=self._run, name="gtchat heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """Beat no more. Does not wait for a beat that is under way."""
+        self._stopped.set()
+
+    def is_overdue(self) -> bool:
+        """Return whether the row may have expired. Called in any thread."""
+        return self._seconds() - self._prolonged > LIFE_S
+
+    def _run(self) -> None:
+        while True:
+            try:
+                alive = self.beat()
+            except psycopg.Error as error:
+                self._disconnect()
+                self._log.warn("The row of this node was not prolonged: {error}", error=str(error))
+                alive = True
+            if not alive and not self._stopped.is_set():
+                self._lost()
+            if not alive or self._stopped.wait(BEAT_S):
+                self._disconnect()
+                return
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def beat(self) -> bool:
+        """Prolong the row, and look for nodes whose rows have expired.
+
+        Returns:
+            Whether the row was still there, and had not expired.
+
+        Raises:
+            psycopg.Error: the database does not answer.
+        """
+        began = self._seconds()
+        if self._db is None:
+            self._db = self._database.open_heartbeat()
+        if self._db.execute(_PROLONG, (self._node_id,)).rowcount != 1:
+            return False
+        self._prolonged = began
+        self._beats += 1
+        expired = self._db.execute(_EXPIRED, (self._node_id,)).fetchone()
+        if expired is not None:
+            self._begin(lambda db, at: expiry.expire(db, expired[0], self._node_id, at))
+        elif self._beats % ORPHANS == 0:
+            self._begin(lambda db, at: expiry.adopt_orphans(db, self._node_id, at))
+        return True
+
+    def _begin(self, function: Callable[[Connection, int], int | None]) -> None:
+        """Call a function with a connection and the time, in a thread, unless one is under way."""
+        if self._ending is None or not self._ending.is_alive():
+            self._ending = Thread(target=self._end, args=(function,), daemon=True)
+            self._ending.start()
+
+    def _end(self, function: Callable[[Connection, int], int | None]) -> None:
+        try:
+            with closing(self._database.open_expiry()) as db:
+                told = function(db, int(self._wall() * 1000))
+        except psycopg.Error as error:
+            self._log.warn("Another node could not be ended: {error}", error=str(error))
+            return
+        if told is not None:
+            self._told(told)

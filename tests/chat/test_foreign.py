@@ -1,0 +1,453 @@
+"""What other nodes have stored, as a node makes it and sends it to its sessions."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.events import (
+    Deleted,
+    Edited,
+    Entry,
+    Joined,
+    Kicked,
+    Left,
+    MessageSent,
+    Pinned,
+    Reacted,
+    Removed,
+    RoomChanged,
+    RoomCreated,
+    Unpinned,
+)
+from gtchat.chat.foreign import ForeignDirect
+from gtchat.chat.interfaces import Inviter
+from gtchat.chat.limits import Limits
+from gtchat.chat.node_records import (
+    DirectEntry,
+    Foreign,
+    InvitationsEnded,
+    NodeGone,
+    Online,
+    RoomAdded,
+    RoomGone,
+    SystemEntry,
+)
+from gtchat.chat.rooms import Room
+from gtchat.chat.users import User
+from tests.fakes import FailingStore, FakeClient, TestServer
+
+#: Other nodes.
+A, B = 7, 8
+
+
+class ForeignTestCase(SynchronousTestCase):
+    """Ann owns the room `r`, bob is a member, eve is not; dan and fay are offline.
+
+    The entries of other nodes are not in the store of this one: it has its own.
+    """
+
+    def setUp(self) -> None:
+        limits = Limits(commands_per_second=0, rooms_per_user=3)
+        self.server = TestServer(limits, store=FailingStore)
+        self.ann, self.bob, self.eve = (self.server.member(n) for n in ("ann", "bob", "eve"))
+        self.ids = {name: self.user(name).id for name in ("ann", "bob", "eve")}
+        for name in ("dan", "fay"):
+            client = self.server.member(name)
+            self.ids[name] = self.user(name).id
+            client.drop(clean=True)
+        self.ann.call("create_room", room_name="r", public=False)
+        self.ann.call("add_member", room_name="r", user="bob")
+        self.room = self.find("r")
+        self.clear()
+
+    @property
+    def store(self) -> FailingStore:
+        assert isinstance(self.server.store, FailingStore)
+        return self.server.store
+
+    def user(self, name: str) -> User:
+        user = self.server.chat.users.get(name)
+        assert user is not None
+        return user
+
+    def find(self, name: str) -> Room:
+        return self.server.chat.rooms.find(name)
+
+    def clear(self) -> None:
+        for client in (self.ann, self.bob, self.eve):
+            client.received()
+
+    def pushes(self) -> dict[str, list[Any]]:
+        """Take the pushes to each client: the kinds of those that get some."""
+        clients = {"ann": self.ann, "bob": self.bob, "eve": self.eve}
+        taken = {name: client.pushes() for name, client in clients.items()}
+        return {
+            name: [push.get("type", push["cmd"]) for push in pushes]
+            for name, pushes in taken.items()
+            if pushes
+        }
+
+    def messages(self, client: FakeClient) -> list[str]:
+        """Take the texts of the messages that a client was sent."""
+        return [push["msg"] for push in client.pushes("c_speak")]
+
+    def fields(self, name: str, room: str = "r") -> dict[str, Any]:
+        """Return the fields of an entry about a user."""
+        return {"room_name": room, "usr": name, "subject_id": self.ids[name], "at": 1}
+
+    def message(self, name: str, msg: str = "") -> MessageSent:
+        return MessageSent(**self.fields(name), msg=msg, id=f"id {msg}")
+
+    def settings(self, owner: str = "ann", **changed: Any) -> dict[str, Any]:
+        """Return the fields of an entry that sets settings; by the owner from then on."""
+        settings = {"public": False, "topic": "", "max": 0, "owner": owner, **changed}
+        return {**self.fields(owner), **settings}
+
+    def deliver(self, *entries: Entry, room: Room | None = None) -> None:
+        """Deliver entries of a room of another node, with their numbers."""
+        room = room or self.room
+        for number, entry in enumerate(entries, room.last_seq + 1):
+            entry.seq = number
+        self.store.foreign(Foreign(entries={room.id: entries}))
+
+    def system(self, *entries: SystemEntry, **parts: Any) -> None:
+        """Deliver system entries of the node A."""
+        self.store.foreign(Foreign(system=tuple((A, entry) for entry in entries), **parts))
+
+    def fold_of(self, room: Room) -> dict[str, Any]:
+        """Return what a room is by its entries."""
+        return {
+            "settings": room.settings,
+            "members": dict(room.members),
+            "names": room.member_names.page(None, 99),
+            "guests": set(room.guests),
+        }
+
+
+class Changes(ForeignTestCase):
+    """Each kind of change x where its subject is x whether an own change is queued."""
+
+    #: Kind of entry -> (its subject here and elsewhere, type of the push, whether the subject is a
+    #: member after it). The subject is one before it unless it joins.
+    CASES = {
+        Joined: (("eve", "dan"), "join_room", True),
+        Left: (("bob", "dan"), "leave_room", False),
+        Kicked: (("bob", "dan"), "kicked", False),
+        Removed: (("bob", "dan"), "removed", False),
+        RoomChanged: (("bob", "dan"), "room_changed", True),
+    }
+
+    def entry(self, kind: type[Entry], name: str) -> Entry:
+        if kind is RoomChanged:
+            return RoomChanged(**self.settings(name))
+        by = {"by": "ann"} if kind in (Kicked, Removed) else {}
+        return kind(**self.fields(name), **by)
+
+    def test_each_change_is_made_and_sent_once(self) -> None:
+        for kind, (subjects, push, is_member) in self.CASES.items():
+            for name, at_both, queued in product(subjects, (False, True), (False, True)):
+                self.setUp()
+                self.prepare(kind, name, at_both, queued)
+                case = f"{kind.kind} of {name}, at both: {at_both}, queued: {queued}"
+                self.check(self.entry(kind, name), name, push, is_member, case)
+                self.assertEqual(self.room.topic, "queued" if queued else "", case)
+                if queued:
+                    self.server.run_pending()
+                    self.assertEqual(self.ann.reply("own")["status"], "ok", case)
+                    self.assertEqual((self.room.topic, self.room.queued), ("queued", []), case)
+
+    def prepare(self, kind: type[Entry], name: str, at_both: bool, queued: bool) -> None:
+        """Make the subject a member if it has to be one, and queue an own change."""
+        if name == "dan" and kind is not Joined:
+            self.deliver(Joined(**self.fields("dan")))
+        if at_both:
+            self.system(Online({self.ids[name]: name}))
+        self.clear()
+        if queued:
+            self.ann.send("set_room", room_name="r", topic="queued", tracker="own")
+
+    def check(self, entry: Entry, name: str, push: str, is_member: bool, case: str) -> None:
+        """Deliver a change. Check who is sent it, who is a member, and who is subscribed."""
+        foreign, is_here = self.room.foreign, name != "dan"
+        receivers = {"ann", "bob"} | ({name} if is_here else set())
+        self.deliver(entry)
+        self.assertEqual(self.pushes(), {one: [push] for one in receivers}, case)
+        self.assertEqual(self.room.foreign, foreign + 1, case)
+        self.assertEqual(self.ids[name] in self.room.members, is_member, case)
+        self.assertEqual(self.room.has_stored_member(self.ids[name]), is_member, case)
+        if is_here:
+            user = self.user(name)
+            self.assertEqual(self.room in user.rooms, is_member, case)
+            self.assertEqual(user.sessions[0] in self.room.subscribers, is_member, case)
+            if isinstance(entry, Joined):
+                self.assertEqual(user.rooms[self.room], entry.seq, case)
+
+    def test_an_own_change_that_is_not_stored_is_taken_back_from_behind_it(self) -> None:
+        self.store.failing = 1
+        self.ann.send("kick", room_name="r", user="bob", tracker="own")
+        self.deliver(Joined(**self.fields("eve")))
+        self.assertEqual(self.room.member_names.page(None, 9), ["ann", "eve"])
+        self.assertTrue(self.room.has_stored_member(self.ids["bob"]))
+        self.server.run_pending()
+        self.assertEqual(self.ann.reply("own")["code"], "not_stored")
+        self.assertEqual(self.room.member_names.page(None, 9), ["ann", "bob", "eve"])
+
+    def test_a_member_by_a_queued_change_only_is_none_by_what_is_stored(self) -> None:
+        self.ann.send("add_member", room_name="r", user="eve")
+        self.assertIn(self.ids["eve"], self.room.members)
+        self.assertFalse(self.room.has_stored_member(self.ids["eve"]))
+        self.server.run_pending()
+        self.ann.send("set_room", room_name="r", topic="t")
+        self.assertEqual([one.entry.subject_id for one in self.room.queued], [self.ids["ann"]])
+        for name in ("ann", "eve"):
+            self.assertTrue(self.room.has_stored_member(self.ids[name]))
+        self.assertTrue(self.find("lobby").has_stored_member(self.ids["eve"]))
+
+    def test_the_new_owner_is_owner_here(self) -> None:
+        self.deliver(RoomChanged(**self.settings("bob", public=True, topic="new")))
+        self.assertEqual((self.room.owner, self.room.topic), ("bob", "new"))
+        self.assertIn(self.room, self.server.chat.rooms.owned_by(self.ids["bob"]))
+        self.assertIn("r", self.server.chat.rooms.public)
+        self.assertEqual(self.ann.call("set_room", room_name="r", topic="")["code"], "not_owner")
+
+
+class Messages(ForeignTestCase):
+    def block(self, client: FakeClient, name: str) -> None:
+        self.assertEqual(client.call("block", user=name)["status"], "ok")
+        self.clear()
+
+    def test_messages_are_sent_in_order_and_counted(self) -> None:
+        seq, count = self.room.last_seq, self.room.message_count
+        self.deliver(*(self.message("dan", str(number)) for number in range(3)))
+        for client in (self.ann, self.bob):
+            self.assertEqual(self.messages(client), ["0", "1", "2"])
+        self.assertEqual(self.messages(self.eve), [])
+        self.assertEqual((self.room.last_seq, self.room.message_count), (seq + 3, count + 3))
+        self.assertEqual(self.room.foreign, 0)
+
+    def test_the_authors_own_sessions_get_them(self) -> None:
+        self.deliver(self.message("bob", "from elsewhere"))
+        self.assertEqual(self.messages(self.bob), ["from elsewhere"])
+
+    def test_who_blocks_an_author_does_not_get_what_that_user_says(self) -> None:
+        """The author is not known at this node; the blocker of one room is not in the other."""
+        self.block(self.ann, "dan")
+        self.block(self.eve, "dan")
+        self.block(self.bob, "fay")
+        self.deliver(*(self.message(name, name) for name in ("dan", "fay", "dan", "fay", "fay")))
+        self.assertEqual(self.messages(self.ann), ["fay", "fay", "fay"])
+        self.assertEqual(self.messages(self.bob), ["dan", "dan"])
+        self.assertEqual(self.messages(self.eve), [])
+
+    def test_who_unblocks_gets_them_again(self) -> None:
+        self.block(self.ann, "dan")
+        self.ann.call("unblock", user="dan")
+        self.deliver(self.message("dan", "hi"))
+        self.assertEqual(self.messages(self.ann), ["hi"])
+
+    def test_changes_of_messages(self) -> None:
+        """What is said is hidden from who blocks the user; what is done is not."""
+        self.block(self.ann, "dan")
+        cases: dict[type[Entry], tuple[dict[str, Any], bool]] = {
+            Edited: ({"msg": "new"}, True),
+            Reacted: ({"emoji": "\N{THUMBS UP SIGN}", "on": True}, True),
+            Deleted: ({"by": "dan", "reason": ""}, False),
+            Pinned: ({}, False),
+            Unpinned: ({}, False),
+        }
+        for kind, (details, is_hidden) in cases.items():
+            seq, count = self.room.last_seq, self.room.message_count
+            self.deliver(kind(**self.fields("dan"), of=1, **details))
+            receivers = ["bob"] if is_hidden else ["ann", "bob"]
+            self.assertEqual(self.pushes(), {name: [kind.kind] for name in receivers}, kind)
+            self.assertEqual((self.room.last_seq, self.room.message_count), (seq + 1, count))
+        self.assertEqual(self.room.foreign, 0)
+
+    def test_changes_among_messages_keep_their_place(self) -> None:
+        self.deliver(
+            self.message("dan", "1"),
+            Joined(**self.fields("dan")),
+            self.message("dan", "2"),
+            self.message("dan", "3"),
+            Left(**self.fields("dan")),
+        )
+        kinds = ["c_speak", "join_room", "c_speak", "c_speak", "leave_room"]
+        self.assertEqual(self.pushes(), {"ann": kinds, "bob": kinds})
+
+    def test_an_entry_out_of_place_is_a_fault_of_one_room(self) -> None:
+        other, seq = self.find("lobby"), self.room.last_seq
+        gap, message = self.message("dan", "late"), self.message("dan", "fine")
+        gap.seq, message.seq = seq + 2, other.last_seq + 1
+        self.store.foreign(Foreign(entries={self.room.id: (gap,), other.id: (message,)}))
+        self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+        self.assertEqual(self.messages(self.ann), ["fine"])
+        self.assertEqual(self.room.last_seq, seq)
+
+    def test_entries_of_a_room_that_is_gone_are_ignored(self) -> None:
+        gone = attrs.evolve(self.message("dan", "x"), seq=1)
+        self.store.foreign(Foreign(entries={999: (gone,)}))
+        self.assertEqual(self.pushes(), {})
+
+
+class Rooms(ForeignTestCase):
+    def add(self, owner: str, public: bool = True, key: str = "n", id: int = 99) -> Room:
+        """Deliver a room that another node has created."""
+        settings = {**self.settings(owner, public=public), "room_name": key.upper()}
+        created = RoomCreated(**settings, seq=1)
+        added = RoomAdded(id, key, key.upper())
+        self.store.foreign(Foreign(added=(added,), entries={id: (created,)}))
+        return self.server.chat.rooms.by_id(id)
+
+    def test_a_room_is_what_its_log_says(self) -> None:
+        for owner, public, pushes in (
+            ("ann", True, {"ann": 1, "bob": 1, "eve": 1}),
+            ("ann", False, {"ann": 1}),
+            ("dan", True, {"ann": 1, "bob": 1, "eve": 1}),
+            ("dan", False, {}),
+        ):
+            self.setUp()
+            room = self.add(owner, public)
+            expected = {name: ["room_created"] * count for name, count in pushes.items()}
+            self.assertEqual(self.pushes(), expected, (owner, public))
+            self.assertEqual((room.name, room.owner, room.public), ("N", owner, public))
+            self.assertEqual((room.members, room.last_seq), ({self.ids[owner]: owner}, 1))
+            self.assertEqual("n" in self.server.chat.rooms.public, public)
+            if owner == "ann":
+                self.assertEqual(self.user("ann").rooms[room], 1)
+                self.assertIn(self.user("ann").sessions[0], room.subscribers)
+
+    def test_a_room_without_entries_is_shown_to_no_user(self) -> None:
+        self.store.foreign(Foreign(added=(RoomAdded(99, "n", "N"),)))
+        rooms = self.ann.call("get_room_list")
+        self.assertEqual(rooms["rooms_total"], 2)
+        self.assertEqual(self.ann.call("join_room", room_name="n")["code"], "private_room")
+        self.system(RoomGone(99, "dan", {}))
+        self.assertEqual(self.pushes(), {})
+        self.assertEqual(self.ann.call("join_room", room_name="n")["code"], "no_such_room")
+
+    def test_a_room_that_is_added_again_stays_as_it_is(self) -> None:
+        room = self.add("ann")
+        self.store.foreign(Foreign(added=(RoomAdded(99, "n", "N"),)))
+        self.assertIs(self.find("n"), room)
+
+    def test_rooms_of_other_nodes_count_for_the_limit(self) -> None:
+        for number in (1, 2):
+            self.add("ann", key=f"n{number}", id=90 + number)
+        self.assertEqual(self.ann.call("create_room", room_name="x")["code"], "not_allowed")
+        self.system(RoomGone(91, "ann", {}))
+        self.assertEqual(self.ann.call("create_room", room_name="x")["status"], "ok")
+
+    def test_a_deleted_room_is_gone_for_its_members(self) -> None:
+        self.deliver(Joined(**self.fields("dan")))
+        self.clear()
+        self.system(RoomGone(self.room.id, "ann", {}), RoomGone(self.room.id, "ann", {}))
+        self.assertEqual(self.pushes(), {"ann": ["room_gone"], "bob": ["room_gone"]})
+        self.assertEqual([*self.user("bob").rooms], [])
+        self.assertEqual(self.bob.call("leave_room", room_name="r")["code"], "no_such_room")
+        self.assertTrue(self.room.deleted)
+
+    def test_all_users_hear_of_a_public_room_that_is_deleted(self) -> None:
+        self.deliver(RoomChanged(**self.settings(public=True)))
+        self.clear()
+        self.system(RoomGone(self.room.id, "ann", {}))
+        self.assertEqual(self.pushes(), {name: ["room_gone"] for name in ("ann", "bob", "eve")})
+
+    def test_an_owner_who_has_left_hears_of_it(self) -> None:
+        self.ann.call("leave_room", room_name="r")
+        self.clear()
+        self.system(RoomGone(self.room.id, "ann", {}))
+        self.assertEqual(self.pushes(), {"ann": ["room_gone"], "bob": ["room_gone"]})
+
+    def test_what_is_queued_for_a_deleted_room_fails(self) -> None:
+        self.store.failing = 2
+        self.ann.send("set_room", room_name="r", topic="t", tracker="1")
+        self.ann.send("kick", room_name="r", user="bob", tracker="2")
+        self.system(RoomGone(self.room.id, "ann", {}))
+        self.server.run_pending()
+        for tracker in ("1", "2"):
+            self.assertIn(self.ann.reply(tracker)["code"], ("not_stored", "no_such_room"))
+        self.assertEqual([*self.user("bob").rooms], [])
+        self.assertEqual(self.room.topic, "")
+
+    def test_the_name_of_a_deleted_room_is_given_to_another(self) -> None:
+        """Rooms that are added come before those that are deleted."""
+        old = self.add("dan")
+        new = attrs.evolve(RoomAdded(98, "n", "N"))
+        created = RoomCreated(**{**self.settings("fay", public=True), "room_name": "N"}, seq=1)
+        deleted = RoomGone(old.id, "dan", {})
+        self.system(deleted, added=(new,), entries={98: (created,)})
+        self.assertEqual(self.find("n").id, 98)
+        self.assertEqual(self.server.chat.rooms.public.page(None, 9), ["n"])
+        self.system(RoomGone(98, "fay", {}))
+        self.assertIsNone(self.server.chat.rooms.find_displayed("N"))
+        self.assertEqual(len(self.server.chat.rooms.public), 0)
+
+    def test_invitations_end(self) -> None:
+        ended = {self.ids["eve"]: (Inviter(self.ids["bob"], "bob"),)}
+        self.system(InvitationsEnded(self.room.id, ended), InvitationsEnded(999, ended))
+        self.assertEqual(self.pushes(), {"eve": ["invitation_ended"]})
+        self.system(RoomGone(self.room.id, "ann", ended))
+        self.assertEqual(self.pushes()["eve"], ["invitation_ended"])
+
+
+class System(ForeignTestCase):
+    def presence(self) -> list[tuple[str, str]]:
+        """Take the logins and logouts that ann is told of."""
+        return [(push["type"], push["usr"]) for push in self.ann.pushes("login", "logout")]
+
+    def test_users_of_other_nodes_are_online(self) -> None:
+        dan = self.ids["dan"]
+        self.system(Online({dan: "dan", self.ids["bob"]: "bob"}))
+        self.assertEqual(self.presence(), [("login", "dan")])
+        self.assertEqual(self.ann.call("get_user_list")["users_total"], 4)
+        self.assertTrue(self.server.chat.users.is_online(dan))
+        self.bob.call("logout")
+        self.assertEqual(self.presence(), [])
+        self.system(Online({}, (dan,)), NodeGone(A))
+        self.assertEqual(self.presence(), [("logout", "dan"), ("logout", "bob")])
+        self.assertFalse(self.server.chat.users.is_online(dan))
+
+    def test_the_end_of_a_node_is_told_by_another(self) -> None:
+        self.system(Online({self.ids["dan"]: "dan"}))
+        self.presence()
+        self.store.foreign(Foreign(system=((B, NodeGone(A)),)))
+        self.assertEqual(self.presence(), [("logout", "dan")])
+
+    def test_a_broadcast_counts_the_users_of_all_nodes(self) -> None:
+        broadcast = self.server.chat.users.broadcast
+        session = self.user("ann").sessions[0]
+        event: Any = Left(**self.fields("ann"))
+        self.assertEqual((broadcast(event), broadcast(event, session)), (3, 2))
+        self.system(Online({self.ids["dan"]: "dan"}))
+        self.assertEqual(broadcast(event, session), 3)
+        self.system(Online({self.ids["ann"]: "ann"}))
+        self.assertEqual(broadcast(event, session), 4)
+
+    def test_each_part_gets_the_entries_that_it_wants(self) -> None:
+        got: list[tuple[int, Any]] = []
+        self.server.chat._foreign.handlers += [
+            {NodeGone: lambda node, entry: got.append((node, entry))},
+            {ForeignDirect: lambda node, entry: got.append((node, entry))},
+        ]
+        users = ((1, "ann"), (2, "bob"))
+        message = self.message("dan", "x")
+        self.system(
+            NodeGone(B),
+            DirectEntry(5, 1, users),
+            DirectEntry(5, 2, users),
+            directs={(5, 2): message},
+        )
+        self.assertEqual(got, [(A, NodeGone(B)), (A, ForeignDirect(5, message, users))])
+
+    def test_an_entry_that_fails_leaves_the_others(self) -> None:
+        def fail(node_id: int, entry: Any) -> None:
+            raise ValueError
+
+        self.server.chat._foreign.handlers.append({NodeGone: fail})
+        self.system(NodeGone(B), Online({self.ids["dan"]: "dan"}))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(self.presence(), [("login", "dan")])

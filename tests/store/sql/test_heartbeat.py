@@ -1,0 +1,274 @@
+"""Nodes that expire: who ends them, what becomes of their sessions and guests, who is told."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import Any
+
+from tests import postgres
+from tests.store.sql.test_nodes import NodeCase
+
+if postgres.MISSING is None:
+    import psycopg
+
+    from gtchat.chat.interfaces import Account, StoredGuest
+    from gtchat.chat.node_records import NodeGone
+    from gtchat.store.sql import expiry, heartbeat, system_log
+    from gtchat.store.sql.heartbeat import LIFE_S, Heartbeat
+    from gtchat.store.sql.nodes import NodeExpired
+
+EXPIRE = "UPDATE nodes SET expires = clock_timestamp() - interval '1 s' WHERE name = %s"
+ACCOUNT = (
+    "INSERT INTO accounts (name, key, registered, created_at, lobby_read_seq)"
+    " VALUES (%s, %s, %s, 1, 0) RETURNING id"
+)
+SESSION = (
+    "INSERT INTO sessions (token_hash, account_id, began_at, expires_from, device, node_id)"
+    " VALUES (%s, %s, 1, %s, %s, %s)"
+)
+
+
+class ExpiryCase(NodeCase):
+    """Nodes `one` to `three`, of which each has loaded the chat.
+
+    Attributes:
+        nodes: their databases.
+        ids: their ids.
+    """
+
+    number = 2
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.nodes = [self.node(name) for name in ("one", "two", "three")[: self.number]]
+        self.writers = [self.open(node) for node in self.nodes]
+        self.ids = [node.node_id for node in self.nodes]
+        self.change("UPDATE nodes SET loaded = true")
+        self.lost: list[int] = []
+        self.heard: list[int] = []
+
+    def account(self, name: str, registered: bool = False) -> int:
+        """Create an account, a guest by default; return its id."""
+        return self.rows(ACCOUNT, name, name.lower(), registered)[0][0]
+
+    def session(
+        self, account: int, node: int | None, lost: int | None = None, **more: Any
+    ) -> bytes:
+        """Create a session; return its token hash. lost: since when it is not connected."""
+        token = str(len(self.rows("SELECT FROM sessions"))).encode()
+        self.change(SESSION, token, account, lost, more.get("device"), node)
+        return token
+
+    def sessions(self) -> list[tuple[Any, ...]]:
+        """Return since when each session is not connected, and its node."""
+        return self.rows("SELECT expires_from, node_id FROM sessions ORDER BY token_hash")
+
+    def expire(self, gone: int = 0, me: int | None = 1, **options: Any) -> int | None:
+        """Have a node end another one, at the time 500; return the entry that tells it."""
+        with self.nodes[1].open_expiry() as db:
+            node = None if me is None else self.ids[me]
+            return expiry.expire(db, self.ids[gone], node, 500, **options)
+
+    def told(self) -> list[tuple[int, Any]]:
+        """Return the system log: for each entry its node and the record."""
+        found = self.rows("SELECT node_id, kind, body FROM system_log ORDER BY seq")
+        return [(node, system_log.decode(kind, body)) for node, kind, body in found]
+
+    def heart(self, node: int, **more: Any) -> Any:
+        """Return the heartbeat of a node, which beats when it is told to."""
+        heart = Heartbeat(
+            self.nodes[node],
+            self.ids[node],
+            lambda: self.lost.append(node),
+            self.heard.append,
+            **more,
+        )
+        self.addCleanup(heart._disconnect)
+        return heart
+
+    def beat(self, heart: Any) -> bool:
+        """Let a heart beat once, and wait for what it does besides."""
+        alive = heart.beat()
+        if heart._ending is not None:
+            heart._ending.join()
+        return alive
+
+
+class EndTests(ExpiryCase):
+    """What the end of a node means."""
+
+    def test_sessions_of_an_expired_node_can_be_resumed(self) -> None:
+        ann = self.account("Ann", registered=True)
+        self.change(
+            "INSERT INTO devices (account_id, device, name, created_at, last_seen)"
+            " VALUES (%s, 'd', '', 1, 1), (%s, 'e', '', 1, 1)",
+            ann,
+            ann,
+        )
+        self.session(ann, self.ids[0], device="d")
+        self.session(ann, self.ids[0], lost=400)
+        self.session(ann, self.ids[1], device="e")
+        self.change(EXPIRE, "one")
+        seq = self.expire()
+        mine = self.ids[1]
+        self.assertEqual(self.sessions(), [(500, mine), (400, mine), (None, mine)])
+        seen = self.rows("SELECT device, last_seen FROM devices ORDER BY device")
+        self.assertEqual(seen, [("d", 500), ("e", 1)])
+        self.assertEqual(self.told(), [(mine, NodeGone(self.ids[0]))])
+        self.assertEqual((self.names(), seq), (["two"], 1))
+
+    def test_guests_go_to_the_node_that_expired_theirs(self) -> None:
+        gone, mine = self.ids
+        bob, carl, dora, eve, fred = map(self.account, ("Bob", "Carl", "Dora", "Eve", "Fred"))
+        self.session(bob, gone, lost=400)
+        self.session(dora, gone)
+        self.session(dora, mine)
+        self.session(fred, mine)
+        self.change(
+            "INSERT INTO online (node_id, account_id) VALUES (%s, %s), (%s, %s), (%s, %s)",
+            *(gone, carl, gone, eve, mine, eve),
+        )
+        self.change("INSERT INTO account_networks VALUES (%s, '192.0.2.1', 1)", bob)
+        self.change(EXPIRE, "one")
+        self.expire()
+        guests = (
+            StoredGuest(Account(bob, "Bob", "bob", False), "192.0.2.1", True),
+            StoredGuest(Account(carl, "Carl", "carl", False), "", False),
+        )
+        self.assertEqual(self.told(), [(mine, NodeGone(gone, guests))])
+        self.assertEqual(self.rows("SELECT node_id, account_id FROM online"), [(mine, eve)])
+
+    def test_a_node_that_lives_is_not_ended(self) -> None:
+        self.assertIsNone(self.expire())
+        self.assertEqual((self.names(), self.told()), (["one", "two"], []))
+
+    def test_a_node_that_leaves_ends_itself(self) -> None:
+        self.session(self.account("Bob"), self.ids[0])
+        self.nodes[0].leave(self.writers[0])
+        self.assertEqual(self.names(), ["two"])
+        [(node, entry)] = self.told()
+        self.assertEqual((node, len(entry.guests)), (self.ids[1], 1))
+        self.assertEqual([node for _, node in self.sessions()], [self.ids[1]])
+
+    def test_the_last_node_leaves_its_sessions_to_the_next_start(self) -> None:
+        self.session(self.account("Bob"), self.ids[0])
+        self.change("DELETE FROM nodes WHERE name = 'two'")
+        self.nodes[0].leave(self.writers[0])
+        self.assertEqual((self.names(), self.told()), ([], []))
+        self.assertEqual(self.sessions(), [(None, None)])
+
+    def test_an_expired_node_commits_nothing(self) -> None:
+        self.change(EXPIRE, "one")
+        self.expire()
+        self.assertRaises(NodeExpired, self.nodes[0].begin, self.writers[0])
+        self.assertRaises(NodeExpired, self.nodes[0].was_committed)
+
+    def test_a_batch_of_the_expired_node_is_waited_for(self) -> None:
+        ann = self.account("Ann", registered=True)
+        self.nodes[0].begin(self.writers[0])
+        # A session that has moved to the node refers to its row.
+        self.writers[0].execute(SESSION, (b"t", ann, None, None, self.ids[0]))
+        self.change(EXPIRE, "one")
+        seqs: list[int | None] = []
+        thread = Thread(target=lambda: seqs.append(self.expire()))
+        thread.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        while not self.rows(waiting):
+            self.assertTrue(thread.is_alive())
+        self.nodes[0].commit(self.writers[0])
+        thread.join()
+        self.assertEqual((seqs, self.sessions()), ([1], [(500, self.ids[1])]))
+
+    def test_orphans_are_taken_over(self) -> None:
+        bob, carl, dora, eve = map(self.account, ("Bob", "Carl", "Dora", "Eve"))
+        at = expiry.ORPHAN_MS + 100
+        for guest, lost in ((bob, 50), (bob, 99), (carl, 50), (carl, 100), (dora, None)):
+            self.session(guest, self.ids[0], lost=lost)
+        self.change("INSERT INTO online VALUES (%s, %s)", self.ids[0], eve)
+        ann = self.account("Ann", registered=True)
+        self.session(ann, self.ids[0], lost=1)
+        with self.nodes[1].open_expiry() as db:
+            self.assertEqual(expiry.adopt_orphans(db, self.ids[1], at), 1)
+        [(node, entry)] = self.told()
+        self.assertEqual((node, entry.node_id), (self.ids[1], 0))
+        self.assertEqual([guest.account.name for guest in entry.guests], ["Bob"])
+        owners = [node for _, node in self.sessions()]
+        self.assertEqual(owners, [self.ids[1]] * 2 + [self.ids[0]] * 4)
+
+
+class BeatTests(ExpiryCase):
+    """What a heartbeat does."""
+
+    number = 3
+
+    def test_a_row_that_is_not_prolonged_expires(self) -> None:
+        heart = self.heart(0)
+        lives = "SELECT expires > clock_timestamp() + interval '2 s' FROM nodes WHERE name = 'one'"
+        self.change("UPDATE nodes SET expires = clock_timestamp() + interval '1 s'")
+        self.assertTrue(self.beat(heart))
+        self.assertEqual(self.rows(lives), [(True,)])
+        self.change(EXPIRE, "one")
+        self.assertFalse(self.beat(heart))
+        self.assertEqual(self.names(), ["one", "three", "two"])
+
+    def test_two_nodes_expire_a_third_once(self) -> None:
+        self.change(EXPIRE, "three")
+        hearts = [self.heart(0), self.heart(1)]
+        for heart in hearts:
+            self.assertTrue(heart.beat())
+        for heart in hearts:
+            if heart._ending is not None:
+                heart._ending.join()
+        self.assertEqual(self.names(), ["one", "two"])
+        self.assertEqual([entry.node_id for _, entry in self.told()], [self.ids[2]])
+        self.assertEqual(self.heard, [1])
+
+    def test_lock_wait_of_the_writer_expires_nobody(self) -> None:
+        self.change("UPDATE nodes SET expires = clock_timestamp() + interval '1 s'")
+        with psycopg.connect(self.url) as other:
+            other.execute("SELECT FROM heads FOR UPDATE")
+            self.nodes[0].begin(self.writers[0])
+            update = "UPDATE heads SET seq = 0"
+            self.assertRaises(psycopg.errors.LockNotAvailable, self.writers[0].execute, update)
+            heart = self.heart(0)
+            self.assertTrue(self.beat(heart))
+        self.assertEqual(self.lost, [])
+
+    def test_lost_after_three_seconds(self) -> None:
+        now = [0.0]
+        heart = self.heart(0, seconds=lambda: now[0])
+        now[0] = 1.0
+        self.beat(heart)
+        now[0] = 1.0 + LIFE_S
+        self.assertFalse(heart.is_overdue())
+        now[0] += 0.1
+        self.assertTrue(heart.is_overdue())
+        self.beat(heart)
+        self.assertFalse(heart.is_overdue())
+
+    def test_the_thread_says_once_that_the_row_is_gone(self) -> None:
+        self.patch(heartbeat, "BEAT_S", 0)
+        heart = self.heart(0)
+        self.change(EXPIRE, "one")
+        heart._run()
+        self.assertEqual(self.lost, [0])
+
+    def test_an_error_is_tried_again(self) -> None:
+        self.patch(heartbeat, "BEAT_S", 0)
+        heart = self.heart(0)
+        self.change(EXPIRE, "one")
+        heart._db = self.nodes[0].open_heartbeat()
+        postgres.server().execute(
+            f"SELECT pg_terminate_backend({heart._db.info.backend_pid}, 5000)"
+        )
+        heart._run()
+        self.assertEqual(self.lost, [0])
+
+    def test_orphans_are_looked_for_now_and_then(self) -> None:
+        self.session(self.account("Bob"), None, lost=1)
+        self.patch(heartbeat, "ORPHANS", 2)
+        heart = self.heart(0)
+        self.beat(heart)
+        self.assertEqual(self.heard, [])
+        self.beat(heart)
+        self.assertEqual(self.heard, [1])

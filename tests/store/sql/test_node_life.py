@@ -1,0 +1,195 @@
+"""A node that is lost: what fails and when, and how it comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.errors import NotStored
+from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.store import StoreUnavailable
+from gtchat.store.jobs import CatchUp, StoreCall
+from tests import postgres
+from tests.store.contract import message
+
+if postgres.MISSING is None:
+    from gtchat.store.sql import node_life
+    from gtchat.store.sql.node_life import LOOK_S, NodeLife
+
+STATE = StoredState(epoch="e", rooms=(), guests=())
+
+
+class FakeReactor(Clock):
+    def callFromThread(self, function: Any, *args: Any) -> None:  # noqa: N802
+        function(*args)
+
+
+class FakeThread:
+    """A thread that ends before `start` returns."""
+
+    def __init__(self, target: Any, name: str, daemon: bool) -> None:
+        self.start = target
+
+
+class FakeHeartbeat:
+    """The last one that was made is `newest`."""
+
+    newest: FakeHeartbeat
+
+    def __init__(self, database: Any, node_id: int, lost: Any, told: Any) -> None:
+        self.lost, self.told = lost, told
+        self.events = database.events
+        self.overdue = False
+        FakeHeartbeat.newest = self
+
+    def start(self) -> None:
+        self.events.append("heart starts")
+
+    def stop(self) -> None:
+        self.events.append("heart stops")
+
+    def is_overdue(self) -> bool:
+        return self.overdue
+
+
+class FakeNode:
+    """Database and store in one, which note what is done.
+
+    Attributes:
+        events: what was done, in order.
+        ended: fires when the writer is idle.
+        failures: how often the database does not answer when the node comes back.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.ended = Deferred[list[Any]]()
+        self.failures = 0
+        self.node_id = 1
+        self.is_lost = False
+        self.lost = lambda: self.events.append("lost")
+        self.restored = lambda state: self.events.append(("restored", state, self.is_lost))
+
+    def abandon(self) -> Deferred[list[Any]]:
+        self.events.append("abandon")
+        return self.ended
+
+    def cut_off(self) -> None:
+        self.events.append("cut off")
+
+    def committed(self, entries: Sequence[PendingEntry]) -> None:
+        self.events += [type(one.error) for one in entries]
+
+    def renew(self) -> None:
+        self.events.append("renew")
+
+    def reload(self) -> StoredState:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("no answer")
+        self.node_id += 1
+        self.events.append("reload")
+        return STATE
+
+    def told(self, heads: Any) -> None:
+        self.events.append(dict(heads))
+
+
+#: What happens when a node is lost, and when it comes back.
+LOSS = ["heart stops", "abandon", "cut off", "lost"]
+RETURN = ["renew", "reload", "heart starts", ("restored", STATE, False)]
+
+
+class LifeTests(SynchronousTestCase):
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def setUp(self) -> None:
+        self.patch(node_life, "Heartbeat", FakeHeartbeat)
+        self.patch(node_life, "Thread", FakeThread)
+        self.patch(node_life, "RETRY_S", 0)
+        self.reactor = FakeReactor()
+        self.node = FakeNode()
+        self.life = NodeLife(self.reactor, self.node, self.node)
+        self.life.start()
+
+    def events(self) -> list[Any]:
+        """Return what was done since the last call."""
+        found = self.node.events[:]
+        self.node.events.clear()
+        return found
+
+    def test_what_has_no_result_fails_when_the_connections_are_closed(self) -> None:
+        self.events()
+        entry = PendingEntry(1, message())
+        call, waiting, catch_up = (
+            StoreCall(lambda: None),
+            StoreCall(None),
+            CatchUp({}, Deferred()),
+        )
+        self.life.lose()
+        self.assertTrue(self.node.is_lost)
+        self.assertEqual(self.events(), LOSS)
+        self.assertNoResult(call.deferred)
+        self.node.ended.callback([catch_up, entry, call, waiting, CatchUp({})])
+        self.assertEqual(self.events(), [NotStored, *RETURN])
+        self.failureResultOf(call.deferred, NotStored)
+        self.failureResultOf(catch_up.deferred, NotStored)  # type: ignore[arg-type]
+        self.successResultOf(waiting.deferred)
+
+    def test_it_comes_back_when_the_database_does(self) -> None:
+        self.node.failures = 3
+        self.events()
+        self.life.lose()
+        self.node.ended.callback([])
+        self.assertEqual(self.events(), [*LOSS, *["renew"] * 3, *RETURN])
+
+    def test_a_row_that_was_not_prolonged_for_too_long_is_lost(self) -> None:
+        self.events()
+        self.reactor.pump([LOOK_S] * 10)
+        self.assertEqual(self.events(), [])
+        FakeHeartbeat.newest.overdue = True
+        self.reactor.advance(LOOK_S)
+        self.assertEqual(self.events(), LOSS)
+        self.reactor.pump([LOOK_S] * 10)
+        self.assertEqual((self.events(), self.reactor.getDelayedCalls()), ([], []))
+
+    def test_it_is_lost_once(self) -> None:
+        heart = FakeHeartbeat.newest
+        self.events()
+        heart.lost()
+        self.life.lose()
+        heart.lost()
+        self.assertEqual(self.events(), LOSS)
+        self.node.ended.callback([])
+        self.events()
+        heart.lost()  # of the node that it was before
+        self.assertEqual(self.events(), [])
+        self.node.ended = Deferred()
+        FakeHeartbeat.newest.lost()
+        self.assertEqual(self.events(), LOSS)
+
+    def test_the_end_of_another_node_is_read_at_once(self) -> None:
+        self.events()
+        FakeHeartbeat.newest.told(7)
+        self.assertEqual(self.events(), [{2**63 - 1: 7}])
+
+    def test_a_store_that_closes_does_not_come_back(self) -> None:
+        self.events()
+        self.life.close()
+        call = StoreCall(lambda: None)
+        FakeHeartbeat.newest.lost()
+        self.node.ended.callback([call])
+        self.assertEqual(self.events(), ["heart stops", "abandon", "cut off"])
+        self.failureResultOf(call.deferred, NotStored)
+
+    def test_a_node_that_has_left_is_not_lost(self) -> None:
+        self.events()
+        self.life.stop()
+        FakeHeartbeat.newest.lost()
+        self.life.lose()
+        self.assertEqual(self.events(), ["heart stops"])

@@ -1,0 +1,102 @@
+"""The system log: each entry is read as it was written, by the nodes that have to read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited, NotifySet
+from gtchat.chat.interfaces import Account, Inviter, StoredGuest
+from gtchat.chat.node_records import (
+    SYSTEM_TYPES,
+    AccountEnded,
+    BlockChanged,
+    DirectEntry,
+    EpochBegun,
+    InvitationsEnded,
+    NodeGone,
+    Online,
+    RoomAdded,
+    RoomGone,
+    SessionsEnded,
+    SystemEntry,
+)
+from gtchat.chat.told import Told
+from gtchat.store.sql.system_log import decode, encode, merge_presence
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+ID = st.integers(1, 2**63 - 1)
+TOKEN = st.binary(min_size=32, max_size=32)
+ENDED = st.dictionaries(
+    ID, st.lists(st.builds(Inviter, st.none() | ID, TEXT), max_size=3), max_size=3
+)
+USER = st.tuples(ID, TEXT)
+GUEST = st.builds(
+    StoredGuest, st.builds(Account, ID, TEXT, TEXT, st.just(False)), TEXT, st.booleans()
+)
+#: Class -> entries of it.
+ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
+    RoomAdded: st.builds(RoomAdded, ID, TEXT, TEXT),
+    RoomGone: st.builds(RoomGone, ID, TEXT, ENDED),
+    InvitationsEnded: st.builds(InvitationsEnded, ID, ENDED),
+    SessionsEnded: st.builds(SessionsEnded, ID, st.none() | st.frozensets(TOKEN), TEXT, TEXT),
+    Online: st.builds(Online, st.dictionaries(ID, TEXT), st.lists(ID).map(tuple)),
+    BlockChanged: st.builds(BlockChanged, ID, ID, TEXT, st.booleans()),
+    DirectEntry: st.builds(DirectEntry, ID, ID, st.tuples(USER, USER)),
+    Told: st.builds(
+        Told,
+        ID,
+        st.one_of(
+            st.builds(Invited, at=ID, room_name=TEXT, usr=TEXT, msg=TEXT),
+            st.builds(InviteAnswered, at=ID, room_name=TEXT, usr=TEXT, reply=TEXT),
+            st.builds(InvitationEnded, at=ID, room_name=TEXT, usr=TEXT),
+            st.builds(
+                NotifySet, at=ID, room_name=TEXT, target_user=TEXT, direct=st.just(0), level=TEXT
+            ),
+        ),
+        st.none() | ID,
+    ),
+    AccountEnded: st.builds(AccountEnded, ID),
+    EpochBegun: st.builds(EpochBegun, TEXT),
+    NodeGone: st.builds(NodeGone, ID, st.lists(GUEST, max_size=2).map(tuple)),
+}
+
+
+class BodyTests(SynchronousTestCase):
+    def test_every_kind_is_read_as_it_was_written(self) -> None:
+        self.assertEqual(set(ENTRIES), set(SYSTEM_TYPES.values()))
+        for type_, entries in ENTRIES.items():
+
+            @settings(deadline=None, max_examples=15)
+            @given(entries)
+            def check(entry: SystemEntry) -> None:
+                kind, body = encode(entry)
+                self.assertIs(SYSTEM_TYPES[kind], type(entry))
+                self.assertEqual(decode(kind, body), entry)
+                # PostgreSQL keeps no zero bytes in text.
+                self.assertNotIn("\0", body)
+
+            with self.subTest(type_=type_):
+                check()
+
+
+class PresenceTests(SynchronousTestCase):
+    def test_all_that_come_and_go_are_one_entry(self) -> None:
+        ended = AccountEnded(9)
+        table: list[tuple[list[SystemEntry], list[SystemEntry]]] = [
+            ([], []),
+            ([ended], [ended]),
+            ([Online({1: "Ann"})], [Online({1: "Ann"})]),
+            (
+                [Online({1: "Ann"}), ended, Online({2: "Bob"})],
+                [Online({1: "Ann", 2: "Bob"}), ended],
+            ),
+            ([Online({1: "Ann"}), Online({}, (1,))], [Online({}, (1,))]),
+            ([Online({}, (1, 2)), Online({1: "Ann"})], [Online({1: "Ann"}, (2,))]),
+            ([ended, Online({}, (3, 2))], [ended, Online({}, (2, 3))]),
+        ]
+        for entries, merged in table:
+            self.assertEqual(merge_presence(entries), merged)
