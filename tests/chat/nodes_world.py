@@ -69,6 +69,9 @@ class HeldNode(HeldMemoryStore):
     def wake(self) -> None:
         pass
 
+    def _begin_soon(self) -> None:
+        pass
+
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         super().announce(came, went)
         self.certain.append(self._queue[-1])
@@ -88,7 +91,7 @@ class HeldNode(HeldMemoryStore):
         known, tables = self._follower.known, self._tables
         heads = {room.id: room.last for room in tables.rooms.keys.values()}
         behind = known.behind(heads) or known.system < len(tables.system)
-        return bool(self._queue or self._waiting or behind)
+        return bool(self._queue or self._waiting or self._closed or behind)
 
 
 @attrs.define(eq=False)
@@ -141,8 +144,12 @@ class Node:
         self.clock.advance(0)
 
     def look(self) -> None:
-        """Deliver what other nodes have written."""
-        self.store.look()
+        """Deliver what other nodes have written; a node that was lost begins again."""
+        self.clock.advance(0)
+        if self.chat.available:
+            self.store.look()
+        else:
+            self.store.begin_again()
         self.clock.advance(0)
 
 
@@ -549,12 +556,16 @@ class NodesWorld:
             assert followed == {room.id: (room.last_seq, room.foreign) for room in chat.rooms}
             assert chat.users.online.page(None, len(online) + 1) == online
         heads = {log.id: log.last for log in logs.values()}
+        connected = {}
         for client in live:
             assert client.session is not None
             user = client.session.user
             assert client.session in user.sessions, client.name
+            connected[client.session.token_hash] = client.node.store.node_id
             assert client.rooms.keys() == {"lobby", *(room.name for room in user.rooms)}
             client.up_to_date(heads)
+        rows = self.tables.accounts.sessions.items()
+        assert connected == {one: row.node_id for one, row in rows if row.expires_from is None}
         self._check_texts()
         for log in logs.values():
             if log.name and log is not self.tables.rooms.lobby:
@@ -657,11 +668,26 @@ class NodeRequests(RoomRequests):
     def find_dead_connections(self) -> None:
         self.world.find_dead_connections()
 
-    @rule(index=st.integers(0, 9), number=numbers)
-    def resume(self, index: int, number: int) -> None:
+    @rule(index=st.integers(0, 9), number=numbers, late=st.booleans())
+    def resume(self, index: int, number: int, late: bool) -> None:
         found = [one for one in self.world.clients if not one.ended]
         if found:
             self.world.resume(found[index % len(found)], number)
+            if late:  # the node that had the connection finds out behind the resume
+                self.world.node(number).do_batch(9)
+                self.world.find_dead_connections()
+
+    @rule(key=rooms)
+    def all_join(self, key: str) -> None:
+        for name in (*MEMBERS, *GUESTS):
+            self.request("join", name, "membership.join", key)
+
+    @rule(name=st.sampled_from(MEMBERS), other=st.sampled_from(MEMBERS), at=numbers, number=numbers)
+    def whisper_to_a_user_who_logs_in(self, name: str, other: str, at: int, number: int) -> None:
+        if name != other:
+            self.world.whisper(name, other)
+            self.world.node(at).do_batch(9)
+            self.world.log_in(other, number)
 
     @rule(number=numbers)
     def look(self, number: int) -> None:

@@ -248,7 +248,9 @@ class Limited(DeviceTestCase):
 
     def test_a_login_beyond_the_limits_ends_the_oldest(self) -> None:
         phone = [self.login("phone", remember=True)]
-        phone += [self.login_device("phone")[0] for _ in range(2)]
+        for _ in range(2):
+            self.server.clock.advance(1)
+            phone.append(self.login_device("phone")[0])
         self.assertEqual(
             [client.closed for client in phone],
             [(4001, "replaced: logged in elsewhere"), *[None] * 2],

@@ -81,6 +81,7 @@ class NodesContract(StoreCase):
         await self.account("Ann")
         bob = await self.store.login_guest("Bob", "bob", new_session(TOKEN))
         await self.store.resume(TOKEN, 2, 0, {}, 0, 1, "198.51.100.1")
+        await self.store.session_lost(EndedSession(bob, TOKEN, {}), 3)
         guest = await self.store.find_guest("bob")
         account = await self.store.find_account("bob", None)
         self.assertEqual(guest.account, account)

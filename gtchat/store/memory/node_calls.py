@@ -97,14 +97,20 @@ class MemoryNodeCalls(MemoryCalls):
         """Give up as a node, without results for its clients, and begin again as another one."""
         jobs = [*self._waiting, *batch, *self._queue]
         self._waiting, self._queue = [], []
+        begins_again, self._closed = not self._closed, True
         self.lost()
         for job in jobs:
             job.error = NotStored()
         deliver_results(jobs, self.committed, self._log)
-        if not self._closed:
-            self._reactor.callLater(0, self._begin_again)
+        if begins_again:
+            self._begin_soon()
 
-    def _begin_again(self) -> None:
+    def _begin_soon(self) -> None:
+        self._reactor.callLater(0, self.begin_again)
+
+    def begin_again(self) -> None:
+        """Begin as another node, after this one was lost."""
+        self._closed = False
         self.restored(self.load())
 
     # Calls.
