@@ -317,6 +317,27 @@ class WaitingGuests(TwoNodes):
         page = self.ann.call("history", room_name="den", kinds=["leave_room"])
         self.assertEqual([entry["usr"] for entry in page["entries"]], ["gus"])
 
+    def test_guest_resumes_elsewhere_keeps_the_name(self) -> None:
+        self.gus.drop()
+        self.wait(60)
+        again, reply = self.resume(self.b, self.login_of_gus)
+        self.assertEqual((reply["status"], reply["usr"]), ("ok", "gus"))
+        self.assertIsNone(self.a.chat.users.get("gus"))
+        self.wait(2 * GUEST_GRACE_S)
+        self.assertEqual(self.members(self.a), ["ann", "gus"])
+        self.assertEqual(again.call("speak", room_name="den", msg="x")["status"], "ok")
+
+    def test_the_grace_period_begins_again_with_each_loss(self) -> None:
+        self.gus.drop()
+        self.wait(60)
+        again, _ = self.resume(self.b, self.login_of_gus)
+        self.wait(40)
+        again.drop()
+        self.wait(GUEST_GRACE_S - 1)
+        self.assertEqual(self.members(self.a), ["ann", "gus"])
+        self.wait(1)
+        self.check_ended()
+
     def test_a_guest_who_moves_without_a_loss_is_waited_for_at_one_node(self) -> None:
         again, _ = self.resume(self.b, self.login_of_gus)
         self.assertEqual(self.gus.closed, REPLACED)
@@ -404,6 +425,13 @@ class WaitingGuests(TwoNodes):
         self.tables.online.clear()
         self.assertEqual(self.login(self.b, "hal")[1]["code"], "name_taken")
         self.assertIsNone(connection.close_reason)
+
+    def test_guest_of_a_dead_node_who_cannot_resume_ends_at_once(self) -> None:
+        self.live_chat_guest("hal")
+        self.assertIn("hal", self.ann.call("get_user_list")["users"])
+        self.kill(self.a, self.b)
+        names = [row.name for row in self.tables.accounts.accounts.values()]
+        self.assertEqual(names, ["ann", "gus"])
 
     def test_both_nodes_end_a_guest_once(self) -> None:
         self.tables.wakes = False
