@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.node_records import Foreign, NodeGone
 from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.jobs import CatchUp, StoreCall
 from tests import postgres
@@ -233,7 +234,7 @@ class RejoinTests(LossCase, TestCase):
     def open_store(self) -> SQLStore:
         self.patch(heartbeat, "BEAT_S", 0.05)
         self.url = postgres.empty()
-        self.database = ForgottenDatabase(self.url)
+        self.database = ForgottenDatabase(self.url, "one")
         self.events: list[Any] = []
         return SQLStore(self.database, reactor)
 
@@ -279,3 +280,20 @@ class RejoinTests(LossCase, TestCase):
         self.assertIsNotNone(again.earlier)
         self.assertEqual(await self.texts(), ["one", "two"])
         self.assertEqual(self.events[2:], [("two", NotStored), ("one", type(None))])
+
+    async def test_the_end_of_a_node_is_told_to_the_others(self) -> None:
+        other = SQLStore(PostgresDatabase(self.url, "two"), reactor)
+        self.addCleanup(other.close)
+        other.load()
+        mine, theirs = self.database.node_id, other._database.node_id
+        heard = Deferred[Foreign]()
+        self.store.foreign = heard.callback
+        other._life._heartbeat.stop()
+        self.change("UPDATE nodes SET expires = clock_timestamp() WHERE name = 'two'")
+        self.assertEqual((await heard).system, ((mine, NodeGone(theirs)),))
+        lost = Deferred[None]()
+        other.lost = lambda: lost.callback(None)
+        with self.assertRaises(NotStored):
+            await other.register("Dora", "dora", None, None, 1)
+        await lost
+        self.assertEqual(self.events, [])
