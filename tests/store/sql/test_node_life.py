@@ -90,12 +90,13 @@ class FakeNode:
         events: what was done, in order.
         ended: fires when the writer is idle.
         failures: how often the database does not answer when the node comes back.
+        bugs: how often something else fails then.
     """
 
     def __init__(self) -> None:
         self.events: list[Any] = []
         self.ended = Deferred[list[Any]]()
-        self.failures = 0
+        self.failures = self.bugs = 0
         self.node_id = 1
         self.is_lost = False
         self.lost = lambda: self.events.append("lost")
@@ -118,6 +119,9 @@ class FakeNode:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("no answer")
+        if self.bugs:
+            self.bugs -= 1
+            raise ZeroDivisionError
         self.node_id += 1
         self.events.append("reload")
         return STATE
@@ -176,6 +180,14 @@ class LifeTests(SynchronousTestCase):
         self.life.lose()
         self.node.ended.callback([])
         self.assertEqual(self.events(), [*LOSS, *["renew"] * 3, *RETURN])
+
+    def test_it_comes_back_after_a_bug(self) -> None:
+        self.node.bugs = 1
+        self.events()
+        self.life.lose()
+        self.node.ended.callback([])
+        self.assertEqual(self.events(), [*LOSS, "renew", *RETURN])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_a_row_that_was_not_prolonged_for_too_long_is_lost(self) -> None:
         self.events()
