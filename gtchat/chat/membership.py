@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.audit import audit
 from gtchat.chat.background import run_in_background
 from gtchat.chat.delivery import Delivery
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import (
     AlreadyInRoom,
     Blocked,
@@ -33,7 +34,7 @@ from gtchat.chat.ownership import Ownership, RoomSettings
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session, User
+from gtchat.chat.users import Session, User
 
 
 class Membership:
