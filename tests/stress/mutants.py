@@ -20,8 +20,9 @@ from gtchat.chat.interfaces import PendingEntry
 from gtchat.chat.queued import PendingMessage
 from gtchat.store.jobs import Job
 from gtchat.store.sql import store
+from gtchat.store.sql.batch_writer import Outcome, Strategy
 from gtchat.store.sql.store import SQLStore
-from gtchat.store.sql.writer import Outcome, Strategy, Writer
+from gtchat.store.sql.writer import Writer
 from tests.e2e.server import Server
 
 #: Seconds between the commit and what is too early or late.
@@ -37,8 +38,8 @@ class EarlyAckWriter(Writer):
 
     acknowledges = True
 
-    def __init__(self, *details: Any) -> None:
-        super().__init__(*details)
+    def __init__(self, *details: Any, **options: Any) -> None:
+        super().__init__(*details, **options)
         deliver = self._deliver
         self._handed_out: set[int] = set()
 

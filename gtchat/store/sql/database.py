@@ -72,9 +72,11 @@ class Database(ABC):
 
     Attributes:
         errors: the exceptions of its driver.
+        has_nodes: whether several servers can use it.
     """
 
     errors: tuple[type[Exception], ...]
+    has_nodes = False
 
     @property
     def node_id(self) -> int | None:

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from gtchat.store.jobs import Job
-from gtchat.store.sql.writer import Outcome
+from gtchat.store.sql.batch_writer import Outcome
 
 
 @attrs.define(eq=False)

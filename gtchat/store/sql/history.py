@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import defaultdict
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache, partial
 
 import attrs
-from sqlalchemy import and_, bindparam, func, literal_column, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
 
 from gtchat.chat.events import ENTRY_TYPES, PAGE_KINDS, Entry, MessageSent
 from gtchat.chat.interfaces import HistoryPage, HistoryQuery, MessageVersions
@@ -42,6 +53,30 @@ _ROOM = Statement(
 
 _COUNT = Statement(
     select(_log.c.message_count, _log.c.kind).where(_in_room, _log.c.seq == bindparam("number"))
+)
+
+_wanted = (
+    func.unnest(*(bindparam(name, type_=ARRAY(BigInteger)) for name in ("rooms", "lows", "highs")))
+    .table_valued("room_id", "low", "high")
+    .render_derived(name="wanted")
+)
+#: One look at the log's own key for each range, whatever the planner thinks of their sizes. For
+#: PostgreSQL only.
+_found = (
+    select(_log.c.room_id, *COLUMNS)
+    .where(
+        _log.c.room_id == _wanted.c.room_id,
+        _log.c.seq >= _wanted.c.low,
+        _log.c.seq <= _wanted.c.high,
+    )
+    .order_by(_log.c.seq)
+    .limit(_wanted.c.high - _wanted.c.low + 1)
+    .lateral("found")
+)
+_RANGES = Statement(
+    select(_found)
+    .select_from(_wanted.join(_found, true()))
+    .order_by(_found.c.room_id, _found.c.seq)
 )
 
 
@@ -192,6 +227,24 @@ def entries_after(
     """
     log = KeptLog(db, room_id, room_name, seq + 1, seq + limit)
     return log.read(_ALL, False, seq + 1, seq + limit, limit)
+
+
+def entries_of_ranges(
+    db: Connection, ranges: Sequence[tuple[int, int, int]], names: Mapping[int, str]
+) -> dict[int, list[Entry]]:
+    """Return the entries of parts of many logs, each log oldest first. PostgreSQL only.
+
+    Args:
+        db: a connection.
+        ranges: (room id, lowest seq, highest seq); no entry is in two of them.
+        names: room id -> its name as it is displayed, "" where there is none.
+    """
+    found: defaultdict[int, list[Entry]] = defaultdict(list)
+    if ranges:
+        rooms, lows, highs = map(list, zip(*ranges, strict=True))
+        for room_id, *row in _RANGES(db, rooms=rooms, lows=lows, highs=highs):
+            found[room_id].append(entry_of(row, names.get(room_id, "")))
+    return found
 
 
 def history(db: Connection, room_id: int, query: HistoryQuery) -> HistoryPage:

@@ -4,13 +4,14 @@ What an entry changes besides the log is in `room_changes` and `message_changes`
 its own thread, within a transaction that nothing here begins or ends. It remembers the ends of logs
 from one transaction to the next, and writes those that moved to `heads` once, before a transaction
 ends: until then only the writer knows the newest entry of a log, and what else needs it in the same
-transaction asks `LogWriter.position`.
+transaction asks `LogWriter.position`. Where several nodes write, the follower puts the ends of the
+logs that are locked here at the start of each transaction, and they are forgotten at its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 from sqlalchemy import bindparam, select
@@ -73,15 +74,30 @@ class LogPosition:
     message_count: int
 
 
+class LockedLogs(Protocol):
+    """Which logs a transaction may append to, where several nodes write."""
+
+    def is_locked(self, room_id: int) -> bool:
+        """Return whether the end of a log stays where it is for others."""
+
+    def begins(self, room_id: int) -> None:
+        """Take note of a log that begins in this transaction: no other one sees it."""
+
+    def delivered(self, room_id: int) -> int | None:
+        """Return up to where a log that is not locked was delivered; None if that is not known."""
+
+
 class LogWriter:
     """Appends to the logs of all rooms.
 
     Attributes:
         mention_limits: see `IMentionStore`.
+        locked: which logs may be appended to, None for all.
     """
 
     def __init__(self) -> None:
         self.mention_limits = MentionLimits()
+        self.locked: LockedLogs | None = None
         self._positions: dict[int, LogPosition] = {}
         #: Rooms whose logs have got entries that `heads` does not know.
         self._appended: set[int] = set()
@@ -95,14 +111,35 @@ class LogWriter:
             self._positions.pop(room_id, None)
             self._appended.discard(room_id)
 
+    def begin(self, heads: Mapping[int, tuple[int, int]]) -> None:
+        """Begin a transaction in which some logs are locked, and no others are appended to.
+
+        Args:
+            heads: room id -> seq of its newest entry, and number of its messages.
+        """
+        self.invalidate()
+        self._positions.update((room_id, LogPosition(*head)) for room_id, head in heads.items())
+
     def position(self, db: Connection, room_id: int) -> LogPosition | None:
-        """Return the position of a room's log, None if there is no such room."""
+        """Return the position of a room's log, None if there is no such room.
+
+        A log that is not locked ends where this node has delivered it: the number of its messages
+        is not told then.
+        """
         position = self._positions.get(room_id)
-        if position is None:
-            row = _POSITION(db, room_id=room_id).fetchone()
-            if row is None:
-                return None
-            position = self._positions[room_id] = LogPosition(row[0] or 0, row[1] or 0)
+        if position is not None:
+            return position
+        delivered = None if self.locked is None else self.locked.delivered(room_id)
+        if delivered is not None:
+            return LogPosition(delivered, 0)
+        row = _POSITION(db, room_id=room_id).fetchone()
+        if row is None:
+            return None
+        position = LogPosition(row[0] or 0, row[1] or 0)
+        if self.locked is not None and row[0] is None:
+            self.locked.begins(room_id)
+        if self.locked is None or self.locked.is_locked(room_id):
+            self._positions[room_id] = position
         return position
 
     def lobby_seq(self, db: Connection) -> int:
@@ -221,9 +258,13 @@ class LogWriter:
                 pending.error = error
                 return None
             self._positions[pending.room_id] = LogPosition(0, 0)
+            if self.locked is not None:
+                self.locked.begins(pending.room_id)
         position = self.position(db, pending.room_id)
         if position is None:
             pending.error = NotStored("The room was deleted.")
+        elif self.locked is not None:
+            assert self.locked.is_locked(pending.room_id), pending
         return position
 
     def _number(self, db: Connection, pending: PendingEntry, position: LogPosition) -> bool:

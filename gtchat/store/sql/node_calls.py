@@ -1,4 +1,7 @@
-"""The methods of `INodeStore` of the store on disk; `SQLStore` inherits them."""
+"""The methods of `INodeStore` of the store on disk; `SQLStore` inherits them.
+
+So are those that let the node live: how it loads the chat, catches up, and is given up.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,150 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
 import gtchat.store.session_tells as session_tells
+from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
-from gtchat.store.jobs import NO_PLAN, Plan, ignore_foreign, ignore_lost, ignore_restored
-from gtchat.store.sql import guest_ends
+from gtchat.store.jobs import (
+    NO_PLAN,
+    CatchUp,
+    Plan,
+    Queued,
+    ignore_foreign,
+    ignore_lost,
+    ignore_restored,
+)
+from gtchat.store.sql import guest_ends, rooms, system_log
+from gtchat.store.sql.database import Connection, Database
+from gtchat.store.sql.follower import Follower
+from gtchat.store.sql.living import Life
+from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
+from gtchat.store.sql.search_index import Indexer
+from gtchat.store.sql.session_calls import new_epoch
+from gtchat.store.sql.writer import Writer
 
 T = TypeVar("T")
+
+#: How often it is tried to load the chat while other nodes get in the way.
+MAX_LOADS = 5
 
 
 class NodeCalls(ABC):
     """Calls of `INodeStore`: writes to the queue, reads to the read pool."""
 
+    _database: Database
+    _wall: Callable[[], float]
+    _writer: Writer
+    _log_writer: LogWriter
+    _follower: Follower | None
+    _life: Life | None
     _reads: ReadPool
+    _searches: ReadPool
+    _cleanup: rooms.Cleanup
+    _indexer: Indexer
+    _closed: bool
 
     def __init__(self) -> None:
         #: Set by the chat; see `INodeStore`.
         self.foreign: Callable[[Foreign], None] = ignore_foreign
         self.lost: Callable[[], None] = ignore_lost
         self.restored: Callable[[StoredState], None] = ignore_restored
+        #: Whether the node was given up, and is not another one yet.
+        self.is_lost = False
+        #: The last job that catches up without a call that waits for it.
+        self._catching_up: CatchUp | None = None
 
     @abstractmethod
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
 
+    def reload(self) -> StoredState:
+        """Load the chat as `load` does, also as another node. Blocks.
+
+        Raises:
+            StoreError: the database cannot be written to.
+        """
+        try:
+            db = self._database.open_writer()
+            try:
+                state = self._load(db)
+            except BaseException:
+                db.close()
+                raise
+            self._writer.use(db)
+            self._reads.open()
+            self._searches.open()
+        except self._database.errors as error:
+            raise self._database.refused(error) from error
+        self._cleanup.pending_deletes = True
+        self._indexer.begin()
+        return state
+
+    def _load(self, db: Connection) -> StoredState:
+        """Load the chat, again if another node got in the way."""
+        for _ in range(MAX_LOADS - 1):
+            state = self._try_to_load(db)
+            if state is not None:
+                return state
+        return self._load_once(db)
+
+    def _try_to_load(self, db: Connection) -> StoredState | None:
+        """Load the chat; return None if another node got in the way."""
+        try:
+            return self._load_once(db)
+        except self._database.errors as error:
+            if not self._database.is_conflict(error):
+                raise
+            db.execute("ROLLBACK")
+            return None
+
+    def _load_once(self, db: Connection) -> StoredState:
+        self._database.begin_load(db)
+        now = int(self._wall() * 1000)
+        state = rooms.load(db, new_epoch(), now, self._database.node_id)
+        if self._follower is not None:
+            self._follower.begin(state, system_log.head(db))
+        self._database.commit(db)
+        return state
+
     def catch_up(self) -> Deferred[None]:
         """See `INodeStore.catch_up`."""
-        return succeed(None)
+        if self._follower is None:
+            return succeed(None)
+        if self._closed or self.is_lost:
+            return fail(NotStored())
+        done = Deferred[None]()
+        self._writer.put(CatchUp({}, done))
+        return done
+
+    def received(self, heads: Mapping[int, int] | None) -> None:
+        """Read what another node has written; see `INotifier.received`."""
+        if self._follower is None or self._closed or self.is_lost:
+            return
+        waiting = self._catching_up
+        if waiting is None or waiting.taken:
+            self._catching_up = CatchUp(dict(heads or {}))
+            self._writer.put(self._catching_up)
+        elif not heads:
+            waiting.heads.clear()
+        elif waiting.heads:
+            for room_id, seq in heads.items():
+                waiting.heads[room_id] = max(seq, waiting.heads.get(room_id, 0))
+
+    def told(self, heads: Mapping[int, int]) -> None:
+        """See `LivingStore.told`."""
+        self.received(heads)
+
+    def abandon(self) -> Deferred[list[Queued]]:
+        """See `LivingStore.abandon`."""
+        return self._writer.abandon()
+
+    def _expired(self) -> None:
+        """Give up the node: the database says that it is none any more."""
+        if self._life is not None:
+            self._life.lose()
 
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         """See `INodeStore.announce`."""

@@ -91,6 +91,7 @@ class PostgresDatabase(Database):
     """
 
     errors = (psycopg.Error, WrittenByAnother, UncertainCommit)
+    has_nodes = True
 
     def __init__(self, url: str, node: str = "", wall: Callable[[], float] = time.time) -> None:
         try:

@@ -45,7 +45,9 @@ from gtchat.store.sql import (
     rooms,
     search,
 )
+from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.database import Connection, Database
+from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.health import StoreHealth
 from gtchat.store.sql.idempotency import do_once, find_request
 from gtchat.store.sql.log_writer import LogWriter
@@ -55,9 +57,9 @@ from gtchat.store.sql.node_calls import NodeCalls
 from gtchat.store.sql.opening import prepare
 from gtchat.store.sql.read_pool import ReadPool
 from gtchat.store.sql.search_index import MAX_WAITING, SLICE, Indexer
-from gtchat.store.sql.session_calls import SessionCalls, new_epoch
+from gtchat.store.sql.session_calls import SessionCalls
 from gtchat.store.sql.sqlite import BUSY_SECONDS, Connect, SQLiteDatabase, connect
-from gtchat.store.sql.writer import Outcome, Writer
+from gtchat.store.sql.writer import Writer
 
 T = TypeVar("T")
 
@@ -89,6 +91,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._health = StoreHealth(reactor, self._log)
         self._closed = False
         self._log_writer = LogWriter()
+        self._follower = Follower(database, self._log_writer, wall) if database.has_nodes else None
         self._cleanup = rooms.Cleanup()
         self._reads = ReadPool(reactor, database)
         # Searches take long: no other read waits for one.
@@ -101,7 +104,10 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
             self._log_writer,
             self._cleanup,
             self._indexer,
+            follower=self._follower,
+            expired=self._expired,
         )
+        self._life = database.life(reactor, self)
         database.start_watching(reactor)
 
     @classmethod
@@ -135,28 +141,14 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         Raises:
             StoreError: the database cannot be written to.
         """
-        now = int(self._wall() * 1000)
-        try:
-            db = self._database.open_writer()
-            try:
-                self._database.begin_long(db)
-                state = rooms.load(db, new_epoch(), now)
-                self._database.commit(db)
-            except BaseException:
-                db.close()
-                raise
-            self._writer.use(db)
-            self._reads.open()
-            self._searches.open()
-        except self._database.errors as error:
-            raise self._database.refused(error) from error
-        self._cleanup.pending_deletes = True
-        self._indexer.begin()
+        state = self.reload()
+        if self._life is not None:
+            self._life.start()
         return state
 
     def append(self, entry: PendingEntry) -> None:
         """See `IStore.append`."""
-        if self._closed:
+        if self._closed or self.is_lost:
             entry.error = NotStored()
             self._reactor.callLater(0, self.committed, [entry])
         else:
@@ -308,19 +300,23 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
 
     def healthy(self) -> bool:
         """See `IStore.healthy`."""
-        return self._health.healthy
+        return self._health.healthy and not self.is_lost
 
     def close(self) -> Deferred[None]:
         """See `IStore.close`."""
         if self._closed:
             return succeed(None)
         self._closed = True
+        if self._life is not None:
+            self._life.close()
         # The writer closes last: it copies the write-ahead log, which the others may not do.
         self._reads.close()
         self._searches.close()
         return self._writer.close().addBoth(self._stop_watching)
 
     def _stop_watching(self, result: T) -> T:
+        if self._life is not None:
+            self._life.stop()
         self._database.stop_watching()
         return result
 
@@ -329,7 +325,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         return self._put(StoreCall(lambda db: function(db, *args), plan=plan))
 
     def _put(self, call: StoreCall) -> Deferred[Any]:
-        if self._closed:
+        if self._closed or self.is_lost:
             return fail(NotStored())
         self._writer.put(call)
         return call.deferred
@@ -337,4 +333,9 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
         self._health.note(batch, outcome)
+        if outcome.foreign is not None:
+            try:
+                self.foreign(outcome.foreign)
+            except Exception:
+                self._log.failure("The chat failed on entries of other nodes.")
         deliver_results(batch, self.committed, self._log)

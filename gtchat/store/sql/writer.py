@@ -9,57 +9,56 @@ The connection to a server of databases may be lost. If that happens before a co
 stored: the batch is done once more on another connection. If it happens during a commit, it is not
 known what is stored: no result is delivered until the database has said so, and later jobs wait.
 A batch that met another transaction (a deadlock, a lock that is held too long) is done again, too.
+
+Where several nodes write, a `Follower` locks what a batch needs, and reads what others have stored;
+that is delivered before the results of the batch. A node that the others have given up delivers
+nothing more: it keeps its jobs until `abandon` asks for them.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
-import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import PendingEntry
-from gtchat.store.jobs import BulkCall, Job, StoreCall, group_writes, reset
+from gtchat.store.jobs import CatchUp, Job, Queued, StoreCall
+from gtchat.store.sql.batch_writer import BatchWriter, GivenUp, Outcome
 from gtchat.store.sql.database import Connection, Database, UncertainCommit
+from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.search_index import Indexer
 
-#: Seconds between two questions whether a commit took place.
-RETRY_S = 0.2
-#: How often a batch is done again that met another transaction, and the longest pause before that
-#: in seconds: a random one, so that two writers do not meet again.
-MAX_REPEATS = 5
-REPEAT_S = 0.05
 #: Jobs in a batch after which no more are added: the first one would wait longer without a gain.
 MAX_BATCH = 10_000
 
 
-@attrs.define(eq=False)
-class Outcome:
-    """The result of a batch.
-
-    Attributes:
-        error: why the whole batch failed, None if it is committed.
-        rejected: why one of its jobs could not be stored, None if all were.
-    """
-
-    error: Exception | None = None
-    rejected: Exception | None = None
+def merged(waiting: Sequence[CatchUp]) -> dict[int, int]:
+    """Take what waits to catch up; return the heads of all, empty to look at all rooms."""
+    heads: dict[int, int] = {}
+    for each in waiting:
+        each.taken = True
+        for room_id, seq in dict(each.heads).items():  # the reactor thread may add some
+            heads[room_id] = max(seq, heads.get(room_id, 0))
+    return heads if all(each.heads for each in waiting) else {}
 
 
-#: Writes the jobs of a batch within a transaction.
-Strategy = Callable[[Connection, list[Job], Outcome], None]
+def finish(waiting: Sequence[CatchUp], failed: bool) -> None:
+    """Fire what waits to catch up. Called in the reactor thread."""
+    for each in waiting:
+        if each.deferred is not None:
+            if failed:
+                each.deferred.errback(NotStored())
+            else:
+                each.deferred.callback(None)
 
 
-class Writer:
+class Writer(BatchWriter):
     """Does jobs in a thread of its own.
 
     Args:
@@ -69,6 +68,11 @@ class Writer:
         log_writer: stores entries.
         cleanup: what to delete between batches.
         indexer: indexes messages between batches.
+        follower: what several nodes need, None where there is only one.
+        notify: called in the writer's thread after each commit of a batch, with room id -> seq that
+            other nodes have to read.
+        expired: called in the reactor thread when the database says that other nodes have given
+            this one up. From then on nothing is done until `use` is called.
     """
 
     def __init__(
@@ -79,31 +83,34 @@ class Writer:
         log_writer: LogWriter,
         cleanup: Cleanup,
         indexer: Indexer,
+        *,
+        follower: Follower | None = None,
+        notify: Callable[[Mapping[int, int]], None] = lambda heads: None,
+        expired: Callable[[], None] = lambda: None,
     ) -> None:
-        self._reactor = reactor
-        self._deliver = deliver
-        self._database = database
-        self._log_writer = log_writer
+        super().__init__(reactor, deliver, database, log_writer, indexer, follower, notify, expired)
         self._cleanup = cleanup
-        self._indexer = indexer
-        self._queue: SimpleQueue[list[Job]] = SimpleQueue()
-        self._turn: list[Job] = []
-        self._db: Connection | None = None
+        self._queue: SimpleQueue[list[Queued]] = SimpleQueue()
+        self._turn: list[Queued] = []
         self._failing = False
-        #: Whether the connection was lost in the last try, before the commit.
-        self._lost = False
         self._last: StoreCall | None = None
+        #: Jobs that a node has which was given up, and what waits for them.
+        self._kept: list[Queued] = []
+        self._abandoned: Deferred[list[Queued]] | None = None
         self._thread = Thread(target=self._run, name="gtchat store", daemon=True)
         self._thread.start()
 
     def use(self, db: Connection) -> None:
-        """Write with an open connection, unless there is one. Called before there is a job."""
+        """Write with an open connection, unless there is one. Called while there is no job."""
         if self._db is None:
             self._db = db
+            if self._given_up:
+                self._given_up = False
+                self._queue.put([])  # wakes the thread
         else:
             db.close()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Queued) -> None:
         """Queue a job. Called in the reactor thread.
 
         The jobs of one reactor turn go to the thread together. If the first one woke the thread in
@@ -118,6 +125,20 @@ class Writer:
             self._queue.put(self._turn)
             self._turn = []
 
+    def abandon(self) -> Deferred[list[Queued]]:
+        """Deliver nothing any more, and do nothing until `use` is called: this node was given up.
+
+        Called in the reactor thread. What the thread waits for may take long: cut its connection.
+
+        Returns:
+            Fires with the jobs that have no result, once the thread does nothing.
+        """
+        self._hand_over()
+        done = self._abandoned = Deferred[list[Queued]]()
+        self._given_up = True
+        self._queue.put([])  # wakes the thread
+        return done
+
     def close(self) -> Deferred[None]:
         """Finish the queue and end the thread; `put` must not be called any more."""
         self._last = StoreCall(None)
@@ -127,9 +148,14 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            batch = self._take()
-            if batch:
+            batch = self._catch_up_first(self._take())
+            if batch and not self._given_up:
                 outcome = self._commit(batch)
+            if self._given_up:
+                if self._keep(batch):
+                    return
+                continue
+            if batch:
                 self._failing = outcome.error is not None
                 is_last = batch[-1] is self._last
                 if is_last:
@@ -144,10 +170,10 @@ class Writer:
             if not self._failing and self._cleanup.has_work():
                 self._do_between(self._cleanup.do_slice)
 
-    def _take(self) -> list[Job]:
+    def _take(self) -> list[Queued]:
         """Return all jobs in the queue; wait for one until there is something else to do."""
         wait = None
-        if not self._failing:
+        if not self._failing and not self._given_up:
             wait = 0.0 if self._cleanup.has_work() else self._indexer.wait()
         try:
             batch = self._queue.get(timeout=wait)
@@ -157,130 +183,53 @@ class Writer:
             batch += self._queue.get_nowait()
         return batch
 
-    def _commit(self, batch: list[Job]) -> Outcome:
-        """Do a batch in one transaction, and fill in the result of each job."""
-        outcome = Outcome()
-        outcome.error = self._repeat(self._write_batch, batch, outcome)
-        if self._lost:
-            self._indexer.begin()  # what it wrote last may not have been on disk
-            outcome.error = self._repeat(self._write_batch, batch, outcome)
-        if outcome.error is not None and not self._is_store_failure(outcome.error):
-            outcome.error = self._repeat(self._write_each, batch, outcome)
-        if outcome.error is not None:
-            for job in batch:
-                if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
-                    job.error = NotStored()
-        return outcome
-
-    def _repeat(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
-        """Do a batch as `_try`, again as long as it meets another transaction."""
-        for _ in range(MAX_REPEATS):
-            outcome.rejected = None
-            error = self._try(strategy, batch, outcome)
-            if error is None or not self._database.is_conflict(error):
-                return error
-            time.sleep(random.uniform(0, REPEAT_S))
-        return self._try(strategy, batch, outcome)
-
-    def _try(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:
-        """Do a batch with one strategy; return why it failed, None if it is committed."""
-        self._lost = False
-        try:
-            self._transact(strategy, batch, outcome)
-        except UncertainCommit as error:
-            self._disconnect()
-            if self._was_committed(error):
-                return None
-            self._forget(batch)
-            return error
-        except Exception as error:
-            self._forget(batch)
-            self._roll_back(error)
-            return error
-        return None
-
-    def _forget(self, batch: list[Job]) -> None:
-        """Drop what is known of a batch that was not committed."""
-        self._log_writer.invalidate()
-        for job in batch:
-            reset(job)
-
-    def _was_committed(self, error: Exception) -> bool:
-        """Find out whether a commit took place, however long the database does not answer.
-
-        Until then there is no result: one that is wrong would make the chat differ from its log.
-        """
-        self._reactor.callFromThread(self._deliver, [], Outcome(error=error))
-        answer = None
-        while answer is None:
-            answer = self._ask()
-        return answer
-
-    def _ask(self) -> bool | None:
-        """Return whether the uncertain commit took place; wait and return None if not known."""
-        try:
-            return self._database.was_committed()
-        except self._database.errors:
-            time.sleep(RETRY_S)
-            return None
-
-    def _transact(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> None:
-        if self._db is None:
-            self._database.check()
-            self._db = self._database.open_writer()
-        self._database.begin(self._db)
-        strategy(self._db, batch, outcome)
-        self._database.check()
-        self._database.commit(self._db)
-
-    def _write_batch(self, db: Connection, batch: list[Job], outcome: Outcome) -> None:
-        """Do all jobs; the first one that cannot be stored raises its error."""
-        for part in group_writes(batch):
-            if isinstance(part, list):
-                self._log_writer.write(db, part)
-            elif isinstance(part, tuple):
-                part[0].together(db, part)
+    def _catch_up_first(self, taken: list[Queued]) -> list[Job]:
+        """Catch up if that is asked for; return the jobs of the batch."""
+        if self._follower is None:
+            return cast(list[Job], taken)
+        jobs = [each for each in taken if not isinstance(each, CatchUp)]
+        if len(jobs) < len(taken):
+            waiting = [each for each in taken if isinstance(each, CatchUp)]
+            error = None
+            if not self._given_up:
+                error = self._catch_up(merged(waiting))
+                if self._lost:
+                    error = self._catch_up(merged(waiting))
+            if self._given_up:
+                self._kept += waiting
             else:
-                part.run(db)
-        self._log_writer.write_heads(db)
+                self._reactor.callFromThread(finish, waiting, error is not None)
+        return jobs
 
-    def _write_each(self, db: Connection, batch: list[Job], outcome: Outcome) -> None:
-        """Do all jobs one by one; those that cannot be stored fail alone."""
+    def _keep(self, jobs: Sequence[Queued]) -> bool:
+        """Keep jobs until `abandon` asks for them; return whether the thread has to end."""
+        self._disconnect()
+        self._failing = False
+        # All that was queued before the call of `abandon` is in the queue once this is set.
+        done, self._abandoned = self._abandoned, None
+        self._kept += jobs
+        while not self._queue.empty():
+            self._kept += self._queue.get_nowait()
+        kept = self._kept
+        is_last = bool(kept) and kept[-1] is self._last
+        if done is None and not is_last:
+            return False
+        self._kept = []
+        if done is not None:
+            self._reactor.callFromThread(done.callback, kept[:-1] if is_last else kept)
+            kept = kept[-1:]
+        if is_last:
+            self._reactor.callFromThread(self._refuse, kept)
+        return is_last
+
+    def _refuse(self, kept: Sequence[Queued]) -> None:
+        """Fail jobs. Called in the reactor thread."""
+        finish([each for each in kept if isinstance(each, CatchUp)], True)
+        batch = [each for each in kept if not isinstance(each, CatchUp)]
         for job in batch:
-            db.execute("SAVEPOINT job")
-            try:
-                if isinstance(job, PendingEntry):
-                    self._log_writer.write(db, [job])
-                    self._log_writer.write_heads(db)
-                else:
-                    job.run(db)
-                db.execute("RELEASE job")
-            except Exception as error:
-                if self._is_store_failure(error):
-                    raise
-                db.execute("ROLLBACK TO job")
-                db.execute("RELEASE job")
-                self._log_writer.invalidate()
-                reset(job)
-                outcome.rejected = error
+            if job is not self._last:
                 job.error = NotStored()
-
-    def _roll_back(self, error: Exception) -> None:
-        """End the transaction, unless it has ended by itself; drop the connection if that fails."""
-        if self._db is None:
-            return
-        if self._database.is_lost(self._db, error):
-            self._lost = True
-            self._disconnect()
-            return
-        try:
-            if self._database.in_transaction(self._db):
-                self._db.execute("ROLLBACK")
-        except self._database.errors:
-            self._disconnect()
-
-    def _is_store_failure(self, error: Exception) -> bool:
-        return isinstance(error, UncertainCommit) or self._database.is_store_failure(error)
+        self._deliver(batch, Outcome(error=GivenUp("other nodes have given this one up")))
 
     def _index(self) -> None:
         """Index a slice. Its commit needs no sync of its own: what is lost is indexed again."""
@@ -303,6 +252,7 @@ class Writer:
             if isinstance(error, UncertainCommit):
                 self._disconnect()  # what is done between batches may be done again
             self._roll_back(error)
+            self._give_up_if_expired(error)
             if self._database.is_conflict(error):
                 return  # there is no hurry: it is done after the next batch
             self._failing = True
@@ -314,8 +264,3 @@ class Writer:
             with suppress(*self._database.errors):
                 self._database.leave(self._db)
         self._disconnect()
-
-    def _disconnect(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None

@@ -5,20 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import PendingEntry, StoredState
-from gtchat.store import StoreUnavailable
+from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.jobs import CatchUp, StoreCall
 from tests import postgres
 from tests.store.contract import message
+from tests.store.sql.test_uncertain_commits import LossCase, terminate
 
 if postgres.MISSING is None:
-    from gtchat.store.sql import node_life
+    import psycopg
+
+    from gtchat.store.sql import heartbeat, node_life
+    from gtchat.store.sql.database import UncertainCommit
     from gtchat.store.sql.node_life import LOOK_S, NodeLife
+    from gtchat.store.sql.postgres import PostgresDatabase
+
+    class ForgottenDatabase(PostgresDatabase):
+        """A database that loses the answer of a commit, and gives this node up meanwhile.
+
+        Attributes:
+            text: the message whose commit that is, None for none.
+        """
+
+        text: str | None = None
+
+        def commit(self, db: Any) -> None:
+            found = db.execute("SELECT FROM entries WHERE msg = %s", (self.text,)).fetchone()
+            super().commit(db)
+            if found is not None:
+                self.text = None
+                with psycopg.connect(self._conninfo) as other:
+                    other.execute("DELETE FROM nodes")
+                terminate(db)
+                raise UncertainCommit("no answer")
+
 
 STATE = StoredState(epoch="e", rooms=(), guests=())
 
@@ -135,7 +161,9 @@ class LifeTests(SynchronousTestCase):
         self.assertTrue(self.node.is_lost)
         self.assertEqual(self.events(), LOSS)
         self.assertNoResult(call.deferred)
-        self.node.ended.callback([catch_up, entry, call, waiting, CatchUp({})])
+        waking = CatchUp({})
+        self.node.ended.callback([catch_up, entry, call, waiting, waking])
+        self.assertTrue(waking.taken)
         self.assertEqual(self.events(), [NotStored, *RETURN])
         self.failureResultOf(call.deferred, NotStored)
         self.failureResultOf(catch_up.deferred, NotStored)  # type: ignore[arg-type]
@@ -193,3 +221,61 @@ class LifeTests(SynchronousTestCase):
         FakeHeartbeat.newest.lost()
         self.life.lose()
         self.assertEqual(self.events(), ["heart stops"])
+
+
+class RejoinTests(LossCase, TestCase):
+    """A store whose node is given up, and comes back."""
+
+    timeout = 60
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def open_store(self) -> SQLStore:
+        self.patch(heartbeat, "BEAT_S", 0.05)
+        self.url = postgres.empty()
+        self.database = ForgottenDatabase(self.url)
+        self.events: list[Any] = []
+        return SQLStore(self.database, reactor)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.restored = Deferred[StoredState]()
+        self.store.lost = lambda: self.events.append("lost")
+        self.store.restored = self.restored.callback
+        self.store.committed = lambda entries: self.events.extend(
+            [(one.entry.msg, type(one.error)) for one in entries]
+        )
+
+    def change(self, sql: str) -> None:
+        with psycopg.connect(self.url) as db:
+            db.execute(sql)
+
+    async def test_a_node_that_has_expired_comes_back_as_another_one(self) -> None:
+        await self.account("Ann")
+        before = self.database.node_id
+        self.change("UPDATE nodes SET expires = clock_timestamp()")
+        state = await self.restored
+        self.assertEqual(self.events, ["lost"])
+        self.assertEqual(state.rooms, self.state.rooms)
+        self.assertNotEqual(self.database.node_id, before)
+        ann = (await self.store.find_account("ann", None)).id
+        self.assertIsNone((await self.send("one", ann)).error)
+        with psycopg.connect(self.url) as db:
+            found = db.execute("SELECT id, loaded FROM nodes").fetchall()
+        self.assertEqual(found, [(self.database.node_id, True)])
+
+    async def test_a_commit_of_a_node_that_is_given_up_has_no_answer(self) -> None:
+        ann = await self.account("Ann")
+        self.database.text = "one"
+        self.append(self.lobby, message("one"), ann, "t1")
+        failing = self.store.register("Bob", "bob", None, None, 1)
+        self.append(self.lobby, message("two"), ann, "t2")
+        await self.assertFailure(failing, NotStored)
+        self.assertEqual(self.events[:2], ["lost", ("one", NotStored)])
+        with self.assertRaises(NotStored):
+            await self.store.register("Carl", "carl", None, None, 1)
+        await self.restored
+        again = await self.send("one", ann, "t1")
+        self.assertIsNotNone(again.earlier)
+        self.assertEqual(await self.texts(), ["one", "two"])
+        self.assertEqual(self.events[2:], [("two", NotStored), ("one", type(None))])

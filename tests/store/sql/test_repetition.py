@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from gtchat.chat.errors import NotStored
 from gtchat.store import SQLStore
-from gtchat.store.sql import writer
+from gtchat.store.sql import batch_writer
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
@@ -54,7 +54,7 @@ class RepetitionTests(StoreCase, TestCase):
     """The rules of the writer, with a database that has conflicts."""
 
     def open_store(self) -> SQLStore:
-        self.patch(writer, "REPEAT_S", 0)
+        self.patch(batch_writer, "REPEAT_S", 0)
         path = Path(self.mktemp())
         create_empty(path)
         self.database = Conflicting(path)
@@ -74,15 +74,15 @@ class RepetitionTests(StoreCase, TestCase):
 
     async def test_a_batch_is_done_again(self) -> None:
         self.ann = await self.account("Ann")
-        pending, again = await self.write(writer.MAX_REPEATS, lambda db: self.database.begun)
+        pending, again = await self.write(batch_writer.MAX_REPEATS, lambda db: self.database.begun)
         self.assertEqual((pending.error, pending.entry.seq, pending.earlier), (None, 1, None))
-        self.assertEqual(again, writer.MAX_REPEATS + 1)
+        self.assertEqual(again, batch_writer.MAX_REPEATS + 1)
         self.assertEqual(self.calls, [[pending]])
         self.assertTrue(self.store.healthy())
 
     async def test_a_batch_that_always_has_conflicts_is_refused_as_a_whole(self) -> None:
         self.ann = await self.account("Ann")
-        pending, answer = await self.write(writer.MAX_REPEATS + 1, lambda db: None)
+        pending, answer = await self.write(batch_writer.MAX_REPEATS + 1, lambda db: None)
         self.assertIsInstance(pending.error, NotStored)
         self.assertIsInstance(answer, NotStored)
         pending, answer = await self.write(0, lambda db: 7)
@@ -114,7 +114,7 @@ class PostgresRepetitionTests(StoreCase, TestCase):
         skip = postgres.MISSING
 
     def open_store(self) -> SQLStore:
-        self.patch(writer, "REPEAT_S", 0)
+        self.patch(batch_writer, "REPEAT_S", 0)
         self.database = postgres.QuickDatabase()
         return SQLStore(self.database, reactor)
 

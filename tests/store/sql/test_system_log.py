@@ -25,7 +25,9 @@ from gtchat.chat.node_records import (
     SystemEntry,
 )
 from gtchat.chat.told import Told
-from gtchat.store.sql.system_log import decode, encode, merge_presence
+from gtchat.store.sql import system_log
+from gtchat.store.sql.system_log import Outrun, decode, encode, merge_presence
+from tests import postgres
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ID = st.integers(1, 2**63 - 1)
@@ -100,3 +102,48 @@ class PresenceTests(SynchronousTestCase):
         ]
         for entries, merged in table:
             self.assertEqual(merge_presence(entries), merged)
+
+
+class LogTests(SynchronousTestCase):
+    """Entries in a database."""
+
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def setUp(self) -> None:
+        self.database = postgres.QuickDatabase()
+        self.db: Any = self.database.open_writer()
+        self.addCleanup(self.db.close)
+        self.db.execute("BEGIN")
+        self.addCleanup(self.db.execute, "ROLLBACK")
+
+    def test_entries_have_the_next_numbers(self) -> None:
+        self.assertEqual(system_log.head(self.db), 0)
+        gone = NodeGone(4, (StoredGuest(Account(1, "Ann", "ann", False), "", True),))
+        last = system_log.append_system(self.db, 1, [AccountEnded(1), AccountEnded(2)], 5)
+        self.assertEqual(last, 2)
+        self.assertEqual(system_log.append_system(self.db, 2, [gone], 6, 2), 3)
+        self.assertEqual(system_log.head(self.db), 3)
+        rows = self.db.execute("SELECT seq, node_id, at FROM system_log ORDER BY seq").fetchall()
+        self.assertEqual(rows, [(1, 1, 5), (2, 1, 5), (3, 2, 6)])
+
+    def test_a_node_hears_what_others_wrote_and_of_all_that_are_gone(self) -> None:
+        guest = StoredGuest(Account(1, "Ann", "ann", False), "", True)
+        system_log.append_system(self.db, 1, [AccountEnded(1)], 5)
+        system_log.append_system(self.db, 2, [AccountEnded(2), NodeGone(4, (guest,))], 5)
+        self.assertEqual(
+            system_log.read(self.db, 1, 0, 3),
+            [(2, AccountEnded(2)), (2, NodeGone(4))],
+        )
+        # The node that the entry names takes over the guests.
+        self.assertEqual(
+            system_log.read(self.db, 2, 0, 3),
+            [(1, AccountEnded(1)), (2, NodeGone(4, (guest,)))],
+        )
+        self.assertEqual(system_log.read(self.db, 1, 1, 2), [(2, AccountEnded(2))])
+
+    def test_entries_that_are_not_kept_are_missed(self) -> None:
+        system_log.append_system(self.db, 1, [AccountEnded(each) for each in range(3)], 5)
+        self.db.execute("DELETE FROM system_log WHERE seq = 1")
+        self.assertRaises(Outrun, system_log.read, self.db, 2, 0, 3)
+        self.assertEqual(len(system_log.read(self.db, 2, 1, 3)), 2)

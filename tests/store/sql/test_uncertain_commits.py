@@ -15,9 +15,9 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import HistoryQuery, PendingEntry
+from gtchat.chat.interfaces import HistoryQuery, PendingEntry, StoredState
 from gtchat.store import SQLStore, StoreUnavailable
-from gtchat.store.sql import writer
+from gtchat.store.sql import batch_writer
 from gtchat.store.sql.database import Connection, UncertainCommit
 from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
@@ -83,7 +83,7 @@ class UncertainTests(LossCase, TestCase):
     """The rules of the writer, with a database that loses answers."""
 
     def open_store(self) -> SQLStore:
-        self.patch(writer, "RETRY_S", 0)
+        self.patch(batch_writer, "RETRY_S", 0)
         path = Path(self.mktemp())
         create_empty(path)
         self.database = Uncertain(path)
@@ -216,35 +216,37 @@ class LossTests(LossCase, TestCase):
         self.addCleanup(other.close)
         with self.assertRaisesRegex(StoreUnavailable, "another server uses it"):
             await deferToThread(other.load)
-        # The lock of a server that was cut off is free: from then on it writes no more.
+        # The lock of a server that was cut off is free: it is no node any more when it is back.
         terminate(self.connection())
         await deferToThread(other.load)
         await other.close()
-        for text in ("two", "three"):
-            self.assertIsInstance((await self.failing(text, ann)).error, NotStored)
-        self.assertEqual(await self.texts(), [])
+        await self.lose("two", ann)
+        self.assertIsNone((await self.send("three", ann)).error)
+        self.assertEqual(await self.texts(), ["three"])
 
-    async def test_a_database_that_has_lost_commits_is_not_written_to(self) -> None:
+    async def test_a_database_that_has_lost_commits_is_loaded_anew(self) -> None:
         ann = await self.account("Ann")
         # More commits than those that did not wait for the disk, which may be lost.
         for loss in ("UPDATE commits SET n = n - 10", "DELETE FROM nodes"):
             self.change(loss)
-            self.assertIsInstance((await self.failing("one", ann)).error, NotStored)
-            if self.connection() is not None:
-                terminate(self.connection())
-            self.assertIsInstance((await self.failing("one", ann)).error, NotStored)
-            self.assertFalse(self.store.healthy())
-        self.assertEqual(await self.texts(), [])
+            await self.lose(loss, ann)
+            for _ in range(12):
+                await self.send("one", ann)
+        self.assertEqual(set(await self.texts()), {"one"})
 
     def change(self, sql: str) -> None:
         """Change the database behind the back of the store."""
         postgres.server().execute(sql, self.url.partition("@/")[2].partition("?")[0])
 
-    async def failing(self, text: str, account: int) -> PendingEntry:
-        """Send a message that is not stored."""
+    async def lose(self, text: str, account: int) -> None:
+        """Send a message that is not stored, since the node is lost; wait until it is back."""
+        restored = Deferred[StoredState]()
+        self.store.restored = restored.callback
         pending = self.append(self.lobby, message(text), account)
         await self.assertFailure(self.store.register(text, text, None, None, 1), NotStored)
-        return pending
+        self.assertIsInstance(pending.error, NotStored)
+        self.assertFalse(self.store.healthy())
+        await restored
 
     async def kill_while_sending(self, kill: Any, start: Any = lambda: None) -> None:
         """Send messages, kill something meanwhile, repeat what failed, and look at the log.

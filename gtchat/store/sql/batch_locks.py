@@ -1,0 +1,112 @@
+"""What a batch locks before its jobs run, always in the same order. PostgreSQL only.
+
+So no two batches wait for each other: names first, then accounts, then the ends of logs in the
+order of their ids, the system log last. Other rows that two batches change at once may make them
+meet; then one of them is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from zlib import crc32
+
+import attrs
+
+from gtchat.chat.look_alikes import skeleton
+from gtchat.chat.node_records import SYSTEM_ID
+from gtchat.store.jobs import Job, locks_of
+from gtchat.store.sql.database import Connection
+
+#: Locks that names share: two names that look alike have the same one.
+BUCKETS = 64
+#: The same number in all programs; the locks of a chat are its own, whatever schema it is in.
+_LOCK_NAMES = (
+    "SELECT pg_advisory_xact_lock((hashtextextended(current_schema(), 18260)"
+    f" & ~{BUCKETS - 1}::bigint) | bucket) FROM unnest(%s::bigint[]) AS bucket"
+)
+_ACCOUNTS_OF = "SELECT token_hash, account_id FROM sessions WHERE token_hash = ANY(%s)"
+_LOCK_ACCOUNTS = "SELECT id FROM accounts WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_CONVERSATIONS = (
+    "SELECT d.room_id FROM unnest(%s::bigint[], %s::bigint[]) AS pair (sender, target)"
+    " JOIN directs d ON d.account_id = pair.sender AND d.other_id = pair.target"
+)
+_LOCK_HEADS = (
+    "SELECT room_id, seq, messages FROM heads WHERE room_id = ANY(%s)"
+    " ORDER BY room_id FOR NO KEY UPDATE"
+)
+
+
+def bucket_of(name: str) -> int:
+    """Return the number of the lock of a name; the name is one of `Locks.names`."""
+    # The first character of a skeleton is not part of what the name looks like.
+    return crc32(skeleton(name)[1:].encode()) % BUCKETS
+
+
+@attrs.define(eq=False)
+class BatchLocks:
+    """What the jobs of a batch need, taken together.
+
+    Attributes:
+        buckets: locks of names.
+        accounts, tokens, directs, rooms, system: as of `Locks`.
+        beginning, beginning_tokens: accounts, and sessions, of jobs with `Locks.begins`.
+        begins: whether there is such a job.
+    """
+
+    buckets: set[int] = attrs.field(factory=set)
+    accounts: set[int] = attrs.field(factory=set)
+    tokens: set[bytes] = attrs.field(factory=set)
+    directs: set[tuple[int, int]] = attrs.field(factory=set)
+    rooms: set[int] = attrs.field(factory=set)
+    beginning: set[int] = attrs.field(factory=set)
+    beginning_tokens: set[bytes] = attrs.field(factory=set)
+    begins: bool = False
+    system: bool = False
+
+    @classmethod
+    def of(cls, jobs: Iterable[Job]) -> BatchLocks:
+        """Return what some jobs need."""
+        wanted = cls()
+        for job in jobs:
+            one = locks_of(job)
+            wanted.buckets.update(map(bucket_of, one.names))
+            wanted.accounts.update(one.accounts)
+            wanted.tokens.update(one.tokens)
+            wanted.directs.update(one.directs)
+            wanted.rooms.update(one.rooms)
+            wanted.system |= one.system
+            if one.begins:
+                wanted.begins = True
+                wanted.beginning.update(one.accounts)
+                wanted.beginning_tokens.update(one.tokens)
+        return wanted
+
+    def take(self, db: Connection) -> Mapping[int, tuple[int, int]]:
+        """Lock all that; accounts of `tokens` are added to the others.
+
+        Args:
+            db: the writer's connection, within a transaction that has locked its own row only.
+
+        Returns:
+            Room id -> seq of its newest entry and number of its messages, of the rooms that there
+            are, of conversations, and of the system log.
+        """
+        if self.buckets:
+            db.execute(_LOCK_NAMES, (sorted(self.buckets),))
+        if self.tokens:
+            for token_hash, account_id in db.execute(_ACCOUNTS_OF, (list(self.tokens),)):
+                self.accounts.add(account_id)
+                if token_hash in self.beginning_tokens:
+                    self.beginning.add(account_id)
+        if self.accounts:
+            db.execute(_LOCK_ACCOUNTS, (sorted(self.accounts),))
+        logs = set(self.rooms)
+        if self.directs:
+            pairs = zip(*self.directs, strict=True)
+            logs.update(row[0] for row in db.execute(_CONVERSATIONS, tuple(map(list, pairs))))
+        if self.system:
+            logs.add(SYSTEM_ID)
+        if not logs:
+            return {}
+        rows = db.execute(_LOCK_HEADS, (sorted(logs),))
+        return {room_id: (seq, messages) for room_id, seq, messages in rows}
