@@ -17,6 +17,7 @@ from gtchat.chat.appending import NO_LIMITS
 from gtchat.chat.audit import audit
 from gtchat.chat.background import run_in_background
 from gtchat.chat.delivery import Delivery
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import (
     AlreadyInRoom,
     Blocked,
@@ -38,7 +39,7 @@ from gtchat.chat.repeats import RoomAck
 from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session, User
+from gtchat.chat.users import Session, User
 
 
 class Membership:

@@ -9,6 +9,7 @@ import attrs
 
 from gtchat.chat.appending import NO_LIMITS
 from gtchat.chat.delivery import Delivery
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
 from gtchat.chat.events import RoomChanged, RoomCreated
 from gtchat.chat.fold import CurrentSettings
@@ -18,7 +19,7 @@ from gtchat.chat.messages import text
 from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session, User
+from gtchat.chat.users import Session, User
 
 #: Longest topic of a room, in characters.
 TOPIC_CHARS = 500
