@@ -31,7 +31,7 @@ from gtchat.chat.interfaces import Foreign, PendingEntry
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
-from gtchat.store.jobs import Job
+from gtchat.store.jobs import Job, StoreCall
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables
 from tests.chat.nodes_client import CheckedConnection, CheckedEncoder, Client
@@ -98,7 +98,8 @@ class HeldNode(HeldMemoryStore):
     def _prepare(self, batch: Sequence[Job]) -> tuple[Foreign, list[Job]]:
         foreign, todo = super()._prepare(batch)
         for job in todo:
-            if job in self.spoiled and job not in self.certain:
+            is_done = isinstance(job, StoreCall) and job.function is None
+            if job in self.spoiled and job not in self.certain and not is_done:
                 job.error = NotStored()
         return foreign, [job for job in todo if job.error is None]
 
@@ -309,7 +310,8 @@ class NodesWorld:
             for session in [session for user in node.chat.users for session in user.sessions]:
                 connection = session.connection
                 assert isinstance(connection, CheckedConnection)
-                if connection.is_given_up:
+                # What is being resumed at the same node is ended by that.
+                if connection.is_given_up and not connection.client.is_resuming(node):
                     node.chat.sessions.connection_lost(session, clean=False)
                     found = True
         return found
