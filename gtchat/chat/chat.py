@@ -216,11 +216,11 @@ class Chat:
         A client that marks what was read has them in the reply to its login. What can't be read
         from the store is delivered at the next login.
         """
-        if session.pending_whisper is None:  # marks what was read, or is a new temporary user
+        if session.pending is None:  # marks what was read, or is a new temporary user
             return
         try:
             await self.invitations.deliver_pending(session)
             await self.whispers.deliver_pending(session)
         except ChatError as error:
-            session.pending_whisper = None
+            session.pending = None
             _log.warn("pending messages were not delivered: {code}", code=error.code)
