@@ -12,12 +12,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.events import Entry
 from gtchat.chat.interfaces import EndedInvitations, Foreign, HistoryQuery
 from gtchat.chat.limits import Limits
 from gtchat.chat.repetition import TRIES
 from gtchat.chat.rooms import Room
-from gtchat.chat.users import ResolvedUser
 from gtchat.store.jobs import Job, StoreCall
 from tests.chat.room_world import folded, snapshot
 from tests.fakes import FakeClient, nodes

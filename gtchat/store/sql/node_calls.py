@@ -174,7 +174,8 @@ class NodeCalls(ABC):
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""
         plan = session_tells.begin_ending(account_id)
-        return self._write(guest_ends.begin_ending, account_id, plan=plan)
+        node_id = self._database.node_id
+        return self._write(guest_ends.begin_ending, account_id, node_id, plan=plan)
 
     def find_guest(self, key: str) -> Deferred[StoredGuest | None]:
         """See `INodeStore.find_guest`."""

@@ -125,12 +125,15 @@ class NodeLife:
 
     def _return(self) -> None:
         """Enter and load in a thread of its own, however long the database does not answer."""
+        reported = ""
         while True:
             self._database.renew()
             try:
                 state = self._store.reload()
             except StoreError as error:
-                self._log.warn("The chat can't be loaded: {error}", error=str(error))
+                if str(error) != reported:
+                    reported = str(error)
+                    self._log.warn("The chat can't be loaded: {error}", error=reported)
             except Exception:  # also after a bug there is nothing better than to try again
                 self._log.failure("The chat can't be loaded.")
             else:
