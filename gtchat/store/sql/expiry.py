@@ -23,9 +23,10 @@ _CLAIM = (
 )
 #: The batch that the node may be in ends before that; it commits none after it.
 _END_BATCH = "DELETE FROM commits WHERE node_id = %s"
+#: Guests without a session are told to a node that has loaded: a load does not look for them.
 _LIVING = (
     "SELECT id, loaded FROM nodes WHERE id <> %s AND expires > clock_timestamp()"
-    " ORDER BY id IS NOT DISTINCT FROM %s::bigint DESC, loaded DESC, id"
+    " ORDER BY loaded DESC, id IS NOT DISTINCT FROM %s::bigint DESC, id"
 )
 _AWAIT_LOAD = f"SELECT pg_advisory_xact_lock_shared({START_LOCK})"
 #: All who change where a session is have locked it: sessions are locked after it.
@@ -80,7 +81,8 @@ def expire(
     Args:
         db: a connection outside a transaction.
         gone: id of the node.
-        me: id of the node that takes over its guests; None for any that lives.
+        me: id of the node that takes over its guests if it has loaded, or no other one has; None
+            for any that lives.
         at: now, in milliseconds since 1970, UTC.
         forced: also if it has not expired: it ends by itself, or in favour of its successor.
 
