@@ -339,6 +339,7 @@ class MovingContract(NodesCase):
     async def test_who_is_online_is_told_and_loaded(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         self.first.store.announce({ann: "Ann", bob: "Bob"}, [])
+        await self.first.store.flush()
         self.first.store.announce({}, [bob])
         await self.first.store.flush()
         came = [(one.came, tuple(one.went)) for one in await self.second.told(Online)]
