@@ -583,6 +583,8 @@ class NodesWorld:
             connected[client.session.token_hash] = client.node.store.node_id
             assert client.rooms.keys() == {"lobby", *(room.name for room in user.rooms)}
             client.up_to_date(heads)
+            directs = self.tables.mailbox.directs.newest(user.id, len(MEMBERS))
+            assert {one.other for one in directs} <= client.directs.keys() | client.hidden
         rows = self.tables.accounts.sessions.items()
         assert connected == {one: row.node_id for one, row in rows if row.expires_from is None}
         self._check_texts()
