@@ -62,7 +62,7 @@ class Invitations:
         target = await self._directory.resolve_other(invitee, inviter)
         room = self._rooms.require_member(raw, inviter)
         if room.is_lobby or target.id in room.members:
-            raise AlreadyInRoom()
+            raise AlreadyInRoom("This user is already a member.")
         if target.blocks_asker:
             raise Blocked()
         user = self._users.get_by_id(target.id)

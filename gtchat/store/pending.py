@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gtchat.chat.errors import NotAllowed
+from gtchat.chat.errors import AlreadyInRoom, NotAllowed, NotInRoom
 from gtchat.chat.events import AnnotatedMessage, Deleted, MessageChange, Reacted
 from gtchat.chat.interfaces import (
     InvitationLimits,
@@ -49,6 +49,21 @@ def request_content(pending: PendingEntry) -> tuple[str, str]:
     if isinstance(entry, Reacted):
         return f"{target} {entry.on}", entry.emoji
     return target, getattr(entry, "reason" if isinstance(entry, Deleted) else "msg", "")
+
+
+def check_members(inviter: bool, invited: bool) -> None:
+    """Check whether an invitation comes from a member, and is for a user who is none.
+
+    Args:
+        inviter, invited: whether the two are members of the room.
+
+    Raises:
+        NotInRoom, AlreadyInRoom.
+    """
+    if not inviter:
+        raise NotInRoom()
+    if invited:
+        raise AlreadyInRoom("This user is already a member.")
 
 
 def check_invitations(

@@ -11,10 +11,8 @@ from collections.abc import Callable
 import attrs
 
 from gtchat.chat.errors import (
-    AlreadyInRoom,
     ChatError,
     NoSuchRoom,
-    NotInRoom,
     NotStored,
     PrivateRoom,
 )
@@ -43,6 +41,7 @@ from gtchat.store.memory.rooms import RoomLog, RoomTable
 from gtchat.store.pending import (
     LISTED_INVITATIONS,
     check_invitations,
+    check_members,
     request_content,
 )
 
@@ -210,10 +209,7 @@ class Mailbox:
             raise NoSuchRoom()
         members = self._rooms.rooms[room_id].read
         self._accounts.require_account(account_id)
-        if inviter_id not in members:
-            raise NotInRoom()
-        if account_id in members:
-            raise AlreadyInRoom()
+        check_members(inviter_id in members, account_id in members)
         self._accounts.require_unblocked(inviter_id, account_id)
         if self.is_invited(room_id, account_id, event.usr):
             return False

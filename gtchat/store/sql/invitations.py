@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Text, bindparam, delete, exists, or_, select, update
 
-from gtchat.chat.errors import AlreadyInRoom, NoSuchRoom, NotInRoom
+from gtchat.chat.errors import NoSuchRoom
 from gtchat.chat.events import Invited
 from gtchat.chat.interfaces import InvitationLimits
-from gtchat.store.pending import LISTED_INVITATIONS, check_invitations
+from gtchat.store.pending import LISTED_INVITATIONS, check_invitations, check_members
 from gtchat.store.sql import accounts, schema
 from gtchat.store.sql.database import Connection
 from gtchat.store.sql.statements import Statement, insert
@@ -82,10 +82,7 @@ def invite(
     if _ROOM(db, room=room_id).fetchone() is None:
         raise NoSuchRoom()
     accounts.require(db, account_id)
-    if not _is_member(db, room_id, inviter_id):
-        raise NotInRoom()
-    if _is_member(db, room_id, account_id):
-        raise AlreadyInRoom()
+    check_members(_is_member(db, room_id, inviter_id), _is_member(db, room_id, account_id))
     accounts.require_unblocked(db, inviter_id, account_id)
     if is_invited(db, room_id, account_id, event.usr):
         return False
