@@ -1,7 +1,8 @@
 """Changes of messages: edit, delete, react, pin and unpin; and the versions of an edited message.
 
 Here a change is made of a request, and queued. Whether it is allowed is decided when it is stored,
-from the message as it is then (`message_rules`).
+from the message as it is then (`message_rules`). Who is a member and who is the owner may have been
+changed by another node meanwhile: then the rules here run again (`repeated`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from gtchat.chat.interfaces import Ack, ChangeLimits, MessageVersion
 from gtchat.chat.limits import BucketTable
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.names import HOST
+from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
@@ -103,6 +105,7 @@ class Changes:
         rate = limits.reactions_per_minute
         self._reactions = BucketTable(rate / 60, rate, state.clock.seconds)
 
+    @repeated
     async def edit(
         self, session: Session, target: Target, seq: int, msg: str, txn: str | None = None
     ) -> Ack:
@@ -128,6 +131,7 @@ class Changes:
         entry = self._entry(Edited, session, room, seq, msg=msg)
         return await self._append(session, room, entry, txn)
 
+    @repeated
     async def delete(
         self, session: Session, target: Target, seq: int, reason: str = "", txn: str | None = None
     ) -> Ack:
@@ -196,8 +200,23 @@ class Changes:
         if wait := self._reactions.take(session.user.id):
             raise RateLimited(retry_after=wait)
         entry = self._entry(Reacted, session, room, seq, emoji=emoji, on=on)
-        return await self._append(session, room, entry, txn)
+        return await self._react(session, target, room, entry, txn)
 
+    @repeated
+    async def _react(
+        self,
+        session: Session,
+        target: Target,
+        found: Room | Conversation,
+        entry: Reacted,
+        txn: str | None,
+    ) -> Ack:
+        """Store a reaction, for which the rate is paid. Return its ack."""
+        if isinstance(found, Room):  # may not be a room of the user any more
+            found = await self._conversations.require_open(target, session.user)
+        return await self._append(session, found, entry, txn)
+
+    @repeated
     async def pin(
         self, session: Session, target: Target, seq: int, on: bool, txn: str | None = None
     ) -> Ack:
@@ -273,6 +292,7 @@ class Changes:
         """Store a change. Return its ack."""
         check_txn(txn)
         is_moderator = may_moderate(session.user, room)
+        users = room.users if isinstance(room, Conversation) else None
         return await self._delivery.append_message_change(
-            session, room, entry, txn, is_moderator, self._limits
+            session, room, entry, txn, is_moderator, self._limits, users
         )

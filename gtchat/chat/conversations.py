@@ -18,6 +18,7 @@ from gtchat.chat.errors import (
 )
 from gtchat.chat.events import Entry, Event, MessageChange, MessageSent
 from gtchat.chat.interfaces import Direct, DirectPage, IConnection
+from gtchat.chat.message_records import Pair
 from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.rooms import Member, Room
 from gtchat.chat.state import State
@@ -69,6 +70,11 @@ class Conversation:
     read_seq: int = 0
     notify: str = "all"
     name: str = attrs.field(init=False, default="")
+
+    @property
+    def users(self) -> Pair:
+        """The user and the other user."""
+        return (self.user.id, self.user.name), (self.other_id, self.other)
 
     def has_member(self, user: Member) -> bool:
         """See `Room.has_member`; others do not find it."""

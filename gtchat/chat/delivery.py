@@ -14,11 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
-
-from gtchat.chat.errors import NoSuchUser
+from gtchat.chat.appending import ChangeQueue
 from gtchat.chat.events import (
-    Deleted,
     Edited,
     Entry,
     Event,
@@ -26,31 +23,32 @@ from gtchat.chat.events import (
     Joined,
     Kicked,
     Left,
-    MessageChange,
     MessageSent,
     Reacted,
     Removed,
-    RoomChanged,
     RoomCreated,
     RoomDeleted,
     RoomListed,
 )
 from gtchat.chat.interfaces import (
     Ack,
-    ChangeLimits,
     EndedInvitations,
     IConnection,
     IEncodedBatch,
     PendingEntry,
-    RepeatableRequest,
 )
-from gtchat.chat.queued import PendingChange, PendingMessage, QueuedMessageChange
-from gtchat.chat.rooms import Place, QueuedChange, Room, connections_of
+from gtchat.chat.queued import (
+    PendingChange,
+    PendingMessage,
+    QueuedMessageChange,
+    text_of,
+)
+from gtchat.chat.rooms import QueuedChange, Room, connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
 
 
-class Delivery:
+class Delivery(ChangeQueue):
     """Sends stored entries to the subscribers of their rooms.
 
     Args:
@@ -58,110 +56,9 @@ class Delivery:
     """
 
     def __init__(self, state: State) -> None:
-        self._store = state.store
-        self._users = state.users
-        self._rooms = state.rooms
+        super().__init__(state)
         self._sender_marks = state.sender_marks
-        self._quota = state.quota
         self._store.committed = self.committed
-
-    def append_change(
-        self,
-        room: Room,
-        entry: Entry,
-        actor: Session | None,
-        needs_invitation: bool = False,
-        request: RepeatableRequest | None = None,
-    ) -> Deferred[Ack]:
-        """Queue a change of a room, and make it in memory.
-
-        Args:
-            room: the room; for `RoomCreated` one that is not in the registry yet.
-            entry: the change.
-            actor: the session that asked for it, None if no session did.
-            needs_invitation: whether it is stored only if the subject is invited to the room.
-            request: what asked for it, if that may be repeated.
-
-        Returns:
-            Fires with the ack once it is stored, before it is sent to the room. Fails, when the
-            change is taken back, with NotStored, with NoSuchUser if the subject does not exist any
-            more, with PrivateRoom if the invitation is missing, and with TxnConflict.
-
-        Raises:
-            NoSuchUser: the change would make an account that is ending a member or an owner.
-            OverQuota: the actor can't store the topic that is in the entry.
-            NotStored: the disk is full, or the room is not there any more.
-        """
-        if isinstance(entry, RoomCreated | RoomChanged | Joined) and self._is_ending(room, entry):
-            raise NoSuchUser()
-        self._rooms.require_stored(room)
-        if actor is not None and not isinstance(entry, Left | Kicked | Removed):
-            self._quota.charge(actor, _text_of(entry))
-        change = PendingChange(
-            room_id=room.id,
-            room_key=room.key,
-            entry=entry,
-            txn=request.txn if request is not None else None,
-            sender_id=request.account_id if request is not None else None,
-            checked=None if isinstance(entry, RoomCreated) else room.foreign,
-            content=request.content if request is not None else "",
-            needs_invitation=needs_invitation,
-            room=room,
-            actor=actor,
-        )
-        self._rooms.queue(room, change)
-        self._store.append(change)
-        return change.done
-
-    def append_message_change(
-        self,
-        session: Session,
-        room: Place,
-        entry: MessageChange,
-        txn: str | None,
-        is_moderator: bool,
-        limits: ChangeLimits,
-    ) -> Deferred[Ack]:
-        """Queue a change of a message.
-
-        Args:
-            session: the session that asks for it. It gets its reply before the event.
-            room: the room, or the direct conversation.
-            entry: the change.
-            txn: the client's idempotency key, None if it has none.
-            is_moderator: whether the user may change the messages of others.
-            limits: what limits changes.
-
-        Returns:
-            Fires with the ack, whose `seq` is 0 if the change changes nothing. Fails with
-            NotStored, TxnConflict and the errors of `message_rules`.
-
-        Raises:
-            OverQuota: the user can't store the text of the change.
-            NotStored: the disk is full.
-        """
-        self._quota.charge(session, _text_of(entry))
-        change = QueuedMessageChange(
-            room_id=room.id,
-            entry=entry,
-            txn=txn,
-            sender_id=session.user.id,
-            checked=room.foreign if isinstance(room, Room) else None,
-            is_moderator=is_moderator,
-            limits=limits,
-            room=room,
-            session=session,
-        )
-        self._store.append(change)
-        return change.done
-
-    def _is_ending(self, room: Room, entry: RoomCreated | RoomChanged | Joined) -> bool:
-        """Return whether the subject of an entry is a temporary account that is ending or ended."""
-        user = self._users.get_by_id(entry.subject_id)
-        if user is not None:
-            return user.ending
-        is_guest = not isinstance(entry, RoomChanged) and entry.guest
-        return is_guest or entry.subject_id in room.guests
 
     def committed(self, entries: Sequence[PendingEntry]) -> None:
         """Deliver what the store has finished.
@@ -261,7 +158,7 @@ class Delivery:
         """
         entry, session = change.entry, change.session
         if not entry.seq:  # an error, a repeated request, or nothing to change
-            self._quota.give_back(session, _text_of(entry))
+            self._quota.give_back(session, text_of(entry))
             if change.error is not None:
                 change.done.errback(change.error)
             else:
@@ -291,7 +188,7 @@ class Delivery:
             for room, changes in failed.items():
                 self._rooms.take_back(room, changes)
         if change.actor is not None:
-            self._quota.give_back(change.actor, _text_of(change.entry))
+            self._quota.give_back(change.actor, text_of(change.entry))
         if change.earlier is not None:
             change.done.callback(change.earlier)
         else:
@@ -354,15 +251,6 @@ class Delivery:
                     user.send(
                         InvitationEnded(room_name=room.name, usr=inviter.name, at=self._users.now())
                     )
-
-
-def _text_of(entry: Entry) -> str:
-    """Return the text that a user wrote in a change of a room or a message, "" if it has none."""
-    if isinstance(entry, RoomCreated | RoomChanged):
-        return entry.topic
-    if isinstance(entry, Edited):
-        return entry.msg
-    return entry.reason if isinstance(entry, Deleted) else ""
 
 
 def _send_parts(

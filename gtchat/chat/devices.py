@@ -16,8 +16,9 @@ from gtchat.chat.limits import Limits
 from gtchat.chat.normalization import nfc
 from gtchat.chat.session_records import Replaces, SessionLimits
 
-#: What a second login of an account does (the setting `sessions`).
+#: What a second login of an account does (the setting `sessions`), and what is said if it fails.
 SESSION_MODES = ("devices", "replace", "refuse", "share")
+CONNECTED_ELSEWHERE = "You are logged in on another connection."
 #: Longest name of a device for users, in characters; longest `device`, in characters.
 NAME_CHARS, DEVICE_CHARS = 64, 64
 

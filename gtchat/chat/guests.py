@@ -6,6 +6,10 @@ a network can be waited for as it can have connections; beyond that, those end w
 
 An account that is ending (`User.ending`) gets nothing more: requests that were stored before are
 waited for, and later ones that would make it a member or an owner are refused (`Delivery`).
+
+A guest can come back at any node, and is waited for where the connection was lost. So the store
+decides who ends a guest: `begin_ending` deletes the sessions of one who is connected at no other
+node, and from then on none can be resumed.
 """
 
 from __future__ import annotations
@@ -18,12 +22,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.background import InProgress, run_in_background
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NameTaken
 from gtchat.chat.interfaces import NewSession, StoredGuest
 from gtchat.chat.limits import network_key
 from gtchat.chat.membership import Membership
 from gtchat.chat.names import Name
-from gtchat.chat.node_records import ForeignHandlers
+from gtchat.chat.node_records import ForeignHandlers, NodeGone, Online
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import User
@@ -71,10 +75,6 @@ class Guests:
         #: `network_key` -> the guests of that network who are waited for, lost first.
         self._waiting: dict[str, dict[User, None]] = {}
 
-    def foreign_handlers(self) -> ForeignHandlers:
-        """Return what this part does with system entries of other nodes."""
-        return {}
-
     def restore(self, guests: Iterable[StoredGuest]) -> None:
         """Take over the guests of the last run of the server, with their rooms.
 
@@ -83,12 +83,7 @@ class Guests:
         users: dict[int, User] = {}
         ended: list[User] = []
         for guest in guests:
-            account = guest.account
-            user = users[account.id] = User(
-                id=account.id, name=account.name, key=account.key, registered=False
-            )
-            user.address = guest.network
-            self._users.add(user)
+            user = users[guest.account.id] = self._add(guest)
             if guest.resumable:
                 # Those who were connected are not more than the limit, nor those who were waiting.
                 self._wait(user, GUEST_GRACE_S)
@@ -102,6 +97,14 @@ class Guests:
                 ownerless.append(room)
         finishing = Deferred.fromCoroutine(self._finish_last_run(ended, ownerless))
         run_in_background(finishing, "ending temporary users of the last run")
+
+    def _add(self, guest: StoredGuest) -> User:
+        """Make a user who is waited for, or about to end, of an account without a session."""
+        account = guest.account
+        user = User(id=account.id, name=account.name, key=account.key, registered=False)
+        user.address = guest.network
+        self._users.add(user)
+        return user
 
     async def _finish_last_run(self, ended: Iterable[User], ownerless: Iterable[Room]) -> None:
         """End guests who cannot come back, and find owners for the rooms of former guests."""
@@ -124,7 +127,12 @@ class Guests:
         if user is not None and self._is_free(user, session.network):
             await self.end(user)
         self._quota.check_space()
-        account_id = await self._store.login_guest(name.display, name.key, session)
+        try:
+            account_id = await self._store.login_guest(name.display, name.key, session)
+        except NameTaken:
+            if not await self._end_elsewhere(name.key, session.network):
+                raise
+            account_id = await self._store.login_guest(name.display, name.key, session)
         user = User(id=account_id, name=name.display, key=name.key, registered=False)
         user.lobby_read_seq = self._rooms.lobby.last_seq
         return user
@@ -138,6 +146,22 @@ class Guests:
         if user.registered or user.sessions:
             return False
         return user.grace_timer is None or network_key(user.address) == network
+
+    async def _end_elsewhere(self, key: str, network: str) -> bool:
+        """End a guest who is waited for elsewhere, if a client from a network can have the name.
+
+        One without a session is none: what is connected and cannot be resumed has none either.
+
+        Returns:
+            Whether there was such a guest.
+        """
+        guest = await self._store.find_guest(key)
+        if guest is None or not guest.resumable or guest.network != network:
+            return False
+        if self._users.get(key) is not None:
+            return False
+        await self.end(self._add(guest))
+        return True
 
     def start_grace_period(self, user: User, seconds: float) -> None:
         """Wait for a guest to come back; then end the account.
@@ -170,23 +194,85 @@ class Guests:
         run_in_background(Deferred.fromCoroutine(self.end(user)), "ending a temporary user")
 
     async def end(self, user: User) -> None:
-        """Leave all rooms and delete the account; if that can't be stored, try again later."""
+        """Leave all rooms and delete the account; if that can't be stored, try again later.
+
+        A guest who has come back at another node goes on there, and is forgotten here.
+
+        Args:
+            user: a guest without a session here.
+        """
         if user in self._ending:
             await self._ending.finished(user)
+            return
+        if not self._is_here(user):
             return
         self._ending.begin(user)
         user.cancel_grace_timer()
         user.ending = True
         try:
             # What was queued for the account until now has its result then.
-            await self._store.flush()
-            await self._membership.leave_all(user)
-            await self._store.end_guest(user.id)
+            room_ids = await self._store.begin_ending(user.id)
+            if room_ids is not None:
+                await self._leave_and_delete(user, room_ids)
         except ChatError:
             user.ending = False
-            self._wait(user, GUEST_GRACE_S)
+            if self._is_here(user):
+                self._wait(user, GUEST_GRACE_S)
         else:
-            self._users.forget_account(user.id)
             self._users.discard(user)
         finally:
             self._ending.end(user)
+
+    def _is_here(self, user: User) -> bool:
+        """Return whether a user is still known: not if all was forgotten when the node was lost."""
+        return self._users.get_by_id(user.id) is user
+
+    async def _leave_and_delete(self, user: User, room_ids: Iterable[int]) -> None:
+        """End the memberships of a guest, then the account.
+
+        Args:
+            user: the guest.
+            room_ids: the rooms of the guest, of which those joined at other nodes are not known.
+
+        Raises:
+            ChatError: it could not be stored.
+        """
+        rooms = map(self._rooms.get, room_ids)
+        user.rooms |= {room: user.rooms.get(room, 0) for room in rooms if room is not None}
+        await self._membership.leave_all(user)
+        await self._store.end_guest(user.id)
+        self.forget_account(user.id)
+
+    # What other nodes tell.
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {Online: self._came_elsewhere, NodeGone: self._node_gone}
+
+    def _came_elsewhere(self, node_id: int, entry: Online) -> None:
+        """Wait no more for guests who have come back at another node."""
+        for user in self._users.known(entry.came):
+            if not user.registered and not user.sessions and not user.ending:
+                self.forget(user)
+
+    def _node_gone(self, node_id: int, entry: NodeGone) -> None:
+        """Wait for the guests of a node that has ended, if they are given to this one."""
+        for guest in entry.guests:
+            if self._users.get(guest.account.key) is None:
+                seconds = GUEST_GRACE_S if guest.resumable else 0
+                self.start_grace_period(self._add(guest), seconds)
+
+    def forget_account(self, account_id: int) -> None:
+        """Forget an account that is deleted, with the blocks by and of it, as the store does."""
+        user = self._users.get_by_id(account_id)
+        if user is not None:
+            for blocked in map(self._users.get_by_id, user.blocked):
+                if blocked is not None:
+                    blocked.blocked_by -= {account_id}
+            self.forget(user)
+        self._users.forget_account(account_id)
+
+    def forget(self, user: User) -> None:
+        """Forget a guest without a session here, who goes on at another node or has ended."""
+        user.cancel_grace_timer()
+        self._users.discard(user)

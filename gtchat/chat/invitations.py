@@ -7,6 +7,7 @@ login.
 
 from __future__ import annotations
 
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited
 from gtchat.chat.interfaces import Ack, InvitationLimits, RepeatableRequest
@@ -15,7 +16,7 @@ from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session
+from gtchat.chat.users import Session
 
 #: Pending invitations: for a user, from a user to one other, and from a user in all.
 LIMITS = InvitationLimits(invited=200, pair=20, inviter=1_000)

@@ -19,6 +19,11 @@ import attrs
 #: Largest reply of a protocol, and most text that is read from the store for one, in bytes.
 REPLY_BYTES = 262_144
 
+#: What a user is told who can't have another room, given the limit.
+MAX_CREATED = "You can create at most {} rooms."
+MAX_MEMBERSHIPS = "A user can be a member of at most {} rooms."
+MAX_RECEIVED = "This user has received too many rooms."
+
 #: Part of a token that may be missing: sums of times are rounded.
 _TOLERANCE = 1e-3
 

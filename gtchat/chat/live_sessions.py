@@ -27,6 +27,8 @@ from gtchat.chat.users import Session, User
 
 #: What was sent to a session of which bytes have not left.
 _NOTHING: Mapping[int, int] = MappingProxyType({})
+#: Most accounts with lost connections that could not be stored; the oldest are forgotten.
+_MAX_UNSTORED = 10_000
 
 
 def token_hash(token: str) -> bytes:
@@ -47,6 +49,8 @@ class LiveSessions:
         self._quota = state.quota
         self._rooms = state.rooms
         self._whispers = whispers
+        #: Account id -> its session that the store takes for connected, and is not.
+        self._unstored: dict[int, EndedSession] = {}
 
     def of(self, account_id: int) -> list[Session]:
         """Return the sessions of an account, oldest first."""
@@ -124,6 +128,7 @@ class LiveSessions:
         else:
             load_user(user, self._rooms, account_state)
         set_unread(user, self._rooms, unread)
+        self._unstored.pop(user.id, None)
         session = Session(user, encoder, connection, token_hash(token), marks_read=marks_read)
         session.invitations = account_state.invitations
         session.directs = with_unread(account_state.directs, unread)
@@ -132,11 +137,27 @@ class LiveSessions:
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
 
+    def not_stored(self, ended: EndedSession) -> None:
+        """Take note that the end of a session, or the loss of its connection, was not stored."""
+        self._unstored[ended.account_id] = ended
+        if len(self._unstored) > _MAX_UNSTORED:
+            del self._unstored[next(iter(self._unstored))]
+
+    def unstored(self, account_id: int) -> tuple[EndedSession, ...]:
+        """Return the last session of an account that is connected only in the store."""
+        ended = self._unstored.get(account_id)
+        return () if ended is None else (ended,)
+
     def replace(self, session: Session, address: str) -> None:
         """End a session because its user logged in again, from an address."""
         self.detach(session)
         event = SessionReplaced(usr=session.user.name, address=address, at=self._users.now())
         session.connection.close(event, "replaced")
+
+    def close(self, session: Session, reason: str) -> None:
+        """End a session, and close its connection for a reason; see `IConnection.close`."""
+        self.detach(session)
+        session.connection.close(None, reason)
 
     def detach(self, session: Session, arrived: bool = False) -> None:
         """Remove a session from memory.

@@ -192,19 +192,21 @@ class Logins:
         others = self._live.of(account.id)
         if client.current in others:
             raise AlreadyLoggedIn()
-        if others and self._rules.refuses:
-            raise AlreadyLoggedIn("You are logged in on another connection.")
         if not self._rules.uses_devices:
             device = None
         token = self._state.token()
         device_token = self._state.token() if device is not None and device.remember else None
         new = self._live.new(token, connection, client.current, client.marks_read)
+        # The store would refuse for ever what it takes for connected because of a full disk.
+        lost = self._live.unstored(account.id) if self._rules.refuses else ()
         new = attrs.evolve(
             new,
+            ended=new.ended + lost,
             connected=self._live.records(others),
             device=_new_device(device, device_token, proved),
             replaces=self._rules.replaces(device is not None),
             limits=self._rules.session_limits(new.at),
+            refuses=self._rules.refuses,
         )
         account_state = await self._store.login(account.id, account.password_hash, new)
         audit("login", name=account_state.account.name, address=connection.address)

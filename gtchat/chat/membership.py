@@ -3,16 +3,21 @@
 Who may do what is checked here; settings, owners and deletion are in `ownership`.
 
 Each change is an entry, which `Delivery` folds into the room when it is queued, and takes back in
-the rare case that it can't be stored: so the rules see a room with all earlier requests.
+the rare case that it can't be stored: so the rules see a room with all earlier requests. What they
+have seen may be stale, since other nodes write too: then they run again (`repeated`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 
+from gtchat.chat.appending import NO_LIMITS
 from gtchat.chat.audit import audit
 from gtchat.chat.background import run_in_background
 from gtchat.chat.delivery import Delivery
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import (
     AlreadyInRoom,
     Blocked,
@@ -27,13 +32,14 @@ from gtchat.chat.errors import (
     SelfTarget,
 )
 from gtchat.chat.events import Joined, Kicked, Left, Removed
-from gtchat.chat.interfaces import Ack, RepeatableRequest
+from gtchat.chat.interfaces import Ack, RepeatableRequest, Told
 from gtchat.chat.names import room_name
 from gtchat.chat.ownership import Ownership, RoomSettings
 from gtchat.chat.repeats import RoomAck
+from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session, User
+from gtchat.chat.users import Session, User
 
 
 class Membership:
@@ -82,7 +88,9 @@ class Membership:
         self._rooms.reserved.add(room.key)
         self._ownership.count(user.id, 1)
         try:
-            ack = await self._delivery.append_change(room, entry, session, request=request)
+            ack = await self._delivery.append_change(
+                room, entry, session, request=request, limits=self._ownership.limits
+            )
         except ChatError:
             self._ownership.count(user.id, -1)
             raise
@@ -90,6 +98,7 @@ class Membership:
             self._rooms.reserved.discard(room.key)
         return RoomAck(room, ack)
 
+    @repeated
     async def change(
         self,
         session: Session,
@@ -113,25 +122,17 @@ class Membership:
             NotAllowed: the new owner has received as many rooms as the limit allows.
         """
         room = self._owned_room(session.user, raw)
-        next_owner = None
+        next_owner, limits = None, NO_LIMITS
         if master is not None:
             next_owner = await self._directory.resolve(master)
             room = self._owned_room(session.user, raw)
             if next_owner.id not in room.members:
                 raise NotInRoom("The new owner must be a member of the room.")
-            if not self._ownership.may_receive(room, next_owner.id):
-                raise NotAllowed("This user has received too many rooms.")
+            limits = self._ownership.limits_of_receiver(room, next_owner.id)
         settings = self._ownership.settings(room, wanted, next_owner)
         by = session.user.name
-        ack = await self._ownership.change(room, settings, by, session, request)
-        audit(
-            "room_set",
-            by=by,
-            room=room.name,
-            public=room.public,
-            max=room.max,
-            owner=room.owner,
-        )
+        ack = await self._ownership.change(room, settings, by, session, request, limits)
+        audit("room_set", by=by, room=room.name, public=room.public, max=room.max, owner=room.owner)
         return RoomAck(room, ack)
 
     def _owned_room(self, user: User, raw: str) -> Room:
@@ -141,6 +142,7 @@ class Membership:
             raise NotOwner()
         return room
 
+    @repeated
     async def delete(
         self, session: Session, raw: str, request: RepeatableRequest | None = None
     ) -> RoomAck:
@@ -159,6 +161,7 @@ class Membership:
         audit("room_deleted", by=session.user.name, room=room.name)
         return RoomAck(None, Ack("", 0, self._users.now()))
 
+    @repeated
     async def join(
         self, session: Session, raw: str, request: RepeatableRequest | None = None
     ) -> RoomAck:
@@ -189,6 +192,7 @@ class Membership:
         actor: Session,
         needs_invitation: bool = False,
         request: RepeatableRequest | None = None,
+        tells: Sequence[Told] = (),
     ) -> RoomAck:
         """Make a user a member, without asking whether the user may join.
 
@@ -198,14 +202,14 @@ class Membership:
             actor: the session that asked for it.
             needs_invitation: whether the invitation that the user had must still exist when the
                 membership is stored.
-            request: as in `create`.
+            request, tells: as in `Delivery.append_change`.
 
         Raises:
             NoSuchRoom: the room was deleted meanwhile.
             PrivateRoom: the invitation ended meanwhile.
             NoSuchUser: the account is ending.
             NotAllowed: the user is a member of as many rooms as the limit allows.
-            AlreadyInRoom, RoomFull, TxnConflict, NotStored.
+            AlreadyInRoom, RoomFull, TxnConflict, Stale, NotStored.
         """
         if room.deleted:
             raise NoSuchRoom()
@@ -222,13 +226,16 @@ class Membership:
             at=self._users.now(),
         )
         try:
-            ack = await self._delivery.append_change(room, entry, actor, needs_invitation, request)
+            ack = await self._delivery.append_change(
+                room, entry, actor, needs_invitation, request, self._ownership.limits, tells
+            )
         except ChatError:
             if room.deleted:
                 raise NoSuchRoom() from None
             raise
         return RoomAck(room, ack)
 
+    @repeated
     async def leave(
         self, session: Session, raw: str, request: RepeatableRequest | None = None
     ) -> RoomAck:
@@ -246,8 +253,7 @@ class Membership:
         room = self._rooms.require_member(raw, session.user)
         if room.is_lobby:
             raise NotAllowed("You can't leave the lobby.")
-        left = self._left(room, session.user)
-        ack = await self._end_membership(room, left, session, request)
+        ack = await self._end_membership(room, self._left(room, session.user), session, request)
         self._reassign_later(room)
         return RoomAck(room, ack)
 
@@ -262,10 +268,15 @@ class Membership:
             NotStored: some memberships have not ended, or a room still has this owner.
         """
         for room in list(user.rooms):
-            if user.id in room.members:  # else the membership is about to end
-                await self._end_membership(room, self._left(room, user), None)
-                await self.reassign(room)
+            await self._leave_one(room, user)
         for room in list(self._rooms.owned_by(user.id)):
+            await self.reassign(room)
+
+    @repeated
+    async def _leave_one(self, room: Room, user: User) -> None:
+        """End a membership of a temporary user, and find an owner for the room."""
+        if user.id in room.members:  # else the membership is about to end
+            await self._end_membership(room, self._left(room, user), None)
             await self.reassign(room)
 
     async def reassign(self, room: Room) -> None:
@@ -286,7 +297,7 @@ class Membership:
         actor: Session | None,
         request: RepeatableRequest | None = None,
     ) -> Ack:
-        """End the membership of the subject of an entry. Raises TxnConflict, NotStored."""
+        """End the membership of the subject of an entry. Raises TxnConflict, Stale, NotStored."""
         try:
             return await self._delivery.append_change(room, entry, actor, request=request)
         except ChatError:
@@ -295,6 +306,7 @@ class Membership:
             # The room was deleted meanwhile, and the membership with it.
             return Ack("", 0, entry.at)
 
+    @repeated
     async def kick(
         self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
     ) -> RoomAck:
@@ -302,8 +314,7 @@ class Membership:
 
         Args:
             session: a session of the owner.
-            raw: the name of the room as it was typed.
-            target: the name of the member as it was typed.
+            raw, target: the names of the room and of the member as they were typed.
             request: as in `create`.
 
         Raises:
@@ -316,6 +327,7 @@ class Membership:
             raise SelfTarget()
         return await self._kick_or_remove(Kicked, room, member, session, request)
 
+    @repeated
     async def remove(
         self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
     ) -> RoomAck:
@@ -358,11 +370,11 @@ class Membership:
             at=self._users.now(),
         )
         ack = await self._end_membership(room, entry, actor, request)
-        code = "kicked" if kind is Kicked else "removed"
-        audit(code, by=actor.user.name, name=member.name, room=room.name)
+        audit(kind.kind, by=actor.user.name, name=member.name, room=room.name)
         self._reassign_later(room)
         return RoomAck(room, ack)
 
+    @repeated
     async def add(
         self, session: Session, raw: str, target: str, request: RepeatableRequest | None = None
     ) -> RoomAck:

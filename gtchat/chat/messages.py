@@ -32,6 +32,7 @@ from gtchat.chat.names import HOST
 from gtchat.chat.normalization import MAX_COMPOSED, nfc, too_long
 from gtchat.chat.queued import PendingMessage
 from gtchat.chat.quota import utf8_size
+from gtchat.chat.relay import BroadcastMade
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
 from gtchat.chat.users import Session
@@ -142,6 +143,7 @@ class Messages:
         self._store = state.store
         self._users = state.users
         self._rooms = state.rooms
+        self._relay = state.relay
         self._wall = state.wall
         self._next_id = state.next_id
         self._quota = state.quota
@@ -169,8 +171,9 @@ class Messages:
             room_name: the room, as the sender typed it.
             msg: the text.
             txn: the client's idempotency key, 1 to 64 characters; None if it has none.
-            done: called later with the ack, or with `NotStored`, `TxnConflict` or, for a reply,
-                `NoSuchMessage` or `MessageDeleted`. The calls come in the order of the requests
+            done: called later with the ack, or with `NotStored`, `TxnConflict`, `NotInRoom` if the
+                membership ended at another node, or, for a reply, with `NoSuchMessage` or
+                `MessageDeleted`. The calls come in the order of the requests
                 of a session. It is a plain call because a Deferred would cost as much as the rules.
             reply: seq of the message that it replies to, None for none.
             style: "" or "action", see `AnnotatedMessage`.
@@ -281,6 +284,7 @@ class Messages:
             usr=session.user.name, msg=text(msg, self._max_chars), at=self._users.now()
         )
         audit("broadcast", name=session.user.name)
+        self._relay.send(BroadcastMade(event))
         return self._users.broadcast(event, exclude=session)
 
     def _check_key(self, session: Session, key: str) -> None:

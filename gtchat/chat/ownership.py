@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import attrs
 
+from gtchat.chat.appending import NO_LIMITS
 from gtchat.chat.delivery import Delivery
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import BadRequest, ChatError, NotAllowed
 from gtchat.chat.events import RoomChanged, RoomCreated
 from gtchat.chat.fold import CurrentSettings
-from gtchat.chat.interfaces import Ack, EndedInvitations, RepeatableRequest
+from gtchat.chat.interfaces import Ack, EndedInvitations, RepeatableRequest, RoomLimits
+from gtchat.chat.limits import MAX_CREATED, MAX_MEMBERSHIPS, MAX_RECEIVED
 from gtchat.chat.messages import text
+from gtchat.chat.repetition import repeated
 from gtchat.chat.rooms import Room
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session, User
+from gtchat.chat.users import Session, User
 
 #: Longest topic of a room, in characters.
 TOPIC_CHARS = 500
@@ -58,11 +62,18 @@ class Ownership:
     Args:
         state: the chat's shared objects.
         delivery: stores changes and sends them to the room.
+
+    Attributes:
+        limits: how many rooms an account can have. Memory has what is stored, and says so at once;
+            the store decides, since other nodes write too.
     """
 
     def __init__(self, state: State, delivery: Delivery) -> None:
         self._store = state.store
         self._limits = state.limits
+        self.limits = RoomLimits(
+            rooms=state.limits.rooms_per_user, memberships=state.limits.memberships_per_user
+        )
         self._users = state.users
         self._rooms = state.rooms
         self._delivery = delivery
@@ -97,7 +108,7 @@ class Ownership:
         self.check_memberships(user)
         limit = self._limits.rooms_per_user
         if limit and self._created.get(user.id, 0) >= limit:
-            raise NotAllowed(f"You can create at most {limit} rooms.")
+            raise NotAllowed(MAX_CREATED.format(limit))
 
     def check_memberships(self, target: User | ResolvedUser) -> None:
         """Check that a user may become a member of another room.
@@ -108,7 +119,7 @@ class Ownership:
         limit = self._limits.memberships_per_user
         known = self._users.get_by_id(target.id) or target
         if limit and known.memberships >= limit:
-            raise NotAllowed(f"A user can be a member of at most {limit} rooms.")
+            raise NotAllowed(MAX_MEMBERSHIPS.format(limit))
 
     def may_receive(self, room: Room, account_id: int) -> bool:
         """Return whether a room may be handed to an account.
@@ -120,6 +131,17 @@ class Ownership:
             return True
         owned = self._rooms.owned_by(account_id)
         return sum(other.creator_id != account_id for other in owned) < limit
+
+    def limits_of_receiver(self, room: Room, account_id: int) -> RoomLimits:
+        """Return the limits with which a room is handed to a member.
+
+        Raises:
+            NotAllowed: the member has received as many rooms as the limit allows.
+        """
+        if not self.may_receive(room, account_id):
+            raise NotAllowed(MAX_RECEIVED)
+        is_received = account_id not in (room.owner_id, room.creator_id)
+        return self.limits if is_received else NO_LIMITS
 
     def max_members(self, wanted: int) -> int:
         """Return the member limit that a room gets, 0 for none: at most the operator's.
@@ -181,6 +203,7 @@ class Ownership:
         by: str,
         actor: Session | None,
         request: RepeatableRequest | None = None,
+        limits: RoomLimits = NO_LIMITS,
     ) -> Ack:
         """Change the settings of a room. Return the ack.
 
@@ -188,11 +211,12 @@ class Ownership:
             room: the room.
             settings: the new settings.
             by: name of the user who changes them.
-            actor, request: as in `Delivery.append_change`.
+            actor, request, limits: as in `Delivery.append_change`.
 
         Raises:
             NoSuchUser: the new owner is ending.
-            OverQuota, TxnConflict, NotStored.
+            NotAllowed: the new owner has received too many rooms.
+            OverQuota, TxnConflict, Stale, NotStored.
         """
         entry = RoomChanged(
             room_name=room.name,
@@ -205,7 +229,9 @@ class Ownership:
             subject_id=settings.owner_id,
             at=self._users.now(),
         )
-        return await self._delivery.append_change(room, entry, actor, request=request)
+        return await self._delivery.append_change(
+            room, entry, actor, request=request, limits=limits
+        )
 
     async def delete(
         self,
@@ -222,15 +248,19 @@ class Ownership:
             actor, request: as in `Delivery.append_change`.
 
         Raises:
-            TxnConflict, NotStored: the room is as before.
+            TxnConflict, Stale, NotStored: the room is as before, unless another node has deleted it
+                meanwhile.
         """
         room.deleted = True
         try:
-            ended = await self._store.delete_room(room.id, self._users.now(), request)
+            ended = await self._store.delete_room(
+                room.id, self._users.now(), request, room.foreign, by
+            )
         except ChatError:
-            room.deleted = False
+            room.deleted = self._rooms.get(room.id) is not room
             raise
-        self.discard(room, by, actor, ended)
+        if self._rooms.get(room.id) is room:  # else another node did the same request before
+            self.discard(room, by, actor, ended)
 
     def discard(self, room: Room, by: str, actor: Session | None, ended: EndedInvitations) -> None:
         """Forget a room that is deleted, and announce it; see `Delivery.publish_deletion`."""
@@ -241,6 +271,7 @@ class Ownership:
                 user.remove_room(room)
         self._delivery.publish_deletion(room, by, actor, ended)
 
+    @repeated
     async def reassign_or_delete(self, room: Room) -> None:
         """Find an owner for a room whose temporary owner is not a member any more.
 

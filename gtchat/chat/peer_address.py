@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 
+from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import BadRequest, Blocked, NoSuchUser, NotAllowed
 from gtchat.chat.events import AddressDenied, AddressGranted, AddressRequested
 from gtchat.chat.state import State
-from gtchat.chat.users import ResolvedUser, Session, User
+from gtchat.chat.users import Session, User
 
 #: Milliseconds for which a request for an address can be answered.
 REQUEST_TTL_MS = 600_000

@@ -8,9 +8,14 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from gtchat.chat.errors import ChatError
-from gtchat.chat.events import MessageSent
+from gtchat.chat.events import Deleted, Edited, Entry, MessageSent, RoomChanged, RoomCreated
 from gtchat.chat.fold import Undo
-from gtchat.chat.interfaces import Ack, PendingEntry, PendingMessageChange, PendingRoomChange
+from gtchat.chat.interfaces import (
+    Ack,
+    PendingEntry,
+    PendingMessageChange,
+    PendingRoomChange,
+)
 from gtchat.chat.rooms import Place, Room
 from gtchat.chat.users import Session
 
@@ -62,3 +67,12 @@ class QueuedMessageChange(PendingMessageChange):
     room: Place
     session: Session
     done: Deferred[Ack] = attrs.field(factory=Deferred)
+
+
+def text_of(entry: Entry) -> str:
+    """Return the text that a user wrote in a change of a room or a message, "" if it has none."""
+    if isinstance(entry, RoomCreated | RoomChanged):
+        return entry.topic
+    if isinstance(entry, Edited):
+        return entry.msg
+    return entry.reason if isinstance(entry, Deleted) else ""

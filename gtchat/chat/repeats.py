@@ -82,6 +82,7 @@ class Repeats:
             request = RepeatableRequest(user.id, txn, content, self._users.now())
             ack = await self._store.find_ack(request)
             if ack is not None:
+                await self._store.catch_up()  # another node may have created the room
                 return RoomAck(self._find(ack, user), ack)
             return await do(request)
         finally:

@@ -83,7 +83,7 @@ class NewSession:
         token_hash: names it, 32 bytes; None if it cannot be resumed and need not be stored.
         at: now.
         network: `network_key` of the client's address.
-        ended: sessions that end with it, in the same transaction.
+        ended: sessions that end with it, in the same transaction, unless another node has them.
         marks_read: whether its client marks what was read, so that what it is sent does not count.
         protocol: the client's protocol; see `IConnection.protocol`.
         address: IP address of the client.

@@ -34,6 +34,7 @@ class ISessionStore(Interface):
             NoSuchUser: there is no such account.
             BadCredentials: the account has another password by now, or the device no longer has
                 the token; nothing has changed.
+            AlreadyLoggedIn: the login is refused (`NewSession.refuses`); nothing has changed.
         """
 
     def login_guest(name: str, key: str, session: NewSession) -> Deferred[int]:
@@ -94,6 +95,8 @@ class ISessionStore(Interface):
 
     def session_lost(session: EndedSession, at: int) -> Deferred[None]:
         """Take note that the connection of a session is lost; it can be resumed.
+
+        A session that was resumed at another node meanwhile goes on.
 
         Args:
             session: the session. What it was sent counts as read, unless it marks it itself.

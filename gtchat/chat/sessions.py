@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import attrs
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gtchat.chat.accounts import Accounts, login_key
 from gtchat.chat.audit import audit
@@ -24,12 +25,13 @@ from gtchat.chat.errors import (
     PasswordMismatch,
     SelfTarget,
 )
+from gtchat.chat.foreign_sessions import ForeignSessions
 from gtchat.chat.guests import GUEST_GRACE_S, Guests
 from gtchat.chat.interfaces import EndedSession, IConnection, IEncoder, SessionRecord
 from gtchat.chat.limits import network_key
 from gtchat.chat.live_sessions import LiveSessions, token_hash
 from gtchat.chat.names import password
-from gtchat.chat.node_records import ForeignHandlers
+from gtchat.chat.node_records import EpochBegun, ForeignHandlers
 from gtchat.chat.read_state import count_unread
 from gtchat.chat.resume import (
     BACKLOG_LIMIT,
@@ -93,11 +95,8 @@ class Sessions:
         self._guests = guests
         self._live = live
         self._rules = rules
+        self._foreign = ForeignSessions(guests, live)
         self.epoch = ""
-
-    def foreign_handlers(self) -> ForeignHandlers:
-        """Return what this part does with system entries of other nodes."""
-        return {}
 
     async def resume(
         self,
@@ -122,7 +121,12 @@ class Sessions:
             BadSession: there is no such session, or it has ended.
             NotStored.
         """
-        rooms, directs = find_rooms(self._rooms, seen), known_ids(self._rooms, seen_directs)
+        rooms = find_rooms(self._rooms, seen)
+        if None in rooms.values():
+            # The client may have been told of a room at another node before this one was.
+            await self._store.catch_up()
+            rooms = find_rooms(self._rooms, seen)
+        directs = known_ids(self._rooms, seen_directs)
         seen_by_id: dict[int, int] = {}
         is_epoch = hmac.compare_digest(epoch.encode("utf-8", "replace"), self.epoch.encode())
         if is_epoch:
@@ -224,8 +228,7 @@ class Sessions:
         """Close the connections of sessions that have ended in the store."""
         for session in self._live.of(account_id):
             if session.token_hash in ended:
-                self._live.detach(session)
-                session.connection.close(None, "ended")
+                self._live.close(session, "ended")
 
     async def logout(self, session: Session, forget: bool = False) -> None:
         """End a session for good, and a temporary account with it.
@@ -258,10 +261,10 @@ class Sessions:
         if user is None or not user.sessions:
             raise NoSuchUser()
         for session in list(user.sessions):
-            await self._store.end_session(self._live.record(session), self._users.now())
+            ended, now = self._live.record(session), self._users.now()
+            await self._store.end_session(ended, now, False, "kicked")
             if session in user.sessions:
-                self._live.detach(session)
-                session.connection.close(None, "kicked")
+                self._live.close(session, "kicked")
         if not user.registered:
             await self._guests.end(user)
         audit("put_out", name=user.name)
@@ -283,10 +286,15 @@ class Sessions:
         self._live.detach(session, arrived=clean or arrived)
         resumable = session.connection.resumable
         store_end = self._store.session_lost if resumable else self._store.end_session
-        lost = store_end(self._live.record(session), self._users.now())
+        ended = self._live.record(session)
+        lost = store_end(ended, self._users.now()).addErrback(self._not_stored, ended)
         run_in_background(lost, "storing a lost connection")
         if not user.registered and not user.sessions:
             self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
+
+    def _not_stored(self, failure: Failure, ended: EndedSession) -> Failure:
+        self._live.not_stored(ended)
+        return failure
 
     async def change_password(
         self,
@@ -340,10 +348,16 @@ class Sessions:
         )
         for other in self._live.of(account.id):
             if other.token_hash != keep:
-                self._live.detach(other)
-                other.connection.close(None, "password")
+                self._live.close(other, "password")
         audit("password_changed", name=name, address=address)
         return token if remembered else None
+
+    def foreign_handlers(self) -> ForeignHandlers:
+        """Return what this part does with system entries of other nodes."""
+        return {**self._foreign.handlers(), EpochBegun: self._epoch_begun}
+
+    def _epoch_begun(self, node_id: int, entry: EpochBegun) -> None:
+        self.epoch = entry.epoch
 
 
 def _resumable_since(now: int) -> int:

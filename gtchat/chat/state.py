@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from gtchat.chat.directory import UserDirectory
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.limits import Limits
 from gtchat.chat.names import message_ids
@@ -17,7 +18,7 @@ from gtchat.chat.quota import Quota
 from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.chat.rooms import RoomRegistry
 from gtchat.chat.sender_marks import SenderMarks
-from gtchat.chat.users import UserDirectory, UserRegistry
+from gtchat.chat.users import UserRegistry
 
 
 @attrs.frozen(eq=False)

@@ -179,6 +179,7 @@ class ChatService(Service):
             wall=time.time,
             keep_versions=server.keep_versions,
             legacy_edits=server.legacy_edits == "show",
+            relay=self._storage.relay,
         )
         try:
             self.chat.start()

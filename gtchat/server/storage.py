@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from gtchat.chat.interfaces import IStore
 from gtchat.chat.quota import Quota
+from gtchat.chat.relay import IRelay, NoRelay
 from gtchat.server.checks import hide_password
 from gtchat.server.config import ServerSettings
 from gtchat.server.process import EXIT_CONFIG, EXIT_UNAVAILABLE, StartError
@@ -40,11 +41,13 @@ class Storage:
     Attributes:
         store: the store.
         directory: the data directory; None for a store in memory.
+        relay: tells other nodes of the store what is not stored.
     """
 
     store: IStore
     directory: Path | None = None
     _lock: IO[str] | None = None
+    relay: IRelay = attrs.field(factory=NoRelay)
 
     async def close(self) -> None:
         """Finish what is queued, close the store, then let another server use the directory."""
@@ -204,10 +207,26 @@ def open_storage(server: ServerSettings, reactor: Any) -> Storage:
             return Storage(SQLStore.open(database, reactor), directory, lock)
         database.prepare()
         _log.info("store: {database}", database=database)
-        return Storage(SQLStore(database, reactor), directory, lock)
+        return _several_nodes(server, reactor, database, directory, lock)
     except StoreError as error:
         lock.close()
         raise cannot_start(error) from error
+
+
+def _several_nodes(
+    server: ServerSettings,
+    reactor: Any,
+    database: PostgresDatabase,
+    directory: Path,
+    lock: IO[str],
+) -> Storage:
+    """Return a store that other nodes may use, too, and what wakes them."""
+    if server.notify == "off":
+        return Storage(SQLStore(database, reactor), directory, lock)
+    from gtchat.store.sql.bus import PgBus
+
+    bus = PgBus(reactor, database)
+    return Storage(SQLStore(database, reactor, notifier=bus), directory, lock, bus.relay)
 
 
 def cannot_start(error: StoreError) -> StartError:

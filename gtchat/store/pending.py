@@ -1,11 +1,19 @@
-"""How many whispers and invitations can wait, and what a txn stands for. Both stores use it."""
+"""How much can wait, how many rooms an account has, what a txn stands for. Both stores use it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from gtchat.chat.errors import AlreadyInRoom, NotAllowed, NotInRoom
-from gtchat.chat.events import AnnotatedMessage, Deleted, MessageChange, Reacted
+from gtchat.chat.events import (
+    AnnotatedMessage,
+    Deleted,
+    Joined,
+    MessageChange,
+    Reacted,
+    RoomChanged,
+    RoomCreated,
+)
 from gtchat.chat.interfaces import (
     InvitationLimits,
     PendingEntry,
@@ -13,6 +21,7 @@ from gtchat.chat.interfaces import (
     PendingWhisper,
     WhisperLimits,
 )
+from gtchat.chat.limits import MAX_CREATED, MAX_MEMBERSHIPS, MAX_RECEIVED
 
 #: Invitations in a list: the newest of an account.
 LISTED_INVITATIONS = 200
@@ -26,6 +35,32 @@ def _check(rules: Iterable[tuple[int, Reached, str]]) -> None:
     for limit, reached, text in rules:
         if limit and reached(limit):
             raise NotAllowed(text)
+
+
+def check_room_limits(
+    pending: PendingRoomChange, memberships: Reached, created: Reached, received: Reached
+) -> None:
+    """Check whether the subject of a change may have another room.
+
+    Args:
+        pending: the change, with the limits.
+        memberships: whether its subject is a member of so many rooms.
+        created: whether the subject has created so many.
+        received: whether the subject owns so many that others have created.
+
+    Raises:
+        NotAllowed.
+    """
+    entry, limits = pending.entry, pending.limits
+    rules: list[tuple[int, Reached, str]] = []
+    if isinstance(entry, RoomCreated | Joined):
+        text = MAX_MEMBERSHIPS.format(limits.memberships)
+        rules.append((limits.memberships, memberships, text))
+    if isinstance(entry, RoomCreated):
+        rules.append((limits.rooms, created, MAX_CREATED.format(limits.rooms)))
+    if isinstance(entry, RoomChanged):
+        rules.append((limits.rooms, received, MAX_RECEIVED))
+    _check(rules)
 
 
 def request_content(pending: PendingEntry) -> tuple[str, str]:

@@ -9,26 +9,32 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from gtchat.chat.interfaces import RepeatableRequest
-from gtchat.store.jobs import NO_PLAN, Plan
+from gtchat.chat.node_records import Online, RoomGone
+from gtchat.store.jobs import Locks, Plan
 
 
 def delete_room(
     room_id: int, request: RepeatableRequest | None, checked: int | None, by: str
 ) -> Plan:
     """Return the plan of `delete_room`."""
-    return NO_PLAN
+    return Plan(
+        Locks(rooms=(room_id,), system=True),
+        tells=lambda ended: [RoomGone(room_id, by, ended)],
+        checked=None if checked is None else (room_id, checked),
+        txn=None if request is None else (request.account_id, request.txn),
+    )
 
 
 def register(name: str) -> Plan:
     """Return the plan of `register`."""
-    return NO_PLAN
+    return Plan(Locks(names=(name,)))
 
 
 def register_phone(name: str) -> Plan:
     """Return the plan of `register_phone`."""
-    return NO_PLAN
+    return Plan(Locks(names=(name,)))
 
 
 def announce(came: Mapping[int, str], went: Collection[int]) -> Plan:
     """Return the plan of `announce`."""
-    return NO_PLAN
+    return Plan(Locks(system=True), tells=lambda _: [Online(came, tuple(went))])

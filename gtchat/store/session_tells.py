@@ -1,56 +1,94 @@
 """What calls about sessions and temporary accounts need locked, and what other nodes are told.
 
 Each function gets arguments of the call of `IStore` with its name. Both stores use them.
+
+All calls about the sessions of an account lock the account, so that they follow each other. Those
+that end a session which another node may have, and those that begin one, lock the system log too: a
+node hears of ends before the result of a login that comes after them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from gtchat.chat.interfaces import EndedSession, NewSession
-from gtchat.store.jobs import NO_PLAN, Plan
+import attrs
+
+from gtchat.chat.interfaces import AccountState, EndedSession, NewSession, ResumeResult
+from gtchat.chat.node_records import AccountEnded, EpochBegun, SessionsEnded, SystemEntry
+from gtchat.store.jobs import Locks, Plan
 
 
 def login(account_id: int, session: NewSession) -> Plan:
     """Return the plan of `login`."""
-    return NO_PLAN
+
+    def tells(state: AccountState) -> Iterable[SystemEntry]:
+        ended = SessionsEnded(account_id, state.ended, "replaced", session.address)
+        return (ended,) if state.ended else ()
+
+    return Plan(_locks(session, account_id), tells, begun=_begun(session))
 
 
 def login_guest(name: str, session: NewSession) -> Plan:
     """Return the plan of `login_guest`."""
-    return NO_PLAN
+    return Plan(attrs.evolve(_locks(session), names=(name,)), begun=_begun(session))
+
+
+def _locks(session: NewSession, *accounts: int) -> Locks:
+    """Return the locks of a login to accounts, which may end a session of another one."""
+    accounts += tuple(one.account_id for one in session.ended)
+    return Locks(accounts=accounts, begins=True, system=True)
+
+
+def _begun(session: NewSession) -> tuple[bytes, ...]:
+    return () if session.token_hash is None else (session.token_hash,)
 
 
 def resume(token_hash: bytes, seen: Collection[int], address: str) -> Plan:
     """Return the plan of `resume`; `seen` are the rooms that its client has seen entries of."""
-    return NO_PLAN
+
+    def tells(result: ResumeResult) -> Iterable[SystemEntry]:
+        account_id = result.account_state.account.id
+        if result.moved:
+            yield SessionsEnded(account_id, frozenset({token_hash}), "replaced", address)
+        if result.epoch is not None:
+            yield EpochBegun(result.epoch)
+
+    locks = Locks(tokens=(token_hash,), begins=True, system=True)
+    return Plan(locks, tells, begun=(token_hash,))
 
 
 def session_lost(session: EndedSession) -> Plan:
     """Return the plan of `session_lost`."""
-    return NO_PLAN
+    return Plan(Locks(accounts=(session.account_id,)))
 
 
 def end_session(session: EndedSession, reason: str) -> Plan:
     """Return the plan of `end_session`."""
-    return NO_PLAN
+    ended = SessionsEnded(session.account_id, frozenset({session.token_hash}), reason)
+    return Plan(Locks(accounts=(session.account_id,), system=True), lambda result: (ended,))
 
 
 def end_other_sessions(account_id: int, keep: bytes) -> Plan:
     """Return the plan of `end_other_sessions`."""
-    return NO_PLAN
+
+    def tells(ended: frozenset[bytes]) -> Iterable[SystemEntry]:
+        return (SessionsEnded(account_id, ended, "ended"),) if ended else ()
+
+    return Plan(Locks(accounts=(account_id,), system=True), tells)
 
 
 def set_password(account_id: int, keep: bytes | None) -> Plan:
-    """Return the plan of `set_password`."""
-    return NO_PLAN
+    """Return the plan of `set_password`; the session that goes on is at this node."""
+    ended = SessionsEnded(account_id, None, "password")
+    return Plan(Locks(accounts=(account_id,), system=True), lambda result: (ended,))
 
 
 def begin_ending(account_id: int) -> Plan:
-    """Return the plan of `begin_ending`."""
-    return NO_PLAN
+    """Return the plan of `begin_ending`: the rooms that it returns are up to date then."""
+    return Plan(Locks(accounts=(account_id,), begins=True, system=True))
 
 
 def end_guest(account_id: int) -> Plan:
     """Return the plan of `end_guest`."""
-    return NO_PLAN
+    locks = Locks(accounts=(account_id,), system=True)
+    return Plan(locks, lambda result: (AccountEnded(account_id),))

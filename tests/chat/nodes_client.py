@@ -69,21 +69,21 @@ class CheckedConnection(RecordingConnection):
 
     def __init__(self, client: Client) -> None:
         super().__init__()
-        self._client = client
+        self.client = client
 
     @property
     def is_given_up(self) -> bool:
         """Whether the client has another connection by now, or none."""
-        return self._client.connection is not self
+        return self.client.connection is not self
 
     def receive(self, event: Event) -> None:
-        assert self.close_reason is None, (self._client.name, event)
+        assert self.close_reason is None, (self.client.name, event)
         if not self.is_given_up:
-            self._client.receive(event)
+            self.client.receive(event)
 
     def close(self, event: Event | None, reason: str) -> None:
         super().close(event, reason)
-        self._client.closed(self, reason)
+        self.client.closed(self, reason)
 
 
 @attrs.define
@@ -129,6 +129,10 @@ class Client:
         self.node, self.session = node, None
         self.connection = CheckedConnection(self)
         return self.connection
+
+    def is_resuming(self, node: Any) -> bool:
+        """Return whether it waits for the reply to a resume at a node."""
+        return self.node is node and self.session is None and self.connection is not None
 
     def give_up(self) -> None:
         """Lose the connection."""

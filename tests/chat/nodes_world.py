@@ -8,7 +8,7 @@ which node goes on, and when it hears of the others. `NodeRequests` is the machi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from itertools import count
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -24,13 +24,15 @@ from twisted.python.failure import Failure
 from gtchat.chat.chat import Chat
 from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.devices import Device
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry, Joined, Kicked, Left, MessageSent, Removed
 from gtchat.chat.fold import RoomState
+from gtchat.chat.interfaces import Foreign, PendingEntry
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
-from gtchat.store.jobs import Job
+from gtchat.store.jobs import Job, StoreCall
+from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables
 from tests.chat.nodes_client import CheckedConnection, CheckedEncoder, Client
 from tests.chat.room_world import (
@@ -59,12 +61,14 @@ class HeldNode(HeldMemoryStore):
     """A store of one of several nodes; it holds its jobs, and looks only when it is told to.
 
     Attributes:
-        certain: the jobs that do not fail.
+        certain: the jobs that do not fail: who is online is told, or the node is lost.
+        spoiled: the jobs that fail else.
     """
 
     def __init__(self, clock: Clock, tables: MemoryTables) -> None:
         super().__init__(clock, tables)
         self.certain: list[Job] = []
+        self.spoiled: list[Job] = []
 
     def wake(self) -> None:
         pass
@@ -76,14 +80,28 @@ class HeldNode(HeldMemoryStore):
         super().announce(came, went)
         self.certain.append(self._queue[-1])
 
+    def append(self, entry: PendingEntry) -> None:
+        if self.failing and self.failing.pop(0):
+            self.spoiled.append(entry)
+        MemoryStore.append(self, entry)
+
     def do_batch(self, batch: list[Job], failing: bool) -> None:
-        # That no one is told who is online can only be when the node is lost.
-        failing = failing and not any(job in self.certain for job in batch)
-        self.certain = [job for job in self.certain if job not in batch]
+        if failing:
+            self.spoiled += batch
         if self._is_lost():
             self._fail(batch)
         else:
-            super().do_batch(batch, failing)
+            super().do_batch(batch, False)
+        self.certain = [job for job in self.certain if job not in batch]
+        self.spoiled = [job for job in self.spoiled if job not in batch]
+
+    def _prepare(self, batch: Sequence[Job]) -> tuple[Foreign, list[Job]]:
+        foreign, todo = super()._prepare(batch)
+        for job in todo:
+            is_done = isinstance(job, StoreCall) and job.function is None
+            if job in self.spoiled and job not in self.certain and not is_done:
+                job.error = NotStored()
+        return foreign, [job for job in todo if job.error is None]
 
     def has_work(self) -> bool:
         """Return whether it holds jobs, or has not delivered all that was written."""
@@ -292,7 +310,8 @@ class NodesWorld:
             for session in [session for user in node.chat.users for session in user.sessions]:
                 connection = session.connection
                 assert isinstance(connection, CheckedConnection)
-                if connection.is_given_up:
+                # What is being resumed at the same node is ended by that.
+                if connection.is_given_up and not connection.client.is_resuming(node):
                     node.chat.sessions.connection_lost(session, clean=False)
                     found = True
         return found

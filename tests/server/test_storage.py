@@ -5,18 +5,25 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
+from unittest import SkipTest, mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.limits import Limits
 from gtchat.chat.quota import Quota
+from gtchat.chat.relay import NoRelay
 from gtchat.server import endpoints, service, storage
 from gtchat.server.config import ServerSettings, load
 from gtchat.server.logs import LogTarget
 from gtchat.server.process import EXIT_CONFIG, StartError
 from gtchat.server.service import ChatService
-from gtchat.server.storage import SPACE_INTERVAL_S, FreeSpace, data_directory, database_of
+from gtchat.server.storage import (
+    SPACE_INTERVAL_S,
+    FreeSpace,
+    data_directory,
+    database_of,
+    open_storage,
+)
 from gtchat.store import MemoryStore
 from tests import postgres
 from tests.server.fakes import FakePasswords, FakeReactor, RecordingLog
@@ -183,3 +190,24 @@ class Database(SynchronousTestCase):
         ):
             settings = ServerSettings(store=store, data="d")
             self.assertEqual(data_directory(settings), Path(directory))
+
+    def test_what_wakes_other_nodes(self) -> None:
+        if postgres.MISSING is not None:
+            raise SkipTest(postgres.MISSING)
+        from gtchat.store.sql.bus import BusRelay, PgBus
+        from gtchat.store.sql.postgres import PostgresDatabase
+
+        made: list[object] = []
+        self.patch(PostgresDatabase, "prepare", lambda _: None)
+        self.patch(storage, "SQLStore", lambda *_, notifier=None: made.append(notifier))
+        for notify, notifier, relay in (
+            ("postgres", PgBus, BusRelay),
+            ("off", type(None), NoRelay),
+        ):
+            settings = ServerSettings(
+                store="postgresql://db/chat", data=self.mktemp(), notify=notify
+            )
+            opened = open_storage(settings, None)
+            assert opened._lock is not None
+            opened._lock.close()
+            self.assertEqual((type(made[-1]), type(opened.relay)), (notifier, relay))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gtchat.chat.errors import BadCredentials, BadSession, NoSuchUser
+from gtchat.chat.errors import AlreadyLoggedIn, BadCredentials, BadSession, NoSuchUser
 from gtchat.chat.interfaces import (
     AccountState,
     EndedSession,
@@ -218,6 +218,25 @@ class SeveralSessionsContract(DeviceCase):
             self.assertEqual(len(kept), 9 - len(gone.split()))
             self.assertTrue(set(kept).isdisjoint(gone.split()))
             await self.store.end_other_sessions(self.ann, b"?", ())
+
+    async def test_a_login_is_refused_while_another_session_is_connected(self) -> None:
+        await self.begin("1", "phone", protocol="pa1")
+        guest = await self.store.login_guest("Gus", "gus", new_session(b"g"))
+        previous = (ended(guest, b"g"),)
+        more: dict[str, Any] = {"refuses": True, "replaces": Replaces.ALL, "ended": previous}
+        new = new_session(b"2", 20, **more)
+        await self.assertFails(self.store.login(self.ann, "hash", new), AlreadyLoggedIn)
+        self.assertEqual(await self.names(), ["1"])
+        self.assertEqual(len(await self.store.sessions(guest, 0, 0)), 1)
+        wrong = new_session(b"2", 20, refuses=True)
+        await self.assertFails(self.store.login(self.ann, "wrong", wrong), BadCredentials)
+        # Nor does it count that ends with the login: the session that its connection had.
+        of_connection = (*previous, ended(self.ann, b"1"))
+        await self.begin("2", at=30, **more | {"ended": of_connection})
+        await self.store.session_lost(ended(self.ann, b"2"), 40)
+        state = await self.begin("3", at=50, refuses=True, replaces=Replaces.ALL)
+        self.assertEqual(state.ended, {b"2"})
+        self.assertEqual(await self.names(), ["3"])
 
     async def test_only_connected_sessions_that_end_have_read_something(self) -> None:
         self.ann = await self.account("Ann")

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
-from gtchat.chat.errors import NotStored, RoomExists, TxnConflict
-from gtchat.chat.events import PAGE_KINDS, Invited, Kicked, Removed, RoomChanged
+from gtchat.chat.errors import NotAllowed, NotStored, RoomExists, TxnConflict
+from gtchat.chat.events import PAGE_KINDS, Entry, Invited, Kicked, Removed, RoomChanged
 from gtchat.chat.interfaces import (
     Ack,
     HistoryPage,
     HistoryQuery,
     InvitationLimits,
     RepeatableRequest,
+    RoomLimits,
 )
-from tests.store.contract import StoreCase, joined, left, message, room_created
+from tests.store.contract import (
+    StoreCase,
+    joined,
+    left,
+    message,
+    room_changed,
+    room_created,
+)
 
 
 class LogContract(StoreCase):
@@ -385,3 +395,58 @@ class HistoryContract(StoreCase):
     async def test_an_empty_log(self) -> None:
         page = await self.store.history(self.lobby, HistoryQuery())
         self.assertEqual(page, HistoryPage((), 0, 0, False))
+
+
+class LimitsContract(StoreCase):
+    """How many rooms an account can have, where memory does not know all of them."""
+
+    async def refused(self, room_id: int, entry: Entry, subject: int, **options: Any) -> None:
+        """Check that an entry is refused, and that nothing has changed."""
+        before = await self.rooms()
+        pending = self.append(room_id, entry, subject, **options)
+        await self.store.flush()
+        self.assertIsInstance(pending.error, NotAllowed)
+        self.assertEqual(pending.entry.seq, 0)
+        self.assertEqual(await self.rooms(), before)
+
+    async def rooms(self) -> list[Any]:
+        """Return all rooms as they are stored."""
+        await self.store.flush()
+        return list(self.store.load().rooms)
+
+    async def test_an_account_creates_as_many_rooms_as_the_limit_allows(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        limits = RoomLimits(rooms=2)
+        first = await self.stored(0, room_created("A"), ann, key="a", limits=limits)
+        await self.stored(first.room_id, room_changed("A", owner="Bob"), bob)
+        await self.stored(0, room_created("B"), ann, key="b", limits=limits)
+        await self.refused(0, room_created("C"), ann, key="c", limits=limits)
+        await self.stored(0, room_created("C"), bob, key="c", limits=limits)
+        await self.store.delete_room(first.room_id, 5)
+        await self.stored(0, room_created("D"), ann, key="d", limits=limits)
+        await self.stored(0, room_created("E"), ann, key="e")
+
+    async def test_an_account_is_a_member_of_as_many_rooms_as_the_limit_allows(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        limits = RoomLimits(memberships=1)
+        garden = await self.stored(0, room_created("Garden"), ann, key="garden", limits=limits)
+        attic = await self.room(bob, "Attic")
+        await self.refused(attic, joined("Ann", "Attic"), ann, limits=limits)
+        await self.refused(0, room_created("C"), ann, key="c", limits=limits)
+        await self.stored(garden.room_id, left("Ann"), ann)
+        await self.stored(attic, joined("Ann", "Attic"), ann, limits=limits)
+
+    async def test_an_account_receives_as_many_rooms_as_the_limit_allows(self) -> None:
+        ann, bob = await self.account("Ann"), await self.account("Bob")
+        limits = RoomLimits(rooms=1)
+        await self.room(bob, "Own")
+        first, second = [await self.room(ann, name) for name in ("A", "B")]
+        await self.stored(first, room_changed("A", owner="Bob"), bob, limits=limits)
+        await self.refused(second, room_changed("B", owner="Bob"), bob, limits=limits)
+        await self.stored(first, room_changed("A", owner="Ann"), ann)
+        await self.stored(second, room_changed("B", owner="Bob"), bob, limits=limits)
+
+    async def test_entries_without_a_subject_have_no_limits(self) -> None:
+        limits = RoomLimits(rooms=1, memberships=1)
+        for name in ("A", "B"):
+            await self.stored(0, room_created(name, owner=""), None, key=name, limits=limits)

@@ -24,7 +24,7 @@ from tests.store.contract import QueueContract, message
 from tests.store.devices_contract import SeveralSessionsContract, TokenContract
 from tests.store.direct_contract import DirectContract, DirectMentionsContract, WhisperContract
 from tests.store.kept_contract import KeptContract
-from tests.store.log_contract import HistoryContract, LogContract, TxnContract
+from tests.store.log_contract import HistoryContract, LimitsContract, LogContract, TxnContract
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
@@ -61,6 +61,10 @@ class LogTests(InMemory, LogContract, TestCase):
 
 class NodesTests(InMemory, NodesContract, TestCase):
     """See `NodesContract`."""
+
+
+class LimitsTests(InMemory, LimitsContract, TestCase):
+    """See `LimitsContract`."""
 
 
 class SeveralNodesTests(SeveralNodesContract, TestCase):

@@ -42,6 +42,7 @@ from gtchat.store.pending import (
     LISTED_INVITATIONS,
     check_invitations,
     check_members,
+    check_room_limits,
     request_content,
 )
 
@@ -107,6 +108,8 @@ class Mailbox:
 
     def _store(self, pending: PendingEntry) -> None:
         """Append an entry to its log, and make the changes that it means."""
+        if isinstance(pending, PendingRoomChange):
+            self._check_limits(pending)
         if isinstance(pending.entry, RoomCreated):
             assert isinstance(pending, PendingRoomChange)
             if pending.subject_id is not None:
@@ -132,8 +135,19 @@ class Mailbox:
             prepare_reply(pending.entry, room.messages)
         room.append(pending.entry)
 
+    def _check_limits(self, pending: PendingRoomChange) -> None:
+        """Check whether the subject of a change may have another room. Raises NotAllowed."""
+        account = self._accounts.accounts.get(pending.subject_id or 0)
+        if account is not None:
+            check_room_limits(
+                pending,
+                memberships=lambda limit: len(account.rooms) >= limit,
+                created=lambda limit: self._rooms.created_by(account.id) >= limit,
+                received=lambda limit: self._rooms.received_by(account.id) >= limit,
+            )
+
     def _create_room(self, room: RoomLog, pending: PendingRoomChange) -> None:
-        room.creator_id = pending.subject_id
+        self._rooms.set_creator(room, pending.subject_id)
         self._change_room(room, pending)
         if pending.subject_id is not None:
             self._add_member(room, pending)
@@ -146,8 +160,8 @@ class Mailbox:
         if entry.public and not room.public:
             room.public_since = room.last + 1
         room.public, room.topic, room.max = entry.public, entry.topic, entry.max
-        room.owner_id, room.owner = pending.subject_id, entry.owner
-        room.preview = entry.preview
+        self._rooms.set_owner(room, pending.subject_id)
+        room.owner, room.preview = entry.owner, entry.preview
 
     def _add_member(self, room: RoomLog, pending: PendingRoomChange) -> None:
         account = self._accounts.require_account(pending.subject_id)

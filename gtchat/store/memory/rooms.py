@@ -5,7 +5,7 @@ Methods with the name of a method of `IStore` do the same, but return the result
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
@@ -177,6 +177,9 @@ class RoomTable:
         self.keys: dict[str, RoomLog] = {}
         self.deleted_at: dict[str, int] = {}
         self.txns = TxnTable()
+        #: Account id -> number of rooms that it has created, and the rooms that it owns by id.
+        self._created: Counter[int | None] = Counter()
+        self._owned: defaultdict[int | None, dict[int, RoomLog]] = defaultdict(dict)
         self._last_id = 0
         self._next_row = count(1)
         self._skeletons = SkeletonIndex()
@@ -230,8 +233,31 @@ class RoomTable:
         room = self.rooms.pop(room_id, None)
         if room is not None:
             del self.keys[room.key]
+            self._created[room.creator_id] -= 1
+            self._owned[room.owner_id].pop(room.id, None)
             self._skeletons.discard(room.name, room.id)
             self.deleted_at[room.key] = at
+
+    def set_creator(self, room: RoomLog, account_id: int | None) -> None:
+        """Set who has created a room, once."""
+        room.creator_id = account_id
+        self._created[account_id] += 1
+
+    def set_owner(self, room: RoomLog, account_id: int | None) -> None:
+        """Set the owner of a room."""
+        self._owned[room.owner_id].pop(room.id, None)
+        room.owner_id = account_id
+        self._owned[account_id][room.id] = room
+
+    def created_by(self, account_id: int) -> int:
+        """Return how many rooms an account has created."""
+        return self._created[account_id]
+
+    def received_by(self, account_id: int) -> int:
+        """Return how many rooms an account owns that others have created."""
+        return sum(
+            room.creator_id != account_id for room in self._owned.get(account_id, {}).values()
+        )
 
     def begin_start(self) -> None:
         """Note the lengths of all logs at a start of the server."""

@@ -10,7 +10,8 @@ from functools import partial
 
 import attrs
 
-from gtchat.chat.errors import BadCredentials, BadSession, NotStored
+from gtchat.chat.devices import CONNECTED_ELSEWHERE
+from gtchat.chat.errors import AlreadyLoggedIn, BadCredentials, BadSession, NotStored
 from gtchat.chat.interfaces import (
     AccountState,
     Backlog,
@@ -64,6 +65,8 @@ class SessionTable:
             self._devices.check_token(row, device, session.limits.tokens_after)
         else:
             row = self._check_proof(account_id, proved)
+        session = self._with_own(session)
+        self._check_refused(row, session)
         self._end_all(session.ended, session.at)
         ended = self._end_for_login(row, session)
         row.add_network(session.network, session.at)
@@ -80,6 +83,18 @@ class SessionTable:
         if row.password_hash != proved:
             raise BadCredentials()
         return row
+
+    def _with_own(self, new: NewSession) -> NewSession:
+        """Return a login that ends only sessions that were not resumed at another node."""
+        rows = ((one, self._sessions.get(one.token_hash)) for one in new.ended)
+        own = (one for one, row in rows if row is None or not self._is_elsewhere(row))
+        return attrs.evolve(new, ended=tuple(own))
+
+    def _check_refused(self, row: AccountRow, session: NewSession) -> None:
+        """Raise AlreadyLoggedIn if a login is refused: a session is connected that goes on."""
+        others = row.sessions - {one.token_hash for one in session.ended}
+        if session.refuses and any(self._sessions[one].expires_from is None for one in others):
+            raise AlreadyLoggedIn(CONNECTED_ELSEWHERE)
 
     def _end_for_login(self, row: AccountRow, session: NewSession) -> frozenset[bytes]:
         """End the sessions that a login replaces, and those that are too many with it.
@@ -114,7 +129,7 @@ class SessionTable:
     def login_guest(self, name: str, key: str, session: NewSession) -> int:
         """Create a temporary account with a session and return its id."""
         row = self._accounts.accounts[self._accounts.create(name, key, False)]
-        self._end_all(session.ended, session.at)
+        self._end_all(self._with_own(session).ended, session.at)
         row.network = session.network
         self._begin(row, session)
         return row.id
@@ -162,6 +177,7 @@ class SessionTable:
         if session is None or (session.expires_from is not None and session.expires_from <= oldest):
             raise BadSession()
         row = self._accounts.accounts[session.account_id]
+        moved = session.expires_from is None and self._is_elsewhere(session)
         interval = ConnectedInterval(session.began_at, session.lost_at)
         directs = self._accounts.directs.of_rooms(row.id, seen)
         epoch = None
@@ -187,13 +203,17 @@ class SessionTable:
         session.began_at, session.lost_at, session.expires_from = at, None, None
         session.address = address
         row.network = network
-        return ResumeResult(self._accounts.account_state(row), missed, epoch, directs)
+        return ResumeResult(self._accounts.account_state(row), missed, epoch, directs, moved)
+
+    def _is_elsewhere(self, session: SessionRow) -> bool:
+        """Return whether another node has a session, or waits for its client."""
+        return session.node_id not in (None, self.writing)
 
     def session_lost(self, session: EndedSession, at: int) -> None:
         """Store that a session's connection was lost; see `ISessionStore.session_lost`."""
         self._accounts.set_sent_read(session)
         row = self._sessions.get(session.token_hash)
-        if row is not None and row.account_id == session.account_id:
+        if row is not None and row.account_id == session.account_id and not self._is_elsewhere(row):
             row.lost_at = row.expires_from = at
             self._devices.seen(row, at)
 

@@ -53,7 +53,9 @@ class CatchUps:
         self._looking.clock = self._clock
 
     def start(self) -> None:
-        """Begin to listen and to look, once the writer can catch up."""
+        """Begin to listen and to look, once the writer can catch up; again does nothing."""
+        if self._looking.running:
+            return
         self._looking.start(LOOK_S, now=False)
         if self._notifier is not None:
             self._notifier.received = self.received
@@ -111,3 +113,7 @@ class CatchUps:
     def _failed(self, failure: Failure) -> None:
         if not failure.check(NotStored):
             self._log.failure("A look at what other nodes write failed.", failure)
+
+
+def ignore_heads(heads: Mapping[int, int] | None) -> None:
+    """Wake no other node."""

@@ -1,4 +1,7 @@
-"""How temporary accounts begin to end, and which of them can be ended."""
+"""How temporary accounts begin to end, and which of them can be ended.
+
+Which accounts are connected at other nodes only PostgreSQL knows: `sessions.node_id` and `online`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, select
 
 from gtchat.chat.interfaces import StoredGuest
 from gtchat.store.sql import accounts, schema
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement
 
 _sessions = schema.sessions
@@ -25,12 +28,31 @@ _MEMBERSHIPS = Statement(
     .where(schema.members.c.account_id == bindparam("account"))
     .order_by(schema.members.c.room_id)
 )
+#: Whether an account is connected at another node than one, which is NULL for none. A client that
+#: cannot resume its session has no row in `sessions`.
+_IS_ELSEWHERE = (
+    "SELECT 1 FROM sessions WHERE account_id = %(account)s AND expires_from IS NULL"
+    " AND node_id IS DISTINCT FROM %(node)s::bigint"
+    " UNION ALL SELECT 1 FROM online WHERE account_id = %(account)s"
+    " AND node_id IS DISTINCT FROM %(node)s::bigint LIMIT 1"
+)
 
 
-def begin_ending(db: Connection, account_id: int) -> tuple[int, ...] | None:
-    """End the sessions of a temporary account; see `INodeStore.begin_ending`."""
+def begin_ending(
+    db: Connection, account_id: int, node_id: int | None = None
+) -> tuple[int, ...] | None:
+    """End the sessions of a temporary account; see `INodeStore.begin_ending`.
+
+    Args:
+        db: the writer's connection, which has the lock of the account.
+        account_id: the account.
+        node_id: this node, which knows who is connected here; None if no other can use the
+            database.
+    """
     account = accounts.get(db, account_id)
     if account is None or account.registered:
+        return None
+    if node_id is not None and _is_connected(db, account_id, node_id):
         return None
     _END_SESSIONS(db, account=account_id)
     return tuple(row[0] for row in _MEMBERSHIPS(db, account=account_id).fetchall())
@@ -42,4 +64,14 @@ def find_guest(db: Connection, key: str) -> StoredGuest | None:
     if account is None or account.registered:
         return None
     network: str | None = _NETWORK.scalar(db, account=account.id)
+    if _is_connected(db, account.id, None):
+        return None
     return StoredGuest(account, network or "", bool(_SESSIONS.scalar(db, account=account.id)))
+
+
+def _is_connected(db: Connection, account_id: int, node_id: int | None) -> bool:
+    """Return whether an account is connected at a node of PostgreSQL, other than a given one."""
+    if not isinstance(db, PostgresSQL):
+        return False
+    values = {"account": account_id, "node": node_id}
+    return db.execute(_IS_ELSEWHERE, values).fetchone() is not None

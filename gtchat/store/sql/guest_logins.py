@@ -44,19 +44,25 @@ _BEGIN = BulkInsert(
 _ADD_NETWORKS = BulkInsert(insert(schema.account_networks), ("account_id", "network", "seen_at"))
 
 
-def login_guests(db: Connection, log_writer: LogWriter, calls: Sequence[BulkCall]) -> None:
+def login_guests(
+    db: Connection,
+    log_writer: LogWriter,
+    calls: Sequence[BulkCall],
+    node_id: int | None = None,
+) -> None:
     """Create temporary accounts with a session each; see `ISessionStore.login_guest`.
 
     Args:
         db: the writer's connection.
         log_writer: knows the end of the lobby's log.
         calls: their arguments are the name, its key and the session; gets the results.
+        node_id: as of `session_ends.is_elsewhere`.
     """
     looks = [skeleton(call.arguments[0]) for call in calls]
     if len({look[1:] for look in looks}) < len(calls):
         # The names look alike: the first one may be created, and then the others may not.
         for call in calls:
-            login_guests(db, log_writer, [call])
+            login_guests(db, log_writer, [call], node_id)
         return
     free = _free(db, calls, looks)
     lobby_seq = log_writer.lobby_seq(db)
@@ -73,7 +79,10 @@ def login_guests(db: Connection, log_writer: LogWriter, calls: Sequence[BulkCall
     for call in calls:
         call.result = ids.get(call.arguments[1])
         call.error = NameTaken() if call.result is None else None
-    _begin(db, [(ids[key], session) for (_, key, session), _ in free if key in ids])
+    begun = [(ids[key], session) for (_, key, session), _ in free if key in ids]
+    for _, session in begun:
+        session_ends.end(db, session_ends.own(db, session.ended, node_id), session.at)
+    _begin(db, begun)
 
 
 def _free(
@@ -105,7 +114,6 @@ def _begin(db: Connection, begun: Sequence[tuple[int, NewSession]]) -> None:
     sessions: list[Any] = []
     networks: list[Any] = []
     for account_id, session in begun:
-        session_ends.end(db, session.ended, session.at)
         networks += (account_id, session.network, session.at)
         if session.token_hash is not None:
             sessions += (

@@ -20,7 +20,6 @@ from gtchat.chat.errors import (
     ChatError,
     NoSuchUser,
     NotStored,
-    RoomExists,
     TxnConflict,
 )
 from gtchat.chat.events import AnnotatedMessage, GuestMessage, MessageSent, RoomCreated
@@ -33,7 +32,7 @@ from gtchat.store.sql.database import Connection
 from gtchat.store.sql.entry_rows import WRITTEN, WRITTEN_OF_MESSAGE, row_of
 from gtchat.store.sql.idempotency import find_ack, fingerprint, save_ack
 from gtchat.store.sql.message_changes import SQLMessages
-from gtchat.store.sql.room_changes import CHANGES, check_invited, create_room, subject_is_missing
+from gtchat.store.sql.room_changes import CHANGES, check_subject, create_room, subject_is_missing
 from gtchat.store.sql.statements import BulkInsert, Statement, insert
 
 _log = schema.entries
@@ -253,8 +252,8 @@ class LogWriter:
         if isinstance(pending.entry, RoomCreated):
             assert isinstance(pending, PendingRoomChange)
             try:
-                pending.room_id = create_room(db, pending.room_key, pending.entry)
-            except RoomExists as error:
+                pending.room_id = create_room(db, pending)
+            except ChatError as error:
                 pending.error = error
                 return None
             self._positions[pending.room_id] = LogPosition(0, 0)
@@ -281,7 +280,7 @@ class LogWriter:
         entry = pending.entry
         try:
             if isinstance(pending, PendingRoomChange):
-                check_invited(db, pending)
+                check_subject(db, pending)
             rows = SQLMessages(db, pending.room_id, entry.room_name, self.mention_limits)
             message = None
             if isinstance(pending, PendingMessageChange):

@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 
+import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
@@ -24,6 +25,8 @@ from gtchat.store.jobs import (
     ignore_restored,
 )
 from gtchat.store.sql import guest_ends, rooms, system_log
+from gtchat.store.sql.announcements import Announcements
+from gtchat.store.sql.catch_ups import CatchUps
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.living import Life
@@ -47,6 +50,7 @@ class NodeCalls(ABC):
     _writer: Writer
     _log_writer: LogWriter
     _follower: Follower | None
+    _catch_ups: CatchUps | None = None
     _life: Life | None
     _reads: ReadPool
     _searches: ReadPool
@@ -59,14 +63,23 @@ class NodeCalls(ABC):
         self.foreign: Callable[[Foreign], None] = ignore_foreign
         self.lost: Callable[[], None] = ignore_lost
         self.restored: Callable[[StoredState], None] = ignore_restored
-        #: Whether the node was given up, and is not another one yet.
-        self.is_lost = False
-        #: The last job that catches up without a call that waits for it.
-        self._catching_up: CatchUp | None = None
+        self._is_lost = False
+        self._announcements = Announcements(self._store_presence)
 
     @abstractmethod
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the node was given up, and is not another one yet: nothing is stored or read."""
+        return self._is_lost
+
+    @is_lost.setter
+    def is_lost(self, is_lost: bool) -> None:
+        self._is_lost = self._reads.is_paused = self._searches.is_paused = is_lost
+        if is_lost:
+            self._announcements.forget()
 
     def reload(self) -> StoredState:
         """Load the chat as `load` does, also as another node. Blocks.
@@ -119,31 +132,26 @@ class NodeCalls(ABC):
 
     def catch_up(self) -> Deferred[None]:
         """See `INodeStore.catch_up`."""
-        if self._follower is None:
-            return succeed(None)
-        if self._closed or self.is_lost:
-            return fail(NotStored())
-        done = Deferred[None]()
-        self._writer.put(CatchUp({}, done))
-        return done
+        return succeed(None) if self._catch_ups is None else self._catch_ups.catch_up()
 
-    def received(self, heads: Mapping[int, int] | None) -> None:
-        """Read what another node has written; see `INotifier.received`."""
-        if self._follower is None or self._closed or self.is_lost:
-            return
-        waiting = self._catching_up
-        if waiting is None or waiting.taken:
-            self._catching_up = CatchUp(dict(heads or {}))
-            self._writer.put(self._catching_up)
-        elif not heads:
-            waiting.heads.clear()
-        elif waiting.heads:
-            for room_id, seq in heads.items():
-                waiting.heads[room_id] = max(seq, waiting.heads.get(room_id, 0))
+    def _put_catch_up(self, job: CatchUp) -> None:
+        if self._closed or self.is_lost:
+            assert job.deferred is not None
+            job.deferred.errback(NotStored())
+        else:
+            self._writer.put(job)
+
+    def _look(self) -> Deferred[dict[int, int]]:
+        """Return which rooms are behind; tell again what other nodes could not be told."""
+        assert self._follower is not None
+        self._announcements.tell()
+        return self._reads.run(self._follower.look)
 
     def told(self, heads: Mapping[int, int]) -> None:
         """See `LivingStore.told`."""
-        self.received(heads)
+        if self._catch_ups is not None:
+            self._catch_ups.notify(heads)
+            self._catch_ups.received(heads)
 
     def abandon(self) -> Deferred[list[Queued]]:
         """See `LivingStore.abandon`."""
@@ -156,13 +164,23 @@ class NodeCalls(ABC):
 
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         """See `INodeStore.announce`."""
-        return None
+        if self._follower is not None:
+            self._announcements.add(came, went)
+
+    def _store_presence(self, came: Mapping[int, str], went: Collection[int]) -> Deferred[None]:
+        """Queue the write that tells other nodes who is online here, and changes nothing else."""
+        return self._write(_do_nothing, plan=room_tells.announce(came, went))
 
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""
         plan = session_tells.begin_ending(account_id)
-        return self._write(guest_ends.begin_ending, account_id, plan=plan)
+        node_id = self._database.node_id
+        return self._write(guest_ends.begin_ending, account_id, node_id, plan=plan)
 
     def find_guest(self, key: str) -> Deferred[StoredGuest | None]:
         """See `INodeStore.find_guest`."""
         return self._reads.run(lambda db: guest_ends.find_guest(db, key))
+
+
+def _do_nothing(db: Connection) -> None:
+    """Do what a call does of which only its plan matters."""

@@ -102,10 +102,10 @@ class NodeLife:
         self._log.error("This node is lost: it closes all connections, and loads the chat anew.")
         self._store.is_lost = True
         ended = self._store.abandon()
+        ended.addCallback(self._ended)
         self._database.cut_off()
         if not self._closing.is_set():
             self._store.lost()
-        ended.addCallback(self._ended)
 
     def _ended(self, jobs: list[Queued]) -> None:
         """Let what has no result fail: the connections are closed. Then come back."""
@@ -125,12 +125,17 @@ class NodeLife:
 
     def _return(self) -> None:
         """Enter and load in a thread of its own, however long the database does not answer."""
+        reported = ""
         while True:
             self._database.renew()
             try:
                 state = self._store.reload()
             except StoreError as error:
-                self._log.warn("The chat can't be loaded: {error}", error=str(error))
+                if str(error) != reported:
+                    reported = str(error)
+                    self._log.warn("The chat can't be loaded: {error}", error=reported)
+            except Exception:  # also after a bug there is nothing better than to try again
+                self._log.failure("The chat can't be loaded.")
             else:
                 self._reactor.callFromThread(self._restored, state)
                 return

@@ -261,11 +261,13 @@ class PostgresDatabase(Database):
         """See `Database.begin_load`.
 
         What the transaction sees is settled by its first statement: the lock is taken before, and
-        handed over to the transaction, with which it ends.
+        handed over to the transaction, with which it ends. A node that stops meanwhile does not
+        keep others from loading for longer than it may take itself.
         """
         db.execute(f"SELECT pg_advisory_lock({nodes.START_LOCK})")
         begin = (
-            f"BEGIN ISOLATION LEVEL REPEATABLE READ; {postgres_schema.WITHOUT_TIME_LIMIT};"
+            "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0;"
+            f" SET LOCAL idle_in_transaction_session_timeout = '{nodes.START_S}s';"
             f" SELECT pg_advisory_xact_lock({nodes.START_LOCK});"
             f" SELECT pg_advisory_unlock({nodes.START_LOCK})"
         )

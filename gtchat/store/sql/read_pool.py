@@ -54,6 +54,8 @@ class ReadPool:
         self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="gtchat readers")
         self._pool.start()
         self._closed = False
+        #: Whether queries are refused.
+        self.is_paused = False
 
     def open(self) -> None:
         """Open all connections, so that none has to be opened when descriptors have run out.
@@ -70,7 +72,7 @@ class ReadPool:
         Raises:
             NotStored: the database cannot be read.
         """
-        if self._closed:
+        if self._closed or self.is_paused:
             return fail(unreadable())
         return deferToThreadPool(self._reactor, self._pool, self._run, query)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import bindparam, case, delete, select, update
+from sqlalchemy import bindparam, case, delete, func, select, update
 
 from gtchat.chat.errors import PrivateRoom, RoomExists
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import EndedInvitations, Inviter, PendingEntry, PendingRoomChange
 from gtchat.chat.look_alikes import rivals, skeleton
+from gtchat.store.pending import check_room_limits
 from gtchat.store.sql import mentions, schema
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.statements import Statement, insert
 
 _rooms = schema.rooms
@@ -60,6 +61,18 @@ _CHANGE_ROOM = Statement(
         public_since=case((_rooms.c.public, _rooms.c.public_since), else_=bindparam("seq")),
     )
 )
+_COUNT_CREATED = Statement(
+    select(func.count()).select_from(_rooms).where(_rooms.c.creator_id == bindparam("account_id"))
+)
+_COUNT_RECEIVED = Statement(
+    select(func.count())
+    .select_from(_rooms)
+    .where(
+        _rooms.c.owner_id == bindparam("account_id"),
+        _rooms.c.creator_id.is_distinct_from(bindparam("account_id")),
+    )
+)
+_COUNT_MEMBERSHIPS = Statement(select(func.count()).select_from(_members).where(_is_account))
 _ADD_MEMBER = Statement(
     insert(_members).on_conflict_do_nothing(),
     columns=("room_id", "account_id", "joined_seq", "read_seq"),
@@ -86,17 +99,38 @@ _DELETE_ALL_INVITATIONS = Statement(
 )
 
 
-def create_room(db: Connection, key: str, entry: RoomCreated) -> int:
+def _check_limits(db: Connection, pending: PendingRoomChange) -> None:
+    """Check whether the subject of a change may have another room.
+
+    Only where several nodes write: the memory of a node that is alone knows the numbers.
+
+    Raises:
+        NotAllowed.
+    """
+    if isinstance(db, PostgresSQL) and pending.subject_id is not None:
+        account = {"account_id": pending.subject_id}
+        check_room_limits(
+            pending,
+            memberships=lambda limit: _COUNT_MEMBERSHIPS.scalar(db, **account) >= limit,
+            created=lambda limit: _COUNT_CREATED.scalar(db, **account) >= limit,
+            received=lambda limit: _COUNT_RECEIVED.scalar(db, **account) >= limit,
+        )
+
+
+def create_room(db: Connection, pending: PendingRoomChange) -> int:
     """Create the room that an entry is the first one of, without members, and return its id.
 
     Args:
         db: the writer's connection.
-        key: name of the room as it is compared.
-        entry: has the settings; its subject is the creator and owner.
+        pending: the entry, a `RoomCreated`; its subject is the creator and owner.
 
     Raises:
         RoomExists: a room has this name, or one that looks like it.
+        NotAllowed: the subject has as many rooms as the limits allow.
     """
+    entry, key = pending.entry, pending.room_key
+    assert isinstance(entry, RoomCreated)
+    _check_limits(db, pending)
     looks = skeleton(entry.room_name)
     rival, other = rivals(looks)
     if _FIND_RIVAL(db, rival=rival, other_rival=other).fetchone() is not None:
@@ -142,12 +176,14 @@ def _add_creator(db: Connection, pending: PendingRoomChange) -> None:
         _add_member(db, pending)
 
 
-def check_invited(db: Connection, pending: PendingRoomChange) -> None:
-    """Check that the subject of a change is invited to the room, if that is needed.
+def check_subject(db: Connection, pending: PendingRoomChange) -> None:
+    """Check that the subject of a change is invited to the room, if that is needed, and its limits.
 
     Raises:
-        PrivateRoom.
+        PrivateRoom, NotAllowed.
     """
+    if not isinstance(pending.entry, RoomCreated):  # checked by `create_room`
+        _check_limits(db, pending)
     if pending.needs_invitation:
         found = _IS_INVITED(db, room_id=pending.room_id, account_id=pending.subject_id)
         if found.fetchone() is None:

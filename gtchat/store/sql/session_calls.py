@@ -20,7 +20,7 @@ from gtchat.chat.interfaces import (
 )
 from gtchat.store.jobs import NO_PLAN, BulkCall, Plan, StoreCall
 from gtchat.store.sql import devices, guest_logins, session_ends, sessions
-from gtchat.store.sql.database import Connection
+from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.read_pool import ReadPool
 
@@ -37,6 +37,7 @@ class SessionCalls(ABC):
 
     _reads: ReadPool
     _log_writer: LogWriter
+    _database: Database
 
     @abstractmethod
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
@@ -51,7 +52,8 @@ class SessionCalls(ABC):
     ) -> Deferred[AccountState]:
         """See `ISessionStore.login`."""
         plan = session_tells.login(account_id, session)
-        return self._write(sessions.login, self._log_writer, account_id, proved, session, plan=plan)
+        args = (account_id, proved, session, self._database.node_id)
+        return self._write(sessions.login, self._log_writer, *args, plan=plan)
 
     def login_guest(self, name: str, key: str, session: NewSession) -> Deferred[int]:
         """See `ISessionStore.login_guest`."""
@@ -62,7 +64,7 @@ class SessionCalls(ABC):
         )
 
     def _login_guests(self, db: Connection, calls: Sequence[BulkCall]) -> None:
-        guest_logins.login_guests(db, self._log_writer, calls)
+        guest_logins.login_guests(db, self._log_writer, calls, self._database.node_id)
 
     def find_device(
         self, token_hash: bytes, tokens_after: int
@@ -96,13 +98,15 @@ class SessionCalls(ABC):
             marks_read,
             address,
             new_epoch(),
+            self._database.node_id,
             plan=session_tells.resume(token_hash, seen, address),
         )
 
     def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
         """See `ISessionStore.session_lost`."""
         plan = session_tells.session_lost(session)
-        return self._write(session_ends.session_lost, session, at, plan=plan)
+        node_id = self._database.node_id
+        return self._write(session_ends.session_lost, session, at, node_id, plan=plan)
 
     def sessions(
         self, account_id: int, oldest: int, tokens_after: int

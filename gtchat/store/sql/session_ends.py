@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
 
-from gtchat.chat.errors import BadCredentials, NoSuchUser
+from gtchat.chat.devices import CONNECTED_ELSEWHERE
+from gtchat.chat.errors import AlreadyLoggedIn, BadCredentials, NoSuchUser
 from gtchat.chat.interfaces import Account, EndedSession, NewSession, Replaces
 from gtchat.store.sql import accounts, devices, read_state, schema
 from gtchat.store.sql.database import Connection, Cursor
@@ -51,6 +52,41 @@ _OTHERS = Statement(
     )
 )
 _DEVICE = Statement(select(_sessions.c.device).where(_is_session, _of_account))
+_CONNECTED = Statement(
+    select(_sessions.c.token_hash).where(_of_account, _sessions.c.expires_from.is_(None))
+)
+#: The node of a session, which only PostgreSQL knows: NULL for none.
+_NODE = "SELECT node_id FROM sessions WHERE token_hash = %(token)s"
+
+
+def own(
+    db: Connection, ended: Sequence[EndedSession], node_id: int | None
+) -> tuple[EndedSession, ...]:
+    """Return those of the sessions of a connection that were not resumed at another node."""
+    return tuple(one for one in ended if not is_elsewhere(db, one.token_hash, node_id))
+
+
+def check_refused(db: Connection, account_id: int, session: NewSession) -> None:
+    """Raise AlreadyLoggedIn if a login is refused: a session is connected that goes on with it."""
+    if not session.refuses:
+        return
+    ended = {one.token_hash for one in session.ended}
+    if any(row[0] not in ended for row in _CONNECTED(db, account=account_id).fetchall()):
+        raise AlreadyLoggedIn(CONNECTED_ELSEWHERE)
+
+
+def is_elsewhere(db: Connection, token_hash: bytes, node_id: int | None) -> bool:
+    """Return whether another node has a session, or waits for its client.
+
+    Args:
+        db: the writer's connection, which has the lock of its account.
+        token_hash: names the session.
+        node_id: this node, None if no other can use the database.
+    """
+    if node_id is None:
+        return False
+    row = db.execute(_NODE, {"token": token_hash}).fetchone()
+    return row is not None and row[0] not in (None, node_id)
 
 
 def end_for_login(db: Connection, account_id: int, session: NewSession) -> frozenset[bytes]:
@@ -171,9 +207,19 @@ def end(db: Connection, ended: Iterable[EndedSession], at: int | None) -> None:
                 devices.seen(db, account_id, row[0], at)
 
 
-def session_lost(db: Connection, session: EndedSession, at: int) -> None:
-    """Store that a session's connection was lost; see `ISessionStore.session_lost`."""
+def session_lost(
+    db: Connection, session: EndedSession, at: int, node_id: int | None = None
+) -> None:
+    """Store that a session's connection was lost; see `ISessionStore.session_lost`.
+
+    Args:
+        db: the writer's connection.
+        session, at: those of `ISessionStore.session_lost`.
+        node_id: as of `is_elsewhere`.
+    """
     account_id = session.account_id
     read_state.set_sent_read(db, account_id, session.token_hash, session.sent)
+    if is_elsewhere(db, session.token_hash, node_id):
+        return  # it was resumed there, before this was stored
     for row in _SET_LOST(db, token=session.token_hash, account=account_id, at=at).fetchall():
         devices.seen(db, account_id, row[0], at)

@@ -169,14 +169,28 @@ def account_state(db: Connection, log_writer: LogWriter, account_id: int) -> Acc
 
 
 def login(
-    db: Connection, log_writer: LogWriter, account_id: int, proved: str | None, session: NewSession
+    db: Connection,
+    log_writer: LogWriter,
+    account_id: int,
+    proved: str | None,
+    session: NewSession,
+    node_id: int | None = None,
 ) -> AccountState:
-    """Begin a session of a registered account; see `ISessionStore.login`."""
+    """Begin a session of a registered account; see `ISessionStore.login`.
+
+    Args:
+        db: the writer's connection.
+        log_writer: knows the ends of logs.
+        account_id, proved, session: those of `ISessionStore.login`.
+        node_id: as of `session_ends.is_elsewhere`.
+    """
+    session = attrs.evolve(session, ended=session_ends.own(db, session.ended, node_id))
     account, device = accounts.get(db, account_id), session.device
     if account is not None and device is not None and device.proved is not None:
         devices.check_token(db, account_id, device, session.limits.tokens_after)
     else:
         session_ends.check_proof(account, proved)
+    session_ends.check_refused(db, account_id, session)
     session_ends.end(db, session.ended, session.at)
     ended = session_ends.end_for_login(db, account_id, session)
     state = account_state(db, log_writer, account_id)
@@ -230,6 +244,7 @@ def resume(
     marks_read: bool,
     address: str,
     new_epoch: str,
+    node_id: int | None = None,
 ) -> ResumeResult:
     """Resume a session; see `ISessionStore.resume`.
 
@@ -239,11 +254,13 @@ def resume(
         token_hash, at, oldest, seen, liveness_ms, limit, network, marks_read, address: those of
             `ISessionStore.resume`.
         new_epoch: the epoch that begins if the logs are shorter than what the client was told.
+        node_id: as of `session_ends.is_elsewhere`.
     """
     row = _FIND(db, token=token_hash).fetchone()
     if row is None or (row[3] is not None and row[3] <= oldest):
         raise BadSession()
     account_id, began_at, lost_at, _, start_id = row
+    moved = row[3] is None and session_ends.is_elsewhere(db, token_hash, node_id)
     mark = _FIRST_MARK_AFTER.scalar(db, start=start_id)
     interval = ConnectedInterval(began_at, lost_at)
     names: dict[int, str] = {}
@@ -299,4 +316,4 @@ def resume(
     state = account_state(db, log_writer, account_id)
     if not state.account.registered:
         _set_network(db, account_id, network, at)
-    return ResumeResult(state, missed, epoch, tuple(directs))
+    return ResumeResult(state, missed, epoch, tuple(directs), moved)

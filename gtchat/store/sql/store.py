@@ -37,6 +37,7 @@ from gtchat.chat.interfaces import (
     UnreadRecord,
 )
 from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
+from gtchat.store.notifying import INotifier
 from gtchat.store.sql import (
     accounts,
     direct,
@@ -46,6 +47,7 @@ from gtchat.store.sql import (
     search,
 )
 from gtchat.store.sql.batch_writer import Outcome
+from gtchat.store.sql.catch_ups import CatchUps, ignore_heads
 from gtchat.store.sql.database import Connection, Database
 from gtchat.store.sql.follower import Follower
 from gtchat.store.sql.health import StoreHealth
@@ -72,6 +74,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         database: the database, of the newest revision.
         reactor: an IReactorTime and IReactorFromThreads.
         wall: returns the time in seconds since 1970, UTC.
+        notifier: wakes nodes when others have stored something; None if that can wait a second.
     """
 
     _log = Logger()
@@ -81,6 +84,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         database: Database,
         reactor: Any,
         wall: Callable[[], float] = time.time,
+        notifier: INotifier | None = None,
     ) -> None:
         super().__init__()
         #: Takes finished entries; set by the chat.
@@ -92,6 +96,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         self._closed = False
         self._log_writer = LogWriter()
         self._follower = Follower(database, self._log_writer, wall) if database.has_nodes else None
+        if self._follower is not None:
+            self._catch_ups = CatchUps(reactor, self._put_catch_up, self._look, notifier)
         self._cleanup = rooms.Cleanup()
         self._reads = ReadPool(reactor, database)
         # Searches take long: no other read waits for one.
@@ -105,6 +111,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
             self._cleanup,
             self._indexer,
             follower=self._follower,
+            notify=self._catch_ups.notify if self._catch_ups is not None else ignore_heads,
             expired=self._expired,
         )
         self._life = database.life(reactor, self)
@@ -144,6 +151,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         state = self.reload()
         if self._life is not None:
             self._life.start()
+        if self._catch_ups is not None:
+            self._catch_ups.start()
         return state
 
     def append(self, entry: PendingEntry) -> None:
@@ -312,13 +321,16 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         # The writer closes last: it copies the write-ahead log, which the others may not do.
         self._reads.close()
         self._searches.close()
-        return self._writer.close().addBoth(self._stop_watching)
+        return Deferred.fromCoroutine(self._finish(self._writer.close()))
 
-    def _stop_watching(self, result: T) -> T:
+    async def _finish(self, written: Deferred[None]) -> None:
+        """End what the writer needs, once it has ended."""
+        await written
         if self._life is not None:
             self._life.stop()
         self._database.stop_watching()
-        return result
+        if self._catch_ups is not None:
+            await self._catch_ups.stop()
 
     def _write(self, function: Callable[..., T], *args: Any, plan: Plan = NO_PLAN) -> Deferred[T]:
         """Queue a call of a function with the writer's connection; return its result."""

@@ -21,7 +21,7 @@ from gtchat.chat.look_alikes import rivals, skeleton
 from gtchat.chat.node_records import SYSTEM_ID, AccountEnded, Foreign, Online, RoomAdded
 from gtchat.store import SQLStore
 from gtchat.store.jobs import CatchUp, Locks, Plan, StoreCall
-from gtchat.store.sql import batch_locks, follower, foreign_reader
+from gtchat.store.sql import batch_locks, catch_ups, follower, foreign_reader
 from gtchat.store.sql.batch_locks import BatchLocks, bucket_of
 from gtchat.store.sql.database import UncertainCommit
 from gtchat.store.sql.follower import Follower
@@ -123,6 +123,7 @@ class NodesCase(TestCase):
 
     def setUp(self) -> None:
         self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(catch_ups, "LOOK_S", 3600)  # tests say when a node catches up
         self.database = postgres.QuickDatabase(node="a")
         self.a = Node(self.database)
         self.addCleanup(self.a.store.close)

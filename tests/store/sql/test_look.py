@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
+from gtchat.chat.node_records import SYSTEM_ID, Foreign
+from gtchat.store import SQLStore
 from gtchat.store.jobs import CatchUp
+from gtchat.store.notifying import INotifier
+from gtchat.store.sql import catch_ups
 from gtchat.store.sql.catch_ups import LOOK_S, CatchUps
+from tests import postgres
+from tests.store.contract import message, pending_entry
 
 
 class Notifier:
@@ -142,3 +150,127 @@ class CatchUpsTests(SynchronousTestCase):
         self.looks[-1].callback({1: 2})
         self.assertEqual(self.done(), {1: 2})
         self.successResultOf(node.stop())
+
+
+class Wire(Notifier):
+    """A bus without a server: what one node notifies another one of arrives there."""
+
+    other: Wire | None = None
+
+    def notify(self, heads: Mapping[int, int]) -> None:
+        super().notify(heads)
+        if self.other is not None:
+            call: Any = reactor
+            call.callFromThread(self.other.received, dict(heads))
+
+
+class StoresTests(TestCase):
+    """Two stores on one database."""
+
+    timeout = 60
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def begin(self, look: float, a: INotifier | None = None, b: INotifier | None = None) -> None:
+        """Open two stores, `a` and `b`, which look after so many seconds."""
+        self.patch(catch_ups, "LOOK_S", look)
+        database = postgres.QuickDatabase(node="a")
+        self.a = SQLStore(database, reactor, notifier=a)
+        beside = postgres.QuickDatabase(node="b", beside=database)
+        self.b = SQLStore(beside, reactor, notifier=b)
+        for store in (self.a, self.b):
+            self.addCleanup(store.close)
+            self.lobby = store.load().rooms[0].id
+        self.heard: list[Foreign] = []
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
+        self.b.foreign = self._hear
+
+    def wired(self) -> tuple[Wire, Wire]:
+        """Return the two ends of a bus."""
+        a, b = Wire(), Wire()
+        a.other, b.other = b, a
+        return a, b
+
+    def _hear(self, foreign: Foreign) -> None:
+        self.heard.append(foreign)
+        for condition, waiting in list(self._waiting):
+            if condition():
+                self._waiting.remove((condition, waiting))
+                waiting.callback(None)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what node b has heard makes a condition true."""
+        if not condition():
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append((condition, waiting))
+            await waiting
+
+    def say(self, text: str) -> None:
+        self.a.append(pending_entry(self.lobby, message(text)))
+
+    def texts(self) -> list[str]:
+        """Return the messages that node b has heard, in order."""
+        return [
+            entry.msg  # type: ignore[attr-defined]
+            for foreign in self.heard
+            for entry in foreign.entries.get(self.lobby, ())
+        ]
+
+    async def test_a_node_that_is_woken_hears_what_another_has_stored(self) -> None:
+        self.begin(3600, *self.wired())
+        for number in range(5):
+            self.say(f"{number}")
+            await self.a.flush()
+        await self.until(lambda: len(self.texts()) == 5)
+        self.assertEqual(self.texts(), [f"{number}" for number in range(5)])
+
+    async def test_a_look_finds_what_the_bus_lost(self) -> None:
+        deaf = Wire(), Wire()
+        self.begin(0.02, *deaf)
+        self.say("one")
+        await self.until(lambda: self.texts() == ["one"])
+        self.say("two")
+        await self.until(lambda: self.texts() == ["one", "two"])
+        self.assertEqual(deaf[0].sent, [{self.lobby: 1}, {self.lobby: 2}])
+
+    async def test_a_call_that_catches_up_is_answered_behind_what_it_brings(self) -> None:
+        self.begin(3600)
+        self.say("one")
+        await self.a.flush()
+        await self.b.catch_up()
+        self.assertEqual(self.texts(), ["one"])
+
+    async def test_what_another_thread_has_told_is_read_here_and_elsewhere(self) -> None:
+        a, b = self.wired()
+        self.begin(3600, a, b)
+        self.say("one")
+        await self.a.flush()
+        await self.until(lambda: self.texts() == ["one"])
+        a.other = None
+        self.say("two")
+        await self.a.flush()
+        self.b.told({self.lobby: 2, SYSTEM_ID: 0})
+        await self.until(lambda: self.texts() == ["one", "two"])
+        self.assertEqual(b.sent, [{self.lobby: 2, SYSTEM_ID: 0}])
+
+    async def test_a_node_that_is_given_up_neither_reads_nor_stores(self) -> None:
+        self.begin(3600)
+        self.b.is_lost = True
+        self.assertFalse(self.b.healthy())
+        for call in (
+            lambda: self.b.phones(),
+            lambda: self.b.flush(),
+            lambda: self.b.catch_up(),
+            lambda: self.b.search(Any),  # type: ignore[arg-type]
+        ):
+            await self.assertFailure(call(), NotStored)
+        self.b.is_lost = False
+        await self.b.phones()
+        await self.b.catch_up()
+
+    async def test_a_closed_store_has_ended_its_bus(self) -> None:
+        a, b = self.wired()
+        self.begin(3600, a, b)
+        await self.a.close()
+        self.assertEqual([(one.started, one.stopped) for one in (a, b)], [(1, 1), (1, 0)])
+        await self.assertFailure(self.a.catch_up(), NotStored)

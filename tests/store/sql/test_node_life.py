@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.node_records import Foreign, NodeGone
 from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.jobs import CatchUp, StoreCall
 from tests import postgres
@@ -89,12 +90,13 @@ class FakeNode:
         events: what was done, in order.
         ended: fires when the writer is idle.
         failures: how often the database does not answer when the node comes back.
+        bugs: how often something else fails then.
     """
 
     def __init__(self) -> None:
         self.events: list[Any] = []
         self.ended = Deferred[list[Any]]()
-        self.failures = 0
+        self.failures = self.bugs = 0
         self.node_id = 1
         self.is_lost = False
         self.lost = lambda: self.events.append("lost")
@@ -117,6 +119,9 @@ class FakeNode:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("no answer")
+        if self.bugs:
+            self.bugs -= 1
+            raise ZeroDivisionError
         self.node_id += 1
         self.events.append("reload")
         return STATE
@@ -176,6 +181,14 @@ class LifeTests(SynchronousTestCase):
         self.node.ended.callback([])
         self.assertEqual(self.events(), [*LOSS, *["renew"] * 3, *RETURN])
 
+    def test_it_comes_back_after_a_bug(self) -> None:
+        self.node.bugs = 1
+        self.events()
+        self.life.lose()
+        self.node.ended.callback([])
+        self.assertEqual(self.events(), [*LOSS, "renew", *RETURN])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_a_row_that_was_not_prolonged_for_too_long_is_lost(self) -> None:
         self.events()
         self.reactor.pump([LOOK_S] * 10)
@@ -233,7 +246,7 @@ class RejoinTests(LossCase, TestCase):
     def open_store(self) -> SQLStore:
         self.patch(heartbeat, "BEAT_S", 0.05)
         self.url = postgres.empty()
-        self.database = ForgottenDatabase(self.url)
+        self.database = ForgottenDatabase(self.url, "one")
         self.events: list[Any] = []
         return SQLStore(self.database, reactor)
 
@@ -279,3 +292,20 @@ class RejoinTests(LossCase, TestCase):
         self.assertIsNotNone(again.earlier)
         self.assertEqual(await self.texts(), ["one", "two"])
         self.assertEqual(self.events[2:], [("two", NotStored), ("one", type(None))])
+
+    async def test_the_end_of_a_node_is_told_to_the_others(self) -> None:
+        other = SQLStore(PostgresDatabase(self.url, "two"), reactor)
+        self.addCleanup(other.close)
+        other.load()
+        mine, theirs = self.database.node_id, other._database.node_id
+        heard = Deferred[Foreign]()
+        self.store.foreign = heard.callback
+        other._life._heartbeat.stop()
+        self.change("UPDATE nodes SET expires = clock_timestamp() WHERE name = 'two'")
+        self.assertEqual((await heard).system, ((mine, NodeGone(theirs)),))
+        lost = Deferred[None]()
+        other.lost = lambda: lost.callback(None)
+        with self.assertRaises(NotStored):
+            await other.register("Dora", "dora", None, None, 1)
+        await lost
+        self.assertEqual(self.events, [])

@@ -82,6 +82,19 @@ class CommitTests(NodeCase):
             self.database.commit(db)
         self.assertEqual(self.commits(), [6])
 
+    def test_a_node_that_stops_while_it_loads_keeps_no_lock_for_ever(self) -> None:
+        for begin, limits in (
+            (self.database.begin, ("10s", "1s")),
+            (self.database.begin_long, ("0", "0")),
+            (self.database.begin_load, ("0", f"{nodes.START_S // 60}min")),
+        ):
+            begin(self.first)
+            for name, limit in zip(
+                ("statement_timeout", "idle_in_transaction_session_timeout"), limits, strict=True
+            ):
+                self.assertEqual(self.first.execute(f"SHOW {name}").fetchone(), (limit,))
+            self.database.commit(self.first)
+
     def test_a_batch_that_is_rolled_back_is_not_counted(self) -> None:
         self.database.begin(self.first)
         self.first.execute("ROLLBACK")

@@ -46,6 +46,7 @@ _calls = st.lists(
             st.sampled_from(["gtchat", "pa1"]),
             _limits,
             st.booleans(),
+            st.booleans(),
         ),
         st.tuples(st.sampled_from(["lost", "end", "forget"]), _names),
         st.tuples(st.just("end others"), _names),
@@ -141,7 +142,7 @@ class SessionsMatch(SynchronousTestCase):
     def arguments(self, account: int, at: int, name: str, details: list[Any]) -> list[Any]:
         """Return the call of a store that a step stands for."""
         if name == "login":
-            token, device, replaces, protocol, limits, marks_read = details
+            token, device, replaces, protocol, limits, marks_read, refuses = details
             if device is not None and device.token_hash is not None:
                 device = attrs.evolve(device, token_hash=bytes([at]) * 32)
             return [
@@ -160,6 +161,7 @@ class SessionsMatch(SynchronousTestCase):
                     device,
                     replaces,
                     limits,
+                    refuses,
                 ),
             ]
         if name in ("lost", "end", "forget"):

@@ -1,0 +1,106 @@
+"""Two nodes of one chat: rooms and presence are those of the whole chat at each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.fakes import FakeClient, nodes
+
+
+class TwoNodes(SynchronousTestCase):
+    """Ann is at the first node, bob and eve are at the second."""
+
+    def setUp(self) -> None:
+        self.first, self.second = nodes(2)
+        self.ann = self.first.member("ann")
+        self.bob, self.eve = self.second.member("bob"), self.second.member("eve")
+        self.clear()
+
+    def clear(self) -> None:
+        for client in (self.ann, self.bob, self.eve):
+            client.received()
+
+    def call(self, client: FakeClient, cmd: str, **fields: object) -> dict[str, Any]:
+        """Let a client ask for something that is done. Return the reply."""
+        reply = client.call(cmd, **fields)
+        self.assertEqual(reply["status"], "ok", reply)
+        return reply
+
+    def events(self, client: FakeClient, *kinds: str) -> list[tuple[str, str]]:
+        """Take the pushes to a client: kind and user."""
+        return [(push.get("type", push["cmd"]), push["usr"]) for push in client.pushes(*kinds)]
+
+    def test_a_room_lives_at_both(self) -> None:
+        self.call(self.ann, "create_room", room_name="r")
+        self.assertEqual(self.events(self.eve), [("room_created", "ann")])
+        self.call(self.bob, "join_room", room_name="r")
+        ack = self.call(self.bob, "speak", room_name="r", msg="hi")
+        join, message = self.ann.pushes()
+        self.assertEqual((join["type"], join["usr"]), ("join_room", "bob"))
+        self.assertEqual((message["msg"], message["seq"]), ("hi", ack["seq"]))
+        self.clear()
+        self.call(self.ann, "edit", room_name="r", seq=self.say(self.ann), msg="new")
+        self.assertEqual(self.events(self.bob), [("c_speak", "ann"), ("edited", "ann")])
+        self.call(self.ann, "kick", room_name="r", user="bob")
+        self.say(self.ann)
+        self.assertEqual(self.events(self.bob), [("kicked", "bob")])
+        self.assertEqual(self.bob.call("speak", room_name="r", msg="x")["code"], "not_in_room")
+        self.clear()
+        self.call(self.ann, "delete_room", room_name="r")
+        self.assertEqual(self.events(self.eve), [("room_gone", "ann")])
+        self.assertEqual(self.eve.call("join_room", room_name="r")["code"], "no_such_room")
+        self.call(self.eve, "create_room", room_name="R")
+        self.assertEqual(self.events(self.ann), [("room_created", "eve")])
+
+    def say(self, client: FakeClient) -> int:
+        """Let a client speak in the room `r`. Return the number of the message."""
+        return int(self.call(client, "speak", room_name="r", msg="x")["seq"])
+
+    def test_the_other_sessions_of_a_user_follow_the_user(self) -> None:
+        again = self.second.connect()
+        again.login("ann", pwd="password", device="second")
+        self.call(self.ann, "create_room", room_name="r", public=False)
+        self.assertEqual(self.events(again), [("room_created", "ann")])
+        self.say(again)
+        self.assertEqual(self.events(self.ann), [("c_speak", "ann")])
+        self.call(again, "leave_room", room_name="r")
+        self.assertEqual(self.events(self.ann), [("leave_room", "ann")])
+        self.call(again, "delete_room", room_name="r")
+        self.assertEqual(self.events(self.ann), [("room_gone", "ann")])
+
+    def test_users_of_both_are_online(self) -> None:
+        gus = self.first.guest("gus")
+        self.assertEqual(self.events(self.bob, "login", "logout"), [("login", "gus")])
+        users = ["ann", "bob", "eve", "gus"]
+        for client in (gus, self.eve):
+            self.assertEqual(client.call("get_user_list")["users"], users)
+        again = self.second.connect()
+        again.login("ann", pwd="password", device="second")
+        self.ann.drop()
+        again.call("logout")
+        self.assertEqual(self.events(self.bob, "login", "logout"), [("logout", "ann")])
+
+    def test_a_guest_of_the_other_node_is_found(self) -> None:
+        self.second.guest("gus")
+        self.assertEqual(self.ann.call("block", user="gus")["blocked"], ["gus"])
+        self.assertEqual(self.ann.call("block", user="gas")["code"], "no_such_user")
+
+    def test_a_blocked_user_of_the_other_node_is_not_heard(self) -> None:
+        self.call(self.ann, "create_room", room_name="r")
+        for client in (self.bob, self.eve):
+            self.call(client, "join_room", room_name="r")
+        self.call(self.ann, "block", user="bob")
+        self.clear()
+        self.say(self.bob)
+        self.say(self.eve)
+        self.assertEqual(self.events(self.ann), [("c_speak", "eve")])
+
+    def test_users_of_a_node_that_has_ended_are_offline(self) -> None:
+        self.first.store.expire(self.second.store)
+        self.first.run_pending()
+        self.assertEqual(
+            self.events(self.ann, "login", "logout"), [("logout", "bob"), ("logout", "eve")]
+        )
+        self.assertEqual(self.ann.call("get_user_list")["users"], ["ann"])

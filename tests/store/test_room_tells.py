@@ -1,0 +1,34 @@
+"""What calls about rooms and names mean for other nodes."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import gtchat.store.room_tells as room_tells
+from gtchat.chat.interfaces import Inviter, RepeatableRequest
+from gtchat.chat.node_records import Online, RoomGone
+from gtchat.store.jobs import Locks
+
+
+class RoomTellsTests(SynchronousTestCase):
+    def test_a_deletion_is_checked_and_told(self) -> None:
+        request = RepeatableRequest(1, "txn", "delete_room", 5)
+        plan = room_tells.delete_room(7, request, 3, "Ann")
+        self.assertEqual(plan.locks, Locks(rooms=(7,), system=True))
+        self.assertEqual((plan.checked, plan.txn), ((7, 3), (1, "txn")))
+        ended = {2: [Inviter(1, "Ann")]}
+        self.assertEqual(list(plan.tells(ended)), [RoomGone(7, "Ann", ended)])
+
+    def test_a_deletion_that_nothing_was_checked_for(self) -> None:
+        plan = room_tells.delete_room(7, None, None, "")
+        self.assertEqual((plan.checked, plan.txn), (None, None))
+
+    def test_a_name_is_locked_before_it_is_taken(self) -> None:
+        for plan in (room_tells.register("Ann"), room_tells.register_phone("Ann")):
+            self.assertEqual(plan.locks, Locks(names=("Ann",)))
+            self.assertEqual(list(plan.tells(1)), [])
+
+    def test_who_comes_and_goes_is_told(self) -> None:
+        plan = room_tells.announce({1: "Ann"}, {2})
+        self.assertTrue(plan.locks.system)
+        self.assertEqual(list(plan.tells(None)), [Online({1: "Ann"}, (2,))])
