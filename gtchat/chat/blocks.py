@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gtchat.chat.audit import audit
 from gtchat.chat.events import Edited, Entry, MessageSent, Reacted
-from gtchat.chat.node_records import ForeignHandlers
+from gtchat.chat.node_records import BlockChanged, ForeignHandlers
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -50,7 +50,7 @@ class Blocks:
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
-        return {}
+        return {BlockChanged: self._set_foreign}
 
     async def set_block(self, session: Session, target: str, on: bool) -> list[str]:
         """Block or unblock a user.
@@ -68,23 +68,33 @@ class Blocks:
             NotAllowed: the user blocks `BLOCK_LIMIT` others already.
         """
         found = await self._directory.resolve_other(target, session.user)
-        await self._store.block(session.user.id, found.id, on, BLOCK_LIMIT, found.name)
-        user = self._known(session)
-        if on:
-            user.blocked[found.id] = found.name
-        else:
-            user.blocked.pop(found.id, None)
-        if user.sessions:
-            self._users.set_block(user, found.id, on)
-        blocked = self._users.get_by_id(found.id)
-        if blocked is not None:
-            blocker = frozenset({user.id})
-            blocked.blocked_by = (
-                blocked.blocked_by | blocker if on else blocked.blocked_by - blocker
-            )
+        user_id = session.user.id
+        await self._store.block(user_id, found.id, on, BLOCK_LIMIT, found.name)
+        # A login in the meantime made a new `User`.
+        user = self._users.get_by_id(user_id) or session.user
+        self._set(user, BlockChanged(user_id, found.id, found.name, on))
         audit("blocked" if on else "unblocked", by=user.name, name=found.name)
         return sorted(user.blocked.values())
 
-    def _known(self, session: Session) -> User:
-        """Return the user of a session as known now: a login in the meantime made a new `User`."""
-        return self._users.get_by_id(session.user.id) or session.user
+    def _set_foreign(self, node_id: int, block: BlockChanged) -> None:
+        """Take note of a block that another node has stored."""
+        self._set(self._users.get_by_id(block.account_id), block)
+
+    def _set(self, user: User | None, block: BlockChanged) -> None:
+        """Keep with the two users of a block that it has begun or ended.
+
+        Args:
+            user: the user who blocks, None if not known here.
+            block: the block.
+        """
+        if user is not None:
+            if block.on:
+                user.blocked[block.blocked_id] = block.name
+            else:
+                user.blocked.pop(block.blocked_id, None)
+            if user.sessions:
+                self._users.set_block(user, block.blocked_id, block.on)
+        blocked = self._users.get_by_id(block.blocked_id)
+        if blocked is not None:
+            others = blocked.blocked_by - {block.account_id}
+            blocked.blocked_by = others | {block.account_id} if block.on else others

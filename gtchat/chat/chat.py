@@ -32,6 +32,7 @@ from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
 from gtchat.chat.relay import IRelay, NoRelay
+from gtchat.chat.remote_events import RemoteEvents
 from gtchat.chat.repeats import Repeats
 from gtchat.chat.resume import RESUME_WINDOW_S
 from gtchat.chat.rooms import Room
@@ -145,9 +146,8 @@ class Chat:
             self.sessions.foreign_handlers(),
             self._guests.foreign_handlers(),
             self.whispers.foreign_handlers(),
-            self.invitations.foreign_handlers(),
             self.blocks.foreign_handlers(),
-            self.read_state.foreign_handlers(),
+            RemoteEvents(state).foreign_handlers(),
         ]
         self.speak = self.messages.speak
         self.history = self.messages.history
@@ -216,11 +216,11 @@ class Chat:
         A client that marks what was read has them in the reply to its login. What can't be read
         from the store is delivered at the next login.
         """
-        if session.pending_whisper is None:  # marks what was read, or is a new temporary user
+        if session.pending is None:  # marks what was read, or is a new temporary user
             return
         try:
             await self.invitations.deliver_pending(session)
             await self.whispers.deliver_pending(session)
         except ChatError as error:
-            session.pending_whisper = None
+            session.pending = None
             _log.warn("pending messages were not delivered: {code}", code=error.code)

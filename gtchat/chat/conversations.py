@@ -16,7 +16,7 @@ from gtchat.chat.errors import (
     NoSuchRoom,
     NotAllowed,
 )
-from gtchat.chat.events import Entry, Event, MessageChange, MessageSent
+from gtchat.chat.events import Entry, MessageChange, MessageSent
 from gtchat.chat.interfaces import Direct, DirectPage, IConnection
 from gtchat.chat.message_records import Pair
 from gtchat.chat.message_rules import whisper_of
@@ -107,22 +107,36 @@ class Conversation:
     def publish(self, entry: Entry, exclude: Collection[IConnection] = ()) -> None:
         """Send a change to both users, to each as it is seen from the own side."""
         assert isinstance(entry, MessageChange)
-        entry = attrs.evolve(entry, log_id=self.id)
-        for own_id, other in ((self.user.id, self.other), (self.other_id, self.user.name)):
-            user = self._users.get_by_id(own_id)
-            if user is not None:
-                self._send(user, _seen_from(entry, own_id, user.name, other), exclude)
-            if self.other_id == self.user.id:
-                return
-
-    def _send(self, user: User, event: Event, exclude: Collection[IConnection]) -> None:
-        for session in user.sessions:
-            if session.connection not in exclude:
-                session.send(event)
+        publish_change(self._users, entry, self.id, self.users, exclude)
 
     def entries(self, found: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return entries of the log as the user has them, all with the name of who gets them."""
         return as_seen_by(found, self.user, self.other)
+
+
+def publish_change(
+    users: UserRegistry,
+    change: MessageChange,
+    room_id: int,
+    between: Pair,
+    exclude: Collection[IConnection],
+) -> None:
+    """Send a change of a direct message to its two users, to each as it is seen from the own side.
+
+    Args:
+        users: has those who are known here.
+        change: the change.
+        room_id: the log that has it.
+        between: the users.
+        exclude: connections that do not receive it.
+    """
+    (first_id, first), (second_id, second) = between
+    for own_id, other in {first_id: second, second_id: first}.items():
+        user = users.get_by_id(own_id)
+        event = attrs.evolve(change, log_id=room_id, target_user=other)
+        for session in user.sessions if user is not None else ():
+            if session.connection not in exclude:
+                session.send(event)
 
 
 def as_seen_by(found: Sequence[Entry], user: User, other: str) -> tuple[Entry, ...]:

@@ -1,41 +1,41 @@
 """Direct messages (whispers): from one user to one other; entries of the log of the two.
 
 A client that does not show direct conversations itself is sent those messages that have not
-arrived at the account, which the store knows. A protocol proves that they arrive: by a
-pong to a ping that was sent after the message, by the closing handshake, or, where a client is
-called back, by the call itself. Where a protocol has none of these, the session lived on for longer
-than a dead connection can go unnoticed. A user who lost the connection before gets them again with
-the same ids.
+arrived at the account, which the store knows; what has arrived is in `arrivals`. A user who lost
+the connection before gets them again with the same ids.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterable
-from itertools import islice
-
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 
 from gtchat.chat.annotations import ReplyTo
-from gtchat.chat.background import run_in_background
+from gtchat.chat.arrivals import Arrivals, Sent
 from gtchat.chat.blocks import hides
-from gtchat.chat.conversations import Conversation, Conversations, DirectTarget
+from gtchat.chat.conversations import Conversations, DirectTarget, publish_change
 from gtchat.chat.errors import ChatError, SelfTarget
-from gtchat.chat.events import MessageSent, WhisperSent
+from gtchat.chat.events import (
+    Edited,
+    MessageChange,
+    MessageSent,
+    Reacted,
+    WhisperSent,
+)
+from gtchat.chat.foreign import ForeignDirect
 from gtchat.chat.interfaces import (
     Ack,
-    Arrived,
-    DeliveryProof,
-    Direct,
     PendingWhisper,
     WhisperLimits,
 )
 from gtchat.chat.limits import REPLY_BYTES
+from gtchat.chat.message_records import Pair
+from gtchat.chat.message_rules import whisper_of
 from gtchat.chat.messages import check_txn, text
 from gtchat.chat.names import HOST
 from gtchat.chat.node_records import ForeignHandlers
+from gtchat.chat.pending_delivery import PendingDelivery
+from gtchat.chat.rooms import connections_of
 from gtchat.chat.state import State
 from gtchat.chat.users import Session, User
 
@@ -43,35 +43,11 @@ from gtchat.chat.users import Session, User
 PAGE, PAUSE_S = 100, 0.05
 #: Characters of a page that are so much that no more is sent at once: a page has `REPLY_BYTES`.
 PAGE_CHARS = REPLY_BYTES // 8
-#: Seconds between two looks for messages that have arrived.
-PROOF_INTERVAL_S = 10.0
 #: Whispers that can wait: from a user to one other, and to one who has never answered.
 PENDING_OF_PAIR, PENDING_OF_STRANGER = 1_000, 100
 
 
-@attrs.frozen
-class _Sent:
-    """What a session was sent: a message of a log, or word of all that is in it up to there."""
-
-    room_id: int
-    seq: int
-    told: bool = False
-
-
-@attrs.define
-class _Unconfirmed:
-    """What a session was sent and may not have received.
-
-    Attributes:
-        sent: message id -> what it is, in the order of sending.
-        pinged: how many of `sent` were sent before the last ping that is not answered.
-    """
-
-    sent: dict[str, _Sent] = attrs.field(factory=dict)
-    pinged: int = 0
-
-
-class Whispers:
+class Whispers(Arrivals):
     """Stores and sends direct messages.
 
     Args:
@@ -80,23 +56,18 @@ class Whispers:
     """
 
     def __init__(self, state: State, conversations: Conversations) -> None:
+        super().__init__(state)
         self._conversations = conversations
         self._rooms = state.rooms
         self._store = state.store
-        self._clock = state.clock
         self._limits = state.limits
         self._users = state.users
         self._next_id = state.next_id
         self._quota = state.quota
-        self._unconfirmed: dict[Session, _Unconfirmed] = {}
-        #: (monotonic seconds, session, message id) of what was sent without proof of arrival.
-        self._unproved: deque[tuple[float, Session, str]] = deque()
-        self._timer: IDelayedCall | None = None
-        self._stopped = False
 
     def foreign_handlers(self) -> ForeignHandlers:
         """Return what this part does with system entries of other nodes."""
-        return {}
+        return {ForeignDirect: self._publish_foreign}
 
     async def send(
         self,
@@ -148,7 +119,13 @@ class Whispers:
             style=style,
             guest=not user.registered and user.key != HOST.key,
         )
-        pending = PendingWhisper(entry=event, txn=txn, sender_id=user.id, target_id=found.other_id)
+        pending = PendingWhisper(
+            entry=event,
+            txn=txn,
+            sender_id=user.id,
+            target_id=found.other_id,
+            users=found.users,
+        )
         limits = WhisperLimits(
             pair=PENDING_OF_PAIR,
             stranger=PENDING_OF_STRANGER,
@@ -163,56 +140,50 @@ class Whispers:
         if ack.dup:
             self._quota.give_back(session, msg)
             return ack, False
-        return ack, self._publish(session, found, pending)
+        self._publish(event, pending.room_id, found.users, session)
+        return ack, found.other_id != user.id and self._users.is_online(found.other_id)
 
-    def _publish(self, sender: Session, found: Conversation, pending: PendingWhisper) -> bool:
-        """Send a stored message to the other user, and to the sender's other sessions.
+    def _publish(
+        self, event: WhisperSent, room_id: int, users: Pair, sender: Session | None
+    ) -> None:
+        """Send a stored message to the sessions of its two users.
 
-        Returns:
-            Whether the other user is online.
+        Args:
+            event: the message as the other user gets it.
+            room_id: the log that has it.
+            users: its author and the other user.
+            sender: the session that has sent it, which is not sent it; None if it is elsewhere.
         """
-        event = pending.entry
-        own = attrs.evolve(event, to=found.other)
-        for session in sender.user.sessions:
-            if session is not sender:
-                session.send(own)
-        if found.other_id == sender.user.id:
-            return False
-        other = self._users.get_by_id(found.other_id)
-        if other is None or not other.sessions:
-            return False
+        (author_id, _), (other_id, other_name) = users
+        author, other = self._users.get_by_id(author_id), self._users.get_by_id(other_id)
+        if author is not None:
+            author.send(attrs.evolve(event, to=other_name), exclude=sender)
+        if other is None or other is author:
+            return
         for session in other.sessions:
-            if session.pending_whisper is not None:
-                session.pending_whisper += 1
-            else:
-                self._send(session, event, pending.room_id, event.seq)
-        return True
+            if session.pending is not None:
+                session.pending.came[room_id] = event.seq
+            elif event.seq > session.sent_directs.get(room_id, 0):
+                self._send(session, event, room_id, event.seq)
+
+    def _publish_foreign(self, node_id: int, found: ForeignDirect) -> None:
+        """Send an entry that another node has stored to those of its users who are here."""
+        entry, users = found.entry, found.users
+        if isinstance(entry, MessageSent):
+            event = whisper_of(entry)
+            if event.deleted is None:
+                self._publish(event, found.room_id, users, None)
+            return
+        assert isinstance(entry, MessageChange)
+        is_said = isinstance(entry, Edited | Reacted)
+        blockers = self._users.blockers_of(users[0][0]) if is_said else ()
+        publish_change(self._users, entry, found.room_id, users, connections_of(blockers))
 
     def _send(self, session: Session, event: WhisperSent, room_id: int, seq: int) -> None:
         """Send a message of a log to a session of its target, once."""
-        unconfirmed = self._unconfirmed.setdefault(session, _Unconfirmed())
-        if event.id in unconfirmed.sent:
-            return
-        session.send(event)
-        self._add_unconfirmed(session, event.id, _Sent(room_id, seq))
-
-    def _add_unconfirmed(self, session: Session, id: str, sent: _Sent) -> None:
-        self._unconfirmed.setdefault(session, _Unconfirmed()).sent[id] = sent
-        if session.connection.delivery_proof is not DeliveryProof.TIME:
-            return
-        self._unproved.append((self._clock.seconds(), session, id))
-        if self._timer is None and not self._stopped:
-            self._timer = self._clock.callLater(PROOF_INTERVAL_S, self._confirm_old)
-
-    def told(self, session: Session, directs: Iterable[Direct]) -> None:
-        """Take note that a client that marks what was read is told of direct conversations.
-
-        It reads them when its user wants to. So what waits in them is delivered by that.
-        """
-        for direct in directs:
-            if direct.pending:
-                told = _Sent(direct.id, direct.last_seq, told=True)
-                self._add_unconfirmed(session, f"direct {direct.id}", told)
+        if not self._is_unconfirmed(session, event.id):
+            session.send(event)
+            self._add_unconfirmed(session, event.id, Sent(room_id, seq))
 
     async def deliver_pending(self, session: Session) -> None:
         """Send a new session all messages that wait for its user, as fast as the client reads.
@@ -222,23 +193,28 @@ class Whispers:
         Raises:
             NotStored: they could not be read, and are sent at the next login.
         """
+        pending = session.pending or PendingDelivery()
+        session.sent_directs = pending.sent
         after = 0
         hidden = hides(session.user)
         while session in session.user.sessions:
-            newest = session.pending_whisper
+            came = dict(pending.came)
             page = await self._store.whispers(session.user.id, after, PAGE)
             if session not in session.user.sessions:
                 return
             for whisper in page:
                 after = whisper.number
-                if not hidden(whisper.event):
+                if pending.is_new(whisper) and not hidden(whisper.event):
                     self._send(session, whisper.event, whisper.room_id, whisper.seq)
-            # The newest one may be gone: another session of the user has received it.
-            if not page and session.pending_whisper == newest:
-                session.pending_whisper = None
-                return
             if len(page) == PAGE or sum(len(one.event.msg) for one in page) >= PAGE_CHARS:
                 await self._wait_for_reader(session)
+            if page:
+                continue
+            if pending.end_pass(came):
+                after = 0
+            elif came == pending.came:
+                session.pending = None
+                return
 
     async def _wait_for_reader(self, session: Session) -> None:
         """Wait until a client has read what it was sent, or its session has ended."""
@@ -246,62 +222,6 @@ class Whispers:
             waiting: Deferred[None] = Deferred()
             self._clock.callLater(PAUSE_S, waiting.callback, None)
             await waiting
-
-    # What has arrived. Each of these takes time for the messages of one session only.
-
-    def confirm(self, session: Session, ids: Collection[str]) -> None:
-        """Take note that whispers have arrived, for a protocol that knows it of each.
-
-        Args:
-            session: the session that they were sent to.
-            ids: their message ids.
-        """
-        sent = self._unconfirmed.get(session)
-        if sent is None:
-            return
-        self._arrived(session, sent, ids)
-        if not sent.sent:
-            del self._unconfirmed[session]
-
-    def _arrived(self, session: Session, sent: _Unconfirmed, ids: Iterable[str]) -> None:
-        """Store what has arrived. If that fails, it is sent again, with the same ids."""
-        found = [sent.sent.pop(id) for id in ids if id in sent.sent]
-        if not found:
-            return
-        messages: defaultdict[int, set[int]] = defaultdict(set)
-        for one in found:
-            if not one.told:
-                messages[one.room_id].add(one.seq)
-        told = {one.room_id: one.seq for one in found if one.told}
-        arrived = Arrived(session.user.id, messages, told, read=not session.marks_read)
-        run_in_background(self._store.set_delivered(arrived), "storing what has arrived")
-
-    def ping_sent(self, session: Session) -> None:
-        """Take note that a session is sent a ping; no other ping to it is unanswered."""
-        sent = self._unconfirmed.get(session)
-        if sent is not None:
-            sent.pinged = len(sent.sent)
-
-    def pong_received(self, session: Session) -> None:
-        """Take note of the answer to that ping: what was sent before the ping has arrived."""
-        sent = self._unconfirmed.get(session)
-        if sent is not None and sent.pinged:
-            arrived = list(islice(sent.sent, sent.pinged))
-            sent.pinged = 0
-            self.confirm(session, arrived)
-
-    def session_ended(self, session: Session) -> None:
-        """Take note that what was sent to a session that was closed in order has arrived.
-
-        What is proved by a call is kept: its client has not said that it arrived.
-        """
-        sent = self._unconfirmed.pop(session, None)
-        if sent is not None and session.connection.delivery_proof is not DeliveryProof.CALL:
-            self._arrived(session, sent, list(sent.sent))
-
-    def session_lost(self, session: Session) -> None:
-        """Keep what was sent to a session whose connection was lost: it may not have arrived."""
-        self._unconfirmed.pop(session, None)
 
     async def keep(self, user: User, event: MessageSent) -> None:
         """Have a message of the lobby that did not reach a user delivered at the next login.
@@ -317,23 +237,3 @@ class Whispers:
         await self._store.add_missed(
             user.id, self._rooms.lobby.id, event.seq, self._limits.stored_whispers_per_user
         )
-
-    def _confirm_old(self) -> None:
-        """Confirm what was sent so long ago that a lost connection would have been noticed."""
-        self._timer = None
-        liveness_s = self._limits.ping_interval + self._limits.ping_timeout
-        arrived: dict[Session, list[str]] = {}
-        while self._unproved and self._unproved[0][0] + liveness_s <= self._clock.seconds():
-            _, session, id = self._unproved.popleft()
-            arrived.setdefault(session, []).append(id)
-        for session, ids in arrived.items():
-            self.confirm(session, ids)
-        if self._unproved:
-            self._timer = self._clock.callLater(PROOF_INTERVAL_S, self._confirm_old)
-
-    def stop(self) -> None:
-        """Cancel the timer."""
-        self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -7,15 +7,14 @@ login.
 
 from __future__ import annotations
 
-from gtchat.chat.directory import ResolvedUser
 from gtchat.chat.errors import AlreadyInRoom, BadRequest, Blocked, NotAllowed
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited
 from gtchat.chat.interfaces import Ack, InvitationLimits, RepeatableRequest
 from gtchat.chat.membership import Membership
-from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.repeats import RoomAck
-from gtchat.chat.rooms import Room
+from gtchat.chat.repetition import repeated
 from gtchat.chat.state import State
+from gtchat.chat.told import Told
 from gtchat.chat.users import Session
 
 #: Pending invitations: for a user, from a user to one other, and from a user in all.
@@ -37,10 +36,6 @@ class Invitations:
         self._directory = state.directory
         self._rooms = state.rooms
         self._membership = membership
-
-    def foreign_handlers(self) -> ForeignHandlers:
-        """Return what this part does with system entries of other nodes."""
-        return {}
 
     async def invite(
         self, session: Session, raw: str, invitee: str, request: RepeatableRequest | None = None
@@ -73,7 +68,14 @@ class Invitations:
         )
         self._quota.check_space()
         is_new = await self._store.invite(
-            room.id, target.id, inviter.id, event, online, LIMITS, request
+            room.id,
+            target.id,
+            inviter.id,
+            event,
+            online,
+            LIMITS,
+            request,
+            (Told(target.id, event, inviter.id),),
         )
         if is_new:
             self._push(target.id, event, online)
@@ -94,6 +96,7 @@ class Invitations:
             if online or session.marks_read:
                 session.send(event)
 
+    @repeated
     async def answer(
         self,
         session: Session,
@@ -129,29 +132,29 @@ class Invitations:
         sender = await self._directory.resolve(inviter)
         if not await self._store.is_invited(room.id, user.id, sender.name):
             raise NotAllowed("There is no such invitation.")
-        changed, answered = True, RoomAck(None, Ack("", 0, self._users.now()))
+        now = self._users.now()
+        answer = InviteAnswered(room_name=room.name, usr=user.name, reply=reply, at=now)
+        ended = InvitationEnded(room_name=room.name, usr=sender.name, at=now)
+        told = Told(sender.id, answer, user.id)
+        changed, answered = True, RoomAck(None, Ack("", 0, now))
         if reply == "Y":
-            answered = await self._membership.enter(room, user, session, True, request)
+            answered = await self._membership.enter(room, user, session, True, request, (told,))
         else:
+            tells = (told, Told(user.id, ended)) if reply == "N" else (told,)
             changed = await self._store.answer_invitation(
-                room.id, user.id, sender.name, reply == "L", request
+                room.id, user.id, sender.name, reply == "L", request, tells
             )
         if changed:
-            self._push_answer(sender, room, session, reply)
+            self._push_answer(told)
         if reply == "N":  # the other sessions see that the user has joined
-            ended = InvitationEnded(room_name=room.name, usr=sender.name, at=self._users.now())
             user.send(ended, exclude=session)
         return answered
 
-    def _push_answer(self, sender: ResolvedUser, room: Room, session: Session, reply: str) -> None:
+    def _push_answer(self, told: Told) -> None:
         """Tell the inviter the answer, unless the inviter blocks the user."""
-        inviter = self._users.get_by_id(sender.id)
-        if inviter is not None and session.user.id not in inviter.blocked:
-            inviter.send(
-                InviteAnswered(
-                    room_name=room.name, usr=session.user.name, reply=reply, at=self._users.now()
-                )
-            )
+        inviter = self._users.get_by_id(told.account_id)
+        if inviter is not None and told.sender_id not in inviter.blocked:
+            inviter.send(told.event)
 
     async def deliver_pending(self, session: Session) -> None:
         """Send a new session the invitations that came while its user was not logged in.
@@ -159,8 +162,11 @@ class Invitations:
         Raises:
             NotStored: they are sent at the next login.
         """
-        for event in await self._store.invitations(session.user.id):
-            session.send(_with_text(event))
+        found = await self._store.invitations(session.user.id)
+        told = session.pending.invitations if session.pending is not None else ()
+        for event in map(_with_text, found):
+            if event not in told:
+                session.send(event)
 
 
 def _with_text(event: Invited) -> Invited:

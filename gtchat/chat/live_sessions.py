@@ -133,7 +133,7 @@ class LiveSessions:
         session.invitations = account_state.invitations
         session.directs = with_unread(account_state.directs, unread)
         if marks_read:
-            session.pending_whisper = None
+            session.pending = None
         self._users.add_session(session, [self._rooms.lobby, *user.rooms])
         return session
 

@@ -276,7 +276,7 @@ class Logins:
             client.encoder,
             connection,
             token_hash(token),
-            pending_whisper=None,
+            pending=None,
             marks_read=client.marks_read,
         )
         self._users.add_session(session, [self._rooms.lobby])

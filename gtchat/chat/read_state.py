@@ -17,10 +17,11 @@ from gtchat.chat.errors import BadRequest, NotStored, RateLimited
 from gtchat.chat.events import MessageSent, NotifySet, ReadMarked, UserTyping
 from gtchat.chat.interfaces import AccountState, Direct, MentionsPage, UnreadRecord
 from gtchat.chat.message_rules import whisper_of
-from gtchat.chat.node_records import ForeignHandlers
+from gtchat.chat.relay import DirectTyping, ReadMoved, RoomTyping
 from gtchat.chat.rooms import Room, RoomRegistry, connections_of
 from gtchat.chat.state import State
-from gtchat.chat.users import Session, User
+from gtchat.chat.told import Told
+from gtchat.chat.users import Session, User, UserRegistry
 
 #: Of which messages of a room a user can want to be notified.
 LEVELS = ("all", "mentions", "none")
@@ -44,10 +45,7 @@ class ReadState:
         self._limits = state.limits
         self._users = state.users
         self._rooms = state.rooms
-
-    def foreign_handlers(self) -> ForeignHandlers:
-        """Return what this part does with system entries of other nodes."""
-        return {}
+        self._relay = state.relay
 
     async def typing(self, session: Session, target: Target) -> None:
         """Notify the others in a room that a user is typing, except those who block them.
@@ -63,16 +61,15 @@ class ReadState:
         user = session.user
         room = await self._conversations.require(target, user)
         if isinstance(room, Room):
-            excluded = [*user.sessions, *self._users.blockers_of(user.id)]
             self._charge(user, room.id)
-            event = UserTyping(room_name=room.name, usr=user.name, at=self._users.now())
-            room.subscribers.publish([event], exclude=connections_of(excluded))
+            send_typing(self._users, room, user.id, user.name)
+            self._relay.send(RoomTyping(room.id, user.id, user.name))
             return
         room.require_open()
         self._charge(user, room.id or -abs(room.other_id))
-        other = self._users.get_by_id(room.other_id)
-        if other is not None and other is not user:
-            other.send(UserTyping(target_user=user.name, usr=user.name, at=self._users.now()))
+        if room.other_id != user.id:
+            send_direct_typing(self._users, room.other_id, user.id, user.name)
+            self._relay.send(DirectTyping(room.other_id, user.id, user.name))
 
     def _charge(self, user: User, place: int) -> None:
         """Check the rate of notifications to a room or a user. Raises RateLimited."""
@@ -96,21 +93,38 @@ class ReadState:
             BadRequest: the room has no such entry.
         """
         user = session.user
-        room = await self._conversations.require(target, user)
-        _require_entry(room, seq, 0)
+        room = await self._require_entry(target, user, seq, 0)
         if not room.id:
             return
         before = _read_seq(user, room)
         read_seq = await self._store.mark_read(user.id, session.token_hash, room.id, seq)
-        read_seq = max(read_seq, _read_seq(user, room))
         _set_read_seq(user, room, read_seq)
         if read_seq > before:
             self._send_mark(session, room, read_seq)
+
+    async def _require_entry(
+        self, target: Target, user: User, seq: int, first: int
+    ) -> Room | Conversation:
+        """Return the room or the conversation that a user is in, which has an entry.
+
+        Raises:
+            BadRequest: the seq is below `first`, or no entry has it.
+            NoSuchRoom, NotInRoom, NoSuchUser, NotStored.
+        """
+        room = await self._conversations.require(target, user)
+        if seq > room.last_seq and isinstance(room, Room):
+            # History has what other nodes have stored before it is delivered here.
+            await self._store.catch_up()
+            room = await self._conversations.require(target, user)
+        if not first <= seq <= room.last_seq:
+            raise BadRequest(f"seq: must be {first} to {room.last_seq}, the last entry.")
+        return room
 
     def _send_mark(self, session: Session, room: Room | Conversation, read_seq: int) -> None:
         """Tell the user's other sessions up to which entry a room is read."""
         event = ReadMarked(**_place(room), read_seq=read_seq, at=self._users.now())
         session.user.send(event, exclude=session)
+        self._relay.send(ReadMoved(session.user.id, room.id, read_seq, event))
 
     async def mark_unread(self, session: Session, target: Target, seq: int) -> int:
         """Mark a room as unread from an entry on; where it is not read so far, nothing changes.
@@ -128,8 +142,7 @@ class ReadState:
             BadRequest: the room has no such entry.
         """
         user = session.user
-        room = await self._conversations.require(target, user)
-        _require_entry(room, seq, 1)
+        room = await self._require_entry(target, user, seq, 1)
         # A mark of the user's own last message must not come after this.
         await self._state.sender_marks.store()
         before = _read_seq(user, room)
@@ -158,13 +171,12 @@ class ReadState:
             raise BadRequest(f"level: must be {', '.join(LEVELS[:-1])} or {LEVELS[-1]}.")
         if isinstance(room, Conversation):
             room.require_begun()
-        await self._store.set_notify(user.id, room.id, level)
+        event = NotifySet(**_place(room), level=level, at=self._users.now())
+        await self._store.set_notify(user.id, room.id, level, (Told(user.id, event),))
         if _level(user, room) == level or not room.has_member(user):
             return
         if isinstance(room, Room):
-            others = {key: one for key, one in user.notify.items() if key != room.id}
-            user.notify = others if level == LEVELS[0] else {**others, room.id: level}
-        event = NotifySet(**_place(room), level=level, at=self._users.now())
+            set_level(user, room, level)
         user.send(event, exclude=session)
 
     async def mentions(self, session: Session, before: int | None, limit: int) -> MentionsPage:
@@ -213,15 +225,15 @@ def _set_read_seq(user: User, room: Room | Conversation, read_seq: int) -> None:
         user.set_read_seq(room, read_seq)
 
 
+def set_level(user: User, room: Room, level: str) -> None:
+    """Keep of which messages of a room a user is notified."""
+    others = {key: one for key, one in user.notify.items() if key != room.id}
+    user.notify = others if level == LEVELS[0] else {**others, room.id: level}
+
+
 def _level(user: User, room: Room | Conversation) -> str:
     """Return of which messages of a room a user is notified."""
     return user.notify.get(room.id, LEVELS[0]) if isinstance(room, Room) else room.notify
-
-
-def _require_entry(room: Room | Conversation, seq: int, first: int) -> None:
-    """Raise BadRequest for a seq that is below `first`, or that no entry has."""
-    if not first <= seq <= room.last_seq:
-        raise BadRequest(f"seq: must be {first} to {room.last_seq}, the last entry.")
 
 
 def _place(room: Room | Conversation) -> dict[str, Any]:
@@ -229,6 +241,33 @@ def _place(room: Room | Conversation) -> dict[str, Any]:
     if isinstance(room, Room):
         return {"room_name": room.name}
     return {"direct": room.id} if room.ended else {"target_user": room.other}
+
+
+def send_typing(users: UserRegistry, room: Room, account_id: int, usr: str) -> None:
+    """Notify the sessions in a room that a user is typing.
+
+    Args:
+        users: has the sessions of the user, and of those who block the user: they are left out.
+        room: the room.
+        account_id, usr: the user.
+    """
+    user = users.get_by_id(account_id)
+    excluded = [*(user.sessions if user is not None else ()), *users.blockers_of(account_id)]
+    event = UserTyping(room_name=room.name, usr=usr, at=users.now())
+    room.subscribers.publish([event], exclude=connections_of(excluded))
+
+
+def send_direct_typing(users: UserRegistry, account_id: int, sender_id: int, usr: str) -> None:
+    """Notify the sessions of an account that a user is typing to it, unless it blocks the user.
+
+    Args:
+        users: has the sessions.
+        account_id: the account.
+        sender_id, usr: the user who is typing.
+    """
+    user = users.get_by_id(account_id)
+    if user is not None and sender_id not in user.blocked:
+        user.send(UserTyping(target_user=usr, usr=usr, at=users.now()))
 
 
 def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> None:
@@ -240,16 +279,18 @@ def load_user(user: User, rooms: RoomRegistry, account_state: AccountState) -> N
         account_state: what the store has.
     """
     user.rooms = {}
+    levels: dict[int, str] = {}
     for record in account_state.memberships:
-        room = rooms.by_id(record.room_id)
+        room = rooms.get(record.room_id)
+        # Others come as entries: the store has them, and they are not delivered here yet.
+        if room is None or not room.has_stored_member(user.id):
+            continue
         if not room.is_lobby:
             user.rooms[room] = 0
         user.set_read_seq(room, record.read_seq)
-    user.notify = {
-        record.room_id: record.notify
-        for record in account_state.memberships
-        if record.notify != LEVELS[0]
-    }
+        if record.notify != LEVELS[0]:
+            levels[room.id] = record.notify
+    user.notify = levels
     user.blocked = dict(account_state.blocked)
     user.blocked_by = account_state.blocked_by
 

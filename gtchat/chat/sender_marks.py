@@ -7,6 +7,8 @@ crash loses leave messages of other users unread.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -52,16 +54,22 @@ class SenderMarks:
             return
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        marks, self.pending = self.pending, {}
-        for (user, room), seq in marks.items():
-            user.set_read_seq(room, max(seq, user.read_seq(room)))
+        pending, self.pending = self.pending, {}
+        _apply(pending)
+        marks = {(user.id, room.id): seq for (user, room), seq in pending.items()}
         try:
-            await self._store.set_read(
-                {(user.id, room.id): seq for (user, room), seq in marks.items()}
-            )
+            # In one order at all nodes, so that they do not wait for each other in a circle.
+            await self._store.set_read(dict(sorted(marks.items())))
+            _apply(pending)  # again: a request that was queued before may have set them back
         except ChatError as error:
             _log.warn("read marks of senders were not stored: {code}", code=error.code)
 
     def store_in_background(self) -> None:
         """Store all marks, without waiting for it."""
         run_in_background(Deferred.fromCoroutine(self.store()), "storing read marks")
+
+
+def _apply(marks: Mapping[tuple[User, Room], int]) -> None:
+    """Advance the read marks of users to those of their messages."""
+    for (user, room), seq in marks.items():
+        user.set_read_seq(room, max(seq, user.read_seq(room)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Mapping
 
 import attrs
@@ -96,6 +97,8 @@ class Sessions:
         self._live = live
         self._rules = rules
         self._foreign = ForeignSessions(guests, live)
+        #: Token hashes of the sessions that are being resumed, and how often.
+        self._resuming: Counter[bytes] = Counter()
         self.epoch = ""
 
     async def resume(
@@ -135,17 +138,23 @@ class Sessions:
         hashed, now, limits = token_hash(token), self._users.now(), self._state.limits
         liveness_ms = int((limits.ping_interval + limits.ping_timeout) * 1000)
         unread = await count_unread(self._state, None, hashed)
-        resumed = await self._store.resume(
-            hashed,
-            now,
-            _resumable_since(now),
-            seen_by_id,
-            liveness_ms,
-            BACKLOG_LIMIT,
-            network_key(connection.address),
-            marks_read,
-            connection.address,
-        )
+        self._resuming[hashed] += 1
+        try:
+            resumed = await self._store.resume(
+                hashed,
+                now,
+                _resumable_since(now),
+                seen_by_id,
+                liveness_ms,
+                BACKLOG_LIMIT,
+                network_key(connection.address),
+                marks_read,
+                connection.address,
+            )
+        finally:
+            self._resuming[hashed] -= 1
+            if not self._resuming[hashed]:
+                del self._resuming[hashed]
         if resumed.epoch is not None:
             self.epoch = resumed.epoch
             _log.warn(LOGS_SHORTENED)
@@ -284,13 +293,21 @@ class Sessions:
         if session not in user.sessions:
             return
         self._live.detach(session, arrived=clean or arrived)
-        resumable = session.connection.resumable
-        store_end = self._store.session_lost if resumable else self._store.end_session
-        ended = self._live.record(session)
-        lost = store_end(ended, self._users.now()).addErrback(self._not_stored, ended)
-        run_in_background(lost, "storing a lost connection")
+        self._store_loss(session)
         if not user.registered and not user.sessions:
             self._guests.start_grace_period(user, 0 if clean else GUEST_GRACE_S)
+
+    def _store_loss(self, session: Session) -> None:
+        """Store that the connection of a session is lost."""
+        ended = self._live.record(session)
+        if session.token_hash in self._resuming:
+            # It would be stored after the resume, and the session taken for lost from then on.
+            self._live.not_stored(ended)
+            return
+        resumable = session.connection.resumable
+        store_end = self._store.session_lost if resumable else self._store.end_session
+        lost = store_end(ended, self._users.now()).addErrback(self._not_stored, ended)
+        run_in_background(lost, "storing a lost connection")
 
     def _not_stored(self, failure: Failure, ended: EndedSession) -> Failure:
         self._live.not_stored(ended)

@@ -17,6 +17,7 @@ from gtchat.chat.events import Event, Invited
 from gtchat.chat.interfaces import Direct, IConnection, IEncoder
 from gtchat.chat.names import SortedNames
 from gtchat.chat.node_store import INodeStore
+from gtchat.chat.pending_delivery import PendingDelivery
 from gtchat.chat.presence import Presence
 from gtchat.chat.rooms import Room, Subscribers, connections_of
 
@@ -31,8 +32,10 @@ class Session:
         connection: where its events are sent.
         token_hash: names the session in the store, 32 bytes.
         port: TCP port on which its client accepts direct connections; None if it does not.
-        pending_whisper: number of direct messages that came since it began and wait until older
-            ones are delivered; None once all are, and if its client shows `directs`.
+        pending: what came since it began, until it is sent what waited before; None then, and if
+            its client shows `directs`.
+        sent_directs: direct conversation -> seq of the newest message that it was sent of those
+            that waited: other nodes may tell of one of them later.
         marks_read: whether its client marks what was read, and shows `invitations` and `directs`.
         invitations: those that were pending when it began; the reply to the login takes them, and
             the newest direct conversations.
@@ -44,7 +47,8 @@ class Session:
     connection: IConnection
     token_hash: bytes
     port: int | None = None
-    pending_whisper: int | None = 0
+    pending: PendingDelivery | None = attrs.field(factory=PendingDelivery)
+    sent_directs: Mapping[int, int] = MappingProxyType({})
     marks_read: bool = False
     invitations: Sequence[Invited] = ()
     directs: Sequence[Direct] = ()

@@ -94,7 +94,7 @@ class Pongs(DeliveryTestCase):
         for _ in range(3):
             whispers.release()
         assert second.api.session is not None
-        self.assertIsNone(second.api.session.pending_whisper)
+        self.assertIsNone(second.api.session.pending)
         ann.call("whisper", target_user="bob", msg="two")
         self.assertEqual([push["msg"] for push in second.pushes("c_whisper")], ["two"])
 

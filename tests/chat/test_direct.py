@@ -12,6 +12,7 @@ from gtchat.chat.conversations import DirectTarget
 from gtchat.chat.errors import NotStored, SelfTarget
 from gtchat.chat.events import Edited
 from gtchat.chat.limits import Limits
+from gtchat.chat.pending_delivery import PendingDelivery
 from tests.fakes import FakeClient, TestServer
 
 PASSWORD = "password"
@@ -504,7 +505,7 @@ class Delivery(DirectCase):
         self.assertEqual(self.waiting(), ["a"])
         session = self.bob.api.session
         assert session is not None
-        session.pending_whisper = 0
+        session.pending = PendingDelivery()
         again = Deferred.fromCoroutine(self.server.chat.whispers.deliver_pending(session))
         self.server.run_pending()
         self.successResultOf(again)

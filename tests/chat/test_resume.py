@@ -5,6 +5,8 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from gtchat.chat import rooms
+from gtchat.chat.live_sessions import token_hash
+from tests.chat.test_edge_cases import DelayedMethod
 from tests.chat.test_messages import RoomTestCase
 
 
@@ -138,6 +140,22 @@ class Resume(RoomTestCase):
         self.server.clock.advance(24 * 3600 + 1)
         self.server.run_pending()
         self.assertEqual(self.resume("eve")[1]["code"], "bad_session")
+
+    def test_an_old_connection_that_is_lost_during_the_resume_ends_nothing(self) -> None:
+        delayed = DelayedMethod(self, self.server, "resume")
+        client, login = self.server.connect(), self.logins["bob"]
+        fields = {name: login[name] for name in ("session_id", "epoch")}
+        for _ in range(2):
+            client.send("resume", tracker="1", **fields)
+            self.server.run_pending()
+            client, before = self.server.connect(), client
+        self.bob.drop()
+        delayed.release()
+        self.assertEqual(before.reply("1")["status"], "ok")
+        row = self.server.store._accounts.sessions[token_hash(login["session_id"])]
+        self.assertIsNone(row.expires_from)
+        before.drop()
+        self.assertIsNotNone(row.expires_from)
 
     def test_old_connection_is_closed(self) -> None:
         bob, reply = self.resume("bob", r=3)

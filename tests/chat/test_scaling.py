@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gtchat.chat import lockout, peer_address
-from gtchat.chat.direct import _Sent
+from gtchat.chat.arrivals import Sent
 from gtchat.chat.events import Event, Invited, WhisperSent
 from gtchat.chat.interfaces import (
     EndedSession,
@@ -226,7 +226,7 @@ def stored_whispers(world: World, count: int) -> None:
 def unconfirmed_whispers(world: World, count: int) -> None:
     [session] = world.sessions(1)
     for number in range(count):
-        world.chat.whispers._add_unconfirmed(session, str(number), _Sent(9, number))
+        world.chat.whispers._add_unconfirmed(session, str(number), Sent(9, number))
 
 
 def address_requests(world: World, count: int) -> None:

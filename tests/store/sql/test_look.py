@@ -11,11 +11,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.node_records import SYSTEM_ID, Foreign
+from gtchat.chat.node_records import SYSTEM_ID, Foreign, Online
 from gtchat.store import SQLStore
-from gtchat.store.jobs import CatchUp
+from gtchat.store.jobs import CatchUp, Job, StoreCall
 from gtchat.store.notifying import INotifier
 from gtchat.store.sql import catch_ups
+from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.catch_ups import LOOK_S, CatchUps
 from tests import postgres
 from tests.store.contract import message, pending_entry
@@ -252,6 +253,33 @@ class StoresTests(TestCase):
         self.b.told({self.lobby: 2, SYSTEM_ID: 0})
         await self.until(lambda: self.texts() == ["one", "two"])
         self.assertEqual(b.sent, [{self.lobby: 2, SYSTEM_ID: 0}])
+
+    def told(self) -> list[Online]:
+        """Return what node b has heard of who is online."""
+        found = (entry for foreign in self.heard for _, entry in foreign.system)
+        return [entry for entry in found if isinstance(entry, Online)]
+
+    async def test_who_is_online_is_told_also_after_a_failure(self) -> None:
+        self.begin(0.02)
+        ann, bob = [
+            await self.a.register(name, name.lower(), "hash", None, 100) for name in ("Ann", "Bob")
+        ]
+        self.a.announce({ann: "Ann"}, ())
+        await self.until(lambda: len(self.told()) == 1)
+        # A batch fails: what it was to tell is told with the next look.
+        failing = self.patch(self.a._writer, "_commit", self._refuse)
+        self.a.announce({bob: "Bob"}, (ann,))
+        await self.a.flush()
+        failing.restore()
+        await self.until(lambda: len(self.told()) == 2)
+        self.assertEqual(self.told(), [Online({ann: "Ann"}), Online({bob: "Bob"}, (ann,))])
+
+    def _refuse(self, batch: list[Job]) -> Outcome:
+        """Fail a batch, as the writer does while the database does not answer."""
+        for job in batch:
+            if isinstance(job, StoreCall) and job.function is not None:
+                job.error = NotStored()
+        return Outcome(error=OSError("no answer"))
 
     async def test_a_node_that_is_given_up_neither_reads_nor_stores(self) -> None:
         self.begin(3600)
