@@ -9,7 +9,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from gtchat.store import SQLStore
-from gtchat.store.sql import heartbeat
+from gtchat.store.sql import catch_ups, heartbeat
 from tests import postgres
 from tests.store.nodes_contract import MovingContract, SeveralNodesContract
 
@@ -26,6 +26,7 @@ class SeveralNodesTests(SeveralNodesContract, TestCase):
         skip = postgres.MISSING
 
     def open_nodes(self) -> list[SQLStore]:
+        self.patch(catch_ups, "LOOK_S", 3600)  # tests say when a node catches up
         first = postgres.QuickDatabase(node="first")
         second = postgres.QuickDatabase(node="second", beside=first)
         return [SQLStore(each, reactor) for each in (first, second)]
