@@ -28,7 +28,12 @@ from tests.store.log_contract import HistoryContract, LimitsContract, LogContrac
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
-from tests.store.nodes_contract import NodesContract, SeveralNodesContract
+from tests.store.nodes_contract import (
+    EndedNodeContract,
+    MovingContract,
+    NodesContract,
+    SeveralNodesContract,
+)
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -67,15 +72,25 @@ class LimitsTests(InMemory, LimitsContract, TestCase):
     """See `LimitsContract`."""
 
 
-class SeveralNodesTests(SeveralNodesContract, TestCase):
-    """See `SeveralNodesContract`."""
-
+class InNodes:
     def open_nodes(self) -> tuple[MemoryStore, MemoryStore]:
         tables = MemoryTables()
         return (MemoryStore(reactor, tables), MemoryStore(reactor, tables))  # type: ignore[arg-type]
 
     async def expire(self, by: MemoryStore, gone: MemoryStore) -> None:
         by.expire(gone)
+
+
+class SeveralNodesTests(InNodes, SeveralNodesContract, TestCase):
+    """See `SeveralNodesContract`."""
+
+
+class MovingTests(InNodes, MovingContract, TestCase):
+    """See `MovingContract`."""
+
+
+class EndedNodeTests(InNodes, EndedNodeContract, TestCase):
+    """See `EndedNodeContract`."""
 
 
 class KeptTests(InMemory, KeptContract, TestCase):
