@@ -29,6 +29,7 @@ from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
 from tests.store.nodes_contract import NodesContract, SeveralNodesContract
+from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -67,8 +68,8 @@ class LimitsTests(InMemory, LimitsContract, TestCase):
     """See `LimitsContract`."""
 
 
-class SeveralNodesTests(SeveralNodesContract, TestCase):
-    """See `SeveralNodesContract`."""
+class MemoryNodes:
+    """Opens two nodes over the same tables."""
 
     def open_nodes(self) -> tuple[MemoryStore, MemoryStore]:
         tables = MemoryTables()
@@ -76,6 +77,14 @@ class SeveralNodesTests(SeveralNodesContract, TestCase):
 
     async def expire(self, by: MemoryStore, gone: MemoryStore) -> None:
         by.expire(gone)
+
+
+class SeveralNodesTests(MemoryNodes, SeveralNodesContract, TestCase):
+    """See `SeveralNodesContract`."""
+
+
+class NodesMailTests(MemoryNodes, NodesMailContract, TestCase):
+    """See `NodesMailContract`."""
 
 
 class KeptTests(InMemory, KeptContract, TestCase):
