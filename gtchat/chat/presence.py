@@ -188,7 +188,8 @@ class Presence:
         self._here.discard(account_id)
         self._announcer.announce(account_id, None)
         if account_id not in self.elsewhere:
-            self._logged_out(name)
+            self.online.discard(name)
+            self._announce_logouts((name,))
 
     def begin(self, accounts: Iterable[tuple[int, str, Iterable[int]]]) -> None:
         """Begin with the accounts that are online at other nodes.
@@ -224,20 +225,22 @@ class Presence:
 
     def _went(self, accounts: Mapping[int, str]) -> None:
         """Take note of accounts, with their names, that are at no other node any more."""
-        for account_id, name in accounts.items():
-            if account_id not in self._here:
-                self._logged_out(name)
+        here = self._here
+        names = [name for account_id, name in accounts.items() if account_id not in here]
+        self.online.discard_all(names)
+        self._announce_logouts(names)
 
     def _logged_in(self, name: str) -> None:
         """List a name, and announce it."""
         self.online.add(name)
         self._events.logged_in(name, self._now())
 
-    def _logged_out(self, name: str) -> None:
-        """Remove a name, and announce it, unless a new temporary user has the name by now."""
-        self.online.discard(name)
-        if name not in self.online:
-            self._events.logged_out(name, self._now())
+    def _announce_logouts(self, names: Iterable[str]) -> None:
+        """Announce names that were removed, but those that new temporary users have by now."""
+        now = self._now()
+        for name in names:
+            if name not in self.online:
+                self._events.logged_out(name, now)
 
     def clear(self) -> None:
         """Forget who is online, without an event."""

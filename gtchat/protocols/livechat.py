@@ -41,7 +41,7 @@ from gtchat.protocols.base import login
 from gtchat.protocols.base.command_queue import CommandQueue
 from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.request_log import LineLimit
-from gtchat.protocols.base.tcp import ClientConnection
+from gtchat.protocols.base.tcp import ClientConnection, Refused
 from gtchat.protocols.base.text import (
     TextEncoder,
     escape_controls,
@@ -379,9 +379,9 @@ class LiveChatFactory(Factory):
         self.lines = LineLimit(clock)
         self.limiter = ConnectionLimiter(chat.limits.connections_per_address)
 
-    def buildProtocol(self, addr: IAddress | None) -> LiveChat:
+    def buildProtocol(self, addr: IAddress | None) -> LiveChat | Refused:
         """Return the protocol of a connection."""
-        return LiveChat(self)
+        return LiveChat(self) if self.chat.available else Refused()
 
     def stop(self) -> None:
         """Close all connections, for the end of the server."""

@@ -98,6 +98,10 @@ class ConsoleServer(Factory):
         """
         stdio(Console(self, local=True, screen=screen))
 
+    def host_lost(self) -> None:
+        """Take note that the session of Host has ended; the next call of `host` begins another."""
+        self._host = None
+
     def host(self) -> Deferred[Session]:
         """Return the session of Host, which the first console begins.
 

@@ -85,5 +85,6 @@ def build_websocket(chat: Chat, reactor: Any, settings: Settings, proxies: Proxi
 
     build = build_negotiator if settings.server.randomchat else build_api
     factory = build_factory(reactor, batcher, limits, build, proxies=proxies)
+    factory.context.available = lambda: chat.available
     factory.hosts = Hosts(frozenset(map(str.lower, settings.server.allowed_hosts)))
     return factory

@@ -78,6 +78,7 @@ class ChatService(Service):
     _listeners: Listeners
     _websocket: ChatFactory
     _factories: dict[str, StreamFactory]
+    _console: ConsoleServer
 
     def __init__(
         self,
@@ -202,7 +203,9 @@ class ChatService(Service):
 
     def _is_healthy(self) -> bool:
         """Return whether users can store something."""
-        return self._storage.store.healthy() and not self.chat.quota.disk_full
+        return (
+            self.chat.available and self._storage.store.healthy() and not self.chat.quota.disk_full
+        )
 
     def _build_protocols(self) -> None:
         self._websocket = build_websocket(self.chat, self._reactor, self.settings, self._proxies)
@@ -210,6 +213,15 @@ class ChatService(Service):
         self._factories = {
             name: build(self.chat, self._reactor, rules) for name, build in STREAM_PROTOCOLS.items()
         }
+        self._console = ConsoleServer(self.chat, self._stop_reactor)
+        self.chat.on_lost = self._disconnect_all
+
+    def _disconnect_all(self) -> None:
+        """Close all connections at once: other nodes have given this one up, or it is cut off."""
+        self._websocket.disconnect(*CloseReason.RESTART("the server has to begin again"))
+        for factory in self._factories.values():
+            factory.stop()
+        self._console.host_lost()
 
     def _callback_rules(self) -> CallbackRules:
         """Return which clients of Message Center and PA1 are called."""
@@ -259,7 +271,8 @@ class ChatService(Service):
 
     def _open_console(self) -> None:
         """Open the admin console: on standard input if set, and in the data directory."""
-        console = ConsoleServer(self.chat, self._stop_reactor, ", ".join(self._urls))
+        console = self._console
+        console.where = ", ".join(self._urls)
         if self.settings.server.console:
             console.attach_terminal(StandardIO, os.isatty(0) and os.isatty(1))
         if self._storage.directory is None:

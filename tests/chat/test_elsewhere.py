@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.elsewhere import Elsewhere
 from gtchat.chat.events import LoggedIn, LoggedOut, PresenceChanged
+from gtchat.chat.names import MANY_NAMES
 from gtchat.chat.presence import PRESENCE_SINGLE_LIMIT, Presence
 from gtchat.chat.rooms import Subscribers
 from tests.fakes import RecordingConnection, RecordingEncoder
@@ -130,16 +131,21 @@ class WholeChat(SynchronousTestCase):
         self.assertEqual(world.events(), [(LoggedOut, "bob")])
 
     def test_a_node_that_ends_is_told_in_few_events(self) -> None:
-        world = PresenceWorld()
-        names = {number: f"u{number:03}" for number in range(1, 101)}
-        world.presence.begin([(one, name, (7,)) for one, name in names.items()])
-        world.presence.node_gone(7)
-        self.assertEqual(len(world.presence.online), 0)
-        world.clock.advance(1)
-        *single, rest = world.connection.events
-        self.assertEqual(len(single), PRESENCE_SINGLE_LIMIT)
-        assert isinstance(rest, PresenceChanged)
-        self.assertEqual(len(rest.logouts), 100 - PRESENCE_SINGLE_LIMIT)
+        """Of many users and of few; those who are elsewhere too stay, and the name `u0` stays."""
+        for count in (MANY_NAMES - 1, MANY_NAMES):
+            world = PresenceWorld()
+            names = {number: f"u{number}" for number in range(count + 2)}
+            world.presence.begin([(one, name, (7,)) for one, name in names.items()])
+            world.presence.came_elsewhere(8, {1: "u1", 1000: "u0"})
+            world.events()
+            world.clock.advance(1)
+            world.presence.node_gone(7)
+            self.assertEqual(world.presence.online.page(None, 9), ["u0", "u1"])
+            world.clock.advance(1)
+            *single, rest = world.connection.events
+            self.assertEqual(len(single), PRESENCE_SINGLE_LIMIT)
+            assert isinstance(rest, PresenceChanged)
+            self.assertEqual(len(rest.logouts), count - PRESENCE_SINGLE_LIMIT)
 
     def test_a_name_that_has_gone_to_another_account_is_online(self) -> None:
         """The logout of a temporary user comes after the login of the next one of the name."""

@@ -83,7 +83,10 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(self.events(self.bob, "login", "logout"), [("logout", "ann")])
 
     def test_a_guest_of_the_other_node_is_found(self) -> None:
-        self.second.guest("gus")
+        gus = self.second.guest("gus")
+        self.call(self.ann, "create_room", room_name="r", public=False)
+        self.call(self.ann, "add_member", room_name="r", user="gus")
+        self.assertEqual(self.events(gus, "join_room"), [("join_room", "gus")])
         self.assertEqual(self.ann.call("block", user="gus")["blocked"], ["gus"])
         self.assertEqual(self.ann.call("block", user="gas")["code"], "no_such_user")
 

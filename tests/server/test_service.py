@@ -19,6 +19,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import audit
+from gtchat.protocols.websocket.context import CLOSING_TIMEOUT_S
 from gtchat.server import daemon, endpoints, process, service, storage
 from gtchat.server.admin_console import SOCKET, ConsoleServer
 from gtchat.server.config import USUAL_PORTS, load
@@ -384,6 +385,56 @@ class Stopping(ServiceCase):
         held.callback(None)
         self.reactor.advance(CLOSE_TIMEOUT_S)
         self.successResultOf(stopped)
+
+
+class Losing(ServiceCase):
+    """The store can't go on as this node."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.made = self.started(all_protocols="true")
+        self.store: Any = self.made._storage.store
+
+    def test_connections_are_closed_at_once_without_replies(self) -> None:
+        protocol, transport = self.handshake(9000)
+        opening, _ = self.connect(9000)  # has sent nothing yet
+        caller, call = self.connect(USUAL_PORTS["livechat"])
+        caller.dataReceived(b"ann")
+        self.reactor.advance(1)
+        login = b'{"cmd":"login","type":"tmp","usr":"bob","tracker":1}'
+        protocol.dataReceived(b"\x81" + bytes([128 | len(login)]) + bytes(4) + login)  # mask 0
+        transport.clear()
+        self.store.lost()
+        self.reactor.advance(0)
+        self.assertEqual(transport.value()[:1], b"\x88")
+        self.assertEqual(transport.value()[2:], b"\x03\xf4restart: the server has to begin again")
+        self.assertTrue(call.disconnecting or call.disconnected)
+        self.assertEqual(self.made._websocket.context.connections, {protocol, opening})
+        self.reactor.advance(CLOSING_TIMEOUT_S + 1)
+        self.assertTrue(transport.disconnecting)
+        self.assertTrue(opening.transport.disconnecting)
+
+    def test_clients_are_refused_until_the_store_goes_on(self) -> None:
+        for lost in (True, False):
+            self.store.lost() if lost else self.store.restored(self.store.load())
+            self.reactor.advance(0)
+            site, transport = self.connect(8080)
+            site.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertIn(b"not_stored" if lost else b'"ok"', transport.value())
+            self.assertEqual(self.status(9000), 503 if lost else 101)
+            for name in STREAM_PROTOCOLS:
+                _, transport = self.connect(USUAL_PORTS[name])
+                self.assertEqual(transport.disconnected, lost, name)
+
+    def test_host_logs_in_again(self) -> None:
+        console = self.made._console
+        first = console.host()
+        self.reactor.advance(0)
+        self.store.lost()
+        self.store.restored(self.store.load())
+        second = console.host()
+        self.reactor.advance(0)
+        self.assertIsNot(self.successResultOf(first), self.successResultOf(second))
 
 
 class Twistd(ServiceCase):

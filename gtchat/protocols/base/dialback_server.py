@@ -28,6 +28,7 @@ from gtchat.protocols.base.connection_limit import ConnectionLimiter
 from gtchat.protocols.base.dialback import OutgoingCall, OutgoingWrite
 from gtchat.protocols.base.dialback_client import DialbackClient
 from gtchat.protocols.base.request_log import LineLimit
+from gtchat.protocols.base.tcp import Refused
 
 #: Seconds between two checks of which clients are silent.
 HEARTBEAT_CHECK = 5.0
@@ -248,7 +249,7 @@ class DialbackFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         """Return the protocol of a connection."""
-        return self.server.build_connection()
+        return self.server.build_connection() if self.server.chat.available else Refused()
 
     def stop(self) -> Deferred[None]:
         """Disconnect all clients, for the end of the server; see `DialbackServer.stop`."""

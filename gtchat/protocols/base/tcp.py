@@ -116,3 +116,13 @@ class ClientConnection(Protocol):
     def disconnect_flood(self) -> None:
         """Disconnect a client that sends many times more than it may."""
         self.transport.abortConnection()
+
+
+class Refused(Protocol):
+    """A connection that is closed at once, while the chat is not available."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        """Close the connection (Twisted: Protocol.connectionMade)."""
+        self.transport.abortConnection()

@@ -6,6 +6,7 @@ The states of a connection, its timeouts, the interface of an API, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Protocol
 
@@ -105,6 +106,7 @@ class ServerContext:
         timers: the deadlines of the connections, one each.
         connections: all connections, from the accepted TCP connection to its end.
         request_log: logs refused requests.
+        available: returns whether connections are accepted. May be replaced at any time.
     """
 
     clock: IReactorTime
@@ -116,6 +118,7 @@ class ServerContext:
     timers: TimerWheel = attrs.field(init=False)
     request_log: RequestLog = attrs.field(init=False)
     connections: set[RegisteredConnection] = attrs.field(init=False, factory=set)
+    available: Callable[[], bool] = attrs.field(init=False, default=lambda: True)
     _limiter: ConnectionLimiter = attrs.field(init=False)
     _all_closed: Deferred[None] | None = attrs.field(init=False, default=None)
 
@@ -169,9 +172,13 @@ class ServerContext:
             return all_closed
         self._all_closed = all_closed
         abort = self.clock.callLater(within, self._abort_all)
+        self.disconnect(code, reason)
+        return all_closed.addBoth(lambda _: abort.cancel() if abort.active() else None)
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close the connections that there are, as `close_all`; later ones are accepted."""
         for connection in list(self.connections):
             connection.close(code, reason)
-        return all_closed.addBoth(lambda _: abort.cancel() if abort.active() else None)
 
     def _abort_all(self) -> None:
         for connection in list(self.connections):

@@ -79,6 +79,10 @@ class ChatFactory(WebSocketServerFactory):
         """
         return self.context.close_all(code, reason, within)
 
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close the connections that there are, with a code and a reason as of `close_all`."""
+        self.context.disconnect(code, reason)
+
     def stop(self) -> None:
         """Cancel all timers, also those of connections that are left."""
         self.context.timers.stop()

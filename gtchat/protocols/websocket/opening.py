@@ -49,6 +49,8 @@ _REASONS = {
     431: "the request is too long",
     503: "too many connections from this address",
 }
+#: Why requests are refused with 503 while `ServerContext.available` says so.
+_NOT_AVAILABLE = "the server has to begin again"
 
 #: The end of a line before one that is no header field: without a name, or a folded one (RFC 9112
 #: sections 5.1 and 5.2). Autobahn reads some of them as a field, others not at all.
@@ -209,6 +211,8 @@ class OpeningProtocol(WebSocketServerProtocol):
             self.address, headers.get("x-forwarded-for"), headers.get("forwarded")
         )
         check_request(path, headers, context.hosts, context.origins)
+        if not context.available():
+            raise ConnectionDeny(503, _NOT_AVAILABLE)
         if not self.counted and not context.count(self):
             raise ConnectionDeny(503, _REASONS[503])
         return SUBPROTOCOL if SUBPROTOCOL in protocols else None

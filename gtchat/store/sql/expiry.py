@@ -12,6 +12,7 @@ from gtchat.chat.interfaces import Account, StoredGuest
 from gtchat.chat.node_records import SYSTEM_ID, NodeGone
 from gtchat.store.sql import system_log
 from gtchat.store.sql.database import Connection
+from gtchat.store.sql.joining import START_LOCK
 
 #: A connection may have other limits: the end waits for the batch that the node may be in.
 _BEGIN = "BEGIN; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s'"
@@ -22,10 +23,12 @@ _CLAIM = (
 )
 #: The batch that the node may be in ends before that; it commits none after it.
 _END_BATCH = "DELETE FROM commits WHERE node_id = %s"
-_ADOPTER = (
+#: Guests without a session are told to a node that has loaded: a load does not look for them.
+_LIVING = (
     "SELECT id, loaded FROM nodes WHERE id <> %s AND expires > clock_timestamp()"
-    " ORDER BY id IS NOT DISTINCT FROM %s::bigint DESC, loaded DESC, id LIMIT 1"
+    " ORDER BY loaded DESC, id IS NOT DISTINCT FROM %s::bigint DESC, id"
 )
+_AWAIT_LOAD = f"SELECT pg_advisory_xact_lock_shared({START_LOCK})"
 #: All who change where a session is have locked it: sessions are locked after it.
 _LOCK_SYSTEM = "SELECT seq FROM heads WHERE room_id = %s FOR NO KEY UPDATE"
 _COLUMNS = """
@@ -78,7 +81,8 @@ def expire(
     Args:
         db: a connection outside a transaction.
         gone: id of the node.
-        me: id of the node that takes over its guests; None for any that lives.
+        me: id of the node that takes over its guests if it has loaded, or no other one has; None
+            for any that lives.
         at: now, in milliseconds since 1970, UTC.
         forced: also if it has not expired: it ends by itself, or in favour of its successor.
 
@@ -100,13 +104,27 @@ def _expire(db: Connection, gone: int, me: int | None, at: int, forced: bool) ->
         return None
     db.execute(_END_BATCH, (gone,))
     db.execute(_LOCK_SYSTEM, (SYSTEM_ID,))
-    found: Any = db.execute(_ADOPTER, (gone, me)).fetchone()
     told = None
-    # A node that has not loaded and does this itself begins to load afterwards.
-    if found is not None and (found[0] != me or found[1]):
-        told = _hand_over(db, gone, found[0], at)
+    adopter = _adopter(db, gone, me)
+    if adopter is None:
+        # A node that loads at this moment may have seen the database as it was.
+        db.execute(_AWAIT_LOAD)
+        adopter = _adopter(db, gone, me)
+    if adopter is not None:
+        told = _hand_over(db, gone, adopter, at)
     db.execute(_DELETE, (gone,))
     return told
+
+
+def _adopter(db: Connection, gone: int, me: int | None) -> int | None:
+    """Return which node takes over, None if no other node needs to be told.
+
+    A node that has not loaded, and ends the other one itself, loads afterwards.
+    """
+    living: list[Any] = db.execute(_LIVING, (gone, me)).fetchall()
+    if any(loaded or id_ != me for id_, loaded in living):
+        return int(living[0][0])
+    return None
 
 
 def _hand_over(db: Connection, gone: int, adopter: int, at: int) -> int:

@@ -11,6 +11,8 @@ from typing import Any
 from gtchat.chat.interfaces import Account, StoredGuest
 from gtchat.store.sql.database import Connection
 
+#: The lock of a node that loads the chat.
+START_LOCK = f"{0x4754436A}, hashtext(current_schema())"
 #: A guest of another node that is younger may be about to be announced, in milliseconds.
 _YOUNG_MS = 120_000
 

@@ -67,8 +67,6 @@ CREATE = (
 #: servers of before there were several nodes, migrations, commands that need a stopped server. Any
 #: number that is always the same.
 WRITER_LOCK = f"{0x47544369}, hashtext(current_schema())"
-#: The lock of a node that loads the chat.
-START_LOCK = f"{0x4754436A}, hashtext(current_schema())"
 #: Bits of an id. It is a random one: a database that was restored, or a standby that lacks what was
 #: committed last, would give a number from a sequence again.
 _ID_BITS = 62

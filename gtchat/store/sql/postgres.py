@@ -28,6 +28,7 @@ from gtchat.store.sql.database import (
     StoreUnavailable,
     UncertainCommit,
 )
+from gtchat.store.sql.joining import START_LOCK
 from gtchat.store.sql.living import Life, LivingStore
 from gtchat.store.sql.node_life import NodeLife
 from gtchat.store.sql.nodes import Node, NodeExpired, WrittenByAnother
@@ -264,12 +265,12 @@ class PostgresDatabase(Database):
         handed over to the transaction, with which it ends. A node that stops meanwhile does not
         keep others from loading for longer than it may take itself.
         """
-        db.execute(f"SELECT pg_advisory_lock({nodes.START_LOCK})")
+        db.execute(f"SELECT pg_advisory_lock({START_LOCK})")
         begin = (
             "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0;"
             f" SET LOCAL idle_in_transaction_session_timeout = '{nodes.START_S}s';"
-            f" SELECT pg_advisory_xact_lock({nodes.START_LOCK});"
-            f" SELECT pg_advisory_unlock({nodes.START_LOCK})"
+            f" SELECT pg_advisory_xact_lock({START_LOCK});"
+            f" SELECT pg_advisory_unlock({START_LOCK})"
         )
         self._begin(db, begin, is_long=True)
 

@@ -196,6 +196,44 @@ class EndTests(ExpiryCase):
         self.assertEqual(owners, [self.ids[1]] * 2 + [self.ids[0]] * 4)
 
 
+class StartTests(ExpiryCase):
+    """A node that ends another one before it has loaded the chat."""
+
+    number = 3
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.session(self.account("Bob"), self.ids[0])
+        self.change("UPDATE nodes SET loaded = false WHERE name = 'two'")
+
+    def check_told(self, adopter: int) -> None:
+        """Check that the other node is told, and that a node takes over."""
+        self.assertIsNotNone(self.expire(forced=True))
+        [(node, entry)] = self.told()
+        self.assertEqual((node, entry.node_id), (self.ids[adopter], self.ids[0]))
+        self.assertEqual([node for _, node in self.sessions()], [self.ids[adopter]])
+
+    def test_a_node_that_has_loaded_takes_over(self) -> None:
+        self.check_told(2)
+
+    def test_a_node_that_may_have_loaded_half_of_it_is_told(self) -> None:
+        self.change("UPDATE nodes SET loaded = false")
+        self.check_told(1)
+
+    def test_a_node_that_loads_at_this_moment_is_waited_for(self) -> None:
+        self.change(EXPIRE, "three")
+        self.nodes[2].begin_load(self.writers[2])
+        error = psycopg.errors.LockNotAvailable
+        self.patch(expiry, "_BEGIN", "BEGIN; SET LOCAL lock_timeout = '1ms'")
+        self.assertRaises(error, self.expire, forced=True)
+        self.assertEqual(self.names(), ["one", "three", "two"])
+
+    def test_its_load_does_the_rest_where_there_is_no_other(self) -> None:
+        self.change(EXPIRE, "three")
+        self.assertIsNone(self.expire(forced=True))
+        self.assertEqual((self.told(), self.sessions()), ([], [(None, None)]))
+
+
 class BeatTests(ExpiryCase):
     """What a heartbeat does."""
 

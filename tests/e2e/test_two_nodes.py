@@ -1,0 +1,154 @@
+"""Two servers on one PostgreSQL are one chat: what users of one do, those of the other see."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from functools import cache
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests import postgres
+from tests.e2e.server import SECONDS, Client, Server
+from tests.stress import truth
+from tests.stress.judge import find_contradictions
+
+PASSWORD = "correct horse battery"
+#: Seconds within which a server that was killed is given up by the other.
+GIVEN_UP = 5.0
+
+
+@cache
+def two_servers() -> tuple[str, list[Server]]:
+    """Start two servers for all tests; return the address of their database, and them."""
+    url = postgres.create_empty()
+    servers = [Server("--store", url) for _ in range(2)]
+    for server in servers:
+        atexit.register(server.kill)
+        server.start()
+    return url, servers
+
+
+class User(Client):
+    """A user who is logged in.
+
+    Args:
+        server: where.
+        name: the name.
+        registered: whether the user has an account with a password.
+
+    Attributes:
+        login: the reply to the login.
+    """
+
+    def __init__(self, server: Server, name: str, registered: bool) -> None:
+        super().__init__(server.ws_port)
+        if registered:
+            self.call("register", usr=name, pwd=PASSWORD)
+            self.login = self.call("login", type="reg", usr=name, pwd=PASSWORD)
+        else:
+            self.login = self.call("login", type="tmp", usr=name)
+        assert self.login["status"] == "ok", self.login
+
+    def until(self, cmd: str, **fields: Any) -> dict[str, Any]:
+        """Return the next push with some fields, of those that have arrived or arrive."""
+        wanted, began = {"cmd": cmd, **fields}, time.monotonic()
+        while time.monotonic() < began + SECONDS:
+            message = self.taken.pop(0) if self.taken else self.message()
+            if wanted.items() <= message.items():
+                return message
+        raise AssertionError(f"no {wanted}")
+
+
+class TwoNodes(SynchronousTestCase):
+    skip = postgres.MISSING
+
+    def setUp(self) -> None:
+        self.url, self.servers = two_servers()
+
+    def user(self, node: int, name: str, registered: bool = False) -> User:
+        """Return a user who is logged in at a node."""
+        user = User(self.servers[node], name, registered)
+        self.addCleanup(user.close)
+        return user
+
+    def test_users_of_both_servers_are_in_one_chat(self) -> None:
+        ann, bob = self.user(0, "ann"), self.user(1, "bob")
+        ann.until("c_event", type="login", usr="bob")
+        began = time.monotonic()
+        while bob.call("get_user_list")["users"] != ["ann", "bob"]:
+            self.assertLess(time.monotonic() - began, SECONDS)
+
+        ann.call("create_room", room_name="garden")
+        bob.until("c_event", type="room_created", room_name="garden")
+        bob.call("join_room", room_name="garden")
+        ann.until("c_event", type="join_room", usr="bob")
+        for number in range(3):
+            for user in (ann, bob):
+                reply = user.call("speak", room_name="garden", msg=f"{number}")
+                self.assertEqual(reply["status"], "ok", reply)
+        seqs = [one.until("c_speak")["seq"] for one in (ann, bob) for _ in range(3)]
+        self.assertEqual(seqs, [4, 6, 8, 3, 5, 7])  # those of the other
+
+        sent = ann.call("whisper", target_user="bob", msg="hello")
+        self.assertEqual((sent["status"], sent["delivered"]), ("ok", "now"))
+        self.assertEqual(bob.until("c_whisper")["msg"], "hello")
+
+        ann.call("kick", room_name="garden", user="bob")
+        bob.until("c_event", type="kicked", usr="bob")
+        refused = bob.call("speak", room_name="garden", msg="too late")
+        self.assertEqual(refused["code"], "not_in_room")
+
+        ann.call("block", user="bob")
+        refused = bob.call("whisper", target_user="ann", msg="hello")
+        self.assertEqual(refused["code"], "blocked")
+        ann.call("delete_room", room_name="garden")
+        bob.until("c_event", type="room_gone", room_name="garden")
+
+    def test_a_session_goes_on_at_the_other_server(self) -> None:
+        ann, bob = self.user(0, "ada"), self.user(1, "ben")
+        ann.call("create_room", room_name="attic")
+        bob.until("c_event", type="room_created", room_name="attic")
+        bob.call("join_room", room_name="attic")
+        moved = Client(self.servers[1].ws_port)
+        self.addCleanup(moved.close)
+        bob.call("speak", room_name="attic", msg="first")
+        resumed = moved.call(
+            "resume",
+            session_id=ann.login["session_id"],
+            epoch=ann.login["epoch"],
+            seen={"attic": 1},
+        )
+        [attic] = [one for one in resumed["resumed"] if one["room_name"] == "attic"]
+        self.assertEqual([one["seq"] for one in attic["entries"]], [2, 3])
+        self.assertEqual(ann.wait_closed(), 4001)  # replaced
+        bob.call("speak", room_name="attic", msg="second")
+        self.assertEqual(User.until(moved, "c_speak")["msg"], "second")  # type: ignore[arg-type]
+
+    def test_the_users_of_a_killed_server_come_back_to_the_other(self) -> None:
+        ann, bob = self.user(0, "eve", registered=True), self.user(1, "dan")
+        ann.call("create_room", room_name="cellar")
+        said = ann.call("speak", room_name="cellar", msg="kept", txn="1")
+        killed = self.servers[0]
+        killed.kill()
+        began = time.monotonic()
+        bob.until("c_event", type="logout", usr="eve")
+        self.assertLess(time.monotonic() - began, GIVEN_UP)
+        back = Client(self.servers[1].ws_port)
+        self.addCleanup(back.close)
+        resumed = back.call(
+            "resume",
+            session_id=ann.login["session_id"],
+            epoch=ann.login["epoch"],
+            seen={"cellar": said["seq"]},
+        )
+        self.assertEqual((resumed["status"], resumed["epoch"]), ("ok", ann.login["epoch"]))
+        again = back.call("speak", room_name="cellar", msg="kept", txn="1")
+        self.assertEqual((again["seq"], again["dup"]), (said["seq"], True))
+        killed.start()
+        at_killed = self.user(0, "flo")
+        self.assertEqual(at_killed.call("join_room", room_name="cellar")["status"], "ok")
+        back_sees: Any = back
+        self.assertEqual(User.until(back_sees, "c_event", type="join_room")["usr"], "flo")
+        self.assertEqual(find_contradictions(truth.read(self.url)), [])
