@@ -12,6 +12,7 @@ from gtchat.store import SQLStore
 from gtchat.store.sql import catch_ups, heartbeat
 from tests import postgres
 from tests.store.nodes_contract import MovingContract, SeveralNodesContract
+from tests.store.nodes_mail_contract import NodesMailContract
 
 if postgres.MISSING is None:
     import psycopg
@@ -19,8 +20,8 @@ if postgres.MISSING is None:
     from gtchat.store.sql.postgres import PostgresDatabase
 
 
-class SeveralNodesTests(SeveralNodesContract, TestCase):
-    """See `SeveralNodesContract`."""
+class QuickNodes:
+    """Opens two nodes without lives on one database."""
 
     if postgres.MISSING:
         skip = postgres.MISSING
@@ -30,6 +31,14 @@ class SeveralNodesTests(SeveralNodesContract, TestCase):
         first = postgres.QuickDatabase(node="first")
         second = postgres.QuickDatabase(node="second", beside=first)
         return [SQLStore(each, reactor) for each in (first, second)]
+
+
+class SeveralNodesTests(QuickNodes, SeveralNodesContract, TestCase):
+    """See `SeveralNodesContract`."""
+
+
+class NodesMailTests(QuickNodes, NodesMailContract, TestCase):
+    """See `NodesMailContract`."""
 
 
 class MovingTests(MovingContract, TestCase):
