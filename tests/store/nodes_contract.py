@@ -341,7 +341,8 @@ class MovingContract(NodesCase):
         self.first.store.announce({ann: "Ann", bob: "Bob"}, [])
         await self.first.store.flush()
         self.first.store.announce({}, [bob])
-        await self.first.store.flush()
+        for _ in range(2):  # what is announced meanwhile may be told in a write of its own
+            await self.first.store.flush()
         came = [(one.came, tuple(one.went)) for one in await self.second.told(Online)]
         online: dict[int, str] = {}
         for names, went in came:
@@ -392,9 +393,11 @@ class EndedNodeContract(NodesCase):
         self.assertEqual([one.account.id for one in gone.guests], [gus])
         (listed,) = await self.second.store.sessions(ann, 0, 0)
         self.assertIsNotNone(listed.seen_at)
-        pending = self.first.append(self.lobby, message(), ann)
+        # A node may be back already, as another one.
+        late = [] if restored.called else [self.first.append(self.lobby, message(), ann)]
         state = await restored
-        self.assertIsInstance(pending.error, NotStored)
+        for pending in late:
+            self.assertIsInstance(pending.error, NotStored)
         self.assertEqual((self.first.lost, state.guests), (1, ()))
         await self.second.store.resume(TOKEN, 2, 0, {}, 0, 1, NETWORK)
         # It works again, as another node.

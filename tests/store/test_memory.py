@@ -34,6 +34,7 @@ from tests.store.nodes_contract import (
     NodesContract,
     SeveralNodesContract,
 )
+from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -73,6 +74,8 @@ class LimitsTests(InMemory, LimitsContract, TestCase):
 
 
 class InNodes:
+    """Opens two nodes over the same tables."""
+
     def open_nodes(self) -> tuple[MemoryStore, MemoryStore]:
         tables = MemoryTables()
         return (MemoryStore(reactor, tables), MemoryStore(reactor, tables))  # type: ignore[arg-type]
@@ -91,6 +94,10 @@ class MovingTests(InNodes, MovingContract, TestCase):
 
 class EndedNodeTests(InNodes, EndedNodeContract, TestCase):
     """See `EndedNodeContract`."""
+
+
+class NodesMailTests(InNodes, NodesMailContract, TestCase):
+    """See `NodesMailContract`."""
 
 
 class KeptTests(InMemory, KeptContract, TestCase):
