@@ -11,7 +11,8 @@ from twisted.trial.unittest import TestCase
 from gtchat.store import SQLStore
 from gtchat.store.sql import catch_ups, heartbeat
 from tests import postgres
-from tests.store.nodes_contract import MovingContract, SeveralNodesContract
+from tests.store.contract import message
+from tests.store.nodes_contract import MovingContract, NodesContract, SeveralNodesContract
 from tests.store.nodes_mail_contract import NodesMailContract
 
 if postgres.MISSING is None:
@@ -31,6 +32,23 @@ class QuickNodes:
         first = postgres.QuickDatabase(node="first")
         second = postgres.QuickDatabase(node="second", beside=first)
         return [SQLStore(each, reactor) for each in (first, second)]
+
+
+class OneNodeTests(NodesContract, TestCase):
+    """See `NodesContract`; a node does not know that it is alone."""
+
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def open_store(self) -> SQLStore:
+        return SQLStore(postgres.QuickDatabase(), reactor)
+
+    async def test_catch_up_of_one_node_fires_at_once(self) -> None:
+        """Catch up, before what waits in the queue is done."""
+        self.append(self.lobby, message())
+        await self.store.catch_up()
+        await self.store.flush()
+        self.assertEqual(len(self.calls), 1)
 
 
 class SeveralNodesTests(QuickNodes, SeveralNodesContract, TestCase):
