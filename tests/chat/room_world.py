@@ -23,13 +23,20 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import Ack, HistoryQuery, PendingEntry, PendingRoomChange, RoomRecord
+from gtchat.chat.interfaces import (
+    Ack,
+    Foreign,
+    HistoryQuery,
+    PendingEntry,
+    PendingRoomChange,
+    RoomRecord,
+)
 from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.chat.users import Session, User
 from gtchat.protocols.gtchat_json.responses import outside_info
-from gtchat.store.jobs import Job, deliver_results
+from gtchat.store.jobs import Job
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables
 from tests.fakes import PlainPasswords, RecordingConnection, RecordingEncoder, Tokens
@@ -81,7 +88,7 @@ class HeldMemoryStore(MemoryStore):
             for job in batch:
                 if isinstance(job, PendingEntry) or job.function is not None:
                     job.error = NotStored()
-            deliver_results(batch, self.committed, self._log)
+            self._deliver(Foreign(), batch)
         else:
             later, self._queue = self._queue, batch
             self._do_batch()

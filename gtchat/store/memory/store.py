@@ -25,6 +25,7 @@ from gtchat.chat.interfaces import (
     Ack,
     EndedInvitations,
     EndedSession,
+    Foreign,
     HistoryPage,
     HistoryQuery,
     IStore,
@@ -72,7 +73,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         """See `IStore.append`."""
         if self._closed:
             entry.error = NotStored()
-            self._reactor.callLater(0, self.committed, [entry])
+            self._reactor.callLater(0, self._deliver, Foreign(), [entry])
         else:
             self._enqueue(entry)
 
@@ -362,6 +363,6 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
             if follower is not None:
                 follower.finish(job)
         if follower is None:
-            deliver_results(batch, self.committed, self._log)
+            deliver_results(batch, self.committed, self._log, self.failed)
         else:
             self._finish(foreign, batch)

@@ -119,7 +119,7 @@ class NodeLife:
             if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
                 job.error = NotStored()
             writes.append(job)
-        deliver_results(writes, self._store.committed, self._log)
+        deliver_results(writes, self._store.committed, self._log, self._store.failed)
         if not self._closing.is_set():
             Thread(target=self._return, name="gtchat node", daemon=True).start()
 

@@ -30,6 +30,7 @@ from gtchat.chat.interfaces import (
     MessageSearch,
     MessageVersions,
     PendingEntry,
+    PendingRoomChange,
     PhoneAccount,
     RepeatableRequest,
     SearchPage,
@@ -89,6 +90,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         super().__init__()
         #: Takes finished entries; set by the chat.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
+        self.failed: Callable[[Sequence[PendingRoomChange]], None] = ignore_entries
         self._reactor = reactor
         self._wall = wall
         self._database = database
@@ -159,7 +161,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         """See `IStore.append`."""
         if self._closed or self.is_lost:
             entry.error = NotStored()
-            self._reactor.callLater(0, self.committed, [entry])
+            results = ([entry], self.committed, self._log, self.failed)
+            self._reactor.callLater(0, deliver_results, *results)
         else:
             self._writer.put(entry)
 
@@ -350,4 +353,4 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
                 self.foreign(outcome.foreign)
             except Exception:
                 self._log.failure("The chat failed on entries of other nodes.")
-        deliver_results(batch, self.committed, self._log)
+        deliver_results(batch, self.committed, self._log, self.failed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -24,8 +25,11 @@ from gtchat.store.sql import batch_locks, catch_ups, follower, foreign_reader
 from gtchat.store.sql.batch_locks import BatchLocks, bucket_of
 from gtchat.store.sql.database import UncertainCommit
 from gtchat.store.sql.follower import Follower
+from gtchat.store.sql.rooms import Cleanup
 from gtchat.store.sql.search_index import Indexer
+from gtchat.store.sql.sqlite import SQLiteDatabase
 from tests import postgres
+from tests.databases import create_empty
 from tests.store.contract import joined, left, message, pending_entry, room_created
 
 #: A call that may tell something, and one of a session that begins.
@@ -269,7 +273,8 @@ class StaleTests(NodesCase):
         await self.assertFailure(call, Stale)
         self.assertIsInstance(refused.error, Stale)
         self.assertEqual(self.b.log(room), [1, 2, 0])
-        again = await self.b.stored(room, joined("Bob"), bob, checked=checked + 1)
+        # The foreign change counts, and that the own one was not stored.
+        again = await self.b.stored(room, joined("Bob"), bob, checked=checked + 2)
         self.assertEqual(again.entry.seq, 3)
 
     async def test_messages_make_nothing_stale(self) -> None:
@@ -477,7 +482,7 @@ class FaultTests(NodesCase):
             with mock.patch.object(database, "was_committed", lambda stored=stored: stored):
                 own = self.b.append(self.lobby, message("own"))
                 await self.b.store.flush()
-            self.assertEqual(own.error is None, stored)
+            self.assertEqual((own.error is None, own.entry.seq), (stored, 2 if stored else 0))
             await self.b.catch_up()
             numbers = [seq for seq in self.b.log(self.lobby) if seq]
             self.assertEqual(numbers, list(range(1, 3 + number)))
@@ -531,6 +536,34 @@ class FaultTests(NodesCase):
         await self.b.catch_up()
         self.assertEqual(self.b.log(self.lobby), [1])
         self.flushLoggedErrors()
+
+
+class OneNodeTests(TestCase):
+    """A store in SQLite, which one server uses."""
+
+    async def test_one_node_takes_no_locks(self) -> None:
+        self.patch(Indexer, "is_due", lambda _: False)
+        self.patch(Cleanup, "has_work", lambda _: False)
+        path = Path(self.mktemp())
+        create_empty(path)
+        store = SQLStore(SQLiteDatabase(path), reactor)
+        self.addCleanup(store.close)
+        lobby = store.load().rooms[0].id
+        executed: list[str] = []
+        db: Any = store._writer._db
+        db.set_trace_callback(executed.append)
+        for number in range(3):
+            store.append(pending_entry(lobby, message(str(number))))
+        await store.flush()
+        db.set_trace_callback(None)
+        # The position of the log is read once, and remembered for later batches.
+        words = [" ".join(sql.split()[:3]) for sql in executed]
+        self.assertEqual(
+            words,
+            ["BEGIN IMMEDIATE", "SELECT heads.seq, heads.messages", "INSERT INTO entries"]
+            + ["INSERT INTO heads", "COMMIT"],
+        )
+        self.assertIsNone(store._follower)
 
 
 class _Statements:
