@@ -35,3 +35,8 @@ class TwoNodes(SynchronousTestCase):
             {name: kind.count for name, kind in result.faults.items()}, dict.fromkeys(only, 1)
         )
         self.assertGreater(result.acknowledged, 10)
+
+    def test_entries_of_the_other_node_that_come_late_are_noticed(self) -> None:
+        run = Nodes(nodes=2, kills=3, seed=7, only=("cut",), mutant="no-foreign-first")
+        found = " ".join(asyncio.run(run.run()).violations)
+        self.assertRegex(found, r"received \d+ of [a-z0-9 ]+ after \d+")
