@@ -27,7 +27,7 @@ from gtchat.chat.devices import Device
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry, Joined, Kicked, Left, MessageSent, Removed
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import Foreign, PendingEntry
+from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
@@ -61,7 +61,8 @@ class HeldNode(HeldMemoryStore):
     """A store of one of several nodes; it holds its jobs, and looks only when it is told to.
 
     Attributes:
-        certain: the jobs that do not fail: who is online is told, or the node is lost.
+        certain: the jobs that do not fail: who is online is told, and which connections are lost,
+            or the node is lost.
         spoiled: the jobs that fail else.
     """
 
@@ -78,7 +79,12 @@ class HeldNode(HeldMemoryStore):
 
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         super().announce(came, went)
-        self.certain.append(self._queue[-1])
+        self.certain += self._queue[-1:]
+
+    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
+        lost = super().session_lost(session, at)
+        self.certain += self._queue[-1:]
+        return lost
 
     def append(self, entry: PendingEntry) -> None:
         if self.failing and self.failing.pop(0):
