@@ -12,6 +12,7 @@ import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, PendingEntry, StoredGuest, StoredState
+from gtchat.chat.node_records import AddressAnswered, AddressAsked
 from gtchat.store.jobs import (
     Job,
     StoreCall,
@@ -132,6 +133,12 @@ class MemoryNodeCalls(MemoryCalls):
             plan = room_tells.announce(came, went)
             told = self._write(self._set_online, dict(came), tuple(went), plan=plan)
             told.addErrback(lambda failure: failure.trap(NotStored))
+
+    def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """See `INodeStore.tell`."""
+        if not self._is_node:
+            return succeed(None)
+        return self._write(lambda: None, plan=room_tells.tell(entry))
 
     def _set_online(self, came: dict[int, str], went: tuple[int, ...]) -> None:
         assert self.node_id is not None
