@@ -147,6 +147,7 @@ class Chat:
             self._guests.foreign_handlers(),
             self.whispers.foreign_handlers(),
             self.blocks.foreign_handlers(),
+            self.peer_address.foreign_handlers(),
             RemoteEvents(state).foreign_handlers(),
         ]
         self.speak = self.messages.speak
@@ -187,6 +188,7 @@ class Chat:
                 self.quota.settle(session)
         self.users.clear()
         self.rooms.clear()
+        self.peer_address.clear()
         self.on_lost()
 
     def _clean_up(self) -> None:

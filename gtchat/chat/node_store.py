@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from gtchat.chat.node_records import Foreign
+from gtchat.chat.node_records import AddressAnswered, AddressAsked, Foreign
 from gtchat.chat.records import StoredGuest, StoredState
 
 
@@ -47,6 +47,16 @@ class INodeStore(Interface):
         Args:
             came: account id -> name as displayed.
             went: account ids.
+        """
+
+    def tell(entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """Tell other nodes something that is kept in the memory of all nodes only.
+
+        All nodes take note of it in the same order, this one when the call fires. A store that no
+        other node can use fires at once, without a place in the queue.
+
+        Args:
+            entry: what they are told.
         """
 
     def begin_ending(account_id: int) -> Deferred[tuple[int, ...] | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from gtchat.chat.interfaces import RepeatableRequest
-from gtchat.chat.node_records import Online, RoomGone
+from gtchat.chat.node_records import Online, RoomGone, SystemEntry
 from gtchat.store.jobs import Locks, Plan
 
 
@@ -38,3 +38,8 @@ def register_phone(name: str) -> Plan:
 def announce(came: Mapping[int, str], went: Collection[int]) -> Plan:
     """Return the plan of `announce`."""
     return Plan(Locks(system=True), tells=lambda _: [Online(came, tuple(went))])
+
+
+def tell(entry: SystemEntry) -> Plan:
+    """Return the plan of `tell`."""
+    return Plan(Locks(system=True), tells=lambda _: [entry])

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat.store.room_tells as room_tells
 from gtchat.chat.interfaces import Inviter, RepeatableRequest
-from gtchat.chat.node_records import Online, RoomGone
+from gtchat.chat.node_records import AddressAsked, Online, RoomGone
 from gtchat.store.jobs import Locks
 
 
@@ -32,3 +32,9 @@ class RoomTellsTests(SynchronousTestCase):
         plan = room_tells.announce({1: "Ann"}, {2})
         self.assertTrue(plan.locks.system)
         self.assertEqual(list(plan.tells(None)), [Online({1: "Ann"}, (2,))])
+
+    def test_an_entry_is_told_as_it_is(self) -> None:
+        asked = AddressAsked(1, "Ann", b"t" * 32, 2, 3)
+        plan = room_tells.tell(asked)
+        self.assertTrue(plan.locks.system)
+        self.assertEqual(list(plan.tells(None)), [asked])

@@ -15,6 +15,7 @@ import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
+from gtchat.chat.node_records import AddressAnswered, AddressAsked
 from gtchat.store.jobs import (
     NO_PLAN,
     CatchUp,
@@ -170,6 +171,12 @@ class NodeCalls(ABC):
     def _store_presence(self, came: Mapping[int, str], went: Collection[int]) -> Deferred[None]:
         """Queue the write that tells other nodes who is online here, and changes nothing else."""
         return self._write(_do_nothing, plan=room_tells.announce(came, went))
+
+    def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """See `INodeStore.tell`."""
+        if self._follower is None:
+            return succeed(None)
+        return self._write(_do_nothing, plan=room_tells.tell(entry))
 
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""
