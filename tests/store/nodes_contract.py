@@ -16,7 +16,7 @@ from gtchat.chat.interfaces import (
     StoredState,
     WhisperLimits,
 )
-from gtchat.chat.node_records import AddressAsked, NodeGone, Online, RoomAdded
+from gtchat.chat.node_records import AddressAsked, NodeGone, Online, RoomAdded, SessionsEnded
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -375,6 +375,19 @@ class MovingContract(NodesCase):
         await self.second.store.session_lost(EndedSession(ann, TOKEN, {}), 4)
         (listed,) = await self.second.store.sessions(ann, 0, 0)
         self.assertEqual(listed.seen_at, 4)
+
+    async def test_all_sessions_end_wherever_they_are(self) -> None:
+        ann = await self.first.account("Ann")
+        await self.first.store.login(ann, "hash", new_session(TOKEN))
+        await self.second.store.login(ann, "hash", new_session(OTHER))
+        end = self.second.store.end_other_sessions
+        self.assertEqual(await end(ann, None, (), 5, "kicked"), {TOKEN, OTHER})
+        self.assertEqual(await end(ann, None, (), 6, "kicked"), frozenset())  # none was stored
+        told = [SessionsEnded(ann, None, "kicked")] * 2
+        self.assertEqual(await self.first.told(SessionsEnded), told)
+        self.assertEqual(await self.second.told(SessionsEnded), [])
+        with self.assertRaises(BadSession):
+            await self.first.store.resume(TOKEN, 7, 0, {}, 0, 1, NETWORK)
 
     async def test_a_guest_is_ended_by_a_node_only_if_connected_at_no_other(self) -> None:
         gus = await self.first.store.login_guest("Gus", "gus", new_session(TOKEN))

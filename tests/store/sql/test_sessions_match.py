@@ -49,7 +49,7 @@ _calls = st.lists(
             st.booleans(),
         ),
         st.tuples(st.sampled_from(["lost", "end", "forget"]), _names),
-        st.tuples(st.just("end others"), _names),
+        st.tuples(st.just("end others"), st.none() | _names, st.booleans()),
         st.tuples(st.just("forget device"), _devices),
         st.tuples(st.just("password"), st.none() | _names),
         st.tuples(st.just("find"), _tokens, st.integers(0, 30)),
@@ -173,7 +173,7 @@ class SessionsMatch(SynchronousTestCase):
                 *([name == "forget"] if name != "lost" else []),
             ]
         if name == "end others":
-            return [name, account, details[0], ()]
+            return [name, account, details[0], (), at if details[1] else None]
         if name == "password":
             return [name, account, "hash", "hash", details[0], (), bytes([at]) * 32]
         return [name, *([account] if name in ("forget device", "list") else []), *details]
