@@ -8,6 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.node_records import AddressAsked
 from gtchat.store import SQLStore
 from gtchat.store.sql import catch_ups, heartbeat
 from tests import postgres
@@ -49,6 +50,10 @@ class OneNodeTests(NodesContract, TestCase):
         await self.store.catch_up()
         await self.store.flush()
         self.assertEqual(len(self.calls), 1)
+
+    async def test_what_one_node_tells_waits_for_nothing(self) -> None:
+        """Tell it: there may be other nodes."""
+        await self.store.tell(AddressAsked(1, "Ann", b"t" * 32, 2, 3))
 
 
 class SeveralNodesTests(QuickNodes, SeveralNodesContract, TestCase):
