@@ -27,7 +27,7 @@ from gtchat.chat.devices import Device
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry, Joined, Kicked, Left, MessageSent, Removed
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry
+from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry, PendingRoomChange
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
@@ -103,10 +103,15 @@ class HeldNode(HeldMemoryStore):
 
     def _prepare(self, batch: Sequence[Job]) -> tuple[Foreign, list[Job]]:
         foreign, todo = super()._prepare(batch)
+        rooms: set[int] = set()
         for job in todo:
             is_done = isinstance(job, StoreCall) and job.function is None
-            if job in self.spoiled and job not in self.certain and not is_done:
+            # What follows in the room relies on it: a single entry fails for no reason only here.
+            relies = isinstance(job, PendingRoomChange) and job.room_id in rooms
+            if (job in self.spoiled or relies) and job not in self.certain and not is_done:
                 job.error = NotStored()
+                if isinstance(job, PendingRoomChange):
+                    rooms.add(job.room_id)
         return foreign, [job for job in todo if job.error is None]
 
     def has_work(self) -> bool:
