@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
 from gtchat.chat.node_records import Foreign, NodeGone
 from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.jobs import CatchUp, StoreCall
@@ -111,6 +111,9 @@ class FakeNode:
 
     def committed(self, entries: Sequence[PendingEntry]) -> None:
         self.events += [type(one.error) for one in entries]
+
+    def failed(self, changes: Sequence[PendingRoomChange]) -> None:
+        self.events += ["taken back" for _ in changes]
 
     def renew(self) -> None:
         self.events.append("renew")
