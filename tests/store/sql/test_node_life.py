@@ -177,6 +177,13 @@ class LifeTests(SynchronousTestCase):
         self.failureResultOf(catch_up.deferred, NotStored)  # type: ignore[arg-type]
         self.successResultOf(waiting.deferred)
 
+    def test_what_was_committed_when_it_was_given_up_is_no_result(self) -> None:
+        entry = PendingEntry(1, message())
+        entry.entry.seq = 5
+        self.life.lose()
+        self.node.ended.callback([entry])
+        self.assertEqual((entry.entry.seq, type(entry.error)), (0, NotStored))
+
     def test_it_comes_back_when_the_database_does(self) -> None:
         self.node.failures = 3
         self.events()
