@@ -37,7 +37,15 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
-from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
+from gtchat.store.jobs import (
+    NO_PLAN,
+    Job,
+    Plan,
+    StoreCall,
+    deliver_results,
+    ignore_entries,
+    refuse,
+)
 from gtchat.store.notifying import INotifier
 from gtchat.store.sql import (
     accounts,
@@ -348,7 +356,10 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
         self._health.note(batch, outcome)
-        if outcome.foreign is not None:
+        if self.is_lost:
+            # The chat has forgotten all rooms and users since the writer was done with this.
+            refuse(batch)
+        elif outcome.foreign is not None:
             try:
                 self.foreign(outcome.foreign)
             except Exception:
