@@ -225,6 +225,8 @@ ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 class Foreign:
     """What other nodes have stored since the last time; delivered in the order of the attributes.
 
+    But a room that is deleted gives up its name first, if one of `added` has it.
+
     Attributes:
         added: rooms.
         entries: room id -> entries in order; the first follows on the last one that was delivered.
