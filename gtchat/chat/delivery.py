@@ -36,6 +36,7 @@ from gtchat.chat.interfaces import (
     IConnection,
     IEncodedBatch,
     PendingEntry,
+    PendingRoomChange,
 )
 from gtchat.chat.queued import (
     PendingChange,
@@ -59,6 +60,7 @@ class Delivery(ChangeQueue):
         super().__init__(state)
         self._sender_marks = state.sender_marks
         self._store.committed = self.committed
+        self._store.failed = self.take_back
 
     def committed(self, entries: Sequence[PendingEntry]) -> None:
         """Deliver what the store has finished.
@@ -95,7 +97,7 @@ class Delivery(ChangeQueue):
                 if entry.entry.seq:
                     self._finish_change(entry)
                 else:
-                    self._take_back(entry, entries)
+                    self._report_failed(entry)
         self._publish_messages(batches)
 
     def _publish_messages(self, batches: dict[Room, list[PendingMessage]]) -> None:
@@ -170,23 +172,24 @@ class Delivery(ChangeQueue):
         blockers = self._users.blockers_of(session.user.id) if hides else ()
         change.room.publish(entry, connections_of(blockers))
 
-    def _take_back(self, change: PendingChange, entries: Sequence[PendingEntry]) -> None:
-        """Take back a change that was not stored, and report why.
+    def take_back(self, changes: Sequence[PendingRoomChange]) -> None:
+        """Take back the changes of a batch that were not stored; see `IStore.failed`.
 
-        All changes of the batch that were not stored are taken back with the first of them: one
-        after the other, each would have those after it taken back and made again.
+        One after the other, each would have those after it taken back and made again.
 
         Args:
-            change: the change, which has an error or was made before.
-            entries: the batch.
+            changes: the changes, which have an error or were made before.
         """
-        if change.undo is not None:
-            failed: dict[Room, set[QueuedChange]] = {}
-            for one in entries:
-                if isinstance(one, PendingChange) and not one.entry.seq:
-                    failed.setdefault(one.room, set()).add(one)
-            for room, changes in failed.items():
-                self._rooms.take_back(room, changes)
+        failed: dict[Room, set[QueuedChange]] = {}
+        for change in changes:
+            assert isinstance(change, PendingChange)
+            failed.setdefault(change.room, set()).add(change)
+        for room, found in failed.items():
+            self._rooms.take_back(room, found)
+            room.foreign += 1
+
+    def _report_failed(self, change: PendingChange) -> None:
+        """Tell why a change was not stored."""
         if change.actor is not None:
             self._quota.give_back(change.actor, text_of(change.entry))
         if change.earlier is not None:

@@ -129,6 +129,10 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
         "Set by the chat: called with finished entries, in the order of the queue. Entries "
         "between two other writes come in one call."
     )
+    failed: Callable[[Sequence[PendingRoomChange]], None] = Attribute(
+        "Set by the chat: called with the changes of rooms that a batch has not stored, before any "
+        "result of the batch: what runs with a result must not see them."
+    )
 
     def load() -> StoredState:
         """Return what the chat keeps in memory, and begin a start of the server.

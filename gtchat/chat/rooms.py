@@ -131,7 +131,8 @@ class Room(RoomState):
         subscribers: the sessions that receive its events.
         deleted: whether its deletion has begun.
         queued: the changes that are in its state and not stored yet, oldest first.
-        foreign: how many changes of its state that other nodes have stored are in it.
+        foreign: how often its state has become another than rules here could foresee; see
+            `Followed`.
     """
 
     id: int

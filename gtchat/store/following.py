@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from gtchat.chat.events import RoomCreated
-from gtchat.chat.interfaces import PendingEntry, RoomRecord
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, RoomRecord
 from gtchat.chat.node_records import ROOM_CHANGES, Foreign, RoomGone
 
 
@@ -18,7 +18,8 @@ class Followed:
     Attributes:
         name: its name as displayed.
         seq: the last entry that was delivered.
-        foreign: how many changes of its state that other nodes have stored were delivered.
+        foreign: how often its state has become another than rules here could foresee: changes that
+            other nodes have stored, and batches in which own changes were not stored.
     """
 
     name: str
@@ -98,6 +99,13 @@ class Known:
         followed = self.rooms.get(job.room_id)
         if followed is not None:
             followed.seq = entry.seq
+
+    def failed(self, batch: Iterable[object]) -> None:
+        """Take note of a batch: of changes of rooms in it that were not stored."""
+        changes = [job for job in batch if isinstance(job, PendingRoomChange)]
+        rooms = {change.room_id for change in changes if not change.entry.seq}
+        for room_id in rooms & self.rooms.keys():
+            self.rooms[room_id].foreign += 1
 
     def forget(self, room_id: int) -> None:
         """Follow a room no more, because it is deleted."""

@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import (
     PendingEntry,
@@ -244,15 +244,26 @@ def ignore_restored(state: StoredState) -> None:
 
 
 def deliver_results(
-    jobs: Iterable[Job], committed: Callable[[Sequence[PendingEntry]], None], log: Logger
+    jobs: Sequence[Job],
+    committed: Callable[[Sequence[PendingEntry]], None],
+    log: Logger,
+    failed: Callable[[Sequence[PendingRoomChange]], None] = ignore_entries,
 ) -> None:
     """Deliver the results of finished jobs, in order. Called in the reactor thread.
 
     Args:
         jobs: the jobs.
         committed: called with entries that follow each other.
-        log: gets the failures of `committed`.
+        log: gets the failures of `committed` and `failed`.
+        failed: called before all results with the changes of rooms that were not stored, if any.
     """
+    changes = [job for job in jobs if isinstance(job, PendingRoomChange)]
+    not_stored = [change for change in changes if not change.entry.seq]
+    if not_stored:
+        try:
+            failed(not_stored)
+        except Exception:
+            log.failure("The chat failed on changes that were not stored.")
     for part in group_appends(jobs):
         if isinstance(part, StoreCall):
             if part.error is None:
@@ -264,6 +275,14 @@ def deliver_results(
             committed(part)
         except Exception:
             log.failure("The chat failed on stored entries.")
+
+
+def refuse(jobs: Iterable[Job]) -> None:
+    """Let jobs fail with NotStored, whatever their result was; those that only wait are done."""
+    for job in jobs:
+        reset(job)
+        if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
+            job.error = NotStored()
 
 
 def reset(job: Job) -> None:

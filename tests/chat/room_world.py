@@ -23,13 +23,20 @@ from gtchat.chat.chat import Chat
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import Ack, HistoryQuery, PendingEntry, PendingRoomChange, RoomRecord
+from gtchat.chat.interfaces import (
+    Ack,
+    Foreign,
+    HistoryQuery,
+    PendingEntry,
+    PendingRoomChange,
+    RoomRecord,
+)
 from gtchat.chat.limits import Limits
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.rooms import LOBBY, Room
 from gtchat.chat.users import Session, User
 from gtchat.protocols.gtchat_json.responses import outside_info
-from gtchat.store.jobs import Job, deliver_results
+from gtchat.store.jobs import Job
 from gtchat.store.memory.store import MemoryStore
 from gtchat.store.memory.tables import MemoryTables
 from tests.fakes import PlainPasswords, RecordingConnection, RecordingEncoder, Tokens
@@ -81,7 +88,7 @@ class HeldMemoryStore(MemoryStore):
             for job in batch:
                 if isinstance(job, PendingEntry) or job.function is not None:
                     job.error = NotStored()
-            deliver_results(batch, self.committed, self._log)
+            self._deliver(Foreign(), batch)
         else:
             later, self._queue = self._queue, batch
             self._do_batch()
@@ -305,10 +312,11 @@ class RoomRequests(RuleBasedStateMachine):
         room = self.room(key)
         return room.owner if room is not None and room.owner else otherwise
 
-    def member(self, key: str, index: int, otherwise: str) -> str:
-        """Return a member of a room, `otherwise` if there is none."""
+    def member(self, key: str, index: int, otherwise: str, but: str = "") -> str:
+        """Return a member of a room but one, `otherwise` if there is none."""
         room = self.room(key)
         members = list(room.members.values()) if room is not None else []
+        members = [name for name in members if name != but]
         return members[index % len(members)] if members else otherwise
 
     @rule(name=names, key=rooms, public=st.booleans(), most=st.integers(0, 3))
@@ -327,8 +335,8 @@ class RoomRequests(RuleBasedStateMachine):
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
     def kick(self, name: str, key: str, index: int, owner: bool) -> None:
-        user = self.member(key, index, name)
         name = self.owner(key, name) if owner else name
+        user = self.member(key, index, name, but=name if owner else "")
         self.request("kick", name, "membership.kick", key, user)
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)

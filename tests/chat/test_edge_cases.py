@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat import presence
 from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import NotStored
+from gtchat.chat.interfaces import Foreign
 from gtchat.chat.limits import Limits
 from gtchat.chat.rooms import Subscribers
 from gtchat.chat.users import User
@@ -58,7 +59,7 @@ def refuse_appends(test: SynchronousTestCase, server: TestServer) -> None:
 
     def append(append: Any) -> None:
         append.error = NotStored()
-        server.clock.callLater(0, server.store.committed, [append])
+        server.clock.callLater(0, server.store._deliver, Foreign(), [append])
 
     test.patch(server.store, "append", append)
 

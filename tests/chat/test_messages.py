@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import blocks
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import PendingEntry
+from gtchat.chat.interfaces import Foreign, PendingEntry
 from gtchat.chat.limits import Limits
 from tests.fakes import FakeClient, TestServer
 
@@ -90,7 +90,7 @@ class Speak(RoomTestCase):
 
         def refuse(entry: PendingEntry) -> None:
             entry.error = NotStored()
-            self.server.store.committed([entry])
+            self.server.store._deliver(Foreign(), [entry])
 
         self.server.store.append = refuse  # type: ignore[method-assign]
         reply = self.ann.call("speak", room_name="r", msg="lost")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import socket
 import time
 from functools import cache
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.server.admin_console import SOCKET
 from tests import postgres
 from tests.e2e.server import SECONDS, Client, Server
 from tests.stress import truth
@@ -73,6 +75,15 @@ class TwoNodes(SynchronousTestCase):
         self.addCleanup(user.close)
         return user
 
+    def operate(self, node: int, line: str) -> list[str]:
+        """Give a line to the admin console of a node; return the lines of its answer."""
+        with socket.socket(socket.AF_UNIX) as console:
+            console.settimeout(SECONDS)
+            console.connect(str(self.servers[node].folder / SOCKET))
+            console.sendall(line.encode())
+            console.shutdown(socket.SHUT_WR)
+            return list(console.makefile())
+
     def test_users_of_both_servers_are_in_one_chat(self) -> None:
         ann, bob = self.user(0, "ann"), self.user(1, "bob")
         ann.until("c_event", type="login", usr="bob")
@@ -105,6 +116,10 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(refused["code"], "blocked")
         ann.call("delete_room", room_name="garden")
         bob.until("c_event", type="room_gone", room_name="garden")
+
+        self.assertIn("kicked bob\n", self.operate(0, "KICK bob"))
+        self.assertEqual(bob.wait_closed(), 4002)  # kicked
+        self.assertEqual(self.operate(1, "KICK bob")[-1], "there is no user bob\n")
 
     def test_a_session_goes_on_at_the_other_server(self) -> None:
         ann, bob = self.user(0, "ada"), self.user(1, "ben")

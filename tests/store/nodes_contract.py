@@ -16,7 +16,7 @@ from gtchat.chat.interfaces import (
     StoredState,
     WhisperLimits,
 )
-from gtchat.chat.node_records import AddressAsked, NodeGone, Online, RoomAdded
+from gtchat.chat.node_records import AddressAsked, NodeGone, Online, RoomAdded, SessionsEnded
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -164,9 +164,10 @@ class Side:
 
 
 class NodesCase:
-    """Two nodes on one database; for a TestCase that has `open_nodes` and `expire`.
+    """Two nodes on one database; for a TestCase that has `open_nodes`.
 
-    `open_nodes()` returns two stores that are not loaded yet, `expire(by, gone)` ends a node.
+    `open_nodes()` returns two stores that are not loaded yet. `expire(by, gone)` ends a node; only
+    `EndedNodeContract` needs it.
     """
 
     timeout = 20
@@ -234,8 +235,36 @@ class SeveralNodesContract(NodesCase):
         await self.second.store.flush()
         self.assertIsInstance(stale.error, Stale)
         self.assertEqual((stale.entry.seq, changed.entry.seq), (0, 3))
-        again = await self.second.stored(garden, left("Bob"), bob, checked=2)
+        # The change that was not stored counts, too.
+        again = await self.second.stored(garden, left("Bob"), bob, checked=3)
         self.assertEqual(again.entry.seq, 4)
+
+    async def test_own_changes_that_were_not_stored_make_later_ones_stale(self) -> None:
+        ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
+        garden = await self.first.room(ann)
+        await self.second.store.catch_up()
+        await self.first.stored(garden, joined("Bob"), bob)
+        order: list[object] = []
+        self.second.store.failed = order.append
+        self.second.store.committed = order.extend
+        refused = self.second.append(garden, left("Ann"), ann, checked=1)
+        # Its rules have seen all that is foreign, and the change before it, which is not stored.
+        later = self.second.append(garden, left("Bob"), bob, checked=2)
+        said = self.second.append(garden, message(), bob, checked=2)
+        await self.second.store.flush()
+        self.assertEqual([type(one.error) for one in (refused, later)], [Stale, Stale])
+        # What was not stored comes before all results of the batch.
+        self.assertEqual((order, said.error), ([[refused, later], refused, later, said], None))
+        # All of a batch count once.
+        self.assertIsInstance((await self.change(garden, ann, 2)).error, Stale)
+        self.assertIsNone((await self.change(garden, ann, 4)).error)
+
+    async def change(self, room_id: int, account_id: int, checked: int) -> PendingEntry:
+        """Queue a change whose rules have seen so many surprises, and wait for its result."""
+        entry = room_changed(owner="Ann")
+        pending = self.second.append(room_id, entry, account_id, checked=checked)
+        await self.second.store.flush()
+        return pending
 
     async def test_messages_make_nothing_stale(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
@@ -323,6 +352,7 @@ class MovingContract(NodesCase):
     async def test_who_is_online_is_told_and_loaded(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         self.first.store.announce({ann: "Ann", bob: "Bob"}, [])
+        await self.first.store.flush()
         self.first.store.announce({}, [bob])
         for _ in range(2):  # what is announced meanwhile may be told in a write of its own
             await self.first.store.flush()
@@ -346,6 +376,19 @@ class MovingContract(NodesCase):
         (listed,) = await self.second.store.sessions(ann, 0, 0)
         self.assertEqual(listed.seen_at, 4)
 
+    async def test_all_sessions_end_wherever_they_are(self) -> None:
+        ann = await self.first.account("Ann")
+        await self.first.store.login(ann, "hash", new_session(TOKEN))
+        await self.second.store.login(ann, "hash", new_session(OTHER))
+        end = self.second.store.end_other_sessions
+        self.assertEqual(await end(ann, None, (), 5, "kicked"), {TOKEN, OTHER})
+        self.assertEqual(await end(ann, None, (), 6, "kicked"), frozenset())  # none was stored
+        told = [SessionsEnded(ann, None, "kicked")] * 2
+        self.assertEqual(await self.first.told(SessionsEnded), told)
+        self.assertEqual(await self.second.told(SessionsEnded), [])
+        with self.assertRaises(BadSession):
+            await self.first.store.resume(TOKEN, 7, 0, {}, 0, 1, NETWORK)
+
     async def test_a_guest_is_ended_by_a_node_only_if_connected_at_no_other(self) -> None:
         gus = await self.first.store.login_guest("Gus", "gus", new_session(TOKEN))
         self.first.store.announce({gus: "Gus"}, [])
@@ -358,7 +401,11 @@ class MovingContract(NodesCase):
         self.assertEqual(await self.second.store.begin_ending(gus), ())
         self.assertEqual(await self.first.store.begin_ending(gus), ())
 
-    async def test_a_node_that_has_ended_is_lost_and_its_sessions_can_be_resumed(self) -> None:
+
+class EndedNodeContract(NodesCase):
+    """A node that others have given up."""
+
+    async def test_it_is_lost_and_its_sessions_can_be_resumed(self) -> None:
         ann = await self.first.account("Ann")
         await self.first.store.login(ann, "hash", new_session(TOKEN))
         gus = await self.first.store.login_guest("Gus", "gus", new_session(OTHER))

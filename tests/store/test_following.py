@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.events import Entry, Joined, Kicked, RoomChanged, RoomCreated
-from gtchat.chat.interfaces import PendingEntry, RoomRecord
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, RoomRecord
 from gtchat.chat.node_records import Foreign, RoomAdded, RoomGone
 from gtchat.store.following import Known
 from tests.store.contract import joined, message, room_changed, room_created
@@ -166,6 +166,17 @@ class FollowingTests(SynchronousTestCase):
         entry.seq = 9
         known.wrote(PendingEntry(5, entry))
         self.assertEqual((known.rooms.keys(), known.rooms[1].seq), ({1}, 2))
+
+    def test_own_changes_that_were_not_stored_count_once_in_a_batch(self) -> None:
+        known = World().known
+        failed = [PendingRoomChange(room_id, joined("Ann")) for room_id in (1, 1, 99)]
+        stored = PendingRoomChange(1, joined("Bob"))
+        stored.entry.seq = 3
+        said = PendingEntry(1, message())
+        known.failed([*failed, stored, said])
+        self.assertFalse(known.is_stale(1, 1))
+        known.failed([stored, said])
+        self.assertFalse(known.is_stale(1, 1))
 
     def test_an_own_room_that_comes_as_a_system_entry_too_is_followed_on(self) -> None:
         world = World()

@@ -28,7 +28,13 @@ from tests.store.log_contract import HistoryContract, LimitsContract, LogContrac
 from tests.store.mailbox_contract import InvitationContract
 from tests.store.mentions_contract import MentionsContract, NotifyContract
 from tests.store.networks_contract import NetworkContract
-from tests.store.nodes_contract import NodesContract, SeveralNodesContract
+from tests.store.nodes_contract import (
+    EndedNodeContract,
+    MovingContract,
+    NodesContract,
+    SeveralNodesContract,
+)
+from tests.store.nodes_mail_contract import NodesMailContract
 from tests.store.preview_contract import PreviewContract
 from tests.store.read_state_contract import ReadStateContract, UnreadContract
 from tests.store.search_contract import (
@@ -67,8 +73,8 @@ class LimitsTests(InMemory, LimitsContract, TestCase):
     """See `LimitsContract`."""
 
 
-class SeveralNodesTests(SeveralNodesContract, TestCase):
-    """See `SeveralNodesContract`."""
+class InNodes:
+    """Opens two nodes over the same tables."""
 
     def open_nodes(self) -> tuple[MemoryStore, MemoryStore]:
         tables = MemoryTables()
@@ -76,6 +82,22 @@ class SeveralNodesTests(SeveralNodesContract, TestCase):
 
     async def expire(self, by: MemoryStore, gone: MemoryStore) -> None:
         by.expire(gone)
+
+
+class SeveralNodesTests(InNodes, SeveralNodesContract, TestCase):
+    """See `SeveralNodesContract`."""
+
+
+class MovingTests(InNodes, MovingContract, TestCase):
+    """See `MovingContract`."""
+
+
+class EndedNodeTests(InNodes, EndedNodeContract, TestCase):
+    """See `EndedNodeContract`."""
+
+
+class NodesMailTests(InNodes, NodesMailContract, TestCase):
+    """See `NodesMailContract`."""
 
 
 class KeptTests(InMemory, KeptContract, TestCase):

@@ -12,7 +12,7 @@ import attrs
 
 from gtchat.chat.errors import NotInRoom, Stale
 from gtchat.chat.events import Entry, MessageSent
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
 from gtchat.chat.node_records import (
     DirectEntry,
     Foreign,
@@ -63,7 +63,8 @@ class MemoryFollower:
             if one.begins:
                 rooms |= self._rooms_of(one)
         foreign = self._read(rooms, any(one.system for one in locks))
-        return foreign, [job for job in batch if not self._refuse(job)]
+        refused: set[int] = set()
+        return foreign, [job for job in batch if not self._refuse(job, refused)]
 
     def _rooms_of(self, locks: Locks) -> set[int]:
         """Return the rooms of the accounts whose sessions begin, and the lobby."""
@@ -107,10 +108,14 @@ class MemoryFollower:
             if isinstance(one, DirectEntry) and one.room_id in logs:
                 yield (one.room_id, one.seq), logs[one.room_id].messages.entry(one.seq)
 
-    def _refuse(self, job: Job) -> bool:
+    def _refuse(self, job: Job, refused: set[int]) -> bool:
         """Give a job its error if its rules saw another state than there is now.
 
         A job whose txn was used before is done for its earlier ack.
+
+        Args:
+            job: the job.
+            refused: the rooms of which changes before it are refused: its rules have seen those.
         """
         if isinstance(job, PendingEntry):
             checked = job.checked
@@ -118,8 +123,13 @@ class MemoryFollower:
         else:
             room_id, checked = job.plan.checked or (0, None)
             txn = job.plan.txn or (0, "")
-        if not self.known.is_stale(room_id, checked) or self._tables.rooms.txns.has(*txn):
+        is_stale = checked is not None and room_id in refused
+        if not is_stale and not self.known.is_stale(room_id, checked):
             return False
+        if self._tables.rooms.txns.has(*txn):
+            return False
+        if isinstance(job, PendingRoomChange):
+            refused.add(room_id)
         if not (isinstance(job, PendingEntry) and isinstance(job.entry, MessageSent)):
             job.error = Stale()
         elif not self._is_member(room_id, job.subject_id):

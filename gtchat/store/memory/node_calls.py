@@ -11,7 +11,13 @@ from twisted.logger import Logger
 import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import Foreign, PendingEntry, StoredGuest, StoredState
+from gtchat.chat.interfaces import (
+    Foreign,
+    PendingEntry,
+    PendingRoomChange,
+    StoredGuest,
+    StoredState,
+)
 from gtchat.chat.node_records import AddressAnswered, AddressAsked
 from gtchat.store.jobs import (
     Job,
@@ -43,6 +49,7 @@ class MemoryNodeCalls(MemoryCalls):
     def __init__(self, reactor: IReactorTime, tables: MemoryTables | None) -> None:
         #: Set by the chat; see `IStore` and `INodeStore`.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
+        self.failed: Callable[[Sequence[PendingRoomChange]], None] = ignore_entries
         self.foreign: Callable[[Foreign], None] = ignore_foreign
         self.lost: Callable[[], None] = ignore_lost
         self.restored: Callable[[StoredState], None] = ignore_restored
@@ -102,7 +109,7 @@ class MemoryNodeCalls(MemoryCalls):
         self.lost()
         for job in jobs:
             job.error = NotStored()
-        deliver_results(jobs, self.committed, self._log)
+        deliver_results(jobs, self.committed, self._log, self.failed)
         if begins_again:
             self._begin_soon()
 
@@ -189,6 +196,7 @@ class MemoryNodeCalls(MemoryCalls):
         if self._follower.wrote:
             self._follower.wrote = False
             self._wake_others()
+        self._follower.known.failed(batch)
         self._deliver(foreign, batch)
 
     def _wake_others(self) -> None:
@@ -203,4 +211,4 @@ class MemoryNodeCalls(MemoryCalls):
                 self.foreign(foreign)
             except Exception:
                 self._log.failure("The chat failed on what other nodes have stored.")
-        deliver_results(jobs, self.committed, self._log)
+        deliver_results(jobs, self.committed, self._log, self.failed)

@@ -25,6 +25,7 @@ from gtchat.chat.interfaces import (
     Ack,
     EndedInvitations,
     EndedSession,
+    Foreign,
     HistoryPage,
     HistoryQuery,
     IStore,
@@ -72,7 +73,7 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         """See `IStore.append`."""
         if self._closed:
             entry.error = NotStored()
-            self._reactor.callLater(0, self.committed, [entry])
+            self._reactor.callLater(0, self._deliver, Foreign(), [entry])
         else:
             self._enqueue(entry)
 
@@ -168,19 +169,22 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         """See `ISessionStore.sessions`."""
         return self._read(self._sessions.sessions, account_id, oldest, tokens_after)
 
-    def end_session(
-        self, session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
-    ) -> Deferred[None]:
+    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
         """See `ISessionStore.end_session`."""
-        plan = session_tells.end_session(session, reason)
+        plan = session_tells.end_session(session)
         return self._write(self._sessions.end_session, session, at, forget, plan=plan)
 
     def end_other_sessions(
-        self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+        self,
+        account_id: int,
+        keep: bytes | None,
+        connected: Sequence[EndedSession],
+        at: int | None = None,
+        reason: str = "ended",
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        args = (account_id, keep, tuple(connected))
-        plan = session_tells.end_other_sessions(account_id, keep)
+        args = (account_id, keep, tuple(connected), at)
+        plan = session_tells.end_other_sessions(account_id, keep, reason)
         return self._write(self._sessions.end_other_sessions, *args, plan=plan)
 
     def forget_device(self, account_id: int, device: str) -> Deferred[None]:
@@ -364,6 +368,6 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
             if follower is not None:
                 follower.finish(job)
         if follower is None:
-            deliver_results(batch, self.committed, self._log)
+            deliver_results(batch, self.committed, self._log, self.failed)
         else:
             self._finish(foreign, batch)

@@ -14,7 +14,7 @@ import attrs
 
 from gtchat.chat.errors import NotInRoom, Stale
 from gtchat.chat.events import MessageSent
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
 from gtchat.chat.node_records import (
     SYSTEM_ID,
     Foreign,
@@ -145,7 +145,8 @@ class Follower(ForeignReader):
             seqs.update(row for row in found if row[0] not in heads)
         foreign = self._read(db, seqs, head)
         self._now.head = head
-        return foreign, [job for job in batch if not self._refuse(db, job)]
+        refused: set[int] = set()
+        return foreign, [job for job in batch if not self._refuse(db, job, refused)]
 
     def _read(self, db: Connection, seqs: Mapping[int, int], head: int | None) -> Foreign | None:
         """Read what is missing of logs, and take note of it; return None if that is nothing.
@@ -193,10 +194,15 @@ class Follower(ForeignReader):
         self._now.system = self.known.system
         self.known.took(foreign, head)
 
-    def _refuse(self, db: Connection, job: Job) -> bool:
+    def _refuse(self, db: Connection, job: Job, refused: set[int]) -> bool:
         """Give a job its error if its rules saw another state than there is now.
 
         A job whose txn was used before is done for its earlier ack.
+
+        Args:
+            db: the writer's connection.
+            job: the job.
+            refused: the rooms of which changes before it are refused: its rules have seen those.
         """
         if isinstance(job, StoreCall):
             room_id, checked = job.plan.checked or (0, None)
@@ -204,10 +210,13 @@ class Follower(ForeignReader):
         else:
             room_id, checked = job.room_id, job.checked
             txn = None if job.txn is None else (job.sender_id or 0, job.txn)
-        if not self.known.is_stale(room_id, checked):
+        is_stale = checked is not None and room_id in refused
+        if not is_stale and not self.known.is_stale(room_id, checked):
             return False
         if txn is not None and db.execute(_IS_USED, txn).fetchone() is not None:
             return False
+        if isinstance(job, PendingRoomChange):
+            refused.add(room_id)
         if not (isinstance(job, PendingEntry) and isinstance(job.entry, MessageSent)):
             job.error = Stale()
         elif not self._is_member(db, room_id, job.subject_id):

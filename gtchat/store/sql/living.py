@@ -7,7 +7,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
 from gtchat.store.jobs import Queued
 
 
@@ -16,6 +16,7 @@ class LivingStore(Protocol):
 
     is_lost: bool
     committed: Callable[[Sequence[PendingEntry]], None]
+    failed: Callable[[Sequence[PendingRoomChange]], None]
     lost: Callable[[], None]
     restored: Callable[[StoredState], None]
 

@@ -30,13 +30,22 @@ from gtchat.chat.interfaces import (
     MessageSearch,
     MessageVersions,
     PendingEntry,
+    PendingRoomChange,
     PhoneAccount,
     RepeatableRequest,
     SearchPage,
     StoredState,
     UnreadRecord,
 )
-from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
+from gtchat.store.jobs import (
+    NO_PLAN,
+    Job,
+    Plan,
+    StoreCall,
+    deliver_results,
+    ignore_entries,
+    refuse,
+)
 from gtchat.store.notifying import INotifier
 from gtchat.store.sql import (
     accounts,
@@ -89,6 +98,7 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         super().__init__()
         #: Takes finished entries; set by the chat.
         self.committed: Callable[[Sequence[PendingEntry]], None] = ignore_entries
+        self.failed: Callable[[Sequence[PendingRoomChange]], None] = ignore_entries
         self._reactor = reactor
         self._wall = wall
         self._database = database
@@ -159,7 +169,8 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
         """See `IStore.append`."""
         if self._closed or self.is_lost:
             entry.error = NotStored()
-            self._reactor.callLater(0, self.committed, [entry])
+            results = ([entry], self.committed, self._log, self.failed)
+            self._reactor.callLater(0, deliver_results, *results)
         else:
             self._writer.put(entry)
 
@@ -346,9 +357,12 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
         self._health.note(batch, outcome)
-        if outcome.foreign is not None:
+        if self.is_lost:
+            # The chat has forgotten all rooms and users since the writer was done with this.
+            refuse(batch)
+        elif outcome.foreign is not None:
             try:
                 self.foreign(outcome.foreign)
             except Exception:
                 self._log.failure("The chat failed on entries of other nodes.")
-        deliver_results(batch, self.committed, self._log)
+        deliver_results(batch, self.committed, self._log, self.failed)

@@ -162,6 +162,8 @@ class Writer(BatchWriter):
                     self._leave()
                 if not self._failing:
                     self._indexer.entries_stored(len(batch))
+                if self._follower is not None:
+                    self._follower.known.failed(batch)
                 self._reactor.callFromThread(self._deliver, batch, outcome)
                 if is_last:
                     return

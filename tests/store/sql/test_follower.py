@@ -273,7 +273,8 @@ class StaleTests(NodesCase):
         await self.assertFailure(call, Stale)
         self.assertIsInstance(refused.error, Stale)
         self.assertEqual(self.b.log(room), [1, 2, 0])
-        again = await self.b.stored(room, joined("Bob"), bob, checked=checked + 1)
+        # The foreign change counts, and that the own one was not stored.
+        again = await self.b.stored(room, joined("Bob"), bob, checked=checked + 2)
         self.assertEqual(again.entry.seq, 3)
 
     async def test_messages_make_nothing_stale(self) -> None:
