@@ -28,6 +28,7 @@ from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
@@ -159,6 +160,14 @@ class Chat:
     def epoch(self) -> str:
         """Names all logs of the store together; see `Sessions.epoch`."""
         return self.sessions.epoch
+
+    def hear(self, handlers: ForeignHandlers) -> None:
+        """Let a protocol take note of what other nodes tell.
+
+        Args:
+            handlers: what it does with each kind of system entry.
+        """
+        self._foreign.handlers.append(handlers)
 
     def start(self) -> None:
         """Load what the store has. To be called once, before the first connection."""

@@ -21,7 +21,7 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
-from gtchat.chat.records import EndedInvitations, StoredGuest
+from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
 from gtchat.chat.told import Told
 
 #: The id of the system log among those of rooms: the highest, so that it is locked last.
@@ -198,6 +198,7 @@ SystemEntry = (
     | NodeGone
     | AddressAsked
     | AddressAnswered
+    | PhoneAccount
 )
 #: Kind of a system entry in the store -> its class.
 SYSTEM_TYPES: dict[str, type[Any]] = {
@@ -214,6 +215,7 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "node_gone": NodeGone,
     "address_asked": AddressAsked,
     "address_answered": AddressAnswered,
+    "phone": PhoneAccount,
 }
 #: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
 ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]

@@ -266,12 +266,13 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
         args = (name, key, number, credential, at)
-        plan = room_tells.register_phone(name)
+        plan = room_tells.register_phone(name, number, at)
         return self._write(accounts.register_phone, self._log_writer, *args, plan=plan)
 
-    def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
+    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
-        return self._write(accounts.set_phone_left, account_id, at)
+        plan = room_tells.set_phone_left(phone)
+        return self._write(accounts.set_phone_left, phone.account_id, phone.left_at, plan=plan)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """See `IStore.phones`."""
