@@ -151,13 +151,11 @@ _DELETE_TOMBSTONES = Statement(
 #: The lock of the node that deletes in slices.
 _TRY_CLEANUP = f"SELECT pg_try_advisory_xact_lock({0x4754436B}, hashtext(current_schema()))"
 #: The log of all nodes is kept for an hour. The oldest go first: what is left has no gaps, whatever
-#: the clocks of the nodes say.
+#: the clocks of the nodes say. A slice looks at its own rows only.
 _PRUNE_SYSTEM_LOG = """
-DELETE FROM system_log WHERE seq IN (
-    SELECT seq FROM system_log WHERE seq <= (
-        SELECT max(seq) FROM system_log
-        WHERE at < extract(epoch FROM clock_timestamp()) * 1000 - 3600000)
-    ORDER BY seq LIMIT %s)
+DELETE FROM system_log WHERE seq <= (
+    SELECT max(seq) FROM (SELECT seq, at FROM system_log ORDER BY seq LIMIT %s) AS oldest
+    WHERE at < extract(epoch FROM clock_timestamp()) * 1000 - 3600000)
 """
 
 

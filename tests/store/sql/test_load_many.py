@@ -131,7 +131,7 @@ class CleanupTests(LoadCase):
     def test_the_system_log_is_kept_for_an_hour_without_gaps(self) -> None:
         self.patch(rooms, "SLICE", 2)
         now = "extract(epoch FROM clock_timestamp()) * 1000"
-        for seq, minutes in enumerate((90, 50, 61, 59, 80, 59), 1):
+        for seq, minutes in enumerate((90, 61, 50, 61, 80, 59, 59, 80), 1):
             self.change(
                 "INSERT INTO system_log (seq, node_id, at, kind, body)"
                 f" VALUES (%s, 1, {now} - %s * 60000, 'epoch', '')",
@@ -139,9 +139,10 @@ class CleanupTests(LoadCase):
                 minutes,
             )
         cleanup = self.cleanup(system_log=True)
-        self.assertEqual((self.logged(), cleanup.has_work()), ([3, 4, 5, 6], True))
+        self.assertEqual((self.logged(), cleanup.has_work()), ([3, 4, 5, 6, 7, 8], True))
         self.slice(self.slice(cleanup))
-        self.assertEqual((self.logged(), cleanup.has_work()), ([6], False))
+        # A slice does not look at the rows behind it: there are a million of them.
+        self.assertEqual((self.logged(), cleanup.has_work()), ([6, 7, 8], False))
 
     def test_one_node_at_a_time_deletes(self) -> None:
         self.change("INSERT INTO pending_deletes VALUES (7)")
