@@ -179,13 +179,16 @@ class Accounts:
         """Return all accounts with a telephone number, oldest first."""
         return self._store.phones()
 
-    def set_phone_left(self, account_id: int) -> Deferred[None]:
-        """Store that the user of an account with a telephone number was online until now.
+    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
+        """Store when the user of an account with a telephone number was online last.
+
+        Args:
+            phone: the account, with that time.
 
         Raises:
             NotStored: (through the Deferred) it could not be stored.
         """
-        return self._store.set_phone_left(account_id, self._users.now())
+        return self._store.set_phone_left(phone)
 
     def _charge_registration(self, address: str) -> None:
         """Check the disk and the rate of registrations. Raises NotStored, RateLimited."""

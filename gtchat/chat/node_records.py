@@ -21,7 +21,7 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
-from gtchat.chat.records import EndedInvitations, StoredGuest
+from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
 from gtchat.chat.told import Told
 
 T = TypeVar("T")
@@ -149,6 +149,43 @@ class NodeGone:
     guests: tuple[StoredGuest, ...] = ()
 
 
+@attrs.frozen
+class AddressAsked:
+    """A session asks for the peer address of an account.
+
+    Attributes:
+        asker_id, usr: the account of the session, and its name.
+        token_hash: names the session, 32 bytes.
+        target_id: the account that is asked.
+        at: when, in milliseconds since 1970.
+    """
+
+    asker_id: int
+    usr: str
+    token_hash: bytes
+    target_id: int
+    at: int
+
+
+@attrs.frozen
+class AddressAnswered:
+    """An account has answered the requests of another one for its peer address.
+
+    Attributes:
+        asker_id: the account that has asked.
+        target_id, usr: the account that was asked, and its name.
+        at: when, in milliseconds since 1970.
+        host, port: the address; "" and 0 if it is refused.
+    """
+
+    asker_id: int
+    target_id: int
+    usr: str
+    at: int
+    host: str = ""
+    port: int = 0
+
+
 SystemEntry = (
     RoomAdded
     | RoomGone
@@ -161,6 +198,9 @@ SystemEntry = (
     | AccountEnded
     | EpochBegun
     | NodeGone
+    | AddressAsked
+    | AddressAnswered
+    | PhoneAccount
 )
 #: Kind of a system entry in the store -> its class.
 SYSTEM_TYPES: dict[str, type[Any]] = {
@@ -175,6 +215,9 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "account_ended": AccountEnded,
     "epoch": EpochBegun,
     "node_gone": NodeGone,
+    "address_asked": AddressAsked,
+    "address_answered": AddressAnswered,
+    "phone": PhoneAccount,
 }
 #: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
 ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]
@@ -185,6 +228,8 @@ ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 @attrs.frozen
 class Foreign:
     """What other nodes have stored since the last time; delivered in the order of the attributes.
+
+    But a room that is deleted gives up its name first, if one of `added` has it.
 
     Attributes:
         added: rooms.

@@ -11,7 +11,13 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from gtchat.chat.node_records import CountFailures, FailureCount, Foreign
+from gtchat.chat.node_records import (
+    AddressAnswered,
+    AddressAsked,
+    CountFailures,
+    FailureCount,
+    Foreign,
+)
 from gtchat.chat.records import StoredGuest, StoredState
 
 T = TypeVar("T")
@@ -70,6 +76,16 @@ class INodeStore(Interface):
 
         Returns:
             The result of the rule, and the first count after it.
+        """
+
+    def tell(entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """Tell other nodes something that is kept in the memory of all nodes only.
+
+        All nodes take note of it in the same order, this one when the call fires. A store that no
+        other node can use fires at once, without a place in the queue.
+
+        Args:
+            entry: what they are told.
         """
 
     def begin_ending(account_id: int) -> Deferred[tuple[int, ...] | None]:

@@ -25,7 +25,14 @@ from gtchat.chat.interfaces import (
     StoredState,
     WhisperLimits,
 )
-from gtchat.chat.node_records import FailureCount, NodeGone, Online, RoomAdded, SessionsEnded
+from gtchat.chat.node_records import (
+    AddressAsked,
+    FailureCount,
+    NodeGone,
+    Online,
+    RoomAdded,
+    SessionsEnded,
+)
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -63,6 +70,12 @@ class NodesContract(StoreCase):
     def test_catch_up_of_one_node_fires_at_once(self) -> None:
         self.append(self.lobby, message())
         self.assertIsNone(self.successResultOf(self.store.catch_up()))
+        self.assertEqual(self.calls, [])
+
+    def test_what_one_node_tells_waits_for_nothing(self) -> None:
+        self.append(self.lobby, message())
+        told = self.store.tell(AddressAsked(1, "Ann", TOKEN, 2, 3))
+        self.assertIsNone(self.successResultOf(told))
         self.assertEqual(self.calls, [])
 
     async def test_begin_ending_ends_the_sessions_of_a_guest(self) -> None:
@@ -220,6 +233,13 @@ class SeveralNodesContract(NodesCase):
         # It is followed from now on.
         await self.first.stored(garden, message(), bob)
         self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [1, 2, 3])
+
+    async def test_requests_for_addresses_are_told_in_one_order(self) -> None:
+        asked = [AddressAsked(number, "Ann", TOKEN, 2, 3) for number in (1, 2)]
+        await self.first.store.tell(asked[0])
+        await self.second.store.tell(asked[1])
+        self.assertEqual(await self.first.told(AddressAsked), [asked[1]])
+        self.assertEqual(await self.second.told(AddressAsked), [asked[0]])
 
     async def test_a_change_on_a_state_that_has_changed_is_stale(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")

@@ -19,7 +19,7 @@ from gtchat.chat.interfaces import (
     StoredGuest,
     StoredState,
 )
-from gtchat.chat.node_records import CountFailures, FailureCount
+from gtchat.chat.node_records import AddressAnswered, AddressAsked, CountFailures, FailureCount
 from gtchat.store.jobs import (
     Job,
     StoreCall,
@@ -143,6 +143,12 @@ class MemoryNodeCalls(MemoryCalls):
             plan = room_tells.announce(came, went)
             told = self._write(self._set_online, dict(came), tuple(went), plan=plan)
             told.addErrback(lambda failure: failure.trap(NotStored))
+
+    def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """See `INodeStore.tell`."""
+        if not self._is_node:
+            return succeed(None)
+        return self._write(lambda: None, plan=room_tells.tell(entry))
 
     def _set_online(self, came: dict[int, str], went: tuple[int, ...]) -> None:
         assert self.node_id is not None

@@ -268,13 +268,15 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         self, name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        plan = room_tells.register_phone(name)
+        plan = room_tells.register_phone(name, number, at)
         args = (name, key, number, credential, at)
         return self._write(self._accounts.register_phone, *args, plan=plan)
 
-    def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
+    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
-        return self._write(self._accounts.set_phone_left, account_id, at)
+        args = (phone.account_id, phone.left_at)
+        plan = room_tells.set_phone_left(phone)
+        return self._write(self._accounts.set_phone_left, *args, plan=plan)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """See `IStore.phones`."""

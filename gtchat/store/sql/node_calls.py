@@ -15,7 +15,7 @@ import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
-from gtchat.chat.node_records import CountFailures, FailureCount
+from gtchat.chat.node_records import AddressAnswered, AddressAsked, CountFailures, FailureCount
 from gtchat.store.jobs import (
     NO_PLAN,
     CatchUp,
@@ -182,6 +182,12 @@ class NodeCalls(ABC):
     ) -> Deferred[tuple[T, FailureCount]]:
         """See `INodeStore.count_failures`."""
         return self._write(failures.count, keys, at, change)
+
+    def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """See `INodeStore.tell`."""
+        if self._follower is None:
+            return succeed(None)
+        return self._write(_do_nothing, plan=room_tells.tell(entry))
 
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""

@@ -21,7 +21,7 @@ from gtchat.store.memory.sessions import SessionTable
 from gtchat.store.sql import accounts, devices, rooms, session_ends, sessions
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.sqlite import connect
-from tests import examples
+from tests import example_count
 from tests.databases import create_empty
 
 _names = st.integers(0, 5).map(lambda number: bytes([number]) * 4)
@@ -120,7 +120,7 @@ class SessionsMatch(SynchronousTestCase):
         self.db = connect(path / "gtchat.sqlite", "rw")
         self.addCleanup(self.db.close)
 
-    @settings(max_examples=examples(300), deadline=None)
+    @settings(max_examples=example_count(300), deadline=None)
     @given(_calls)
     def test_random_calls(self, calls: list[tuple[Any, ...]]) -> None:
         memory, sql = Memory(), SQL(self.db)
