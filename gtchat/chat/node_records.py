@@ -6,9 +6,9 @@ stored. The system log has what concerns nodes and is in the log of no room. Dat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -23,6 +23,8 @@ from gtchat.chat.events import (
 )
 from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
 from gtchat.chat.told import Told
+
+T = TypeVar("T")
 
 #: The id of the system log among those of rooms: the highest, so that it is locked last.
 SYSTEM_ID = 2**63 - 1
@@ -240,3 +242,21 @@ class Foreign:
     entries: Mapping[int, tuple[Entry, ...]] = MappingProxyType({})
     system: tuple[tuple[int, SystemEntry], ...] = ()
     directs: Mapping[tuple[int, int], Entry] = MappingProxyType({})
+
+
+@attrs.frozen
+class FailureCount:
+    """How often was guessed wrong: for a name from a network, for a name, or from a network.
+
+    Attributes:
+        failures: wrong guesses since the last suspension; 0 for a name or a network alone.
+        until: when the suspension ends, or all guesses are forgotten; milliseconds since 1970, UTC.
+    """
+
+    failures: int = 0
+    until: int = 0
+
+
+NO_FAILURES = FailureCount()
+#: A rule: given counts, returns its result and the counts after it.
+CountFailures = Callable[[Sequence[FailureCount]], tuple[T, Sequence[FailureCount]]]

@@ -278,7 +278,7 @@ def blocks(world: World, count: int) -> None:
 
 def failed_logins(world: World, count: int) -> None:
     for number in range(count):
-        world.chat.accounts.lockout.failed(f"name{number}", f"198.51.100.{number}")
+        world.chat.accounts.guesses.own.failed(f"name{number}", f"198.51.100.{number}")
 
 
 def rates(world: World, count: int) -> None:

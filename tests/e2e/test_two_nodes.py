@@ -168,6 +168,15 @@ class TwoNodes(SynchronousTestCase):
         bob.call("speak", room_name="attic", msg="second")
         self.assertEqual(User.until(moved, "c_speak")["msg"], "second")  # type: ignore[arg-type]
 
+    def test_wrong_passwords_are_counted_at_both_servers(self) -> None:
+        self.user(0, "gil", registered=True)
+        codes = []
+        for node, pwd in ((0, "one"), (1, "two"), (0, "three"), (1, PASSWORD), (0, PASSWORD)):
+            client = Client(self.servers[node].ws_port)
+            self.addCleanup(client.close)
+            codes.append(client.call("login", type="reg", usr="gil", pwd=pwd)["code"])
+        self.assertEqual(codes, ["bad_credentials"] * 3 + ["locked_out"] * 2)
+
     def test_the_users_of_a_killed_server_come_back_to_the_other(self) -> None:
         ann, bob = self.user(0, "eve", registered=True), self.user(1, "dan")
         ann.call("create_room", room_name="cellar")

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.errors import BadSession, NameTaken, NotInRoom, NotStored, Stale, TxnConflict
+from gtchat.chat.errors import (
+    BadSession,
+    LockedOut,
+    NameTaken,
+    NotInRoom,
+    NotStored,
+    Stale,
+    TxnConflict,
+)
 from gtchat.chat.events import Entry, WhisperSent
 from gtchat.chat.interfaces import (
     EndedSession,
@@ -16,7 +25,14 @@ from gtchat.chat.interfaces import (
     StoredState,
     WhisperLimits,
 )
-from gtchat.chat.node_records import AddressAsked, NodeGone, Online, RoomAdded, SessionsEnded
+from gtchat.chat.node_records import (
+    AddressAsked,
+    FailureCount,
+    NodeGone,
+    Online,
+    RoomAdded,
+    SessionsEnded,
+)
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -330,6 +346,37 @@ class SeveralNodesContract(NodesCase):
             for one, name in ((self.first, "cop"), (self.second, "\u0441\u043e\u0440"))
         ]
         self.assertEqual(found[1], NameTaken)
+
+    async def test_wrong_guesses_of_all_nodes_are_counted_together(self) -> None:
+        keys = ("ann", NETWORK), ("ann", ""), ("", NETWORK)
+        sides = [self.first.store, self.second.store]
+
+        def add(counts: Sequence[FailureCount]) -> tuple[int, list[FailureCount]]:
+            return len(counts), [FailureCount(one.failures + 1, 50) for one in counts]
+
+        for number, counting in enumerate(
+            [each.count_failures(keys, 9, add) for each in sides * 2]
+        ):
+            result, count = await counting
+            self.assertEqual((result, count.until), (3, 50))
+            self.assertLessEqual(count.failures, 4, number)
+        found: list[Sequence[FailureCount]] = []
+
+        def refuse(counts: Sequence[FailureCount]) -> tuple[None, list[FailureCount]]:
+            found.append(counts)
+            raise LockedOut()
+
+        with self.assertRaises(LockedOut):
+            await sides[1].count_failures(keys, 9, refuse)
+        self.assertEqual(list(found[-1]), [FailureCount(4, 50)] * 3)
+
+        def forget_first(counts: Sequence[FailureCount]) -> tuple[None, list[FailureCount]]:
+            return None, [FailureCount(), *counts[1:]]
+
+        await sides[0].count_failures(keys, 9, forget_first)
+        with self.assertRaises(LockedOut):
+            await sides[1].count_failures(keys, 9, refuse)
+        self.assertEqual(list(found[-1]), [FailureCount(), *[FailureCount(4, 50)] * 2])
 
     async def test_a_login_has_what_was_stored_before_it(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
