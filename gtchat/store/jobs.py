@@ -141,12 +141,10 @@ class CatchUp:
     Attributes:
         heads: room id -> seq that its log has at least; empty: look at all rooms.
         deferred: fires when it is done, None if no call waits for it.
-        taken: whether it is being done: it takes no more heads.
     """
 
     heads: dict[int, int]
     deferred: Deferred[None] | None = None
-    taken: bool = False
 
 
 Job = PendingEntry | StoreCall

@@ -112,7 +112,6 @@ class NodeLife:
         writes: list[Job] = []
         for job in jobs:
             if isinstance(job, CatchUp):
-                job.taken = True  # it takes no more heads: the next ones need another one
                 if job.deferred is not None:
                     job.deferred.errback(NotStored())
                 continue

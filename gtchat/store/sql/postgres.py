@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from typing import Any, cast
 
 import psycopg
@@ -74,6 +75,7 @@ _CONFLICTS = (
 _FATAL = ("FATAL", "PANIC")
 #: Milliseconds to wait for the end of the connection that was lost.
 _END_MS = 5_000
+_OWN_BACKEND = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 
 
 class PostgresDatabase(Database):
@@ -110,8 +112,9 @@ class PostgresDatabase(Database):
         self._node = Node(node, wall)
         self._watchdog = Watchdog()
         self._waits_for_disk = True
-        #: Number of the process of PostgreSQL that writes for this server.
-        self._backend: int | None = None
+        #: Number of the process of PostgreSQL that writes for this server, and when it began: after
+        #: a restart of PostgreSQL another one may have the number, for instance that of a node.
+        self._backend: tuple[int, datetime] | None = None
 
     @property
     def node_id(self) -> int | None:
@@ -208,18 +211,17 @@ class PostgresDatabase(Database):
         except BaseException:
             db.close()
             raise
-        self._backend = db.info.backend_pid
+        self._backend = db.execute(_OWN_BACKEND).fetchone()
         return db
 
     def _end_predecessor(self, db: PostgresConnection) -> None:
         """End the process of the connection that was lost, which may not have noticed."""
-        db.execute(
-            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE pid = %s"
-            " AND pid <> pg_backend_pid() AND usename = current_user"
-            " AND datname = current_database()"
-            " AND application_name = current_setting('application_name')",
-            (_END_MS, self._backend),
-        )
+        if self._backend is not None:
+            db.execute(
+                "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity"
+                " WHERE pid = %s AND backend_start = %s AND usename = current_user",
+                (_END_MS, *self._backend),
+            )
 
     def _lock(self, db: PostgresConnection) -> None:
         """Let no server write alone until the connection ends, or no other one write at all."""

@@ -39,11 +39,10 @@ MAX_BATCH = 10_000
 
 
 def merged(waiting: Sequence[CatchUp]) -> dict[int, int]:
-    """Take what waits to catch up; return the heads of all, empty to look at all rooms."""
+    """Return the heads of all that waits to catch up, empty to look at all rooms."""
     heads: dict[int, int] = {}
     for each in waiting:
-        each.taken = True
-        for room_id, seq in dict(each.heads).items():  # the reactor thread may add some
+        for room_id, seq in each.heads.items():
             heads[room_id] = max(seq, heads.get(room_id, 0))
     return heads if all(each.heads for each in waiting) else {}
 

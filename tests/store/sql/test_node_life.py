@@ -169,9 +169,7 @@ class LifeTests(SynchronousTestCase):
         self.assertTrue(self.node.is_lost)
         self.assertEqual(self.events(), LOSS)
         self.assertNoResult(call.deferred)
-        waking = CatchUp({})
-        self.node.ended.callback([catch_up, entry, call, waiting, waking])
-        self.assertTrue(waking.taken)
+        self.node.ended.callback([catch_up, entry, call, waiting, CatchUp({})])
         self.assertEqual(self.events(), [NotStored, *RETURN])
         self.failureResultOf(call.deferred, NotStored)
         self.failureResultOf(catch_up.deferred, NotStored)  # type: ignore[arg-type]

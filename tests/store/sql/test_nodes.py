@@ -144,6 +144,18 @@ class CommitTests(NodeCase):
 class EntryTests(NodeCase):
     """Which servers write side by side, and which take the place of another."""
 
+    def test_the_process_of_a_lost_connection_ends_and_no_other_with_its_number(self) -> None:
+        """After a restart of PostgreSQL the number may be that of another node's process."""
+        database = self.node("a")
+        first = self.open(database)
+        second = self.open(database)
+        self.assertRaises(psycopg.OperationalError, first.execute, "SELECT 1")
+        other = database.open_reader()
+        self.addCleanup(other.close)
+        database._backend = (other.info.backend_pid, database._backend[1])
+        self.open(database)
+        self.assertEqual([db.execute("SELECT 1").fetchone() for db in (other, second)], [(1,)] * 2)
+
     def test_nodes_write_side_by_side(self) -> None:
         for name in ("one", "two"):
             database = self.node(name)
