@@ -13,14 +13,19 @@ from tests.e2e.server import SECONDS
 class DialbackListener:
     """The port that a client listens on.
 
+    Args:
+        address: IP address of the client, one of this machine.
+
     Attributes:
+        address: as given.
         listening: the socket; close it at the end of a test.
         port: its port.
         answer: what the client answers to a privacy question of PA1.
     """
 
-    def __init__(self) -> None:
-        self.listening = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.listening = socket.create_server((address, 0))
         self.port = int(self.listening.getsockname()[1])
         self.answer = b""
         self._calls: Queue[list[bytes]] = Queue()
@@ -63,18 +68,19 @@ class MessageCenterClient(DialbackListener):
 
     Args:
         server: the port of the server.
+        address: IP address of the client.
     """
 
     token = b""
     name = b""
 
-    def __init__(self, server: int) -> None:
-        super().__init__()
+    def __init__(self, server: int, address: str = "127.0.0.1") -> None:
+        super().__init__(address)
         self.server = server
 
     def connect(self) -> socket.socket:
         """Open a connection to the server."""
-        return socket.create_connection(("127.0.0.1", self.server), SECONDS)
+        return socket.create_connection(("127.0.0.1", self.server), SECONDS, (self.address, 0))
 
     def log_in(self, name: bytes, *passwords: bytes) -> list[bytes]:
         """Log in.
@@ -126,15 +132,17 @@ class PA1Client(DialbackListener):
 
     Args:
         server: the port of the server.
+        address: IP address of the client.
     """
 
-    def __init__(self, server: int) -> None:
-        super().__init__()
+    def __init__(self, server: int, address: str = "127.0.0.1") -> None:
+        super().__init__(address)
         self.server = server
 
     def request(self, line: str) -> None:
         """Send a command and wait until the server closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.server), SECONDS) as command:
+        source = (self.address, 0)
+        with socket.create_connection(("127.0.0.1", self.server), SECONDS, source) as command:
             command.sendall(line.encode())
             while command.recv(4096):
                 pass

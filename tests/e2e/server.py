@@ -184,6 +184,7 @@ class Client:
         headers: further lines of the opening handshake, each with its line end.
         receive_bytes: size of the receive buffer of the socket.
         context: for TLS.
+        address: IP address of the client, one of this machine; "" for the usual one.
 
     Attributes:
         socket: the socket.
@@ -201,8 +202,11 @@ class Client:
         headers: str = "",
         receive_bytes: int | None = None,
         context: ssl.SSLContext | None = None,
+        address: str = "",
     ) -> None:
         self.socket = socket.socket()
+        if address:
+            self.socket.bind((address, 0))
         if receive_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(SECONDS)

@@ -29,10 +29,12 @@ class LiveChatClient:
     Args:
         port: of the server.
         name: sent at once, None for nothing.
+        address: IP address of the client.
     """
 
-    def __init__(self, port: int, name: bytes | None) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port: int, name: bytes | None, address: str = "127.0.0.1") -> None:
+        source = (address, 0)
+        self.socket = socket.create_connection(("127.0.0.1", port), source_address=source)
         self._reads: Queue[bytes] = Queue()
         Thread(target=self._run, daemon=True).start()
         if name is not None:

@@ -13,8 +13,8 @@ from tests.e2e.server import Client, Closed, Server, masked
 class RandomChatClient:
     """A client of RandomChat on the port of a server."""
 
-    def __init__(self, port: int) -> None:
-        self.ws = Client(port)
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        self.ws = Client(port, address=address)
 
     def send(self, kind: str, **fields: object) -> None:
         """Send a request."""

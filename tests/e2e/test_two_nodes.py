@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import re
 import socket
 import time
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,15 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.server.admin_console import SOCKET
 from tests import postgres
-from tests.e2e.dialback import MessageCenterClient, PA1Client
+from tests.e2e.old_protocols import OldProtocols, port_of
 from tests.e2e.server import SECONDS, Client, Server
-from tests.e2e.test_livechat import LiveChatClient
-from tests.e2e.test_randomchat import RandomChatClient
 from tests.stress import truth
 from tests.stress.judge import find_contradictions
 
-#: Without spaces: PA1 ends a password there.
-PASSWORD = "correct-horse-battery"
+PASSWORD = "correct horse battery"
 #: Seconds within which a server that was killed is given up by the other.
 GIVEN_UP = 5.0
 
@@ -76,18 +71,6 @@ class User(Client):
             if wanted.items() <= message.items():
                 return message
         raise AssertionError(f"no {wanted}")
-
-
-def port_of(server: Server, protocol: str) -> int:
-    """Return the port of an old protocol."""
-    return int(re.findall(rf"{protocol}: tcp://[^:]+:(\d+)", "".join(server.lines))[-1])
-
-
-def until(read: Callable[[], Any], wanted: Any) -> None:
-    """Read what a client is sent until something wanted comes."""
-    began = time.monotonic()
-    while (found := read()) != wanted:
-        assert time.monotonic() < began + SECONDS, (found, wanted)
 
 
 class TwoNodes(SynchronousTestCase):
@@ -205,65 +188,9 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(find_contradictions(truth.read(self.url)), [])
 
     def test_users_of_the_old_protocols_at_both_servers_see_each_other(self) -> None:
-        web = Client(self.servers[0].ws_port)
-        self.addCleanup(web.close)
-        names = ("seas", "google", "columbia", "facebook")
-        for name in names:
-            web.call("register", usr=name, pwd=PASSWORD)
-        self.check_message_center()
-        self.check_pa1()
-        self.check_live_chat()
-        self.check_randomchat()
-
-    def check_message_center(self) -> None:
-        """Direct messages, broadcasts and consent to an address; calls come from both servers."""
-        seas, google = (
-            MessageCenterClient(port_of(server, "message_center")) for server in self.servers
-        )
-        for client, name in ((seas, b"seas"), (google, b"google")):
-            self.addCleanup(client.listening.close)
-            answers = client.log_in(name, PASSWORD.encode())
-            self.assertEqual(answers, [b"LOGIN_OKAY"])
-        until(seas.next_push, "google has logged on.")
-        seas.request(b"MSG", b"google|hello")
-        until(google.next_push, "[seas]: hello")
-        google.request(b"BRD", b"to all")
-        until(seas.next_push, "[google]: to all")
-        self.assertEqual(seas.request(b"GET", b"google"), b"OKAY")
-        until(google.next_push, "Request: seas wants your address. [allow seas] to accept.")
-        google.request(b"ALL", b"seas")
-        until(seas.next_push, f"ADR|google|127.0.0.1|{google.port}")
-
-    def check_pa1(self) -> None:
-        columbia, facebook = (PA1Client(port_of(server, "pa1")) for server in self.servers)
-        for client, name in ((columbia, "columbia"), (facebook, "facebook")):
-            self.addCleanup(client.listening.close)
-            self.assertEqual(client.log_in(name, PASSWORD)[0], b"Ok")
-        until(columbia.next_push, ">>>facebook<<<logs in\n")
-        columbia.request("columbia message facebook hello")
-        until(facebook.next_push, "\ncolumbia:hello\n")
-        facebook.request("facebook broadcast to all")
-        until(columbia.next_push, "facebook said: to all\n")
-
-    def check_live_chat(self) -> None:
-        alice, bert = (
-            LiveChatClient(port_of(server, "livechat"), name)
-            for server, name in zip(self.servers, (b"alice", b"bert"), strict=True)
-        )
-        for client in (alice, bert):
-            self.addCleanup(client.socket.close)
-            client.log_in()
-        for sender, reader, name in ((alice, bert, b"alice"), (bert, alice, b"bert")):
-            sender.send(b"hello\n")
-            until(lambda reader=reader: reader.read()[11:], name + b" > hello")
-
-    def check_randomchat(self) -> None:
-        cleo, dora = (RandomChatClient(server.ws_port) for server in self.servers)
-        for client, name, number in ((cleo, "Cleo", "111"), (dora, "Dora", "222")):
-            self.addCleanup(client.ws.close)
-            client.register(name, number)
-        cleo.call("create_chat", name="den")
-        until(lambda: cleo.call("add_member", chat="den", phone="222")["type"], "new_member")
-        until(lambda: dora.read()["type"], "new_member")
-        dora.send("send_message", chat="den", message="hello")
-        until(lambda: cleo.read().get("message"), "hello")
+        places = {
+            protocol: [(port_of(server, protocol), "127.0.0.1") for server in self.servers]
+            for protocol in ("message_center", "pa1", "livechat")
+        }
+        places["websocket"] = [(server.ws_port, "127.0.0.1") for server in self.servers]
+        OldProtocols(self, places).check()
