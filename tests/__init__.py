@@ -10,7 +10,7 @@ settings.register_profile("gtchat", deadline=None)
 settings.load_profile("gtchat")
 
 
-def examples(most: int) -> int:
+def example_count(most: int) -> int:
     """Return how many examples of a rule are tried, whose examples take long.
 
     Args:

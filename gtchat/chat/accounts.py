@@ -16,9 +16,10 @@ from twisted.internet.defer import Deferred
 from gtchat.chat.audit import audit
 from gtchat.chat.background import InProgress
 from gtchat.chat.errors import BadCredentials, BadName, BadRequest, NameTaken, RateLimited
+from gtchat.chat.guesses import Guesses
 from gtchat.chat.interfaces import Account, EndedSession, IPasswords, PhoneAccount
 from gtchat.chat.limits import BucketTable, network_key
-from gtchat.chat.lockout import KNOWN_MS, Lockout, Turns
+from gtchat.chat.lockout import KNOWN_MS, Turns
 from gtchat.chat.names import password, typed_password, user_key, user_name
 from gtchat.chat.state import State
 
@@ -84,7 +85,7 @@ class Accounts:
         passwords: hashes passwords.
 
     Attributes:
-        lockout: counts wrong passwords and device tokens.
+        guesses: counts wrong passwords and device tokens.
         password_changes: account ids whose password is being changed by one of their sessions.
     """
 
@@ -95,7 +96,7 @@ class Accounts:
         self._users = state.users
         self._quota = state.quota
         self._passwords = passwords
-        self.lockout = Lockout(limits, seconds)
+        self.guesses = Guesses(state)
         self.password_changes = InProgress()
         # No more than can be counted at once: else right passwords would be refused.
         rate = limits.failed_logins_per_minute
@@ -178,13 +179,16 @@ class Accounts:
         """Return all accounts with a telephone number, oldest first."""
         return self._store.phones()
 
-    def set_phone_left(self, account_id: int) -> Deferred[None]:
-        """Store that the user of an account with a telephone number was online until now.
+    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
+        """Store when the user of an account with a telephone number was online last.
+
+        Args:
+            phone: the account, with that time.
 
         Raises:
             NotStored: (through the Deferred) it could not be stored.
         """
-        return self._store.set_phone_left(account_id, self._users.now())
+        return self._store.set_phone_left(phone)
 
     def _charge_registration(self, address: str) -> None:
         """Check the disk and the rate of registrations. Raises NotStored, RateLimited."""
@@ -207,29 +211,30 @@ class Accounts:
             The account, with the password hash that was checked.
 
         Raises:
-            BadCredentials, LockedOut, RateLimited.
+            BadCredentials, LockedOut, RateLimited, NotStored.
         """
         key, network = login_key(name), network_key(address)
-        self.lockout.check(key, network)
+        await self.guesses.check(key, network)
         account = await self._store.find_account(key, None, network)
 
         async def verify() -> bool:
             digest = account.password_hash if account is not None else None
             return await self._passwords.verify(digest, typed_password(secret))
 
-        async def verify_guess() -> bool:
-            self.lockout.begin_guess(key, network)
-            try:
-                return await verify()
-            finally:
-                self.lockout.end_guess(key, network)
-
         async def check() -> bool:
-            correct = await (verify() if known else verify_guess())
+            if not known:
+                await self.guesses.begin(key, network)
+            try:
+                correct = await verify()
+            except Exception:
+                if not known:
+                    await self.guesses.end(key, network)
+                raise
             # Another attempt may have begun a lockout while this one was being checked.
-            self.lockout.check(key, network)
-            if not correct:
-                self._fail(account, key, address, lockout_seconds)
+            if correct:
+                await self.guesses.succeeded(key, network, not known)
+            else:
+                await self._fail(account, key, address, lockout_seconds, not known)
             return correct
 
         known = account is not None and account.seen_at + KNOWN_MS > self._users.now()
@@ -237,14 +242,32 @@ class Accounts:
         correct = await (check() if known else self._turns.run(network, check))
         if account is None or not correct:
             raise BadCredentials()
-        self.lockout.succeeded(key, network)
         return account
 
-    def _fail(self, account: Account | None, key: str, address: str, seconds: float | None) -> None:
-        """Count and log a wrong password. seconds: how long a lockout lasts that begins now."""
+    async def _fail(
+        self,
+        account: Account | None,
+        key: str,
+        address: str,
+        seconds: float | None,
+        begun: bool = False,
+        rated: bool = False,
+    ) -> None:
+        """Count and log a wrong password, unless nothing may be guessed by now.
+
+        Args:
+            account: the account, None for an unknown one.
+            key: the name.
+            address: IP address of the client.
+            seconds: how long a lockout lasts that begins now, None for the setting.
+            begun, rated: as in `Guesses.failed`.
+
+        Raises:
+            LockedOut, RateLimited, NotStored.
+        """
         name = account.name if account is not None else UNKNOWN_NAME
         seconds = self._limits.lockout_seconds if seconds is None else seconds
-        locked = self.lockout.failed(key, network_key(address), seconds)
+        locked = await self.guesses.failed(key, network_key(address), seconds, begun, rated)
         audit("login_failed", name=name, address=address)
         if locked:
             audit("locked_out", name=name, address=address, seconds=seconds)
@@ -256,7 +279,7 @@ class Accounts:
             name: the user name as it was typed.
             address: IP address of the client.
         """
-        return self.lockout.attempts_left(login_key(name), network_key(address))
+        return self.guesses.own.attempts_left(login_key(name), network_key(address))
 
     async def authenticate_uuid(self, uuid: str, address: str) -> Account:
         """Check a UUID.
@@ -312,19 +335,17 @@ class Accounts:
             The account.
 
         Raises:
-            BadCredentials, LockedOut, RateLimited.
+            BadCredentials, LockedOut, RateLimited, NotStored.
         """
         # No user name has a space.
         key, network = f"device {device}", network_key(address)
-        self.lockout.check(key, network)
+        await self.guesses.check(key, network)
         found = await self._store.find_device(token_hash, tokens_after)
         # Other attempts may have begun a lockout meanwhile.
-        self.lockout.check(key, network)
         if found is None or found[1] != device:
-            self.lockout.check_rates(key, network)
-            self._fail(None, key, address, None)
+            await self._fail(None, key, address, None, rated=True)
             raise BadCredentials("This device is logged out. Log in with your password.")
-        self.lockout.succeeded(key, network)
+        await self.guesses.succeeded(key, network)
         return found[0]
 
     async def change_password(

@@ -28,6 +28,7 @@ from gtchat.chat.live_sessions import LiveSessions
 from gtchat.chat.logins import Logins
 from gtchat.chat.membership import Membership
 from gtchat.chat.messages import HISTORY_LIMIT, Messages
+from gtchat.chat.node_records import ForeignHandlers
 from gtchat.chat.ownership import Ownership
 from gtchat.chat.peer_address import PeerAddress
 from gtchat.chat.read_state import ReadState
@@ -129,7 +130,9 @@ class Chat:
         self.invitations = Invitations(state, self.membership)
         self.repeats = Repeats(state)
         self.conversations = Conversations(state)
-        self.messages = Messages(state, self.conversations, broadcast_key, self.accounts.lockout)
+        self.messages = Messages(
+            state, self.conversations, broadcast_key, self.accounts.guesses.own
+        )
         self.changes = Changes(state, delivery, self.conversations, keep_versions)
         self.whispers = Whispers(state, self.conversations)
         self.blocks = Blocks(state)
@@ -147,6 +150,7 @@ class Chat:
             self._guests.foreign_handlers(),
             self.whispers.foreign_handlers(),
             self.blocks.foreign_handlers(),
+            self.peer_address.foreign_handlers(),
             RemoteEvents(state).foreign_handlers(),
         ]
         self.speak = self.messages.speak
@@ -158,6 +162,14 @@ class Chat:
     def epoch(self) -> str:
         """Names all logs of the store together; see `Sessions.epoch`."""
         return self.sessions.epoch
+
+    def hear(self, handlers: ForeignHandlers) -> None:
+        """Let a protocol take note of what other nodes tell.
+
+        Args:
+            handlers: what it does with each kind of system entry.
+        """
+        self._foreign.handlers.append(handlers)
 
     def start(self) -> None:
         """Load what the store has. To be called once, before the first connection."""
@@ -187,6 +199,7 @@ class Chat:
                 self.quota.settle(session)
         self.users.clear()
         self.rooms.clear()
+        self.peer_address.clear()
         self.on_lost()
 
     def _clean_up(self) -> None:

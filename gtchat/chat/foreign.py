@@ -6,7 +6,7 @@ the parts of the chat that know sessions, guests, direct messages, blocks and in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ParamSpec
 
 import attrs
@@ -93,9 +93,16 @@ class ForeignDelivery:
     def deliver(self, foreign: Foreign) -> None:
         """Make what other nodes have stored, in the order of its attributes; see `INodeStore`.
 
+        A room whose name another one has by now is deleted before: users know rooms by their names.
         A failure with one room or one system entry is logged, and the others are delivered: each
         is told once.
         """
+        names = {added.key for added in foreign.added}
+        for node_id, entry in foreign.system if names else ():
+            if isinstance(entry, RoomGone) and self._has_name(entry.room_id, names):
+                last = foreign.entries.get(entry.room_id, ())
+                _attempt(self._deliver_entries, entry.room_id, last)
+                _attempt(self._delete, node_id, entry)
         for added in foreign.added:
             self._add(added)
         for room_id, entries in foreign.entries.items():
@@ -104,6 +111,11 @@ class ForeignDelivery:
             _attempt(self._handle, node_id, entry, foreign)
 
     # Rooms.
+
+    def _has_name(self, room_id: int, keys: Collection[str]) -> bool:
+        """Return whether a room is here, and its name is one of those with some keys."""
+        room = self._rooms.get(room_id)
+        return room is not None and room.key in keys
 
     def _add(self, added: RoomAdded) -> None:
         """Add a room without entries. It is private until the first one says what it is."""

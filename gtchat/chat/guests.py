@@ -264,13 +264,10 @@ class Guests:
 
     def forget_account(self, account_id: int) -> None:
         """Forget an account that is deleted, with the blocks by and of it, as the store does."""
+        self._users.forget_account(account_id)
         user = self._users.get_by_id(account_id)
         if user is not None:
-            for blocked in map(self._users.get_by_id, user.blocked):
-                if blocked is not None:
-                    blocked.blocked_by -= {account_id}
             self.forget(user)
-        self._users.forget_account(account_id)
 
     def forget(self, user: User) -> None:
         """Forget a guest without a session here, who goes on at another node or has ended."""

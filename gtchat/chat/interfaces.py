@@ -298,12 +298,11 @@ class IStore(IMailStore, ISessionStore, IMentionStore, INodeStore):
             NameTaken: an account has the name or the number.
         """
 
-    def set_phone_left(account_id: int, at: int) -> Deferred[None]:
+    def set_phone_left(phone: PhoneAccount) -> Deferred[None]:
         """Store when the user of an account with a telephone number was online last.
 
         Args:
-            account_id: the account.
-            at: now.
+            phone: the account, with that time. Nothing is stored if there is none.
         """
 
     def phones() -> Deferred[Sequence[PhoneAccount]]:

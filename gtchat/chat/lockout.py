@@ -8,12 +8,14 @@ Addresses are those of `network_key`. Three rules, in this order:
    of others can't keep a user out who has the right password.
 3. From other networks there is a rate for each network, for all names, and a rate for each name,
    for all networks. A guess that is being checked counts as a wrong one until the result is there.
+
+Where the counts are, for one node and for several, is in `guesses`.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -158,6 +160,43 @@ class Lockout:
             name, network: as in `check`.
         """
         self._attempts.pop((name, network), None)
+
+    # Counts that are kept elsewhere.
+
+    def pair(self, name: str, network: str) -> tuple[int, float]:
+        """Return the wrong guesses for a name from a network, and for how long it is suspended.
+
+        Args:
+            name, network: as in `check`.
+        """
+        attempts = self._attempts.get((name, network), _Attempts())
+        return attempts.wrong, max(0.0, attempts.until - self._seconds())
+
+    def set_pair(self, name: str, network: str, wrong: int, suspended: float) -> None:
+        """Set what `pair` returns; a time that is over, in seconds, is below 0."""
+        now = self._seconds()
+        self._attempts.pop((name, network), None)
+        if wrong or suspended > 0:
+            self._drop_old(now)
+            expires_at = now + max(suspended, REMEMBER_S)
+            self._attempts[name, network] = _Attempts(wrong, now + suspended, expires_at)
+
+    def rates(self, name: str, network: str) -> tuple[float, float]:
+        """Return the seconds until all guesses for a name, and from a network, are forgotten.
+
+        Args:
+            name, network: as in `check`.
+        """
+        now = self._seconds()
+        buckets = self._by_name.get(name), self._by_network.get(network)
+        by_name, by_network = (bucket.wait(now, bucket.burst) for bucket in buckets)
+        return by_name, by_network
+
+    def set_rates(self, name: str, network: str, waits: Sequence[float]) -> None:
+        """Set what `rates` returns; times that are over are below 0."""
+        buckets = self._by_name.get(name), self._by_network.get(network)
+        for bucket, wait in zip(buckets, waits, strict=True):
+            bucket.lower_to(bucket.burst - max(0.0, wait) * bucket.rate, self._seconds())
 
     def _drop_old(self, now: float) -> None:
         """Forget the two oldest pairs if they are of no use, and more of a full table."""

@@ -6,9 +6,9 @@ stored. The system log has what concerns nodes and is in the log of no room. Dat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -21,8 +21,10 @@ from gtchat.chat.events import (
     RoomChanged,
     RoomCreated,
 )
-from gtchat.chat.records import EndedInvitations, StoredGuest
+from gtchat.chat.records import EndedInvitations, PhoneAccount, StoredGuest
 from gtchat.chat.told import Told
+
+T = TypeVar("T")
 
 #: The id of the system log among those of rooms: the highest, so that it is locked last.
 SYSTEM_ID = 2**63 - 1
@@ -147,6 +149,43 @@ class NodeGone:
     guests: tuple[StoredGuest, ...] = ()
 
 
+@attrs.frozen
+class AddressAsked:
+    """A session asks for the peer address of an account.
+
+    Attributes:
+        asker_id, usr: the account of the session, and its name.
+        token_hash: names the session, 32 bytes.
+        target_id: the account that is asked.
+        at: when, in milliseconds since 1970.
+    """
+
+    asker_id: int
+    usr: str
+    token_hash: bytes
+    target_id: int
+    at: int
+
+
+@attrs.frozen
+class AddressAnswered:
+    """An account has answered the requests of another one for its peer address.
+
+    Attributes:
+        asker_id: the account that has asked.
+        target_id, usr: the account that was asked, and its name.
+        at: when, in milliseconds since 1970.
+        host, port: the address; "" and 0 if it is refused.
+    """
+
+    asker_id: int
+    target_id: int
+    usr: str
+    at: int
+    host: str = ""
+    port: int = 0
+
+
 SystemEntry = (
     RoomAdded
     | RoomGone
@@ -159,6 +198,9 @@ SystemEntry = (
     | AccountEnded
     | EpochBegun
     | NodeGone
+    | AddressAsked
+    | AddressAnswered
+    | PhoneAccount
 )
 #: Kind of a system entry in the store -> its class.
 SYSTEM_TYPES: dict[str, type[Any]] = {
@@ -173,6 +215,9 @@ SYSTEM_TYPES: dict[str, type[Any]] = {
     "account_ended": AccountEnded,
     "epoch": EpochBegun,
     "node_gone": NodeGone,
+    "address_asked": AddressAsked,
+    "address_answered": AddressAnswered,
+    "phone": PhoneAccount,
 }
 #: Kind of a system entry -> what a part of the chat does with one, given the node that wrote it.
 ForeignHandlers = dict[type[Any], Callable[[int, Any], None]]
@@ -183,6 +228,8 @@ ROOM_CHANGES = (RoomCreated, RoomChanged, Joined, Left, Kicked, Removed)
 @attrs.frozen
 class Foreign:
     """What other nodes have stored since the last time; delivered in the order of the attributes.
+
+    But a room that is deleted gives up its name first, if one of `added` has it.
 
     Attributes:
         added: rooms.
@@ -195,3 +242,21 @@ class Foreign:
     entries: Mapping[int, tuple[Entry, ...]] = MappingProxyType({})
     system: tuple[tuple[int, SystemEntry], ...] = ()
     directs: Mapping[tuple[int, int], Entry] = MappingProxyType({})
+
+
+@attrs.frozen
+class FailureCount:
+    """How often was guessed wrong: for a name from a network, for a name, or from a network.
+
+    Attributes:
+        failures: wrong guesses since the last suspension; 0 for a name or a network alone.
+        until: when the suspension ends, or all guesses are forgotten; milliseconds since 1970, UTC.
+    """
+
+    failures: int = 0
+    until: int = 0
+
+
+NO_FAILURES = FailureCount()
+#: A rule: given counts, returns its result and the counts after it.
+CountFailures = Callable[[Sequence[FailureCount]], tuple[T, Sequence[FailureCount]]]

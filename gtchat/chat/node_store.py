@@ -5,13 +5,22 @@ It is part of `interfaces.IStore`, whose conventions hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from gtchat.chat.node_records import Foreign
+from gtchat.chat.node_records import (
+    AddressAnswered,
+    AddressAsked,
+    CountFailures,
+    FailureCount,
+    Foreign,
+)
 from gtchat.chat.records import StoredGuest, StoredState
+
+T = TypeVar("T")
 
 
 class INodeStore(Interface):
@@ -47,6 +56,36 @@ class INodeStore(Interface):
         Args:
             came: account id -> name as displayed.
             went: account ids.
+        """
+
+    shares_failures: bool = Attribute(
+        "Whether this store counts wrong guesses for several nodes; else `count_failures` is not "
+        "called."
+    )
+
+    def count_failures(
+        keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
+    ) -> Deferred[tuple[T, FailureCount]]:
+        """Run a rule on counts of wrong guesses, while no other node does.
+
+        Args:
+            keys: of each count what is counted, and the network, "" for all networks.
+            at: now, in milliseconds since 1970, UTC.
+            change: given the counts of `keys`, returns its result and the counts after it. It may
+                run in another thread, and twice. If it raises a ChatError, nothing has changed.
+
+        Returns:
+            The result of the rule, and the first count after it.
+        """
+
+    def tell(entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """Tell other nodes something that is kept in the memory of all nodes only.
+
+        All nodes take note of it in the same order, this one when the call fires. A store that no
+        other node can use fires at once, without a place in the queue.
+
+        Args:
+            entry: what they are told.
         """
 
     def begin_ending(account_id: int) -> Deferred[tuple[int, ...] | None]:

@@ -246,15 +246,9 @@ class RoomRegistry:
             self.public.add(room.key)
 
     def discard(self, room: Room) -> None:
-        """Remove a room that is deleted. What is queued for it will not be stored.
-
-        A new room may have its name already: what other nodes create comes before what they delete.
-        """
+        """Remove a room that is deleted. What is queued for it will not be stored."""
         self._take_back_all(room)
-        if self._by_key.get(room.key) is room:
-            del self._by_key[room.key]
-        if self._by_name.get(room.name) is room:
-            del self._by_name[room.name]
+        del self._by_key[room.key], self._by_name[room.name]
         del self._by_id[room.id]
         self._disown(room, room.owner_id)
         self.public.discard(room.key)

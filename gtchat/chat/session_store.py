@@ -114,27 +114,31 @@ class ISessionStore(Interface):
             tokens_after: as in `SessionLimits`.
         """
 
-    def end_session(
-        session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
-    ) -> Deferred[None]:
+    def end_session(session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
         """End a session for good.
 
         Args:
             session: the session. What it was sent counts as read, unless it marks it itself.
             at: now.
             forget: whether the token of its device is revoked, if it has a device.
-            reason: as of `IConnection.close`, for the connection that it has at another node.
         """
 
     def end_other_sessions(
-        account_id: int, keep: bytes, connected: Sequence[EndedSession]
+        account_id: int,
+        keep: bytes | None,
+        connected: Sequence[EndedSession],
+        at: int | None = None,
+        reason: str = "ended",
     ) -> Deferred[frozenset[bytes]]:
-        """End all sessions of an account but one, and revoke the tokens of all other devices.
+        """End all sessions of an account but one, or all.
 
         Args:
             account_id: the account.
-            keep: token hash of the session that goes on; its device keeps its token.
+            keep: token hash of the session that goes on; its device keeps its token. None ends
+                all, at other nodes also those of protocols whose sessions are not stored.
             connected: what the other connected sessions were sent.
+            at: now, if devices keep their tokens; None to revoke those of all other devices.
+            reason: as of `IConnection.close`, for the connections that they have at other nodes.
 
         Returns:
             The token hashes of the sessions that have ended.

@@ -263,21 +263,24 @@ class Sessions:
             The name as displayed.
 
         Raises:
-            NoSuchUser: no user with that name is logged in.
+            NoSuchUser: no user with that name is logged in, here or at another node.
             NotStored.
         """
-        user = self._users.get(login_key(name))
-        if user is None or not user.sessions:
+        key = login_key(name)
+        here = self._users.get(key)
+        is_here = here is not None and here.sessions
+        found = here if is_here else await self._store.find_account(key, None)
+        if found is None or not self._users.is_online(found.id):
             raise NoSuchUser()
-        for session in list(user.sessions):
-            ended, now = self._live.record(session), self._users.now()
-            await self._store.end_session(ended, now, False, "kicked")
-            if session in user.sessions:
-                self._live.close(session, "kicked")
-        if not user.registered:
+        connected, now = self._live.records(self._live.of(found.id)), self._users.now()
+        await self._store.end_other_sessions(found.id, None, connected, now, "kicked")
+        for session in self._live.of(found.id):
+            self._live.close(session, "kicked")
+        user = self._users.get_by_id(found.id)
+        if user is not None and not user.registered:
             await self._guests.end(user)
-        audit("put_out", name=user.name)
-        return user.name
+        audit("put_out", name=found.name)
+        return found.name
 
     def connection_lost(self, session: Session, clean: bool, arrived: bool = False) -> None:
         """Take note that the connection of a session is lost.

@@ -70,7 +70,7 @@ class ConsoleServer(Factory):
         where: says where clients find the server.
 
     Attributes:
-        kicked: keys of the users who are being kicked.
+        kicked: keys of the users who are being kicked, until their logout is shown.
     """
 
     noisy = False
@@ -147,7 +147,9 @@ class HostConnection:
             text: its text in Live chat.
         """
         changes = list(presence_changes(event))
-        kicked = {name for name, _ in changes if login_key(name) in self.server.kicked}
+        left = {name for name, online in changes if not online}
+        kicked = {name for name in left if login_key(name) in self.server.kicked}
+        self.server.kicked.difference_update(map(login_key, kicked))
         for console in self.server.consoles:
             if changes:
                 console.output.show_presence(event.at, changes, kicked)
@@ -284,7 +286,8 @@ class Console(LineReceiver):
         except NoSuchUser:
             self.show(f"there is no user {name}")
         else:
-            if not self.output.screen:
+            # The screen shows the logout; that of a user at another node comes later.
+            if not self.output.screen or key in self._server.kicked:
                 self.show(f"kicked {kicked}")
         finally:
             # Logouts of many users are told up to a second later, then without the reason.

@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from gtchat.chat.errors import ChatError
+from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Joined, Kicked, Left, Removed, RoomChanged, RoomCreated
 from gtchat.chat.interfaces import (
     PendingEntry,
@@ -275,6 +275,14 @@ def deliver_results(
             committed(part)
         except Exception:
             log.failure("The chat failed on stored entries.")
+
+
+def refuse(jobs: Iterable[Job]) -> None:
+    """Let jobs fail with NotStored, whatever their result was; those that only wait are done."""
+    for job in jobs:
+        reset(job)
+        if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
+            job.error = NotStored()
 
 
 def reset(job: Job) -> None:

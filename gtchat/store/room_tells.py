@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from gtchat.chat.interfaces import RepeatableRequest
-from gtchat.chat.node_records import Online, RoomGone
+from gtchat.chat.node_records import Online, RoomGone, SystemEntry
+from gtchat.chat.records import PhoneAccount
 from gtchat.store.jobs import Locks, Plan
 
 
@@ -30,11 +31,24 @@ def register(name: str) -> Plan:
     return Plan(Locks(names=(name,)))
 
 
-def register_phone(name: str) -> Plan:
+def register_phone(name: str, number: str, at: int) -> Plan:
     """Return the plan of `register_phone`."""
-    return Plan(Locks(names=(name,)))
+    return Plan(
+        Locks(names=(name,), system=True),
+        tells=lambda account_id: [PhoneAccount(account_id, name, number, at)],
+    )
+
+
+def set_phone_left(phone: PhoneAccount) -> Plan:
+    """Return the plan of `set_phone_left`."""
+    return tell(phone)
 
 
 def announce(came: Mapping[int, str], went: Collection[int]) -> Plan:
     """Return the plan of `announce`."""
     return Plan(Locks(system=True), tells=lambda _: [Online(came, tuple(went))])
+
+
+def tell(entry: SystemEntry) -> Plan:
+    """Return the plan of `tell`."""
+    return Plan(Locks(system=True), tells=lambda _: [entry])

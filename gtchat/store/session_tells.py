@@ -62,25 +62,25 @@ def session_lost(session: EndedSession) -> Plan:
     return Plan(Locks(accounts=(session.account_id,)))
 
 
-def end_session(session: EndedSession, reason: str) -> Plan:
+def end_session(session: EndedSession) -> Plan:
     """Return the plan of `end_session`."""
-    ended = SessionsEnded(session.account_id, frozenset({session.token_hash}), reason)
+    ended = SessionsEnded(session.account_id, frozenset({session.token_hash}), "ended")
     return Plan(Locks(accounts=(session.account_id,), system=True), lambda result: (ended,))
 
 
-def end_other_sessions(account_id: int, keep: bytes) -> Plan:
+def end_other_sessions(account_id: int, keep: bytes | None, reason: str = "ended") -> Plan:
     """Return the plan of `end_other_sessions`."""
 
     def tells(ended: frozenset[bytes]) -> Iterable[SystemEntry]:
-        return (SessionsEnded(account_id, ended, "ended"),) if ended else ()
+        tokens = ended if keep is not None else None
+        return () if tokens == frozenset() else (SessionsEnded(account_id, tokens, reason),)
 
     return Plan(Locks(accounts=(account_id,), system=True), tells)
 
 
 def set_password(account_id: int, keep: bytes | None) -> Plan:
     """Return the plan of `set_password`; the session that goes on is at this node."""
-    ended = SessionsEnded(account_id, None, "password")
-    return Plan(Locks(accounts=(account_id,), system=True), lambda result: (ended,))
+    return end_other_sessions(account_id, None, "password")
 
 
 def begin_ending(account_id: int) -> Plan:

@@ -171,7 +171,9 @@ class Client:
 
     def _took(self, seen: Seen, missed: Backlog, head: int) -> None:
         """Check what was missed of a log that it goes on in."""
-        if missed.behind:
+        # A room that was created again may be reset though it is the new one that was seen: the
+        # times do not say which of both.
+        if missed.behind or missed.reset == "recreated":
             return
         assert not missed.reset, (self.name, seen, missed.reset)
         seen = Seen(seen.id, seen.seq)

@@ -27,7 +27,7 @@ from gtchat.chat.devices import Device
 from gtchat.chat.errors import ChatError, NotStored
 from gtchat.chat.events import Entry, Joined, Kicked, Left, MessageSent, Removed
 from gtchat.chat.fold import RoomState
-from gtchat.chat.interfaces import Foreign, PendingEntry
+from gtchat.chat.interfaces import EndedSession, Foreign, PendingEntry, PendingRoomChange
 from gtchat.chat.limits import Limits
 from gtchat.chat.repeats import RoomAck
 from gtchat.chat.users import Session
@@ -61,7 +61,8 @@ class HeldNode(HeldMemoryStore):
     """A store of one of several nodes; it holds its jobs, and looks only when it is told to.
 
     Attributes:
-        certain: the jobs that do not fail: who is online is told, or the node is lost.
+        certain: the jobs that do not fail: who is online is told, and which connections are lost,
+            or the node is lost.
         spoiled: the jobs that fail else.
     """
 
@@ -78,7 +79,12 @@ class HeldNode(HeldMemoryStore):
 
     def announce(self, came: Mapping[int, str], went: Collection[int]) -> None:
         super().announce(came, went)
-        self.certain.append(self._queue[-1])
+        self.certain += self._queue[-1:]
+
+    def session_lost(self, session: EndedSession, at: int) -> Deferred[None]:
+        lost = super().session_lost(session, at)
+        self.certain += self._queue[-1:]
+        return lost
 
     def append(self, entry: PendingEntry) -> None:
         if self.failing and self.failing.pop(0):
@@ -97,10 +103,15 @@ class HeldNode(HeldMemoryStore):
 
     def _prepare(self, batch: Sequence[Job]) -> tuple[Foreign, list[Job]]:
         foreign, todo = super()._prepare(batch)
+        rooms: set[int] = set()
         for job in todo:
             is_done = isinstance(job, StoreCall) and job.function is None
-            if job in self.spoiled and job not in self.certain and not is_done:
+            # What follows in the room relies on it: a single entry fails for no reason only here.
+            relies = isinstance(job, PendingRoomChange) and job.room_id in rooms
+            if (job in self.spoiled or relies) and job not in self.certain and not is_done:
                 job.error = NotStored()
+                if isinstance(job, PendingRoomChange):
+                    rooms.add(job.room_id)
         return foreign, [job for job in todo if job.error is None]
 
     def has_work(self) -> bool:
@@ -583,6 +594,8 @@ class NodesWorld:
             connected[client.session.token_hash] = client.node.store.node_id
             assert client.rooms.keys() == {"lobby", *(room.name for room in user.rooms)}
             client.up_to_date(heads)
+            directs = self.tables.mailbox.directs.newest(user.id, len(MEMBERS))
+            assert {one.other for one in directs} <= client.directs.keys() | client.hidden
         rows = self.tables.accounts.sessions.items()
         assert connected == {one: row.node_id for one, row in rows if row.expires_from is None}
         self._check_texts()

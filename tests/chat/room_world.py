@@ -312,10 +312,11 @@ class RoomRequests(RuleBasedStateMachine):
         room = self.room(key)
         return room.owner if room is not None and room.owner else otherwise
 
-    def member(self, key: str, index: int, otherwise: str) -> str:
-        """Return a member of a room, `otherwise` if there is none."""
+    def member(self, key: str, index: int, otherwise: str, but: str = "") -> str:
+        """Return a member of a room but one, `otherwise` if there is none."""
         room = self.room(key)
         members = list(room.members.values()) if room is not None else []
+        members = [name for name in members if name != but]
         return members[index % len(members)] if members else otherwise
 
     @rule(name=names, key=rooms, public=st.booleans(), most=st.integers(0, 3))
@@ -334,8 +335,8 @@ class RoomRequests(RuleBasedStateMachine):
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)
     def kick(self, name: str, key: str, index: int, owner: bool) -> None:
-        user = self.member(key, index, name)
         name = self.owner(key, name) if owner else name
+        user = self.member(key, index, name, but=name if owner else "")
         self.request("kick", name, "membership.kick", key, user)
 
     @rule(name=names, key=rooms, index=st.integers(0, 4), owner=mostly)

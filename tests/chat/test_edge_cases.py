@@ -308,6 +308,16 @@ class OfflineUsers(SynchronousTestCase):
         self.server = TestServer()
         self.ann, self.bob = self.server.member("ann"), self.server.member("bob")
 
+    def test_blocks_end_with_a_temporary_user(self) -> None:
+        gus = self.server.guest("gus")
+        self.assertEqual(self.ann.call("block", user="gus")["blocked"], ["gus"])
+        self.assertEqual(gus.call("block", user="ann")["blocked"], ["ann"])
+        gus.call("logout")
+        self.server.run_pending()
+        ann = self.server.chat.users.get("ann")
+        assert ann is not None
+        self.assertEqual((dict(ann.blocked), set(ann.blocked_by)), ({}, set()))
+
     def test_offline_user_can_be_blocked(self) -> None:
         self.bob.call("logout")
         self.assertEqual(self.ann.call("block", user="bob")["blocked"], ["bob"])

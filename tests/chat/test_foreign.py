@@ -374,7 +374,7 @@ class Rooms(ForeignTestCase):
         self.assertEqual(self.room.topic, "")
 
     def test_the_name_of_a_deleted_room_is_given_to_another(self) -> None:
-        """Rooms that are added come before those that are deleted."""
+        """Both come in one delivery."""
         old = self.add("dan")
         new = attrs.evolve(RoomAdded(98, "n", "N"))
         created = RoomCreated(**{**self.settings("fay", public=True), "room_name": "N"}, seq=1)
@@ -385,6 +385,19 @@ class Rooms(ForeignTestCase):
         self.system(RoomGone(98, "fay", {}))
         self.assertIsNone(self.server.chat.rooms.find_displayed("N"))
         self.assertEqual(len(self.server.chat.rooms.public), 0)
+
+    def test_a_room_is_deleted_before_another_gets_its_name(self) -> None:
+        """Users know rooms by their names: a deletion that came last would take the new one."""
+        last = self.message("ann", "x")
+        last.seq = self.room.last_seq + 1
+        created = RoomCreated(**self.settings("bob"), seq=1)
+        gone = RoomGone(self.room.id, "ann", {})
+        entries = {self.room.id: (last,), 98: (created,)}
+        self.system(gone, added=(RoomAdded(98, "r", "r"),), entries=entries)
+        pushes = self.pushes()
+        self.assertEqual(pushes["ann"], ["c_speak", "room_gone"])
+        self.assertEqual(pushes["bob"], ["c_speak", "room_gone", "room_created"])
+        self.assertEqual(self.find("r").id, 98)
 
     def test_invitations_end(self) -> None:
         ended = {self.ids["eve"]: (Inviter(self.ids["bob"], "bob"),)}

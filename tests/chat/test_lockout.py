@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from unittest.mock import patch
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import lockout
 from gtchat.chat.accounts import CHECKS_AT_ONCE
-from gtchat.chat.errors import LockedOut
+from gtchat.chat.errors import LockedOut, NotStored
 from gtchat.chat.limits import Limits
 from gtchat.chat.lockout import NAME_BURST, REMEMBER_S, Lockout, Turns
-from tests.fakes import FakeClient, TestServer
+from tests.fakes import FakeClient, TestServer, nodes
 
 HOME, OFFICE, ELSEWHERE = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 DAY = 24 * 3600
@@ -23,12 +24,18 @@ DAY = 24 * 3600
 class LockoutCase(SynchronousTestCase):
     limits = Limits(commands_per_second=0, registrations_per_minute=0)
 
+    def servers(self) -> list[TestServer]:
+        """Return the nodes of the chat, which take turns."""
+        return [TestServer(self.limits)]
+
     def setUp(self) -> None:
-        self.server = TestServer(self.limits)
+        self.turns = cycle(self.servers())
+        self.server = next(self.turns)
         self.server.connect(HOME).call("register", usr="ann", pwd="password")
 
     def code(self, address: str, name: str = "ann", pwd: str = "password") -> str | None:
         """Return the error code of a login over a new connection, None if it succeeds."""
+        self.server = next(self.turns)
         client = self.server.connect(address)
         code: str | None = client.login(name, pwd=pwd).get("code")
         client.drop()
@@ -88,11 +95,10 @@ class Pairs(LockoutCase):
         self.successResultOf(attempt("password"))
 
     def test_attempts_left_are_counted_down(self) -> None:
-        accounts = self.server.chat.accounts
-        self.assertEqual(accounts.attempts_left("ann", ELSEWHERE), 0)
+        self.assertEqual(self.server.chat.accounts.attempts_left("ann", ELSEWHERE), 0)
         for left in (2, 1, 0):
             self.wrong(ELSEWHERE)
-            self.assertEqual(accounts.attempts_left("ANN", ELSEWHERE), left)
+            self.assertEqual(self.server.chat.accounts.attempts_left("ANN", ELSEWHERE), left)
 
     def test_an_attempt_that_was_being_checked_does_not_pass_a_lockout(self) -> None:
         self.server.passwords.held = held = []
@@ -256,3 +262,74 @@ class BoundedTables(SynchronousTestCase):
         self.failureResultOf(done[0], ZeroDivisionError)
         self.successResultOf(done[1])
         self.assertEqual((order, len(turns)), (["b"], 0))
+
+
+class PairsOfNodes(Pairs):
+    """The same, where each guess comes to another node than the one before."""
+
+    def servers(self) -> list[TestServer]:
+        return nodes(2, self.limits)
+
+
+class KnownNetworksOfNodes(KnownNetworks):
+    """See `PairsOfNodes`."""
+
+    def servers(self) -> list[TestServer]:
+        return nodes(2, self.limits)
+
+
+class AtOnce(SynchronousTestCase):
+    """Guesses that come to two nodes at once."""
+
+    def setUp(self) -> None:
+        self.nodes = nodes(2, LockoutCase.limits)
+        for name in ("ann", "bob"):
+            self.nodes[0].connect(HOME).call("register", usr=name, pwd="password")
+
+    def guess(self, address: str, *names: str, pwd: str = "wrong password") -> list[object]:
+        """Guess for each name at both nodes, before any guess is checked; return the codes."""
+        held: list[Deferred[None]] = []
+        clients = []
+        for server in self.nodes:
+            server.passwords.held = held
+            for name in names:
+                clients.append(server.connect(address))
+                clients[-1].send("login", type="reg", usr=name, pwd=pwd, tracker="1")
+        self.nodes[0].run_pending()
+        while held:
+            held.pop(0).callback(None)
+            self.nodes[0].run_pending()
+        for server in self.nodes:
+            server.passwords.held = None
+        return [client.reply("1").get("code") for client in clients]
+
+    def test_no_more_for_a_name_than_at_one_node(self) -> None:
+        for address in (HOME, ELSEWHERE):
+            codes = self.guess(address, "ann", "ann", "ann")
+            self.assertEqual(sorted(map(str, codes)), ["bad_credentials"] * 3 + ["locked_out"] * 3)
+
+    def test_no_more_from_a_network_than_at_one_node(self) -> None:
+        codes = self.guess(ELSEWHERE, *(f"n{number}" for number in range(8)))
+        self.assertEqual((codes.count("bad_credentials"), codes.count("rate_limited")), (10, 6))
+
+    def test_right_passwords_at_once_count_for_nothing(self) -> None:
+        for _ in range(3):
+            self.assertEqual(self.guess(ELSEWHERE, *["ann", "bob"] * 2, pwd="password"), [None] * 8)
+
+    def test_a_guess_that_could_not_be_checked_counts_for_nothing(self) -> None:
+        def fail_to_verify(*details: object) -> Deferred[bool]:
+            return fail(OSError())
+
+        for server in self.nodes:
+            with patch.object(server.passwords, "verify", fail_to_verify):
+                for _ in range(8):
+                    server.connect(ELSEWHERE).login("ann", pwd="password")
+                server.connect(HOME).login("ann", pwd="password")
+        self.flushLoggedErrors(OSError)
+        self.assertEqual(self.nodes[0].store._tables.failures, {})
+
+    def test_nothing_is_checked_that_cannot_be_counted(self) -> None:
+        server = self.nodes[1]
+        with patch.object(server.store, "count_failures", lambda *_: fail(NotStored())):
+            reply = server.connect(HOME).login("ann", pwd="password")
+        self.assertEqual(reply["code"], "not_stored")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -81,8 +82,7 @@ class PhoneAccounts(SynchronousTestCase):
     def test_last_time_online_is_stored(self) -> None:
         phone = self.successResultOf(self.register("Ana", "111"))
         accounts = self.server.chat.accounts
-        self.server.clock.advance(60)
-        accounts.set_phone_left(phone.account_id)
+        accounts.set_phone_left(attrs.evolve(phone, left_at=phone.left_at + 60_000))
         self.server.run_pending()
         phones = accounts.phones()
         self.server.run_pending()

@@ -31,6 +31,7 @@ from gtchat.chat.interfaces import (
     WhisperLimits,
 )
 from gtchat.chat.limits import Limits
+from gtchat.chat.node_records import AddressAsked
 from gtchat.chat.ownership import RoomSettings
 from gtchat.chat.users import Session
 from gtchat.store.jobs import NO_PLAN, Plan
@@ -234,7 +235,9 @@ def address_requests(world: World, count: int) -> None:
     now = world.chat.users.now()
     for session in world.sessions(side):
         for target in range(side):
-            world.chat.peer_address._requests.add(session, 1_000 + target, now)
+            asker, token = session.user, session.token_hash
+            asked = AddressAsked(asker.id, asker.name, token, 1_000 + target, now)
+            world.chat.peer_address._requests.add(asked, now)
 
 
 def invitations(world: World, count: int) -> None:
@@ -275,7 +278,7 @@ def blocks(world: World, count: int) -> None:
 
 def failed_logins(world: World, count: int) -> None:
     for number in range(count):
-        world.chat.accounts.lockout.failed(f"name{number}", f"198.51.100.{number}")
+        world.chat.accounts.guesses.own.failed(f"name{number}", f"198.51.100.{number}")
 
 
 def rates(world: World, count: int) -> None:

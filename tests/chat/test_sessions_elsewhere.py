@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat import live_sessions
-from gtchat.chat.errors import NotStored
+from gtchat.chat.errors import NoSuchUser, NotStored
 from gtchat.chat.guests import GUEST_GRACE_S
 from gtchat.chat.interfaces import Account, StoredGuest
 from gtchat.chat.live_sessions import token_hash
@@ -87,6 +87,15 @@ class TwoNodes(SynchronousTestCase):
         return client, client.call(
             "resume", session_id=login["session_id"], epoch=login["epoch"], seen=seen
         )
+
+    def live_chat_guest(self, name: str) -> RecordingConnection:
+        """Log in a guest who cannot resume, at node `a`."""
+        connection = RecordingConnection()
+        connection.resumable = False
+        login = self.a.chat.logins.login_guest(name, RecordingEncoder(), connection, None)
+        Deferred.fromCoroutine(login)
+        self.run_pending()
+        return connection
 
     def row(self, login: dict[str, Any]) -> SessionRow:
         """Return what is stored of the session of a login."""
@@ -233,6 +242,67 @@ class Ends(TwoNodes):
     def test_an_epoch_is_the_same_everywhere(self) -> None:
         self.a.store.foreign(Foreign(system=((9, EpochBegun("new")),)))
         self.assertEqual(self.here.call("hello")["epoch"], "new")
+
+
+class PutOut(TwoNodes):
+    """The operator at node `b` disconnects users."""
+
+    def put_out(self, name: str) -> Deferred[str]:
+        put_out = Deferred.fromCoroutine(self.b.chat.sessions.disconnect_user(name))
+        self.run_pending()
+        return put_out
+
+    def test_sessions_end_wherever_they_are(self) -> None:
+        self.member(self.b, "ann", device="one").call("logout")
+        here, _ = self.login(self.b, "ann", pwd="password", device="one")
+        there, login_there = self.login(self.a, "ann", pwd="password", device="two")
+        lost, login_of_lost = self.login(self.a, "ann", pwd="password", device="three")
+        lost.drop()
+        self.assertEqual(self.successResultOf(self.put_out("ANN")), "ann")
+        for client in (here, there):
+            self.assertEqual(client.closed, (4002, "kicked: disconnected by the operator"))
+        for login in (login_there, login_of_lost):
+            self.assertEqual(self.resume(self.a, login)[1]["code"], "bad_session")
+        self.assertEqual(list(self.b.chat.users.online.page(None, 9)), [])
+        self.failureResultOf(self.put_out("ann"), NoSuchUser)
+        self.assertEqual(self.login(self.a, "ann", pwd="password")[1]["status"], "ok")
+
+    def test_a_guest_at_another_node_ends_there(self) -> None:
+        gus, login = self.guest(self.a, "gus")
+        self.assertEqual(self.successResultOf(self.put_out("gus")), "gus")
+        self.assertIsNotNone(gus.closed)
+        self.wait(1)
+        self.assertEqual(self.resume(self.a, login)[1]["code"], "bad_session")
+        self.assertNotIn("gus", [row.name for row in self.tables.accounts.accounts.values()])
+        self.guest(self.b, "gus")
+
+    def test_a_session_that_is_not_stored_ends_too(self) -> None:
+        connection = self.live_chat_guest("hal")
+        self.assertEqual(self.successResultOf(self.put_out("hal")), "hal")
+        self.assertEqual(connection.close_reason, "kicked")
+
+    def test_a_login_that_comes_later_goes_on(self) -> None:
+        self.member(self.b, "ann").call("logout")
+        before, _ = self.login(self.a, "ann", pwd="password")
+        self.tables.wakes = False
+        self.assertEqual(self.successResultOf(self.put_out("ann")), "ann")
+        again, _ = self.login(self.a, "ann", pwd="password")
+        self.look(self.a)
+        self.assertIsNotNone(before.closed)
+        self.assertIsNone(again.closed)
+
+    def test_a_user_who_waits_or_is_offline_is_none(self) -> None:
+        self.member(self.a, "ann").call("logout")
+        self.guest(self.a, "gus")[0].drop()
+        self.wait(1)
+        for name in ("ann", "gus", "nemo"):
+            self.failureResultOf(self.put_out(name), NoSuchUser)
+
+    def test_nothing_ends_that_is_not_stored(self) -> None:
+        ann = self.member(self.a, "ann")
+        refuse(self, self.b, "end_other_sessions")
+        self.failureResultOf(self.put_out("ann"), NotStored)
+        self.assertIsNone(ann.closed)
 
 
 class Refuse(TwoNodes):
@@ -410,15 +480,6 @@ class WaitingGuests(TwoNodes):
         self.wait(2 * GUEST_GRACE_S)
         self.assertEqual(self.members(self.b), ["ann", "gus"])
         self.assertIsNone(again.closed)
-
-    def live_chat_guest(self, name: str) -> RecordingConnection:
-        """Log in a guest who cannot resume, at node `a`."""
-        connection = RecordingConnection()
-        connection.resumable = False
-        login = self.a.chat.logins.login_guest(name, RecordingEncoder(), connection, None)
-        Deferred.fromCoroutine(login)
-        self.run_pending()
-        return connection
 
     def test_a_guest_who_is_not_announced_yet_keeps_the_name(self) -> None:
         connection = self.live_chat_guest("hal")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.errors import BadCredentials, NoSuchUser
 from gtchat.chat.limits import Limits
 from gtchat.chat.users import Session
-from tests.chat.test_edge_cases import refuse
+from tests.chat.test_edge_cases import DelayedMethod, refuse
 from tests.fakes import FakeClient, RecordingConnection, RecordingEncoder, TestServer
 
 UUID = str(uuid.UUID(int=5, version=4))
@@ -387,16 +386,8 @@ class Operator(SynchronousTestCase):
 
     def test_user_who_leaves_while_being_disconnected(self) -> None:
         ann = self.server.member("ann")
-        end_session = self.server.store.end_session
-        answers: list[Deferred[None]] = []
-
-        def held(*details: Any) -> Deferred[None]:
-            end_session(*details)
-            answers.append(Deferred())
-            return answers[-1]
-
-        self.patch(self.server.store, "end_session", held)
+        end = DelayedMethod(self, self.server, "end_other_sessions")
         disconnecting = self.disconnect_user("ann")
         ann.drop()
-        answers[0].callback(None)
+        end.release()
         self.assertEqual(self.successResultOf(disconnecting), "ann")

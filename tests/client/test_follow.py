@@ -22,7 +22,7 @@ from gtchat.client import (
 from gtchat.client import follow as module
 from gtchat.client.follow import FollowBudget, Follower, fold, parse_cursor
 from gtchat.client.readers import PARALLEL_PAGES
-from tests import examples
+from tests import example_count
 from tests.client.fakes import AT, ConnectedTestCase, event, history_of, resumed, spoken, welcome
 
 
@@ -62,7 +62,7 @@ class Merging(SynchronousTestCase):
     """A follower alone: history and what is live are merged."""
 
     def test_each_entry_is_read_once_and_in_order(self) -> None:
-        @settings(max_examples=examples(300), deadline=None, derandomize=True)
+        @settings(max_examples=example_count(300), deadline=None, derandomize=True)
         @given(steps, st.integers(0, 5), st.integers(0, 5))
         def check(happened: list[str], known: int, position: int) -> None:
             world = World(known, min(known, position))

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import atexit
+import re
+import socket
 import time
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gtchat.server.admin_console import SOCKET
 from tests import postgres
+from tests.e2e.dialback import MessageCenterClient, PA1Client
 from tests.e2e.server import SECONDS, Client, Server
+from tests.e2e.test_livechat import LiveChatClient
+from tests.e2e.test_randomchat import RandomChatClient
 from tests.stress import truth
 from tests.stress.judge import find_contradictions
 
-PASSWORD = "correct horse battery"
+#: Without spaces: PA1 ends a password there.
+PASSWORD = "correct-horse-battery"
 #: Seconds within which a server that was killed is given up by the other.
 GIVEN_UP = 5.0
+
+
+#: Options for all of the old protocols.
+OLD_PROTOCOLS = (
+    "--randomchat",
+    *("--message-center", "tcp:0:interface=127.0.0.1"),
+    *("--pa1", "tcp:0:interface=127.0.0.1"),
+    *("--livechat", "tcp:0:interface=127.0.0.1"),
+)
 
 
 @cache
 def two_servers() -> tuple[str, list[Server]]:
     """Start two servers for all tests; return the address of their database, and them."""
     url = postgres.create_empty()
-    servers = [Server("--store", url) for _ in range(2)]
+    servers = [Server("--store", url, *OLD_PROTOCOLS) for _ in range(2)]
     for server in servers:
         atexit.register(server.kill)
         server.start()
@@ -61,6 +78,18 @@ class User(Client):
         raise AssertionError(f"no {wanted}")
 
 
+def port_of(server: Server, protocol: str) -> int:
+    """Return the port of an old protocol."""
+    return int(re.findall(rf"{protocol}: tcp://[^:]+:(\d+)", "".join(server.lines))[-1])
+
+
+def until(read: Callable[[], Any], wanted: Any) -> None:
+    """Read what a client is sent until something wanted comes."""
+    began = time.monotonic()
+    while (found := read()) != wanted:
+        assert time.monotonic() < began + SECONDS, (found, wanted)
+
+
 class TwoNodes(SynchronousTestCase):
     skip = postgres.MISSING
 
@@ -72,6 +101,15 @@ class TwoNodes(SynchronousTestCase):
         user = User(self.servers[node], name, registered)
         self.addCleanup(user.close)
         return user
+
+    def operate(self, node: int, line: str) -> list[str]:
+        """Give a line to the admin console of a node; return the lines of its answer."""
+        with socket.socket(socket.AF_UNIX) as console:
+            console.settimeout(SECONDS)
+            console.connect(str(self.servers[node].folder / SOCKET))
+            console.sendall(line.encode())
+            console.shutdown(socket.SHUT_WR)
+            return list(console.makefile())
 
     def test_users_of_both_servers_are_in_one_chat(self) -> None:
         ann, bob = self.user(0, "ann"), self.user(1, "bob")
@@ -106,6 +144,10 @@ class TwoNodes(SynchronousTestCase):
         ann.call("delete_room", room_name="garden")
         bob.until("c_event", type="room_gone", room_name="garden")
 
+        self.assertIn("kicked bob\n", self.operate(0, "KICK bob"))
+        self.assertEqual(bob.wait_closed(), 4002)  # kicked
+        self.assertEqual(self.operate(1, "KICK bob")[-1], "there is no user bob\n")
+
     def test_a_session_goes_on_at_the_other_server(self) -> None:
         ann, bob = self.user(0, "ada"), self.user(1, "ben")
         ann.call("create_room", room_name="attic")
@@ -125,6 +167,15 @@ class TwoNodes(SynchronousTestCase):
         self.assertEqual(ann.wait_closed(), 4001)  # replaced
         bob.call("speak", room_name="attic", msg="second")
         self.assertEqual(User.until(moved, "c_speak")["msg"], "second")  # type: ignore[arg-type]
+
+    def test_wrong_passwords_are_counted_at_both_servers(self) -> None:
+        self.user(0, "gil", registered=True)
+        codes = []
+        for node, pwd in ((0, "one"), (1, "two"), (0, "three"), (1, PASSWORD), (0, PASSWORD)):
+            client = Client(self.servers[node].ws_port)
+            self.addCleanup(client.close)
+            codes.append(client.call("login", type="reg", usr="gil", pwd=pwd)["code"])
+        self.assertEqual(codes, ["bad_credentials"] * 3 + ["locked_out"] * 2)
 
     def test_the_users_of_a_killed_server_come_back_to_the_other(self) -> None:
         ann, bob = self.user(0, "eve", registered=True), self.user(1, "dan")
@@ -152,3 +203,67 @@ class TwoNodes(SynchronousTestCase):
         back_sees: Any = back
         self.assertEqual(User.until(back_sees, "c_event", type="join_room")["usr"], "flo")
         self.assertEqual(find_contradictions(truth.read(self.url)), [])
+
+    def test_users_of_the_old_protocols_at_both_servers_see_each_other(self) -> None:
+        web = Client(self.servers[0].ws_port)
+        self.addCleanup(web.close)
+        names = ("seas", "google", "columbia", "facebook")
+        for name in names:
+            web.call("register", usr=name, pwd=PASSWORD)
+        self.check_message_center()
+        self.check_pa1()
+        self.check_live_chat()
+        self.check_randomchat()
+
+    def check_message_center(self) -> None:
+        """Direct messages, broadcasts and consent to an address; calls come from both servers."""
+        seas, google = (
+            MessageCenterClient(port_of(server, "message_center")) for server in self.servers
+        )
+        for client, name in ((seas, b"seas"), (google, b"google")):
+            self.addCleanup(client.listening.close)
+            answers = client.log_in(name, PASSWORD.encode())
+            self.assertEqual(answers, [b"LOGIN_OKAY"])
+        until(seas.next_push, "google has logged on.")
+        seas.request(b"MSG", b"google|hello")
+        until(google.next_push, "[seas]: hello")
+        google.request(b"BRD", b"to all")
+        until(seas.next_push, "[google]: to all")
+        self.assertEqual(seas.request(b"GET", b"google"), b"OKAY")
+        until(google.next_push, "Request: seas wants your address. [allow seas] to accept.")
+        google.request(b"ALL", b"seas")
+        until(seas.next_push, f"ADR|google|127.0.0.1|{google.port}")
+
+    def check_pa1(self) -> None:
+        columbia, facebook = (PA1Client(port_of(server, "pa1")) for server in self.servers)
+        for client, name in ((columbia, "columbia"), (facebook, "facebook")):
+            self.addCleanup(client.listening.close)
+            self.assertEqual(client.log_in(name, PASSWORD)[0], b"Ok")
+        until(columbia.next_push, ">>>facebook<<<logs in\n")
+        columbia.request("columbia message facebook hello")
+        until(facebook.next_push, "\ncolumbia:hello\n")
+        facebook.request("facebook broadcast to all")
+        until(columbia.next_push, "facebook said: to all\n")
+
+    def check_live_chat(self) -> None:
+        alice, bert = (
+            LiveChatClient(port_of(server, "livechat"), name)
+            for server, name in zip(self.servers, (b"alice", b"bert"), strict=True)
+        )
+        for client in (alice, bert):
+            self.addCleanup(client.socket.close)
+            client.log_in()
+        for sender, reader, name in ((alice, bert, b"alice"), (bert, alice, b"bert")):
+            sender.send(b"hello\n")
+            until(lambda reader=reader: reader.read()[11:], name + b" > hello")
+
+    def check_randomchat(self) -> None:
+        cleo, dora = (RandomChatClient(server.ws_port) for server in self.servers)
+        for client, name, number in ((cleo, "Cleo", "111"), (dora, "Dora", "222")):
+            self.addCleanup(client.ws.close)
+            client.register(name, number)
+        cleo.call("create_chat", name="den")
+        until(lambda: cleo.call("add_member", chat="den", phone="222")["type"], "new_member")
+        until(lambda: dora.read()["type"], "new_member")
+        dora.send("send_message", chat="den", message="hello")
+        until(lambda: cleo.read().get("message"), "hello")

@@ -24,7 +24,7 @@ from gtchat.server.admin_console import (
     ConsoleServer,
     read_line,
 )
-from tests.fakes import TestServer
+from tests.fakes import TestServer, nodes
 from tests.server.fakes import RecordingLog
 
 
@@ -248,6 +248,19 @@ class Screen(AdminConsole):
         self.server.guest("ann").call("logout")
         left = "\n\n[*] ann exited.\n\nUSERS: [Host]\n[T] Host > "
         self.assertTrue(self.screen(transport).endswith(left))
+
+    def test_the_screen_says_that_a_user_at_another_node_is_kicked(self) -> None:
+        other, self.server = nodes(2)
+        self.consoles = ConsoleServer(self.server.chat, self.stop)
+        console, transport = self.open()
+        ann = other.guest("ann")
+        self.assertIn("USERS: [Host,ann]", self.screen(transport))
+        console.dataReceived(b"KICK ann\n")
+        self.server.run_pending()
+        self.assertIsNotNone(ann.closed)
+        shown = self.screen(transport)
+        self.assertIn("kicked ann\n", shown)
+        self.assertIn("USERS: [Host]", shown)
 
     def test_list_of_users_is_bounded(self) -> None:
         _, transport = self.open()

@@ -448,8 +448,8 @@ class PhoneContract(StoreCase):
     async def test_a_telephone_number_is_stored_with_the_time_of_the_last_visit(self) -> None:
         first = await self.store.register_phone("Ana", "ana", "111", b"a" * 32, 5)
         second = await self.store.register_phone("Bob", "bob", "222", b"b" * 32, 6)
-        await self.store.set_phone_left(first, 9)
-        await self.store.set_phone_left(12345, 9)
+        await self.store.set_phone_left(PhoneAccount(first, "Ana", "111", 9))
+        await self.store.set_phone_left(PhoneAccount(12345, "Cat", "333", 9))
         self.assertEqual(
             await self.store.phones(),
             [PhoneAccount(first, "Ana", "111", 9), PhoneAccount(second, "Bob", "222", 6)],

@@ -150,6 +150,8 @@ class TokenContract(DeviceCase):
             (lambda ann: store.forget_device(ann, "tablet"), True, True),
             (lambda ann: store.end_other_sessions(ann, b"1", ()), True, False),
             (lambda ann: store.end_other_sessions(ann, b"?", ()), False, False),
+            (lambda ann: store.end_other_sessions(ann, None, ()), False, False),
+            (lambda ann: store.end_other_sessions(ann, None, (), 20, "kicked"), True, True),
             (lambda ann: store.set_password(ann, "hash", "hash", b"1", ()), False, False),
             (lambda ann: store.set_password(ann, "hash", "hash", None, ()), False, False),
         ]

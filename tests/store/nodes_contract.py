@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from gtchat.chat.errors import BadSession, NameTaken, NotInRoom, NotStored, Stale, TxnConflict
+from gtchat.chat.errors import (
+    BadSession,
+    LockedOut,
+    NameTaken,
+    NotInRoom,
+    NotStored,
+    Stale,
+    TxnConflict,
+)
 from gtchat.chat.events import Entry, WhisperSent
 from gtchat.chat.interfaces import (
     EndedSession,
@@ -16,7 +25,14 @@ from gtchat.chat.interfaces import (
     StoredState,
     WhisperLimits,
 )
-from gtchat.chat.node_records import NodeGone, Online, RoomAdded
+from gtchat.chat.node_records import (
+    AddressAsked,
+    FailureCount,
+    NodeGone,
+    Online,
+    RoomAdded,
+    SessionsEnded,
+)
 from tests.store.contract import (
     NETWORK,
     StoreCase,
@@ -54,6 +70,12 @@ class NodesContract(StoreCase):
     def test_catch_up_of_one_node_fires_at_once(self) -> None:
         self.append(self.lobby, message())
         self.assertIsNone(self.successResultOf(self.store.catch_up()))
+        self.assertEqual(self.calls, [])
+
+    def test_what_one_node_tells_waits_for_nothing(self) -> None:
+        self.append(self.lobby, message())
+        told = self.store.tell(AddressAsked(1, "Ann", TOKEN, 2, 3))
+        self.assertIsNone(self.successResultOf(told))
         self.assertEqual(self.calls, [])
 
     async def test_begin_ending_ends_the_sessions_of_a_guest(self) -> None:
@@ -212,6 +234,13 @@ class SeveralNodesContract(NodesCase):
         await self.first.stored(garden, message(), bob)
         self.assertEqual([one.seq for one in await self.second.heard_of(garden)], [1, 2, 3])
 
+    async def test_requests_for_addresses_are_told_in_one_order(self) -> None:
+        asked = [AddressAsked(number, "Ann", TOKEN, 2, 3) for number in (1, 2)]
+        await self.first.store.tell(asked[0])
+        await self.second.store.tell(asked[1])
+        self.assertEqual(await self.first.told(AddressAsked), [asked[1]])
+        self.assertEqual(await self.second.told(AddressAsked), [asked[0]])
+
     async def test_a_change_on_a_state_that_has_changed_is_stale(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
@@ -318,6 +347,37 @@ class SeveralNodesContract(NodesCase):
         ]
         self.assertEqual(found[1], NameTaken)
 
+    async def test_wrong_guesses_of_all_nodes_are_counted_together(self) -> None:
+        keys = ("ann", NETWORK), ("ann", ""), ("", NETWORK)
+        sides = [self.first.store, self.second.store]
+
+        def add(counts: Sequence[FailureCount]) -> tuple[int, list[FailureCount]]:
+            return len(counts), [FailureCount(one.failures + 1, 50) for one in counts]
+
+        for number, counting in enumerate(
+            [each.count_failures(keys, 9, add) for each in sides * 2]
+        ):
+            result, count = await counting
+            self.assertEqual((result, count.until), (3, 50))
+            self.assertLessEqual(count.failures, 4, number)
+        found: list[Sequence[FailureCount]] = []
+
+        def refuse(counts: Sequence[FailureCount]) -> tuple[None, list[FailureCount]]:
+            found.append(counts)
+            raise LockedOut()
+
+        with self.assertRaises(LockedOut):
+            await sides[1].count_failures(keys, 9, refuse)
+        self.assertEqual(list(found[-1]), [FailureCount(4, 50)] * 3)
+
+        def forget_first(counts: Sequence[FailureCount]) -> tuple[None, list[FailureCount]]:
+            return None, [FailureCount(), *counts[1:]]
+
+        await sides[0].count_failures(keys, 9, forget_first)
+        with self.assertRaises(LockedOut):
+            await sides[1].count_failures(keys, 9, refuse)
+        self.assertEqual(list(found[-1]), [FailureCount(), *[FailureCount(4, 50)] * 2])
+
     async def test_a_login_has_what_was_stored_before_it(self) -> None:
         ann, bob = await self.first.account("Ann"), await self.first.account("Bob")
         garden = await self.first.room(ann)
@@ -362,6 +422,19 @@ class MovingContract(NodesCase):
         await self.second.store.session_lost(EndedSession(ann, TOKEN, {}), 4)
         (listed,) = await self.second.store.sessions(ann, 0, 0)
         self.assertEqual(listed.seen_at, 4)
+
+    async def test_all_sessions_end_wherever_they_are(self) -> None:
+        ann = await self.first.account("Ann")
+        await self.first.store.login(ann, "hash", new_session(TOKEN))
+        await self.second.store.login(ann, "hash", new_session(OTHER))
+        end = self.second.store.end_other_sessions
+        self.assertEqual(await end(ann, None, (), 5, "kicked"), {TOKEN, OTHER})
+        self.assertEqual(await end(ann, None, (), 6, "kicked"), frozenset())  # none was stored
+        told = [SessionsEnded(ann, None, "kicked")] * 2
+        self.assertEqual(await self.first.told(SessionsEnded), told)
+        self.assertEqual(await self.second.told(SessionsEnded), [])
+        with self.assertRaises(BadSession):
+            await self.first.store.resume(TOKEN, 7, 0, {}, 0, 1, NETWORK)
 
     async def test_a_guest_is_ended_by_a_node_only_if_connected_at_no_other(self) -> None:
         gus = await self.first.store.login_guest("Gus", "gus", new_session(TOKEN))

@@ -12,7 +12,7 @@ from gtchat.chat.events import AnnotatedMessage, MessageSent
 from gtchat.chat.interfaces import MessageSearch, SearchPage
 from gtchat.chat.message_rules import annotated
 from gtchat.chat.search_query import SearchQuery, parse
-from tests import examples
+from tests import example_count
 from tests.store.changes_contract import ChangeCase, deleted, edited, reacted
 from tests.store.contract import joined, left, message, new_session, room_created
 from tests.store.direct_contract import DirectCase
@@ -153,7 +153,7 @@ class SearchContract(SearchCase):
         stored: list[str] = []
 
         @given(st.lists(TEXTS.filter(str.strip), max_size=6), TEXTS, st.booleans())
-        @settings(max_examples=examples(60), deadline=None, database=None)
+        @settings(max_examples=example_count(60), deadline=None, database=None)
         def collect(texts: list[str], raw: str, quoted: bool) -> None:
             raw = raw.replace('"', "")
             queries.append((len(stored) + len(texts), f'"{raw}"' if quoted else raw))
@@ -178,7 +178,7 @@ class SearchContract(SearchCase):
             self.assertEqual([one.message.seq for one in page.found], expected[:50], raw)
             self.assertEqual(page.before is not None, len(expected) > 50)
             some += bool(expected)
-        self.assertGreater(some, examples(60) // 6)
+        self.assertGreater(some, example_count(60) // 6)
 
 
 class SearchRightsContract(SearchCase):

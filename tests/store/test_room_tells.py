@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 import gtchat.store.room_tells as room_tells
-from gtchat.chat.interfaces import Inviter, RepeatableRequest
-from gtchat.chat.node_records import Online, RoomGone
+from gtchat.chat.interfaces import Inviter, PhoneAccount, RepeatableRequest
+from gtchat.chat.node_records import AddressAsked, Online, RoomGone
 from gtchat.store.jobs import Locks
 
 
@@ -24,11 +24,22 @@ class RoomTellsTests(SynchronousTestCase):
         self.assertEqual((plan.checked, plan.txn), (None, None))
 
     def test_a_name_is_locked_before_it_is_taken(self) -> None:
-        for plan in (room_tells.register("Ann"), room_tells.register_phone("Ann")):
-            self.assertEqual(plan.locks, Locks(names=("Ann",)))
-            self.assertEqual(list(plan.tells(1)), [])
+        plan = room_tells.register("Ann")
+        self.assertEqual(plan.locks, Locks(names=("Ann",)))
+        self.assertEqual(list(plan.tells(1)), [])
+
+    def test_a_number_is_told_with_its_account(self) -> None:
+        plan = room_tells.register_phone("Ann", "111", 5)
+        self.assertEqual(plan.locks, Locks(names=("Ann",), system=True))
+        self.assertEqual(list(plan.tells(7)), [PhoneAccount(7, "Ann", "111", 5)])
 
     def test_who_comes_and_goes_is_told(self) -> None:
         plan = room_tells.announce({1: "Ann"}, {2})
         self.assertTrue(plan.locks.system)
         self.assertEqual(list(plan.tells(None)), [Online({1: "Ann"}, (2,))])
+
+    def test_an_entry_is_told_as_it_is(self) -> None:
+        asked = AddressAsked(1, "Ann", b"t" * 32, 2, 3)
+        plan = room_tells.tell(asked)
+        self.assertTrue(plan.locks.system)
+        self.assertEqual(list(plan.tells(None)), [asked])

@@ -70,9 +70,15 @@ ROWS: tuple[tuple[Plan, Locks, Any, list[SystemEntry]], ...] = (
     (RESUMED, RESUME, resumed(moved=True), [ended("replaced", TOKEN, address="192.0.2.9")]),
     (RESUMED, RESUME, resumed("new"), [EpochBegun("new")]),
     (session_tells.session_lost(LOST), Locks(accounts=(ANN,)), None, []),
-    (session_tells.end_session(LOST, "kicked"), END, None, [ended("kicked", TOKEN)]),
+    (session_tells.end_session(LOST), END, None, [ended("ended", TOKEN)]),
     (session_tells.end_other_sessions(ANN, TOKEN), END, frozenset(), []),
     (session_tells.end_other_sessions(ANN, TOKEN), END, {OLD}, [ended("ended", OLD)]),
+    (
+        session_tells.end_other_sessions(ANN, None, "kicked"),
+        END,
+        frozenset(),
+        [SessionsEnded(ANN, None, "kicked")],
+    ),
     (
         session_tells.set_password(ANN, TOKEN),
         END,
@@ -97,6 +103,6 @@ class Plans(SynchronousTestCase):
             (session_tells.login_guest("Bob", NEW), (TOKEN,)),
             (session_tells.login_guest("Bob", WITHOUT_SESSION), ()),
             (RESUMED, (TOKEN,)),
-            (session_tells.end_session(LOST, "ended"), ()),
+            (session_tells.end_session(LOST), ()),
         ):
             self.assertEqual(plan.begun, begun)

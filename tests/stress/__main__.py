@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.server import Server
+from tests.stress.node_mutants import NODE_MUTANTS
 
 #: The names of `fuzz.targets.TARGETS`, which takes long to import.
 FUZZ_TARGETS = (
@@ -96,7 +97,7 @@ def nodes(options: argparse.Namespace) -> int:
     from tests.stress.nodes import MOST_NODES, Nodes
 
     if options.nodes > MOST_NODES:
-        print("This version of the server supports one node on a database: use --nodes 1.")
+        print(f"At most {MOST_NODES} nodes.")
         return 2
     print(f"seed {options.seed}")
     run = Nodes(options.nodes, options.kills, options.seed, mutant=options.mutant)
@@ -161,10 +162,10 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(function=function)
         return added
 
-    def mutant(added: argparse.ArgumentParser) -> None:
+    def mutant(added: argparse.ArgumentParser, *others: str) -> None:
         added.add_argument(
             "--mutant",
-            choices=("early-ack", "early-delivery", "no-dedup", "lost-commit"),
+            choices=("early-ack", "early-delivery", "no-dedup", "lost-commit", *others),
             help="a server with a deliberate bug, to see that it is detected (see mutants.py)",
         )
 
@@ -183,9 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--kills", type=int, default=1_000, help="kills of the server (1,000)")
     added.add_argument("--rooms", type=int, default=300, help="rooms (300)")
     added = command(nodes)
-    added.add_argument("--nodes", type=int, default=1, help="number of nodes (1)")
+    added.add_argument("--nodes", type=int, default=2, help="number of nodes (2)")
     added.add_argument("--kills", type=int, default=60, help="number of faults (60)")
-    mutant(added)
+    mutant(added, *NODE_MUTANTS)
     command(network)
     added = command(pythons)
     added.add_argument(

@@ -6,7 +6,8 @@
                     often comes between the commit and the reply
     lost-commit     on PostgreSQL: takes a commit without an answer for one that did not take place
 
-`python -m tests.stress crash --mutant MUTANT` runs one, and so does `nodes`.
+`python -m tests.stress crash --mutant MUTANT` runs one, and so does `nodes`, which has further ones
+(`node_mutants`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gtchat.store.sql.batch_writer import Outcome, Strategy
 from gtchat.store.sql.store import SQLStore
 from gtchat.store.sql.writer import Writer
 from tests.e2e.server import Server
+from tests.stress.node_mutants import NODE_MUTANTS
 
 #: Seconds between the commit and what is too early or late.
 GAP = 0.02
@@ -115,6 +117,8 @@ def mutate(mutant: str) -> None:
         from gtchat.store.sql.postgres import PostgresDatabase
 
         PostgresDatabase.was_committed = lambda self: False  # type: ignore[method-assign]
+    elif mutant in NODE_MUTANTS:
+        NODE_MUTANTS[mutant]()
     else:
         raise SystemExit(f"unknown mutant {mutant!r}")
 

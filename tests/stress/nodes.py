@@ -1,5 +1,6 @@
 """Nodes on one PostgreSQL: users speak, join, create and leave on all of them, while nodes and
-processes of PostgreSQL are killed or stopped and the connections between them stall and break.
+processes of PostgreSQL are killed or stopped, the connections between them stall and break, nodes
+are given up, and what wakes them is cut.
 
 A fault ends when all users have been answered again. Then comes the next one, each kind as often as
 the others. At the end the table is the truth, and `judge` compares all that users recorded with it.
@@ -8,46 +9,30 @@ the others. At the end the table is the truth, and `judge` compares all that use
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import shutil
-import signal
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from tests.e2e.server import NO_QUOTA, SECONDS, Server
+from tests.e2e.server import SECONDS
 from tests.postgres import PostgresServer
-from tests.stress import truth
+from tests.stress import roaming, truth
 from tests.stress.judge import Limits, find_contradictions, find_violations
-from tests.stress.mutants import MutantServer
-from tests.stress.network_conditions import PERFECT, Proxy
+from tests.stress.node_faults import DATABASE, RECONNECT_SECONDS, Node, NodeFaults
 from tests.stress.oracle import Oracle
 from tests.stress.roaming import ROOMS_PER_USER, RoamingClient
+from tests.stress.websocket import DISCONNECTED
 
-OPTIONS = (
-    *("--commands-per-second", "0"),
-    *("--registrations-per-minute", "0"),
-    *("--connections-per-address", "0"),
-    *("--rooms-per-user", str(ROOMS_PER_USER)),
-    *NO_QUOTA,
-)
 #: Nodes that may share a database.
-MOST_NODES = 1
+MOST_NODES = 3
 #: Users, rooms of all of them, and members that those have room for.
 USERS, HALLS, HALL_SIZE = 6, 3, 4
-#: Seconds between two attempts to reconnect.
-RECONNECT_SECONDS = 0.1
+#: Percentage of joins and leaves on several nodes: two nodes have to let the last one in at once.
+MOVE_PERCENT = 40
 #: Seconds between the end of a fault and the next one: minimum and maximum.
 REST = (0.1, 1.0)
-#: Seconds that a node is stopped, that a connection stalls, and that each piece is delayed.
-STOPPED, STALLED, DELAYED = 2.0, 5.0, 0.03
-#: The name of the database, and of its file in the folder of a proxy.
-DATABASE, SOCKET = "chat", ".s.PGSQL.5432"
 
 
 @attrs.define
@@ -73,6 +58,7 @@ class Result:
         entries: in all logs.
         sent, acknowledged, refused: requests that are messages; `refused` has all requests.
         seconds: from the first fault to the end of the last.
+        deadlocks: that PostgreSQL ended.
         violations: one line each.
     """
 
@@ -83,6 +69,7 @@ class Result:
     acknowledged: int = 0
     refused: int = 0
     seconds: float = 0.0
+    deadlocks: int = 0
     violations: list[str] = attrs.field(factory=list)
 
     def __str__(self) -> str:
@@ -95,45 +82,6 @@ class Result:
             *(f"{n:10} {k.count:5}  {k.silence:5.1f} s" for n, k in sorted(self.faults.items())),
         ]
         return "\n".join(lines)
-
-
-class Node:
-    """A server, and the proxy between it and PostgreSQL.
-
-    Args:
-        postgres: the server of databases, stopped or not.
-        mutant: see `Nodes`.
-
-    Attributes:
-        proxy: its server is PostgreSQL.
-        server: the process.
-    """
-
-    def __init__(self, postgres: PostgresServer, mutant: str | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="gtchat-node-"))
-        self.proxy = Proxy(str(postgres.folder / SOCKET), lambda: PERFECT)
-        options = (*OPTIONS, "--store", f"postgresql://gtchat@/{DATABASE}?host={self._folder}")
-        self.server = MutantServer(mutant, *options) if mutant else Server(*options)
-
-    async def start(self) -> None:
-        """Start both."""
-        await self.proxy.start(str(self._folder / SOCKET))
-        await self.start_server()
-
-    async def start_server(self) -> None:
-        """Start the server, for the first time or after it was killed."""
-        await asyncio.to_thread(self.server.start)
-
-    async def stop(self) -> None:
-        """End both."""
-        self.server.kill()
-        await self.proxy.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server."""
-        assert self.server.process is not None
-        self.server.process.send_signal(number)
 
 
 class Nodes:
@@ -161,25 +109,18 @@ class Nodes:
         self.result = Result(nodes)
         self.oracle = Oracle()
         self.postgres = PostgresServer()
-        self.nodes = [Node(self.postgres, mutant) for _ in range(nodes)]
+        self.nodes = [Node(self.postgres, f"node{n}", mutant) for n in range(nodes)]
         halls = [f"hall {number}" for number in range(HALLS)]
+        moves = MOVE_PERCENT if nodes > 1 else roaming.MOVE_PERCENT
         self.clients = [
-            RoamingClient(f"user{number}", self.oracle, seed + number, halls)
+            RoamingClient(f"user{number}", self.oracle, seed + number, halls, moves)
             for number in range(USERS)
         ]
         self._done = False
         self._direct = self.postgres.url(DATABASE)
-        self.faults: dict[str, Callable[[Node], Awaitable[None]]] = {
-            "node": self._kill_node,
-            "backend": self._kill_backend,
-            "postmaster": self._kill_postmaster,
-            "both": self._kill_both,
-            "stop": self._stop_node,
-            "stall": self._stall,
-            "stall, cut": self._stall_and_cut,
-            "cut": self._cut,
-            "delay": self._delay,
-        }
+        self._faults = NodeFaults(
+            self.postgres, self.nodes, self.random, self._direct, self.oracle.violations
+        )
 
     async def run(self, progress: Callable[[int], None] = lambda _: None) -> Result:
         """Do all faults and check the result.
@@ -234,7 +175,7 @@ class Nodes:
         await self._until_answered()
         for number in range(self.kills):
             if not names:
-                names = list(self.only or self.faults)
+                names = list(self.only or self._faults.by_name)
                 self.random.shuffle(names)
             await self._do_fault(names.pop())
             progress(number + 1)
@@ -248,7 +189,7 @@ class Nodes:
         """Do a fault, and wait until all users are answered again."""
         for client in self.clients:
             client.silence = 0.0
-        await self.faults[name](self.random.choice(self.nodes))
+        await self._faults.by_name[name](self.random.choice(self.nodes))
         await self._until_answered(name)
         kind = self.result.faults.setdefault(name, Kind())
         kind.count += 1
@@ -263,72 +204,6 @@ class Nodes:
                 return
             await asyncio.sleep(0.02)
 
-    async def _kill_node(self, node: Node) -> None:
-        """Kill a node."""
-        node.server.kill()
-        await node.start_server()
-
-    async def _kill_backend(self, node: Node) -> None:
-        """Kill a process of PostgreSQL that serves a node: the postmaster restarts them all."""
-        pids = await asyncio.to_thread(self._backends)
-        if pids:
-            os.kill(self.random.choice(pids), signal.SIGKILL)
-
-    def _backends(self) -> list[int]:
-        import psycopg
-
-        sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gtchat'"
-        with psycopg.connect(self._direct) as db:
-            return [int(pid) for (pid,) in db.execute(sql)]
-
-    async def _kill_postmaster(self, node: Node) -> None:
-        """Kill the postmaster."""
-        self.postgres.stop(signal.SIGKILL)
-        await asyncio.sleep(self.random.uniform(0, 1))
-        await asyncio.to_thread(self.postgres.start)
-
-    async def _kill_both(self, node: Node) -> None:
-        """Kill a node and the postmaster."""
-        for kill in self.random.sample([node.server.kill, self._kill_server], 2):
-            kill()
-        await asyncio.to_thread(self.postgres.start)
-        await node.start_server()
-
-    def _kill_server(self) -> None:
-        self.postgres.stop(signal.SIGKILL)
-
-    async def _stop_node(self, node: Node) -> None:
-        """Stop a node for a while, possibly within a transaction."""
-        node.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(STOPPED)
-        node.send_signal(signal.SIGCONT)
-
-    async def _stall(self, node: Node) -> None:
-        """Pass nothing on between a node and PostgreSQL, and then all of it."""
-        node.proxy.partition()
-        await asyncio.sleep(STALLED)
-        node.proxy.heal()
-
-    async def _stall_and_cut(self, node: Node) -> None:
-        """Pass nothing on between a node and PostgreSQL, and then break the connections."""
-        node.proxy.partition()
-        await asyncio.sleep(STALLED)
-        node.proxy.cut()
-        node.proxy.heal()
-
-    async def _cut(self, node: Node) -> None:
-        """Break the connections between a node and PostgreSQL, several times."""
-        for _ in range(3):
-            node.proxy.cut()
-            await asyncio.sleep(self.random.uniform(0, 0.2))
-
-    async def _delay(self, node: Node) -> None:
-        """Delay what a node and PostgreSQL tell each other, and break the connections."""
-        node.proxy.delay = DELAYED
-        await asyncio.sleep(STOPPED)
-        node.proxy.cut()
-        node.proxy.delay = 0.0
-
     # The end.
 
     async def _check(self) -> None:
@@ -336,12 +211,12 @@ class Nodes:
         violations = self.oracle.violations
         found: Any = None
         try:
-            for client in self.clients:
-                await client.connect({"ws": self.random.choice(self.nodes).server.ws_port})
+            for number, client in enumerate(self.clients):
+                await self._reach(client, self.nodes[number % len(self.nodes)])
             await self._all(client.settle() for client in self.clients)
             found = await asyncio.to_thread(truth.read, self._direct)
             await self._all(client.receive_until(found.heads) for client in self.clients)
-        except (asyncio.TimeoutError, OSError) as error:
+        except (asyncio.TimeoutError, *DISCONNECTED) as error:
             violations.append(f"a user waits for something that does not arrive: {error!r}")
         if found is None:
             found = await asyncio.to_thread(truth.read, self._direct)
@@ -352,9 +227,31 @@ class Nodes:
         for node in self.nodes:
             lines = (line.strip() for line in node.server.lines)
             result.violations += [one for one in lines if "Traceback" in one or "Unhandled" in one]
+        # Locks are taken in one order, so that no transactions wait for each other in a circle.
+        log = (self.postgres.folder / "log").read_text(errors="replace")
+        result.deadlocks = log.count("deadlock detected")
+        if result.deadlocks:
+            result.violations.append(f"{result.deadlocks} deadlocks of PostgreSQL")
         result.entries = sum(map(len, found.logs.values()))
         result.sent, result.acknowledged = len(self.oracle.sent), len(self.oracle.acknowledged)
         result.refused = sum(client.refused for client in self.clients)
+
+    async def _reach(self, client: RoamingClient, node: Node) -> None:
+        """Connect a user to a node, which may be about to come back.
+
+        Raises:
+            OSError: or another of `DISCONNECTED`: it does not for a long time.
+        """
+        ends = time.monotonic() + SECONDS
+        while True:
+            try:
+                await client.connect({"ws": node.server.ws_port})
+                return
+            except DISCONNECTED:
+                client.disconnect()
+                if time.monotonic() > ends:
+                    raise
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _all(self, waits: Any) -> None:
         await asyncio.wait_for(asyncio.gather(*waits), SECONDS)

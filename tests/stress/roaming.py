@@ -10,7 +10,7 @@ from tests.stress.clients import LOBBY, WINDOW, JSONClient
 from tests.stress.oracle import Oracle
 from tests.stress.websocket import Object
 
-#: Percentages of the requests that are a join or leave, and a new room.
+#: Percentages of the requests that are a join or leave, if nothing else is said, and a new room.
 MOVE_PERCENT, CREATE_PERCENT = 6, 1
 #: Seconds between two requests of a client.
 PAUSE = 0.02
@@ -28,6 +28,7 @@ class RoamingClient(JSONClient):
         oracle: the record of the run.
         seed: of the choices.
         halls: the rooms of all users; those that are created are added.
+        move_percent: percentage of the requests that are a join or leave.
 
     Attributes:
         created: rooms that the user tried to create.
@@ -36,9 +37,17 @@ class RoamingClient(JSONClient):
         silence: the longest time in seconds between two acknowledgements since it was set to 0.
     """
 
-    def __init__(self, name: str, oracle: Oracle, seed: int, halls: list[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        oracle: Oracle,
+        seed: int,
+        halls: list[str],
+        move_percent: int = MOVE_PERCENT,
+    ) -> None:
         super().__init__(name, oracle, rooms=(LOBBY,))
         self.halls = halls
+        self._move_percent = move_percent
         self.refused = 0
         self.last_reply = time.monotonic()
         self.silence = 0.0
@@ -103,7 +112,7 @@ class RoamingClient(JSONClient):
             self.created += 1
             room = f"{self.name} {self.created}"
             return self._change("create_room", room, max=self._random.choice(SIZES))
-        if leaving is None and chance < CREATE_PERCENT + MOVE_PERCENT:
+        if leaving is None and chance < CREATE_PERCENT + self._move_percent:
             room = self._random.choice(self.halls)
             return self._change("leave_room" if room in self.rooms else "join_room", room)
         room = self._random.choice([one for one in self.rooms if one != leaving])

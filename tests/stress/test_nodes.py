@@ -22,3 +22,21 @@ class OneNode(SynchronousTestCase):
             {name: kind.count for name, kind in result.faults.items()}, dict.fromkeys(only, 1)
         )
         self.assertGreater(result.acknowledged, 10)
+
+
+class TwoNodes(SynchronousTestCase):
+    skip = postgres.MISSING or (None if ON_POSTGRES else "only with TESTS_POSTGRES=1")
+
+    def test_users_go_on_at_the_other_node_and_lose_nothing(self) -> None:
+        only = ("node", "both", "backend", "expire", "bus")
+        result = asyncio.run(Nodes(nodes=2, kills=5, seed=7, only=only).run())
+        self.assertEqual(result.violations, [])
+        self.assertEqual(
+            {name: kind.count for name, kind in result.faults.items()}, dict.fromkeys(only, 1)
+        )
+        self.assertGreater(result.acknowledged, 10)
+
+    def test_entries_of_the_other_node_that_come_late_are_noticed(self) -> None:
+        run = Nodes(nodes=2, kills=3, seed=7, only=("cut",), mutant="no-foreign-first")
+        found = " ".join(asyncio.run(run.run()).violations)
+        self.assertRegex(found, r"received \d+ of [a-z0-9 ]+ after \d+")

@@ -16,6 +16,7 @@ from gtchat.chat.background import run_in_background
 from gtchat.chat.errors import (
     BadRequest,
     ChatError,
+    NameTaken,
     NoSuchUser,
     NotLoggedIn,
     NotOwner,
@@ -237,8 +238,7 @@ class RandomChatAPI:
         number, chat = phone_number(raw), self.state.chat
         await self.state.load()
         if not self.state.has_number(number):
-            phone = await chat.accounts.register_phone(name, number, self.address)
-            self.state.add_phone(phone)
+            await self._add_number(name, number)
         self._end_session()  # not before: a refused request changes nothing
         self.deferred = DeferredFrames(chat.limits.outbox_bytes)
         try:
@@ -255,6 +255,16 @@ class RandomChatAPI:
                 self.outbox.write(frame)
         if self.session is not None:
             login.deliver_pending(chat, self.session)
+
+    async def _add_number(self, name: str, number: str) -> None:
+        """Create an account with a number, unless it has got one meanwhile, at whatever node."""
+        try:
+            phone = await self.state.chat.accounts.register_phone(name, number, self.address)
+        except NameTaken:
+            if not self.state.has_number(number):
+                raise
+        else:
+            self.state.add_phone(phone)
 
     async def create_chat(self, name: str) -> None:
         """Create a private room; the creator is its first member."""

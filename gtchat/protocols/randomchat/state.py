@@ -45,6 +45,9 @@ ENTRY_OBJECTS: dict[type[Event], str] = {
 class RandomChatState:
     """The telephone numbers of all accounts that have one, and the objects of the protocol.
 
+    Numbers are in objects that can't wait for the store, so all are kept here; other nodes tell of
+    theirs.
+
     Args:
         chat: the chat.
         batcher: writes at the end of the reactor's turn.
@@ -65,6 +68,7 @@ class RandomChatState:
     def __attrs_post_init__(self) -> None:
         self.encoder = RandomChatEncoder(self)
         self._legacy = LegacyMessages(self.chat.legacy_edits)
+        self.chat.hear({PhoneAccount: self._changed_elsewhere})
 
     # Telephone numbers.
 
@@ -96,6 +100,11 @@ class RandomChatState:
         self._by_id[phone.account_id] = self._by_number[phone.number] = phone
         self._by_name[phone.name] = phone
 
+    def _changed_elsewhere(self, node_id: int, phone: PhoneAccount) -> None:
+        """Take note of a number that is new at another node, or whose user was online there."""
+        if self._loading is not None:  # else it will be read
+            self.add_phone(phone)
+
     def has_number(self, number: str) -> bool:
         """Return whether a user has a number, as `phone_number` normalizes it."""
         return number in self._by_number
@@ -115,9 +124,9 @@ class RandomChatState:
         """Note when a user with a number was last connected."""
         phone = self._by_id.get(account_id)
         if phone is not None:
-            now = self.chat.users.now()
-            self.add_phone(attrs.evolve(phone, left_at=now))
-            await self.chat.accounts.set_phone_left(account_id)
+            phone = attrs.evolve(phone, left_at=self.chat.users.now())
+            self.add_phone(phone)
+            await self.chat.accounts.set_phone_left(phone)
 
     # Objects of the protocol.
 

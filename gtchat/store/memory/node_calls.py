@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +19,7 @@ from gtchat.chat.interfaces import (
     StoredGuest,
     StoredState,
 )
+from gtchat.chat.node_records import AddressAnswered, AddressAsked, CountFailures, FailureCount
 from gtchat.store.jobs import (
     Job,
     StoreCall,
@@ -30,6 +32,8 @@ from gtchat.store.jobs import (
 from gtchat.store.memory.calls import MemoryCalls
 from gtchat.store.memory.follower import MemoryFollower
 from gtchat.store.memory.tables import MemoryTables
+
+T = TypeVar("T")
 
 
 class MemoryNodeCalls(MemoryCalls):
@@ -140,9 +144,26 @@ class MemoryNodeCalls(MemoryCalls):
             told = self._write(self._set_online, dict(came), tuple(went), plan=plan)
             told.addErrback(lambda failure: failure.trap(NotStored))
 
+    def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """See `INodeStore.tell`."""
+        if not self._is_node:
+            return succeed(None)
+        return self._write(lambda: None, plan=room_tells.tell(entry))
+
     def _set_online(self, came: dict[int, str], went: tuple[int, ...]) -> None:
         assert self.node_id is not None
         self._tables.set_online(self.node_id, came, went)
+
+    @property
+    def shares_failures(self) -> bool:
+        """See `INodeStore.shares_failures`."""
+        return self._is_node
+
+    def count_failures(
+        self, keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
+    ) -> Deferred[tuple[T, FailureCount]]:
+        """See `INodeStore.count_failures`."""
+        return self._write(self._tables.count_failures, keys, change)
 
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""

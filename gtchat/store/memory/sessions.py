@@ -262,11 +262,15 @@ class SessionTable:
             self._devices.forget(session.account_id, row.device)
 
     def end_other_sessions(
-        self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+        self,
+        account_id: int,
+        keep: bytes | None,
+        connected: Sequence[EndedSession],
+        at: int | None = None,
     ) -> frozenset[bytes]:
-        """End all other sessions, revoke tokens; see `ISessionStore.end_other_sessions`."""
+        """End all other sessions, or all; see `ISessionStore.end_other_sessions`."""
         row = self._accounts.accounts.get(account_id)
-        return self._end_others(row, keep, connected)[1] if row is not None else frozenset()
+        return self._end_others(row, keep, connected, at)[1] if row is not None else frozenset()
 
     def set_password(
         self,
@@ -287,19 +291,23 @@ class SessionTable:
         return True
 
     def _end_others(
-        self, row: AccountRow, keep: bytes | None, connected: Sequence[EndedSession]
+        self,
+        row: AccountRow,
+        keep: bytes | None,
+        connected: Sequence[EndedSession],
+        at: int | None = None,
     ) -> tuple[DeviceRow | None, frozenset[bytes]]:
-        """End all sessions of an account but one, and revoke the tokens of other devices.
+        """End all sessions of an account but one, and revoke other tokens if `at` is None.
 
         Returns:
             The device of the session that goes on, and the token hashes of the others.
         """
         others = row.sessions - {keep}
-        self._end_all(_records(row.id, others, connected), None)
+        self._end_all(_records(row.id, others, connected), at)
         kept = self._sessions[keep] if keep is not None and keep in row.sessions else None
         device = row.devices.get(kept.device or "") if kept is not None else None
         for other in row.devices.values():
-            if other is not device:
+            if at is None and other is not device:
                 self._devices.set_token(row, other, None)
         return device, others
 

@@ -169,19 +169,22 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         """See `ISessionStore.sessions`."""
         return self._read(self._sessions.sessions, account_id, oldest, tokens_after)
 
-    def end_session(
-        self, session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
-    ) -> Deferred[None]:
+    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
         """See `ISessionStore.end_session`."""
-        plan = session_tells.end_session(session, reason)
+        plan = session_tells.end_session(session)
         return self._write(self._sessions.end_session, session, at, forget, plan=plan)
 
     def end_other_sessions(
-        self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+        self,
+        account_id: int,
+        keep: bytes | None,
+        connected: Sequence[EndedSession],
+        at: int | None = None,
+        reason: str = "ended",
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        args = (account_id, keep, tuple(connected))
-        plan = session_tells.end_other_sessions(account_id, keep)
+        args = (account_id, keep, tuple(connected), at)
+        plan = session_tells.end_other_sessions(account_id, keep, reason)
         return self._write(self._sessions.end_other_sessions, *args, plan=plan)
 
     def forget_device(self, account_id: int, device: str) -> Deferred[None]:
@@ -265,13 +268,15 @@ class MemoryStore(MemoryDirectCalls, MemoryMentionCalls, MemoryNodeCalls):
         self, name: str, key: str, number: str, credential: bytes, at: int
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
-        plan = room_tells.register_phone(name)
+        plan = room_tells.register_phone(name, number, at)
         args = (name, key, number, credential, at)
         return self._write(self._accounts.register_phone, *args, plan=plan)
 
-    def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
+    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
-        return self._write(self._accounts.set_phone_left, account_id, at)
+        args = (phone.account_id, phone.left_at)
+        plan = room_tells.set_phone_left(phone)
+        return self._write(self._accounts.set_phone_left, *args, plan=plan)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """See `IStore.phones`."""

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from gtchat.chat.interfaces import StoredGuest, StoredState
-from gtchat.chat.node_records import NodeGone, SystemEntry
+from gtchat.chat.node_records import (
+    NO_FAILURES,
+    CountFailures,
+    FailureCount,
+    NodeGone,
+    SystemEntry,
+)
 from gtchat.store.memory.accounts import AccountTable
 from gtchat.store.memory.devices import DeviceTable
 from gtchat.store.memory.mailbox import Mailbox
@@ -14,6 +21,8 @@ from gtchat.store.memory.mentions import MentionTable
 from gtchat.store.memory.rooms import RoomTable
 from gtchat.store.memory.rows import AccountRow, SessionRow
 from gtchat.store.memory.sessions import SessionTable
+
+T = TypeVar("T")
 
 
 class WokenNode(Protocol):
@@ -37,6 +46,7 @@ class MemoryTables:
         nodes: node id -> the node, of those that have not ended.
         online: node id -> account id -> name as displayed, of who is online there.
         system: the system log: (node id, entry); of `NodeGone` the node that takes over the guests.
+        failures: (name, network) -> wrong guesses; see `INodeStore.count_failures`.
         wakes: whether a node that has written wakes the others.
     """
 
@@ -51,6 +61,7 @@ class MemoryTables:
         self.nodes: dict[int, WokenNode] = {}
         self.online: dict[int, dict[int, str]] = {}
         self.system: list[tuple[int, SystemEntry]] = []
+        self.failures: dict[tuple[str, str], FailureCount] = {}
         self.wakes = True
         self._last_node = 0
 
@@ -154,6 +165,17 @@ class MemoryTables:
         if of_several and self._is_connected(found.id, None):
             return None
         return self._guest(self.accounts.accounts[found.id])
+
+    def count_failures(
+        self, keys: Sequence[tuple[str, str]], change: CountFailures[T]
+    ) -> tuple[T, FailureCount]:
+        """Run a rule on counts of wrong guesses; see `INodeStore.count_failures`."""
+        result, after = change([self.failures.get(key, NO_FAILURES) for key in keys])
+        for key, count in zip(keys, after, strict=True):
+            self.failures.pop(key, None)
+            if count != NO_FAILURES:
+                self.failures[key] = count
+        return result, after[0]
 
     def begin_ending(self, account_id: int, me: int | None) -> tuple[int, ...] | None:
         """End the sessions of a temporary account; see `INodeStore.begin_ending`.

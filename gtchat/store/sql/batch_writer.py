@@ -14,7 +14,7 @@ import attrs
 
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, PendingEntry
-from gtchat.store.jobs import BulkCall, Job, StoreCall, group_writes, reset
+from gtchat.store.jobs import Job, StoreCall, group_writes, refuse, reset
 from gtchat.store.sql.database import Connection, Database, UncertainCommit
 from gtchat.store.sql.follower import Behind, Follower
 from gtchat.store.sql.log_writer import LogWriter
@@ -101,9 +101,7 @@ class BatchWriter:
         if outcome.error is not None and not self._is_store_failure(outcome.error):
             outcome.error = self._repeat(self._write_each, batch, outcome)
         if outcome.error is not None:
-            for job in batch:
-                if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
-                    job.error = NotStored()
+            refuse(batch)
         return outcome
 
     def _repeat(self, strategy: Strategy, batch: list[Job], outcome: Outcome) -> Exception | None:

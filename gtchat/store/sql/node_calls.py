@@ -6,7 +6,7 @@ So are those that let the node live: how it loads the chat, catches up, and is g
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,6 +15,7 @@ import gtchat.store.room_tells as room_tells
 import gtchat.store.session_tells as session_tells
 from gtchat.chat.errors import NotStored
 from gtchat.chat.interfaces import Foreign, StoredGuest, StoredState
+from gtchat.chat.node_records import AddressAnswered, AddressAsked, CountFailures, FailureCount
 from gtchat.store.jobs import (
     NO_PLAN,
     CatchUp,
@@ -24,7 +25,7 @@ from gtchat.store.jobs import (
     ignore_lost,
     ignore_restored,
 )
-from gtchat.store.sql import guest_ends, rooms, system_log
+from gtchat.store.sql import failures, guest_ends, rooms, system_log
 from gtchat.store.sql.announcements import Announcements
 from gtchat.store.sql.catch_ups import CatchUps
 from gtchat.store.sql.database import Connection, Database
@@ -170,6 +171,23 @@ class NodeCalls(ABC):
     def _store_presence(self, came: Mapping[int, str], went: Collection[int]) -> Deferred[None]:
         """Queue the write that tells other nodes who is online here, and changes nothing else."""
         return self._write(_do_nothing, plan=room_tells.announce(came, went))
+
+    @property
+    def shares_failures(self) -> bool:
+        """See `INodeStore.shares_failures`."""
+        return self._follower is not None
+
+    def count_failures(
+        self, keys: Sequence[tuple[str, str]], at: int, change: CountFailures[T]
+    ) -> Deferred[tuple[T, FailureCount]]:
+        """See `INodeStore.count_failures`."""
+        return self._write(failures.count, keys, at, change)
+
+    def tell(self, entry: AddressAsked | AddressAnswered) -> Deferred[None]:
+        """See `INodeStore.tell`."""
+        if self._follower is None:
+            return succeed(None)
+        return self._write(_do_nothing, plan=room_tells.tell(entry))
 
     def begin_ending(self, account_id: int) -> Deferred[tuple[int, ...] | None]:
         """See `INodeStore.begin_ending`."""

@@ -14,9 +14,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import StoredState
 from gtchat.chat.node_records import SYSTEM_ID
-from gtchat.store.jobs import BulkCall, CatchUp, Job, Queued, deliver_results
+from gtchat.store.jobs import CatchUp, Job, Queued, deliver_results, refuse
 from gtchat.store.sql.database import StoreError
 from gtchat.store.sql.heartbeat import Heartbeat, HeartbeatDatabase
 from gtchat.store.sql.living import LivingStore
@@ -116,9 +116,8 @@ class NodeLife:
                 if job.deferred is not None:
                     job.deferred.errback(NotStored())
                 continue
-            if isinstance(job, (PendingEntry, BulkCall)) or job.function is not None:
-                job.error = NotStored()
             writes.append(job)
+        refuse(writes)  # one may be stored: its commit came when this node was given up
         deliver_results(writes, self._store.committed, self._log, self._store.failed)
         if not self._closing.is_set():
             Thread(target=self._return, name="gtchat node", daemon=True).start()

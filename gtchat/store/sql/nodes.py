@@ -58,8 +58,6 @@ CREATE = (
     'CREATE TABLE login_failures (key text COLLATE "C" NOT NULL,'
     ' address text COLLATE "C" NOT NULL, failures int NOT NULL, until bigint NOT NULL,'
     " at bigint NOT NULL, PRIMARY KEY (key, address))",
-    "CREATE TABLE address_requests (token_hash bytea NOT NULL, target_id bigint NOT NULL,"
-    " asker_id bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (token_hash, target_id))",
     *FIRST_ROWS,
 )
 #: The lock of the servers that write, with the schema that the tables are in: one of a database's

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from gtchat.chat.interfaces import EndedInvitations, RoomRecord, StoredState
 from gtchat.chat.look_alikes import skeleton
 from gtchat.chat.rooms import LOBBY
-from gtchat.store.sql import accounts, devices, joining, schema
+from gtchat.store.sql import accounts, devices, failures, joining, schema
 from gtchat.store.sql.database import Connection, PostgresSQL
 from gtchat.store.sql.idempotency import prune_slice
 from gtchat.store.sql.message_changes import delete_slice
@@ -151,13 +151,11 @@ _DELETE_TOMBSTONES = Statement(
 #: The lock of the node that deletes in slices.
 _TRY_CLEANUP = f"SELECT pg_try_advisory_xact_lock({0x4754436B}, hashtext(current_schema()))"
 #: The log of all nodes is kept for an hour. The oldest go first: what is left has no gaps, whatever
-#: the clocks of the nodes say.
+#: the clocks of the nodes say. A slice looks at its own rows only.
 _PRUNE_SYSTEM_LOG = """
-DELETE FROM system_log WHERE seq IN (
-    SELECT seq FROM system_log WHERE seq <= (
-        SELECT max(seq) FROM system_log
-        WHERE at < extract(epoch FROM clock_timestamp()) * 1000 - 3600000)
-    ORDER BY seq LIMIT %s)
+DELETE FROM system_log WHERE seq <= (
+    SELECT max(seq) FROM (SELECT seq, at FROM system_log ORDER BY seq LIMIT %s) AS oldest
+    WHERE at < extract(epoch FROM clock_timestamp()) * 1000 - 3600000)
 """
 
 
@@ -295,11 +293,13 @@ class Cleanup:
         txns_before: time before which txns are deleted, in milliseconds since 1970, UTC; None if
             there are none left.
         system_log: whether there may be entries of the log of all nodes that are too old.
+        failures: whether there may be counts of wrong guesses that are too old.
     """
 
     pending_deletes: bool = False
     txns_before: int | None = None
     system_log: bool = False
+    failures: bool = False
 
     def prune(
         self, db: Connection, sessions_before: int, txns_before: int, tokens_before: int
@@ -309,7 +309,7 @@ class Cleanup:
         self.prune_txns(db, txns_before)
         if isinstance(db, PostgresSQL):
             # What another node has left undone is looked for, too.
-            self.pending_deletes = self.system_log = True
+            self.pending_deletes = self.system_log = self.failures = True
 
     def prune_txns(self, db: Connection, before: int) -> None:
         """Delete the first slice of old txns now, and have the others deleted later.
@@ -322,19 +322,23 @@ class Cleanup:
 
     def has_work(self) -> bool:
         """Return whether there may be rows to delete."""
-        return self.pending_deletes or self.system_log or self.txns_before is not None
+        return (
+            self.pending_deletes or self.system_log or self.failures or self.txns_before is not None
+        )
 
     def do_slice(self, db: Connection) -> None:
         """Delete at most `SLICE` rows, unless another node is at it."""
         if isinstance(db, PostgresSQL) and not db.execute(_TRY_CLEANUP).fetchone()[0]:
             # It does this work, too; what it overlooks is found by the next `prune`.
-            self.pending_deletes = self.system_log = False
+            self.pending_deletes = self.system_log = self.failures = False
             self.txns_before = None
         elif self.txns_before is not None:
             if not prune_slice(db, self.txns_before, SLICE):
                 self.txns_before = None
         elif self.system_log:
             self.system_log = db.execute(_PRUNE_SYSTEM_LOG, (SLICE,)).rowcount == SLICE
+        elif self.failures:
+            self.failures = failures.prune(db, SLICE)
         elif self.pending_deletes:
             self._delete_log_slice(db)
 

@@ -118,19 +118,22 @@ class SessionCalls(ABC):
 
         return self._reads.run(read)
 
-    def end_session(
-        self, session: EndedSession, at: int, forget: bool = False, reason: str = "ended"
-    ) -> Deferred[None]:
+    def end_session(self, session: EndedSession, at: int, forget: bool = False) -> Deferred[None]:
         """See `ISessionStore.end_session`."""
-        plan = session_tells.end_session(session, reason)
+        plan = session_tells.end_session(session)
         return self._write(session_ends.end_session, session, at, forget, plan=plan)
 
     def end_other_sessions(
-        self, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+        self,
+        account_id: int,
+        keep: bytes | None,
+        connected: Sequence[EndedSession],
+        at: int | None = None,
+        reason: str = "ended",
     ) -> Deferred[frozenset[bytes]]:
         """See `ISessionStore.end_other_sessions`."""
-        plan = session_tells.end_other_sessions(account_id, keep)
-        args = (account_id, keep, tuple(connected))
+        plan = session_tells.end_other_sessions(account_id, keep, reason)
+        args = (account_id, keep, tuple(connected), at)
         return self._write(session_ends.end_other_sessions, *args, plan=plan)
 
     def forget_device(self, account_id: int, device: str) -> Deferred[None]:

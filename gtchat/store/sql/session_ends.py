@@ -162,24 +162,33 @@ def set_password(
 
 
 def end_other_sessions(
-    db: Connection, account_id: int, keep: bytes, connected: Sequence[EndedSession]
+    db: Connection,
+    account_id: int,
+    keep: bytes | None,
+    connected: Sequence[EndedSession],
+    at: int | None = None,
 ) -> frozenset[bytes]:
-    """End all other sessions, revoke tokens; see `ISessionStore.end_other_sessions`."""
-    return _end_others(db, account_id, keep, connected)[1]
+    """End all other sessions, or all; see `ISessionStore.end_other_sessions`."""
+    return _end_others(db, account_id, keep, connected, at)[1]
 
 
 def _end_others(
-    db: Connection, account_id: int, keep: bytes | None, connected: Sequence[EndedSession]
+    db: Connection,
+    account_id: int,
+    keep: bytes | None,
+    connected: Sequence[EndedSession],
+    at: int | None = None,
 ) -> tuple[str | None, frozenset[bytes]]:
-    """End all sessions of an account but one, and revoke the tokens of other devices.
+    """End all sessions of an account but one, and revoke other tokens if `at` is None.
 
     Returns:
         The device of the session that goes on, None for none, and the token hashes of the others.
     """
     device = _DEVICE.scalar(db, token=keep, account=account_id)
     hashes = [row[0] for row in _OTHERS(db, account=account_id, keep=keep).fetchall()]
-    end(db, _records(account_id, hashes, connected), None)
-    devices.forget_others(db, account_id, device)
+    end(db, _records(account_id, hashes, connected), at)
+    if at is None:
+        devices.forget_others(db, account_id, device)
     return device, frozenset(hashes)
 
 

@@ -37,7 +37,15 @@ from gtchat.chat.interfaces import (
     StoredState,
     UnreadRecord,
 )
-from gtchat.store.jobs import NO_PLAN, Job, Plan, StoreCall, deliver_results, ignore_entries
+from gtchat.store.jobs import (
+    NO_PLAN,
+    Job,
+    Plan,
+    StoreCall,
+    deliver_results,
+    ignore_entries,
+    refuse,
+)
 from gtchat.store.notifying import INotifier
 from gtchat.store.sql import (
     accounts,
@@ -258,12 +266,13 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     ) -> Deferred[int]:
         """See `IStore.register_phone`."""
         args = (name, key, number, credential, at)
-        plan = room_tells.register_phone(name)
+        plan = room_tells.register_phone(name, number, at)
         return self._write(accounts.register_phone, self._log_writer, *args, plan=plan)
 
-    def set_phone_left(self, account_id: int, at: int) -> Deferred[None]:
+    def set_phone_left(self, phone: PhoneAccount) -> Deferred[None]:
         """See `IStore.set_phone_left`."""
-        return self._write(accounts.set_phone_left, account_id, at)
+        plan = room_tells.set_phone_left(phone)
+        return self._write(accounts.set_phone_left, phone.account_id, phone.left_at, plan=plan)
 
     def phones(self) -> Deferred[Sequence[PhoneAccount]]:
         """See `IStore.phones`."""
@@ -348,7 +357,10 @@ class SQLStore(SessionCalls, MentionCalls, MailCalls, NodeCalls):
     def _deliver(self, batch: list[Job], outcome: Outcome) -> None:
         """Log the outcome of a batch, then deliver its results to the chat."""
         self._health.note(batch, outcome)
-        if outcome.foreign is not None:
+        if self.is_lost:
+            # The chat has forgotten all rooms and users since the writer was done with this.
+            refuse(batch)
+        elif outcome.foreign is not None:
             try:
                 self.foreign(outcome.foreign)
             except Exception:

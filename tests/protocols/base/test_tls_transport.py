@@ -19,7 +19,7 @@ from gtchat.protocols.base import tls_port, tls_transport
 from gtchat.protocols.base.outbox import Outbox, WriteBatcher
 from gtchat.protocols.base.tls_port import HANDSHAKE_SECONDS, TLSPort
 from gtchat.protocols.base.tls_transport import EMPTY_PRICE, READ_BYTES, RecordCounter
-from tests import examples
+from tests import example_count
 from tests.e2e.certificate import trusting_all
 from tests.protocols.base.tls_pair import (
     ALERT,
@@ -554,7 +554,7 @@ class Hostile(Case):
 
 class Records(SynchronousTestCase):
     def test_each_record_counts_once_however_it_arrives(self) -> None:
-        @settings(max_examples=examples(60), deadline=None, derandomize=True)
+        @settings(max_examples=example_count(60), deadline=None, derandomize=True)
         @given(
             st.lists(st.integers(0, 300), max_size=20),
             st.lists(st.integers(1, 40), min_size=1, max_size=9),

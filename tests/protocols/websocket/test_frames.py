@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gtchat.chat.limits import Limits
 from gtchat.protocols.websocket import connection
 from gtchat.protocols.websocket.frames import header_size, text_frame, text_messages
-from tests import examples
+from tests import example_count
 from tests.protocols.websocket.fakes import CLOSE, PING, PONG, TestFactory, frame
 
 LARGEST = 300
@@ -56,7 +56,7 @@ def outcome(pieces: list[bytes], quick: bool) -> tuple[list[bytes], bytes, bool]
 class QuickPath(SynchronousTestCase):
     """`text_messages` and `text_frame` (RFC 6455 section 5.2)."""
 
-    @settings(max_examples=examples(400))
+    @settings(max_examples=example_count(400))
     @given(st.lists(frames, max_size=6), st.data())
     def test_any_input_has_the_same_result_as_in_autobahn(
         self, sent: list[bytes], data: st.DataObject

@@ -14,7 +14,7 @@ from gtchat.protocols.base.http_access import Hosts, Origins, Proxies, is_ambigu
 from gtchat.protocols.websocket import opening
 from gtchat.protocols.websocket.context import ConnectionState
 from gtchat.protocols.websocket.request import parse_request
-from tests import examples
+from tests import example_count
 from tests.protocols.websocket.fakes import KEY, FakeSocket, TestFactory, frame, handshake
 
 #: Requests of browsers and libraries: headers that they add to those that all have.
@@ -119,7 +119,7 @@ class CommonForms(SynchronousTestCase):
             self.assertIsNotNone(parse_request(request))
             self.assertNotIn(b"Extensions", outcome(request, True)[0])
 
-    @settings(max_examples=examples(200), deadline=None)
+    @settings(max_examples=example_count(200), deadline=None)
     @given(st.sampled_from(CLIENTS), _FIRST, _LINES)
     @example({}, "GET / HTTP/1.1", [("Origin", "http://chat.example:99999", True)])
     @example({}, "GET / HTTP/1.1", [("X", "\x85Host: evil.example", False)])
@@ -142,7 +142,7 @@ class CommonForms(SynchronousTestCase):
 
 
 class AmbiguousHeaders(SynchronousTestCase):
-    @settings(max_examples=examples(200), deadline=None)
+    @settings(max_examples=example_count(200), deadline=None)
     @given(st.binary(max_size=8) | st.text("a:\t\r\n\0\x7f\x1f", max_size=8).map(str.encode))
     def test_only_pairs_of_cr_and_lf_and_htab_are_no_controls(self, header: bytes) -> None:
         bad = rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n"

@@ -28,11 +28,11 @@ from tests import postgres
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql.bus import (
+    from gtchat.store.sql.bus import PgBus
+    from gtchat.store.sql.bus_payloads import (
         MAX_PAYLOADS,
         PAYLOAD_BYTES,
         Parts,
-        PgBus,
         decoded,
         event_payloads,
         rooms_payloads,

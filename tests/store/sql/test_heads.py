@@ -19,7 +19,7 @@ from gtchat.chat.events import Entry, WhisperSent
 from gtchat.chat.interfaces import PendingEntry, PendingWhisper, WhisperLimits
 from gtchat.store import SQLStore
 from gtchat.store.sql import log_writer
-from tests import examples
+from tests import example_count
 from tests.databases import create_empty
 from tests.store.contract import joined, left, message, pending_entry, room_created
 from tests.store.sql.flaky import Disk
@@ -125,7 +125,7 @@ class HeadTests(SynchronousTestCase):
         for _, last, messages, first, counted, count in logs:
             self.assertEqual((first, count, counted), (1, last, messages))
 
-    @settings(deadline=None, max_examples=examples(100))
+    @settings(deadline=None, max_examples=example_count(100))
     @given(BATCHES)
     def test_heads_equal_the_logs_after_random_batches_with_failures(self, batches: Any) -> None:
         self.patch(log_writer, "MAX_POSITIONS", 2)

@@ -10,7 +10,7 @@ from tests.store.sql.test_heartbeat import EXPIRE, ExpiryCase
 if postgres.MISSING is None:
     import psycopg
 
-    from gtchat.store.sql import rooms
+    from gtchat.store.sql import failures, rooms
 
 
 class LoadCase(ExpiryCase):
@@ -131,7 +131,7 @@ class CleanupTests(LoadCase):
     def test_the_system_log_is_kept_for_an_hour_without_gaps(self) -> None:
         self.patch(rooms, "SLICE", 2)
         now = "extract(epoch FROM clock_timestamp()) * 1000"
-        for seq, minutes in enumerate((90, 50, 61, 59, 80, 59), 1):
+        for seq, minutes in enumerate((90, 61, 50, 61, 80, 59, 59, 80), 1):
             self.change(
                 "INSERT INTO system_log (seq, node_id, at, kind, body)"
                 f" VALUES (%s, 1, {now} - %s * 60000, 'epoch', '')",
@@ -139,9 +139,30 @@ class CleanupTests(LoadCase):
                 minutes,
             )
         cleanup = self.cleanup(system_log=True)
-        self.assertEqual((self.logged(), cleanup.has_work()), ([3, 4, 5, 6], True))
+        self.assertEqual((self.logged(), cleanup.has_work()), ([3, 4, 5, 6, 7, 8], True))
         self.slice(self.slice(cleanup))
-        self.assertEqual((self.logged(), cleanup.has_work()), ([6], False))
+        # A slice does not look at the rows behind it: there are a million of them.
+        self.assertEqual((self.logged(), cleanup.has_work()), ([6, 7, 8], False))
+
+    def test_counts_of_wrong_guesses_are_kept_for_an_hour(self) -> None:
+        self.patch(rooms, "SLICE", 2)
+        self.patch(failures, "MAX_ROWS", 2)
+        now = "extract(epoch FROM clock_timestamp()) * 1000"
+        minutes = ((90, 70), (90, 10), (30, 61), (20, 90), (10, -1), (65, 65))
+        for number, (at, until) in enumerate(minutes):
+            self.change(
+                "INSERT INTO login_failures (key, address, failures, until, at)"
+                f" VALUES (%s, '', 1, {now} - %s * 60000, {now} - %s * 60000)",
+                str(number),
+                until,
+                at,
+            )
+        cleanup = self.cleanup(failures=True)
+        self.assertTrue(cleanup.has_work())
+        while cleanup.has_work():
+            self.slice(cleanup)
+        kept = self.rows("SELECT key FROM login_failures ORDER BY key")
+        self.assertEqual(kept, [("3",), ("4",)])
 
     def test_one_node_at_a_time_deletes(self) -> None:
         self.change("INSERT INTO pending_deletes VALUES (7)")
@@ -161,3 +182,4 @@ class CleanupTests(LoadCase):
         database.commit(db)
         self.assertTrue(cleanup.pending_deletes)
         self.assertTrue(cleanup.system_log)
+        self.assertTrue(cleanup.failures)

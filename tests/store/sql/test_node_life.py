@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gtchat.chat.errors import NotStored
-from gtchat.chat.interfaces import PendingEntry, StoredState
+from gtchat.chat.interfaces import PendingEntry, PendingRoomChange, StoredState
 from gtchat.chat.node_records import Foreign, NodeGone
 from gtchat.store import SQLStore, StoreUnavailable
 from gtchat.store.jobs import CatchUp, StoreCall
@@ -112,6 +112,9 @@ class FakeNode:
     def committed(self, entries: Sequence[PendingEntry]) -> None:
         self.events += [type(one.error) for one in entries]
 
+    def failed(self, changes: Sequence[PendingRoomChange]) -> None:
+        self.events += ["taken back" for _ in changes]
+
     def renew(self) -> None:
         self.events.append("renew")
 
@@ -173,6 +176,13 @@ class LifeTests(SynchronousTestCase):
         self.failureResultOf(call.deferred, NotStored)
         self.failureResultOf(catch_up.deferred, NotStored)  # type: ignore[arg-type]
         self.successResultOf(waiting.deferred)
+
+    def test_what_was_committed_when_it_was_given_up_is_no_result(self) -> None:
+        entry = PendingEntry(1, message())
+        entry.entry.seq = 5
+        self.life.lose()
+        self.node.ended.callback([entry])
+        self.assertEqual((entry.entry.seq, type(entry.error)), (0, NotStored))
 
     def test_it_comes_back_when_the_database_does(self) -> None:
         self.node.failures = 3

@@ -24,7 +24,6 @@ from tests.store import (
     mailbox_contract,
     mentions_contract,
     networks_contract,
-    nodes_contract,
     preview_contract,
     read_state_contract,
     search_contract,
@@ -112,24 +111,6 @@ def _tests_of(module: ModuleType) -> dict[str, type[TestCase]]:
 
 for _module in CONTRACTS:
     globals().update(_tests_of(_module))
-
-
-class InNodes:
-    if postgres.MISSING:
-        skip = postgres.MISSING
-
-    def open_nodes(self) -> tuple[SQLStore, SQLStore]:
-        first = postgres.QuickDatabase("a")
-        second = postgres.QuickDatabase("b", beside=first)
-        return (SQLStore(first, reactor), SQLStore(second, reactor))
-
-
-class SeveralNodesTests(InNodes, nodes_contract.SeveralNodesContract, TestCase):
-    """See `SeveralNodesContract`."""
-
-
-class MovingTests(InNodes, nodes_contract.MovingContract, TestCase):
-    """See `MovingContract`."""
 
 
 class WindowTests(InPostgres, search_contract.SearchPagesContract, TestCase):

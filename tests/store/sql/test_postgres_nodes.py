@@ -8,10 +8,12 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.node_records import AddressAsked
 from gtchat.store import SQLStore
 from gtchat.store.sql import catch_ups, heartbeat
 from tests import postgres
-from tests.store.nodes_contract import MovingContract, SeveralNodesContract
+from tests.store.contract import message
+from tests.store.nodes_contract import MovingContract, NodesContract, SeveralNodesContract
 from tests.store.nodes_mail_contract import NodesMailContract
 
 if postgres.MISSING is None:
@@ -31,6 +33,27 @@ class QuickNodes:
         first = postgres.QuickDatabase(node="first")
         second = postgres.QuickDatabase(node="second", beside=first)
         return [SQLStore(each, reactor) for each in (first, second)]
+
+
+class OneNodeTests(NodesContract, TestCase):
+    """See `NodesContract`; a node does not know that it is alone."""
+
+    if postgres.MISSING:
+        skip = postgres.MISSING
+
+    def open_store(self) -> SQLStore:
+        return SQLStore(postgres.QuickDatabase(), reactor)
+
+    async def test_catch_up_of_one_node_fires_at_once(self) -> None:
+        """Catch up, before what waits in the queue is done."""
+        self.append(self.lobby, message())
+        await self.store.catch_up()
+        await self.store.flush()
+        self.assertEqual(len(self.calls), 1)
+
+    async def test_what_one_node_tells_waits_for_nothing(self) -> None:
+        """Tell it: there may be other nodes."""
+        await self.store.tell(AddressAsked(1, "Ann", b"t" * 32, 2, 3))
 
 
 class SeveralNodesTests(QuickNodes, SeveralNodesContract, TestCase):

@@ -21,7 +21,7 @@ from gtchat.store.memory.sessions import SessionTable
 from gtchat.store.sql import accounts, devices, rooms, session_ends, sessions
 from gtchat.store.sql.log_writer import LogWriter
 from gtchat.store.sql.sqlite import connect
-from tests import examples
+from tests import example_count
 from tests.databases import create_empty
 
 _names = st.integers(0, 5).map(lambda number: bytes([number]) * 4)
@@ -49,7 +49,7 @@ _calls = st.lists(
             st.booleans(),
         ),
         st.tuples(st.sampled_from(["lost", "end", "forget"]), _names),
-        st.tuples(st.just("end others"), _names),
+        st.tuples(st.just("end others"), st.none() | _names, st.booleans()),
         st.tuples(st.just("forget device"), _devices),
         st.tuples(st.just("password"), st.none() | _names),
         st.tuples(st.just("find"), _tokens, st.integers(0, 30)),
@@ -120,7 +120,7 @@ class SessionsMatch(SynchronousTestCase):
         self.db = connect(path / "gtchat.sqlite", "rw")
         self.addCleanup(self.db.close)
 
-    @settings(max_examples=examples(300), deadline=None)
+    @settings(max_examples=example_count(300), deadline=None)
     @given(_calls)
     def test_random_calls(self, calls: list[tuple[Any, ...]]) -> None:
         memory, sql = Memory(), SQL(self.db)
@@ -173,7 +173,7 @@ class SessionsMatch(SynchronousTestCase):
                 *([name == "forget"] if name != "lost" else []),
             ]
         if name == "end others":
-            return [name, account, details[0], ()]
+            return [name, account, details[0], (), at if details[1] else None]
         if name == "password":
             return [name, account, "hash", "hash", details[0], (), bytes([at]) * 32]
         return [name, *([account] if name in ("forget device", "list") else []), *details]

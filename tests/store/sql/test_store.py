@@ -12,9 +12,11 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from gtchat.chat.errors import NotStored
 from gtchat.chat.events import ENTRY_TYPES
-from gtchat.chat.interfaces import HistoryQuery, MembershipRecord
+from gtchat.chat.interfaces import Foreign, HistoryQuery, MembershipRecord, PendingEntry
 from gtchat.store import SQLStore
+from gtchat.store.jobs import StoreCall
 from gtchat.store.sql import (
     devices,
     direct,
@@ -27,6 +29,7 @@ from gtchat.store.sql import (
     sessions,
     undelivered,
 )
+from gtchat.store.sql.batch_writer import Outcome
 from gtchat.store.sql.statements import Statement
 from tests.databases import create_empty
 from tests.store.accounts_contract import (
@@ -92,6 +95,21 @@ class LogTests(OnDisk, LogContract, TestCase):
 
 class NodesTests(OnDisk, NodesContract, TestCase):
     """See `NodesContract`."""
+
+
+class LostTests(OnDisk, StoreCase, TestCase):
+    """A store whose node is lost: the chat has forgotten all rooms and users."""
+
+    def test_what_the_writer_had_done_before_is_no_result(self) -> None:
+        told: list[object] = []
+        self.store.committed, self.store.foreign = told.extend, told.append
+        entry, call = PendingEntry(1, message()), StoreCall(lambda db: None)
+        entry.entry.seq = 5
+        self.store.is_lost = True
+        self.store._deliver([entry, call], Outcome(foreign=Foreign()))
+        self.assertEqual((told, entry.entry.seq, type(entry.error)), ([entry], 0, NotStored))
+        self.failureResultOf(call.deferred, NotStored)
+        self.store.is_lost = False
 
 
 class KeptTests(OnDisk, KeptContract, TestCase):

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gtchat.chat.events import InvitationEnded, InviteAnswered, Invited, NotifySet
-from gtchat.chat.interfaces import Account, Inviter, StoredGuest
+from gtchat.chat.interfaces import Account, Inviter, PhoneAccount, StoredGuest
 from gtchat.chat.node_records import (
     SYSTEM_TYPES,
     AccountEnded,
+    AddressAnswered,
+    AddressAsked,
     BlockChanged,
     DirectEntry,
     EpochBegun,
@@ -63,6 +65,9 @@ ENTRIES: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     AccountEnded: st.builds(AccountEnded, ID),
     EpochBegun: st.builds(EpochBegun, TEXT),
+    AddressAsked: st.builds(AddressAsked, ID, TEXT, TOKEN, ID, ID),
+    AddressAnswered: st.builds(AddressAnswered, ID, ID, TEXT, ID, TEXT, st.integers(0, 65535)),
+    PhoneAccount: st.builds(PhoneAccount, ID, TEXT, TEXT, ID),
     NodeGone: st.builds(NodeGone, ID, st.lists(GUEST, max_size=2).map(tuple)),
 }
 

@@ -26,8 +26,6 @@ _STATEMENTS = (
     'CREATE TABLE login_failures (key text COLLATE "C" NOT NULL,'
     ' address text COLLATE "C" NOT NULL, failures int NOT NULL, until bigint NOT NULL,'
     " at bigint NOT NULL, PRIMARY KEY (key, address))",
-    "CREATE TABLE address_requests (token_hash bytea NOT NULL, target_id bigint NOT NULL,"
-    " asker_id bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (token_hash, target_id))",
     # A row to lock for each log, and one for the index.
     "INSERT INTO heads (room_id, seq, messages, first) SELECT id, 0, 0, 1 FROM rooms"
     " ON CONFLICT DO NOTHING",
